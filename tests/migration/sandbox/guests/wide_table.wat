@@ -1,0 +1,2 @@
+(module
+  (table 20 funcref))
