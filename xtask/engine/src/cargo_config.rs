@@ -1,0 +1,120 @@
+//! A `.cargo/config.toml`: the paths in it that a copy elsewhere must still find, and `[env]`.
+//! <https://doc.rust-lang.org/cargo/reference/config.html>
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use toml_edit::{DocumentMut, Item, TableLike, Value};
+
+/// The places of a subject's own config, relative to its root; cargo prefers the second.
+pub const PLACES: [&str; 2] = [".cargo/config.toml", ".cargo/config"];
+
+/// Makes relative paths that leave the subject absolute. `root` is the subject's root, which is
+/// what such paths are relative to.
+///
+/// # Errors
+///
+/// When the text is not TOML.
+pub fn anchored(text: &str, root: &Utf8Path) -> Result<String> {
+    let mut document: DocumentMut = text.parse().context("read a cargo config")?;
+    let table = document.as_table_mut();
+    if let Some(sources) = table.get_mut("source").and_then(Item::as_table_like_mut) {
+        for (_, source) in sources.iter_mut() {
+            for key in ["local-registry", "directory"] {
+                anchor(source.get_mut(key), root);
+            }
+        }
+    }
+    if let Some(patches) = table.get_mut("patch").and_then(Item::as_table_like_mut) {
+        for (_, patch) in patches.iter_mut() {
+            for (_, krate) in patch
+                .as_table_like_mut()
+                .into_iter()
+                .flat_map(TableLike::iter_mut)
+            {
+                anchor(krate.get_mut("path"), root);
+            }
+        }
+    }
+    if let Some(paths) = table.get_mut("paths").and_then(Item::as_array_mut) {
+        for path in paths.iter_mut() {
+            anchor_value(path, root);
+        }
+    }
+    Ok(document.to_string())
+}
+
+fn anchor(item: Option<&mut Item>, root: &Utf8Path) {
+    if let Some(value) = item.and_then(Item::as_value_mut) {
+        anchor_value(value, root);
+    }
+}
+
+fn anchor_value(value: &mut Value, root: &Utf8Path) {
+    let Some(path) = value.as_str() else { return };
+    if path.starts_with("..") {
+        *value = Value::from(root.join(path).as_str());
+    }
+}
+
+/// The `[env]` table, as cargo applies it to what it runs: a relative value is relative to `root`,
+/// and one that is not forced yields to `outside`.
+/// <https://doc.rust-lang.org/cargo/reference/config.html#env>
+#[must_use]
+pub fn env(
+    text: &str,
+    root: &Utf8Path,
+    outside: impl Fn(&str) -> bool,
+) -> BTreeMap<String, String> {
+    let Ok(document) = text.parse::<DocumentMut>() else {
+        return BTreeMap::new();
+    };
+    let table = document.get("env").and_then(Item::as_table_like);
+    let mut env = BTreeMap::new();
+    for (name, item) in table.into_iter().flat_map(TableLike::iter) {
+        let entry = item.as_table_like();
+        let flag = |key: &str| {
+            entry
+                .and_then(|e| e.get(key))
+                .and_then(Item::as_bool)
+                .unwrap_or(false)
+        };
+        let written = item.as_str().or_else(|| entry?.get("value")?.as_str());
+        let Some(written) = written else { continue };
+        if outside(name) && !flag("force") {
+            continue;
+        }
+        let value = match flag("relative") {
+            true => root.join(written).into_string(),
+            false => written.to_owned(),
+        };
+        env.insert(name.to_owned(), value);
+    }
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_leave_the_subject_are_anchored_and_the_rest_is_kept() {
+        let text = "# mine\n[source.near]\nlocal-registry = \"../registry\"\n\
+                    [source.own]\ndirectory = \"vendor\"\n";
+        let anchored = anchored(text, Utf8Path::new("/w/subject")).expect("TOML");
+        assert_eq!(
+            anchored,
+            text.replace("\"../registry\"", "\"/w/subject/../registry\"")
+        );
+    }
+
+    #[test]
+    fn the_env_table_is_applied_as_cargo_does() {
+        let text = "[env]\nA = \"1\"\nB = { value = \"data\", relative = true }\n\
+                    C = { value = \"2\", force = true }\nD = \"3\"\n";
+        let env = env(text, Utf8Path::new("/w"), |name| matches!(name, "C" | "D"));
+        let told: Vec<_> = env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(told, ["A=1", "B=/w/data", "C=2"]);
+    }
+}

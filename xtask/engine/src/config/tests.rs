@@ -1,0 +1,109 @@
+//! What `matrix.toml` may hold, and what each mistake gets for an answer.
+
+use std::path::Path;
+
+use super::*;
+
+const GOOD: &str = r#"
+[subject]
+path = "."
+
+[[toolchain]]
+label = "stable"
+rustup = "stable"
+
+[[family]]
+name = "gadget"
+crates = ["gadget", "gadget-io"]
+pins = ["1.0.0", "2.0.0"]
+"#;
+
+fn parse(content: &str) -> Result<Config, Mistake> {
+    Config::parse(Text::new(Path::new("matrix.toml"), content.to_owned()))
+}
+
+/// The mistake that comes of replacing a part of a good file.
+fn mistake(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from} is not in the good file");
+    match parse(&GOOD.replace(from, to)) {
+        Ok(_) => format!("`{to}` was taken"),
+        Err(mistake) => mistake.to_string(),
+    }
+}
+
+#[test]
+fn a_good_file_is_taken_and_defaults_hold() {
+    let config = parse(GOOD).expect("good");
+    assert_eq!(config.families[0].ladder.len(), 2);
+    assert_eq!(config.timeouts.case, Duration::from_secs(120));
+    assert_eq!(config.run.strategy, Strategy::Full);
+    assert_eq!(config.build.debug, Debug::None);
+}
+
+#[test]
+fn every_mistake_names_line_fault_and_mend() {
+    let mistakes = [
+        ("path = \".\"", "paht = \".\""),
+        ("path = \".\"", "path = 3"),
+        ("label = \"stable\"", "label = \"sta/ble\""),
+        ("rustup = \"stable\"", ""),
+        ("rustup = \"stable\"", "rustup = []"),
+        ("rustup = \"stable\"", "rustup = \"stable\"\ndir = \"/opt\""),
+        ("pins = [\"1.0.0\", \"2.0.0\"]", "pins = []"),
+        (
+            "pins = [\"1.0.0\", \"2.0.0\"]",
+            "pins = [\"2.0.0\", \"1.0.0\"]",
+        ),
+        (
+            "pins = [\"1.0.0\", \"2.0.0\"]",
+            "pins = [\"1.0.0\", \"1.0.0\"]",
+        ),
+        ("pins = [\"1.0.0\", \"2.0.0\"]", "pins = [\"^1\"]"),
+        ("crates = [\"gadget\", \"gadget-io\"]", "crates = []"),
+        (
+            "crates = [\"gadget\", \"gadget-io\"]",
+            "crates = [\"gadget\", \"gadget\"]",
+        ),
+        (
+            "pins = [\"1.0.0\", \"2.0.0\"]",
+            "pins = [\"1.0.0\"]\n[[family]]\nname = \"other\"\ncrates = [\"gadget\"]\npins = [\"1.0.0\"]",
+        ),
+        (
+            "pins = [\"1.0.0\", \"2.0.0\"]",
+            "pins = [\"1.0.0\"]\n[timeouts]\ncase = \"soon\"",
+        ),
+        (
+            "pins = [\"1.0.0\", \"2.0.0\"]",
+            "pins = [\"1.0.0\"]\n[timeouts]\ncase = \"0s\"",
+        ),
+        (
+            "pins = [\"1.0.0\", \"2.0.0\"]",
+            "pins = [\"1.0.0\"]\n[run]\njobs = 0",
+        ),
+        ("pins = [\"1.0.0\", \"2.0.0\"]", "pins = [\"1.0.0\"\n"),
+    ];
+    let told: Vec<String> = mistakes
+        .iter()
+        .map(|(from, to)| mistake(from, to))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(content in ".{0,400}") {
+        let _ = parse(&content);
+    }
+
+    #[test]
+    fn no_garbage_within_a_good_file_makes_the_reader_panic(
+        at in 0usize..GOOD.len(),
+        garbage in ".{0,20}",
+    ) {
+        let mut content = GOOD.to_owned();
+        content.insert_str(at, &garbage);
+        if let Err(mistake) = parse(&content) {
+            proptest::prop_assert!(!mistake.to_string().is_empty());
+        }
+    }
+}

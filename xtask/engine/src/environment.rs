@@ -1,0 +1,243 @@
+//! What a child process sees of the environment: an allow-list, a toolchain, and nothing else.
+//!
+//! `cargo xtask` itself runs under cargo and rustup, which leave `RUSTUP_TOOLCHAIN`, `CARGO`,
+//! `CARGO_MANIFEST_DIR`, `LD_LIBRARY_PATH` and more behind; none of that may reach a cell.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::config::{Build, Debug, Environment};
+
+/// What every build needs and what says nothing about the result: not part of a cell's key.
+const NEEDED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "CARGO_HOME",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    // Windows programs do not start without these.
+    "SystemRoot",
+    "SYSTEMROOT",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "PATHEXT",
+    "COMSPEC",
+];
+
+/// How cargo reaches its registries; not part of a cell's key, since the lock holds checksums.
+const NEEDED_PREFIXES: &[&str] = &[
+    "CARGO_HTTP_",
+    "CARGO_NET_",
+    "CARGO_REGISTRY_",
+    "CARGO_REGISTRIES_",
+    "CARGO_SOURCE_",
+];
+
+/// What choosers of compilers set; part of a cell's key.
+const DECIDING: &[&str] = &[
+    "AR",
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "LDFLAGS",
+    "PKG_CONFIG_PATH",
+    "RUSTC_WRAPPER",
+];
+
+/// The variables that every child starts with.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    vars: BTreeMap<OsString, OsString>,
+    deciding: BTreeMap<String, String>,
+}
+
+impl Surroundings {
+    /// Takes from this process what is allowed, and adds what `matrix.toml` sets.
+    #[must_use]
+    pub fn gather(environment: &Environment, build: &Build) -> Self {
+        Self::from_vars(std::env::vars_os(), environment, build)
+    }
+
+    fn from_vars(
+        outside: impl IntoIterator<Item = (OsString, OsString)>,
+        environment: &Environment,
+        build: &Build,
+    ) -> Self {
+        let mut vars = BTreeMap::new();
+        let mut deciding = BTreeMap::new();
+        for (name, value) in outside {
+            let Some(known) = name.to_str() else { continue };
+            let decides = DECIDING.contains(&known) || environment.pass.iter().any(|p| p == known);
+            let needed = NEEDED.contains(&known)
+                || NEEDED_PREFIXES
+                    .iter()
+                    .any(|prefix| known.starts_with(prefix));
+            if decides {
+                deciding.insert(known.to_owned(), value.to_string_lossy().into_owned());
+            }
+            if decides || needed {
+                vars.insert(name, value);
+            }
+        }
+        let mut set = |name: &str, value: &str| {
+            vars.insert(name.into(), value.into());
+            deciding.insert(name.to_owned(), value.to_owned());
+        };
+        set("CARGO_INCREMENTAL", "0");
+        if let Some((name, value)) = debug_info(build) {
+            set(&name, value);
+        }
+        for (name, value) in &environment.set {
+            set(name, value);
+        }
+        vars.insert("CARGO_TERM_COLOR".into(), "never".into());
+        Self { vars, deciding }
+    }
+
+    /// The variables that can change a result, for a cell's key.
+    #[must_use]
+    pub fn deciding(&self) -> &BTreeMap<String, String> {
+        &self.deciding
+    }
+
+    /// All variables for a child that works with the toolchain in `sysroot`.
+    ///
+    /// Its `bin` comes first on the path, and its `lib` on the library path, as rustup itself does
+    /// for a linked toolchain.
+    #[must_use]
+    pub fn with_sysroot(&self, sysroot: &Path) -> BTreeMap<OsString, OsString> {
+        let mut vars = self.vars.clone();
+        prepend(&mut vars, "PATH", [sysroot.join("bin")]);
+        prepend(&mut vars, library_path_variable(), [sysroot.join("lib")]);
+        vars
+    }
+}
+
+/// `CARGO_PROFILE_<NAME>_DEBUG`, unless the subject's own profile is to decide.
+/// <https://doc.rust-lang.org/cargo/reference/config.html#profilenamedebug>
+fn debug_info(build: &Build) -> Option<(String, &'static str)> {
+    let value = match build.debug {
+        Debug::None => "0",
+        // Named levels are newer than 1.70; `1` means nearly the same to every cargo.
+        Debug::LineTablesOnly => "1",
+        Debug::Full => "2",
+        Debug::Profile => return None,
+    };
+    let profile = build.profile.to_uppercase().replace('-', "_");
+    Some((format!("CARGO_PROFILE_{profile}_DEBUG"), value))
+}
+
+/// Puts folders in front of a variable that holds a list of folders.
+pub fn prepend(
+    vars: &mut BTreeMap<OsString, OsString>,
+    name: &str,
+    folders: impl IntoIterator<Item = std::path::PathBuf>,
+) {
+    let old = vars
+        .get(std::ffi::OsStr::new(name))
+        .cloned()
+        .unwrap_or_default();
+    let old = std::env::split_paths(&old).filter(|p| !p.as_os_str().is_empty());
+    let all: Vec<_> = folders.into_iter().chain(old.collect::<Vec<_>>()).collect();
+    // A folder whose own name holds the separator cannot be in such a list at all.
+    if let Ok(joined) = std::env::join_paths(all) {
+        vars.insert(name.into(), joined);
+    }
+}
+
+/// The variable that the system's dynamic linker reads.
+#[must_use]
+pub fn library_path_variable() -> &'static str {
+    if cfg!(windows) {
+        "PATH"
+    } else if cfg!(target_os = "macos") {
+        "DYLD_FALLBACK_LIBRARY_PATH"
+    } else {
+        "LD_LIBRARY_PATH"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build() -> Build {
+        Build {
+            profile: "dev".to_owned(),
+            debug: Debug::None,
+            features: Vec::new(),
+            all_features: false,
+            default_features: true,
+            doc_tests: true,
+        }
+    }
+
+    fn gathered(outside: &[(&str, &str)], environment: &Environment) -> Surroundings {
+        let outside = outside.iter().map(|(n, v)| ((*n).into(), (*v).into()));
+        Surroundings::from_vars(outside, environment, &build())
+    }
+
+    #[test]
+    fn what_cargo_and_rustup_left_behind_does_not_reach_a_cell() {
+        let outside = [
+            ("RUSTUP_TOOLCHAIN", "nightly"),
+            ("RUSTC_BOOTSTRAP", "1"),
+            ("RUSTFLAGS", "-Cfoo"),
+            ("CARGO_MANIFEST_DIR", "/x"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+            ("HOME", "/home/me"),
+        ];
+        let vars = gathered(&outside, &Environment::default()).vars;
+        let names: Vec<_> = vars
+            .keys()
+            .map(|n| n.to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "CARGO_INCREMENTAL",
+                "CARGO_PROFILE_DEV_DEBUG",
+                "CARGO_TERM_COLOR",
+                "HOME"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_passed_or_set_decides_and_what_is_merely_needed_does_not() {
+        let environment = Environment {
+            set: BTreeMap::from([("MODE".to_owned(), "fast".to_owned())]),
+            pass: vec!["RUSTFLAGS".to_owned()],
+        };
+        let outside = [("RUSTFLAGS", "-Cfoo"), ("HOME", "/home/me")];
+        let gathered = gathered(&outside, &environment);
+        let names: Vec<_> = gathered.deciding().keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "CARGO_INCREMENTAL",
+                "CARGO_PROFILE_DEV_DEBUG",
+                "MODE",
+                "RUSTFLAGS"
+            ]
+        );
+    }
+}

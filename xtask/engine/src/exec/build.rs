@@ -1,0 +1,406 @@
+//! The build of a cell: every test-bearing target compiled as far as it goes, each with its own
+//! status and errors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::diagnostic::{Diagnostic as Told, DiagnosticLevel};
+use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId, TargetKind};
+use semver::Version;
+
+use crate::config::Build;
+use crate::exec::cargo::{Cargo, doubt, first_error};
+use crate::exec::key::feature_flags;
+use crate::exec::log::Log;
+use crate::exec::process::{Ended, Exit, Follower, Stream};
+use crate::exec::targets::{Target, Workspace, kind_of, name_of};
+use crate::model::outcome::{Diagnostic, Kind, TargetId};
+use crate::model::status::{Class, Skip, Status};
+use crate::text;
+
+/// How many errors of one target are kept.
+const MOST_ERRORS: usize = 200;
+
+/// What became of a target.
+#[derive(Clone, Debug)]
+pub enum Made {
+    /// A test executable.
+    Executable(Utf8PathBuf),
+    /// None, and why.
+    Not(Status, Vec<Diagnostic>),
+}
+
+/// What a build came to.
+pub struct Built {
+    /// Each target's own answer.
+    pub made: BTreeMap<TargetId, Made>,
+    /// What each package's build script said; tests see it too.
+    pub scripts: BTreeMap<PackageId, BuildScript>,
+    /// How the last command ended, and what all took.
+    pub ended: Ended,
+}
+
+/// Compiles all targets of a workspace, and says of each how it went.
+///
+/// # Errors
+///
+/// When cargo cannot be started at all.
+pub fn build(
+    cargo: &Cargo<'_>,
+    workspace: &Workspace,
+    options: &Build,
+    log: &mut Log,
+    on_step: &mut dyn FnMut(&str),
+) -> Result<Built> {
+    let mut heard = Heard::default();
+    let mut flags = vec![format!("--profile={}", options.profile)];
+    flags.extend(feature_flags(options));
+    // Stable since cargo 1.74: https://doc.rust-lang.org/cargo/commands/cargo-build.html
+    let keeps_going = cargo.toolchain.cargo >= Version::new(1, 74, 0);
+    let mut args = vec!["build", "--workspace", "--tests"];
+    if keeps_going {
+        args.push("--keep-going");
+    }
+    args.extend(flags.iter().map(String::as_str));
+    let mut ended = heard.listen(cargo, &args, log, on_step)?;
+    if !ended.exit.is_success() && !keeps_going {
+        for target in &workspace.targets {
+            let is_open = matches!(heard.answer(target, workspace), Answer::Open)
+                && target.missing_features.is_empty();
+            if !is_open || heard.doubt(&ended.exit).is_some() || ended.exit == Exit::TimedOut {
+                continue;
+            }
+            let spec = workspace.spec(&target.package);
+            let chosen = choice(&target.id);
+            let mut args = vec!["test", "--no-run", "--package", &spec];
+            args.extend(chosen.iter().map(String::as_str));
+            args.extend(flags.iter().map(String::as_str));
+            let one = heard.listen(cargo, &args, log, on_step)?;
+            ended = Ended {
+                exit: one.exit,
+                wall: ended.wall + one.wall,
+                cpu: ended.cpu + one.cpu,
+            };
+        }
+    }
+    let made = workspace
+        .targets
+        .iter()
+        .map(|target| {
+            (
+                target.id.clone(),
+                heard.judge(target, workspace, &ended.exit),
+            )
+        })
+        .collect();
+    Ok(Built {
+        made,
+        scripts: heard.scripts,
+        ended,
+    })
+}
+
+/// The flags that choose one target.
+fn choice(id: &TargetId) -> Vec<String> {
+    match id.kind {
+        Kind::Lib | Kind::Doc => vec!["--lib".to_owned()],
+        Kind::Bin => vec!["--bin".to_owned(), id.name.clone()],
+        Kind::Test => vec!["--test".to_owned(), id.name.clone()],
+        Kind::Example => vec!["--example".to_owned(), id.name.clone()],
+        Kind::Bench => vec!["--bench".to_owned(), id.name.clone()],
+    }
+}
+
+/// A compile unit as messages name it; `None` for a build script.
+type Unit = (PackageId, Option<Kind>, String);
+
+fn unit_name(kind: Option<Kind>, name: String) -> String {
+    match kind {
+        Some(kind) => name_of(kind, &name),
+        None => name,
+    }
+}
+
+/// All that cargo and rustc said.
+#[derive(Default)]
+struct Heard {
+    executables: BTreeMap<Unit, Utf8PathBuf>,
+    errors: BTreeMap<Unit, Vec<Diagnostic>>,
+    scripts: BTreeMap<PackageId, BuildScript>,
+    err: String,
+}
+
+/// What the messages alone say of a target.
+enum Answer {
+    Executable(Utf8PathBuf),
+    Errors(Vec<Diagnostic>),
+    Open,
+}
+
+impl Heard {
+    fn listen(
+        &mut self,
+        cargo: &Cargo<'_>,
+        args: &[&str],
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Ended> {
+        let mut args = args.to_vec();
+        args.extend(["--frozen", "--message-format=json"]);
+        log.note(&format!("$ cargo {}", args.join(" ")));
+        let command = cargo.command(&args)?;
+        let mut listener = Listener {
+            heard: self,
+            folder: cargo.folder,
+            log,
+            on_step,
+        };
+        let ended = cargo.follow(command, &mut listener);
+        log.note(&format!("[{}]", ended.exit));
+        Ok(ended)
+    }
+
+    fn answer(&self, target: &Target, workspace: &Workspace) -> Answer {
+        let unit = (
+            target.package.clone(),
+            Some(target.id.kind),
+            target.id.name.clone(),
+        );
+        if let Some(executable) = self.executables.get(&unit) {
+            return Answer::Executable(executable.clone());
+        }
+        if let Some(errors) = self.errors.get(&unit) {
+            return Answer::Errors(errors.clone());
+        }
+        match self.below(target, workspace) {
+            Some(errors) => Answer::Errors(errors),
+            None => Answer::Open,
+        }
+    }
+
+    /// The errors of what a target needs: its own library or binaries, or a package below it.
+    fn below(&self, target: &Target, workspace: &Workspace) -> Option<Vec<Diagnostic>> {
+        for id in workspace.below(&target.package) {
+            let failed = self.errors.iter().find(|((package, kind, _), errors)| {
+                let is_needed = match kind {
+                    None | Some(Kind::Lib) => true,
+                    Some(Kind::Bin) => *package == target.package,
+                    Some(Kind::Test | Kind::Example | Kind::Bench | Kind::Doc) => false,
+                };
+                *package == id && is_needed && !errors.is_empty()
+            });
+            if let Some((_, errors)) = failed {
+                return Some(errors.clone());
+            }
+            if let Some(error) = self.failed_script(&workspace.package(&id)?.name) {
+                return Some(vec![error]);
+            }
+        }
+        None
+    }
+
+    /// A build script that fails is told in words only.
+    fn failed_script(&self, package: &str) -> Option<Diagnostic> {
+        let words = format!("error: failed to run custom build command for `{package} v");
+        let start = self.err.find(&words)?;
+        let mut error = first_error(&self.err[start..]);
+        let told = error.rendered.as_deref().unwrap_or_default();
+        let panic = told
+            .lines()
+            .find(|l| l.contains("panicked at") || l.trim().starts_with("error"));
+        error.message = format!("the build script of {package} failed");
+        if let Some(said) = panic {
+            error
+                .message
+                .push_str(&format!(": {}", text::one_line(said)));
+        }
+        Some(error)
+    }
+
+    fn doubt(&self, exit: &Exit) -> Option<crate::model::status::Doubt> {
+        doubt(exit, &self.err)
+    }
+
+    fn judge(&self, target: &Target, workspace: &Workspace, exit: &Exit) -> Made {
+        if !target.missing_features.is_empty() {
+            let reason = Skip::RequiredFeatures(target.missing_features.clone());
+            return Made::Not(Status::Skipped { reason }, Vec::new());
+        }
+        match self.answer(target, workspace) {
+            Answer::Executable(executable) => Made::Executable(executable),
+            Answer::Errors(errors) => Made::Not(Status::failed(class_of(&errors)), errors),
+            Answer::Open => {
+                let error = first_error(&self.err);
+                let status = match self.doubt(exit) {
+                    Some(doubt) => Status::Inconclusive { doubt },
+                    None if *exit == Exit::TimedOut => Status::failed(Class::Timeout),
+                    None if self.err.contains("(signal: ") => Status::failed(Class::Crash),
+                    None => Status::failed(Class::Compile),
+                };
+                let error = match *exit == Exit::TimedOut {
+                    true => Diagnostic::said("the build did not end in time"),
+                    false => error,
+                };
+                Made::Not(status, vec![error])
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message, folder: &Utf8Path) -> Option<String> {
+        match message {
+            Message::CompilerArtifact(artifact) => {
+                let kind = artifact.target.kind.first().and_then(kind_of);
+                let name = unit_name(kind, artifact.target.name);
+                if let Some(executable) = artifact.executable.filter(|_| artifact.profile.test) {
+                    self.executables
+                        .insert((artifact.package_id, kind, name.clone()), executable);
+                }
+                Some(name)
+            }
+            Message::CompilerMessage(told) => {
+                self.take_error(told, folder);
+                None
+            }
+            Message::BuildScriptExecuted(script) => {
+                self.scripts.insert(script.package_id.clone(), script);
+                None
+            }
+            Message::BuildFinished(_) | Message::TextLine(_) => None,
+            // cargo may learn to say more.
+            _ => None,
+        }
+    }
+
+    fn take_error(&mut self, told: CompilerMessage, folder: &Utf8Path) {
+        let is_error = matches!(
+            told.message.level,
+            DiagnosticLevel::Error | DiagnosticLevel::Ice
+        );
+        // Older compilers end with a count of what they said already.
+        if !is_error || told.message.message.starts_with("aborting due to") {
+            return;
+        }
+        let kind = told.target.kind.first().and_then(kind_of);
+        debug_assert!(kind.is_some() || told.target.kind == [TargetKind::CustomBuild]);
+        let unit = (told.package_id, kind, unit_name(kind, told.target.name));
+        let errors = self.errors.entry(unit).or_default();
+        let error = diagnostic(&told.message, folder);
+        // A library is compiled twice, with and without its tests, and says the same twice.
+        if errors.len() < MOST_ERRORS && !errors.contains(&error) {
+            errors.push(error);
+        }
+    }
+}
+
+struct Listener<'a> {
+    heard: &'a mut Heard,
+    folder: &'a Utf8Path,
+    log: &'a mut Log,
+    on_step: &'a mut dyn FnMut(&str),
+}
+
+impl Follower for Listener<'_> {
+    fn line(&mut self, stream: Stream, line: &[u8]) {
+        if stream == Stream::Err {
+            self.log.add(line);
+            self.heard
+                .err
+                .push_str(&text::clean(&String::from_utf8_lossy(line)));
+            self.heard.err = tail(std::mem::take(&mut self.heard.err));
+            return;
+        }
+        let Ok(message) = serde_json::from_slice::<Message>(line) else {
+            // A proc macro may print; what is no message of cargo's is only kept in the log.
+            self.log.add(line);
+            return;
+        };
+        if let Message::CompilerMessage(CompilerMessage { message, .. }) = &message
+            && let Some(rendered) = &message.rendered
+        {
+            self.log.add(rendered.as_bytes());
+        }
+        if let Some(name) = self.heard.take(message, self.folder) {
+            (self.on_step)(&name);
+        }
+    }
+}
+
+/// Standard error is searched for a few phrases; a build that floods it keeps its end.
+fn tail(err: String) -> String {
+    const MOST: usize = 4 * 1024 * 1024;
+    if err.len() <= MOST {
+        return err;
+    }
+    err[err.ceil_char_boundary(err.len() - MOST / 2)..].to_owned()
+}
+
+/// rustc's diagnostic as it is kept: code, place relative to the subject, words.
+fn diagnostic(told: &Told, folder: &Utf8Path) -> Diagnostic {
+    let place = told
+        .spans
+        .iter()
+        .find(|s| s.is_primary)
+        .or(told.spans.first());
+    let file = place.map(|p| {
+        let path = Utf8Path::new(&p.file_name);
+        path.strip_prefix(folder).unwrap_or(path).to_string()
+    });
+    let rendered = told.rendered.as_deref().map(|rendered| {
+        let rendered = text::clean(rendered).replace(folder.as_str(), ".");
+        text::bounded(rendered.trim_end(), text::RENDERED)
+    });
+    Diagnostic {
+        code: told.code.as_ref().map(|c| c.code.clone()),
+        message: text::one_line(&told.message),
+        file,
+        line: place.map(|p| p.line_start),
+        rendered,
+    }
+}
+
+/// The class of a target from all its errors.
+fn class_of(errors: &[Diagnostic]) -> Class {
+    let codes: BTreeSet<&str> = errors.iter().filter_map(|e| e.code.as_deref()).collect();
+    let all_coded = errors.iter().all(|e| e.code.is_some());
+    let says = |words: &str| errors.iter().any(|e| e.message.starts_with(words));
+    if says("linking with ") {
+        Class::Link
+    } else if says("internal compiler error") {
+        Class::Crash
+    } else if all_coded && codes.iter().all(|code| !is_error_code(code)) {
+        Class::Lint
+    } else {
+        Class::Compile
+    }
+}
+
+/// `E0425`, as against the name of a lint.
+fn is_error_code(code: &str) -> bool {
+    code.strip_prefix('E')
+        .is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: Option<&str>, message: &str) -> Diagnostic {
+        Diagnostic {
+            code: code.map(str::to_owned),
+            ..Diagnostic::said(message)
+        }
+    }
+
+    #[test]
+    fn a_target_that_fails_only_for_lints_is_a_class_of_its_own() {
+        let lint = error(Some("unused_variables"), "unused variable: `x`");
+        let code = error(Some("E0425"), "cannot find value `x`");
+        let macro_error = error(None, "no rules expected this token");
+        assert_eq!(class_of(std::slice::from_ref(&lint)), Class::Lint);
+        assert_eq!(class_of(&[lint.clone(), code]), Class::Compile);
+        assert_eq!(class_of(&[lint, macro_error]), Class::Compile);
+        let link = error(None, "linking with `cc` failed: exit status: 1");
+        assert_eq!(class_of(&[link]), Class::Link);
+    }
+}

@@ -1,0 +1,260 @@
+//! Cargo commands: a program, a folder, an environment, and what was said.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use camino::Utf8Path;
+use xshell::{Shell, cmd};
+
+use crate::exec::log::Log;
+use crate::exec::process::{Ended, Exit, Follower, Interrupt, Stream, run};
+use crate::model::outcome::Diagnostic;
+use crate::model::status::Doubt;
+use crate::text;
+use crate::toolchain::Toolchain;
+
+/// A cargo of a certain toolchain, at work in a certain folder.
+pub struct Cargo<'a> {
+    /// The toolchain it belongs to.
+    pub toolchain: &'a Toolchain,
+    /// The workspace it works on.
+    pub folder: &'a Utf8Path,
+    /// All it sees of the environment.
+    pub vars: BTreeMap<OsString, OsString>,
+    /// How long one command may take.
+    pub limit: Duration,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+    /// The budget that its compile jobs are taken from.
+    pub jobserver: Option<&'a jobserver::Client>,
+}
+
+/// What a command said, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// How it ended.
+    pub ended: Ended,
+    /// Standard output.
+    pub out: String,
+    /// Standard error, cleaned.
+    pub err: String,
+}
+
+impl Cargo<'_> {
+    /// The command, ready to run.
+    ///
+    /// # Errors
+    ///
+    /// When this process has no working folder.
+    pub fn command(&self, args: &[&str]) -> Result<Command> {
+        let shell = Shell::new()?;
+        shell.change_dir(self.folder);
+        let program = self.toolchain.program("cargo");
+        let command = cmd!(shell, "{program} {args...}")
+            .env_clear()
+            .envs(&self.vars);
+        let mut command = Command::from(command);
+        if let Some(jobserver) = self.jobserver {
+            jobserver.configure_make(&mut command);
+        }
+        Ok(command)
+    }
+
+    /// Runs a command and keeps all it says; standard error and how it went stand in the log.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cargo::command`].
+    pub fn say(&self, args: &[&str], log: &mut Log) -> Result<Said> {
+        log.note(&format!("$ cargo {}", args.join(" ")));
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut keep = |stream: Stream, line: &[u8]| match stream {
+            Stream::Out => out.extend_from_slice(line),
+            Stream::Err => {
+                err.extend_from_slice(line);
+                log.add(line);
+            }
+        };
+        let ended = run(self.command(args)?, self.limit, self.interrupt, &mut keep);
+        log.note(&format!("[{}]", ended.exit));
+        // Where the copy lies says nothing, and differs from lane to lane.
+        let err = text::clean(&String::from_utf8_lossy(&err)).replace(self.folder.as_str(), ".");
+        Ok(Said {
+            ended,
+            out: String::from_utf8_lossy(&out).into_owned(),
+            err,
+        })
+    }
+
+    /// Runs a command that a follower reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cargo::command`].
+    pub fn follow(&self, command: Command, follower: &mut dyn Follower) -> Ended {
+        run(command, self.limit, self.interrupt, follower)
+    }
+}
+
+/// What kept a cargo command from an answer about the code, if anything did.
+#[must_use]
+pub fn doubt(exit: &Exit, err: &str) -> Option<Doubt> {
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| err.contains(phrase));
+    match exit {
+        Exit::Interrupted => return Some(Doubt::Interrupted),
+        Exit::Lost(why) => return Some(Doubt::Machine(why.clone())),
+        Exit::Signal(9) => return Some(Doubt::OutOfMemory),
+        Exit::Signal(_) | Exit::Code(_) | Exit::TimedOut => {}
+    }
+    if exit.is_success() {
+        return None;
+    }
+    if says(&[
+        "No space left on device",
+        "Disk quota exceeded",
+        "os error 28)",
+    ]) {
+        return Some(Doubt::OutOfDisk);
+    }
+    if says(&[
+        "Cannot allocate memory",
+        "signal: 9, SIGKILL",
+        "os error 12)",
+    ]) {
+        return Some(Doubt::OutOfMemory);
+    }
+    if says(&[
+        "--offline was specified",
+        "failed to download",
+        "spurious network error",
+        "Could not resolve host",
+        "Couldn't resolve host",
+        "failed to fetch `",
+        "network failure seems to have happened",
+        "failed to query replaced source registry",
+        "Unable to update registry",
+    ]) {
+        return Some(Doubt::Network);
+    }
+    if says(&[
+        "Read-only file system",
+        "Permission denied (os error 13)",
+        "Too many open files",
+    ]) {
+        let line = err
+            .lines()
+            .find(|l| l.contains("os error"))
+            .unwrap_or("input/output error");
+        return Some(Doubt::Machine(text::one_line(line)));
+    }
+    None
+}
+
+/// The first error that cargo itself printed, with what caused it.
+#[must_use]
+pub fn first_error(err: &str) -> Diagnostic {
+    let lines: Vec<&str> = err.lines().collect();
+    let Some(start) = lines.iter().position(|l| l.starts_with("error")) else {
+        let last = lines.iter().rev().find(|l| !l.trim().is_empty());
+        return Diagnostic::said(last.map_or("it said nothing", |l| l.trim()));
+    };
+    let end = lines[start + 1..]
+        .iter()
+        .position(|l| l.starts_with("warning") || l.starts_with("error"))
+        .map_or(lines.len(), |n| start + 1 + n);
+    let said = lines[start]
+        .trim_start_matches("error")
+        .trim_start_matches(':')
+        .trim();
+    let cause = lines[start + 1..end]
+        .iter()
+        .skip_while(|l| l.trim() != "Caused by:")
+        .nth(1)
+        .map(|l| l.trim());
+    let conflict = conflict(&lines[start..end]);
+    Diagnostic {
+        message: match (conflict, cause) {
+            (Some(conflict), _) => format!("{}{conflict}", said.trim_end_matches('.')),
+            (None, Some(cause)) => format!("{said}: {cause}"),
+            (None, None) => said.to_owned(),
+        },
+        rendered: Some(text::bounded(
+            lines[start..end].join("\n").trim_end(),
+            text::RENDERED,
+        )),
+        ..Diagnostic::default()
+    }
+}
+
+/// What stands in the way of a version, from the words of cargo's resolver:
+/// ``... required by package `b v0.1.0 (PATH)` ``, then
+/// ``previously selected package `a v1.0.0` `` and
+/// ``... which satisfies dependency `a = "=1.0.0"` of package `c v0.1.0 (PATH)` ``.
+fn conflict(lines: &[&str]) -> Option<String> {
+    let named = |before: &str| {
+        let rest = lines.iter().find_map(|line| line.split_once(before))?.1;
+        rest.split(['`', '(']).next().map(str::trim)
+    };
+    let selected = named("previously selected package `")?;
+    let mut conflict = String::new();
+    if let Some(asker) = named("... required by package `") {
+        conflict.push_str(&format!(", which {asker} requires,"));
+    }
+    conflict.push_str(&format!(" beside {selected}"));
+    if let Some(asker) = named("` of package `") {
+        conflict.push_str(&format!(", which {asker} requires"));
+    }
+    Some(conflict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_error_comes_with_its_cause() {
+        let err = "   Updating index\nerror: failed to parse manifest at `/x`\n\n\
+                   Caused by:\n  feature `edition2024` is required\n";
+        let error = first_error(err);
+        assert_eq!(
+            error.message,
+            "failed to parse manifest at `/x`: feature `edition2024` is required"
+        );
+    }
+
+    #[test]
+    fn a_conflict_names_what_stands_in_the_way_and_who_asked_for_it() {
+        let err = "error: failed to select a version for `a`.\n\
+                   \x20   ... required by package `app v0.1.0 (./app)`\n\
+                   versions that meet the requirements `=1.1.0` are: 1.1.0\n\n\
+                   all possible versions conflict with previously selected packages.\n\n\
+                   \x20 previously selected package `a v1.0.0`\n\
+                   \x20   ... which satisfies dependency `a = \"=1.0.0\"` of package `b v0.1.0 (/b)`\n";
+        assert_eq!(
+            first_error(err).message,
+            "failed to select a version for `a`, which app v0.1.0 requires, \
+             beside a v1.0.0, which b v0.1.0 requires"
+        );
+    }
+
+    #[test]
+    fn a_machine_that_fails_is_no_verdict() {
+        let failed = Exit::Code(101);
+        assert_eq!(
+            doubt(&failed, "error: No space left on device (os error 28)"),
+            Some(Doubt::OutOfDisk)
+        );
+        assert_eq!(
+            doubt(&failed, "rustc (signal: 9, SIGKILL: kill)"),
+            Some(Doubt::OutOfMemory)
+        );
+        assert_eq!(doubt(&failed, "error[E0425]: cannot find"), None);
+        assert_eq!(
+            doubt(&Exit::Code(0), "warning: spurious network error"),
+            None
+        );
+    }
+}

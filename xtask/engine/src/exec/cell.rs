@@ -1,0 +1,470 @@
+//! One cell, from its plan to its outcome: stage, lock, predict, fetch, build, test, record.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{MetadataCommand, PackageId};
+
+use crate::config::Family;
+use crate::exec::build::{Built, Made, build};
+use crate::exec::cargo::{Cargo, doubt, first_error};
+use crate::exec::lock::{Resolution, Resolver};
+use crate::exec::log::Log;
+use crate::exec::process::{Ended, Exit, Interrupt};
+use crate::exec::store::Store;
+use crate::exec::targets::{Target, Workspace};
+use crate::exec::test::{TestRun, test};
+use crate::exec::test_env::{self, Place};
+use crate::exec::workplace::LaneFolders;
+use crate::exec::{doctest, key, lock, stage};
+use crate::files::write_whole;
+use crate::matrix::Matrix;
+use crate::model::cell::Cell;
+use crate::model::event::{Event, Listener};
+use crate::model::outcome::{Diagnostic, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome};
+use crate::model::status::{Class, Status};
+use crate::toolchain::Toolchain;
+
+/// Everything a cell needs that other cells need too.
+pub struct Common<'a> {
+    /// The matrix.
+    pub matrix: &'a Matrix,
+    /// The one resolver.
+    pub resolver: &'a Resolver<'a>,
+    /// What is kept from run to run.
+    pub store: &'a Store,
+    /// The results folder.
+    pub results: &'a Utf8Path,
+    /// The budget of compile jobs.
+    pub jobserver: &'a jobserver::Client,
+    /// Test threads per executable; `None` leaves it to libtest.
+    pub test_threads: Option<usize>,
+    /// Whether kept outcomes are looked at.
+    pub fresh: bool,
+    /// Whoever listens.
+    pub listener: &'a dyn Listener,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+}
+
+/// One cell at work.
+pub struct Work<'a> {
+    /// What it shares with others.
+    pub common: &'a Common<'a>,
+    /// The cell.
+    pub cell: &'a Cell,
+    /// The family that is pinned.
+    pub family: &'a Family,
+    /// The toolchain.
+    pub toolchain: &'a Toolchain,
+    /// Where it works.
+    pub folders: LaneFolders,
+}
+
+/// An outcome, and whether an earlier run had it.
+pub struct Answer {
+    /// The evidence.
+    pub outcome: Outcome,
+    /// True when nothing was run.
+    pub reused: bool,
+}
+
+/// The outcome of a cell from what earlier runs kept, without any work.
+#[must_use]
+pub fn known(
+    common: &Common<'_>,
+    cell: &Cell,
+    family: &Family,
+    toolchain: &Toolchain,
+) -> Option<Outcome> {
+    if common.fresh {
+        return None;
+    }
+    let resolution = common.resolver.known(cell, family, toolchain)?;
+    keep_lock(common.results, cell, &resolution).ok()?;
+    let key = key_of(common.matrix, cell, family, toolchain, &resolution).ok()?;
+    let outcome = common.store.get(&key)?;
+    let logs = logs(common.results, cell);
+    common.store.restore_logs(&key, &logs).ok()?;
+    Some(outcome)
+}
+
+fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {
+    results.join("logs").join(cell.id().as_str())
+}
+
+/// Leaves a cell's lock in the results, where it can be committed from.
+fn keep_lock(results: &Utf8Path, cell: &Cell, resolution: &Resolution) -> Result<()> {
+    match &resolution.lock {
+        Some(lock) if resolution.status == Status::Passed => write_whole(
+            &results.join("locks").join(format!("{}.lock", cell.id())),
+            lock.as_bytes(),
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn key_of(
+    matrix: &Matrix,
+    cell: &Cell,
+    family: &Family,
+    toolchain: &Toolchain,
+    resolution: &Resolution,
+) -> Result<String> {
+    let crates: Vec<&str> = family.crates.iter().map(|c| c.get_ref().as_str()).collect();
+    let pinned = stage::pinned(&matrix.subject, &crates, &cell.pin.version)?;
+    let id = cell.id();
+    let parts = key::Parts {
+        sources: &matrix.sources,
+        outside: &matrix.hash_outside(&pinned.outside)?,
+        rewritten: &pinned.files,
+        resolution: &resolution.decisive(),
+        cell: id.as_str(),
+    };
+    let config = &matrix.config;
+    key::outcome(
+        &parts,
+        toolchain,
+        &matrix.surroundings,
+        &config.build,
+        &config.timeouts,
+    )
+}
+
+impl Work<'_> {
+    /// Runs the cell. What goes wrong within it is its outcome.
+    ///
+    /// # Errors
+    ///
+    /// When the work folders fail; the caller turns that into a doubt about this cell.
+    pub fn run(&self) -> Result<Answer> {
+        let logs = logs(self.common.results, self.cell);
+        std::fs::create_dir_all(&logs).with_context(|| format!("make {logs}"))?;
+        let mut phases = Vec::new();
+
+        self.enter(Phase::Resolve);
+        let mut clock = Clock::start(Phase::Resolve);
+        let mut log = Log::create(logs.join("resolve.log").as_std_path())?;
+        let resolver = self.common.resolver;
+        let resolution = resolver.resolve(self.cell, self.family, self.toolchain, &mut log)?;
+        let key = key_of(
+            self.common.matrix,
+            self.cell,
+            self.family,
+            self.toolchain,
+            &resolution,
+        )?;
+        if !self.common.fresh
+            && let Some(outcome) = self.common.store.get(&key)
+        {
+            log.finish()?;
+            self.common.store.restore_logs(&key, &logs)?;
+            return Ok(Answer {
+                outcome,
+                reused: true,
+            });
+        }
+        let ready = match &resolution.lock {
+            Some(lock) if resolution.status == Status::Passed => {
+                self.prepare(lock, &mut log, &mut clock)?
+            }
+            Some(_) | None => Err(Outcome::whole(
+                resolution.status.clone(),
+                resolution.errors.clone(),
+            )),
+        };
+        log.finish()?;
+        phases.push(clock.stop(self.cell));
+
+        let mut outcome = match ready {
+            Err(outcome) => outcome,
+            Ok(workspace) => {
+                let targets = self.build_and_test(&workspace, &logs, &mut phases)?;
+                let status = Status::of_parts(targets.iter().map(|t| &t.status));
+                Outcome {
+                    targets,
+                    ..Outcome::whole(status, Vec::new())
+                }
+            }
+        };
+        outcome.phases = phases;
+        outcome.moved = resolution.moved;
+        if is_conclusive(&outcome) {
+            self.common.store.put(&key, &outcome, &logs)?;
+        }
+        Ok(Answer {
+            outcome,
+            reused: false,
+        })
+    }
+
+    /// The copy is pinned and locked, and everything it needs is fetched: by the cell's own cargo,
+    /// since versions of cargo keep what they fetch in different places.
+    fn prepare(
+        &self,
+        lock: &str,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<std::result::Result<Workspace, Outcome>> {
+        let matrix = self.common.matrix;
+        let crates: Vec<&str> = self
+            .family
+            .crates
+            .iter()
+            .map(|c| c.get_ref().as_str())
+            .collect();
+        let pinned = stage::pinned(&matrix.subject, &crates, &self.cell.pin.version)?;
+        let mut files = pinned.files;
+        files.insert("Cargo.lock".into(), lock.to_owned());
+        stage::sync(&matrix.subject, &files, &self.folders.subject)?;
+        lock::put(lock, &self.folders.subject)?;
+
+        let cargo = self.cargo(matrix.config.timeouts.resolve);
+        let mut fetch = vec!["fetch", "--locked", "--target", &self.toolchain.host];
+        if self.common.resolver.offline {
+            fetch.push("--offline");
+        }
+        let said = cargo.say(&fetch, log)?;
+        clock.add(&said.ended);
+        if !said.ended.exit.is_success() {
+            let status = stopped(&said.ended.exit, &said.err, Class::Resolve);
+            return Ok(Err(Outcome::whole(status, vec![first_error(&said.err)])));
+        }
+        let mut metadata = vec!["metadata", "--format-version", "1", "--frozen"];
+        metadata.extend(["--filter-platform", &self.toolchain.host]);
+        let features = key::feature_flags(&matrix.config.build);
+        metadata.extend(features.iter().map(String::as_str));
+        let said = cargo.say(&metadata, log)?;
+        clock.add(&said.ended);
+        if !said.ended.exit.is_success() {
+            let status = stopped(&said.ended.exit, &said.err, Class::Resolve);
+            return Ok(Err(Outcome::whole(status, vec![first_error(&said.err)])));
+        }
+        let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
+        Workspace::of(metadata).map(Ok)
+    }
+
+    fn build_and_test(
+        &self,
+        workspace: &Workspace,
+        logs: &Utf8Path,
+        phases: &mut Vec<PhaseRecord>,
+    ) -> Result<Vec<TargetOutcome>> {
+        let config = &self.common.matrix.config;
+        self.enter(Phase::Build);
+        let mut clock = Clock::start(Phase::Build);
+        let mut log = Log::create(logs.join("build.log").as_std_path())?;
+        let token = self
+            .common
+            .jobserver
+            .acquire()
+            .context("take a job token")?;
+        let mut step = |what: &str| self.step(what);
+        let cargo = self.cargo(config.timeouts.build);
+        let built = build(&cargo, workspace, &config.build, &mut log, &mut step)?;
+        drop(token);
+        log.finish()?;
+        clock.add(&built.ended);
+        phases.push(clock.stop(self.cell));
+
+        self.enter(Phase::Test);
+        let mut clock = Clock::start(Phase::Test);
+        let mut log = Log::create(logs.join("test.log").as_std_path())?;
+        let mut outcomes = Vec::new();
+        for target in &workspace.targets {
+            outcomes.push(match built.made.get(&target.id) {
+                Some(Made::Executable(executable)) => {
+                    self.test(target, executable, workspace, &built, &mut log, &mut clock)?
+                }
+                Some(Made::Not(status, errors)) => {
+                    TargetOutcome::not_run(target.id.clone(), status.clone(), errors.clone())
+                }
+                None => continue,
+            });
+        }
+        if config.build.doc_tests {
+            for (package, id) in &workspace.documented {
+                let library = outcomes
+                    .iter()
+                    .find(|o| o.id.package == id.package && o.id.name == id.name);
+                if library.is_none_or(|l| l.errors.is_empty()) {
+                    outcomes.extend(self.doc_test(package, id, workspace, &mut log, &mut clock)?);
+                }
+            }
+        }
+        log.finish()?;
+        phases.push(clock.stop(self.cell));
+        outcomes.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(outcomes)
+    }
+
+    fn test(
+        &self,
+        target: &Target,
+        executable: &Utf8Path,
+        workspace: &Workspace,
+        built: &Built,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<TargetOutcome> {
+        self.step(&target.id.to_string());
+        let folder = workspace
+            .folder(&target.package)
+            .unwrap_or(self.folders.subject.clone());
+        let place = Place {
+            matrix: self.common.matrix,
+            toolchain: self.toolchain,
+            folders: &self.folders,
+            test_threads: self.common.test_threads,
+        };
+        let run = TestRun {
+            executable,
+            folder: &folder,
+            vars: test_env::vars(&place, &target.package, workspace, built),
+            timeouts: &self.common.matrix.config.timeouts,
+            interrupt: self.common.interrupt,
+            stage: &self.folders.subject,
+        };
+        let (outcome, cpu) = test(target, &run, log)?;
+        clock.cpu += cpu;
+        clock.exit = Exit::Code(0);
+        Ok(outcome)
+    }
+
+    fn doc_test(
+        &self,
+        package: &PackageId,
+        id: &TargetId,
+        workspace: &Workspace,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<Option<TargetOutcome>> {
+        self.step(&id.to_string());
+        let started = Instant::now();
+        let config = &self.common.matrix.config;
+        let cargo = self.cargo(config.timeouts.target);
+        let spec = workspace.spec(package);
+        let profile = format!("--profile={}", config.build.profile);
+        let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &profile];
+        let features = key::feature_flags(&config.build);
+        args.extend(features.iter().map(String::as_str));
+        let said = cargo.say(&args, log)?;
+        log.add(said.out.as_bytes());
+        clock.add(&said.ended);
+        let mut cases = doctest::cases(&said.out);
+        for case in &mut cases {
+            case.output = case
+                .output
+                .take()
+                .map(|o| o.replace(self.folders.subject.as_str(), "."));
+        }
+        let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
+        let mut errors = Vec::new();
+        if !said.ended.exit.is_success() && !status.is_failed() {
+            status = stopped(&said.ended.exit, &said.err, Class::Compile);
+            errors.push(match said.ended.exit {
+                Exit::TimedOut => Diagnostic::said("its doc tests did not end in time"),
+                Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
+                    first_error(&said.err)
+                }
+            });
+        }
+        if cases.is_empty() && status == Status::Passed {
+            return Ok(None);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(Some(TargetOutcome {
+            id: id.clone(),
+            status,
+            errors,
+            cases,
+            seconds,
+        }))
+    }
+
+    fn cargo(&self, limit: Duration) -> Cargo<'_> {
+        let mut vars = self
+            .common
+            .matrix
+            .surroundings
+            .with_sysroot(&self.toolchain.sysroot);
+        vars.insert(
+            "CARGO_TARGET_DIR".into(),
+            self.folders.target.as_os_str().to_owned(),
+        );
+        Cargo {
+            toolchain: self.toolchain,
+            folder: &self.folders.subject,
+            vars,
+            limit,
+            interrupt: self.common.interrupt,
+            jobserver: Some(self.common.jobserver),
+        }
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.common.listener.hear(Event::Entered {
+            cell: &self.cell.id(),
+            phase,
+        });
+    }
+
+    fn step(&self, what: &str) {
+        self.common.listener.hear(Event::Step {
+            cell: &self.cell.id(),
+            what,
+        });
+    }
+}
+
+/// The status of a whole that a cargo command stopped.
+fn stopped(exit: &Exit, err: &str, class: Class) -> Status {
+    match doubt(exit, err) {
+        Some(doubt) => Status::Inconclusive { doubt },
+        None if *exit == Exit::TimedOut => Status::failed(Class::Timeout),
+        None => Status::failed(class),
+    }
+}
+
+/// Only what is certain is kept; a doubt anywhere is settled by the next run.
+fn is_conclusive(outcome: &Outcome) -> bool {
+    let doubtful = |status: &Status| matches!(status, Status::Inconclusive { .. });
+    let in_target =
+        |t: &TargetOutcome| doubtful(&t.status) || t.cases.iter().any(|c| doubtful(&c.status));
+    !doubtful(&outcome.status) && !outcome.targets.iter().any(in_target)
+}
+
+/// The time a phase takes, and how its last command ended.
+struct Clock {
+    phase: Phase,
+    started: Instant,
+    cpu: Duration,
+    exit: Exit,
+}
+
+impl Clock {
+    fn start(phase: Phase) -> Self {
+        Self {
+            phase,
+            started: Instant::now(),
+            cpu: Duration::ZERO,
+            exit: Exit::Code(0),
+        }
+    }
+
+    fn add(&mut self, ended: &Ended) {
+        self.cpu += ended.cpu;
+        self.exit = ended.exit.clone();
+    }
+
+    fn stop(self, cell: &Cell) -> PhaseRecord {
+        PhaseRecord {
+            phase: self.phase,
+            exit: self.exit.to_string(),
+            seconds: self.started.elapsed().as_secs_f64(),
+            cpu_seconds: self.cpu.as_secs_f64(),
+            log: format!("logs/{}/{}.log", cell.id(), self.phase),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What `cargo test --doc` prints, read as text: rustdoc's JSON would need an unstable flag in a
+//! command that may still compile.
+
+use std::collections::BTreeMap;
+
+use crate::exec::libtest::kept;
+use crate::model::outcome::CaseOutcome;
+use crate::model::status::{Class, Skip, Status};
+use crate::text;
+
+/// The doc tests in what was printed, sorted by name.
+#[must_use]
+pub fn cases(printed: &str) -> Vec<CaseOutcome> {
+    let printed = text::clean(printed);
+    let outputs = outputs(&printed);
+    let mut cases: BTreeMap<String, CaseOutcome> = BTreeMap::new();
+    for line in printed.lines() {
+        let Some((name, word)) = line
+            .strip_prefix("test ")
+            .and_then(|l| l.rsplit_once(" ... "))
+        else {
+            continue;
+        };
+        let status = match word.split([',', ' ']).next() {
+            Some("ok") => Status::Passed,
+            Some("FAILED") => Status::failed(Class::Test),
+            Some("ignored") => Status::Skipped {
+                reason: Skip::Ignored,
+            },
+            Some(_) | None => continue,
+        };
+        let name = name.to_owned();
+        let output = match status.is_failed() {
+            true => outputs.get(name.as_str()).and_then(|o| kept(o)),
+            false => None,
+        };
+        // rustdoc compiles each doc test when it runs it, and says so where that fails.
+        let did_not_compile = output
+            .as_deref()
+            .is_some_and(|o| o.ends_with("Couldn't compile the test."));
+        let status = match did_not_compile {
+            true => Status::failed(Class::Compile),
+            false => status,
+        };
+        cases.insert(
+            name.clone(),
+            CaseOutcome {
+                name,
+                status,
+                seconds: 0.0,
+                output,
+            },
+        );
+    }
+    cases.into_values().collect()
+}
+
+/// The sections of a report on failures: `---- NAME stdout ----`.
+fn outputs(printed: &str) -> BTreeMap<&str, String> {
+    let mut outputs: BTreeMap<&str, String> = BTreeMap::new();
+    let mut current = None;
+    for line in printed.lines() {
+        let heading = line
+            .strip_prefix("---- ")
+            .and_then(|l| l.strip_suffix(" stdout ----"));
+        if let Some(name) = heading {
+            current = Some(name);
+        } else if line == "failures:" {
+            current = None;
+        } else if let Some(name) = current {
+            let output = outputs.entry(name).or_default();
+            output.push_str(line);
+            output.push('\n');
+        }
+    }
+    outputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_and_outputs_are_read() {
+        let printed = "\nrunning 3 tests\ntest src/lib.rs - good (line 3) ... ok\n\
+            test src/lib.rs - bad (line 9) ... FAILED\n\
+            test src/lib.rs - later (line 15) ... ignored\n\
+            test src/lib.rs - never (line 20) - compile fail ... ok\n\nfailures:\n\n\
+            ---- src/lib.rs - bad (line 9) stdout ----\nerror[E0425]: cannot find `x`\n\n\n\
+            failures:\n    src/lib.rs - bad (line 9)\n\ntest result: FAILED. 2 passed\n";
+        let told: Vec<String> = cases(printed)
+            .iter()
+            .map(|c| format!("{}: {} {:?}", c.name, c.status, c.output))
+            .collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
+}

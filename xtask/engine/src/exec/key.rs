@@ -1,0 +1,81 @@
+//! Keys: a hash of all that decides a result. Same key, same result, no work.
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::config::{Build, Timeouts};
+use crate::environment::Surroundings;
+use crate::toolchain::Toolchain;
+
+/// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
+/// change in the tool can change an outcome, so that nothing kept under older rules is taken over.
+pub const RULES: u32 = 1;
+
+/// A hash of any values.
+///
+/// # Errors
+///
+/// When a value has no JSON form; those used here all have.
+pub fn of(parts: &impl Serialize) -> Result<String> {
+    let json = serde_json::to_vec(parts).context("write the parts of a key")?;
+    Ok(blake3::hash(&json).to_hex().to_string())
+}
+
+/// What decides an outcome.
+#[derive(Serialize)]
+pub struct Parts<'a> {
+    /// A hash of the subject's files.
+    pub sources: &'a str,
+    /// A hash of what the subject depends on by path outside its folder.
+    pub outside: &'a str,
+    /// The rewritten manifests and configs.
+    pub rewritten: &'a crate::exec::stage::Rewritten,
+    /// What of the resolution decides.
+    pub resolution: &'a crate::exec::lock::Decisive<'a>,
+    /// The names of the cell; they stand in what is kept.
+    pub cell: &'a str,
+}
+
+/// The key of an outcome.
+///
+/// # Errors
+///
+/// As [`of`].
+pub fn outcome(
+    parts: &Parts<'_>,
+    toolchain: &Toolchain,
+    surroundings: &Surroundings,
+    build: &Build,
+    timeouts: &Timeouts,
+) -> Result<String> {
+    of(&(
+        RULES,
+        parts,
+        (&toolchain.rustc_verbose, &toolchain.cargo_version),
+        surroundings.deciding(),
+        self::build(build),
+        (timeouts.build, timeouts.target, timeouts.case),
+    ))
+}
+
+/// What of `[build]` decides; debug info is in the environment.
+#[must_use]
+pub fn build(build: &Build) -> impl Serialize + use<> {
+    (build.profile.clone(), feature_flags(build), build.doc_tests)
+}
+
+/// The flags that choose features.
+#[must_use]
+pub fn feature_flags(build: &Build) -> Vec<String> {
+    let mut flags = Vec::new();
+    if build.all_features {
+        flags.push("--all-features".to_owned());
+    }
+    if !build.default_features {
+        flags.push("--no-default-features".to_owned());
+    }
+    if !build.features.is_empty() {
+        flags.push(format!("--features={}", build.features.join(",")));
+    }
+    flags
+}

@@ -1,0 +1,314 @@
+//! Lanes: each works through cells in folders of its own, since cargo locks a target folder.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+
+use crate::exec::cell::{Common, Work, known};
+use crate::exec::lock::Resolver;
+use crate::exec::process::Interrupt;
+use crate::exec::store::Store;
+use crate::exec::workplace::Workplace;
+use crate::matrix::Matrix;
+use crate::model::cell::{Cell, CellId};
+use crate::model::event::{Event, Listener};
+use crate::model::outcome::{Diagnostic, Outcome};
+use crate::model::run::{CellRecord, Run, SCHEMA, State};
+use crate::model::status::{Doubt, Status};
+use crate::plan::{Fate, Plan, Planned};
+use crate::record;
+
+/// How often `run.json` is written while cells end quickly.
+const BETWEEN_WRITES: Duration = Duration::from_secs(1);
+
+/// How a run goes.
+pub struct Options<'a> {
+    /// Cells at a time; `None` for what this machine can carry.
+    pub jobs: Option<usize>,
+    /// Whether every lock must be committed and fit as it is.
+    pub locked: bool,
+    /// Whether the network is off limits.
+    pub offline: bool,
+    /// Whether what earlier runs kept is looked at.
+    pub fresh: bool,
+    /// The results folder.
+    pub out: &'a Utf8Path,
+    /// The folder below which work folders are.
+    pub cache: PathBuf,
+    /// The words that repeat the program.
+    pub command: &'a str,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+    /// Whoever listens.
+    pub listener: &'a dyn Listener,
+}
+
+/// What can be said of cells from what earlier runs kept.
+///
+/// # Errors
+///
+/// When the work folders cannot be made.
+pub fn known_outcomes(
+    matrix: &Matrix,
+    options: &Options<'_>,
+    cells: &[Cell],
+) -> Result<BTreeMap<CellId, Outcome>> {
+    use rayon::prelude::*;
+    in_place(matrix, options, |_, common, _| {
+        let outcome = |cell: &Cell| {
+            let toolchain = matrix.row(cell)?.toolchain()?;
+            Some((
+                cell.id(),
+                known(common, cell, matrix.family(cell)?, toolchain)?,
+            ))
+        };
+        Ok(cells.par_iter().filter_map(outcome).collect())
+    })
+}
+
+/// Runs a plan, and returns what is known at its end. Whatever ended stands in `run.json`, also
+/// when this function does not return.
+///
+/// # Errors
+///
+/// When the results or the work folders cannot be written. A cell that fails, or a machine that
+/// fails under it, is an outcome.
+pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
+    in_place(matrix, options, |workplace, common, n_lanes| {
+        let (n_run, n_known, _) = plan.counts();
+        options.listener.hear(Event::Planned { n_run, n_known });
+        let board = Board::new(begin(matrix, plan, options), options.out)?;
+        let queue = Mutex::new(plan.queue().into_iter().collect::<VecDeque<_>>());
+        let lanes = rayon::ThreadPoolBuilder::new()
+            .num_threads(n_lanes)
+            .thread_name(|lane| format!("lane-{lane}"))
+            .build()
+            .context("start the lanes")?;
+        let results = lanes.broadcast(|context| {
+            let mut last: Option<String> = None;
+            while let Some(planned) = next(&queue, last.as_deref(), options.interrupt) {
+                let lane = context.index();
+                let started = Instant::now();
+                let (outcome, reused) = run_cell(matrix, workplace, common, planned, lane);
+                let seconds = started.elapsed().as_secs_f64();
+                options.listener.hear(Event::Ended {
+                    cell: &planned.id,
+                    outcome: &outcome,
+                    seconds,
+                });
+                board.record(&planned.id, outcome, reused)?;
+                last = Some(planned.cell.toolchain.clone());
+            }
+            Ok(())
+        });
+        results.into_iter().collect::<Result<Vec<()>>>()?;
+        board.finish(!options.interrupt.is_asked())
+    })
+}
+
+/// Opens the work folders and everything that cells share.
+fn in_place<T>(
+    matrix: &Matrix,
+    options: &Options<'_>,
+    then: impl FnOnce(&Workplace, &Common<'_>, usize) -> Result<T>,
+) -> Result<T> {
+    let waits = || {
+        let note = "another run works on this subject; waiting for it to end";
+        options.listener.hear(Event::Noted(note));
+    };
+    let workplace = Workplace::open(&options.cache, &matrix.subject.root, waits)?;
+    let store = Store::new(workplace.outcomes());
+    let resolver = Resolver {
+        matrix,
+        folder: workplace.resolver(),
+        kept: workplace.resolutions(),
+        locked: options.locked,
+        offline: options.offline,
+        fresh: options.fresh,
+        interrupt: options.interrupt,
+        turn: Mutex::new(()),
+    };
+    let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let n_lanes = options.jobs.unwrap_or_else(|| default_lanes(n_cores));
+    let jobserver = jobserver::Client::new(n_cores.max(n_lanes)).context("make a job server")?;
+    let common = Common {
+        matrix,
+        resolver: &resolver,
+        store: &store,
+        results: options.out,
+        jobserver: &jobserver,
+        test_threads: (n_lanes > 1).then(|| n_cores.div_ceil(n_lanes)),
+        fresh: options.fresh,
+        listener: options.listener,
+        interrupt: options.interrupt,
+    };
+    then(&workplace, &common, n_lanes)
+}
+
+/// A single cargo keeps a few cores busy by itself, so a second lane pays only beyond that; each
+/// lane also costs a target folder.
+fn default_lanes(n_cores: usize) -> usize {
+    (n_cores / 4).max(1)
+}
+
+/// The next cell for a lane: among those that tell most, one of the toolchain it just used.
+fn next<'a>(
+    queue: &Mutex<VecDeque<&'a Planned>>,
+    last: Option<&str>,
+    interrupt: &Interrupt,
+) -> Option<&'a Planned> {
+    if interrupt.is_asked() {
+        return None;
+    }
+    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let depth = |p: &Planned| match p.fate {
+        Fate::Run { depth, .. } => depth,
+        Fate::Known(_) | Fate::Skip(_) => u32::MAX,
+    };
+    let first = depth(queue.front()?);
+    let near = queue
+        .iter()
+        .take_while(|p| depth(p) == first)
+        .position(|p| Some(p.cell.toolchain.as_str()) == last);
+    queue.remove(near.unwrap_or_default())
+}
+
+/// Runs a cell; whatever goes wrong in the tool itself is a doubt about this cell only.
+fn run_cell(
+    matrix: &Matrix,
+    workplace: &Workplace,
+    common: &Common<'_>,
+    planned: &Planned,
+    lane: usize,
+) -> (Outcome, bool) {
+    let cell = &planned.cell;
+    let answer = || {
+        let family = matrix.family(cell).context("find the cell's family")?;
+        let toolchain = matrix
+            .row(cell)
+            .and_then(|r| r.toolchain())
+            .context("find its toolchain")?;
+        let folders = workplace.lane(&cell.toolchain, lane);
+        Work {
+            common,
+            cell,
+            family,
+            toolchain,
+            folders,
+        }
+        .run()
+    };
+    match answer() {
+        Ok(answer) => (answer.outcome, answer.reused),
+        Err(error) => (in_doubt(&error), false),
+    }
+}
+
+fn in_doubt(error: &anyhow::Error) -> Outcome {
+    let io = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let doubt = match io.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => {
+            Doubt::OutOfDisk
+        }
+        Some(std::io::ErrorKind::OutOfMemory) => Doubt::OutOfMemory,
+        Some(_) | None => Doubt::Machine("the tool could not go on".to_owned()),
+    };
+    Outcome::whole(
+        Status::Inconclusive { doubt },
+        vec![Diagnostic::said(format!("{error:#}"))],
+    )
+}
+
+fn begin(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Run {
+    let record = |planned: &Planned| CellRecord {
+        id: planned.id.clone(),
+        cell: planned.cell.clone(),
+        state: match &planned.fate {
+            Fate::Run { .. } => State::Pending,
+            Fate::Known(outcome) => State::Ended {
+                reused: true,
+                outcome: outcome.clone(),
+            },
+            Fate::Skip(reason) => State::Skipped {
+                reason: reason.clone(),
+            },
+        },
+    };
+    // The one place where the clock of the world is read.
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    Run {
+        schema: SCHEMA,
+        started,
+        seconds: 0.0,
+        finished: false,
+        command: options.command.to_owned(),
+        subject: matrix.subject.record.clone(),
+        resolver: matrix.resolver.cargo_version.clone(),
+        toolchains: matrix
+            .rows
+            .iter()
+            .map(crate::toolchain::Row::record)
+            .collect(),
+        families: matrix.family_records(),
+        cells: plan.cells.iter().map(record).collect(),
+    }
+}
+
+/// Where lanes write down what ended.
+struct Board<'a> {
+    out: &'a Utf8Path,
+    started: Instant,
+    state: Mutex<(Run, Option<Instant>)>,
+}
+
+impl<'a> Board<'a> {
+    fn new(run: Run, out: &'a Utf8Path) -> Result<Self> {
+        let board = Self {
+            out,
+            started: Instant::now(),
+            state: Mutex::new((run, None)),
+        };
+        board.write(&board.state.lock().unwrap_or_else(PoisonError::into_inner).0)?;
+        Ok(board)
+    }
+
+    fn record(&self, id: &CellId, outcome: Outcome, reused: bool) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = state.0.cells.iter_mut().find(|c| c.id == *id) {
+            record.state = State::Ended {
+                reused,
+                outcome: Box::new(outcome),
+            };
+        }
+        state.0.seconds = self.started.elapsed().as_secs_f64();
+        let is_due = state.1.is_none_or(|last| last.elapsed() >= BETWEEN_WRITES);
+        if is_due {
+            self.write(&state.0)?;
+            state.1 = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn finish(self, finished: bool) -> Result<Run> {
+        let (mut run, _) = self
+            .state
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        run.finished = finished;
+        run.seconds = self.started.elapsed().as_secs_f64();
+        record::write(&run, self.out)?;
+        Ok(run)
+    }
+
+    fn write(&self, run: &Run) -> Result<()> {
+        record::write(run, self.out)
+    }
+}

@@ -1,0 +1,462 @@
+//! The lock of a cell: the subject's own, moved as far as the pin needs and no further, proved to
+//! hold the family at the pin, and repaired where it does not fit the toolchain.
+//!
+//! One modern cargo resolves all cells, one after another, so that cells do not differ by resolver.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{Metadata, MetadataCommand};
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Family;
+use crate::exec::cargo::{Cargo, Said, doubt, first_error};
+use crate::exec::log::Log;
+use crate::exec::process::{Exit, Interrupt};
+use crate::exec::{key, msrv, repair, stage};
+use crate::files::write_whole;
+use crate::matrix::Matrix;
+use crate::model::cell::Cell;
+use crate::model::outcome::{Diagnostic, Moved};
+use crate::model::status::{Class, Doubt, Status};
+use crate::toolchain::Toolchain;
+
+/// What came of resolving a cell. Kept under a hash of all that decides it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// Passed, or what was wrong: `resolve`, `msrv` or a doubt.
+    #[serde(flatten)]
+    pub status: Status,
+    /// Why it did not pass.
+    pub errors: Vec<Diagnostic>,
+    /// The text of `Cargo.lock`, wherever one was reached.
+    pub lock: Option<String>,
+    /// What the repair moved.
+    pub moved: Vec<Moved>,
+}
+
+/// What of a resolution decides an outcome: everything but the comments in its lock.
+#[derive(Serialize)]
+pub struct Decisive<'a> {
+    status: &'a Status,
+    errors: &'a [Diagnostic],
+    moved: &'a [Moved],
+    lock: Vec<&'a str>,
+}
+
+impl Resolution {
+    /// What of it decides an outcome.
+    #[must_use]
+    pub fn decisive(&self) -> Decisive<'_> {
+        let lock = self.lock.as_deref().unwrap_or_default();
+        Decisive {
+            status: &self.status,
+            errors: &self.errors,
+            moved: &self.moved,
+            lock: lock.lines().filter(|line| decides(line)).collect(),
+        }
+    }
+
+    fn refused(status: Status, error: Diagnostic) -> Self {
+        Self {
+            status,
+            errors: vec![error],
+            lock: None,
+            moved: Vec::new(),
+        }
+    }
+}
+
+/// Whether a line of a lock says which packages are in it. Comments do not, nor does the number of
+/// its format: cargo writes an unchanged lock anew for a changed comment, in its newest format.
+fn decides(line: &str) -> bool {
+    !line.is_empty()
+        && !line.starts_with('#')
+        && !line.starts_with("version = 3")
+        && !line.starts_with("version = 4")
+}
+
+/// A lock in a format that `cargo` reads. The fourth, which only spells git addresses in another
+/// way, is newer than 1.78; cargo keeps it in a lock that had it.
+/// <https://doc.rust-lang.org/cargo/CHANGELOG.html#cargo-178-2024-05-02>
+fn readable(lock: String, cargo: &Version) -> String {
+    match *cargo < Version::new(1, 78, 0) {
+        true => lock.replacen("\nversion = 4\n", "\nversion = 3\n", 1),
+        false => lock,
+    }
+}
+
+/// Resolves cells, one at a time.
+pub struct Resolver<'a> {
+    /// The matrix: its subject, its registry, and the cargo that resolves.
+    pub matrix: &'a Matrix,
+    /// The folder of the copy that is resolved.
+    pub folder: Utf8PathBuf,
+    /// Where resolutions are kept.
+    pub kept: Utf8PathBuf,
+    /// Whether a lock must be committed and fit as it is.
+    pub locked: bool,
+    /// Whether the network is off limits.
+    pub offline: bool,
+    /// Whether what is kept is looked at.
+    pub fresh: bool,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+    /// Cargo's own lock on its package cache would make others wait without a word.
+    pub turn: Mutex<()>,
+}
+
+impl Resolver<'_> {
+    /// The lock that a cell starts from: its committed one, else the subject's own.
+    fn seed(&self, cell: &Cell) -> Option<String> {
+        let committed = self.matrix.committed_lock(cell);
+        let committed = committed.and_then(|path| fs::read_to_string(path).ok());
+        committed.or_else(|| self.matrix.subject.text_of("Cargo.lock"))
+    }
+
+    /// What an earlier run found, if nothing that decides it has changed.
+    #[must_use]
+    pub fn known(&self, cell: &Cell, family: &Family, toolchain: &Toolchain) -> Option<Resolution> {
+        if self.fresh {
+            return None;
+        }
+        let kept = self.path(cell, family, toolchain).ok()?;
+        let text = fs::read_to_string(kept).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Resolves a cell, or takes over what an earlier run found.
+    ///
+    /// # Errors
+    ///
+    /// When the work folder fails; what cargo says against the cell is a [`Resolution`].
+    pub fn resolve(
+        &self,
+        cell: &Cell,
+        family: &Family,
+        toolchain: &Toolchain,
+        log: &mut Log,
+    ) -> Result<Resolution> {
+        if let Some(known) = self.known(cell, family, toolchain) {
+            log.note("[taken over from an earlier run: nothing that decides the lock has changed]");
+            return Ok(known);
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let resolution = self.resolve_anew(cell, family, toolchain, log)?;
+        if !matches!(resolution.status, Status::Inconclusive { .. }) {
+            let path = self.path(cell, family, toolchain)?;
+            let text = serde_json::to_string(&resolution).context("write a resolution")?;
+            write_whole(&path, text.as_bytes())?;
+        }
+        Ok(resolution)
+    }
+
+    fn resolve_anew(
+        &self,
+        cell: &Cell,
+        family: &Family,
+        toolchain: &Toolchain,
+        log: &mut Log,
+    ) -> Result<Resolution> {
+        let crates: Vec<&str> = family.crates.iter().map(|c| c.get_ref().as_str()).collect();
+        let version = &cell.pin.version;
+        let pinned =
+            stage::pinned_for_resolve(&self.matrix.subject, &crates, version, &toolchain.rustc)?;
+        stage::sync(&self.matrix.subject, &pinned.files, &self.folder)?;
+        if let Some(seed) = self.seed(cell) {
+            let path = self.folder.join("Cargo.lock");
+            fs::write(&path, seed).with_context(|| format!("write {path}"))?;
+        }
+        let mut work = Work {
+            resolver: self,
+            cell,
+            family,
+            toolchain,
+            log,
+            moved: Vec::new(),
+        };
+        let (mut status, mut errors) = work.settle()?;
+        let lock = fs::read_to_string(self.folder.join("Cargo.lock")).ok();
+        let lock = lock.map(|lock| readable(lock, &toolchain.cargo));
+        if lock.is_none() && status == Status::Passed {
+            status = Status::failed(Class::Resolve);
+            errors.push(Diagnostic::said("cargo wrote no Cargo.lock"));
+        }
+        Ok(Resolution {
+            status,
+            errors,
+            lock,
+            moved: work.moved,
+        })
+    }
+
+    fn path(&self, cell: &Cell, family: &Family, toolchain: &Toolchain) -> Result<Utf8PathBuf> {
+        let crates: Vec<&str> = family.crates.iter().map(|c| c.get_ref().as_str()).collect();
+        let version = &cell.pin.version;
+        let pinned =
+            stage::pinned_for_resolve(&self.matrix.subject, &crates, version, &toolchain.rustc)?;
+        let name = key::of(&(
+            key::RULES,
+            &pinned.files,
+            (self.seed(cell), self.locked),
+            (family.companions.written(), &crates, version),
+            (&toolchain.rustc, &toolchain.host),
+            &self.matrix.resolver.cargo_version,
+            key::build(&self.matrix.config.build),
+        ))?;
+        Ok(self.kept.join(format!("{name}.json")))
+    }
+}
+
+/// One cell being resolved.
+pub(super) struct Work<'a, 'b> {
+    resolver: &'a Resolver<'a>,
+    cell: &'a Cell,
+    family: &'a Family,
+    toolchain: &'a Toolchain,
+    log: &'b mut Log,
+    moved: Vec<Moved>,
+}
+
+/// A step that can end in words against the cell.
+type Step<T> = Result<std::result::Result<T, Resolution>>;
+
+impl Work<'_, '_> {
+    /// From the pinned manifests and a seed to a lock that holds the pin and fits the toolchain.
+    fn settle(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
+        match self.try_settle()? {
+            Ok(demands) if demands.is_empty() => Ok((Status::Passed, Vec::new())),
+            Ok(demands) => {
+                let rustc = &self.toolchain.rustc;
+                let errors = demands.iter().map(|d| d.diagnostic(rustc)).collect();
+                Ok((Status::failed(Class::Msrv), errors))
+            }
+            Err(refused) => Ok((refused.status, refused.errors)),
+        }
+    }
+
+    fn try_settle(&mut self) -> Step<Vec<msrv::Demand>> {
+        let metadata = match self.metadata()? {
+            Ok(metadata) => metadata,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let metadata = match self.hold_together(metadata)? {
+            Ok(metadata) => metadata,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let demands = self.family_first(msrv::unmet(&metadata, &self.toolchain.rustc));
+        let by_pin = demands.iter().any(|d| self.is_of_family(&d.name));
+        if demands.is_empty() || by_pin || self.resolver.locked {
+            return Ok(Ok(demands));
+        }
+        self.repair(metadata, demands)
+    }
+
+    /// Moves companions that the resolver let drift to the pin's version, and proves that the
+    /// graph holds each family crate once and at the pin.
+    fn hold_together(&mut self, mut metadata: Metadata) -> Step<Metadata> {
+        let version = self.cell.pin.version.clone();
+        if !self.resolver.locked {
+            let astray: BTreeSet<(String, Version)> = metadata
+                .packages
+                .iter()
+                .filter(|p| p.source.is_some() && p.version != version)
+                .filter(|p| self.is_of_family(&p.name))
+                .map(|p| (p.name.to_string(), p.version.clone()))
+                .collect();
+            let mut moved = false;
+            for (name, from) in &astray {
+                if self.is_published(name, &version) {
+                    moved |= self
+                        .move_package(name, from, &version)?
+                        .ended
+                        .exit
+                        .is_success();
+                }
+            }
+            if moved {
+                metadata = match self.metadata()? {
+                    Ok(metadata) => metadata,
+                    Err(refused) => return Ok(Err(refused)),
+                };
+            }
+        }
+        Ok(match self.not_at_pin(&metadata) {
+            None => Ok(metadata),
+            Some(error) => Err(Resolution::refused(Status::failed(Class::Resolve), error)),
+        })
+    }
+
+    fn repair(
+        &mut self,
+        mut metadata: Metadata,
+        mut demands: Vec<msrv::Demand>,
+    ) -> Step<Vec<msrv::Demand>> {
+        let mut tried = BTreeSet::new();
+        while let Some(step) = repair::next_step(
+            &metadata,
+            &demands,
+            &self.resolver.matrix.registry,
+            &self.toolchain.rustc,
+            |name| self.is_of_family(name),
+            &mut tried,
+        ) {
+            let said = self.move_package(&step.package, &step.from, &step.to)?;
+            if !said.ended.exit.is_success() {
+                if let Some(doubt) = doubt(&said.ended.exit, &said.err) {
+                    return Ok(Err(in_doubt(doubt, &said)));
+                }
+                continue;
+            }
+            self.moved.push(Moved {
+                package: step.package,
+                from: step.from.to_string(),
+                to: step.to.to_string(),
+                because: step.because,
+            });
+            metadata = match self.metadata()? {
+                Ok(metadata) => metadata,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            demands = self.family_first(msrv::unmet(&metadata, &self.toolchain.rustc));
+            if demands.is_empty() {
+                break;
+            }
+        }
+        Ok(Ok(demands))
+    }
+
+    fn metadata(&mut self) -> Step<Metadata> {
+        let mut args = vec!["metadata", "--format-version", "1"];
+        args.extend(["--filter-platform", &self.toolchain.host]);
+        let features = key::feature_flags(&self.resolver.matrix.config.build);
+        args.extend(features.iter().map(String::as_str));
+        if self.resolver.locked {
+            args.push("--locked");
+        }
+        let said = self.say(&args)?;
+        if !said.ended.exit.is_success() {
+            return Ok(Err(refused(&said)));
+        }
+        let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
+        Ok(Ok(metadata))
+    }
+
+    fn move_package(&mut self, name: &str, from: &Version, to: &Version) -> Result<Said> {
+        let package = format!("{name}@{from}");
+        self.say(&[
+            "update",
+            "--package",
+            &package,
+            "--precise",
+            &to.to_string(),
+        ])
+    }
+
+    fn say(&mut self, args: &[&str]) -> Result<Said> {
+        let mut args = args.to_vec();
+        if self.resolver.offline {
+            args.push("--offline");
+        }
+        let matrix = self.resolver.matrix;
+        let mut vars = matrix.surroundings.with_sysroot(&matrix.resolver.sysroot);
+        vars.insert(
+            "CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS".into(),
+            "fallback".into(),
+        );
+        let cargo = Cargo {
+            toolchain: &matrix.resolver,
+            folder: &self.resolver.folder,
+            vars,
+            limit: matrix.config.timeouts.resolve,
+            interrupt: self.resolver.interrupt,
+            jobserver: None,
+        };
+        cargo.say(&args, self.log)
+    }
+
+    fn is_of_family(&self, name: &str) -> bool {
+        self.family.crates.iter().any(|c| c.get_ref() == name) || self.family.companions.hold(name)
+    }
+
+    fn is_published(&self, name: &str, version: &Version) -> bool {
+        match self.resolver.matrix.registry.versions(name) {
+            Some(versions) => versions.iter().any(|p| p.version == *version),
+            None => true,
+        }
+    }
+
+    fn family_first(&self, mut demands: Vec<msrv::Demand>) -> Vec<msrv::Demand> {
+        let crates = &self.family.crates;
+        demands.sort_by_key(|d| {
+            let place = crates
+                .iter()
+                .position(|c| *c.get_ref() == d.name)
+                .unwrap_or(crates.len());
+            (place, !self.is_of_family(&d.name))
+        });
+        demands
+    }
+
+    /// Which family crate is not in the graph once and at the pin.
+    fn not_at_pin(&self, metadata: &Metadata) -> Option<Diagnostic> {
+        let pin = &self.cell.pin.version;
+        let parents = msrv::parents(metadata);
+        for krate in &self.family.crates {
+            let there: Vec<_> = metadata
+                .packages
+                .iter()
+                .filter(|p| *p.name == *krate.get_ref())
+                .collect();
+            let Some(wrong) = there.iter().find(|p| p.version != *pin) else {
+                continue;
+            };
+            let asked_by: Vec<String> = parents
+                .get(&wrong.id)
+                .into_iter()
+                .flatten()
+                .filter_map(|id| metadata.packages.iter().find(|p| p.id == *id))
+                .map(|p| format!("{} {}", p.name, p.version))
+                .collect();
+            return Some(Diagnostic::said(format!(
+                "{} is in the graph at {} and not only at {pin}: {} asks for it",
+                krate.get_ref(),
+                wrong.version,
+                asked_by.join(", ")
+            )));
+        }
+        None
+    }
+}
+
+fn refused(said: &Said) -> Resolution {
+    if said.ended.exit == Exit::TimedOut {
+        let error = Diagnostic::said("cargo did not resolve in time");
+        return Resolution::refused(Status::failed(Class::Timeout), error);
+    }
+    match doubt(&said.ended.exit, &said.err) {
+        Some(doubt) => in_doubt(doubt, said),
+        None => Resolution::refused(Status::failed(Class::Resolve), first_error(&said.err)),
+    }
+}
+
+fn in_doubt(doubt: Doubt, said: &Said) -> Resolution {
+    Resolution::refused(Status::Inconclusive { doubt }, first_error(&said.err))
+}
+
+/// Writes a lock into a copy, unless it is there already.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn put(lock: &str, folder: &Utf8Path) -> Result<()> {
+    let path = folder.join("Cargo.lock");
+    if fs::read_to_string(&path).is_ok_and(|there| there == lock) {
+        return Ok(());
+    }
+    fs::write(&path, lock).with_context(|| format!("write {path}"))
+}

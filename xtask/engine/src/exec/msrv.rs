@@ -1,0 +1,146 @@
+//! Which packages of a lock ask for a newer rustc than a cell has: an answer without compiling.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use cargo_metadata::{Edition, Metadata, Package, PackageId};
+use semver::Version;
+
+use crate::model::outcome::Diagnostic;
+
+/// A package that asks for a newer rustc.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The package.
+    pub name: String,
+    /// Its version in the lock.
+    pub version: Version,
+    /// The rustc it needs.
+    pub needs: Version,
+    /// True when only its edition tells, and it declares no rust-version.
+    pub by_edition: bool,
+    /// Who asks for it, from the nearest to a member of the workspace.
+    pub through: Vec<String>,
+}
+
+impl Demand {
+    /// The demand as an error that a person reads.
+    #[must_use]
+    pub fn diagnostic(&self, rustc: &Version) -> Diagnostic {
+        let Self {
+            name,
+            version,
+            needs,
+            ..
+        } = self;
+        let edition = if self.by_edition {
+            " for its edition"
+        } else {
+            ""
+        };
+        let mut message =
+            format!("{name} {version} needs rustc {needs}{edition}, and this is {rustc}");
+        if self.through.len() > 1 {
+            message.push_str(&format!(" (through {})", self.through.join(" ← ")));
+        }
+        Diagnostic::said(message)
+    }
+}
+
+/// All demands that `rustc` does not meet, sorted by package. Only packages that are in the graph
+/// of this host and these features count.
+#[must_use]
+pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
+    let parents = parents(metadata);
+    let in_graph: BTreeSet<&PackageId> = metadata
+        .resolve
+        .iter()
+        .flat_map(|r| &r.nodes)
+        .map(|n| &n.id)
+        .collect();
+    let mut demands: Vec<Demand> = metadata
+        .packages
+        .iter()
+        .filter(|p| in_graph.contains(&p.id))
+        .filter_map(|package| {
+            let (needs, by_edition) = needs(package)?;
+            (needs > *rustc).then(|| Demand {
+                name: package.name.to_string(),
+                version: package.version.clone(),
+                needs,
+                by_edition,
+                through: through(package, metadata, &parents),
+            })
+        })
+        .collect();
+    demands.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    demands
+}
+
+/// The rustc a package needs: what it declares, and at the least what can read its edition.
+/// <https://doc.rust-lang.org/edition-guide/editions/>
+fn needs(package: &Package) -> Option<(Version, bool)> {
+    let by_edition = match package.edition {
+        Edition::E2015 => None,
+        Edition::E2018 => Some(Version::new(1, 31, 0)),
+        Edition::E2021 => Some(Version::new(1, 56, 0)),
+        // Any later edition is read by a later compiler still, which its packages declare.
+        Edition::E2024 | _ => Some(Version::new(1, 85, 0)),
+    };
+    match (package.rust_version.clone(), by_edition) {
+        (Some(declared), Some(edition)) if edition > declared => Some((edition, true)),
+        (Some(declared), _) => Some((declared, false)),
+        (None, Some(edition)) => Some((edition, true)),
+        (None, None) => None,
+    }
+}
+
+/// Who requires whom: package to dependents.
+#[must_use]
+pub fn parents(metadata: &Metadata) -> BTreeMap<PackageId, Vec<PackageId>> {
+    let mut parents: BTreeMap<PackageId, Vec<PackageId>> = BTreeMap::new();
+    for node in metadata.resolve.iter().flat_map(|r| &r.nodes) {
+        for dependency in &node.dependencies {
+            parents
+                .entry(dependency.clone())
+                .or_default()
+                .push(node.id.clone());
+        }
+    }
+    for dependents in parents.values_mut() {
+        dependents.sort();
+    }
+    parents
+}
+
+/// The shortest chain of dependents from a package up to a member of the workspace.
+fn through(
+    package: &Package,
+    metadata: &Metadata,
+    parents: &BTreeMap<PackageId, Vec<PackageId>>,
+) -> Vec<String> {
+    let mut came_from: BTreeMap<&PackageId, &PackageId> = BTreeMap::new();
+    let mut queue = VecDeque::from([&package.id]);
+    let mut top = None;
+    while let Some(id) = queue.pop_front() {
+        if metadata.workspace_members.contains(id) {
+            top = Some(id);
+            break;
+        }
+        for parent in parents.get(id).into_iter().flatten() {
+            if *parent != package.id && !came_from.contains_key(parent) {
+                came_from.insert(parent, id);
+                queue.push_back(parent);
+            }
+        }
+    }
+    let mut chain = Vec::new();
+    let mut at = top;
+    while let Some(id) = at.filter(|id| **id != package.id) {
+        if let Some(package) = metadata.packages.iter().find(|p| p.id == *id) {
+            chain.push(format!("{} {}", package.name, package.version));
+        }
+        at = came_from.get(id).copied();
+    }
+    chain.reverse();
+    chain
+}

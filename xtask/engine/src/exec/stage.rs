@@ -1,0 +1,187 @@
+//! The copy of the subject that a cell works on.
+//!
+//! A copy is brought up to date by content: a file that already holds what it should is not
+//! touched, and any other is written anew. So cargo, which compares modification times, finds
+//! exactly those files new whose content changed; preserving the subject's own times would let a
+//! checkout of an older revision pass for fresh.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use semver::Version;
+use walkdir::WalkDir;
+
+use crate::cargo_config;
+use crate::manifest::Manifest;
+use crate::subject::{FileKind, Subject};
+
+/// What a copy holds in place of the subject's own files.
+pub type Rewritten = BTreeMap<Utf8PathBuf, String>;
+
+/// The subject's manifests and cargo configs as a cell needs them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The rewritten files.
+    pub files: Rewritten,
+    /// Folders outside the subject that it depends on by path.
+    pub outside: BTreeSet<Utf8PathBuf>,
+}
+
+/// Rewrites the subject for a pin: every requirement on a family crate becomes `=version`, and
+/// what points outside points there from anywhere.
+///
+/// # Errors
+///
+/// When a manifest cannot be read.
+pub fn pinned(subject: &Subject, crates: &[&str], version: &Version) -> Result<Pinned> {
+    rewritten(subject, |manifest| manifest.pin(crates, version))
+}
+
+/// As [`pinned`], and every package declares the rust-version that the lock has to fit.
+///
+/// # Errors
+///
+/// As [`pinned`].
+pub fn pinned_for_resolve(
+    subject: &Subject,
+    crates: &[&str],
+    version: &Version,
+    rustc: &Version,
+) -> Result<Pinned> {
+    rewritten(subject, |manifest| {
+        manifest.pin(crates, version);
+        manifest.set_rust_version(rustc);
+    })
+}
+
+fn rewritten(subject: &Subject, change: impl Fn(&mut Manifest)) -> Result<Pinned> {
+    let mut files = Rewritten::new();
+    let mut outside = BTreeSet::new();
+    for path in &subject.manifests {
+        let absolute = subject.root.join(path);
+        let text = fs::read_to_string(&absolute).with_context(|| format!("read {absolute}"))?;
+        let mut manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
+        change(&mut manifest);
+        let folder = absolute.parent().unwrap_or(&subject.root);
+        outside.extend(manifest.anchor_paths(folder, &subject.root));
+        files.insert(path.clone(), manifest.text());
+    }
+    for place in cargo_config::PLACES {
+        if let Some(text) = subject.text_of(place) {
+            let text = cargo_config::anchored(&text, &subject.root)
+                .with_context(|| format!("read {}", subject.root.join(place)))?;
+            files.insert(place.into(), text);
+        }
+    }
+    Ok(Pinned { files, outside })
+}
+
+/// Brings the copy in `folder` up to date: the subject's files, with `rewritten` in place of some
+/// and beside the others, and nothing else. `rust-toolchain` files are left out, since the cell
+/// decides on the toolchain.
+///
+/// # Errors
+///
+/// When a file cannot be read or written.
+pub fn sync(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
+    let mut wanted = BTreeSet::new();
+    for file in &subject.files {
+        let chooses_toolchain =
+            matches!(file.path.as_str(), "rust-toolchain" | "rust-toolchain.toml");
+        let is_lock = file.path == "Cargo.lock";
+        if chooses_toolchain || is_lock || rewritten.contains_key(&file.path) {
+            continue;
+        }
+        let from = subject.root.join(&file.path);
+        let to = folder.join(&file.path);
+        match file.kind {
+            FileKind::Link => link(&from, &to)?,
+            FileKind::Plain | FileKind::Executable => {
+                let bytes = fs::read(&from).with_context(|| format!("read {from}"))?;
+                if write_if_other(&to, &bytes)? {
+                    let permissions = fs::metadata(&from)
+                        .with_context(|| format!("look at {from}"))?
+                        .permissions();
+                    // A read-only file could not be replaced by the next sync.
+                    if file.kind == FileKind::Executable {
+                        fs::set_permissions(&to, permissions)
+                            .with_context(|| format!("write {to}"))?;
+                    }
+                }
+            }
+        }
+        wanted.insert(to);
+    }
+    for (path, text) in rewritten {
+        let to = folder.join(path);
+        write_if_other(&to, text.as_bytes())?;
+        wanted.insert(to);
+    }
+    remove_others(folder, &wanted)
+}
+
+/// Writes a file unless it holds those bytes already; true if it was written.
+fn write_if_other(to: &Utf8Path, bytes: &[u8]) -> Result<bool> {
+    let is_link = fs::symlink_metadata(to).is_ok_and(|m| m.is_symlink());
+    if !is_link && fs::read(to).is_ok_and(|there| there == bytes) {
+        return Ok(false);
+    }
+    clear(to)?;
+    fs::write(to, bytes).with_context(|| format!("write {to}"))?;
+    Ok(true)
+}
+
+fn link(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    let leads_to = fs::read_link(from).with_context(|| format!("follow {from}"))?;
+    if fs::read_link(to).is_ok_and(|there| there == leads_to) {
+        return Ok(());
+    }
+    clear(to)?;
+    make_link(&leads_to, to.as_std_path()).with_context(|| format!("link {to}"))
+}
+
+#[cfg(unix)]
+fn make_link(leads_to: &std::path::Path, at: &std::path::Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(leads_to, at)
+}
+
+#[cfg(windows)]
+fn make_link(leads_to: &std::path::Path, at: &std::path::Path) -> std::io::Result<()> {
+    std::os::windows::fs::symlink_file(leads_to, at)
+}
+
+/// Makes room for a file: its folder exists, and nothing else stands in its place.
+fn clear(to: &Utf8Path) -> Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
+    }
+    match fs::symlink_metadata(to) {
+        Ok(there) if there.is_dir() => {
+            fs::remove_dir_all(to).with_context(|| format!("remove {to}"))
+        }
+        Ok(_) => fs::remove_file(to).with_context(|| format!("remove {to}")),
+        Err(_) => Ok(()),
+    }
+}
+
+/// What an earlier cell's tests left behind, or the subject no longer has, goes.
+fn remove_others(folder: &Utf8Path, wanted: &BTreeSet<Utf8PathBuf>) -> Result<()> {
+    for entry in WalkDir::new(folder).contents_first(true) {
+        let entry = entry.with_context(|| format!("list {folder}"))?;
+        let Some(path) = Utf8Path::from_path(entry.path()) else {
+            fs::remove_file(entry.path()).with_context(|| format!("clear {folder}"))?;
+            continue;
+        };
+        if entry.file_type().is_dir() {
+            // A folder that still holds something wanted is not empty, and stays.
+            if path != folder {
+                let _ = fs::remove_dir(path);
+            }
+        } else if !wanted.contains(path) {
+            fs::remove_file(path).with_context(|| format!("remove {path}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! The test-bearing targets of a staged subject, as the cell's own cargo sees them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use cargo_metadata::{Metadata, Package, PackageId, TargetKind};
+
+use crate::manifest::Manifest;
+use crate::model::outcome::{Kind, TargetId};
+
+/// A target that `cargo build --tests` makes a test executable of.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Package, kind and name.
+    pub id: TargetId,
+    /// Cargo's own name for the package.
+    pub package: PackageId,
+    /// False when it brings its own `main`.
+    pub harness: bool,
+    /// Features it asks for that are off.
+    pub missing_features: Vec<String>,
+}
+
+/// The workspace of a cell, staged and locked.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    metadata: Metadata,
+    /// The targets, sorted.
+    pub targets: Vec<Target>,
+    /// The libraries that have doc tests: the package and the library's name.
+    pub documented: Vec<(PackageId, TargetId)>,
+}
+
+impl Workspace {
+    /// Reads what the cell's cargo says of the staged subject.
+    ///
+    /// # Errors
+    ///
+    /// When a manifest of the copy cannot be read.
+    pub fn of(metadata: Metadata) -> Result<Self> {
+        let mut targets = Vec::new();
+        let mut documented = Vec::new();
+        for package in metadata.workspace_packages() {
+            let without_harness = without_harness(package)?;
+            let features = features_of(&metadata, &package.id);
+            for target in &package.targets {
+                let Some(kind) = target.kind.first().and_then(kind_of) else {
+                    continue;
+                };
+                let id = |kind| TargetId {
+                    package: package.name.to_string(),
+                    kind,
+                    name: name_of(kind, &target.name),
+                };
+                if kind == Kind::Lib && target.doctest {
+                    documented.push((package.id.clone(), id(Kind::Doc)));
+                }
+                if !target.test {
+                    continue;
+                }
+                let missing_features = target
+                    .required_features
+                    .iter()
+                    .filter(|f| !features.contains(f.as_str()))
+                    .cloned()
+                    .collect();
+                let own_main = without_harness.iter().any(|(k, name)| {
+                    *k == kind && name.as_deref().is_none_or(|name| name == target.name)
+                });
+                targets.push(Target {
+                    id: id(kind),
+                    package: package.id.clone(),
+                    harness: !own_main,
+                    missing_features,
+                });
+            }
+        }
+        targets.sort_by(|a, b| a.id.cmp(&b.id));
+        documented.sort_by(|a, b| a.1.cmp(&b.1));
+        Ok(Self {
+            metadata,
+            targets,
+            documented,
+        })
+    }
+
+    /// The package of that id.
+    #[must_use]
+    pub fn package(&self, id: &PackageId) -> Option<&Package> {
+        self.metadata.packages.iter().find(|p| p.id == *id)
+    }
+
+    /// `NAME@VERSION`, which any cargo since 1.62 takes for one package.
+    #[must_use]
+    pub fn spec(&self, id: &PackageId) -> String {
+        match self.package(id) {
+            Some(package) => format!("{}@{}", package.name, package.version),
+            None => id.repr.clone(),
+        }
+    }
+
+    /// A package and all it depends on, the nearest first.
+    #[must_use]
+    pub fn below(&self, id: &PackageId) -> Vec<PackageId> {
+        let nodes: BTreeMap<&PackageId, &[PackageId]> = self
+            .metadata
+            .resolve
+            .iter()
+            .flat_map(|r| &r.nodes)
+            .map(|n| (&n.id, n.dependencies.as_slice()))
+            .collect();
+        let mut below = vec![id.clone()];
+        let mut seen = BTreeSet::from([id.clone()]);
+        let mut at = 0;
+        while let Some(next) = below.get(at).cloned() {
+            for dependency in nodes.get(&next).copied().unwrap_or_default() {
+                if seen.insert(dependency.clone()) {
+                    below.push(dependency.clone());
+                }
+            }
+            at += 1;
+        }
+        below
+    }
+
+    /// The target's package folder: where cargo runs its tests.
+    #[must_use]
+    pub fn folder(&self, id: &PackageId) -> Option<Utf8PathBuf> {
+        Some(self.package(id)?.manifest_path.parent()?.to_owned())
+    }
+}
+
+/// A target's name, alike for all cargos: a library `a-b` is `a_b` since cargo 1.79.
+/// <https://github.com/rust-lang/cargo/pull/13693>
+#[must_use]
+pub fn name_of(kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::Lib | Kind::Doc => name.replace('-', "_"),
+        Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => name.to_owned(),
+    }
+}
+
+/// The kind of a target that can bear tests.
+#[must_use]
+pub fn kind_of(kind: &TargetKind) -> Option<Kind> {
+    match kind {
+        TargetKind::Bin => Some(Kind::Bin),
+        TargetKind::Test => Some(Kind::Test),
+        TargetKind::Example => Some(Kind::Example),
+        TargetKind::Bench => Some(Kind::Bench),
+        TargetKind::Lib
+        | TargetKind::RLib
+        | TargetKind::DyLib
+        | TargetKind::CDyLib
+        | TargetKind::StaticLib
+        | TargetKind::ProcMacro => Some(Kind::Lib),
+        TargetKind::CustomBuild | TargetKind::Unknown(_) => None,
+        // cargo_metadata may learn of kinds that cargo does not have yet.
+        _ => None,
+    }
+}
+
+fn without_harness(package: &Package) -> Result<Vec<(Kind, Option<String>)>> {
+    let path = &package.manifest_path;
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+    Ok(Manifest::parse(&text)?.without_harness())
+}
+
+fn features_of(metadata: &Metadata, id: &PackageId) -> BTreeSet<String> {
+    let nodes = metadata.resolve.iter().flat_map(|r| &r.nodes);
+    let node = nodes.filter(|n| n.id == *id);
+    node.flat_map(|n| &n.features)
+        .map(|f| f.to_string())
+        .collect()
+}

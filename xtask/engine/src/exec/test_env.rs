@@ -1,0 +1,128 @@
+//! What a test sees of the environment when cargo runs it, rebuilt, since the tool runs test
+//! executables itself.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use camino::Utf8PathBuf;
+use cargo_metadata::{BuildScript, PackageId};
+
+use crate::cargo_config;
+use crate::environment::{library_path_variable, prepend};
+use crate::exec::build::Built;
+use crate::exec::targets::Workspace;
+use crate::exec::workplace::LaneFolders;
+use crate::matrix::Matrix;
+use crate::toolchain::Toolchain;
+
+/// Where a test is run.
+pub struct Place<'a> {
+    /// The matrix.
+    pub matrix: &'a Matrix,
+    /// The cell's toolchain.
+    pub toolchain: &'a Toolchain,
+    /// The lane's folders.
+    pub folders: &'a LaneFolders,
+    /// Test threads per executable; `None` leaves it to libtest.
+    pub test_threads: Option<usize>,
+}
+
+/// What cargo sets for a test it runs, rebuilt.
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>
+pub fn vars(
+    place: &Place<'_>,
+    package: &PackageId,
+    workspace: &Workspace,
+    built: &Built,
+) -> BTreeMap<OsString, OsString> {
+    let surroundings = &place.matrix.surroundings;
+    let mut vars = surroundings.with_sysroot(&place.toolchain.sysroot);
+    for file in cargo_config::PLACES {
+        if let Some(text) = place.matrix.subject.text_of(file) {
+            let outside = |name: &str| vars.contains_key(std::ffi::OsStr::new(name));
+            let env = cargo_config::env(&text, &place.folders.subject, outside);
+            vars.extend(env.into_iter().map(|(k, v)| (k.into(), v.into())));
+        }
+    }
+    if let Some(n) = place.test_threads {
+        vars.entry("RUST_TEST_THREADS".into())
+            .or_insert_with(|| n.to_string().into());
+    }
+    vars.insert("CARGO".into(), place.toolchain.program("cargo").into());
+    if let Some(package) = workspace.package(package) {
+        vars.extend(package_vars(package));
+    }
+    if let Some(script) = built.scripts.get(package) {
+        vars.extend(script.env.iter().map(|(k, v)| (k.into(), v.into())));
+        vars.insert("OUT_DIR".into(), script.out_dir.as_os_str().to_owned());
+    }
+    prepend(
+        &mut vars,
+        library_path_variable(),
+        library_folders(place, built),
+    );
+    vars
+}
+
+/// Where dynamic libraries may be: what build scripts named below the target folder, and
+/// where cargo puts its own.
+fn library_folders(place: &Place<'_>, built: &Built) -> Vec<std::path::PathBuf> {
+    let named = built
+        .scripts
+        .values()
+        .flat_map(|s: &BuildScript| &s.linked_paths);
+    let mut folders: Vec<Utf8PathBuf> = named
+        .map(|path| match path.as_str().split_once('=') {
+            Some((_, path)) => Utf8PathBuf::from(path),
+            None => path.clone(),
+        })
+        .filter(|path| path.starts_with(&place.folders.target))
+        .collect();
+    let profile = match place.matrix.config.build.profile.as_str() {
+        "dev" | "test" => "debug",
+        "bench" => "release",
+        other => other,
+    };
+    let output = place.folders.target.join(profile);
+    folders.extend([output.join("deps"), output]);
+    folders
+        .into_iter()
+        .map(Utf8PathBuf::into_std_path_buf)
+        .collect()
+}
+
+fn package_vars(package: &cargo_metadata::Package) -> Vec<(OsString, OsString)> {
+    let version = &package.version;
+    let folder = package
+        .manifest_path
+        .parent()
+        .unwrap_or(&package.manifest_path);
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let path =
+        |value: &Option<Utf8PathBuf>| value.as_ref().map(|p| p.to_string()).unwrap_or_default();
+    let rust_version = package
+        .rust_version
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    [
+        ("CARGO_MANIFEST_DIR", folder.to_string()),
+        ("CARGO_MANIFEST_PATH", package.manifest_path.to_string()),
+        ("CARGO_PKG_NAME", package.name.to_string()),
+        ("CARGO_PKG_VERSION", version.to_string()),
+        ("CARGO_PKG_VERSION_MAJOR", version.major.to_string()),
+        ("CARGO_PKG_VERSION_MINOR", version.minor.to_string()),
+        ("CARGO_PKG_VERSION_PATCH", version.patch.to_string()),
+        ("CARGO_PKG_VERSION_PRE", version.pre.to_string()),
+        ("CARGO_PKG_AUTHORS", package.authors.join(":")),
+        ("CARGO_PKG_DESCRIPTION", text(&package.description)),
+        ("CARGO_PKG_HOMEPAGE", text(&package.homepage)),
+        ("CARGO_PKG_REPOSITORY", text(&package.repository)),
+        ("CARGO_PKG_LICENSE", text(&package.license)),
+        ("CARGO_PKG_LICENSE_FILE", path(&package.license_file)),
+        ("CARGO_PKG_README", path(&package.readme)),
+        ("CARGO_PKG_RUST_VERSION", rust_version),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into()
+}

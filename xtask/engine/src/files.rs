@@ -1,0 +1,41 @@
+//! Files that are there whole or not at all.
+
+use std::fs;
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+
+/// Writes a file so that a reader finds the old one or the new one, and never a part.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+    let context = || format!("write {path}");
+    let folder = path
+        .parent()
+        .filter(|f| !f.as_str().is_empty())
+        .unwrap_or(Utf8Path::new("."));
+    fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(context)?;
+    file.write_all(bytes).with_context(context)?;
+    file.as_file().sync_data().with_context(context)?;
+    make_readable(file.as_file()).with_context(context)?;
+    file.persist(path)
+        .map_err(|e| e.error)
+        .with_context(context)?;
+    Ok(())
+}
+
+/// Temporary files are for their owner's eyes only; results are for whoever reads CI's artifacts.
+#[cfg(unix)]
+fn make_readable(file: &fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &fs::File) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! pinmatrix: a reproducible build and test matrix for a cargo workspace, over toolchains and
+//! dependency pins.
+//!
+//! The floors, from the ground up; a file imports only from floors below its own, and a test
+//! keeps it so:
+//!
+//! ```text
+//! model, text, files                                   values, and what outside text is made into
+//! config, manifest, cargo_config                       files that people wrote
+//! environment, toolchain, published, subject, matrix   what this machine has of a matrix
+//! plan                                                 which cells run, and why not
+//! record                                               run.json
+//! exec                                                 running them
+//! report                                               what people and CI engines read
+//! ```
+//!
+//! Everything but `exec` turns values into values. `exec` alone spawns children that build and
+//! test, and writes work files; `toolchain`, `published` and `subject` ask the machine questions.
+
+pub mod cargo_config;
+pub mod config;
+pub mod environment;
+pub mod exec;
+pub mod files;
+pub mod manifest;
+pub mod matrix;
+pub mod model;
+pub mod plan;
+pub mod published;
+pub mod record;
+pub mod report;
+pub mod subject;
+pub mod text;
+pub mod toolchain;

@@ -1,0 +1,418 @@
+//! The matrix: a config together with what this machine has of it. Checked as far as can be told
+//! before anything runs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use semver::Version;
+use walkdir::WalkDir;
+
+use crate::config::mistake::Mistake;
+use crate::config::{Config, Family, did_you_mean};
+use crate::environment::Surroundings;
+use crate::manifest::Manifest;
+use crate::model::cell::Cell;
+use crate::model::run::FamilyRecord;
+use crate::published::{Published, Registry};
+use crate::subject::Subject;
+use crate::toolchain::{Row, Toolchain, look_for_all};
+
+/// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
+/// <https://doc.rust-lang.org/cargo/reference/config.html#resolverincompatible-rust-versions>
+const OLDEST_RESOLVER: Version = Version::new(1, 84, 0);
+
+/// A config together with what this machine has of it.
+pub struct Matrix {
+    /// What `matrix.toml` says.
+    pub config: Config,
+    /// The toolchains, here or missing, in the order of the config.
+    pub rows: Vec<Row>,
+    /// The toolchain whose cargo resolves for all cells.
+    pub resolver: Toolchain,
+    /// What children see of the environment.
+    pub surroundings: Surroundings,
+    /// What is under migration.
+    pub subject: Subject,
+    /// A hash of the subject's files, its lock aside.
+    pub sources: String,
+    /// What is published.
+    pub registry: Registry,
+    /// What a person should know that stops nothing.
+    pub notes: Vec<String>,
+}
+
+impl Matrix {
+    /// Looks at the machine, the subject and the registry.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] for whatever the person at the keyboard can mend; other errors when the
+    /// machine does not let the tool look.
+    pub fn open(config: Config, offline: bool) -> Result<Self> {
+        let rows = look_for_all(&config)?;
+        let resolver = resolver(&rows)?;
+        let surroundings = Surroundings::gather(&config.environment, &config.build);
+        let subject = Subject::read(&config, &resolver, &surroundings)?;
+        let registry = Registry::of_subject(&subject.root, &resolver)?;
+        let mut notes = Vec::new();
+        check_families_used(&config, &subject)?;
+        check_pins_published(
+            &config,
+            &subject,
+            &registry,
+            &resolver,
+            &surroundings,
+            offline,
+            &mut notes,
+        )?;
+        check_pins_not_yanked(&config, &registry)?;
+        if subject.record.dirty {
+            notes.push(
+                "the subject has uncommitted changes; its files are taken as they are".into(),
+            );
+        }
+        notes.extend(configs_above(&subject));
+        let sources = subject.sources();
+        Ok(Self {
+            config,
+            rows,
+            resolver,
+            surroundings,
+            subject,
+            sources,
+            registry,
+            notes,
+        })
+    }
+
+    /// Every cell, rows within families, in the order of the config.
+    #[must_use]
+    pub fn cells(&self) -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for family in &self.config.families {
+            for row in &self.rows {
+                cells.extend(family.ladder.iter().map(|pin| Cell {
+                    toolchain: row.label.clone(),
+                    pin: pin.get_ref().clone(),
+                }));
+            }
+        }
+        cells
+    }
+
+    /// The family of a cell.
+    #[must_use]
+    pub fn family(&self, cell: &Cell) -> Option<&Family> {
+        self.config
+            .families
+            .iter()
+            .find(|f| *f.name.get_ref() == cell.pin.family)
+    }
+
+    /// The row of a cell.
+    #[must_use]
+    pub fn row(&self, cell: &Cell) -> Option<&Row> {
+        self.rows.iter().find(|r| r.label == cell.toolchain)
+    }
+
+    /// Where the committed lock of a cell stands, if the config names a folder for them.
+    #[must_use]
+    pub fn committed_lock(&self, cell: &Cell) -> Option<PathBuf> {
+        let folder = self.config.run.locks.as_ref()?;
+        Some(
+            self.config
+                .folder()
+                .join(folder)
+                .join(format!("{}.lock", cell.id())),
+        )
+    }
+
+    /// Checks that every cell has a committed lock, for a run that insists on them.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] that names the first that is missing.
+    pub fn check_locks<'a>(
+        &self,
+        cells: impl IntoIterator<Item = &'a Cell>,
+    ) -> Result<(), Mistake> {
+        let keep =
+            "every run leaves its locks in the folder `locks` of its results, to be committed";
+        for cell in cells {
+            let Some(path) = self.committed_lock(cell) else {
+                let message =
+                    "--locked needs committed locks, and the config names no folder of them";
+                return Err(self
+                    .config
+                    .text
+                    .mistake(message)
+                    .help(format!("add `locks = \"FOLDER\"` to [run]; {keep}")));
+            };
+            if !path.is_file() {
+                let message = format!("--locked, and {} has no committed lock", cell.id());
+                return Err(self
+                    .config
+                    .text
+                    .mistake(message)
+                    .help(format!("{} is not there; {keep}", path.display())));
+            }
+        }
+        Ok(())
+    }
+
+    /// The families as reports keep them.
+    #[must_use]
+    pub fn family_records(&self) -> Vec<FamilyRecord> {
+        let record = |family: &Family| FamilyRecord {
+            name: family.name.get_ref().clone(),
+            crates: family.crates.iter().map(|c| c.get_ref().clone()).collect(),
+            pins: family.ladder.iter().map(|p| p.get_ref().clone()).collect(),
+        };
+        self.config.families.iter().map(record).collect()
+    }
+
+    /// What the registry's index says against a cell, before anything is resolved: the first
+    /// family crate that declares a newer rustc than the row has.
+    #[must_use]
+    pub fn forecast(&self, cell: &Cell) -> Option<String> {
+        let rustc = &self.row(cell)?.toolchain()?.rustc;
+        self.family(cell)?.crates.iter().find_map(|krate| {
+            let name = krate.get_ref();
+            let versions = self.registry.versions(name)?;
+            let published = versions.iter().find(|p| p.version == cell.pin.version)?;
+            let needs = published
+                .rust_version
+                .as_ref()
+                .filter(|needs| *needs > rustc)?;
+            Some(format!("{name} {} needs rustc {needs}", cell.pin.version))
+        })
+    }
+
+    /// A hash of folders outside the subject that it depends on by path.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read.
+    pub fn hash_outside(&self, folders: &BTreeSet<Utf8PathBuf>) -> Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        for folder in folders {
+            let is_build = |e: &walkdir::DirEntry| {
+                e.file_name() == ".git" || e.path().join("CACHEDIR.TAG").is_file()
+            };
+            let walk = WalkDir::new(folder).sort_by_file_name().into_iter();
+            for entry in walk.filter_entry(|e| !is_build(e)) {
+                let entry = entry.with_context(|| format!("list {folder}"))?;
+                if entry.file_type().is_file() {
+                    hasher.update(entry.path().as_os_str().as_encoded_bytes());
+                    let bytes = std::fs::read(entry.path())
+                        .with_context(|| format!("read {}", entry.path().display()))?;
+                    hasher.update(blake3::hash(&bytes).as_bytes());
+                }
+            }
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+}
+
+/// The newest cargo there is resolves for all.
+fn resolver(rows: &[Row]) -> Result<Toolchain> {
+    let newest = rows
+        .iter()
+        .filter_map(Row::toolchain)
+        .max_by(|a, b| a.cargo.cmp(&b.cargo));
+    match newest {
+        Some(toolchain) if toolchain.cargo >= OLDEST_RESOLVER => Ok(toolchain.clone()),
+        Some(toolchain) => Err(Mistake::new(format!(
+            "the newest cargo of the matrix is {}, and resolving for several toolchains takes {OLDEST_RESOLVER}",
+            toolchain.cargo
+        ))
+        .help("add a newer toolchain to matrix.toml, for example `rustup = \"stable\"`")
+        .into()),
+        None => Err(Mistake::new("no toolchain of the matrix is on this machine")
+            .help("`toolchains` lists what was looked for, `toolchains install` gets it")
+            .into()),
+    }
+}
+
+/// A family crate that the subject neither requires nor holds in its lock moves nothing.
+fn check_families_used(config: &Config, subject: &Subject) -> Result<()> {
+    let mut used = BTreeSet::new();
+    for path in &subject.manifests {
+        if let Some(text) = subject.text_of(path.as_str()) {
+            used.extend(
+                Manifest::parse(&text)
+                    .with_context(|| format!("read {path}"))?
+                    .required_packages(),
+            );
+        }
+    }
+    let lock = subject.text_of("Cargo.lock").unwrap_or_default();
+    for family in &config.families {
+        for krate in &family.crates {
+            let name = krate.get_ref();
+            if subject.members.contains(name) {
+                return Err(config
+                    .text
+                    .mistake(format!("`{name}` is a member of the subject"))
+                    .at(krate.span(), "cannot be pinned to a published version")
+                    .help("a family holds crates that the subject depends on")
+                    .into());
+            }
+            let is_locked = lock.contains(&format!("name = \"{name}\"\n"));
+            if !used.contains(name) && !is_locked {
+                let hint = did_you_mean(name, used.iter().map(String::as_str));
+                return Err(config
+                    .text
+                    .mistake(format!("the subject does not use `{name}`"))
+                    .at(krate.span(), "not among its dependencies")
+                    .maybe_help(hint)
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every pin is a published version of every crate of its family, or the config is mistaken.
+fn check_pins_published(
+    config: &Config,
+    subject: &Subject,
+    registry: &Registry,
+    resolver: &Toolchain,
+    surroundings: &Surroundings,
+    offline: bool,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    let missing = unpublished(config, registry);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !offline {
+        let crates: Vec<&str> = config
+            .families
+            .iter()
+            .flat_map(|f| &f.crates)
+            .map(|c| c.get_ref().as_str())
+            .collect();
+        Registry::refresh(&subject.root, &crates, resolver, surroundings)?;
+    }
+    for Unpublished { family, krate, pin } in unpublished(config, registry) {
+        let known = registry.versions(krate).unwrap_or_default();
+        if known.is_empty() {
+            notes.push(format!(
+                "nothing is known of what is published of {krate}; its pins are taken as they are"
+            ));
+            continue;
+        }
+        let version = &pin.get_ref().version;
+        return Err(config
+            .text
+            .mistake(format!("{krate} {version} is not published"))
+            .at(
+                pin.span(),
+                format!("a pin of family `{}`", family.name.get_ref()),
+            )
+            .help(nearest_versions(version, &known))
+            .into());
+    }
+    Ok(())
+}
+
+/// A version that was withdrawn cannot enter a new lock.
+fn check_pins_not_yanked(config: &Config, registry: &Registry) -> Result<()> {
+    for family in &config.families {
+        for pin in &family.ladder {
+            let version = &pin.get_ref().version;
+            let is_yanked = |name: &str| {
+                let versions = registry.versions(name).unwrap_or_default();
+                versions.iter().any(|p| p.version == *version && p.yanked)
+            };
+            if let Some(krate) = family.crates.iter().find(|c| is_yanked(c.get_ref())) {
+                return Err(config
+                    .text
+                    .mistake(format!("{} {version} was yanked", krate.get_ref()))
+                    .at(pin.span(), "no new lock can hold it")
+                    .help("take it off the ladder")
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Unpublished<'a> {
+    family: &'a Family,
+    krate: &'a str,
+    pin: &'a toml::Spanned<crate::model::cell::Pin>,
+}
+
+fn unpublished<'a>(config: &'a Config, registry: &Registry) -> Vec<Unpublished<'a>> {
+    let mut missing = Vec::new();
+    for family in &config.families {
+        for krate in &family.crates {
+            let Some(versions) = registry.versions(krate.get_ref()) else {
+                continue;
+            };
+            for pin in &family.ladder {
+                let is_published = versions.iter().any(|p| p.version == pin.get_ref().version);
+                if !is_published {
+                    missing.push(Unpublished {
+                        family,
+                        krate: krate.get_ref(),
+                        pin,
+                    });
+                }
+            }
+        }
+    }
+    missing
+}
+
+/// The published versions around one that is not.
+fn nearest_versions(version: &Version, known: &[Published]) -> String {
+    let usable = || known.iter().filter(|p| !p.yanked).map(|p| &p.version);
+    let below = usable().filter(|v| *v < version).max();
+    let above = usable().filter(|v| *v > version).min();
+    match (below, above) {
+        (Some(below), Some(above)) => {
+            format!("published are {below} before it and {above} after it")
+        }
+        (Some(newest), None) => format!("the newest published version is {newest}"),
+        (None, Some(oldest)) => format!("the oldest published version is {oldest}"),
+        (None, None) => "no version of it can be used".to_owned(),
+    }
+}
+
+/// Cargo configs above the subject, which a build in place would see and a cell does not.
+fn configs_above(subject: &Subject) -> Vec<String> {
+    let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let above = subject
+        .root
+        .as_std_path()
+        .ancestors()
+        .skip(1)
+        .map(|f| f.join(".cargo"));
+    above
+        .filter(|folder| Some(folder) != home.as_ref())
+        .flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(name)))
+        .filter(|file| file.is_file() && decides(file))
+        .map(|file| {
+            format!(
+                "cells do not see {}, which stands above the subject",
+                file.display()
+            )
+        })
+        .collect()
+}
+
+/// A config that only holds aliases decides nothing.
+fn decides(file: &Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    match text.parse::<toml::Table>() {
+        Ok(table) => table.keys().any(|key| key != "alias"),
+        Err(_) => true,
+    }
+}

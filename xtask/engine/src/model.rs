@@ -1,0 +1,9 @@
+//! The nouns that everything else speaks in: cells, statuses, outcomes, runs and events.
+//!
+//! Plain values with serde forms. Nothing here reads a file, a clock or the environment.
+
+pub mod cell;
+pub mod event;
+pub mod outcome;
+pub mod run;
+pub mod status;

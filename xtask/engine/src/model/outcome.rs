@@ -1,0 +1,284 @@
+//! The evidence of one cell: phases, targets, cases, and the first error of each that failed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::status::Status;
+
+/// What one cell showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The status of the whole cell.
+    #[serde(flatten)]
+    pub status: Status,
+    /// What stopped the cell as a whole, where no target can be named: a resolve failure, an MSRV
+    /// answer, a machine that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Diagnostic>,
+    /// What was done, in order.
+    pub phases: Vec<PhaseRecord>,
+    /// Every test-bearing target of the subject, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetOutcome>,
+    /// Packages outside the family that were moved to make the lock fit the toolchain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Moved>,
+}
+
+impl Outcome {
+    /// A cell that ended as a whole, before any target could be looked at.
+    #[must_use]
+    pub fn whole(status: Status, errors: Vec<Diagnostic>) -> Self {
+        Self {
+            status,
+            errors,
+            phases: Vec::new(),
+            targets: Vec::new(),
+            moved: Vec::new(),
+        }
+    }
+
+    /// The first thing a reader wants to know of a cell that did not pass: which target (if any)
+    /// and what was said.
+    #[must_use]
+    pub fn first_error(&self) -> Option<(Option<&TargetOutcome>, String)> {
+        if let Some(error) = self.errors.first() {
+            return Some((None, error.to_string()));
+        }
+        let target = self
+            .targets
+            .iter()
+            .find(|t| t.status.is_failed())
+            .or_else(|| self.targets.iter().find(|t| t.is_inconclusive()))?;
+        Some((Some(target), target.first_error()))
+    }
+}
+
+/// The three steps of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Pin, lock, prove, fetch.
+    Resolve,
+    /// Compile every test-bearing target.
+    Build,
+    /// Run what compiled.
+    Test,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolve",
+            Self::Build => "build",
+            Self::Test => "test",
+        })
+    }
+}
+
+/// How one phase went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseRecord {
+    /// Which phase.
+    pub phase: Phase,
+    /// How its last command ended, in words: `exit 0`, `signal 9`, `timed out`.
+    pub exit: String,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// CPU time in seconds, of all children that were waited for.
+    pub cpu_seconds: f64,
+    /// The log's path, relative to the results folder.
+    pub log: String,
+}
+
+/// What kind of compile target, as `cargo` names them; `doc` stands for a library's doc tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The library's unit tests.
+    Lib,
+    /// A binary's unit tests.
+    Bin,
+    /// An integration test.
+    Test,
+    /// An example with tests.
+    Example,
+    /// A benchmark that is also a test.
+    Bench,
+    /// The library's doc tests.
+    Doc,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lib => "lib",
+            Self::Bin => "bin",
+            Self::Test => "test",
+            Self::Example => "example",
+            Self::Bench => "bench",
+            Self::Doc => "doc",
+        })
+    }
+}
+
+/// Which target: package, kind, name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TargetId {
+    /// The package's name.
+    pub package: String,
+    /// The target's kind.
+    pub kind: Kind,
+    /// The target's name.
+    pub name: String,
+}
+
+impl fmt::Display for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}:{}", self.package, self.kind, self.name)
+    }
+}
+
+/// What one target showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetOutcome {
+    /// Which target.
+    #[serde(flatten)]
+    pub id: TargetId,
+    /// The target's status: its own where it did not compile, else that of its cases.
+    #[serde(flatten)]
+    pub status: Status,
+    /// The errors that kept it from compiling or from running, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Diagnostic>,
+    /// Its tests, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<CaseOutcome>,
+    /// Wall time of its run in seconds; zero where it did not run.
+    pub seconds: f64,
+}
+
+impl TargetOutcome {
+    /// A target that did not get as far as running.
+    #[must_use]
+    pub fn not_run(id: TargetId, status: Status, errors: Vec<Diagnostic>) -> Self {
+        Self {
+            id,
+            status,
+            errors,
+            cases: Vec::new(),
+            seconds: 0.0,
+        }
+    }
+
+    fn is_inconclusive(&self) -> bool {
+        matches!(self.status, Status::Inconclusive { .. })
+    }
+
+    /// One line: the first error, or the first case that did not pass with its last words.
+    #[must_use]
+    pub fn first_error(&self) -> String {
+        if let Some(error) = self.errors.first() {
+            return error.to_string();
+        }
+        let failing = self.cases.iter().find(|c| c.status.is_failed());
+        match failing {
+            Some(case) => match case.said() {
+                Some(said) => format!("{}: {said}", case.name),
+                None => format!("{}: {}", case.name, case.status),
+            },
+            None => self.status.to_string(),
+        }
+    }
+}
+
+/// What one test showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaseOutcome {
+    /// The test's path, as libtest prints it.
+    pub name: String,
+    /// Its status.
+    #[serde(flatten)]
+    pub status: Status,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// What it printed, kept where it did not pass; long output loses its middle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}
+
+impl CaseOutcome {
+    /// The line of the output that tells most: what a panic said, else the first line.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        let output = self.output.as_deref()?;
+        let mut lines = output.lines().map(str::trim).filter(|l| !l.is_empty());
+        // Since Rust 1.73 the message of a panic stands on the line after its place.
+        let after_panic = output
+            .lines()
+            .skip_while(|l| !(l.starts_with("thread '") && l.contains("panicked at")))
+            .nth(1)
+            .map(str::trim)
+            .filter(|l| !l.is_empty() && !l.starts_with("note:"));
+        after_panic.or_else(|| lines.next())
+    }
+}
+
+/// One error as a person needs it: code, place and words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// `E0425`, or the name of a denied lint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The first line of what was said.
+    pub message: String,
+    /// The file, relative to the subject, or absolute where it lies outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The whole of it, as the compiler shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error that has words and no place.
+    #[must_use]
+    pub fn said(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(code) = &self.code {
+            write!(f, "{code} ")?;
+        }
+        if let Some(file) = &self.file {
+            match self.line {
+                Some(line) => write!(f, "{file}:{line}: ")?,
+                None => write!(f, "{file}: ")?,
+            }
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// A package outside the family that the lock's repair moved.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Moved {
+    /// The package.
+    pub package: String,
+    /// The version that the resolver chose.
+    pub from: String,
+    /// The version that fits the toolchain.
+    pub to: String,
+    /// Why: which package asked for which rustc.
+    pub because: String,
+}

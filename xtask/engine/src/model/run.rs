@@ -1,0 +1,176 @@
+//! A run: the whole matrix with what is known of every cell. This is what `run.json` holds, and
+//! every report is a pure function of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::cell::{Cell, CellId, Pin};
+use crate::model::outcome::Outcome;
+use crate::model::status::{Doubt, Skip, Status};
+
+/// The version of `run.json`'s form. Raised whenever a reader of the last form would misread it.
+pub const SCHEMA: u32 = 1;
+
+/// One run of a matrix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// When it began, in seconds since the Unix epoch.
+    pub started: u64,
+    /// Wall time in seconds so far.
+    pub seconds: f64,
+    /// False while it runs, and for ever if it was killed.
+    pub finished: bool,
+    /// The words that repeat this run's program: `cargo xtask matrix` or `cargo pinmatrix`.
+    pub command: String,
+    /// What is under migration.
+    pub subject: SubjectRecord,
+    /// The one cargo that resolved all cells.
+    pub resolver: String,
+    /// The rows, in the order of `matrix.toml`.
+    pub toolchains: Vec<ToolchainRecord>,
+    /// The columns, in the order of `matrix.toml`.
+    pub families: Vec<FamilyRecord>,
+    /// Every cell of the matrix, in plan order: rows within families.
+    pub cells: Vec<CellRecord>,
+}
+
+/// What is under migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectRecord {
+    /// The workspace's folder, as `matrix.toml` names it.
+    pub path: String,
+    /// A hash of all its files.
+    pub content: String,
+    /// The commit it is at, where it is kept in git.
+    pub revision: Option<String>,
+    /// True when it has uncommitted changes.
+    pub dirty: bool,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolchainRecord {
+    /// The label in `matrix.toml`.
+    pub label: String,
+    /// Where it was found; `None` when it is not on this machine.
+    pub source: Option<String>,
+    /// `rustc -V`.
+    pub rustc: Option<String>,
+    /// `cargo -V`; it can be of another version than rustc.
+    pub cargo: Option<String>,
+}
+
+/// One group of columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FamilyRecord {
+    /// The family's name.
+    pub name: String,
+    /// The crates in lockstep.
+    pub crates: Vec<String>,
+    /// The ladder.
+    pub pins: Vec<Pin>,
+}
+
+/// One cell with what is known of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellRecord {
+    /// The cell's name.
+    pub id: CellId,
+    /// Its place.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// How far it is.
+    #[serde(flatten)]
+    pub state: State,
+}
+
+/// How far a cell is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum State {
+    /// Planned and not ended yet.
+    Pending,
+    /// Left out on purpose.
+    Skipped {
+        /// Why.
+        reason: Skip,
+    },
+    /// Ended, in this run or in an earlier one.
+    Ended {
+        /// True when an earlier run's outcome was taken over.
+        reused: bool,
+        /// The evidence.
+        outcome: Box<Outcome>,
+    },
+}
+
+impl CellRecord {
+    /// The cell's status; a cell that never ended is in doubt.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match &self.state {
+            State::Pending => Status::Inconclusive {
+                doubt: Doubt::Interrupted,
+            },
+            State::Skipped { reason } => Status::Skipped {
+                reason: reason.clone(),
+            },
+            State::Ended { outcome, .. } => outcome.status.clone(),
+        }
+    }
+
+    /// The evidence, if it ended.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            State::Ended { outcome, .. } => Some(outcome),
+            State::Pending | State::Skipped { .. } => None,
+        }
+    }
+}
+
+/// How many cells ended which way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Cells that passed.
+    pub passed: usize,
+    /// Cells that failed.
+    pub failed: usize,
+    /// Cells in doubt.
+    pub inconclusive: usize,
+    /// Cells left out, by reason.
+    pub skipped: BTreeMap<Skip, usize>,
+    /// Cells whose outcome an earlier run had.
+    pub reused: usize,
+}
+
+impl Run {
+    /// The cells counted by status.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for cell in &self.cells {
+            match cell.status() {
+                Status::Passed => counts.passed += 1,
+                Status::Failed { .. } => counts.failed += 1,
+                Status::Inconclusive { .. } => counts.inconclusive += 1,
+                Status::Skipped { reason } => *counts.skipped.entry(reason).or_default() += 1,
+            }
+            if matches!(cell.state, State::Ended { reused: true, .. }) {
+                counts.reused += 1;
+            }
+        }
+        counts
+    }
+
+    /// The record of a cell, by its place.
+    #[must_use]
+    pub fn at(&self, toolchain: &str, pin: &Pin) -> Option<&CellRecord> {
+        self.cells
+            .iter()
+            .find(|c| c.cell.toolchain == toolchain && c.cell.pin == *pin)
+    }
+}

@@ -1,0 +1,388 @@
+//! The plan: of every cell of the matrix, whether it runs, in which order, or why not.
+//!
+//! A function of values: the cells, what the command line selects, and what is known of each.
+
+use std::collections::BTreeMap;
+
+use globset::{Glob, GlobMatcher};
+
+use crate::config::Strategy;
+use crate::config::mistake::{Mistake, nearest};
+use crate::model::cell::{Cell, CellId};
+use crate::model::outcome::Outcome;
+use crate::model::status::Skip;
+
+/// What the command line leaves of a matrix.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    toolchains: Vec<Pattern>,
+    pins: Vec<Pattern>,
+    cells: Vec<Pattern>,
+    /// Which pins of a row run.
+    pub strategy: Strategy,
+}
+
+#[derive(Clone, Debug)]
+struct Pattern {
+    written: String,
+    glob: GlobMatcher,
+}
+
+impl Selection {
+    /// Reads the globs of `--toolchain`, `--pin` and `--cell`; none selects all.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] for what is no glob.
+    pub fn new(
+        toolchains: &[String],
+        pins: &[String],
+        cells: &[String],
+        strategy: Strategy,
+    ) -> Result<Self, Mistake> {
+        Ok(Self {
+            toolchains: patterns("--toolchain", toolchains)?,
+            pins: patterns("--pin", pins)?,
+            cells: patterns("--cell", cells)?,
+            strategy,
+        })
+    }
+
+    /// Checks that every glob selects something.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] that names the glob and what comes nearest to it.
+    pub fn check(&self, cells: &[Cell]) -> Result<(), Mistake> {
+        type Name = fn(&Cell) -> String;
+        let pin: Name = |c| c.pin.version.to_string();
+        let label: Name = |c| c.toolchain.clone();
+        let id: Name = |c| c.id().to_string();
+        let lists = [
+            ("--toolchain", &self.toolchains, label),
+            ("--pin", &self.pins, pin),
+            ("--cell", &self.cells, id),
+        ];
+        for (flag, patterns, name) in lists {
+            for pattern in patterns {
+                let is_hit = |c: &Cell| match flag {
+                    "--pin" => pattern.hits_pin(c),
+                    _ => pattern.glob.is_match(name(c)),
+                };
+                if cells.iter().any(is_hit) {
+                    continue;
+                }
+                let names: Vec<String> = cells.iter().map(name).collect();
+                let hint = nearest(&pattern.written, names.iter().map(String::as_str));
+                return Err(
+                    Mistake::new(format!("{flag} {} selects nothing", pattern.written)).help(
+                        match hint {
+                            Some(name) => format!("did you mean `{name}`?"),
+                            None => "`plan` lists all cells".to_owned(),
+                        },
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a cell is left out, if it is. A cell that is named by `--cell` is not left out for
+    /// being no end.
+    fn leaves_out(&self, cell: &Cell, is_end: bool) -> Option<Skip> {
+        let not = |flag: &str| Some(Skip::NotSelected(flag.to_owned()));
+        let hit = |patterns: &[Pattern], hits: &dyn Fn(&Pattern) -> bool| {
+            patterns.is_empty() || patterns.iter().any(hits)
+        };
+        if !hit(&self.toolchains, &|p| p.glob.is_match(&cell.toolchain)) {
+            return not("--toolchain");
+        }
+        if !hit(&self.pins, &|p| p.hits_pin(cell)) {
+            return not("--pin");
+        }
+        if !hit(&self.cells, &|p| p.glob.is_match(cell.id().as_str())) {
+            return not("--cell");
+        }
+        match self.strategy {
+            Strategy::Ends if !is_end && self.cells.is_empty() && self.pins.is_empty() => {
+                Some(Skip::NotAnEnd)
+            }
+            Strategy::Ends | Strategy::Full => None,
+        }
+    }
+}
+
+impl Pattern {
+    /// A pin goes by its version, or by its whole name.
+    fn hits_pin(&self, cell: &Cell) -> bool {
+        self.glob.is_match(cell.pin.version.to_string()) || self.glob.is_match(cell.pin.to_string())
+    }
+}
+
+fn patterns(flag: &str, written: &[String]) -> Result<Vec<Pattern>, Mistake> {
+    let read = |written: &String| match Glob::new(written) {
+        Ok(glob) => Ok(Pattern {
+            written: written.clone(),
+            glob: glob.compile_matcher(),
+        }),
+        Err(e) => Err(Mistake::new(format!(
+            "{flag} {written} is no glob: {}",
+            e.kind()
+        ))),
+    };
+    written.iter().map(read).collect()
+}
+
+/// What is to become of every cell, in the order of the matrix.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The cells.
+    pub cells: Vec<Planned>,
+}
+
+/// What is to become of one cell.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// Its name.
+    pub id: CellId,
+    /// Its place.
+    pub cell: Cell,
+    /// What is to become of it.
+    pub fate: Fate,
+}
+
+/// What is to become of a cell.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// It runs.
+    Run {
+        /// How much it tells: 0 for ends, then one more for every halving of the ladder.
+        depth: u32,
+        /// What the registry's index says against it.
+        forecast: Option<String>,
+    },
+    /// An earlier run answered it, and nothing that decides it has changed.
+    Known(Box<Outcome>),
+    /// It is left out.
+    Skip(Skip),
+}
+
+/// What can be asked of a cell while planning.
+pub trait Knowledge {
+    /// Whether the cell's toolchain is here.
+    fn is_toolchain_here(&self, cell: &Cell) -> bool;
+    /// What an earlier run found.
+    fn outcome(&self, cell: &Cell) -> Option<Outcome>;
+    /// What is declared against it.
+    fn forecast(&self, cell: &Cell) -> Option<String>;
+}
+
+/// Plans a matrix.
+#[must_use]
+pub fn plan(cells: &[Cell], selection: &Selection, knowledge: &dyn Knowledge) -> Plan {
+    let mut lengths: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for cell in cells {
+        *lengths.entry(row_of(cell)).or_default() += 1;
+    }
+    let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut fate = |cell: &'_ Cell, row| {
+        let next: &mut usize = places.entry(row).or_default();
+        let place = *next;
+        *next += 1;
+        let depth = depth(place, lengths.get(&row).copied().unwrap_or_default());
+        if let Some(skip) = selection.leaves_out(cell, depth == 0) {
+            return Fate::Skip(skip);
+        }
+        if !knowledge.is_toolchain_here(cell) {
+            return Fate::Skip(Skip::ToolchainMissing);
+        }
+        match knowledge.outcome(cell) {
+            Some(outcome) => Fate::Known(Box::new(outcome)),
+            None => Fate::Run {
+                depth,
+                forecast: knowledge.forecast(cell),
+            },
+        }
+    };
+    let planned = cells.iter().map(|cell| Planned {
+        id: cell.id(),
+        cell: cell.clone(),
+        fate: fate(cell, row_of(cell)),
+    });
+    Plan {
+        cells: planned.collect(),
+    }
+}
+
+/// Cells of one toolchain and one family stand in one row, in the order of the ladder.
+fn row_of(cell: &Cell) -> (&str, &str) {
+    (&cell.toolchain, &cell.pin.family)
+}
+
+impl Plan {
+    /// The cells that run, those that tell most first: the ends of all rows, then what halves
+    /// them. Among equals a row's order holds, so that the first row is told first.
+    #[must_use]
+    pub fn queue(&self) -> Vec<&Planned> {
+        let mut queue: Vec<(u32, &Planned)> = self
+            .cells
+            .iter()
+            .filter_map(|planned| match &planned.fate {
+                Fate::Run { depth, .. } => Some((*depth, planned)),
+                Fate::Known(_) | Fate::Skip(_) => None,
+            })
+            .collect();
+        queue.sort_by_key(|(depth, _)| *depth);
+        queue.into_iter().map(|(_, planned)| planned).collect()
+    }
+
+    /// How many cells run, are known, and are left out.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let mut counts = (0, 0, 0);
+        for planned in &self.cells {
+            match planned.fate {
+                Fate::Run { .. } => counts.0 += 1,
+                Fate::Known(_) => counts.1 += 1,
+                Fate::Skip(_) => counts.2 += 1,
+            }
+        }
+        counts
+    }
+}
+
+/// After how many halvings a place of a ladder is reached; its ends are reached at once.
+fn depth(place: usize, length: usize) -> u32 {
+    let (mut low, mut high) = (0, length.saturating_sub(1));
+    if place == low || place >= high {
+        return 0;
+    }
+    let mut depth = 1;
+    loop {
+        let middle = low.midpoint(high);
+        match place.cmp(&middle) {
+            std::cmp::Ordering::Equal => return depth,
+            std::cmp::Ordering::Less => high = middle,
+            std::cmp::Ordering::Greater => low = middle,
+        }
+        depth += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use semver::Version;
+
+    use super::*;
+    use crate::model::cell::Pin;
+    use crate::model::status::Status;
+
+    struct Knows(&'static str);
+
+    impl Knowledge for Knows {
+        fn is_toolchain_here(&self, cell: &Cell) -> bool {
+            cell.toolchain != "absent"
+        }
+        fn outcome(&self, cell: &Cell) -> Option<Outcome> {
+            (cell.id().as_str() == self.0).then(|| Outcome::whole(Status::Passed, Vec::new()))
+        }
+        fn forecast(&self, _: &Cell) -> Option<String> {
+            None
+        }
+    }
+
+    fn cells(toolchains: &[&str], n_pins: u64) -> Vec<Cell> {
+        let pin = |n| Pin {
+            family: "f".to_owned(),
+            version: Version::new(n, 0, 0),
+        };
+        let row = |t: &&str| {
+            let toolchain = (*t).to_owned();
+            (1..=n_pins).map(move |n| Cell {
+                toolchain: toolchain.clone(),
+                pin: pin(n),
+            })
+        };
+        toolchains.iter().flat_map(row).collect()
+    }
+
+    fn select(toolchains: &[&str], pins: &[&str], ids: &[&str], strategy: Strategy) -> Selection {
+        let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        Selection::new(&owned(toolchains), &owned(pins), &owned(ids), strategy).expect("globs")
+    }
+
+    fn ids(queue: &[&Planned]) -> Vec<String> {
+        queue.iter().map(|p| p.id.to_string()).collect()
+    }
+
+    #[test]
+    fn ends_come_first_then_middles() {
+        let cells = cells(&["a"], 5);
+        let plan = plan(&cells, &select(&[], &[], &[], Strategy::Full), &Knows(""));
+        assert_eq!(
+            ids(&plan.queue()),
+            [
+                "a@f-1.0.0",
+                "a@f-5.0.0",
+                "a@f-3.0.0",
+                "a@f-2.0.0",
+                "a@f-4.0.0"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_cell_has_a_fate_and_a_reason() {
+        let cells = cells(&["a", "absent"], 3);
+        let plan = plan(
+            &cells,
+            &select(&[], &[], &[], Strategy::Ends),
+            &Knows("a@f-1.0.0"),
+        );
+        let told: Vec<String> = plan
+            .cells
+            .iter()
+            .map(|p| match &p.fate {
+                Fate::Run { .. } => format!("{} runs", p.id),
+                Fate::Known(o) => format!("{} is known: {}", p.id, o.status),
+                Fate::Skip(skip) => format!("{} is left out: {skip}", p.id),
+            })
+            .collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn a_selection_that_hits_nothing_names_the_nearest() {
+        let cells = cells(&["stable"], 2);
+        let mistake = |s: Selection| s.check(&cells).expect_err("nothing selected").to_string();
+        assert_eq!(
+            mistake(select(&["stabel"], &[], &[], Strategy::Full)),
+            "--toolchain stabel selects nothing; did you mean `stable`?"
+        );
+        assert_eq!(
+            mistake(select(&[], &["9.*"], &[], Strategy::Full)),
+            "--pin 9.* selects nothing; `plan` lists all cells"
+        );
+    }
+
+    #[test]
+    fn a_cell_that_is_named_runs_though_it_is_no_end() {
+        let cells = cells(&["a"], 3);
+        let plan = plan(
+            &cells,
+            &select(&[], &[], &["*2.0.0"], Strategy::Ends),
+            &Knows(""),
+        );
+        assert_eq!(ids(&plan.queue()), ["a@f-2.0.0"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_place_is_reached_within_the_logarithm(length in 1usize..500) {
+            let bound = usize::BITS - length.leading_zeros() + 1;
+            for place in 0..length {
+                proptest::prop_assert!(depth(place, length) <= bound);
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Reports: pure functions of a run, one file a format.
+
+pub mod grid;
+pub mod junit;
+pub mod summary;
+
+use crate::model::cell::CellId;
+use crate::model::run::{Counts, Run};
+
+/// The command that runs one cell again, whatever is known of it.
+#[must_use]
+pub fn reproduce(run: &Run, cell: &CellId) -> String {
+    format!("{} --cell {cell} --fresh", run.command)
+}
+
+/// The closing line: how many cells ended which way, and why others were left out.
+#[must_use]
+pub fn closing_line(counts: &Counts) -> String {
+    let mut parts = vec![
+        format!("{} passed", counts.passed),
+        format!("{} failed", counts.failed),
+    ];
+    if counts.inconclusive > 0 {
+        parts.push(format!("{} inconclusive", counts.inconclusive));
+    }
+    for (reason, n) in &counts.skipped {
+        parts.push(format!("{n} skipped ({reason})"));
+    }
+    let mut line = format!("cells: {}", parts.join(", "));
+    if counts.reused > 0 {
+        line.push_str(&format!("; {} taken over from earlier runs", counts.reused));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! The grid: toolchains down, pins across, a short word in each place. Drawing it is left to
+//! whoever shows it.
+
+use crate::model::run::{CellRecord, FamilyRecord, Run};
+use crate::model::status::{Class, Status};
+
+/// The grid of one family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// The family's name.
+    pub family: String,
+    /// The pins' versions.
+    pub pins: Vec<String>,
+    /// The toolchains' labels, each with its places.
+    pub rows: Vec<(String, Vec<Place>)>,
+}
+
+/// One place of the grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The cell's status.
+    pub status: Status,
+    /// At most eight characters that say it without colour.
+    pub word: String,
+}
+
+/// The grids of a run, one a family.
+#[must_use]
+pub fn grids(run: &Run) -> Vec<Grid> {
+    run.families
+        .iter()
+        .map(|family| grid(run, family))
+        .collect()
+}
+
+fn grid(run: &Run, family: &FamilyRecord) -> Grid {
+    // The cells of a family stand together, row by row, in the order of the ladder.
+    let mut rows: Vec<(String, Vec<Place>)> = Vec::new();
+    for record in run
+        .cells
+        .iter()
+        .filter(|c| c.cell.pin.family == family.name)
+    {
+        let label = &record.cell.toolchain;
+        match rows.last_mut() {
+            Some((last, places)) if last == label => places.push(place(record)),
+            Some(_) | None => rows.push((label.clone(), vec![place(record)])),
+        }
+    }
+    Grid {
+        family: family.name.clone(),
+        pins: family.pins.iter().map(|p| p.version.to_string()).collect(),
+        rows,
+    }
+}
+
+fn place(record: &CellRecord) -> Place {
+    let status = record.status();
+    let word = match &status {
+        Status::Passed => "✔".to_owned(),
+        Status::Failed { class } => match failing_targets(record) {
+            Some((n, of)) => format!("✘ {n}/{of}"),
+            None => format!("✘ {}", short(*class)),
+        },
+        Status::Skipped { .. } => "·".to_owned(),
+        Status::Inconclusive { .. } => "?".to_owned(),
+    };
+    Place { status, word }
+}
+
+/// How many of a cell's targets failed, and how many it has.
+fn failing_targets(record: &CellRecord) -> Option<(usize, usize)> {
+    let targets = &record.outcome()?.targets;
+    let n = targets.iter().filter(|t| t.status.is_failed()).count();
+    (n > 0).then_some((n, targets.len()))
+}
+
+fn short(class: Class) -> &'static str {
+    match class {
+        Class::Resolve => "lock",
+        Class::Msrv => "msrv",
+        Class::Compile => "build",
+        Class::Lint => "lint",
+        Class::Link => "link",
+        Class::Test => "test",
+        Class::Timeout => "time",
+        Class::Crash => "crash",
+    }
+}
+
+/// What the words mean; under every grid.
+pub const LEGEND: &str = "✔ passed   ✘ n/m failed: n of m targets, or what stopped the cell   ? inconclusive   · not run";

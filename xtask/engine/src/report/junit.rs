@@ -1,0 +1,191 @@
+//! `junit.xml`, as Jenkins and GitLab read it: a suite a cell, and the cell in every classname,
+//! since GitLab keeps one case of each classname and name.
+//! <https://docs.gitlab.com/ci/testing/unit_test_reports/>
+
+use anyhow::{Context, Result};
+use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuite};
+
+use crate::model::outcome::{CaseOutcome, Diagnostic, Outcome, TargetOutcome};
+use crate::model::run::{CellRecord, Run};
+use crate::model::status::Status;
+use crate::report::reproduce;
+use crate::text;
+
+/// The file's name in the results folder.
+pub const FILE: &str = "junit.xml";
+
+/// A run as JUnit XML.
+///
+/// # Errors
+///
+/// When the writer of the format refuses; it has no reason to.
+pub fn junit(run: &Run) -> Result<String> {
+    let mut report = ReportBuilder::new();
+    for record in &run.cells {
+        report.add_testsuite(suite(run, record)?);
+    }
+    let mut bytes = Vec::new();
+    report
+        .build()
+        .write_xml(&mut bytes)
+        .context("write JUnit")?;
+    String::from_utf8(bytes).context("write JUnit as text")
+}
+
+fn suite(run: &Run, record: &CellRecord) -> Result<TestSuite> {
+    let cell = record.id.as_str();
+    let mut suite = TestSuite::new(cell);
+    suite.package = record.cell.toolchain.clone();
+    let started = i64::try_from(run.started).context("read the time of the run")?;
+    suite.set_timestamp(
+        OffsetDateTime::from_unix_timestamp(started).context("read the time of the run")?,
+    );
+    match record.outcome() {
+        Some(outcome) => {
+            suite.add_testcases(whole(cell, outcome));
+            suite.add_testcases(
+                outcome
+                    .targets
+                    .iter()
+                    .flat_map(|target| of_target(cell, target)),
+            );
+        }
+        None => suite.add_testcase(case(cell, "cell", &record.status(), 0.0, &[], None)),
+    }
+    if record.status().is_failed() {
+        suite.set_system_out(&format!("reproduce: {}", fit(&reproduce(run, &record.id))));
+    }
+    Ok(suite)
+}
+
+/// What stopped a cell as a whole.
+fn whole(cell: &str, outcome: &Outcome) -> Option<TestCase> {
+    let has_targets = !outcome.targets.is_empty();
+    if has_targets && outcome.errors.is_empty() {
+        return None;
+    }
+    let phase = outcome
+        .phases
+        .last()
+        .map_or("cell".to_owned(), |p| p.phase.to_string());
+    Some(case(
+        cell,
+        &phase,
+        &outcome.status,
+        0.0,
+        &outcome.errors,
+        None,
+    ))
+}
+
+fn of_target(cell: &str, target: &TargetOutcome) -> Vec<TestCase> {
+    let class = format!(
+        "{cell}.{}.{}:{}",
+        target.id.package, target.id.kind, target.id.name
+    );
+    let mut cases = Vec::new();
+    if !target.errors.is_empty() || target.cases.is_empty() {
+        cases.push(case(
+            &class,
+            "compile",
+            &target.status,
+            0.0,
+            &target.errors,
+            None,
+        ));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for CaseOutcome {
+        name,
+        status,
+        seconds,
+        output,
+    } in &target.cases
+    {
+        let mut name = name.clone();
+        while name == "compile" || !seen.insert(name.clone()) {
+            name.push('\'');
+        }
+        cases.push(case(
+            &class,
+            &name,
+            status,
+            *seconds,
+            &[],
+            output.as_deref(),
+        ));
+    }
+    cases
+}
+
+/// A test that said no is a failure; whatever kept tests from running is an error.
+fn case(
+    class: &str,
+    name: &str,
+    status: &Status,
+    seconds: f64,
+    errors: &[Diagnostic],
+    output: Option<&str>,
+) -> TestCase {
+    let name = fit(&text::one_line(name));
+    let time = Duration::seconds_f64(if seconds.is_finite() {
+        seconds.max(0.0)
+    } else {
+        0.0
+    });
+    let message = match (errors.first(), output) {
+        (Some(error), _) => error.to_string(),
+        (None, Some(output)) => {
+            let outcome = CaseOutcome {
+                name: String::new(),
+                status: status.clone(),
+                seconds,
+                output: Some(output.to_owned()),
+            };
+            outcome.said().unwrap_or_default().to_owned()
+        }
+        (None, None) => status.to_string(),
+    };
+    let message = fit(&text::ellipsis(&text::one_line(&message), 500));
+    let mut builder = match status {
+        Status::Passed => TestCaseBuilder::success(&name, time),
+        Status::Skipped { reason } => {
+            TestCaseBuilder::skipped_with_cause(&name, "skipped", &fit(&reason.to_string()))
+        }
+        Status::Failed { class } if output.is_some() => {
+            TestCaseBuilder::failure(&name, time, &class.to_string(), &message)
+        }
+        Status::Failed { class } => {
+            TestCaseBuilder::error(&name, time, &class.to_string(), &message)
+        }
+        Status::Inconclusive { .. } => TestCaseBuilder::error(
+            &name,
+            time,
+            "inconclusive",
+            &fit(&format!("{status}: {message}")),
+        ),
+    };
+    builder.set_classname(&fit(class));
+    if let Some(file) = errors.first().and_then(|e| e.file.as_deref()) {
+        builder.set_filepath(&fit(file));
+    }
+    let told: Vec<&str> = errors
+        .iter()
+        .filter_map(|e| e.rendered.as_deref())
+        .collect();
+    let told = if told.is_empty() {
+        output.unwrap_or_default().to_owned()
+    } else {
+        told.join("\n\n")
+    };
+    if !told.is_empty() {
+        builder.set_trace(&fit(&text::bounded(&told, text::CASE_OUTPUT)));
+    }
+    builder.build()
+}
+
+/// Text that XML can hold. The writer puts output into CDATA as it is, so the mark that ends one
+/// is taken apart.
+fn fit(text: &str) -> String {
+    text::clean(text).replace("]]>", "]] >")
+}

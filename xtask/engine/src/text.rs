@@ -1,0 +1,125 @@
+//! Text from outside, made fit to keep and to show: no escapes, no control characters, no end
+//! without a bound.
+
+/// How much of one test's output is kept, in bytes.
+pub const CASE_OUTPUT: usize = 64 * 1024;
+
+/// How much of one rendered compiler error is kept, in bytes.
+pub const RENDERED: usize = 16 * 1024;
+
+/// Removes terminal escapes and control characters; keeps line ends and tabs.
+///
+/// Characters that turn the direction of a line (RTL marks and overrides) are dropped too: they
+/// let a name look like another one.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => skip_escape(&mut chars),
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\r' => cleaned.push('\n'),
+            '\n' | '\t' => cleaned.push(c),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            '\u{fffe}' | '\u{ffff}' => {}
+            c if c.is_control() => {}
+            c => cleaned.push(c),
+        }
+    }
+    cleaned
+}
+
+/// Steps over one escape sequence: CSI up to its final letter, OSC up to BEL or ST, else one
+/// character. ECMA-48, sections 5.4 and 8.3.89.
+fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match chars.next() {
+        Some('[') => {
+            while let Some(c) = chars.next_if(|c| ('\u{20}'..='\u{7e}').contains(c)) {
+                if ('\u{40}'..='\u{7e}').contains(&c) {
+                    break;
+                }
+            }
+        }
+        Some(']') => {
+            while let Some(c) = chars.next_if(|c| *c != '\n') {
+                if c == '\u{7}' {
+                    break;
+                }
+                if c == '\u{1b}' {
+                    chars.next();
+                    break;
+                }
+            }
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// As [`clean`], and on one line: for names and table cells.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Keeps head and tail of a text that is longer than `most` bytes, and says what is gone.
+#[must_use]
+pub fn bounded(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let head = text.floor_char_boundary(most / 2);
+    let tail = text.ceil_char_boundary(text.len() - most / 2);
+    format!(
+        "{}\n[... {} bytes left out ...]\n{}",
+        &text[..head],
+        tail - head,
+        &text[tail..]
+    )
+}
+
+/// The first `most` characters, with an ellipsis where there were more.
+#[must_use]
+pub fn ellipsis(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_control_characters_are_dropped() {
+        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m\u{0}\u{7}!"), "red!");
+        assert_eq!(clean("\u{1b}]8;;link\u{7}text\u{1b}]8;;\u{1b}\\"), "text");
+        assert_eq!(clean("a\r\nb\rc\td"), "a\nb\nc\td");
+        assert_eq!(clean("user\u{202e}txt.exe"), "usertxt.exe");
+    }
+
+    #[test]
+    fn a_long_text_keeps_head_and_tail_and_says_what_is_gone() {
+        let long = format!("{}{}", "a".repeat(100), "z".repeat(100));
+        let kept = bounded(&long, 20);
+        assert_eq!(kept, "aaaaaaaaaa\n[... 180 bytes left out ...]\nzzzzzzzzzz");
+        assert_eq!(bounded("short", 20), "short");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn clean_text_has_nothing_left_to_clean(text in "\\PC*|[\u{0}-\u{ffff}]{0,60}") {
+            let once = clean(&text);
+            proptest::prop_assert_eq!(clean(&once), once);
+        }
+
+        #[test]
+        fn bounded_never_splits_a_character(text in "[a-zäß漢]{0,200}", most in 0usize..64) {
+            let kept = bounded(&text, most);
+            proptest::prop_assert!(text.len() <= most || kept.len() <= most + 48);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Toolchains: found through rustup or in a folder, and asked what they are.
+//!
+//! A toolchain is used by its folder, never through rustup's proxies: no override file, no
+//! `RUSTUP_TOOLCHAIN` and no automatic installation can then change what a cell runs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use semver::Version;
+use serde::Serialize;
+use xshell::{Shell, cmd};
+
+use crate::config::{Config, Source, ToolchainSpec};
+use crate::environment::{library_path_variable, prepend};
+use crate::model::run::ToolchainRecord;
+
+/// A row of the matrix, looked for on this machine.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its label in `matrix.toml`.
+    pub label: String,
+    /// What was found.
+    pub found: Found,
+}
+
+/// What was found under a label.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A toolchain that answers.
+    Here(Toolchain),
+    /// Nothing, and why.
+    Missing {
+        /// What was looked for and not found, or how what was found does not work.
+        why: String,
+    },
+}
+
+/// A toolchain that answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Toolchain {
+    /// Where it was found, in words: `rustup stable`, `folder /opt/rust`.
+    pub source: String,
+    /// The folder that holds `bin`.
+    pub sysroot: PathBuf,
+    /// `rustc -vV`, whole: part of every key.
+    pub rustc_verbose: String,
+    /// `cargo -V`, whole: part of every key.
+    pub cargo_version: String,
+    /// rustc's version.
+    pub rustc: Version,
+    /// cargo's version; Debian's cargo 1.65 works with rustc 1.63.
+    pub cargo: Version,
+    /// The host triple.
+    pub host: String,
+}
+
+impl Toolchain {
+    /// The program of that name in this toolchain.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        program_in(&self.sysroot, name)
+    }
+
+    /// The first line of `rustc -vV`, which is what `rustc -V` prints.
+    #[must_use]
+    pub fn rustc_short(&self) -> &str {
+        self.rustc_verbose.lines().next().unwrap_or_default()
+    }
+}
+
+impl Row {
+    /// The toolchain, if it is here.
+    #[must_use]
+    pub fn toolchain(&self) -> Option<&Toolchain> {
+        match &self.found {
+            Found::Here(toolchain) => Some(toolchain),
+            Found::Missing { .. } => None,
+        }
+    }
+
+    /// The row as reports keep it.
+    #[must_use]
+    pub fn record(&self) -> ToolchainRecord {
+        let here = self.toolchain();
+        ToolchainRecord {
+            label: self.label.clone(),
+            source: here.map(|t| t.source.clone()),
+            rustc: here.map(|t| t.rustc_short().to_owned()),
+            cargo: here.map(|t| t.cargo_version.clone()),
+        }
+    }
+}
+
+/// Looks for every toolchain of the matrix, and asks those that are here what they are.
+///
+/// # Errors
+///
+/// Only when this machine does not let the tool look at all.
+pub fn look_for_all(config: &Config) -> Result<Vec<Row>> {
+    let known = known_to_rustup()?;
+    let folder = config.folder();
+    Ok(config
+        .toolchains
+        .par_iter()
+        .map(|spec| Row {
+            label: spec.label.clone(),
+            found: look_for(spec, &known, folder),
+        })
+        .collect())
+}
+
+fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
+    let candidates: Vec<(String, PathBuf)> = match &spec.source {
+        Source::Rustup(names) => names
+            .iter()
+            .filter_map(|name| {
+                let sysroot = &known.iter().find(|k| k.answers_to(name))?.sysroot;
+                Some((format!("rustup {name}"), sysroot.clone()))
+            })
+            .collect(),
+        Source::Directory(dir) => vec![(format!("folder {}", dir.display()), folder.join(dir))],
+    };
+    let mut why = match &spec.source {
+        Source::Rustup(names) => format!("rustup has no {}", names.join(" or ")),
+        Source::Directory(dir) => format!("{} is not there", dir.display()),
+    };
+    for (source, sysroot) in candidates {
+        match probe(source, &sysroot) {
+            Ok(toolchain) => return Found::Here(toolchain),
+            Err(e) => why = format!("{e:#}"),
+        }
+    }
+    Found::Missing { why }
+}
+
+/// Asks a folder what toolchain it is.
+///
+/// # Errors
+///
+/// When `bin/rustc` or `bin/cargo` is missing, does not start, or answers in another form.
+pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
+    let rustc_verbose = ask(sysroot, "rustc", "-vV")?;
+    let cargo_version = ask(sysroot, "cargo", "-V")?;
+    let field = |name: &str| {
+        rustc_verbose
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .with_context(|| format!("find `{name}` in what rustc -vV prints"))
+    };
+    let cargo = cargo_version
+        .split_whitespace()
+        .nth(1)
+        .context("find the version in what cargo -V prints")?;
+    Ok(Toolchain {
+        source,
+        rustc: parse_version(field("release: ")?)?,
+        cargo: parse_version(cargo)?,
+        host: field("host: ")?.to_owned(),
+        sysroot: sysroot.to_owned(),
+        rustc_verbose,
+        cargo_version,
+    })
+}
+
+fn parse_version(written: &str) -> Result<Version> {
+    Version::parse(written).with_context(|| format!("read `{written}` as a version"))
+}
+
+fn ask(sysroot: &Path, name: &str, flag: &str) -> Result<String> {
+    let program = program_in(sysroot, name);
+    anyhow::ensure!(program.is_file(), "{} is not there", program.display());
+    let mut vars = std::env::vars_os().collect();
+    prepend(&mut vars, library_path_variable(), [sysroot.join("lib")]);
+    let shell = Shell::new()?;
+    cmd!(shell, "{program} {flag}")
+        .envs(vars)
+        .ignore_stderr()
+        .quiet()
+        .read()
+        .with_context(|| format!("ask {} for its version", program.display()))
+}
+
+fn program_in(sysroot: &Path, name: &str) -> PathBuf {
+    sysroot
+        .join("bin")
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// A toolchain that rustup knows.
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    name: String,
+    sysroot: PathBuf,
+}
+
+impl Known {
+    /// rustup lists `stable-x86_64-unknown-linux-gnu` for what people call `stable`.
+    fn answers_to(&self, name: &str) -> bool {
+        let Some(rest) = self.name.strip_prefix(name) else {
+            return false;
+        };
+        rest.is_empty() || rest.strip_prefix('-').is_some_and(is_host_triple)
+    }
+}
+
+/// `x86_64-unknown-linux-gnu`, but not the `2026-11-01-x86_64-…` that follows `nightly-`.
+fn is_host_triple(text: &str) -> bool {
+    text.split('-').count() >= 3 && text.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// All toolchains that rustup knows; none where there is no rustup.
+fn known_to_rustup() -> Result<Vec<Known>> {
+    let shell = Shell::new()?;
+    let list = cmd!(shell, "rustup toolchain list -v")
+        .ignore_stderr()
+        .quiet()
+        .read();
+    Ok(list
+        .map(|list| list.lines().filter_map(known).collect())
+        .unwrap_or_default())
+}
+
+/// A line of `rustup toolchain list -v`: `NAME [(FLAGS)] FOLDER`.
+fn known(line: &str) -> Option<Known> {
+    let (name, rest) = line.split_once(char::is_whitespace)?;
+    let rest = rest.trim();
+    let folder = match rest.strip_prefix('(') {
+        Some(flags) => flags.split_once(')')?.1.trim(),
+        None => rest,
+    };
+    Some(Known {
+        name: name.to_owned(),
+        sysroot: PathBuf::from(folder),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rustup_lists_are_read_with_and_without_flags() {
+        let line = "stable-x86_64-unknown-linux-gnu (active, default) /home/me/.rustup/a b";
+        let stable = known(line).expect("a toolchain");
+        assert_eq!(stable.sysroot, Path::new("/home/me/.rustup/a b"));
+        assert!(stable.answers_to("stable"));
+        assert!(!stable.answers_to("sta"));
+        let linked = known("debian-1.78\t/opt/1.78/usr").expect("a toolchain");
+        assert!(linked.answers_to("debian-1.78"));
+        assert_eq!(
+            known("no toolchains"),
+            Some(Known {
+                name: "no".to_owned(),
+                sysroot: PathBuf::from("toolchains"),
+            })
+        );
+        assert_eq!(known(""), None);
+    }
+
+    #[test]
+    fn a_dated_nightly_is_not_the_nightly() {
+        let dated = known("nightly-2026-11-01-x86_64-unknown-linux-gnu /x").expect("a toolchain");
+        assert!(!dated.answers_to("nightly"));
+        assert!(dated.answers_to("nightly-2026-11-01"));
+    }
+
+    #[test]
+    fn a_folder_without_rustc_is_missing_and_says_so() {
+        let empty = tempfile::tempdir().expect("a folder");
+        let error = probe("folder".to_owned(), empty.path()).expect_err("nothing there");
+        assert!(error.to_string().ends_with("is not there"), "{error}");
+    }
+}

@@ -1,0 +1,219 @@
+//! The flags of the command line.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pinmatrix::config::Strategy;
+
+/// The config that is read when none is named.
+pub const CONFIG: &str = "matrix.toml";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every cell that ran passed
+  1    a cell failed
+  2    a mistake in matrix.toml, the flags or the subject; nothing ran
+  3    inconclusive: the machine or the network kept a cell from an answer, or nothing ran
+  130  interrupted; what had ended is kept, and the next run goes on from there";
+
+/// The tasks of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+pub struct Xtask {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build and test a workspace over toolchains and dependency pins
+    #[command(version)]
+    Matrix(Matrix),
+}
+
+impl Xtask {
+    /// What is to be done.
+    pub fn command(self) -> Command {
+        let Task::Matrix(matrix) = self.task;
+        matrix.command()
+    }
+}
+
+/// Called by cargo, which passes the subcommand's own name along.
+#[derive(Debug, Parser)]
+#[command(name = "cargo", bin_name = "cargo")]
+pub enum Cargo {
+    /// Build and test a workspace over toolchains and dependency pins
+    #[command(version)]
+    Pinmatrix(Matrix),
+}
+
+impl Cargo {
+    /// What is to be done.
+    pub fn command(self) -> Command {
+        let Self::Pinmatrix(matrix) = self;
+        matrix.command()
+    }
+}
+
+/// Build and test a workspace over toolchains and dependency pins.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+pub struct Matrix {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunFlags,
+}
+
+impl Matrix {
+    /// `run`, unless something else is asked for.
+    fn command(self) -> Command {
+        self.command.unwrap_or(Command::Run(Box::new(self.run)))
+    }
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the matrix; the same as no subcommand
+    #[command(after_help = EXIT_CODES)]
+    Run(Box<RunFlags>),
+    /// Show what would run, what is foreseen or known already, and why the rest is skipped
+    Plan(PlanFlags),
+    /// List the toolchains of the matrix and where they were found
+    Toolchains(ToolchainFlags),
+}
+
+/// Flags that every subcommand takes.
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// The config
+    #[arg(long, value_name = "FILE", default_value = CONFIG, global = true)]
+    pub config: PathBuf,
+    /// Use only crates and index entries that are already on this machine
+    #[arg(long)]
+    pub offline: bool,
+    /// The folder for results [default: target/matrix beside the config]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<Utf8PathBuf>,
+}
+
+impl Flags {
+    /// The results folder.
+    ///
+    /// # Errors
+    ///
+    /// When its path is no text.
+    pub fn out(&self) -> Result<Utf8PathBuf> {
+        if let Some(out) = &self.out {
+            return Ok(out.clone());
+        }
+        let folder = self.config.parent().unwrap_or(std::path::Path::new(""));
+        let out = folder.join("target").join("matrix");
+        Utf8PathBuf::try_from(out).context("read the config's path as text")
+    }
+}
+
+/// Flags that select cells.
+#[derive(Debug, Args)]
+pub struct Selecting {
+    #[command(flatten)]
+    pub flags: Flags,
+    /// Only rows whose label this glob matches; can be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub toolchain: Vec<String>,
+    /// Only pins whose version, or name, this glob matches; can be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub pin: Vec<String>,
+    /// Only cells whose name this glob matches; can be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub cell: Vec<String>,
+    /// Only the first and the last pin of each row: an answer in minutes
+    #[arg(long, conflicts_with = "full")]
+    pub ends: bool,
+    /// Every cell, whatever the config's strategy says
+    #[arg(long)]
+    pub full: bool,
+}
+
+impl Selecting {
+    /// The strategy, where a flag chooses one.
+    pub fn strategy(&self) -> Option<Strategy> {
+        match (self.ends, self.full) {
+            (true, _) => Some(Strategy::Ends),
+            (false, true) => Some(Strategy::Full),
+            (false, false) => None,
+        }
+    }
+}
+
+/// Flags of a run.
+#[derive(Debug, Args)]
+pub struct RunFlags {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// How many cells at a time [default: one for every four cores]
+    #[arg(long, value_name = "N", value_parser = jobs)]
+    pub jobs: Option<usize>,
+    /// Take every lock from the folder of committed locks, and fail where it does not fit
+    #[arg(long)]
+    pub locked: bool,
+    /// Run cells again whose outcome is known, and resolve them anew
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+fn jobs(written: &str) -> Result<usize, String> {
+    match written.parse() {
+        Ok(n) if (1..=1024).contains(&n) => Ok(n),
+        Ok(_) | Err(_) => Err("a number from 1 to 1024".to_owned()),
+    }
+}
+
+/// Flags of a plan.
+#[derive(Debug, Args)]
+pub struct PlanFlags {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Plan as a run with --locked would
+    #[arg(long)]
+    pub locked: bool,
+    /// Plan as if nothing were known
+    #[arg(long)]
+    pub fresh: bool,
+    /// How to show the plan
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// How something is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Flags about toolchains.
+#[derive(Debug, Args)]
+pub struct ToolchainFlags {
+    #[command(flatten)]
+    pub flags: Flags,
+    #[command(subcommand)]
+    pub what: Option<ToolchainCommand>,
+    /// How to show the list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What can be done about toolchains.
+#[derive(Debug, Subcommand)]
+pub enum ToolchainCommand {
+    /// Get the toolchains of the matrix that are missing: through rustup, and those whose name
+    /// begins with debian- from Debian's packages, beside the system and not into it
+    Install,
+}

@@ -1,0 +1,244 @@
+//! The command line of pinmatrix: flags in, progress and exit codes out. What is done is the
+//! engine's; what is shown is decided here.
+
+mod flags;
+mod mistakes;
+mod progress;
+mod show;
+mod toolchains;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use clap::Parser;
+use pinmatrix::config::Config;
+use pinmatrix::config::mistake::Mistake;
+use pinmatrix::exec::{Interrupt, Options, cache, known_outcomes, run};
+use pinmatrix::files::write_whole;
+use pinmatrix::matrix::Matrix;
+use pinmatrix::model::cell::Cell;
+use pinmatrix::model::event::{Event, Listener};
+use pinmatrix::model::outcome::Outcome;
+use pinmatrix::model::run::Run;
+use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
+use pinmatrix::{record, report};
+
+use crate::flags::{Command, Flags, PlanFlags, RunFlags, Selecting};
+
+/// Which of the two names the program goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `cargo xtask matrix`
+    Xtask,
+    /// `cargo pinmatrix`
+    CargoPinmatrix,
+}
+
+impl Program {
+    /// The words that a person types before the flags.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Xtask => "cargo xtask matrix",
+            Self::CargoPinmatrix => "cargo pinmatrix",
+        }
+    }
+}
+
+/// How the program ends; a part of its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Passed = 0,
+    Failed = 1,
+    Mistake = 2,
+    Inconclusive = 3,
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main(program: Program) -> ExitCode {
+    let command = match program {
+        Program::Xtask => flags::Xtask::parse().command(),
+        Program::CargoPinmatrix => flags::Cargo::parse().command(),
+    };
+    let exit = match obey(program, command) {
+        Ok(exit) => exit,
+        Err(error) => {
+            mistakes::show(&error);
+            match error.downcast_ref::<Mistake>() {
+                Some(_) => Exit::Mistake,
+                None => Exit::Inconclusive,
+            }
+        }
+    };
+    exit.into()
+}
+
+fn obey(program: Program, command: Command) -> Result<Exit> {
+    match command {
+        Command::Run(flags) => run_matrix(program, &flags),
+        Command::Plan(flags) => plan_matrix(program, &flags),
+        Command::Toolchains(flags) => toolchains::obey(program, &flags),
+    }
+}
+
+fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
+    let interrupt = Interrupt::default();
+    listen_for_signals(&interrupt)?;
+    let progress = progress::Progress::new();
+    let matrix = open(&flags.selecting.flags, &progress)?;
+    let out = flags.selecting.flags.out()?;
+    let command = repeating(program, &flags.selecting.flags);
+    let options = Options {
+        jobs: flags.jobs.or(matrix.config.run.jobs),
+        locked: flags.locked,
+        offline: flags.selecting.flags.offline,
+        fresh: flags.fresh,
+        out: &out,
+        cache: cache()?,
+        command: &command,
+        interrupt: &interrupt,
+        listener: &progress,
+    };
+    let plan = make_plan(&matrix, &flags.selecting, &options)?;
+    if flags.locked {
+        matrix.check_locks(plan.queue().into_iter().map(|planned| &planned.cell))?;
+    }
+    let run = run(&matrix, &plan, &options)?;
+    progress.end();
+    write_reports(&run, &out)?;
+    show::results(&run, &out);
+    Ok(judge(&run, &interrupt))
+}
+
+fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
+    let interrupt = Interrupt::default();
+    let progress = progress::Progress::new();
+    let matrix = open(&flags.selecting.flags, &progress)?;
+    // A plan writes nothing into the results folder, so it shows what is known in one of its own.
+    let scratch = tempfile::tempdir().context("make a folder for logs")?;
+    let out = Utf8Path::from_path(scratch.path()).context("read its path as text")?;
+    let options = Options {
+        jobs: None,
+        locked: flags.locked,
+        offline: flags.selecting.flags.offline,
+        fresh: flags.fresh,
+        out,
+        cache: cache()?,
+        command: program.words(),
+        interrupt: &interrupt,
+        listener: &progress,
+    };
+    let plan = make_plan(&matrix, &flags.selecting, &options)?;
+    progress.end();
+    show::plan(&matrix, &plan, flags.format)?;
+    Ok(Exit::Passed)
+}
+
+fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
+    let matrix = Matrix::open(Config::read(&flags.config)?, flags.offline)?;
+    for note in &matrix.notes {
+        listener.hear(Event::Noted(note));
+    }
+    Ok(matrix)
+}
+
+fn make_plan(matrix: &Matrix, selecting: &Selecting, options: &Options<'_>) -> Result<Plan> {
+    let strategy = selecting.strategy().unwrap_or(matrix.config.run.strategy);
+    let selection = Selection::new(
+        &selecting.toolchain,
+        &selecting.pin,
+        &selecting.cell,
+        strategy,
+    )?;
+    let cells = matrix.cells();
+    selection.check(&cells)?;
+    let known = known_outcomes(matrix, options, &cells)?;
+    Ok(plan(
+        &cells,
+        &selection,
+        &Known {
+            matrix,
+            known: &known,
+        },
+    ))
+}
+
+/// What the plan may ask.
+struct Known<'a> {
+    matrix: &'a Matrix,
+    known: &'a std::collections::BTreeMap<pinmatrix::model::cell::CellId, Outcome>,
+}
+
+impl Knowledge for Known<'_> {
+    fn is_toolchain_here(&self, cell: &Cell) -> bool {
+        self.matrix
+            .row(cell)
+            .is_some_and(|row| row.toolchain().is_some())
+    }
+
+    fn outcome(&self, cell: &Cell) -> Option<Outcome> {
+        self.known.get(&cell.id()).cloned()
+    }
+
+    fn forecast(&self, cell: &Cell) -> Option<String> {
+        self.matrix.forecast(cell)
+    }
+}
+
+fn write_reports(run: &Run, out: &Utf8Path) -> Result<()> {
+    write_whole(
+        &out.join(report::junit::FILE),
+        report::junit::junit(run)?.as_bytes(),
+    )?;
+    write_whole(
+        &out.join(report::summary::FILE),
+        report::summary::summary(run).as_bytes(),
+    )?;
+    debug_assert!(out.join(record::FILE).is_file());
+    Ok(())
+}
+
+/// A failure outweighs a doubt: what is certain is certain, whatever else is not.
+fn judge(run: &Run, interrupt: &Interrupt) -> Exit {
+    let counts = run.counts();
+    if interrupt.is_asked() {
+        Exit::Interrupted
+    } else if counts.failed > 0 {
+        Exit::Failed
+    } else if counts.inconclusive > 0 || counts.passed == 0 {
+        Exit::Inconclusive
+    } else {
+        Exit::Passed
+    }
+}
+
+/// The command that a report tells people to run.
+fn repeating(program: Program, flags: &Flags) -> String {
+    let mut command = format!("{} run", program.words());
+    if flags.config != std::path::Path::new(flags::CONFIG) {
+        command.push_str(&format!(
+            " --config '{}'",
+            flags.config.display().to_string().replace('\'', "'\\''")
+        ));
+    }
+    command
+}
+
+fn listen_for_signals(interrupt: &Interrupt) -> Result<()> {
+    let interrupt = interrupt.clone();
+    ctrlc::set_handler(move || {
+        if interrupt.ask() > 1 {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    })
+    .context("listen for signals")
+}

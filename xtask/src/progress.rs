@@ -1,0 +1,160 @@
+//! Progress: a bar for the run and a line a running cell on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use pinmatrix::model::event::{Event, Listener};
+use pinmatrix::text;
+
+use crate::show;
+
+/// Shows events on standard error.
+pub struct Progress {
+    bars: Option<Bars>,
+}
+
+struct Bars {
+    all: MultiProgress,
+    run: ProgressBar,
+    cells: Mutex<BTreeMap<String, CellBar>>,
+}
+
+struct CellBar {
+    bar: ProgressBar,
+    phase: String,
+    n_steps: usize,
+}
+
+impl Progress {
+    /// Bars where standard error is a terminal, lines where it is not.
+    pub fn new() -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self { bars: None };
+        }
+        let all = MultiProgress::new();
+        let run = all.add(ProgressBar::hidden());
+        let cells = Mutex::new(BTreeMap::new());
+        Self {
+            bars: Some(Bars { all, run, cells }),
+        }
+    }
+
+    /// Takes the bars away, so that results stand alone.
+    pub fn end(&self) {
+        if let Some(bars) = &self.bars {
+            bars.run.finish_and_clear();
+            // The terminal may be gone; nothing is lost with it.
+            let _ = bars.all.clear();
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => {
+                let _ = bars.all.println(line);
+            }
+            None => anstream::eprintln!("{line}"),
+        }
+    }
+}
+
+impl Listener for Progress {
+    fn hear(&self, event: Event<'_>) {
+        match event {
+            Event::Planned { n_run, n_known } => {
+                if let Some(bars) = &self.bars
+                    && n_run > 0
+                {
+                    bars.begin(n_run);
+                } else if n_run > 0 {
+                    self.say(&format!("{n_run} cells to run, {n_known} known already"));
+                }
+            }
+            Event::Entered { cell, phase } => match &self.bars {
+                Some(bars) => bars.enter(cell.as_str(), &phase.to_string()),
+                None => self.say(&format!("{cell}: {phase}")),
+            },
+            Event::Step { cell, what } => {
+                if let Some(bars) = &self.bars {
+                    bars.step(cell.as_str(), what);
+                }
+            }
+            Event::Ended {
+                cell,
+                outcome,
+                seconds,
+            } => {
+                if let Some(bars) = &self.bars {
+                    bars.leave(cell.as_str());
+                }
+                let seconds = Duration::from_secs_f64(seconds);
+                let time = indicatif::HumanDuration(seconds);
+                self.say(&format!(
+                    "{} {cell}: {} ({time:#})",
+                    show::mark(&outcome.status),
+                    outcome.status
+                ));
+            }
+            Event::Noted(note) => self.say(&format!("note: {note}")),
+        }
+    }
+}
+
+impl Bars {
+    fn begin(&self, n_run: usize) {
+        self.run.set_length(n_run as u64);
+        self.run.set_style(style(
+            "{bar:24} {pos}/{len} cells, {elapsed} so far, {eta} to go",
+        ));
+        self.run
+            .set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        self.run.enable_steady_tick(Duration::from_secs(1));
+    }
+
+    fn enter(&self, cell: &str, phase: &str) {
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = cells.entry(cell.to_owned()).or_insert_with(|| {
+            let bar = self
+                .all
+                .insert_before(&self.run, ProgressBar::new_spinner());
+            bar.set_style(style("{spinner} {prefix} {elapsed:>4} {wide_msg}"));
+            bar.set_prefix(cell.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            CellBar {
+                bar,
+                phase: String::new(),
+                n_steps: 0,
+            }
+        });
+        entry.phase = phase.to_owned();
+        entry.n_steps = 0;
+        entry.bar.set_message(phase.to_owned());
+    }
+
+    fn step(&self, cell: &str, what: &str) {
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = cells.get_mut(cell) {
+            entry.n_steps += 1;
+            let what = text::one_line(what);
+            entry
+                .bar
+                .set_message(format!("{} {}: {what}", entry.phase, entry.n_steps));
+        }
+    }
+
+    fn leave(&self, cell: &str) {
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = cells.remove(cell) {
+            entry.bar.finish_and_clear();
+        }
+        self.run.inc(1);
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are written above, and indicatif's tests would refuse a wrong one.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,270 @@
+//! What stands on the terminal at the end: the grid, each failure's first error with the command
+//! that reproduces it, and a closing line.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use pinmatrix::matrix::Matrix;
+use pinmatrix::model::outcome::Outcome;
+use pinmatrix::model::run::Run;
+use pinmatrix::model::status::Status;
+use pinmatrix::plan::{Fate, Plan};
+use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
+use pinmatrix::report::{closing_line, junit, reproduce, summary};
+use pinmatrix::{record, text};
+use serde_json::json;
+
+use crate::flags::Format;
+
+const GREEN: &str = "\u{1b}[32m";
+const RED: &str = "\u{1b}[31m";
+const YELLOW: &str = "\u{1b}[33m";
+const DIM: &str = "\u{1b}[2m";
+const BOLD: &str = "\u{1b}[1m";
+const RESET: &str = "\u{1b}[0m";
+
+/// How many failing targets of one cell are listed; the summary has them all.
+const MOST_TARGETS: usize = 8;
+
+/// Shows the results of a run on standard output.
+pub fn results(run: &Run, out: &Utf8Path) {
+    let mut page = String::new();
+    // Writing into a String cannot fail.
+    let _ = write_results(&mut page, run, out);
+    anstream::print!("{page}");
+}
+
+fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Result {
+    for grid in grids(run) {
+        writeln!(page)?;
+        write_grid(page, &grid)?;
+    }
+    writeln!(page, "\n{DIM}{LEGEND}{RESET}\n")?;
+    for record in &run.cells {
+        let Some(outcome) = record.outcome() else {
+            continue;
+        };
+        if matches!(outcome.status, Status::Passed | Status::Skipped { .. }) {
+            continue;
+        }
+        let mark = mark(&outcome.status);
+        writeln!(
+            page,
+            "{mark} {BOLD}{}{RESET}: {}",
+            record.id, outcome.status
+        )?;
+        write_errors(page, outcome)?;
+        writeln!(
+            page,
+            "  {DIM}reproduce: {}{RESET}\n",
+            reproduce(run, &record.id)
+        )?;
+    }
+    let files = [record::FILE, junit::FILE, summary::FILE].map(|file| out.join(file).to_string());
+    writeln!(page, "results: {}", files.join(", "))?;
+    let missing: Vec<&str> = run
+        .toolchains
+        .iter()
+        .filter(|t| t.source.is_none())
+        .map(|t| t.label.as_str())
+        .collect();
+    if !missing.is_empty() {
+        let words = run.command.replacen(" run", " toolchains install", 1);
+        writeln!(
+            page,
+            "not on this machine: {}; `{words}` gets them",
+            missing.join(", ")
+        )?;
+    }
+    writeln!(page, "{BOLD}{}{RESET}", closing_line(&run.counts()))
+}
+
+fn write_errors(page: &mut String, outcome: &Outcome) -> std::fmt::Result {
+    let width = width().saturating_sub(4).max(40);
+    for error in outcome.errors.iter().take(MOST_TARGETS) {
+        writeln!(
+            page,
+            "  {}",
+            text::ellipsis(&text::one_line(&error.to_string()), width)
+        )?;
+    }
+    let failing: Vec<_> = outcome
+        .targets
+        .iter()
+        .filter(|t| !matches!(t.status, Status::Passed | Status::Skipped { .. }))
+        .collect();
+    for target in failing.iter().take(MOST_TARGETS) {
+        let line = format!("{}: {}", target.id, text::one_line(&target.first_error()));
+        writeln!(page, "  {}", text::ellipsis(&line, width))?;
+    }
+    if failing.len() > MOST_TARGETS {
+        writeln!(
+            page,
+            "  … and {} more targets, in {}",
+            failing.len() - MOST_TARGETS,
+            summary::FILE
+        )?;
+    }
+    Ok(())
+}
+
+/// The grid, folded where the terminal is narrower.
+fn write_grid(page: &mut String, grid: &Grid) -> std::fmt::Result {
+    let first = grid
+        .rows
+        .iter()
+        .map(|(label, _)| label.len())
+        .max()
+        .unwrap_or_default();
+    let first = first.max(grid.family.len());
+    let words = grid
+        .rows
+        .iter()
+        .flat_map(|(_, places)| places)
+        .map(|p| p.word.chars().count());
+    let column = words
+        .chain(grid.pins.iter().map(|p| p.len()))
+        .max()
+        .unwrap_or_default()
+        + 2;
+    let at_once = (width().saturating_sub(first) / column).max(1);
+    for start in (0..grid.pins.len()).step_by(at_once) {
+        let end = (start + at_once).min(grid.pins.len());
+        write!(page, "{BOLD}{:first$}{RESET}", grid.family)?;
+        for pin in &grid.pins[start..end] {
+            write!(page, "  {pin:width$}", width = column - 2)?;
+        }
+        writeln!(page)?;
+        for (label, places) in &grid.rows {
+            write!(page, "{label:first$}")?;
+            for place in places.get(start..end).unwrap_or_default() {
+                write_place(page, place, column - 2)?;
+            }
+            writeln!(page)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_place(page: &mut String, place: &Place, width: usize) -> std::fmt::Result {
+    let color = color(&place.status);
+    write!(page, "  {color}{:width$}{RESET}", place.word)
+}
+
+fn color(status: &Status) -> &'static str {
+    match status {
+        Status::Passed => GREEN,
+        Status::Failed { .. } => RED,
+        Status::Inconclusive { .. } => YELLOW,
+        Status::Skipped { .. } => DIM,
+    }
+}
+
+/// One coloured character for a status.
+pub fn mark(status: &Status) -> String {
+    let mark = match status {
+        Status::Passed => "✔",
+        Status::Failed { .. } => "✘",
+        Status::Inconclusive { .. } => "?",
+        Status::Skipped { .. } => "·",
+    };
+    format!("{}{mark}{RESET}", color(status))
+}
+
+fn width() -> usize {
+    let (_, columns) = console::Term::stdout().size();
+    match console::Term::stdout().is_term() {
+        true => usize::from(columns),
+        // Whatever reads a file or a CI log scrolls.
+        false => 200,
+    }
+}
+
+/// Shows a plan on standard output.
+///
+/// # Errors
+///
+/// When it cannot be written as JSON; it always can.
+pub fn plan(matrix: &Matrix, plan: &Plan, format: Format) -> Result<()> {
+    match format {
+        Format::Json => {
+            let text =
+                serde_json::to_string_pretty(&as_json(matrix, plan)).context("write a plan")?;
+            anstream::println!("{text}");
+        }
+        Format::Text => {
+            let mut page = String::new();
+            // Writing into a String cannot fail.
+            let _ = write_plan(&mut page, plan);
+            anstream::print!("{page}");
+        }
+    }
+    Ok(())
+}
+
+fn write_plan(page: &mut String, plan: &Plan) -> std::fmt::Result {
+    let width = plan
+        .cells
+        .iter()
+        .map(|p| p.id.as_str().len())
+        .max()
+        .unwrap_or_default();
+    let queue = plan.queue();
+    for planned in &plan.cells {
+        write!(page, "{:width$}  ", planned.id.as_str())?;
+        match &planned.fate {
+            Fate::Run { forecast, .. } => {
+                let place = queue
+                    .iter()
+                    .position(|q| q.id == planned.id)
+                    .unwrap_or_default()
+                    + 1;
+                write!(page, "run, {place} of {}", queue.len())?;
+                if let Some(forecast) = forecast {
+                    write!(page, "; foreseen: failed(msrv), {forecast}")?;
+                }
+                writeln!(page)?;
+            }
+            Fate::Known(outcome) => {
+                writeln!(page, "known: {} {}", mark(&outcome.status), outcome.status)?
+            }
+            Fate::Skip(reason) => writeln!(page, "{DIM}skip: {reason}{RESET}")?,
+        }
+    }
+    let (n_run, n_known, n_skip) = plan.counts();
+    writeln!(
+        page,
+        "\n{BOLD}{n_run} to run, {n_known} known, {n_skip} skipped{RESET}"
+    )
+}
+
+fn as_json(matrix: &Matrix, plan: &Plan) -> serde_json::Value {
+    let queue = plan.queue();
+    let cells = plan.cells.iter().map(|planned| {
+        let mut cell = json!({
+            "id": planned.id,
+            "toolchain": planned.cell.toolchain,
+            "pin": planned.cell.pin,
+        });
+        let fate = match &planned.fate {
+            Fate::Run { forecast, .. } => json!({
+                "fate": "run",
+                "place": queue.iter().position(|q| q.id == planned.id).map(|n| n + 1),
+                "forecast": forecast,
+            }),
+            Fate::Known(outcome) => json!({ "fate": "known", "outcome": outcome.status }),
+            Fate::Skip(reason) => json!({ "fate": "skip", "reason": reason.to_string() }),
+        };
+        if let (Some(cell), serde_json::Value::Object(fate)) = (cell.as_object_mut(), fate) {
+            cell.extend(fate);
+        }
+        cell
+    });
+    let rows = matrix.rows.iter().map(pinmatrix::toolchain::Row::record);
+    json!({
+        "schema": pinmatrix::model::run::SCHEMA,
+        "toolchains": rows.collect::<Vec<_>>(),
+        "cells": cells.collect::<Vec<_>>(),
+    })
+}

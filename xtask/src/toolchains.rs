@@ -1,0 +1,148 @@
+//! `toolchains`: what the matrix asks for, what is here, and getting what is missing.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use pinmatrix::config::mistake::Mistake;
+use pinmatrix::config::{Config, Source, ToolchainSpec};
+use pinmatrix::toolchain::{Found, Row, look_for_all};
+use xshell::{Shell, cmd};
+
+use crate::flags::{Format, ToolchainCommand, ToolchainFlags};
+use crate::{Exit, Program};
+
+/// The project's own script; embedded, so that `cargo pinmatrix` has it anywhere.
+const FROM_DEBIAN: &str = include_str!("../../ci/toolchains");
+
+/// The names that are taken from Debian's packages.
+const DEBIAN: &str = "debian-";
+
+/// Obeys `toolchains`.
+///
+/// # Errors
+///
+/// A mistake in the config, or a machine that cannot be asked.
+pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<Exit> {
+    let config = Config::read(&flags.flags.config)?;
+    let rows = look_for_all(&config)?;
+    match &flags.what {
+        None => list(program, &rows, flags.format),
+        Some(ToolchainCommand::Install) => {
+            let missing = rows.iter().filter(|r| r.toolchain().is_none());
+            let specs: Vec<&ToolchainSpec> = missing
+                .filter_map(|r| config.toolchains.iter().find(|s| s.label == r.label))
+                .collect();
+            if specs.is_empty() {
+                anstream::println!("every toolchain of the matrix is here");
+                return Ok(Exit::Passed);
+            }
+            install(&specs)?;
+            list(program, &look_for_all(&config)?, flags.format)
+        }
+    }
+}
+
+fn list(program: Program, rows: &[Row], format: Format) -> Result<Exit> {
+    if format == Format::Json {
+        let records: Vec<_> = rows.iter().map(Row::record).collect();
+        let text = serde_json::to_string_pretty(&records).context("write the list")?;
+        anstream::println!("{text}");
+        return Ok(Exit::Passed);
+    }
+    let width = rows.iter().map(|r| r.label.len()).max().unwrap_or_default();
+    let mut n_missing = 0;
+    for row in rows {
+        match &row.found {
+            Found::Here(t) => {
+                let (rustc, cargo) = (t.rustc_short(), &t.cargo_version);
+                anstream::println!("{:width$}  {rustc}; {cargo}; {}", row.label, t.source);
+            }
+            Found::Missing { why } => {
+                n_missing += 1;
+                anstream::println!("{:width$}  missing: {why}", row.label);
+            }
+        }
+    }
+    if n_missing > 0 {
+        let words = program.words();
+        anstream::println!("\n{n_missing} missing; `{words} toolchains install` gets them");
+    }
+    Ok(Exit::Passed)
+}
+
+/// Tries each missing toolchain's names in turn, one after another: rustup does not bear two
+/// installations at once (<https://github.com/rust-lang/rustup/issues/988>).
+fn install(specs: &[&ToolchainSpec]) -> Result<()> {
+    let mut failed = Vec::new();
+    for spec in specs {
+        let names = match &spec.source {
+            Source::Rustup(names) => names,
+            Source::Directory(dir) => {
+                failed.push(format!(
+                    "{}: put a toolchain into {}",
+                    spec.label,
+                    dir.display()
+                ));
+                continue;
+            }
+        };
+        let mut tried = Vec::new();
+        let got = names.iter().any(|name| match get(name) {
+            Ok(()) => true,
+            Err(e) => {
+                tried.push(format!("{name}: {e:#}"));
+                false
+            }
+        });
+        if !got {
+            failed.push(format!("{}: {}", spec.label, tried.join("; ")));
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} of {} toolchains could not be had",
+        failed.len(),
+        specs.len()
+    );
+    Err(Mistake::new(message).help(failed.join("\n")).into())
+}
+
+fn get(name: &str) -> Result<()> {
+    anstream::eprintln!("getting {name}");
+    match name.strip_prefix(DEBIAN) {
+        Some(version) => from_debian(version),
+        None => {
+            let shell = Shell::new()?;
+            cmd!(
+                shell,
+                "rustup toolchain install {name} --profile minimal --no-self-update"
+            )
+            .quiet()
+            .run()
+            .context("install it through rustup")
+        }
+    }
+}
+
+fn from_debian(version: &str) -> Result<()> {
+    let shell = Shell::new()?;
+    let mut command = std::process::Command::from(cmd!(shell, "bash -s -- {version}"));
+    let mut child = command
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("start bash")?;
+    let mut stdin = child.stdin.take().context("talk to bash")?;
+    stdin
+        .write_all(FROM_DEBIAN.as_bytes())
+        .context("talk to bash")?;
+    drop(stdin);
+    let status = child.wait().context("wait for bash")?;
+    anyhow::ensure!(
+        status.success(),
+        "unpack it from Debian's packages: {status}"
+    );
+    Ok(())
+}

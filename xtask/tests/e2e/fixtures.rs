@@ -1,0 +1,57 @@
+//! Every fixture gives the facts that are written down for it, in every format.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::facts;
+use crate::harness::{Fixture, root};
+
+/// Runs a fixture and holds all its results against what is written down. Set `PINMATRIX_BLESS`
+/// to write down what came out instead, and read the difference before committing it.
+fn gives_what_is_expected(name: &str, exit: i32) {
+    let fixture = Fixture::in_place(name);
+    let (code, run) = fixture.run(&[]);
+    let facts = facts::of(&run);
+    let path = root()
+        .join("tests/fixtures/expected")
+        .join(format!("{name}.txt"));
+    if std::env::var_os("PINMATRIX_BLESS").is_some() {
+        let text: String = facts.iter().map(|fact| format!("{fact}\n")).collect();
+        fs::write(&path, text).expect("written");
+    }
+    let expected: BTreeSet<String> = fs::read_to_string(&path)
+        .expect("expected facts")
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let missing: Vec<_> = expected.difference(&facts).collect();
+    let surplus: Vec<_> = facts.difference(&expected).collect();
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "{name}: expected and not found: {missing:#?}\nfound and not expected: {surplus:#?}"
+    );
+    assert_eq!(code, exit, "exit code of {name}");
+    crate::reports::agree_with(&fixture.out(), &run);
+}
+
+macro_rules! fixtures {
+    ($($test:ident: $name:literal exits $exit:literal;)*) => {
+        $(#[test] fn $test() { gives_what_is_expected($name, $exit); })*
+    };
+}
+
+fixtures! {
+    history_of_a_family: "history" exits 1;
+    targets_that_do_not_build_hide_no_others: "fails_build" exits 1;
+    link_errors_are_a_class_of_their_own: "link_error" exits 1;
+    failing_tests_are_told_one_by_one: "fails_test" exits 1;
+    hanging_tests_time_out_alone: "hangs" exits 1;
+    crashing_tests_crash_alone: "crashes" exits 1;
+    garbage_in_output_changes_no_status: "garbage" exits 1;
+    targets_without_harness_are_one_case: "custom_harness" exits 1;
+    doc_tests_are_cases: "doc_tests" exits 1;
+    tests_see_what_cargo_sets: "build_script" exits 1;
+    targets_without_their_features_are_skipped: "required_features" exits 0;
+    drift_is_repaired: "drift" exits 0;
+    a_family_at_two_versions_is_refused: "two_versions" exits 1;
+}

@@ -1,0 +1,122 @@
+//! A copy of a fixture in a folder of its own, and the program run on it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use pinmatrix::model::run::Run;
+use tempfile::TempDir;
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask has a parent")
+        .to_owned()
+}
+
+/// A fixture at work, with results and work folders that no other test sees.
+pub struct Fixture {
+    folder: TempDir,
+    subject: PathBuf,
+}
+
+impl Fixture {
+    /// The fixture as it is committed. It must not be changed; see [`Fixture::copied`].
+    pub fn in_place(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let subject = root().join("tests/fixtures/subjects").join(name);
+        assert!(subject.is_dir(), "{} is not there", subject.display());
+        Self { folder, subject }
+    }
+
+    /// A copy of the fixture that a test may change.
+    pub fn copied(name: &str) -> Self {
+        let fixture = Self::in_place(name);
+        let subject = fixture.folder.path().join("fixtures/subjects").join(name);
+        copy(&fixture.subject, &subject);
+        copy(
+            &root().join("tests/fixtures/registry"),
+            &fixture.folder.path().join("fixtures/registry"),
+        );
+        Self { subject, ..fixture }
+    }
+
+    /// The subject's folder.
+    pub fn subject(&self) -> &Path {
+        &self.subject
+    }
+
+    /// The results folder.
+    pub fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    /// A file of the subject.
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.subject.join(path)).expect("a file of the subject")
+    }
+
+    /// Changes a file of the subject.
+    pub fn change(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{path} does not hold {from}");
+        std::fs::write(self.subject.join(path), text.replace(from, to)).expect("written");
+    }
+
+    /// The program with a subcommand and flags.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let config = self.subject.join("matrix.toml");
+        command
+            .arg("matrix")
+            .args(args)
+            .arg("--config")
+            .arg(config)
+            .arg("--offline")
+            .env("PINMATRIX_CACHE", self.folder.path().join("cache"))
+            .env("NO_COLOR", "1");
+        if args.first() != Some(&"toolchains") {
+            command.arg("--out").arg(self.out());
+        }
+        command
+    }
+
+    /// Runs the program and returns how it ended and what it said.
+    pub fn call(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("the program starts")
+    }
+
+    /// Runs the matrix, and returns its exit code and what stands in `run.json`.
+    pub fn run(&self, args: &[&str]) -> (i32, Run) {
+        let mut all = vec!["run"];
+        all.extend(args);
+        let output = self.call(&all);
+        let code = output.status.code().expect("an exit code");
+        let path = self.out().join("run.json");
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| {
+            panic!(
+                "no run.json: {e}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        });
+        (code, serde_json::from_str(&text).expect("a run"))
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a listing") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("copied");
+        }
+    }
+}
+
+/// The text of an output stream.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}

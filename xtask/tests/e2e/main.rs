@@ -1,0 +1,13 @@
+//! The whole program, with real cargo, on the tiny offline registry in `tests/fixtures`.
+//!
+//! Expected results are data: `tests/fixtures/expected/SUBJECT.txt` holds a line a fact, and
+//! `run.json`, `junit.xml` and `summary.md` are all held against it. Rows of older toolchains need
+//! those toolchains; `ci/test` gets them, and so does `ci/toolchains 1.63 1.78`.
+
+mod facts;
+mod fixtures;
+mod harness;
+mod mistakes;
+mod reports;
+mod reuse;
+mod terminal;

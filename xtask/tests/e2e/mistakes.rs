@@ -1,0 +1,163 @@
+//! A person's mistakes: exit 2, nothing run, and words that say where, what and how to mend it.
+
+use crate::harness::{Fixture, text};
+
+/// What the program says of a `matrix.toml` in which `from` became `to`.
+fn refused(from: &str, to: &str) -> String {
+    let fixture = Fixture::copied("history");
+    fixture.change("matrix.toml", from, to);
+    said(&fixture, &["run"])
+}
+
+fn said(fixture: &Fixture, args: &[&str]) -> String {
+    let output = fixture.call(args);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(!fixture.out().exists(), "something ran");
+    said
+}
+
+fn holds(said: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest() {
+    let said = refused("label = \"absent\"", "lable = \"absent\"");
+    holds(&said, &["matrix.toml:13", "lable", "did you mean `label`?"]);
+}
+
+#[test]
+fn a_pin_that_is_not_published_names_its_neighbours() {
+    let said = refused("\"2.0.0\"", "\"2.0.1\"");
+    holds(
+        &said,
+        &[
+            "gadget 2.0.1 is not published",
+            "matrix.toml:20",
+            "2.0.0 before it and 3.0.0 after it",
+        ],
+    );
+}
+
+#[test]
+fn a_pin_that_was_yanked_is_refused() {
+    let said = refused("\"1.1.0\"", "\"1.1.1\"");
+    holds(&said, &["1.1.1 was yanked", "take it off the ladder"]);
+}
+
+#[test]
+fn a_ladder_upside_down_is_refused() {
+    let said = refused("\"1.0.0\", \"1.1.0\"", "\"1.1.0\", \"1.0.0\"");
+    holds(&said, &["upside down", "1.0.0 stands after 1.1.0"]);
+}
+
+#[test]
+fn an_empty_ladder_is_refused() {
+    let fixture = Fixture::copied("history");
+    let config = fixture.read("matrix.toml");
+    let start = config.find("pins = ").expect("a ladder");
+    std::fs::write(
+        fixture.subject().join("matrix.toml"),
+        format!("{}pins = []\n", &config[..start]),
+    )
+    .expect("written");
+    holds(
+        &said(&fixture, &["run"]),
+        &["the ladder of `gadget` is empty", "matrix.toml:20"],
+    );
+}
+
+#[test]
+fn a_family_crate_that_the_subject_does_not_use_is_refused() {
+    let said = refused("\"gadget-io\"", "\"gadget-oi\"");
+    holds(
+        &said,
+        &[
+            "the subject does not use `gadget-oi`",
+            "did you mean `gadget-io`?",
+        ],
+    );
+}
+
+#[test]
+fn two_families_cannot_claim_one_crate() {
+    let fixture = Fixture::copied("history");
+    let config = fixture.read("matrix.toml");
+    let second = "\n[[family]]\nname = \"other\"\ncrates = [\"gadget\"]\npins = [\"1.0.0\"]\n";
+    std::fs::write(fixture.subject().join("matrix.toml"), config + second).expect("written");
+    holds(
+        &said(&fixture, &["run"]),
+        &["families `gadget` and `other` both claim `gadget`"],
+    );
+}
+
+#[test]
+fn an_unknown_source_of_a_toolchain_is_refused() {
+    let said = refused("rustup = \"no-such-toolchain\"", "docker = \"rust:1\"");
+    holds(&said, &["unknown field `docker`", "matrix.toml:14"]);
+}
+
+#[test]
+fn a_version_that_is_none_is_refused() {
+    let said = refused("\"1.0.0\"", "\"one\"");
+    holds(
+        &said,
+        &["`one` is not an exact version", "MAJOR.MINOR.PATCH"],
+    );
+}
+
+#[test]
+fn a_subject_that_is_no_workspace_is_named() {
+    let said = refused("path = \".\"", "path = \"nowhere\"");
+    holds(&said, &["nowhere is no cargo workspace", "matrix.toml:2"]);
+}
+
+#[test]
+fn a_subject_that_does_not_parse_is_named_in_cargos_words() {
+    let fixture = Fixture::copied("history");
+    let path = fixture.subject().join("app/Cargo.toml");
+    std::fs::write(&path, "[package\n").expect("written");
+    holds(
+        &said(&fixture, &["run"]),
+        &["cargo cannot read", "app/Cargo.toml"],
+    );
+}
+
+#[test]
+fn a_member_is_no_subject() {
+    let said = refused("path = \".\"", "path = \"app\"");
+    holds(&said, &["is a member of a larger workspace"]);
+}
+
+#[test]
+fn a_glob_that_selects_nothing_names_the_nearest() {
+    let fixture = Fixture::in_place("history");
+    holds(
+        &said(&fixture, &["run", "--toolchain", "stabel"]),
+        &["did you mean `stable`?"],
+    );
+    holds(
+        &said(&fixture, &["run", "--cell", "stable@gadget-9.0.0"]),
+        &["selects nothing"],
+    );
+    holds(&said(&fixture, &["run", "--pin", "[1"]), &["is no glob"]);
+}
+
+#[test]
+fn a_config_that_is_not_there_is_named() {
+    let fixture = Fixture::copied("history");
+    std::fs::remove_file(fixture.subject().join("matrix.toml")).expect("removed");
+    holds(&said(&fixture, &["run"]), &["cannot read", "matrix.toml"]);
+}
+
+#[test]
+fn locked_without_a_committed_lock_is_refused() {
+    let fixture = Fixture::in_place("history");
+    holds(
+        &said(&fixture, &["run", "--locked"]),
+        &["--locked", "locks"],
+    );
+}

@@ -1,0 +1,110 @@
+//! JUnit and Markdown say what `run.json` says, and hold as JUnit and Markdown.
+
+use std::path::Path;
+use std::process::Command;
+
+use pinmatrix::model::run::Run;
+use pinmatrix::model::status::Status;
+
+use crate::harness::{Fixture, root, text};
+
+/// Holds `junit.xml` and `summary.md` in a results folder against a run.
+pub fn agree_with(out: &Path, run: &Run) {
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).expect("a report");
+    let (junit, summary) = (read("junit.xml"), read("summary.md"));
+    let (mut n_failures, mut n_errors, mut n_skipped) = (0, 0, 0);
+    for record in &run.cells {
+        assert!(
+            junit.contains(&format!("name=\"{}\"", record.id)),
+            "{} has no suite",
+            record.id
+        );
+        let Some(outcome) = record.outcome() else {
+            n_skipped += 1;
+            continue;
+        };
+        let is_named = summary.contains(record.id.as_str());
+        assert_eq!(
+            is_named,
+            !matches!(outcome.status, Status::Passed),
+            "{}",
+            record.id
+        );
+        n_errors += usize::from(!outcome.errors.is_empty());
+        for target in &outcome.targets {
+            n_errors += usize::from(!target.errors.is_empty());
+            n_skipped += usize::from(
+                target.cases.is_empty() && matches!(target.status, Status::Skipped { .. }),
+            );
+            for case in &target.cases {
+                match (&case.status, &case.output) {
+                    (Status::Failed { .. }, Some(_)) => n_failures += 1,
+                    (Status::Failed { .. } | Status::Inconclusive { .. }, _) => n_errors += 1,
+                    (Status::Skipped { .. }, _) => n_skipped += 1,
+                    (Status::Passed, _) => {}
+                }
+            }
+        }
+    }
+    let said = check(&out.join("junit.xml"));
+    let counts = format!("{n_failures} failures, {n_errors} errors, {n_skipped} skipped");
+    assert!(
+        said.contains(&counts),
+        "expected {counts}, and the second parser says {said}"
+    );
+}
+
+/// Has a second parser and a schema judge a JUnit file, and returns what they counted.
+pub fn check(junit: &Path) -> String {
+    let python = Command::new(root().join("ci/python"))
+        .output()
+        .expect("ci/python starts");
+    assert!(python.status.success(), "{}", text(&python.stderr));
+    let output = Command::new(text(&python.stdout).trim())
+        .arg(root().join("ci/junit/check"))
+        .arg(junit)
+        .output()
+        .expect("ci/junit/check starts");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+#[test]
+fn two_runs_differ_in_nothing_but_times() {
+    let of = |fixture: &Fixture| {
+        let (_, run) = fixture.run(&["--toolchain", "stable"]);
+        without_times(serde_json::to_value(run).expect("JSON"))
+    };
+    let (one, other) = (
+        Fixture::in_place("fails_test"),
+        Fixture::in_place("fails_test"),
+    );
+    assert_eq!(of(&one), of(&other));
+}
+
+fn without_times(mut value: serde_json::Value) -> serde_json::Value {
+    match &mut value {
+        serde_json::Value::Object(fields) => {
+            fields
+                .retain(|name, _| !matches!(name.as_str(), "started" | "seconds" | "cpu_seconds"));
+            for field in fields.values_mut() {
+                *field = without_times(field.take());
+            }
+        }
+        serde_json::Value::Array(items) => {
+            for item in items {
+                *item = without_times(item.take());
+            }
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+    value
+}

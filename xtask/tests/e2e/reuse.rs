@@ -1,0 +1,146 @@
+//! What is run again, and what is not.
+
+use pinmatrix::model::run::{Run, State};
+
+use crate::harness::Fixture;
+
+/// The cells that were run, and not taken over.
+fn run_anew(run: &Run) -> Vec<String> {
+    let anew = |state: &State| matches!(state, State::Ended { reused: false, .. });
+    run.cells
+        .iter()
+        .filter(|c| anew(&c.state))
+        .map(|c| c.id.to_string())
+        .collect()
+}
+
+const ROW: [&str; 4] = ["--toolchain", "stable", "--pin", "[12].0.0"];
+
+#[test]
+fn an_unchanged_matrix_runs_nothing() {
+    let fixture = Fixture::copied("history");
+    let (first, run) = fixture.run(&ROW);
+    assert_eq!(
+        run_anew(&run),
+        ["stable@gadget-1.0.0", "stable@gadget-2.0.0"]
+    );
+    let (second, again) = fixture.run(&ROW);
+    assert_eq!(run_anew(&again), Vec::<String>::new());
+    assert_eq!(first, second);
+    assert!(
+        fixture
+            .out()
+            .join("logs/stable@gadget-1.0.0/build.log")
+            .is_file()
+    );
+}
+
+#[test]
+fn a_changed_file_runs_every_cell_again_and_its_change_counts() {
+    let fixture = Fixture::copied("history");
+    fixture.run(&ROW);
+    fixture.change("app/tests/ratio.rs", "#[test]", "#[test]\n#[should_panic]");
+    let (code, run) = fixture.run(&ROW);
+    assert_eq!(
+        run_anew(&run),
+        ["stable@gadget-1.0.0", "stable@gadget-2.0.0"]
+    );
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn a_file_that_is_put_back_with_an_old_time_is_not_stale() {
+    let fixture = Fixture::copied("history");
+    let cell = ["--cell", "stable@gadget-1.0.0"];
+    let (code, _) = fixture.run(&cell);
+    assert_eq!(code, 0);
+    let path = fixture.subject().join("app/tests/ratio.rs");
+    let old = std::fs::metadata(&path)
+        .expect("a file")
+        .modified()
+        .expect("a time");
+    fixture.change("app/tests/ratio.rs", "#[test]", "#[test]\n#[should_panic]");
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .expect("a file");
+    file.set_modified(old).expect("an old time");
+    let (code, _) = fixture.run(&cell);
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn a_changed_lock_runs_again_only_what_it_concerns() {
+    let fixture = Fixture::copied("history");
+    fixture.run(&ROW);
+    // A comment changes the lock's text and nothing that a cell's own lock is made of.
+    let lock = fixture.read("Cargo.lock");
+    std::fs::write(
+        fixture.subject().join("Cargo.lock"),
+        format!("# touched\n{lock}"),
+    )
+    .expect("written");
+    let (_, run) = fixture.run(&ROW);
+    assert_eq!(run_anew(&run), Vec::<String>::new());
+}
+
+#[test]
+fn a_changed_flag_runs_again() {
+    let fixture = Fixture::copied("history");
+    fixture.run(&ROW);
+    let config = fixture.read("matrix.toml");
+    let config = format!("{config}\n[env]\nset = {{ MODE = \"other\" }}\n");
+    std::fs::write(fixture.subject().join("matrix.toml"), config).expect("written");
+    let (_, run) = fixture.run(&ROW);
+    assert_eq!(run_anew(&run).len(), 2);
+}
+
+#[test]
+fn a_toolchain_is_part_of_the_key() {
+    let fixture = Fixture::copied("history");
+    fixture.run(&ROW);
+    let old = fixture
+        .read("matrix.toml")
+        .replace("rustup = \"stable\"", "rustup = \"debian-1.78\"");
+    std::fs::write(fixture.subject().join("matrix.toml"), old).expect("written");
+    // The newest cargo resolves; a matrix of nothing but 1.78 has none that can.
+    let output = fixture.call(&["run", "--toolchain", "stable", "--pin", "1.0.0"]);
+    assert_eq!(output.status.code(), Some(2));
+    fixture.change(
+        "matrix.toml",
+        "label = \"absent\"\nrustup = \"no-such-toolchain\"",
+        "label = \"new\"\nrustup = \"stable\"",
+    );
+    let (_, run) = fixture.run(&ROW);
+    assert_eq!(run_anew(&run).len(), 2);
+}
+
+#[test]
+fn fresh_runs_everything_again() {
+    let fixture = Fixture::copied("history");
+    fixture.run(&ROW);
+    let (_, run) = fixture.run(&[&ROW[..], &["--fresh"]].concat());
+    assert_eq!(run_anew(&run).len(), 2);
+}
+
+#[test]
+fn the_subject_is_never_written() {
+    let fixture = Fixture::copied("history");
+    let before = hashes(fixture.subject());
+    fixture.run(&["--toolchain", "stable"]);
+    assert_eq!(hashes(fixture.subject()), before);
+}
+
+fn hashes(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a listing") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(hashes(&path));
+        } else {
+            files.push((path.clone(), std::fs::read(&path).expect("a file")));
+        }
+    }
+    files.sort();
+    files
+}

@@ -1,0 +1,112 @@
+//! What people see: plan, toolchains, help, exit codes.
+
+use std::process::Stdio;
+
+use crate::harness::{Fixture, text};
+
+#[test]
+fn a_plan_says_what_runs_what_is_foreseen_and_why_the_rest_does_not() {
+    let fixture = Fixture::in_place("history");
+    let output = fixture.call(&["plan", "--ends"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stdout);
+    for line in [
+        "stable@gadget-1.0.0  run, 1 of 4",
+        "stable@gadget-7.0.0  run, 2 of 4; foreseen: failed(msrv), gadget 7.0.0 needs rustc 1.999.0",
+        "stable@gadget-3.0.0  skip: not an end of the ladder",
+        "absent@gadget-1.0.0  skip: toolchain missing",
+        "4 to run, 0 known, 20 skipped",
+    ] {
+        assert!(said.contains(line), "{line} is not in\n{said}");
+    }
+    assert!(!fixture.out().exists(), "a plan writes nothing");
+}
+
+#[test]
+fn a_plan_knows_what_an_earlier_run_found() {
+    let fixture = Fixture::in_place("history");
+    fixture.run(&["--cell", "stable@gadget-[15].0.0"]);
+    let said = text(&fixture.call(&["plan", "--toolchain", "stable"]).stdout);
+    assert!(
+        said.contains("stable@gadget-1.0.0  known: ✔ passed"),
+        "{said}"
+    );
+    assert!(
+        said.contains("stable@gadget-5.0.0  known: ✘ failed(test)"),
+        "{said}"
+    );
+    let json = text(&fixture.call(&["plan", "--format", "json"]).stdout);
+    let plan: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(plan["cells"][0]["fate"], "known");
+    assert_eq!(plan["cells"][0]["outcome"]["status"], "passed");
+    assert_eq!(plan["cells"][1]["fate"], "run");
+}
+
+#[test]
+fn toolchains_are_listed_with_where_they_are_and_what_is_missing() {
+    let fixture = Fixture::in_place("history");
+    let said = text(&fixture.call(&["toolchains"]).stdout);
+    assert!(said.contains("stable  rustc 1."), "{said}");
+    assert!(
+        said.contains("absent  missing: rustup has no no-such-toolchain"),
+        "{said}"
+    );
+}
+
+#[test]
+fn only_missing_toolchains_is_inconclusive() {
+    let fixture = Fixture::in_place("history");
+    let (code, _) = fixture.run(&["--toolchain", "absent"]);
+    assert_eq!(code, 3);
+}
+
+#[test]
+fn an_end_of_a_row_is_first_and_last() {
+    let fixture = Fixture::in_place("history");
+    let (code, run) = fixture.run(&["--ends", "--toolchain", "stable"]);
+    let ended: Vec<_> = run
+        .cells
+        .iter()
+        .filter(|c| c.outcome().is_some())
+        .map(|c| c.id.to_string())
+        .collect();
+    assert_eq!(ended, ["stable@gadget-1.0.0", "stable@gadget-7.0.0"]);
+    assert_eq!(code, 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_keeps_what_ended_and_the_next_run_goes_on() {
+    let fixture = Fixture::in_place("hangs");
+    let mut child = fixture
+        .command(&["run", "--fresh"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let pid = child.id().to_string();
+    std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .expect("a signal");
+    assert_eq!(child.wait().expect("an end").code(), Some(130));
+}
+
+#[test]
+fn the_two_programs_have_the_same_help() {
+    let help = |program: &str, words: &[&str]| {
+        let output = std::process::Command::new(program)
+            .args(words)
+            .arg("--help")
+            .output()
+            .expect("the program starts");
+        text(&output.stdout)
+            .replace("cargo xtask matrix", "X")
+            .replace("cargo pinmatrix", "X")
+    };
+    let xtask = help(env!("CARGO_BIN_EXE_xtask"), &["matrix"]);
+    let pinmatrix = help(env!("CARGO_BIN_EXE_cargo-pinmatrix"), &["pinmatrix"]);
+    assert_eq!(xtask, pinmatrix);
+    assert!(xtask.contains("Exit codes:"), "{xtask}");
+}
