@@ -1,6 +1,6 @@
 //! The flags of the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
@@ -90,9 +90,9 @@ pub enum Command {
 /// Flags that every subcommand takes.
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// The config
-    #[arg(long, value_name = "FILE", default_value = CONFIG, global = true)]
-    pub config: PathBuf,
+    /// The config [default: matrix.toml, here or in the nearest folder above]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
     /// Use only crates and index entries that are already on this machine
     #[arg(long)]
     pub offline: bool,
@@ -102,6 +102,20 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// The config's path: the one that is named, else the nearest `matrix.toml` from here up, as
+    /// cargo looks for its manifest.
+    pub fn config(&self) -> PathBuf {
+        if let Some(config) = &self.config {
+            return config.clone();
+        }
+        let here = std::env::current_dir().unwrap_or_default();
+        let mut above = here.ancestors().map(|folder| folder.join(CONFIG));
+        match above.find(|file| file.is_file()) {
+            Some(file) => relative(&file, &here),
+            None => PathBuf::from(CONFIG),
+        }
+    }
+
     /// The results folder.
     ///
     /// # Errors
@@ -111,10 +125,16 @@ impl Flags {
         if let Some(out) = &self.out {
             return Ok(out.clone());
         }
-        let folder = self.config.parent().unwrap_or(std::path::Path::new(""));
+        let config = self.config();
+        let folder = config.parent().unwrap_or(Path::new(""));
         let out = folder.join("target").join("matrix");
         Utf8PathBuf::try_from(out).context("read the config's path as text")
     }
+}
+
+/// A path as a person would write it: without the folder they stand in.
+fn relative(file: &Path, here: &Path) -> PathBuf {
+    file.strip_prefix(here).unwrap_or(file).to_owned()
 }
 
 /// Flags that select cells.

@@ -144,7 +144,7 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
 }
 
 fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
-    let matrix = Matrix::open(Config::read(&flags.config)?, flags.offline)?;
+    let matrix = Matrix::open(Config::read(&flags.config())?, flags.offline)?;
     for note in &matrix.notes {
         listener.hear(Event::Noted(note));
     }
@@ -224,11 +224,9 @@ fn judge(run: &Run, interrupt: &Interrupt) -> Exit {
 /// The command that a report tells people to run.
 fn repeating(program: Program, flags: &Flags) -> String {
     let mut command = format!("{} run", program.words());
-    if flags.config != std::path::Path::new(flags::CONFIG) {
-        command.push_str(&format!(
-            " --config '{}'",
-            flags.config.display().to_string().replace('\'', "'\\''")
-        ));
+    if let Some(config) = &flags.config {
+        let config = config.display().to_string().replace('\'', "'\\''");
+        command.push_str(&format!(" --config '{config}'"));
     }
     command
 }

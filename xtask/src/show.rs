@@ -11,6 +11,7 @@ use pinmatrix::model::run::Run;
 use pinmatrix::model::status::Status;
 use pinmatrix::plan::{Fate, Plan};
 use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
+use pinmatrix::report::strips::{self, Strip, Strips};
 use pinmatrix::report::{closing_line, junit, reproduce, summary};
 use pinmatrix::{record, text};
 use serde_json::json;
@@ -40,7 +41,11 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
         writeln!(page)?;
         write_grid(page, &grid)?;
     }
-    writeln!(page, "\n{DIM}{LEGEND}{RESET}\n")?;
+    writeln!(page, "{DIM}{LEGEND}{RESET}")?;
+    for family in &run.families {
+        write_strips(page, &strips::strips(run, family))?;
+    }
+    writeln!(page)?;
     for record in &run.cells {
         let Some(outcome) = record.outcome() else {
             continue;
@@ -145,6 +150,46 @@ fn write_grid(page: &mut String, grid: &Grid) -> std::fmt::Result {
         }
     }
     Ok(())
+}
+
+/// Each target's way along the ladder: all that failed somewhere on the first toolchain, and on
+/// the others what differs from it.
+fn write_strips(page: &mut String, rows: &[Strips]) -> std::fmt::Result {
+    let Some(first) = rows.first().filter(|row| row.pins.len() > 1) else {
+        return Ok(());
+    };
+    for (at, row) in rows.iter().enumerate() {
+        let agrees = |strip: &Strip| at > 0 && first.strips.iter().any(|s| s.agrees_with(strip));
+        let shown: Vec<&Strip> = row
+            .strips
+            .iter()
+            .filter(|s| !s.is_clean() && !agrees(s))
+            .collect();
+        let rest = row.strips.len() - shown.len();
+        let others = match at {
+            0 => format!("{rest} pass wherever they ran"),
+            _ => format!("{rest} pass, or do as on {}", first.toolchain),
+        };
+        writeln!(
+            page,
+            "\n{BOLD}targets on {}{RESET}, {others}",
+            row.toolchain
+        )?;
+        let width = shown
+            .iter()
+            .map(|s| s.target.to_string().len())
+            .max()
+            .unwrap_or_default();
+        for strip in shown {
+            write!(page, "{:width$}  ", strip.target.to_string())?;
+            for status in &strip.statuses {
+                let color = status.as_ref().map_or(DIM, color);
+                write!(page, "{color}{}{RESET}", strips::letter(status.as_ref()))?;
+            }
+            writeln!(page, "  {}", strip.changes(&row.pins).join(", "))?;
+        }
+    }
+    writeln!(page, "{DIM}{}{RESET}", strips::LEGEND)
 }
 
 fn write_place(page: &mut String, place: &Place, width: usize) -> std::fmt::Result {

@@ -24,7 +24,7 @@ const DEBIAN: &str = "debian-";
 ///
 /// A mistake in the config, or a machine that cannot be asked.
 pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<Exit> {
-    let config = Config::read(&flags.flags.config)?;
+    let config = Config::read(&flags.flags.config())?;
     let rows = look_for_all(&config)?;
     match &flags.what {
         None => list(program, &rows, flags.format),

@@ -240,7 +240,7 @@ fn resolver(rows: &[Row]) -> Result<Toolchain> {
 fn check_families_used(config: &Config, subject: &Subject) -> Result<()> {
     let mut used = BTreeSet::new();
     for path in &subject.manifests {
-        if let Some(text) = subject.text_of(path.as_str()) {
+        if let Some(text) = subject.text_of(path.as_str())? {
             used.extend(
                 Manifest::parse(&text)
                     .with_context(|| format!("read {path}"))?
@@ -248,7 +248,7 @@ fn check_families_used(config: &Config, subject: &Subject) -> Result<()> {
             );
         }
     }
-    let lock = subject.text_of("Cargo.lock").unwrap_or_default();
+    let lock = subject.text_of("Cargo.lock")?.unwrap_or_default();
     for family in &config.families {
         for krate in &family.crates {
             let name = krate.get_ref();

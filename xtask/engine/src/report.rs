@@ -2,6 +2,7 @@
 
 pub mod grid;
 pub mod junit;
+pub mod strips;
 pub mod summary;
 
 use crate::model::cell::CellId;

@@ -128,10 +128,34 @@ impl Subject {
         })
     }
 
+    /// The bytes of a file, which must still be what it held when the subject was read: an outcome
+    /// is kept under a hash of that.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or has changed since.
+    pub fn bytes_of(&self, file: &SourceFile) -> Result<Vec<u8>> {
+        let path = self.root.join(&file.path);
+        let bytes = std::fs::read(&path).with_context(|| format!("read {path}"))?;
+        anyhow::ensure!(
+            blake3::hash(&bytes) == file.hash,
+            "{path} has changed since the run began"
+        );
+        Ok(bytes)
+    }
+
     /// The text of a file of the subject, if it has it.
-    #[must_use]
-    pub fn text_of(&self, path: &str) -> Option<String> {
-        std::fs::read_to_string(self.root.join(path)).ok()
+    ///
+    /// # Errors
+    ///
+    /// As [`Subject::bytes_of`], and when it is no text.
+    pub fn text_of(&self, path: &str) -> Result<Option<String>> {
+        let Some(file) = self.files.iter().find(|f| f.path == path) else {
+            return Ok(None);
+        };
+        let text = String::from_utf8(self.bytes_of(file)?);
+        text.map(Some)
+            .with_context(|| format!("read {} as text", self.root.join(path)))
     }
 
     /// A hash of everything but the subject's own lock: what a cell builds besides its own lock.

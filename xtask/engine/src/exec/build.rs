@@ -16,7 +16,7 @@ use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Stream};
 use crate::exec::targets::{Target, Workspace, kind_of, name_of};
 use crate::model::outcome::{Diagnostic, Kind, TargetId};
-use crate::model::status::{Class, Skip, Status};
+use crate::model::status::{Class, Doubt, Skip, Status};
 use crate::text;
 
 /// How many errors of one target are kept.
@@ -218,7 +218,7 @@ impl Heard {
         Some(error)
     }
 
-    fn doubt(&self, exit: &Exit) -> Option<crate::model::status::Doubt> {
+    fn doubt(&self, exit: &Exit) -> Option<Doubt> {
         doubt(exit, &self.err)
     }
 
@@ -232,11 +232,18 @@ impl Heard {
             Answer::Errors(errors) => Made::Not(Status::failed(class_of(&errors)), errors),
             Answer::Open => {
                 let error = first_error(&self.err);
+                let says_error = self.err.lines().any(|line| line.starts_with("error"));
                 let status = match self.doubt(exit) {
                     Some(doubt) => Status::Inconclusive { doubt },
                     None if *exit == Exit::TimedOut => Status::failed(Class::Timeout),
                     None if self.err.contains("(signal: ") => Status::failed(Class::Crash),
-                    None => Status::failed(Class::Compile),
+                    None if says_error => Status::failed(Class::Compile),
+                    // Neither an executable nor an error: that is cargo's failure, not the code's.
+                    None => Status::Inconclusive {
+                        doubt: Doubt::Machine(format!(
+                            "cargo told nothing of it and ended: {exit}"
+                        )),
+                    },
                 };
                 let error = match *exit == Exit::TimedOut {
                     true => Diagnostic::said("the build did not end in time"),

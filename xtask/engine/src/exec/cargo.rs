@@ -106,8 +106,12 @@ pub fn doubt(exit: &Exit, err: &str) -> Option<Doubt> {
     match exit {
         Exit::Interrupted => return Some(Doubt::Interrupted),
         Exit::Lost(why) => return Some(Doubt::Machine(why.clone())),
+        // What the system kills without a word, it kills for memory.
         Exit::Signal(9) => return Some(Doubt::OutOfMemory),
-        Exit::Signal(_) | Exit::Code(_) | Exit::TimedOut => {}
+        Exit::Signal(signal) => {
+            return Some(Doubt::Machine(format!("cargo died of signal {signal}")));
+        }
+        Exit::Code(_) | Exit::TimedOut => {}
     }
     if exit.is_success() {
         return None;

@@ -112,10 +112,19 @@ pub struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// The lock that a cell starts from: its committed one, else the subject's own.
-    fn seed(&self, cell: &Cell) -> Option<String> {
-        let committed = self.matrix.committed_lock(cell);
-        let committed = committed.and_then(|path| fs::read_to_string(path).ok());
-        committed.or_else(|| self.matrix.subject.text_of("Cargo.lock"))
+    fn seed(&self, cell: &Cell) -> Result<Option<String>> {
+        let committed = self
+            .matrix
+            .committed_lock(cell)
+            .filter(|path| path.is_file());
+        match committed {
+            Some(path) => {
+                let lock = fs::read_to_string(&path);
+                lock.map(Some)
+                    .with_context(|| format!("read {}", path.display()))
+            }
+            None => self.matrix.subject.text_of("Cargo.lock"),
+        }
     }
 
     /// What an earlier run found, if nothing that decides it has changed.
@@ -167,7 +176,7 @@ impl Resolver<'_> {
         let pinned =
             stage::pinned_for_resolve(&self.matrix.subject, &crates, version, &toolchain.rustc)?;
         stage::sync(&self.matrix.subject, &pinned.files, &self.folder)?;
-        if let Some(seed) = self.seed(cell) {
+        if let Some(seed) = self.seed(cell)? {
             let path = self.folder.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
         }
@@ -202,7 +211,7 @@ impl Resolver<'_> {
         let name = key::of(&(
             key::RULES,
             &pinned.files,
-            (self.seed(cell), self.locked),
+            (self.seed(cell)?, self.locked),
             (family.companions.written(), &crates, version),
             (&toolchain.rustc, &toolchain.host),
             &self.matrix.resolver.cargo_version,

@@ -61,7 +61,9 @@ fn rewritten(subject: &Subject, change: impl Fn(&mut Manifest)) -> Result<Pinned
     let mut outside = BTreeSet::new();
     for path in &subject.manifests {
         let absolute = subject.root.join(path);
-        let text = fs::read_to_string(&absolute).with_context(|| format!("read {absolute}"))?;
+        let text = subject
+            .text_of(path.as_str())?
+            .with_context(|| format!("read {absolute}"))?;
         let mut manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
         change(&mut manifest);
         let folder = absolute.parent().unwrap_or(&subject.root);
@@ -69,7 +71,7 @@ fn rewritten(subject: &Subject, change: impl Fn(&mut Manifest)) -> Result<Pinned
         files.insert(path.clone(), manifest.text());
     }
     for place in cargo_config::PLACES {
-        if let Some(text) = subject.text_of(place) {
+        if let Some(text) = subject.text_of(place)? {
             let text = cargo_config::anchored(&text, &subject.root)
                 .with_context(|| format!("read {}", subject.root.join(place)))?;
             files.insert(place.into(), text);
@@ -99,7 +101,7 @@ pub fn sync(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Resu
         match file.kind {
             FileKind::Link => link(&from, &to)?,
             FileKind::Plain | FileKind::Executable => {
-                let bytes = fs::read(&from).with_context(|| format!("read {from}"))?;
+                let bytes = subject.bytes_of(file)?;
                 if write_if_other(&to, &bytes)? {
                     let permissions = fs::metadata(&from)
                         .with_context(|| format!("look at {from}"))?

@@ -38,7 +38,7 @@ pub fn vars(
     let surroundings = &place.matrix.surroundings;
     let mut vars = surroundings.with_sysroot(&place.toolchain.sysroot);
     for file in cargo_config::PLACES {
-        if let Some(text) = place.matrix.subject.text_of(file) {
+        if let Ok(Some(text)) = place.matrix.subject.text_of(file) {
             let outside = |name: &str| vars.contains_key(std::ffi::OsStr::new(name));
             let env = cargo_config::env(&text, &place.folders.subject, outside);
             vars.extend(env.into_iter().map(|(k, v)| (k.into(), v.into())));

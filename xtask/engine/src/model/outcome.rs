@@ -38,21 +38,6 @@ impl Outcome {
             moved: Vec::new(),
         }
     }
-
-    /// The first thing a reader wants to know of a cell that did not pass: which target (if any)
-    /// and what was said.
-    #[must_use]
-    pub fn first_error(&self) -> Option<(Option<&TargetOutcome>, String)> {
-        if let Some(error) = self.errors.first() {
-            return Some((None, error.to_string()));
-        }
-        let target = self
-            .targets
-            .iter()
-            .find(|t| t.status.is_failed())
-            .or_else(|| self.targets.iter().find(|t| t.is_inconclusive()))?;
-        Some((Some(target), target.first_error()))
-    }
 }
 
 /// The three steps of a cell.
@@ -170,10 +155,6 @@ impl TargetOutcome {
             cases: Vec::new(),
             seconds: 0.0,
         }
-    }
-
-    fn is_inconclusive(&self) -> bool {
-        matches!(self.status, Status::Inconclusive { .. })
     }
 
     /// One line: the first error, or the first case that did not pass with its last words.

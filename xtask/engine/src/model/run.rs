@@ -165,12 +165,4 @@ impl Run {
         }
         counts
     }
-
-    /// The record of a cell, by its place.
-    #[must_use]
-    pub fn at(&self, toolchain: &str, pin: &Pin) -> Option<&CellRecord> {
-        self.cells
-            .iter()
-            .find(|c| c.cell.toolchain == toolchain && c.cell.pin == *pin)
-    }
 }

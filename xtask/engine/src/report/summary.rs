@@ -1,12 +1,12 @@
 //! `summary.md`: the grid, each target's way along the ladder, and every first error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::model::outcome::TargetId;
-use crate::model::run::{CellRecord, FamilyRecord, Run};
-use crate::model::status::{Class, Status};
+use crate::model::run::Run;
+use crate::model::status::Status;
 use crate::report::grid::{LEGEND, grids};
+use crate::report::strips::{Strips, strips, word};
 use crate::report::{closing_line, reproduce};
 use crate::text;
 
@@ -37,8 +37,8 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     write_grids(out, run)?;
     write_toolchains(out, run)?;
     for family in &run.families {
-        for toolchain in &run.toolchains {
-            write_targets(out, run, family, &toolchain.label)?;
+        for row in strips(run, family) {
+            write_strips(out, &row)?;
         }
     }
     write_errors(out, run)
@@ -78,57 +78,22 @@ fn write_toolchains(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// One row's targets down and pins across: how far each form of the code gets.
-fn write_targets(
-    out: &mut String,
-    run: &Run,
-    family: &FamilyRecord,
-    toolchain: &str,
-) -> std::fmt::Result {
-    let row: Vec<&CellRecord> = run
-        .cells
-        .iter()
-        .filter(|c| c.cell.pin.family == family.name && c.cell.toolchain == toolchain)
-        .collect();
-    let mut targets: BTreeMap<&TargetId, BTreeMap<usize, &Status>> = BTreeMap::new();
-    for (at, record) in row.iter().enumerate() {
-        for target in record.outcome().into_iter().flat_map(|o| &o.targets) {
-            targets
-                .entry(&target.id)
-                .or_default()
-                .insert(at, &target.status);
-        }
-    }
-    if targets.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "### Targets on {}\n", escaped(toolchain))?;
-    let pins: Vec<String> = row.iter().map(|c| c.cell.pin.version.to_string()).collect();
-    write_head(out, "target", &pins)?;
-    for (id, statuses) in targets {
-        write!(out, "| {} |", escaped(&id.to_string()))?;
-        for at in 0..row.len() {
-            write!(out, " {} |", statuses.get(&at).map_or("", |s| mark(s)))?;
+/// A toolchain's targets down and pins across: how far each form of the code gets.
+fn write_strips(out: &mut String, row: &Strips) -> std::fmt::Result {
+    writeln!(out, "### Targets on {}\n", escaped(&row.toolchain))?;
+    write_head(out, "target", &row.pins)?;
+    for strip in &row.strips {
+        write!(out, "| {} |", escaped(&strip.target.to_string()))?;
+        for status in &strip.statuses {
+            match status {
+                Some(Status::Passed) => write!(out, " ✔ |")?,
+                Some(status) => write!(out, " {} |", word(status))?,
+                None => write!(out, " · |")?,
+            }
         }
         writeln!(out)?;
     }
     writeln!(out)
-}
-
-fn mark(status: &Status) -> &'static str {
-    match status {
-        Status::Passed => "✔",
-        Status::Failed {
-            class: Class::Test | Class::Timeout | Class::Crash,
-        } => "✘ test",
-        Status::Failed { class: Class::Link } => "✘ link",
-        Status::Failed { class: Class::Lint } => "✘ lint",
-        Status::Failed {
-            class: Class::Compile | Class::Resolve | Class::Msrv,
-        } => "✘ build",
-        Status::Skipped { .. } => "·",
-        Status::Inconclusive { .. } => "?",
-    }
 }
 
 fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {
@@ -168,22 +133,16 @@ fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {
                 target.status
             )?;
         }
-        for phase in &outcome.phases {
-            write!(
-                out,
-                "{}[{}.log]({})",
-                if phase.log == outcome.phases[0].log {
-                    "\nlogs: "
-                } else {
-                    ", "
-                },
-                phase.phase,
-                phase.log.replace(' ', "%20")
-            )?;
+        let logs = outcome.phases.iter();
+        let links = logs
+            .map(|p| format!("[{}.log]({})", p.phase, p.log))
+            .collect::<Vec<_>>();
+        if !links.is_empty() {
+            writeln!(out, "\nlogs: {}", links.join(", "))?;
         }
         writeln!(
             out,
-            "\n\n```sh\n{}\n```\n",
+            "\n```sh\n{}\n```\n",
             text::one_line(&reproduce(run, &record.id))
         )?;
     }

@@ -1,0 +1,148 @@
+//! Strips: one target's way along the ladder on one toolchain, a letter a pin.
+
+use std::collections::BTreeMap;
+
+use crate::model::outcome::TargetId;
+use crate::model::run::{CellRecord, FamilyRecord, Run};
+use crate::model::status::{Class, Status};
+
+/// All targets of one row of cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strips {
+    /// The toolchain's label.
+    pub toolchain: String,
+    /// The pins' versions.
+    pub pins: Vec<String>,
+    /// A strip a target, sorted.
+    pub strips: Vec<Strip>,
+}
+
+/// One target's way along the ladder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strip {
+    /// The target.
+    pub target: TargetId,
+    /// Its status at each pin; `None` where its cell did not get that far.
+    pub statuses: Vec<Option<Status>>,
+}
+
+/// The strips of a family, a group a toolchain; toolchains with nothing to show are left out.
+#[must_use]
+pub fn strips(run: &Run, family: &FamilyRecord) -> Vec<Strips> {
+    let mut rows: BTreeMap<&str, Vec<&CellRecord>> = BTreeMap::new();
+    for record in run
+        .cells
+        .iter()
+        .filter(|c| c.cell.pin.family == family.name)
+    {
+        rows.entry(&record.cell.toolchain).or_default().push(record);
+    }
+    let in_order = run
+        .toolchains
+        .iter()
+        .filter_map(|t| rows.remove(t.label.as_str()));
+    in_order
+        .map(|row| of_row(&row))
+        .filter(|row| !row.strips.is_empty())
+        .collect()
+}
+
+fn of_row(row: &[&CellRecord]) -> Strips {
+    let mut targets: BTreeMap<&TargetId, Vec<Option<Status>>> = BTreeMap::new();
+    for (at, record) in row.iter().enumerate() {
+        for target in record.outcome().into_iter().flat_map(|o| &o.targets) {
+            let statuses = targets
+                .entry(&target.id)
+                .or_insert_with(|| vec![None; row.len()]);
+            if let Some(status) = statuses.get_mut(at) {
+                *status = Some(target.status.clone());
+            }
+        }
+    }
+    let strip = |(target, statuses): (&TargetId, _)| Strip {
+        target: target.clone(),
+        statuses,
+    };
+    Strips {
+        toolchain: row
+            .first()
+            .map(|r| r.cell.toolchain.clone())
+            .unwrap_or_default(),
+        pins: row.iter().map(|r| r.cell.pin.version.to_string()).collect(),
+        strips: targets.into_iter().map(strip).collect(),
+    }
+}
+
+impl Strip {
+    /// True when nothing that ran failed.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let is_clean = |s: &Status| matches!(s, Status::Passed | Status::Skipped { .. });
+        self.statuses.iter().flatten().all(is_clean)
+    }
+
+    /// True when both ran somewhere and differ nowhere.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let pairs = self.statuses.iter().zip(&other.statuses);
+        self.target == other.target
+            && pairs
+                .into_iter()
+                .all(|(a, b)| a.is_none() || b.is_none() || a == b)
+    }
+
+    /// Where the status changes on the way up, in words: `builds no more from 30.0.2`.
+    #[must_use]
+    pub fn changes(&self, pins: &[String]) -> Vec<String> {
+        let mut changes = Vec::new();
+        let mut last: Option<&Status> = None;
+        for (status, pin) in self.statuses.iter().zip(pins) {
+            let Some(status) = status else { continue };
+            if last.is_some_and(|last| last != status) {
+                changes.push(format!("{} from {pin}", word(status)));
+            }
+            last = Some(status);
+        }
+        changes
+    }
+}
+
+/// A status as one letter.
+#[must_use]
+pub fn letter(status: Option<&Status>) -> char {
+    match status {
+        Some(Status::Passed) => '✔',
+        Some(Status::Failed { class }) => match class {
+            Class::Compile | Class::Resolve | Class::Msrv => 'b',
+            Class::Lint => 'l',
+            Class::Link => 'k',
+            Class::Test => 't',
+            Class::Timeout => 'o',
+            Class::Crash => 'c',
+        },
+        Some(Status::Inconclusive { .. }) => '?',
+        Some(Status::Skipped { .. }) | None => '·',
+    }
+}
+
+/// A status in a word or two.
+#[must_use]
+pub fn word(status: &Status) -> &'static str {
+    match status {
+        Status::Passed => "passes",
+        Status::Failed { class } => match class {
+            Class::Compile | Class::Resolve | Class::Msrv => "does not build",
+            Class::Lint => "denied lints",
+            Class::Link => "does not link",
+            Class::Test => "tests fail",
+            Class::Timeout => "times out",
+            Class::Crash => "crashes",
+        },
+        Status::Inconclusive { .. } => "inconclusive",
+        Status::Skipped { .. } => "skipped",
+    }
+}
+
+/// What the letters mean; under every group of strips.
+pub const LEGEND: &str = "✔ passes   b does not build   t tests fail   l denied lints   k does not link   \
+                          o times out   c crashes   ? inconclusive   · not run";
