@@ -289,3 +289,43 @@ fn git(root: &Utf8Path) -> (Option<String>, bool) {
         Err(_) => (None, false),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_under_a_run_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Utf8PathBuf::try_from(folder.path().to_owned()).expect("text");
+        std::fs::write(root.join("a.rs"), "one").expect("written");
+        std::fs::create_dir_all(root.join("target")).expect("a folder");
+        std::fs::write(root.join("target/b.rs"), "").expect("written");
+        let files = files(&root, &root.join("target"), Path::new("matrix.toml")).expect("files");
+        let record = SubjectRecord {
+            path: ".".to_owned(),
+            content: content(&files),
+            revision: None,
+            dirty: false,
+        };
+        let subject = Subject {
+            root: root.clone(),
+            manifests: Vec::new(),
+            members: Vec::new(),
+            files,
+            record,
+        };
+        let [file] = subject.files.as_slice() else {
+            panic!("{:?}", subject.files)
+        };
+        assert_eq!(subject.bytes_of(file).expect("unchanged"), b"one");
+        std::fs::write(root.join("a.rs"), "two").expect("written");
+        let error = subject.bytes_of(file).expect_err("changed");
+        assert!(
+            error
+                .to_string()
+                .ends_with("has changed since the run began"),
+            "{error}"
+        );
+    }
+}

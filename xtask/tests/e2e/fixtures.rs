@@ -55,3 +55,44 @@ fixtures! {
     drift_is_repaired: "drift" exits 0;
     a_family_at_two_versions_is_refused: "two_versions" exits 1;
 }
+
+/// A fixture on the oldest toolchain, whose cargo cannot keep going after an error and whose rustc
+/// is older than it, gives the facts that are written down for stable.
+fn is_the_same_on_1_63(name: &str) {
+    let fixture = Fixture::copied(name);
+    let config = fixture.read("matrix.toml");
+    // Stable stays in the matrix, since its cargo resolves.
+    let row = "[[toolchain]]\nlabel = \"oldest\"\nrustup = \"debian-1.63\"\n\n[[toolchain]]";
+    let config = config.replacen("[[toolchain]]", row, 1);
+    fs::write(fixture.subject().join("matrix.toml"), config).expect("written");
+    let (_, run) = fixture.run(&["--toolchain", "oldest"]);
+    let facts: BTreeSet<String> = facts::of(&run)
+        .into_iter()
+        .filter_map(|fact| Some(format!("stable@{}", fact.strip_prefix("oldest@")?)))
+        .collect();
+    let path = root()
+        .join("tests/fixtures/expected")
+        .join(format!("{name}.txt"));
+    let expected: BTreeSet<String> = fs::read_to_string(&path)
+        .expect("expected facts")
+        .lines()
+        .filter(|fact| fact.starts_with("stable@"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(facts, expected, "{name} on 1.63");
+}
+
+macro_rules! on_1_63 {
+    ($($test:ident: $name:literal;)*) => {
+        $(#[test] fn $test() { is_the_same_on_1_63($name); })*
+    };
+}
+
+on_1_63! {
+    oldest_cargo_builds_target_by_target: "fails_build";
+    oldest_libtest_is_understood: "fails_test";
+    oldest_libtest_crashes_are_told_apart: "crashes";
+    oldest_cargo_sets_the_same: "build_script";
+    oldest_doc_tests_are_read: "doc_tests";
+    oldest_custom_harnesses_are_run: "custom_harness";
+}

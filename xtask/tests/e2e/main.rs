@@ -5,6 +5,8 @@
 //! those toolchains; `ci/test` gets them, and so does `ci/toolchains 1.63 1.78`.
 
 mod facts;
+#[cfg(unix)]
+mod faults;
 mod fixtures;
 mod harness;
 mod mistakes;

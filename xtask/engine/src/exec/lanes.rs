@@ -12,7 +12,8 @@ use crate::exec::cell::{Common, Work, known};
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
 use crate::exec::store::Store;
-use crate::exec::workplace::Workplace;
+use crate::exec::workplace::{CACHEDIR_TAG, Workplace};
+use crate::files::write_whole;
 use crate::matrix::Matrix;
 use crate::model::cell::{Cell, CellId};
 use crate::model::event::{Event, Listener};
@@ -271,6 +272,8 @@ struct Board<'a> {
 
 impl<'a> Board<'a> {
     fn new(run: Run, out: &'a Utf8Path) -> Result<Self> {
+        // Results that lie within a subject are no part of it.
+        write_whole(&out.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
         let board = Self {
             out,
             started: Instant::now(),

@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+/// Marks a folder as made by a program: tools that back up, index or copy leave it alone.
+/// <https://bford.info/cachedir/>
+pub const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# made by pinmatrix\n";
+
 /// The work folders of one subject.
 #[derive(Debug)]
 pub struct Workplace {
@@ -32,12 +36,9 @@ impl Workplace {
             std::fs::create_dir_all(root.join(folder))
                 .with_context(|| format!("make the work folder {root}"))?;
         }
-        // Tools that back up or index a disk leave such folders alone.
-        // https://bford.info/cachedir/
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
-            let text = "Signature: 8a477f597d28d172789f06886806bc55\n# made by pinmatrix\n";
-            std::fs::write(&tag, text).with_context(|| format!("write {tag}"))?;
+            std::fs::write(&tag, CACHEDIR_TAG).with_context(|| format!("write {tag}"))?;
         }
         let path = root.join("in-use");
         let in_use = File::create(&path).with_context(|| format!("write {path}"))?;

@@ -1,0 +1,168 @@
+//! The house is in order: floors hold, documents say what the code does.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask has a parent")
+        .to_owned()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// All source files below a folder, relative to the root, sorted.
+fn sources(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).expect("a listing") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let path = path.strip_prefix(root()).expect("below the root");
+                found.push(path.to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The engine's modules from the ground up, as `lib.rs` declares them.
+fn floors() -> Vec<String> {
+    let lib = read("xtask/engine/src/lib.rs");
+    let modules = lib
+        .lines()
+        .filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';'));
+    modules.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_file_imports_only_from_floors_below_its_own() {
+    let floors: BTreeMap<String, usize> = floors()
+        .into_iter()
+        .enumerate()
+        .map(|(n, name)| (name, n))
+        .collect();
+    assert!(floors.len() > 10, "the floors were not found");
+    let mut n_imports = 0;
+    for file in sources("xtask/engine/src") {
+        let below_src = file
+            .strip_prefix("xtask/engine/src/")
+            .expect("the engine's");
+        let own = below_src.split(['/', '.']).next().expect("a module");
+        let Some(own_floor) = floors.get(own) else {
+            continue;
+        };
+        let text = read(&file);
+        let code = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .expect("code");
+        for (at, _) in code.match_indices("crate::") {
+            let rest = &code[at + "crate::".len()..];
+            let name: String = rest
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            let Some(floor) = floors.get(&name) else {
+                continue;
+            };
+            n_imports += 1;
+            let is_below = floor < own_floor || name == own;
+            assert!(is_below, "{file} imports {name}, which is not below {own}");
+        }
+    }
+    assert!(n_imports > 50, "the imports were not found");
+}
+
+#[test]
+fn the_engine_prints_nothing_and_knows_no_command_line() {
+    for file in sources("xtask/engine/src") {
+        let text = read(&file);
+        for word in ["println!", "eprintln!", "clap::", "indicatif"] {
+            assert!(!text.contains(word), "{file} holds {word}");
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_holds_and_is_short_enough_to_read() {
+    for file in sources("xtask") {
+        let text = read(&file);
+        assert!(text.starts_with("//! "), "{file} does not open with //!");
+        let n_lines = text.lines().count();
+        assert!(n_lines <= 500, "{file} has {n_lines} lines");
+    }
+}
+
+#[test]
+fn every_source_file_stands_in_architecture_md() {
+    let text = read("ARCHITECTURE.md");
+    for file in sources("xtask/engine/src")
+        .into_iter()
+        .chain(sources("xtask/src"))
+    {
+        let name = file.rsplit('/').next().expect("a name");
+        assert!(
+            text.contains(&format!("`{name}`")),
+            "{file} is not in ARCHITECTURE.md"
+        );
+    }
+}
+
+#[test]
+fn every_key_of_matrix_toml_is_commented_and_taken() {
+    let text = read("matrix.toml");
+    let known = read("xtask/engine/src/config/document.rs");
+    let keys = known
+        .lines()
+        .filter_map(|l| l.trim().strip_prefix("pub(super) ")?.split_once(": "));
+    for (key, _) in keys.filter(|(key, _)| !key.starts_with("fn ") && !key.starts_with("struct ")) {
+        let written = key.replace('_', "-");
+        let is_there = [
+            format!("{written} ="),
+            format!("[{written}]"),
+            format!("[[{written}]]"),
+        ]
+        .iter()
+        .any(|form| text.contains(form));
+        let is_alternative = written == "dir" && text.contains("`dir = ");
+        assert!(
+            is_there || is_alternative,
+            "matrix.toml does not show {written}"
+        );
+    }
+}
+
+#[test]
+fn readme_names_every_flag_and_every_exit_code() {
+    let readme = read("README.md");
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["matrix", "run", "--help"])
+        .output()
+        .expect("the program starts");
+    let help = String::from_utf8(help.stdout).expect("text");
+    let flags = help
+        .split_whitespace()
+        .filter(|word| word.starts_with("--"));
+    for flag in flags.filter(|flag| *flag != "--help") {
+        assert!(
+            readme.contains(&format!("`{flag}")),
+            "README.md does not name {flag}"
+        );
+    }
+    let codes = help.split("Exit codes:").nth(1).expect("exit codes");
+    for line in codes.lines().filter(|l| !l.trim().is_empty()) {
+        let (code, _) = line.trim().split_once(' ').expect("a code");
+        assert!(
+            readme.contains(&format!("| {code} |")),
+            "README.md does not name exit code {code}"
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! Real cells of this repository's own matrix, held against the table that was measured.
+//!
+//! `tests/migration/measured.tsv` has a line a target and case of each toolchain and a column a
+//! pin. `PINMATRIX_BLESS=target/matrix/run.json` writes it anew from a whole run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pinmatrix::model::outcome::TargetOutcome;
+use pinmatrix::model::run::Run;
+use pinmatrix::model::status::{Class, Status};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask has a parent")
+        .to_owned()
+}
+
+/// Toolchain, target and case, to what each pin showed.
+type Table = BTreeMap<(String, String, String), BTreeMap<String, String>>;
+
+fn table(run: &Run) -> Table {
+    let mut table = Table::new();
+    for record in &run.cells {
+        let Some(outcome) = record.outcome() else {
+            continue;
+        };
+        let pin = record.cell.pin.version.to_string();
+        let mut put = |target: &str, case: &str, value: String| {
+            let line = (
+                record.cell.toolchain.clone(),
+                target.to_owned(),
+                case.to_owned(),
+            );
+            table.entry(line).or_default().insert(pin.clone(), value);
+        };
+        let whole = match outcome.errors.first() {
+            Some(error) => format!("{}: {error}", short(&outcome.status)),
+            None => short(&outcome.status),
+        };
+        // What the cell's own rustc is depends on the machine; what is asked for does not.
+        let whole = whole
+            .split(", and this is ")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        put("-", "-", whole);
+        for target in &outcome.targets {
+            let id = target.id.to_string();
+            put(&id, "-", of_target(target));
+            for case in &target.cases {
+                put(&id, &case.name, short(&case.status));
+            }
+        }
+    }
+    table
+}
+
+fn of_target(target: &TargetOutcome) -> String {
+    let code = target.errors.first().and_then(|e| e.code.as_deref());
+    match (code, target.errors.is_empty()) {
+        (Some(code), _) => code.to_owned(),
+        (None, true) => "built".to_owned(),
+        (None, false) => short(&target.status),
+    }
+}
+
+fn short(status: &Status) -> String {
+    match status {
+        Status::Passed => "passed".to_owned(),
+        Status::Failed { class: Class::Test } => "failed".to_owned(),
+        Status::Failed { .. } | Status::Skipped { .. } | Status::Inconclusive { .. } => {
+            status.to_string()
+        }
+    }
+}
+
+fn path() -> PathBuf {
+    root().join("tests/migration/measured.tsv")
+}
+
+fn write(table: &Table, pins: &[String]) {
+    let mut text = format!("toolchain\ttarget\tcase\t{}\n", pins.join("\t"));
+    for ((toolchain, target, case), values) in table {
+        let values = pins
+            .iter()
+            .map(|pin| values.get(pin).map_or("", String::as_str));
+        let values = values.collect::<Vec<_>>().join("\t");
+        text.push_str(&format!("{toolchain}\t{target}\t{case}\t{values}\n"));
+    }
+    std::fs::write(path(), text).expect("written");
+}
+
+fn measured() -> Table {
+    let text = std::fs::read_to_string(path()).expect("the measured table");
+    let mut lines = text.lines().map(|line| line.split('\t').map(str::to_owned));
+    let pins: Vec<String> = lines.next().expect("a heading").skip(3).collect();
+    let line = |mut line: Box<dyn Iterator<Item = String>>| {
+        let mut next = || line.next().expect("a field");
+        let place = (next(), next(), next());
+        (place, pins.iter().cloned().zip(line).collect())
+    };
+    lines
+        .map(|fields| line(Box::new(fields.collect::<Vec<_>>().into_iter())))
+        .collect()
+}
+
+/// The cells that a test of the whole runs: both ends on the default toolchain, and one answer
+/// that an older toolchain gives without compiling.
+const CELLS: [&str; 3] = [
+    "stable@wasmtime-24.0.5",
+    "stable@wasmtime-36.0.3",
+    "1.78@wasmtime-36.0.3",
+];
+
+#[test]
+fn real_cells_show_what_was_measured() {
+    if let Some(run) = std::env::var_os("PINMATRIX_BLESS") {
+        let text = std::fs::read_to_string(root().join(run)).expect("a run");
+        let run: Run = serde_json::from_str(&text).expect("a run");
+        let pins = run
+            .families
+            .iter()
+            .flat_map(|f| &f.pins)
+            .map(|p| p.version.to_string());
+        write(&table(&run), &pins.collect::<Vec<_>>());
+        return;
+    }
+    let work = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let out = work.path().join("out");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command
+        .args(["matrix", "run", "--config"])
+        .arg(root().join("matrix.toml"));
+    command.args(CELLS.iter().flat_map(|cell| ["--cell", cell]));
+    command
+        .arg("--out")
+        .arg(&out)
+        .env("PINMATRIX_CACHE", work.path().join("cache"));
+    let status = command.status().expect("the program starts");
+    assert_eq!(
+        status.code(),
+        Some(1),
+        "code for 24 does not build on 36, nor the other way round"
+    );
+
+    let text = std::fs::read_to_string(out.join("run.json")).expect("run.json");
+    let run: Run = serde_json::from_str(&text).expect("a run");
+    let ended: Vec<_> = run.cells.iter().filter(|c| c.outcome().is_some()).collect();
+    assert_eq!(ended.len(), CELLS.len(), "every one of the cells ended");
+    let measured = measured();
+    let mut n_compared = 0;
+    for (line, values) in table(&run) {
+        for (pin, value) in values {
+            let expected = measured.get(&line).and_then(|values| values.get(&pin));
+            assert_eq!(Some(&value), expected, "{line:?} at {pin}");
+            n_compared += 1;
+        }
+    }
+    assert!(n_compared > 100, "only {n_compared} facts were compared");
+}
