@@ -225,10 +225,21 @@ fn judge(run: &Run, interrupt: &Interrupt) -> Exit {
 fn repeating(program: Program, flags: &Flags) -> String {
     let mut command = format!("{} run", program.words());
     if let Some(config) = &flags.config {
-        let config = config.display().to_string().replace('\'', "'\\''");
-        command.push_str(&format!(" --config '{config}'"));
+        command.push_str(&format!(
+            " --config {}",
+            quoted(&config.display().to_string())
+        ));
     }
     command
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+');
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 fn listen_for_signals(interrupt: &Interrupt) -> Result<()> {

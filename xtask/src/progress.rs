@@ -35,7 +35,7 @@ impl Progress {
             return Self { bars: None };
         }
         let all = MultiProgress::new();
-        let run = all.add(ProgressBar::hidden());
+        let run = all.add(ProgressBar::no_length());
         let cells = Mutex::new(BTreeMap::new());
         Self {
             bars: Some(Bars { all, run, cells }),
@@ -70,7 +70,7 @@ impl Listener for Progress {
                 {
                     bars.begin(n_run);
                 } else if n_run > 0 {
-                    self.say(&format!("{n_run} cells to run, {n_known} known already"));
+                    self.say(&format!("cells to run: {n_run}, known already: {n_known}"));
                 }
             }
             Event::Entered { cell, phase } => match &self.bars {
@@ -109,8 +109,6 @@ impl Bars {
         self.run.set_style(style(
             "{bar:24} {pos}/{len} cells, {elapsed} so far, {eta} to go",
         ));
-        self.run
-            .set_draw_target(indicatif::ProgressDrawTarget::stderr());
         self.run.enable_steady_tick(Duration::from_secs(1));
     }
 

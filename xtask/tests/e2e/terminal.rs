@@ -110,3 +110,37 @@ fn the_two_programs_have_the_same_help() {
     assert_eq!(xtask, pinmatrix);
     assert!(xtask.contains("Exit codes:"), "{xtask}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal_there_are_bars_and_then_results() {
+    let fixture = Fixture::in_place("history");
+    let command = fixture.command(&["run", "--toolchain", "stable", "--jobs", "2"]);
+    let words: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| format!("'{}'", word.to_string_lossy()))
+        .collect();
+    // `script` gives a program a terminal.
+    let mut script = std::process::Command::new("script");
+    script.args([
+        "--quiet",
+        "--return",
+        "--command",
+        &words.join(" "),
+        "/dev/null",
+    ]);
+    for (name, value) in command.get_envs() {
+        script.env(name, value.unwrap_or_default());
+    }
+    let output = script.stdin(Stdio::null()).output().expect("script starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in [
+        "/8 cells",
+        "stable@gadget-1.0.0: passed",
+        "cells: 5 passed, 3 failed",
+    ] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}

@@ -96,12 +96,12 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
                 let started = Instant::now();
                 let (outcome, reused) = run_cell(matrix, workplace, common, planned, lane);
                 let seconds = started.elapsed().as_secs_f64();
+                board.record(&planned.id, outcome.clone(), reused)?;
                 options.listener.hear(Event::Ended {
                     cell: &planned.id,
                     outcome: &outcome,
                     seconds,
                 });
-                board.record(&planned.id, outcome, reused)?;
                 last = Some(planned.cell.toolchain.clone());
             }
             Ok(())
