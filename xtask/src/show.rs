@@ -33,7 +33,13 @@ pub fn results(run: &Run, out: &Utf8Path) {
     let mut page = String::new();
     // Writing into a String cannot fail.
     let _ = write_results(&mut page, run, out);
-    anstream::print!("{page}");
+    anstream::print!("{}", without_trailing_space(&page));
+}
+
+fn without_trailing_space(page: &str) -> String {
+    page.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
 }
 
 fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Result {
@@ -158,6 +164,9 @@ fn write_strips(page: &mut String, rows: &[Strips]) -> std::fmt::Result {
     let Some(first) = rows.first().filter(|row| row.pins.len() > 1) else {
         return Ok(());
     };
+    if rows.iter().flat_map(|row| &row.strips).all(Strip::is_clean) {
+        return Ok(());
+    }
     for (at, row) in rows.iter().enumerate() {
         let agrees = |strip: &Strip| at > 0 && first.strips.iter().any(|s| s.agrees_with(strip));
         let shown: Vec<&Strip> = row

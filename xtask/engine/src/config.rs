@@ -230,7 +230,11 @@ impl Config {
     /// The subject's folder.
     #[must_use]
     pub fn subject_folder(&self) -> PathBuf {
-        self.folder().join(self.subject.get_ref())
+        // `./.` says no more than `.`.
+        self.folder()
+            .join(self.subject.get_ref())
+            .components()
+            .collect()
     }
 }
 

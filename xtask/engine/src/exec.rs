@@ -2,24 +2,24 @@
 //!
 //! The only floor that spawns builds and tests and that writes work files.
 
-mod build;
-mod cargo;
-mod cell;
-mod doctest;
-mod key;
-mod lanes;
-mod libtest;
-mod lock;
-mod log;
-mod msrv;
 pub mod process;
-mod repair;
-mod stage;
-pub mod store;
-mod targets;
-mod test;
-mod test_env;
+mod log;
 mod workplace;
+mod stage;
+mod cargo;
+mod msrv;
+mod repair;
+mod key;
+mod lock;
+mod targets;
+mod build;
+mod libtest;
+mod doctest;
+mod test_env;
+mod test;
+pub mod store;
+mod cell;
+mod lanes;
 
 pub use self::lanes::{Options, known_outcomes, run};
 pub use self::process::Interrupt;

@@ -17,18 +17,18 @@
 //! Everything but `exec` turns values into values. `exec` alone spawns children that build and
 //! test, and writes work files; `toolchain`, `published` and `subject` ask the machine questions.
 
-pub mod cargo_config;
-pub mod config;
-pub mod environment;
-pub mod exec;
-pub mod files;
-pub mod manifest;
-pub mod matrix;
 pub mod model;
-pub mod plan;
-pub mod published;
-pub mod record;
-pub mod report;
-pub mod subject;
 pub mod text;
+pub mod files;
+pub mod config;
+pub mod manifest;
+pub mod cargo_config;
+pub mod environment;
 pub mod toolchain;
+pub mod published;
+pub mod subject;
+pub mod matrix;
+pub mod plan;
+pub mod record;
+pub mod exec;
+pub mod report;

@@ -3,7 +3,7 @@
 //! Plain values with serde forms. Nothing here reads a file, a clock or the environment.
 
 pub mod cell;
-pub mod event;
+pub mod status;
 pub mod outcome;
 pub mod run;
-pub mod status;
+pub mod event;

@@ -1,8 +1,8 @@
 //! Reports: pure functions of a run, one file a format.
 
 pub mod grid;
-pub mod junit;
 pub mod strips;
+pub mod junit;
 pub mod summary;
 
 use crate::model::cell::CellId;

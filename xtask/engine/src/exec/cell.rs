@@ -119,7 +119,7 @@ fn key_of(
         sources: &matrix.sources,
         outside: &matrix.hash_outside(&pinned.outside)?,
         rewritten: &pinned.files,
-        resolution: &resolution.decisive(),
+        resolution: key::of(&resolution.decisive())?,
         cell: id.as_str(),
     };
     let config = &matrix.config;

@@ -30,8 +30,8 @@ pub struct Parts<'a> {
     pub outside: &'a str,
     /// The rewritten manifests and configs.
     pub rewritten: &'a crate::exec::stage::Rewritten,
-    /// What of the resolution decides.
-    pub resolution: &'a crate::exec::lock::Decisive<'a>,
+    /// A hash of what decides of the resolution.
+    pub resolution: String,
     /// The names of the cell; they stand in what is kept.
     pub cell: &'a str,
 }
