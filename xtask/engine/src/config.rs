@@ -75,6 +75,14 @@ pub struct Family {
     pub ladder: Vec<Spanned<Pin>>,
 }
 
+impl Family {
+    /// The names of the crates.
+    #[must_use]
+    pub fn crate_names(&self) -> Vec<&str> {
+        self.crates.iter().map(|c| c.get_ref().as_str()).collect()
+    }
+}
+
 /// Globs for crates that only come in transitively.
 #[derive(Clone, Debug)]
 pub struct Companions {

@@ -4,6 +4,7 @@
 
 pub mod process;
 mod log;
+mod budget;
 mod workplace;
 mod stage;
 mod cargo;

@@ -1,10 +1,10 @@
-//! Files that are there whole or not at all.
+//! Files that are there whole or not at all, and paths by their text.
 
 use std::fs;
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 /// Writes a file so that a reader finds the old one or the new one, and never a part.
 ///
@@ -38,4 +38,22 @@ fn make_readable(file: &fs::File) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn make_readable(_: &fs::File) -> std::io::Result<()> {
     Ok(())
+}
+
+/// Takes `.` and `..` out of a path by its text alone.
+#[must_use]
+pub fn normal(path: &Utf8Path) -> Utf8PathBuf {
+    let mut normal = Utf8PathBuf::new();
+    for component in path.components() {
+        match component {
+            Utf8Component::ParentDir => {
+                normal.pop();
+            }
+            Utf8Component::CurDir => {}
+            Utf8Component::Prefix(_) | Utf8Component::RootDir | Utf8Component::Normal(_) => {
+                normal.push(component)
+            }
+        }
+    }
+    normal
 }

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
+use crate::files::normal;
 use crate::model::outcome::Kind;
 
 /// The tables that hold requirements, in a package and below each of its `target.*`.
@@ -218,23 +219,6 @@ fn replace_text(value: &mut Value, text: &str) {
     let around = value.decor().clone();
     *value = Value::from(text);
     *value.decor_mut() = around;
-}
-
-/// Takes `.` and `..` out of a path by its text alone.
-fn normal(path: &Utf8Path) -> Utf8PathBuf {
-    let mut normal = Utf8PathBuf::new();
-    for component in path.components() {
-        match component {
-            camino::Utf8Component::ParentDir => {
-                normal.pop();
-            }
-            camino::Utf8Component::CurDir => {}
-            camino::Utf8Component::Prefix(_)
-            | camino::Utf8Component::RootDir
-            | camino::Utf8Component::Normal(_) => normal.push(component),
-        }
-    }
-    normal
 }
 
 #[cfg(test)]

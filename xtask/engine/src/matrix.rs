@@ -296,7 +296,7 @@ fn check_pins_published(
             .flat_map(|f| &f.crates)
             .map(|c| c.get_ref().as_str())
             .collect();
-        Registry::refresh(&subject.root, &crates, resolver, surroundings)?;
+        registry.refresh(&subject.root, &crates, resolver, surroundings)?;
     }
     for Unpublished { family, krate, pin } in unpublished(config, registry) {
         let known = registry.versions(krate).unwrap_or_default();

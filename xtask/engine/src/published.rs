@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -32,6 +33,8 @@ pub struct Published {
 /// Where the subject's cargo gets its crates.
 pub struct Registry {
     index: Index,
+    /// What was read already; a crate can have hundreds of versions, and every cell asks.
+    read: Mutex<BTreeMap<String, Arc<[Published]>>>,
 }
 
 enum Index {
@@ -50,9 +53,7 @@ impl Registry {
     /// When a cargo config on the way cannot be read.
     pub fn of_subject(subject: &Utf8Path, cargo: &Toolchain) -> Result<Self> {
         if uses_directory_source(subject) {
-            return Ok(Self {
-                index: Index::Opaque,
-            });
+            return Ok(Self::new(Index::Opaque));
         }
         let version = cargo.cargo.to_string();
         let url = IndexUrl::crates_io(Some(subject.to_owned()), None, Some(&version))
@@ -67,29 +68,44 @@ impl Registry {
                 Index::Sparse(SparseIndex::new(location)?)
             }
         };
-        Ok(Self { index })
+        Ok(Self::new(index))
+    }
+
+    fn new(index: Index) -> Self {
+        Self {
+            index,
+            read: Mutex::default(),
+        }
     }
 
     /// All known versions of a crate, ascending. `None` when this registry cannot be read from
     /// outside cargo; an empty list when the crate is not known (yet).
     #[must_use]
-    pub fn versions(&self, name: &str) -> Option<Vec<Published>> {
+    pub fn versions(&self, name: &str) -> Option<Arc<[Published]>> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(versions) = read.get(name).filter(|versions| !versions.is_empty()) {
+            return Some(Arc::clone(versions));
+        }
+        let versions: Arc<[Published]> = self.read_versions(name)?.into();
+        read.insert(name.to_owned(), Arc::clone(&versions));
+        Some(versions)
+    }
+
+    fn read_versions(&self, name: &str) -> Option<Vec<Published>> {
         let lock = FileLock::unlocked();
         let krate = KrateName::try_from(name).ok();
-        let krate: Option<IndexKrate> = match &self.index {
+        let entry = match &self.index {
             Index::Opaque => return None,
-            Index::Sparse(index) => krate
-                .and_then(|name| index.cached_krate(name, &lock).ok().flatten())
-                .and_then(|entry| entry.deserialize().ok()),
-            Index::Local(registry) => krate
-                .and_then(|name| registry.index().krate(name, &lock).ok().flatten())
-                .and_then(|entry| entry.deserialize().ok()),
+            Index::Sparse(index) => {
+                krate.and_then(|name| index.cached_krate(name, &lock).ok().flatten())
+            }
+            Index::Local(registry) => {
+                krate.and_then(|name| registry.index().krate(name, &lock).ok().flatten())
+            }
         };
-        let mut versions: Vec<Published> = krate
-            .iter()
-            .flat_map(|k| &k.versions)
-            .filter_map(published)
-            .collect();
+        let krate: Option<IndexKrate> = entry.and_then(|entry| entry.deserialize().ok());
+        let known = krate.iter().flat_map(|k| &k.versions);
+        let mut versions: Vec<Published> = known.filter_map(published).collect();
         versions.sort_by(|a, b| a.version.cmp(&b.version));
         Some(versions)
     }
@@ -104,6 +120,7 @@ impl Registry {
     ///
     /// When the files of that package cannot be written.
     pub fn refresh(
+        &self,
         subject: &Utf8Path,
         crates: &[&str],
         cargo: &Toolchain,
@@ -140,6 +157,10 @@ impl Registry {
             .ignore_stderr()
             .ignore_stdout()
             .run();
+        self.read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         Ok(())
     }
 }

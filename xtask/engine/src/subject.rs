@@ -218,7 +218,8 @@ fn files(root: &Utf8Path, target: &Utf8Path, config_file: &Path) -> Result<Vec<S
         .filter_entry(wanted)
     {
         let entry = entry.context("list the subject's files")?;
-        if entry.file_type().is_dir() {
+        // A pipe or a socket holds nothing that a build could read.
+        if !entry.file_type().is_file() && !entry.path_is_symlink() {
             continue;
         }
         let absolute = Utf8Path::from_path(entry.path())

@@ -23,7 +23,7 @@ pub fn agree_with(out: &Path, run: &Run) {
             n_skipped += 1;
             continue;
         };
-        let is_named = summary.contains(record.id.as_str());
+        let is_named = summary.contains(&format!("### {}: ", record.id));
         assert_eq!(
             is_named,
             !matches!(outcome.status, Status::Passed),

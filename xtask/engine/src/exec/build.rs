@@ -156,7 +156,7 @@ impl Heard {
             log,
             on_step,
         };
-        let ended = cargo.follow(command, &mut listener);
+        let ended = cargo.follow(command, &mut listener)?;
         log.note(&format!("[{}]", ended.exit));
         Ok(ended)
     }

@@ -9,6 +9,7 @@ use anyhow::Result;
 use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
+use crate::exec::budget::Budget;
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Interrupt, Stream, run};
 use crate::model::outcome::Diagnostic;
@@ -29,7 +30,7 @@ pub struct Cargo<'a> {
     /// Whether the run should end.
     pub interrupt: &'a Interrupt,
     /// The budget that its compile jobs are taken from.
-    pub jobserver: Option<&'a jobserver::Client>,
+    pub budget: Option<&'a Budget>,
 }
 
 /// What a command said, and how it ended.
@@ -56,11 +57,7 @@ impl Cargo<'_> {
         let command = cmd!(shell, "{program} {args...}")
             .env_clear()
             .envs(&self.vars);
-        let mut command = Command::from(command);
-        if let Some(jobserver) = self.jobserver {
-            jobserver.configure_make(&mut command);
-        }
-        Ok(command)
+        Ok(Command::from(command))
     }
 
     /// Runs a command and keeps all it says; standard error and how it went stand in the log.
@@ -78,7 +75,7 @@ impl Cargo<'_> {
                 log.add(line);
             }
         };
-        let ended = run(self.command(args)?, self.limit, self.interrupt, &mut keep);
+        let ended = self.follow(self.command(args)?, &mut keep)?;
         log.note(&format!("[{}]", ended.exit));
         // Where the copy lies says nothing, and differs from lane to lane.
         let err = text::clean(&String::from_utf8_lossy(&err)).replace(self.folder.as_str(), ".");
@@ -93,9 +90,20 @@ impl Cargo<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Cargo::command`].
-    pub fn follow(&self, command: Command, follower: &mut dyn Follower) -> Ended {
-        run(command, self.limit, self.interrupt, follower)
+    /// When the budget of compile jobs is broken.
+    pub fn follow(&self, mut command: Command, follower: &mut dyn Follower) -> Result<Ended> {
+        let Some(budget) = self.budget else {
+            return Ok(run(command, self.limit, self.interrupt, follower));
+        };
+        let share = budget.share(&mut command)?;
+        let ended = run(command, self.limit, self.interrupt, follower);
+        match ended.exit {
+            Exit::Code(_) => {}
+            Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => {
+                budget.renew(&share)?;
+            }
+        }
+        Ok(ended)
     }
 }
 

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{MetadataCommand, PackageId};
 
 use crate::config::Family;
+use crate::exec::budget::Budget;
 use crate::exec::build::{Built, Made, build};
 use crate::exec::cargo::{Cargo, doubt, first_error};
 use crate::exec::lock::{Resolution, Resolver};
@@ -37,7 +38,7 @@ pub struct Common<'a> {
     /// The results folder.
     pub results: &'a Utf8Path,
     /// The budget of compile jobs.
-    pub jobserver: &'a jobserver::Client,
+    pub budget: &'a Budget,
     /// Test threads per executable; `None` leaves it to libtest.
     pub test_threads: Option<usize>,
     /// Whether kept outcomes are looked at.
@@ -112,7 +113,7 @@ fn key_of(
     toolchain: &Toolchain,
     resolution: &Resolution,
 ) -> Result<String> {
-    let crates: Vec<&str> = family.crates.iter().map(|c| c.get_ref().as_str()).collect();
+    let crates = family.crate_names();
     let pinned = stage::pinned(&matrix.subject, &crates, &cell.pin.version)?;
     let id = cell.id();
     let parts = key::Parts {
@@ -208,12 +209,7 @@ impl Work<'_> {
         clock: &mut Clock,
     ) -> Result<std::result::Result<Workspace, Outcome>> {
         let matrix = self.common.matrix;
-        let crates: Vec<&str> = self
-            .family
-            .crates
-            .iter()
-            .map(|c| c.get_ref().as_str())
-            .collect();
+        let crates = self.family.crate_names();
         let pinned = stage::pinned(&matrix.subject, &crates, &self.cell.pin.version)?;
         let mut files = pinned.files;
         files.insert("Cargo.lock".into(), lock.to_owned());
@@ -255,15 +251,9 @@ impl Work<'_> {
         self.enter(Phase::Build);
         let mut clock = Clock::start(Phase::Build);
         let mut log = Log::create(logs.join("build.log").as_std_path())?;
-        let token = self
-            .common
-            .jobserver
-            .acquire()
-            .context("take a job token")?;
         let mut step = |what: &str| self.step(what);
         let cargo = self.cargo(config.timeouts.build);
         let built = build(&cargo, workspace, &config.build, &mut log, &mut step)?;
-        drop(token);
         log.finish()?;
         clock.add(&built.ended);
         phases.push(clock.stop(self.cell));
@@ -399,7 +389,7 @@ impl Work<'_> {
             vars,
             limit,
             interrupt: self.common.interrupt,
-            jobserver: Some(self.common.jobserver),
+            budget: Some(self.common.budget),
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 
+use crate::exec::budget::Budget;
 use crate::exec::cell::{Common, Work, known};
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
@@ -135,13 +136,13 @@ fn in_place<T>(
     };
     let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
     let n_lanes = options.jobs.unwrap_or_else(|| default_lanes(n_cores));
-    let jobserver = jobserver::Client::new(n_cores.max(n_lanes)).context("make a job server")?;
+    let budget = Budget::new(n_cores.max(n_lanes))?;
     let common = Common {
         matrix,
         resolver: &resolver,
         store: &store,
         results: options.out,
-        jobserver: &jobserver,
+        budget: &budget,
         test_threads: (n_lanes > 1).then(|| n_cores.div_ceil(n_lanes)),
         fresh: options.fresh,
         listener: options.listener,

@@ -171,7 +171,7 @@ impl Resolver<'_> {
         toolchain: &Toolchain,
         log: &mut Log,
     ) -> Result<Resolution> {
-        let crates: Vec<&str> = family.crates.iter().map(|c| c.get_ref().as_str()).collect();
+        let crates = family.crate_names();
         let version = &cell.pin.version;
         let pinned =
             stage::pinned_for_resolve(&self.matrix.subject, &crates, version, &toolchain.rustc)?;
@@ -204,7 +204,7 @@ impl Resolver<'_> {
     }
 
     fn path(&self, cell: &Cell, family: &Family, toolchain: &Toolchain) -> Result<Utf8PathBuf> {
-        let crates: Vec<&str> = family.crates.iter().map(|c| c.get_ref().as_str()).collect();
+        let crates = family.crate_names();
         let version = &cell.pin.version;
         let pinned =
             stage::pinned_for_resolve(&self.matrix.subject, &crates, version, &toolchain.rustc)?;
@@ -383,7 +383,7 @@ impl Work<'_, '_> {
             vars,
             limit: matrix.config.timeouts.resolve,
             interrupt: self.resolver.interrupt,
-            jobserver: None,
+            budget: None,
         };
         cargo.say(&args, self.log)
     }

@@ -108,7 +108,7 @@ impl<'a> Graph<'a> {
         let allowed = self.requirements_on(package);
         let published = self.registry.versions(&package.name).unwrap_or_default();
         published
-            .into_iter()
+            .iter()
             .rev()
             .filter(|p| p.version < package.version && !p.yanked)
             .filter(|p| {
@@ -117,8 +117,8 @@ impl<'a> Graph<'a> {
                     .is_none_or(|needs| needs <= self.rustc)
             })
             .filter(|p| allowed.iter().all(|req| req.matches(&p.version)))
-            .filter(wanted)
-            .map(|p| p.version)
+            .filter(|p| wanted(p))
+            .map(|p| p.version.clone())
             .take(TRIES)
             .collect()
     }

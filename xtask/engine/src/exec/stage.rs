@@ -14,6 +14,7 @@ use semver::Version;
 use walkdir::WalkDir;
 
 use crate::cargo_config;
+use crate::files::normal;
 use crate::manifest::Manifest;
 use crate::subject::{FileKind, Subject};
 
@@ -99,7 +100,7 @@ pub fn sync(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Resu
         let from = subject.root.join(&file.path);
         let to = folder.join(&file.path);
         match file.kind {
-            FileKind::Link => link(&from, &to)?,
+            FileKind::Link => link(subject, &from, &to)?,
             FileKind::Plain | FileKind::Executable => {
                 let bytes = subject.bytes_of(file)?;
                 if write_if_other(&to, &bytes)? {
@@ -135,13 +136,20 @@ fn write_if_other(to: &Utf8Path, bytes: &[u8]) -> Result<bool> {
     Ok(true)
 }
 
-fn link(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-    let leads_to = fs::read_link(from).with_context(|| format!("follow {from}"))?;
+/// Links as the subject does; a relative link that leaves the subject becomes absolute.
+fn link(subject: &Subject, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    let mut leads_to = from
+        .read_link_utf8()
+        .with_context(|| format!("follow {from}"))?;
+    let absolute = normal(&from.parent().unwrap_or(&subject.root).join(&leads_to));
+    if leads_to.is_relative() && !absolute.starts_with(&subject.root) {
+        leads_to = absolute;
+    }
     if fs::read_link(to).is_ok_and(|there| there == leads_to) {
         return Ok(());
     }
     clear(to)?;
-    make_link(&leads_to, to.as_std_path()).with_context(|| format!("link {to}"))
+    make_link(leads_to.as_std_path(), to.as_std_path()).with_context(|| format!("link {to}"))
 }
 
 #[cfg(unix)]

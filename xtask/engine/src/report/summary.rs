@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use crate::model::outcome::Moved;
 use crate::model::run::Run;
 use crate::model::status::Status;
 use crate::report::grid::{LEGEND, grids};
@@ -41,6 +42,7 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
             write_strips(out, &row)?;
         }
     }
+    write_moved(out, run)?;
     write_errors(out, run)
 }
 
@@ -94,6 +96,34 @@ fn write_strips(out: &mut String, row: &Strips) -> std::fmt::Result {
         writeln!(out)?;
     }
     writeln!(out)
+}
+
+/// Where a lock was too new for its toolchain, and what went back for it.
+fn write_moved(out: &mut String, run: &Run) -> std::fmt::Result {
+    let mut is_first = true;
+    for record in &run.cells {
+        let moved = record
+            .outcome()
+            .map(|o| o.moved.as_slice())
+            .unwrap_or_default();
+        if !moved.is_empty() && std::mem::take(&mut is_first) {
+            writeln!(out, "## Locks that were too new for a toolchain\n")?;
+        }
+        for Moved {
+            package,
+            from,
+            to,
+            because,
+        } in moved
+        {
+            let line = format!("{}: {package} {from} → {to}, since {because}", record.id);
+            writeln!(out, "- {}", escaped(&line))?;
+        }
+    }
+    match is_first {
+        true => Ok(()),
+        false => writeln!(out),
+    }
 }
 
 fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {

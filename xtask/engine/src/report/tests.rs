@@ -97,6 +97,12 @@ fn run() -> Run {
     let failed = Outcome {
         targets,
         phases: vec![log(Phase::Resolve), log(Phase::Build)],
+        moved: vec![Moved {
+            package: "relay".to_owned(),
+            from: "0.1.26".to_owned(),
+            to: "0.1.25".to_owned(),
+            because: "archive 0.5.1 needs rustc 1.85.0".to_owned(),
+        }],
         ..Outcome::whole(status, Vec::new())
     };
     let msrv = Outcome::whole(
