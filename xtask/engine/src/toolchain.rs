@@ -119,7 +119,14 @@ fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
                 Some((format!("rustup {name}"), sysroot.clone()))
             })
             .collect(),
-        Source::Directory(dir) => vec![(format!("folder {}", dir.display()), folder.join(dir))],
+        Source::Directory(dir) => {
+            // Children work in other folders, where a relative path leads elsewhere.
+            let sysroot = std::path::absolute(folder.join(dir));
+            vec![(
+                format!("folder {}", dir.display()),
+                sysroot.unwrap_or_else(|_| folder.join(dir)),
+            )]
+        }
     };
     let mut why = match &spec.source {
         Source::Rustup(names) => format!("rustup has no {}", names.join(" or ")),

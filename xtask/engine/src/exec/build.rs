@@ -10,7 +10,7 @@ use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId, TargetKin
 use semver::Version;
 
 use crate::config::Build;
-use crate::exec::cargo::{Cargo, doubt, first_error};
+use crate::exec::cargo::{Cargo, doubt, first_error, machine_fault};
 use crate::exec::key::feature_flags;
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Stream};
@@ -229,7 +229,13 @@ impl Heard {
         }
         match self.answer(target, workspace) {
             Answer::Executable(executable) => Made::Executable(executable),
-            Answer::Errors(errors) => Made::Not(Status::failed(class_of(&errors)), errors),
+            Answer::Errors(errors) => {
+                let status = match fault_in(&errors) {
+                    Some(doubt) => Status::Inconclusive { doubt },
+                    None => Status::failed(class_of(&errors)),
+                };
+                Made::Not(status, errors)
+            }
             Answer::Open => {
                 let error = first_error(&self.err);
                 let says_error = self.err.lines().any(|line| line.starts_with("error"));
@@ -366,12 +372,31 @@ fn diagnostic(told: &Told, folder: &Utf8Path) -> Diagnostic {
     }
 }
 
+/// A machine that failed under the compiler or the linker, which then tells of it as of an error.
+fn fault_in(errors: &[Diagnostic]) -> Option<Doubt> {
+    errors.iter().find_map(|error| {
+        let message = error.message.as_str();
+        if message.starts_with("linker `") && message.ends_with("not found") {
+            return Some(Doubt::Machine(message.to_owned()));
+        }
+        // What a linker says stands in the notes; elsewhere those hold the subject's own lines.
+        let notes = error
+            .rendered
+            .as_deref()
+            .filter(|_| message.starts_with(LINKING));
+        machine_fault(message).or_else(|| machine_fault(notes?))
+    })
+}
+
+/// How rustc begins to tell that the linker refused.
+const LINKING: &str = "linking with ";
+
 /// The class of a target from all its errors.
 fn class_of(errors: &[Diagnostic]) -> Class {
     let codes: BTreeSet<&str> = errors.iter().filter_map(|e| e.code.as_deref()).collect();
     let all_coded = errors.iter().all(|e| e.code.is_some());
     let says = |words: &str| errors.iter().any(|e| e.message.starts_with(words));
-    if says("linking with ") {
+    if says(LINKING) {
         Class::Link
     } else if says("internal compiler error") {
         Class::Crash
@@ -397,6 +422,18 @@ mod tests {
             code: code.map(str::to_owned),
             ..Diagnostic::said(message)
         }
+    }
+
+    #[test]
+    fn a_machine_that_fails_under_the_compiler_is_no_verdict() {
+        let no_linker = error(None, "linker `cc` not found");
+        assert!(matches!(fault_in(&[no_linker]), Some(Doubt::Machine(_))));
+        let mut no_room = error(None, "linking with `cc` failed: exit status: 1");
+        no_room.rendered = Some("= note: ld: final link failed: No space left on device".into());
+        assert_eq!(fault_in(&[no_room]), Some(Doubt::OutOfDisk));
+        let mut quoting = error(Some("E0425"), "cannot find value `x` in this scope");
+        quoting.rendered = Some("1 | \"No space left on device\" + x".into());
+        assert_eq!(fault_in(&[quoting]), None);
     }
 
     #[test]

@@ -107,6 +107,19 @@ impl Cargo<'_> {
     }
 }
 
+/// What cargo says when it cannot reach a registry.
+const NETWORK: [&str; 9] = [
+    "--offline was specified",
+    "failed to download",
+    "spurious network error",
+    "Could not resolve host",
+    "Couldn't resolve host",
+    "failed to fetch `",
+    "network failure seems to have happened",
+    "failed to query replaced source registry",
+    "Unable to update registry",
+];
+
 /// What kept a cargo command from an answer about the code, if anything did.
 #[must_use]
 pub fn doubt(exit: &Exit, err: &str) -> Option<Doubt> {
@@ -124,6 +137,13 @@ pub fn doubt(exit: &Exit, err: &str) -> Option<Doubt> {
     if exit.is_success() {
         return None;
     }
+    machine_fault(err).or_else(|| says(&NETWORK).then_some(Doubt::Network))
+}
+
+/// What words of cargo, rustc or a linker tell of a machine that failed.
+#[must_use]
+pub fn machine_fault(said: &str) -> Option<Doubt> {
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| said.contains(phrase));
     if says(&[
         "No space left on device",
         "Disk quota exceeded",
@@ -139,24 +159,12 @@ pub fn doubt(exit: &Exit, err: &str) -> Option<Doubt> {
         return Some(Doubt::OutOfMemory);
     }
     if says(&[
-        "--offline was specified",
-        "failed to download",
-        "spurious network error",
-        "Could not resolve host",
-        "Couldn't resolve host",
-        "failed to fetch `",
-        "network failure seems to have happened",
-        "failed to query replaced source registry",
-        "Unable to update registry",
-    ]) {
-        return Some(Doubt::Network);
-    }
-    if says(&[
         "Read-only file system",
+        "(never executed)",
         "Permission denied (os error 13)",
         "Too many open files",
     ]) {
-        let line = err
+        let line = said
             .lines()
             .find(|l| l.contains("os error"))
             .unwrap_or("input/output error");

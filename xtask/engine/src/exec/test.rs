@@ -137,6 +137,18 @@ fn doubt(exit: &Exit) -> Option<Doubt> {
     }
 }
 
+/// An executable whose tests all passed and which then fails: something it does at its end, such as
+/// a leak check, said no. `cargo test` counts that as a failure too.
+fn contradiction(exit: &Exit, suite: &Suite) -> Option<(Status, Diagnostic)> {
+    let failed = suite.ended.values().any(|case| case.status.is_failed());
+    let ended_badly = matches!(exit, Exit::Signal(_)) || matches!(exit, Exit::Code(n) if *n != 0);
+    let is_whole = suite.is_complete && suite.running.is_empty();
+    (is_whole && !failed && ended_badly).then(|| {
+        let error = Diagnostic::said(format!("its tests passed, and then it ended with {exit}"));
+        (Status::failed(Class::Crash), error)
+    })
+}
+
 /// The cases of a libtest executable, as they are settled one run after another.
 struct Cases<'a, 'b> {
     run: &'a TestRun<'a>,
@@ -191,7 +203,7 @@ impl Cases<'_, '_> {
         let command = self.run.command(&args)?;
         let ended = run(
             command,
-            self.run.timeouts.case,
+            self.run.timeouts.target,
             self.run.interrupt,
             &mut follower,
         );
@@ -227,6 +239,10 @@ impl Cases<'_, '_> {
                 self.take(suite);
                 let error = Diagnostic::said(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
+            }
+            if let Some(error) = contradiction(&ended.exit, &suite) {
+                self.take(suite);
+                return Ok(Some(error));
             }
             let out_of_time = Instant::now() >= self.until;
             let suspects = self.suspects(&ended, &suite, &batch);
@@ -370,5 +386,33 @@ impl Follower for Listener<'_> {
 
     fn deadline(&self) -> Option<Instant> {
         self.suite.deadline(self.case_limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suite(lines: &[&str]) -> Suite {
+        let mut suite = Suite::default();
+        for line in lines {
+            suite.line(line.as_bytes(), Instant::now());
+        }
+        suite
+    }
+
+    const PASSED: &str = r#"{ "type": "test", "name": "a", "event": "ok" }"#;
+    const FAILED: &str = r#"{ "type": "test", "name": "a", "event": "failed" }"#;
+    const ALL_WELL: &str = r#"{ "type": "suite", "event": "ok" }"#;
+    const NOT_WELL: &str = r#"{ "type": "suite", "event": "failed" }"#;
+
+    #[test]
+    fn an_executable_that_fails_after_its_tests_passed_has_failed() {
+        let passed = suite(&[PASSED, ALL_WELL]);
+        assert!(contradiction(&Exit::Code(23), &passed).is_some());
+        assert!(contradiction(&Exit::Signal(6), &passed).is_some());
+        assert!(contradiction(&Exit::Code(0), &passed).is_none());
+        let failed = suite(&[FAILED, NOT_WELL]);
+        assert!(contradiction(&Exit::Code(101), &failed).is_none());
     }
 }
