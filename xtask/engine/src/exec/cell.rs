@@ -18,7 +18,7 @@ use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::{TestRun, test};
 use crate::exec::test_env::{self, Place};
 use crate::exec::workplace::LaneFolders;
-use crate::exec::{doctest, key, lock, stage};
+use crate::exec::{doctest, key, stage};
 use crate::files::write_whole;
 use crate::matrix::Matrix;
 use crate::model::cell::Cell;
@@ -214,7 +214,6 @@ impl Work<'_> {
         let mut files = pinned.files;
         files.insert("Cargo.lock".into(), lock.to_owned());
         stage::sync(&matrix.subject, &files, &self.folders.subject)?;
-        lock::put(lock, &self.folders.subject)?;
 
         let cargo = self.cargo(matrix.config.timeouts.resolve);
         let mut fetch = vec!["fetch", "--locked", "--target", &self.toolchain.host];

@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use cargo_metadata::{Metadata, MetadataCommand};
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -455,17 +455,4 @@ fn refused(said: &Said) -> Resolution {
 
 fn in_doubt(doubt: Doubt, said: &Said) -> Resolution {
     Resolution::refused(Status::Inconclusive { doubt }, first_error(&said.err))
-}
-
-/// Writes a lock into a copy, unless it is there already.
-///
-/// # Errors
-///
-/// When it cannot be written.
-pub fn put(lock: &str, folder: &Utf8Path) -> Result<()> {
-    let path = folder.join("Cargo.lock");
-    if fs::read_to_string(&path).is_ok_and(|there| there == lock) {
-        return Ok(());
-    }
-    fs::write(&path, lock).with_context(|| format!("write {path}"))
 }

@@ -28,6 +28,14 @@ pub fn summary(run: &Run) -> String {
 
 fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out, "# Matrix of {}\n", escaped(&run.subject.path))?;
+    if let Some(revision) = &run.subject.revision {
+        let dirty = if run.subject.dirty {
+            ", with uncommitted changes"
+        } else {
+            ""
+        };
+        writeln!(out, "At {}{dirty}.\n", escaped(revision))?;
+    }
     if !run.finished {
         writeln!(
             out,

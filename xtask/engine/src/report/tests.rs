@@ -139,8 +139,8 @@ fn run() -> Run {
         subject: SubjectRecord {
             path: "tests/migration".to_owned(),
             content: "00".to_owned(),
-            revision: None,
-            dirty: false,
+            revision: Some("0123abc".to_owned()),
+            dirty: true,
         },
         resolver: "cargo 1.95.0".to_owned(),
         toolchains: vec![
