@@ -108,11 +108,19 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
         interrupt: &interrupt,
         listener: &progress,
     };
+    matrix.check_cache(&options.cache)?;
     let plan = make_plan(&matrix, &flags.selecting, &options)?;
     if flags.locked {
         matrix.check_locks(plan.queue().into_iter().map(|planned| &planned.cell))?;
     }
-    let run = run(&matrix, &plan, &options)?;
+    // Reports of another run would stand beside this one's run.json until it ends.
+    for file in [report::junit::FILE, report::summary::FILE] {
+        let _ = std::fs::remove_file(out.join(file));
+    }
+    let run = match run(&matrix, &plan, &options) {
+        Err(_) if interrupt.is_asked() => return Ok(Exit::Interrupted),
+        run => run?,
+    };
     progress.end();
     write_reports(&run, &out)?;
     show::results(&run, &out);

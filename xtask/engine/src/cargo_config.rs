@@ -7,16 +7,19 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
+use crate::manifest::package_name;
+
 /// The places of a subject's own config, relative to its root; cargo prefers the second.
 pub const PLACES: [&str; 2] = [".cargo/config.toml", ".cargo/config"];
 
-/// Makes relative paths that leave the subject absolute. `root` is the subject's root, which is
-/// what such paths are relative to.
+/// Makes relative paths that leave the subject absolute, and takes out patches of `pinned` crates,
+/// which would stand in for the pin. `root` is the subject's root, which is what such paths are
+/// relative to.
 ///
 /// # Errors
 ///
 /// When the text is not TOML.
-pub fn anchored(text: &str, root: &Utf8Path) -> Result<String> {
+pub fn anchored(text: &str, root: &Utf8Path, pinned: &[&str]) -> Result<String> {
     let mut document: DocumentMut = text.parse().context("read a cargo config")?;
     let table = document.as_table_mut();
     if let Some(sources) = table.get_mut("source").and_then(Item::as_table_like_mut) {
@@ -28,11 +31,18 @@ pub fn anchored(text: &str, root: &Utf8Path) -> Result<String> {
     }
     if let Some(patches) = table.get_mut("patch").and_then(Item::as_table_like_mut) {
         for (_, patch) in patches.iter_mut() {
-            for (_, krate) in patch
-                .as_table_like_mut()
-                .into_iter()
-                .flat_map(TableLike::iter_mut)
-            {
+            let Some(crates) = patch.as_table_like_mut() else {
+                continue;
+            };
+            let replaced: Vec<String> = crates
+                .iter()
+                .filter(|(key, krate)| pinned.contains(&package_name(key, krate)))
+                .map(|(key, _)| key.to_owned())
+                .collect();
+            for key in replaced {
+                crates.remove(&key);
+            }
+            for (_, krate) in crates.iter_mut() {
                 anchor(krate.get_mut("path"), root);
             }
         }
@@ -102,10 +112,20 @@ mod tests {
     fn paths_that_leave_the_subject_are_anchored_and_the_rest_is_kept() {
         let text = "# mine\n[source.near]\nlocal-registry = \"../registry\"\n\
                     [source.own]\ndirectory = \"vendor\"\n";
-        let anchored = anchored(text, Utf8Path::new("/w/subject")).expect("TOML");
+        let anchored = anchored(text, Utf8Path::new("/w/subject"), &[]).expect("TOML");
         assert_eq!(
             anchored,
             text.replace("\"../registry\"", "\"/w/subject/../registry\"")
+        );
+    }
+
+    #[test]
+    fn patches_of_pinned_crates_are_taken_out() {
+        let text = "[patch.crates-io]\na = { path = \"fork\" }\nb = { path = \"../b\" }\n";
+        let anchored = anchored(text, Utf8Path::new("/w/s"), &["a"]).expect("TOML");
+        assert_eq!(
+            anchored,
+            "[patch.crates-io]\nb = { path = \"/w/s/../b\" }\n"
         );
     }
 

@@ -105,14 +105,14 @@ impl Companions {
 }
 
 /// What is built, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Build {
     /// Cargo's profile; `dev` unless said.
-    pub profile: String,
+    pub profile: Spanned<String>,
     /// How much debug info; none unless said, since no one attaches a debugger to a cell.
     pub debug: Debug,
     /// Features to turn on.
-    pub features: Vec<String>,
+    pub features: Vec<Spanned<String>>,
     /// `--all-features`.
     pub all_features: bool,
     /// False for `--no-default-features`.
@@ -416,6 +416,9 @@ fn check_name(text: &Text, name: &Spanned<String>, what: &str) -> Result<(), Mis
         .help("use letters, digits, `.`, `_` and `-`, and begin with a letter or a digit"))
 }
 
+/// The longest timeout. Clocks of some systems do not reach much further.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 fn duration(text: &Text, written: &Spanned<String>) -> Result<Duration, Mistake> {
     let duration = humantime::parse_duration(written.get_ref()).map_err(|e| {
         text.mistake(format!("`{}` is not a duration", written.get_ref()))
@@ -426,6 +429,11 @@ fn duration(text: &Text, written: &Spanned<String>) -> Result<Duration, Mistake>
         return Err(text
             .mistake("a timeout of nothing")
             .at(written.span(), "everything would time out"));
+    }
+    if duration > LONGEST {
+        return Err(text
+            .mistake(format!("`{}` is no timeout", written.get_ref()))
+            .at(written.span(), "longer than 30 days"));
     }
     Ok(duration)
 }

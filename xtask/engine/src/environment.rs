@@ -141,7 +141,7 @@ fn debug_info(build: &Build) -> Option<(String, &'static str)> {
         Debug::Full => "2",
         Debug::Profile => return None,
     };
-    let profile = build.profile.to_uppercase().replace('-', "_");
+    let profile = build.profile.get_ref().to_uppercase().replace('-', "_");
     Some((format!("CARGO_PROFILE_{profile}_DEBUG"), value))
 }
 
@@ -181,7 +181,7 @@ mod tests {
 
     fn build() -> Build {
         Build {
-            profile: "dev".to_owned(),
+            profile: toml::Spanned::new(0..0, "dev".to_owned()),
             debug: Debug::None,
             features: Vec::new(),
             all_features: false,

@@ -17,6 +17,8 @@ mod build;
 mod libtest;
 mod doctest;
 mod test_env;
+mod executable;
+mod cases;
 mod test;
 pub mod store;
 mod cell;

@@ -87,32 +87,44 @@ impl Manifest {
         }
     }
 
+    /// The folders that it depends on by path. `folder` is the manifest's own.
+    #[must_use]
+    pub fn paths(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+        let mut paths = Vec::new();
+        // Reading and writing walk the same tables, so reading works on a copy.
+        self.clone().each_path(|table| {
+            if let Some(path) = table.get("path").and_then(Item::as_str) {
+                paths.push(normal(&folder.join(path)));
+            }
+        });
+        paths
+    }
+
     /// Makes relative paths that leave `root` absolute, so that a copy elsewhere finds what they
-    /// lead to. `folder` is the manifest's own folder, below `root`. Returns the folders that
-    /// stand outside.
-    pub fn anchor_paths(&mut self, folder: &Utf8Path, root: &Utf8Path) -> Vec<Utf8PathBuf> {
-        let mut outside = Vec::new();
-        let mut anchor = |requirement: &mut Item| {
-            let Some(table) = requirement.as_table_like_mut() else {
-                return;
-            };
+    /// lead to. `folder` is the manifest's own folder, below `root`.
+    pub fn anchor_paths(&mut self, folder: &Utf8Path, root: &Utf8Path) {
+        self.each_path(|table| {
             let Some(path) = table.get("path").and_then(Item::as_str) else {
                 return;
             };
             let leads_to = normal(&folder.join(path));
-            if leads_to.starts_with(root) {
-                return;
+            if !leads_to.starts_with(root) {
+                table.insert("path", toml_edit::value(leads_to.as_str()));
             }
-            table.insert("path", toml_edit::value(leads_to.as_str()));
-            outside.push(leads_to);
-        };
-        self.each_requirement(|_, requirement| anchor(requirement));
-        for table in self.patch_tables() {
-            for (_, item) in table.iter_mut() {
-                anchor(item);
-            }
-        }
-        outside
+        });
+    }
+
+    /// True when it is the root of a workspace.
+    #[must_use]
+    pub fn is_workspace(&self) -> bool {
+        self.document.contains_key("workspace")
+    }
+
+    /// True when it declares a profile of that name.
+    #[must_use]
+    pub fn has_profile(&self, name: &str) -> bool {
+        let profiles = self.document.get("profile").and_then(Item::as_table_like);
+        profiles.is_some_and(|profiles| profiles.contains_key(name))
     }
 
     /// The targets that declare `harness = false`: they are programs of their own, and cargo's
@@ -137,15 +149,35 @@ impl Manifest {
             ("bench", Kind::Bench),
         ];
         for (key, kind) in kinds {
-            let targets = self.document.get(key).and_then(Item::as_array_of_tables);
-            for target in targets.into_iter().flatten() {
-                if has_none(target) {
-                    let name = target.get("name").and_then(Item::as_str).map(str::to_owned);
-                    without.push((kind, name));
-                }
+            let Some(targets) = self.document.get(key) else {
+                continue;
+            };
+            // `[[test]]`, or `test = [{ ... }]`.
+            let tables = targets.as_array_of_tables().into_iter().flatten();
+            let tables = tables.map(|table| table as &dyn TableLike);
+            let inline = targets.as_array().into_iter().flatten();
+            let inline = inline.filter_map(|v| Some(v.as_inline_table()? as &dyn TableLike));
+            for target in tables.chain(inline).filter(|target| has_none(*target)) {
+                let name = target.get("name").and_then(Item::as_str);
+                without.push((kind, name.map(str::to_owned)));
             }
         }
         without
+    }
+
+    fn each_path(&mut self, mut each: impl FnMut(&mut dyn TableLike)) {
+        self.each_requirement(|_, requirement| {
+            if let Some(table) = requirement.as_table_like_mut() {
+                each(table);
+            }
+        });
+        for patches in self.patch_tables() {
+            for (_, patch) in patches.iter_mut() {
+                if let Some(table) = patch.as_table_like_mut() {
+                    each(table);
+                }
+            }
+        }
     }
 
     fn each_requirement(&mut self, mut each: impl FnMut(&str, &mut Item)) {
@@ -187,7 +219,8 @@ fn table_in<'a>(table: &'a mut dyn TableLike, name: &str) -> Option<&'a mut dyn 
 }
 
 /// The package that a requirement is on: its key, unless it is renamed.
-fn package_name<'a>(key: &'a str, requirement: &'a Item) -> &'a str {
+#[must_use]
+pub fn package_name<'a>(key: &'a str, requirement: &'a Item) -> &'a str {
     requirement
         .as_table_like()
         .and_then(|table| table.get("package"))
@@ -270,8 +303,9 @@ other = { path = "../other" }
     fn a_path_that_leaves_the_subject_becomes_absolute() {
         let text = "[dependencies]\na = { path = \"../../out\" }\nb = { path = \"../in\" }\n";
         let mut manifest = Manifest::parse(text).expect("TOML");
-        let outside = manifest.anchor_paths(Utf8Path::new("/w/member"), Utf8Path::new("/w"));
-        assert_eq!(outside, ["/out"]);
+        let member = Utf8Path::new("/w/member");
+        assert_eq!(manifest.paths(member), ["/out", "/w/in"]);
+        manifest.anchor_paths(member, Utf8Path::new("/w"));
         assert_eq!(
             manifest.text(),
             "[dependencies]\na = { path = \"/out\" }\nb = { path = \"../in\" }\n"
@@ -285,6 +319,11 @@ other = { path = "../other" }
         assert_eq!(
             manifest.without_harness(),
             [(Kind::Test, Some("a".to_owned()))]
+        );
+        let inline = Manifest::parse("test = [{ name = \"c\", harness = false }]").expect("TOML");
+        assert_eq!(
+            inline.without_harness(),
+            [(Kind::Test, Some("c".to_owned()))]
         );
     }
 }

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
 use semver::Version;
-use walkdir::WalkDir;
 
 use crate::config::mistake::Mistake;
 use crate::config::{Config, Family, did_you_mean};
@@ -37,6 +35,9 @@ pub struct Matrix {
     pub subject: Subject,
     /// A hash of the subject's files, its lock aside.
     pub sources: String,
+    /// A hash of what decides and is neither the subject's nor a toolchain's: the environment,
+    /// cargo's own config, and what the subject reaches outside its folder.
+    pub conditions: String,
     /// What is published.
     pub registry: Registry,
     /// What a person should know that stops nothing.
@@ -73,8 +74,16 @@ impl Matrix {
                 "the subject has uncommitted changes; its files are taken as they are".into(),
             );
         }
-        notes.extend(configs_above(&subject));
+        let above = subject.root.parent().unwrap_or(&subject.root).as_std_path();
+        notes.extend(configs_above(above).map(|file| {
+            format!(
+                "cells do not see {}, which stands above the subject",
+                file.display()
+            )
+        }));
+        check_build(&config, &subject)?;
         let sources = subject.sources();
+        let conditions = conditions(&surroundings, &subject)?;
         Ok(Self {
             config,
             rows,
@@ -82,6 +91,7 @@ impl Matrix {
             surroundings,
             subject,
             sources,
+            conditions,
             registry,
             notes,
         })
@@ -190,29 +200,26 @@ impl Matrix {
         })
     }
 
-    /// A hash of folders outside the subject that it depends on by path.
+    /// Checks that work folders below `cache` would not make cargo see what stands above them.
     ///
     /// # Errors
     ///
-    /// When one cannot be read.
-    pub fn hash_outside(&self, folders: &BTreeSet<Utf8PathBuf>) -> Result<String> {
-        let mut hasher = blake3::Hasher::new();
-        for folder in folders {
-            let is_build = |e: &walkdir::DirEntry| {
-                e.file_name() == ".git" || e.path().join("CACHEDIR.TAG").is_file()
-            };
-            let walk = WalkDir::new(folder).sort_by_file_name().into_iter();
-            for entry in walk.filter_entry(|e| !is_build(e)) {
-                let entry = entry.with_context(|| format!("list {folder}"))?;
-                if entry.file_type().is_file() {
-                    hasher.update(entry.path().as_os_str().as_encoded_bytes());
-                    let bytes = std::fs::read(entry.path())
-                        .with_context(|| format!("read {}", entry.path().display()))?;
-                    hasher.update(blake3::hash(&bytes).as_bytes());
-                }
-            }
+    /// A [`Mistake`] that names what stands there.
+    pub fn check_cache(&self, cache: &Path) -> Result<(), Mistake> {
+        let help = "set PINMATRIX_CACHE to a folder elsewhere";
+        let message = "cargo would mix what stands above the work folders into every cell";
+        if let Some(file) = configs_above(cache).next() {
+            return Err(Mistake::new(format!("{message}: {}", file.display())).help(help));
         }
-        Ok(hasher.finalize().to_hex().to_string())
+        // A package that is no workspace looks for one in the folders above it.
+        let manifests = cache.ancestors().map(|folder| folder.join("Cargo.toml"));
+        match manifests
+            .filter(|_| !self.subject.is_workspace)
+            .find(|file| file.is_file())
+        {
+            Some(file) => Err(Mistake::new(format!("{message}: {}", file.display())).help(help)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -252,7 +259,7 @@ fn check_families_used(config: &Config, subject: &Subject) -> Result<()> {
     for family in &config.families {
         for krate in &family.crates {
             let name = krate.get_ref();
-            if subject.members.contains(name) {
+            if subject.members.iter().any(|member| member.name == *name) {
                 return Err(config
                     .text
                     .mistake(format!("`{name}` is a member of the subject"))
@@ -385,27 +392,66 @@ fn nearest_versions(version: &Version, known: &[Published]) -> String {
     }
 }
 
-/// Cargo configs above the subject, which a build in place would see and a cell does not.
-fn configs_above(subject: &Subject) -> Vec<String> {
-    let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
-    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let above = subject
-        .root
-        .as_std_path()
-        .ancestors()
-        .skip(1)
-        .map(|f| f.join(".cargo"));
-    above
-        .filter(|folder| Some(folder) != home.as_ref())
+/// Cargo configs in a folder and above it, cargo's own home aside, that decide anything.
+fn configs_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let home = cargo_home();
+    let folders: Vec<PathBuf> = folder.ancestors().map(|f| f.join(".cargo")).collect();
+    folders
+        .into_iter()
+        .filter(move |folder| Some(folder) != home.as_ref())
         .flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(name)))
         .filter(|file| file.is_file() && decides(file))
-        .map(|file| {
-            format!(
-                "cells do not see {}, which stands above the subject",
-                file.display()
-            )
-        })
-        .collect()
+}
+
+/// Where cargo keeps its own config and all it fetches.
+/// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
+fn cargo_home() -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+}
+
+fn conditions(surroundings: &Surroundings, subject: &Subject) -> Result<String> {
+    let read = |name: &str| std::fs::read_to_string(cargo_home()?.join(name)).ok();
+    let config = ["config.toml", "config"].map(read);
+    let parts = (surroundings.deciding(), config, &subject.outside);
+    let json = serde_json::to_vec(&parts).context("write the conditions of a run")?;
+    Ok(blake3::hash(&json).to_hex().to_string())
+}
+
+/// A feature or a profile that the subject does not have would fail every cell.
+fn check_build(config: &Config, subject: &Subject) -> Result<()> {
+    let features: BTreeSet<&str> = subject
+        .members
+        .iter()
+        .flat_map(|m| &m.features)
+        .map(String::as_str)
+        .collect();
+    for feature in &config.build.features {
+        let name = feature.get_ref().as_str();
+        // `package/feature` is for cargo to judge.
+        if !name.contains('/') && !features.contains(name) {
+            return Err(config
+                .text
+                .mistake(format!("no member of the subject has a feature `{name}`"))
+                .at(feature.span(), "not among their features")
+                .maybe_help(did_you_mean(name, features.iter().copied()))
+                .into());
+        }
+    }
+    let profile = config.build.profile.get_ref().as_str();
+    let is_built_in = matches!(profile, "dev" | "release" | "test" | "bench");
+    let root = subject.text_of("Cargo.toml")?.unwrap_or_default();
+    if is_built_in || Manifest::parse(&root)?.has_profile(profile) {
+        return Ok(());
+    }
+    Err(config
+        .text
+        .mistake(format!("the subject has no profile `{profile}`"))
+        .at(config.build.profile.span(), "not declared")
+        .help(format!(
+            "declare [profile.{profile}] in its Cargo.toml, or name dev, release, test or bench"
+        ))
+        .into())
 }
 
 /// A config that only holds aliases decides nothing.

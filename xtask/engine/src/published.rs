@@ -71,6 +71,12 @@ impl Registry {
         Ok(Self::new(index))
     }
 
+    /// True when all there is lies on this machine, so that being offline hides nothing.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self.index, Index::Local(_))
+    }
+
     fn new(index: Index) -> Self {
         Self {
             index,

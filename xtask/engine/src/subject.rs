@@ -2,16 +2,21 @@
 //!
 //! The subject is read here and never written.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{Edition, Package};
+use semver::Version;
 use walkdir::{DirEntry, WalkDir};
 use xshell::{Shell, cmd};
 
 use crate::config::Config;
 use crate::config::mistake::Mistake;
 use crate::environment::Surroundings;
+use crate::files::normal;
+use crate::manifest::Manifest;
 use crate::model::run::SubjectRecord;
 use crate::toolchain::Toolchain;
 
@@ -20,14 +25,32 @@ use crate::toolchain::Toolchain;
 pub struct Subject {
     /// The workspace's root, absolute.
     pub root: Utf8PathBuf,
-    /// The manifests of the root and of all members, relative to the root, sorted.
+    /// The manifests of the root, of all members, and of all else below the root that they reach
+    /// by path; relative to the root, sorted.
     pub manifests: Vec<Utf8PathBuf>,
-    /// The names of the members, sorted.
-    pub members: Vec<String>,
+    /// True when its root manifest declares a workspace; a single package need not.
+    pub is_workspace: bool,
+    /// What its members declare, sorted by name.
+    pub members: Vec<Member>,
+    /// A hash of all that the subject reaches by a path or a link outside its folder.
+    pub outside: String,
     /// Every file, sorted.
     pub files: Vec<SourceFile>,
     /// What reports keep of it.
     pub record: SubjectRecord,
+}
+
+/// A member of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: Version,
+    /// The rustc it needs, and whether only its edition tells so.
+    pub needs: Option<(Version, bool)>,
+    /// Its features.
+    pub features: BTreeSet<String>,
 }
 
 /// One file of the subject.
@@ -89,29 +112,39 @@ impl Subject {
                 .help("name the workspace's own folder")
                 .into());
         }
-        let mut manifests = vec![Utf8PathBuf::from("Cargo.toml")];
+        let mut manifests = BTreeSet::from([root.join("Cargo.toml")]);
+        let mut members = Vec::new();
         for package in metadata.workspace_packages() {
-            match package.manifest_path.strip_prefix(&root) {
-                Ok(path) => manifests.push(path.to_owned()),
-                Err(_) => {
-                    return Err(Mistake::new(format!(
-                        "member `{}` of the subject stands outside its folder: {}",
-                        package.name, package.manifest_path
-                    ))
-                    .help("cells work on a copy of the workspace's folder; move the member into it")
-                    .into());
-                }
+            if !package.manifest_path.starts_with(&root) {
+                return Err(Mistake::new(format!(
+                    "member `{}` of the subject stands outside its folder: {}",
+                    package.name, package.manifest_path
+                ))
+                .help("cells work on a copy of the workspace's folder; move the member into it")
+                .into());
             }
+            manifests.insert(package.manifest_path.clone());
+            members.push(Member {
+                name: package.name.to_string(),
+                version: package.version.clone(),
+                needs: needs(package),
+                features: package.features.keys().cloned().collect(),
+            });
         }
-        manifests.sort();
-        manifests.dedup();
-        let mut members: Vec<String> = metadata
-            .workspace_packages()
-            .iter()
-            .map(|p| p.name.to_string())
-            .collect();
         members.sort();
         let files = files(&root, &metadata.target_directory, config.text.file())?;
+        let mut reached = reached(manifests)?;
+        let links = files.iter().filter(|f| f.kind == FileKind::Link);
+        reached.extend(links.filter_map(|link| target_of(&root.join(&link.path))));
+        let (inside, outside): (Vec<_>, Vec<_>) = reached
+            .into_iter()
+            .partition(|path| path.starts_with(&root));
+        let outside = hash_outside(&outside)?;
+        let manifests = inside
+            .iter()
+            .filter(|path| path.file_name() == Some("Cargo.toml"))
+            .filter_map(|path| Some(path.strip_prefix(&root).ok()?.to_owned()))
+            .collect();
         let (revision, dirty) = git(&root);
         let record = SubjectRecord {
             path: config.subject.get_ref().clone(),
@@ -119,10 +152,14 @@ impl Subject {
             revision,
             dirty,
         };
+        let text = std::fs::read_to_string(root.join("Cargo.toml")).context("read its manifest")?;
+        let is_workspace = Manifest::parse(&text)?.is_workspace();
         Ok(Self {
             root,
+            is_workspace,
             manifests,
             members,
+            outside,
             files,
             record,
         })
@@ -163,6 +200,76 @@ impl Subject {
     pub fn sources(&self) -> String {
         content(self.files.iter().filter(|f| f.path != "Cargo.lock"))
     }
+}
+
+/// The rustc a package needs: what it declares, and at the least what can read its edition; with
+/// whether only the edition tells. <https://doc.rust-lang.org/edition-guide/editions/>
+#[must_use]
+pub fn needs(package: &Package) -> Option<(Version, bool)> {
+    let by_edition = match package.edition {
+        Edition::E2015 => None,
+        Edition::E2018 => Some(Version::new(1, 31, 0)),
+        Edition::E2021 => Some(Version::new(1, 56, 0)),
+        // Any later edition is read by a later compiler still, which its packages declare.
+        Edition::E2024 | _ => Some(Version::new(1, 85, 0)),
+    };
+    match (package.rust_version.clone(), by_edition) {
+        (Some(declared), Some(edition)) if edition > declared => Some((edition, true)),
+        (Some(declared), _) => Some((declared, false)),
+        (None, Some(edition)) => Some((edition, true)),
+        (None, None) => None,
+    }
+}
+
+/// All manifests that some manifests reach by path, themselves included.
+fn reached(manifests: BTreeSet<Utf8PathBuf>) -> Result<BTreeSet<Utf8PathBuf>> {
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<Utf8PathBuf> = manifests.into_iter().collect();
+    while let Some(path) = open.pop() {
+        if !path.is_file() || !reached.insert(path.clone()) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        let manifest = Manifest::parse(&text).with_context(|| format!("read {path}"))?;
+        let folder = path.parent().unwrap_or(&path);
+        open.extend(
+            manifest
+                .paths(folder)
+                .into_iter()
+                .map(|p| p.join("Cargo.toml")),
+        );
+    }
+    Ok(reached)
+}
+
+/// Where a symbolic link leads.
+fn target_of(link: &Utf8Path) -> Option<Utf8PathBuf> {
+    let leads_to = link.read_link_utf8().ok()?;
+    Some(normal(&link.parent()?.join(leads_to)))
+}
+
+/// A hash of files, of the folders of manifests, and of other folders, with their names.
+fn hash_outside(paths: &[Utf8PathBuf]) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    for path in paths {
+        let is_manifest = path.file_name() == Some("Cargo.toml");
+        let whole = path.parent().filter(|_| is_manifest).unwrap_or(path);
+        let is_left_out = |entry: &DirEntry| {
+            entry.file_name() == ".git" || entry.path().join("CACHEDIR.TAG").is_file()
+        };
+        let walk = WalkDir::new(whole).sort_by_file_name().into_iter();
+        for entry in walk.filter_entry(|e| !is_left_out(e)) {
+            // A link may lead nowhere.
+            let Ok(entry) = entry else { continue };
+            if entry.file_type().is_file() {
+                let at = entry.path();
+                let bytes = std::fs::read(at).with_context(|| format!("read {}", at.display()))?;
+                hasher.update(blake3::hash(at.as_os_str().as_encoded_bytes()).as_bytes());
+                hasher.update(blake3::hash(&bytes).as_bytes());
+            }
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 fn metadata(
@@ -311,8 +418,10 @@ mod tests {
         };
         let subject = Subject {
             root: root.clone(),
+            is_workspace: false,
             manifests: Vec::new(),
             members: Vec::new(),
+            outside: String::new(),
             files,
             record,
         };

@@ -47,9 +47,9 @@ pub struct Toolchain {
     pub rustc_verbose: String,
     /// `cargo -V`, whole: part of every key.
     pub cargo_version: String,
-    /// rustc's version.
+    /// rustc's release.
     pub rustc: Version,
-    /// cargo's version; Debian's cargo 1.65 works with rustc 1.63.
+    /// cargo's release; Debian's cargo 1.65 works with rustc 1.63.
     pub cargo: Version,
     /// The host triple.
     pub host: String,
@@ -170,8 +170,12 @@ pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
     })
 }
 
+/// The release that a version belongs to: what a rust-version is compared with, and all that one
+/// may hold. `1.97.0-nightly` stands for 1.97.0, as it does for cargo.
 fn parse_version(written: &str) -> Result<Version> {
-    Version::parse(written).with_context(|| format!("read `{written}` as a version"))
+    let version = Version::parse(written);
+    let version = version.with_context(|| format!("read `{written}` as a version"))?;
+    Ok(Version::new(version.major, version.minor, version.patch))
 }
 
 fn ask(sysroot: &Path, name: &str, flag: &str) -> Result<String> {
@@ -263,6 +267,12 @@ mod tests {
             })
         );
         assert_eq!(known(""), None);
+    }
+
+    #[test]
+    fn a_nightly_stands_for_the_release_it_leads_to() {
+        let nightly = parse_version("1.97.0-nightly").expect("a version");
+        assert_eq!(nightly, Version::new(1, 97, 0));
     }
 
     #[test]

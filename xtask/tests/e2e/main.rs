@@ -13,3 +13,4 @@ mod mistakes;
 mod reports;
 mod reuse;
 mod terminal;
+mod verdicts;

@@ -116,6 +116,102 @@ fn a_toolchain_is_part_of_the_key() {
 }
 
 #[test]
+fn a_change_outside_the_subject_runs_again_what_reaches_it() {
+    let fixture = Fixture::copied("fails_test");
+    let outside = fixture
+        .subject()
+        .parent()
+        .expect("a folder")
+        .join("outside");
+    let package = |name: &str, dependency: &str, code: &str| {
+        let folder = outside.join(name);
+        std::fs::create_dir_all(folder.join("src")).expect("a folder");
+        let manifest = format!(
+            "[workspace]\n[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2021\"\n\
+             [dependencies]\n{dependency}"
+        );
+        std::fs::write(folder.join("Cargo.toml"), manifest).expect("written");
+        std::fs::write(folder.join("src/lib.rs"), code).expect("written");
+    };
+    package(
+        "near",
+        "far = { path = \"../far\" }\n",
+        "pub fn n() -> u32 { far::n() }",
+    );
+    package("far", "", "pub fn n() -> u32 { 1 }");
+    let near = "[dependencies]\nnear = { path = \"../outside/near\" }\n";
+    fixture.change("Cargo.toml", "[dependencies]\n", near);
+    std::fs::write(fixture.subject().join("src/lib.rs"), "").expect("written");
+    let test = "#[test] fn holds() { assert_eq!(near::n(), 1); }";
+    std::fs::write(fixture.subject().join("tests/outcomes.rs"), test).expect("written");
+    let (code, _) = fixture.run(&[]);
+    assert_eq!(code, 0);
+
+    // The new code is older than what was built of the old one.
+    let path = outside.join("far/src/lib.rs");
+    let old = std::fs::metadata(&path)
+        .expect("a file")
+        .modified()
+        .expect("a time");
+    package("far", "", "pub fn n() -> u32 { 2 }");
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .expect("a file");
+    file.set_modified(old).expect("an old time");
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(run_anew(&run).len(), 1);
+    assert_eq!(code, 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_can_now_be_run_can_be_run_in_the_cell() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::copied("fails_test");
+    let write = |path: &str, text: &str| {
+        std::fs::write(fixture.subject().join(path), text).expect("written");
+    };
+    write("src/lib.rs", "");
+    write("script", "#!/bin/sh\n");
+    write(
+        "tests/outcomes.rs",
+        "#[test] fn runs() { assert!(std::process::Command::new(\"./script\").status().is_ok()); }",
+    );
+    let (code, _) = fixture.run(&[]);
+    assert_eq!(code, 1);
+    let script = fixture.subject().join("script");
+    std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let (code, _) = fixture.run(&[]);
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn a_first_run_leaves_locks_that_a_locked_run_takes() {
+    let fixture = Fixture::copied("history");
+    fixture.run(&ROW);
+    let locks = fixture.subject().join("committed");
+    std::fs::rename(fixture.out().join("locks"), &locks).expect("locks");
+    let config = fixture.read("matrix.toml") + "\n[run]\nlocks = \"committed\"\n";
+    std::fs::write(fixture.subject().join("matrix.toml"), config).expect("written");
+    let (code, _) = fixture.run(&[&ROW[..], &["--locked"]].concat());
+    assert_eq!(code, 0);
+    // A lock that does not fit is not mended.
+    let lock = locks.join("stable@gadget-2.0.0.lock");
+    std::fs::copy(locks.join("stable@gadget-1.0.0.lock"), lock).expect("another's lock");
+    let (code, run) = fixture.run(&[&ROW[..], &["--locked"]].concat());
+    assert_eq!(code, 1);
+    let status = run
+        .cells
+        .iter()
+        .find(|c| c.id.as_str() == "stable@gadget-2.0.0");
+    assert_eq!(
+        status.expect("a cell").status().to_string(),
+        "failed(resolve)"
+    );
+}
+
+#[test]
 fn fresh_runs_everything_again() {
     let fixture = Fixture::copied("history");
     fixture.run(&ROW);

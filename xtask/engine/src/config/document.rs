@@ -78,9 +78,9 @@ pub(super) struct Family {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct Build {
-    pub(super) profile: String,
+    pub(super) profile: Spanned<String>,
     pub(super) debug: Debug,
-    pub(super) features: Vec<String>,
+    pub(super) features: Vec<Spanned<String>>,
     pub(super) all_features: bool,
     pub(super) default_features: bool,
     pub(super) doc_tests: bool,
@@ -89,7 +89,7 @@ pub(super) struct Build {
 impl Default for Build {
     fn default() -> Self {
         Self {
-            profile: "dev".to_owned(),
+            profile: Spanned::new(0..0, "dev".to_owned()),
             debug: Debug::None,
             features: Vec::new(),
             all_features: false,

@@ -78,6 +78,10 @@ fn every_mistake_names_line_fault_and_mend() {
         ),
         (
             "pins = [\"1.0.0\", \"2.0.0\"]",
+            "pins = [\"1.0.0\"]\n[timeouts]\ncase = \"400000000000years\"",
+        ),
+        (
+            "pins = [\"1.0.0\", \"2.0.0\"]",
             "pins = [\"1.0.0\"]\n[run]\njobs = 0",
         ),
         ("pins = [\"1.0.0\", \"2.0.0\"]", "pins = [\"1.0.0\"\n"),

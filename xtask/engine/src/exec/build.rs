@@ -37,6 +37,8 @@ pub struct Built {
     pub made: BTreeMap<TargetId, Made>,
     /// What each package's build script said; tests see it too.
     pub scripts: BTreeMap<PackageId, BuildScript>,
+    /// The binaries, by package and name.
+    pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
     /// How the last command ended, and what all took.
     pub ended: Ended,
 }
@@ -54,7 +56,7 @@ pub fn build(
     on_step: &mut dyn FnMut(&str),
 ) -> Result<Built> {
     let mut heard = Heard::default();
-    let mut flags = vec![format!("--profile={}", options.profile)];
+    let mut flags = vec![format!("--profile={}", options.profile.get_ref())];
     flags.extend(feature_flags(options));
     // Stable since cargo 1.74: https://doc.rust-lang.org/cargo/commands/cargo-build.html
     let keeps_going = cargo.toolchain.cargo >= Version::new(1, 74, 0);
@@ -66,8 +68,7 @@ pub fn build(
     let mut ended = heard.listen(cargo, &args, log, on_step)?;
     if !ended.exit.is_success() && !keeps_going {
         for target in &workspace.targets {
-            let is_open = matches!(heard.answer(target, workspace), Answer::Open)
-                && target.missing_features.is_empty();
+            let is_open = heard.own_answer(target).is_none() && target.missing_features.is_empty();
             if !is_open || heard.doubt(&ended.exit).is_some() || ended.exit == Exit::TimedOut {
                 continue;
             }
@@ -97,6 +98,7 @@ pub fn build(
     Ok(Built {
         made,
         scripts: heard.scripts,
+        binaries: heard.binaries,
         ended,
     })
 }
@@ -128,6 +130,7 @@ struct Heard {
     executables: BTreeMap<Unit, Utf8PathBuf>,
     errors: BTreeMap<Unit, Vec<Diagnostic>>,
     scripts: BTreeMap<PackageId, BuildScript>,
+    binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
     err: String,
 }
 
@@ -161,22 +164,20 @@ impl Heard {
         Ok(ended)
     }
 
-    fn answer(&self, target: &Target, workspace: &Workspace) -> Answer {
-        let unit = (
-            target.package.clone(),
-            Some(target.id.kind),
-            target.id.name.clone(),
-        );
+    /// What was said of the target itself.
+    fn own_answer(&self, target: &Target) -> Option<Answer> {
+        let (package, id) = (target.package.clone(), &target.id);
+        let unit = (package, Some(id.kind), id.name.clone());
         if let Some(executable) = self.executables.get(&unit) {
-            return Answer::Executable(executable.clone());
+            return Some(Answer::Executable(executable.clone()));
         }
-        if let Some(errors) = self.errors.get(&unit) {
-            return Answer::Errors(errors.clone());
-        }
-        match self.below(target, workspace) {
-            Some(errors) => Answer::Errors(errors),
-            None => Answer::Open,
-        }
+        Some(Answer::Errors(self.errors.get(&unit)?.clone()))
+    }
+
+    fn answer(&self, target: &Target, workspace: &Workspace) -> Answer {
+        let own = self.own_answer(target);
+        own.or_else(|| self.below(target, workspace).map(Answer::Errors))
+            .unwrap_or(Answer::Open)
     }
 
     /// The errors of what a target needs: its own library or binaries, or a package below it.
@@ -206,11 +207,12 @@ impl Heard {
         let start = self.err.find(&words)?;
         let mut error = first_error(&self.err[start..]);
         let told = error.rendered.as_deref().unwrap_or_default();
+        let death = told.lines().find(|l| l.contains("(signal: "));
         let panic = told
             .lines()
             .find(|l| l.contains("panicked at") || l.trim().starts_with("error"));
-        error.message = format!("the build script of {package} failed");
-        if let Some(said) = panic {
+        error.message = format!("{BUILD_SCRIPT}{package} failed");
+        if let Some(said) = panic.or(death) {
             error
                 .message
                 .push_str(&format!(": {}", text::one_line(said)));
@@ -223,7 +225,9 @@ impl Heard {
     }
 
     fn judge(&self, target: &Target, workspace: &Workspace, exit: &Exit) -> Made {
-        if !target.missing_features.is_empty() {
+        // Cargo may find `dependency/feature` on where the list of features does not show it.
+        let was_left_out = !target.missing_features.is_empty() && self.own_answer(target).is_none();
+        if was_left_out {
             let reason = Skip::RequiredFeatures(target.missing_features.clone());
             return Made::Not(Status::Skipped { reason }, Vec::new());
         }
@@ -265,9 +269,16 @@ impl Heard {
             Message::CompilerArtifact(artifact) => {
                 let kind = artifact.target.kind.first().and_then(kind_of);
                 let name = unit_name(kind, artifact.target.name);
-                if let Some(executable) = artifact.executable.filter(|_| artifact.profile.test) {
-                    self.executables
-                        .insert((artifact.package_id, kind, name.clone()), executable);
+                match (artifact.executable, artifact.profile.test) {
+                    (Some(executable), true) => {
+                        let unit = (artifact.package_id, kind, name.clone());
+                        self.executables.insert(unit, executable);
+                    }
+                    (Some(binary), false) if kind == Some(Kind::Bin) => {
+                        self.binaries
+                            .insert((artifact.package_id, name.clone()), binary);
+                    }
+                    (Some(_) | None, _) => {}
                 }
                 Some(name)
             }
@@ -317,9 +328,10 @@ impl Follower for Listener<'_> {
     fn line(&mut self, stream: Stream, line: &[u8]) {
         if stream == Stream::Err {
             self.log.add(line);
+            let line = text::clean(&String::from_utf8_lossy(line));
             self.heard
                 .err
-                .push_str(&text::clean(&String::from_utf8_lossy(line)));
+                .push_str(&line.replace(self.folder.as_str(), "."));
             self.heard.err = tail(std::mem::take(&mut self.heard.err));
             return;
         }
@@ -383,10 +395,13 @@ fn fault_in(errors: &[Diagnostic]) -> Option<Doubt> {
         let notes = error
             .rendered
             .as_deref()
-            .filter(|_| message.starts_with(LINKING));
+            .filter(|_| message.starts_with(LINKING) || message.starts_with(BUILD_SCRIPT));
         machine_fault(message).or_else(|| machine_fault(notes?))
     })
 }
+
+/// How the tool begins to tell that a build script failed.
+const BUILD_SCRIPT: &str = "the build script of ";
 
 /// How rustc begins to tell that the linker refused.
 const LINKING: &str = "linking with ";

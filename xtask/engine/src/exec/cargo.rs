@@ -140,6 +140,18 @@ pub fn doubt(exit: &Exit, err: &str) -> Option<Doubt> {
     machine_fault(err).or_else(|| says(&NETWORK).then_some(Doubt::Network))
 }
 
+/// As [`doubt`], of a command that resolves or fetches: what keeps one of those beyond its time is
+/// the network, or another cargo that holds the package cache.
+#[must_use]
+pub fn resolve_doubt(said: &Said) -> Option<Doubt> {
+    match said.ended.exit {
+        Exit::TimedOut => Some(Doubt::Machine("cargo did not resolve in time".to_owned())),
+        Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
+            doubt(&said.ended.exit, &said.err)
+        }
+    }
+}
+
 /// What words of cargo, rustc or a linker tell of a machine that failed.
 #[must_use]
 pub fn machine_fault(said: &str) -> Option<Doubt> {

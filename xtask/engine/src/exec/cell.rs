@@ -9,13 +9,14 @@ use cargo_metadata::{MetadataCommand, PackageId};
 use crate::config::Family;
 use crate::exec::budget::Budget;
 use crate::exec::build::{Built, Made, build};
-use crate::exec::cargo::{Cargo, doubt, first_error};
+use crate::exec::cargo::{Cargo, Said, doubt, first_error};
+use crate::exec::executable::Executable;
 use crate::exec::lock::{Resolution, Resolver};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Interrupt};
 use crate::exec::store::Store;
 use crate::exec::targets::{Target, Workspace};
-use crate::exec::test::{TestRun, test};
+use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
 use crate::exec::workplace::LaneFolders;
 use crate::exec::{doctest, key, stage};
@@ -23,8 +24,10 @@ use crate::files::write_whole;
 use crate::matrix::Matrix;
 use crate::model::cell::Cell;
 use crate::model::event::{Event, Listener};
-use crate::model::outcome::{Diagnostic, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome};
-use crate::model::status::{Class, Status};
+use crate::model::outcome::{
+    Diagnostic, Kind, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome,
+};
+use crate::model::status::{Class, Skip, Status};
 use crate::toolchain::Toolchain;
 
 /// Everything a cell needs that other cells need too.
@@ -118,19 +121,13 @@ fn key_of(
     let id = cell.id();
     let parts = key::Parts {
         sources: &matrix.sources,
-        outside: &matrix.hash_outside(&pinned.outside)?,
-        rewritten: &pinned.files,
+        conditions: &matrix.conditions,
+        rewritten: &pinned,
         resolution: key::of(&resolution.decisive())?,
         cell: id.as_str(),
     };
     let config = &matrix.config;
-    key::outcome(
-        &parts,
-        toolchain,
-        &matrix.surroundings,
-        &config.build,
-        &config.timeouts,
-    )
+    key::outcome(&parts, toolchain, &config.build, &config.timeouts)
 }
 
 impl Work<'_> {
@@ -149,6 +146,7 @@ impl Work<'_> {
         let mut log = Log::create(logs.join("resolve.log").as_std_path())?;
         let resolver = self.common.resolver;
         let resolution = resolver.resolve(self.cell, self.family, self.toolchain, &mut log)?;
+        keep_lock(self.common.results, self.cell, &resolution)?;
         let key = key_of(
             self.common.matrix,
             self.cell,
@@ -182,7 +180,12 @@ impl Work<'_> {
             Err(outcome) => outcome,
             Ok(workspace) => {
                 let targets = self.build_and_test(&workspace, &logs, &mut phases)?;
-                let status = Status::of_parts(targets.iter().map(|t| &t.status));
+                let status = match targets.is_empty() {
+                    true => Status::Skipped {
+                        reason: Skip::NothingToTest,
+                    },
+                    false => Status::of_parts(targets.iter().map(|t| &t.status)),
+                };
                 Outcome {
                     targets,
                     ..Outcome::whole(status, Vec::new())
@@ -211,7 +214,7 @@ impl Work<'_> {
         let matrix = self.common.matrix;
         let crates = self.family.crate_names();
         let pinned = stage::pinned(&matrix.subject, &crates, &self.cell.pin.version)?;
-        let mut files = pinned.files;
+        let mut files = pinned;
         files.insert("Cargo.lock".into(), lock.to_owned());
         stage::sync(&matrix.subject, &files, &self.folders.subject)?;
 
@@ -223,8 +226,7 @@ impl Work<'_> {
         let said = cargo.say(&fetch, log)?;
         clock.add(&said.ended);
         if !said.ended.exit.is_success() {
-            let status = stopped(&said.ended.exit, &said.err, Class::Resolve);
-            return Ok(Err(Outcome::whole(status, vec![first_error(&said.err)])));
+            return Ok(Err(self.not_prepared(&said)));
         }
         let mut metadata = vec!["metadata", "--format-version", "1", "--frozen"];
         metadata.extend(["--filter-platform", &self.toolchain.host]);
@@ -233,11 +235,16 @@ impl Work<'_> {
         let said = cargo.say(&metadata, log)?;
         clock.add(&said.ended);
         if !said.ended.exit.is_success() {
-            let status = stopped(&said.ended.exit, &said.err, Class::Resolve);
-            return Ok(Err(Outcome::whole(status, vec![first_error(&said.err)])));
+            return Ok(Err(self.not_prepared(&said)));
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
         Workspace::of(metadata).map(Ok)
+    }
+
+    /// What a cell comes to whose lock is there and cannot be used.
+    fn not_prepared(&self, said: &Said) -> Outcome {
+        let refused = self.common.resolver.refused(said);
+        Outcome::whole(refused.status, refused.errors)
     }
 
     fn build_and_test(
@@ -252,6 +259,7 @@ impl Work<'_> {
         let mut log = Log::create(logs.join("build.log").as_std_path())?;
         let mut step = |what: &str| self.step(what);
         let cargo = self.cargo(config.timeouts.build);
+        clear_tmp(&self.folders.target)?;
         let built = build(&cargo, workspace, &config.build, &mut log, &mut step)?;
         log.finish()?;
         clock.add(&built.ended);
@@ -274,12 +282,16 @@ impl Work<'_> {
         }
         if config.build.doc_tests {
             for (package, id) in &workspace.documented {
-                let library = outcomes
+                let is_its_library =
+                    |o: &&TargetOutcome| o.id.package == id.package && o.id.kind == Kind::Lib;
+                let is_broken = outcomes
                     .iter()
-                    .find(|o| o.id.package == id.package && o.id.name == id.name);
-                if library.is_none_or(|l| l.errors.is_empty()) {
-                    outcomes.extend(self.doc_test(package, id, workspace, &mut log, &mut clock)?);
-                }
+                    .find(is_its_library)
+                    .is_some_and(|o| !o.errors.is_empty());
+                outcomes.extend(match is_broken {
+                    true => Some(not_reached(id)),
+                    false => self.doc_test(package, id, workspace, &mut log, &mut clock)?,
+                });
             }
         }
         log.finish()?;
@@ -307,17 +319,19 @@ impl Work<'_> {
             folders: &self.folders,
             test_threads: self.common.test_threads,
         };
-        let run = TestRun {
-            executable,
+        let executable = Executable {
+            path: executable,
             folder: &folder,
             vars: test_env::vars(&place, &target.package, workspace, built),
             timeouts: &self.common.matrix.config.timeouts,
             interrupt: self.common.interrupt,
             stage: &self.folders.subject,
         };
-        let (outcome, cpu) = test(target, &run, log)?;
+        let (outcome, cpu, exit) = test(target, &executable, log)?;
         clock.cpu += cpu;
-        clock.exit = Exit::Code(0);
+        if !exit.is_success() {
+            clock.exit = exit;
+        }
         Ok(outcome)
     }
 
@@ -334,7 +348,7 @@ impl Work<'_> {
         let config = &self.common.matrix.config;
         let cargo = self.cargo(config.timeouts.target);
         let spec = workspace.spec(package);
-        let profile = format!("--profile={}", config.build.profile);
+        let profile = format!("--profile={}", config.build.profile.get_ref());
         let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &profile];
         let features = key::feature_flags(&config.build);
         args.extend(features.iter().map(String::as_str));
@@ -351,7 +365,11 @@ impl Work<'_> {
         let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
         let mut errors = Vec::new();
         if !said.ended.exit.is_success() && !status.is_failed() {
-            status = stopped(&said.ended.exit, &said.err, Class::Compile);
+            status = match doubt(&said.ended.exit, &said.err) {
+                Some(doubt) => Status::Inconclusive { doubt },
+                None if said.ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
+                None => Status::failed(Class::Compile),
+            };
             errors.push(match said.ended.exit {
                 Exit::TimedOut => Diagnostic::said("its doc tests did not end in time"),
                 Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
@@ -407,13 +425,22 @@ impl Work<'_> {
     }
 }
 
-/// The status of a whole that a cargo command stopped.
-fn stopped(exit: &Exit, err: &str, class: Class) -> Status {
-    match doubt(exit, err) {
-        Some(doubt) => Status::Inconclusive { doubt },
-        None if *exit == Exit::TimedOut => Status::failed(Class::Timeout),
-        None => Status::failed(class),
+/// Empties the folder that cargo gives to integration tests: what another pin's tests left there
+/// is none of this one's.
+fn clear_tmp(target: &Utf8Path) -> Result<()> {
+    let tmp = target.join("tmp");
+    match std::fs::remove_dir_all(&tmp) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("empty {tmp}"))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Doc tests of a library that does not compile.
+fn not_reached(id: &TargetId) -> TargetOutcome {
+    let reason = Skip::NotReached;
+    TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
 }
 
 /// Only what is certain is kept; a doubt anywhere is settled by the next run.
@@ -442,9 +469,12 @@ impl Clock {
         }
     }
 
+    /// Adds what a command took; a phase that had one that did not end well ended as that did.
     fn add(&mut self, ended: &Ended) {
         self.cpu += ended.cpu;
-        self.exit = ended.exit.clone();
+        if !ended.exit.is_success() {
+            self.exit = ended.exit.clone();
+        }
     }
 
     fn stop(self, cell: &Cell) -> PhaseRecord {

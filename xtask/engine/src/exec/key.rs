@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::config::{Build, Timeouts};
-use crate::environment::Surroundings;
 use crate::toolchain::Toolchain;
 
 /// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
@@ -26,8 +25,8 @@ pub fn of(parts: &impl Serialize) -> Result<String> {
 pub struct Parts<'a> {
     /// A hash of the subject's files.
     pub sources: &'a str,
-    /// A hash of what the subject depends on by path outside its folder.
-    pub outside: &'a str,
+    /// A hash of what is outside the subject and decides all the same.
+    pub conditions: &'a str,
     /// The rewritten manifests and configs.
     pub rewritten: &'a crate::exec::stage::Rewritten,
     /// A hash of what decides of the resolution.
@@ -44,7 +43,6 @@ pub struct Parts<'a> {
 pub fn outcome(
     parts: &Parts<'_>,
     toolchain: &Toolchain,
-    surroundings: &Surroundings,
     build: &Build,
     timeouts: &Timeouts,
 ) -> Result<String> {
@@ -52,7 +50,6 @@ pub fn outcome(
         RULES,
         parts,
         (&toolchain.rustc_verbose, &toolchain.cargo_version),
-        surroundings.deciding(),
         self::build(build),
         (timeouts.build, timeouts.target, timeouts.case),
     ))
@@ -61,7 +58,11 @@ pub fn outcome(
 /// What of `[build]` decides; debug info is in the environment.
 #[must_use]
 pub fn build(build: &Build) -> impl Serialize + use<> {
-    (build.profile.clone(), feature_flags(build), build.doc_tests)
+    (
+        build.profile.get_ref().clone(),
+        feature_flags(build),
+        build.doc_tests,
+    )
 }
 
 /// The flags that choose features.
@@ -75,7 +76,11 @@ pub fn feature_flags(build: &Build) -> Vec<String> {
         flags.push("--no-default-features".to_owned());
     }
     if !build.features.is_empty() {
-        flags.push(format!("--features={}", build.features.join(",")));
+        let features = build.features.iter().map(|f| f.get_ref().as_str());
+        flags.push(format!(
+            "--features={}",
+            features.collect::<Vec<_>>().join(",")
+        ));
     }
     flags
 }

@@ -60,7 +60,8 @@ pub fn known_outcomes(
     cells: &[Cell],
 ) -> Result<BTreeMap<CellId, Outcome>> {
     use rayon::prelude::*;
-    in_place(matrix, options, |_, common, _| {
+    let workplace = Workplace::look(&options.cache, &matrix.subject.root)?;
+    in_place(matrix, options, &workplace, |common, _| {
         let outcome = |cell: &Cell| {
             let toolchain = matrix.row(cell)?.toolchain()?;
             Some((
@@ -80,7 +81,13 @@ pub fn known_outcomes(
 /// When the results or the work folders cannot be written. A cell that fails, or a machine that
 /// fails under it, is an outcome.
 pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
-    in_place(matrix, options, |workplace, common, n_lanes| {
+    let waits = || {
+        let note = "another run works on this subject; waiting for it to end";
+        options.listener.hear(Event::Noted(note));
+    };
+    let subject = &matrix.subject.root;
+    let workplace = Workplace::occupy(&options.cache, subject, options.interrupt, waits)?;
+    in_place(matrix, options, &workplace, |common, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
         options.listener.hear(Event::Planned { n_run, n_known });
         let board = Board::new(begin(matrix, plan, options), options.out)?;
@@ -95,7 +102,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             while let Some(planned) = next(&queue, last.as_deref(), options.interrupt) {
                 let lane = context.index();
                 let started = Instant::now();
-                let (outcome, reused) = run_cell(matrix, workplace, common, planned, lane);
+                let (outcome, reused) = run_cell(matrix, &workplace, common, planned, lane);
                 let seconds = started.elapsed().as_secs_f64();
                 board.record(&planned.id, outcome.clone(), reused)?;
                 options.listener.hear(Event::Ended {
@@ -116,13 +123,9 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
 fn in_place<T>(
     matrix: &Matrix,
     options: &Options<'_>,
-    then: impl FnOnce(&Workplace, &Common<'_>, usize) -> Result<T>,
+    workplace: &Workplace,
+    then: impl FnOnce(&Common<'_>, usize) -> Result<T>,
 ) -> Result<T> {
-    let waits = || {
-        let note = "another run works on this subject; waiting for it to end";
-        options.listener.hear(Event::Noted(note));
-    };
-    let workplace = Workplace::open(&options.cache, &matrix.subject.root, waits)?;
     let store = Store::new(workplace.outcomes());
     let resolver = Resolver {
         matrix,
@@ -148,7 +151,7 @@ fn in_place<T>(
         listener: options.listener,
         interrupt: options.interrupt,
     };
-    then(&workplace, &common, n_lanes)
+    then(&common, n_lanes)
 }
 
 /// A single cargo keeps a few cores busy by itself, so a second lane pays only beyond that; each
@@ -194,7 +197,7 @@ fn run_cell(
             .row(cell)
             .and_then(|r| r.toolchain())
             .context("find its toolchain")?;
-        let folders = workplace.lane(&cell.toolchain, lane);
+        let folders = workplace.lane(&cell.toolchain, lane, &matrix.conditions)?;
         Work {
             common,
             cell,

@@ -21,8 +21,8 @@ pub const FLAGS: [&str; 5] = [
     "--report-time",
 ];
 
-/// How much of what is said outside of events is kept, in bytes.
-const MOST_LOOSE: usize = 256 * 1024;
+/// How much of the last words of a process is kept, in bytes.
+const LAST_WORDS: usize = 8 * 1024;
 
 /// What one run of a test executable said so far.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub struct Suite {
     pub running: BTreeMap<String, Instant>,
     /// True once the suite said that it is done.
     pub is_complete: bool,
-    /// Lines that are no events: what tests wrote past libtest's capture.
+    /// The last lines that are no events: what tests wrote past libtest's capture.
     pub loose: String,
 }
 
@@ -118,10 +118,7 @@ impl Suite {
     }
 
     fn keep_loose(&mut self, text: &str) {
-        if self.loose.len() < MOST_LOOSE {
-            self.loose
-                .push_str(&text::clean(&text::bounded(text, MOST_LOOSE)));
-        }
+        keep_tail(&mut self.loose, text.as_bytes());
     }
 }
 
@@ -131,6 +128,15 @@ pub fn kept(output: &str) -> Option<String> {
     let output = without_accidents(&text::clean(output));
     let output = output.trim();
     (!output.is_empty()).then(|| text::bounded(output, text::CASE_OUTPUT))
+}
+
+/// Adds to last words, and drops what is no longer among the last.
+pub fn keep_tail(said: &mut String, line: &[u8]) {
+    let line = text::bounded(&String::from_utf8_lossy(line), LAST_WORDS);
+    said.push_str(&text::clean(&line));
+    if said.len() > 2 * LAST_WORDS {
+        *said = said.split_off(said.ceil_char_boundary(said.len() - LAST_WORDS));
+    }
 }
 
 /// Takes out what differs from run to run in what a panic prints: the thread's number (since Rust
@@ -233,6 +239,15 @@ mod tests {
             kept,
             "thread 'a::b' panicked at src/lib.rs:1:1:\nno (12) panicked at"
         );
+    }
+
+    #[test]
+    fn last_words_are_bounded() {
+        let mut said = String::new();
+        for n in 0..10_000 {
+            keep_tail(&mut said, format!("line {n}\n").as_bytes());
+        }
+        assert!(said.len() <= 2 * LAST_WORDS && said.ends_with("line 9999\n"));
     }
 
     #[test]

@@ -9,14 +9,14 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Metadata, MetadataCommand, PackageId};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Family;
-use crate::exec::cargo::{Cargo, Said, doubt, first_error};
+use crate::exec::cargo::{Cargo, Said, first_error, resolve_doubt};
 use crate::exec::log::Log;
-use crate::exec::process::{Exit, Interrupt};
+use crate::exec::process::Interrupt;
 use crate::exec::{key, msrv, repair, stage};
 use crate::files::write_whole;
 use crate::matrix::Matrix;
@@ -111,6 +111,16 @@ pub struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
+    /// What is to be made of a command that could not resolve, or not fetch.
+    pub fn refused(&self, said: &Said) -> Resolution {
+        // Offline, cargo cannot tell what there is not from what is not here.
+        let is_blind = self.offline && !self.matrix.registry.is_local();
+        match resolve_doubt(said).or(is_blind.then_some(Doubt::Network)) {
+            Some(doubt) => in_doubt(doubt, said),
+            None => Resolution::refused(Status::failed(Class::Resolve), first_error(&said.err)),
+        }
+    }
+
     /// The lock that a cell starts from: its committed one, else the subject's own.
     fn seed(&self, cell: &Cell) -> Result<Option<String>> {
         let committed = self
@@ -175,7 +185,7 @@ impl Resolver<'_> {
         let version = &cell.pin.version;
         let pinned =
             stage::pinned_for_resolve(&self.matrix.subject, &crates, version, &toolchain.rustc)?;
-        stage::sync(&self.matrix.subject, &pinned.files, &self.folder)?;
+        stage::sync(&self.matrix.subject, &pinned, &self.folder)?;
         if let Some(seed) = self.seed(cell)? {
             let path = self.folder.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
@@ -210,12 +220,13 @@ impl Resolver<'_> {
             stage::pinned_for_resolve(&self.matrix.subject, &crates, version, &toolchain.rustc)?;
         let name = key::of(&(
             key::RULES,
-            &pinned.files,
-            (self.seed(cell)?, self.locked),
+            &pinned,
+            (self.seed(cell)?, self.locked, self.offline),
             (family.companions.written(), &crates, version),
             (&toolchain.rustc, &toolchain.host),
             &self.matrix.resolver.cargo_version,
             key::build(&self.matrix.config.build),
+            &self.matrix.conditions,
         ))?;
         Ok(self.kept.join(format!("{name}.json")))
     }
@@ -237,15 +248,21 @@ type Step<T> = Result<std::result::Result<T, Resolution>>;
 impl Work<'_, '_> {
     /// From the pinned manifests and a seed to a lock that holds the pin and fits the toolchain.
     fn settle(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
-        match self.try_settle()? {
-            Ok(demands) if demands.is_empty() => Ok((Status::Passed, Vec::new())),
+        let rustc = &self.toolchain.rustc;
+        // Cargo would refuse a member that is too new for the rust-version it is made to declare.
+        let by_members = msrv::unmet_by_members(&self.resolver.matrix.subject, rustc);
+        let demands = match by_members.is_empty() {
+            true => self.try_settle()?,
+            false => Ok(by_members),
+        };
+        Ok(match demands {
+            Ok(demands) if demands.is_empty() => (Status::Passed, Vec::new()),
             Ok(demands) => {
-                let rustc = &self.toolchain.rustc;
                 let errors = demands.iter().map(|d| d.diagnostic(rustc)).collect();
-                Ok((Status::failed(Class::Msrv), errors))
+                (Status::failed(Class::Msrv), errors)
             }
-            Err(refused) => Ok((refused.status, refused.errors)),
-        }
+            Err(refused) => (refused.status, refused.errors),
+        })
     }
 
     fn try_settle(&mut self) -> Step<Vec<msrv::Demand>> {
@@ -268,36 +285,50 @@ impl Work<'_, '_> {
     /// Moves companions that the resolver let drift to the pin's version, and proves that the
     /// graph holds each family crate once and at the pin.
     fn hold_together(&mut self, mut metadata: Metadata) -> Step<Metadata> {
-        let version = self.cell.pin.version.clone();
-        if !self.resolver.locked {
-            let astray: BTreeSet<(String, Version)> = metadata
-                .packages
-                .iter()
-                .filter(|p| p.source.is_some() && p.version != version)
-                .filter(|p| self.is_of_family(&p.name))
-                .map(|p| (p.name.to_string(), p.version.clone()))
-                .collect();
-            let mut moved = false;
-            for (name, from) in &astray {
-                if self.is_published(name, &version) {
-                    moved |= self
-                        .move_package(name, from, &version)?
-                        .ended
-                        .exit
-                        .is_success();
-                }
-            }
-            if moved {
+        let mut tried = BTreeSet::new();
+        // Moving one can free another that something of its was holding.
+        while let Some((name, from)) = self.astray(&metadata, &mut tried) {
+            let version = self.cell.pin.version.clone();
+            let said = self.move_package(&name, &from, &version)?;
+            if said.ended.exit.is_success() {
+                tried.clear();
                 metadata = match self.metadata()? {
                     Ok(metadata) => metadata,
                     Err(refused) => return Ok(Err(refused)),
                 };
+            } else if let Some(doubt) = resolve_doubt(&said) {
+                return Ok(Err(in_doubt(doubt, &said)));
+            } else {
+                self.log
+                    .note(&format!("[{name} {from} stays: nothing allows {version}]"));
             }
         }
         Ok(match self.not_at_pin(&metadata) {
             None => Ok(metadata),
             Some(error) => Err(Resolution::refused(Status::failed(Class::Resolve), error)),
         })
+    }
+
+    /// A crate of the family that is not at the pin's version, though that is published, and that
+    /// was not tried since anything last moved.
+    fn astray(
+        &self,
+        metadata: &Metadata,
+        tried: &mut BTreeSet<(String, Version)>,
+    ) -> Option<(String, Version)> {
+        let version = &self.cell.pin.version;
+        let of_family = metadata
+            .packages
+            .iter()
+            .filter(|p| p.source.is_some() && p.version != *version && self.is_of_family(&p.name));
+        let mut astray: Vec<(String, Version)> = of_family
+            .filter(|p| !self.resolver.locked && self.is_published(&p.name, version))
+            .map(|p| (p.name.to_string(), p.version.clone()))
+            .collect();
+        astray.sort();
+        astray
+            .into_iter()
+            .find(|package| tried.insert(package.clone()))
     }
 
     fn repair(
@@ -316,7 +347,7 @@ impl Work<'_, '_> {
         ) {
             let said = self.move_package(&step.package, &step.from, &step.to)?;
             if !said.ended.exit.is_success() {
-                if let Some(doubt) = doubt(&said.ended.exit, &said.err) {
+                if let Some(doubt) = resolve_doubt(&said) {
                     return Ok(Err(in_doubt(doubt, &said)));
                 }
                 continue;
@@ -349,7 +380,7 @@ impl Work<'_, '_> {
         }
         let said = self.say(&args)?;
         if !said.ended.exit.is_success() {
-            return Ok(Err(refused(&said)));
+            return Ok(Err(self.resolver.refused(&said)));
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
         Ok(Ok(metadata))
@@ -411,45 +442,45 @@ impl Work<'_, '_> {
         demands
     }
 
-    /// Which family crate is not in the graph once and at the pin.
+    /// Which family crate is not in the graph once, at the pin, and as it is published.
     fn not_at_pin(&self, metadata: &Metadata) -> Option<Diagnostic> {
         let pin = &self.cell.pin.version;
         let parents = msrv::parents(metadata);
-        for krate in &self.family.crates {
-            let there: Vec<_> = metadata
-                .packages
-                .iter()
-                .filter(|p| *p.name == *krate.get_ref())
+        let in_graph: BTreeSet<&PackageId> = metadata
+            .resolve
+            .iter()
+            .flat_map(|r| &r.nodes)
+            .map(|n| &n.id)
+            .collect();
+        self.family.crate_names().into_iter().find_map(|krate| {
+            let packages = metadata.packages.iter();
+            let there: Vec<_> = packages
+                .filter(|p| *p.name == krate && in_graph.contains(&p.id))
                 .collect();
-            let Some(wrong) = there.iter().find(|p| p.version != *pin) else {
-                continue;
-            };
-            let asked_by: Vec<String> = parents
-                .get(&wrong.id)
-                .into_iter()
-                .flatten()
-                .filter_map(|id| metadata.packages.iter().find(|p| p.id == *id))
+            if there.is_empty() {
+                let why = "the features that are on leave it out";
+                return Some(Diagnostic::said(format!(
+                    "{krate} is not in the graph: {why}"
+                )));
+            }
+            if let Some(local) = there.iter().find(|p| p.source.is_none()) {
+                let from = &local.manifest_path;
+                return Some(Diagnostic::said(format!(
+                    "{krate} comes from {from}, not from a registry"
+                )));
+            }
+            let wrong = there.iter().find(|p| p.version != *pin)?;
+            let ids = parents.get(&wrong.id).into_iter().flatten();
+            let askers = ids.filter_map(|id| metadata.packages.iter().find(|p| p.id == *id));
+            let askers: Vec<String> = askers
                 .map(|p| format!("{} {}", p.name, p.version))
                 .collect();
-            return Some(Diagnostic::said(format!(
-                "{} is in the graph at {} and not only at {pin}: {} asks for it",
-                krate.get_ref(),
+            Some(Diagnostic::said(format!(
+                "{krate} is in the graph at {} and not only at {pin}: {} asks for it",
                 wrong.version,
-                asked_by.join(", ")
-            )));
-        }
-        None
-    }
-}
-
-fn refused(said: &Said) -> Resolution {
-    if said.ended.exit == Exit::TimedOut {
-        let error = Diagnostic::said("cargo did not resolve in time");
-        return Resolution::refused(Status::failed(Class::Timeout), error);
-    }
-    match doubt(&said.ended.exit, &said.err) {
-        Some(doubt) => in_doubt(doubt, said),
-        None => Resolution::refused(Status::failed(Class::Resolve), first_error(&said.err)),
+                askers.join(", ")
+            )))
+        })
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use cargo_metadata::{Edition, Metadata, Package, PackageId};
+use cargo_metadata::{Metadata, Package, PackageId};
 use semver::Version;
 
 use crate::model::outcome::Diagnostic;
+use crate::subject::{Member, Subject, needs};
 
 /// A package that asks for a newer rustc.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,22 @@ impl Demand {
     }
 }
 
+/// The demands of the subject's own members that `rustc` does not meet.
+#[must_use]
+pub fn unmet_by_members(subject: &Subject, rustc: &Version) -> Vec<Demand> {
+    let unmet = |member: &Member| {
+        let (needs, by_edition) = member.needs.clone().filter(|(needs, _)| needs > rustc)?;
+        Some(Demand {
+            name: member.name.clone(),
+            version: member.version.clone(),
+            needs,
+            by_edition,
+            through: Vec::new(),
+        })
+    };
+    subject.members.iter().filter_map(unmet).collect()
+}
+
 /// All demands that `rustc` does not meet, sorted by package. Only packages that are in the graph
 /// of this host and these features count.
 #[must_use]
@@ -74,24 +91,6 @@ pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
         .collect();
     demands.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     demands
-}
-
-/// The rustc a package needs: what it declares, and at the least what can read its edition.
-/// <https://doc.rust-lang.org/edition-guide/editions/>
-fn needs(package: &Package) -> Option<(Version, bool)> {
-    let by_edition = match package.edition {
-        Edition::E2015 => None,
-        Edition::E2018 => Some(Version::new(1, 31, 0)),
-        Edition::E2021 => Some(Version::new(1, 56, 0)),
-        // Any later edition is read by a later compiler still, which its packages declare.
-        Edition::E2024 | _ => Some(Version::new(1, 85, 0)),
-    };
-    match (package.rust_version.clone(), by_edition) {
-        (Some(declared), Some(edition)) if edition > declared => Some((edition, true)),
-        (Some(declared), _) => Some((declared, false)),
-        (None, Some(edition)) => Some((edition, true)),
-        (None, None) => None,
-    }
 }
 
 /// Who requires whom: package to dependents.

@@ -3,17 +3,21 @@
 //! The child's output is read line by line while it runs. When time is up, or the run is
 //! interrupted, the whole group is asked to end (TERM) and, after a grace period, made to (KILL).
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a group has between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long output may still come after the child itself has ended, from processes it left behind.
-const LEAK: Duration = Duration::from_millis(200);
+/// How long its output may be silent after a child has ended, while processes it left behind still
+/// hold it open.
+const LEAK: Duration = Duration::from_millis(300);
+/// How long such output is listened to at the most.
+const LONGEST_LEAK: Duration = Duration::from_secs(10);
 /// How often an interrupt is looked for.
 const TICK: Duration = Duration::from_millis(100);
 /// A longer line is cut into pieces of this size, in bytes.
@@ -21,19 +25,40 @@ const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 
 /// The wish of a person, or of a CI engine, that the run should end.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicU8>);
+pub struct Interrupt(Arc<Wish>);
+
+#[derive(Debug, Default)]
+struct Wish {
+    asked: AtomicU8,
+    /// The groups that are alive, so that none outlives a tool that ends at once.
+    groups: Mutex<BTreeSet<u32>>,
+}
 
 impl Interrupt {
-    /// Asks once more: the first time for an orderly end, then for an end at once. Returns how
-    /// often it was asked.
+    /// Asks once more: the first time for an orderly end, then for an end at once, which kills
+    /// every group there is. Returns how often it was asked.
     pub fn ask(&self) -> u8 {
-        self.0.fetch_add(1, Ordering::SeqCst).saturating_add(1)
+        let n_asked = self
+            .0
+            .asked
+            .fetch_add(1, Ordering::SeqCst)
+            .saturating_add(1);
+        if n_asked > 1 {
+            for group in self.groups().iter() {
+                Group(*group).kill();
+            }
+        }
+        n_asked
     }
 
     /// True once an end was asked for.
     #[must_use]
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
+        self.0.asked.load(Ordering::SeqCst) > 0
+    }
+
+    fn groups(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.0.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,6 +171,7 @@ pub fn run(
         }
     };
     let group = Group(child.id());
+    interrupt.groups().insert(group.0);
     // Bounded: a child that floods its output waits for us, and not in our memory.
     let (news, receiver) = sync_channel(256);
     if let Some(out) = child.stdout.take() {
@@ -159,6 +185,7 @@ pub fn run(
         let _ = news.send(News::Reaped(reap(child)));
     });
     let (exit, cpu) = follow(&receiver, started + limit, &group, interrupt, follower);
+    interrupt.groups().remove(&group.0);
     Ended {
         exit,
         wall: started.elapsed(),
@@ -178,6 +205,7 @@ fn follow(
     let mut reaped: Option<Result<Reaped, String>> = None;
     let mut open_streams = 2;
     let mut give_up: Option<Instant> = None;
+    let mut give_up_at_last: Option<Instant> = None;
     loop {
         if reaped.is_some() && open_streams == 0 {
             break;
@@ -221,11 +249,16 @@ fn follow(
             .min()
             .unwrap_or(now + TICK);
         match receiver.recv_timeout(wake - now) {
-            Ok(News::Line(stream, line)) => follower.line(stream, &line),
+            Ok(News::Line(stream, line)) => {
+                follower.line(stream, &line);
+                // What is still being read of a child that has ended is not cut short.
+                give_up = give_up_at_last.map(|last| last.min(Instant::now() + LEAK));
+            }
             Ok(News::Closed) => open_streams -= 1,
             Ok(News::Reaped(result)) => {
                 reaped = Some(result);
                 give_up = Some(Instant::now() + LEAK);
+                give_up_at_last = Some(Instant::now() + LONGEST_LEAK);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
@@ -402,6 +435,38 @@ mod tests {
             "{:?}",
             ended.wall
         );
+    }
+
+    #[test]
+    fn output_that_is_read_slowly_is_not_lost() {
+        let mut n_lines = 0;
+        let mut slow = |_: Stream, _: &[u8]| {
+            n_lines += 1;
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let flood = shell("seq 1 1000");
+        run(
+            flood,
+            Duration::from_secs(60),
+            &Interrupt::default(),
+            &mut slow,
+        );
+        assert_eq!(n_lines, 1000);
+    }
+
+    #[test]
+    fn a_second_interrupt_kills_what_ignores_the_first() {
+        let interrupt = Interrupt::default();
+        let asking = interrupt.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            asking.ask();
+            asking.ask();
+        });
+        let deaf = shell("trap '' TERM; while :; do sleep 0.1; done");
+        let mut follower = |_: Stream, _: &[u8]| {};
+        let ended = run(deaf, Duration::from_secs(100), &interrupt, &mut follower);
+        assert!(ended.wall < GRACE, "{:?}", ended.wall);
     }
 
     #[test]

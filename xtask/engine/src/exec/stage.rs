@@ -21,23 +21,14 @@ use crate::subject::{FileKind, Subject};
 /// What a copy holds in place of the subject's own files.
 pub type Rewritten = BTreeMap<Utf8PathBuf, String>;
 
-/// The subject's manifests and cargo configs as a cell needs them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pinned {
-    /// The rewritten files.
-    pub files: Rewritten,
-    /// Folders outside the subject that it depends on by path.
-    pub outside: BTreeSet<Utf8PathBuf>,
-}
-
-/// Rewrites the subject for a pin: every requirement on a family crate becomes `=version`, and
-/// what points outside points there from anywhere.
+/// Rewrites the subject's manifests and cargo configs for a pin: every requirement on a family
+/// crate becomes `=version`, and what points outside points there from anywhere.
 ///
 /// # Errors
 ///
 /// When a manifest cannot be read.
-pub fn pinned(subject: &Subject, crates: &[&str], version: &Version) -> Result<Pinned> {
-    rewritten(subject, |manifest| manifest.pin(crates, version))
+pub fn pinned(subject: &Subject, crates: &[&str], version: &Version) -> Result<Rewritten> {
+    rewritten(subject, crates, |manifest| manifest.pin(crates, version))
 }
 
 /// As [`pinned`], and every package declares the rust-version that the lock has to fit.
@@ -50,35 +41,37 @@ pub fn pinned_for_resolve(
     crates: &[&str],
     version: &Version,
     rustc: &Version,
-) -> Result<Pinned> {
-    rewritten(subject, |manifest| {
+) -> Result<Rewritten> {
+    rewritten(subject, crates, |manifest| {
         manifest.pin(crates, version);
         manifest.set_rust_version(rustc);
     })
 }
 
-fn rewritten(subject: &Subject, change: impl Fn(&mut Manifest)) -> Result<Pinned> {
+fn rewritten(
+    subject: &Subject,
+    crates: &[&str],
+    change: impl Fn(&mut Manifest),
+) -> Result<Rewritten> {
     let mut files = Rewritten::new();
-    let mut outside = BTreeSet::new();
     for path in &subject.manifests {
         let absolute = subject.root.join(path);
-        let text = subject
-            .text_of(path.as_str())?
-            .with_context(|| format!("read {absolute}"))?;
+        let text = subject.text_of(path.as_str())?;
+        let text = text.with_context(|| format!("read {absolute}"))?;
         let mut manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
         change(&mut manifest);
         let folder = absolute.parent().unwrap_or(&subject.root);
-        outside.extend(manifest.anchor_paths(folder, &subject.root));
+        manifest.anchor_paths(folder, &subject.root);
         files.insert(path.clone(), manifest.text());
     }
     for place in cargo_config::PLACES {
         if let Some(text) = subject.text_of(place)? {
-            let text = cargo_config::anchored(&text, &subject.root)
-                .with_context(|| format!("read {}", subject.root.join(place)))?;
+            let text = cargo_config::anchored(&text, &subject.root, crates);
+            let text = text.with_context(|| format!("read {}", subject.root.join(place)))?;
             files.insert(place.into(), text);
         }
     }
-    Ok(Pinned { files, outside })
+    Ok(files)
 }
 
 /// Brings the copy in `folder` up to date: the subject's files, with `rewritten` in place of some
@@ -103,16 +96,8 @@ pub fn sync(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Resu
             FileKind::Link => link(subject, &from, &to)?,
             FileKind::Plain | FileKind::Executable => {
                 let bytes = subject.bytes_of(file)?;
-                if write_if_other(&to, &bytes)? {
-                    let permissions = fs::metadata(&from)
-                        .with_context(|| format!("look at {from}"))?
-                        .permissions();
-                    // A read-only file could not be replaced by the next sync.
-                    if file.kind == FileKind::Executable {
-                        fs::set_permissions(&to, permissions)
-                            .with_context(|| format!("write {to}"))?;
-                    }
-                }
+                write_if_other(&to, &bytes)?;
+                set_executable(&to, file.kind == FileKind::Executable)?;
             }
         }
         wanted.insert(to);
@@ -125,15 +110,40 @@ pub fn sync(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Resu
     remove_others(folder, &wanted)
 }
 
-/// Writes a file unless it holds those bytes already; true if it was written.
-fn write_if_other(to: &Utf8Path, bytes: &[u8]) -> Result<bool> {
+/// Writes a file unless it holds those bytes already.
+fn write_if_other(to: &Utf8Path, bytes: &[u8]) -> Result<()> {
     let is_link = fs::symlink_metadata(to).is_ok_and(|m| m.is_symlink());
     if !is_link && fs::read(to).is_ok_and(|there| there == bytes) {
-        return Ok(false);
+        return Ok(());
     }
     clear(to)?;
-    fs::write(to, bytes).with_context(|| format!("write {to}"))?;
-    Ok(true)
+    fs::write(to, bytes).with_context(|| format!("write {to}"))
+}
+
+/// Makes a file one that can be run, or not. Nothing else of its mode is taken over: a read-only
+/// file could not be brought up to date.
+#[cfg(unix)]
+fn set_executable(file: &Utf8Path, executable: bool) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let context = || format!("look at {file}");
+    let mode = fs::metadata(file)
+        .with_context(context)?
+        .permissions()
+        .mode();
+    let wanted = if executable {
+        mode | 0o111
+    } else {
+        mode & !0o111
+    };
+    if mode == wanted {
+        return Ok(());
+    }
+    fs::set_permissions(file, fs::Permissions::from_mode(wanted)).with_context(context)
+}
+
+#[cfg(not(unix))]
+fn set_executable(_: &Utf8Path, _: bool) -> Result<()> {
+    Ok(())
 }
 
 /// Links as the subject does; a relative link that leaves the subject becomes absolute.
@@ -181,7 +191,11 @@ fn remove_others(folder: &Utf8Path, wanted: &BTreeSet<Utf8PathBuf>) -> Result<()
     for entry in WalkDir::new(folder).contents_first(true) {
         let entry = entry.with_context(|| format!("list {folder}"))?;
         let Some(path) = Utf8Path::from_path(entry.path()) else {
-            fs::remove_file(entry.path()).with_context(|| format!("clear {folder}"))?;
+            let removed = match entry.file_type().is_dir() {
+                true => fs::remove_dir_all(entry.path()),
+                false => fs::remove_file(entry.path()),
+            };
+            removed.with_context(|| format!("clear {folder}"))?;
             continue;
         };
         if entry.file_type().is_dir() {

@@ -37,6 +37,14 @@ pub fn vars(
 ) -> BTreeMap<OsString, OsString> {
     let surroundings = &place.matrix.surroundings;
     let mut vars = surroundings.with_sysroot(&place.toolchain.sysroot);
+    // What the tool sets for builds says nothing to tests.
+    let set = &place.matrix.config.environment.set;
+    vars.retain(|name, _| {
+        let name = name.to_string_lossy();
+        let is_ours = matches!(&*name, "CARGO_INCREMENTAL" | "CARGO_TERM_COLOR")
+            || name.starts_with("CARGO_PROFILE_");
+        !is_ours || set.contains_key(&*name)
+    });
     for file in cargo_config::PLACES {
         if let Ok(Some(text)) = place.matrix.subject.text_of(file) {
             let outside = |name: &str| vars.contains_key(std::ffi::OsStr::new(name));
@@ -55,6 +63,11 @@ pub fn vars(
     if let Some(script) = built.scripts.get(package) {
         vars.extend(script.env.iter().map(|(k, v)| (k.into(), v.into())));
         vars.insert("OUT_DIR".into(), script.out_dir.as_os_str().to_owned());
+    }
+    for ((of, name), path) in &built.binaries {
+        if of == package {
+            vars.insert(format!("CARGO_BIN_EXE_{name}").into(), path.into());
+        }
     }
     prepend(
         &mut vars,
@@ -78,7 +91,7 @@ fn library_folders(place: &Place<'_>, built: &Built) -> Vec<std::path::PathBuf> 
         })
         .filter(|path| path.starts_with(&place.folders.target))
         .collect();
-    let profile = match place.matrix.config.build.profile.as_str() {
+    let profile = match place.matrix.config.build.profile.get_ref().as_str() {
         "dev" | "test" => "debug",
         "bench" => "release",
         other => other,

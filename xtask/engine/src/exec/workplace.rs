@@ -3,9 +3,12 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::exec::process::Interrupt;
 
 /// Marks a folder as made by a program: tools that back up, index or copy leave it alone.
 /// <https://bford.info/cachedir/>
@@ -16,17 +19,16 @@ pub const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# m
 pub struct Workplace {
     root: Utf8PathBuf,
     /// Held while a run works here.
-    _in_use: File,
+    _in_use: Option<File>,
 }
 
 impl Workplace {
-    /// Opens the work folder of a subject below `cache`, and waits until no other run uses it;
-    /// `on_wait` is called if it has to wait.
+    /// Opens the work folder of a subject below `cache`, to look at.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made or locked.
-    pub fn open(cache: &Path, subject: &Utf8Path, on_wait: impl FnOnce()) -> Result<Self> {
+    /// When the folder cannot be made.
+    pub fn look(cache: &Path, subject: &Utf8Path) -> Result<Self> {
         let name = subject.file_name().unwrap_or("subject");
         let hash = blake3::hash(subject.as_str().as_bytes()).to_hex();
         let root = cache.join(format!("{name}-{}", &hash[..12]));
@@ -40,30 +42,65 @@ impl Workplace {
         if !tag.exists() {
             std::fs::write(&tag, CACHEDIR_TAG).with_context(|| format!("write {tag}"))?;
         }
-        let path = root.join("in-use");
-        let in_use = File::create(&path).with_context(|| format!("write {path}"))?;
-        if in_use.try_lock().is_err() {
-            on_wait();
-            in_use.lock().with_context(|| format!("lock {path}"))?;
-        }
         Ok(Self {
             root,
-            _in_use: in_use,
+            _in_use: None,
         })
     }
 
-    /// The folders of one lane on one toolchain.
-    #[must_use]
-    pub fn lane(&self, toolchain: &str, lane: usize) -> LaneFolders {
-        let folder = self
+    /// Opens it to work in, as soon as no other run does; `on_wait` is called if it has to wait.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made or locked, or the wait is interrupted.
+    pub fn occupy(
+        cache: &Path,
+        subject: &Utf8Path,
+        interrupt: &Interrupt,
+        on_wait: impl FnOnce(),
+    ) -> Result<Self> {
+        let place = Self::look(cache, subject)?;
+        let path = place.root.join("in-use");
+        let in_use = File::create(&path).with_context(|| format!("write {path}"))?;
+        if in_use.try_lock().is_err() {
+            on_wait();
+            while in_use.try_lock().is_err() {
+                anyhow::ensure!(
+                    !interrupt.is_asked(),
+                    "interrupted while waiting for another run"
+                );
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+        Ok(Self {
+            _in_use: Some(in_use),
+            ..place
+        })
+    }
+
+    /// The folders of one lane on one toolchain. `conditions` is a hash of what cargo does not
+    /// look at when it asks whether an artefact is fresh: under other conditions, other folders.
+    ///
+    /// # Errors
+    ///
+    /// When folders of past conditions cannot be removed.
+    pub fn lane(&self, toolchain: &str, lane: usize, conditions: &str) -> Result<LaneFolders> {
+        let lane = self
             .root
             .join("lanes")
             .join(toolchain)
             .join(lane.to_string());
-        LaneFolders {
+        let folder = lane.join(conditions.get(..12).unwrap_or(conditions));
+        if let Ok(past) = lane.read_dir_utf8() {
+            for past in past.flatten().filter(|past| past.path() != folder) {
+                std::fs::remove_dir_all(past.path())
+                    .with_context(|| format!("remove {}", past.path()))?;
+            }
+        }
+        Ok(LaneFolders {
             subject: folder.join("subject"),
             target: folder.join("target"),
-        }
+        })
     }
 
     /// Where the resolver works.

@@ -125,6 +125,10 @@ pub enum Skip {
     NotSelected(String),
     /// The test is marked `#[ignore]`.
     Ignored,
+    /// Its target did not come to it: it ran out of time, or died.
+    NotReached,
+    /// The subject has no target that bears tests.
+    NothingToTest,
     /// The target asks for features that are off.
     RequiredFeatures(Vec<String>),
 }
@@ -136,6 +140,8 @@ impl fmt::Display for Skip {
             Self::NotAnEnd => f.write_str("not an end of the ladder"),
             Self::NotSelected(flag) => write!(f, "not selected by {flag}"),
             Self::Ignored => f.write_str("ignored"),
+            Self::NotReached => f.write_str("not reached"),
+            Self::NothingToTest => f.write_str("nothing to test"),
             Self::RequiredFeatures(features) => {
                 write!(f, "required features off: {}", features.join(", "))
             }

@@ -1,0 +1,349 @@
+//! The cases of a libtest executable, settled one run after another: none is lost because another
+//! hung or took the process down.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::exec::executable::{Executable, Tested, doubt};
+use crate::exec::libtest::{self, Suite, keep_tail};
+use crate::exec::log::Log;
+use crate::exec::process::{Ended, Exit, Follower, Stream, run};
+use crate::model::outcome::{CaseOutcome, Diagnostic};
+use crate::model::status::{Class, Skip, Status};
+
+/// How many names are given to an executable at once: systems bound the length of a command.
+const MOST_NAMES: usize = 200;
+
+/// The cases of one executable on their way to being settled.
+pub struct Cases<'a, 'b> {
+    executable: &'a Executable<'a>,
+    log: &'b mut Log,
+    /// All tests the executable has: a test can print events of tests that there are not.
+    names: BTreeSet<String>,
+    settled: BTreeMap<String, CaseOutcome>,
+    deaths: Vec<Death>,
+    until: Instant,
+    cpu: Duration,
+    exit: Exit,
+}
+
+/// A process that ended before its tests did.
+struct Death {
+    exit: Exit,
+    /// The tests that were under way.
+    under_way: BTreeSet<String>,
+}
+
+/// What went wrong with the executable as a whole.
+type Trouble = Option<(Status, Diagnostic)>;
+
+impl<'a, 'b> Cases<'a, 'b> {
+    /// Runs all tests at once. Where the process hangs or dies, the tests that were under way are
+    /// run again one at a time, and the rest once more.
+    ///
+    /// # Errors
+    ///
+    /// When this process has no working folder.
+    pub fn settle(executable: &'a Executable<'a>, log: &'b mut Log) -> Result<Tested> {
+        let mut cases = Cases {
+            executable,
+            log,
+            names: BTreeSet::new(),
+            settled: BTreeMap::new(),
+            deaths: Vec::new(),
+            until: Instant::now() + executable.timeouts.target,
+            cpu: Duration::ZERO,
+            exit: Exit::Code(0),
+        };
+        let error = match cases.list()? {
+            Some(error) => Some(error),
+            None => cases.settle_all()?,
+        };
+        if let Some((status, _)) = &error {
+            cases.leave_open(status);
+        }
+        Ok(Tested {
+            cases: cases.settled.into_values().collect(),
+            error,
+            cpu: cases.cpu,
+            exit: cases.exit,
+        })
+    }
+
+    fn list(&mut self) -> Result<Trouble> {
+        let (mut list, mut said) = (String::new(), String::new());
+        let mut follower = |stream: Stream, line: &[u8]| match stream {
+            Stream::Out => list.push_str(&String::from_utf8_lossy(line)),
+            Stream::Err => {
+                self.log.add(line);
+                keep_tail(&mut said, line);
+            }
+        };
+        let command = self.executable.command(&["--list".to_owned()])?;
+        let limit = self.executable.timeouts.target;
+        let ended = run(command, limit, self.executable.interrupt, &mut follower);
+        self.names = libtest::listed(&list).into_iter().collect();
+        if ended.exit.is_success() {
+            return Ok(None);
+        }
+        self.exit = ended.exit.clone();
+        let status = match doubt(&ended.exit) {
+            Some(doubt) => Status::Inconclusive { doubt },
+            None if ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
+            None => Status::failed(Class::Crash),
+        };
+        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        let last = last
+            .map(|line| format!(": {}", line.trim()))
+            .unwrap_or_default();
+        let message = format!("it did not list its tests ({}){last}", ended.exit);
+        Ok(Some((
+            status,
+            Diagnostic::said(self.executable.without_stage(&message)),
+        )))
+    }
+
+    fn settle_all(&mut self) -> Result<Trouble> {
+        let mut is_first = true;
+        let mut alone: BTreeSet<String> = BTreeSet::new();
+        loop {
+            let batch: Vec<String> = match alone.pop_first() {
+                Some(name) => vec![name],
+                None => self.open().into_iter().take(MOST_NAMES).collect(),
+            };
+            if batch.is_empty() {
+                return Ok(self.unexplained());
+            }
+            let n_before = self.settled.len();
+            let everything = std::mem::take(&mut is_first) && batch.len() == self.names.len();
+            let (ended, suite) = self.attempt(if everything { &[] } else { &batch })?;
+            if let Some(doubt) = doubt(&ended.exit) {
+                self.take(&suite);
+                let error = Diagnostic::said(ended.exit.to_string());
+                return Ok(Some((Status::Inconclusive { doubt }, error)));
+            }
+            if let Some(error) = contradiction(&ended.exit, &suite) {
+                self.take(&suite);
+                return Ok(Some(error));
+            }
+            alone.extend(self.judge(&batch, &ended, &suite));
+            if Instant::now() >= self.until && !self.open().is_empty() {
+                let error = Diagnostic::said("its tests did not end in time");
+                return Ok(Some((Status::failed(Class::Timeout), error)));
+            }
+            if self.settled.len() == n_before && alone.is_empty() {
+                let error = format!("it ended without running its tests: {}", ended.exit);
+                return Ok(Some((
+                    Status::failed(Class::Crash),
+                    Diagnostic::said(error),
+                )));
+            }
+        }
+    }
+
+    /// One run of the executable, on some of its tests or on all.
+    fn attempt(&mut self, names: &[String]) -> Result<(Ended, Suite)> {
+        let mut args: Vec<String> = libtest::FLAGS.map(str::to_owned).into();
+        if !names.is_empty() {
+            args.push("--exact".to_owned());
+            args.extend(names.iter().cloned());
+        }
+        let mut command = self.executable.command(&args)?;
+        command.env("RUSTC_BOOTSTRAP", "1");
+        let mut listener = Listener {
+            suite: Suite::default(),
+            case_limit: self.executable.timeouts.case,
+            log: self.log,
+        };
+        let left = self.until.saturating_duration_since(Instant::now());
+        let ended = run(command, left, self.executable.interrupt, &mut listener);
+        let suite = listener.suite;
+        self.log.note(&format!("[{}]", ended.exit));
+        self.cpu += ended.cpu;
+        if !ended.exit.is_success() {
+            self.exit = ended.exit.clone();
+        }
+        Ok((ended, suite))
+    }
+
+    /// Takes over what a run said, and says which tests have to run alone: those that were under
+    /// way when it ended, unless it is plain already what became of them.
+    fn judge(&mut self, batch: &[String], ended: &Ended, suite: &Suite) -> BTreeSet<String> {
+        self.take(suite);
+        let now = Instant::now();
+        let is_open = |name: &&String| self.names.contains(*name);
+        let under_way: BTreeSet<String> = suite.running.keys().filter(is_open).cloned().collect();
+        if suite.is_complete && under_way.is_empty() {
+            return under_way;
+        }
+        if let [name] = batch {
+            // It ran alone, so whatever happened is its own doing.
+            if !self.settled.contains_key(name) || under_way.contains(name) {
+                self.blame(name, ended, suite);
+            }
+            return BTreeSet::new();
+        }
+        if ended.exit != Exit::TimedOut {
+            let death = Death {
+                exit: ended.exit.clone(),
+                under_way: under_way.clone(),
+            };
+            self.deaths.push(death);
+            return under_way;
+        }
+        let ran_too_long = |name: &String| {
+            let since = suite.running.get(name);
+            since.is_some_and(|since| now - *since >= self.executable.timeouts.case)
+        };
+        let (too_long, others): (Vec<_>, Vec<_>) = under_way.into_iter().partition(ran_too_long);
+        for name in too_long {
+            self.blame(&name, ended, suite);
+        }
+        others.into_iter().collect()
+    }
+
+    fn blame(&mut self, name: &str, ended: &Ended, suite: &Suite) {
+        let (class, what) = match &ended.exit {
+            Exit::TimedOut => {
+                let limit = humantime::format_duration(self.executable.timeouts.case);
+                (Class::Timeout, format!("still running after {limit}"))
+            }
+            Exit::Code(0) => {
+                let what = "the process ended with exit 0 before the test did";
+                (Class::Crash, what.to_owned())
+            }
+            // libtest's own code for tests that failed, when its word of this one was lost.
+            Exit::Code(101) => (Class::Test, "the process ended with exit 101".to_owned()),
+            exit @ (Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_)) => {
+                (Class::Crash, format!("the process died: {exit}"))
+            }
+        };
+        let said = self.executable.without_stage(&suite.loose);
+        let case = CaseOutcome {
+            name: name.to_owned(),
+            status: Status::failed(class),
+            seconds: ended.wall.as_secs_f64(),
+            output: libtest::kept(&format!("{what}\n{said}")),
+        };
+        self.settled.insert(name.to_owned(), case);
+    }
+
+    /// A process that died, and none of the tests that were under way fails alone.
+    fn unexplained(&self) -> Trouble {
+        let fails = |name: &String| self.settled.get(name).is_some_and(|c| c.status.is_failed());
+        let death = self
+            .deaths
+            .iter()
+            .find(|death| !death.under_way.iter().any(fails))?;
+        let message = match death.under_way.len() {
+            0 => format!("the process ended between two tests: {}", death.exit),
+            n => format!(
+                "the process ended with {n} tests under way, none of which fails alone: {}",
+                death.exit
+            ),
+        };
+        Some((Status::failed(Class::Crash), Diagnostic::said(message)))
+    }
+
+    /// Takes over what a run said of tests that there are.
+    fn take(&mut self, suite: &Suite) {
+        for (name, case) in &suite.ended {
+            if self.names.contains(name) && !suite.running.contains_key(name) {
+                let mut case = case.clone();
+                case.output = case
+                    .output
+                    .map(|output| self.executable.without_stage(&output));
+                self.settled.insert(name.clone(), case);
+            }
+        }
+    }
+
+    /// What the trouble with the whole kept from an answer: never a verdict on a test.
+    fn leave_open(&mut self, trouble: &Status) {
+        let status = match trouble {
+            Status::Inconclusive { .. } => trouble.clone(),
+            Status::Passed | Status::Failed { .. } | Status::Skipped { .. } => Status::Skipped {
+                reason: Skip::NotReached,
+            },
+        };
+        for name in self.open() {
+            let case = CaseOutcome {
+                name: name.clone(),
+                status: status.clone(),
+                seconds: 0.0,
+                output: None,
+            };
+            self.settled.insert(name, case);
+        }
+    }
+
+    fn open(&self) -> Vec<String> {
+        let open = self
+            .names
+            .iter()
+            .filter(|name| !self.settled.contains_key(*name));
+        open.cloned().collect()
+    }
+}
+
+/// An executable whose tests all passed and which then fails: something it does at its end, such as
+/// a leak check, said no. `cargo test` counts that as a failure too.
+fn contradiction(exit: &Exit, suite: &Suite) -> Trouble {
+    let failed = suite.ended.values().any(|case| case.status.is_failed());
+    let ended_badly = matches!(exit, Exit::Signal(_)) || matches!(exit, Exit::Code(n) if *n != 0);
+    let is_whole = suite.is_complete && suite.running.is_empty();
+    (is_whole && !failed && ended_badly).then(|| {
+        let error = Diagnostic::said(format!("its tests passed, and then it ended with {exit}"));
+        (Status::failed(Class::Crash), error)
+    })
+}
+
+struct Listener<'a> {
+    suite: Suite,
+    case_limit: Duration,
+    log: &'a mut Log,
+}
+
+impl Follower for Listener<'_> {
+    fn line(&mut self, stream: Stream, line: &[u8]) {
+        self.log.add(line);
+        match stream {
+            Stream::Out => self.suite.line(line, Instant::now()),
+            Stream::Err => keep_tail(&mut self.suite.loose, line),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.suite.deadline(self.case_limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suite(lines: &[&str]) -> Suite {
+        let mut suite = Suite::default();
+        for line in lines {
+            suite.line(line.as_bytes(), Instant::now());
+        }
+        suite
+    }
+
+    const PASSED: &str = r#"{ "type": "test", "name": "a", "event": "ok" }"#;
+    const FAILED: &str = r#"{ "type": "test", "name": "a", "event": "failed" }"#;
+    const ALL_WELL: &str = r#"{ "type": "suite", "event": "ok" }"#;
+    const NOT_WELL: &str = r#"{ "type": "suite", "event": "failed" }"#;
+
+    #[test]
+    fn an_executable_that_fails_after_its_tests_passed_has_failed() {
+        let passed = suite(&[PASSED, ALL_WELL]);
+        assert!(contradiction(&Exit::Code(23), &passed).is_some());
+        assert!(contradiction(&Exit::Signal(6), &passed).is_some());
+        assert!(contradiction(&Exit::Code(0), &passed).is_none());
+        let failed = suite(&[FAILED, NOT_WELL]);
+        assert!(contradiction(&Exit::Code(101), &failed).is_none());
+    }
+}

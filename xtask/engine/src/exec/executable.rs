@@ -1,0 +1,78 @@
+//! One test executable: how it is run by itself, as cargo would run it, and what can come of it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use camino::Utf8Path;
+use xshell::{Shell, cmd};
+
+use crate::config::Timeouts;
+use crate::exec::process::{Exit, Interrupt};
+use crate::model::outcome::{CaseOutcome, Diagnostic};
+use crate::model::status::{Doubt, Status};
+
+/// A test executable, with everything that running it takes.
+pub struct Executable<'a> {
+    /// Where it is.
+    pub path: &'a Utf8Path,
+    /// The package's folder.
+    pub folder: &'a Utf8Path,
+    /// All it sees of the environment.
+    pub vars: BTreeMap<OsString, OsString>,
+    /// How long tests may take.
+    pub timeouts: &'a Timeouts,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+    /// The folder of the copy, which must not stand in what is kept: it differs by lane.
+    pub stage: &'a Utf8Path,
+}
+
+/// What came of a target's tests.
+pub struct Tested {
+    /// Each of its cases, sorted by name.
+    pub cases: Vec<CaseOutcome>,
+    /// What went wrong with the executable as a whole.
+    pub error: Option<(Status, Diagnostic)>,
+    /// CPU time of all its runs.
+    pub cpu: Duration,
+    /// How it ended: the last time it did not end well, if there was one.
+    pub exit: Exit,
+}
+
+impl Executable<'_> {
+    /// The command that runs the executable with some arguments.
+    ///
+    /// # Errors
+    ///
+    /// When this process has no working folder.
+    pub fn command(&self, args: &[String]) -> Result<Command> {
+        let shell = Shell::new()?;
+        shell.change_dir(self.folder);
+        let executable = self.path;
+        let command = cmd!(shell, "{executable} {args...}")
+            .env_clear()
+            .envs(&self.vars);
+        Ok(Command::from(command))
+    }
+
+    /// Text without the place of the copy.
+    #[must_use]
+    pub fn without_stage(&self, text: &str) -> String {
+        text.replace(self.stage.as_str(), ".")
+    }
+}
+
+/// Why an end says nothing about the code. What the system kills without a word, it kills for
+/// memory.
+#[must_use]
+pub fn doubt(exit: &Exit) -> Option<Doubt> {
+    match exit {
+        Exit::Interrupted => Some(Doubt::Interrupted),
+        Exit::Lost(why) => Some(Doubt::Machine(why.clone())),
+        Exit::Signal(9) => Some(Doubt::OutOfMemory),
+        Exit::Code(_) | Exit::Signal(_) | Exit::TimedOut => None,
+    }
+}

@@ -1,0 +1,181 @@
+//! Verdicts that are easily wrong: each subject is a fixture with one thing changed.
+
+use std::fs;
+
+use pinmatrix::model::run::Run;
+
+use crate::facts;
+use crate::harness::Fixture;
+
+fn write(fixture: &Fixture, path: &str, text: &str) {
+    let path = fixture.subject().join(path);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(path, text).expect("written");
+}
+
+fn holds(run: &Run, fact: &str) {
+    let facts = facts::of(run);
+    assert!(
+        facts.iter().any(|f| f.starts_with(fact)),
+        "{fact} is not in\n{facts:#?}"
+    );
+}
+
+/// `fails_test` with nothing but one passing test, whose code is `body`.
+fn with_test(body: &str) -> Fixture {
+    let fixture = Fixture::copied("fails_test");
+    write(&fixture, "src/lib.rs", "");
+    write(&fixture, "tests/outcomes.rs", body);
+    fixture
+}
+
+#[test]
+fn an_edition_that_the_toolchain_cannot_read_is_msrv() {
+    let fixture = with_test("");
+    fixture.change(
+        "Cargo.toml",
+        "edition = \"2021\"\nrust-version = \"1.63\"",
+        "edition = \"2024\"",
+    );
+    let row = "[[toolchain]]\nlabel = \"old\"\nrustup = \"debian-1.78\"\n\n[[toolchain]]";
+    let config = fixture
+        .read("matrix.toml")
+        .replacen("[[toolchain]]", row, 1);
+    write(&fixture, "matrix.toml", &config);
+    let (_, run) = fixture.run(&["--toolchain", "old"]);
+    holds(
+        &run,
+        "old@gadget-1.0.0 - failed(msrv) fails-test 0.1.0 needs rustc 1.85.0 for its edition",
+    );
+}
+
+#[test]
+fn a_family_crate_that_features_leave_out_is_refused() {
+    let fixture = with_test("#[test] fn passes() {}");
+    fixture.change(
+        "Cargo.toml",
+        "\"1.0.0\"",
+        "{ version = \"1.0.0\", optional = true }",
+    );
+    let (code, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 - failed(resolve) gadget is not in the graph",
+    );
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn a_patch_does_not_stand_in_for_the_pin() {
+    let fixture = with_test("#[test] fn passes() { assert_eq!(gadget::turn(1), 2); }");
+    write(
+        &fixture,
+        "fork/Cargo.toml",
+        "[package]\nname = \"gadget\"\nversion = \"1.0.0\"\n",
+    );
+    write(
+        &fixture,
+        "fork/src/lib.rs",
+        "pub fn turn(_: u32) -> u32 { 0 }",
+    );
+    let config = fixture.read(".cargo/config.toml");
+    let patch = "\n[patch.crates-io]\ngadget = { path = \"fork\" }\n";
+    write(&fixture, ".cargo/config.toml", &(config + patch));
+    let (code, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes passes passed",
+    );
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn an_unknown_profile_is_a_mistake_and_not_thirteen_failures() {
+    let fixture = Fixture::copied("fails_test");
+    let config = fixture.read("matrix.toml") + "\n[build]\nprofile = \"fastest\"\n";
+    write(&fixture, "matrix.toml", &config);
+    let output = fixture.call(&["run"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no profile `fastest`"));
+}
+
+#[test]
+fn a_crash_is_not_blamed_on_whoever_happens_to_run() {
+    let fixture = with_test(
+        "#[test] fn a_guilty() { std::thread::spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(500)); std::process::abort() }); }
+         #[test] fn b_innocent() { std::thread::sleep(std::time::Duration::from_secs(1)); }",
+    );
+    let (_, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes failed(crash) the process ended with 1",
+    );
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes b_innocent passed",
+    );
+}
+
+#[test]
+fn tests_that_their_target_had_no_time_for_are_not_judged() {
+    let fixture = with_test(
+        "#[test] fn a_slow() { std::thread::sleep(std::time::Duration::from_secs(1000)); }
+         #[test] fn b_quick() {}",
+    );
+    let limits = "\n[timeouts]\ntarget = \"2s\"\n[env]\nset = { RUST_TEST_THREADS = \"1\" }\n";
+    let config = fixture.read("matrix.toml") + limits;
+    write(&fixture, "matrix.toml", &config);
+    let (_, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes failed(timeout)",
+    );
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes b_quick skipped(not reached)",
+    );
+}
+
+#[test]
+fn inline_targets_without_harness_are_programs() {
+    let fixture = with_test("fn main() { std::process::exit(3) }");
+    let manifest = fixture.read("Cargo.toml");
+    let inline = "test = [{ name = \"outcomes\", harness = false }]\n";
+    write(&fixture, "Cargo.toml", &(inline.to_owned() + &manifest));
+    let (_, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes outcomes failed(test)",
+    );
+}
+
+#[test]
+fn a_subject_without_tests_has_not_passed() {
+    let fixture = with_test("");
+    fs::remove_file(fixture.subject().join("tests/outcomes.rs")).expect("removed");
+    fixture.change(
+        "Cargo.toml",
+        "[dependencies]",
+        "[lib]\ntest = false\ndoctest = false\n[dependencies]",
+    );
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(
+        run.cells[0].status().to_string(),
+        "skipped(nothing to test)"
+    );
+    assert_eq!(code, 3);
+}
+
+#[test]
+fn what_one_pin_leaves_in_its_folders_does_not_reach_the_next() {
+    let fixture = with_test(
+        "#[test] fn passes() {
+            let tmp = std::path::Path::new(env!(\"CARGO_TARGET_TMPDIR\"));
+            std::fs::create_dir(tmp.join(\"mine\")).unwrap();
+            std::fs::create_dir(\"mine\").unwrap(); }",
+    );
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"2.0.0\"]");
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+}
