@@ -155,7 +155,7 @@ impl Heard {
         let command = cargo.command(&args)?;
         let mut listener = Listener {
             heard: self,
-            folder: cargo.folder,
+            cargo,
             log,
             on_step,
         };
@@ -207,16 +207,8 @@ impl Heard {
         let start = self.err.find(&words)?;
         let mut error = first_error(&self.err[start..]);
         let told = error.rendered.as_deref().unwrap_or_default();
-        let death = told.lines().find(|l| l.contains("(signal: "));
-        let panic = told
-            .lines()
-            .find(|l| l.contains("panicked at") || l.trim().starts_with("error"));
-        error.message = format!("{BUILD_SCRIPT}{package} failed");
-        if let Some(said) = panic.or(death) {
-            error
-                .message
-                .push_str(&format!(": {}", text::one_line(said)));
-        }
+        let said = script_said(told).map(text::one_line).unwrap_or_default();
+        error.message = format!("{BUILD_SCRIPT}{package} failed: {said}");
         Some(error)
     }
 
@@ -264,7 +256,7 @@ impl Heard {
         }
     }
 
-    fn take(&mut self, message: Message, folder: &Utf8Path) -> Option<String> {
+    fn take(&mut self, message: Message, cargo: &Cargo<'_>) -> Option<String> {
         match message {
             Message::CompilerArtifact(artifact) => {
                 let kind = artifact.target.kind.first().and_then(kind_of);
@@ -283,7 +275,7 @@ impl Heard {
                 Some(name)
             }
             Message::CompilerMessage(told) => {
-                self.take_error(told, folder);
+                self.take_error(told, cargo);
                 None
             }
             Message::BuildScriptExecuted(script) => {
@@ -296,7 +288,7 @@ impl Heard {
         }
     }
 
-    fn take_error(&mut self, told: CompilerMessage, folder: &Utf8Path) {
+    fn take_error(&mut self, told: CompilerMessage, cargo: &Cargo<'_>) {
         let is_error = matches!(
             told.message.level,
             DiagnosticLevel::Error | DiagnosticLevel::Ice
@@ -309,7 +301,7 @@ impl Heard {
         debug_assert!(kind.is_some() || told.target.kind == [TargetKind::CustomBuild]);
         let unit = (told.package_id, kind, unit_name(kind, told.target.name));
         let errors = self.errors.entry(unit).or_default();
-        let error = diagnostic(&told.message, folder);
+        let error = diagnostic(&told.message, cargo);
         // A library is compiled twice, with and without its tests, and says the same twice.
         if errors.len() < MOST_ERRORS && !errors.contains(&error) {
             errors.push(error);
@@ -319,7 +311,7 @@ impl Heard {
 
 struct Listener<'a> {
     heard: &'a mut Heard,
-    folder: &'a Utf8Path,
+    cargo: &'a Cargo<'a>,
     log: &'a mut Log,
     on_step: &'a mut dyn FnMut(&str),
 }
@@ -329,9 +321,7 @@ impl Follower for Listener<'_> {
         if stream == Stream::Err {
             self.log.add(line);
             let line = text::clean(&String::from_utf8_lossy(line));
-            self.heard
-                .err
-                .push_str(&line.replace(self.folder.as_str(), "."));
+            self.heard.err.push_str(&self.cargo.without_place(&line));
             self.heard.err = tail(std::mem::take(&mut self.heard.err));
             return;
         }
@@ -345,7 +335,7 @@ impl Follower for Listener<'_> {
         {
             self.log.add(rendered.as_bytes());
         }
-        if let Some(name) = self.heard.take(message, self.folder) {
+        if let Some(name) = self.heard.take(message, self.cargo) {
             (self.on_step)(&name);
         }
     }
@@ -361,7 +351,7 @@ fn tail(err: String) -> String {
 }
 
 /// rustc's diagnostic as it is kept: code, place relative to the subject, words.
-fn diagnostic(told: &Told, folder: &Utf8Path) -> Diagnostic {
+fn diagnostic(told: &Told, cargo: &Cargo<'_>) -> Diagnostic {
     let place = told
         .spans
         .iter()
@@ -369,10 +359,10 @@ fn diagnostic(told: &Told, folder: &Utf8Path) -> Diagnostic {
         .or(told.spans.first());
     let file = place.map(|p| {
         let path = Utf8Path::new(&p.file_name);
-        path.strip_prefix(folder).unwrap_or(path).to_string()
+        path.strip_prefix(cargo.folder).unwrap_or(path).to_string()
     });
     let rendered = told.rendered.as_deref().map(|rendered| {
-        let rendered = text::clean(rendered).replace(folder.as_str(), ".");
+        let rendered = cargo.without_place(&text::clean(rendered));
         text::bounded(rendered.trim_end(), text::RENDERED)
     });
     Diagnostic {
@@ -405,6 +395,18 @@ const BUILD_SCRIPT: &str = "the build script of ";
 
 /// How rustc begins to tell that the linker refused.
 const LINKING: &str = "linking with ";
+
+/// What tells most of all that a failing build script printed: what its panic says, else the signal
+/// it died of, else its last line.
+fn script_said(told: &str) -> Option<&str> {
+    let mut lines = told.lines().skip_while(|l| !l.contains("panicked at"));
+    // Since Rust 1.73 the message of a panic stands on the line after its place.
+    let panic = lines.next().and(lines.next());
+    let death = || told.lines().find(|l| l.contains("(signal: "));
+    panic
+        .or_else(death)
+        .or_else(|| told.lines().rev().find(|l| !l.trim().is_empty()))
+}
 
 /// The class of a target from all its errors.
 fn class_of(errors: &[Diagnostic]) -> Class {

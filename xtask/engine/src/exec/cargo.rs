@@ -1,7 +1,7 @@
 //! Cargo commands: a program, a folder, an environment, and what was said.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::Command;
 use std::time::Duration;
 
@@ -77,13 +77,26 @@ impl Cargo<'_> {
         };
         let ended = self.follow(self.command(args)?, &mut keep)?;
         log.note(&format!("[{}]", ended.exit));
-        // Where the copy lies says nothing, and differs from lane to lane.
-        let err = text::clean(&String::from_utf8_lossy(&err)).replace(self.folder.as_str(), ".");
         Ok(Said {
             ended,
             out: String::from_utf8_lossy(&out).into_owned(),
-            err,
+            err: self.without_place(&text::clean(&String::from_utf8_lossy(&err))),
         })
+    }
+
+    /// Text without the places of the copy and of its target folder, which say nothing and differ
+    /// from lane to lane.
+    #[must_use]
+    pub fn without_place(&self, text: &str) -> String {
+        let text = text.replace(self.folder.as_str(), ".");
+        match self
+            .vars
+            .get(OsStr::new("CARGO_TARGET_DIR"))
+            .and_then(|t| t.to_str())
+        {
+            Some(target) => text.replace(target, "target"),
+            None => text,
+        }
     }
 
     /// Runs a command that a follower reads.

@@ -360,7 +360,7 @@ impl Work<'_> {
             case.output = case
                 .output
                 .take()
-                .map(|o| o.replace(self.folders.subject.as_str(), "."));
+                .map(|output| cargo.without_place(&output));
         }
         let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
         let mut errors = Vec::new();

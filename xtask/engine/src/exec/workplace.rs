@@ -97,6 +97,7 @@ impl Workplace {
                     .with_context(|| format!("remove {}", past.path()))?;
             }
         }
+        discard_if_moved(&folder)?;
         Ok(LaneFolders {
             subject: folder.join("subject"),
             target: folder.join("target"),
@@ -120,6 +121,21 @@ impl Workplace {
     pub fn outcomes(&self) -> Utf8PathBuf {
         self.root.join("outcomes")
     }
+}
+
+/// Removes a folder that was made in another place: build scripts write absolute paths into what
+/// they make, which cargo takes for fresh wherever it lies.
+fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
+    let marker = folder.join("made-in");
+    match std::fs::read_to_string(&marker) {
+        Ok(made_in) if made_in == folder.as_str() => return Ok(()),
+        Ok(_) => {
+            std::fs::remove_dir_all(folder).with_context(|| format!("remove {folder}"))?;
+        }
+        Err(_) => {}
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
+    std::fs::write(&marker, folder.as_str()).with_context(|| format!("write {marker}"))
 }
 
 /// Where one lane works on one toolchain. Pins follow one another in the same folders: cargo
@@ -152,4 +168,32 @@ pub fn cache() -> Result<PathBuf> {
     }
     let home = std::env::home_dir().context("find the home folder; set PINMATRIX_CACHE")?;
     Ok(home.join(".cache").join("pinmatrix"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_other_conditions_or_from_another_place_are_discarded() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let place = Workplace::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
+        let make = |place: &Workplace, conditions: &str| {
+            let folders = place.lane("stable", 0, conditions).expect("folders");
+            std::fs::create_dir_all(&folders.target).expect("a folder");
+            folders.target
+        };
+        let first = make(&place, "one");
+        assert_eq!(make(&place, "one"), first);
+        assert!(first.exists());
+        let second = make(&place, "two");
+        assert!(!first.exists() && second.exists());
+
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let moved = elsewhere.path().join("cache");
+        std::fs::rename(cache.path(), &moved).expect("moved");
+        let place = Workplace::look(&moved, Utf8Path::new("/w/subject")).expect("a place");
+        let folders = place.lane("stable", 0, "two").expect("folders");
+        assert!(!folders.target.exists());
+    }
 }
