@@ -1,6 +1,6 @@
 //! Real cells of this repository's own matrix, held against the table that was measured.
 //!
-//! `tests/migration/measured.tsv` has a line a target and case of each toolchain and a column a
+//! `tests/migration-measured.tsv` has a line a target and case of each toolchain and a column a
 //! pin. `PINMATRIX_BLESS=target/matrix/run.json` writes it anew from a whole run.
 
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ fn short(status: &Status) -> String {
 }
 
 fn path() -> PathBuf {
-    root().join("tests/migration/measured.tsv")
+    root().join("tests/migration-measured.tsv")
 }
 
 fn write(table: &Table, pins: &[String]) {
