@@ -22,7 +22,7 @@ use pinmatrix::model::event::{Event, Listener};
 use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
-use pinmatrix::{record, report};
+use pinmatrix::report;
 
 use crate::flags::{Command, Flags, PlanFlags, RunFlags, Selecting};
 
@@ -114,7 +114,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
         matrix.check_locks(plan.queue().into_iter().map(|planned| &planned.cell))?;
     }
     // Reports of another run would stand beside this one's run.json until it ends.
-    for file in [report::junit::FILE, report::summary::FILE] {
+    for file in [report::junit::FILE, report::summary::FILE, FRONTIER] {
         let _ = std::fs::remove_file(out.join(file));
     }
     let run = match run(&matrix, &plan, &options) {
@@ -202,6 +202,9 @@ impl Knowledge for Known<'_> {
     }
 }
 
+/// All change points, for programs.
+const FRONTIER: &str = "frontier.json";
+
 fn write_reports(run: &Run, out: &Utf8Path) -> Result<()> {
     write_whole(
         &out.join(report::junit::FILE),
@@ -211,8 +214,9 @@ fn write_reports(run: &Run, out: &Utf8Path) -> Result<()> {
         &out.join(report::summary::FILE),
         report::summary::summary(run).as_bytes(),
     )?;
-    debug_assert!(out.join(record::FILE).is_file());
-    Ok(())
+    let points = pinmatrix::frontier::frontier(run);
+    let points = serde_json::to_string_pretty(&points).context("write the frontier")?;
+    write_whole(&out.join(FRONTIER), format!("{points}\n").as_bytes())
 }
 
 /// A failure outweighs a doubt: what is certain is certain, whatever else is not.

@@ -195,7 +195,7 @@ fn write_strips(page: &mut String, rows: &[Strips]) -> std::fmt::Result {
                 let color = status.as_ref().map_or(DIM, color);
                 write!(page, "{color}{}{RESET}", strips::letter(status.as_ref()))?;
             }
-            writeln!(page, "  {}", strip.changes(&row.pins).join(", "))?;
+            writeln!(page, "  {}", strip.changes(row).join(", "))?;
         }
     }
     writeln!(page, "{DIM}{}{RESET}", strips::LEGEND)

@@ -9,6 +9,7 @@
 //! config, manifest, cargo_config                       files that people wrote
 //! environment, toolchain, published, subject, matrix   what this machine has of a matrix
 //! plan                                                 which cells run, and why not
+//! frontier                                             where things change along the ladder
 //! record                                               run.json
 //! exec                                                 running them
 //! report                                               what people and CI engines read
@@ -29,6 +30,7 @@ pub mod published;
 pub mod subject;
 pub mod matrix;
 pub mod plan;
+pub mod frontier;
 pub mod record;
 pub mod exec;
 pub mod report;

@@ -179,8 +179,32 @@ impl Matrix {
             name: family.name.get_ref().clone(),
             crates: family.crates.iter().map(|c| c.get_ref().clone()).collect(),
             pins: family.ladder.iter().map(|p| p.get_ref().clone()).collect(),
+            published: self.published(family),
         };
         self.config.families.iter().map(record).collect()
+    }
+
+    /// What is published of a whole family between the ends of its ladder.
+    fn published(&self, family: &Family) -> Vec<Version> {
+        let (Some(first), Some(last)) = (family.ladder.first(), family.ladder.last()) else {
+            return Vec::new();
+        };
+        let range = &first.get_ref().version..=&last.get_ref().version;
+        let of_crate = |name: &str| -> BTreeSet<Version> {
+            let known = self.registry.versions(name);
+            let usable = |p: &&Published| !p.yanked && p.version.pre.is_empty();
+            let known = known
+                .iter()
+                .flat_map(|versions| versions.iter())
+                .filter(usable);
+            known
+                .map(|p| p.version.clone())
+                .filter(|v| range.contains(&v))
+                .collect()
+        };
+        let all = family.crate_names().into_iter().map(of_crate);
+        let common = all.reduce(|a, b| a.intersection(&b).cloned().collect());
+        common.unwrap_or_default().into_iter().collect()
     }
 
     /// What the registry's index says against a cell, before anything is resolved: the first

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::model::cell::{Cell, CellId, Pin};
@@ -72,6 +73,10 @@ pub struct FamilyRecord {
     pub crates: Vec<String>,
     /// The ladder.
     pub pins: Vec<Pin>,
+    /// All versions from its first pin to its last that are published for every crate, not yanked,
+    /// and no pre-releases. Empty where the registry does not tell.
+    #[serde(default)]
+    pub published: Vec<Version>,
 }
 
 /// One cell with what is known of it.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use semver::Version;
+
 use crate::model::outcome::TargetId;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{Class, Status};
@@ -12,7 +14,9 @@ pub struct Strips {
     /// The toolchain's label.
     pub toolchain: String,
     /// The pins' versions.
-    pub pins: Vec<String>,
+    pub pins: Vec<Version>,
+    /// What is published from the first pin to the last.
+    pub published: Vec<Version>,
     /// A strip a target, sorted.
     pub strips: Vec<Strip>,
 }
@@ -42,12 +46,12 @@ pub fn strips(run: &Run, family: &FamilyRecord) -> Vec<Strips> {
         .iter()
         .filter_map(|t| rows.remove(t.label.as_str()));
     in_order
-        .map(|row| of_row(&row))
+        .map(|row| of_row(family, &row))
         .filter(|row| !row.strips.is_empty())
         .collect()
 }
 
-fn of_row(row: &[&CellRecord]) -> Strips {
+fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Strips {
     let mut targets: BTreeMap<&TargetId, Vec<Option<Status>>> = BTreeMap::new();
     for (at, record) in row.iter().enumerate() {
         for target in record.outcome().into_iter().flat_map(|o| &o.targets) {
@@ -68,7 +72,8 @@ fn of_row(row: &[&CellRecord]) -> Strips {
             .first()
             .map(|r| r.cell.toolchain.clone())
             .unwrap_or_default(),
-        pins: row.iter().map(|r| r.cell.pin.version.to_string()).collect(),
+        pins: row.iter().map(|r| r.cell.pin.version.clone()).collect(),
+        published: family.published.clone(),
         strips: targets.into_iter().map(strip).collect(),
     }
 }
@@ -91,17 +96,23 @@ impl Strip {
                 .all(|(a, b)| a.is_none() || b.is_none() || a == b)
     }
 
-    /// Where the status changes on the way up, in words: `builds no more from 30.0.2`.
+    /// Where the status changes on the way up, in words, with how many versions before that were
+    /// not tested: `does not build from 30.0.2 (2 untested)`.
     #[must_use]
-    pub fn changes(&self, pins: &[String]) -> Vec<String> {
+    pub fn changes(&self, row: &Strips) -> Vec<String> {
         let mut changes = Vec::new();
-        let mut last: Option<&Status> = None;
-        for (status, pin) in self.statuses.iter().zip(pins) {
+        let mut last: Option<(&Status, &Version)> = None;
+        for (status, pin) in self.statuses.iter().zip(&row.pins) {
             let Some(status) = status else { continue };
-            if last.is_some_and(|last| last != status) {
-                changes.push(format!("{} from {pin}", word(status)));
+            if let Some((_, from)) = last.filter(|(before, _)| *before != status) {
+                let is_between = |version: &&Version| from < *version && *version < pin;
+                let untested = match row.published.iter().filter(is_between).count() {
+                    0 => String::new(),
+                    n => format!(" ({n} untested)"),
+                };
+                changes.push(format!("{} from {pin}{untested}", word(status)));
             }
-            last = Some(status);
+            last = Some((status, pin));
         }
         changes
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use crate::frontier::{Side, frontier};
 use crate::model::outcome::Moved;
 use crate::model::run::Run;
 use crate::model::status::Status;
@@ -50,8 +51,50 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
             write_strips(out, &row)?;
         }
     }
+    write_change_points(out, run)?;
     write_moved(out, run)?;
     write_errors(out, run)
+}
+
+/// Where things change along the ladder, and how exactly that is known.
+fn write_change_points(out: &mut String, run: &Run) -> std::fmt::Result {
+    let points = frontier(run);
+    if points.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Change points\n")?;
+    writeln!(
+        out,
+        "| toolchain | target | cases | last | first | untested between |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|")?;
+    for point in points {
+        let cases = match point.cases.as_slice() {
+            [] => "all".to_owned(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        };
+        let side = |side: &Side| format!("{} {}", side.version, side.status);
+        let island = if point.is_island { " (island)" } else { "" };
+        let untested = match point.is_exact() {
+            true => "exact".to_owned(),
+            false => point.n_untested.to_string(),
+        };
+        let fields = [
+            point.toolchain.clone(),
+            point.target.to_string(),
+            cases,
+            side(&point.before),
+            format!("{}{island}", side(&point.after)),
+            untested,
+        ];
+        writeln!(
+            out,
+            "| {} |",
+            fields.map(|field| escaped(&field)).join(" | ")
+        )?;
+    }
+    writeln!(out)
 }
 
 fn write_grids(out: &mut String, run: &Run) -> std::fmt::Result {
@@ -70,8 +113,9 @@ fn write_grids(out: &mut String, run: &Run) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_head(out: &mut String, first: &str, pins: &[String]) -> std::fmt::Result {
-    writeln!(out, "| {first} | {} |", pins.join(" | "))?;
+fn write_head(out: &mut String, first: &str, pins: &[impl std::fmt::Display]) -> std::fmt::Result {
+    let pins: Vec<String> = pins.iter().map(|pin| format!(" {pin} |")).collect();
+    writeln!(out, "| {first} |{}", pins.concat())?;
     writeln!(out, "|---|{}", "---|".repeat(pins.len()))
 }
 

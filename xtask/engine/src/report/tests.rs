@@ -151,6 +151,7 @@ fn run() -> Run {
             name: "gadget".to_owned(),
             crates: vec!["gadget".to_owned()],
             pins: pins.collect(),
+            published: Vec::new(),
         }],
         cells: vec![
             cell(

@@ -1,0 +1,246 @@
+//! Made-up histories: what the frontier says of them is what anyone can see in them.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::cell::{Cell, Pin};
+use crate::model::outcome::{CaseOutcome, Diagnostic, Kind, Outcome};
+use crate::model::run::{CellRecord, SCHEMA, State, SubjectRecord, ToolchainRecord};
+use crate::model::status::{Class, Skip};
+
+/// What a target of two cases shows at one pin: `.` both pass, `b` does not build, `1` and `2` that
+/// case fails, `x` both fail, `-` not run.
+fn target(shown: char) -> Option<TargetOutcome> {
+    let id = TargetId {
+        package: "p".to_owned(),
+        kind: Kind::Test,
+        name: "t".to_owned(),
+    };
+    let case = |name: &str, fails: bool| CaseOutcome {
+        name: name.to_owned(),
+        status: if fails {
+            Status::failed(Class::Test)
+        } else {
+            Status::Passed
+        },
+        seconds: 0.0,
+        output: None,
+    };
+    let ran = |one: bool, two: bool| {
+        let cases = vec![case("one", one), case("two", two)];
+        let status = Status::of_parts(cases.iter().map(|c| &c.status));
+        TargetOutcome {
+            id: id.clone(),
+            status,
+            errors: Vec::new(),
+            cases,
+            seconds: 0.0,
+        }
+    };
+    match shown {
+        '.' => Some(ran(false, false)),
+        '1' => Some(ran(true, false)),
+        '2' => Some(ran(false, true)),
+        'x' => Some(ran(true, true)),
+        'b' => {
+            let errors = vec![Diagnostic::said("no")];
+            Some(TargetOutcome::not_run(
+                id.clone(),
+                Status::failed(Class::Compile),
+                errors,
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// A run on one toolchain, a letter a pin; every `n_patches`-th version is on the ladder.
+fn run(history: &str, n_patches: u64) -> Run {
+    let version = |n: usize, patch| Version::new(n as u64, 0, patch);
+    let pins = (0..history.len()).map(|n| Pin {
+        family: "f".to_owned(),
+        version: version(n, 0),
+    });
+    let pins: Vec<Pin> = pins.collect();
+    let published = (0..history.len()).flat_map(|n| (0..n_patches).map(move |p| version(n, p)));
+    let record = |(pin, shown): (&Pin, char)| {
+        let cell = Cell {
+            toolchain: "stable".to_owned(),
+            pin: pin.clone(),
+        };
+        let state = match target(shown) {
+            Some(target) => {
+                let status = target.status.clone();
+                let outcome = Outcome {
+                    targets: vec![target],
+                    ..Outcome::whole(status, Vec::new())
+                };
+                State::Ended {
+                    reused: false,
+                    outcome: Box::new(outcome),
+                }
+            }
+            None => State::Skipped {
+                reason: Skip::NotAnEnd,
+            },
+        };
+        CellRecord {
+            id: cell.id(),
+            cell,
+            state,
+        }
+    };
+    Run {
+        schema: SCHEMA,
+        started: 0,
+        seconds: 0.0,
+        finished: true,
+        command: "x".to_owned(),
+        subject: SubjectRecord {
+            path: ".".to_owned(),
+            content: String::new(),
+            revision: None,
+            dirty: false,
+        },
+        resolver: String::new(),
+        toolchains: vec![ToolchainRecord {
+            label: "stable".to_owned(),
+            source: None,
+            rustc: None,
+            cargo: None,
+        }],
+        families: vec![FamilyRecord {
+            name: "f".to_owned(),
+            crates: vec!["f".to_owned()],
+            pins: pins.clone(),
+            published: published.collect(),
+        }],
+        cells: pins.iter().zip(history.chars()).map(record).collect(),
+    }
+}
+
+fn told(history: &str, n_patches: u64) -> Vec<String> {
+    let line = |p: ChangePoint| {
+        format!(
+            "{:?} {} {} -> {} {}, {} between{}{}",
+            p.change,
+            p.before.version,
+            p.before.status,
+            p.after.version,
+            p.after.status,
+            p.n_untested,
+            if p.is_island { ", island" } else { "" },
+            if p.cases.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", p.cases.join(" "))
+            },
+        )
+    };
+    frontier(&run(history, n_patches))
+        .into_iter()
+        .map(line)
+        .collect()
+}
+
+#[test]
+fn a_break_between_neighbours_is_exact() {
+    assert_eq!(
+        told("..bb", 1),
+        ["Break 1.0.0 passed -> 2.0.0 failed(compile), 0 between"]
+    );
+}
+
+#[test]
+fn what_lies_between_is_counted_and_skipped_pins_count_too() {
+    assert_eq!(
+        told(".b", 3),
+        ["Break 0.0.0 passed -> 1.0.0 failed(compile), 2 between"]
+    );
+    assert_eq!(
+        told(".-b", 1),
+        ["Break 0.0.0 passed -> 2.0.0 failed(compile), 1 between"]
+    );
+}
+
+#[test]
+fn an_island_is_told_at_both_its_shores() {
+    assert_eq!(
+        told(".b.", 1),
+        [
+            "Break 0.0.0 passed -> 1.0.0 failed(compile), 0 between, island",
+            "Fix 1.0.0 failed(compile) -> 2.0.0 passed, 0 between, island",
+        ]
+    );
+}
+
+#[test]
+fn cases_that_go_different_ways_are_told_apart() {
+    // The headline of the real matrix: it builds, does not build, builds again and misbehaves.
+    assert_eq!(
+        told(".b1", 1),
+        [
+            "Break 0.0.0 passed -> 1.0.0 failed(compile), 0 between: one",
+            "Break 0.0.0 passed -> 1.0.0 failed(compile), 0 between, island: two",
+            "Shift 1.0.0 failed(compile) -> 2.0.0 failed(test), 0 between: one",
+            "Fix 1.0.0 failed(compile) -> 2.0.0 passed, 0 between, island: two",
+        ]
+    );
+}
+
+#[test]
+fn a_row_without_change_has_no_points() {
+    assert_eq!(told("....", 2), Vec::<String>::new());
+    assert_eq!(told("bbb", 2), Vec::<String>::new());
+    assert_eq!(told("---", 2), Vec::<String>::new());
+}
+
+/// What a case shows at a pin, read off the letters themselves.
+fn shows(shown: char, case: &str) -> Option<&'static str> {
+    match (shown, case) {
+        ('-', _) => None,
+        ('b', _) => Some("failed(compile)"),
+        ('x', _) | ('1', "one") | ('2', "two") => Some("failed(test)"),
+        (_, _) => Some("passed"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_frontier_is_what_neighbouring_verdicts_show(
+        history in "[.b12x-]{1,40}",
+        n_patches in 1u64..4,
+    ) {
+        let points = frontier(&run(&history, n_patches));
+        let cases_ran = history.contains(['.', '1', '2', 'x']);
+        for case in if cases_ran { &["one", "two"][..] } else { &[][..] } {
+            let seen: Vec<(usize, &str)> = history
+                .chars()
+                .enumerate()
+                .filter_map(|(n, shown)| Some((n, shows(shown, case)?)))
+                .collect();
+            let expected: Vec<String> = seen
+                .windows(2)
+                .filter(|pair| pair[0].1 != pair[1].1)
+                .map(|pair| format!("{} {} {} {}", pair[0].0, pair[0].1, pair[1].0, pair[1].1))
+                .collect();
+            let found: Vec<String> = points
+                .iter()
+                .filter(|p| p.cases.is_empty() || p.cases.iter().any(|c| c == case))
+                .map(|p| {
+                    let (before, after) = (&p.before, &p.after);
+                    format!(
+                        "{} {} {} {}",
+                        before.version.major, before.status, after.version.major, after.status
+                    )
+                })
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
+        for point in &points {
+            let majors = point.after.version.major - point.before.version.major;
+            let between = majors * n_patches - 1;
+            prop_assert_eq!(point.n_untested as u64, between);
+        }
+    }
+}
