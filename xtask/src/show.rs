@@ -25,8 +25,8 @@ const DIM: &str = "\u{1b}[2m";
 const BOLD: &str = "\u{1b}[1m";
 const RESET: &str = "\u{1b}[0m";
 
-/// How many failing targets of one cell are listed; the summary has them all.
-const MOST_TARGETS: usize = 8;
+/// How many errors of one cell are listed; the summary has them all.
+const MOST_LINES: usize = 3;
 
 /// Shows the results of a run on standard output.
 pub fn results(run: &Run, out: &Utf8Path) {
@@ -93,31 +93,30 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
 
 fn write_errors(page: &mut String, outcome: &Outcome) -> std::fmt::Result {
     let width = width().saturating_sub(4).max(40);
-    for error in outcome.errors.iter().take(MOST_TARGETS) {
-        writeln!(
-            page,
-            "  {}",
-            text::ellipsis(&text::one_line(&error.to_string()), width)
-        )?;
-    }
-    let failing: Vec<_> = outcome
+    let of_cell = outcome.errors.iter().map(ToString::to_string);
+    let is_clean = |s: &Status| matches!(s, Status::Passed | Status::Skipped { .. });
+    let mut failing: Vec<_> = outcome
         .targets
         .iter()
-        .filter(|t| !matches!(t.status, Status::Passed | Status::Skipped { .. }))
+        .filter(|t| !is_clean(&t.status))
         .collect();
-    for target in failing.iter().take(MOST_TARGETS) {
-        let line = format!("{}: {}", target.id, text::one_line(&target.first_error()));
-        writeln!(page, "  {}", text::ellipsis(&line, width))?;
+    // What builds and misbehaves is easily overlooked among what does not build.
+    failing.sort_by_key(|target| target.cases.is_empty());
+    let of_targets = failing
+        .iter()
+        .map(|t| format!("{}: {}", t.id, t.first_error()));
+    let lines: Vec<String> = of_cell.chain(of_targets).collect();
+    for line in lines.iter().take(MOST_LINES) {
+        writeln!(page, "  {}", text::ellipsis(&text::one_line(line), width))?;
     }
-    if failing.len() > MOST_TARGETS {
-        writeln!(
+    match lines.len().saturating_sub(MOST_LINES) {
+        0 => Ok(()),
+        rest => writeln!(
             page,
-            "  … and {} more targets, in {}",
-            failing.len() - MOST_TARGETS,
+            "  {DIM}… and {rest} more, in {}{RESET}",
             summary::FILE
-        )?;
+        ),
     }
-    Ok(())
 }
 
 /// The grid, folded where the terminal is narrower.
