@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use clap::Parser;
-use pinmatrix::config::Config;
 use pinmatrix::config::mistake::Mistake;
+use pinmatrix::config::{Config, Strategy};
 use pinmatrix::exec::{Interrupt, Options, cache, known_outcomes, run};
 use pinmatrix::files::write_whole;
 use pinmatrix::matrix::Matrix;
@@ -98,6 +98,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     let out = flags.selecting.flags.out()?;
     let command = repeating(program, &flags.selecting.flags);
     let options = Options {
+        strategy: strategy(&matrix, &flags.selecting),
         jobs: flags.jobs.or(matrix.config.run.jobs),
         locked: flags.locked,
         offline: flags.selecting.flags.offline,
@@ -135,6 +136,7 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
     let scratch = tempfile::tempdir().context("make a folder for logs")?;
     let out = Utf8Path::from_path(scratch.path()).context("read its path as text")?;
     let options = Options {
+        strategy: strategy(&matrix, &flags.selecting),
         jobs: None,
         locked: flags.locked,
         offline: flags.selecting.flags.offline,
@@ -159,13 +161,16 @@ fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
     Ok(matrix)
 }
 
+fn strategy(matrix: &Matrix, selecting: &Selecting) -> Strategy {
+    selecting.strategy().unwrap_or(matrix.config.run.strategy)
+}
+
 fn make_plan(matrix: &Matrix, selecting: &Selecting, options: &Options<'_>) -> Result<Plan> {
-    let strategy = selecting.strategy().unwrap_or(matrix.config.run.strategy);
     let selection = Selection::new(
         &selecting.toolchain,
         &selecting.pin,
         &selecting.cell,
-        strategy,
+        options.strategy,
     )?;
     let cells = matrix.cells();
     selection.check(&cells)?;

@@ -162,6 +162,8 @@ pub struct Environment {
 pub struct RunOptions {
     /// Which cells run.
     pub strategy: Strategy,
+    /// How many cells strategy `frontier` runs inside a row whose ends agree.
+    pub probes: usize,
     /// Cells at a time; `None` lets the machine decide.
     pub jobs: Option<usize>,
     /// A folder of committed locks, relative to `matrix.toml`.
@@ -176,6 +178,8 @@ pub enum Strategy {
     Full,
     /// The first and the last pin of each row.
     Ends,
+    /// The ends, then whatever splits a stretch whose two ends differ.
+    Frontier,
 }
 
 impl Config {
@@ -222,6 +226,7 @@ impl Config {
             },
             run: RunOptions {
                 strategy: document.run.strategy,
+                probes: probes(&text, &document.run.probes)?,
                 jobs: jobs(&text, document.run.jobs)?,
                 locks: document.run.locks,
             },
@@ -436,6 +441,15 @@ fn duration(text: &Text, written: &Spanned<String>) -> Result<Duration, Mistake>
             .at(written.span(), "longer than 30 days"));
     }
     Ok(duration)
+}
+
+fn probes(text: &Text, written: &Spanned<i64>) -> Result<usize, Mistake> {
+    match usize::try_from(*written.get_ref()) {
+        Ok(n) if n <= 1024 => Ok(n),
+        Ok(_) | Err(_) => Err(text
+            .mistake(format!("`probes` cannot be {}", written.get_ref()))
+            .at(written.span(), "from 0 to 1024")),
+    }
 }
 
 fn jobs(text: &Text, written: Option<Spanned<i64>>) -> Result<Option<usize>, Mistake> {

@@ -22,6 +22,7 @@ mod cases;
 mod test;
 pub mod store;
 mod cell;
+mod schedule;
 mod lanes;
 
 pub use self::lanes::{Options, known_outcomes, run};

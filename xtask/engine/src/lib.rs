@@ -8,7 +8,7 @@
 //! model, text, files                                   values, and what outside text is made into
 //! config, manifest, cargo_config                       files that people wrote
 //! environment, toolchain, published, subject, matrix   what this machine has of a matrix
-//! plan                                                 which cells run, and why not
+//! strategy, plan                                       which cells run, and why not
 //! frontier                                             where things change along the ladder
 //! record                                               run.json
 //! exec                                                 running them
@@ -29,6 +29,7 @@ pub mod toolchain;
 pub mod published;
 pub mod subject;
 pub mod matrix;
+pub mod strategy;
 pub mod plan;
 pub mod frontier;
 pub mod record;

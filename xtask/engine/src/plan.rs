@@ -11,6 +11,7 @@ use crate::config::mistake::{Mistake, nearest};
 use crate::model::cell::{Cell, CellId};
 use crate::model::outcome::Outcome;
 use crate::model::status::Skip;
+use crate::strategy::depth;
 
 /// What the command line leaves of a matrix.
 #[derive(Clone, Debug)]
@@ -107,7 +108,7 @@ impl Selection {
             Strategy::Ends if !is_end && self.cells.is_empty() && self.pins.is_empty() => {
                 Some(Skip::NotAnEnd)
             }
-            Strategy::Ends | Strategy::Full => None,
+            Strategy::Ends | Strategy::Full | Strategy::Frontier => None,
         }
     }
 }
@@ -215,7 +216,8 @@ pub fn plan(cells: &[Cell], selection: &Selection, knowledge: &dyn Knowledge) ->
 }
 
 /// Cells of one toolchain and one family stand in one row, in the order of the ladder.
-fn row_of(cell: &Cell) -> (&str, &str) {
+#[must_use]
+pub fn row_of(cell: &Cell) -> (&str, &str) {
     (&cell.toolchain, &cell.pin.family)
 }
 
@@ -248,24 +250,6 @@ impl Plan {
             }
         }
         counts
-    }
-}
-
-/// After how many halvings a place of a ladder is reached; its ends are reached at once.
-fn depth(place: usize, length: usize) -> u32 {
-    let (mut low, mut high) = (0, length.saturating_sub(1));
-    if place == low || place >= high {
-        return 0;
-    }
-    let mut depth = 1;
-    loop {
-        let middle = low.midpoint(high);
-        match place.cmp(&middle) {
-            std::cmp::Ordering::Equal => return depth,
-            std::cmp::Ordering::Less => high = middle,
-            std::cmp::Ordering::Greater => low = middle,
-        }
-        depth += 1;
     }
 }
 
@@ -374,15 +358,5 @@ mod tests {
             &Knows(""),
         );
         assert_eq!(ids(&plan.queue()), ["a@f-2.0.0"]);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn every_place_is_reached_within_the_logarithm(length in 1usize..500) {
-            let bound = usize::BITS - length.leading_zeros() + 1;
-            for place in 0..length {
-                proptest::prop_assert!(depth(place, length) <= bound);
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@ pub mod summary;
 
 use crate::model::cell::CellId;
 use crate::model::run::{Counts, Run};
+use crate::model::status::Skip;
 
 /// The command that runs one cell again, whatever is known of it.
 #[must_use]
@@ -25,7 +26,11 @@ pub fn closing_line(counts: &Counts) -> String {
         parts.push(format!("{} inconclusive", counts.inconclusive));
     }
     for (reason, n) in &counts.skipped {
-        parts.push(format!("{n} skipped ({reason})"));
+        let is_inferred = *reason == Skip::Inferred;
+        parts.push(match is_inferred {
+            true => format!("{n} inferred and not run"),
+            false => format!("{n} skipped ({reason})"),
+        });
     }
     let mut line = format!("cells: {}", parts.join(", "));
     if counts.reused > 0 {

@@ -179,3 +179,55 @@ fn what_one_pin_leaves_in_its_folders_does_not_reach_the_next() {
     let (code, run) = fixture.run(&[]);
     assert_eq!(code, 0, "{:#?}", facts::of(&run));
 }
+
+#[test]
+fn the_frontier_is_found_with_a_part_of_the_cells_and_the_rest_is_inferred() {
+    let fixture = Fixture::copied("history");
+    let config = fixture.read("matrix.toml");
+    // From 3.0.0 on one target does not build, and nothing mends it before 4.0.0.
+    let ladder = config
+        .lines()
+        .find(|l| l.starts_with("pins"))
+        .expect("a ladder")
+        .to_owned();
+    let config = config.replace(
+        &ladder,
+        "pins = [\"1.0.0\", \"1.1.0\", \"2.0.0\", \"3.0.0\"]",
+    );
+    write(
+        &fixture,
+        "matrix.toml",
+        &(config + "\n[run]\nstrategy = \"frontier\"\n"),
+    );
+    let row = ["--toolchain", "stable"];
+    let (code, run) = fixture.run(&row);
+    let told: Vec<String> = run
+        .cells
+        .iter()
+        .take(4)
+        .map(|c| format!("{} {}", c.cell.pin.version, c.status()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "1.0.0 passed",
+            "1.1.0 skipped(inferred)",
+            "2.0.0 passed",
+            "3.0.0 failed(compile)"
+        ]
+    );
+    assert_eq!(code, 1);
+    let points = pinmatrix::frontier::frontier(&run);
+    assert!(points.iter().all(|p| p.is_exact()), "{points:#?}");
+    // What was inferred is not called passed anywhere.
+    let summary = fs::read_to_string(fixture.out().join("summary.md")).expect("a summary");
+    assert!(
+        summary.contains("| stable | ✔ | ≈ | ✔ | ✘ 1/8 |"),
+        "{summary}"
+    );
+    let junit = fs::read_to_string(fixture.out().join("junit.xml")).expect("JUnit");
+    assert!(junit.contains("message=\"inferred\""), "{junit}");
+    // And the full run settles it.
+    let (_, full) = fixture.run(&[&row[..], &["--full"]].concat());
+    assert_eq!(full.cells[1].status().to_string(), "passed");
+}

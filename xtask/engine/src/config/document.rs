@@ -131,6 +131,7 @@ pub(super) struct Env {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Run {
     pub(super) strategy: Strategy,
+    pub(super) probes: Spanned<i64>,
     pub(super) jobs: Option<Spanned<i64>>,
     pub(super) locks: Option<PathBuf>,
 }
@@ -139,6 +140,7 @@ impl Default for Run {
     fn default() -> Self {
         Self {
             strategy: Strategy::Full,
+            probes: Spanned::new(0..0, 1),
             jobs: None,
             locks: None,
         }

@@ -1,6 +1,6 @@
 //! Lanes: each works through cells in folders of its own, since cargo locks a target folder.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,10 +8,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 
+use crate::config::Strategy;
 use crate::exec::budget::Budget;
 use crate::exec::cell::{Common, Work, known};
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
+use crate::exec::schedule::Schedule;
 use crate::exec::store::Store;
 use crate::exec::workplace::{CACHEDIR_TAG, Workplace};
 use crate::files::write_whole;
@@ -20,7 +22,7 @@ use crate::model::cell::{Cell, CellId};
 use crate::model::event::{Event, Listener};
 use crate::model::outcome::{Diagnostic, Outcome};
 use crate::model::run::{CellRecord, Run, SCHEMA, State};
-use crate::model::status::{Doubt, Status};
+use crate::model::status::{Doubt, Skip, Status};
 use crate::plan::{Fate, Plan, Planned};
 use crate::record;
 
@@ -29,6 +31,8 @@ const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 
 /// How a run goes.
 pub struct Options<'a> {
+    /// Which cells run, and in which order.
+    pub strategy: Strategy,
     /// Cells at a time; `None` for what this machine can carry.
     pub jobs: Option<usize>,
     /// Whether every lock must be committed and fit as it is.
@@ -91,7 +95,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         let (n_run, n_known, _) = plan.counts();
         options.listener.hear(Event::Planned { n_run, n_known });
         let board = Board::new(begin(matrix, plan, options), options.out)?;
-        let queue = Mutex::new(plan.queue().into_iter().collect::<VecDeque<_>>());
+        let schedule = Schedule::new(plan, options.strategy, matrix.config.run.probes);
         let lanes = rayon::ThreadPoolBuilder::new()
             .num_threads(n_lanes)
             .thread_name(|lane| format!("lane-{lane}"))
@@ -99,11 +103,12 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             .context("start the lanes")?;
         let results = lanes.broadcast(|context| {
             let mut last: Option<String> = None;
-            while let Some(planned) = next(&queue, last.as_deref(), options.interrupt) {
+            while let Some(planned) = schedule.take(last.as_deref(), options.interrupt) {
                 let lane = context.index();
                 let started = Instant::now();
                 let (outcome, reused) = run_cell(matrix, &workplace, common, planned, lane);
                 let seconds = started.elapsed().as_secs_f64();
+                schedule.note(&planned.id, &outcome);
                 board.record(&planned.id, outcome.clone(), reused)?;
                 options.listener.hear(Event::Ended {
                     cell: &planned.id,
@@ -115,7 +120,13 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             Ok(())
         });
         results.into_iter().collect::<Result<Vec<()>>>()?;
-        board.finish(!options.interrupt.is_asked())
+        let is_whole = !options.interrupt.is_asked();
+        let inferred = if is_whole {
+            schedule.inferred()
+        } else {
+            Vec::new()
+        };
+        board.finish(&inferred, is_whole)
     })
 }
 
@@ -158,28 +169,6 @@ fn in_place<T>(
 /// lane also costs a target folder.
 fn default_lanes(n_cores: usize) -> usize {
     (n_cores / 4).max(1)
-}
-
-/// The next cell for a lane: among those that tell most, one of the toolchain it just used.
-fn next<'a>(
-    queue: &Mutex<VecDeque<&'a Planned>>,
-    last: Option<&str>,
-    interrupt: &Interrupt,
-) -> Option<&'a Planned> {
-    if interrupt.is_asked() {
-        return None;
-    }
-    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-    let depth = |p: &Planned| match p.fate {
-        Fate::Run { depth, .. } => depth,
-        Fate::Known(_) | Fate::Skip(_) => u32::MAX,
-    };
-    let first = depth(queue.front()?);
-    let near = queue
-        .iter()
-        .take_while(|p| depth(p) == first)
-        .position(|p| Some(p.cell.toolchain.as_str()) == last);
-    queue.remove(near.unwrap_or_default())
 }
 
 /// Runs a cell; whatever goes wrong in the tool itself is a doubt about this cell only.
@@ -304,11 +293,18 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
-    fn finish(self, finished: bool) -> Result<Run> {
+    fn finish(self, inferred: &[&CellId], finished: bool) -> Result<Run> {
         let (mut run, _) = self
             .state
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
+        for record in &mut run.cells {
+            if inferred.contains(&&record.id) {
+                record.state = State::Skipped {
+                    reason: Skip::Inferred,
+                };
+            }
+        }
         run.finished = finished;
         run.seconds = self.started.elapsed().as_secs_f64();
         record::write(&run, self.out)?;

@@ -40,6 +40,30 @@ impl Outcome {
     }
 }
 
+/// What a cell shows, without times and words: statuses and error codes.
+pub type Signature = Vec<(Option<TargetId>, Option<String>, Status, Option<String>)>;
+
+impl Outcome {
+    /// What the cell shows; `None` while anything in it is in doubt.
+    #[must_use]
+    pub fn signature(&self) -> Option<Signature> {
+        let mut signature = vec![(None, None, self.status.clone(), None)];
+        for target in &self.targets {
+            let id = Some(target.id.clone());
+            let code = target.errors.first().and_then(|e| e.code.clone());
+            signature.push((id.clone(), None, target.status.clone(), code));
+            let cases = target.cases.iter();
+            signature
+                .extend(cases.map(|c| (id.clone(), Some(c.name.clone()), c.status.clone(), None)));
+        }
+        let is_sure = |status: &Status| !matches!(status, Status::Inconclusive { .. });
+        signature
+            .iter()
+            .all(|(_, _, status, _)| is_sure(status))
+            .then_some(signature)
+    }
+}
+
 /// The three steps of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -125,6 +125,8 @@ pub enum Skip {
     NotSelected(String),
     /// The test is marked `#[ignore]`.
     Ignored,
+    /// No one ran it, and its nearest neighbours that ran agree. Never to be called passed.
+    Inferred,
     /// Its target did not come to it: it ran out of time, or died.
     NotReached,
     /// The subject has no target that bears tests.
@@ -140,6 +142,7 @@ impl fmt::Display for Skip {
             Self::NotAnEnd => f.write_str("not an end of the ladder"),
             Self::NotSelected(flag) => write!(f, "not selected by {flag}"),
             Self::Ignored => f.write_str("ignored"),
+            Self::Inferred => f.write_str("inferred"),
             Self::NotReached => f.write_str("not reached"),
             Self::NothingToTest => f.write_str("nothing to test"),
             Self::RequiredFeatures(features) => {

@@ -2,7 +2,7 @@
 //! whoever shows it.
 
 use crate::model::run::{CellRecord, FamilyRecord, Run};
-use crate::model::status::{Class, Status};
+use crate::model::status::{Class, Skip, Status};
 
 /// The grid of one family.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,9 @@ fn place(record: &CellRecord) -> Place {
             Some((n, of)) => format!("✘ {n}/{of}"),
             None => format!("✘ {}", short(*class)),
         },
+        Status::Skipped {
+            reason: Skip::Inferred,
+        } => "≈".to_owned(),
         Status::Skipped { .. } => "·".to_owned(),
         Status::Inconclusive { .. } => "?".to_owned(),
     };
@@ -89,4 +92,4 @@ fn short(class: Class) -> &'static str {
 }
 
 /// What the words mean; under every grid.
-pub const LEGEND: &str = "✔ passed   ✘ n/m failed: n of m targets, or what stopped the cell   ? inconclusive   · not run";
+pub const LEGEND: &str = "✔ passed   ✘ n/m failed: n of m targets, or what stopped the cell   ? inconclusive   ≈ inferred, not run   · not run";
