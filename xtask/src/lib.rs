@@ -96,6 +96,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     let progress = progress::Progress::new();
     let matrix = open(&flags.selecting.flags, &progress)?;
     let out = flags.selecting.flags.out()?;
+    check_out(&out)?;
     let command = repeating(program, &flags.selecting.flags);
     let options = Options {
         strategy: strategy(&matrix, &flags.selecting),
@@ -114,6 +115,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     if flags.locked {
         matrix.check_locks(plan.queue().into_iter().map(|planned| &planned.cell))?;
     }
+    std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
     // Reports of another run would stand beside this one's run.json until it ends.
     for file in [report::junit::FILE, report::summary::FILE, FRONTIER] {
         let _ = std::fs::remove_file(out.join(file));
@@ -124,7 +126,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     };
     progress.end();
     write_reports(&run, &out)?;
-    show::results(&run, &out);
+    show::results(&run, &out)?;
     Ok(judge(&run, &interrupt))
 }
 
@@ -159,6 +161,28 @@ fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
         listener.hear(Event::Noted(note));
     }
     Ok(matrix)
+}
+
+/// The results folder is the tool's own: files of another run go, and a tag is put into it.
+fn check_out(out: &Utf8Path) -> Result<(), Mistake> {
+    let tag = std::fs::read_to_string(out.join("CACHEDIR.TAG"));
+    let is_ours = tag.is_ok_and(|tag| tag.contains("made by pinmatrix"));
+    if is_ours || !out.exists() {
+        return Ok(());
+    }
+    match out
+        .read_dir_utf8()
+        .map(|mut entries| entries.next().is_none())
+    {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(no_place(out, "it holds files that are not results")),
+        Err(e) => Err(no_place(out, &e.to_string())),
+    }
+}
+
+fn no_place(out: &Utf8Path, why: &str) -> Mistake {
+    Mistake::new(format!("{out} cannot be the results folder: {why}"))
+        .help("name a folder with --out that does not exist yet")
 }
 
 fn strategy(matrix: &Matrix, selecting: &Selecting) -> Strategy {
@@ -246,6 +270,9 @@ fn repeating(program: Program, flags: &Flags) -> String {
             " --config {}",
             quoted(&config.display().to_string())
         ));
+    }
+    if flags.offline {
+        command.push_str(" --offline");
     }
     command
 }

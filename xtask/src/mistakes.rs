@@ -9,7 +9,7 @@ pub fn show(error: &anyhow::Error) {
         Some(mistake) => drawn(mistake),
         None => plain(&format!("{error:#}")),
     };
-    anstream::eprintln!("{text}");
+    crate::progress::say(&text);
 }
 
 fn plain(message: &str) -> String {

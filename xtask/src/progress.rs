@@ -1,10 +1,11 @@
 //! Progress: a bar for the run and a line a running cell on a terminal, plain lines elsewhere.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pinmatrix::model::event::{Event, Listener};
 use pinmatrix::text;
@@ -54,9 +55,15 @@ impl Progress {
     fn say(&self, line: &str) {
         match &self.bars {
             Some(bars) => {
+                let is_plain =
+                    anstream::AutoStream::choice(&std::io::stderr()) == ColorChoice::Never;
+                let line = match is_plain {
+                    true => anstream::adapter::strip_str(line).to_string(),
+                    false => line.to_owned(),
+                };
                 let _ = bars.all.println(line);
             }
-            None => anstream::eprintln!("{line}"),
+            None => say(line),
         }
     }
 }
@@ -149,7 +156,13 @@ impl Bars {
             entry.bar.finish_and_clear();
         }
         self.run.inc(1);
+        self.run.tick();
     }
+}
+
+/// Says a line on standard error. Nobody may be listening, which is no reason to end.
+pub fn say(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
 fn style(template: &str) -> ProgressStyle {

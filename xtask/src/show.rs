@@ -1,11 +1,14 @@
 //! What stands on the terminal at the end: the grid, each failure's first error with the command
 //! that reproduces it, and a closing line.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io::Write as _;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use pinmatrix::matrix::Matrix;
+use pinmatrix::model::cell::CellId;
 use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::status::Status;
@@ -29,11 +32,27 @@ const RESET: &str = "\u{1b}[0m";
 const MOST_LINES: usize = 3;
 
 /// Shows the results of a run on standard output.
-pub fn results(run: &Run, out: &Utf8Path) {
+///
+/// # Errors
+///
+/// When standard output cannot be written.
+pub fn results(run: &Run, out: &Utf8Path) -> Result<()> {
     let mut page = String::new();
     // Writing into a String cannot fail.
     let _ = write_results(&mut page, run, out);
-    anstream::print!("{}", without_trailing_space(&page));
+    put(&without_trailing_space(&page))
+}
+
+/// Writes text to standard output, with colour where that wants it.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn put(text: &str) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("write to standard output")
 }
 
 fn without_trailing_space(page: &str) -> String {
@@ -52,6 +71,7 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
         write_strips(page, &strips::strips(run, family))?;
     }
     writeln!(page)?;
+    let mut told: BTreeMap<Vec<String>, &CellId> = BTreeMap::new();
     for record in &run.cells {
         let Some(outcome) = record.outcome() else {
             continue;
@@ -65,7 +85,12 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
             "{mark} {BOLD}{}{RESET}: {}",
             record.id, outcome.status
         )?;
-        write_errors(page, outcome)?;
+        let lines = errors(outcome);
+        match told.get(&lines) {
+            Some(other) => writeln!(page, "  as {other}")?,
+            None => write_errors(page, &lines)?,
+        }
+        told.entry(lines).or_insert(&record.id);
         writeln!(
             page,
             "  {DIM}reproduce: {}{RESET}\n",
@@ -81,31 +106,29 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
         .map(|t| t.label.as_str())
         .collect();
     if !missing.is_empty() {
-        let words = run.command.replacen(" run", " toolchains install", 1);
-        writeln!(
-            page,
-            "not on this machine: {}; `{words}` gets them",
-            missing.join(", ")
-        )?;
+        let words = run.command.replacen(" run", " toolchains", 1);
+        let missing = missing.join(", ");
+        writeln!(page, "not on this machine: {missing}; `{words}` says why")?;
     }
     writeln!(page, "{BOLD}{}{RESET}", closing_line(&run.counts()))
 }
 
-fn write_errors(page: &mut String, outcome: &Outcome) -> std::fmt::Result {
-    let width = width().saturating_sub(4).max(40);
+/// What is to be said of a cell, a line an error.
+fn errors(outcome: &Outcome) -> Vec<String> {
     let of_cell = outcome.errors.iter().map(ToString::to_string);
     let is_clean = |s: &Status| matches!(s, Status::Passed | Status::Skipped { .. });
-    let mut failing: Vec<_> = outcome
-        .targets
-        .iter()
-        .filter(|t| !is_clean(&t.status))
-        .collect();
+    let targets = outcome.targets.iter();
+    let mut failing: Vec<_> = targets.filter(|t| !is_clean(&t.status)).collect();
     // What builds and misbehaves is easily overlooked among what does not build.
     failing.sort_by_key(|target| target.cases.is_empty());
     let of_targets = failing
         .iter()
         .map(|t| format!("{}: {}", t.id, t.first_error()));
-    let lines: Vec<String> = of_cell.chain(of_targets).collect();
+    of_cell.chain(of_targets).collect()
+}
+
+fn write_errors(page: &mut String, lines: &[String]) -> std::fmt::Result {
+    let width = width().saturating_sub(4).max(40);
     for line in lines.iter().take(MOST_LINES) {
         writeln!(page, "  {}", text::ellipsis(&text::one_line(line), width))?;
     }
@@ -242,18 +265,16 @@ fn width() -> usize {
 pub fn plan(matrix: &Matrix, plan: &Plan, format: Format) -> Result<()> {
     match format {
         Format::Json => {
-            let text =
-                serde_json::to_string_pretty(&as_json(matrix, plan)).context("write a plan")?;
-            anstream::println!("{text}");
+            let text = serde_json::to_string_pretty(&as_json(matrix, plan));
+            put(&format!("{}\n", text.context("write a plan")?))
         }
         Format::Text => {
             let mut page = String::new();
             // Writing into a String cannot fail.
             let _ = write_plan(&mut page, plan);
-            anstream::print!("{page}");
+            put(&page)
         }
     }
-    Ok(())
 }
 
 fn write_plan(page: &mut String, plan: &Plan) -> std::fmt::Result {

@@ -10,7 +10,7 @@ use pinmatrix::toolchain::{Found, Row, look_for_all};
 use xshell::{Shell, cmd};
 
 use crate::flags::{Format, ToolchainCommand, ToolchainFlags};
-use crate::{Exit, Program};
+use crate::{Exit, Program, progress, quoted, show};
 
 /// The project's own script; embedded, so that `cargo pinmatrix` has it anywhere.
 const FROM_DEBIAN: &str = include_str!("../../ci/toolchains");
@@ -27,48 +27,58 @@ pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<Exit> {
     let config = Config::read(&flags.flags.config())?;
     let rows = look_for_all(&config)?;
     match &flags.what {
-        None => list(program, &rows, flags.format),
+        None => list(program, &rows, flags),
         Some(ToolchainCommand::Install) => {
             let missing = rows.iter().filter(|r| r.toolchain().is_none());
             let specs: Vec<&ToolchainSpec> = missing
                 .filter_map(|r| config.toolchains.iter().find(|s| s.label == r.label))
                 .collect();
             if specs.is_empty() {
-                anstream::println!("every toolchain of the matrix is here");
+                show::put("every toolchain of the matrix is here\n")?;
                 return Ok(Exit::Passed);
             }
             install(&specs)?;
-            list(program, &look_for_all(&config)?, flags.format)
+            list(program, &look_for_all(&config)?, flags)
         }
     }
 }
 
-fn list(program: Program, rows: &[Row], format: Format) -> Result<Exit> {
-    if format == Format::Json {
+fn list(program: Program, rows: &[Row], flags: &ToolchainFlags) -> Result<Exit> {
+    if flags.format == Format::Json {
         let records: Vec<_> = rows.iter().map(Row::record).collect();
         let text = serde_json::to_string_pretty(&records).context("write the list")?;
-        anstream::println!("{text}");
+        show::put(&format!("{text}\n"))?;
         return Ok(Exit::Passed);
     }
     let width = rows.iter().map(|r| r.label.len()).max().unwrap_or_default();
-    let mut n_missing = 0;
-    for row in rows {
-        match &row.found {
-            Found::Here(t) => {
-                let (rustc, cargo) = (t.rustc_short(), &t.cargo_version);
-                anstream::println!("{:width$}  {rustc}; {cargo}; {}", row.label, t.source);
-            }
-            Found::Missing { why } => {
-                n_missing += 1;
-                anstream::println!("{:width$}  missing: {why}", row.label);
-            }
+    let line = |row: &Row| match &row.found {
+        Found::Here(t) => {
+            let (rustc, cargo) = (t.rustc_short(), &t.cargo_version);
+            format!("{:width$}  {rustc}; {cargo}; {}\n", row.label, t.source)
         }
-    }
+        Found::Missing { why } => format!("{:width$}  missing: {why}\n", row.label),
+    };
+    let mut page: String = rows.iter().map(line).collect();
+    let n_missing = rows.iter().filter(|row| row.toolchain().is_none()).count();
     if n_missing > 0 {
-        let words = program.words();
-        anstream::println!("\n{n_missing} missing; `{words} toolchains install` gets them");
+        let words = words(program, flags);
+        page.push_str(&format!(
+            "\n{n_missing} missing; `{words} install` gets those that rustup or Debian has\n"
+        ));
     }
+    show::put(&page)?;
     Ok(Exit::Passed)
+}
+
+/// This command, as a person would type it again.
+fn words(program: Program, flags: &ToolchainFlags) -> String {
+    let config = flags.flags.config.iter();
+    let config = config.map(|file| format!(" --config {}", quoted(&file.display().to_string())));
+    format!(
+        "{} toolchains{}",
+        program.words(),
+        config.collect::<String>()
+    )
 }
 
 /// Tries each missing toolchain's names in turn, one after another: rustup does not bear two
@@ -111,7 +121,7 @@ fn install(specs: &[&ToolchainSpec]) -> Result<()> {
 }
 
 fn get(name: &str) -> Result<()> {
-    anstream::eprintln!("getting {name}");
+    progress::say(&format!("getting {name}"));
     match name.strip_prefix(DEBIAN) {
         Some(version) => from_debian(version),
         None => {

@@ -221,7 +221,7 @@ impl Config {
                 case: duration(&text, &document.timeouts.case)?,
             },
             environment: Environment {
-                set: document.env.set,
+                set: variables(&text, document.env.set)?,
                 pass: document.env.pass,
             },
             run: RunOptions {
@@ -441,6 +441,22 @@ fn duration(text: &Text, written: &Spanned<String>) -> Result<Duration, Mistake>
             .at(written.span(), "longer than 30 days"));
     }
     Ok(duration)
+}
+
+fn variables(
+    text: &Text,
+    written: BTreeMap<Spanned<String>, String>,
+) -> Result<BTreeMap<String, String>, Mistake> {
+    let checked = |(name, value): (Spanned<String>, String)| {
+        let is_none = name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']);
+        if is_none || value.contains('\0') {
+            return Err(text
+                .mistake(format!("`{}` cannot be set", name.get_ref().escape_debug()))
+                .at(name.span(), "no variable of that name or value"));
+        }
+        Ok((name.into_inner(), value))
+    };
+    written.into_iter().map(checked).collect()
 }
 
 fn probes(text: &Text, written: &Spanned<i64>) -> Result<usize, Mistake> {

@@ -3,6 +3,7 @@
 //! The only floor that spawns builds and tests and that writes work files.
 
 pub mod process;
+mod clock;
 mod log;
 mod budget;
 mod workplace;
@@ -11,6 +12,7 @@ mod cargo;
 mod msrv;
 mod repair;
 mod key;
+mod resolution;
 mod lock;
 mod targets;
 mod build;

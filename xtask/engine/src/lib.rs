@@ -28,6 +28,7 @@ pub mod environment;
 pub mod toolchain;
 pub mod published;
 pub mod subject;
+mod checks;
 pub mod matrix;
 pub mod strategy;
 pub mod plan;

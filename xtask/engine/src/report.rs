@@ -12,7 +12,10 @@ use crate::model::status::Skip;
 /// The command that runs one cell again, whatever is known of it.
 #[must_use]
 pub fn reproduce(run: &Run, cell: &CellId) -> String {
-    format!("{} --cell {cell} --fresh", run.command)
+    format!(
+        "{} --cell {cell} --fresh --out {}/reproduced",
+        run.command, run.out
+    )
 }
 
 /// The closing line: how many cells ended which way, and why others were left out.

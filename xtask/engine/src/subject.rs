@@ -132,7 +132,12 @@ impl Subject {
             });
         }
         members.sort();
-        let files = files(&root, &metadata.target_directory, config.text.file())?;
+        let files = files(
+            &root,
+            &manifests,
+            &metadata.target_directory,
+            config.text.file(),
+        )?;
         let mut reached = reached(manifests)?;
         let links = files.iter().filter(|f| f.kind == FileKind::Link);
         reached.extend(links.filter_map(|link| target_of(&root.join(&link.path))));
@@ -305,7 +310,17 @@ fn metadata(
 
 /// Every file below the root but version control, build folders (they carry a `CACHEDIR.TAG`) and
 /// the config itself.
-fn files(root: &Utf8Path, target: &Utf8Path, config_file: &Path) -> Result<Vec<SourceFile>> {
+fn files(
+    root: &Utf8Path,
+    manifests: &BTreeSet<Utf8PathBuf>,
+    target: &Utf8Path,
+    config_file: &Path,
+) -> Result<Vec<SourceFile>> {
+    let holds_member = |folder: &Path| {
+        manifests
+            .iter()
+            .any(|manifest| manifest.as_std_path().starts_with(folder))
+    };
     let config_file = config_file.canonicalize().ok();
     let wanted = |entry: &DirEntry| {
         let name = entry.file_name().to_string_lossy();
@@ -313,7 +328,8 @@ fn files(root: &Utf8Path, target: &Utf8Path, config_file: &Path) -> Result<Vec<S
         let is_version_control = matches!(&*name, ".git" | ".hg" | ".jj" | ".svn");
         let is_build = is_folder
             && entry.depth() > 0
-            && (entry.path() == target || entry.path().join("CACHEDIR.TAG").is_file());
+            && (entry.path() == target || entry.path().join("CACHEDIR.TAG").is_file())
+            && !holds_member(entry.path());
         let is_config =
             !is_folder && entry.path().canonicalize().ok() == config_file && config_file.is_some();
         !is_version_control && !is_build && !is_config
@@ -409,7 +425,13 @@ mod tests {
         std::fs::write(root.join("a.rs"), "one").expect("written");
         std::fs::create_dir_all(root.join("target")).expect("a folder");
         std::fs::write(root.join("target/b.rs"), "").expect("written");
-        let files = files(&root, &root.join("target"), Path::new("matrix.toml")).expect("files");
+        let files = files(
+            &root,
+            &BTreeSet::new(),
+            &root.join("target"),
+            Path::new("matrix.toml"),
+        )
+        .expect("files");
         let record = SubjectRecord {
             path: ".".to_owned(),
             content: content(&files),

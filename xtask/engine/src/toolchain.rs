@@ -3,7 +3,10 @@
 //! A toolchain is used by its folder, never through rustup's proxies: no override file, no
 //! `RUSTUP_TOOLCHAIN` and no automatic installation can then change what a cell runs.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
@@ -184,13 +187,43 @@ fn ask(sysroot: &Path, name: &str, flag: &str) -> Result<String> {
     let mut vars = std::env::vars_os().collect();
     prepend(&mut vars, library_path_variable(), [sysroot.join("lib")]);
     let shell = Shell::new()?;
-    cmd!(shell, "{program} {flag}")
-        .envs(vars)
-        .ignore_stderr()
-        .quiet()
-        .read()
-        .with_context(|| format!("ask {} for its version", program.display()))
+    let command = cmd!(shell, "{program} {flag}").envs(vars);
+    let context = || format!("ask {} for its version", program.display());
+    answer(Command::from(command)).with_context(context)
 }
+
+/// What a program prints, if it does so within a patience: a row that does not answer must not
+/// hold up the others.
+fn answer(mut command: Command) -> Result<String> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let until = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() >= until {
+            child.kill()?;
+            child.wait()?;
+            anyhow::bail!("it gave no answer within {} seconds", PATIENCE.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    anyhow::ensure!(status.success(), "it ended with {status}");
+    let mut said = String::new();
+    child
+        .stdout
+        .take()
+        .context("read its answer")?
+        .read_to_string(&mut said)?;
+    Ok(said.trim_end().to_owned())
+}
+
+/// How long a toolchain may take to say its version.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn program_in(sysroot: &Path, name: &str) -> PathBuf {
     sysroot

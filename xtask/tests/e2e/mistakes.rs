@@ -161,3 +161,60 @@ fn locked_without_a_committed_lock_is_refused() {
         &["--locked", "locks"],
     );
 }
+
+#[test]
+fn a_results_folder_with_other_things_in_it_is_left_alone() {
+    let fixture = Fixture::copied("history");
+    for out in [
+        fixture.subject().join("app"),
+        fixture.subject().join("Cargo.toml"),
+    ] {
+        let mut command = fixture.command(&["run"]);
+        command.arg("--out").arg(&out);
+        let output = std::process::Command::new(command.get_program())
+            .args(
+                command
+                    .get_args()
+                    .take(5)
+                    .chain([std::ffi::OsStr::new("--out"), out.as_os_str()]),
+            )
+            .output()
+            .expect("the program starts");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        holds(&said, &["cannot be the results folder"]);
+    }
+    assert!(!fixture.subject().join("app/CACHEDIR.TAG").exists());
+}
+
+#[test]
+fn a_variable_that_cannot_be_is_refused() {
+    let fixture = Fixture::copied("history");
+    let config = fixture.read("matrix.toml") + "\n[env]\nset = { \"A=B\" = \"x\" }\n";
+    std::fs::write(fixture.subject().join("matrix.toml"), config).expect("written");
+    holds(
+        &said(&fixture, &["run"]),
+        &["`A=B` cannot be set", "matrix.toml:23"],
+    );
+}
+
+#[test]
+fn a_toolchain_that_does_not_answer_is_missing() {
+    let fixture = Fixture::copied("fails_test");
+    let config = fixture.read("matrix.toml");
+    let row = "[[toolchain]]\nlabel = \"mute\"\ndir = \"mute\"\n\n[[toolchain]]";
+    let config = config.replacen("[[toolchain]]", row, 1);
+    std::fs::write(fixture.subject().join("matrix.toml"), config).expect("written");
+    let bin = fixture.subject().join("mute/bin");
+    std::fs::create_dir_all(&bin).expect("a folder");
+    for name in ["rustc", "cargo"] {
+        std::fs::write(bin.join(name), "#!/bin/sh\nexit 3\n").expect("written");
+        std::process::Command::new("chmod")
+            .arg("+x")
+            .arg(bin.join(name))
+            .status()
+            .expect("chmod");
+    }
+    let listed = text(&fixture.call(&["toolchains"]).stdout);
+    holds(&listed, &["mute    missing: ask", "it ended with"]);
+}

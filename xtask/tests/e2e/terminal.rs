@@ -143,4 +143,34 @@ fn on_a_terminal_there_are_bars_and_then_results() {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
     assert!(!said.contains("panicked"), "{said}");
+    // NO_COLOR holds for what stands above the bars, too.
+    assert!(!said.contains("\u{1b}[32m"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_takes_nothing_is_an_error_and_no_panic() {
+    let fixture = Fixture::in_place("fails_test");
+    for args in [
+        &["toolchains"][..],
+        &["plan"],
+        &["plan", "--format", "json"],
+        &["run"],
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a device");
+        let output = fixture
+            .command(args)
+            .stdout(full)
+            .output()
+            .expect("the program starts");
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("write to standard output"),
+            "{args:?}: {said}"
+        );
+        assert_eq!(output.status.code(), Some(3), "{args:?}");
+    }
 }

@@ -123,7 +123,7 @@ impl Default for Timeouts {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Env {
-    pub(super) set: BTreeMap<String, String>,
+    pub(super) set: BTreeMap<Spanned<String>, String>,
     pub(super) pass: Vec<String>,
 }
 

@@ -247,9 +247,10 @@ impl Heard {
                         )),
                     },
                 };
-                let error = match *exit == Exit::TimedOut {
-                    true => Diagnostic::said("the build did not end in time"),
-                    false => error,
+                let error = match exit {
+                    Exit::TimedOut => Diagnostic::said("the build did not end in time"),
+                    Exit::Interrupted => Diagnostic::said("interrupted"),
+                    Exit::Code(_) | Exit::Signal(_) | Exit::Lost(_) => error,
                 };
                 Made::Not(status, vec![error])
             }
@@ -359,7 +360,7 @@ fn diagnostic(told: &Told, cargo: &Cargo<'_>) -> Diagnostic {
         .or(told.spans.first());
     let file = place.map(|p| {
         let path = Utf8Path::new(&p.file_name);
-        path.strip_prefix(cargo.folder).unwrap_or(path).to_string()
+        cargo.without_place(path.strip_prefix(cargo.folder).unwrap_or(path).as_str())
     });
     let rendered = told.rendered.as_deref().map(|rendered| {
         let rendered = cargo.without_place(&text::clean(rendered));

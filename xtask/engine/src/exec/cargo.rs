@@ -84,17 +84,23 @@ impl Cargo<'_> {
         })
     }
 
-    /// Text without the places of the copy and of its target folder, which say nothing and differ
-    /// from lane to lane.
+    /// Text without the places of the copy, of its target folder, and of cargo's unpacked crates,
+    /// which say nothing and differ from lane to lane and from machine to machine.
     #[must_use]
     pub fn without_place(&self, text: &str) -> String {
-        let text = text.replace(self.folder.as_str(), ".");
-        match self
-            .vars
-            .get(OsStr::new("CARGO_TARGET_DIR"))
-            .and_then(|t| t.to_str())
-        {
-            Some(target) => text.replace(target, "target"),
+        let var = |name: &str| {
+            self.vars
+                .get(OsStr::new(name))
+                .and_then(|value| value.to_str())
+        };
+        let mut text = text.replace(self.folder.as_str(), ".");
+        if let Some(target) = var("CARGO_TARGET_DIR") {
+            text = text.replace(target, "target");
+        }
+        let home = var("CARGO_HOME").map(str::to_owned);
+        let home = home.or_else(|| Some(format!("{}/.cargo", var("HOME")?)));
+        match home {
+            Some(home) => without_unpacked(&text, &format!("{home}/registry/src/")),
             None => text,
         }
     }
@@ -118,6 +124,17 @@ impl Cargo<'_> {
         }
         Ok(ended)
     }
+}
+
+/// `PLACE/REGISTRY/wasmtime-36.0.3/src/lib.rs` is `wasmtime-36.0.3/src/lib.rs` to a reader.
+fn without_unpacked(text: &str, place: &str) -> String {
+    let mut parts = text.split(place);
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // The registry's own folder goes too.
+        short.push_str(part.split_once('/').map_or(part, |(_, rest)| rest));
+    }
+    short
 }
 
 /// What cargo says when it cannot reach a registry.
@@ -283,6 +300,14 @@ mod tests {
             "failed to select a version for `a`, which app v0.1.0 requires, \
              beside a v1.0.0, which b v0.1.0 requires"
         );
+    }
+
+    #[test]
+    fn crates_go_by_their_name_and_version() {
+        let told =
+            "--> /h/registry/src/index-1/a-1.0.0/src/lib.rs:1 and /h/registry/src/i/b-2.0.0/x";
+        let short = without_unpacked(told, "/h/registry/src/");
+        assert_eq!(short, "--> a-1.0.0/src/lib.rs:1 and b-2.0.0/x");
     }
 
     #[test]

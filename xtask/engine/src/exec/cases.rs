@@ -90,7 +90,10 @@ impl<'a, 'b> Cases<'a, 'b> {
         }
         self.exit = ended.exit.clone();
         let status = match doubt(&ended.exit) {
-            Some(doubt) => Status::Inconclusive { doubt },
+            Some(doubt) => {
+                let error = Diagnostic::said(ended.exit.to_string());
+                return Ok(Some((Status::Inconclusive { doubt }, error)));
+            }
             None if ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
             None => Status::failed(Class::Crash),
         };

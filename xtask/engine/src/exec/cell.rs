@@ -10,10 +10,12 @@ use crate::config::Family;
 use crate::exec::budget::Budget;
 use crate::exec::build::{Built, Made, build};
 use crate::exec::cargo::{Cargo, Said, doubt, first_error};
+use crate::exec::clock::Clock;
 use crate::exec::executable::Executable;
-use crate::exec::lock::{Resolution, Resolver};
+use crate::exec::lock::Resolver;
 use crate::exec::log::Log;
-use crate::exec::process::{Ended, Exit, Interrupt};
+use crate::exec::process::{Exit, Interrupt};
+use crate::exec::resolution::Resolution;
 use crate::exec::store::Store;
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
@@ -90,12 +92,24 @@ pub fn known(
     let key = key_of(common.matrix, cell, family, toolchain, &resolution).ok()?;
     let outcome = common.store.get(&key)?;
     let logs = logs(common.results, cell);
+    clear_logs(&logs).ok()?;
     common.store.restore_logs(&key, &logs).ok()?;
     Some(outcome)
 }
 
 fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {
     results.join("logs").join(cell.id().as_str())
+}
+
+/// Makes room for a cell's logs: those of an earlier run would tell of another outcome.
+fn clear_logs(logs: &Utf8Path) -> Result<()> {
+    match std::fs::remove_dir_all(logs) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(e).with_context(|| format!("empty {logs}"));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    std::fs::create_dir_all(logs).with_context(|| format!("make {logs}"))
 }
 
 /// Leaves a cell's lock in the results, where it can be committed from.
@@ -138,7 +152,7 @@ impl Work<'_> {
     /// When the work folders fail; the caller turns that into a doubt about this cell.
     pub fn run(&self) -> Result<Answer> {
         let logs = logs(self.common.results, self.cell);
-        std::fs::create_dir_all(&logs).with_context(|| format!("make {logs}"))?;
+        clear_logs(&logs)?;
         let mut phases = Vec::new();
 
         self.enter(Phase::Resolve);
@@ -218,7 +232,9 @@ impl Work<'_> {
         files.insert("Cargo.lock".into(), lock.to_owned());
         stage::sync(&matrix.subject, &files, &self.folders.subject)?;
 
-        let cargo = self.cargo(matrix.config.timeouts.resolve);
+        let mut cargo = self.cargo(matrix.config.timeouts.resolve);
+        // Nothing is compiled here.
+        cargo.budget = None;
         let mut fetch = vec!["fetch", "--locked", "--target", &self.toolchain.host];
         if self.common.resolver.offline {
             fetch.push("--offline");
@@ -449,41 +465,4 @@ fn is_conclusive(outcome: &Outcome) -> bool {
     let in_target =
         |t: &TargetOutcome| doubtful(&t.status) || t.cases.iter().any(|c| doubtful(&c.status));
     !doubtful(&outcome.status) && !outcome.targets.iter().any(in_target)
-}
-
-/// The time a phase takes, and how its last command ended.
-struct Clock {
-    phase: Phase,
-    started: Instant,
-    cpu: Duration,
-    exit: Exit,
-}
-
-impl Clock {
-    fn start(phase: Phase) -> Self {
-        Self {
-            phase,
-            started: Instant::now(),
-            cpu: Duration::ZERO,
-            exit: Exit::Code(0),
-        }
-    }
-
-    /// Adds what a command took; a phase that had one that did not end well ended as that did.
-    fn add(&mut self, ended: &Ended) {
-        self.cpu += ended.cpu;
-        if !ended.exit.is_success() {
-            self.exit = ended.exit.clone();
-        }
-    }
-
-    fn stop(self, cell: &Cell) -> PhaseRecord {
-        PhaseRecord {
-            phase: self.phase,
-            exit: self.exit.to_string(),
-            seconds: self.started.elapsed().as_secs_f64(),
-            cpu_seconds: self.cpu.as_secs_f64(),
-            log: format!("logs/{}/{}.log", cell.id(), self.phase),
-        }
-    }
 }

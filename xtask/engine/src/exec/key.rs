@@ -8,7 +8,7 @@ use crate::toolchain::Toolchain;
 
 /// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
 /// change in the tool can change an outcome, so that nothing kept under older rules is taken over.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// A hash of any values.
 ///

@@ -244,6 +244,7 @@ fn begin(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Run {
         seconds: 0.0,
         finished: false,
         command: options.command.to_owned(),
+        out: options.out.to_string(),
         subject: matrix.subject.record.clone(),
         resolver: matrix.resolver.cargo_version.clone(),
         toolchains: matrix

@@ -11,74 +11,20 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use cargo_metadata::{Metadata, MetadataCommand, PackageId};
 use semver::Version;
-use serde::{Deserialize, Serialize};
 
 use crate::config::Family;
 use crate::exec::cargo::{Cargo, Said, first_error, resolve_doubt};
 use crate::exec::log::Log;
 use crate::exec::process::Interrupt;
+use crate::exec::resolution::Resolution;
 use crate::exec::{key, msrv, repair, stage};
 use crate::files::write_whole;
 use crate::matrix::Matrix;
 use crate::model::cell::Cell;
 use crate::model::outcome::{Diagnostic, Moved};
 use crate::model::status::{Class, Doubt, Status};
+use crate::text;
 use crate::toolchain::Toolchain;
-
-/// What came of resolving a cell. Kept under a hash of all that decides it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resolution {
-    /// Passed, or what was wrong: `resolve`, `msrv` or a doubt.
-    #[serde(flatten)]
-    pub status: Status,
-    /// Why it did not pass.
-    pub errors: Vec<Diagnostic>,
-    /// The text of `Cargo.lock`, wherever one was reached.
-    pub lock: Option<String>,
-    /// What the repair moved.
-    pub moved: Vec<Moved>,
-}
-
-/// What of a resolution decides an outcome: everything but the comments in its lock.
-#[derive(Serialize)]
-pub struct Decisive<'a> {
-    status: &'a Status,
-    errors: &'a [Diagnostic],
-    moved: &'a [Moved],
-    lock: Vec<&'a str>,
-}
-
-impl Resolution {
-    /// What of it decides an outcome.
-    #[must_use]
-    pub fn decisive(&self) -> Decisive<'_> {
-        let lock = self.lock.as_deref().unwrap_or_default();
-        Decisive {
-            status: &self.status,
-            errors: &self.errors,
-            moved: &self.moved,
-            lock: lock.lines().filter(|line| decides(line)).collect(),
-        }
-    }
-
-    fn refused(status: Status, error: Diagnostic) -> Self {
-        Self {
-            status,
-            errors: vec![error],
-            lock: None,
-            moved: Vec::new(),
-        }
-    }
-}
-
-/// Whether a line of a lock says which packages are in it. Comments do not, nor does the number of
-/// its format: cargo writes an unchanged lock anew for a changed comment, in its newest format.
-fn decides(line: &str) -> bool {
-    !line.is_empty()
-        && !line.starts_with('#')
-        && !line.starts_with("version = 3")
-        && !line.starts_with("version = 4")
-}
 
 /// A lock in a format that `cargo` reads. The fourth, which only spells git addresses in another
 /// way, is newer than 1.78; cargo keeps it in a lock that had it.
@@ -161,7 +107,8 @@ impl Resolver<'_> {
         log: &mut Log,
     ) -> Result<Resolution> {
         if let Some(known) = self.known(cell, family, toolchain) {
-            log.note("[taken over from an earlier run: nothing that decides the lock has changed]");
+            log.add(known.said.as_bytes());
+            log.note("[all of that in an earlier run: nothing that decides the lock has changed]");
             return Ok(known);
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,6 +144,7 @@ impl Resolver<'_> {
             toolchain,
             log,
             moved: Vec::new(),
+            said: String::new(),
         };
         let (mut status, mut errors) = work.settle()?;
         let lock = fs::read_to_string(self.folder.join("Cargo.lock")).ok();
@@ -210,6 +158,7 @@ impl Resolver<'_> {
             errors,
             lock,
             moved: work.moved,
+            said: text::bounded(&work.said, text::CASE_OUTPUT),
         })
     }
 
@@ -240,6 +189,7 @@ pub(super) struct Work<'a, 'b> {
     toolchain: &'a Toolchain,
     log: &'b mut Log,
     moved: Vec<Moved>,
+    said: String,
 }
 
 /// A step that can end in words against the cell.
@@ -416,7 +366,15 @@ impl Work<'_, '_> {
             interrupt: self.resolver.interrupt,
             budget: None,
         };
-        cargo.say(&args, self.log)
+        let said = cargo.say(&args, self.log)?;
+        let told = format!(
+            "$ cargo {}\n{}[{}]\n",
+            args.join(" "),
+            said.err,
+            said.ended.exit
+        );
+        self.said.push_str(&told);
+        Ok(said)
     }
 
     fn is_of_family(&self, name: &str) -> bool {
@@ -485,5 +443,11 @@ impl Work<'_, '_> {
 }
 
 fn in_doubt(doubt: Doubt, said: &Said) -> Resolution {
-    Resolution::refused(Status::Inconclusive { doubt }, first_error(&said.err))
+    let error = match doubt {
+        Doubt::Interrupted => Diagnostic::said("interrupted"),
+        Doubt::OutOfDisk | Doubt::OutOfMemory | Doubt::Network | Doubt::Machine(_) => {
+            first_error(&said.err)
+        }
+    };
+    Resolution::refused(Status::Inconclusive { doubt }, error)
 }

@@ -96,6 +96,7 @@ fn run(history: &str, n_patches: u64) -> Run {
         seconds: 0.0,
         finished: true,
         command: "x".to_owned(),
+        out: "target/matrix".to_owned(),
         subject: SubjectRecord {
             path: ".".to_owned(),
             content: String::new(),

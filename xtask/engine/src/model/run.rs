@@ -26,6 +26,8 @@ pub struct Run {
     pub finished: bool,
     /// The words that repeat this run's program: `cargo xtask matrix` or `cargo pinmatrix`.
     pub command: String,
+    /// The results folder, as a person would type it.
+    pub out: String,
     /// What is under migration.
     pub subject: SubjectRecord,
     /// The one cargo that resolved all cells.

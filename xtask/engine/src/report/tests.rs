@@ -136,6 +136,7 @@ fn run() -> Run {
         seconds: 12.0,
         finished: true,
         command: "cargo xtask matrix run".to_owned(),
+        out: "target/matrix".to_owned(),
         subject: SubjectRecord {
             path: "tests/migration".to_owned(),
             content: "00".to_owned(),

@@ -1,0 +1,66 @@
+//! What came of resolving a cell: a lock, or words against it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::outcome::{Diagnostic, Moved};
+use crate::model::status::Status;
+
+/// What came of resolving a cell. Kept under a hash of all that decides it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// Passed, or what was wrong: `resolve`, `msrv` or a doubt.
+    #[serde(flatten)]
+    pub status: Status,
+    /// Why it did not pass.
+    pub errors: Vec<Diagnostic>,
+    /// The text of `Cargo.lock`, wherever one was reached.
+    pub lock: Option<String>,
+    /// What the repair moved.
+    pub moved: Vec<Moved>,
+    /// What cargo said on the way, for the log of a run that takes this over.
+    pub said: String,
+}
+
+/// What of a resolution decides an outcome: everything but the comments in its lock.
+#[derive(Serialize)]
+pub struct Decisive<'a> {
+    status: &'a Status,
+    errors: &'a [Diagnostic],
+    moved: &'a [Moved],
+    lock: Vec<&'a str>,
+}
+
+impl Resolution {
+    /// What of it decides an outcome.
+    #[must_use]
+    pub fn decisive(&self) -> Decisive<'_> {
+        let lock = self.lock.as_deref().unwrap_or_default();
+        Decisive {
+            status: &self.status,
+            errors: &self.errors,
+            moved: &self.moved,
+            lock: lock.lines().filter(|line| decides(line)).collect(),
+        }
+    }
+
+    /// One that ended in words against the cell.
+    #[must_use]
+    pub fn refused(status: Status, error: Diagnostic) -> Self {
+        Self {
+            status,
+            errors: vec![error],
+            lock: None,
+            moved: Vec::new(),
+            said: String::new(),
+        }
+    }
+}
+
+/// Whether a line of a lock says which packages are in it. Comments do not, nor does the number of
+/// its format: cargo writes an unchanged lock anew for a changed comment, in its newest format.
+fn decides(line: &str) -> bool {
+    !line.is_empty()
+        && !line.starts_with('#')
+        && !line.starts_with("version = 3")
+        && !line.starts_with("version = 4")
+}
