@@ -225,7 +225,8 @@ fn write_strips(page: &mut String, rows: &[Strips]) -> std::fmt::Result {
 
 fn write_place(page: &mut String, place: &Place, width: usize) -> std::fmt::Result {
     let color = color(&place.status);
-    write!(page, "  {color}{:width$}{RESET}", place.word)
+    let rest = width.saturating_sub(place.word.chars().count());
+    write!(page, "  {color}{}{RESET}{:rest$}", place.word, "")
 }
 
 fn color(status: &Status) -> &'static str {
