@@ -79,18 +79,34 @@ fn an_end_of_a_row_is_first_and_last() {
 fn an_interrupt_keeps_what_ended_and_the_next_run_goes_on() {
     let fixture = Fixture::in_place("hangs");
     let mut child = fixture
-        .command(&["run", "--fresh"])
+        .command(&["run"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("the program starts");
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    // The hanging test is reached once its target's log is there.
+    let log = fixture.out().join("logs/stable@gadget-1.0.0/test.log");
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while !log.is_file() {
+        assert!(std::time::Instant::now() < patience, "no test began");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     let pid = child.id().to_string();
-    std::process::Command::new("kill")
+    let kill = std::process::Command::new("kill")
         .args(["-INT", &pid])
-        .status()
-        .expect("a signal");
+        .status();
+    assert!(kill.expect("a signal").success());
     assert_eq!(child.wait().expect("an end").code(), Some(130));
+    let json = std::fs::read_to_string(fixture.out().join("run.json")).expect("run.json");
+    assert!(json.contains("\"finished\": false"), "{json}");
+    assert!(
+        fixture.out().join("junit.xml").is_file(),
+        "what is known is reported"
+    );
+
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 1);
+    assert_eq!(run.cells[0].status().to_string(), "failed(timeout)");
 }
 
 #[test]
