@@ -134,16 +134,14 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
     let interrupt = Interrupt::default();
     let progress = progress::Progress::new();
     let matrix = open(&flags.selecting.flags, &progress)?;
-    // A plan writes nothing into the results folder, so it shows what is known in one of its own.
-    let scratch = tempfile::tempdir().context("make a folder for logs")?;
-    let out = Utf8Path::from_path(scratch.path()).context("read its path as text")?;
+    let out = flags.selecting.flags.out()?;
     let options = Options {
         strategy: strategy(&matrix, &flags.selecting),
         jobs: None,
         locked: flags.locked,
         offline: flags.selecting.flags.offline,
         fresh: flags.fresh,
-        out,
+        out: &out,
         cache: cache()?,
         command: program.words(),
         interrupt: &interrupt,

@@ -88,13 +88,29 @@ pub fn known(
         return None;
     }
     let resolution = common.resolver.known(cell, family, toolchain)?;
-    keep_lock(common.results, cell, &resolution).ok()?;
     let key = key_of(common.matrix, cell, family, toolchain, &resolution).ok()?;
-    let outcome = common.store.get(&key)?;
+    common.store.get(&key)
+}
+
+/// Puts what earlier runs kept of a known cell, its lock and its logs, into the results.
+///
+/// # Errors
+///
+/// When the results cannot be written.
+pub fn restore(
+    common: &Common<'_>,
+    cell: &Cell,
+    family: &Family,
+    toolchain: &Toolchain,
+) -> Result<()> {
+    let Some(resolution) = common.resolver.known(cell, family, toolchain) else {
+        return Ok(());
+    };
+    keep_lock(common.results, cell, &resolution)?;
+    let key = key_of(common.matrix, cell, family, toolchain, &resolution)?;
     let logs = logs(common.results, cell);
-    clear_logs(&logs).ok()?;
-    common.store.restore_logs(&key, &logs).ok()?;
-    Some(outcome)
+    clear_logs(&logs)?;
+    common.store.restore_logs(&key, &logs)
 }
 
 fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {

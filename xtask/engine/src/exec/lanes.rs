@@ -7,10 +7,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use rayon::prelude::*;
 
 use crate::config::Strategy;
 use crate::exec::budget::Budget;
-use crate::exec::cell::{Common, Work, known};
+use crate::exec::cell::{Common, Work, known, restore};
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
 use crate::exec::schedule::Schedule;
@@ -63,7 +64,6 @@ pub fn known_outcomes(
     options: &Options<'_>,
     cells: &[Cell],
 ) -> Result<BTreeMap<CellId, Outcome>> {
-    use rayon::prelude::*;
     let workplace = Workplace::look(&options.cache, &matrix.subject.root)?;
     in_place(matrix, options, &workplace, |common, _| {
         let outcome = |cell: &Cell| {
@@ -95,6 +95,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         let (n_run, n_known, _) = plan.counts();
         options.listener.hear(Event::Planned { n_run, n_known });
         let board = Board::new(begin(matrix, plan, options), options.out)?;
+        restore_known(matrix, plan, common)?;
         let schedule = Schedule::new(plan, options.strategy, matrix.config.run.probes);
         let lanes = rayon::ThreadPoolBuilder::new()
             .num_threads(n_lanes)
@@ -130,7 +131,22 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
     })
 }
 
-/// Opens the work folders and everything that cells share.
+/// Puts the locks and logs of what is known beside those of what will run.
+fn restore_known(matrix: &Matrix, plan: &Plan, common: &Common<'_>) -> Result<()> {
+    let known = plan
+        .cells
+        .par_iter()
+        .filter(|p| matches!(p.fate, Fate::Known(_)));
+    known.try_for_each(|planned| {
+        let toolchain = matrix.row(&planned.cell).and_then(|row| row.toolchain());
+        match (matrix.family(&planned.cell), toolchain) {
+            (Some(family), Some(toolchain)) => restore(common, &planned.cell, family, toolchain),
+            (_, _) => Ok(()),
+        }
+    })
+}
+
+/// Opens everything that cells share.
 fn in_place<T>(
     matrix: &Matrix,
     options: &Options<'_>,

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
-use cargo_metadata::{Metadata, MetadataCommand, PackageId};
+use cargo_metadata::{Metadata, MetadataCommand};
 use semver::Version;
 
 use crate::config::Family;
@@ -404,12 +404,7 @@ impl Work<'_, '_> {
     fn not_at_pin(&self, metadata: &Metadata) -> Option<Diagnostic> {
         let pin = &self.cell.pin.version;
         let parents = msrv::parents(metadata);
-        let in_graph: BTreeSet<&PackageId> = metadata
-            .resolve
-            .iter()
-            .flat_map(|r| &r.nodes)
-            .map(|n| &n.id)
-            .collect();
+        let in_graph = msrv::in_graph(metadata);
         self.family.crate_names().into_iter().find_map(|krate| {
             let packages = metadata.packages.iter();
             let there: Vec<_> = packages

@@ -68,12 +68,7 @@ pub fn unmet_by_members(subject: &Subject, rustc: &Version) -> Vec<Demand> {
 #[must_use]
 pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
     let parents = parents(metadata);
-    let in_graph: BTreeSet<&PackageId> = metadata
-        .resolve
-        .iter()
-        .flat_map(|r| &r.nodes)
-        .map(|n| &n.id)
-        .collect();
+    let in_graph = in_graph(metadata);
     let mut demands: Vec<Demand> = metadata
         .packages
         .iter()
@@ -91,6 +86,13 @@ pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
         .collect();
     demands.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     demands
+}
+
+/// The packages that this host and these features really use.
+#[must_use]
+pub fn in_graph(metadata: &Metadata) -> BTreeSet<&PackageId> {
+    let nodes = metadata.resolve.iter().flat_map(|r| &r.nodes);
+    nodes.map(|n| &n.id).collect()
 }
 
 /// Who requires whom: package to dependents.

@@ -47,7 +47,9 @@ pub fn next_step(
             "{} {} needs rustc {}",
             demand.name, demand.version, demand.needs
         );
-        let package = graph.package(&demand.name, &demand.version)?;
+        let Some(package) = graph.package(&demand.name, &demand.version) else {
+            continue;
+        };
         let itself = graph.older(package, |_| true);
         let dependents = graph.dependents(package);
         let askers = dependents
