@@ -99,6 +99,9 @@ pub struct Flags {
     /// The folder for results [default: target/matrix beside the config]
     #[arg(long, value_name = "DIR")]
     pub out: Option<Utf8PathBuf>,
+    /// Take the subject as it was at a git revision, in place of its files
+    #[arg(long, value_name = "REV")]
+    pub rev: Option<String>,
 }
 
 impl Flags {
@@ -157,6 +160,9 @@ pub struct Selecting {
     /// Every cell, whatever the config's strategy says
     #[arg(long)]
     pub full: bool,
+    /// Go on into versions between two pins of the ladder that differ, until it is exact
+    #[arg(long, conflicts_with = "ends")]
+    pub exact: bool,
 }
 
 impl Selecting {

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use clap::Parser;
+use pinmatrix::config::Config;
 use pinmatrix::config::mistake::Mistake;
-use pinmatrix::config::{Config, Strategy};
 use pinmatrix::exec::{Interrupt, Options, cache, known_outcomes, run};
 use pinmatrix::files::write_whole;
 use pinmatrix::matrix::Matrix;
@@ -99,7 +99,6 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     check_out(&out)?;
     let command = repeating(program, &flags.selecting.flags);
     let options = Options {
-        strategy: strategy(&matrix, &flags.selecting),
         jobs: flags.jobs.or(matrix.config.run.jobs),
         locked: flags.locked,
         offline: flags.selecting.flags.offline,
@@ -136,7 +135,6 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
     let matrix = open(&flags.selecting.flags, &progress)?;
     let out = flags.selecting.flags.out()?;
     let options = Options {
-        strategy: strategy(&matrix, &flags.selecting),
         jobs: None,
         locked: flags.locked,
         offline: flags.selecting.flags.offline,
@@ -154,7 +152,11 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
 }
 
 fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
-    let matrix = Matrix::open(Config::read(&flags.config())?, flags.offline)?;
+    let mut config = Config::read(&flags.config())?;
+    if let Some(rev) = &flags.rev {
+        config.take_revision(rev);
+    }
+    let matrix = Matrix::open(config, flags.offline, &cache()?)?;
     for note in &matrix.notes {
         listener.hear(Event::Noted(note));
     }
@@ -183,20 +185,18 @@ fn no_place(out: &Utf8Path, why: &str) -> Mistake {
         .help("name a folder with --out that does not exist yet")
 }
 
-fn strategy(matrix: &Matrix, selecting: &Selecting) -> Strategy {
-    selecting.strategy().unwrap_or(matrix.config.run.strategy)
-}
-
 fn make_plan(matrix: &Matrix, selecting: &Selecting, options: &Options<'_>) -> Result<Plan> {
     let selection = Selection::new(
         &selecting.toolchain,
         &selecting.pin,
         &selecting.cell,
-        options.strategy,
+        selecting.strategy().unwrap_or(matrix.config.run.strategy),
+        selecting.exact || matrix.config.run.exact,
     )?;
     let cells = matrix.cells();
     selection.check(&cells)?;
-    let known = known_outcomes(matrix, options, &cells)?;
+    let asked = selection.held(&cells);
+    let known = known_outcomes(matrix, options, &asked)?;
     Ok(plan(
         &cells,
         &selection,
@@ -215,9 +215,7 @@ struct Known<'a> {
 
 impl Knowledge for Known<'_> {
     fn is_toolchain_here(&self, cell: &Cell) -> bool {
-        self.matrix
-            .row(cell)
-            .is_some_and(|row| row.toolchain().is_some())
+        self.matrix.toolchain(&cell.row).is_some()
     }
 
     fn outcome(&self, cell: &Cell) -> Option<Outcome> {
@@ -268,6 +266,9 @@ fn repeating(program: Program, flags: &Flags) -> String {
             " --config {}",
             quoted(&config.display().to_string())
         ));
+    }
+    if let Some(rev) = &flags.rev {
+        command.push_str(&format!(" --rev {}", quoted(rev)));
     }
     if flags.offline {
         command.push_str(" --offline");

@@ -199,13 +199,9 @@ fn write_strips(page: &mut String, rows: &[Strips]) -> std::fmt::Result {
         let rest = row.strips.len() - shown.len();
         let others = match at {
             0 => format!("{rest} pass wherever they ran"),
-            _ => format!("{rest} pass, or do as on {}", first.toolchain),
+            _ => format!("{rest} pass, or do as on {}", first.row),
         };
-        writeln!(
-            page,
-            "\n{BOLD}targets on {}{RESET}, {others}",
-            row.toolchain
-        )?;
+        writeln!(page, "\n{BOLD}targets on {}{RESET}, {others}", row.row)?;
         let width = shown
             .iter()
             .map(|s| s.target.to_string().len())
@@ -213,9 +209,9 @@ fn write_strips(page: &mut String, rows: &[Strips]) -> std::fmt::Result {
             .unwrap_or_default();
         for strip in shown {
             write!(page, "{:width$}  ", strip.target.to_string())?;
-            for status in &strip.statuses {
-                let color = status.as_ref().map_or(DIM, color);
-                write!(page, "{color}{}{RESET}", strips::letter(status.as_ref()))?;
+            for (letter, status) in strips::letters(strip) {
+                let color = status.map_or(DIM, color);
+                write!(page, "{color}{letter}{RESET}")?;
             }
             writeln!(page, "  {}", strip.changes(row).join(", "))?;
         }
@@ -289,14 +285,14 @@ fn write_plan(page: &mut String, plan: &Plan) -> std::fmt::Result {
     for planned in &plan.cells {
         write!(page, "{:width$}  ", planned.id.as_str())?;
         match &planned.fate {
-            Fate::Run { forecast, .. } => {
+            Fate::Run { .. } => {
                 let place = queue
                     .iter()
                     .position(|q| q.id == planned.id)
                     .unwrap_or_default()
                     + 1;
                 write!(page, "run, {place} of {}", queue.len())?;
-                if let Some(forecast) = forecast {
+                if let Some(forecast) = &planned.forecast {
                     write!(page, "; foreseen: failed(msrv), {forecast}")?;
                 }
                 writeln!(page)?;
@@ -319,14 +315,14 @@ fn as_json(matrix: &Matrix, plan: &Plan) -> serde_json::Value {
     let cells = plan.cells.iter().map(|planned| {
         let mut cell = json!({
             "id": planned.id,
-            "toolchain": planned.cell.toolchain,
+            "row": planned.cell.row,
             "pin": planned.cell.pin,
         });
         let fate = match &planned.fate {
-            Fate::Run { forecast, .. } => json!({
+            Fate::Run { .. } => json!({
                 "fate": "run",
                 "place": queue.iter().position(|q| q.id == planned.id).map(|n| n + 1),
-                "forecast": forecast,
+                "forecast": planned.forecast,
             }),
             Fate::Known(outcome) => json!({ "fate": "known", "outcome": outcome.status }),
             Fate::Skip(reason) => json!({ "fate": "skip", "reason": reason.to_string() }),
@@ -336,10 +332,13 @@ fn as_json(matrix: &Matrix, plan: &Plan) -> serde_json::Value {
         }
         cell
     });
-    let rows = matrix.rows.iter().map(pinmatrix::toolchain::Row::record);
+    let toolchains = matrix
+        .toolchains
+        .iter()
+        .map(pinmatrix::toolchain::Sought::record);
     json!({
         "schema": pinmatrix::model::run::SCHEMA,
-        "toolchains": rows.collect::<Vec<_>>(),
+        "toolchains": toolchains.collect::<Vec<_>>(),
         "cells": cells.collect::<Vec<_>>(),
     })
 }

@@ -5,8 +5,8 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use pinmatrix::config::mistake::Mistake;
-use pinmatrix::config::{Config, Source, ToolchainSpec};
-use pinmatrix::toolchain::{Found, Row, look_for_all};
+use pinmatrix::config::{Config, Origin, ToolchainSpec};
+use pinmatrix::toolchain::{Found, Sought, look_for_all};
 use xshell::{Shell, cmd};
 
 use crate::flags::{Format, ToolchainCommand, ToolchainFlags};
@@ -43,15 +43,15 @@ pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<Exit> {
     }
 }
 
-fn list(program: Program, rows: &[Row], flags: &ToolchainFlags) -> Result<Exit> {
+fn list(program: Program, rows: &[Sought], flags: &ToolchainFlags) -> Result<Exit> {
     if flags.format == Format::Json {
-        let records: Vec<_> = rows.iter().map(Row::record).collect();
+        let records: Vec<_> = rows.iter().map(Sought::record).collect();
         let text = serde_json::to_string_pretty(&records).context("write the list")?;
         show::put(&format!("{text}\n"))?;
         return Ok(Exit::Passed);
     }
     let width = rows.iter().map(|r| r.label.len()).max().unwrap_or_default();
-    let line = |row: &Row| match &row.found {
+    let line = |row: &Sought| match &row.found {
         Found::Here(t) => {
             let (rustc, cargo) = (t.rustc_short(), &t.cargo_version);
             format!("{:width$}  {rustc}; {cargo}; {}\n", row.label, t.source)
@@ -86,9 +86,9 @@ fn words(program: Program, flags: &ToolchainFlags) -> String {
 fn install(specs: &[&ToolchainSpec]) -> Result<()> {
     let mut failed = Vec::new();
     for spec in specs {
-        let names = match &spec.source {
-            Source::Rustup(names) => names,
-            Source::Directory(dir) => {
+        let names = match &spec.origin {
+            Origin::Rustup(names) => names,
+            Origin::Directory(dir) => {
                 failed.push(format!(
                     "{}: put a toolchain into {}",
                     spec.label,

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
+use camino::Utf8Path;
 use semver::Version;
 
-use crate::config::{Config, Family, did_you_mean};
+use crate::config::{Config, Family, Pins, did_you_mean};
 use crate::environment::Surroundings;
 use crate::manifest::Manifest;
 use crate::published::{Published, Registry};
@@ -14,14 +15,14 @@ use crate::subject::Subject;
 use crate::toolchain::Toolchain;
 
 /// A feature or a profile that the subject does not have would fail every cell.
-pub fn check_build(config: &Config, subject: &Subject) -> Result<()> {
+pub fn build(config: &Config, subject: &Subject) -> Result<()> {
     let features: BTreeSet<&str> = subject
         .members
         .iter()
         .flat_map(|m| &m.features)
         .map(String::as_str)
         .collect();
-    for feature in &config.build.features {
+    for feature in config.feature_sets.iter().flat_map(|set| &set.features) {
         let name = feature.get_ref().as_str();
         // `package/feature` is for cargo to judge.
         if !name.contains('/') && !features.contains(name) {
@@ -50,7 +51,7 @@ pub fn check_build(config: &Config, subject: &Subject) -> Result<()> {
 }
 
 /// A family crate that the subject neither requires nor holds in its lock moves nothing.
-pub fn check_families_used(config: &Config, subject: &Subject) -> Result<()> {
+pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
     let mut used = BTreeSet::new();
     for path in &subject.manifests {
         if let Some(text) = subject.text_of(path.as_str())? {
@@ -88,66 +89,132 @@ pub fn check_families_used(config: &Config, subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// Every pin is a published version of every crate of its family, or the config is mistaken.
-pub fn check_pins_published(
-    config: &Config,
-    subject: &Subject,
-    registry: &Registry,
-    resolver: &Toolchain,
-    surroundings: &Surroundings,
-    offline: bool,
-    notes: &mut Vec<String>,
-) -> Result<()> {
-    let missing = unpublished(config, registry);
-    if missing.is_empty() {
+/// What adjustments and `cap-lints` ask for must not be lost, nor make something else be lost.
+pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
+    let extra = config.adjustments.iter().flat_map(|a| &a.change.extra);
+    for member in extra.flat_map(|extra| &extra.members) {
+        let names = || subject.members.iter().map(|m| m.name.as_str());
+        if !names().any(|name| name == member) {
+            let mistake = config
+                .text
+                .mistake(format!("`{member}` is no member of the subject"));
+            return Err(mistake.maybe_help(did_you_mean(member, names())).into());
+        }
+    }
+    let sets_flags = config.build.cap_lints.is_some()
+        || config.adjustments.iter().any(|a| !a.change.cfg.is_empty());
+    if !sets_flags {
         return Ok(());
     }
-    if !offline {
-        let crates: Vec<&str> = config
-            .families
-            .iter()
-            .flat_map(|f| &f.crates)
-            .map(|c| c.get_ref().as_str())
-            .collect();
-        registry.refresh(&subject.root, &crates, resolver, surroundings)?;
-    }
-    for Unpublished { family, krate, pin } in unpublished(config, registry) {
-        let known = registry.versions(krate).unwrap_or_default();
-        if known.is_empty() {
-            notes.push(format!(
-                "nothing is known of what is published of {krate}; its pins are taken as they are"
-            ));
-            continue;
+    for place in crate::cargo_config::PLACES {
+        // RUSTFLAGS of the environment takes the place of those of a cargo config.
+        // https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags
+        let text = subject.text_of(place)?.unwrap_or_default();
+        if text
+            .lines()
+            .any(|line| line.trim_start().starts_with("rustflags"))
+        {
+            let message = format!("`cfg` and `cap-lints` would hide the rustflags of {place}");
+            let help = "repeat them in [env]: `set = { RUSTFLAGS = \"...\" }`";
+            let is_repeated = config.environment.set.contains_key("RUSTFLAGS");
+            if !is_repeated {
+                return Err(config.text.mistake(message).help(help).into());
+            }
         }
-        let version = &pin.get_ref().version;
-        return Err(config
-            .text
-            .mistake(format!("{krate} {version} is not published"))
-            .at(
-                pin.span(),
-                format!("a pin of family `{}`", family.name.get_ref()),
-            )
-            .help(nearest_versions(version, &known))
-            .into());
     }
     Ok(())
 }
 
+/// What is asked of a registry about the pins of a config.
+pub struct Asked<'a> {
+    pub config: &'a Config,
+    pub subject: &'a Utf8Path,
+    pub registry: &'a Registry,
+    pub resolver: &'a Toolchain,
+    pub surroundings: &'a Surroundings,
+    pub offline: bool,
+}
+
+impl Asked<'_> {
+    /// Every pin that is named is a published version of every crate of its family, or the config
+    /// is mistaken. Where the newest version is asked for, what is known of it is brought up to
+    /// date first.
+    pub fn pins_published(&self, notes: &mut Vec<String>) -> Result<()> {
+        let Self {
+            config, registry, ..
+        } = self;
+        let is_open = |family: &Family| matches!(&family.pins, Pins::Chosen(c) if c.to.is_none());
+        let is_stale = !self.offline && !registry.is_local() && config.families.iter().any(is_open);
+        if !is_stale && unpublished(config, registry).is_empty() {
+            return Ok(());
+        }
+        if !self.offline {
+            let crates = config.families.iter().flat_map(Family::crate_names);
+            let crates: Vec<&str> = crates.collect();
+            registry.refresh(self.subject, &crates, self.resolver, self.surroundings)?;
+        }
+        for Unpublished { family, krate, pin } in unpublished(config, registry) {
+            let known = registry.versions(krate).unwrap_or_default();
+            let place = format!("a pin of family `{}`", family.name.get_ref());
+            if known.is_empty() && matches!(family.pins, Pins::Written(_)) {
+                notes.push(format!(
+                    "nothing is known of what is published of {krate}; its pins are taken as they are"
+                ));
+                continue;
+            }
+            let version = pin.get_ref();
+            return Err(config
+                .text
+                .mistake(format!("{krate} {version} is not published"))
+                .at(pin.span(), place)
+                .help(nearest_versions(version, &known))
+                .into());
+        }
+        Ok(())
+    }
+
+    /// Pins can only be chosen where what is published can be read.
+    pub fn pins_readable(&self) -> Result<()> {
+        for family in &self.config.families {
+            let Pins::Chosen(choice) = &family.pins else {
+                continue;
+            };
+            if self.registry.common(&family.crate_names()).is_none() {
+                let message =
+                    "what is published cannot be read from here, so no pins can be chosen";
+                return Err(self
+                    .config
+                    .text
+                    .mistake(message)
+                    .at(choice.span.clone(), "chosen from what is published")
+                    .help("write the pins out; a git index is for cargo alone to read")
+                    .into());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A version that was withdrawn cannot enter a new lock.
-pub fn check_pins_not_yanked(config: &Config, registry: &Registry) -> Result<()> {
+pub fn pins_not_yanked(config: &Config, registry: &Registry) -> Result<()> {
     for family in &config.families {
-        for pin in &family.ladder {
-            let version = &pin.get_ref().version;
+        for pin in named(&family.pins) {
+            let version = pin.get_ref();
             let is_yanked = |name: &str| {
                 let versions = registry.versions(name).unwrap_or_default();
                 versions.iter().any(|p| p.version == *version && p.yanked)
             };
-            if let Some(krate) = family.crates.iter().find(|c| is_yanked(c.get_ref())) {
+            let asks = matches!(&family.pins, Pins::Chosen(choice) if choice.yanked);
+            if let Some(krate) = family
+                .crates
+                .iter()
+                .find(|c| !asks && is_yanked(c.get_ref()))
+            {
                 return Err(config
                     .text
                     .mistake(format!("{} {version} was yanked", krate.get_ref()))
                     .at(pin.span(), "no new lock can hold it")
-                    .help("take it off the ladder")
+                    .help("take it off the ladder, or choose pins with `yanked = true`")
                     .into());
             }
         }
@@ -155,23 +222,30 @@ pub fn check_pins_not_yanked(config: &Config, registry: &Registry) -> Result<()>
     Ok(())
 }
 
+/// The versions that a config names.
+fn named(pins: &Pins) -> Vec<&toml::Spanned<Version>> {
+    match pins {
+        Pins::Written(pins) => pins.iter().collect(),
+        Pins::Chosen(choice) => {
+            let ends = [Some(&choice.from), choice.to.as_ref()];
+            ends.into_iter().flatten().chain(&choice.include).collect()
+        }
+    }
+}
+
 fn unpublished<'a>(config: &'a Config, registry: &Registry) -> Vec<Unpublished<'a>> {
     let mut missing = Vec::new();
     for family in &config.families {
-        for krate in &family.crates {
-            let Some(versions) = registry.versions(krate.get_ref()) else {
+        for krate in family.crate_names() {
+            let Some(versions) = registry.versions(krate) else {
                 continue;
             };
-            for pin in &family.ladder {
-                let is_published = versions.iter().any(|p| p.version == pin.get_ref().version);
-                if !is_published {
-                    missing.push(Unpublished {
-                        family,
-                        krate: krate.get_ref(),
-                        pin,
-                    });
-                }
-            }
+            let is_published = |version: &Version| versions.iter().any(|p| p.version == *version);
+            let pins = named(&family.pins).into_iter();
+            missing.extend(
+                pins.filter(|pin| !is_published(pin.get_ref()))
+                    .map(|pin| Unpublished { family, krate, pin }),
+            );
         }
     }
     missing
@@ -195,5 +269,5 @@ fn nearest_versions(version: &Version, known: &[Published]) -> String {
 struct Unpublished<'a> {
     family: &'a Family,
     krate: &'a str,
-    pin: &'a toml::Spanned<crate::model::cell::Pin>,
+    pin: &'a toml::Spanned<Version>,
 }

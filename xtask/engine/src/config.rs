@@ -4,21 +4,26 @@
 //! What needs the machine (toolchains, the registry, the subject) is checked by those floors, with
 //! the spans kept here.
 
-mod document;
 pub mod mistake;
+mod document;
+mod values;
+mod rows;
+mod columns;
+mod adjust;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
-use semver::Version;
 use toml::Spanned;
+
+pub use self::adjust::{Adjustment, Change, Extra, together};
+pub use self::columns::{Choice, Choose, Companions, Family, Pins};
+pub use self::rows::{FeatureSet, Origin, Source, ToolchainSpec};
 
 use self::document::Document;
 use self::mistake::{Mistake, Text, nearest};
-use crate::model::cell::Pin;
 
 /// A place in `matrix.toml`, in bytes.
 pub type Span = Range<usize>;
@@ -30,10 +35,16 @@ pub struct Config {
     pub text: Text,
     /// The subject's folder, as written.
     pub subject: Spanned<String>,
-    /// The rows.
+    /// The toolchains that rows are of.
     pub toolchains: Vec<ToolchainSpec>,
+    /// The revisions of the subject that rows are of; at least one.
+    pub sources: Vec<Source>,
+    /// The feature sets that rows are of; at least one.
+    pub feature_sets: Vec<FeatureSet>,
     /// The groups of columns.
     pub families: Vec<Family>,
+    /// What is changed for a range of pins.
+    pub adjustments: Vec<Adjustment>,
     /// What is built, and how.
     pub build: Build,
     /// How long things may take.
@@ -44,66 +55,6 @@ pub struct Config {
     pub run: RunOptions,
 }
 
-/// One row: a label, and where the toolchain comes from.
-#[derive(Clone, Debug)]
-pub struct ToolchainSpec {
-    /// The label, filename-safe.
-    pub label: String,
-    /// Where it comes from.
-    pub source: Source,
-}
-
-/// Where a toolchain comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Names that rustup may know, the first installed one is taken.
-    Rustup(Vec<String>),
-    /// A folder that holds `bin/rustc` and `bin/cargo`, relative to `matrix.toml`.
-    Directory(PathBuf),
-}
-
-/// Crates that move in lockstep, and the ladder they move along.
-#[derive(Clone, Debug)]
-pub struct Family {
-    /// The name, filename-safe.
-    pub name: Spanned<String>,
-    /// The crates that the subject requires.
-    pub crates: Vec<Spanned<String>>,
-    /// Globs of crates that come in through them and are held at the same version where it exists.
-    pub companions: Companions,
-    /// The pins, ascending, each with its place in the file.
-    pub ladder: Vec<Spanned<Pin>>,
-}
-
-impl Family {
-    /// The names of the crates.
-    #[must_use]
-    pub fn crate_names(&self) -> Vec<&str> {
-        self.crates.iter().map(|c| c.get_ref().as_str()).collect()
-    }
-}
-
-/// Globs for crates that only come in transitively.
-#[derive(Clone, Debug)]
-pub struct Companions {
-    written: Vec<String>,
-    set: GlobSet,
-}
-
-impl Companions {
-    /// True for a crate that moves along with the family.
-    #[must_use]
-    pub fn hold(&self, name: &str) -> bool {
-        self.set.is_match(name)
-    }
-
-    /// The globs as written.
-    #[must_use]
-    pub fn written(&self) -> &[String] {
-        &self.written
-    }
-}
-
 /// What is built, and how.
 #[derive(Clone, Debug)]
 pub struct Build {
@@ -111,14 +62,30 @@ pub struct Build {
     pub profile: Spanned<String>,
     /// How much debug info; none unless said, since no one attaches a debugger to a cell.
     pub debug: Debug,
-    /// Features to turn on.
-    pub features: Vec<Spanned<String>>,
-    /// `--all-features`.
-    pub all_features: bool,
-    /// False for `--no-default-features`.
-    pub default_features: bool,
     /// Whether doc tests are run.
     pub doc_tests: bool,
+    /// The most that a lint of the subject may be: `warn` takes the teeth out of denied ones.
+    pub cap_lints: Option<CapLints>,
+}
+
+/// A level that lints are capped at.
+/// <https://doc.rust-lang.org/rustc/lints/levels.html#capping-lints>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CapLints {
+    /// Lints say what they have to say, and stop nothing.
+    Warn,
+    /// Lints say nothing.
+    Allow,
+}
+
+impl std::fmt::Display for CapLints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Warn => "warn",
+            Self::Allow => "allow",
+        })
+    }
 }
 
 /// How much debug info is compiled in, for all packages of a cell.
@@ -162,6 +129,8 @@ pub struct Environment {
 pub struct RunOptions {
     /// Which cells run.
     pub strategy: Strategy,
+    /// Whether what lies between two pins of the ladder that differ is looked at too.
+    pub exact: bool,
     /// How many cells strategy `frontier` runs inside a row whose ends agree.
     pub probes: usize,
     /// Cells at a time; `None` lets the machine decide.
@@ -200,38 +169,55 @@ impl Config {
     /// As [`Config::read`].
     pub fn parse(text: Text) -> Result<Self, Mistake> {
         let document = Document::parse(&text)?;
-        let toolchains = toolchains(&text, &document)?;
-        let families = families(&text, &document)?;
+        let toolchains = rows::toolchains(&text, &document.toolchain)?;
+        let sources = rows::sources(&text, document.source)?;
+        let feature_sets = rows::feature_sets(&text, document.features, &document.build)?;
+        let families = columns::families(&text, &document.family)?;
+        let adjustments = adjust::adjustments(&text, document.adjust, &families)?;
         Ok(Self {
             subject: document.subject.path,
             toolchains,
+            sources,
+            feature_sets,
             families,
+            adjustments,
             build: Build {
                 profile: document.build.profile,
                 debug: document.build.debug,
-                features: document.build.features,
-                all_features: document.build.all_features,
-                default_features: document.build.default_features,
                 doc_tests: document.build.doc_tests,
+                cap_lints: document.build.cap_lints,
             },
             timeouts: Timeouts {
-                resolve: duration(&text, &document.timeouts.resolve)?,
-                build: duration(&text, &document.timeouts.build)?,
-                target: duration(&text, &document.timeouts.target)?,
-                case: duration(&text, &document.timeouts.case)?,
+                resolve: values::duration(&text, &document.timeouts.resolve)?,
+                build: values::duration(&text, &document.timeouts.build)?,
+                target: values::duration(&text, &document.timeouts.target)?,
+                case: values::duration(&text, &document.timeouts.case)?,
             },
             environment: Environment {
-                set: variables(&text, document.env.set)?,
+                set: values::variables(&text, document.env.set)?,
                 pass: document.env.pass,
             },
             run: RunOptions {
                 strategy: document.run.strategy,
-                probes: probes(&text, &document.run.probes)?,
-                jobs: jobs(&text, document.run.jobs)?,
+                exact: document.run.exact,
+                probes: values::count(&text, "probes", &document.run.probes, 0)?,
+                jobs: match &document.run.jobs {
+                    Some(jobs) => Some(values::count(&text, "jobs", jobs, 1)?),
+                    None => None,
+                },
                 locks: document.run.locks,
             },
             text,
         })
+    }
+
+    /// Takes the subject as it was at a revision, in place of what `[[source]]` says.
+    pub fn take_revision(&mut self, rev: &str) {
+        self.sources = vec![Source {
+            label: None,
+            rev: Some(Spanned::new(0..0, rev.to_owned())),
+            patch: None,
+        }];
     }
 
     /// The folder that paths in the file are relative to.
@@ -248,235 +234,6 @@ impl Config {
             .join(self.subject.get_ref())
             .components()
             .collect()
-    }
-}
-
-fn toolchains(text: &Text, document: &Document) -> Result<Vec<ToolchainSpec>, Mistake> {
-    let mut specs: Vec<ToolchainSpec> = Vec::new();
-    for written in &document.toolchain {
-        let label = &written.label;
-        check_name(text, label, "label of a toolchain")?;
-        if specs.iter().any(|s| s.label == *label.get_ref()) {
-            return Err(text
-                .mistake(format!("two toolchains are labelled `{}`", label.get_ref()))
-                .at(label.span(), "the second one")
-                .help("labels name rows and cells, so each needs its own"));
-        }
-        let source = match (&written.rustup, &written.dir) {
-            (Some(names), None) if names.get_ref().is_empty() => {
-                return Err(text
-                    .mistake("a toolchain without a name that rustup could know")
-                    .at(names.span(), "empty")
-                    .help("for example `rustup = \"stable\"`"));
-            }
-            (Some(names), None) => Source::Rustup(names.get_ref().names()),
-            (None, Some(dir)) => Source::Directory(dir.clone()),
-            (None, None) | (Some(_), Some(_)) => {
-                let n = if written.rustup.is_some() {
-                    "two sources"
-                } else {
-                    "no source"
-                };
-                return Err(text
-                    .mistake(format!("toolchain `{}` has {n}", label.get_ref()))
-                    .at(label.span(), "this toolchain")
-                    .help("give either `rustup = \"NAME\"` or `dir = \"FOLDER\"`"));
-            }
-        };
-        specs.push(ToolchainSpec {
-            label: label.get_ref().clone(),
-            source,
-        });
-    }
-    if specs.is_empty() {
-        return Err(text
-            .mistake("the matrix has no toolchains")
-            .help("add `[[toolchain]]` with `label = \"stable\"` and `rustup = \"stable\"`"));
-    }
-    Ok(specs)
-}
-
-fn families(text: &Text, document: &Document) -> Result<Vec<Family>, Mistake> {
-    let mut families: Vec<Family> = Vec::new();
-    let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
-    for written in &document.family {
-        let name = &written.name;
-        check_name(text, name, "name of a family")?;
-        if families.iter().any(|f| f.name.get_ref() == name.get_ref()) {
-            return Err(text
-                .mistake(format!("two families are named `{}`", name.get_ref()))
-                .at(name.span(), "the second one")
-                .help("names stand in cell names, so each family needs its own"));
-        }
-        if written.crates.get_ref().is_empty() {
-            return Err(text
-                .mistake(format!("family `{}` has no crates", name.get_ref()))
-                .at(written.crates.span(), "empty")
-                .help("name the crates that move in lockstep"));
-        }
-        for krate in written.crates.get_ref() {
-            if let Some(other) = claimed.insert(krate.get_ref(), name.get_ref()) {
-                let message = if other == name.get_ref() {
-                    format!("family `{other}` names `{}` twice", krate.get_ref())
-                } else {
-                    format!(
-                        "families `{other}` and `{}` both claim `{}`",
-                        name.get_ref(),
-                        krate.get_ref()
-                    )
-                };
-                return Err(text
-                    .mistake(message)
-                    .at(krate.span(), "claimed a second time here")
-                    .help("a crate is held at one version, so it belongs to one family"));
-            }
-        }
-        families.push(Family {
-            name: name.clone(),
-            crates: written.crates.get_ref().clone(),
-            companions: companions(text, &written.companions)?,
-            ladder: ladder(text, name.get_ref(), &written.pins)?,
-        });
-    }
-    if families.is_empty() {
-        return Err(text
-            .mistake("the matrix has no family of crates to move")
-            .help("add `[[family]]` with `name`, `crates` and `pins`"));
-    }
-    Ok(families)
-}
-
-fn companions(text: &Text, written: &[Spanned<String>]) -> Result<Companions, Mistake> {
-    let mut set = GlobSetBuilder::new();
-    for glob in written {
-        set.add(Glob::new(glob.get_ref()).map_err(|e| {
-            text.mistake(format!("`{}` is no glob", glob.get_ref()))
-                .at(glob.span(), e.kind().to_string())
-        })?);
-    }
-    Ok(Companions {
-        written: written.iter().map(|g| g.get_ref().clone()).collect(),
-        set: set
-            .build()
-            .map_err(|e| text.mistake(format!("the companions do not fit together: {e}")))?,
-    })
-}
-
-/// The ladder ascends: "first" and "last", "before" and "after" in every report rest on that.
-fn ladder(
-    text: &Text,
-    family: &str,
-    pins: &Spanned<Vec<Spanned<String>>>,
-) -> Result<Vec<Spanned<Pin>>, Mistake> {
-    let mut ladder: Vec<Spanned<Pin>> = Vec::new();
-    for written in pins.get_ref() {
-        let version = Version::parse(written.get_ref()).map_err(|e| {
-            text.mistake(format!("`{}` is not an exact version", written.get_ref()))
-                .at(written.span(), e.to_string())
-                .help("a pin is one published version: MAJOR.MINOR.PATCH, without `=` or `^`")
-        })?;
-        if let Some(last) = ladder.last() {
-            let last = &last.get_ref().version;
-            if version == *last {
-                return Err(text
-                    .mistake(format!(
-                        "{version} stands twice on the ladder of `{family}`"
-                    ))
-                    .at(written.span(), "the second time"));
-            }
-            if version < *last {
-                return Err(text
-                    .mistake(format!("the ladder of `{family}` is upside down"))
-                    .at(written.span(), format!("{version} stands after {last}"))
-                    .help("write the pins from the oldest to the newest"));
-            }
-        }
-        ladder.push(Spanned::new(
-            written.span(),
-            Pin {
-                family: family.to_owned(),
-                version,
-            },
-        ));
-    }
-    if ladder.is_empty() {
-        return Err(text
-            .mistake(format!("the ladder of `{family}` is empty"))
-            .at(pins.span(), "no pins")
-            .help("name at least one published version, for example `pins = [\"1.0.0\"]`"));
-    }
-    Ok(ladder)
-}
-
-/// Labels and family names stand in file names and in `TOOLCHAIN@FAMILY-VERSION`.
-fn check_name(text: &Text, name: &Spanned<String>, what: &str) -> Result<(), Mistake> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let written = name.get_ref();
-    if written.chars().all(fits) && written.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        return Ok(());
-    }
-    Err(text
-        .mistake(format!("`{}` cannot be the {what}", written.escape_debug()))
-        .at(name.span(), "stands in file names")
-        .help("use letters, digits, `.`, `_` and `-`, and begin with a letter or a digit"))
-}
-
-/// The longest timeout. Clocks of some systems do not reach much further.
-const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
-
-fn duration(text: &Text, written: &Spanned<String>) -> Result<Duration, Mistake> {
-    let duration = humantime::parse_duration(written.get_ref()).map_err(|e| {
-        text.mistake(format!("`{}` is not a duration", written.get_ref()))
-            .at(written.span(), e.to_string())
-            .help("for example `90s`, `20min` or `1h 30min`")
-    })?;
-    if duration.is_zero() {
-        return Err(text
-            .mistake("a timeout of nothing")
-            .at(written.span(), "everything would time out"));
-    }
-    if duration > LONGEST {
-        return Err(text
-            .mistake(format!("`{}` is no timeout", written.get_ref()))
-            .at(written.span(), "longer than 30 days"));
-    }
-    Ok(duration)
-}
-
-fn variables(
-    text: &Text,
-    written: BTreeMap<Spanned<String>, String>,
-) -> Result<BTreeMap<String, String>, Mistake> {
-    let checked = |(name, value): (Spanned<String>, String)| {
-        let is_none = name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']);
-        if is_none || value.contains('\0') {
-            return Err(text
-                .mistake(format!("`{}` cannot be set", name.get_ref().escape_debug()))
-                .at(name.span(), "no variable of that name or value"));
-        }
-        Ok((name.into_inner(), value))
-    };
-    written.into_iter().map(checked).collect()
-}
-
-fn probes(text: &Text, written: &Spanned<i64>) -> Result<usize, Mistake> {
-    match usize::try_from(*written.get_ref()) {
-        Ok(n) if n <= 1024 => Ok(n),
-        Ok(_) | Err(_) => Err(text
-            .mistake(format!("`probes` cannot be {}", written.get_ref()))
-            .at(written.span(), "from 0 to 1024")),
-    }
-}
-
-fn jobs(text: &Text, written: Option<Spanned<i64>>) -> Result<Option<usize>, Mistake> {
-    let Some(written) = written else {
-        return Ok(None);
-    };
-    match usize::try_from(*written.get_ref()) {
-        Ok(n) if (1..=1024).contains(&n) => Ok(Some(n)),
-        Ok(_) | Err(_) => Err(text
-            .mistake(format!("`jobs` cannot be {}", written.get_ref()))
-            .at(written.span(), "from 1 to 1024")),
     }
 }
 

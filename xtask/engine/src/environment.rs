@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::config::{Build, Debug, Environment};
+use crate::config::{Build, CapLints, Change, Debug, Environment};
 
 /// What every build needs and what says nothing about the result: not part of a cell's key.
 const NEEDED: &[&str] = &[
@@ -112,6 +112,35 @@ impl Surroundings {
         Self { vars, deciding }
     }
 
+    /// As they are for a cell of which something is changed. `--cfg` and `--cap-lints` go into
+    /// `RUSTFLAGS`, after what stands there.
+    #[must_use]
+    pub fn changed(&self, change: &Change, cap_lints: Option<CapLints>) -> Self {
+        let mut changed = self.clone();
+        let mut set = |name: &str, value: String| {
+            changed.vars.insert(name.into(), value.clone().into());
+            changed.deciding.insert(name.to_owned(), value);
+        };
+        for (name, value) in &change.env {
+            set(name, value.clone());
+        }
+        let flags = change.cfg.iter().map(|cfg| format!("--cfg={cfg}"));
+        let cap = cap_lints.map(|level| format!("--cap-lints={level}"));
+        let flags: Vec<String> = flags.chain(cap).collect();
+        if !flags.is_empty() {
+            let before = change
+                .env
+                .get("RUSTFLAGS")
+                .or_else(|| self.deciding.get("RUSTFLAGS"));
+            let before = before.cloned().into_iter();
+            set(
+                "RUSTFLAGS",
+                before.chain(flags).collect::<Vec<_>>().join(" "),
+            );
+        }
+        changed
+    }
+
     /// The variables that can change a result, for a cell's key.
     #[must_use]
     pub fn deciding(&self) -> &BTreeMap<String, String> {
@@ -183,10 +212,8 @@ mod tests {
         Build {
             profile: toml::Spanned::new(0..0, "dev".to_owned()),
             debug: Debug::None,
-            features: Vec::new(),
-            all_features: false,
-            default_features: true,
             doc_tests: true,
+            cap_lints: None,
         }
     }
 
@@ -219,6 +246,27 @@ mod tests {
                 "HOME"
             ]
         );
+    }
+
+    #[test]
+    fn a_change_sets_variables_and_adds_to_rustflags() {
+        let environment = Environment {
+            set: BTreeMap::from([("RUSTFLAGS".to_owned(), "-Cfoo".to_owned())]),
+            pass: Vec::new(),
+        };
+        let change = Change {
+            cfg: vec!["new".to_owned()],
+            env: BTreeMap::from([("MODE".to_owned(), "fast".to_owned())]),
+            ..Change::default()
+        };
+        let changed = gathered(&[], &environment).changed(&change, Some(CapLints::Warn));
+        assert_eq!(
+            changed.deciding()["RUSTFLAGS"],
+            "-Cfoo --cfg=new --cap-lints=warn"
+        );
+        assert_eq!(changed.deciding()["MODE"], "fast");
+        let same = gathered(&[], &environment).changed(&Change::default(), None);
+        assert_eq!(same.deciding()["RUSTFLAGS"], "-Cfoo");
     }
 
     #[test]

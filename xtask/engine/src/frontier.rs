@@ -8,27 +8,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::model::outcome::{TargetId, TargetOutcome};
-use crate::model::run::{FamilyRecord, Run};
+use crate::model::cell::{At, CellId, Row};
+use crate::model::outcome::{Outcome, Phase, TargetId, TargetOutcome};
+use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Status;
 
-/// Two neighbouring verdicts on one toolchain that differ.
+/// Two neighbouring verdicts of one row that differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangePoint {
-    /// The toolchain's label.
-    pub toolchain: String,
+    /// The row.
+    #[serde(flatten)]
+    pub row: Row,
     /// The family's name.
     pub family: String,
-    /// The target.
-    pub target: TargetId,
+    /// The target; none where it is about whether any target can be built at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetId>,
     /// The cases it is about; none where it is about the target and all its cases alike.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<String>,
     /// What kind of change.
     pub change: Change,
-    /// The last version before it, and what that showed.
+    /// The last pin before it, and what that showed.
     pub before: Side,
-    /// The first version after it, and what that showed.
+    /// The first pin after it, and what that showed.
     pub after: Side,
     /// How many versions lie between that are published, not yanked, and not tested. With none,
     /// the change point is exact.
@@ -52,11 +55,20 @@ pub enum Change {
 /// One side of a change point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
-    /// The pin's version.
-    pub version: Version,
+    /// The pin.
+    #[serde(flatten)]
+    pub at: At,
     /// What it showed.
     #[serde(flatten)]
     pub status: Status,
+    /// The cell.
+    pub cell: CellId,
+    /// The first error, where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The log of the phase that tells, relative to the results folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
 }
 
 impl ChangePoint {
@@ -65,112 +77,135 @@ impl ChangePoint {
     pub fn is_exact(&self) -> bool {
         self.n_untested == 0
     }
+
+    /// What it is about, in words: the target, or the cell as a whole.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match &self.target {
+            Some(target) => target.to_string(),
+            None => "all targets".to_owned(),
+        }
+    }
 }
 
 /// One row's verdicts on one thing, in the order of the ladder.
 type Verdicts = Vec<Side>;
 
-/// All change points of a run, in the order of its families and toolchains, then of targets and
-/// versions.
+/// All change points of a run, in the order of its families and rows, then of targets and pins.
 #[must_use]
 pub fn frontier(run: &Run) -> Vec<ChangePoint> {
     let mut points = Vec::new();
     for family in &run.families {
-        for toolchain in &run.toolchains {
-            let row = row(run, family, &toolchain.label);
-            for (target, history) in row {
-                points.extend(of_target(&toolchain.label, family, target, &history));
+        for cells in run.rows(family) {
+            let Some(first) = cells.first() else { continue };
+            let place = Place {
+                row: &first.cell.row,
+                family,
+            };
+            let whole: Verdicts = cells.iter().filter_map(|record| whole(record)).collect();
+            points.extend(changes(&whole).map(|change| place.point(None, &[], change)));
+            for (target, history) in targets(&cells) {
+                points.extend(place.of_target(target, &history));
             }
         }
     }
     points
 }
 
-/// A target at the pins of a row that reached it.
-type History<'a> = Vec<(&'a Version, &'a TargetOutcome)>;
+/// A cell that reached a target.
+struct Reached<'a> {
+    record: &'a CellRecord,
+    outcome: &'a Outcome,
+    target: &'a TargetOutcome,
+}
 
-fn row<'a>(
-    run: &'a Run,
-    family: &FamilyRecord,
-    toolchain: &str,
-) -> BTreeMap<&'a TargetId, History<'a>> {
-    let mut row: BTreeMap<&TargetId, History<'_>> = BTreeMap::new();
-    let cells = run.cells.iter().filter(|c| c.cell.toolchain == toolchain);
-    for record in cells.filter(|c| c.cell.pin.family == family.name) {
-        for target in record.outcome().into_iter().flat_map(|o| &o.targets) {
-            row.entry(&target.id)
-                .or_default()
-                .push((&record.cell.pin.version, target));
+/// A target at the pins of a row that reached it.
+type History<'a> = Vec<Reached<'a>>;
+
+fn targets<'a>(row: &[&'a CellRecord]) -> BTreeMap<&'a TargetId, History<'a>> {
+    let mut targets: BTreeMap<&TargetId, History<'_>> = BTreeMap::new();
+    for record in row {
+        let Some(outcome) = record.outcome() else {
+            continue;
+        };
+        for target in &outcome.targets {
+            targets.entry(&target.id).or_default().push(Reached {
+                record,
+                outcome,
+                target,
+            });
         }
     }
-    row
+    targets
 }
 
-fn of_target(
-    toolchain: &str,
-    family: &FamilyRecord,
-    target: &TargetId,
-    history: &History<'_>,
-) -> Vec<ChangePoint> {
-    let names: BTreeSet<&str> = history
-        .iter()
-        .flat_map(|(_, t)| &t.cases)
-        .map(|c| c.name.as_str())
-        .collect();
-    // Cases that went the same way are told together.
-    let mut ways: BTreeMap<Vec<(Version, Status)>, Vec<String>> = BTreeMap::new();
-    for name in &names {
-        let verdicts = of_case(history, name);
-        let way = verdicts
-            .into_iter()
-            .map(|s| (s.version, s.status))
-            .collect();
-        ways.entry(way).or_default().push((*name).to_owned());
-    }
-    let whole = verdicts(history, |t| Some(&t.status));
-    let is_alike = ways.len() <= 1;
-    let mut points = Vec::new();
-    if is_alike {
-        points.extend(changes(&whole).map(|change| point(toolchain, family, target, &[], change)));
-    }
-    for (way, cases) in ways.iter().filter(|_| !is_alike) {
-        let way: Verdicts = way
-            .iter()
-            .map(|(version, status)| Side {
-                version: version.clone(),
-                status: status.clone(),
-            })
-            .collect();
-        points.extend(changes(&way).map(|change| point(toolchain, family, target, cases, change)));
-    }
-    points.sort_by(|a, b| (&a.after.version, &a.cases).cmp(&(&b.after.version, &b.cases)));
-    points
+/// Whether a cell got as far as its targets.
+fn whole(record: &CellRecord) -> Option<Side> {
+    let outcome = record.outcome()?;
+    let status = match outcome.targets.is_empty() {
+        true => outcome.status.clone(),
+        false => Status::Passed,
+    };
+    let error = outcome.errors.first().map(ToString::to_string);
+    verdict(record, outcome, status, error, Phase::Resolve)
 }
 
-/// A case's verdicts: where its target did not get as far as running it, the target's own.
-fn of_case(history: &History<'_>, name: &str) -> Verdicts {
-    verdicts(history, |target| {
-        let case = target
-            .cases
-            .iter()
-            .find(|c| c.name == name)
-            .map(|c| &c.status);
-        case.or_else(|| target.cases.is_empty().then_some(&target.status))
+fn verdict(
+    record: &CellRecord,
+    outcome: &Outcome,
+    status: Status,
+    error: Option<String>,
+    phase: Phase,
+) -> Option<Side> {
+    let phases = outcome.phases.iter();
+    let log = phases.rev().find(|record| record.phase <= phase);
+    status.is_verdict().then(|| Side {
+        at: record.cell.pin.at.clone(),
+        cell: record.id.clone(),
+        error: error.filter(|_| status.is_failed()),
+        log: log.map(|phase| phase.log.clone()),
+        status,
     })
 }
 
-fn verdicts<'a>(
-    history: &History<'a>,
-    status: impl Fn(&'a TargetOutcome) -> Option<&'a Status>,
-) -> Verdicts {
-    let verdict = |(version, target): &(&Version, &'a TargetOutcome)| match status(target)? {
-        status @ (Status::Passed | Status::Failed { .. }) => Some(Side {
-            version: (*version).clone(),
-            status: status.clone(),
-        }),
-        Status::Skipped { .. } | Status::Inconclusive { .. } => None,
-    };
-    history.iter().filter_map(verdict).collect()
+impl Reached<'_> {
+    fn of_target(&self) -> Option<Side> {
+        let phase = self.phase();
+        let error = Some(self.target.first_error());
+        verdict(
+            self.record,
+            self.outcome,
+            self.target.status.clone(),
+            error,
+            phase,
+        )
+    }
+
+    /// A case's verdict: where its target did not get as far as running it, the target's own.
+    fn of_case(&self, name: &str) -> Option<Side> {
+        let case = self.target.cases.iter().find(|case| case.name == name);
+        match case {
+            Some(case) => {
+                let error = case.said().map(str::to_owned);
+                verdict(
+                    self.record,
+                    self.outcome,
+                    case.status.clone(),
+                    error,
+                    Phase::Test,
+                )
+            }
+            None if self.target.cases.is_empty() => self.of_target(),
+            None => None,
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        match self.target.cases.is_empty() {
+            true => Phase::Build,
+            false => Phase::Test,
+        }
+    }
 }
 
 /// Neighbouring verdicts that differ, with whether the row changes between passing and not passing
@@ -184,30 +219,80 @@ fn changes(verdicts: &[Side]) -> impl Iterator<Item = (&Side, &Side, bool)> {
         .map(move |(before, after)| (before, after, is_island))
 }
 
-fn point(
-    toolchain: &str,
-    family: &FamilyRecord,
-    target: &TargetId,
-    cases: &[String],
-    (before, after, is_island): (&Side, &Side, bool),
-) -> ChangePoint {
-    let change = match (before.status.is_failed(), after.status.is_failed()) {
-        (false, true) => Change::Break,
-        (true, false) => Change::Fix,
-        (true, true) | (false, false) => Change::Shift,
-    };
-    let is_between = |version: &&Version| before.version < **version && **version < after.version;
-    ChangePoint {
-        toolchain: toolchain.to_owned(),
-        family: family.name.clone(),
-        target: target.clone(),
-        cases: cases.to_vec(),
-        change,
-        before: before.clone(),
-        after: after.clone(),
-        n_untested: family.published.iter().filter(is_between).count(),
-        is_island: is_island && change != Change::Shift,
+/// Where change points are looked for.
+struct Place<'a> {
+    row: &'a Row,
+    family: &'a FamilyRecord,
+}
+
+impl Place<'_> {
+    fn of_target(&self, target: &TargetId, history: &History<'_>) -> Vec<ChangePoint> {
+        let cases = history.iter().flat_map(|reached| &reached.target.cases);
+        let names: BTreeSet<&str> = cases.map(|case| case.name.as_str()).collect();
+        // Cases that went the same way are told together.
+        let mut ways: Vec<(Verdicts, Vec<String>)> = Vec::new();
+        for name in names {
+            let way: Verdicts = history.iter().filter_map(|r| r.of_case(name)).collect();
+            match ways.iter_mut().find(|(known, _)| is_alike(known, &way)) {
+                Some((_, names)) => names.push(name.to_owned()),
+                None => ways.push((way, vec![name.to_owned()])),
+            }
+        }
+        if ways.len() <= 1 {
+            let whole: Verdicts = history.iter().filter_map(Reached::of_target).collect();
+            ways = vec![(whole, Vec::new())];
+        }
+        let mut points = Vec::new();
+        for (way, cases) in &ways {
+            let of_way = changes(way).map(|change| self.point(Some(target), cases, change));
+            points.extend(of_way);
+        }
+        points.sort_by(|a, b| (&a.after.at, &a.cases).cmp(&(&b.after.at, &b.cases)));
+        points
     }
+
+    fn point(
+        &self,
+        target: Option<&TargetId>,
+        cases: &[String],
+        (before, after, is_island): (&Side, &Side, bool),
+    ) -> ChangePoint {
+        let change = match (before.status.is_failed(), after.status.is_failed()) {
+            (false, true) => Change::Break,
+            (true, false) => Change::Fix,
+            (true, true) | (false, false) => Change::Shift,
+        };
+        ChangePoint {
+            row: self.row.clone(),
+            family: self.family.name.clone(),
+            target: target.cloned(),
+            cases: cases.to_vec(),
+            change,
+            before: before.clone(),
+            after: after.clone(),
+            n_untested: n_between(self.family, &before.at, &after.at),
+            is_island: is_island && change != Change::Shift,
+        }
+    }
+}
+
+/// How many published versions lie between two pins.
+#[must_use]
+pub fn n_between(family: &FamilyRecord, before: &At, after: &At) -> usize {
+    let at = |version: &Version| At::from(version.clone());
+    let is_between = |version: &&Version| *before < at(version) && at(version) < *after;
+    family.published.iter().filter(is_between).count()
+}
+
+/// Whether two went the same way, whatever was said on it.
+fn is_alike(one: &[Side], other: &[Side]) -> bool {
+    let way = |sides: &[Side]| -> Vec<(At, Status)> {
+        let way = sides
+            .iter()
+            .map(|side| (side.at.clone(), side.status.clone()));
+        way.collect()
+    };
+    way(one) == way(other)
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@
 //! ```text
 //! model, text, files                                   values, and what outside text is made into
 //! config, manifest, cargo_config                       files that people wrote
-//! environment, toolchain, published, subject, matrix   what this machine has of a matrix
-//! strategy, plan                                       which cells run, and why not
+//! environment, toolchain, published, ladder, revision,
+//! subject, local, matrix, setting                      what this machine has of a matrix
+//! strategy, search, plan                                  which cells run, and why not
 //! frontier                                             where things change along the ladder
 //! record                                               run.json
 //! exec                                                 running them
@@ -27,12 +28,18 @@ pub mod cargo_config;
 pub mod environment;
 pub mod toolchain;
 pub mod published;
+pub mod ladder;
+pub mod revision;
 pub mod subject;
+mod local;
 mod checks;
 pub mod matrix;
+pub mod setting;
 pub mod strategy;
+pub mod search;
 pub mod plan;
 pub mod frontier;
+pub mod findings;
 pub mod record;
 pub mod exec;
 pub mod report;

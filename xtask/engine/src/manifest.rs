@@ -1,6 +1,6 @@
 //! A `Cargo.toml` with its formatting: which crates it requires, and the changes a cell makes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -19,6 +19,28 @@ const DEPENDENCY_TABLES: [&str; 5] = [
     "dev_dependencies",
     "build_dependencies",
 ];
+
+/// What a requirement is held at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Exactly one published version.
+    Version(Version),
+    /// A revision of a git repository.
+    Git {
+        /// Where the repository is.
+        git: String,
+        /// The revision.
+        rev: String,
+    },
+    /// The folder of the crate.
+    Path(Utf8PathBuf),
+}
+
+/// What requirements are held at, by crate.
+pub type Holds = BTreeMap<String, Hold>;
+
+/// By crate and feature: what is asked for in place of that feature.
+pub type Renames = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 /// One manifest of the subject.
 #[derive(Clone, Debug)]
@@ -54,28 +76,86 @@ impl Manifest {
         names
     }
 
-    /// Holds every requirement on one of `crates` at exactly `version`.
+    /// Holds every requirement on one of the crates in `holds` there.
     ///
-    /// A requirement that names a path or a git repository is turned into one on the published
-    /// version: the pin is what the cell is about. One that inherits from the workspace is left
-    /// alone, since the workspace's own is changed.
-    pub fn pin(&mut self, crates: &[&str], version: &Version) {
-        let exact = format!("={version}");
+    /// What it named before, a version, a path or a git repository, goes: the pin is what the cell
+    /// is about. One that inherits from the workspace is left alone, since the workspace's own is
+    /// changed.
+    pub fn pin(&mut self, holds: &Holds) {
         self.each_requirement(|name, requirement| {
-            if crates.contains(&name) {
-                set_version(requirement, &exact);
+            if let Some(hold) = holds.get(name) {
+                set_hold(requirement, hold);
             }
         });
         for table in self.patch_tables() {
             let patched: Vec<String> = table
                 .iter()
-                .filter(|(key, item)| crates.contains(&package_name(key, item)))
+                .filter(|(key, item)| holds.contains_key(package_name(key, item)))
                 .map(|(key, _)| key.to_owned())
                 .collect();
             for key in patched {
                 table.remove(&key);
             }
         }
+    }
+
+    /// Asks for other features of some crates, wherever they are asked for: by a requirement, or
+    /// by a feature of the package's own (`crate/feature`, `crate?/feature`).
+    /// <https://doc.rust-lang.org/cargo/reference/features.html#dependency-features>
+    pub fn rename_features(&mut self, renames: &Renames) {
+        let mut keys: BTreeMap<String, String> = BTreeMap::new();
+        self.each_named_requirement(|key, name, requirement| {
+            let Some(renames) = renames.get(name) else {
+                return;
+            };
+            keys.insert(key.to_owned(), name.to_owned());
+            let features = requirement.as_table_like_mut();
+            let features = features.and_then(|table| table.get_mut("features"));
+            if let Some(features) = features.and_then(Item::as_array_mut) {
+                replace(features, |feature| renames.get(feature).cloned());
+            }
+        });
+        let own = table_in(self.document.as_table_mut(), "features");
+        for (_, features) in own.into_iter().flat_map(|own| own.iter_mut()) {
+            let Some(features) = features.as_array_mut() else {
+                continue;
+            };
+            replace(features, |written| {
+                let (dependency, feature) = written.split_once('/')?;
+                let name = keys.get(dependency.trim_end_matches('?'))?;
+                let others = renames.get(name)?.get(feature)?.iter();
+                Some(
+                    others
+                        .map(|other| format!("{dependency}/{other}"))
+                        .collect(),
+                )
+            });
+        }
+    }
+
+    /// Adds dependencies to a package, but for those it has.
+    pub fn require(&mut self, dependencies: &BTreeMap<String, toml::Value>) {
+        let own = self.document.as_table_mut();
+        if !own.contains_key("package") || dependencies.is_empty() {
+            return;
+        }
+        let table = own.entry("dependencies").or_insert_with(toml_edit::table);
+        let Some(table) = table.as_table_like_mut() else {
+            return;
+        };
+        for (name, requirement) in dependencies {
+            // What toml writes, toml_edit reads.
+            let requirement = requirement.to_string().parse::<Value>();
+            if let (false, Ok(requirement)) = (table.contains_key(name), requirement) {
+                table.insert(name, Item::Value(requirement));
+            }
+        }
+    }
+
+    /// The package's name, where it is one.
+    #[must_use]
+    pub fn package(&self) -> Option<&str> {
+        self.document.get("package")?.get("name")?.as_str()
     }
 
     /// Declares a rust-version, so that the resolver prefers packages that fit it.
@@ -181,6 +261,11 @@ impl Manifest {
     }
 
     fn each_requirement(&mut self, mut each: impl FnMut(&str, &mut Item)) {
+        self.each_named_requirement(|_, name, requirement| each(name, requirement));
+    }
+
+    /// Every requirement, with its key and the name of the package it is on.
+    fn each_named_requirement(&mut self, mut each: impl FnMut(&str, &str, &mut Item)) {
         let root = self.document.as_table_mut();
         let mut visit = |table: &mut dyn TableLike| {
             for name in DEPENDENCY_TABLES {
@@ -189,7 +274,7 @@ impl Manifest {
                 };
                 for (key, item) in requirements.iter_mut() {
                     let package = package_name(key.get(), item).to_owned();
-                    each(&package, item);
+                    each(key.get(), &package, item);
                 }
             }
         };
@@ -228,22 +313,70 @@ pub fn package_name<'a>(key: &'a str, requirement: &'a Item) -> &'a str {
         .unwrap_or(key)
 }
 
-fn set_version(requirement: &mut Item, exact: &str) {
-    if let Some(table) = requirement.as_table_like_mut() {
-        if table.get("workspace").is_some() {
-            return;
+fn set_hold(requirement: &mut Item, hold: &Hold) {
+    let exact = match hold {
+        Hold::Version(version) => Some(format!("={version}")),
+        Hold::Git { .. } | Hold::Path(_) => None,
+    };
+    let Some(table) = requirement.as_table_like_mut() else {
+        if let (Some(value), Some(exact)) = (requirement.as_value_mut(), &exact) {
+            replace_text(value, exact);
+        } else {
+            let mut table = toml_edit::InlineTable::new();
+            hold_elsewhere(&mut table, hold);
+            *requirement = toml_edit::value(table);
         }
-        for source in ["path", "git", "branch", "tag", "rev"] {
-            table.remove(source);
+        return;
+    };
+    if table.get("workspace").is_some() {
+        return;
+    }
+    for source in ["path", "git", "branch", "tag", "rev"] {
+        table.remove(source);
+    }
+    let Some(exact) = exact else {
+        table.remove("version");
+        table.remove("registry");
+        hold_elsewhere(table, hold);
+        return;
+    };
+    match table.get_mut("version").and_then(Item::as_value_mut) {
+        Some(version) => replace_text(version, &exact),
+        None => {
+            table.insert("version", toml_edit::value(exact));
         }
-        match table.get_mut("version").and_then(Item::as_value_mut) {
-            Some(version) => replace_text(version, exact),
-            None => {
-                table.insert("version", toml_edit::value(exact));
-            }
+    }
+}
+
+fn hold_elsewhere(table: &mut dyn TableLike, hold: &Hold) {
+    match hold {
+        Hold::Version(_) => {}
+        Hold::Git { git, rev } => {
+            table.insert("git", toml_edit::value(git));
+            table.insert("rev", toml_edit::value(rev));
         }
-    } else if let Some(version) = requirement.as_value_mut() {
-        replace_text(version, exact);
+        Hold::Path(folder) => {
+            table.insert("path", toml_edit::value(folder.as_str()));
+        }
+    }
+}
+
+/// Puts others in the place of some strings of a list.
+fn replace(list: &mut toml_edit::Array, others: impl Fn(&str) -> Option<Vec<String>>) {
+    let mut at = 0;
+    while let Some(written) = list
+        .get(at)
+        .map(|v| v.as_str().unwrap_or_default().to_owned())
+    {
+        let Some(others) = others(&written) else {
+            at += 1;
+            continue;
+        };
+        list.remove(at);
+        for other in others {
+            list.insert(at, other);
+            at += 1;
+        }
     }
 }
 
@@ -288,8 +421,65 @@ other = { path = "../other" }
     #[test]
     fn every_way_of_requiring_is_pinned_and_formatting_is_kept() {
         let mut manifest = Manifest::parse(EVERY_WAY).expect("TOML");
-        manifest.pin(&["gadget", "gadget-io", "far"], &Version::new(2, 0, 0));
+        let hold = Hold::Version(Version::new(2, 0, 0));
+        let crates = ["gadget", "gadget-io", "far"];
+        manifest.pin(&crates.map(|name| (name.to_owned(), hold.clone())).into());
         insta::assert_snapshot!(manifest.text());
+    }
+
+    #[test]
+    fn what_is_not_released_is_held_by_its_place() {
+        let text = "[dependencies]\na = \"1\" # one\nb = { version = \"2\", features = [\"x\"] }\n";
+        let mut manifest = Manifest::parse(text).expect("TOML");
+        let git = Hold::Git {
+            git: "u".to_owned(),
+            rev: "r".to_owned(),
+        };
+        let path = Hold::Path("/w/b".into());
+        manifest.pin(&[("a".to_owned(), git), ("b".to_owned(), path)].into());
+        assert_eq!(
+            manifest.text(),
+            "[dependencies]\na = { git = \"u\", rev = \"r\" }\nb = { features = [\"x\"] , path = \"/w/b\" }\n"
+        );
+    }
+
+    #[test]
+    fn features_are_renamed_wherever_they_are_asked_for() {
+        let text = "[features]\nold = [\"w/preview1\", \"wasi?/preview1\", \"other/preview1\"]\n\
+                    [dependencies]\nw = { package = \"wasi\", version = \"1\", features = [\"preview1\", \"x\"] }\n\
+                    [dev-dependencies.wasi]\nfeatures = [\"gone\"]\n";
+        let mut manifest = Manifest::parse(text).expect("TOML");
+        let renames = [
+            (
+                "preview1".to_owned(),
+                vec!["p1".to_owned(), "p2".to_owned()],
+            ),
+            ("gone".to_owned(), Vec::new()),
+        ];
+        manifest.rename_features(&[("wasi".to_owned(), renames.into())].into());
+        assert_eq!(
+            manifest.text(),
+            "[features]\nold = [\"w/p1\", \"w/p2\", \"wasi?/p1\", \"wasi?/p2\", \"other/preview1\"]\n\
+             [dependencies]\nw = { package = \"wasi\", version = \"1\", features = [\"p1\", \"p2\", \"x\"] }\n\
+             [dev-dependencies.wasi]\nfeatures = []\n"
+        );
+    }
+
+    #[test]
+    fn dependencies_are_added_but_for_those_that_are_there() {
+        let extra: BTreeMap<String, toml::Value> =
+            toml::from_str("a = \"2\"\nb = { version = \"1\", features = [\"x\"] }").expect("TOML");
+        let mut manifest =
+            Manifest::parse("[package]\nname = \"p\"\n[dependencies]\na = \"1\"\n").expect("TOML");
+        manifest.require(&extra);
+        let text = manifest.text();
+        assert!(
+            text.contains("a = \"1\"\nb = { features = [\"x\"], version = \"1\" }"),
+            "{text}"
+        );
+        let mut root = Manifest::parse("[workspace]\n").expect("TOML");
+        root.require(&extra);
+        assert_eq!(root.text(), "[workspace]\n");
     }
 
     #[test]

@@ -1,23 +1,26 @@
 //! The matrix: a config together with what this machine has of it. Checked as far as can be told
 //! before anything runs.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
-use crate::checks::{
-    check_build, check_families_used, check_pins_not_yanked, check_pins_published,
-};
+use crate::checks;
 use crate::config::mistake::Mistake;
-use crate::config::{Config, Family};
+use crate::config::{Config, Family, Source};
 use crate::environment::Surroundings;
-use crate::model::cell::Cell;
-use crate::model::run::FamilyRecord;
-use crate::published::{Published, Registry};
+use crate::files::normal;
+use crate::ladder::Ladder;
+use crate::local::Local;
+use crate::model::cell::{At, Cell, Pin, Row};
+use crate::model::run::{FamilyRecord, SourceRecord};
+use crate::published::Registry;
+use crate::revision;
 use crate::subject::Subject;
-use crate::toolchain::{Found, Row, Toolchain, look_for_all};
+use crate::toolchain::{Found, Sought, Toolchain, look_for_all};
 
 /// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
 /// <https://doc.rust-lang.org/cargo/reference/config.html#resolverincompatible-rust-versions>
@@ -27,126 +30,196 @@ const OLDEST_RESOLVER: Version = Version::new(1, 84, 0);
 pub struct Matrix {
     /// What `matrix.toml` says.
     pub config: Config,
+    /// The subject's folder, absolute: what work folders go by.
+    pub place: Utf8PathBuf,
     /// The toolchains, here or missing, in the order of the config.
-    pub rows: Vec<Row>,
+    pub toolchains: Vec<Sought>,
     /// The toolchain whose cargo resolves for all cells.
     pub resolver: Toolchain,
     /// What children see of the environment.
     pub surroundings: Surroundings,
-    /// What is under migration.
-    pub subject: Subject,
-    /// A hash of the subject's files, its lock aside.
-    pub sources: String,
-    /// A hash of what decides and is neither the subject's nor a toolchain's: the environment,
-    /// cargo's own config, and what the subject reaches outside its folder.
-    pub conditions: String,
+    /// The revisions of the subject, in the order of the config.
+    pub trees: Vec<Tree>,
+    /// The ladders, in the order of the config's families.
+    pub ladders: Vec<Ladder>,
+    /// What unreleased pins that are folders hold.
+    pub locals: BTreeMap<Utf8PathBuf, Local>,
     /// What is published.
     pub registry: Registry,
     /// What a person should know that stops nothing.
     pub notes: Vec<String>,
+    /// Cargo's own config.
+    cargo_home: [Option<String>; 2],
+}
+
+/// One revision of the subject.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// The label of its `[[source]]`; none where the matrix has no such axis.
+    pub label: Option<String>,
+    /// Its files.
+    pub subject: Subject,
+    /// A hash of them, its lock aside.
+    pub sources: String,
+}
+
+impl Tree {
+    /// Reads a revision of the subject, which is laid out below `cache` where it has to be.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] for whatever the person at the keyboard can mend.
+    pub fn read(
+        source: &Source,
+        config: &Config,
+        place: &Utf8Path,
+        cache: &Path,
+        cargo: &Toolchain,
+        surroundings: &Surroundings,
+    ) -> Result<Self> {
+        let laid_out = match (&source.rev, &source.patch) {
+            (None, None) => None,
+            (_, _) => {
+                let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
+                Some(revision::lay_out(
+                    source,
+                    config,
+                    place,
+                    &cache.join("sources"),
+                )?)
+            }
+        };
+        let folder = match &laid_out {
+            Some(laid_out) => laid_out.subject.as_std_path(),
+            None => &config.subject_folder(),
+        };
+        let mut subject = Subject::read(config, folder, cargo, surroundings)?;
+        if let Some(laid_out) = laid_out {
+            subject.record.revision = Some(laid_out.commit);
+            subject.record.dirty = laid_out.dirty;
+        }
+        Ok(Self {
+            label: source.label.clone(),
+            sources: subject.sources(),
+            subject,
+        })
+    }
 }
 
 impl Matrix {
-    /// Looks at the machine, the subject and the registry.
+    /// Looks at the machine, the subject and the registry; `cache` is where revisions of the
+    /// subject are laid out.
     ///
     /// # Errors
     ///
     /// A [`Mistake`] for whatever the person at the keyboard can mend; other errors when the
     /// machine does not let the tool look.
-    pub fn open(config: Config, offline: bool) -> Result<Self> {
-        let rows = look_for_all(&config)?;
-        let resolver = resolver(&rows)?;
+    pub fn open(config: Config, offline: bool, cache: &Path) -> Result<Self> {
+        let toolchains = look_for_all(&config)?;
+        let resolver = resolver(&toolchains)?;
         let surroundings = Surroundings::gather(&config.environment, &config.build);
-        let subject = Subject::read(&config, &resolver, &surroundings)?;
-        let registry = Registry::of_subject(&subject.root, &resolver)?;
+        let place = std::path::absolute(config.subject_folder()).context("find the subject")?;
+        let place = Utf8PathBuf::try_from(place).context("read the subject's path as text")?;
+        let place = normal(&place);
+        let read = |source| Tree::read(source, &config, &place, cache, &resolver, &surroundings);
+        let trees: Vec<Tree> = config.sources.iter().map(read).collect::<Result<_>>()?;
+        let tree = trees.first().context("find a revision of the subject")?;
+        let registry = Registry::of_subject(&tree.subject.root, &resolver)?;
         let mut notes = Vec::new();
-        check_families_used(&config, &subject)?;
-        check_pins_published(
-            &config,
-            &subject,
-            &registry,
-            &resolver,
-            &surroundings,
+        checks::families_used(&config, &tree.subject)?;
+        let asked = checks::Asked {
+            config: &config,
+            subject: &tree.subject.root,
+            registry: &registry,
+            resolver: &resolver,
+            surroundings: &surroundings,
             offline,
-            &mut notes,
-        )?;
-        check_pins_not_yanked(&config, &registry)?;
-        if subject.record.dirty {
-            notes.push(
-                "the subject has uncommitted changes; its files are taken as they are".into(),
-            );
-        }
-        if let Some(locks) = &config.run.locks
-            && !config.folder().join(locks).is_dir()
-        {
-            notes.push(format!(
-                "{} is not there, so no lock is committed",
-                locks.display()
-            ));
-        }
-        let above = subject.root.parent().unwrap_or(&subject.root).as_std_path();
-        notes.extend(configs_above(above).map(|file| {
-            format!(
-                "cells do not see {}, which stands above the subject",
-                file.display()
-            )
-        }));
-        check_build(&config, &subject)?;
-        let sources = subject.sources();
-        let conditions = conditions(&surroundings, &subject)?;
+        };
+        asked.pins_readable()?;
+        asked.pins_published(&mut notes)?;
+        checks::pins_not_yanked(&config, &registry)?;
+        checks::build(&config, &tree.subject)?;
+        checks::adjustments(&config, &tree.subject)?;
+        let ladder = |family: &Family| {
+            let common = registry.common(&family.crate_names()).unwrap_or_default();
+            Ladder::of(family, &common)
+        };
+        let ladders: Vec<Ladder> = config.families.iter().map(ladder).collect();
+        let locals = locals(&config, &ladders, &resolver, &surroundings)?;
+        notes.extend(remarks(&config, &trees, &place));
         Ok(Self {
+            cargo_home: cargo_config(),
             config,
-            rows,
+            place,
+            toolchains,
             resolver,
             surroundings,
-            subject,
-            sources,
-            conditions,
+            trees,
+            ladders,
+            locals,
             registry,
             notes,
         })
     }
 
-    /// Every cell, rows within families, in the order of the config.
+    /// Every cell, rows within families, in the order of the config, and whether its pin is a rung
+    /// of the ladder or lies between two.
     #[must_use]
-    pub fn cells(&self) -> Vec<Cell> {
+    pub fn cells(&self) -> Vec<(Cell, bool)> {
         let mut cells = Vec::new();
-        for family in &self.config.families {
-            for row in &self.rows {
-                cells.extend(family.ladder.iter().map(|pin| Cell {
-                    toolchain: row.label.clone(),
-                    pin: pin.get_ref().clone(),
+        for ladder in &self.ladders {
+            let pins = ladder.all();
+            for row in self.rows() {
+                cells.extend(pins.iter().map(|(pin, is_rung)| {
+                    let (row, pin) = (row.clone(), (*pin).clone());
+                    (Cell { row, pin }, *is_rung)
                 }));
             }
         }
         cells
     }
 
-    /// The family of a cell.
-    #[must_use]
-    pub fn family(&self, cell: &Cell) -> Option<&Family> {
-        self.config
-            .families
-            .iter()
-            .find(|f| *f.name.get_ref() == cell.pin.family)
+    /// The rows: toolchains, within them sources, within them feature sets.
+    fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for toolchain in &self.toolchains {
+            for tree in &self.trees {
+                rows.extend(self.config.feature_sets.iter().map(|features| Row {
+                    toolchain: toolchain.label.clone(),
+                    source: tree.label.clone(),
+                    features: features.label.clone(),
+                }));
+            }
+        }
+        rows
     }
 
-    /// The row of a cell.
+    /// The family of a pin.
     #[must_use]
-    pub fn row(&self, cell: &Cell) -> Option<&Row> {
-        self.rows.iter().find(|r| r.label == cell.toolchain)
+    pub fn family(&self, pin: &Pin) -> Option<&Family> {
+        let mut families = self.config.families.iter();
+        families.find(|f| *f.name.get_ref() == pin.family)
+    }
+
+    /// The toolchain of a row, if it is here.
+    #[must_use]
+    pub fn toolchain(&self, row: &Row) -> Option<&Toolchain> {
+        let sought = self.toolchains.iter().find(|t| t.label == row.toolchain);
+        sought?.toolchain()
+    }
+
+    /// Cargo's own config, which every cell is under.
+    #[must_use]
+    pub fn cargo_home(&self) -> &[Option<String>; 2] {
+        &self.cargo_home
     }
 
     /// Where the committed lock of a cell stands, if the config names a folder for them.
     #[must_use]
     pub fn committed_lock(&self, cell: &Cell) -> Option<PathBuf> {
         let folder = self.config.run.locks.as_ref()?;
-        Some(
-            self.config
-                .folder()
-                .join(folder)
-                .join(format!("{}.lock", cell.id())),
-        )
+        let folder = self.config.folder().join(folder);
+        Some(folder.join(format!("{}.lock", cell.id())))
     }
 
     /// Checks that every cell has a committed lock, for a run that insists on them.
@@ -185,52 +258,46 @@ impl Matrix {
     /// The families as reports keep them.
     #[must_use]
     pub fn family_records(&self) -> Vec<FamilyRecord> {
-        let record = |family: &Family| FamilyRecord {
-            name: family.name.get_ref().clone(),
-            crates: family.crates.iter().map(|c| c.get_ref().clone()).collect(),
-            pins: family.ladder.iter().map(|p| p.get_ref().clone()).collect(),
-            published: self.published(family),
+        let families = self.config.families.iter().zip(&self.ladders);
+        let record = |(family, ladder): (&Family, &Ladder)| {
+            let all = ladder.all().into_iter();
+            FamilyRecord {
+                name: family.name.get_ref().clone(),
+                crates: family.crates.iter().map(|c| c.get_ref().clone()).collect(),
+                pins: ladder.rungs.clone(),
+                published: all
+                    .filter_map(|(pin, _)| pin.at.version().cloned())
+                    .collect(),
+            }
         };
-        self.config.families.iter().map(record).collect()
+        families.map(record).collect()
     }
 
-    /// What is published of a whole family between the ends of its ladder.
-    fn published(&self, family: &Family) -> Vec<Version> {
-        let (Some(first), Some(last)) = (family.ladder.first(), family.ladder.last()) else {
-            return Vec::new();
+    /// The revisions of the subject as reports keep them.
+    #[must_use]
+    pub fn source_records(&self) -> Vec<SourceRecord> {
+        let record = |tree: &Tree| SourceRecord {
+            label: tree.label.clone(),
+            subject: tree.subject.record.clone(),
         };
-        let range = &first.get_ref().version..=&last.get_ref().version;
-        let of_crate = |name: &str| -> BTreeSet<Version> {
-            let known = self.registry.versions(name);
-            let usable = |p: &&Published| !p.yanked && p.version.pre.is_empty();
-            let known = known
-                .iter()
-                .flat_map(|versions| versions.iter())
-                .filter(usable);
-            known
-                .map(|p| p.version.clone())
-                .filter(|v| range.contains(&v))
-                .collect()
-        };
-        let all = family.crate_names().into_iter().map(of_crate);
-        let common = all.reduce(|a, b| a.intersection(&b).cloned().collect());
-        common.unwrap_or_default().into_iter().collect()
+        self.trees.iter().map(record).collect()
     }
 
     /// What the registry's index says against a cell, before anything is resolved: the first
     /// family crate that declares a newer rustc than the row has.
     #[must_use]
     pub fn forecast(&self, cell: &Cell) -> Option<String> {
-        let rustc = &self.row(cell)?.toolchain()?.rustc;
-        self.family(cell)?.crates.iter().find_map(|krate| {
+        let rustc = &self.toolchain(&cell.row)?.rustc;
+        let version = cell.pin.at.version()?;
+        self.family(&cell.pin)?.crates.iter().find_map(|krate| {
             let name = krate.get_ref();
             let versions = self.registry.versions(name)?;
-            let published = versions.iter().find(|p| p.version == cell.pin.version)?;
+            let published = versions.iter().find(|p| p.version == *version)?;
             let needs = published
                 .rust_version
                 .as_ref()
                 .filter(|needs| *needs > rustc)?;
-            Some(format!("{name} {} needs rustc {needs}", cell.pin.version))
+            Some(format!("{name} {version} needs rustc {needs}"))
         })
     }
 
@@ -246,31 +313,71 @@ impl Matrix {
             return Err(Mistake::new(format!("{message}: {}", file.display())).help(help));
         }
         // A package that is no workspace looks for one in the folders above it.
+        let is_open = self.trees.iter().any(|tree| !tree.subject.is_workspace);
         let manifests = cache.ancestors().map(|folder| folder.join("Cargo.toml"));
-        match manifests
-            .filter(|_| !self.subject.is_workspace)
-            .find(|file| file.is_file())
-        {
+        match manifests.filter(|_| is_open).find(|file| file.is_file()) {
             Some(file) => Err(Mistake::new(format!("{message}: {}", file.display())).help(help)),
             None => Ok(()),
         }
     }
 }
 
+/// What the folders of unreleased pins hold; each must hold every crate of its family.
+fn locals(
+    config: &Config,
+    ladders: &[Ladder],
+    cargo: &Toolchain,
+    surroundings: &Surroundings,
+) -> Result<BTreeMap<Utf8PathBuf, Local>> {
+    let mut locals = BTreeMap::new();
+    for (family, ladder) in config.families.iter().zip(ladders) {
+        for pin in &ladder.rungs {
+            let At::Path { path, .. } = &pin.at else {
+                continue;
+            };
+            let local = Local::read(path, &family.crate_names(), cargo, surroundings)?;
+            locals.insert(path.clone(), local);
+        }
+    }
+    Ok(locals)
+}
+
+/// What a person should know before a run that stops nothing.
+fn remarks(config: &Config, trees: &[Tree], place: &Utf8Path) -> Vec<String> {
+    let mut notes = Vec::new();
+    let plain = config.sources.iter().zip(trees);
+    let mut plain = plain.filter(|(source, _)| source.rev.is_none());
+    if plain.any(|(_, tree)| tree.subject.record.dirty) {
+        notes.push("the subject has uncommitted changes; its files are taken as they are".into());
+    }
+    if let Some(locks) = &config.run.locks
+        && !config.folder().join(locks).is_dir()
+    {
+        let locks = locks.display();
+        notes.push(format!("{locks} is not there, so no lock is committed"));
+    }
+    let above = place.parent().unwrap_or(place).as_std_path();
+    notes.extend(configs_above(above).map(|file| {
+        let file = file.display();
+        format!("cells do not see {file}, which stands above the subject")
+    }));
+    notes
+}
+
 /// Why each toolchain that is not here is not.
-fn missing(rows: &[Row]) -> String {
-    let why = |row: &Row| match &row.found {
+fn missing(toolchains: &[Sought]) -> String {
+    let why = |sought: &Sought| match &sought.found {
         Found::Here(_) => None,
-        Found::Missing { why } => Some(format!("\n{} is missing: {why}", row.label)),
+        Found::Missing { why } => Some(format!("\n{} is missing: {why}", sought.label)),
     };
-    rows.iter().filter_map(why).collect()
+    toolchains.iter().filter_map(why).collect()
 }
 
 /// The newest cargo there is resolves for all.
-fn resolver(rows: &[Row]) -> Result<Toolchain> {
-    let newest = rows
+fn resolver(toolchains: &[Sought]) -> Result<Toolchain> {
+    let newest = toolchains
         .iter()
-        .filter_map(Row::toolchain)
+        .filter_map(Sought::toolchain)
         .max_by(|a, b| a.cargo.cmp(&b.cargo));
     match newest {
         Some(toolchain) if toolchain.cargo >= OLDEST_RESOLVER => Ok(toolchain.clone()),
@@ -280,11 +387,14 @@ fn resolver(rows: &[Row]) -> Result<Toolchain> {
         ))
         .help(format!(
             "add a newer toolchain to matrix.toml, for example `rustup = \"stable\"`{}",
-            missing(rows)
+            missing(toolchains)
         ))
         .into()),
         None => Err(Mistake::new("no toolchain of the matrix is on this machine")
-            .help(format!("`toolchains install` gets those that rustup or Debian has{}", missing(rows)))
+            .help(format!(
+                "`toolchains install` gets those that rustup or Debian has{}",
+                missing(toolchains)
+            ))
             .into()),
     }
 }
@@ -307,12 +417,9 @@ fn cargo_home() -> Option<PathBuf> {
     home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
 }
 
-fn conditions(surroundings: &Surroundings, subject: &Subject) -> Result<String> {
+fn cargo_config() -> [Option<String>; 2] {
     let read = |name: &str| std::fs::read_to_string(cargo_home()?.join(name)).ok();
-    let config = ["config.toml", "config"].map(read);
-    let parts = (surroundings.deciding(), config, &subject.outside);
-    let json = serde_json::to_vec(&parts).context("write the conditions of a run")?;
-    Ok(blake3::hash(&json).to_hex().to_string())
+    ["config.toml", "config"].map(read)
 }
 
 /// A config that only holds aliases decides nothing.

@@ -5,5 +5,6 @@
 pub mod cell;
 pub mod status;
 pub mod outcome;
+pub mod findings;
 pub mod run;
 pub mod event;

@@ -8,7 +8,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::config::Strategy;
 use crate::config::mistake::{Mistake, nearest};
-use crate::model::cell::{Cell, CellId};
+use crate::model::cell::{Cell, CellId, Row};
 use crate::model::outcome::Outcome;
 use crate::model::status::Skip;
 use crate::strategy::depth;
@@ -21,6 +21,8 @@ pub struct Selection {
     cells: Vec<Pattern>,
     /// Which pins of a row run.
     pub strategy: Strategy,
+    /// Whether what lies between two rungs that differ is looked at too.
+    pub exact: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -40,12 +42,14 @@ impl Selection {
         pins: &[String],
         cells: &[String],
         strategy: Strategy,
+        exact: bool,
     ) -> Result<Self, Mistake> {
         Ok(Self {
             toolchains: patterns("--toolchain", toolchains)?,
             pins: patterns("--pin", pins)?,
             cells: patterns("--cell", cells)?,
             strategy,
+            exact,
         })
     }
 
@@ -54,10 +58,10 @@ impl Selection {
     /// # Errors
     ///
     /// A [`Mistake`] that names the glob and what comes nearest to it.
-    pub fn check(&self, cells: &[Cell]) -> Result<(), Mistake> {
+    pub fn check(&self, cells: &[(Cell, bool)]) -> Result<(), Mistake> {
         type Name = fn(&Cell) -> String;
-        let pin: Name = |c| c.pin.version.to_string();
-        let label: Name = |c| c.toolchain.clone();
+        let pin: Name = |c| c.pin.at.to_string();
+        let label: Name = |c| c.row.toolchain.clone();
         let id: Name = |c| c.id().to_string();
         let lists = [
             ("--toolchain", &self.toolchains, label),
@@ -70,10 +74,14 @@ impl Selection {
                     "--pin" => pattern.hits_pin(c),
                     _ => pattern.glob.is_match(name(c)),
                 };
-                if cells.iter().any(is_hit) {
+                // What is no rung goes by its whole name only.
+                if cells
+                    .iter()
+                    .any(|(cell, is_rung)| (*is_rung || pattern.is_plain()) && is_hit(cell))
+                {
                     continue;
                 }
-                let names: Vec<String> = cells.iter().map(name).collect();
+                let names: Vec<String> = cells.iter().map(|(cell, _)| name(cell)).collect();
                 let hint = nearest(&pattern.written, names.iter().map(String::as_str));
                 return Err(
                     Mistake::new(format!("{flag} {} selects nothing", pattern.written)).help(
@@ -88,6 +96,29 @@ impl Selection {
         Ok(())
     }
 
+    /// The cells that stand in the plan.
+    #[must_use]
+    pub fn held(&self, cells: &[(Cell, bool)]) -> Vec<Cell> {
+        let held = cells
+            .iter()
+            .filter(|(cell, is_rung)| self.holds(cell, *is_rung));
+        held.map(|(cell, _)| cell.clone()).collect()
+    }
+
+    /// Whether a cell stands in the plan at all: what is no rung of the ladder only where exact
+    /// answers are asked for, or where it is named.
+    fn holds(&self, cell: &Cell, is_rung: bool) -> bool {
+        let names = |patterns: &[Pattern], hits: &dyn Fn(&Pattern) -> bool| {
+            patterns
+                .iter()
+                .any(|pattern| pattern.is_plain() && hits(pattern))
+        };
+        is_rung
+            || (self.exact && self.pins.is_empty() && self.cells.is_empty())
+            || names(&self.pins, &|p| p.hits_pin(cell))
+            || names(&self.cells, &|p| p.glob.is_match(cell.id().as_str()))
+    }
+
     /// Why a cell is left out, if it is. A cell that is named by `--cell` is not left out for
     /// being no end.
     fn leaves_out(&self, cell: &Cell, is_end: bool) -> Option<Skip> {
@@ -95,7 +126,7 @@ impl Selection {
         let hit = |patterns: &[Pattern], hits: &dyn Fn(&Pattern) -> bool| {
             patterns.is_empty() || patterns.iter().any(hits)
         };
-        if !hit(&self.toolchains, &|p| p.glob.is_match(&cell.toolchain)) {
+        if !hit(&self.toolchains, &|p| p.glob.is_match(&cell.row.toolchain)) {
             return not("--toolchain");
         }
         if !hit(&self.pins, &|p| p.hits_pin(cell)) {
@@ -105,18 +136,25 @@ impl Selection {
             return not("--cell");
         }
         match self.strategy {
-            Strategy::Ends if !is_end && self.cells.is_empty() && self.pins.is_empty() => {
-                Some(Skip::NotAnEnd)
-            }
+            Strategy::Ends if !is_end && !self.names_cells() => Some(Skip::NotAnEnd),
             Strategy::Ends | Strategy::Full | Strategy::Frontier => None,
         }
+    }
+
+    /// Whether single cells or pins are asked for: then all of them run, and none is inferred.
+    fn names_cells(&self) -> bool {
+        !self.cells.is_empty() || !self.pins.is_empty()
     }
 }
 
 impl Pattern {
     /// A pin goes by its version, or by its whole name.
     fn hits_pin(&self, cell: &Cell) -> bool {
-        self.glob.is_match(cell.pin.version.to_string()) || self.glob.is_match(cell.pin.to_string())
+        self.glob.is_match(cell.pin.at.to_string()) || self.glob.is_match(cell.pin.to_string())
+    }
+
+    fn is_plain(&self) -> bool {
+        !self.written.contains(['*', '?', '[', '{'])
     }
 }
 
@@ -139,6 +177,8 @@ fn patterns(flag: &str, written: &[String]) -> Result<Vec<Pattern>, Mistake> {
 pub struct Plan {
     /// The cells.
     pub cells: Vec<Planned>,
+    /// In which way rows are worked through.
+    pub strategy: Strategy,
 }
 
 /// What is to become of one cell.
@@ -148,6 +188,10 @@ pub struct Planned {
     pub id: CellId,
     /// Its place.
     pub cell: Cell,
+    /// False where its pin lies between two rungs of the ladder.
+    pub is_rung: bool,
+    /// What the registry's index says against it.
+    pub forecast: Option<String>,
     /// What is to become of it.
     pub fate: Fate,
 }
@@ -159,8 +203,6 @@ pub enum Fate {
     Run {
         /// How much it tells: 0 for ends, then one more for every halving of the ladder.
         depth: u32,
-        /// What the registry's index says against it.
-        forecast: Option<String>,
     },
     /// An earlier run answered it, and nothing that decides it has changed.
     Known(Box<Outcome>),
@@ -178,47 +220,52 @@ pub trait Knowledge {
     fn forecast(&self, cell: &Cell) -> Option<String>;
 }
 
-/// Plans a matrix.
+/// Plans a matrix, of whose cells it is known which are rungs.
 #[must_use]
-pub fn plan(cells: &[Cell], selection: &Selection, knowledge: &dyn Knowledge) -> Plan {
-    let mut lengths: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for cell in cells {
-        *lengths.entry(row_of(cell)).or_default() += 1;
-    }
-    let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let mut fate = |cell: &'_ Cell, row| {
-        let next: &mut usize = places.entry(row).or_default();
-        let place = *next;
-        *next += 1;
-        let depth = depth(place, lengths.get(&row).copied().unwrap_or_default());
-        if let Some(skip) = selection.leaves_out(cell, depth == 0) {
-            return Fate::Skip(skip);
-        }
-        if !knowledge.is_toolchain_here(cell) {
-            return Fate::Skip(Skip::ToolchainMissing);
-        }
-        match knowledge.outcome(cell) {
-            Some(outcome) => Fate::Known(Box::new(outcome)),
-            None => Fate::Run {
-                depth,
+pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowledge) -> Plan {
+    let held = cells
+        .iter()
+        .filter(|(cell, is_rung)| selection.holds(cell, *is_rung));
+    let held: Vec<&(Cell, bool)> = held.collect();
+    let mut planned = Vec::new();
+    for row in held.chunk_by(|(a, _), (b, _)| row_of(a) == row_of(b)) {
+        for (place, (cell, is_rung)) in row.iter().enumerate() {
+            let depth = depth(place, row.len());
+            planned.push(Planned {
+                id: cell.id(),
+                cell: cell.clone(),
+                is_rung: *is_rung,
                 forecast: knowledge.forecast(cell),
-            },
+                fate: fate(cell, depth, selection, knowledge),
+            });
         }
-    };
-    let planned = cells.iter().map(|cell| Planned {
-        id: cell.id(),
-        cell: cell.clone(),
-        fate: fate(cell, row_of(cell)),
-    });
+    }
     Plan {
-        cells: planned.collect(),
+        cells: planned,
+        strategy: match selection.names_cells() {
+            true => Strategy::Full,
+            false => selection.strategy,
+        },
     }
 }
 
-/// Cells of one toolchain and one family stand in one row, in the order of the ladder.
+fn fate(cell: &Cell, depth: u32, selection: &Selection, knowledge: &dyn Knowledge) -> Fate {
+    if let Some(skip) = selection.leaves_out(cell, depth == 0) {
+        return Fate::Skip(skip);
+    }
+    if !knowledge.is_toolchain_here(cell) {
+        return Fate::Skip(Skip::ToolchainMissing);
+    }
+    match knowledge.outcome(cell) {
+        Some(outcome) => Fate::Known(Box::new(outcome)),
+        None => Fate::Run { depth },
+    }
+}
+
+/// Cells of one row and one family stand together, in the order of the ladder.
 #[must_use]
-pub fn row_of(cell: &Cell) -> (&str, &str) {
-    (&cell.toolchain, &cell.pin.family)
+pub fn row_of(cell: &Cell) -> (&Row, &str) {
+    (&cell.row, &cell.pin.family)
 }
 
 impl Plan {
@@ -230,12 +277,37 @@ impl Plan {
             .cells
             .iter()
             .filter_map(|planned| match &planned.fate {
-                Fate::Run { depth, .. } => Some((*depth, planned)),
+                Fate::Run { depth } => Some((*depth, planned)),
                 Fate::Known(_) | Fate::Skip(_) => None,
             })
             .collect();
         queue.sort_by_key(|(depth, _)| *depth);
         queue.into_iter().map(|(_, planned)| planned).collect()
+    }
+
+    /// The rows: of each, where its cells stand, and the row that it follows: the first with the
+    /// same family, source and features of which anything runs or is known.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(Vec<usize>, Option<usize>)> {
+        let mut rows: Vec<(Vec<usize>, Option<usize>)> = Vec::new();
+        let mut leaders: BTreeMap<(&str, Option<&str>, Option<&str>), usize> = BTreeMap::new();
+        let mut at = 0;
+        let alike = |a: &Planned, b: &Planned| row_of(&a.cell) == row_of(&b.cell);
+        for cells in self.cells.chunk_by(alike) {
+            let Row {
+                source, features, ..
+            } = &cells[0].cell.row;
+            let family = cells[0].cell.pin.family.as_str();
+            let kind = (family, source.as_deref(), features.as_deref());
+            let leader = leaders.get(&kind).copied();
+            let is_skipped = |planned: &Planned| matches!(planned.fate, Fate::Skip(_));
+            if leader.is_none() && !cells.iter().all(is_skipped) {
+                leaders.insert(kind, rows.len());
+            }
+            rows.push(((at..at + cells.len()).collect(), leader));
+            at += cells.len();
+        }
+        rows
     }
 
     /// How many cells run, are known, and are left out.
@@ -265,7 +337,7 @@ mod tests {
 
     impl Knowledge for Knows {
         fn is_toolchain_here(&self, cell: &Cell) -> bool {
-            cell.toolchain != "absent"
+            cell.row.toolchain != "absent"
         }
         fn outcome(&self, cell: &Cell) -> Option<Outcome> {
             (cell.id().as_str() == self.0).then(|| Outcome::whole(Status::Passed, Vec::new()))
@@ -275,16 +347,16 @@ mod tests {
         }
     }
 
-    fn cells(toolchains: &[&str], n_pins: u64) -> Vec<Cell> {
+    fn cells(toolchains: &[&str], n_pins: u64) -> Vec<(Cell, bool)> {
         let pin = |n| Pin {
             family: "f".to_owned(),
-            version: Version::new(n, 0, 0),
+            at: Version::new(n, 0, 0).into(),
         };
         let row = |t: &&str| {
-            let toolchain = (*t).to_owned();
-            (1..=n_pins).map(move |n| Cell {
-                toolchain: toolchain.clone(),
-                pin: pin(n),
+            let row = Row::of_toolchain(*t);
+            (1..=n_pins).map(move |n| {
+                let (row, pin) = (row.clone(), pin(n));
+                (Cell { row, pin }, true)
             })
         };
         toolchains.iter().flat_map(row).collect()
@@ -292,7 +364,14 @@ mod tests {
 
     fn select(toolchains: &[&str], pins: &[&str], ids: &[&str], strategy: Strategy) -> Selection {
         let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        Selection::new(&owned(toolchains), &owned(pins), &owned(ids), strategy).expect("globs")
+        Selection::new(
+            &owned(toolchains),
+            &owned(pins),
+            &owned(ids),
+            strategy,
+            false,
+        )
+        .expect("globs")
     }
 
     fn ids(queue: &[&Planned]) -> Vec<String> {
@@ -347,6 +426,41 @@ mod tests {
             mistake(select(&[], &["9.*"], &[], Strategy::Full)),
             "--pin 9.* selects nothing; `plan` lists all cells"
         );
+    }
+
+    #[test]
+    fn what_is_no_rung_is_planned_where_it_is_named_or_exact_answers_are_asked_for() {
+        let mut cells = cells(&["a"], 3);
+        cells[1].1 = false;
+        let planned = |selection: &Selection| {
+            let plan = plan(&cells, selection, &Knows(""));
+            let runs = plan
+                .cells
+                .iter()
+                .filter(|p| matches!(p.fate, Fate::Run { .. }));
+            runs.map(|p| p.id.to_string()).collect::<Vec<_>>()
+        };
+        let all = ["a@f-1.0.0", "a@f-2.0.0", "a@f-3.0.0"];
+        let select = |pins: &[&str]| select(&[], pins, &[], Strategy::Frontier);
+        assert_eq!(planned(&select(&[])), [all[0], all[2]]);
+        assert_eq!(planned(&select(&["*"])), [all[0], all[2]]);
+        assert_eq!(planned(&select(&["2.0.0"])), [all[1]]);
+        let exact = Selection {
+            exact: true,
+            ..select(&[])
+        };
+        assert_eq!(planned(&exact), all);
+    }
+
+    #[test]
+    fn rows_follow_the_first_of_their_kind_that_runs() {
+        let plan = plan(
+            &cells(&["absent", "a", "b"], 2),
+            &select(&[], &[], &[], Strategy::Full),
+            &Knows(""),
+        );
+        let leaders: Vec<_> = plan.rows().into_iter().map(|(_, leader)| leader).collect();
+        assert_eq!(leaders, [None, None, Some(1)]);
     }
 
     #[test]

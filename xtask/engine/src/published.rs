@@ -30,6 +30,15 @@ pub struct Published {
     pub requires: Vec<(String, VersionReq)>,
 }
 
+/// A version that every crate of a family has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Common {
+    /// The version.
+    pub version: Version,
+    /// True when that of any of the crates was withdrawn.
+    pub yanked: bool,
+}
+
 /// Where the subject's cargo gets its crates.
 pub struct Registry {
     index: Index,
@@ -40,7 +49,10 @@ pub struct Registry {
 enum Index {
     Sparse(SparseIndex),
     Local(LocalRegistry),
-    /// A folder of unpacked crates, or a git index: cargo alone can tell what is in it.
+    /// A folder of unpacked crates.
+    /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html#directory-sources>
+    Directory(BTreeMap<String, Vec<Published>>),
+    /// A git index: cargo alone can tell what is in it.
     Opaque,
 }
 
@@ -52,8 +64,8 @@ impl Registry {
     ///
     /// When a cargo config on the way cannot be read.
     pub fn of_subject(subject: &Utf8Path, cargo: &Toolchain) -> Result<Self> {
-        if uses_directory_source(subject) {
-            return Ok(Self::new(Index::Opaque));
+        if let Some(folder) = directory_source(subject) {
+            return Ok(Self::new(Index::Directory(unpacked(&folder)?)));
         }
         let version = cargo.cargo.to_string();
         let url = IndexUrl::crates_io(Some(subject.to_owned()), None, Some(&version))
@@ -74,7 +86,7 @@ impl Registry {
     /// True when all there is lies on this machine, so that being offline hides nothing.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        matches!(self.index, Index::Local(_))
+        matches!(self.index, Index::Local(_) | Index::Directory(_))
     }
 
     fn new(index: Index) -> Self {
@@ -97,11 +109,42 @@ impl Registry {
         Some(versions)
     }
 
+    /// The versions that every one of some crates has, ascending; `None` as for
+    /// [`Registry::versions`].
+    #[must_use]
+    pub fn common(&self, crates: &[&str]) -> Option<Vec<Common>> {
+        let mut common: Option<BTreeMap<Version, bool>> = None;
+        for name in crates {
+            let of_crate = self.versions(name)?;
+            let of_crate = of_crate.iter().map(|p| (p.version.clone(), p.yanked));
+            let of_crate: BTreeMap<Version, bool> = of_crate.collect();
+            common = Some(match common {
+                None => of_crate,
+                Some(before) => before
+                    .into_iter()
+                    .filter_map(|(version, yanked)| {
+                        let of_this = of_crate.get(&version)?;
+                        Some((version, yanked || *of_this))
+                    })
+                    .collect(),
+            });
+        }
+        let common = common.unwrap_or_default().into_iter();
+        Some(
+            common
+                .map(|(version, yanked)| Common { version, yanked })
+                .collect(),
+        )
+    }
+
     fn read_versions(&self, name: &str) -> Option<Vec<Published>> {
         let lock = FileLock::unlocked();
         let krate = KrateName::try_from(name).ok();
         let entry = match &self.index {
             Index::Opaque => return None,
+            Index::Directory(crates) => {
+                return Some(crates.get(name).cloned().unwrap_or_default());
+            }
             Index::Sparse(index) => {
                 krate.and_then(|name| index.cached_krate(name, &lock).ok().flatten())
             }
@@ -197,20 +240,78 @@ pub fn parse_rust_version(written: &str) -> Option<Version> {
     Some(Version::new(major, minor, patch))
 }
 
-fn uses_directory_source(subject: &Utf8Path) -> bool {
+/// The folder of unpacked crates that a subject's own cargo config names.
+fn directory_source(subject: &Utf8Path) -> Option<Utf8PathBuf> {
     #[derive(serde::Deserialize)]
     struct CargoConfig {
         #[serde(default)]
         source: BTreeMap<String, toml::Table>,
     }
-    let files: [Utf8PathBuf; 2] =
-        [".cargo/config.toml", ".cargo/config"].map(|name| subject.join(name));
-    files.iter().any(|file| {
-        std::fs::read_to_string(file)
-            .ok()
-            .and_then(|text| toml::from_str::<CargoConfig>(&text).ok())
-            .is_some_and(|config| config.source.values().any(|s| s.contains_key("directory")))
+    crate::cargo_config::PLACES.iter().find_map(|place| {
+        let text = std::fs::read_to_string(subject.join(place)).ok()?;
+        let config = toml::from_str::<CargoConfig>(&text).ok()?;
+        let mut sources = config.source.values();
+        let folder = sources.find_map(|source| source.get("directory")?.as_str())?;
+        Some(subject.join(folder))
     })
+}
+
+/// The crates in a folder of them, each in a folder of its own; versions ascend.
+fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, Vec<Published>>> {
+    let mut crates: BTreeMap<String, Vec<Published>> = BTreeMap::new();
+    let entries = folder.read_dir_utf8();
+    for entry in entries.with_context(|| format!("list the crates in {folder}"))? {
+        let entry = entry.with_context(|| format!("list the crates in {folder}"))?;
+        let manifest = entry.path().join("Cargo.toml");
+        let Ok(text) = std::fs::read_to_string(&manifest) else {
+            continue;
+        };
+        let manifest: Unpacked =
+            toml::from_str(&text).with_context(|| format!("read {manifest}"))?;
+        let requires = manifest
+            .dependencies
+            .into_iter()
+            .chain(manifest.build_dependencies);
+        let package = manifest.package;
+        crates.entry(package.name).or_default().push(Published {
+            version: package.version,
+            yanked: false,
+            rust_version: package.rust_version.as_deref().and_then(parse_rust_version),
+            requires: requires
+                .filter_map(|(key, value)| requirement(key, &value))
+                .collect(),
+        });
+    }
+    for versions in crates.values_mut() {
+        versions.sort_by(|a, b| a.version.cmp(&b.version));
+    }
+    Ok(crates)
+}
+
+/// What of the manifest of an unpacked crate an index would tell.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Unpacked {
+    package: UnpackedPackage,
+    #[serde(default)]
+    dependencies: toml::Table,
+    #[serde(default)]
+    build_dependencies: toml::Table,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct UnpackedPackage {
+    name: String,
+    version: Version,
+    rust_version: Option<String>,
+}
+
+fn requirement(key: String, written: &toml::Value) -> Option<(String, VersionReq)> {
+    let field = |name: &str| written.get(name).and_then(toml::Value::as_str);
+    let req = written.as_str().or_else(|| field("version")).unwrap_or("*");
+    let name = field("package").map_or(key, str::to_owned);
+    Some((name, VersionReq::parse(req).ok()?))
 }
 
 #[cfg(test)]
@@ -223,5 +324,38 @@ mod tests {
         assert_eq!(parse_rust_version("1.80.1"), Some(Version::new(1, 80, 1)));
         assert_eq!(parse_rust_version("1"), Some(Version::new(1, 0, 0)));
         assert_eq!(parse_rust_version("new"), None);
+    }
+
+    #[test]
+    fn a_folder_of_unpacked_crates_tells_what_an_index_would() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Utf8PathBuf::try_from(folder.path().to_owned()).expect("text");
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("written");
+        };
+        write(
+            ".cargo/config.toml",
+            "[source.crates-io]\nreplace-with = \"v\"\n[source.v]\ndirectory = \"vendor\"\n",
+        );
+        let manifest = "[package]\nname = \"a\"\nrust-version = \"1.70\"\nversion = ";
+        write(
+            "vendor/a/Cargo.toml",
+            &format!("{manifest}\"2.0.0\"\n[dependencies]\nb = \"1\"\n"),
+        );
+        write(
+            "vendor/a-1.0.0/Cargo.toml",
+            &format!("{manifest}\"1.0.0\"\n"),
+        );
+        write("vendor/README", "none");
+        let vendored = directory_source(&root).expect("a directory source");
+        let registry = Registry::new(Index::Directory(unpacked(&vendored).expect("crates")));
+        let versions = registry.versions("a").expect("known");
+        let told: Vec<_> = versions.iter().map(|p| p.version.to_string()).collect();
+        assert_eq!(told, ["1.0.0", "2.0.0"]);
+        assert_eq!(versions[0].rust_version, Some(Version::new(1, 70, 0)));
+        assert_eq!(versions[1].requires[0].0, "b");
+        assert_eq!(registry.common(&["a", "b"]), Some(Vec::new()));
     }
 }

@@ -1,7 +1,9 @@
-//! Which cells of a row are worth running next: a function of what the row has shown so far.
+//! Which cells of one row are worth running next: a function of what the row has shown so far.
 //!
 //! The search knows signatures only, not what they mean: two cells that show the same need nothing
 //! between them, and two that differ are split until they are neighbours.
+
+use std::collections::BTreeSet;
 
 /// What is known of one place of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,86 +18,191 @@ pub enum Place<S> {
     Shown(S),
 }
 
-/// The places to run next by strategy `full`: all that are open, those that tell most first.
-#[must_use]
-pub fn full<S>(row: &[Place<S>]) -> Vec<usize> {
-    let mut open: Vec<usize> = (0..row.len()).filter(|n| is_open(&row[*n])).collect();
-    open.sort_by_key(|place| depth(*place, row.len()));
-    open
+/// Two places between which a change is to be expected.
+pub type Hint = (usize, usize);
+
+/// One row as the search sees it.
+#[derive(Clone, Debug)]
+pub struct Row<'a, S> {
+    /// What is known of its places, in the order of the ladder.
+    pub places: &'a [Place<S>],
+    /// Which of them are rungs of the ladder. The others are looked at only between two rungs that
+    /// differ.
+    pub rungs: &'a [bool],
+    /// Of which of them it is declared that the toolchain is too old. Only what it is declared not
+    /// to be too old for is worth a probe.
+    pub foreseen: &'a [bool],
 }
 
-/// The places to run next by strategy `frontier`: the ends; then the middle of every stretch whose
-/// two ends differ; and where the ends of the row agree, `n_probes` places inside, since a break
-/// that was mended later hides between them. Nothing is left to run when it returns no place and
-/// none is running.
-#[must_use]
-pub fn frontier<S: PartialEq>(row: &[Place<S>], n_probes: usize) -> Vec<usize> {
-    let usable: Vec<usize> = (0..row.len())
-        .filter(|n| row[*n] != Place::Barred)
-        .collect();
-    let (Some(first), Some(last)) = (usable.first(), usable.last()) else {
-        return Vec::new();
-    };
-    let mut next: Vec<usize> = [*first, *last]
-        .into_iter()
-        .filter(|n| is_open(&row[*n]))
-        .collect();
-    next.dedup();
-    for stretch in stretches(row) {
-        if stretch.differs && !stretch.is_under_way {
-            let open = &stretch.open;
-            next.extend(open.get(open.len() / 2));
+impl<S: PartialEq> Row<'_, S> {
+    /// The places to run next by strategy `full`: all rungs, those that tell most first, and then
+    /// what splits two neighbouring rungs that differ.
+    #[must_use]
+    pub fn full(&self) -> Vec<usize> {
+        let rungs = (0..self.places.len()).filter(|n| self.is_rung(*n));
+        let mut open = self.open(rungs);
+        open.sort_by_key(|place| depth(*place, self.places.len()));
+        let stretches = self.stretches().into_iter();
+        let splits = stretches
+            .filter(|s| s.rungs.is_empty())
+            .filter_map(|s| s.split());
+        open.extend(splits);
+        open
+    }
+
+    /// The places to run next by strategy `frontier`, one step after the other: the ends;
+    /// `n_probes` places inside, since a break that was mended later hides between ends that agree;
+    /// and then what splits each stretch whose two ends differ, at a hint if one lies within and
+    /// else in the middle, and what a hint says of a stretch whose ends agree.
+    ///
+    /// A step begins when the one before it has ended, so that it makes no difference which of its
+    /// places is known first. Nothing is left to run when no place is returned and none is running.
+    #[must_use]
+    pub fn frontier(&self, n_probes: usize, hints: &BTreeSet<Hint>) -> Vec<usize> {
+        let is_usable = |n: &usize| self.is_rung(*n) && self.places[*n] != Place::Barred;
+        let usable: Vec<usize> = (0..self.places.len()).filter(is_usable).collect();
+        let ends: BTreeSet<usize> = [usable.first(), usable.last()]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
+        if !self.is_known(&ends) {
+            return self.open(ends);
+        }
+        let is_worth =
+            |n: &usize| self.is_rung(*n) && !self.foreseen.get(*n).copied().unwrap_or(false);
+        let worth: Vec<usize> = (0..self.places.len()).filter(is_worth).collect();
+        let probes: BTreeSet<usize> = probes(worth.len(), n_probes).map(|n| worth[n]).collect();
+        if !self.is_known(&probes) {
+            return self.open(probes);
+        }
+        let stretches = self.stretches();
+        let next = stretches.iter().flat_map(|s| self.within(s, hints));
+        let mut next: Vec<usize> = next.collect();
+        next.sort_by_key(|place| (depth(*place, self.places.len()), *place));
+        next
+    }
+
+    /// The rungs that no one ran and whose nearest neighbours that ran agree.
+    #[must_use]
+    pub fn inferred(&self) -> Vec<usize> {
+        let stretches = self.stretches().into_iter();
+        let alike = stretches.filter(|stretch| !stretch.differs);
+        alike.flat_map(|stretch| stretch.rungs).collect()
+    }
+
+    /// Between which places it is declared that the toolchain becomes too old.
+    #[must_use]
+    pub fn edges(&self) -> BTreeSet<Hint> {
+        let pairs = self.foreseen.windows(2).enumerate();
+        let turns = pairs.filter(|(_, pair)| pair[0] != pair[1]);
+        turns.map(|(at, _)| (at, at + 1)).collect()
+    }
+
+    /// Neighbouring places that ran and differ, with nothing left to run between.
+    #[must_use]
+    pub fn changes(&self) -> BTreeSet<Hint> {
+        let stretches = self.stretches().into_iter();
+        stretches
+            .filter(|s| s.differs)
+            .map(|s| (s.low, s.high))
+            .collect()
+    }
+
+    /// What to run of a stretch.
+    fn within(&self, stretch: &Stretch, hints: &BTreeSet<Hint>) -> Vec<usize> {
+        let inside = |place: usize| {
+            let is_inside = stretch.low < place && place < stretch.high;
+            (is_inside && self.places[place] == Place::Open).then_some(place)
+        };
+        if stretch.is_under_way {
+            return Vec::new();
+        }
+        let within = hints
+            .iter()
+            .filter(|(a, b)| stretch.low <= *a && *b <= stretch.high);
+        if !stretch.differs {
+            // A change that another row has is looked for, one side at a time.
+            return within
+                .filter_map(|(a, b)| inside(*b).or_else(|| inside(*a)))
+                .take(1)
+                .collect();
+        }
+        let middle = stretch.low.midpoint(stretch.high);
+        let open = within.filter(|(a, b)| inside(*a).is_some() || inside(*b).is_some());
+        match open.min_by_key(|(a, _)| a.abs_diff(middle)) {
+            Some((a, b)) => [inside(*a), inside(*b)].into_iter().flatten().collect(),
+            None => stretch.split().into_iter().collect(),
         }
     }
-    if let (Place::Shown(a), Place::Shown(b)) = (&row[*first], &row[*last])
-        && a == b
-    {
-        let inside = probes(usable.len(), n_probes).map(|n| usable[n]);
-        next.extend(inside.filter(|n| is_open(&row[*n])));
-    }
-    next.sort_by_key(|place| depth(*place, row.len()));
-    next.dedup();
-    next
-}
 
-/// The places that no one ran and whose nearest neighbours that ran agree.
-#[must_use]
-pub fn inferred<S: PartialEq>(row: &[Place<S>]) -> Vec<usize> {
-    let alike = stretches(row)
-        .into_iter()
-        .filter(|stretch| !stretch.differs);
-    alike.flat_map(|stretch| stretch.open).collect()
+    fn stretches(&self) -> Vec<Stretch> {
+        let shown: Vec<(usize, &S)> = self
+            .places
+            .iter()
+            .enumerate()
+            .filter_map(|(n, place)| match place {
+                Place::Shown(signature) => Some((n, signature)),
+                Place::Open | Place::Running | Place::Barred => None,
+            })
+            .collect();
+        let stretch = |pair: &[(usize, &S)]| {
+            let (low, high) = (pair[0].0, pair[1].0);
+            let inside = self.open(low + 1..high).into_iter();
+            let (rungs, between) = inside.partition(|n| self.is_rung(*n));
+            Stretch {
+                low,
+                high,
+                differs: pair[0].1 != pair[1].1,
+                is_under_way: (low + 1..high).any(|n| self.places[n] == Place::Running),
+                rungs,
+                between,
+            }
+        };
+        shown.windows(2).map(stretch).collect()
+    }
+
+    fn open(&self, places: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let places = places.into_iter();
+        places.filter(|n| self.places[*n] == Place::Open).collect()
+    }
+
+    fn is_known(&self, places: &BTreeSet<usize>) -> bool {
+        let is_known = |n: &usize| match self.places[*n] {
+            Place::Shown(_) | Place::Barred => true,
+            Place::Open | Place::Running => false,
+        };
+        places.iter().all(is_known)
+    }
+
+    fn is_rung(&self, place: usize) -> bool {
+        self.rungs.get(place).copied().unwrap_or(true)
+    }
 }
 
 /// What lies between two neighbouring places that ran.
 struct Stretch {
+    low: usize,
+    high: usize,
     differs: bool,
     is_under_way: bool,
-    open: Vec<usize>,
+    /// Open rungs inside.
+    rungs: Vec<usize>,
+    /// Open places inside that are no rungs.
+    between: Vec<usize>,
 }
 
-fn stretches<S: PartialEq>(row: &[Place<S>]) -> Vec<Stretch> {
-    let shown: Vec<(usize, &S)> = row
-        .iter()
-        .enumerate()
-        .filter_map(|(n, place)| match place {
-            Place::Shown(signature) => Some((n, signature)),
-            Place::Open | Place::Running | Place::Barred => None,
-        })
-        .collect();
-    let stretch = |pair: &[(usize, &S)]| {
-        let inside = pair[0].0 + 1..pair[1].0;
-        Stretch {
-            differs: pair[0].1 != pair[1].1,
-            is_under_way: inside.clone().any(|n| matches!(row[n], Place::Running)),
-            open: inside.filter(|n| is_open(&row[*n])).collect(),
-        }
-    };
-    shown.windows(2).map(stretch).collect()
-}
-
-fn is_open<S>(place: &Place<S>) -> bool {
-    matches!(place, Place::Open)
+impl Stretch {
+    /// The place that halves it, where its ends differ: a rung as long as there is one.
+    fn split(&self) -> Option<usize> {
+        let open = if self.rungs.is_empty() {
+            &self.between
+        } else {
+            &self.rungs
+        };
+        let is_ready = self.differs && !self.is_under_way;
+        open.get(open.len() / 2).filter(|_| is_ready).copied()
+    }
 }
 
 /// `n` places evenly inside a row of `length`, its ends left out.
@@ -131,106 +238,20 @@ mod tests {
 
     use super::*;
 
-    /// Runs the search over a history to its end, a few cells at a time; returns what it ran.
-    fn search(history: &[u8], n_probes: usize, n_lanes: usize, barred: &[bool]) -> Vec<Place<u8>> {
-        let mut row: Vec<Place<u8>> = history
-            .iter()
-            .enumerate()
-            .map(|(n, _)| match barred.get(n) {
-                Some(true) => Place::Barred,
-                Some(false) | None => Place::Open,
-            })
-            .collect();
-        loop {
-            let next: Vec<usize> = frontier(&row, n_probes).into_iter().take(n_lanes).collect();
-            if next.is_empty() {
-                return row;
-            }
-            for place in &next {
-                assert_eq!(row[*place], Place::Open, "a place is run once");
-                row[*place] = Place::Running;
-                assert!(!frontier(&row, n_probes).contains(place));
-            }
-            for place in next {
-                row[place] = Place::Shown(history[place]);
-            }
-        }
-    }
-
-    fn n_ran(row: &[Place<u8>]) -> usize {
-        row.iter()
-            .filter(|place| matches!(place, Place::Shown(_)))
-            .count()
-    }
-
-    #[test]
-    fn a_single_break_among_forty_takes_ends_and_the_logarithm() {
-        let history: Vec<u8> = (0..40).map(|n| u8::from(n >= 17)).collect();
-        let row = search(&history, 1, 1, &[]);
-        assert!(n_ran(&row) <= 2 + 6, "{} cells", n_ran(&row));
-        assert_eq!((&row[16], &row[17]), (&Place::Shown(0), &Place::Shown(1)));
-    }
-
-    #[test]
-    fn a_row_whose_ends_agree_is_probed_inside() {
-        let row = search(&[0; 9], 1, 1, &[]);
-        let ran: Vec<usize> = (0..9).filter(|n| row[*n] != Place::Open).collect();
-        assert_eq!(ran, [0, 4, 8]);
-        assert_eq!(inferred(&row), [1, 2, 3, 5, 6, 7]);
-        let mended: Vec<u8> = (0..9).map(|n| u8::from((3..7).contains(&n))).collect();
-        let row = search(&mended, 1, 1, &[]);
-        assert_eq!(row[2..4], [Place::Shown(0), Place::Shown(1)]);
-        assert_eq!(row[6..8], [Place::Shown(1), Place::Shown(0)]);
-    }
-
     proptest! {
-        #[test]
-        fn every_change_that_is_seen_ends_between_neighbours(
-            history in proptest::collection::vec(0u8..3, 1..60),
-            n_probes in 0usize..4,
-            n_lanes in 1usize..4,
-        ) {
-            let row = search(&history, n_probes, n_lanes, &[]);
-            prop_assert!(stretches(&row).iter().all(|s| !s.differs || s.open.is_empty()));
-            let n_open = row.iter().filter(|place| is_open(*place)).count();
-            prop_assert_eq!(inferred(&row).len(), n_open, "what was not run is inferred");
-        }
-
-        #[test]
-        fn the_number_of_cells_stays_within_its_bound(
-            breaks in proptest::collection::btree_set(1usize..200, 0..5),
-            length in 2usize..200,
-            n_probes in 0usize..4,
-        ) {
-            // A history that never comes back to what it was.
-            let history: Vec<u8> = (0..length)
-                .map(|n| breaks.iter().filter(|b| **b <= n).count() as u8)
-                .collect();
-            let n_changes = history.windows(2).filter(|w| w[0] != w[1]).count();
-            let logarithm = (usize::BITS - length.leading_zeros()) as usize;
-            let row = search(&history, n_probes, 1, &[]);
-            let bound = 2 + n_probes + n_changes * (logarithm + 1);
-            prop_assert!(n_ran(&row) <= bound, "{} of {bound}", n_ran(&row));
-            // All of them are found: no stretch's ends agree across a change.
-            let found = stretches(&row).iter().filter(|s| s.differs).count();
-            prop_assert_eq!(found, n_changes);
-        }
-
-        #[test]
-        fn places_without_a_verdict_are_passed_over(
-            history in proptest::collection::vec(0u8..2, 1..30),
-            barred in proptest::collection::vec(any::<bool>(), 30),
-        ) {
-            let row = search(&history, 1, 2, &barred);
-            prop_assert!(stretches(&row).iter().all(|s| !s.differs || s.open.is_empty()));
-        }
-
         #[test]
         fn every_place_is_reached_within_the_logarithm(length in 1usize..500) {
             let bound = usize::BITS - length.leading_zeros() + 1;
             for place in 0..length {
                 prop_assert!(depth(place, length) <= bound);
             }
+        }
+
+        #[test]
+        fn probes_lie_inside(length in 0usize..50, n in 0usize..60) {
+            let inside: Vec<usize> = probes(length, n).collect();
+            prop_assert!(inside.iter().all(|at| 0 < *at && at + 1 < length));
+            prop_assert_eq!(inside.len(), n.min(length.saturating_sub(2)));
         }
     }
 }

@@ -76,14 +76,18 @@ pub enum FileKind {
 }
 
 impl Subject {
-    /// Reads the subject that a config names.
+    /// Reads the subject that a config names, in `folder`.
     ///
     /// # Errors
     ///
     /// A [`Mistake`] when it is no workspace or does not parse; any other error when its files
     /// cannot be read.
-    pub fn read(config: &Config, cargo: &Toolchain, surroundings: &Surroundings) -> Result<Self> {
-        let folder = config.subject_folder();
+    pub fn read(
+        config: &Config,
+        folder: &Path,
+        cargo: &Toolchain,
+        surroundings: &Surroundings,
+    ) -> Result<Self> {
         let manifest = folder.join("Cargo.toml");
         if !manifest.is_file() {
             return Err(config
@@ -136,7 +140,7 @@ impl Subject {
             &root,
             &manifests,
             &metadata.target_directory,
-            config.text.file(),
+            config_within(config).as_deref(),
         )?;
         let mut reached = reached(manifests)?;
         let links = files.iter().filter(|f| f.kind == FileKind::Link);
@@ -283,6 +287,27 @@ fn metadata(
     cargo: &Toolchain,
     surroundings: &Surroundings,
 ) -> Result<cargo_metadata::Metadata> {
+    workspace(manifest, cargo, surroundings)?.map_err(|said| {
+        config
+            .text
+            .mistake(format!("cargo cannot read {}", manifest.display()))
+            .at(config.subject.span(), "this subject")
+            .help(format!("cargo says:\n{said}"))
+            .into()
+    })
+}
+
+/// What cargo says of the workspace of a manifest, without what it depends on; or what it says
+/// against it.
+///
+/// # Errors
+///
+/// When cargo does not start or answers in another form.
+pub fn workspace(
+    manifest: &Path,
+    cargo: &Toolchain,
+    surroundings: &Surroundings,
+) -> Result<std::result::Result<cargo_metadata::Metadata, String>> {
     let shell = Shell::new()?;
     let program = cargo.program("cargo");
     let output = cmd!(
@@ -294,18 +319,15 @@ fn metadata(
     .quiet()
     .ignore_status()
     .output()
-    .context("ask cargo for the subject's metadata")?;
+    .context("ask cargo for a workspace's metadata")?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(config
-            .text
-            .mistake(format!("cargo cannot read {}", manifest.display()))
-            .at(config.subject.span(), "this subject")
-            .help(format!("cargo says:\n{}", said.trim()))
-            .into());
+        return Ok(Err(String::from_utf8_lossy(&output.stderr)
+            .trim()
+            .to_owned()));
     }
     let json = String::from_utf8(output.stdout).context("read cargo's metadata as text")?;
-    cargo_metadata::MetadataCommand::parse(json).context("read cargo's metadata")
+    let metadata = cargo_metadata::MetadataCommand::parse(json);
+    Ok(Ok(metadata.context("read cargo's metadata")?))
 }
 
 /// Every file below the root but version control, build folders (they carry a `CACHEDIR.TAG`) and
@@ -314,14 +336,14 @@ fn files(
     root: &Utf8Path,
     manifests: &BTreeSet<Utf8PathBuf>,
     target: &Utf8Path,
-    config_file: &Path,
+    config_file: Option<&Path>,
 ) -> Result<Vec<SourceFile>> {
     let holds_member = |folder: &Path| {
         manifests
             .iter()
             .any(|manifest| manifest.as_std_path().starts_with(folder))
     };
-    let config_file = config_file.canonicalize().ok();
+    let config_file = config_file.map(|file| root.as_std_path().join(file));
     let wanted = |entry: &DirEntry| {
         let name = entry.file_name().to_string_lossy();
         let is_folder = entry.file_type().is_dir();
@@ -330,8 +352,7 @@ fn files(
             && entry.depth() > 0
             && (entry.path() == target || entry.path().join("CACHEDIR.TAG").is_file())
             && !holds_member(entry.path());
-        let is_config =
-            !is_folder && entry.path().canonicalize().ok() == config_file && config_file.is_some();
+        let is_config = !is_folder && Some(entry.path()) == config_file.as_deref();
         !is_version_control && !is_build && !is_config
     };
     let mut files = Vec::new();
@@ -352,6 +373,13 @@ fn files(
         files.push(SourceFile { path, hash, kind });
     }
     Ok(files)
+}
+
+/// Where the config stands in the subject, if it does.
+fn config_within(config: &Config) -> Option<std::path::PathBuf> {
+    let file = config.text.file().canonicalize().ok()?;
+    let subject = config.subject_folder().canonicalize().ok()?;
+    Some(file.strip_prefix(subject).ok()?.to_owned())
 }
 
 fn look_at(path: &Utf8Path, entry: &DirEntry) -> Result<(blake3::Hash, FileKind)> {
@@ -429,7 +457,7 @@ mod tests {
             &root,
             &BTreeSet::new(),
             &root.join("target"),
-            Path::new("matrix.toml"),
+            Some(Path::new("matrix.toml")),
         )
         .expect("files");
         let record = SubjectRecord {

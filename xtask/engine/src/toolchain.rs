@@ -14,13 +14,13 @@ use semver::Version;
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
-use crate::config::{Config, Source, ToolchainSpec};
+use crate::config::{Config, Origin, ToolchainSpec};
 use crate::environment::{library_path_variable, prepend};
 use crate::model::run::ToolchainRecord;
 
-/// A row of the matrix, looked for on this machine.
+/// A toolchain of the matrix, looked for on this machine.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct Sought {
     /// Its label in `matrix.toml`.
     pub label: String,
     /// What was found.
@@ -72,7 +72,7 @@ impl Toolchain {
     }
 }
 
-impl Row {
+impl Sought {
     /// The toolchain, if it is here.
     #[must_use]
     pub fn toolchain(&self) -> Option<&Toolchain> {
@@ -82,7 +82,7 @@ impl Row {
         }
     }
 
-    /// The row as reports keep it.
+    /// It as reports keep it.
     #[must_use]
     pub fn record(&self) -> ToolchainRecord {
         let here = self.toolchain();
@@ -100,13 +100,13 @@ impl Row {
 /// # Errors
 ///
 /// Only when this machine does not let the tool look at all.
-pub fn look_for_all(config: &Config) -> Result<Vec<Row>> {
+pub fn look_for_all(config: &Config) -> Result<Vec<Sought>> {
     let known = known_to_rustup()?;
     let folder = config.folder();
     Ok(config
         .toolchains
         .par_iter()
-        .map(|spec| Row {
+        .map(|spec| Sought {
             label: spec.label.clone(),
             found: look_for(spec, &known, folder),
         })
@@ -114,15 +114,15 @@ pub fn look_for_all(config: &Config) -> Result<Vec<Row>> {
 }
 
 fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
-    let candidates: Vec<(String, PathBuf)> = match &spec.source {
-        Source::Rustup(names) => names
+    let candidates: Vec<(String, PathBuf)> = match &spec.origin {
+        Origin::Rustup(names) => names
             .iter()
             .filter_map(|name| {
                 let sysroot = &known.iter().find(|k| k.answers_to(name))?.sysroot;
                 Some((format!("rustup {name}"), sysroot.clone()))
             })
             .collect(),
-        Source::Directory(dir) => {
+        Origin::Directory(dir) => {
             // Children work in other folders, where a relative path leads elsewhere.
             let sysroot = std::path::absolute(folder.join(dir));
             vec![(
@@ -131,9 +131,9 @@ fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
             )]
         }
     };
-    let mut why = match &spec.source {
-        Source::Rustup(names) => format!("rustup has no {}", names.join(" or ")),
-        Source::Directory(dir) => format!("{} is not there", dir.display()),
+    let mut why = match &spec.origin {
+        Origin::Rustup(names) => format!("rustup has no {}", names.join(" or ")),
+        Origin::Directory(dir) => format!("{} is not there", dir.display()),
     };
     for (source, sysroot) in candidates {
         match probe(source, &sysroot) {

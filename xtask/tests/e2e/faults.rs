@@ -57,7 +57,7 @@ fn beside_a_fault(fault: &str) -> (Status, Status) {
     let log = fixture.out().join("logs/faulty@gadget-1.0.0/build.log");
     assert!(log.is_file(), "a cell that went wrong has no log");
     let status = |toolchain: &str| {
-        let record = run.cells.iter().find(|c| c.cell.toolchain == toolchain);
+        let record = run.cells.iter().find(|c| c.cell.row.toolchain == toolchain);
         record.expect("a cell").status()
     };
     (status("faulty"), status("stable"))
@@ -103,7 +103,7 @@ fn a_full_disk_is_no_verdict() {
 #[test]
 fn a_killed_run_goes_on_where_it_was() {
     let fixture = Fixture::in_place("history");
-    let args = ["run", "--toolchain", "stable"];
+    let args = ["run", "--full", "--toolchain", "stable"];
     let mut child = fixture
         .command(&args)
         .stdout(Stdio::null())
@@ -162,5 +162,5 @@ fn uncommitted_changes_are_noted_and_do_not_stop_the_run() {
     assert!(plan(&fixture).contains("note: the subject has uncommitted changes"));
     let (code, run) = fixture.run(&[]);
     assert_eq!(code, 1);
-    assert!(run.subject.dirty);
+    assert!(run.sources[0].subject.dirty);
 }

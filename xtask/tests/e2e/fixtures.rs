@@ -10,7 +10,7 @@ use crate::harness::{Fixture, root};
 /// to write down what came out instead, and read the difference before committing it.
 fn gives_what_is_expected(name: &str, exit: i32) {
     let fixture = Fixture::in_place(name);
-    let (code, run) = fixture.run(&[]);
+    let (code, run) = fixture.run(&["--full"]);
     let facts = facts::of(&run);
     let path = root()
         .join("tests/fixtures/expected")
@@ -65,7 +65,7 @@ fn is_the_same_on_1_63(name: &str) {
     let row = "[[toolchain]]\nlabel = \"oldest\"\nrustup = \"debian-1.63\"\n\n[[toolchain]]";
     let config = config.replacen("[[toolchain]]", row, 1);
     fs::write(fixture.subject().join("matrix.toml"), config).expect("written");
-    let (_, run) = fixture.run(&["--toolchain", "oldest"]);
+    let (_, run) = fixture.run(&["--full", "--toolchain", "oldest"]);
     let facts: BTreeSet<String> = facts::of(&run)
         .into_iter()
         .filter_map(|fact| Some(format!("stable@{}", fact.strip_prefix("oldest@")?)))

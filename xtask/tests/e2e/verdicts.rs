@@ -205,7 +205,7 @@ fn the_frontier_is_found_with_a_part_of_the_cells_and_the_rest_is_inferred() {
         .cells
         .iter()
         .take(4)
-        .map(|c| format!("{} {}", c.cell.pin.version, c.status()))
+        .map(|c| format!("{} {}", c.cell.pin.at, c.status()))
         .collect();
     assert_eq!(
         told,

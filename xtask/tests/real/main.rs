@@ -27,10 +27,10 @@ fn table(run: &Run) -> Table {
         let Some(outcome) = record.outcome() else {
             continue;
         };
-        let pin = record.cell.pin.version.to_string();
+        let pin = record.cell.pin.at.to_string();
         let mut put = |target: &str, case: &str, value: String| {
             let line = (
-                record.cell.toolchain.clone(),
+                record.cell.row.to_string(),
                 target.to_owned(),
                 case.to_owned(),
             );
@@ -124,7 +124,7 @@ fn real_cells_show_what_was_measured() {
             .families
             .iter()
             .flat_map(|f| &f.pins)
-            .map(|p| p.version.to_string());
+            .map(|p| p.at.to_string());
         write(&table(&run), &pins.collect::<Vec<_>>());
         return;
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::mistake::{Mistake, Text, nearest};
-use super::{Debug, Strategy};
+use super::{CapLints, Choose, Debug, Strategy};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,7 +16,13 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) toolchain: Vec<Toolchain>,
     #[serde(default)]
+    pub(super) source: Vec<Source>,
+    #[serde(default)]
+    pub(super) features: Vec<Features>,
+    #[serde(default)]
     pub(super) family: Vec<Family>,
+    #[serde(default)]
+    pub(super) adjust: Vec<Adjust>,
     #[serde(default)]
     pub(super) build: Build,
     #[serde(default)]
@@ -67,12 +73,114 @@ impl OneOrMore {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    pub(super) label: Spanned<String>,
+    pub(super) rev: Option<Spanned<String>>,
+    pub(super) patch: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Features {
+    pub(super) label: Spanned<String>,
+    #[serde(default)]
+    pub(super) features: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) all_features: bool,
+    #[serde(default = "yes")]
+    pub(super) default_features: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Family {
     pub(super) name: Spanned<String>,
     pub(super) crates: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
     pub(super) companions: Vec<Spanned<String>>,
-    pub(super) pins: Spanned<Vec<Spanned<String>>>,
+    pub(super) pins: Spanned<Pins>,
+    #[serde(default)]
+    pub(super) unreleased: Vec<Unreleased>,
+}
+
+/// `["1.0.0", "2.0.0"]`, or `{ from = "1.0.0", choose = "latest-minor" }`.
+pub(super) enum Pins {
+    Written(Vec<Spanned<String>>),
+    Chosen(Box<Range>),
+}
+
+/// By hand and not untagged, so that a mistake within keeps its place.
+impl<'de> Deserialize<'de> for Pins {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = Pins;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of versions, or a table with `from`")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Pins, A::Error> {
+                let list = serde::de::value::SeqAccessDeserializer::new(list);
+                Deserialize::deserialize(list).map(Pins::Written)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, table: A) -> Result<Pins, A::Error> {
+                let table = serde::de::value::MapAccessDeserializer::new(table);
+                Deserialize::deserialize(table).map(|range| Pins::Chosen(Box::new(range)))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Range {
+    pub(super) from: Spanned<String>,
+    pub(super) to: Option<Spanned<String>>,
+    pub(super) choose: Choose,
+    pub(super) at_most: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub(super) include: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) exclude: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) yanked: bool,
+    #[serde(default)]
+    pub(super) pre_releases: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unreleased {
+    pub(super) label: Spanned<String>,
+    pub(super) git: Option<String>,
+    pub(super) rev: Option<String>,
+    pub(super) path: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Adjust {
+    pub(super) family: Option<Spanned<String>>,
+    pub(super) pins: Spanned<String>,
+    #[serde(default)]
+    pub(super) unreleased: bool,
+    #[serde(default)]
+    pub(super) features: BTreeMap<Spanned<String>, BTreeMap<String, Vec<String>>>,
+    #[serde(default)]
+    pub(super) cfg: Vec<String>,
+    #[serde(default)]
+    pub(super) env: BTreeMap<Spanned<String>, String>,
+    #[serde(default)]
+    pub(super) dependencies: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    pub(super) members: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +192,7 @@ pub(super) struct Build {
     pub(super) all_features: bool,
     pub(super) default_features: bool,
     pub(super) doc_tests: bool,
+    pub(super) cap_lints: Option<CapLints>,
 }
 
 impl Default for Build {
@@ -95,6 +204,7 @@ impl Default for Build {
             all_features: false,
             default_features: true,
             doc_tests: true,
+            cap_lints: None,
         }
     }
 }
@@ -131,6 +241,7 @@ pub(super) struct Env {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Run {
     pub(super) strategy: Strategy,
+    pub(super) exact: bool,
     pub(super) probes: Spanned<i64>,
     pub(super) jobs: Option<Spanned<i64>>,
     pub(super) locks: Option<PathBuf>,
@@ -139,7 +250,8 @@ pub(super) struct Run {
 impl Default for Run {
     fn default() -> Self {
         Self {
-            strategy: Strategy::Full,
+            strategy: Strategy::Frontier,
+            exact: false,
             probes: Spanned::new(0..0, 1),
             jobs: None,
             locks: None,

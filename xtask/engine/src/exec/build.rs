@@ -9,9 +9,8 @@ use cargo_metadata::diagnostic::{Diagnostic as Told, DiagnosticLevel};
 use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId, TargetKind};
 use semver::Version;
 
-use crate::config::Build;
+use crate::config::Family;
 use crate::exec::cargo::{Cargo, doubt, first_error, machine_fault};
-use crate::exec::key::feature_flags;
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Stream};
 use crate::exec::targets::{Target, Workspace, kind_of, name_of};
@@ -29,6 +28,14 @@ pub enum Made {
     Executable(Utf8PathBuf),
     /// None, and why.
     Not(Status, Vec<Diagnostic>),
+}
+
+/// How a build goes.
+pub struct BuildOptions<'a> {
+    /// The flags that choose profile and features.
+    pub flags: Vec<String>,
+    /// The family that is pinned.
+    pub family: &'a Family,
 }
 
 /// What a build came to.
@@ -51,13 +58,12 @@ pub struct Built {
 pub fn build(
     cargo: &Cargo<'_>,
     workspace: &Workspace,
-    options: &Build,
+    options: &BuildOptions<'_>,
     log: &mut Log,
     on_step: &mut dyn FnMut(&str),
 ) -> Result<Built> {
     let mut heard = Heard::default();
-    let mut flags = vec![format!("--profile={}", options.profile.get_ref())];
-    flags.extend(feature_flags(options));
+    let flags = &options.flags;
     // Stable since cargo 1.74: https://doc.rust-lang.org/cargo/commands/cargo-build.html
     let keeps_going = cargo.toolchain.cargo >= Version::new(1, 74, 0);
     let mut args = vec!["build", "--workspace", "--tests"];

@@ -6,9 +6,8 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{MetadataCommand, PackageId};
 
-use crate::config::Family;
 use crate::exec::budget::Budget;
-use crate::exec::build::{Built, Made, build};
+use crate::exec::build::{BuildOptions, Built, Made, build};
 use crate::exec::cargo::{Cargo, Said, doubt, first_error};
 use crate::exec::clock::Clock;
 use crate::exec::executable::Executable;
@@ -30,7 +29,7 @@ use crate::model::outcome::{
     Diagnostic, Kind, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome,
 };
 use crate::model::status::{Class, Skip, Status};
-use crate::toolchain::Toolchain;
+use crate::setting::Setting;
 
 /// Everything a cell needs that other cells need too.
 pub struct Common<'a> {
@@ -58,12 +57,8 @@ pub struct Common<'a> {
 pub struct Work<'a> {
     /// What it shares with others.
     pub common: &'a Common<'a>,
-    /// The cell.
-    pub cell: &'a Cell,
-    /// The family that is pinned.
-    pub family: &'a Family,
-    /// The toolchain.
-    pub toolchain: &'a Toolchain,
+    /// What it is made of.
+    pub setting: &'a Setting<'a>,
     /// Where it works.
     pub folders: LaneFolders,
 }
@@ -78,17 +73,12 @@ pub struct Answer {
 
 /// The outcome of a cell from what earlier runs kept, without any work.
 #[must_use]
-pub fn known(
-    common: &Common<'_>,
-    cell: &Cell,
-    family: &Family,
-    toolchain: &Toolchain,
-) -> Option<Outcome> {
+pub fn known(common: &Common<'_>, setting: &Setting<'_>) -> Option<Outcome> {
     if common.fresh {
         return None;
     }
-    let resolution = common.resolver.known(cell, family, toolchain)?;
-    let key = key_of(common.matrix, cell, family, toolchain, &resolution).ok()?;
+    let resolution = common.resolver.known(setting)?;
+    let key = key_of(common.matrix, setting, &resolution).ok()?;
     common.store.get(&key)
 }
 
@@ -97,18 +87,13 @@ pub fn known(
 /// # Errors
 ///
 /// When the results cannot be written.
-pub fn restore(
-    common: &Common<'_>,
-    cell: &Cell,
-    family: &Family,
-    toolchain: &Toolchain,
-) -> Result<()> {
-    let Some(resolution) = common.resolver.known(cell, family, toolchain) else {
+pub fn restore(common: &Common<'_>, setting: &Setting<'_>) -> Result<()> {
+    let Some(resolution) = common.resolver.known(setting) else {
         return Ok(());
     };
-    keep_lock(common.results, cell, &resolution)?;
-    let key = key_of(common.matrix, cell, family, toolchain, &resolution)?;
-    let logs = logs(common.results, cell);
+    keep_lock(common.results, setting.cell, &resolution)?;
+    let key = key_of(common.matrix, setting, &resolution)?;
+    let logs = logs(common.results, setting.cell);
     clear_logs(&logs)?;
     common.store.restore_logs(&key, &logs)
 }
@@ -139,25 +124,9 @@ fn keep_lock(results: &Utf8Path, cell: &Cell, resolution: &Resolution) -> Result
     }
 }
 
-fn key_of(
-    matrix: &Matrix,
-    cell: &Cell,
-    family: &Family,
-    toolchain: &Toolchain,
-    resolution: &Resolution,
-) -> Result<String> {
-    let crates = family.crate_names();
-    let pinned = stage::pinned(&matrix.subject, &crates, &cell.pin.version)?;
-    let id = cell.id();
-    let parts = key::Parts {
-        sources: &matrix.sources,
-        conditions: &matrix.conditions,
-        rewritten: &pinned,
-        resolution: key::of(&resolution.decisive())?,
-        cell: id.as_str(),
-    };
-    let config = &matrix.config;
-    key::outcome(&parts, toolchain, &config.build, &config.timeouts)
+fn key_of(matrix: &Matrix, setting: &Setting<'_>, resolution: &Resolution) -> Result<String> {
+    let resolution = key::of(&resolution.decisive())?;
+    key::outcome(setting, &resolution, &matrix.config)
 }
 
 impl Work<'_> {
@@ -167,7 +136,7 @@ impl Work<'_> {
     ///
     /// When the work folders fail; the caller turns that into a doubt about this cell.
     pub fn run(&self) -> Result<Answer> {
-        let logs = logs(self.common.results, self.cell);
+        let logs = logs(self.common.results, self.setting.cell);
         clear_logs(&logs)?;
         let mut phases = Vec::new();
 
@@ -175,15 +144,9 @@ impl Work<'_> {
         let mut clock = Clock::start(Phase::Resolve);
         let mut log = Log::create(logs.join("resolve.log").as_std_path())?;
         let resolver = self.common.resolver;
-        let resolution = resolver.resolve(self.cell, self.family, self.toolchain, &mut log)?;
-        keep_lock(self.common.results, self.cell, &resolution)?;
-        let key = key_of(
-            self.common.matrix,
-            self.cell,
-            self.family,
-            self.toolchain,
-            &resolution,
-        )?;
+        let resolution = resolver.resolve(self.setting, &mut log)?;
+        keep_lock(self.common.results, self.setting.cell, &resolution)?;
+        let key = key_of(self.common.matrix, self.setting, &resolution)?;
         if !self.common.fresh
             && let Some(outcome) = self.common.store.get(&key)
         {
@@ -204,7 +167,7 @@ impl Work<'_> {
             )),
         };
         log.finish()?;
-        phases.push(clock.stop(self.cell));
+        phases.push(clock.stop(self.setting.cell));
 
         let mut outcome = match ready {
             Err(outcome) => outcome,
@@ -242,16 +205,19 @@ impl Work<'_> {
         clock: &mut Clock,
     ) -> Result<std::result::Result<Workspace, Outcome>> {
         let matrix = self.common.matrix;
-        let crates = self.family.crate_names();
-        let pinned = stage::pinned(&matrix.subject, &crates, &self.cell.pin.version)?;
-        let mut files = pinned;
+        let mut files = stage::pinned(self.setting)?;
         files.insert("Cargo.lock".into(), lock.to_owned());
-        stage::sync(&matrix.subject, &files, &self.folders.subject)?;
+        stage::sync(&self.setting.tree.subject, &files, &self.folders.subject)?;
 
         let mut cargo = self.cargo(matrix.config.timeouts.resolve);
         // Nothing is compiled here.
         cargo.budget = None;
-        let mut fetch = vec!["fetch", "--locked", "--target", &self.toolchain.host];
+        let mut fetch = vec![
+            "fetch",
+            "--locked",
+            "--target",
+            &self.setting.toolchain.host,
+        ];
         if self.common.resolver.offline {
             fetch.push("--offline");
         }
@@ -261,8 +227,8 @@ impl Work<'_> {
             return Ok(Err(self.not_prepared(&said)));
         }
         let mut metadata = vec!["metadata", "--format-version", "1", "--frozen"];
-        metadata.extend(["--filter-platform", &self.toolchain.host]);
-        let features = key::feature_flags(&matrix.config.build);
+        metadata.extend(["--filter-platform", &self.setting.toolchain.host]);
+        let features = self.setting.features.flags();
         metadata.extend(features.iter().map(String::as_str));
         let said = cargo.say(&metadata, log)?;
         clock.add(&said.ended);
@@ -292,10 +258,10 @@ impl Work<'_> {
         let mut step = |what: &str| self.step(what);
         let cargo = self.cargo(config.timeouts.build);
         clear_tmp(&self.folders.target)?;
-        let built = build(&cargo, workspace, &config.build, &mut log, &mut step)?;
+        let built = build(&cargo, workspace, &self.options(), &mut log, &mut step)?;
         log.finish()?;
         clock.add(&built.ended);
-        phases.push(clock.stop(self.cell));
+        phases.push(clock.stop(self.setting.cell));
 
         self.enter(Phase::Test);
         let mut clock = Clock::start(Phase::Test);
@@ -327,7 +293,7 @@ impl Work<'_> {
             }
         }
         log.finish()?;
-        phases.push(clock.stop(self.cell));
+        phases.push(clock.stop(self.setting.cell));
         outcomes.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(outcomes)
     }
@@ -347,7 +313,7 @@ impl Work<'_> {
             .unwrap_or(self.folders.subject.clone());
         let place = Place {
             matrix: self.common.matrix,
-            toolchain: self.toolchain,
+            setting: self.setting,
             folders: &self.folders,
             test_threads: self.common.test_threads,
         };
@@ -382,7 +348,7 @@ impl Work<'_> {
         let spec = workspace.spec(package);
         let profile = format!("--profile={}", config.build.profile.get_ref());
         let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &profile];
-        let features = key::feature_flags(&config.build);
+        let features = self.setting.features.flags();
         args.extend(features.iter().map(String::as_str));
         let said = cargo.say(&args, log)?;
         log.add(said.out.as_bytes());
@@ -422,18 +388,24 @@ impl Work<'_> {
         }))
     }
 
+    fn options(&self) -> BuildOptions<'_> {
+        let profile = self.common.matrix.config.build.profile.get_ref();
+        let mut flags = vec![format!("--profile={profile}")];
+        flags.extend(self.setting.features.flags());
+        BuildOptions {
+            flags,
+            family: self.setting.family,
+        }
+    }
+
     fn cargo(&self, limit: Duration) -> Cargo<'_> {
-        let mut vars = self
-            .common
-            .matrix
-            .surroundings
-            .with_sysroot(&self.toolchain.sysroot);
+        let mut vars = self.setting.vars(self.setting.toolchain);
         vars.insert(
             "CARGO_TARGET_DIR".into(),
             self.folders.target.as_os_str().to_owned(),
         );
         Cargo {
-            toolchain: self.toolchain,
+            toolchain: self.setting.toolchain,
             folder: &self.folders.subject,
             vars,
             limit,
@@ -444,14 +416,14 @@ impl Work<'_> {
 
     fn enter(&self, phase: Phase) {
         self.common.listener.hear(Event::Entered {
-            cell: &self.cell.id(),
+            cell: &self.setting.cell.id(),
             phase,
         });
     }
 
     fn step(&self, what: &str) {
         self.common.listener.hear(Event::Step {
-            cell: &self.cell.id(),
+            cell: &self.setting.cell.id(),
             what,
         });
     }

@@ -3,12 +3,13 @@
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::config::{Build, Timeouts};
-use crate::toolchain::Toolchain;
+use crate::config::Config;
+use crate::exec::stage::{self, Rewritten};
+use crate::setting::Setting;
 
 /// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
 /// change in the tool can change an outcome, so that nothing kept under older rules is taken over.
-pub const RULES: u32 = 2;
+pub const RULES: u32 = 3;
 
 /// A hash of any values.
 ///
@@ -20,67 +21,48 @@ pub fn of(parts: &impl Serialize) -> Result<String> {
     Ok(blake3::hash(&json).to_hex().to_string())
 }
 
-/// What decides an outcome.
-#[derive(Serialize)]
-pub struct Parts<'a> {
-    /// A hash of the subject's files.
-    pub sources: &'a str,
-    /// A hash of what is outside the subject and decides all the same.
-    pub conditions: &'a str,
-    /// The rewritten manifests and configs.
-    pub rewritten: &'a crate::exec::stage::Rewritten,
-    /// A hash of what decides of the resolution.
-    pub resolution: String,
-    /// The names of the cell; they stand in what is kept.
-    pub cell: &'a str,
-}
-
-/// The key of an outcome.
+/// The key of an outcome: what its cell is made of, a hash of what decides of its resolution, and
+/// how the run goes.
 ///
 /// # Errors
 ///
-/// As [`of`].
-pub fn outcome(
-    parts: &Parts<'_>,
-    toolchain: &Toolchain,
-    build: &Build,
-    timeouts: &Timeouts,
-) -> Result<String> {
+/// As [`of`], and when the subject cannot be read.
+pub fn outcome(setting: &Setting<'_>, resolution: &str, config: &Config) -> Result<String> {
+    let (toolchain, timeouts) = (setting.toolchain, &config.timeouts);
     of(&(
         RULES,
-        parts,
+        // It stands in what is kept.
+        setting.cell.id(),
+        (&setting.tree.sources, &setting.conditions),
+        rewritten(setting, stage::pinned(setting)?),
+        resolution,
         (&toolchain.rustc_verbose, &toolchain.cargo_version),
-        self::build(build),
+        build(setting, config),
         (timeouts.build, timeouts.target, timeouts.case),
     ))
 }
 
-/// What of `[build]` decides; debug info is in the environment.
+/// Rewritten files as they decide: an unreleased pin by what is in its folder and not by where
+/// that is.
 #[must_use]
-pub fn build(build: &Build) -> impl Serialize + use<> {
+pub fn rewritten(setting: &Setting<'_>, mut files: Rewritten) -> impl Serialize + use<> {
+    if let Some((folder, _)) = &setting.local {
+        for text in files.values_mut() {
+            *text = text.replace(folder.as_str(), "<pin>");
+        }
+    }
     (
-        build.profile.get_ref().clone(),
-        feature_flags(build),
-        build.doc_tests,
+        files,
+        setting.local.as_ref().map(|(_, content)| content.clone()),
     )
 }
 
-/// The flags that choose features.
+/// What of `[build]` and `[[features]]` decides; the rest of it is in the environment.
 #[must_use]
-pub fn feature_flags(build: &Build) -> Vec<String> {
-    let mut flags = Vec::new();
-    if build.all_features {
-        flags.push("--all-features".to_owned());
-    }
-    if !build.default_features {
-        flags.push("--no-default-features".to_owned());
-    }
-    if !build.features.is_empty() {
-        let features = build.features.iter().map(|f| f.get_ref().as_str());
-        flags.push(format!(
-            "--features={}",
-            features.collect::<Vec<_>>().join(",")
-        ));
-    }
-    flags
+pub fn build(setting: &Setting<'_>, config: &Config) -> impl Serialize + use<> {
+    (
+        config.build.profile.get_ref().clone(),
+        setting.features.flags(),
+        config.build.doc_tests,
+    )
 }

@@ -1,6 +1,6 @@
 //! Lanes: each works through cells in folders of its own, since cargo locks a target folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use rayon::prelude::*;
 
-use crate::config::Strategy;
 use crate::exec::budget::Budget;
 use crate::exec::cell::{Common, Work, known, restore};
 use crate::exec::lock::Resolver;
@@ -18,22 +17,24 @@ use crate::exec::schedule::Schedule;
 use crate::exec::store::Store;
 use crate::exec::workplace::{CACHEDIR_TAG, Workplace};
 use crate::files::write_whole;
+use crate::findings::findings;
 use crate::matrix::Matrix;
-use crate::model::cell::{Cell, CellId};
+use crate::model::cell::{Cell, CellId, Pin, Row};
 use crate::model::event::{Event, Listener};
+use crate::model::findings::Findings;
 use crate::model::outcome::{Diagnostic, Outcome};
 use crate::model::run::{CellRecord, Run, SCHEMA, State};
 use crate::model::status::{Doubt, Skip, Status};
 use crate::plan::{Fate, Plan, Planned};
 use crate::record;
+use crate::setting::Setting;
+use crate::toolchain::Sought;
 
 /// How often `run.json` is written while cells end quickly.
 const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 
 /// How a run goes.
 pub struct Options<'a> {
-    /// Which cells run, and in which order.
-    pub strategy: Strategy,
     /// Cells at a time; `None` for what this machine can carry.
     pub jobs: Option<usize>,
     /// Whether every lock must be committed and fit as it is.
@@ -64,14 +65,11 @@ pub fn known_outcomes(
     options: &Options<'_>,
     cells: &[Cell],
 ) -> Result<BTreeMap<CellId, Outcome>> {
-    let workplace = Workplace::look(&options.cache, &matrix.subject.root)?;
+    let workplace = Workplace::look(&options.cache, &matrix.place)?;
     in_place(matrix, options, &workplace, |common, _| {
         let outcome = |cell: &Cell| {
-            let toolchain = matrix.row(cell)?.toolchain()?;
-            Some((
-                cell.id(),
-                known(common, cell, matrix.family(cell)?, toolchain)?,
-            ))
+            let setting = Setting::of(matrix, cell).ok()??;
+            Some((cell.id(), known(common, &setting)?))
         };
         Ok(cells.par_iter().filter_map(outcome).collect())
     })
@@ -89,22 +87,23 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         let note = "another run works on this subject; waiting for it to end";
         options.listener.hear(Event::Noted(note));
     };
-    let subject = &matrix.subject.root;
-    let workplace = Workplace::occupy(&options.cache, subject, options.interrupt, waits)?;
+    let place = &matrix.place;
+    let mut workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
+    workplace.current = conditions(matrix, plan);
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
         options.listener.hear(Event::Planned { n_run, n_known });
         let board = Board::new(begin(matrix, plan, options), options.out)?;
         restore_known(matrix, plan, common)?;
-        let schedule = Schedule::new(plan, options.strategy, matrix.config.run.probes);
+        let schedule = Schedule::new(plan, matrix.config.run.probes);
         let lanes = rayon::ThreadPoolBuilder::new()
             .num_threads(n_lanes)
             .thread_name(|lane| format!("lane-{lane}"))
             .build()
             .context("start the lanes")?;
         let results = lanes.broadcast(|context| {
-            let mut last: Option<String> = None;
-            while let Some(planned) = schedule.take(last.as_deref(), options.interrupt) {
+            let mut last: Option<Row> = None;
+            while let Some(planned) = schedule.take(last.as_ref(), options.interrupt) {
                 let lane = context.index();
                 let started = Instant::now();
                 let (outcome, reused) = run_cell(matrix, &workplace, common, planned, lane);
@@ -116,18 +115,17 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
                     outcome: &outcome,
                     seconds,
                 });
-                last = Some(planned.cell.toolchain.clone());
+                last = Some(planned.cell.row.clone());
             }
             Ok(())
         });
         results.into_iter().collect::<Result<Vec<()>>>()?;
         let is_whole = !options.interrupt.is_asked();
-        let inferred = if is_whole {
-            schedule.inferred()
-        } else {
-            Vec::new()
+        let inferred = match is_whole {
+            true => schedule.inferred(),
+            false => BTreeSet::new(),
         };
-        board.finish(&inferred, is_whole)
+        board.finish(&inferred, is_whole, |run| findings(run, &matrix.config))
     })
 }
 
@@ -137,13 +135,17 @@ fn restore_known(matrix: &Matrix, plan: &Plan, common: &Common<'_>) -> Result<()
         .cells
         .par_iter()
         .filter(|p| matches!(p.fate, Fate::Known(_)));
-    known.try_for_each(|planned| {
-        let toolchain = matrix.row(&planned.cell).and_then(|row| row.toolchain());
-        match (matrix.family(&planned.cell), toolchain) {
-            (Some(family), Some(toolchain)) => restore(common, &planned.cell, family, toolchain),
-            (_, _) => Ok(()),
-        }
+    known.try_for_each(|planned| match Setting::of(matrix, &planned.cell)? {
+        Some(setting) => restore(common, &setting),
+        None => Ok(()),
     })
+}
+
+/// The conditions that the cells of a plan are under.
+fn conditions(matrix: &Matrix, plan: &Plan) -> BTreeSet<String> {
+    let settings = plan.cells.iter().map(|p| Setting::of(matrix, &p.cell));
+    let settings = settings.filter_map(|setting| setting.ok().flatten());
+    settings.map(|setting| setting.conditions).collect()
 }
 
 /// Opens everything that cells share.
@@ -195,19 +197,14 @@ fn run_cell(
     planned: &Planned,
     lane: usize,
 ) -> (Outcome, bool) {
-    let cell = &planned.cell;
     let answer = || {
-        let family = matrix.family(cell).context("find the cell's family")?;
-        let toolchain = matrix
-            .row(cell)
-            .and_then(|r| r.toolchain())
-            .context("find its toolchain")?;
-        let folders = workplace.lane(&cell.toolchain, lane, &matrix.conditions)?;
+        let setting = Setting::of(matrix, &planned.cell)?;
+        let setting = setting.context("find its toolchain")?;
+        let toolchain = &planned.cell.row.toolchain;
+        let folders = workplace.lane(toolchain, lane, &setting.conditions)?;
         Work {
             common,
-            cell,
-            family,
-            toolchain,
+            setting: &setting,
             folders,
         }
         .run()
@@ -240,6 +237,10 @@ fn begin(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Run {
         id: planned.id.clone(),
         cell: planned.cell.clone(),
         state: match &planned.fate {
+            // Most of these will not be asked for.
+            Fate::Run { .. } if !planned.is_rung => State::Skipped {
+                reason: Skip::BetweenRungs,
+            },
             Fate::Run { .. } => State::Pending,
             Fate::Known(outcome) => State::Ended {
                 reused: true,
@@ -261,16 +262,26 @@ fn begin(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Run {
         finished: false,
         command: options.command.to_owned(),
         out: options.out.to_string(),
-        subject: matrix.subject.record.clone(),
+        sources: matrix.source_records(),
         resolver: matrix.resolver.cargo_version.clone(),
-        toolchains: matrix
-            .rows
-            .iter()
-            .map(crate::toolchain::Row::record)
-            .collect(),
+        toolchains: matrix.toolchains.iter().map(Sought::record).collect(),
         families: matrix.family_records(),
         cells: plan.cells.iter().map(record).collect(),
+        findings: Findings::default(),
     }
+}
+
+/// Takes pins between rungs out of a run where no row looked at them.
+fn drop_unused_pins(run: &mut Run) {
+    let ended = run.cells.iter().filter(|record| record.outcome().is_some());
+    let ended: BTreeSet<Pin> = ended.map(|record| record.cell.pin.clone()).collect();
+    let is_rung = |pin: &Pin| run.families.iter().any(|family| family.pins.contains(pin));
+    let kept = run.cells.iter().map(|record| {
+        let pin = &record.cell.pin;
+        ended.contains(pin) || is_rung(pin)
+    });
+    let mut kept = kept.collect::<Vec<_>>().into_iter();
+    run.cells.retain(|_| kept.next().unwrap_or(true));
 }
 
 /// Where lanes write down what ended.
@@ -310,20 +321,27 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
-    fn finish(self, inferred: &[&CellId], finished: bool) -> Result<Run> {
+    fn finish(
+        self,
+        inferred: &BTreeSet<&CellId>,
+        finished: bool,
+        findings: impl FnOnce(&Run) -> Findings,
+    ) -> Result<Run> {
         let (mut run, _) = self
             .state
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         for record in &mut run.cells {
-            if inferred.contains(&&record.id) {
+            if inferred.contains(&record.id) {
                 record.state = State::Skipped {
                     reason: Skip::Inferred,
                 };
             }
         }
+        drop_unused_pins(&mut run);
         run.finished = finished;
         run.seconds = self.started.elapsed().as_secs_f64();
+        run.findings = findings(&run);
         record::write(&run, self.out)?;
         Ok(run)
     }

@@ -9,10 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 use semver::Version;
 
-use crate::config::Family;
 use crate::exec::cargo::{Cargo, Said, first_error, resolve_doubt};
 use crate::exec::log::Log;
 use crate::exec::process::Interrupt;
@@ -20,11 +19,11 @@ use crate::exec::resolution::Resolution;
 use crate::exec::{key, msrv, repair, stage};
 use crate::files::write_whole;
 use crate::matrix::Matrix;
-use crate::model::cell::Cell;
+use crate::model::cell::At;
 use crate::model::outcome::{Diagnostic, Moved};
 use crate::model::status::{Class, Doubt, Status};
+use crate::setting::Setting;
 use crate::text;
-use crate::toolchain::Toolchain;
 
 /// A lock in a format that `cargo` reads. The fourth, which only spells git addresses in another
 /// way, is newer than 1.78; cargo keeps it in a lock that had it.
@@ -68,10 +67,10 @@ impl Resolver<'_> {
     }
 
     /// The lock that a cell starts from: its committed one, else the subject's own.
-    fn seed(&self, cell: &Cell) -> Result<Option<String>> {
+    fn seed(&self, setting: &Setting<'_>) -> Result<Option<String>> {
         let committed = self
             .matrix
-            .committed_lock(cell)
+            .committed_lock(setting.cell)
             .filter(|path| path.is_file());
         match committed {
             Some(path) => {
@@ -79,17 +78,17 @@ impl Resolver<'_> {
                 lock.map(Some)
                     .with_context(|| format!("read {}", path.display()))
             }
-            None => self.matrix.subject.text_of("Cargo.lock"),
+            None => setting.tree.subject.text_of("Cargo.lock"),
         }
     }
 
     /// What an earlier run found, if nothing that decides it has changed.
     #[must_use]
-    pub fn known(&self, cell: &Cell, family: &Family, toolchain: &Toolchain) -> Option<Resolution> {
+    pub fn known(&self, setting: &Setting<'_>) -> Option<Resolution> {
         if self.fresh {
             return None;
         }
-        let kept = self.path(cell, family, toolchain).ok()?;
+        let kept = self.path(setting).ok()?;
         let text = fs::read_to_string(kept).ok()?;
         serde_json::from_str(&text).ok()
     }
@@ -99,56 +98,39 @@ impl Resolver<'_> {
     /// # Errors
     ///
     /// When the work folder fails; what cargo says against the cell is a [`Resolution`].
-    pub fn resolve(
-        &self,
-        cell: &Cell,
-        family: &Family,
-        toolchain: &Toolchain,
-        log: &mut Log,
-    ) -> Result<Resolution> {
-        if let Some(known) = self.known(cell, family, toolchain) {
+    pub fn resolve(&self, setting: &Setting<'_>, log: &mut Log) -> Result<Resolution> {
+        if let Some(known) = self.known(setting) {
             log.add(known.said.as_bytes());
             log.note("[all of that in an earlier run: nothing that decides the lock has changed]");
             return Ok(known);
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let resolution = self.resolve_anew(cell, family, toolchain, log)?;
+        let resolution = self.resolve_anew(setting, log)?;
         if !matches!(resolution.status, Status::Inconclusive { .. }) {
-            let path = self.path(cell, family, toolchain)?;
+            let path = self.path(setting)?;
             let text = serde_json::to_string(&resolution).context("write a resolution")?;
             write_whole(&path, text.as_bytes())?;
         }
         Ok(resolution)
     }
 
-    fn resolve_anew(
-        &self,
-        cell: &Cell,
-        family: &Family,
-        toolchain: &Toolchain,
-        log: &mut Log,
-    ) -> Result<Resolution> {
-        let crates = family.crate_names();
-        let version = &cell.pin.version;
-        let pinned =
-            stage::pinned_for_resolve(&self.matrix.subject, &crates, version, &toolchain.rustc)?;
-        stage::sync(&self.matrix.subject, &pinned, &self.folder)?;
-        if let Some(seed) = self.seed(cell)? {
+    fn resolve_anew(&self, setting: &Setting<'_>, log: &mut Log) -> Result<Resolution> {
+        let pinned = stage::pinned_for_resolve(setting)?;
+        stage::sync(&setting.tree.subject, &pinned, &self.folder)?;
+        if let Some(seed) = self.seed(setting)? {
             let path = self.folder.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
         }
         let mut work = Work {
             resolver: self,
-            cell,
-            family,
-            toolchain,
+            setting,
             log,
             moved: Vec::new(),
             said: String::new(),
         };
         let (mut status, mut errors) = work.settle()?;
         let lock = fs::read_to_string(self.folder.join("Cargo.lock")).ok();
-        let lock = lock.map(|lock| readable(lock, &toolchain.cargo));
+        let lock = lock.map(|lock| readable(lock, &setting.toolchain.cargo));
         if lock.is_none() && status == Status::Passed {
             status = Status::failed(Class::Resolve);
             errors.push(Diagnostic::said("cargo wrote no Cargo.lock"));
@@ -162,20 +144,19 @@ impl Resolver<'_> {
         })
     }
 
-    fn path(&self, cell: &Cell, family: &Family, toolchain: &Toolchain) -> Result<Utf8PathBuf> {
-        let crates = family.crate_names();
-        let version = &cell.pin.version;
-        let pinned =
-            stage::pinned_for_resolve(&self.matrix.subject, &crates, version, &toolchain.rustc)?;
+    fn path(&self, setting: &Setting<'_>) -> Result<Utf8PathBuf> {
+        let Setting {
+            family, toolchain, ..
+        } = setting;
         let name = key::of(&(
             key::RULES,
-            &pinned,
-            (self.seed(cell)?, self.locked, self.offline),
-            (family.companions.written(), &crates, version),
+            key::rewritten(setting, stage::pinned_for_resolve(setting)?),
+            (self.seed(setting)?, self.locked, self.offline),
+            (family.companions.written(), family.crate_names()),
             (&toolchain.rustc, &toolchain.host),
             &self.matrix.resolver.cargo_version,
-            key::build(&self.matrix.config.build),
-            &self.matrix.conditions,
+            key::build(setting, &self.matrix.config),
+            &setting.conditions,
         ))?;
         Ok(self.kept.join(format!("{name}.json")))
     }
@@ -184,9 +165,7 @@ impl Resolver<'_> {
 /// One cell being resolved.
 pub(super) struct Work<'a, 'b> {
     resolver: &'a Resolver<'a>,
-    cell: &'a Cell,
-    family: &'a Family,
-    toolchain: &'a Toolchain,
+    setting: &'a Setting<'a>,
     log: &'b mut Log,
     moved: Vec<Moved>,
     said: String,
@@ -198,9 +177,9 @@ type Step<T> = Result<std::result::Result<T, Resolution>>;
 impl Work<'_, '_> {
     /// From the pinned manifests and a seed to a lock that holds the pin and fits the toolchain.
     fn settle(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
-        let rustc = &self.toolchain.rustc;
+        let rustc = &self.setting.toolchain.rustc;
         // Cargo would refuse a member that is too new for the rust-version it is made to declare.
-        let by_members = msrv::unmet_by_members(&self.resolver.matrix.subject, rustc);
+        let by_members = msrv::unmet_by_members(&self.setting.tree.subject, rustc);
         let demands = match by_members.is_empty() {
             true => self.try_settle()?,
             false => Ok(by_members),
@@ -224,7 +203,7 @@ impl Work<'_, '_> {
             Ok(metadata) => metadata,
             Err(refused) => return Ok(Err(refused)),
         };
-        let demands = self.family_first(msrv::unmet(&metadata, &self.toolchain.rustc));
+        let demands = self.family_first(msrv::unmet(&metadata, &self.setting.toolchain.rustc));
         let by_pin = demands.iter().any(|d| self.is_of_family(&d.name));
         if demands.is_empty() || by_pin || self.resolver.locked {
             return Ok(Ok(demands));
@@ -237,8 +216,9 @@ impl Work<'_, '_> {
     fn hold_together(&mut self, mut metadata: Metadata) -> Step<Metadata> {
         let mut tried = BTreeSet::new();
         // Moving one can free another that something of its was holding.
-        while let Some((name, from)) = self.astray(&metadata, &mut tried) {
-            let version = self.cell.pin.version.clone();
+        while let Some(version) = self.setting.cell.pin.at.version().cloned()
+            && let Some((name, from)) = self.astray(&metadata, &version, &mut tried)
+        {
             let said = self.move_package(&name, &from, &version)?;
             if said.ended.exit.is_success() {
                 tried.clear();
@@ -264,9 +244,9 @@ impl Work<'_, '_> {
     fn astray(
         &self,
         metadata: &Metadata,
+        version: &Version,
         tried: &mut BTreeSet<(String, Version)>,
     ) -> Option<(String, Version)> {
-        let version = &self.cell.pin.version;
         let of_family = metadata
             .packages
             .iter()
@@ -291,7 +271,7 @@ impl Work<'_, '_> {
             &metadata,
             &demands,
             &self.resolver.matrix.registry,
-            &self.toolchain.rustc,
+            &self.setting.toolchain.rustc,
             |name| self.is_of_family(name),
             &mut tried,
         ) {
@@ -312,7 +292,7 @@ impl Work<'_, '_> {
                 Ok(metadata) => metadata,
                 Err(refused) => return Ok(Err(refused)),
             };
-            demands = self.family_first(msrv::unmet(&metadata, &self.toolchain.rustc));
+            demands = self.family_first(msrv::unmet(&metadata, &self.setting.toolchain.rustc));
             if demands.is_empty() {
                 break;
             }
@@ -322,8 +302,8 @@ impl Work<'_, '_> {
 
     fn metadata(&mut self) -> Step<Metadata> {
         let mut args = vec!["metadata", "--format-version", "1"];
-        args.extend(["--filter-platform", &self.toolchain.host]);
-        let features = key::feature_flags(&self.resolver.matrix.config.build);
+        args.extend(["--filter-platform", &self.setting.toolchain.host]);
+        let features = self.setting.features.flags();
         args.extend(features.iter().map(String::as_str));
         if self.resolver.locked {
             args.push("--locked");
@@ -353,7 +333,7 @@ impl Work<'_, '_> {
             args.push("--offline");
         }
         let matrix = self.resolver.matrix;
-        let mut vars = matrix.surroundings.with_sysroot(&matrix.resolver.sysroot);
+        let mut vars = self.setting.vars(&matrix.resolver);
         vars.insert(
             "CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS".into(),
             "fallback".into(),
@@ -378,7 +358,7 @@ impl Work<'_, '_> {
     }
 
     fn is_of_family(&self, name: &str) -> bool {
-        self.family.crates.iter().any(|c| c.get_ref() == name) || self.family.companions.hold(name)
+        self.setting.family.holds(name)
     }
 
     fn is_published(&self, name: &str, version: &Version) -> bool {
@@ -389,7 +369,7 @@ impl Work<'_, '_> {
     }
 
     fn family_first(&self, mut demands: Vec<msrv::Demand>) -> Vec<msrv::Demand> {
-        let crates = &self.family.crates;
+        let crates = &self.setting.family.crates;
         demands.sort_by_key(|d| {
             let place = crates
                 .iter()
@@ -400,40 +380,51 @@ impl Work<'_, '_> {
         demands
     }
 
-    /// Which family crate is not in the graph once, at the pin, and as it is published.
+    /// Which family crate is not in the graph once, at the pin, and from where the pin says.
     fn not_at_pin(&self, metadata: &Metadata) -> Option<Diagnostic> {
-        let pin = &self.cell.pin.version;
-        let parents = msrv::parents(metadata);
         let in_graph = msrv::in_graph(metadata);
-        self.family.crate_names().into_iter().find_map(|krate| {
+        let crates = self.setting.family.crate_names().into_iter();
+        let mut faults = crates.filter_map(|krate| {
             let packages = metadata.packages.iter();
-            let there: Vec<_> = packages
+            let there: Vec<&Package> = packages
                 .filter(|p| *p.name == krate && in_graph.contains(&p.id))
                 .collect();
-            if there.is_empty() {
-                let why = "the features that are on leave it out";
-                return Some(Diagnostic::said(format!(
-                    "{krate} is not in the graph: {why}"
-                )));
-            }
-            if let Some(local) = there.iter().find(|p| p.source.is_none()) {
-                let from = &local.manifest_path;
-                return Some(Diagnostic::said(format!(
-                    "{krate} comes from {from}, not from a registry"
-                )));
-            }
-            let wrong = there.iter().find(|p| p.version != *pin)?;
-            let ids = parents.get(&wrong.id).into_iter().flatten();
-            let askers = ids.filter_map(|id| metadata.packages.iter().find(|p| p.id == *id));
-            let askers: Vec<String> = askers
-                .map(|p| format!("{} {}", p.name, p.version))
-                .collect();
-            Some(Diagnostic::said(format!(
-                "{krate} is in the graph at {} and not only at {pin}: {} asks for it",
-                wrong.version,
-                askers.join(", ")
-            )))
-        })
+            self.fault(krate, &there, metadata)
+        });
+        faults.next().map(Diagnostic::said)
+    }
+
+    fn fault(&self, krate: &str, there: &[&Package], metadata: &Metadata) -> Option<String> {
+        if there.is_empty() {
+            let why = "the features that are on leave it out";
+            return Some(format!("{krate} is not in the graph: {why}"));
+        }
+        let at = &self.setting.cell.pin.at;
+        let registry = |p: &Package| {
+            p.source
+                .as_ref()
+                .is_some_and(|s| !s.repr.starts_with("git+"))
+        };
+        let is_at_pin = |p: &Package| match at {
+            At::Version { version } => p.version == *version,
+            At::Git { .. } | At::Path { .. } => !registry(p),
+        };
+        let is_published = at.version().is_some();
+        if let Some(other) = there.iter().find(|p| is_published && !registry(p)) {
+            let from = &other.manifest_path;
+            return Some(format!("{krate} comes from {from}, not from a registry"));
+        }
+        let parents = msrv::parents(metadata);
+        let wrong = there.iter().find(|p| !is_at_pin(p))?;
+        let ids = parents.get(&wrong.id).into_iter().flatten();
+        let askers = ids.filter_map(|id| metadata.packages.iter().find(|p| p.id == *id));
+        let askers: Vec<String> = askers
+            .map(|p| format!("{} {}", p.name, p.version))
+            .collect();
+        let (version, askers) = (&wrong.version, askers.join(", "));
+        Some(format!(
+            "{krate} is in the graph at {version} and not only at {at}: {askers} asks for it"
+        ))
     }
 }
 

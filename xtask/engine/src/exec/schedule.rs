@@ -1,15 +1,15 @@
 //! The schedule of a run: which cell a lane takes next, by what the rows have shown so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::config::Strategy;
 use crate::exec::process::Interrupt;
-use crate::model::cell::CellId;
+use crate::model::cell::{CellId, Row};
 use crate::model::outcome::{Outcome, Signature};
-use crate::plan::{Fate, Plan, Planned, row_of};
-use crate::strategy::{Place, depth, frontier, full, inferred};
+use crate::plan::{Fate, Plan, Planned};
+use crate::search::{At, Search, SearchRow};
+use crate::strategy::Place;
 
 /// How often an interrupt is looked for while a lane waits for what another one finds.
 const TICK: Duration = Duration::from_millis(200);
@@ -17,87 +17,86 @@ const TICK: Duration = Duration::from_millis(200);
 /// The schedule.
 pub struct Schedule<'a> {
     plan: &'a Plan,
-    strategy: Strategy,
-    n_probes: usize,
     /// Of each row, where its cells stand in the plan.
     rows: Vec<Vec<usize>>,
+    places: BTreeMap<&'a CellId, At>,
     board: Mutex<Board>,
     changed: Condvar,
 }
 
 /// What is known of every cell.
 struct Board {
-    /// In the order of the plan; signatures go by their number.
-    places: Vec<Place<usize>>,
+    /// Signatures go by their number.
+    search: Search<usize>,
     /// All signatures that were seen.
     signatures: Vec<Signature>,
 }
 
-impl Board {
-    fn shown(&mut self, outcome: &Outcome) -> Place<usize> {
-        let Some(signature) = outcome.signature() else {
-            return Place::Barred;
-        };
-        let known = self.signatures.iter().position(|seen| *seen == signature);
-        Place::Shown(known.unwrap_or_else(|| {
-            self.signatures.push(signature);
-            self.signatures.len() - 1
-        }))
-    }
-
-    fn row(&self, row: &[usize]) -> Vec<Place<usize>> {
-        row.iter().map(|at| self.places[*at].clone()).collect()
-    }
+fn shown(signatures: &mut Vec<Signature>, outcome: &Outcome) -> Place<usize> {
+    let Some(signature) = outcome.signature() else {
+        return Place::Barred;
+    };
+    let known = signatures.iter().position(|seen| *seen == signature);
+    Place::Shown(known.unwrap_or_else(|| {
+        signatures.push(signature);
+        signatures.len() - 1
+    }))
 }
 
 impl<'a> Schedule<'a> {
     /// The schedule of a plan.
     #[must_use]
-    pub fn new(plan: &'a Plan, strategy: Strategy, n_probes: usize) -> Self {
-        let mut rows: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        let mut in_rows: Vec<Vec<usize>> = Vec::new();
-        for (at, planned) in plan.cells.iter().enumerate() {
-            let row = *rows.entry(row_of(&planned.cell)).or_insert_with(|| {
-                in_rows.push(Vec::new());
-                in_rows.len() - 1
+    pub fn new(plan: &'a Plan, n_probes: usize) -> Self {
+        let mut signatures = Vec::new();
+        let mut rows: Vec<Vec<usize>> = Vec::new();
+        let mut known: Vec<SearchRow<usize>> = Vec::new();
+        for (cells, leader) in plan.rows() {
+            let planned = || cells.iter().filter_map(|at| plan.cells.get(*at));
+            known.push(SearchRow {
+                places: planned()
+                    .map(|planned| match &planned.fate {
+                        Fate::Run { .. } => Place::Open,
+                        Fate::Known(outcome) => shown(&mut signatures, outcome),
+                        Fate::Skip(_) => Place::Barred,
+                    })
+                    .collect(),
+                rungs: planned().map(|planned| planned.is_rung).collect(),
+                foreseen: planned()
+                    .map(|planned| planned.forecast.is_some())
+                    .collect(),
+                leader,
             });
-            in_rows[row].push(at);
+            rows.push(cells);
         }
-        let mut board = Board {
-            places: Vec::new(),
-            signatures: Vec::new(),
-        };
-        for planned in &plan.cells {
-            let place = match &planned.fate {
-                Fate::Run { .. } => Place::Open,
-                Fate::Known(outcome) => board.shown(outcome),
-                Fate::Skip(_) => Place::Barred,
-            };
-            board.places.push(place);
-        }
+        let places = rows.iter().enumerate().flat_map(|(row, cells)| {
+            let cells = cells.iter().enumerate();
+            cells.filter_map(move |(place, at)| Some((&plan.cells.get(*at)?.id, (row, place))))
+        });
         Self {
             plan,
-            strategy,
-            n_probes,
-            rows: in_rows,
-            board: Mutex::new(board),
+            places: places.collect(),
+            rows,
+            board: Mutex::new(Board {
+                search: Search::new(plan.strategy, n_probes, known),
+                signatures,
+            }),
             changed: Condvar::new(),
         }
     }
 
-    /// The next cell for a lane: among those that tell most, one of the toolchain it just used.
+    /// The next cell for a lane: among those that tell most, one of the row it just worked on.
     /// Waits while it takes another lane's answer to know; `None` once nothing is left.
-    pub fn take(&self, last: Option<&str>, interrupt: &Interrupt) -> Option<&'a Planned> {
+    pub fn take(&self, last: Option<&Row>, interrupt: &Interrupt) -> Option<&'a Planned> {
         let mut board = self.board();
         loop {
             if interrupt.is_asked() {
                 return None;
             }
             if let Some(at) = self.best(&board, last) {
-                board.places[at] = Place::Running;
-                return self.plan.cells.get(at);
+                board.search.set(at, Place::Running);
+                return self.planned(at);
             }
-            if !board.places.contains(&Place::Running) {
+            if !board.search.is_under_way() {
                 return None;
             }
             let waited = self.changed.wait_timeout(board, TICK);
@@ -107,47 +106,47 @@ impl<'a> Schedule<'a> {
 
     /// Takes note of what a cell showed.
     pub fn note(&self, id: &CellId, outcome: &Outcome) {
-        let at = self.plan.cells.iter().position(|planned| planned.id == *id);
-        if let Some(at) = at {
-            let mut board = self.board();
-            board.places[at] = board.shown(outcome);
+        if let Some(at) = self.places.get(id) {
+            let board = &mut *self.board();
+            let shown = shown(&mut board.signatures, outcome);
+            board.search.set(*at, shown);
         }
         self.changed.notify_all();
     }
 
     /// The cells that strategy `frontier` did not run, since their neighbours agree.
     #[must_use]
-    pub fn inferred(&self) -> Vec<&'a CellId> {
-        if self.strategy != Strategy::Frontier {
-            return Vec::new();
-        }
-        let board = self.board();
-        let of_row = |row: &Vec<usize>| -> Vec<usize> {
-            let places = inferred(&board.row(row));
-            places.into_iter().map(|n| row[n]).collect()
-        };
-        let all = self.rows.iter().flat_map(of_row);
-        all.filter_map(|at| Some(&self.plan.cells.get(at)?.id))
+    pub fn inferred(&self) -> BTreeSet<&'a CellId> {
+        let inferred = self.board().search.inferred().into_iter();
+        inferred
+            .filter_map(|at| Some(&self.planned(at)?.id))
             .collect()
     }
 
-    fn best(&self, board: &Board, last: Option<&str>) -> Option<usize> {
-        let mut best: Option<((u32, bool), usize)> = None;
-        for row in &self.rows {
-            let places = board.row(row);
-            let next = match self.strategy {
-                Strategy::Full | Strategy::Ends => full(&places),
-                Strategy::Frontier => frontier(&places, self.n_probes),
-            };
-            let Some(first) = next.first() else { continue };
-            let at = row[*first];
-            let is_other = Some(self.plan.cells[at].cell.toolchain.as_str()) != last;
-            let rank = (depth(*first, row.len()), is_other);
-            if best.is_none_or(|(least, _)| rank < least) {
-                best = Some((rank, at));
-            }
-        }
-        best.map(|(_, at)| at)
+    /// Of the places that rank alike, one of the last row or of its toolchain: its target folder
+    /// is warm.
+    fn best(&self, board: &Board, last: Option<&Row>) -> Option<At> {
+        let next = board.search.next();
+        let is_end = |at: &At| self.is_end(*at);
+        let first_is_end = next.first().is_some_and(is_end);
+        let alike = next.iter().filter(|at| is_end(at) == first_is_end);
+        let row = |at: &At| Some(&self.planned(*at)?.cell.row);
+        let warm = |at: &&At| match (row(at), last) {
+            (Some(row), Some(last)) => row.toolchain == last.toolchain,
+            (_, _) => false,
+        };
+        let mut alike = alike.peekable();
+        let first = alike.peek().map(|at| **at);
+        alike.find(warm).copied().or(first)
+    }
+
+    fn is_end(&self, (row, place): At) -> bool {
+        let length = self.rows.get(row).map_or(0, Vec::len);
+        place == 0 || place + 1 == length
+    }
+
+    fn planned(&self, (row, place): At) -> Option<&'a Planned> {
+        self.plan.cells.get(*self.rows.get(row)?.get(place)?)
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {

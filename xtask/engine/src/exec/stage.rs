@@ -10,25 +10,26 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use semver::Version;
 use walkdir::WalkDir;
 
 use crate::cargo_config;
 use crate::files::normal;
 use crate::manifest::Manifest;
+use crate::setting::Setting;
 use crate::subject::{FileKind, Subject};
 
 /// What a copy holds in place of the subject's own files.
 pub type Rewritten = BTreeMap<Utf8PathBuf, String>;
 
-/// Rewrites the subject's manifests and cargo configs for a pin: every requirement on a family
-/// crate becomes `=version`, and what points outside points there from anywhere.
+/// Rewrites the subject's manifests and cargo configs for a cell: every requirement on a family
+/// crate is held at the pin, what is adjusted for the pin is changed, and what points outside
+/// points there from anywhere.
 ///
 /// # Errors
 ///
 /// When a manifest cannot be read.
-pub fn pinned(subject: &Subject, crates: &[&str], version: &Version) -> Result<Rewritten> {
-    rewritten(subject, crates, |manifest| manifest.pin(crates, version))
+pub fn pinned(setting: &Setting<'_>) -> Result<Rewritten> {
+    rewritten(setting, |_| {})
 }
 
 /// As [`pinned`], and every package declares the rust-version that the lock has to fit.
@@ -36,37 +37,37 @@ pub fn pinned(subject: &Subject, crates: &[&str], version: &Version) -> Result<R
 /// # Errors
 ///
 /// As [`pinned`].
-pub fn pinned_for_resolve(
-    subject: &Subject,
-    crates: &[&str],
-    version: &Version,
-    rustc: &Version,
-) -> Result<Rewritten> {
-    rewritten(subject, crates, |manifest| {
-        manifest.pin(crates, version);
-        manifest.set_rust_version(rustc);
-    })
+pub fn pinned_for_resolve(setting: &Setting<'_>) -> Result<Rewritten> {
+    let rustc = &setting.toolchain.rustc;
+    rewritten(setting, |manifest| manifest.set_rust_version(rustc))
 }
 
-fn rewritten(
-    subject: &Subject,
-    crates: &[&str],
-    change: impl Fn(&mut Manifest),
-) -> Result<Rewritten> {
+fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Rewritten> {
+    let subject = &setting.tree.subject;
     let mut files = Rewritten::new();
     for path in &subject.manifests {
         let absolute = subject.root.join(path);
         let text = subject.text_of(path.as_str())?;
         let text = text.with_context(|| format!("read {absolute}"))?;
         let mut manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
+        manifest.pin(&setting.holds);
+        manifest.rename_features(&setting.change.features);
+        for extra in &setting.change.extra {
+            let is_meant =
+                |name: &str| extra.members.is_empty() || extra.members.iter().any(|m| m == name);
+            if manifest.package().is_some_and(is_meant) {
+                manifest.require(&extra.dependencies);
+            }
+        }
         change(&mut manifest);
         let folder = absolute.parent().unwrap_or(&subject.root);
         manifest.anchor_paths(folder, &subject.root);
         files.insert(path.clone(), manifest.text());
     }
+    let crates: Vec<&str> = setting.holds.keys().map(String::as_str).collect();
     for place in cargo_config::PLACES {
         if let Some(text) = subject.text_of(place)? {
-            let text = cargo_config::anchored(&text, &subject.root, crates);
+            let text = cargo_config::anchored(&text, &subject.root, &crates);
             let text = text.with_context(|| format!("read {}", subject.root.join(place)))?;
             files.insert(place.into(), text);
         }

@@ -13,14 +13,14 @@ use crate::exec::build::Built;
 use crate::exec::targets::Workspace;
 use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
-use crate::toolchain::Toolchain;
+use crate::setting::Setting;
 
 /// Where a test is run.
 pub struct Place<'a> {
     /// The matrix.
     pub matrix: &'a Matrix,
-    /// The cell's toolchain.
-    pub toolchain: &'a Toolchain,
+    /// What the cell is made of.
+    pub setting: &'a Setting<'a>,
     /// The lane's folders.
     pub folders: &'a LaneFolders,
     /// Test threads per executable; `None` leaves it to libtest.
@@ -35,8 +35,8 @@ pub fn vars(
     workspace: &Workspace,
     built: &Built,
 ) -> BTreeMap<OsString, OsString> {
-    let surroundings = &place.matrix.surroundings;
-    let mut vars = surroundings.with_sysroot(&place.toolchain.sysroot);
+    let toolchain = place.setting.toolchain;
+    let mut vars = place.setting.vars(toolchain);
     // What the tool sets for builds says nothing to tests.
     let set = &place.matrix.config.environment.set;
     vars.retain(|name, _| {
@@ -46,7 +46,7 @@ pub fn vars(
         !is_ours || set.contains_key(&*name)
     });
     for file in cargo_config::PLACES {
-        if let Ok(Some(text)) = place.matrix.subject.text_of(file) {
+        if let Ok(Some(text)) = place.setting.tree.subject.text_of(file) {
             let outside = |name: &str| vars.contains_key(std::ffi::OsStr::new(name));
             let env = cargo_config::env(&text, &place.folders.subject, outside);
             vars.extend(env.into_iter().map(|(k, v)| (k.into(), v.into())));
@@ -56,7 +56,7 @@ pub fn vars(
         vars.entry("RUST_TEST_THREADS".into())
             .or_insert_with(|| n.to_string().into());
     }
-    vars.insert("CARGO".into(), place.toolchain.program("cargo").into());
+    vars.insert("CARGO".into(), toolchain.program("cargo").into());
     if let Some(package) = workspace.package(package) {
         vars.extend(package_vars(package));
     }

@@ -1,6 +1,7 @@
 //! Where work happens: outside the subject and outside any repository, since cargo merges the
 //! `.cargo/config.toml` of every folder above the one it works in.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exec::process::Interrupt;
+use crate::revision::short;
 
 /// Marks a folder as made by a program: tools that back up, index or copy leave it alone.
 /// <https://bford.info/cachedir/>
@@ -20,6 +22,8 @@ pub struct Workplace {
     root: Utf8PathBuf,
     /// Held while a run works here.
     _in_use: Option<File>,
+    /// The conditions that cells of the run are under; folders of others are past.
+    pub current: BTreeSet<String>,
 }
 
 impl Workplace {
@@ -45,6 +49,7 @@ impl Workplace {
         Ok(Self {
             root,
             _in_use: None,
+            current: BTreeSet::new(),
         })
     }
 
@@ -90,9 +95,13 @@ impl Workplace {
             .join("lanes")
             .join(toolchain)
             .join(lane.to_string());
-        let folder = lane.join(conditions.get(..12).unwrap_or(conditions));
+        let folder = lane.join(short(conditions));
+        let is_past = |name: &str| {
+            let mut current = self.current.iter().map(|c| short(c));
+            name != short(conditions) && !current.any(|current| current == name)
+        };
         if let Ok(past) = lane.read_dir_utf8() {
-            for past in past.flatten().filter(|past| past.path() != folder) {
+            for past in past.flatten().filter(|past| is_past(past.file_name())) {
                 std::fs::remove_dir_all(past.path())
                     .with_context(|| format!("remove {}", past.path()))?;
             }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::cell::{Cell, Pin};
 use crate::model::outcome::{CaseOutcome, Diagnostic, Kind, Outcome};
-use crate::model::run::{CellRecord, SCHEMA, State, SubjectRecord, ToolchainRecord};
+use crate::model::run::{CellRecord, SCHEMA, State, ToolchainRecord};
 use crate::model::status::{Class, Skip};
 
 /// What a target of two cases shows at one pin: `.` both pass, `b` does not build, `1` and `2` that
@@ -59,13 +59,13 @@ fn run(history: &str, n_patches: u64) -> Run {
     let version = |n: usize, patch| Version::new(n as u64, 0, patch);
     let pins = (0..history.len()).map(|n| Pin {
         family: "f".to_owned(),
-        version: version(n, 0),
+        at: version(n, 0).into(),
     });
     let pins: Vec<Pin> = pins.collect();
     let published = (0..history.len()).flat_map(|n| (0..n_patches).map(move |p| version(n, p)));
     let record = |(pin, shown): (&Pin, char)| {
         let cell = Cell {
-            toolchain: "stable".to_owned(),
+            row: Row::of_toolchain("stable"),
             pin: pin.clone(),
         };
         let state = match target(shown) {
@@ -97,12 +97,7 @@ fn run(history: &str, n_patches: u64) -> Run {
         finished: true,
         command: "x".to_owned(),
         out: "target/matrix".to_owned(),
-        subject: SubjectRecord {
-            path: ".".to_owned(),
-            content: String::new(),
-            revision: None,
-            dirty: false,
-        },
+        sources: Vec::new(),
         resolver: String::new(),
         toolchains: vec![ToolchainRecord {
             label: "stable".to_owned(),
@@ -117,6 +112,7 @@ fn run(history: &str, n_patches: u64) -> Run {
             published: published.collect(),
         }],
         cells: pins.iter().zip(history.chars()).map(record).collect(),
+        findings: crate::model::findings::Findings::default(),
     }
 }
 
@@ -125,9 +121,9 @@ fn told(history: &str, n_patches: u64) -> Vec<String> {
         format!(
             "{:?} {} {} -> {} {}, {} between{}{}",
             p.change,
-            p.before.version,
+            p.before.at,
             p.before.status,
-            p.after.version,
+            p.after.at,
             p.after.status,
             p.n_untested,
             if p.is_island { ", island" } else { "" },
@@ -206,6 +202,10 @@ fn shows(shown: char, case: &str) -> Option<&'static str> {
     }
 }
 
+fn major(side: &Side) -> u64 {
+    side.at.version().expect("a version").major
+}
+
 proptest! {
     #[test]
     fn the_frontier_is_what_neighbouring_verdicts_show(
@@ -232,14 +232,14 @@ proptest! {
                     let (before, after) = (&p.before, &p.after);
                     format!(
                         "{} {} {} {}",
-                        before.version.major, before.status, after.version.major, after.status
+                        major(before), before.status, major(after), after.status
                     )
                 })
                 .collect();
             prop_assert_eq!(found, expected);
         }
         for point in &points {
-            let majors = point.after.version.major - point.before.version.major;
+            let majors = major(&point.after) - major(&point.before);
             let between = majors * n_patches - 1;
             prop_assert_eq!(point.n_untested as u64, between);
         }

@@ -44,7 +44,8 @@ impl Outcome {
 pub type Signature = Vec<(Option<TargetId>, Option<String>, Status, Option<String>)>;
 
 impl Outcome {
-    /// What the cell shows; `None` while anything in it is in doubt.
+    /// What the cell shows; `None` while anything in it is in doubt, or is
+    /// drift.
     #[must_use]
     pub fn signature(&self) -> Option<Signature> {
         let mut signature = vec![(None, None, self.status.clone(), None)];
@@ -56,7 +57,8 @@ impl Outcome {
             signature
                 .extend(cases.map(|c| (id.clone(), Some(c.name.clone()), c.status.clone(), None)));
         }
-        let is_sure = |status: &Status| !matches!(status, Status::Inconclusive { .. });
+        let is_sure =
+            |status: &Status| status.is_verdict() || matches!(status, Status::Skipped { .. });
         signature
             .iter()
             .all(|(_, _, status, _)| is_sure(status))

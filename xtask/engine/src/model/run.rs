@@ -7,11 +7,12 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::model::cell::{Cell, CellId, Pin};
+use crate::model::findings::Findings;
 use crate::model::outcome::Outcome;
 use crate::model::status::{Doubt, Skip, Status};
 
 /// The version of `run.json`'s form. Raised whenever a reader of the last form would misread it.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// One run of a matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,16 +29,30 @@ pub struct Run {
     pub command: String,
     /// The results folder, as a person would type it.
     pub out: String,
-    /// What is under migration.
-    pub subject: SubjectRecord,
+    /// What is under migration: each revision of it that rows are of.
+    pub sources: Vec<SourceRecord>,
     /// The one cargo that resolved all cells.
     pub resolver: String,
-    /// The rows, in the order of `matrix.toml`.
+    /// The toolchains, in the order of `matrix.toml`.
     pub toolchains: Vec<ToolchainRecord>,
     /// The columns, in the order of `matrix.toml`.
     pub families: Vec<FamilyRecord>,
     /// Every cell of the matrix, in plan order: rows within families.
     pub cells: Vec<CellRecord>,
+    /// What follows from all of that and from what `matrix.toml` asks.
+    #[serde(default)]
+    pub findings: Findings,
+}
+
+/// One revision of what is under migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// The label of its `[[source]]`; none where the matrix has no such axis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What it is.
+    #[serde(flatten)]
+    pub subject: SubjectRecord,
 }
 
 /// What is under migration.
@@ -53,7 +68,7 @@ pub struct SubjectRecord {
     pub dirty: bool,
 }
 
-/// One row.
+/// One toolchain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolchainRecord {
     /// The label in `matrix.toml`.
@@ -73,10 +88,10 @@ pub struct FamilyRecord {
     pub name: String,
     /// The crates in lockstep.
     pub crates: Vec<String>,
-    /// The ladder.
+    /// The ladder's rungs.
     pub pins: Vec<Pin>,
-    /// All versions from its first pin to its last that are published for every crate, not yanked,
-    /// and no pre-releases. Empty where the registry does not tell.
+    /// All versions from its first pin to its last that are published for every crate and not
+    /// yanked, pre-releases aside. Nothing but the rungs where the registry does not tell.
     #[serde(default)]
     pub published: Vec<Version>,
 }
@@ -129,6 +144,15 @@ impl CellRecord {
         }
     }
 
+    /// True when no one ran it, and its neighbours agree.
+    #[must_use]
+    pub fn is_inferred(&self) -> bool {
+        let inferred = State::Skipped {
+            reason: Skip::Inferred,
+        };
+        self.state == inferred
+    }
+
     /// The evidence, if it ended.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
@@ -155,6 +179,18 @@ pub struct Counts {
 }
 
 impl Run {
+    /// The cells of a family, row by row, each in the order of the ladder.
+    #[must_use]
+    pub fn rows(&self, family: &FamilyRecord) -> Vec<Vec<&CellRecord>> {
+        let of_family = self
+            .cells
+            .iter()
+            .filter(|c| c.cell.pin.family == family.name);
+        let of_family: Vec<&CellRecord> = of_family.collect();
+        let rows = of_family.chunk_by(|a, b| a.cell.row == b.cell.row);
+        rows.map(<[&CellRecord]>::to_vec).collect()
+    }
+
     /// The cells counted by status.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -40,6 +40,16 @@ impl Status {
         matches!(self, Self::Failed { .. })
     }
 
+    /// True for what says something about the code: a pass, or a failure that is the code's own.
+    #[must_use]
+    pub fn is_verdict(&self) -> bool {
+        match self {
+            Self::Passed => true,
+            Self::Failed { class } => *class != Class::Drift,
+            Self::Skipped { .. } | Self::Inconclusive { .. } => false,
+        }
+    }
+
     /// How much it counts when several are folded into one: a failure says more than a doubt,
     /// a doubt more than a pass, and a pass more than a skip.
     fn weight(&self) -> u8 {
@@ -84,6 +94,9 @@ pub enum Class {
     Resolve,
     /// A package in the lock asks for a newer rustc.
     Msrv,
+    /// Something outside family and subject is too new for the toolchain, or does not build on it:
+    /// never a verdict on the pin.
+    Drift,
     /// The compiler, a build script or a proc macro refused it.
     Compile,
     /// Only lints that the subject denies stand in the way.
@@ -103,6 +116,7 @@ impl fmt::Display for Class {
         f.write_str(match self {
             Self::Resolve => "resolve",
             Self::Msrv => "msrv",
+            Self::Drift => "drift",
             Self::Compile => "compile",
             Self::Lint => "lint",
             Self::Link => "link",
@@ -123,6 +137,10 @@ pub enum Skip {
     NotAnEnd,
     /// A selection on the command line leaves it out; the flag is named.
     NotSelected(String),
+    /// Its pin lies between two rungs of the ladder, and nothing asked for it.
+    BetweenRungs,
+    /// An `[[exclude]]` leaves it out; its reason is told.
+    Excluded(String),
     /// The test is marked `#[ignore]`.
     Ignored,
     /// No one ran it, and its nearest neighbours that ran agree. Never to be called passed.
@@ -141,6 +159,8 @@ impl fmt::Display for Skip {
             Self::ToolchainMissing => f.write_str("toolchain missing"),
             Self::NotAnEnd => f.write_str("not an end of the ladder"),
             Self::NotSelected(flag) => write!(f, "not selected by {flag}"),
+            Self::BetweenRungs => f.write_str("between two pins of the ladder"),
+            Self::Excluded(why) => write!(f, "excluded: {why}"),
             Self::Ignored => f.write_str("ignored"),
             Self::Inferred => f.write_str("inferred"),
             Self::NotReached => f.write_str("not reached"),

@@ -9,9 +9,9 @@ use crate::model::status::{Class, Skip, Status};
 pub struct Grid {
     /// The family's name.
     pub family: String,
-    /// The pins' versions.
+    /// The pins.
     pub pins: Vec<String>,
-    /// The toolchains' labels, each with its places.
+    /// The rows' names, each with its places.
     pub rows: Vec<(String, Vec<Place>)>,
 }
 
@@ -34,23 +34,19 @@ pub fn grids(run: &Run) -> Vec<Grid> {
 }
 
 fn grid(run: &Run, family: &FamilyRecord) -> Grid {
-    // The cells of a family stand together, row by row, in the order of the ladder.
-    let mut rows: Vec<(String, Vec<Place>)> = Vec::new();
-    for record in run
-        .cells
-        .iter()
-        .filter(|c| c.cell.pin.family == family.name)
-    {
-        let label = &record.cell.toolchain;
-        match rows.last_mut() {
-            Some((last, places)) if last == label => places.push(place(record)),
-            Some(_) | None => rows.push((label.clone(), vec![place(record)])),
-        }
-    }
+    let rows = run.rows(family);
+    let label = |row: &[&CellRecord]| row.first().map(|r| r.cell.row.to_string());
+    let pins = rows.first().into_iter().flatten();
     Grid {
         family: family.name.clone(),
-        pins: family.pins.iter().map(|p| p.version.to_string()).collect(),
-        rows,
+        pins: pins.map(|record| record.cell.pin.at.to_string()).collect(),
+        rows: rows
+            .iter()
+            .map(|row| {
+                let places = row.iter().map(|record| place(record));
+                (label(row).unwrap_or_default(), places.collect())
+            })
+            .collect(),
     }
 }
 
@@ -82,6 +78,7 @@ fn short(class: Class) -> &'static str {
     match class {
         Class::Resolve => "lock",
         Class::Msrv => "msrv",
+        Class::Drift => "drift",
         Class::Compile => "build",
         Class::Lint => "lint",
         Class::Link => "link",

@@ -35,7 +35,7 @@ pub fn junit(run: &Run) -> Result<String> {
 fn suite(run: &Run, record: &CellRecord) -> Result<TestSuite> {
     let cell = record.id.as_str();
     let mut suite = TestSuite::new(cell);
-    suite.package = record.cell.toolchain.clone();
+    suite.package = record.cell.row.to_string();
     let started = i64::try_from(run.started).context("read the time of the run")?;
     suite.set_timestamp(
         OffsetDateTime::from_unix_timestamp(started).context("read the time of the run")?,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use semver::Version;
-
+use crate::frontier::n_between;
+use crate::model::cell::At;
 use crate::model::outcome::TargetId;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{Class, Status};
@@ -11,12 +11,11 @@ use crate::model::status::{Class, Status};
 /// All targets of one row of cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strips {
-    /// The toolchain's label.
-    pub toolchain: String,
-    /// The pins' versions.
-    pub pins: Vec<Version>,
-    /// What is published from the first pin to the last.
-    pub published: Vec<Version>,
+    /// The row's name.
+    pub row: String,
+    /// The pins.
+    pub pins: Vec<At>,
+    family: FamilyRecord,
     /// A strip a target, sorted.
     pub strips: Vec<Strip>,
 }
@@ -28,27 +27,16 @@ pub struct Strip {
     pub target: TargetId,
     /// Its status at each pin; `None` where its cell did not get that far.
     pub statuses: Vec<Option<Status>>,
+    /// At which pins its cell is inferred and was not run.
+    pub inferred: Vec<bool>,
 }
 
-/// The strips of a family, a group a toolchain; toolchains with nothing to show are left out.
+/// The strips of a family, a group a row; rows with nothing to show are left out.
 #[must_use]
 pub fn strips(run: &Run, family: &FamilyRecord) -> Vec<Strips> {
-    let mut rows: BTreeMap<&str, Vec<&CellRecord>> = BTreeMap::new();
-    for record in run
-        .cells
-        .iter()
-        .filter(|c| c.cell.pin.family == family.name)
-    {
-        rows.entry(&record.cell.toolchain).or_default().push(record);
-    }
-    let in_order = run
-        .toolchains
-        .iter()
-        .filter_map(|t| rows.remove(t.label.as_str()));
-    in_order
-        .map(|row| of_row(family, &row))
-        .filter(|row| !row.strips.is_empty())
-        .collect()
+    let rows = run.rows(family).into_iter();
+    let rows = rows.map(|row| of_row(family, &row));
+    rows.filter(|row| !row.strips.is_empty()).collect()
 }
 
 fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Strips {
@@ -63,17 +51,17 @@ fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Strips {
             }
         }
     }
-    let strip = |(target, statuses): (&TargetId, _)| Strip {
+    let inferred: Vec<bool> = row.iter().map(|record| record.is_inferred()).collect();
+    let strip = |(target, statuses): (&TargetId, Vec<Option<Status>>)| Strip {
         target: target.clone(),
+        inferred: inferred.clone(),
         statuses,
     };
+    let name = row.first().map(|record| record.cell.row.to_string());
     Strips {
-        toolchain: row
-            .first()
-            .map(|r| r.cell.toolchain.clone())
-            .unwrap_or_default(),
-        pins: row.iter().map(|r| r.cell.pin.version.clone()).collect(),
-        published: family.published.clone(),
+        row: name.unwrap_or_default(),
+        pins: row.iter().map(|r| r.cell.pin.at.clone()).collect(),
+        family: family.clone(),
         strips: targets.into_iter().map(strip).collect(),
     }
 }
@@ -101,12 +89,11 @@ impl Strip {
     #[must_use]
     pub fn changes(&self, row: &Strips) -> Vec<String> {
         let mut changes = Vec::new();
-        let mut last: Option<(&Status, &Version)> = None;
+        let mut last: Option<(&Status, &At)> = None;
         for (status, pin) in self.statuses.iter().zip(&row.pins) {
             let Some(status) = status else { continue };
             if let Some((_, from)) = last.filter(|(before, _)| *before != status) {
-                let is_between = |version: &&Version| from < *version && *version < pin;
-                let untested = match row.published.iter().filter(is_between).count() {
+                let untested = match n_between(&row.family, from, pin) {
                     0 => String::new(),
                     n => format!(" ({n} untested)"),
                 };
@@ -118,6 +105,17 @@ impl Strip {
     }
 }
 
+/// A strip's letters, one a pin.
+#[must_use]
+pub fn letters(strip: &Strip) -> Vec<(char, Option<&Status>)> {
+    let statuses = strip.statuses.iter().zip(&strip.inferred);
+    let letters = statuses.map(|(status, inferred)| match inferred {
+        true => ('≈', None),
+        false => (letter(status.as_ref()), status.as_ref()),
+    });
+    letters.collect()
+}
+
 /// A status as one letter.
 #[must_use]
 pub fn letter(status: Option<&Status>) -> char {
@@ -125,6 +123,7 @@ pub fn letter(status: Option<&Status>) -> char {
         Some(Status::Passed) => '✔',
         Some(Status::Failed { class }) => match class {
             Class::Compile | Class::Resolve | Class::Msrv => 'b',
+            Class::Drift => 'd',
             Class::Lint => 'l',
             Class::Link => 'k',
             Class::Test => 't',
@@ -143,6 +142,7 @@ pub fn word(status: &Status) -> &'static str {
         Status::Passed => "passes",
         Status::Failed { class } => match class {
             Class::Compile | Class::Resolve | Class::Msrv => "does not build",
+            Class::Drift => "drift",
             Class::Lint => "denied lints",
             Class::Link => "does not link",
             Class::Test => "tests fail",
@@ -156,4 +156,4 @@ pub fn word(status: &Status) -> &'static str {
 
 /// What the letters mean; under every group of strips.
 pub const LEGEND: &str = "✔ passes   b does not build   t tests fail   l denied lints   k does not link   \
-                          o times out   c crashes   ? inconclusive   · not run";
+                          o times out   c crashes   d drift   ? inconclusive   ≈ inferred   · not run";

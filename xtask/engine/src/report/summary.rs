@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::frontier::{Side, frontier};
 use crate::model::outcome::Moved;
-use crate::model::run::Run;
+use crate::model::run::{Run, SourceRecord};
 use crate::model::status::Status;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{Strips, strips, word};
@@ -28,14 +28,22 @@ pub fn summary(run: &Run) -> String {
 }
 
 fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
-    writeln!(out, "# Matrix of {}\n", escaped(&run.subject.path))?;
-    if let Some(revision) = &run.subject.revision {
-        let dirty = if run.subject.dirty {
-            ", with uncommitted changes"
-        } else {
-            ""
+    let path = run
+        .sources
+        .first()
+        .map(|source| source.subject.path.as_str());
+    writeln!(out, "# Matrix of {}\n", escaped(path.unwrap_or_default()))?;
+    for SourceRecord { label, subject } in &run.sources {
+        let Some(revision) = &subject.revision else {
+            continue;
         };
-        writeln!(out, "At {}{dirty}.\n", escaped(revision))?;
+        let dirty = match subject.dirty {
+            true => ", with changes on top",
+            false => "",
+        };
+        let label = label.as_ref().map(|label| format!("`{label}`: at "));
+        let label = label.unwrap_or("At ".to_owned());
+        writeln!(out, "{label}{}{dirty}.\n", escaped(revision))?;
     }
     if !run.finished {
         writeln!(
@@ -74,15 +82,15 @@ fn write_change_points(out: &mut String, run: &Run) -> std::fmt::Result {
             [one] => one.clone(),
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
-        let side = |side: &Side| format!("{} {}", side.version, side.status);
+        let side = |side: &Side| format!("{} {}", side.at, side.status);
         let island = if point.is_island { " (island)" } else { "" };
         let untested = match point.is_exact() {
             true => "exact".to_owned(),
             false => point.n_untested.to_string(),
         };
         let fields = [
-            point.toolchain.clone(),
-            point.target.to_string(),
+            point.row.to_string(),
+            point.subject(),
             cases,
             side(&point.before),
             format!("{}{island}", side(&point.after)),
@@ -134,7 +142,7 @@ fn write_toolchains(out: &mut String, run: &Run) -> std::fmt::Result {
 
 /// A toolchain's targets down and pins across: how far each form of the code gets.
 fn write_strips(out: &mut String, row: &Strips) -> std::fmt::Result {
-    writeln!(out, "### Targets on {}\n", escaped(&row.toolchain))?;
+    writeln!(out, "### Targets on {}\n", escaped(&row.row))?;
     write_head(out, "target", &row.pins)?;
     for strip in &row.strips {
         write!(out, "| {} |", escaped(&strip.target.to_string()))?;

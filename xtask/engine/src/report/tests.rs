@@ -3,7 +3,7 @@
 use semver::Version;
 
 use super::*;
-use crate::model::cell::{Cell, Pin};
+use crate::model::cell::{Cell, Pin, Row};
 use crate::model::outcome::*;
 use crate::model::run::*;
 use crate::model::status::*;
@@ -11,10 +11,10 @@ use crate::model::status::*;
 fn cell(toolchain: &str, major: u64, state: State) -> CellRecord {
     let pin = Pin {
         family: "gadget".to_owned(),
-        version: Version::new(major, 0, 0),
+        at: Version::new(major, 0, 0).into(),
     };
     let cell = Cell {
-        toolchain: toolchain.to_owned(),
+        row: Row::of_toolchain(toolchain),
         pin,
     };
     CellRecord {
@@ -128,7 +128,7 @@ fn run() -> Run {
     };
     let pins = (1..=4).map(|n| Pin {
         family: "gadget".to_owned(),
-        version: Version::new(n, 0, 0),
+        at: Version::new(n, 0, 0).into(),
     });
     Run {
         schema: SCHEMA,
@@ -137,12 +137,15 @@ fn run() -> Run {
         finished: true,
         command: "cargo xtask matrix run".to_owned(),
         out: "target/matrix".to_owned(),
-        subject: SubjectRecord {
-            path: "tests/migration".to_owned(),
-            content: "00".to_owned(),
-            revision: Some("0123abc".to_owned()),
-            dirty: true,
-        },
+        sources: vec![SourceRecord {
+            label: None,
+            subject: SubjectRecord {
+                path: "tests/migration".to_owned(),
+                content: "00".to_owned(),
+                revision: Some("0123abc".to_owned()),
+                dirty: true,
+            },
+        }],
         resolver: "cargo 1.95.0".to_owned(),
         toolchains: vec![
             toolchain("stable", Some("rustc 1.95.0")),
@@ -154,6 +157,7 @@ fn run() -> Run {
             pins: pins.collect(),
             published: Vec::new(),
         }],
+        findings: crate::model::findings::Findings::default(),
         cells: vec![
             cell(
                 "stable",

@@ -1,0 +1,260 @@
+//! The ladder of a family: which of its published versions are rungs, and which lie between.
+//!
+//! A function of what `matrix.toml` asks for and of what is published.
+
+use semver::Version;
+
+use crate::config::{Choice, Choose, Family, Pins};
+use crate::model::cell::Pin;
+use crate::published::Common;
+
+/// The ordered pins of a family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ladder {
+    /// The pins that the matrix looks at, ascending.
+    pub rungs: Vec<Pin>,
+    /// What is published between the first rung and the last and is no rung, ascending. Looked at
+    /// where a change has to be known exactly.
+    pub between: Vec<Pin>,
+}
+
+impl Ladder {
+    /// The ladder of a family, of which `published` is known, ascending.
+    #[must_use]
+    pub fn of(family: &Family, published: &[Common]) -> Self {
+        let rungs: Vec<Version> = match &family.pins {
+            Pins::Written(pins) => pins.iter().map(|pin| pin.get_ref().clone()).collect(),
+            Pins::Chosen(choice) => chosen(choice, published),
+        };
+        let is_between = |common: &&Common| {
+            let version = &common.version;
+            let is_usable = !common.yanked && version.pre.is_empty();
+            let is_inside = rungs.first() < Some(version) && Some(version) < rungs.last();
+            // What is not released follows on all that is.
+            let is_after = !family.unreleased.is_empty() && rungs.first() < Some(version);
+            is_usable && (is_inside || is_after) && !rungs.contains(version)
+        };
+        let pin = |version: &Version| Pin {
+            family: family.name.get_ref().clone(),
+            at: version.clone().into(),
+        };
+        let between = published.iter().filter(is_between);
+        let between = between.map(|common| pin(&common.version)).collect();
+        let unreleased = family.unreleased.iter().map(|pin| pin.get_ref().clone());
+        Self {
+            rungs: rungs.iter().map(pin).chain(unreleased).collect(),
+            between,
+        }
+    }
+
+    /// Rungs and what lies between, ascending, each with whether it is a rung.
+    #[must_use]
+    pub fn all(&self) -> Vec<(&Pin, bool)> {
+        let rungs = self.rungs.iter().map(|pin| (pin, true));
+        let between = self.between.iter().map(|pin| (pin, false));
+        let mut all: Vec<_> = rungs.chain(between).collect();
+        // The unreleased come last, and keep the order in which they are written.
+        all.sort_by_key(|(pin, _)| (pin.at.version().is_none(), pin.at.version()));
+        all
+    }
+}
+
+/// The versions that a choice takes from what is published.
+fn chosen(choice: &Choice, published: &[Common]) -> Vec<Version> {
+    let from = choice.from.get_ref();
+    let to = choice.to.as_ref().map(toml::Spanned::get_ref);
+    let is_end = |version: &Version| version == from || Some(version) == to;
+    let is_usable = |common: &Common| {
+        let Common { version, yanked } = common;
+        let is_inside = from <= version && to.is_none_or(|to| version <= to);
+        let is_open = (choice.yanked || !yanked) && (choice.pre_releases || version.pre.is_empty());
+        let is_excluded = choice.exclude.iter().any(|req| req.matches(version));
+        is_inside && !is_excluded && (is_open || is_end(version))
+    };
+    let usable = published.iter().filter(|common| is_usable(common));
+    let usable: Vec<&Version> = usable.map(|common| &common.version).collect();
+    let mut rungs: Vec<Version> = Vec::new();
+    for (at, version) in usable.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| usable.get(at));
+        let after = usable.get(at + 1);
+        let is_chosen = match choice.choose {
+            Choose::All => true,
+            Choose::LatestPatch => after.is_none_or(|a| minor(a) != minor(version)),
+            Choose::LatestMinor => after.is_none_or(|a| major(a) != major(version)),
+            Choose::Majors => before.is_none_or(|b| major(b) != major(version)),
+        };
+        let is_last = after.is_none() && choice.to.is_none();
+        if is_chosen || is_end(version) || is_last {
+            rungs.push((*version).clone());
+        }
+    }
+    if let Some(at_most) = choice.at_most {
+        rungs = evenly(rungs, at_most);
+    }
+    rungs.extend(choice.include.iter().map(|v| v.get_ref().clone()));
+    rungs.sort();
+    rungs.dedup();
+    rungs
+}
+
+fn minor(version: &Version) -> (u64, u64) {
+    (version.major, version.minor)
+}
+
+/// What semver counts as one major: of 0.x, each minor is.
+/// <https://doc.rust-lang.org/cargo/reference/semver.html>
+fn major(version: &Version) -> (u64, u64) {
+    match version.major {
+        0 => (0, version.minor),
+        major => (major, 0),
+    }
+}
+
+/// `at_most` of some, evenly, the first and the last among them.
+fn evenly(all: Vec<Version>, at_most: usize) -> Vec<Version> {
+    let n = all.len();
+    if n <= at_most || at_most < 2 {
+        return all;
+    }
+    let mut kept: Vec<usize> = (0..at_most).map(|k| k * (n - 1) / (at_most - 1)).collect();
+    kept.dedup();
+    let is_kept = |at: &usize| kept.binary_search(at).is_ok();
+    let kept = all.into_iter().enumerate().filter(|(at, _)| is_kept(at));
+    kept.map(|(_, version)| version).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use toml::Spanned;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::config::mistake::Text;
+
+    /// A ladder over a made-up history; `!` after a version stands for yanked.
+    fn rungs(pins: &str, published: &str) -> String {
+        let text = format!(
+            "[subject]\npath = \".\"\n[[toolchain]]\nlabel = \"s\"\nrustup = \"s\"\n\
+             [[family]]\nname = \"f\"\ncrates = [\"f\"]\npins = {pins}\n"
+        );
+        let text = Text::new(std::path::Path::new("matrix.toml"), text);
+        let config = Config::parse(text).expect("a config");
+        let published = published.split_whitespace().map(|written| Common {
+            version: Version::parse(written.trim_end_matches('!')).expect("a version"),
+            yanked: written.ends_with('!'),
+        });
+        let ladder = Ladder::of(&config.families[0], &published.collect::<Vec<_>>());
+        let told = |(pin, is_rung): (&Pin, bool)| match is_rung {
+            true => pin.at.to_string(),
+            false => format!("({})", pin.at),
+        };
+        ladder
+            .all()
+            .into_iter()
+            .map(told)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    const PUBLISHED: &str =
+        "0.9.0 0.9.1 0.10.0 1.0.0 1.0.1 1.1.0! 1.1.1 2.0.0-rc.1 2.0.0 2.0.1! 3.0.0";
+
+    #[test]
+    fn the_ladder_is_chosen_from_what_is_published() {
+        let chosen = |rest: &str| rungs(&format!("{{ from = \"0.9.0\", {rest} }}"), PUBLISHED);
+        assert_eq!(
+            chosen("choose = \"all\""),
+            "0.9.0 0.9.1 0.10.0 1.0.0 1.0.1 1.1.1 2.0.0 3.0.0"
+        );
+        assert_eq!(
+            chosen("choose = \"latest-patch\""),
+            "0.9.0 0.9.1 0.10.0 (1.0.0) 1.0.1 1.1.1 2.0.0 3.0.0"
+        );
+        assert_eq!(
+            chosen("choose = \"latest-minor\""),
+            "0.9.0 0.9.1 0.10.0 (1.0.0) (1.0.1) 1.1.1 2.0.0 3.0.0"
+        );
+        assert_eq!(
+            chosen("choose = \"majors\""),
+            "0.9.0 (0.9.1) 0.10.0 1.0.0 (1.0.1) (1.1.1) 2.0.0 3.0.0"
+        );
+    }
+
+    #[test]
+    fn ends_are_taken_whatever_is_chosen_and_yanks_only_when_asked_for() {
+        let pins = "{ from = \"0.9.0\", to = \"2.0.0\", choose = \"majors\" }";
+        assert_eq!(
+            rungs(pins, PUBLISHED),
+            "0.9.0 (0.9.1) 0.10.0 1.0.0 (1.0.1) (1.1.1) 2.0.0"
+        );
+        let pins = "{ from = \"1.0.1\", choose = \"all\", yanked = true, pre-releases = true }";
+        assert_eq!(
+            rungs(pins, PUBLISHED),
+            "1.0.1 1.1.0 1.1.1 2.0.0-rc.1 2.0.0 2.0.1 3.0.0"
+        );
+    }
+
+    #[test]
+    fn versions_are_excluded_by_range_included_by_name_and_thinned_evenly() {
+        let pins = "{ from = \"0.9.0\", choose = \"all\", exclude = [\">=1, <2\"], include = [\"1.0.1\"] }";
+        assert_eq!(
+            rungs(pins, PUBLISHED),
+            "0.9.0 0.9.1 0.10.0 (1.0.0) 1.0.1 (1.1.1) 2.0.0 3.0.0"
+        );
+        let pins = "{ from = \"0.9.0\", choose = \"all\", at-most = 3 }";
+        assert_eq!(
+            rungs(pins, PUBLISHED),
+            "0.9.0 (0.9.1) (0.10.0) 1.0.0 (1.0.1) (1.1.1) (2.0.0) 3.0.0"
+        );
+    }
+
+    #[test]
+    fn what_is_not_released_comes_last_in_the_order_written() {
+        let pins = "[\"1.0.0\", \"2.0.0\"]\n\
+                    unreleased = [{ label = \"next\", path = \"n\" }, { label = \"main\", git = \"u\", rev = \"r\" }]";
+        assert_eq!(
+            rungs(pins, PUBLISHED),
+            "1.0.0 (1.0.1) (1.1.1) 2.0.0 (3.0.0) next main"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn thinning_keeps_both_ends_and_its_bound(n in 1u64..60, at_most in 2usize..20) {
+            let all: Vec<Version> = (0..n).map(|n| Version::new(n, 0, 0)).collect();
+            let kept = evenly(all.clone(), at_most);
+            prop_assert!(kept.len() <= at_most.max(1));
+            prop_assert_eq!((kept.first(), kept.last()), (all.first(), all.last()));
+        }
+
+        #[test]
+        fn a_ladder_ascends_and_holds_its_ends(
+            versions in proptest::collection::btree_set((0u64..4, 0u64..4, 0u64..4), 2..20),
+            choose in prop_oneof![
+                Just(Choose::All), Just(Choose::LatestPatch), Just(Choose::LatestMinor), Just(Choose::Majors)
+            ],
+        ) {
+            let versions: Vec<Version> =
+                versions.into_iter().map(|(a, b, c)| Version::new(a, b, c)).collect();
+            let common: Vec<Common> = versions
+                .iter()
+                .map(|v| Common { version: v.clone(), yanked: false })
+                .collect();
+            let choice = Choice {
+                span: 0..0,
+                from: Spanned::new(0..0, versions[0].clone()),
+                to: None,
+                choose,
+                at_most: None,
+                include: Vec::new(),
+                exclude: Vec::new(),
+                yanked: false,
+                pre_releases: false,
+            };
+            let rungs = chosen(&choice, &common);
+            prop_assert!(rungs.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert_eq!((rungs.first(), rungs.last()), (versions.first(), versions.last()));
+        }
+    }
+}

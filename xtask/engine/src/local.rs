@@ -1,0 +1,69 @@
+//! A folder that holds the crates of a family before they are released.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::config::mistake::Mistake;
+use crate::environment::Surroundings;
+use crate::revision;
+use crate::subject::workspace;
+use crate::toolchain::Toolchain;
+
+/// What such a folder holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// The folder of each crate.
+    pub crates: BTreeMap<String, Utf8PathBuf>,
+    /// A hash of all its files.
+    pub content: String,
+}
+
+impl Local {
+    /// Asks a folder for crates.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] when it is no cargo workspace, or when a crate is missing in it.
+    pub fn read(
+        folder: &Utf8Path,
+        crates: &[&str],
+        cargo: &Toolchain,
+        surroundings: &Surroundings,
+    ) -> Result<Self> {
+        let there = members(folder, cargo, surroundings)?;
+        let mut found = BTreeMap::new();
+        for name in crates {
+            let Some(place) = there.get(*name) else {
+                let message = format!("{folder} holds no crate `{name}`");
+                let names: Vec<&str> = there.keys().map(String::as_str).collect();
+                let help = format!("it holds {}", names.join(", "));
+                return Err(Mistake::new(message).help(help).into());
+            };
+            found.insert((*name).to_owned(), place.clone());
+        }
+        Ok(Self {
+            crates: found,
+            content: revision::hash(folder)?,
+        })
+    }
+}
+
+/// The members of the workspace in a folder, each with its own folder.
+fn members(
+    folder: &Utf8Path,
+    cargo: &Toolchain,
+    surroundings: &Surroundings,
+) -> Result<BTreeMap<String, Utf8PathBuf>> {
+    let manifest = folder.join("Cargo.toml");
+    let metadata = workspace(manifest.as_std_path(), cargo, surroundings)?;
+    let metadata = metadata.map_err(|said| {
+        Mistake::new(format!("cargo cannot read {manifest}")).help(format!("cargo says:\n{said}"))
+    })?;
+    let members = metadata.packages.into_iter().filter_map(|package| {
+        let folder = package.manifest_path.parent()?.to_owned();
+        Some((package.name.to_string(), folder))
+    });
+    Ok(members.collect())
+}

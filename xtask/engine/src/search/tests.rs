@@ -1,0 +1,233 @@
+//! Made-up histories: what the search runs of them, what it finds, and what it leaves to inference.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Strategy;
+
+/// A row of `n` places, each of which is a rung unless `every` says otherwise.
+fn row(n: usize, every: usize, leader: Option<usize>) -> SearchRow<u8> {
+    SearchRow {
+        places: vec![Place::Open; n],
+        rungs: (0..n).map(|at| at % every == 0 || at + 1 == n).collect(),
+        foreseen: vec![false; n],
+        leader,
+    }
+}
+
+/// Runs a search to its end, a few cells at a time.
+fn run(mut search: Search<u8>, histories: &[Vec<Option<u8>>], n_lanes: usize) -> Search<u8> {
+    loop {
+        let next: Vec<At> = search.next().into_iter().take(n_lanes).collect();
+        if next.is_empty() {
+            return search;
+        }
+        for (row, place) in &next {
+            assert_eq!(
+                search.rows[*row].places[*place],
+                Place::Open,
+                "a place is run once"
+            );
+            search.set((*row, *place), Place::Running);
+            assert!(!search.next().contains(&(*row, *place)));
+        }
+        for (row, place) in next {
+            let shown = histories[row][place].map_or(Place::Barred, Place::Shown);
+            search.set((row, place), shown);
+        }
+    }
+}
+
+fn alone(history: &[u8], n_probes: usize, n_lanes: usize) -> SearchRow<u8> {
+    let history: Vec<Option<u8>> = history.iter().copied().map(Some).collect();
+    let rows = vec![row(history.len(), 1, None)];
+    let search = Search::new(Strategy::Frontier, n_probes, rows);
+    run(search, &[history], n_lanes).rows.remove(0)
+}
+
+fn n_ran(row: &SearchRow<u8>) -> usize {
+    let ran = row.places.iter();
+    ran.filter(|place| matches!(place, Place::Shown(_) | Place::Barred))
+        .count()
+}
+
+fn n_changes(history: &[u8]) -> usize {
+    history.windows(2).filter(|pair| pair[0] != pair[1]).count()
+}
+
+/// Of so many places, the halvings until two are neighbours.
+fn logarithm(length: usize) -> usize {
+    (usize::BITS - length.leading_zeros()) as usize
+}
+
+/// A history that changes at some places and never comes back to what it was.
+fn monotonic(breaks: &BTreeSet<usize>, length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|n| breaks.iter().filter(|b| **b <= n).count() as u8)
+        .collect()
+}
+
+#[test]
+fn a_single_break_among_forty_takes_ends_and_the_logarithm() {
+    let history: Vec<u8> = (0..40).map(|n| u8::from(n >= 17)).collect();
+    let row = alone(&history, 1, 1);
+    assert!(n_ran(&row) <= 2 + 6, "{} cells", n_ran(&row));
+    assert_eq!(row.view().changes(), BTreeSet::from([(16, 17)]));
+}
+
+#[test]
+fn a_row_is_probed_inside() {
+    let row = alone(&[0; 9], 1, 1);
+    let ran: Vec<usize> = (0..9).filter(|n| row.places[*n] != Place::Open).collect();
+    assert_eq!(ran, [0, 4, 8]);
+    assert_eq!(row.view().inferred(), [1, 2, 3, 5, 6, 7]);
+    let mended: Vec<u8> = (0..9).map(|n| u8::from((3..7).contains(&n))).collect();
+    let row = alone(&mended, 1, 1);
+    assert_eq!(row.view().changes(), BTreeSet::from([(2, 3), (6, 7)]));
+}
+
+#[test]
+fn a_row_that_follows_looks_first_where_the_other_changed() {
+    let history: Vec<Option<u8>> = (0..60)
+        .map(|n| Some(u8::from(n >= 17) + u8::from(n >= 41)))
+        .collect();
+    let rows = vec![row(60, 1, None), row(60, 1, Some(0))];
+    let search = Search::new(Strategy::Frontier, 1, rows);
+    let search = run(search, &[history.clone(), history], 1);
+    // Two ends, the middle, and both sides of two changes.
+    assert_eq!(n_ran(&search.rows[1]), 2 + 1 + 4);
+    assert_eq!(
+        search.rows[0].view().changes(),
+        search.rows[1].view().changes()
+    );
+}
+
+#[test]
+fn an_island_that_the_other_row_has_is_looked_for_between_ends_that_agree() {
+    let of = |range: std::ops::Range<usize>| -> Vec<Option<u8>> {
+        (0..40)
+            .map(|n| Some(u8::from(range.contains(&n))))
+            .collect()
+    };
+    // The middle finds the island of the first row, and would miss that of the second.
+    let histories = [of(12..25), of(12..15)];
+    let rows = vec![row(40, 1, None), row(40, 1, Some(0))];
+    let search = run(Search::new(Strategy::Frontier, 1, rows), &histories, 1);
+    assert_eq!(
+        search.rows[0].view().changes(),
+        BTreeSet::from([(11, 12), (24, 25)])
+    );
+    assert_eq!(
+        search.rows[1].view().changes(),
+        BTreeSet::from([(11, 12), (14, 15)])
+    );
+}
+
+#[test]
+fn where_a_toolchain_becomes_too_old_is_looked_at_first() {
+    let history: Vec<Option<u8>> = (0..40).map(|n| Some(u8::from(n >= 9))).collect();
+    let mut of = row(40, 1, None);
+    of.foreseen = (0..40).map(|n| n >= 9).collect();
+    let search = run(Search::new(Strategy::Frontier, 1, vec![of]), &[history], 1);
+    // Two ends, both sides of the edge, and the middle of what is left.
+    assert_eq!(n_ran(&search.rows[0]), 5);
+    assert_eq!(search.rows[0].places[4], Place::Shown(0));
+}
+
+#[test]
+fn what_lies_between_rungs_is_run_only_where_two_of_them_differ() {
+    // Rungs at 0, 10, 20, 30; the change is at 14.
+    let history: Vec<Option<u8>> = (0..31).map(|n| Some(u8::from(n >= 14))).collect();
+    let search = Search::new(Strategy::Frontier, 1, vec![row(31, 10, None)]);
+    let search = run(search, std::slice::from_ref(&history), 1);
+    let of = &search.rows[0];
+    assert_eq!(of.view().changes(), BTreeSet::from([(13, 14)]));
+    assert!(n_ran(of) <= 4 + 4, "{} cells", n_ran(of));
+    // And by strategy full all rungs, and no more than it takes between two of them.
+    let search = run(
+        Search::new(Strategy::Full, 1, vec![row(31, 10, None)]),
+        &[history],
+        2,
+    );
+    let of = &search.rows[0];
+    assert_eq!(of.view().changes(), BTreeSet::from([(13, 14)]));
+    assert!(n_ran(of) <= 4 + 4, "{} cells", n_ran(of));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn what_it_calls_tested_is_what_the_full_matrix_shows(
+        histories in proptest::collection::vec(proptest::collection::vec(proptest::option::weighted(0.9, 0u8..3), 30), 1..4),
+        length in 1usize..30,
+        n_probes in 0usize..4,
+        n_lanes in 1usize..4,
+        every in 1usize..5,
+    ) {
+        // Yanks, islands, doubts, rows that agree in nothing: whatever there can be.
+        let histories: Vec<Vec<Option<u8>>> = histories.iter().map(|h| h[..length].to_vec()).collect();
+        let rows = (0..histories.len()).map(|n| row(length, every, (n > 0).then_some(0))).collect();
+        let search = run(Search::new(Strategy::Frontier, n_probes, rows), &histories, n_lanes);
+        for (of, history) in search.rows.iter().zip(&histories) {
+            for (place, shown) in of.places.iter().zip(history) {
+                if let Place::Shown(shown_here) = place {
+                    prop_assert_eq!(Some(*shown_here), *shown);
+                }
+            }
+            // Nothing that differs has anything open between.
+            for (low, high) in of.view().changes() {
+                prop_assert!((low + 1..high).all(|n| of.places[n] != Place::Open));
+            }
+            // Rungs between two that ran are settled or inferred.
+            let inferred = of.view().inferred();
+            let shown = |n: &usize| matches!(of.places[*n], Place::Shown(_));
+            let (first, last) = ((0..length).find(shown), (0..length).rfind(shown));
+            if let (Some(first), Some(last)) = (first, last) {
+                for n in (first..last).filter(|n| of.rungs[*n] && of.places[*n] == Place::Open) {
+                    prop_assert!(inferred.contains(&n));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_number_of_cells_stays_within_its_bound(
+        breaks in proptest::collection::btree_set(1usize..200, 0..5),
+        others in proptest::collection::btree_set(1usize..200, 0..5),
+        length in 2usize..200,
+        n_probes in 0usize..4,
+    ) {
+        // Two toolchains on which a part of the changes is the same.
+        let first = monotonic(&breaks, length);
+        let second = monotonic(&(&breaks & &others).union(&others).copied().collect(), length);
+        let histories = [&first, &second].map(|h| h.iter().copied().map(Some).collect::<Vec<_>>());
+        let rows = vec![row(length, 1, None), row(length, 1, Some(0))];
+        let search = run(Search::new(Strategy::Frontier, n_probes, rows), &histories, 1);
+        let bound = |history: &[u8], n_hints| {
+            2 + n_probes + n_changes(history) * (logarithm(length) + 1) + 2 * n_hints
+        };
+        prop_assert!(n_ran(&search.rows[0]) <= bound(&first, 0));
+        prop_assert!(n_ran(&search.rows[1]) <= bound(&second, n_changes(&first)));
+        for (of, history) in search.rows.iter().zip([&first, &second]) {
+            prop_assert_eq!(of.view().changes().len(), n_changes(history), "all are found");
+        }
+    }
+
+    #[test]
+    fn what_is_run_does_not_depend_on_the_number_of_lanes(
+        histories in proptest::collection::vec(proptest::collection::vec(0u8..3, 40), 3),
+        n_lanes in 2usize..6,
+    ) {
+        let histories: Vec<Vec<Option<u8>>> =
+            histories.iter().map(|h| h.iter().copied().map(Some).collect()).collect();
+        let rows = || (0..3).map(|n| row(40, 2, (n > 0).then_some(0))).collect();
+        let one = run(Search::new(Strategy::Frontier, 1, rows()), &histories, 1);
+        let many = run(Search::new(Strategy::Frontier, 1, rows()), &histories, n_lanes);
+        for (one, many) in one.rows.iter().zip(&many.rows) {
+            prop_assert_eq!(&one.places, &many.places);
+        }
+    }
+}
