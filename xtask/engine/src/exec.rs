@@ -13,6 +13,7 @@ mod msrv;
 mod repair;
 mod key;
 mod resolution;
+mod lockfile;
 mod lock;
 mod targets;
 mod build;

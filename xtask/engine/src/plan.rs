@@ -234,7 +234,8 @@ pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowl
             planned.push(Planned {
                 id: cell.id(),
                 cell: cell.clone(),
-                is_rung: *is_rung,
+                // What is named runs, rung or not.
+                is_rung: *is_rung || selection.names_cells(),
                 forecast: knowledge.forecast(cell),
                 fate: fate(cell, depth, selection, knowledge),
             });

@@ -5,7 +5,7 @@
 //! that leads is settled, so that what is run does not depend on which lane was quicker.
 
 use crate::config::Strategy;
-use crate::strategy::{Place, Row, depth};
+use crate::strategy::{Hint, Place, Row, depth};
 
 /// What is known of every row.
 #[derive(Clone, Debug)]
@@ -102,9 +102,13 @@ impl<S: PartialEq> Search<S> {
                     let is_end = |place: &usize| depth(*place, row.places.len()) == 0;
                     return row.view().full().into_iter().filter(is_end).collect();
                 }
+                // Where its own toolchain is declared too old, what the other row shows is no hint.
+                let foreseen = |at: usize| row.foreseen.get(at).copied().unwrap_or(false);
+                let is_worth = |(a, b): &Hint| !(foreseen(*a) && foreseen(*b));
                 let of_leader = leader.map(|leader| leader.view().changes());
-                let hints = of_leader.into_iter().flatten().chain(row.view().edges());
-                row.view().frontier(self.n_probes, &hints.collect())
+                let of_leader = of_leader.into_iter().flatten().filter(is_worth);
+                let hints = of_leader.chain(row.view().edges()).collect();
+                row.view().frontier(self.n_probes, &hints)
             }
         }
     }

@@ -144,18 +144,9 @@ fn lanes_side_by_side_give_the_same_facts() {
 #[test]
 fn uncommitted_changes_are_noted_and_do_not_stop_the_run() {
     let fixture = Fixture::copied("fails_test");
-    let git = |args: &[&str]| {
-        let status = Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.invalid"])
-            .args(args)
-            .current_dir(fixture.subject())
-            .stdout(Stdio::null())
-            .status();
-        assert!(status.expect("git starts").success());
-    };
-    git(&["init", "--quiet"]);
-    git(&["add", "."]);
-    git(&["commit", "--quiet", "-m", "all"]);
+    fixture.git(&["init", "--quiet"]);
+    fixture.git(&["add", "."]);
+    fixture.git(&["commit", "--quiet", "-m", "all"]);
     let plan = |fixture: &Fixture| text(&fixture.call(&["plan"]).stderr);
     assert!(!plan(&fixture).contains("uncommitted"));
     fixture.change("tests/outcomes.rs", "#[test]", "#[test] ");

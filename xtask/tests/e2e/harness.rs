@@ -63,8 +63,27 @@ impl Fixture {
         std::fs::write(self.subject.join(path), text.replace(from, to)).expect("written");
     }
 
-    /// The program with a subcommand and flags.
+    /// Writes a file of the subject, or beside it.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.subject.join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("written");
+    }
+
+    /// Runs git in the subject's folder.
+    pub fn git(&self, args: &[&str]) -> String {
+        git(&self.subject, args)
+    }
+
+    /// The program with a subcommand and flags, without the network.
     pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.online(args);
+        command.arg("--offline");
+        command
+    }
+
+    /// The program with a subcommand and flags.
+    pub fn online(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         let config = self.subject.join("matrix.toml");
         command
@@ -72,7 +91,6 @@ impl Fixture {
             .args(args)
             .arg("--config")
             .arg(config)
-            .arg("--offline")
             .env("PINMATRIX_CACHE", self.folder.path().join("cache"))
             .env("NO_COLOR", "1");
         if args.first() != Some(&"toolchains") {
@@ -90,7 +108,12 @@ impl Fixture {
     pub fn run(&self, args: &[&str]) -> (i32, Run) {
         let mut all = vec!["run"];
         all.extend(args);
-        let output = self.call(&all);
+        self.ran(&mut self.command(&all))
+    }
+
+    /// As [`Fixture::run`], of a command that is made already.
+    pub fn ran(&self, command: &mut Command) -> (i32, Run) {
+        let output = command.output().expect("the program starts");
         let code = output.status.code().expect("an exit code");
         let path = self.out().join("run.json");
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| {
@@ -114,6 +137,19 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), to).expect("copied");
         }
     }
+}
+
+/// Runs git in a folder, as someone.
+pub fn git(folder: &Path, args: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.invalid"])
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .expect("git starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {args:?}: {said}");
+    text(&output.stdout).trim().to_owned()
 }
 
 /// The text of an output stream.

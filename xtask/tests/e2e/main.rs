@@ -4,11 +4,13 @@
 //! `run.json`, `junit.xml` and `summary.md` are all held against it. Rows of older toolchains need
 //! those toolchains; `ci/test` gets them, and so does `ci/toolchains 1.63 1.78`.
 
+mod axes;
 mod facts;
 #[cfg(unix)]
 mod faults;
 mod fixtures;
 mod harness;
+mod ladders;
 mod mistakes;
 mod reports;
 mod reuse;

@@ -13,6 +13,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use semver::Version;
 
 use crate::exec::cargo::{Cargo, Said, first_error, resolve_doubt};
+use crate::exec::lockfile::{holding, readable};
 use crate::exec::log::Log;
 use crate::exec::process::Interrupt;
 use crate::exec::resolution::Resolution;
@@ -24,16 +25,6 @@ use crate::model::outcome::{Diagnostic, Moved};
 use crate::model::status::{Class, Doubt, Status};
 use crate::setting::Setting;
 use crate::text;
-
-/// A lock in a format that `cargo` reads. The fourth, which only spells git addresses in another
-/// way, is newer than 1.78; cargo keeps it in a lock that had it.
-/// <https://doc.rust-lang.org/cargo/CHANGELOG.html#cargo-178-2024-05-02>
-fn readable(lock: String, cargo: &Version) -> String {
-    match *cargo < Version::new(1, 78, 0) {
-        true => lock.replacen("\nversion = 4\n", "\nversion = 3\n", 1),
-        false => lock,
-    }
-}
 
 /// Resolves cells, one at a time.
 pub struct Resolver<'a> {
@@ -82,6 +73,16 @@ impl Resolver<'_> {
         }
     }
 
+    /// The pin's version, if it was withdrawn.
+    fn withdrawn<'a>(&self, setting: &'a Setting<'_>) -> Option<&'a Version> {
+        let version = setting.cell.pin.at.version()?;
+        let common = self.matrix.registry.common(&setting.family.crate_names())?;
+        let common = common
+            .into_iter()
+            .find(|common| common.version == *version)?;
+        common.yanked.then_some(version)
+    }
+
     /// What an earlier run found, if nothing that decides it has changed.
     #[must_use]
     pub fn known(&self, setting: &Setting<'_>) -> Option<Resolution> {
@@ -117,7 +118,10 @@ impl Resolver<'_> {
     fn resolve_anew(&self, setting: &Setting<'_>, log: &mut Log) -> Result<Resolution> {
         let pinned = stage::pinned_for_resolve(setting)?;
         stage::sync(&setting.tree.subject, &pinned, &self.folder)?;
-        if let Some(seed) = self.seed(setting)? {
+        if let Some(mut seed) = self.seed(setting)? {
+            if let Some(version) = self.withdrawn(setting) {
+                seed = holding(&seed, &setting.family.crate_names(), version)?;
+            }
             let path = self.folder.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
         }

@@ -1,0 +1,129 @@
+//! Every way in which a manifest can be written, and what becomes of it.
+
+use super::*;
+
+const EVERY_WAY: &str = r#"# kept
+[package]
+name = "p"   # kept too
+
+[dependencies]
+gadget = "1"            # plain
+renamed = { package = "gadget", version = "1", features = ["x"] }
+inherited = { package = "gadget", workspace = true }
+near = { path = "../near", package = "gadget" }
+far = { git = "https://example.invalid/far", branch = "main" }
+other = "3"
+
+[dev-dependencies.gadget-io]
+version = "^1"
+default-features = false
+
+[target.'cfg(unix)'.build-dependencies]
+gadget = {version="1"}
+
+[workspace.dependencies]
+gadget = "~1.0"
+
+[patch.crates-io]
+gadget = { path = "../fork" }
+other = { path = "../other" }
+"#;
+
+#[test]
+fn every_way_of_requiring_is_pinned_and_formatting_is_kept() {
+    let mut manifest = Manifest::parse(EVERY_WAY).expect("TOML");
+    let hold = Hold::Version(Version::new(2, 0, 0));
+    let crates = ["gadget", "gadget-io", "far"];
+    manifest.pin(&crates.map(|name| (name.to_owned(), hold.clone())).into());
+    insta::assert_snapshot!(manifest.text());
+}
+
+#[test]
+fn what_is_not_released_is_held_by_its_place() {
+    let text = "[dependencies]\na = \"1\" # one\nb = { version = \"2\", features = [\"x\"] }\n";
+    let mut manifest = Manifest::parse(text).expect("TOML");
+    let git = Hold::Git {
+        git: "u".to_owned(),
+        rev: "r".to_owned(),
+    };
+    let path = Hold::Path("/w/b".into());
+    manifest.pin(&[("a".to_owned(), git), ("b".to_owned(), path)].into());
+    assert_eq!(
+        manifest.text(),
+        "[dependencies]\na = { git = \"u\", rev = \"r\" }\nb = { features = [\"x\"] , path = \"/w/b\" }\n"
+    );
+}
+
+#[test]
+fn features_are_renamed_wherever_they_are_asked_for() {
+    let text = "[features]\nold = [\"w/preview1\", \"wasi?/preview1\", \"other/preview1\"]\n\
+                [dependencies]\nw = { package = \"wasi\", version = \"1\", features = [\"preview1\", \"x\"] }\n\
+                [dev-dependencies.wasi]\nfeatures = [\"gone\"]\n";
+    let mut manifest = Manifest::parse(text).expect("TOML");
+    let renames = [
+        (
+            "preview1".to_owned(),
+            vec!["p1".to_owned(), "p2".to_owned()],
+        ),
+        ("gone".to_owned(), Vec::new()),
+    ];
+    manifest.rename_features(&[("wasi".to_owned(), renames.into())].into());
+    assert_eq!(
+        manifest.text(),
+        "[features]\nold = [\"w/p1\", \"w/p2\", \"wasi?/p1\", \"wasi?/p2\", \"other/preview1\"]\n\
+         [dependencies]\nw = { package = \"wasi\", version = \"1\", features = [\"p1\", \"p2\", \"x\"] }\n\
+         [dev-dependencies.wasi]\nfeatures = []\n"
+    );
+}
+
+#[test]
+fn dependencies_are_added_but_for_those_that_are_there() {
+    let extra: BTreeMap<String, toml::Value> =
+        toml::from_str("a = \"2\"\nb = { version = \"1\", features = [\"x\"] }").expect("TOML");
+    let mut manifest =
+        Manifest::parse("[package]\nname = \"p\"\n[dependencies]\na = \"1\"\n").expect("TOML");
+    manifest.require(&extra);
+    let text = manifest.text();
+    assert!(
+        text.contains("a = \"1\"\nb = { features = [\"x\"], version = \"1\" }"),
+        "{text}"
+    );
+    let mut root = Manifest::parse("[workspace]\n").expect("TOML");
+    root.require(&extra);
+    assert_eq!(root.text(), "[workspace]\n");
+}
+
+#[test]
+fn required_packages_have_their_own_names() {
+    let manifest = Manifest::parse(EVERY_WAY).expect("TOML");
+    let names: Vec<_> = manifest.required_packages().into_iter().collect();
+    assert_eq!(names, ["far", "gadget", "gadget-io", "other"]);
+}
+
+#[test]
+fn a_path_that_leaves_the_subject_becomes_absolute() {
+    let text = "[dependencies]\na = { path = \"../../out\" }\nb = { path = \"../in\" }\n";
+    let mut manifest = Manifest::parse(text).expect("TOML");
+    let member = Utf8Path::new("/w/member");
+    assert_eq!(manifest.paths(member), ["/out", "/w/in"]);
+    manifest.anchor_paths(member, Utf8Path::new("/w"));
+    assert_eq!(
+        manifest.text(),
+        "[dependencies]\na = { path = \"/out\" }\nb = { path = \"../in\" }\n"
+    );
+}
+
+#[test]
+fn targets_without_harness_are_found() {
+    let text = "[[test]]\nname = \"a\"\nharness = false\n[[test]]\nname = \"b\"\n";
+    let manifest = Manifest::parse(text).expect("TOML");
+    assert_eq!(
+        manifest.without_harness(),
+        [(Kind::Test, Some("a".to_owned()))]
+    );
+    let inline = Manifest::parse("test = [{ name = \"c\", harness = false }]").expect("TOML");
+    assert_eq!(
+        inline.without_harness(),
+        [(Kind::Test, Some("c".to_owned()))]
+    );
+}
