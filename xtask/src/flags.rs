@@ -18,6 +18,16 @@ Exit codes:
   3    inconclusive: the machine or the network kept a cell from an answer, or nothing ran
   130  interrupted; what had ended is kept, and the next run goes on from there";
 
+const BISECT_CODES: &str = "\
+Without a question the whole cell is asked about, and without an axis every published version.
+
+Exit codes:
+  0    the answer changes between two neighbours; with --only: good
+  1    both ends answer the same; with --only: bad
+  2    a mistake in matrix.toml, the flags, the question or the axis
+  3    inconclusive: an end could not tell, or the machine failed
+  130  interrupted; what was answered is kept, and the next run goes on from there";
+
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
@@ -83,6 +93,9 @@ pub enum Command {
     Run(Box<RunFlags>),
     /// Show what would run, what is foreseen or known already, and why the rest is skipped
     Plan(PlanFlags),
+    /// Ask one question along one axis: where between two ends does the answer change?
+    #[command(after_help = BISECT_CODES)]
+    Bisect(Box<BisectFlags>),
     /// List the toolchains of the matrix and where they were found
     Toolchains(ToolchainFlags),
 }
@@ -222,6 +235,79 @@ pub enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// Flags of a bisection.
+#[derive(Debug, Args)]
+pub struct BisectFlags {
+    #[command(flatten)]
+    pub flags: Flags,
+    #[command(flatten)]
+    pub question: QuestionFlags,
+    #[command(flatten)]
+    pub axis: AxisFlags,
+    /// The releases between which --dependency-commits looks [default: the ends of the ladder]
+    #[arg(long, value_name = "FROM..TO", requires = "dependency_commits")]
+    pub between: Option<String>,
+    /// What the tags of the dependency's repository look like
+    #[arg(long, value_name = "PATTERN", default_value = "v{version}")]
+    pub tags: String,
+    /// The toolchain to ask on [default: the first that is here]
+    #[arg(long, value_name = "LABEL")]
+    pub toolchain: Option<String>,
+    /// The version to ask at, where the axis is not --pins [default: the last of the ladder]
+    #[arg(long, value_name = "VERSION")]
+    pub pin: Option<String>,
+    /// The family, where the matrix has several
+    #[arg(long, value_name = "NAME")]
+    pub family: Option<String>,
+    /// The feature set, where the matrix has several
+    #[arg(long, value_name = "LABEL")]
+    pub features: Option<String>,
+    /// How many points at a time; lanes that are idle probe ahead
+    #[arg(long, value_name = "N", value_parser = jobs)]
+    pub jobs: Option<usize>,
+    /// Run cells again whose outcome is known
+    #[arg(long)]
+    pub fresh: bool,
+    /// Take over what an earlier bisection answered, from its bisection.json
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<Utf8PathBuf>,
+    /// Ask this one point of the axis and show what it says
+    #[arg(long, value_name = "POINT")]
+    pub only: Option<String>,
+}
+
+/// What is asked.
+#[derive(Debug, Args)]
+pub struct QuestionFlags {
+    /// Whether this test passes; --target says of which target where several have it
+    #[arg(long, value_name = "TEST", conflicts_with = "script")]
+    pub case: Option<String>,
+    /// Whether this target passes, for example 'app test:ratio' or 'ratio'
+    #[arg(long, value_name = "TARGET", conflicts_with = "script")]
+    pub target: Option<String>,
+    /// What this program says: exit 0 good, 125 cannot tell, any other bad
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+}
+
+/// Along which axis.
+#[derive(Debug, Args)]
+#[group(id = "axis", multiple = false)]
+pub struct AxisFlags {
+    /// Every published version from one pin to another [FROM..TO: the ends of the ladder]
+    #[arg(long, value_name = "FROM..TO", num_args = 0..=1, default_missing_value = "..")]
+    pub pins: Option<String>,
+    /// The toolchains of the matrix, by their rustc
+    #[arg(long, value_name = "FROM..TO", num_args = 0..=1, default_missing_value = "..")]
+    pub toolchains: Option<String>,
+    /// Commits of the subject
+    #[arg(long, value_name = "GOOD..BAD")]
+    pub commits: Option<String>,
+    /// Commits of the family's own repository, a clone of it with its tags
+    #[arg(long, value_name = "REPO")]
+    pub dependency_commits: Option<PathBuf>,
 }
 
 /// Flags about toolchains.

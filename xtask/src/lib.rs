@@ -1,6 +1,7 @@
 //! The command line of pinmatrix: flags in, progress and exit codes out. What is done is the
 //! engine's; what is shown is decided here.
 
+mod bisect;
 mod flags;
 mod mistakes;
 mod progress;
@@ -86,6 +87,7 @@ fn obey(program: Program, command: Command) -> Result<Exit> {
     match command {
         Command::Run(flags) => run_matrix(program, &flags),
         Command::Plan(flags) => plan_matrix(program, &flags),
+        Command::Bisect(flags) => bisect::obey(program, &flags),
         Command::Toolchains(flags) => toolchains::obey(program, &flags),
     }
 }
@@ -278,7 +280,8 @@ fn repeating(program: Program, flags: &Flags) -> String {
 
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+');
+    let is_plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@');
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', "'\\''")),

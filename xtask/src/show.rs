@@ -21,12 +21,12 @@ use serde_json::json;
 
 use crate::flags::Format;
 
-const GREEN: &str = "\u{1b}[32m";
-const RED: &str = "\u{1b}[31m";
-const YELLOW: &str = "\u{1b}[33m";
-const DIM: &str = "\u{1b}[2m";
-const BOLD: &str = "\u{1b}[1m";
-const RESET: &str = "\u{1b}[0m";
+pub const GREEN: &str = "\u{1b}[32m";
+pub const RED: &str = "\u{1b}[31m";
+pub const YELLOW: &str = "\u{1b}[33m";
+pub const DIM: &str = "\u{1b}[2m";
+pub const BOLD: &str = "\u{1b}[1m";
+pub const RESET: &str = "\u{1b}[0m";
 
 /// How many errors of one cell are listed; the summary has them all.
 const MOST_LINES: usize = 3;

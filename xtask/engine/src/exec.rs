@@ -24,9 +24,12 @@ mod executable;
 mod cases;
 mod test;
 pub mod store;
+mod script;
 mod cell;
 mod schedule;
 mod lanes;
+mod dependency;
+pub mod bisection;
 
 pub use self::lanes::{Options, known_outcomes, run};
 pub use self::process::Interrupt;

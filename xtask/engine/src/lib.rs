@@ -37,6 +37,8 @@ pub mod matrix;
 pub mod setting;
 pub mod strategy;
 pub mod search;
+pub mod bisect;
+pub mod inquiry;
 pub mod plan;
 pub mod frontier;
 pub mod findings;

@@ -32,6 +32,23 @@ impl Local {
         cargo: &Toolchain,
         surroundings: &Surroundings,
     ) -> Result<Self> {
+        Ok(Self {
+            crates: Self::members_of(folder, crates, cargo, surroundings)?,
+            content: revision::hash(folder)?,
+        })
+    }
+
+    /// The folders of some crates in a folder that holds them all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Local::read`].
+    pub fn members_of(
+        folder: &Utf8Path,
+        crates: &[&str],
+        cargo: &Toolchain,
+        surroundings: &Surroundings,
+    ) -> Result<BTreeMap<String, Utf8PathBuf>> {
         let there = members(folder, cargo, surroundings)?;
         let mut found = BTreeMap::new();
         for name in crates {
@@ -43,10 +60,7 @@ impl Local {
             };
             found.insert((*name).to_owned(), place.clone());
         }
-        Ok(Self {
-            crates: found,
-            content: revision::hash(folder)?,
-        })
+        Ok(found)
     }
 }
 

@@ -7,4 +7,5 @@ pub mod status;
 pub mod outcome;
 pub mod findings;
 pub mod run;
+pub mod bisection;
 pub mod event;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Cmd, Shell, cmd};
 
+use crate::config::mistake::Mistake;
 use crate::config::{Config, Source};
 
 /// A git repository, looked into from a folder of it.
@@ -62,6 +63,57 @@ impl Repository {
     /// When git refuses it.
     pub fn ask(&self, args: &[&str]) -> Result<String> {
         Ok(quiet(cmd!(self.shell, "git {args...}")).read()?)
+    }
+
+    /// The commits from one to another, both of them among them, the oldest first: those of the main
+    /// line, where others were merged into it.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] when the first is not on the line that the second ends, or when nothing lies
+    /// between.
+    pub fn line(&self, good: &str, bad: &str) -> Result<Vec<String>> {
+        let find = |rev: &str| {
+            let top = &self.top;
+            self.commit(rev).ok_or_else(|| {
+                Mistake::new(format!("there is no revision `{rev}` in {top}"))
+                    .help("name a commit, a branch or a tag; a shallow clone has only some of them")
+            })
+        };
+        let (good, bad) = (find(good)?, find(bad)?);
+        let range = format!("{good}..{bad}");
+        let listed = self.ask(&[
+            "rev-list",
+            "--first-parent",
+            "--reverse",
+            "--parents",
+            &range,
+        ])?;
+        let mut line = vec![good.clone()];
+        for listed in listed.lines() {
+            let mut names = listed.split_whitespace();
+            let (commit, parent) = (names.next(), names.next());
+            if parent != line.last().map(String::as_str) {
+                let message = format!(
+                    "{} does not lead to {} in one line",
+                    short(&good),
+                    short(&bad)
+                );
+                let help = "bisecting takes commits of which each follows on the one before; name an ancestor";
+                return Err(Mistake::new(message).help(help).into());
+            }
+            line.extend(commit.map(str::to_owned));
+        }
+        match line.len() {
+            1 => Err(Mistake::new(format!(
+                "no commits lead from {} to {}",
+                short(&good),
+                short(&bad)
+            ))
+            .help("the first is the older one: `GOOD..BAD`")
+            .into()),
+            _ => Ok(line),
+        }
     }
 
     /// Writes all files of a commit into a folder.
@@ -123,7 +175,7 @@ fn copy(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
 ///
 /// # Errors
 ///
-/// A [`Mistake`](crate::config::mistake::Mistake) when the subject is in no repository, when the revision is not in it, or when the
+/// A [`Mistake`] when the subject is in no repository, when the revision is not in it, or when the
 /// patch does not apply; other errors when files cannot be written.
 pub fn lay_out(
     source: &Source,

@@ -20,9 +20,10 @@ use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
 use crate::exec::workplace::LaneFolders;
-use crate::exec::{doctest, key, stage};
+use crate::exec::{doctest, key, script, stage};
 use crate::files::write_whole;
 use crate::matrix::Matrix;
+use crate::model::bisection;
 use crate::model::cell::Cell;
 use crate::model::event::{Event, Listener};
 use crate::model::outcome::{
@@ -194,6 +195,47 @@ impl Work<'_> {
             outcome,
             reused: false,
         })
+    }
+
+    /// Runs a script in the cell's copy, pinned, locked and fetched, in place of build and tests.
+    ///
+    /// # Errors
+    ///
+    /// As [`Work::run`], and a mistake when the script cannot be run.
+    pub fn script(&self, script: &Utf8Path) -> Result<(bisection::Answer, String)> {
+        let logs = logs(self.common.results, self.setting.cell);
+        clear_logs(&logs)?;
+        self.enter(Phase::Resolve);
+        let mut clock = Clock::start(Phase::Resolve);
+        let mut log = Log::create(logs.join("resolve.log").as_std_path())?;
+        let resolution = self.common.resolver.resolve(self.setting, &mut log)?;
+        keep_lock(self.common.results, self.setting.cell, &resolution)?;
+        let refused = match &resolution.lock {
+            Some(lock) if resolution.status == Status::Passed => {
+                self.prepare(lock, &mut log, &mut clock)?.err()
+            }
+            Some(_) | None => Some(Outcome::whole(resolution.status, resolution.errors)),
+        };
+        log.finish()?;
+        if let Some(refused) = refused {
+            let said = refused.errors.first().map(ToString::to_string);
+            return Ok((
+                bisection::Answer::CannotTell,
+                format!("{}: {}", refused.status, said.unwrap_or_default()),
+            ));
+        }
+        self.enter(Phase::Test);
+        let mut log = Log::create(logs.join("test.log").as_std_path())?;
+        let stage = script::Stage {
+            setting: self.setting,
+            subject: &self.folders.subject,
+            target: &self.folders.target,
+            limit: self.common.matrix.config.timeouts.build,
+            interrupt: self.common.interrupt,
+        };
+        let answer = script::ask(script, &stage, &mut log);
+        log.finish()?;
+        answer
     }
 
     /// The copy is pinned and locked, and everything it needs is fetched: by the cell's own cargo,

@@ -149,7 +149,7 @@ fn conditions(matrix: &Matrix, plan: &Plan) -> BTreeSet<String> {
 }
 
 /// Opens everything that cells share.
-fn in_place<T>(
+pub(super) fn in_place<T>(
     matrix: &Matrix,
     options: &Options<'_>,
     workplace: &Workplace,
@@ -215,7 +215,7 @@ fn run_cell(
     }
 }
 
-fn in_doubt(error: &anyhow::Error) -> Outcome {
+pub(super) fn in_doubt(error: &anyhow::Error) -> Outcome {
     let io = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<std::io::Error>());

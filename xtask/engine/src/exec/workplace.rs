@@ -113,6 +113,19 @@ impl Workplace {
         })
     }
 
+    /// Where a lane has the family's own repository.
+    #[must_use]
+    pub fn dependency(&self, lane: usize) -> Utf8PathBuf {
+        self.root.join("dependency").join(lane.to_string())
+    }
+
+    /// The folder below which all work folders are.
+    #[must_use]
+    pub fn cache(&self) -> &Path {
+        let above = self.root.parent().unwrap_or(&self.root);
+        above.as_std_path()
+    }
+
     /// Where the resolver works.
     #[must_use]
     pub fn resolver(&self) -> Utf8PathBuf {

@@ -1,0 +1,381 @@
+//! Running a bisection: lanes ask its points, and what each answers is written down at once.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::bisect::{End, Known, end, next};
+use crate::config::Source;
+use crate::config::mistake::Mistake;
+use crate::exec::cell::{Common, Work};
+use crate::exec::dependency::check_out;
+use crate::exec::lanes::{Options, in_doubt, in_place};
+use crate::exec::workplace::{CACHEDIR_TAG, Workplace};
+use crate::files::write_whole;
+use crate::inquiry::{Axis, Inquiry, Place, Point, Question, about, answer};
+use crate::local::Local;
+use crate::manifest::Hold;
+use crate::matrix::{Matrix, Tree};
+use crate::model::bisection::{About, Answer, Asked, Bisection, SCHEMA};
+use crate::model::event::Event;
+use crate::model::outcome::Outcome;
+use crate::setting::Setting;
+
+/// The file's name in the results folder.
+pub const FILE: &str = "bisection.json";
+
+/// How often an interrupt is looked for while a lane waits for what another one finds.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A bisection as it stands at its end.
+pub struct Bisected {
+    /// What was asked, and answered.
+    pub record: Bisection,
+    /// What it came to; `None` where it was interrupted.
+    pub end: Option<End>,
+}
+
+/// Asks an inquiry to its end. What `replayed` says is taken over.
+///
+/// # Errors
+///
+/// A [`Mistake`] when the question is about nothing that there is; other errors when the results
+/// or the work folders cannot be written.
+pub fn bisect(
+    matrix: &Matrix,
+    inquiry: &Inquiry,
+    options: &Options<'_>,
+    replayed: Option<Bisection>,
+) -> Result<Bisected> {
+    let waits = || {
+        let note = "another run works on this subject; waiting for it to end";
+        options.listener.hear(Event::Noted(note));
+    };
+    let place = &matrix.place;
+    let mut workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
+    let settings = inquiry
+        .points
+        .iter()
+        .filter(|point| point.place == Place::Matrix);
+    let settings = settings.filter_map(|point| Setting::of(matrix, &point.cell).ok().flatten());
+    workplace.current = settings.map(|setting| setting.conditions).collect();
+    in_place(matrix, options, &workplace, |common, n_lanes| {
+        let desk = Desk {
+            matrix,
+            inquiry,
+            workplace: &workplace,
+            common,
+            board: Mutex::new(Board::new(inquiry, replayed)),
+            changed: Condvar::new(),
+        };
+        write_whole(&options.out.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
+        desk.write(&desk.board())?;
+        let lanes = rayon::ThreadPoolBuilder::new().num_threads(n_lanes).build();
+        let results = lanes
+            .context("start the lanes")?
+            .broadcast(|lane| desk.work(lane.index()));
+        let results: Result<Vec<()>> = results.into_iter().collect();
+        let board = desk
+            .board
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(mistake) = board.mistake {
+            return Err(mistake.into());
+        }
+        results?;
+        Ok(Bisected {
+            end: end(&board.points),
+            record: board.record,
+        })
+    })
+}
+
+/// What all lanes know.
+struct Board {
+    points: Vec<Known>,
+    record: Bisection,
+    /// What the question is about; found in what the ends show.
+    about: Option<About>,
+    /// What the ends showed, until the question is about something.
+    waiting: BTreeMap<usize, (Outcome, bool)>,
+    mistake: Option<Mistake>,
+    /// Lanes whose work folder failed.
+    has_failed: bool,
+}
+
+impl Board {
+    fn new(inquiry: &Inquiry, replayed: Option<Bisection>) -> Self {
+        let names = inquiry.points.iter().map(|point| point.name.clone());
+        let mut board = Self {
+            points: vec![Known::Open; inquiry.points.len()],
+            record: Bisection {
+                schema: SCHEMA,
+                question: inquiry.question.to_string(),
+                axis: axis(&inquiry.axis),
+                points: names.collect(),
+                about: None,
+                asked: Vec::new(),
+            },
+            about: match inquiry.question {
+                Question::Cell | Question::Script(_) => Some(About::Cell),
+                Question::Target(_) | Question::Case { .. } => None,
+            },
+            waiting: BTreeMap::new(),
+            mistake: None,
+            has_failed: false,
+        };
+        let Some(replayed) = replayed else {
+            return board;
+        };
+        if replayed.about.is_some() {
+            board.about.clone_from(&replayed.about);
+            board.record.about = replayed.about;
+        }
+        for asked in replayed.asked {
+            let at = board
+                .record
+                .points
+                .iter()
+                .position(|name| *name == asked.point);
+            let is_sure = asked.answer != Answer::CannotTell && board.about.is_some();
+            if let Some(at) = at.filter(|_| is_sure) {
+                board.points[at] = Known::Told(asked.answer);
+                board.record.asked.push(Asked {
+                    known: true,
+                    ..asked
+                });
+            }
+        }
+        board
+    }
+
+    fn is_over(&self) -> bool {
+        self.mistake.is_some() || self.has_failed || end(&self.points).is_some()
+    }
+}
+
+/// An axis, in words.
+#[must_use]
+pub fn axis(axis: &Axis) -> String {
+    match axis {
+        Axis::Pins(_) => "pins".to_owned(),
+        Axis::Toolchains(_) => "toolchains".to_owned(),
+        Axis::Commits { .. } => "commits".to_owned(),
+        Axis::Dependency { .. } => "commits of the dependency".to_owned(),
+    }
+}
+
+/// Where lanes work.
+struct Desk<'a> {
+    matrix: &'a Matrix,
+    inquiry: &'a Inquiry,
+    workplace: &'a Workplace,
+    common: &'a Common<'a>,
+    board: Mutex<Board>,
+    changed: Condvar,
+}
+
+/// What one point came to.
+enum Found {
+    Outcome(Box<Outcome>, bool),
+    Said(Answer, String),
+}
+
+impl Desk<'_> {
+    fn work(&self, lane: usize) -> Result<()> {
+        while let Some(at) = self.take() {
+            let point = &self.inquiry.points[at];
+            let found = self.ask(point, lane);
+            let mut board = self.board();
+            board.has_failed |= found.is_err();
+            let noted = found.and_then(|found| self.note(&mut board, at, found));
+            drop(board);
+            self.changed.notify_all();
+            noted?;
+        }
+        Ok(())
+    }
+
+    /// The next point for a lane; waits while it takes another lane's answer to know.
+    fn take(&self) -> Option<usize> {
+        let mut board = self.board();
+        loop {
+            if self.common.interrupt.is_asked() || board.is_over() {
+                return None;
+            }
+            if let Some(at) = next(&board.points, 1).first().copied() {
+                board.points[at] = Known::Running;
+                return Some(at);
+            }
+            let is_under_way = board.points.contains(&Known::Running);
+            if !is_under_way {
+                return None;
+            }
+            let waited = self.changed.wait_timeout(board, TICK);
+            board = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn note(&self, board: &mut Board, at: usize, found: Found) -> Result<()> {
+        if self.common.interrupt.is_asked() {
+            return Ok(());
+        }
+        let (outcome, known) = match found {
+            Found::Said(answer, said) => {
+                self.tell(board, at, (answer, said), false);
+                return self.write(board);
+            }
+            Found::Outcome(outcome, known) => (*outcome, known),
+        };
+        board.waiting.insert(at, (outcome, known));
+        if board.about.is_none() {
+            let last = self.inquiry.points.len() - 1;
+            let ends = [0, last].map(|end| board.waiting.get(&end).map(|(outcome, _)| outcome));
+            let [Some(first), Some(other)] = ends else {
+                return Ok(());
+            };
+            match about(&self.inquiry.question, &[first, other]) {
+                Ok(about) => {
+                    board.record.about = Some(about.clone());
+                    board.about = Some(about);
+                }
+                Err(mistake) => {
+                    board.mistake = Some(mistake);
+                    return Ok(());
+                }
+            }
+        }
+        let Some(about) = board.about.clone() else {
+            return Ok(());
+        };
+        for (at, (outcome, known)) in std::mem::take(&mut board.waiting) {
+            let answer = answer(&about, &outcome, &|file| self.is_own(at, file));
+            self.tell(board, at, answer, known);
+        }
+        self.write(board)
+    }
+
+    /// Whether an error in a file speaks of the question; one in the dependency's own commit does
+    /// not.
+    fn is_own(&self, at: usize, file: &str) -> bool {
+        match self.inquiry.points[at].place {
+            Place::Matrix | Place::Commit(_) => true,
+            Place::Dependency(_) => {
+                let trees = self.matrix.trees.iter();
+                let mut files = trees.flat_map(|tree| &tree.subject.files);
+                files.any(|known| known.path == file)
+            }
+        }
+    }
+
+    fn tell(&self, board: &mut Board, at: usize, (answer, said): (Answer, String), known: bool) {
+        let point = &self.inquiry.points[at];
+        board.points[at] = Known::Told(answer);
+        let words = match answer {
+            Answer::Good => "good",
+            Answer::Bad => "bad",
+            Answer::CannotTell => "cannot tell",
+        };
+        let told = format!("{}: {words}: {said}", point.name);
+        self.common.listener.hear(Event::Noted(&told));
+        board.record.asked.push(Asked {
+            point: point.name.clone(),
+            cell: point.cell.id(),
+            answer,
+            said,
+            known,
+        });
+    }
+
+    fn write(&self, board: &Board) -> Result<()> {
+        let text = serde_json::to_string_pretty(&board.record).context("write a bisection")?;
+        write_whole(
+            &self.common.results.join(FILE),
+            format!("{text}\n").as_bytes(),
+        )
+    }
+
+    /// Asks one point. What goes wrong under it is no answer, and ends nothing.
+    fn ask(&self, point: &Point, lane: usize) -> Result<Found> {
+        match self.ask_in_place(point, lane) {
+            Ok(found) => Ok(found),
+            Err(error) if error.downcast_ref::<Mistake>().is_some() => Err(error),
+            Err(error) => Ok(Found::Outcome(Box::new(in_doubt(&error)), false)),
+        }
+    }
+
+    fn ask_in_place(&self, point: &Point, lane: usize) -> Result<Found> {
+        let matrix = self.matrix;
+        match &point.place {
+            Place::Matrix => {
+                let setting = Setting::of(matrix, &point.cell)?.context("find its toolchain")?;
+                self.ask_setting(&setting, lane)
+            }
+            Place::Commit(commit) => {
+                let source = Source {
+                    rev: Some(toml::Spanned::new(0..0, commit.clone())),
+                    ..Source::default()
+                };
+                let cache = self.workplace.cache();
+                let (cargo, around) = (&matrix.resolver, &matrix.surroundings);
+                let tree =
+                    Tree::read(&source, &matrix.config, &matrix.place, cache, cargo, around)?;
+                let setting = Setting::on(matrix, &point.cell, &tree)?;
+                self.ask_setting(&setting.context("find its toolchain")?, lane)
+            }
+            Place::Dependency(commit) => {
+                let setting = Setting::of(matrix, &point.cell)?.context("find its toolchain")?;
+                self.ask_setting(&self.at_commit(setting, commit, lane)?, lane)
+            }
+        }
+    }
+
+    /// The setting with the family taken from a commit of its repository.
+    fn at_commit<'b>(
+        &self,
+        setting: Setting<'b>,
+        commit: &str,
+        lane: usize,
+    ) -> Result<Setting<'b>> {
+        let Axis::Dependency { repository, .. } = &self.inquiry.axis else {
+            anyhow::bail!("a commit of a dependency on another axis");
+        };
+        let folder = self.workplace.dependency(lane);
+        check_out(repository, commit, &folder)?;
+        let crates = setting.family.crate_names();
+        let (cargo, around) = (&self.matrix.resolver, &setting.surroundings);
+        // A commit that holds other crates cannot tell, which is no mistake of anyone's.
+        let members = Local::members_of(&folder, &crates, cargo, around);
+        let members = members.map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let holds = members
+            .into_iter()
+            .map(|(name, folder)| (name, Hold::Path(folder)));
+        Ok(Setting {
+            holds: holds.collect(),
+            local: Some((folder, commit.to_owned())),
+            ..setting
+        })
+    }
+
+    fn ask_setting(&self, setting: &Setting<'_>, lane: usize) -> Result<Found> {
+        let toolchain = &setting.cell.row.toolchain;
+        let folders = self.workplace.lane(toolchain, lane, &setting.conditions)?;
+        let work = Work {
+            common: self.common,
+            setting,
+            folders,
+        };
+        if let Question::Script(script) = &self.inquiry.question {
+            let (answer, said) = work.script(script)?;
+            return Ok(Found::Said(answer, said));
+        }
+        let answer = work.run()?;
+        Ok(Found::Outcome(Box::new(answer.outcome), answer.reused))
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,67 @@
+//! A bisection: what was asked along which axis, and what every point answered. It can be read
+//! again in place of asking.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::cell::CellId;
+use crate::model::outcome::TargetId;
+
+/// The version of the form of a kept bisection.
+pub const SCHEMA: u32 = 1;
+
+/// What one point of an axis answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It does what it should.
+    Good,
+    /// It does not.
+    Bad,
+    /// It says nothing about the question; the search steps over it.
+    CannotTell,
+}
+
+/// A bisection, whole or under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bisection {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What is asked, in words.
+    pub question: String,
+    /// Along which axis, in words.
+    pub axis: String,
+    /// Every point, in the order of the axis.
+    pub points: Vec<String>,
+    /// The one target or case that it is about, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+    /// The points that were asked, in the order in which they answered.
+    pub asked: Vec<Asked>,
+}
+
+/// What a question comes to, with the one target it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// The cell.
+    Cell,
+    /// A target.
+    Target(TargetId),
+    /// A case of it.
+    Case(TargetId, String),
+}
+
+/// One point that was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The point.
+    pub point: String,
+    /// The cell that was looked at.
+    pub cell: CellId,
+    /// What it answered.
+    pub answer: Answer,
+    /// Why, in a line.
+    pub said: String,
+    /// True where an earlier run or a replayed bisection knew it.
+    pub known: bool,
+}

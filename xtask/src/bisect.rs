@@ -1,0 +1,422 @@
+//! `bisect`: one question along one axis, and what came of it.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix::bisect::End;
+use pinmatrix::config::mistake::{Mistake, nearest};
+use pinmatrix::exec::bisection::{Bisected, FILE, axis, bisect};
+use pinmatrix::exec::{Interrupt, Options, cache};
+use pinmatrix::inquiry::{Axis, Ends, Inquiry, Place, Point, Question, points};
+use pinmatrix::matrix::Matrix;
+use pinmatrix::model::bisection::{Answer, Asked, Bisection, SCHEMA};
+use pinmatrix::model::cell::{Cell, Pin, Row};
+
+use crate::flags::{AxisFlags, BisectFlags, QuestionFlags};
+use crate::show::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
+use crate::{Exit, Program, check_out, listen_for_signals, no_place, open, progress, quoted, show};
+
+/// Obeys `bisect`.
+///
+/// # Errors
+///
+/// A mistake in the config, the flags, the question or the axis; or a machine that fails.
+pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
+    let interrupt = Interrupt::default();
+    listen_for_signals(&interrupt)?;
+    let progress = progress::Progress::new();
+    let matrix = open(&flags.flags, &progress)?;
+    let out = flags.flags.out()?;
+    check_out(&out)?;
+    let inquiry = inquiry(&matrix, flags)?;
+    let replayed = flags
+        .replay
+        .as_deref()
+        .map(|file| replay(file, &inquiry))
+        .transpose()?;
+    let options = Options {
+        jobs: flags.jobs.or(matrix.config.run.jobs),
+        locked: false,
+        offline: flags.flags.offline,
+        fresh: flags.fresh,
+        out: &out,
+        cache: cache()?,
+        command: program.words(),
+        interrupt: &interrupt,
+        listener: &progress,
+    };
+    matrix.check_cache(&options.cache)?;
+    std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
+    let bisected = match bisect(&matrix, &inquiry, &options, replayed) {
+        Err(_) if interrupt.is_asked() => return Ok(Exit::Interrupted),
+        bisected => bisected?,
+    };
+    progress.end();
+    let page = Page {
+        inquiry: &inquiry,
+        bisected: &bisected,
+        out: &out,
+        program,
+        flags,
+    };
+    page.show()
+}
+
+/// What is asked, from the flags.
+fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<Inquiry> {
+    let question = question(&flags.question)?;
+    let axis = axis_of(flags)?;
+    let cell = place(matrix, flags)?;
+    let mut points = points(matrix, &axis, &cell)?;
+    if let Some(only) = &flags.only {
+        let is_named = |point: &Point| point.name == *only || full_name(point) == Some(only);
+        if !points.iter().any(is_named) {
+            let names = points.iter().map(|point| point.name.as_str());
+            let hint = nearest(only, names).map(|name| format!("did you mean `{name}`?"));
+            let mistake = Mistake::new(format!("there is no point `{only}` on this axis"));
+            return Err(mistake.maybe_help(hint).into());
+        }
+        points.retain(is_named);
+    }
+    Ok(Inquiry {
+        question,
+        axis,
+        points,
+    })
+}
+
+fn full_name(point: &Point) -> Option<&String> {
+    match &point.place {
+        Place::Matrix => None,
+        Place::Commit(commit) | Place::Dependency(commit) => Some(commit),
+    }
+}
+
+fn question(flags: &QuestionFlags) -> Result<Question> {
+    if let Some(script) = &flags.script {
+        let script = std::path::absolute(script).context("find the script")?;
+        let script = Utf8PathBuf::try_from(script).context("read the script's path as text")?;
+        if !script.is_file() {
+            return Err(Mistake::new(format!("script {script} is not there")).into());
+        }
+        return Ok(Question::Script(script));
+    }
+    Ok(match (&flags.case, &flags.target) {
+        (Some(case), target) => Question::Case {
+            target: target.clone(),
+            case: case.clone(),
+        },
+        (None, Some(target)) => Question::Target(target.clone()),
+        (None, None) => Question::Cell,
+    })
+}
+
+fn axis_of(flags: &BisectFlags) -> Result<Axis> {
+    let axis: &AxisFlags = &flags.axis;
+    if let Some(toolchains) = &axis.toolchains {
+        return Ok(Axis::Toolchains(Ends::parse(toolchains)));
+    }
+    if let Some(commits) = &axis.commits {
+        let Ends {
+            from: Some(from),
+            to,
+        } = Ends::parse(commits)
+        else {
+            return Err(
+                Mistake::new(format!("`{commits}` names no range of commits"))
+                    .help("for example `v1.0..HEAD`")
+                    .into(),
+            );
+        };
+        let to = to.unwrap_or("HEAD".to_owned());
+        return Ok(Axis::Commits { from, to });
+    }
+    if let Some(repository) = &axis.dependency_commits {
+        let repository = std::path::absolute(repository).context("find the repository")?;
+        let repository = Utf8PathBuf::try_from(repository).context("read its path as text")?;
+        if !repository.is_dir() {
+            return Err(Mistake::new(format!("{repository} is not there")).into());
+        }
+        return Ok(Axis::Dependency {
+            repository,
+            tags: flags.tags.clone(),
+            between: flags
+                .between
+                .as_deref()
+                .map(Ends::parse)
+                .unwrap_or_default(),
+        });
+    }
+    Ok(Axis::Pins(
+        axis.pins.as_deref().map(Ends::parse).unwrap_or_default(),
+    ))
+}
+
+/// Where it is asked, but for what the axis varies.
+fn place(matrix: &Matrix, flags: &BisectFlags) -> Result<Cell> {
+    let families = || {
+        matrix
+            .config
+            .families
+            .iter()
+            .map(|f| f.name.get_ref().as_str())
+    };
+    let family = one_of("family", flags.family.as_deref(), families())?;
+    let here = || {
+        let here = matrix
+            .toolchains
+            .iter()
+            .filter(|sought| sought.toolchain().is_some());
+        here.map(|sought| sought.label.as_str())
+    };
+    let toolchain = match &flags.toolchain {
+        Some(label) => one_of("toolchain", Some(label), here())?,
+        None => here().next().context("find a toolchain")?.to_owned(),
+    };
+    let sets = || matrix.config.feature_sets.iter();
+    let labels = || sets().filter_map(|set| set.label.as_deref());
+    let features = match &flags.features {
+        Some(label) => Some(one_of("feature set", Some(label), labels())?),
+        None => sets().next().and_then(|set| set.label.clone()),
+    };
+    let mut ladders = matrix.config.families.iter().zip(&matrix.ladders);
+    let ladder = ladders.find(|(of, _)| *of.name.get_ref() == family);
+    let (_, ladder) = ladder.context("find the family")?;
+    let pins: Vec<&Pin> = ladder.all().into_iter().map(|(pin, _)| pin).collect();
+    let names: Vec<String> = pins.iter().map(|pin| pin.at.to_string()).collect();
+    let pin = match &flags.pin {
+        Some(name) => {
+            let name = one_of("pin", Some(name), names.iter().map(String::as_str))?;
+            pins.into_iter().find(|pin| pin.at.to_string() == name)
+        }
+        None => ladder.rungs.last(),
+    };
+    Ok(Cell {
+        row: Row {
+            toolchain,
+            source: matrix.trees.first().and_then(|tree| tree.label.clone()),
+            features,
+        },
+        pin: pin.context("find a pin")?.clone(),
+    })
+}
+
+/// The one that is named, or the only one there is.
+fn one_of<'a>(
+    what: &str,
+    named: Option<&str>,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<String, Mistake> {
+    let names: Vec<&str> = names.collect();
+    match (named, names.as_slice()) {
+        (Some(name), names) if names.contains(&name) => Ok(name.to_owned()),
+        (Some(name), names) => {
+            let hint = nearest(name, names.iter().copied());
+            let hint = hint.map(|name| format!("did you mean `{name}`?"));
+            let hint = hint.unwrap_or(format!("there are {}", names.join(", ")));
+            Err(Mistake::new(format!("there is no {what} `{name}` here")).help(hint))
+        }
+        (None, [only]) => Ok((*only).to_owned()),
+        (None, names) => Err(Mistake::new(format!("on which {what}?"))
+            .help(format!("there are {}", names.join(", ")))),
+    }
+}
+
+/// An earlier bisection of the same question along the same axis.
+fn replay(file: &Utf8Path, inquiry: &Inquiry) -> Result<Bisection> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Mistake::new(format!("cannot read {file}: {e}")))?;
+    let bisection: Bisection = serde_json::from_str(&text)
+        .map_err(|e| Mistake::new(format!("{file} is no bisection: {e}")))?;
+    if bisection.schema != SCHEMA {
+        let message = format!(
+            "{file} has schema {}, and this version reads {SCHEMA}",
+            bisection.schema
+        );
+        return Err(Mistake::new(message)
+            .help("bisect again without --replay")
+            .into());
+    }
+    let (question, along) = (inquiry.question.to_string(), axis(&inquiry.axis));
+    if bisection.question != question || bisection.axis != along {
+        let message = format!(
+            "{file} asked about {} along {}, and not about {question} along {along}",
+            bisection.question, bisection.axis
+        );
+        return Err(Mistake::new(message)
+            .help("name the bisection of this question")
+            .into());
+    }
+    Ok(bisection)
+}
+
+/// What stands on the terminal at the end.
+struct Page<'a> {
+    inquiry: &'a Inquiry,
+    bisected: &'a Bisected,
+    out: &'a Utf8Path,
+    program: Program,
+    flags: &'a BisectFlags,
+}
+
+impl Page<'_> {
+    fn show(&self) -> Result<Exit> {
+        let mut page = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write(&mut page);
+        show::put(&page)?;
+        let Some(end) = &self.bisected.end else {
+            return Ok(Exit::Interrupted);
+        };
+        Ok(match end {
+            End::Found { .. } => Exit::Passed,
+            End::EndsAgree(Answer::Good) if self.flags.only.is_some() => Exit::Passed,
+            End::EndsAgree(_) => Exit::Failed,
+            End::InDoubt(_) => Exit::Inconclusive,
+        })
+    }
+
+    fn write(&self, page: &mut String) -> std::fmt::Result {
+        let Inquiry {
+            question, points, ..
+        } = self.inquiry;
+        let n_asked = self.bisected.record.asked.len();
+        let n_known = self
+            .bisected
+            .record
+            .asked
+            .iter()
+            .filter(|asked| asked.known)
+            .count();
+        writeln!(
+            page,
+            "\n{BOLD}{question}{RESET}, along {}",
+            self.bisected.record.axis
+        )?;
+        match &self.bisected.end {
+            None => writeln!(page, "interrupted; what was answered is kept")?,
+            Some(End::EndsAgree(_)) if self.flags.only.is_some() => self.write_point(page, 0)?,
+            Some(End::EndsAgree(answer)) => {
+                self.write_point(page, 0)?;
+                self.write_point(page, points.len() - 1)?;
+                let what = match answer {
+                    Answer::Good => "both ends are good",
+                    Answer::Bad | Answer::CannotTell => "both ends are bad",
+                };
+                writeln!(
+                    page,
+                    "{what}, so there is no change to find; a change that was undone may lie between"
+                )?;
+            }
+            Some(End::InDoubt(at)) => {
+                self.write_point(page, *at)?;
+                writeln!(page, "an end that cannot tell leaves the question open")?;
+            }
+            Some(End::Found {
+                before,
+                after,
+                untold,
+            }) => {
+                self.write_point(page, *before)?;
+                self.write_point(page, *after)?;
+                match untold.len() {
+                    0 => writeln!(page, "{}", self.exact())?,
+                    n => writeln!(page, "not exact: {n} between them could not tell")?,
+                }
+                writeln!(page)?;
+                writeln!(page, "{DIM}{}{RESET}", self.command(*before))?;
+                writeln!(page, "{DIM}{}{RESET}", self.command(*after))?;
+            }
+        }
+        let known = match n_known {
+            0 => String::new(),
+            n => format!(", {n} of them known already"),
+        };
+        writeln!(
+            page,
+            "\nasked {n_asked} of {} points{known}; {}",
+            points.len(),
+            self.out.join(FILE)
+        )
+    }
+
+    fn exact(&self) -> String {
+        match &self.inquiry.axis {
+            Axis::Pins(_) => {
+                "exact: nothing that is published and not yanked lies between".to_owned()
+            }
+            Axis::Toolchains(_) => "neighbours among the toolchains that are here".to_owned(),
+            Axis::Commits { .. } | Axis::Dependency { .. } => {
+                "exact: the second follows on the first".to_owned()
+            }
+        }
+    }
+
+    fn asked(&self, at: usize) -> Option<&Asked> {
+        let name = &self.inquiry.points.get(at)?.name;
+        self.bisected
+            .record
+            .asked
+            .iter()
+            .find(|asked| asked.point == *name)
+    }
+
+    fn write_point(&self, page: &mut String, at: usize) -> std::fmt::Result {
+        let Some(asked) = self.asked(at) else {
+            return Ok(());
+        };
+        let (color, mark) = match asked.answer {
+            Answer::Good => (GREEN, "✔ good"),
+            Answer::Bad => (RED, "✘ bad "),
+            Answer::CannotTell => (YELLOW, "? cannot tell"),
+        };
+        writeln!(
+            page,
+            "{color}{mark}{RESET}  {}  {}",
+            asked.point, asked.said
+        )
+    }
+
+    /// The command that shows one point.
+    fn command(&self, at: usize) -> String {
+        let Some(point) = self.inquiry.points.get(at) else {
+            return String::new();
+        };
+        let run = crate::repeating(self.program, &self.flags.flags);
+        let plain = |cell: &Cell, more: &str| {
+            let out = self.out.join("reproduced");
+            format!(
+                "{run}{more} --cell {} --fresh --out {}",
+                quoted(cell.id().as_str()),
+                quoted(out.as_str())
+            )
+        };
+        match (&self.inquiry.question, &point.place) {
+            (Question::Cell | Question::Target(_) | Question::Case { .. }, Place::Matrix) => {
+                plain(&point.cell, "")
+            }
+            (
+                Question::Cell | Question::Target(_) | Question::Case { .. },
+                Place::Commit(commit),
+            ) => {
+                // With --rev the matrix has no axis of sources.
+                let mut cell = point.cell.clone();
+                cell.row.source = None;
+                plain(&cell, &format!(" --rev {commit}"))
+            }
+            (_, _) => {
+                let words = std::env::args()
+                    .skip(1)
+                    .filter(|word| word != "matrix" && word != "pinmatrix");
+                let words: Vec<String> = words.map(|word| quoted(&word)).collect();
+                format!(
+                    "{} {} --only {}",
+                    self.program.words(),
+                    words.join(" "),
+                    point.name
+                )
+            }
+        }
+    }
+}
