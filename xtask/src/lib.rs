@@ -118,7 +118,11 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     }
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
     // Reports of another run would stand beside this one's run.json until it ends.
-    for file in [report::junit::FILE, report::summary::FILE, FRONTIER] {
+    for file in [
+        report::junit::FILE,
+        report::summary::FILE,
+        report::points::FILE,
+    ] {
         let _ = std::fs::remove_file(out.join(file));
     }
     let run = match run(&matrix, &plan, &options) {
@@ -229,9 +233,6 @@ impl Knowledge for Known<'_> {
     }
 }
 
-/// All change points, for programs.
-const FRONTIER: &str = "frontier.json";
-
 fn write_reports(run: &Run, out: &Utf8Path) -> Result<()> {
     write_whole(
         &out.join(report::junit::FILE),
@@ -241,9 +242,8 @@ fn write_reports(run: &Run, out: &Utf8Path) -> Result<()> {
         &out.join(report::summary::FILE),
         report::summary::summary(run).as_bytes(),
     )?;
-    let points = pinmatrix::frontier::frontier(run);
-    let points = serde_json::to_string_pretty(&points).context("write the frontier")?;
-    write_whole(&out.join(FRONTIER), format!("{points}\n").as_bytes())
+    let points = report::points::json(run).context("write the frontier")?;
+    write_whole(&out.join(report::points::FILE), points.as_bytes())
 }
 
 /// A failure outweighs a doubt: what is certain is certain, whatever else is not.

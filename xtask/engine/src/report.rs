@@ -2,12 +2,17 @@
 
 pub mod grid;
 pub mod strips;
+pub mod points;
 pub mod junit;
 pub mod summary;
 
 use crate::model::cell::CellId;
 use crate::model::run::{Counts, Run};
 use crate::model::status::Skip;
+use crate::text;
+
+/// The longest line of an error that is shown in Markdown, in characters.
+const LONGEST: usize = 300;
 
 /// The command that runs one cell again, whatever is known of it.
 #[must_use]
@@ -40,6 +45,26 @@ pub fn closing_line(counts: &Counts) -> String {
         line.push_str(&format!("; {} taken over from earlier runs", counts.reused));
     }
     line
+}
+
+/// A line of Markdown, of bounded length.
+fn line(text: &str) -> String {
+    escaped(&text::ellipsis(&text::one_line(text), LONGEST))
+}
+
+/// Text that Markdown shows as it is, also within a table.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text::one_line(text).chars() {
+        if matches!(
+            c,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&'
+        ) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
 }
 
 #[cfg(test)]

@@ -49,9 +49,7 @@ fn an_end_that_cannot_tell_leaves_the_question_open() {
 #[test]
 fn points_that_cannot_tell_are_stepped_over_and_named() {
     let mut history = history(20, 10);
-    for at in 8..12 {
-        history[at] = Answer::CannotTell;
-    }
+    history[8..12].fill(Answer::CannotTell);
     let (points, _) = search(&history, 1);
     assert_eq!(
         end(&points),

@@ -80,7 +80,7 @@ pub(super) fn adjustments(
             }
             (Some(name), _) => named(text, name, families)?,
         };
-        for (krate, _) in &written.features {
+        for krate in written.features.keys() {
             if !family.holds(krate.get_ref()) {
                 let names = family.crate_names();
                 return Err(text

@@ -3,20 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::frontier::{Side, frontier};
 use crate::model::outcome::Moved;
 use crate::model::run::{Run, SourceRecord};
 use crate::model::status::Status;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{Strips, strips, word};
-use crate::report::{closing_line, reproduce};
+use crate::report::{closing_line, escaped, line, points, reproduce};
 use crate::text;
 
 /// The file's name in the results folder.
 pub const FILE: &str = "summary.md";
-
-/// The longest line of an error that is shown, in characters.
-const LONGEST: usize = 300;
 
 /// A run as Markdown.
 #[must_use]
@@ -59,50 +55,10 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
             write_strips(out, &row)?;
         }
     }
-    write_change_points(out, run)?;
+    points::write(out, run)?;
+    points::write_stretches(out, run)?;
     write_moved(out, run)?;
     write_errors(out, run)
-}
-
-/// Where things change along the ladder, and how exactly that is known.
-fn write_change_points(out: &mut String, run: &Run) -> std::fmt::Result {
-    let points = frontier(run);
-    if points.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "## Change points\n")?;
-    writeln!(
-        out,
-        "| toolchain | target | cases | last | first | untested between |"
-    )?;
-    writeln!(out, "|---|---|---|---|---|---|")?;
-    for point in points {
-        let cases = match point.cases.as_slice() {
-            [] => "all".to_owned(),
-            [one] => one.clone(),
-            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
-        };
-        let side = |side: &Side| format!("{} {}", side.at, side.status);
-        let island = if point.is_island { " (island)" } else { "" };
-        let untested = match point.is_exact() {
-            true => "exact".to_owned(),
-            false => point.n_untested.to_string(),
-        };
-        let fields = [
-            point.row.to_string(),
-            point.subject(),
-            cases,
-            side(&point.before),
-            format!("{}{island}", side(&point.after)),
-            untested,
-        ];
-        writeln!(
-            out,
-            "| {} |",
-            fields.map(|field| escaped(&field)).join(" | ")
-        )?;
-    }
-    writeln!(out)
 }
 
 fn write_grids(out: &mut String, run: &Run) -> std::fmt::Result {
@@ -237,23 +193,4 @@ fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {
         )?;
     }
     Ok(())
-}
-
-fn line(text: &str) -> String {
-    escaped(&text::ellipsis(&text::one_line(text), LONGEST))
-}
-
-/// Text that Markdown shows as it is, also within a table.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text::one_line(text).chars() {
-        if matches!(
-            c,
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&'
-        ) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
 }

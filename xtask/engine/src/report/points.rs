@@ -1,0 +1,210 @@
+//! Change points as people and programs read them: alike ones of several rows together, with the
+//! first error, the log and the command of each side; and how far what was not tested reaches.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::frontier::{ChangePoint, Side, frontier};
+use crate::model::cell::{At, Row};
+use crate::model::run::{CellRecord, Run};
+use crate::report::{escaped, line, reproduce};
+use crate::text;
+
+/// The file's name in the results folder.
+pub const FILE: &str = "frontier.json";
+
+/// A change point, with the commands that show its two sides.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    point: &'a ChangePoint,
+    exact: bool,
+    show_before: String,
+    show_after: String,
+}
+
+/// All change points of a run, for programs.
+///
+/// # Errors
+///
+/// When they have no JSON form; they always have.
+pub fn json(run: &Run) -> serde_json::Result<String> {
+    let points = frontier(run);
+    let shown: Vec<Shown<'_>> = points
+        .iter()
+        .map(|point| Shown {
+            exact: point.is_exact(),
+            show_before: reproduce(run, &point.before.cell),
+            show_after: reproduce(run, &point.after.cell),
+            point,
+        })
+        .collect();
+    Ok(serde_json::to_string_pretty(&shown)? + "\n")
+}
+
+/// Change points of several rows that differ in nothing but their row.
+struct Alike {
+    point: ChangePoint,
+    rows: Vec<Row>,
+}
+
+fn alike(points: Vec<ChangePoint>) -> Vec<Alike> {
+    let is_alike = |a: &ChangePoint, b: &ChangePoint| {
+        let side = |a: &Side, b: &Side| a.at == b.at && a.status == b.status;
+        (&a.family, &a.target, &a.cases) == (&b.family, &b.target, &b.cases)
+            && side(&a.before, &b.before)
+            && side(&a.after, &b.after)
+    };
+    let mut groups: Vec<Alike> = Vec::new();
+    for point in points {
+        match groups
+            .iter_mut()
+            .find(|group| is_alike(&group.point, &point))
+        {
+            Some(group) => group.rows.push(point.row),
+            None => groups.push(Alike {
+                rows: vec![point.row.clone()],
+                point,
+            }),
+        }
+    }
+    groups
+}
+
+/// The section of a summary: where things change along the ladder, how exactly that is known, and
+/// how to see it.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
+    let groups = alike(frontier(run));
+    if groups.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Change points\n")?;
+    writeln!(
+        out,
+        "| target | cases | last | first | untested between | rows |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|")?;
+    for Alike { point, rows } in &groups {
+        let cases = match point.cases.as_slice() {
+            [] => "all".to_owned(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        };
+        let side = |side: &Side| format!("{} {}", side.at, side.status);
+        let island = if point.is_island { " (island)" } else { "" };
+        let untested = match point.is_exact() {
+            true => "exact".to_owned(),
+            false => point.n_untested.to_string(),
+        };
+        let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        let fields = [
+            point.subject(),
+            cases,
+            side(&point.before),
+            format!("{}{island}", side(&point.after)),
+            untested,
+            rows.join(", "),
+        ];
+        let fields = fields.map(|field| escaped(&field));
+        writeln!(out, "| {} |", fields.join(" | "))?;
+    }
+    writeln!(out)?;
+    for Alike { point, .. } in &groups {
+        write_sides(out, run, point)?;
+    }
+    writeln!(out)
+}
+
+/// What each side of a change shows, and the command that shows it.
+fn write_sides(out: &mut String, run: &Run, point: &ChangePoint) -> std::fmt::Result {
+    writeln!(
+        out,
+        "- {} at {}:",
+        escaped(&point.subject()),
+        escaped(&point.after.at.to_string())
+    )?;
+    for side in [&point.before, &point.after] {
+        let error = side.error.iter().map(|error| format!(": {}", line(error)));
+        let log = side.log.iter().map(|log| format!(" ([log]({log}))"));
+        writeln!(
+            out,
+            "  - {}{}{}, `{}`",
+            side.status,
+            error.collect::<String>(),
+            log.collect::<String>(),
+            text::one_line(&reproduce(run, &side.cell)),
+        )?;
+    }
+    Ok(())
+}
+
+/// Pins of one row that no one ran, between two that ran and agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The row.
+    pub row: Row,
+    /// The pin before it, which ran.
+    pub after: At,
+    /// The pin behind it, which ran.
+    pub before: At,
+    /// How many pins of the ladder lie in it.
+    pub n_pins: usize,
+}
+
+/// How far what was inferred reaches.
+#[must_use]
+pub fn stretches(run: &Run) -> Vec<Stretch> {
+    let mut stretches = Vec::new();
+    for family in &run.families {
+        for row in run.rows(family) {
+            let ran = |record: &&CellRecord| record.outcome().is_some();
+            let ends: Vec<usize> = (0..row.len()).filter(|at| ran(&row[*at])).collect();
+            for pair in ends.windows(2) {
+                let inside = row[pair[0]..pair[1]].iter();
+                let n_pins = inside.filter(|record| record.is_inferred()).count();
+                if n_pins > 0 {
+                    stretches.push(Stretch {
+                        row: row[pair[0]].cell.row.clone(),
+                        after: row[pair[0]].cell.pin.at.clone(),
+                        before: row[pair[1]].cell.pin.at.clone(),
+                        n_pins,
+                    });
+                }
+            }
+        }
+    }
+    stretches
+}
+
+/// The section of a summary that says how far what was not tested reaches.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write_stretches(out: &mut String, run: &Run) -> std::fmt::Result {
+    let stretches = stretches(run);
+    if stretches.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Not tested\n")?;
+    writeln!(
+        out,
+        "Both sides of each stretch ran and agree; what lies between is inferred and may differ all the same. `--full` settles it.\n"
+    )?;
+    for Stretch {
+        row,
+        after,
+        before,
+        n_pins,
+    } in stretches
+    {
+        let told = format!("{row}: {n_pins} between {after} and {before}");
+        writeln!(out, "- {}", escaped(&told))?;
+    }
+    writeln!(out)
+}
