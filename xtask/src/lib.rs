@@ -4,6 +4,7 @@
 mod bisect;
 mod flags;
 mod mistakes;
+mod planned;
 mod progress;
 mod show;
 mod toolchains;
@@ -153,7 +154,7 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
     };
     let plan = make_plan(&matrix, &flags.selecting, &options)?;
     progress.end();
-    show::plan(&matrix, &plan, flags.format)?;
+    planned::show(&matrix, &plan, flags.format)?;
     Ok(Exit::Passed)
 }
 

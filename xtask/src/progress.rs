@@ -71,13 +71,20 @@ impl Progress {
 impl Listener for Progress {
     fn hear(&self, event: Event<'_>) {
         match event {
-            Event::Planned { n_run, n_known } => {
+            Event::Planned {
+                n_run,
+                n_known,
+                is_most,
+            } => {
                 if let Some(bars) = &self.bars
                     && n_run > 0
                 {
-                    bars.begin(n_run);
+                    bars.begin(n_run, is_most);
                 } else if n_run > 0 {
-                    self.say(&format!("cells to run: {n_run}, known already: {n_known}"));
+                    let most = if is_most { "at most " } else { "" };
+                    self.say(&format!(
+                        "cells to run: {most}{n_run}, known already: {n_known}"
+                    ));
                 }
             }
             Event::Entered { cell, phase } => match &self.bars {
@@ -111,11 +118,12 @@ impl Listener for Progress {
 }
 
 impl Bars {
-    fn begin(&self, n_run: usize) {
+    fn begin(&self, n_run: usize, is_most: bool) {
         self.run.set_length(n_run as u64);
-        self.run.set_style(style(
-            "{bar:24} {pos}/{len} cells, {elapsed} so far, {eta} to go",
-        ));
+        self.run.set_style(style(match is_most {
+            true => "{pos} cells of at most {len}, {elapsed} so far",
+            false => "{bar:24} {pos}/{len} cells, {elapsed} so far, {eta} to go",
+        }));
         self.run.enable_steady_tick(Duration::from_secs(1));
     }
 

@@ -7,19 +7,14 @@ use std::io::Write as _;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use pinmatrix::matrix::Matrix;
 use pinmatrix::model::cell::CellId;
 use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::status::Status;
-use pinmatrix::plan::{Fate, Plan};
 use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
 use pinmatrix::report::strips::{self, Strip, Strips};
 use pinmatrix::report::{closing_line, junit, reproduce, summary};
 use pinmatrix::{record, text};
-use serde_json::json;
-
-use crate::flags::Format;
 
 pub const GREEN: &str = "\u{1b}[32m";
 pub const RED: &str = "\u{1b}[31m";
@@ -252,93 +247,4 @@ fn width() -> usize {
         // Whatever reads a file or a CI log scrolls.
         false => 200,
     }
-}
-
-/// Shows a plan on standard output.
-///
-/// # Errors
-///
-/// When it cannot be written as JSON; it always can.
-pub fn plan(matrix: &Matrix, plan: &Plan, format: Format) -> Result<()> {
-    match format {
-        Format::Json => {
-            let text = serde_json::to_string_pretty(&as_json(matrix, plan));
-            put(&format!("{}\n", text.context("write a plan")?))
-        }
-        Format::Text => {
-            let mut page = String::new();
-            // Writing into a String cannot fail.
-            let _ = write_plan(&mut page, plan);
-            put(&page)
-        }
-    }
-}
-
-fn write_plan(page: &mut String, plan: &Plan) -> std::fmt::Result {
-    let width = plan
-        .cells
-        .iter()
-        .map(|p| p.id.as_str().len())
-        .max()
-        .unwrap_or_default();
-    let queue = plan.queue();
-    for planned in &plan.cells {
-        write!(page, "{:width$}  ", planned.id.as_str())?;
-        match &planned.fate {
-            Fate::Run { .. } => {
-                let place = queue
-                    .iter()
-                    .position(|q| q.id == planned.id)
-                    .unwrap_or_default()
-                    + 1;
-                write!(page, "run, {place} of {}", queue.len())?;
-                if let Some(forecast) = &planned.forecast {
-                    write!(page, "; foreseen: failed(msrv), {forecast}")?;
-                }
-                writeln!(page)?;
-            }
-            Fate::Known(outcome) => {
-                writeln!(page, "known: {} {}", mark(&outcome.status), outcome.status)?
-            }
-            Fate::Skip(reason) => writeln!(page, "{DIM}skip: {reason}{RESET}")?,
-        }
-    }
-    let (n_run, n_known, n_skip) = plan.counts();
-    writeln!(
-        page,
-        "\n{BOLD}{n_run} to run, {n_known} known, {n_skip} skipped{RESET}"
-    )
-}
-
-fn as_json(matrix: &Matrix, plan: &Plan) -> serde_json::Value {
-    let queue = plan.queue();
-    let cells = plan.cells.iter().map(|planned| {
-        let mut cell = json!({
-            "id": planned.id,
-            "row": planned.cell.row,
-            "pin": planned.cell.pin,
-        });
-        let fate = match &planned.fate {
-            Fate::Run { .. } => json!({
-                "fate": "run",
-                "place": queue.iter().position(|q| q.id == planned.id).map(|n| n + 1),
-                "forecast": planned.forecast,
-            }),
-            Fate::Known(outcome) => json!({ "fate": "known", "outcome": outcome.status }),
-            Fate::Skip(reason) => json!({ "fate": "skip", "reason": reason.to_string() }),
-        };
-        if let (Some(cell), serde_json::Value::Object(fate)) = (cell.as_object_mut(), fate) {
-            cell.extend(fate);
-        }
-        cell
-    });
-    let toolchains = matrix
-        .toolchains
-        .iter()
-        .map(pinmatrix::toolchain::Sought::record);
-    json!({
-        "schema": pinmatrix::model::run::SCHEMA,
-        "toolchains": toolchains.collect::<Vec<_>>(),
-        "cells": cells.collect::<Vec<_>>(),
-    })
 }

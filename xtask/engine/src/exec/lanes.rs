@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use rayon::prelude::*;
 
+use crate::config::Strategy;
 use crate::exec::budget::Budget;
 use crate::exec::cell::{Common, Work, known, restore};
 use crate::exec::lock::Resolver;
@@ -92,7 +93,11 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
     workplace.current = conditions(matrix, plan);
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
-        options.listener.hear(Event::Planned { n_run, n_known });
+        options.listener.hear(Event::Planned {
+            n_run,
+            n_known,
+            is_most: plan.strategy == Strategy::Frontier,
+        });
         let board = Board::new(begin(matrix, plan, options), options.out)?;
         restore_known(matrix, plan, common)?;
         let schedule = Schedule::new(plan, matrix.config.run.probes);

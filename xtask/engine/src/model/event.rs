@@ -13,6 +13,8 @@ pub enum Event<'a> {
         n_run: usize,
         /// Cells whose outcome is known.
         n_known: usize,
+        /// True where not all of them have to run.
+        is_most: bool,
     },
     /// A cell entered a phase.
     Entered {
