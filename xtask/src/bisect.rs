@@ -17,6 +17,9 @@ use crate::flags::{AxisFlags, BisectFlags, QuestionFlags};
 use crate::show::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use crate::{Exit, Program, check_out, listen_for_signals, no_place, open, progress, quoted, show};
 
+/// How much of what a compiler or a test printed is shown of one point; its log has all of it.
+const MOST_LINES: usize = 12;
+
 /// Obeys `bisect`.
 ///
 /// # Errors
@@ -371,11 +374,13 @@ impl Page<'_> {
             Answer::Bad => (RED, "✘ bad "),
             Answer::CannotTell => (YELLOW, "? cannot tell"),
         };
-        writeln!(
-            page,
-            "{color}{mark}{RESET}  {}  {}",
-            asked.point, asked.said
-        )
+        let (point, said) = (&asked.point, &asked.why.said);
+        writeln!(page, "{color}{mark}{RESET}  {point}  {said}")?;
+        let detail = asked.why.detail.as_deref().unwrap_or_default();
+        for line in detail.lines().take(MOST_LINES) {
+            writeln!(page, "        {DIM}{line}{RESET}")?;
+        }
+        Ok(())
     }
 
     /// The command that shows one point.

@@ -7,9 +7,9 @@ use semver::Version;
 use crate::config::did_you_mean;
 use crate::config::mistake::Mistake;
 use crate::matrix::Matrix;
-use crate::model::bisection::{About, Answer};
+use crate::model::bisection::{About, Answer, Why};
 use crate::model::cell::{At, Cell, Pin, Row};
-use crate::model::outcome::{Outcome, TargetId, TargetOutcome};
+use crate::model::outcome::{CaseOutcome, Outcome, TargetId, TargetOutcome};
 use crate::model::status::{Class, Status};
 use crate::revision::{Repository, short};
 
@@ -373,60 +373,69 @@ fn missing(
     }
 }
 
-/// What an outcome answers, and why, in a line. Where the commits of a dependency are looked at, an
-/// error outside the subject is the dependency's own.
+/// What an outcome answers, and why. Where the commits of a dependency are looked at, an error
+/// outside the subject is the dependency's own and says nothing about the question.
 #[must_use]
-pub fn answer(about: &About, outcome: &Outcome, is_own: &dyn Fn(&str) -> bool) -> (Answer, String) {
-    let whole = || {
-        let said = outcome.errors.first().map(ToString::to_string);
-        let said = said.map_or(outcome.status.to_string(), |said| {
-            format!("{}: {said}", outcome.status)
-        });
-        (of_status(&outcome.status), said)
-    };
+pub fn answer(about: &About, outcome: &Outcome, is_own: &dyn Fn(&str) -> bool) -> (Answer, Why) {
     let target = |id: &TargetId| outcome.targets.iter().find(|target| target.id == *id);
-    let of_target = |target: &TargetOutcome| {
-        let file = target
-            .errors
-            .first()
-            .and_then(|error| error.file.as_deref());
-        let is_compile = target.status == Status::failed(Class::Compile);
-        let is_foreign = is_compile && file.is_none_or(|file| !is_own(file));
-        let answer = match is_foreign {
-            true => Answer::CannotTell,
-            false => of_status(&target.status),
-        };
-        (answer, told(&target.status, target))
-    };
     match about {
         About::Cell => match outcome.targets.iter().find(|t| t.status.is_failed()) {
-            Some(failing) => (of_target(failing).0, told(&outcome.status, failing)),
-            None => whole(),
+            Some(failing) => of_target(failing, is_own),
+            None => of_whole(outcome),
         },
-        About::Target(id) => target(id).map_or_else(whole, of_target),
+        About::Target(id) => match target(id) {
+            Some(target) => of_target(target, is_own),
+            None => of_whole(outcome),
+        },
         About::Case(id, name) => {
             let Some(target) = target(id) else {
-                return whole();
+                return of_whole(outcome);
             };
             match target.cases.iter().find(|case| case.name == *name) {
-                Some(case) => {
-                    let said = case
-                        .said()
-                        .map(|said| format!(": {said}"))
-                        .unwrap_or_default();
-                    (of_status(&case.status), format!("{}{said}", case.status))
-                }
-                None if target.cases.is_empty() => of_target(target),
-                None => (Answer::CannotTell, "it has no such case".to_owned()),
+                Some(case) => (of_status(&case.status), why_case(case)),
+                None if target.cases.is_empty() => of_target(target, is_own),
+                None => (Answer::CannotTell, Why::line("it has no such case")),
             }
         }
     }
 }
 
-fn told(status: &Status, target: &TargetOutcome) -> String {
-    match status.is_failed() {
-        true => format!("{status}: {}", target.first_error()),
-        false => status.to_string(),
+fn of_whole(outcome: &Outcome) -> (Answer, Why) {
+    let status = &outcome.status;
+    let why = match outcome.errors.first() {
+        Some(error) => Why {
+            said: format!("{status}: {error}"),
+            detail: error.rendered.clone(),
+        },
+        None => Why::line(status.to_string()),
+    };
+    (of_status(status), why)
+}
+
+fn of_target(target: &TargetOutcome, is_own: &dyn Fn(&str) -> bool) -> (Answer, Why) {
+    let error = target.errors.first();
+    let file = error.and_then(|error| error.file.as_deref());
+    let is_compile = target.status == Status::failed(Class::Compile);
+    let answer = match is_compile && file.is_none_or(|file| !is_own(file)) {
+        true => Answer::CannotTell,
+        false => of_status(&target.status),
+    };
+    let said = match target.status.is_failed() {
+        true => format!("{}: {}", target.status, target.first_error()),
+        false => target.status.to_string(),
+    };
+    let mut failing = target.cases.iter().filter(|case| case.status.is_failed());
+    let printed = || failing.next().and_then(|case| case.output.clone());
+    let rendered = error.and_then(|error| error.rendered.clone());
+    let detail = rendered.or_else(printed);
+    (answer, Why { said, detail })
+}
+
+fn why_case(case: &CaseOutcome) -> Why {
+    let said = case.said().map(|said| format!(": {said}"));
+    Why {
+        said: format!("{}{}", case.status, said.unwrap_or_default()),
+        detail: case.output.clone(),
     }
 }
 

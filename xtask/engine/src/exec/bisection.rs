@@ -12,13 +12,14 @@ use crate::config::mistake::Mistake;
 use crate::exec::cell::{Common, Work};
 use crate::exec::dependency::check_out;
 use crate::exec::lanes::{Options, in_doubt, in_place};
+use crate::exec::script;
 use crate::exec::workplace::{CACHEDIR_TAG, Workplace};
 use crate::files::write_whole;
 use crate::inquiry::{Axis, Inquiry, Place, Point, Question, about, answer};
 use crate::local::Local;
 use crate::manifest::Hold;
 use crate::matrix::{Matrix, Tree};
-use crate::model::bisection::{About, Answer, Asked, Bisection, SCHEMA};
+use crate::model::bisection::{About, Answer, Asked, Bisection, SCHEMA, Why};
 use crate::model::event::Event;
 use crate::model::outcome::Outcome;
 use crate::setting::Setting;
@@ -224,7 +225,7 @@ impl Desk<'_> {
         }
         let (outcome, known) = match found {
             Found::Said(answer, said) => {
-                self.tell(board, at, (answer, said), false);
+                self.tell(board, at, (answer, Why::line(said)), false);
                 return self.write(board);
             }
             Found::Outcome(outcome, known) => (*outcome, known),
@@ -270,7 +271,7 @@ impl Desk<'_> {
         }
     }
 
-    fn tell(&self, board: &mut Board, at: usize, (answer, said): (Answer, String), known: bool) {
+    fn tell(&self, board: &mut Board, at: usize, (answer, why): (Answer, Why), known: bool) {
         let point = &self.inquiry.points[at];
         board.points[at] = Known::Told(answer);
         let words = match answer {
@@ -278,13 +279,13 @@ impl Desk<'_> {
             Answer::Bad => "bad",
             Answer::CannotTell => "cannot tell",
         };
-        let told = format!("{}: {words}: {said}", point.name);
+        let told = format!("{}: {words}: {}", point.name, why.said);
         self.common.listener.hear(Event::Noted(&told));
         board.record.asked.push(Asked {
             point: point.name.clone(),
             cell: point.cell.id(),
             answer,
-            said,
+            why,
             known,
         });
     }
@@ -367,8 +368,8 @@ impl Desk<'_> {
             setting,
             folders,
         };
-        if let Question::Script(script) = &self.inquiry.question {
-            let (answer, said) = work.script(script)?;
+        if let Question::Script(file) = &self.inquiry.question {
+            let (answer, said) = script::ask(&work, file)?;
             return Ok(Found::Said(answer, said));
         }
         let answer = work.run()?;

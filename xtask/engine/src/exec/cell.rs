@@ -20,10 +20,9 @@ use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
 use crate::exec::workplace::LaneFolders;
-use crate::exec::{doctest, key, script, stage};
+use crate::exec::{doctest, key, stage};
 use crate::files::write_whole;
 use crate::matrix::Matrix;
-use crate::model::bisection;
 use crate::model::cell::Cell;
 use crate::model::event::{Event, Listener};
 use crate::model::outcome::{
@@ -99,12 +98,12 @@ pub fn restore(common: &Common<'_>, setting: &Setting<'_>) -> Result<()> {
     common.store.restore_logs(&key, &logs)
 }
 
-fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {
+pub(super) fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {
     results.join("logs").join(cell.id().as_str())
 }
 
 /// Makes room for a cell's logs: those of an earlier run would tell of another outcome.
-fn clear_logs(logs: &Utf8Path) -> Result<()> {
+pub(super) fn clear_logs(logs: &Utf8Path) -> Result<()> {
     match std::fs::remove_dir_all(logs) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             return Err(e).with_context(|| format!("empty {logs}"));
@@ -115,7 +114,7 @@ fn clear_logs(logs: &Utf8Path) -> Result<()> {
 }
 
 /// Leaves a cell's lock in the results, where it can be committed from.
-fn keep_lock(results: &Utf8Path, cell: &Cell, resolution: &Resolution) -> Result<()> {
+pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, resolution: &Resolution) -> Result<()> {
     match &resolution.lock {
         Some(lock) if resolution.status == Status::Passed => write_whole(
             &results.join("locks").join(format!("{}.lock", cell.id())),
@@ -197,50 +196,9 @@ impl Work<'_> {
         })
     }
 
-    /// Runs a script in the cell's copy, pinned, locked and fetched, in place of build and tests.
-    ///
-    /// # Errors
-    ///
-    /// As [`Work::run`], and a mistake when the script cannot be run.
-    pub fn script(&self, script: &Utf8Path) -> Result<(bisection::Answer, String)> {
-        let logs = logs(self.common.results, self.setting.cell);
-        clear_logs(&logs)?;
-        self.enter(Phase::Resolve);
-        let mut clock = Clock::start(Phase::Resolve);
-        let mut log = Log::create(logs.join("resolve.log").as_std_path())?;
-        let resolution = self.common.resolver.resolve(self.setting, &mut log)?;
-        keep_lock(self.common.results, self.setting.cell, &resolution)?;
-        let refused = match &resolution.lock {
-            Some(lock) if resolution.status == Status::Passed => {
-                self.prepare(lock, &mut log, &mut clock)?.err()
-            }
-            Some(_) | None => Some(Outcome::whole(resolution.status, resolution.errors)),
-        };
-        log.finish()?;
-        if let Some(refused) = refused {
-            let said = refused.errors.first().map(ToString::to_string);
-            return Ok((
-                bisection::Answer::CannotTell,
-                format!("{}: {}", refused.status, said.unwrap_or_default()),
-            ));
-        }
-        self.enter(Phase::Test);
-        let mut log = Log::create(logs.join("test.log").as_std_path())?;
-        let stage = script::Stage {
-            setting: self.setting,
-            subject: &self.folders.subject,
-            target: &self.folders.target,
-            limit: self.common.matrix.config.timeouts.build,
-            interrupt: self.common.interrupt,
-        };
-        let answer = script::ask(script, &stage, &mut log);
-        log.finish()?;
-        answer
-    }
-
     /// The copy is pinned and locked, and everything it needs is fetched: by the cell's own cargo,
     /// since versions of cargo keep what they fetch in different places.
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         lock: &str,
         log: &mut Log,
@@ -456,7 +414,7 @@ impl Work<'_> {
         }
     }
 
-    fn enter(&self, phase: Phase) {
+    pub(super) fn enter(&self, phase: Phase) {
         self.common.listener.hear(Event::Entered {
             cell: &self.setting.cell.id(),
             phase,

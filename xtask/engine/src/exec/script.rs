@@ -5,46 +5,80 @@ use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
 use crate::config::mistake::Mistake;
+use crate::exec::cell::{Work, clear_logs, keep_lock, logs};
+use crate::exec::clock::Clock;
 use crate::exec::log::Log;
-use crate::exec::process::{Exit, Interrupt, Stream, run};
+use crate::exec::process::{Exit, Stream, run};
 use crate::model::bisection::Answer;
-use crate::setting::Setting;
+use crate::model::outcome::{Outcome, Phase};
+use crate::model::status::Status;
 
-/// Where a script runs.
-pub struct Stage<'a> {
-    /// What the cell is made of.
-    pub setting: &'a Setting<'a>,
-    /// The copy of the subject, pinned and locked.
-    pub subject: &'a Utf8Path,
-    /// Cargo's target folder.
-    pub target: &'a Utf8Path,
-    /// How long it may take.
-    pub limit: std::time::Duration,
-    /// Whether the run should end.
-    pub interrupt: &'a Interrupt,
-}
-
-/// Runs a script in the copy: exit 0 is good, 125 cannot tell, any other is bad, as for
-/// `git bisect run` (<https://git-scm.com/docs/git-bisect>).
+/// Runs a script in a cell's copy, pinned, locked and fetched, in place of build and tests: exit 0
+/// is good, 125 cannot tell, any other is bad, as for `git bisect run`
+/// (<https://git-scm.com/docs/git-bisect>).
 ///
 /// It finds the cell in its environment: `PINMATRIX_CELL`, `PINMATRIX_TOOLCHAIN`, `PINMATRIX_PIN`,
 /// `CARGO_TARGET_DIR`; `cargo` and `rustc` on its path are those of the cell.
 ///
 /// # Errors
 ///
-/// A [`Mistake`] when it cannot be run.
-pub fn ask(script: &Utf8Path, stage: &Stage<'_>, log: &mut Log) -> Result<(Answer, String)> {
-    let cell = stage.setting.cell;
+/// A [`Mistake`] when it cannot be run; other errors when the work folders fail.
+pub fn ask(work: &Work<'_>, script: &Utf8Path) -> Result<(Answer, String)> {
+    let Work {
+        common, setting, ..
+    } = work;
+    let logs = logs(common.results, setting.cell);
+    clear_logs(&logs)?;
+    if let Some(refused) = prepared(work, &logs)? {
+        let said = refused.errors.first().map(ToString::to_string);
+        let said = format!("{}: {}", refused.status, said.unwrap_or_default());
+        return Ok((Answer::CannotTell, said));
+    }
+    work.enter(Phase::Test);
+    let mut log = Log::create(logs.join("test.log").as_std_path())?;
+    let answer = run_script(work, script, &mut log);
+    log.finish()?;
+    answer
+}
+
+/// Makes the copy ready; what stands against it where it cannot be.
+fn prepared(work: &Work<'_>, logs: &Utf8Path) -> Result<Option<Outcome>> {
+    let Work {
+        common, setting, ..
+    } = work;
+    work.enter(Phase::Resolve);
+    let mut clock = Clock::start(Phase::Resolve);
+    let mut log = Log::create(logs.join("resolve.log").as_std_path())?;
+    let resolution = common.resolver.resolve(setting, &mut log)?;
+    keep_lock(common.results, setting.cell, &resolution)?;
+    let refused = match &resolution.lock {
+        Some(lock) if resolution.status == Status::Passed => {
+            work.prepare(lock, &mut log, &mut clock)?.err()
+        }
+        Some(_) | None => Some(Outcome::whole(resolution.status, resolution.errors)),
+    };
+    log.finish()?;
+    Ok(refused)
+}
+
+fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answer, String)> {
+    let Work {
+        common,
+        setting,
+        folders,
+    } = work;
+    let cell = setting.cell;
     let shell = Shell::new()?;
-    shell.change_dir(stage.subject);
+    shell.change_dir(&folders.subject);
     let command = cmd!(shell, "{script}")
         .env_clear()
-        .envs(stage.setting.vars(stage.setting.toolchain))
-        .env("CARGO", stage.setting.toolchain.program("cargo"))
-        .env("CARGO_TARGET_DIR", stage.target)
+        .envs(setting.vars(setting.toolchain))
+        .env("CARGO", setting.toolchain.program("cargo"))
+        .env("CARGO_TARGET_DIR", &folders.target)
         .env("PINMATRIX_CELL", cell.id().as_str())
         .env("PINMATRIX_TOOLCHAIN", &cell.row.toolchain)
         .env("PINMATRIX_PIN", cell.pin.at.to_string());
+    let limit = common.matrix.config.timeouts.build;
     log.note(&format!("$ {script} # {}", cell.id()));
     let mut last = String::new();
     let mut follower = |_: Stream, line: &[u8]| {
@@ -54,7 +88,7 @@ pub fn ask(script: &Utf8Path, stage: &Stage<'_>, log: &mut Log) -> Result<(Answe
             last = crate::text::one_line(&line);
         }
     };
-    let ended = run(command.into(), stage.limit, stage.interrupt, &mut follower);
+    let ended = run(command.into(), limit, common.interrupt, &mut follower);
     log.note(&format!("[{}]", ended.exit));
     let answer = match &ended.exit {
         Exit::Code(0) => Answer::Good,

@@ -51,6 +51,27 @@ pub enum About {
     Case(TargetId, String),
 }
 
+/// Why a point answers as it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// In a line.
+    pub said: String,
+    /// The whole of it, where it is bad: what the compiler or the test printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Why {
+    /// What is told in a line.
+    #[must_use]
+    pub fn line(said: impl Into<String>) -> Self {
+        Self {
+            said: said.into(),
+            detail: None,
+        }
+    }
+}
+
 /// One point that was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
@@ -60,8 +81,9 @@ pub struct Asked {
     pub cell: CellId,
     /// What it answered.
     pub answer: Answer,
-    /// Why, in a line.
-    pub said: String,
+    /// Why.
+    #[serde(flatten)]
+    pub why: Why,
     /// True where an earlier run or a replayed bisection knew it.
     pub known: bool,
 }
