@@ -7,7 +7,7 @@ use crate::model::outcome::Moved;
 use crate::model::run::{Run, SourceRecord};
 use crate::model::status::Status;
 use crate::report::grid::{LEGEND, grids};
-use crate::report::strips::{Strips, strips, word};
+use crate::report::strips::{self, Strips, word};
 use crate::report::{closing_line, escaped, line, points, reproduce};
 use crate::text;
 
@@ -51,7 +51,7 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     write_grids(out, run)?;
     write_toolchains(out, run)?;
     for family in &run.families {
-        for row in strips(run, family) {
+        for row in strips::strips(run, family) {
             write_strips(out, &row)?;
         }
     }
@@ -102,11 +102,10 @@ fn write_strips(out: &mut String, row: &Strips) -> std::fmt::Result {
     write_head(out, "target", &row.pins)?;
     for strip in &row.strips {
         write!(out, "| {} |", escaped(&strip.target.to_string()))?;
-        for status in &strip.statuses {
+        for (letter, status) in strips::letters(strip) {
             match status {
-                Some(Status::Passed) => write!(out, " ✔ |")?,
+                Some(Status::Passed) | None => write!(out, " {letter} |")?,
                 Some(status) => write!(out, " {} |", word(status))?,
-                None => write!(out, " · |")?,
             }
         }
         writeln!(out)?;
