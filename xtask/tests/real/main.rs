@@ -130,15 +130,16 @@ fn real_cells_show_what_was_measured() {
     }
     let work = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let out = work.path().join("out");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command
-        .args(["matrix", "run", "--config"])
-        .arg(root().join("matrix.toml"));
+    let program = |subcommand: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let config = root().join("matrix.toml");
+        command.args(["matrix", subcommand, "--config"]).arg(config);
+        command.arg("--out").arg(&out);
+        command.env("PINMATRIX_CACHE", work.path().join("cache"));
+        command
+    };
+    let mut command = program("run");
     command.args(CELLS.iter().flat_map(|cell| ["--cell", cell]));
-    command
-        .arg("--out")
-        .arg(&out)
-        .env("PINMATRIX_CACHE", work.path().join("cache"));
     let status = command.status().expect("the program starts");
     assert_eq!(
         status.code(),
@@ -160,4 +161,22 @@ fn real_cells_show_what_was_measured() {
         }
     }
     assert!(n_compared > 100, "only {n_compared} facts were compared");
+
+    // The header check as migrated works from exactly 36.0.0 on. Five versions are published from
+    // 35.0.0 to 36.0.3, which is known: the other end and two halvings are built.
+    let output = program("bisect")
+        .args(["--target", "wasi-http-headers test:after"])
+        .args(["--toolchain", "stable", "--pins", "35.0.0..36.0.3"])
+        .output()
+        .expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in [
+        "✘ bad   35.0.0  failed(compile)",
+        "✔ good  36.0.0  passed",
+        "exact: nothing that is published and not yanked lies between",
+        "asked 4 of 5 points, 1 of them known already",
+    ] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
 }
