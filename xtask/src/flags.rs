@@ -12,8 +12,8 @@ pub const CONFIG: &str = "matrix.toml";
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every cell that ran passed
-  1    a cell failed
+  0    every cell that ran passed; with a baseline: all that ran is as it expects
+  1    a cell failed; with a baseline: something regressed, is gone, or was fixed
   2    a mistake in matrix.toml, the flags or the subject; nothing ran
   3    inconclusive: the machine or the network kept a cell from an answer, or nothing ran
   130  interrupted; what had ended is kept, and the next run goes on from there";
@@ -93,6 +93,8 @@ pub enum Command {
     Run(Box<RunFlags>),
     /// Show what would run, what is foreseen or known already, and why the rest is skipped
     Plan(PlanFlags),
+    /// Write down what the last run showed as what is expected from now on
+    Bless(Flags),
     /// Ask one question along one axis: where between two ends does the answer change?
     #[command(after_help = BISECT_CODES)]
     Bisect(Box<BisectFlags>),
@@ -203,6 +205,9 @@ pub struct RunFlags {
     /// Run cells again whose outcome is known, and resolve them anew
     #[arg(long)]
     pub fresh: bool,
+    /// Judge the run by its cells alone, whatever the baseline expects
+    #[arg(long)]
+    pub no_baseline: bool,
 }
 
 fn jobs(written: &str) -> Result<usize, String> {

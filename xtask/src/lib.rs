@@ -2,6 +2,7 @@
 //! engine's; what is shown is decided here.
 
 mod bisect;
+mod bless;
 mod flags;
 mod mistakes;
 mod planned;
@@ -23,6 +24,7 @@ use pinmatrix::model::cell::Cell;
 use pinmatrix::model::event::{Event, Listener};
 use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
+use pinmatrix::model::verdict::Judgement;
 use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
 use pinmatrix::report;
 
@@ -88,6 +90,7 @@ fn obey(program: Program, command: Command) -> Result<Exit> {
     match command {
         Command::Run(flags) => run_matrix(program, &flags),
         Command::Plan(flags) => plan_matrix(program, &flags),
+        Command::Bless(flags) => bless::obey(&flags),
         Command::Bisect(flags) => bisect::obey(program, &flags),
         Command::Toolchains(flags) => toolchains::obey(program, &flags),
     }
@@ -97,7 +100,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     let interrupt = Interrupt::default();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
-    let matrix = open(&flags.selecting.flags, &progress)?;
+    let matrix = open_with(&flags.selecting.flags, !flags.no_baseline, &progress)?;
     let out = flags.selecting.flags.out()?;
     check_out(&out)?;
     let command = repeating(program, &flags.selecting.flags);
@@ -159,7 +162,14 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
 }
 
 fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
+    open_with(flags, false, listener)
+}
+
+fn open_with(flags: &Flags, has_baseline: bool, listener: &dyn Listener) -> Result<Matrix> {
     let mut config = Config::read(&flags.config())?;
+    if !has_baseline {
+        config.run.baseline = None;
+    }
     if let Some(rev) = &flags.rev {
         config.take_revision(rev);
     }
@@ -221,6 +231,10 @@ struct Known<'a> {
 }
 
 impl Knowledge for Known<'_> {
+    fn excluded(&self, cell: &Cell) -> Option<String> {
+        self.matrix.config.excluded(cell).map(str::to_owned)
+    }
+
     fn is_toolchain_here(&self, cell: &Cell) -> bool {
         self.matrix.toolchain(&cell.row).is_some()
     }
@@ -251,8 +265,16 @@ fn write_reports(run: &Run, out: &Utf8Path) -> Result<()> {
 fn judge(run: &Run, interrupt: &Interrupt) -> Exit {
     let counts = run.counts();
     if interrupt.is_asked() {
-        Exit::Interrupted
-    } else if counts.failed > 0 {
+        return Exit::Interrupted;
+    }
+    if let Some(verdict) = &run.findings.verdict {
+        return match verdict.judgement() {
+            Judgement::AsExpected => Exit::Passed,
+            Judgement::Regressed | Judgement::Fixed => Exit::Failed,
+            Judgement::Inconclusive => Exit::Inconclusive,
+        };
+    }
+    if counts.failed > 0 {
         Exit::Failed
     } else if counts.inconclusive > 0 || counts.passed == 0 {
         Exit::Inconclusive

@@ -11,9 +11,10 @@ use pinmatrix::model::cell::CellId;
 use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::status::Status;
+use pinmatrix::model::verdict::Judgement;
 use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
 use pinmatrix::report::strips::{self, Strip, Strips};
-use pinmatrix::report::{closing_line, junit, reproduce, summary};
+use pinmatrix::report::{closing_line, junit, reproduce, summary, verdict};
 use pinmatrix::{record, text};
 
 pub const GREEN: &str = "\u{1b}[32m";
@@ -105,7 +106,40 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
         let missing = missing.join(", ");
         writeln!(page, "not on this machine: {missing}; `{words}` says why")?;
     }
+    write_verdict(page, run)?;
     writeln!(page, "{BOLD}{}{RESET}", closing_line(&run.counts()))
+}
+
+/// How many deviations are listed; the summary has them all.
+const MOST_DEVIATIONS: usize = 10;
+
+fn write_verdict(page: &mut String, run: &Run) -> std::fmt::Result {
+    let Some(verdict) = &run.findings.verdict else {
+        return Ok(());
+    };
+    let color = match verdict.judgement() {
+        Judgement::AsExpected => GREEN,
+        Judgement::Regressed => RED,
+        Judgement::Fixed | Judgement::Inconclusive => YELLOW,
+    };
+    writeln!(page)?;
+    for deviation in verdict::sorted(verdict).into_iter().take(MOST_DEVIATIONS) {
+        let told = text::one_line(&verdict::told(deviation));
+        writeln!(
+            page,
+            "{color}{}{RESET}",
+            text::ellipsis(&told, width().max(60))
+        )?;
+    }
+    if let Some(rest) = verdict
+        .deviations
+        .len()
+        .checked_sub(MOST_DEVIATIONS)
+        .filter(|n| *n > 0)
+    {
+        writeln!(page, "{DIM}… and {rest} more, in {}{RESET}", summary::FILE)?;
+    }
+    writeln!(page, "{BOLD}{color}{}{RESET}", verdict::headline(verdict))
 }
 
 /// What is to be said of a cell, a line an error.

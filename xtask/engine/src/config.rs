@@ -10,17 +10,20 @@ mod values;
 mod rows;
 mod columns;
 mod adjust;
+mod selection;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use toml::Spanned;
 
 pub use self::adjust::{Adjustment, Change, Extra, together};
 pub use self::columns::{Choice, Choose, Companions, Family, Pins};
 pub use self::rows::{FeatureSet, Origin, Source, ToolchainSpec};
+pub use self::selection::{Exclude, Which};
 
 use self::document::Document;
 use self::mistake::{Mistake, Text, nearest};
@@ -45,6 +48,10 @@ pub struct Config {
     pub families: Vec<Family>,
     /// What is changed for a range of pins.
     pub adjustments: Vec<Adjustment>,
+    /// Cells that are left out, and why.
+    pub excludes: Vec<Exclude>,
+    /// Cells that are taken back in.
+    pub includes: Vec<Which>,
     /// What is built, and how.
     pub build: Build,
     /// How long things may take.
@@ -137,6 +144,8 @@ pub struct RunOptions {
     pub jobs: Option<usize>,
     /// A folder of committed locks, relative to `matrix.toml`.
     pub locks: Option<PathBuf>,
+    /// The committed baseline, relative to `matrix.toml`.
+    pub baseline: Option<PathBuf>,
 }
 
 /// Which cells of a matrix run.
@@ -174,13 +183,15 @@ impl Config {
         let feature_sets = rows::feature_sets(&text, document.features, &document.build)?;
         let families = columns::families(&text, &document.family)?;
         let adjustments = adjust::adjustments(&text, document.adjust, &families)?;
-        Ok(Self {
+        let config = Self {
             subject: document.subject.path,
             toolchains,
             sources,
             feature_sets,
             families,
             adjustments,
+            excludes: selection::excludes(&text, document.exclude)?,
+            includes: selection::includes(&text, document.include)?,
             build: Build {
                 profile: document.build.profile,
                 debug: document.build.debug,
@@ -206,9 +217,12 @@ impl Config {
                     None => None,
                 },
                 locks: document.run.locks,
+                baseline: document.run.baseline,
             },
             text,
-        })
+        };
+        selection::check(&config)?;
+        Ok(config)
     }
 
     /// Takes the subject as it was at a revision, in place of what `[[source]]` says.
@@ -224,6 +238,13 @@ impl Config {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.text.folder()
+    }
+
+    /// Where the baseline stands, if one is named. A path that is no text names none.
+    #[must_use]
+    pub fn baseline_file(&self) -> Option<Utf8PathBuf> {
+        let file = self.folder().join(self.run.baseline.as_ref()?);
+        Utf8PathBuf::from_path_buf(file).ok()
     }
 
     /// The subject's folder.

@@ -89,27 +89,120 @@ impl ChangePoint {
 }
 
 /// One row's verdicts on one thing, in the order of the ladder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History<'a> {
+    /// The row.
+    pub row: &'a Row,
+    /// The family.
+    pub family: &'a FamilyRecord,
+    /// The target; none for whether any target can be built at all.
+    pub target: Option<&'a TargetId>,
+    /// The cases that went this way, where those of the target went several; none for the target.
+    pub cases: Vec<String>,
+    /// The verdicts.
+    pub sides: Verdicts,
+}
+
 type Verdicts = Vec<Side>;
 
-/// All change points of a run, in the order of its families and rows, then of targets and pins.
+/// All histories of a run, in the order of its families and rows, then of targets.
 #[must_use]
-pub fn frontier(run: &Run) -> Vec<ChangePoint> {
-    let mut points = Vec::new();
+pub fn histories(run: &Run) -> Vec<History<'_>> {
+    let mut histories = Vec::new();
     for family in &run.families {
         for cells in run.rows(family) {
             let Some(first) = cells.first() else { continue };
-            let place = Place {
+            let of_row = |target, cases, sides| History {
                 row: &first.cell.row,
                 family,
+                target,
+                cases,
+                sides,
             };
             let whole: Verdicts = cells.iter().filter_map(|record| whole(record)).collect();
-            points.extend(changes(&whole).map(|change| place.point(None, &[], change)));
-            for (target, history) in targets(&cells) {
-                points.extend(place.of_target(target, &history));
+            histories.push(of_row(None, Vec::new(), whole));
+            for (target, reached) in targets(&cells) {
+                let of_target: Verdicts = reached.iter().filter_map(Reached::of_target).collect();
+                let ways = ways(&reached, &of_target).into_iter();
+                histories.push(of_row(Some(target), Vec::new(), of_target));
+                histories.extend(ways.map(|(way, cases)| of_row(Some(target), cases, way)));
             }
         }
     }
+    histories
+}
+
+/// All change points of a run, in the order of its families and rows, then of targets and pins.
+/// Where cases of a target went several ways, those are told and not what the target made of them.
+#[must_use]
+pub fn frontier(run: &Run) -> Vec<ChangePoint> {
+    let histories = histories(run);
+    let mut points: Vec<ChangePoint> = Vec::new();
+    let thing = |history: &History<'_>| {
+        (
+            history.family.name.clone(),
+            history.row.clone(),
+            history.target.cloned(),
+        )
+    };
+    for alike in histories.chunk_by(|a, b| thing(a) == thing(b)) {
+        let told = alike
+            .get(1..)
+            .filter(|ways| !ways.is_empty())
+            .unwrap_or(alike);
+        let mut of_thing: Vec<ChangePoint> = told.iter().flat_map(History::points).collect();
+        of_thing.sort_by(|a, b| (&a.after.at, &a.cases).cmp(&(&b.after.at, &b.cases)));
+        points.extend(of_thing);
+    }
     points
+}
+
+impl History<'_> {
+    fn points(&self) -> Vec<ChangePoint> {
+        let changes = changes(&self.sides);
+        changes
+            .map(|(before, after, is_island)| self.point(before, after, is_island))
+            .collect()
+    }
+
+    fn point(&self, before: &Side, after: &Side, is_island: bool) -> ChangePoint {
+        let change = match (before.status.is_failed(), after.status.is_failed()) {
+            (false, true) => Change::Break,
+            (true, false) => Change::Fix,
+            (true, true) | (false, false) => Change::Shift,
+        };
+        ChangePoint {
+            row: self.row.clone(),
+            family: self.family.name.clone(),
+            target: self.target.cloned(),
+            cases: self.cases.clone(),
+            change,
+            before: before.clone(),
+            after: after.clone(),
+            n_untested: n_between(self.family, &before.at, &after.at),
+            is_island: is_island && change != Change::Shift,
+        }
+    }
+}
+
+/// The ways that cases of a target went, those alike together; none where all went the way of the
+/// target itself.
+fn ways(reached: &[Reached<'_>], of_target: &[Side]) -> Vec<(Verdicts, Vec<String>)> {
+    let cases = reached.iter().flat_map(|reached| &reached.target.cases);
+    let names: BTreeSet<&str> = cases.map(|case| case.name.as_str()).collect();
+    let mut ways: Vec<(Verdicts, Vec<String>)> = Vec::new();
+    for name in names {
+        let way: Verdicts = reached.iter().filter_map(|r| r.of_case(name)).collect();
+        match ways.iter_mut().find(|(known, _)| is_alike(known, &way)) {
+            Some((_, names)) => names.push(name.to_owned()),
+            None => ways.push((way, vec![name.to_owned()])),
+        }
+    }
+    ways.retain(|(way, _)| !way.is_empty());
+    if ways.iter().all(|(way, _)| is_alike(way, of_target)) {
+        ways.clear();
+    }
+    ways
 }
 
 /// A cell that reached a target.
@@ -119,11 +212,9 @@ struct Reached<'a> {
     target: &'a TargetOutcome,
 }
 
-/// A target at the pins of a row that reached it.
-type History<'a> = Vec<Reached<'a>>;
-
-fn targets<'a>(row: &[&'a CellRecord]) -> BTreeMap<&'a TargetId, History<'a>> {
-    let mut targets: BTreeMap<&TargetId, History<'_>> = BTreeMap::new();
+/// The targets at the pins of a row that reached them.
+fn targets<'a>(row: &[&'a CellRecord]) -> BTreeMap<&'a TargetId, Vec<Reached<'a>>> {
+    let mut targets: BTreeMap<&TargetId, Vec<Reached<'_>>> = BTreeMap::new();
     for record in row {
         let Some(outcome) = record.outcome() else {
             continue;
@@ -219,63 +310,6 @@ fn changes(verdicts: &[Side]) -> impl Iterator<Item = (&Side, &Side, bool)> {
         .map(move |(before, after)| (before, after, is_island))
 }
 
-/// Where change points are looked for.
-struct Place<'a> {
-    row: &'a Row,
-    family: &'a FamilyRecord,
-}
-
-impl Place<'_> {
-    fn of_target(&self, target: &TargetId, history: &History<'_>) -> Vec<ChangePoint> {
-        let cases = history.iter().flat_map(|reached| &reached.target.cases);
-        let names: BTreeSet<&str> = cases.map(|case| case.name.as_str()).collect();
-        // Cases that went the same way are told together.
-        let mut ways: Vec<(Verdicts, Vec<String>)> = Vec::new();
-        for name in names {
-            let way: Verdicts = history.iter().filter_map(|r| r.of_case(name)).collect();
-            match ways.iter_mut().find(|(known, _)| is_alike(known, &way)) {
-                Some((_, names)) => names.push(name.to_owned()),
-                None => ways.push((way, vec![name.to_owned()])),
-            }
-        }
-        if ways.len() <= 1 {
-            let whole: Verdicts = history.iter().filter_map(Reached::of_target).collect();
-            ways = vec![(whole, Vec::new())];
-        }
-        let mut points = Vec::new();
-        for (way, cases) in &ways {
-            let of_way = changes(way).map(|change| self.point(Some(target), cases, change));
-            points.extend(of_way);
-        }
-        points.sort_by(|a, b| (&a.after.at, &a.cases).cmp(&(&b.after.at, &b.cases)));
-        points
-    }
-
-    fn point(
-        &self,
-        target: Option<&TargetId>,
-        cases: &[String],
-        (before, after, is_island): (&Side, &Side, bool),
-    ) -> ChangePoint {
-        let change = match (before.status.is_failed(), after.status.is_failed()) {
-            (false, true) => Change::Break,
-            (true, false) => Change::Fix,
-            (true, true) | (false, false) => Change::Shift,
-        };
-        ChangePoint {
-            row: self.row.clone(),
-            family: self.family.name.clone(),
-            target: target.cloned(),
-            cases: cases.to_vec(),
-            change,
-            before: before.clone(),
-            after: after.clone(),
-            n_untested: n_between(self.family, &before.at, &after.at),
-            is_island: is_island && change != Change::Shift,
-        }
-    }
-}
-
 /// How many published versions lie between two pins.
 #[must_use]
 pub fn n_between(family: &FamilyRecord, before: &At, after: &At) -> usize {
@@ -296,4 +330,4 @@ fn is_alike(one: &[Side], other: &[Side]) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
+use crate::baseline::Baseline;
 use crate::checks;
 use crate::config::mistake::Mistake;
 use crate::config::{Config, Family, Source};
@@ -46,6 +47,8 @@ pub struct Matrix {
     pub locals: BTreeMap<Utf8PathBuf, Local>,
     /// What is published.
     pub registry: Registry,
+    /// What is expected of a run.
+    pub baseline: Option<Baseline>,
     /// What a person should know that stops nothing.
     pub notes: Vec<String>,
     /// Cargo's own config.
@@ -147,8 +150,9 @@ impl Matrix {
         let ladders: Vec<Ladder> = config.families.iter().map(ladder).collect();
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
         notes.extend(remarks(&config, &trees, &place));
-        Ok(Self {
+        let mut matrix = Self {
             cargo_home: cargo_config(),
+            baseline: None,
             config,
             place,
             toolchains,
@@ -159,7 +163,26 @@ impl Matrix {
             locals,
             registry,
             notes,
-        })
+        };
+        matrix.read_baseline()?;
+        Ok(matrix)
+    }
+
+    /// Reads the baseline that the config names, which must be for its ladders.
+    fn read_baseline(&mut self) -> Result<(), Mistake> {
+        let Some(file) = self.config.baseline_file() else {
+            return Ok(());
+        };
+        match Baseline::read(&file)? {
+            Some(baseline) => {
+                baseline.check(&self.family_records(), &file)?;
+                self.baseline = Some(baseline);
+            }
+            None => self.notes.push(format!(
+                "{file} is not there, so nothing is expected of a run; `bless` writes it"
+            )),
+        }
+        Ok(())
     }
 
     /// Every cell, rows within families, in the order of the config, and whether its pin is a rung

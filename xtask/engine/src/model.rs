@@ -5,6 +5,7 @@
 pub mod cell;
 pub mod status;
 pub mod outcome;
+pub mod verdict;
 pub mod findings;
 pub mod run;
 pub mod bisection;

@@ -212,6 +212,8 @@ pub enum Fate {
 
 /// What can be asked of a cell while planning.
 pub trait Knowledge {
+    /// Why the config leaves it out, if it does.
+    fn excluded(&self, cell: &Cell) -> Option<String>;
     /// Whether the cell's toolchain is here.
     fn is_toolchain_here(&self, cell: &Cell) -> bool;
     /// What an earlier run found.
@@ -253,6 +255,9 @@ pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowl
 fn fate(cell: &Cell, depth: u32, selection: &Selection, knowledge: &dyn Knowledge) -> Fate {
     if let Some(skip) = selection.leaves_out(cell, depth == 0) {
         return Fate::Skip(skip);
+    }
+    if let Some(reason) = knowledge.excluded(cell) {
+        return Fate::Skip(Skip::Excluded(reason));
     }
     if !knowledge.is_toolchain_here(cell) {
         return Fate::Skip(Skip::ToolchainMissing);
@@ -337,6 +342,9 @@ mod tests {
     struct Knows(&'static str);
 
     impl Knowledge for Knows {
+        fn excluded(&self, cell: &Cell) -> Option<String> {
+            (cell.row.toolchain == "excluded").then(|| "no use".to_owned())
+        }
         fn is_toolchain_here(&self, cell: &Cell) -> bool {
             cell.row.toolchain != "absent"
         }

@@ -3,6 +3,7 @@
 pub mod grid;
 pub mod strips;
 pub mod points;
+pub mod verdict;
 pub mod junit;
 pub mod summary;
 

@@ -5,6 +5,7 @@
 //! those toolchains; `ci/test` gets them, and so does `ci/toolchains 1.63 1.78`.
 
 mod axes;
+mod baseline;
 mod bisect;
 mod facts;
 #[cfg(unix)]

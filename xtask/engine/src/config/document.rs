@@ -24,6 +24,10 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) adjust: Vec<Adjust>,
     #[serde(default)]
+    pub(super) exclude: Vec<Exclude>,
+    #[serde(default)]
+    pub(super) include: Vec<Spanned<Which>>,
+    #[serde(default)]
     pub(super) build: Build,
     #[serde(default)]
     pub(super) timeouts: Timeouts,
@@ -183,6 +187,50 @@ pub(super) struct Adjust {
     pub(super) members: Vec<String>,
 }
 
+/// Written out and not flattened into `Which`: flattening would let unknown keys through.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExcludeKeys {
+    toolchain: Option<OneOrMore>,
+    source: Option<OneOrMore>,
+    features: Option<OneOrMore>,
+    family: Option<OneOrMore>,
+    pins: Option<Spanned<String>>,
+    reason: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(from = "ExcludeKeys")]
+pub(super) struct Exclude {
+    pub(super) cells: Which,
+    pub(super) reason: Spanned<String>,
+}
+
+impl From<ExcludeKeys> for Exclude {
+    fn from(keys: ExcludeKeys) -> Self {
+        Self {
+            cells: Which {
+                toolchain: keys.toolchain,
+                source: keys.source,
+                features: keys.features,
+                family: keys.family,
+                pins: keys.pins,
+            },
+            reason: keys.reason,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    pub(super) toolchain: Option<OneOrMore>,
+    pub(super) source: Option<OneOrMore>,
+    pub(super) features: Option<OneOrMore>,
+    pub(super) family: Option<OneOrMore>,
+    pub(super) pins: Option<Spanned<String>>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct Build {
@@ -245,6 +293,7 @@ pub(super) struct Run {
     pub(super) probes: Spanned<i64>,
     pub(super) jobs: Option<Spanned<i64>>,
     pub(super) locks: Option<PathBuf>,
+    pub(super) baseline: Option<PathBuf>,
 }
 
 impl Default for Run {
@@ -255,6 +304,7 @@ impl Default for Run {
             probes: Spanned::new(0..0, 1),
             jobs: None,
             locks: None,
+            baseline: None,
         }
     }
 }

@@ -130,7 +130,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             true => schedule.inferred(),
             false => BTreeSet::new(),
         };
-        board.finish(&inferred, is_whole, |run| findings(run, &matrix.config))
+        board.finish(&inferred, is_whole, |run| findings(run, matrix))
     })
 }
 

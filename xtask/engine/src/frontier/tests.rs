@@ -55,7 +55,7 @@ fn target(shown: char) -> Option<TargetOutcome> {
 }
 
 /// A run on one toolchain, a letter a pin; every `n_patches`-th version is on the ladder.
-fn run(history: &str, n_patches: u64) -> Run {
+pub(crate) fn run(history: &str, n_patches: u64) -> Run {
     let version = |n: usize, patch| Version::new(n as u64, 0, patch);
     let pins = (0..history.len()).map(|n| Pin {
         family: "f".to_owned(),

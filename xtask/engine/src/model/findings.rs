@@ -3,6 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::verdict::Verdict;
+
 /// What follows from a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Findings {}
+pub struct Findings {
+    /// The run held against the committed baseline, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+}

@@ -8,7 +8,9 @@ use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBu
 use crate::model::outcome::{CaseOutcome, Diagnostic, Outcome, TargetOutcome};
 use crate::model::run::{CellRecord, Run};
 use crate::model::status::Status;
+use crate::model::verdict::{Deviation, Kind, Verdict};
 use crate::report::reproduce;
+use crate::report::verdict::told;
 use crate::text;
 
 /// The file's name in the results folder.
@@ -40,15 +42,16 @@ fn suite(run: &Run, record: &CellRecord) -> Result<TestSuite> {
     suite.set_timestamp(
         OffsetDateTime::from_unix_timestamp(started).context("read the time of the run")?,
     );
+    let judged = Judged {
+        record,
+        verdict: run.findings.verdict.as_ref(),
+    };
     match record.outcome() {
         Some(outcome) => {
-            suite.add_testcases(whole(cell, outcome));
-            suite.add_testcases(
-                outcome
-                    .targets
-                    .iter()
-                    .flat_map(|target| of_target(cell, target)),
-            );
+            suite.add_testcases(whole(&judged, outcome));
+            let targets = outcome.targets.iter();
+            suite.add_testcases(targets.flat_map(|target| of_target(&judged, target)));
+            suite.add_testcases(judged.surprises());
         }
         None => suite.add_testcase(case(cell, "cell", &record.status(), 0.0, &[], None)),
     }
@@ -58,8 +61,61 @@ fn suite(run: &Run, record: &CellRecord) -> Result<TestSuite> {
     Ok(suite)
 }
 
+/// A cell with what the baseline says of it.
+struct Judged<'a> {
+    record: &'a CellRecord,
+    verdict: Option<&'a Verdict>,
+}
+
+impl Judged<'_> {
+    /// Whether a failure is one that the baseline expects: then it is no news, and shown as skipped.
+    fn is_expected(&self, status: &Status, target: Option<&str>, case: Option<&str>) -> bool {
+        let Some(verdict) = self.verdict else {
+            return false;
+        };
+        let is_news = |target, case| verdict.of(&self.record.id, target, case).is_some();
+        status.is_failed()
+            && !is_news(target, case)
+            && !is_news(target, None)
+            && !is_news(None, None)
+    }
+
+    /// What should fail and passes, or should be there and is not.
+    fn surprises(&self) -> Vec<TestCase> {
+        let deviations = self.verdict.iter().flat_map(|verdict| &verdict.deviations);
+        let of_cell = deviations.filter(|deviation| deviation.cell == self.record.id);
+        let surprise = |deviation: &Deviation| match deviation.kind {
+            Kind::Fixed | Kind::Gone => {
+                let target = deviation
+                    .target
+                    .as_deref()
+                    .map(|target| format!(".{}", class(target)));
+                let class = format!("{}{}", self.record.id, target.unwrap_or_default());
+                let case = deviation.case.as_deref().map(|case| format!(" {case}"));
+                let name = fit(&text::one_line(&format!(
+                    "baseline{}",
+                    case.unwrap_or_default()
+                )));
+                let kind = deviation.kind.to_string();
+                let message = fit(&text::ellipsis(&text::one_line(&told(deviation)), 500));
+                let mut builder = TestCaseBuilder::failure(&name, Duration::ZERO, &kind, &message);
+                builder.set_classname(&fit(&class));
+                Some(builder.build())
+            }
+            Kind::Regressed | Kind::New => None,
+        };
+        of_cell.filter_map(surprise).collect()
+    }
+}
+
+/// A target's name within a class name.
+fn class(target: &str) -> String {
+    target.replacen(' ', ".", 1)
+}
+
 /// What stopped a cell as a whole.
-fn whole(cell: &str, outcome: &Outcome) -> Option<TestCase> {
+fn whole(judged: &Judged<'_>, outcome: &Outcome) -> Option<TestCase> {
+    let cell = judged.record.id.as_str();
     let has_targets = !outcome.targets.is_empty();
     if has_targets && outcome.errors.is_empty() {
         return None;
@@ -68,31 +124,22 @@ fn whole(cell: &str, outcome: &Outcome) -> Option<TestCase> {
         .phases
         .last()
         .map_or("cell".to_owned(), |p| p.phase.to_string());
-    Some(case(
-        cell,
-        &phase,
-        &outcome.status,
-        0.0,
-        &outcome.errors,
-        None,
-    ))
+    let told = case(cell, &phase, &outcome.status, 0.0, &outcome.errors, None);
+    Some(match judged.is_expected(&outcome.status, None, None) {
+        true => expected(cell, &phase, &outcome.status),
+        false => told,
+    })
 }
 
-fn of_target(cell: &str, target: &TargetOutcome) -> Vec<TestCase> {
-    let class = format!(
-        "{cell}.{}.{}:{}",
-        target.id.package, target.id.kind, target.id.name
-    );
+fn of_target(judged: &Judged<'_>, target: &TargetOutcome) -> Vec<TestCase> {
+    let id = target.id.to_string();
+    let class = format!("{}.{}", judged.record.id, class(&id));
     let mut cases = Vec::new();
     if !target.errors.is_empty() || target.cases.is_empty() {
-        cases.push(case(
-            &class,
-            "compile",
-            &target.status,
-            0.0,
-            &target.errors,
-            None,
-        ));
+        cases.push(match judged.is_expected(&target.status, Some(&id), None) {
+            true => expected(&class, "compile", &target.status),
+            false => case(&class, "compile", &target.status, 0.0, &target.errors, None),
+        });
     }
     let mut seen = std::collections::BTreeSet::new();
     for CaseOutcome {
@@ -102,20 +149,25 @@ fn of_target(cell: &str, target: &TargetOutcome) -> Vec<TestCase> {
         output,
     } in &target.cases
     {
-        let mut name = name.clone();
+        let (known, mut name) = (name, name.clone());
         while name == "compile" || !seen.insert(name.clone()) {
             name.push('\'');
         }
-        cases.push(case(
-            &class,
-            &name,
-            status,
-            *seconds,
-            &[],
-            output.as_deref(),
-        ));
+        cases.push(match judged.is_expected(status, Some(&id), Some(known)) {
+            true => expected(&class, &name, status),
+            false => case(&class, &name, status, *seconds, &[], output.as_deref()),
+        });
     }
     cases
+}
+
+/// A failure that the baseline knows of.
+fn expected(class: &str, name: &str, status: &Status) -> TestCase {
+    let name = fit(&text::one_line(name));
+    let why = format!("expected: {status}");
+    let mut builder = TestCaseBuilder::skipped_with_cause(&name, "skipped", &fit(&why));
+    builder.set_classname(&fit(class));
+    builder.build()
 }
 
 /// A test that said no is a failure; whatever kept tests from running is an error.

@@ -8,7 +8,7 @@ use crate::model::run::{Run, SourceRecord};
 use crate::model::status::Status;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
-use crate::report::{closing_line, escaped, line, points, reproduce};
+use crate::report::{closing_line, escaped, line, points, reproduce, verdict};
 use crate::text;
 
 /// The file's name in the results folder.
@@ -48,6 +48,7 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
         )?;
     }
     writeln!(out, "{}\n", escaped(&closing_line(&run.counts())))?;
+    verdict::write(out, run)?;
     write_grids(out, run)?;
     write_toolchains(out, run)?;
     for family in &run.families {

@@ -1,0 +1,186 @@
+//! Made-up histories, blessed and judged.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::frontier::tests::run;
+use crate::model::verdict::Judgement;
+
+fn blessed(history: &str) -> Baseline {
+    Baseline::of(&run(history, 1), None).expect("a baseline").0
+}
+
+fn judged(baseline: &Baseline, history: &str) -> (Judgement, Vec<String>) {
+    let verdict = judge(&run(history, 1), baseline);
+    let told = verdict.deviations.iter().map(|d| {
+        let case = d
+            .case
+            .iter()
+            .map(|case| format!(" {case}"))
+            .collect::<String>();
+        format!(
+            "{} {}{case}: {} -> {}",
+            d.kind,
+            d.cell,
+            d.expected,
+            d.found.split(':').next().unwrap_or_default()
+        )
+    });
+    (verdict.judgement(), told.collect())
+}
+
+#[test]
+fn a_line_is_written_for_every_change_and_read_again() {
+    let baseline = blessed("..bb");
+    let text = baseline.text().expect("JSON");
+    assert_eq!(
+        text.lines().skip(4).take(3).collect::<Vec<_>>(),
+        [
+            r#"{"row":"stable","family":"f","from":"0.0.0","expect":"passed"},"#,
+            r#"{"row":"stable","family":"f","target":"p test:t","from":"0.0.0","expect":"passed"},"#,
+            r#"{"row":"stable","family":"f","target":"p test:t","after":"1.0.0","from":"2.0.0","expect":"failed(compile)"}"#,
+        ]
+    );
+    assert_eq!(
+        serde_json::from_str::<Baseline>(&text).expect("a baseline"),
+        baseline
+    );
+}
+
+#[test]
+fn what_regressed_is_gone_or_was_fixed_is_told_apart() {
+    let baseline = blessed("..bb");
+    assert_eq!(
+        judged(&baseline, "..bb"),
+        (Judgement::AsExpected, Vec::new())
+    );
+    assert_eq!(
+        judged(&baseline, ".bb."),
+        (
+            Judgement::Regressed,
+            vec![
+                "regressed stable@f-1.0.0: passed -> failed(compile)".to_owned(),
+                "fixed stable@f-3.0.0: failed(compile) -> passed".to_owned(),
+            ]
+        )
+    );
+    let fixed = (
+        Judgement::Fixed,
+        vec!["fixed stable@f-2.0.0: failed(compile) -> passed".to_owned()],
+    );
+    assert_eq!(judged(&baseline, "...b"), fixed);
+    // A failure in another way is not the one that was expected.
+    assert_eq!(judged(&baseline, "..bx").0, Judgement::Regressed);
+    // Of cells that no one ran nothing is said, also where all that ran is as expected.
+    assert_eq!(judged(&baseline, ".--b").0, Judgement::AsExpected);
+    assert_eq!(judged(&baseline, "----").0, Judgement::Inconclusive);
+}
+
+#[test]
+fn cases_that_went_several_ways_are_judged_one_by_one() {
+    let baseline = blessed(".12");
+    let told = judged(&baseline, ".1x").1;
+    assert_eq!(
+        told,
+        ["regressed stable@f-2.0.0 one: passed -> failed(test)"]
+    );
+}
+
+#[test]
+fn between_two_pins_that_no_one_had_looked_between_either_is_expected() {
+    let mut baseline = blessed(".--b");
+    baseline.expectations.retain(|line| line.target.is_some());
+    for shown in [".b.b", "...b", ".bbb"] {
+        let deviates = judged(&baseline, shown).1;
+        assert!(
+            deviates.iter().all(|told| told.starts_with("new")),
+            "{shown}: {deviates:?}"
+        );
+    }
+}
+
+#[test]
+fn an_expectation_past_its_day_excuses_nothing() {
+    let mut baseline = blessed(".b");
+    // The run is of the first day of 1970.
+    baseline.expectations[2].expires = Some("1970-01-01".to_owned());
+    assert_eq!(judged(&baseline, ".b").0, Judgement::AsExpected);
+    baseline.expectations[2].expires = Some("1969-12-31".to_owned());
+    let told = judged(&baseline, ".b").1;
+    assert_eq!(
+        told,
+        ["regressed stable@f-1.0.0: failed(compile) until 1969-12-31 -> failed(compile)"]
+    );
+}
+
+#[test]
+fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
+    let mut before = blessed("..b");
+    before.expectations[2].reason = Some("known".to_owned());
+    let mut other = before.expectations[0].clone();
+    other.row = "absent".to_owned();
+    before.expectations.push(other);
+    let (after, changed) = Baseline::of(&run("..b", 1), Some(&before)).expect("a baseline");
+    assert_eq!(
+        after
+            .expectations
+            .iter()
+            .filter(|line| line.reason.is_some())
+            .count(),
+        1
+    );
+    assert!(after.expectations.iter().any(|line| line.row == "absent"));
+    assert_eq!(
+        (changed.n_added, changed.n_removed, changed.kept),
+        (0, 0, vec!["absent".to_owned()])
+    );
+}
+
+#[test]
+fn a_run_that_did_not_end_is_no_baseline() {
+    let mut unfinished = run("..b", 1);
+    unfinished.finished = false;
+    assert!(Baseline::of(&unfinished, None).is_err());
+}
+
+#[test]
+fn a_baseline_is_for_one_ladder() {
+    let baseline = blessed("..b");
+    let file = Utf8Path::new("b.json");
+    assert!(baseline.check(&run("..b", 1).families, file).is_ok());
+    let mistake = baseline
+        .check(&run("..bb", 1).families, file)
+        .expect_err("another ladder");
+    assert_eq!(
+        mistake.message(),
+        "b.json is for another ladder: of f it has no more pins, and the matrix 3.0.0"
+    );
+}
+
+#[test]
+fn days_are_days() {
+    assert!(is_day("2026-11-25"));
+    for written in ["2026-13-01", "2026-1-1", "soon", "2026-11-32", ""] {
+        assert!(!is_day(written), "{written}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_was_blessed_is_as_expected_and_any_other_verdict_is_not(
+        history in "[.b12x]{2,20}",
+        at in 0usize..20,
+        other in "[.b12x]",
+    ) {
+        let baseline = blessed(&history);
+        prop_assert_eq!(judged(&baseline, &history), (Judgement::AsExpected, Vec::new()));
+        let at = at % history.len();
+        let mut changed = history.clone();
+        changed.replace_range(at..=at, &other);
+        let (judgement, told) = judged(&baseline, &changed);
+        let is_same = changed == history;
+        prop_assert_eq!(judgement == Judgement::AsExpected, is_same, "{:?}", told);
+        let cell = format!("@f-{at}.0.0");
+        prop_assert!(told.iter().all(|told| told.contains(&cell)));
+    }
+}

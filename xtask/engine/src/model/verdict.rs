@@ -1,0 +1,107 @@
+//! The verdict on a run: how it differs from what was expected of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::cell::CellId;
+
+/// A run held against what was expected of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Where it differs, in the order of the run.
+    pub deviations: Vec<Deviation>,
+    /// How many targets and cases of cells did what was expected.
+    pub n_expected: usize,
+    /// How many cells ended in doubt.
+    pub n_inconclusive: usize,
+    /// How many cells no one ran, inferred ones among them: nothing is said of those.
+    pub n_unjudged: usize,
+}
+
+/// Something that a cell shows and that was not expected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deviation {
+    /// What kind.
+    pub kind: Kind,
+    /// The cell.
+    pub cell: CellId,
+    /// The target, as it is written in reports; none for the cell as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The case; none for the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    /// What was expected, in words.
+    pub expected: String,
+    /// What it shows, in words, with the first error.
+    pub found: String,
+}
+
+/// How something differs from what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// It should pass and fails, or fails in another way, or its time to fail is over.
+    Regressed,
+    /// It is there in the baseline, and a cell that ran does not have it.
+    Gone,
+    /// It fails, and the baseline does not speak of it.
+    New,
+    /// It should fail and passes: the baseline has to be told.
+    Fixed,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Regressed => "regressed",
+            Self::Gone => "gone",
+            Self::New => "new",
+            Self::Fixed => "fixed",
+        })
+    }
+}
+
+/// What a verdict comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// All that was judged is as expected.
+    AsExpected,
+    /// Something regressed, is gone, or fails and is new.
+    Regressed,
+    /// Nothing regressed, and something passes that should fail.
+    Fixed,
+    /// A doubt stands in the way, or nothing could be judged.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// What it comes to: what is certain outweighs a doubt.
+    #[must_use]
+    pub fn judgement(&self) -> Judgement {
+        let is_fixed = |deviation: &Deviation| deviation.kind == Kind::Fixed;
+        if !self.deviations.iter().all(is_fixed) {
+            Judgement::Regressed
+        } else if !self.deviations.is_empty() {
+            Judgement::Fixed
+        } else if self.n_inconclusive > 0 || self.n_expected == 0 {
+            Judgement::Inconclusive
+        } else {
+            Judgement::AsExpected
+        }
+    }
+
+    /// What is said of a target, or of a case of it.
+    #[must_use]
+    pub fn of(
+        &self,
+        cell: &CellId,
+        target: Option<&str>,
+        case: Option<&str>,
+    ) -> Option<&Deviation> {
+        self.deviations.iter().find(|deviation| {
+            deviation.cell == *cell
+                && deviation.target.as_deref() == target
+                && deviation.case.as_deref() == case
+        })
+    }
+}

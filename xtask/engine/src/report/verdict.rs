@@ -1,0 +1,85 @@
+//! The verdict as people read it: in a line, and what it rests on.
+
+use std::fmt::Write;
+
+use crate::model::run::Run;
+use crate::model::verdict::{Deviation, Judgement, Kind, Verdict};
+use crate::report::{escaped, line, reproduce};
+use crate::text;
+
+/// The verdict in one line.
+#[must_use]
+pub fn headline(verdict: &Verdict) -> String {
+    let count = |kind: Kind| {
+        let n = verdict.deviations.iter().filter(|d| d.kind == kind).count();
+        (n > 0).then(|| format!("{n} {kind}"))
+    };
+    let kinds = [Kind::Regressed, Kind::Gone, Kind::New, Kind::Fixed];
+    let mut parts: Vec<String> = kinds.into_iter().filter_map(count).collect();
+    parts.push(format!("{} as expected", verdict.n_expected));
+    if verdict.n_inconclusive > 0 {
+        parts.push(format!("{} cells inconclusive", verdict.n_inconclusive));
+    }
+    if verdict.n_unjudged > 0 {
+        parts.push(format!(
+            "{} cells not judged, since no one ran them",
+            verdict.n_unjudged
+        ));
+    }
+    let judgement = match verdict.judgement() {
+        Judgement::AsExpected => "as expected",
+        Judgement::Regressed => "regressed",
+        Judgement::Fixed => "fixed; `bless` makes that what is expected",
+        Judgement::Inconclusive => "inconclusive",
+    };
+    format!("verdict: {judgement} ({})", parts.join(", "))
+}
+
+/// The deviations, those that matter most first.
+#[must_use]
+pub fn sorted(verdict: &Verdict) -> Vec<&Deviation> {
+    let mut deviations: Vec<&Deviation> = verdict.deviations.iter().collect();
+    deviations.sort_by_key(|deviation| deviation.kind);
+    deviations
+}
+
+/// What deviates, and how, in one line.
+#[must_use]
+pub fn told(deviation: &Deviation) -> String {
+    let Deviation {
+        kind,
+        cell,
+        target,
+        case,
+        expected,
+        found,
+    } = deviation;
+    let thing = [target, case]
+        .into_iter()
+        .flatten()
+        .map(|name| format!(" {name}"));
+    format!(
+        "{kind}: {cell}{}: expected {expected}, found {found}",
+        thing.collect::<String>()
+    )
+}
+
+/// The section of a summary.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
+    let Some(verdict) = &run.findings.verdict else {
+        return Ok(());
+    };
+    writeln!(out, "**{}**\n", escaped(&headline(verdict)))?;
+    for deviation in sorted(verdict) {
+        let command = text::one_line(&reproduce(run, &deviation.cell));
+        writeln!(out, "- {}, `{command}`", line(&told(deviation)))?;
+    }
+    match verdict.deviations.is_empty() {
+        true => Ok(()),
+        false => writeln!(out),
+    }
+}

@@ -1,0 +1,51 @@
+//! `bless`: what the last run showed becomes what is expected from now on.
+
+use anyhow::{Context, Result};
+use pinmatrix::baseline::{Baseline, Changed};
+use pinmatrix::config::Config;
+use pinmatrix::config::mistake::Mistake;
+use pinmatrix::files::write_whole;
+use pinmatrix::record;
+
+use crate::flags::Flags;
+use crate::{Exit, show};
+
+/// Obeys `bless`.
+///
+/// # Errors
+///
+/// A mistake when the config names no baseline, or when the last run is none to expect; other
+/// errors when the file cannot be written, and then the old one is still whole.
+pub fn obey(flags: &Flags) -> Result<Exit> {
+    let config = Config::read(&flags.config())?;
+    let file = config.baseline_file().ok_or_else(|| {
+        let mistake = config.text.mistake("the config names no baseline");
+        mistake.help("add `baseline = \"ci/baseline.json\"` to [run]")
+    })?;
+    let run = record::read(&flags.out()?)?;
+    let before = Baseline::read(&file)?;
+    let (baseline, changed) = Baseline::of(&run, before.as_ref())?;
+    if baseline.expectations.is_empty() {
+        return Err(
+            Mistake::new("the last run tells nothing that could be expected")
+                .help("run whole rows: without --pin, --cell, --toolchain and --ends")
+                .into(),
+        );
+    }
+    let text = baseline.text().context("write the baseline")?;
+    write_whole(&file, text.as_bytes())?;
+    let Changed {
+        n_added,
+        n_removed,
+        kept,
+    } = changed;
+    let n = baseline.expectations.len();
+    let mut page = format!("{file}: {n} expectations, {n_added} new, {n_removed} gone\n");
+    for row in kept {
+        page.push_str(&format!(
+            "{row}: the last run does not tell of it as a whole; its lines stay\n"
+        ));
+    }
+    show::put(&page)?;
+    Ok(Exit::Passed)
+}
