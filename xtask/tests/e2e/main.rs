@@ -4,10 +4,12 @@
 //! `run.json`, `junit.xml` and `summary.md` are all held against it. Rows of older toolchains need
 //! those toolchains; `ci/test` gets them, and so does `ci/toolchains 1.63 1.78`.
 
+mod drift;
 mod facts;
 #[cfg(unix)]
 mod faults;
 mod fixtures;
+mod flaky;
 mod harness;
 mod mistakes;
 mod reports;

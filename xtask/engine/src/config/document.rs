@@ -243,6 +243,7 @@ pub(super) struct Run {
     pub(super) strategy: Strategy,
     pub(super) exact: bool,
     pub(super) probes: Spanned<i64>,
+    pub(super) retries: Spanned<i64>,
     pub(super) jobs: Option<Spanned<i64>>,
     pub(super) locks: Option<PathBuf>,
 }
@@ -253,6 +254,7 @@ impl Default for Run {
             strategy: Strategy::Frontier,
             exact: false,
             probes: Spanned::new(0..0, 1),
+            retries: Spanned::new(0..0, 0),
             jobs: None,
             locks: None,
         }

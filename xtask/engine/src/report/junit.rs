@@ -100,20 +100,19 @@ fn of_target(cell: &str, target: &TargetOutcome) -> Vec<TestCase> {
         status,
         seconds,
         output,
+        flaky,
     } in &target.cases
     {
         let mut name = name.clone();
         while name == "compile" || !seen.insert(name.clone()) {
             name.push('\'');
         }
-        cases.push(case(
-            &class,
-            &name,
-            status,
-            *seconds,
-            &[],
-            output.as_deref(),
-        ));
+        let mut case = case(&class, &name, status, *seconds, &[], output.as_deref());
+        if let Some(flaky) = flaky {
+            let output = flaky.output.as_deref().unwrap_or_default();
+            case.set_system_out(fit(&format!("{flaky}\n{output}")).trim_end());
+        }
+        cases.push(case);
     }
     cases
 }
@@ -141,6 +140,7 @@ fn case(
                 status: status.clone(),
                 seconds,
                 output: Some(output.to_owned()),
+                flaky: None,
             };
             outcome.said().unwrap_or_default().to_owned()
         }

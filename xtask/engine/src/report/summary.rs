@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::frontier::{Side, frontier};
+use crate::frontier::frontier;
 use crate::model::outcome::Moved;
-use crate::model::run::{Run, SourceRecord};
-use crate::model::status::Status;
+use crate::model::run::{CellRecord, Run, SourceRecord};
+use crate::model::status::{Class, Status};
+use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{Strips, strips, word};
 use crate::report::{closing_line, reproduce};
@@ -52,6 +53,9 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
         )?;
     }
     writeln!(out, "{}\n", escaped(&closing_line(&run.counts())))?;
+    if shows_drift(run) {
+        writeln!(out, "{DRIFT}\n")?;
+    }
     write_grids(out, run)?;
     write_toolchains(out, run)?;
     for family in &run.families {
@@ -60,8 +64,23 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
         }
     }
     write_change_points(out, run)?;
+    write_flaky(out, run)?;
     write_moved(out, run)?;
     write_errors(out, run)
+}
+
+/// What drift means; once, above the grids.
+const DRIFT: &str = "*Drift*: a package outside the family is too new for the toolchain, or does \
+                     not build on it. That says nothing of the pin.";
+
+fn shows_drift(run: &Run) -> bool {
+    let drift = Status::failed(Class::Drift);
+    let outcomes = run.cells.iter().filter_map(CellRecord::outcome);
+    let mut shown = outcomes.flat_map(|outcome| {
+        let targets = outcome.targets.iter().map(|target| &target.status);
+        targets.chain([&outcome.status])
+    });
+    shown.any(|status| *status == drift)
 }
 
 /// Where things change along the ladder, and how exactly that is known.
@@ -82,7 +101,6 @@ fn write_change_points(out: &mut String, run: &Run) -> std::fmt::Result {
             [one] => one.clone(),
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
-        let side = |side: &Side| format!("{} {}", side.at, side.status);
         let island = if point.is_island { " (island)" } else { "" };
         let untested = match point.is_exact() {
             true => "exact".to_owned(),
@@ -92,8 +110,8 @@ fn write_change_points(out: &mut String, run: &Run) -> std::fmt::Result {
             point.row.to_string(),
             point.subject(),
             cases,
-            side(&point.before),
-            format!("{}{island}", side(&point.after)),
+            point.before.to_string(),
+            format!("{}{island}", point.after),
             untested,
         ];
         writeln!(
@@ -154,6 +172,19 @@ fn write_strips(out: &mut String, row: &Strips) -> std::fmt::Result {
             }
         }
         writeln!(out)?;
+    }
+    writeln!(out)
+}
+
+/// What failed and then passed, which no status shows.
+fn write_flaky(out: &mut String, run: &Run) -> std::fmt::Result {
+    let cases = flaky(run);
+    if cases.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Flaky\n")?;
+    for case in cases {
+        writeln!(out, "- {}", line(&case.to_string()))?;
     }
     writeln!(out)
 }
