@@ -12,6 +12,7 @@ use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::status::Status;
 use pinmatrix::model::verdict::Judgement;
+use pinmatrix::report::flaky::flaky;
 use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
 use pinmatrix::report::strips::{self, Strip, Strips};
 use pinmatrix::report::{closing_line, junit, reproduce, summary, verdict};
@@ -93,6 +94,7 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
             reproduce(run, &record.id)
         )?;
     }
+    write_flaky(page, run)?;
     let files = [record::FILE, junit::FILE, summary::FILE].map(|file| out.join(file).to_string());
     writeln!(page, "results: {}", files.join(", "))?;
     let missing: Vec<&str> = run
@@ -140,6 +142,18 @@ fn write_verdict(page: &mut String, run: &Run) -> std::fmt::Result {
         writeln!(page, "{DIM}… and {rest} more, in {}{RESET}", summary::FILE)?;
     }
     writeln!(page, "{BOLD}{color}{}{RESET}", verdict::headline(verdict))
+}
+
+fn write_flaky(page: &mut String, run: &Run) -> std::fmt::Result {
+    let cases = flaky(run);
+    for case in &cases {
+        let line = text::ellipsis(&text::one_line(&case.to_string()), width().max(40));
+        writeln!(page, "{YELLOW}{line}{RESET}")?;
+    }
+    match cases.is_empty() {
+        true => Ok(()),
+        false => writeln!(page),
+    }
 }
 
 /// What is to be said of a cell, a line an error.

@@ -140,6 +140,8 @@ pub struct RunOptions {
     pub exact: bool,
     /// How many cells strategy `frontier` runs inside a row whose ends agree.
     pub probes: usize,
+    /// How often a case that failed is run again; one that then passes is flaky.
+    pub retries: usize,
     /// Cells at a time; `None` lets the machine decide.
     pub jobs: Option<usize>,
     /// A folder of committed locks, relative to `matrix.toml`.
@@ -212,6 +214,7 @@ impl Config {
                 strategy: document.run.strategy,
                 exact: document.run.exact,
                 probes: values::count(&text, "probes", &document.run.probes, 0)?,
+                retries: values::count(&text, "retries", &document.run.retries, 0)?,
                 jobs: match &document.run.jobs {
                     Some(jobs) => Some(values::count(&text, "jobs", jobs, 1)?),
                     None => None,

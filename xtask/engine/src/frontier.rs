@@ -4,6 +4,7 @@
 //! points as an untested version does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,17 @@ pub struct Side {
     /// The log of the phase that tells, relative to the results folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// True where it passed only after it had failed: the change point rests on a flaky case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_flaky: bool,
+}
+
+/// `2.0.0 passed`, or `2.0.0 passed (flaky)`.
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flaky = if self.is_flaky { " (flaky)" } else { "" };
+        write!(f, "{} {}{flaky}", self.at, self.status)
+    }
 }
 
 impl ChangePoint {
@@ -194,7 +206,12 @@ fn ways(reached: &[Reached<'_>], of_target: &[Side]) -> Vec<(Verdicts, Vec<Strin
     for name in names {
         let way: Verdicts = reached.iter().filter_map(|r| r.of_case(name)).collect();
         match ways.iter_mut().find(|(known, _)| is_alike(known, &way)) {
-            Some((_, names)) => names.push(name.to_owned()),
+            Some((known, names)) => {
+                names.push(name.to_owned());
+                for (side, other) in known.iter_mut().zip(&way) {
+                    side.is_flaky |= other.is_flaky;
+                }
+            }
             None => ways.push((way, vec![name.to_owned()])),
         }
     }
@@ -255,6 +272,7 @@ fn verdict(
         cell: record.id.clone(),
         error: error.filter(|_| status.is_failed()),
         log: log.map(|phase| phase.log.clone()),
+        is_flaky: false,
         status,
     })
 }
@@ -263,13 +281,17 @@ impl Reached<'_> {
     fn of_target(&self) -> Option<Side> {
         let phase = self.phase();
         let error = Some(self.target.first_error());
-        verdict(
+        let side = verdict(
             self.record,
             self.outcome,
             self.target.status.clone(),
             error,
             phase,
-        )
+        )?;
+        // What failed rests on the cases that failed, and those are not flaky.
+        let is_flaky = side.status == Status::Passed
+            && self.target.cases.iter().any(|case| case.flaky.is_some());
+        Some(Side { is_flaky, ..side })
     }
 
     /// A case's verdict: where its target did not get as far as running it, the target's own.
@@ -278,13 +300,15 @@ impl Reached<'_> {
         match case {
             Some(case) => {
                 let error = case.said().map(str::to_owned);
-                verdict(
+                let side = verdict(
                     self.record,
                     self.outcome,
                     case.status.clone(),
                     error,
                     Phase::Test,
-                )
+                )?;
+                let is_flaky = case.flaky.is_some();
+                Some(Side { is_flaky, ..side })
             }
             None if self.target.cases.is_empty() => self.of_target(),
             None => None,

@@ -4,6 +4,7 @@ pub mod grid;
 pub mod strips;
 pub mod points;
 pub mod verdict;
+pub mod flaky;
 pub mod junit;
 pub mod summary;
 
@@ -27,9 +28,13 @@ pub fn reproduce(run: &Run, cell: &CellId) -> String {
 /// The closing line: how many cells ended which way, and why others were left out.
 #[must_use]
 pub fn closing_line(counts: &Counts) -> String {
+    let drift = match counts.drift {
+        0 => String::new(),
+        n => format!(" ({n} through drift)"),
+    };
     let mut parts = vec![
         format!("{} passed", counts.passed),
-        format!("{} failed", counts.failed),
+        format!("{} failed{drift}", counts.failed),
     ];
     if counts.inconclusive > 0 {
         parts.push(format!("{} inconclusive", counts.inconclusive));
@@ -42,6 +47,11 @@ pub fn closing_line(counts: &Counts) -> String {
         });
     }
     let mut line = format!("cells: {}", parts.join(", "));
+    match counts.flaky {
+        0 => {}
+        1 => line.push_str("; 1 flaky case"),
+        n => line.push_str(&format!("; {n} flaky cases")),
+    }
     if counts.reused > 0 {
         line.push_str(&format!("; {} taken over from earlier runs", counts.reused));
     }

@@ -37,8 +37,9 @@ pub fn of(run: &Run) -> BTreeSet<String> {
         for target in &outcome.targets {
             facts.insert(format!("{cell} {} {}", target.id, of_target(target)));
             for case in &target.cases {
+                let flaky = if case.flaky.is_some() { " (flaky)" } else { "" };
                 facts.insert(format!(
-                    "{cell} {} {} {}",
+                    "{cell} {} {} {}{flaky}",
                     target.id, case.name, case.status
                 ));
             }

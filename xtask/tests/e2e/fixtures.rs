@@ -53,6 +53,10 @@ fixtures! {
     tests_see_what_cargo_sets: "build_script" exits 1;
     targets_without_their_features_are_skipped: "required_features" exits 0;
     drift_is_repaired: "drift" exits 0;
+    a_case_that_fails_and_then_passes_is_flaky: "flaky" exits 1;
+    what_no_lock_repairs_is_drift: "drift_lock" exits 1;
+    what_does_not_build_outside_the_family_is_drift: "drift_build" exits 1;
+    what_the_pin_brings_in_is_no_drift: "drift_pin" exits 1;
     a_family_at_two_versions_is_refused: "two_versions" exits 1;
 }
 

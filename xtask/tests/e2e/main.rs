@@ -7,10 +7,12 @@
 mod axes;
 mod baseline;
 mod bisect;
+mod drift;
 mod facts;
 #[cfg(unix)]
 mod faults;
 mod fixtures;
+mod flaky;
 mod harness;
 mod ladders;
 mod mistakes;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use pinmatrix::model::run::Run;
 use pinmatrix::model::status::Status;
+use pinmatrix::report::flaky::flaky;
 
 use crate::harness::{Fixture, root, text};
 
@@ -46,12 +47,33 @@ pub fn agree_with(out: &Path, run: &Run) {
             }
         }
     }
+    agree_on_flaky(&read, run);
     let said = check(&out.join("junit.xml"));
     let counts = format!("{n_failures} failures, {n_errors} errors, {n_skipped} skipped");
     assert!(
         said.contains(&counts),
         "expected {counts}, and the second parser says {said}"
     );
+}
+
+/// A flaky case stands in every format, and nowhere is a case called so that is not.
+fn agree_on_flaky(read: &dyn Fn(&str) -> String, run: &Run) {
+    let cases = flaky(run);
+    let (junit, summary) = (read("junit.xml"), read("summary.md"));
+    assert_eq!(junit.matches("[flaky: failed ").count(), cases.len());
+    assert_eq!(summary.contains("## Flaky"), !cases.is_empty());
+    assert_eq!(summary.matches(": flaky: failed ").count(), cases.len());
+    let counted = run.counts().flaky;
+    assert_eq!(counted, cases.len());
+    if counted > 1 {
+        assert!(summary.contains(&format!("; {counted} flaky cases")));
+    }
+    let points = pinmatrix::frontier::frontier(run);
+    let sides = points.iter().flat_map(|p| [&p.before, &p.after]);
+    let n_flaky = sides.filter(|side| side.is_flaky).count();
+    let marks = read("frontier.json").matches("\"is_flaky\": true").count();
+    assert_eq!(marks, n_flaky);
+    assert_eq!(summary.matches("passed (flaky)").count(), n_flaky);
 }
 
 /// Has a second parser and a schema judge a JUnit file, and returns what they counted.

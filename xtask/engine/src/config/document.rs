@@ -201,23 +201,18 @@ struct ExcludeKeys {
 
 #[derive(Deserialize)]
 #[serde(from = "ExcludeKeys")]
-pub(super) struct Exclude {
-    pub(super) cells: Which,
-    pub(super) reason: Spanned<String>,
-}
+pub(super) struct Exclude(pub(super) Which, pub(super) Spanned<String>);
 
 impl From<ExcludeKeys> for Exclude {
     fn from(keys: ExcludeKeys) -> Self {
-        Self {
-            cells: Which {
-                toolchain: keys.toolchain,
-                source: keys.source,
-                features: keys.features,
-                family: keys.family,
-                pins: keys.pins,
-            },
-            reason: keys.reason,
-        }
+        let which = Which {
+            toolchain: keys.toolchain,
+            source: keys.source,
+            features: keys.features,
+            family: keys.family,
+            pins: keys.pins,
+        };
+        Self(which, keys.reason)
     }
 }
 
@@ -291,6 +286,7 @@ pub(super) struct Run {
     pub(super) strategy: Strategy,
     pub(super) exact: bool,
     pub(super) probes: Spanned<i64>,
+    pub(super) retries: Spanned<i64>,
     pub(super) jobs: Option<Spanned<i64>>,
     pub(super) locks: Option<PathBuf>,
     pub(super) baseline: Option<PathBuf>,
@@ -302,6 +298,7 @@ impl Default for Run {
             strategy: Strategy::Frontier,
             exact: false,
             probes: Spanned::new(0..0, 1),
+            retries: Spanned::new(0..0, 0),
             jobs: None,
             locks: None,
             baseline: None,

@@ -59,8 +59,7 @@ pub(super) fn excludes(
     text: &Text,
     written: Vec<document::Exclude>,
 ) -> Result<Vec<Exclude>, Mistake> {
-    let exclude = |written: document::Exclude| {
-        let reason = written.reason;
+    let exclude = |document::Exclude(cells, reason): document::Exclude| {
         if reason.get_ref().trim().is_empty() {
             return Err(text
                 .mistake("cells are excluded without a reason")
@@ -68,7 +67,7 @@ pub(super) fn excludes(
                 .help("say why, for whoever reads the report"));
         }
         Ok(Exclude {
-            cells: which(text, written.cells, &reason)?,
+            cells: which(text, cells, &reason)?,
             reason: reason.into_inner(),
         })
     };

@@ -1,7 +1,7 @@
 //! The build of a cell: every test-bearing target compiled as far as it goes, each with its own
 //! status and errors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,9 +10,10 @@ use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId, TargetKin
 use semver::Version;
 
 use crate::config::Family;
-use crate::exec::cargo::{Cargo, doubt, first_error, machine_fault};
+use crate::exec::cargo::{Cargo, doubt, first_error};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Stream};
+use crate::exec::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
 use crate::exec::targets::{Target, Workspace, kind_of, name_of};
 use crate::model::outcome::{Diagnostic, Kind, TargetId};
 use crate::model::status::{Class, Doubt, Skip, Status};
@@ -36,6 +37,13 @@ pub struct BuildOptions<'a> {
     pub flags: Vec<String>,
     /// The family that is pinned.
     pub family: &'a Family,
+}
+
+/// What a target is judged by beside its own errors.
+struct Ground<'a> {
+    workspace: &'a Workspace,
+    family: &'a Family,
+    exit: &'a Exit,
 }
 
 /// What a build came to.
@@ -91,16 +99,13 @@ pub fn build(
             };
         }
     }
-    let made = workspace
-        .targets
-        .iter()
-        .map(|target| {
-            (
-                target.id.clone(),
-                heard.judge(target, workspace, &ended.exit),
-            )
-        })
-        .collect();
+    let ground = Ground {
+        workspace,
+        family: options.family,
+        exit: &ended.exit,
+    };
+    let judged = |target: &Target| (target.id.clone(), heard.judge(target, &ground));
+    let made = workspace.targets.iter().map(judged).collect();
     Ok(Built {
         made,
         scripts: heard.scripts,
@@ -144,6 +149,8 @@ struct Heard {
 enum Answer {
     Executable(Utf8PathBuf),
     Errors(Vec<Diagnostic>),
+    /// Errors of a package that the pin has no part in, which is named.
+    Drift(String, Vec<Diagnostic>),
     Open,
 }
 
@@ -180,31 +187,49 @@ impl Heard {
         Some(Answer::Errors(self.errors.get(&unit)?.clone()))
     }
 
-    fn answer(&self, target: &Target, workspace: &Workspace) -> Answer {
+    fn answer(&self, target: &Target, ground: &Ground<'_>) -> Answer {
         let own = self.own_answer(target);
-        own.or_else(|| self.below(target, workspace).map(Answer::Errors))
-            .unwrap_or(Answer::Open)
+        own.unwrap_or_else(|| self.below(target, ground))
     }
 
-    /// The errors of what a target needs: its own library or binaries, or a package below it.
-    fn below(&self, target: &Target, workspace: &Workspace) -> Option<Vec<Diagnostic>> {
-        for id in workspace.below(&target.package) {
-            let failed = self.errors.iter().find(|((package, kind, _), errors)| {
-                let is_needed = match kind {
-                    None | Some(Kind::Lib) => true,
-                    Some(Kind::Bin) => *package == target.package,
-                    Some(Kind::Test | Kind::Example | Kind::Bench | Kind::Doc) => false,
-                };
-                *package == id && is_needed && !errors.is_empty()
-            });
-            if let Some((_, errors)) = failed {
-                return Some(errors.clone());
-            }
-            if let Some(error) = self.failed_script(&workspace.package(&id)?.name) {
-                return Some(vec![error]);
+    /// The errors of what a target needs: its own library or binaries, or a package below it. What
+    /// has drifted counts only where nothing else is in the way.
+    fn below(&self, target: &Target, ground: &Ground<'_>) -> Answer {
+        let mut answer = Answer::Open;
+        for id in ground.workspace.below(&target.package) {
+            let Some(errors) = self.of_needed(&id, target, ground.workspace) else {
+                continue;
+            };
+            let Some(package) = ground.workspace.outside(&id, ground.family) else {
+                return Answer::Errors(errors);
+            };
+            if matches!(answer, Answer::Open) {
+                answer = Answer::Drift(format!("{} {}", package.name, package.version), errors);
             }
         }
-        None
+        answer
+    }
+
+    /// The errors of one package that a target needs.
+    fn of_needed(
+        &self,
+        id: &PackageId,
+        target: &Target,
+        workspace: &Workspace,
+    ) -> Option<Vec<Diagnostic>> {
+        let failed = self.errors.iter().find(|((package, kind, _), errors)| {
+            let is_needed = match kind {
+                None | Some(Kind::Lib) => true,
+                Some(Kind::Bin) => *package == target.package,
+                Some(Kind::Test | Kind::Example | Kind::Bench | Kind::Doc) => false,
+            };
+            package == id && is_needed && !errors.is_empty()
+        });
+        if let Some((_, errors)) = failed {
+            return Some(errors.clone());
+        }
+        let error = self.failed_script(&workspace.package(id)?.name)?;
+        Some(vec![error])
     }
 
     /// A build script that fails is told in words only.
@@ -222,20 +247,31 @@ impl Heard {
         doubt(exit, &self.err)
     }
 
-    fn judge(&self, target: &Target, workspace: &Workspace, exit: &Exit) -> Made {
+    fn judge(&self, target: &Target, ground: &Ground<'_>) -> Made {
         // Cargo may find `dependency/feature` on where the list of features does not show it.
         let was_left_out = !target.missing_features.is_empty() && self.own_answer(target).is_none();
         if was_left_out {
             let reason = Skip::RequiredFeatures(target.missing_features.clone());
             return Made::Not(Status::Skipped { reason }, Vec::new());
         }
-        match self.answer(target, workspace) {
+        let exit = ground.exit;
+        match self.answer(target, ground) {
             Answer::Executable(executable) => Made::Executable(executable),
             Answer::Errors(errors) => {
                 let status = match fault_in(&errors) {
                     Some(doubt) => Status::Inconclusive { doubt },
                     None => Status::failed(class_of(&errors)),
                 };
+                Made::Not(status, errors)
+            }
+            Answer::Drift(package, mut errors) => {
+                let status = match fault_in(&errors) {
+                    Some(doubt) => Status::Inconclusive { doubt },
+                    None => Status::failed(Class::Drift),
+                };
+                if let Some(error) = errors.first_mut() {
+                    error.message = format!("{package} does not build: {}", error.message);
+                }
                 Made::Not(status, errors)
             }
             Answer::Open => {
@@ -378,97 +414,5 @@ fn diagnostic(told: &Told, cargo: &Cargo<'_>) -> Diagnostic {
         file,
         line: place.map(|p| p.line_start),
         rendered,
-    }
-}
-
-/// A machine that failed under the compiler or the linker, which then tells of it as of an error.
-fn fault_in(errors: &[Diagnostic]) -> Option<Doubt> {
-    errors.iter().find_map(|error| {
-        let message = error.message.as_str();
-        if message.starts_with("linker `") && message.ends_with("not found") {
-            return Some(Doubt::Machine(message.to_owned()));
-        }
-        // What a linker says stands in the notes; elsewhere those hold the subject's own lines.
-        let notes = error
-            .rendered
-            .as_deref()
-            .filter(|_| message.starts_with(LINKING) || message.starts_with(BUILD_SCRIPT));
-        machine_fault(message).or_else(|| machine_fault(notes?))
-    })
-}
-
-/// How the tool begins to tell that a build script failed.
-const BUILD_SCRIPT: &str = "the build script of ";
-
-/// How rustc begins to tell that the linker refused.
-const LINKING: &str = "linking with ";
-
-/// What tells most of all that a failing build script printed: what its panic says, else the signal
-/// it died of, else its last line.
-fn script_said(told: &str) -> Option<&str> {
-    let mut lines = told.lines().skip_while(|l| !l.contains("panicked at"));
-    // Since Rust 1.73 the message of a panic stands on the line after its place.
-    let panic = lines.next().and(lines.next());
-    let death = || told.lines().find(|l| l.contains("(signal: "));
-    panic
-        .or_else(death)
-        .or_else(|| told.lines().rev().find(|l| !l.trim().is_empty()))
-}
-
-/// The class of a target from all its errors.
-fn class_of(errors: &[Diagnostic]) -> Class {
-    let codes: BTreeSet<&str> = errors.iter().filter_map(|e| e.code.as_deref()).collect();
-    let all_coded = errors.iter().all(|e| e.code.is_some());
-    let says = |words: &str| errors.iter().any(|e| e.message.starts_with(words));
-    if says(LINKING) {
-        Class::Link
-    } else if says("internal compiler error") {
-        Class::Crash
-    } else if all_coded && codes.iter().all(|code| !is_error_code(code)) {
-        Class::Lint
-    } else {
-        Class::Compile
-    }
-}
-
-/// `E0425`, as against the name of a lint.
-fn is_error_code(code: &str) -> bool {
-    code.strip_prefix('E')
-        .is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(code: Option<&str>, message: &str) -> Diagnostic {
-        Diagnostic {
-            code: code.map(str::to_owned),
-            ..Diagnostic::said(message)
-        }
-    }
-
-    #[test]
-    fn a_machine_that_fails_under_the_compiler_is_no_verdict() {
-        let no_linker = error(None, "linker `cc` not found");
-        assert!(matches!(fault_in(&[no_linker]), Some(Doubt::Machine(_))));
-        let mut no_room = error(None, "linking with `cc` failed: exit status: 1");
-        no_room.rendered = Some("= note: ld: final link failed: No space left on device".into());
-        assert_eq!(fault_in(&[no_room]), Some(Doubt::OutOfDisk));
-        let mut quoting = error(Some("E0425"), "cannot find value `x` in this scope");
-        quoting.rendered = Some("1 | \"No space left on device\" + x".into());
-        assert_eq!(fault_in(&[quoting]), None);
-    }
-
-    #[test]
-    fn a_target_that_fails_only_for_lints_is_a_class_of_its_own() {
-        let lint = error(Some("unused_variables"), "unused variable: `x`");
-        let code = error(Some("E0425"), "cannot find value `x`");
-        let macro_error = error(None, "no rules expected this token");
-        assert_eq!(class_of(std::slice::from_ref(&lint)), Class::Lint);
-        assert_eq!(class_of(&[lint.clone(), code]), Class::Compile);
-        assert_eq!(class_of(&[lint, macro_error]), Class::Compile);
-        let link = error(None, "linking with `cc` failed: exit status: 1");
-        assert_eq!(class_of(&[link]), Class::Link);
     }
 }

@@ -10,7 +10,8 @@ use crate::exec::executable::{Executable, Tested, doubt};
 use crate::exec::libtest::{self, Suite, keep_tail};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Stream, run};
-use crate::model::outcome::{CaseOutcome, Diagnostic};
+use crate::exec::retry::retried;
+use crate::model::outcome::{CaseOutcome, Diagnostic, Flaky};
 use crate::model::status::{Class, Skip, Status};
 
 /// How many names are given to an executable at once: systems bound the length of a command.
@@ -61,6 +62,13 @@ impl<'a, 'b> Cases<'a, 'b> {
             Some(error) => Some(error),
             None => cases.settle_all()?,
         };
+        if !matches!(error, Some((Status::Inconclusive { .. }, _))) {
+            cases.retry()?;
+        }
+        if error.is_none() && !cases.settled.values().any(|c| c.status.is_failed()) {
+            // What was flaky ended badly at first.
+            cases.exit = Exit::Code(0);
+        }
         if let Some((status, _)) = &error {
             cases.leave_open(status);
         }
@@ -117,7 +125,10 @@ impl<'a, 'b> Cases<'a, 'b> {
                 None => self.open().into_iter().take(MOST_NAMES).collect(),
             };
             if batch.is_empty() {
-                return Ok(self.unexplained());
+                return match self.unexplained() {
+                    Some(trouble) => self.retry_together(trouble),
+                    None => Ok(None),
+                };
             }
             let n_before = self.settled.len();
             let everything = std::mem::take(&mut is_first) && batch.len() == self.names.len();
@@ -229,8 +240,76 @@ impl<'a, 'b> Cases<'a, 'b> {
             status: Status::failed(class),
             seconds: ended.wall.as_secs_f64(),
             output: libtest::kept(&format!("{what}\n{said}")),
+            flaky: None,
         };
         self.settled.insert(name.to_owned(), case);
+    }
+
+    /// Runs each test that failed again by itself, as often as is asked for.
+    fn retry(&mut self) -> Result<()> {
+        let failed = self.settled.values().filter(|c| c.status.is_failed());
+        let failed: Vec<CaseOutcome> = failed.cloned().collect();
+        for case in failed {
+            let name = case.name.clone();
+            let case = retried(case, self.executable.retries, || self.alone(&name))?;
+            self.settled.insert(name, case);
+        }
+        Ok(())
+    }
+
+    /// One test run by itself; `None` where the target's time is over.
+    fn alone(&mut self, name: &str) -> Result<Option<CaseOutcome>> {
+        if Instant::now() >= self.until {
+            return Ok(None);
+        }
+        self.settled.remove(name);
+        let batch = [name.to_owned()];
+        let (ended, suite) = self.attempt(&batch)?;
+        if let Some(doubt) = doubt(&ended.exit) {
+            let status = Status::Inconclusive { doubt };
+            return Ok(Some(not_run(name.to_owned(), status)));
+        }
+        self.judge(&batch, &ended, &suite);
+        if contradiction(&ended.exit, &suite).is_some() {
+            self.blame(name, &ended, &suite);
+        }
+        Ok(self.settled.get(name).cloned())
+    }
+
+    /// Runs all tests together again where a process died and no test fails alone. If that goes
+    /// well, whatever was under way when it died is flaky.
+    fn retry_together(&mut self, trouble: (Status, Diagnostic)) -> Result<Trouble> {
+        for n_failed in 1..=self.executable.retries {
+            if Instant::now() >= self.until || self.deaths.iter().any(|d| d.under_way.is_empty()) {
+                break;
+            }
+            let (ended, suite) = self.attempt(&[])?;
+            if let Some(doubt) = doubt(&ended.exit) {
+                let error = Diagnostic::said(ended.exit.to_string());
+                return Ok(Some((Status::Inconclusive { doubt }, error)));
+            }
+            let is_whole = suite.is_complete && suite.running.is_empty();
+            let fails = |name: &String| suite.ended.get(name).is_some_and(|c| c.status.is_failed());
+            let recurs = self.deaths.iter().any(|d| d.under_way.iter().any(fails));
+            if is_whole && !recurs && contradiction(&ended.exit, &suite).is_none() {
+                self.forgive(n_failed);
+                return Ok(None);
+            }
+        }
+        Ok(Some(trouble))
+    }
+
+    /// Marks as flaky whatever was under way when a process died.
+    fn forgive(&mut self, n_failed: usize) {
+        for Death { exit, under_way } in &self.deaths {
+            let output = format!("the process died while it was under way: {exit}");
+            for name in under_way {
+                let output = Some(output.clone());
+                let flaky = Flaky { n_failed, output };
+                let case = self.settled.get_mut(name);
+                case.map(|case| case.flaky.get_or_insert(flaky));
+            }
+        }
     }
 
     /// A process that died, and none of the tests that were under way fails alone.
@@ -272,12 +351,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             },
         };
         for name in self.open() {
-            let case = CaseOutcome {
-                name: name.clone(),
-                status: status.clone(),
-                seconds: 0.0,
-                output: None,
-            };
+            let case = not_run(name.clone(), status.clone());
             self.settled.insert(name, case);
         }
     }
@@ -288,6 +362,16 @@ impl<'a, 'b> Cases<'a, 'b> {
             .iter()
             .filter(|name| !self.settled.contains_key(*name));
         open.cloned().collect()
+    }
+}
+
+fn not_run(name: String, status: Status) -> CaseOutcome {
+    CaseOutcome {
+        name,
+        status,
+        seconds: 0.0,
+        output: None,
+        flaky: None,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
 use crate::exec::workplace::LaneFolders;
-use crate::exec::{doctest, key, stage};
+use crate::exec::{doctest, drift, key, stage};
 use crate::files::write_whole;
 use crate::matrix::Matrix;
 use crate::model::cell::Cell;
@@ -241,6 +241,13 @@ impl Work<'_> {
 
     /// What a cell comes to whose lock is there and cannot be used.
     fn not_prepared(&self, said: &Said) -> Outcome {
+        // Cargo tells of it as of a download that failed, which would pass for the network's fault.
+        if let Some(package) = drift::unreadable(&said.err, self.setting.family) {
+            let cargo = &self.setting.toolchain.cargo;
+            let mut error = first_error(&said.err);
+            error.message = format!("{package} cannot be read by cargo {cargo}");
+            return Outcome::whole(Status::failed(Class::Drift), vec![error]);
+        }
         let refused = self.common.resolver.refused(said);
         Outcome::whole(refused.status, refused.errors)
     }
@@ -322,6 +329,7 @@ impl Work<'_> {
             folder: &folder,
             vars: test_env::vars(&place, &target.package, workspace, built),
             timeouts: &self.common.matrix.config.timeouts,
+            retries: self.common.matrix.config.run.retries,
             interrupt: self.common.interrupt,
             stage: &self.folders.subject,
         };

@@ -49,6 +49,7 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
                 status,
                 seconds: 0.0,
                 output,
+                flaky: None,
             },
         );
     }

@@ -24,6 +24,8 @@ pub struct Executable<'a> {
     pub vars: BTreeMap<OsString, OsString>,
     /// How long tests may take.
     pub timeouts: &'a Timeouts,
+    /// How often a case that failed is run again.
+    pub retries: usize,
     /// Whether the run should end.
     pub interrupt: &'a Interrupt,
     /// The folder of the copy, which must not stand in what is kept: it differs by lane.

@@ -9,7 +9,7 @@ use crate::setting::Setting;
 
 /// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
 /// change in the tool can change an outcome, so that nothing kept under older rules is taken over.
-pub const RULES: u32 = 3;
+pub const RULES: u32 = 4;
 
 /// A hash of any values.
 ///
@@ -39,6 +39,7 @@ pub fn outcome(setting: &Setting<'_>, resolution: &str, config: &Config) -> Resu
         (&toolchain.rustc_verbose, &toolchain.cargo_version),
         build(setting, config),
         (timeouts.build, timeouts.target, timeouts.case),
+        config.run.retries,
     ))
 }
 

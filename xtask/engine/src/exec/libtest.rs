@@ -113,6 +113,7 @@ impl Suite {
                 status,
                 seconds,
                 output,
+                flaky: None,
             },
         );
     }

@@ -17,7 +17,7 @@ use crate::exec::lockfile::{holding, readable};
 use crate::exec::log::Log;
 use crate::exec::process::Interrupt;
 use crate::exec::resolution::Resolution;
-use crate::exec::{key, msrv, repair, stage};
+use crate::exec::{drift, key, msrv, repair, stage};
 use crate::files::write_whole;
 use crate::matrix::Matrix;
 use crate::model::cell::At;
@@ -175,6 +175,9 @@ pub(super) struct Work<'a, 'b> {
     said: String,
 }
 
+/// What keeps a lock from fitting the toolchain, if anything does.
+type Unmet = Option<(Class, Vec<Diagnostic>)>;
+
 /// A step that can end in words against the cell.
 type Step<T> = Result<std::result::Result<T, Resolution>>;
 
@@ -184,21 +187,21 @@ impl Work<'_, '_> {
         let rustc = &self.setting.toolchain.rustc;
         // Cargo would refuse a member that is too new for the rust-version it is made to declare.
         let by_members = msrv::unmet_by_members(&self.setting.tree.subject, rustc);
-        let demands = match by_members.is_empty() {
+        let unmet = match by_members.is_empty() {
             true => self.try_settle()?,
-            false => Ok(by_members),
-        };
-        Ok(match demands {
-            Ok(demands) if demands.is_empty() => (Status::Passed, Vec::new()),
-            Ok(demands) => {
-                let errors = demands.iter().map(|d| d.diagnostic(rustc)).collect();
-                (Status::failed(Class::Msrv), errors)
+            false => {
+                let errors = by_members.iter().map(|d| d.diagnostic(rustc)).collect();
+                Ok(Some((Class::Msrv, errors)))
             }
+        };
+        Ok(match unmet {
+            Ok(None) => (Status::Passed, Vec::new()),
+            Ok(Some((class, errors))) => (Status::failed(class), errors),
             Err(refused) => (refused.status, refused.errors),
         })
     }
 
-    fn try_settle(&mut self) -> Step<Vec<msrv::Demand>> {
+    fn try_settle(&mut self) -> Step<Unmet> {
         let metadata = match self.metadata()? {
             Ok(metadata) => metadata,
             Err(refused) => return Ok(Err(refused)),
@@ -210,9 +213,20 @@ impl Work<'_, '_> {
         let demands = self.family_first(msrv::unmet(&metadata, &self.setting.toolchain.rustc));
         let by_pin = demands.iter().any(|d| self.is_of_family(&d.name));
         if demands.is_empty() || by_pin || self.resolver.locked {
-            return Ok(Ok(demands));
+            return Ok(Ok(self.judge(&metadata, &demands)));
         }
         self.repair(metadata, demands)
+    }
+
+    fn judge(&self, metadata: &Metadata, demands: &[msrv::Demand]) -> Unmet {
+        let ground = drift::Ground {
+            metadata,
+            registry: &self.resolver.matrix.registry,
+            rustc: &self.setting.toolchain.rustc,
+            family: self.setting.family,
+            pin: self.setting.cell.pin.at.version(),
+        };
+        (!demands.is_empty()).then(|| drift::judge(&ground, demands))
     }
 
     /// Moves companions that the resolver let drift to the pin's version, and proves that the
@@ -265,11 +279,7 @@ impl Work<'_, '_> {
             .find(|package| tried.insert(package.clone()))
     }
 
-    fn repair(
-        &mut self,
-        mut metadata: Metadata,
-        mut demands: Vec<msrv::Demand>,
-    ) -> Step<Vec<msrv::Demand>> {
+    fn repair(&mut self, mut metadata: Metadata, mut demands: Vec<msrv::Demand>) -> Step<Unmet> {
         let mut tried = BTreeSet::new();
         while let Some(step) = repair::next_step(
             &metadata,
@@ -301,7 +311,7 @@ impl Work<'_, '_> {
                 break;
             }
         }
-        Ok(Ok(demands))
+        Ok(Ok(self.judge(&metadata, &demands)))
     }
 
     fn metadata(&mut self) -> Step<Metadata> {

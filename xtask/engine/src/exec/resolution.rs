@@ -8,7 +8,7 @@ use crate::model::status::Status;
 /// What came of resolving a cell. Kept under a hash of all that decides it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolution {
-    /// Passed, or what was wrong: `resolve`, `msrv` or a doubt.
+    /// Passed, or what was wrong: `resolve`, `msrv`, `drift` or a doubt.
     #[serde(flatten)]
     pub status: Status,
     /// Why it did not pass.

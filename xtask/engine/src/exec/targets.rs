@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use cargo_metadata::{Metadata, Package, PackageId, TargetKind};
 
+use crate::config::Family;
 use crate::manifest::Manifest;
 use crate::model::outcome::{Kind, TargetId};
 
@@ -122,6 +123,16 @@ impl Workspace {
             at += 1;
         }
         below
+    }
+
+    /// The package of that id, where it is neither the subject's nor the family's and uses nothing
+    /// of the family: whatever it does, the pin has no part in it.
+    #[must_use]
+    pub fn outside(&self, id: &PackageId, family: &Family) -> Option<&Package> {
+        let package = self.package(id).filter(|p| p.source.is_some())?;
+        let below = self.below(id);
+        let mut names = below.iter().filter_map(|id| Some(&self.package(id)?.name));
+        (!names.any(|name| family.holds(name))).then_some(package)
     }
 
     /// The target's package folder: where cargo runs its tests.

@@ -8,7 +8,8 @@ use crate::exec::cases::Cases;
 use crate::exec::executable::{Executable, Tested, doubt};
 use crate::exec::libtest::{self, keep_tail};
 use crate::exec::log::Log;
-use crate::exec::process::{Exit, Stream, run};
+use crate::exec::process::{Ended, Exit, Stream, run};
+use crate::exec::retry::retried;
 use crate::exec::targets::Target;
 use crate::model::outcome::{CaseOutcome, TargetOutcome};
 use crate::model::status::{Class, Status};
@@ -42,14 +43,43 @@ pub fn test(
     Ok((outcome, tested.cpu, tested.exit))
 }
 
-/// A target that brings its own `main`: one case, judged by its exit.
+/// A target that brings its own `main`: one case, run again as a whole where it failed.
 fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tested> {
+    let until = Instant::now() + executable.timeouts.target;
+    let (case, mut ended) = once(executable, name, until, log)?;
+    let case = retried(case, executable.retries, || {
+        if Instant::now() >= until {
+            return Ok(None);
+        }
+        let (case, again) = once(executable, name, until, log)?;
+        ended = Ended {
+            exit: again.exit,
+            wall: ended.wall + again.wall,
+            cpu: ended.cpu + again.cpu,
+        };
+        Ok(Some(case))
+    })?;
+    Ok(Tested {
+        cases: vec![case],
+        error: None,
+        cpu: ended.cpu,
+        exit: ended.exit,
+    })
+}
+
+/// One run of a program, judged by its exit.
+fn once(
+    executable: &Executable<'_>,
+    name: &str,
+    until: Instant,
+    log: &mut Log,
+) -> Result<(CaseOutcome, Ended)> {
     let mut said = String::new();
     let mut follower = |_: Stream, line: &[u8]| {
         log.add(line);
         keep_tail(&mut said, line);
     };
-    let limit = executable.timeouts.target;
+    let limit = until.saturating_duration_since(Instant::now());
     let ended = run(
         executable.command(&[])?,
         limit,
@@ -81,11 +111,7 @@ fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tes
         status,
         seconds: ended.wall.as_secs_f64(),
         output,
+        flaky: None,
     };
-    Ok(Tested {
-        cases: vec![case],
-        error: None,
-        cpu: ended.cpu,
-        exit: ended.exit,
-    })
+    Ok((case, ended))
 }

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::cell::{Cell, Pin};
-use crate::model::outcome::{CaseOutcome, Diagnostic, Kind, Outcome};
+use crate::model::outcome::{CaseOutcome, Diagnostic, Flaky, Kind, Outcome};
 use crate::model::run::{CellRecord, SCHEMA, State, ToolchainRecord};
 use crate::model::status::{Class, Skip};
 
-/// What a target of two cases shows at one pin: `.` both pass, `b` does not build, `1` and `2` that
-/// case fails, `x` both fail, `-` not run.
+/// What a target of two cases shows at one pin: `.` both pass, `f` too and the first is flaky, `b`
+/// does not build, `d` drift, `1` and `2` that case fails, `x` both fail, `-` not run.
 fn target(shown: char) -> Option<TargetOutcome> {
     let id = TargetId {
         package: "p".to_owned(),
@@ -25,6 +25,7 @@ fn target(shown: char) -> Option<TargetOutcome> {
         },
         seconds: 0.0,
         output: None,
+        flaky: None,
     };
     let ran = |one: bool, two: bool| {
         let cases = vec![case("one", one), case("two", two)];
@@ -39,16 +40,25 @@ fn target(shown: char) -> Option<TargetOutcome> {
     };
     match shown {
         '.' => Some(ran(false, false)),
+        'f' => {
+            let mut target = ran(false, false);
+            target.cases[0].flaky = Some(Flaky {
+                n_failed: 1,
+                output: None,
+            });
+            Some(target)
+        }
         '1' => Some(ran(true, false)),
         '2' => Some(ran(false, true)),
         'x' => Some(ran(true, true)),
-        'b' => {
+        'b' | 'd' => {
             let errors = vec![Diagnostic::said("no")];
-            Some(TargetOutcome::not_run(
-                id.clone(),
-                Status::failed(Class::Compile),
-                errors,
-            ))
+            let class = match shown {
+                'd' => Class::Drift,
+                _ => Class::Compile,
+            };
+            let status = Status::failed(class);
+            Some(TargetOutcome::not_run(id.clone(), status, errors))
         }
         _ => None,
     }
@@ -119,12 +129,10 @@ pub(crate) fn run(history: &str, n_patches: u64) -> Run {
 fn told(history: &str, n_patches: u64) -> Vec<String> {
     let line = |p: ChangePoint| {
         format!(
-            "{:?} {} {} -> {} {}, {} between{}{}",
+            "{:?} {} -> {}, {} between{}{}",
             p.change,
-            p.before.at,
-            p.before.status,
-            p.after.at,
-            p.after.status,
+            p.before,
+            p.after,
             p.n_untested,
             if p.is_island { ", island" } else { "" },
             if p.cases.is_empty() {
@@ -145,6 +153,45 @@ fn a_break_between_neighbours_is_exact() {
     assert_eq!(
         told("..bb", 1),
         ["Break 1.0.0 passed -> 2.0.0 failed(compile), 0 between"]
+    );
+}
+
+#[test]
+fn a_flaky_pass_makes_no_change_and_is_told_where_one_rests_on_it() {
+    assert_eq!(told(".f.", 1), Vec::<String>::new());
+    assert_eq!(
+        told("fbf", 1),
+        [
+            "Break 0.0.0 passed (flaky) -> 1.0.0 failed(compile), 0 between, island",
+            "Fix 1.0.0 failed(compile) -> 2.0.0 passed (flaky), 0 between, island"
+        ]
+    );
+    assert_eq!(
+        told("f1", 1),
+        ["Break 0.0.0 passed (flaky) -> 1.0.0 failed(test), 0 between: one"]
+    );
+    assert_eq!(
+        told("f2", 1),
+        ["Break 0.0.0 passed -> 1.0.0 failed(test), 0 between: two"]
+    );
+}
+
+#[test]
+fn a_flaky_cell_shows_what_a_steady_one_does() {
+    let run = run("f.d", 1);
+    let signatures = run.cells.iter().filter_map(CellRecord::outcome);
+    let signatures: Vec<_> = signatures.map(Outcome::signature).collect();
+    assert!(signatures[0].is_some());
+    assert_eq!(signatures[0], signatures[1]);
+    assert_eq!(signatures[2], None);
+}
+
+#[test]
+fn drift_is_no_break_and_lies_between_like_what_was_not_run() {
+    assert_eq!(told(".d.", 1), Vec::<String>::new());
+    assert_eq!(
+        told(".db", 1),
+        ["Break 0.0.0 passed -> 2.0.0 failed(compile), 1 between"]
     );
 }
 

@@ -44,8 +44,8 @@ impl Outcome {
 pub type Signature = Vec<(Option<TargetId>, Option<String>, Status, Option<String>)>;
 
 impl Outcome {
-    /// What the cell shows; `None` while anything in it is in doubt, or is
-    /// drift.
+    /// What the cell shows; `None` while anything in it is in doubt, or is drift. A flaky case
+    /// shows what one that passed at once does.
     #[must_use]
     pub fn signature(&self) -> Option<Signature> {
         let mut signature = vec![(None, None, self.status.clone(), None)];
@@ -213,23 +213,56 @@ pub struct CaseOutcome {
     /// What it printed, kept where it did not pass; long output loses its middle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// Set where it failed before it passed: flaky, and not broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaky: Option<Flaky>,
+}
+
+/// What went before the pass of a flaky case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flaky {
+    /// How many attempts failed before one passed.
+    pub n_failed: usize,
+    /// What the first of them printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}
+
+impl Flaky {
+    /// The line of the first failure's output that tells most.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        telling(self.output.as_deref()?)
+    }
+}
+
+/// `flaky: failed 1 of 2 attempts`.
+impl fmt::Display for Flaky {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n_failed = self.n_failed;
+        write!(f, "flaky: failed {n_failed} of {} attempts", n_failed + 1)
+    }
 }
 
 impl CaseOutcome {
     /// The line of the output that tells most: what a panic said, else the first line.
     #[must_use]
     pub fn said(&self) -> Option<&str> {
-        let output = self.output.as_deref()?;
-        let mut lines = output.lines().map(str::trim).filter(|l| !l.is_empty());
-        // Since Rust 1.73 the message of a panic stands on the line after its place.
-        let after_panic = output
-            .lines()
-            .skip_while(|l| !(l.starts_with("thread '") && l.contains("panicked at")))
-            .nth(1)
-            .map(str::trim)
-            .filter(|l| !l.is_empty() && !l.starts_with("note:"));
-        after_panic.or_else(|| lines.next())
+        telling(self.output.as_deref()?)
     }
+}
+
+/// The line of a test's output that tells most.
+fn telling(output: &str) -> Option<&str> {
+    let mut lines = output.lines().map(str::trim).filter(|l| !l.is_empty());
+    // Since Rust 1.73 the message of a panic stands on the line after its place.
+    let after_panic = output
+        .lines()
+        .skip_while(|l| !(l.starts_with("thread '") && l.contains("panicked at")))
+        .nth(1)
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with("note:"));
+    after_panic.or_else(|| lines.next())
 }
 
 /// One error as a person needs it: code, place and words.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::cell::{Cell, CellId, Pin};
 use crate::model::findings::Findings;
 use crate::model::outcome::Outcome;
-use crate::model::status::{Doubt, Skip, Status};
+use crate::model::status::{Class, Doubt, Skip, Status};
 
 /// The version of `run.json`'s form. Raised whenever a reader of the last form would misread it.
 pub const SCHEMA: u32 = 2;
@@ -168,14 +168,18 @@ impl CellRecord {
 pub struct Counts {
     /// Cells that passed.
     pub passed: usize,
-    /// Cells that failed.
+    /// Cells that failed, those that failed through drift included.
     pub failed: usize,
+    /// Cells that failed through drift alone, which says nothing of their pin.
+    pub drift: usize,
     /// Cells in doubt.
     pub inconclusive: usize,
     /// Cells left out, by reason.
     pub skipped: BTreeMap<Skip, usize>,
     /// Cells whose outcome an earlier run had.
     pub reused: usize,
+    /// Cases that failed before they passed.
+    pub flaky: usize,
 }
 
 impl Run {
@@ -198,13 +202,19 @@ impl Run {
         for cell in &self.cells {
             match cell.status() {
                 Status::Passed => counts.passed += 1,
-                Status::Failed { .. } => counts.failed += 1,
+                Status::Failed { class } => {
+                    counts.failed += 1;
+                    counts.drift += usize::from(class == Class::Drift);
+                }
                 Status::Inconclusive { .. } => counts.inconclusive += 1,
                 Status::Skipped { reason } => *counts.skipped.entry(reason).or_default() += 1,
             }
             if matches!(cell.state, State::Ended { reused: true, .. }) {
                 counts.reused += 1;
             }
+            let targets = cell.outcome().into_iter().flat_map(|o| &o.targets);
+            let cases = targets.flat_map(|target| &target.cases);
+            counts.flaky += cases.filter(|case| case.flaky.is_some()).count();
         }
         counts
     }

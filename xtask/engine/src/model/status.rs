@@ -50,10 +50,12 @@ impl Status {
         }
     }
 
-    /// How much it counts when several are folded into one: a failure says more than a doubt,
-    /// a doubt more than a pass, and a pass more than a skip.
+    /// How much it counts when several are folded into one: a failure that is the code's own says
+    /// more than drift, drift more than a doubt, a doubt more than a pass, and a pass more than a
+    /// skip.
     fn weight(&self) -> u8 {
         match self {
+            Self::Failed { .. } if self.is_verdict() => 4,
             Self::Failed { .. } => 3,
             Self::Inconclusive { .. } => 2,
             Self::Passed => 1,
@@ -216,6 +218,14 @@ mod tests {
             failed.clone()
         );
         assert_eq!(Status::of_parts([&Status::Passed, &doubt]), doubt);
+    }
+
+    #[test]
+    fn drift_does_not_hide_a_failure_that_is_the_codes_own() {
+        let parts = [Status::failed(Class::Drift), Status::failed(Class::Test)];
+        assert_eq!(Status::of_parts(&parts), Status::failed(Class::Test));
+        let parts = [Status::Passed, Status::failed(Class::Drift)];
+        assert_eq!(Status::of_parts(&parts), Status::failed(Class::Drift));
     }
 
     #[test]

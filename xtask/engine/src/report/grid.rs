@@ -54,6 +54,10 @@ fn place(record: &CellRecord) -> Place {
     let status = record.status();
     let word = match &status {
         Status::Passed => "✔".to_owned(),
+        // Of how many targets says less than that it is not the pin's doing.
+        Status::Failed {
+            class: Class::Drift,
+        } => format!("✘ {}", short(Class::Drift)),
         Status::Failed { class } => match failing_targets(record) {
             Some((n, of)) => format!("✘ {n}/{of}"),
             None => format!("✘ {}", short(*class)),

@@ -147,16 +147,23 @@ fn of_target(judged: &Judged<'_>, target: &TargetOutcome) -> Vec<TestCase> {
         status,
         seconds,
         output,
+        flaky,
     } in &target.cases
     {
         let (known, mut name) = (name, name.clone());
         while name == "compile" || !seen.insert(name.clone()) {
             name.push('\'');
         }
-        cases.push(match judged.is_expected(status, Some(&id), Some(known)) {
-            true => expected(&class, &name, status),
-            false => case(&class, &name, status, *seconds, &[], output.as_deref()),
-        });
+        if judged.is_expected(status, Some(&id), Some(known)) {
+            cases.push(expected(&class, &name, status));
+            continue;
+        }
+        let mut case = case(&class, &name, status, *seconds, &[], output.as_deref());
+        if let Some(flaky) = flaky {
+            let output = flaky.output.as_deref().unwrap_or_default();
+            case.set_system_out(fit(&format!("{flaky}\n{output}")).trim_end());
+        }
+        cases.push(case);
     }
     cases
 }
@@ -193,6 +200,7 @@ fn case(
                 status: status.clone(),
                 seconds,
                 output: Some(output.to_owned()),
+                flaky: None,
             };
             outcome.said().unwrap_or_default().to_owned()
         }

@@ -95,7 +95,6 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
             [one] => one.clone(),
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
-        let side = |side: &Side| format!("{} {}", side.at, side.status);
         let island = if point.is_island { " (island)" } else { "" };
         let untested = match point.is_exact() {
             true => "exact".to_owned(),
@@ -105,8 +104,8 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
         let fields = [
             point.subject(),
             cases,
-            side(&point.before),
-            format!("{}{island}", side(&point.after)),
+            point.before.to_string(),
+            format!("{}{island}", point.after),
             untested,
             rows.join(", "),
         ];

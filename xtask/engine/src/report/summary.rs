@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::model::outcome::Moved;
-use crate::model::run::{Run, SourceRecord};
-use crate::model::status::Status;
+use crate::model::run::{CellRecord, Run, SourceRecord};
+use crate::model::status::{Class, Status};
+use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
 use crate::report::{closing_line, escaped, line, points, reproduce, verdict};
@@ -49,6 +50,9 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     }
     writeln!(out, "{}\n", escaped(&closing_line(&run.counts())))?;
     verdict::write(out, run)?;
+    if shows_drift(run) {
+        writeln!(out, "{DRIFT}\n")?;
+    }
     write_grids(out, run)?;
     write_toolchains(out, run)?;
     for family in &run.families {
@@ -58,8 +62,23 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     }
     points::write(out, run)?;
     points::write_stretches(out, run)?;
+    write_flaky(out, run)?;
     write_moved(out, run)?;
     write_errors(out, run)
+}
+
+/// What drift means; once, above the grids.
+const DRIFT: &str = "*Drift*: a package outside the family is too new for the toolchain, or does \
+                     not build on it. That says nothing of the pin.";
+
+fn shows_drift(run: &Run) -> bool {
+    let drift = Status::failed(Class::Drift);
+    let outcomes = run.cells.iter().filter_map(CellRecord::outcome);
+    let mut shown = outcomes.flat_map(|outcome| {
+        let targets = outcome.targets.iter().map(|target| &target.status);
+        targets.chain([&outcome.status])
+    });
+    shown.any(|status| *status == drift)
 }
 
 fn write_grids(out: &mut String, run: &Run) -> std::fmt::Result {
@@ -110,6 +129,19 @@ fn write_strips(out: &mut String, row: &Strips) -> std::fmt::Result {
             }
         }
         writeln!(out)?;
+    }
+    writeln!(out)
+}
+
+/// What failed and then passed, which no status shows.
+fn write_flaky(out: &mut String, run: &Run) -> std::fmt::Result {
+    let cases = flaky(run);
+    if cases.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Flaky\n")?;
+    for case in cases {
+        writeln!(out, "- {}", line(&case.to_string()))?;
     }
     writeln!(out)
 }

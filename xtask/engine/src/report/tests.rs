@@ -37,6 +37,7 @@ fn case(name: &str, status: Status, output: Option<&str>) -> CaseOutcome {
         status,
         seconds: 0.5,
         output: output.map(str::to_owned),
+        flaky: None,
     }
 }
 
@@ -68,6 +69,11 @@ fn run() -> Run {
         line: Some(7),
         rendered: Some("error[E0425]: cannot find function `turn`".to_owned()),
     };
+    let mut unsteady = case("unsteady", Status::Passed, None);
+    unsteady.flaky = Some(Flaky {
+        n_failed: 2,
+        output: Some(hostile.to_owned()),
+    });
     let targets = vec![
         target("before", vec![broken], Vec::new()),
         target(
@@ -75,6 +81,7 @@ fn run() -> Run {
             Vec::new(),
             vec![
                 case("passes", Status::Passed, None),
+                unsteady,
                 case("fails", Status::failed(Class::Test), Some(hostile)),
                 case(
                     "later",
