@@ -95,6 +95,8 @@ pub enum Command {
     Plan(PlanFlags),
     /// Write down what the last run showed as what is expected from now on
     Bless(Flags),
+    /// List what the subject still has to do at one pin, from the last run
+    Worklist(WorklistFlags),
     /// Ask one question along one axis: where between two ends does the answer change?
     #[command(after_help = BISECT_CODES)]
     Bisect(Box<BisectFlags>),
@@ -240,6 +242,28 @@ pub enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// Flags of a worklist.
+#[derive(Debug, Args)]
+pub struct WorklistFlags {
+    #[command(flatten)]
+    pub flags: Flags,
+    /// The pin [default: the last of the ladder]
+    #[arg(long, value_name = "VERSION")]
+    pub pin: Option<String>,
+    /// The family, where the matrix has several
+    #[arg(long, value_name = "NAME")]
+    pub family: Option<String>,
+    /// Only rows whose toolchain this glob matches
+    #[arg(long, value_name = "GLOB")]
+    pub toolchain: Option<String>,
+    /// Only targets that this glob matches, for example '* test:before'
+    #[arg(long, value_name = "GLOB")]
+    pub target: Option<String>,
+    /// How to show the list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// Flags of a bisection.

@@ -9,6 +9,7 @@ mod planned;
 mod progress;
 mod show;
 mod toolchains;
+mod worklist;
 
 use std::process::ExitCode;
 
@@ -91,6 +92,7 @@ fn obey(program: Program, command: Command) -> Result<Exit> {
         Command::Run(flags) => run_matrix(program, &flags),
         Command::Plan(flags) => plan_matrix(program, &flags),
         Command::Bless(flags) => bless::obey(&flags),
+        Command::Worklist(flags) => worklist::obey(&flags),
         Command::Bisect(flags) => bisect::obey(program, &flags),
         Command::Toolchains(flags) => toolchains::obey(program, &flags),
     }

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use pinmatrix::model::cell::CellId;
+use pinmatrix::model::findings::Truth;
 use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::status::Status;
@@ -15,7 +16,7 @@ use pinmatrix::model::verdict::Judgement;
 use pinmatrix::report::flaky::flaky;
 use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
 use pinmatrix::report::strips::{self, Strip, Strips};
-use pinmatrix::report::{closing_line, junit, reproduce, summary, verdict};
+use pinmatrix::report::{closing_line, findings, junit, reproduce, summary, verdict};
 use pinmatrix::{record, text};
 
 pub const GREEN: &str = "\u{1b}[32m";
@@ -108,8 +109,36 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
         let missing = missing.join(", ");
         writeln!(page, "not on this machine: {missing}; `{words}` says why")?;
     }
+    write_findings(page, run)?;
     write_verdict(page, run)?;
     writeln!(page, "{BOLD}{}{RESET}", closing_line(&run.counts()))
+}
+
+/// Claims with the first of what they rest on, and where inference would have erred.
+fn write_findings(page: &mut String, run: &Run) -> std::fmt::Result {
+    let findings = &run.findings;
+    for claim in &findings.claims {
+        let color = match claim.truth {
+            Truth::Confirmed => GREEN,
+            Truth::Refuted => RED,
+            Truth::Inconclusive => YELLOW,
+        };
+        let evidence = claim.evidence.first().map(|line| format!(" ({line})"));
+        let line = format!("{}{}", findings::claim(claim), evidence.unwrap_or_default());
+        let line = text::ellipsis(&text::one_line(&line), width().max(60));
+        writeln!(
+            page,
+            "{color}{}{RESET} claim {line}",
+            findings::mark(claim.truth)
+        )?;
+    }
+    for cell in &findings.wrongly_inferred {
+        writeln!(
+            page,
+            "{YELLOW}{cell} would have been inferred from neighbours that show something else{RESET}"
+        )?;
+    }
+    Ok(())
 }
 
 /// How many deviations are listed; the summary has them all.

@@ -11,6 +11,7 @@ mod rows;
 mod columns;
 mod adjust;
 mod selection;
+mod claims;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,6 +22,7 @@ use camino::Utf8PathBuf;
 use toml::Spanned;
 
 pub use self::adjust::{Adjustment, Change, Extra, together};
+pub use self::claims::{Claim, Claimed};
 pub use self::columns::{Choice, Choose, Companions, Family, Pins};
 pub use self::rows::{FeatureSet, Origin, Source, ToolchainSpec};
 pub use self::selection::{Exclude, Which};
@@ -48,6 +50,8 @@ pub struct Config {
     pub families: Vec<Family>,
     /// What is changed for a range of pins.
     pub adjustments: Vec<Adjustment>,
+    /// What a migration plan claims.
+    pub claims: Vec<Claim>,
     /// Cells that are left out, and why.
     pub excludes: Vec<Exclude>,
     /// Cells that are taken back in.
@@ -184,6 +188,7 @@ impl Config {
         let sources = rows::sources(&text, document.source)?;
         let feature_sets = rows::feature_sets(&text, document.features, &document.build)?;
         let families = columns::families(&text, &document.family)?;
+        let claims = claims::claims(&text, document.claim, &families)?;
         let adjustments = adjust::adjustments(&text, document.adjust, &families)?;
         let config = Self {
             subject: document.subject.path,
@@ -192,6 +197,7 @@ impl Config {
             feature_sets,
             families,
             adjustments,
+            claims,
             excludes: selection::excludes(&text, document.exclude)?,
             includes: selection::includes(&text, document.include)?,
             build: Build {

@@ -9,8 +9,9 @@
 //! config, manifest, cargo_config                       files that people wrote
 //! environment, toolchain, published, ladder, revision,
 //! subject, local, matrix, setting                      what this machine has of a matrix
-//! strategy, search, plan                                  which cells run, and why not
-//! frontier                                             where things change along the ladder
+//! frontier, baseline                                   where things change, and what is expected
+//! strategy, search, bisect, inquiry, plan              which cells run, and why not
+//! worklist, least, claims, hindsight, findings         what follows from a run
 //! record                                               run.json
 //! exec                                                 running them
 //! report                                               what people and CI engines read
@@ -42,6 +43,10 @@ pub mod search;
 pub mod bisect;
 pub mod inquiry;
 pub mod plan;
+pub mod worklist;
+mod least;
+mod claims;
+mod hindsight;
 pub mod findings;
 pub mod record;
 pub mod exec;

@@ -159,17 +159,28 @@ impl Pattern {
 }
 
 fn patterns(flag: &str, written: &[String]) -> Result<Vec<Pattern>, Mistake> {
-    let read = |written: &String| match Glob::new(written) {
-        Ok(glob) => Ok(Pattern {
+    let read = |written: &String| {
+        Ok(Pattern {
             written: written.clone(),
-            glob: glob.compile_matcher(),
-        }),
+            glob: glob(flag, written)?,
+        })
+    };
+    written.iter().map(read).collect()
+}
+
+/// Reads the glob of a flag.
+///
+/// # Errors
+///
+/// A [`Mistake`] that names the flag.
+pub fn glob(flag: &str, written: &str) -> Result<GlobMatcher, Mistake> {
+    match Glob::new(written) {
+        Ok(glob) => Ok(glob.compile_matcher()),
         Err(e) => Err(Mistake::new(format!(
             "{flag} {written} is no glob: {}",
             e.kind()
         ))),
-    };
-    written.iter().map(read).collect()
+    }
 }
 
 /// What is to become of every cell, in the order of the matrix.

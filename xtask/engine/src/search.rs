@@ -69,6 +69,13 @@ impl<S: PartialEq> Search<S> {
         ranked.into_iter().map(|(_, at)| at).collect()
     }
 
+    /// True where a place ran and showed something.
+    #[must_use]
+    pub fn is_shown(&self, (row, place): At) -> bool {
+        let place = self.rows.get(row).and_then(|row| row.places.get(place));
+        matches!(place, Some(Place::Shown(_)))
+    }
+
     /// True while a lane is at any place.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
@@ -128,31 +135,6 @@ impl<S> SearchRow<S> {
             places: &self.places,
             rungs: &self.rungs,
             foreseen: &self.foreseen,
-        }
-    }
-}
-
-/// What strategy `frontier` would have found out of rows of which everything is known: the rows as
-/// they stand at its end. What is `None` gives no verdict.
-#[must_use]
-pub fn replay<S: PartialEq + Clone>(
-    histories: &[Vec<Option<S>>],
-    rows: Vec<SearchRow<S>>,
-    n_probes: usize,
-) -> Search<S> {
-    let mut search = Search::new(Strategy::Frontier, n_probes, rows);
-    loop {
-        let next = search.next();
-        if next.is_empty() {
-            return search;
-        }
-        for (row, place) in next.into_iter().take(1) {
-            let shown = histories.get(row).and_then(|history| history.get(place));
-            let known = match shown {
-                Some(Some(signature)) => Place::Shown(signature.clone()),
-                Some(None) | None => Place::Barred,
-            };
-            search.set((row, place), known);
         }
     }
 }

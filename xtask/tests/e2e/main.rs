@@ -11,6 +11,7 @@ mod drift;
 mod facts;
 #[cfg(unix)]
 mod faults;
+mod findings;
 mod fixtures;
 mod flaky;
 mod harness;

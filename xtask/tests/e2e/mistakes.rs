@@ -175,7 +175,7 @@ fn a_results_folder_with_other_things_in_it_is_left_alone() {
             .args(
                 command
                     .get_args()
-                    .take(5)
+                    .take(4)
                     .chain([std::ffi::OsStr::new("--out"), out.as_os_str()]),
             )
             .output()

@@ -197,7 +197,7 @@ fn the_frontier_is_found_with_a_part_of_the_cells_and_the_rest_is_inferred() {
     write(
         &fixture,
         "matrix.toml",
-        &(config + "\n[run]\nstrategy = \"frontier\"\n"),
+        &(config + "\n[run]\nstrategy = \"frontier\"\nprobes = 0\n"),
     );
     let row = ["--toolchain", "stable"];
     let (code, run) = fixture.run(&row);

@@ -168,20 +168,27 @@ fn every_key_of_matrix_toml_is_commented_and_taken() {
 #[test]
 fn readme_names_every_flag_and_every_exit_code() {
     let readme = read("README.md");
-    let help = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .args(["matrix", "run", "--help"])
-        .output()
-        .expect("the program starts");
-    let help = String::from_utf8(help.stdout).expect("text");
-    let flags = help
-        .split_whitespace()
-        .filter(|word| word.starts_with("--"));
-    for flag in flags.filter(|flag| *flag != "--help") {
-        assert!(
-            readme.contains(&format!("`{flag}")),
-            "README.md does not name {flag}"
-        );
+    let help = |subcommand: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["matrix", subcommand, "--help"])
+            .output()
+            .expect("the program starts");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    for subcommand in ["run", "plan", "bisect", "bless", "worklist", "toolchains"] {
+        let help = help(subcommand);
+        let flags = help
+            .split_whitespace()
+            .filter(|word| word.starts_with("--") && word.len() > 2);
+        for flag in flags.filter(|flag| *flag != "--help") {
+            let flag = flag.trim_end_matches([',', ';', ':', '.', ']', '[']);
+            assert!(
+                readme.contains(&format!("`{flag}")) || readme.contains(&format!("{flag} ")),
+                "README.md does not name {flag} of {subcommand}"
+            );
+        }
     }
+    let help = help("run");
     let codes = help.split("Exit codes:").nth(1).expect("exit codes");
     for line in codes.lines().filter(|l| !l.trim().is_empty()) {
         let (code, _) = line.trim().split_once(' ').expect("a code");

@@ -24,6 +24,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) adjust: Vec<Adjust>,
     #[serde(default)]
+    pub(super) claim: Vec<Claim>,
+    #[serde(default)]
     pub(super) exclude: Vec<Exclude>,
     #[serde(default)]
     pub(super) include: Vec<Spanned<Which>>,
@@ -185,6 +187,19 @@ pub(super) struct Adjust {
     pub(super) dependencies: BTreeMap<String, toml::Value>,
     #[serde(default)]
     pub(super) members: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Claim {
+    pub(super) says: Spanned<String>,
+    pub(super) family: Option<Spanned<String>>,
+    pub(super) least_rust: Option<Spanned<String>>,
+    pub(super) changes: Option<Spanned<String>>,
+    pub(super) passes: Option<Vec<Spanned<String>>>,
+    pub(super) pin: Option<Spanned<String>>,
+    pub(super) case: Option<Spanned<String>>,
+    pub(super) at: Option<Spanned<String>>,
 }
 
 /// Written out and not flattened into `Which`: flattening would let unknown keys through.

@@ -187,6 +187,7 @@ impl Work<'_> {
         };
         outcome.phases = phases;
         outcome.moved = resolution.moved;
+        outcome.needs = resolution.needs;
         if is_conclusive(&outcome) {
             self.common.store.put(&key, &outcome, &logs)?;
         }

@@ -21,7 +21,7 @@ use crate::exec::{drift, key, msrv, repair, stage};
 use crate::files::write_whole;
 use crate::matrix::Matrix;
 use crate::model::cell::At;
-use crate::model::outcome::{Diagnostic, Moved};
+use crate::model::outcome::{Diagnostic, Moved, Needs};
 use crate::model::status::{Class, Doubt, Status};
 use crate::setting::Setting;
 use crate::text;
@@ -130,6 +130,7 @@ impl Resolver<'_> {
             setting,
             log,
             moved: Vec::new(),
+            needs: None,
             said: String::new(),
         };
         let (mut status, mut errors) = work.settle()?;
@@ -144,6 +145,7 @@ impl Resolver<'_> {
             errors,
             lock,
             moved: work.moved,
+            needs: work.needs,
             said: text::bounded(&work.said, text::CASE_OUTPUT),
         })
     }
@@ -172,6 +174,7 @@ pub(super) struct Work<'a, 'b> {
     setting: &'a Setting<'a>,
     log: &'b mut Log,
     moved: Vec<Moved>,
+    needs: Option<Needs>,
     said: String,
 }
 
@@ -327,6 +330,7 @@ impl Work<'_, '_> {
             return Ok(Err(self.resolver.refused(&said)));
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
+        self.needs = Some(msrv::highest(&metadata, |name| self.is_of_family(name)));
         Ok(Ok(metadata))
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use cargo_metadata::{Metadata, Package, PackageId};
 use semver::Version;
 
-use crate::model::outcome::Diagnostic;
+use crate::model::outcome::{Diagnostic, Need, Needs};
 use crate::subject::{Member, Subject, needs};
 
 /// A package that asks for a newer rustc.
@@ -86,6 +86,30 @@ pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
         .collect();
     demands.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     demands
+}
+
+/// The rustc that a graph asks for: the most that the family declares, and the most of all.
+#[must_use]
+pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&str) -> bool) -> Needs {
+    let in_graph = in_graph(metadata);
+    let need = |package: &Package| {
+        let (rustc, _) = needs(package)?;
+        let package = format!("{} {}", package.name, package.version);
+        Some(Need { rustc, package })
+    };
+    let packages = || {
+        metadata
+            .packages
+            .iter()
+            .filter(|p| in_graph.contains(&p.id))
+    };
+    Needs {
+        family: packages()
+            .filter(|p| is_of_family(&p.name))
+            .filter_map(need)
+            .max(),
+        lock: packages().filter_map(need).max(),
+    }
 }
 
 /// The packages that this host and these features really use.

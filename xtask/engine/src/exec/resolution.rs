@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::outcome::{Diagnostic, Moved};
+use crate::model::outcome::{Diagnostic, Moved, Needs};
 use crate::model::status::Status;
 
 /// What came of resolving a cell. Kept under a hash of all that decides it.
@@ -17,6 +17,9 @@ pub struct Resolution {
     pub lock: Option<String>,
     /// What the repair moved.
     pub moved: Vec<Moved>,
+    /// The rustc that the lock asks for.
+    #[serde(default)]
+    pub needs: Option<Needs>,
     /// What cargo said on the way, for the log of a run that takes this over.
     pub said: String,
 }
@@ -51,6 +54,7 @@ impl Resolution {
             errors: vec![error],
             lock: None,
             moved: Vec::new(),
+            needs: None,
             said: String::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::model::status::Status;
@@ -24,6 +25,27 @@ pub struct Outcome {
     /// Packages outside the family that were moved to make the lock fit the toolchain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<Moved>,
+    /// The rustc that its lock asks for, as packages declare it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Needs>,
+}
+
+/// The rustc that a lock asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// What the crates of the family declare.
+    pub family: Option<Need>,
+    /// The most that any package in the graph declares.
+    pub lock: Option<Need>,
+}
+
+/// A rustc, and the package that asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Need {
+    /// The rustc.
+    pub rustc: Version,
+    /// The package and its version.
+    pub package: String,
 }
 
 impl Outcome {
@@ -36,6 +58,7 @@ impl Outcome {
             phases: Vec::new(),
             targets: Vec::new(),
             moved: Vec::new(),
+            needs: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::model::status::{Class, Status};
 use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
-use crate::report::{closing_line, escaped, line, points, reproduce, verdict};
+use crate::report::{closing_line, escaped, findings, line, points, reproduce, verdict};
 use crate::text;
 
 /// The file's name in the results folder.
@@ -62,6 +62,7 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     }
     points::write(out, run)?;
     points::write_stretches(out, run)?;
+    findings::write(out, run)?;
     write_flaky(out, run)?;
     write_moved(out, run)?;
     write_errors(out, run)

@@ -1,0 +1,128 @@
+//! The least toolchain of each pin, as declared and as measured, and how far each toolchain gets.
+
+use semver::Version;
+
+use crate::model::findings::{LeastToolchain, Reach};
+use crate::model::outcome::{Needs, Outcome};
+use crate::model::run::{CellRecord, FamilyRecord, Run};
+use crate::model::status::{Class, Status};
+
+/// The least toolchain of each tested pin.
+#[must_use]
+pub fn least(run: &Run) -> Vec<LeastToolchain> {
+    let mut least = Vec::new();
+    for family in &run.families {
+        let mut pins: Vec<&crate::model::cell::At> = Vec::new();
+        for record in run
+            .cells
+            .iter()
+            .filter(|record| record.cell.pin.family == family.name)
+        {
+            if record.outcome().is_some() && !pins.contains(&&record.cell.pin.at) {
+                pins.push(&record.cell.pin.at);
+            }
+        }
+        pins.sort();
+        for at in pins {
+            let at_pin = run.cells.iter().filter(|record| {
+                record.cell.pin.family == family.name && record.cell.pin.at == *at
+            });
+            least.extend(of_pin(run, family, at.to_string(), at_pin.collect()));
+        }
+    }
+    least
+}
+
+fn of_pin(
+    run: &Run,
+    family: &FamilyRecord,
+    pin: String,
+    cells: Vec<&CellRecord>,
+) -> Option<LeastToolchain> {
+    let mut tested: Vec<(Version, &CellRecord, &Outcome)> = Vec::new();
+    for record in cells {
+        if let (Some(rustc), Some(outcome)) = (rustc_of(run, record), record.outcome()) {
+            tested.push((rustc, record, outcome));
+        }
+    }
+    tested.sort_by(|a, b| a.0.cmp(&b.0));
+    // The lock for an older toolchain was made to fit it; that of the newest is what is asked for.
+    let declared: Option<&Needs> = tested.iter().rev().find_map(|(_, _, o)| o.needs.as_ref());
+    let most = tested
+        .iter()
+        .map(|(_, _, outcome)| n_passed(outcome))
+        .max()?;
+    let measured = tested
+        .iter()
+        .find(|(_, _, outcome)| !is_refused(outcome) && n_passed(outcome) == most);
+    Some(LeastToolchain {
+        family: family.name.clone(),
+        pin,
+        declared: declared.and_then(|needs| needs.family.clone()),
+        lock: declared.and_then(|needs| needs.lock.clone()),
+        measured: measured.map(|(_, record, _)| record.cell.row.toolchain.clone()),
+    })
+}
+
+/// How far each row gets, in what it has tested.
+#[must_use]
+pub fn reach(run: &Run) -> Vec<Reach> {
+    let mut reach = Vec::new();
+    for family in &run.families {
+        for row in run.rows(family) {
+            let newest = |wanted: &dyn Fn(&Outcome) -> bool| {
+                let mut tested = row.iter().rev();
+                let found = tested.find(|record| record.outcome().is_some_and(wanted));
+                found.map(|record| record.cell.pin.at.to_string())
+            };
+            if newest(&|_| true).is_none() {
+                continue;
+            }
+            reach.extend(row.first().map(|record| Reach {
+                row: record.cell.row.clone(),
+                family: family.name.clone(),
+                newest: newest(&|outcome| !is_refused(outcome)),
+                newest_passed: newest(&|outcome| outcome.status == Status::Passed),
+            }));
+        }
+    }
+    reach
+}
+
+/// The release of a cell's rustc, from what `rustc -V` printed.
+#[must_use]
+pub fn rustc_of(run: &Run, record: &CellRecord) -> Option<Version> {
+    let mut toolchains = run.toolchains.iter();
+    let toolchain = toolchains.find(|t| t.label == record.cell.row.toolchain)?;
+    let release = toolchain.rustc.as_deref()?.split_whitespace().nth(1)?;
+    let mut version = Version::parse(release).ok()?;
+    version.pre = semver::Prerelease::EMPTY;
+    Some(version)
+}
+
+/// Whether a cell did not get as far as its targets.
+#[must_use]
+pub fn is_refused(outcome: &Outcome) -> bool {
+    match &outcome.status {
+        Status::Failed { class } => match class {
+            Class::Resolve | Class::Msrv => true,
+            Class::Drift => outcome.targets.is_empty(),
+            Class::Compile
+            | Class::Lint
+            | Class::Link
+            | Class::Test
+            | Class::Timeout
+            | Class::Crash => false,
+        },
+        Status::Inconclusive { .. } => true,
+        Status::Passed | Status::Skipped { .. } => false,
+    }
+}
+
+fn n_passed(outcome: &Outcome) -> usize {
+    let passed = outcome
+        .targets
+        .iter()
+        .filter(|target| target.status == Status::Passed);
+    passed.count()
+}
