@@ -38,12 +38,19 @@ pub fn obey(flags: &Flags) -> Result<Exit> {
         n_added,
         n_removed,
         kept,
+        lost,
     } = changed;
     let n = baseline.expectations.len();
     let mut page = format!("{file}: {n} expectations, {n_added} new, {n_removed} gone\n");
     for row in kept {
         page.push_str(&format!(
             "{row}: the last run does not tell of it as a whole; its lines stay\n"
+        ));
+    }
+    for line in lost {
+        let line = serde_json::to_string(&line).context("write a line of the baseline")?;
+        page.push_str(&format!(
+            "nothing takes the place of a line that was written on: {line}\n"
         ));
     }
     show::put(&page)?;

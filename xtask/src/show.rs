@@ -117,11 +117,15 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
 /// Claims with the first of what they rest on, and where inference would have erred.
 fn write_findings(page: &mut String, run: &Run) -> std::fmt::Result {
     let findings = &run.findings;
+    let mut n_open = 0;
     for claim in &findings.claims {
         let color = match claim.truth {
             Truth::Confirmed => GREEN,
             Truth::Refuted => RED,
-            Truth::Inconclusive => YELLOW,
+            Truth::Inconclusive => {
+                n_open += 1;
+                continue;
+            }
         };
         let evidence = claim.evidence.first().map(|line| format!(" ({line})"));
         let line = format!("{}{}", findings::claim(claim), evidence.unwrap_or_default());
@@ -131,6 +135,11 @@ fn write_findings(page: &mut String, run: &Run) -> std::fmt::Result {
             "{color}{}{RESET} claim {line}",
             findings::mark(claim.truth)
         )?;
+    }
+    if n_open > 0 {
+        let of = findings.claims.len();
+        let told = format!("{n_open} of {of} claims inconclusive, in {}", summary::FILE);
+        writeln!(page, "{DIM}{told}{RESET}")?;
     }
     for cell in &findings.wrongly_inferred {
         writeln!(

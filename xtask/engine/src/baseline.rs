@@ -1,7 +1,7 @@
 //! The baseline: what is expected of a matrix, committed, so that a run is judged against it and a
 //! change of it is read as a difference of lines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use semver::Version;
@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::mistake::Mistake;
 use crate::frontier::{History, histories};
-use crate::model::run::{FamilyRecord, Run, State};
-use crate::model::status::{Skip, Status};
+use crate::model::outcome::Outcome;
+use crate::model::run::{CellRecord, FamilyRecord, Run};
 
 mod judge;
 
@@ -49,7 +49,7 @@ pub struct Expectation {
     pub after: Option<String>,
     /// The first pin that was seen to show it.
     pub from: String,
-    /// What: `passed`, or `failed(CLASS)`.
+    /// What: `passed`, or `failed(CLASS)` with the code of the first error.
     pub expect: String,
     /// Why it is as it is; written by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,27 +62,21 @@ pub struct Expectation {
     pub expires: Option<String>,
 }
 
-/// What tells one expectation from all others.
-type Name<'a> = (
-    &'a str,
-    &'a str,
-    Option<&'a str>,
-    &'a [String],
-    &'a str,
-    &'a str,
-);
-
 impl Expectation {
-    fn name(&self) -> Name<'_> {
-        let target = self.target.as_deref();
-        (
-            &self.family,
-            &self.row,
-            target,
-            &self.cases,
-            &self.from,
-            &self.expect,
-        )
+    /// Whether what was written by hand of the other is to stay with this one: it expects the same
+    /// of the same thing, wherever that is known to begin now, and whichever cases came to it.
+    fn succeeds(&self, other: &Self) -> bool {
+        let thing = |e: &Self| {
+            let target = e.target.clone();
+            (e.family.clone(), e.row.clone(), target, e.expect.clone())
+        };
+        let is_shared = |case: &String| other.cases.contains(case);
+        let is_alike = self.cases == other.cases || self.cases.iter().any(is_shared);
+        thing(self) == thing(other) && is_alike
+    }
+
+    fn is_annotated(&self) -> bool {
+        self.reason.is_some() || self.ticket.is_some() || self.expires.is_some()
     }
 }
 
@@ -95,6 +89,8 @@ pub struct Changed {
     pub n_removed: usize,
     /// Rows of which the run does not tell, and whose lines stay.
     pub kept: Vec<String>,
+    /// Lines with something written by hand that have no successor.
+    pub lost: Vec<Expectation>,
 }
 
 impl Baseline {
@@ -189,11 +185,11 @@ impl Baseline {
         check_whole(run)?;
         let mut changed = Changed::default();
         let mut expectations = Vec::new();
-        let told = told(run);
+        let told = run.whole_rows();
         let old = before.map_or(&[][..], |before| &before.expectations);
         for expectation in old {
-            let row = (expectation.family.as_str(), expectation.row.as_str());
-            if !told.contains(&(row.0.to_owned(), row.1.to_owned())) {
+            let row = (expectation.family.clone(), expectation.row.clone());
+            if !told.contains(&row) {
                 expectations.push(expectation.clone());
                 changed.kept.push(expectation.row.clone());
             }
@@ -205,22 +201,35 @@ impl Baseline {
                 expectations.extend(of_history(&history));
             }
         }
-        for expectation in &mut expectations {
-            if let Some(known) = old.iter().find(|known| known.name() == expectation.name()) {
-                expectation.reason.clone_from(&known.reason);
-                expectation.ticket.clone_from(&known.ticket);
-                expectation.expires.clone_from(&known.expires);
+        for known in old.iter().filter(|known| known.is_annotated()) {
+            let mut successors = expectations
+                .iter_mut()
+                .filter(|one| one.succeeds(known))
+                .peekable();
+            if successors.peek().is_none() {
+                changed.lost.push(known.clone());
+            }
+            // Of several that expect the same, the one that begins at the same pin goes first.
+            let successors: Vec<&mut Expectation> = successors.collect();
+            let same = successors
+                .iter()
+                .position(|one| one.from == known.from)
+                .unwrap_or(0);
+            if let Some(successor) = successors.into_iter().nth(same) {
+                successor.reason.clone_from(&known.reason);
+                successor.ticket.clone_from(&known.ticket);
+                successor.expires.clone_from(&known.expires);
             }
         }
         let is_in = |list: &[Expectation], one: &Expectation| list.contains(one);
         changed.n_added = expectations.iter().filter(|one| !is_in(old, one)).count();
         changed.n_removed = old.iter().filter(|one| !is_in(&expectations, one)).count();
-        sort(&mut expectations);
-        let baseline = Self {
+        let mut baseline = Self {
             schema: SCHEMA,
             ladders: ladders(&run.families),
             expectations,
         };
+        baseline.sort();
         Ok((baseline, changed))
     }
 }
@@ -240,13 +249,12 @@ fn check_whole(run: &Run) -> Result<(), Mistake> {
                 .help("run the matrix to its end first; it goes on from where it was"),
         );
     }
-    let doubt = |status: &Status| matches!(status, Status::Inconclusive { .. });
-    match run.cells.iter().find(|record| doubt(&record.status())) {
+    let has_doubt = |record: &&CellRecord| record.outcome().is_some_and(Outcome::has_doubt);
+    match run.cells.iter().find(has_doubt) {
         Some(record) => {
             let message = format!(
-                "{} is {}, which nothing can be expected of",
-                record.id,
-                record.status()
+                "something in {} is in doubt, which nothing can be expected of",
+                record.id
             );
             Err(Mistake::new(message)
                 .help("run the matrix again; a doubt is settled by the next run"))
@@ -255,40 +263,12 @@ fn check_whole(run: &Run) -> Result<(), Mistake> {
     }
 }
 
-/// The rows of which a run tells: some of their cells ran, and none was left out by a selection.
-fn told(run: &Run) -> BTreeSet<(String, String)> {
-    let mut told = BTreeSet::new();
-    for family in &run.families {
-        for row in run.rows(family) {
-            let is_partial = row.iter().any(|record| match &record.state {
-                State::Skipped { reason } => match reason {
-                    Skip::NotSelected(_) | Skip::NotAnEnd => true,
-                    Skip::ToolchainMissing
-                    | Skip::Excluded(_)
-                    | Skip::BetweenRungs
-                    | Skip::Inferred
-                    | Skip::Ignored
-                    | Skip::NotReached
-                    | Skip::NothingToTest
-                    | Skip::RequiredFeatures(_) => false,
-                },
-                State::Pending | State::Ended { .. } => false,
-            });
-            let ran = row.iter().find(|record| record.outcome().is_some());
-            if let Some(record) = ran.filter(|_| !is_partial) {
-                told.insert((family.name.clone(), record.cell.row.to_string()));
-            }
-        }
-    }
-    told
-}
-
 /// The lines of one history: where it begins, and each change.
 fn of_history(history: &History<'_>) -> Vec<Expectation> {
     let mut lines: Vec<Expectation> = Vec::new();
     let mut last: Option<&crate::frontier::Side> = None;
     for side in &history.sides {
-        let is_same = last.is_some_and(|last| last.status == side.status);
+        let is_same = last.is_some_and(|last| last.shown == side.shown);
         if !is_same {
             lines.push(Expectation {
                 row: history.row.to_string(),
@@ -297,7 +277,7 @@ fn of_history(history: &History<'_>) -> Vec<Expectation> {
                 cases: history.cases.clone(),
                 after: last.map(|last| last.at.to_string()),
                 from: side.at.to_string(),
-                expect: side.status.to_string(),
+                expect: side.shown.clone(),
                 reason: None,
                 ticket: None,
                 expires: None,
@@ -308,44 +288,62 @@ fn of_history(history: &History<'_>) -> Vec<Expectation> {
     lines
 }
 
-/// By family, row, target, cases and pin.
-fn sort(expectations: &mut [Expectation]) {
-    expectations.sort_by(|a, b| {
-        let key = |e: &Expectation| {
-            (
+/// Where a pin stands among others of its family.
+type Rank = (bool, Option<Version>, usize);
+
+impl Baseline {
+    /// By family, row, target, cases and pin.
+    fn sort(&mut self) {
+        let ladders = std::mem::take(&mut self.ladders);
+        self.expectations.sort_by_cached_key(|e| {
+            let ladder = ladders.get(&e.family).map_or(&[][..], Vec::as_slice);
+            let thing = (
                 e.family.clone(),
                 e.row.clone(),
                 e.target.clone(),
                 e.cases.clone(),
-            )
-        };
-        key(a)
-            .cmp(&key(b))
-            .then_with(|| rank(&a.from).cmp(&rank(&b.from)))
-    });
-}
+            );
+            (thing, rank(ladder, &e.from))
+        });
+        self.ladders = ladders;
+    }
 
-/// Where a pin stands among others: published versions in their order, and then all that is not
-/// released.
-fn rank(pin: &str) -> (bool, Option<Version>, &str) {
-    match Version::parse(pin) {
-        Ok(version) => (false, Some(version), ""),
-        Err(_) => (true, None, pin),
+    /// Where a pin of a family stands: published versions in their order, and then what is not
+    /// released, in the order of the ladder.
+    fn rank(&self, family: &str, pin: &str) -> Rank {
+        rank(self.ladders.get(family).map_or(&[][..], Vec::as_slice), pin)
     }
 }
 
+fn rank(ladder: &[String], pin: &str) -> Rank {
+    match Version::parse(pin) {
+        Ok(version) => (false, Some(version), 0),
+        Err(_) => {
+            let at = ladder.iter().position(|known| known == pin);
+            (true, None, at.unwrap_or(ladder.len()))
+        }
+    }
+}
+
+/// Whether it is a day of the calendar, written as `YYYY-MM-DD`.
 fn is_day(written: &str) -> bool {
     let parts: Vec<&str> = written.split('-').collect();
-    let is_number =
-        |part: &&str, length| part.len() == length && part.chars().all(|c| c.is_ascii_digit());
     let [year, month, day] = parts.as_slice() else {
         return false;
     };
-    is_number(year, 4)
-        && is_number(month, 2)
-        && is_number(day, 2)
-        && ("01"..="12").contains(month)
-        && ("01"..="31").contains(day)
+    let number = |part: &str, length| match part.len() == length {
+        true => part.parse::<u16>().ok(),
+        false => None,
+    };
+    let (Some(year), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2))
+    else {
+        return false;
+    };
+    let month = u8::try_from(month)
+        .ok()
+        .and_then(|month| time::Month::try_from(month).ok());
+    let day = u8::try_from(day).unwrap_or_default();
+    month.is_some_and(|month| time::Date::from_calendar_date(i32::from(year), month, day).is_ok())
 }
 
 #[cfg(test)]

@@ -126,9 +126,17 @@ fn changes(
         .filter(|point| is_target(point.target.as_ref()) && is_case(&point.cases))
         .collect();
     let mut evidence: Vec<String> = points.iter().map(told).collect();
+    // Only a row that ran as a whole shows that nothing changes.
+    let rows = run.whole_rows();
+    let row = |history: &History<'_>| (history.family.name.clone(), history.row.to_string());
+    let is_whole = meant.iter().any(|history| rows.contains(&row(history)));
     if points.is_empty() {
         evidence.extend(meant.iter().filter_map(|history| unchanged(history)));
-        return (Truth::Refuted, evidence);
+        let truth = match is_whole {
+            true => Truth::Refuted,
+            false => Truth::Inconclusive,
+        };
+        return (truth, evidence);
     }
     let Some(at) = at else {
         return (Truth::Confirmed, evidence);
@@ -142,8 +150,10 @@ fn changes(
     } else if fits.contains(&Fit::Perhaps) {
         evidence.push("`--exact` settles it".to_owned());
         Truth::Inconclusive
-    } else {
+    } else if is_whole {
         Truth::Refuted
+    } else {
+        Truth::Inconclusive
     };
     (truth, evidence)
 }

@@ -64,6 +64,9 @@ pub struct Side {
     pub status: Status,
     /// The cell.
     pub cell: CellId,
+    /// The status with the code of the first error, which change points do not tell apart.
+    #[serde(skip)]
+    pub shown: String,
     /// The first error, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -273,6 +276,7 @@ fn verdict(
         error: error.filter(|_| status.is_failed()),
         log: log.map(|phase| phase.log.clone()),
         is_flaky: false,
+        shown: status.to_string(),
         status,
     })
 }
@@ -291,7 +295,12 @@ impl Reached<'_> {
         // What failed rests on the cases that failed, and those are not flaky.
         let is_flaky = side.status == Status::Passed
             && self.target.cases.iter().any(|case| case.flaky.is_some());
-        Some(Side { is_flaky, ..side })
+        let shown = self.target.shown();
+        Some(Side {
+            is_flaky,
+            shown,
+            ..side
+        })
     }
 
     /// A case's verdict: where its target did not get as far as running it, the target's own.

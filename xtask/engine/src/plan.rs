@@ -242,15 +242,26 @@ pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowl
     let held: Vec<&(Cell, bool)> = held.collect();
     let mut planned = Vec::new();
     for row in held.chunk_by(|(a, _), (b, _)| row_of(a) == row_of(b)) {
-        for (place, (cell, is_rung)) in row.iter().enumerate() {
-            let depth = depth(place, row.len());
+        // The ends of a row are those of what is not excluded.
+        let excluded: Vec<Option<String>> = row
+            .iter()
+            .map(|(cell, _)| knowledge.excluded(cell))
+            .collect();
+        let length = excluded.iter().filter(|reason| reason.is_none()).count();
+        let mut place = 0;
+        for ((cell, is_rung), reason) in row.iter().zip(excluded) {
+            let depth = depth(place, length);
+            place += usize::from(reason.is_none());
             planned.push(Planned {
                 id: cell.id(),
                 cell: cell.clone(),
                 // What is named runs, rung or not.
                 is_rung: *is_rung || selection.names_cells(),
                 forecast: knowledge.forecast(cell),
-                fate: fate(cell, depth, selection, knowledge),
+                fate: match reason {
+                    Some(reason) => Fate::Skip(Skip::Excluded(reason)),
+                    None => fate(cell, depth, selection, knowledge),
+                },
             });
         }
     }
@@ -266,9 +277,6 @@ pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowl
 fn fate(cell: &Cell, depth: u32, selection: &Selection, knowledge: &dyn Knowledge) -> Fate {
     if let Some(skip) = selection.leaves_out(cell, depth == 0) {
         return Fate::Skip(skip);
-    }
-    if let Some(reason) = knowledge.excluded(cell) {
-        return Fate::Skip(Skip::Excluded(reason));
     }
     if !knowledge.is_toolchain_here(cell) {
         return Fate::Skip(Skip::ToolchainMissing);
@@ -343,154 +351,4 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
-    use semver::Version;
-
-    use super::*;
-    use crate::model::cell::Pin;
-    use crate::model::status::Status;
-
-    struct Knows(&'static str);
-
-    impl Knowledge for Knows {
-        fn excluded(&self, cell: &Cell) -> Option<String> {
-            (cell.row.toolchain == "excluded").then(|| "no use".to_owned())
-        }
-        fn is_toolchain_here(&self, cell: &Cell) -> bool {
-            cell.row.toolchain != "absent"
-        }
-        fn outcome(&self, cell: &Cell) -> Option<Outcome> {
-            (cell.id().as_str() == self.0).then(|| Outcome::whole(Status::Passed, Vec::new()))
-        }
-        fn forecast(&self, _: &Cell) -> Option<String> {
-            None
-        }
-    }
-
-    fn cells(toolchains: &[&str], n_pins: u64) -> Vec<(Cell, bool)> {
-        let pin = |n| Pin {
-            family: "f".to_owned(),
-            at: Version::new(n, 0, 0).into(),
-        };
-        let row = |t: &&str| {
-            let row = Row::of_toolchain(*t);
-            (1..=n_pins).map(move |n| {
-                let (row, pin) = (row.clone(), pin(n));
-                (Cell { row, pin }, true)
-            })
-        };
-        toolchains.iter().flat_map(row).collect()
-    }
-
-    fn select(toolchains: &[&str], pins: &[&str], ids: &[&str], strategy: Strategy) -> Selection {
-        let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        Selection::new(
-            &owned(toolchains),
-            &owned(pins),
-            &owned(ids),
-            strategy,
-            false,
-        )
-        .expect("globs")
-    }
-
-    fn ids(queue: &[&Planned]) -> Vec<String> {
-        queue.iter().map(|p| p.id.to_string()).collect()
-    }
-
-    #[test]
-    fn ends_come_first_then_middles() {
-        let cells = cells(&["a"], 5);
-        let plan = plan(&cells, &select(&[], &[], &[], Strategy::Full), &Knows(""));
-        assert_eq!(
-            ids(&plan.queue()),
-            [
-                "a@f-1.0.0",
-                "a@f-5.0.0",
-                "a@f-3.0.0",
-                "a@f-2.0.0",
-                "a@f-4.0.0"
-            ]
-        );
-    }
-
-    #[test]
-    fn every_cell_has_a_fate_and_a_reason() {
-        let cells = cells(&["a", "absent"], 3);
-        let plan = plan(
-            &cells,
-            &select(&[], &[], &[], Strategy::Ends),
-            &Knows("a@f-1.0.0"),
-        );
-        let told: Vec<String> = plan
-            .cells
-            .iter()
-            .map(|p| match &p.fate {
-                Fate::Run { .. } => format!("{} runs", p.id),
-                Fate::Known(o) => format!("{} is known: {}", p.id, o.status),
-                Fate::Skip(skip) => format!("{} is left out: {skip}", p.id),
-            })
-            .collect();
-        insta::assert_snapshot!(told.join("\n"));
-    }
-
-    #[test]
-    fn a_selection_that_hits_nothing_names_the_nearest() {
-        let cells = cells(&["stable"], 2);
-        let mistake = |s: Selection| s.check(&cells).expect_err("nothing selected").to_string();
-        assert_eq!(
-            mistake(select(&["stabel"], &[], &[], Strategy::Full)),
-            "--toolchain stabel selects nothing; did you mean `stable`?"
-        );
-        assert_eq!(
-            mistake(select(&[], &["9.*"], &[], Strategy::Full)),
-            "--pin 9.* selects nothing; `plan` lists all cells"
-        );
-    }
-
-    #[test]
-    fn what_is_no_rung_is_planned_where_it_is_named_or_exact_answers_are_asked_for() {
-        let mut cells = cells(&["a"], 3);
-        cells[1].1 = false;
-        let planned = |selection: &Selection| {
-            let plan = plan(&cells, selection, &Knows(""));
-            let runs = plan
-                .cells
-                .iter()
-                .filter(|p| matches!(p.fate, Fate::Run { .. }));
-            runs.map(|p| p.id.to_string()).collect::<Vec<_>>()
-        };
-        let all = ["a@f-1.0.0", "a@f-2.0.0", "a@f-3.0.0"];
-        let select = |pins: &[&str]| select(&[], pins, &[], Strategy::Frontier);
-        assert_eq!(planned(&select(&[])), [all[0], all[2]]);
-        assert_eq!(planned(&select(&["*"])), [all[0], all[2]]);
-        assert_eq!(planned(&select(&["2.0.0"])), [all[1]]);
-        let exact = Selection {
-            exact: true,
-            ..select(&[])
-        };
-        assert_eq!(planned(&exact), all);
-    }
-
-    #[test]
-    fn rows_follow_the_first_of_their_kind_that_runs() {
-        let plan = plan(
-            &cells(&["absent", "a", "b"], 2),
-            &select(&[], &[], &[], Strategy::Full),
-            &Knows(""),
-        );
-        let leaders: Vec<_> = plan.rows().into_iter().map(|(_, leader)| leader).collect();
-        assert_eq!(leaders, [None, None, Some(1)]);
-    }
-
-    #[test]
-    fn a_cell_that_is_named_runs_though_it_is_no_end() {
-        let cells = cells(&["a"], 3);
-        let plan = plan(
-            &cells,
-            &select(&[], &[], &["*2.0.0"], Strategy::Ends),
-            &Knows(""),
-        );
-        assert_eq!(ids(&plan.queue()), ["a@f-2.0.0"]);
-    }
-}
+mod tests;

@@ -43,7 +43,7 @@ fn a_run_is_judged_against_what_was_blessed() {
     let baseline = fixture.read("baseline.json");
     assert!(
         baseline.contains(
-            r#"{"row":"stable","family":"gadget","target":"app test:turning","after":"1.0.0","from":"3.0.0","expect":"failed(compile)"},"#
+            r#"{"row":"stable","family":"gadget","target":"app test:turning","after":"1.0.0","from":"3.0.0","expect":"failed(compile) E0425"},"#
         ),
         "{baseline}"
     );
@@ -72,7 +72,7 @@ fn a_run_is_judged_against_what_was_blessed() {
     let words = said(&fixture, &STABLE, 1);
     for part in [
         "regressed: stable@gadget-1.0.0 app test:ratio even_ratio_is_exact: expected passed, found failed(test)",
-        "fixed: stable@gadget-3.0.0 app test:turning: expected failed(compile), found passed",
+        "fixed: stable@gadget-3.0.0 app test:turning: expected failed(compile) E0425, found passed",
         "verdict: regressed",
     ] {
         assert!(words.contains(part), "{part} is not in\n{words}");

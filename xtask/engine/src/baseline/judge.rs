@@ -3,7 +3,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Baseline, Expectation, rank};
+use super::{Baseline, Expectation};
 use crate::model::outcome::{Outcome, TargetOutcome};
 use crate::model::run::{CellRecord, Run};
 use crate::model::status::Status;
@@ -18,11 +18,12 @@ pub fn judge(run: &Run, baseline: &Baseline) -> Verdict {
             verdict.n_unjudged += 1;
             continue;
         };
-        if matches!(outcome.status, Status::Inconclusive { .. }) {
+        if outcome.has_doubt() {
             verdict.n_inconclusive += 1;
         }
         let mut bench = Bench {
             record,
+            baseline,
             lines: lines_of(baseline, record),
             today: today(run),
             verdict: &mut verdict,
@@ -57,6 +58,7 @@ fn today(run: &Run) -> String {
 /// One cell being judged.
 struct Bench<'a> {
     record: &'a CellRecord,
+    baseline: &'a Baseline,
     lines: Vec<&'a Expectation>,
     today: String,
     verdict: &'a mut Verdict,
@@ -71,7 +73,8 @@ impl Bench<'_> {
             true => (outcome.status.clone(), of_cell(outcome)),
             false => (Status::Passed, String::new()),
         };
-        self.compare((None, None), &status, &found);
+        let shown = status.to_string();
+        self.compare((None, None), (&status, &shown), &found);
         if outcome.targets.is_empty() {
             return;
         }
@@ -95,8 +98,10 @@ impl Bench<'_> {
         let before = self.verdict.deviations.len();
         for case in &target.cases {
             let said = case.said().map(|said| format!(": {said}"));
-            let found = format!("{}{}", case.status, said.unwrap_or_default());
-            self.compare((Some(&name), Some(&case.name)), &case.status, &found);
+            let shown = case.status.to_string();
+            let found = format!("{shown}{}", said.unwrap_or_default());
+            let thing = (Some(name.as_str()), Some(case.name.as_str()));
+            self.compare(thing, (&case.status, &shown), &found);
         }
         let lines = self
             .lines
@@ -111,7 +116,11 @@ impl Bench<'_> {
         }
         let of_cases = self.verdict.deviations.split_off(before);
         let found = format!("{}: {}", target.status, target.first_error());
-        self.compare((Some(&name), None), &target.status, &found);
+        self.compare(
+            (Some(&name), None),
+            (&target.status, &target.shown()),
+            &found,
+        );
         // What all cases deviate in is told of the target, and what some do is told of those.
         let of_target = self
             .verdict
@@ -126,12 +135,11 @@ impl Bench<'_> {
         }
     }
 
-    fn compare(&mut self, thing: Thing<'_>, status: &Status, found: &str) {
+    fn compare(&mut self, thing: Thing<'_>, (status, shown): (&Status, &str), found: &str) {
         if !status.is_verdict() {
             return;
         }
         let expected = self.expected(thing);
-        let shown = status.to_string();
         let kind = match expected.as_slice() {
             [] if status.is_failed() => Some((Kind::New, "nothing is expected of it".to_owned())),
             [] => None,
@@ -176,6 +184,7 @@ impl Bench<'_> {
     /// between which no one had looked.
     fn expected(&self, (target, case): Thing<'_>) -> Vec<&Expectation> {
         let pin = self.record.cell.pin.at.to_string();
+        let rank = |pin: &str| self.baseline.rank(&self.record.cell.pin.family, pin);
         let is_of = |line: &&Expectation| line.target.as_deref() == target;
         let of_target = self.lines.iter().copied().filter(is_of);
         let is_of_case = |line: &&Expectation| match case {
@@ -187,7 +196,7 @@ impl Bench<'_> {
             // A case without a line of its own goes the way of its target.
             lines = of_target.filter(|line| line.cases.is_empty()).collect();
         }
-        lines.sort_by(|a, b| rank(&a.from).cmp(&rank(&b.from)));
+        lines.sort_by_cached_key(|line| rank(&line.from));
         let n_before = lines
             .iter()
             .filter(|line| rank(&line.from) <= rank(&pin))

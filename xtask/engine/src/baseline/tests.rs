@@ -131,9 +131,67 @@ fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
     );
     assert!(after.expectations.iter().any(|line| line.row == "absent"));
     assert_eq!(
-        (changed.n_added, changed.n_removed, changed.kept),
-        (0, 0, vec!["absent".to_owned()])
+        (
+            changed.n_added,
+            changed.n_removed,
+            changed.kept,
+            changed.lost
+        ),
+        (0, 0, vec!["absent".to_owned()], Vec::new())
     );
+    // A change that is known to begin elsewhere now keeps its note; one that is gone is told.
+    let (moved, changed) = Baseline::of(&run(".bb", 1), Some(&before)).expect("a baseline");
+    let noted = moved
+        .expectations
+        .iter()
+        .filter(|line| line.reason.is_some());
+    assert_eq!(
+        noted.map(|line| line.from.as_str()).collect::<Vec<_>>(),
+        ["1.0.0"]
+    );
+    assert_eq!(changed.lost.len(), 0);
+    let (_, changed) = Baseline::of(&run("...", 1), Some(&before)).expect("a baseline");
+    assert_eq!(changed.lost.len(), 1);
+}
+
+#[test]
+fn an_error_of_another_code_and_a_doubt_beside_a_failure_are_no_news_that_pass() {
+    let mut before = run(".b", 1);
+    let with = |run: &mut Run, change: &dyn Fn(&mut crate::model::outcome::TargetOutcome)| {
+        for record in &mut run.cells {
+            if let crate::model::run::State::Ended { outcome, .. } = &mut record.state {
+                outcome.targets.iter_mut().for_each(change);
+            }
+        }
+    };
+    let code = |code: &'static str| {
+        move |target: &mut crate::model::outcome::TargetOutcome| {
+            target
+                .errors
+                .iter_mut()
+                .for_each(|error| error.code = Some(code.to_owned()));
+        }
+    };
+    with(&mut before, &code("E0425"));
+    let (baseline, _) = Baseline::of(&before, None).expect("a baseline");
+    assert_eq!(baseline.expectations[2].expect, "failed(compile) E0425");
+    let mut after = before.clone();
+    with(&mut after, &code("E0308"));
+    assert_eq!(judge(&before, &baseline).judgement(), Judgement::AsExpected);
+    assert_eq!(judge(&after, &baseline).judgement(), Judgement::Regressed);
+    let mut doubtful = before.clone();
+    with(&mut doubtful, &|target| {
+        target.cases.iter_mut().take(1).for_each(|case| {
+            case.status = crate::model::status::Status::Inconclusive {
+                doubt: crate::model::status::Doubt::Network,
+            };
+        });
+    });
+    assert_eq!(
+        judge(&doubtful, &baseline).judgement(),
+        Judgement::Inconclusive
+    );
+    assert!(Baseline::of(&doubtful, None).is_err());
 }
 
 #[test]
@@ -160,7 +218,14 @@ fn a_baseline_is_for_one_ladder() {
 #[test]
 fn days_are_days() {
     assert!(is_day("2026-11-25"));
-    for written in ["2026-13-01", "2026-1-1", "soon", "2026-11-32", ""] {
+    for written in [
+        "2026-13-01",
+        "2026-1-1",
+        "soon",
+        "2026-11-32",
+        "2026-02-31",
+        "",
+    ] {
         assert!(!is_day(written), "{written}");
     }
 }

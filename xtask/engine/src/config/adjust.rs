@@ -10,6 +10,7 @@ use super::columns::{Family, requirement};
 use super::did_you_mean;
 use super::document;
 use super::mistake::{Mistake, Text};
+use super::selection::released;
 use super::values::variables;
 use crate::model::cell::{At, Pin};
 
@@ -54,11 +55,7 @@ impl Adjustment {
     pub fn is_for(&self, pin: &Pin) -> bool {
         pin.family == self.family
             && match &pin.at {
-                At::Version { version } => {
-                    let mut released = version.clone();
-                    released.pre = semver::Prerelease::EMPTY;
-                    self.pins.matches(&released)
-                }
+                At::Version { version } => self.pins.matches(&released(version)),
                 At::Git { .. } | At::Path { .. } => self.unreleased,
             }
     }

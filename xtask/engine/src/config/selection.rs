@@ -1,7 +1,7 @@
 //! Cells that are left out for a reason, and cells that are taken back in.
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use semver::VersionReq;
+use semver::{Version, VersionReq};
 use toml::Spanned;
 
 use super::columns::requirement;
@@ -49,9 +49,17 @@ impl Which {
             && matches(&self.features, row.features.as_deref())
             && matches(&self.family, Some(&cell.pin.family))
             && self.pins.as_ref().is_none_or(|pins| match &cell.pin.at {
-                At::Version { version } => pins.matches(version),
+                At::Version { version } => pins.matches(&released(version)),
                 At::Git { .. } | At::Path { .. } => false,
             })
+    }
+}
+
+/// A version without what makes it a pre-release: a range means those too.
+pub(super) fn released(version: &Version) -> Version {
+    Version {
+        pre: semver::Prerelease::EMPTY,
+        ..version.clone()
     }
 }
 

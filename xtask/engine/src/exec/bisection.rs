@@ -11,7 +11,7 @@ use crate::config::Source;
 use crate::config::mistake::Mistake;
 use crate::exec::cell::{Common, Work};
 use crate::exec::dependency::check_out;
-use crate::exec::lanes::{Options, in_doubt, in_place};
+use crate::exec::lanes::{Options, conditions, in_doubt, in_place};
 use crate::exec::script;
 use crate::exec::workplace::{CACHEDIR_TAG, Workplace};
 use crate::files::write_whole;
@@ -56,12 +56,8 @@ pub fn bisect(
     };
     let place = &matrix.place;
     let mut workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
-    let settings = inquiry
-        .points
-        .iter()
-        .filter(|point| point.place == Place::Matrix);
-    let settings = settings.filter_map(|point| Setting::of(matrix, &point.cell).ok().flatten());
-    workplace.current = settings.map(|setting| setting.conditions).collect();
+    // What the matrix itself works in is left alone.
+    workplace.current = conditions(matrix, matrix.cells().iter().map(|(cell, _)| cell));
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let desk = Desk {
             matrix,

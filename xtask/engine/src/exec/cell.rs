@@ -188,7 +188,8 @@ impl Work<'_> {
         outcome.phases = phases;
         outcome.moved = resolution.moved;
         outcome.needs = resolution.needs;
-        if is_conclusive(&outcome) {
+        // Only what is certain is kept; a doubt anywhere is settled by the next run.
+        if !outcome.has_doubt() {
             self.common.store.put(&key, &outcome, &logs)?;
         }
         Ok(Answer {
@@ -454,12 +455,4 @@ fn clear_tmp(target: &Utf8Path) -> Result<()> {
 fn not_reached(id: &TargetId) -> TargetOutcome {
     let reason = Skip::NotReached;
     TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
-}
-
-/// Only what is certain is kept; a doubt anywhere is settled by the next run.
-fn is_conclusive(outcome: &Outcome) -> bool {
-    let doubtful = |status: &Status| matches!(status, Status::Inconclusive { .. });
-    let in_target =
-        |t: &TargetOutcome| doubtful(&t.status) || t.cases.iter().any(|c| doubtful(&c.status));
-    !doubtful(&outcome.status) && !outcome.targets.iter().any(in_target)
 }

@@ -90,7 +90,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
     };
     let place = &matrix.place;
     let mut workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
-    workplace.current = conditions(matrix, plan);
+    workplace.current = conditions(matrix, plan.cells.iter().map(|planned| &planned.cell));
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
         options.listener.hear(Event::Planned {
@@ -146,11 +146,16 @@ fn restore_known(matrix: &Matrix, plan: &Plan, common: &Common<'_>) -> Result<()
     })
 }
 
-/// The conditions that the cells of a plan are under.
-fn conditions(matrix: &Matrix, plan: &Plan) -> BTreeSet<String> {
-    let settings = plan.cells.iter().map(|p| Setting::of(matrix, &p.cell));
-    let settings = settings.filter_map(|setting| setting.ok().flatten());
-    settings.map(|setting| setting.conditions).collect()
+/// The conditions that some cells are under.
+pub(super) fn conditions<'a>(
+    matrix: &Matrix,
+    cells: impl Iterator<Item = &'a Cell>,
+) -> BTreeSet<String> {
+    let conditions = cells.filter_map(|cell| {
+        let setting = Setting::of(matrix, cell).ok()??;
+        Some(setting.conditions)
+    });
+    conditions.collect()
 }
 
 /// Opens everything that cells share.

@@ -63,6 +63,18 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// True where anything in it is in doubt.
+    #[must_use]
+    pub fn has_doubt(&self) -> bool {
+        let doubtful = |status: &Status| matches!(status, Status::Inconclusive { .. });
+        let in_target = |target: &TargetOutcome| {
+            doubtful(&target.status) || target.cases.iter().any(|case| doubtful(&case.status))
+        };
+        doubtful(&self.status) || self.targets.iter().any(in_target)
+    }
+}
+
 /// What a cell shows, without times and words: statuses and error codes.
 pub type Signature = Vec<(Option<TargetId>, Option<String>, Status, Option<String>)>;
 
@@ -206,6 +218,12 @@ impl TargetOutcome {
         }
     }
 
+    /// What it showed, with the code of its first error: `failed(compile) E0425`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shown(&self.status, self.errors.first())
+    }
+
     /// One line: the first error, or the first case that did not pass with its last words.
     #[must_use]
     pub fn first_error(&self) -> String {
@@ -220,6 +238,16 @@ impl TargetOutcome {
             },
             None => self.status.to_string(),
         }
+    }
+}
+
+/// A status, with the code of the error that stands for it.
+#[must_use]
+pub fn shown(status: &Status, error: Option<&Diagnostic>) -> String {
+    let code = error.and_then(|error| error.code.as_deref());
+    match code.filter(|_| status.is_failed()) {
+        Some(code) => format!("{status} {code}"),
+        None => status.to_string(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A run: the whole matrix with what is known of every cell. This is what `run.json` holds, and
 //! every report is a pure function of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -153,6 +153,24 @@ impl CellRecord {
         self.state == inferred
     }
 
+    /// True when the command line left it out.
+    fn is_unselected(&self) -> bool {
+        match &self.state {
+            State::Skipped { reason } => match reason {
+                Skip::NotSelected(_) | Skip::NotAnEnd => true,
+                Skip::ToolchainMissing
+                | Skip::Excluded(_)
+                | Skip::BetweenRungs
+                | Skip::Inferred
+                | Skip::Ignored
+                | Skip::NotReached
+                | Skip::NothingToTest
+                | Skip::RequiredFeatures(_) => false,
+            },
+            State::Pending | State::Ended { .. } => false,
+        }
+    }
+
     /// The evidence, if it ended.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
@@ -193,6 +211,23 @@ impl Run {
         let of_family: Vec<&CellRecord> = of_family.collect();
         let rows = of_family.chunk_by(|a, b| a.cell.row == b.cell.row);
         rows.map(<[&CellRecord]>::to_vec).collect()
+    }
+
+    /// The rows of which a run tells as a whole, by family and name: some of their cells ran, and
+    /// none was left out by a selection.
+    #[must_use]
+    pub fn whole_rows(&self) -> BTreeSet<(String, String)> {
+        let mut whole = BTreeSet::new();
+        for family in &self.families {
+            for row in self.rows(family) {
+                let is_partial = row.iter().any(|record| record.is_unselected());
+                let ran = row.iter().find(|record| record.outcome().is_some());
+                if let Some(record) = ran.filter(|_| !is_partial) {
+                    whole.insert((family.name.clone(), record.cell.row.to_string()));
+                }
+            }
+        }
+        whole
     }
 
     /// The cells counted by status.
