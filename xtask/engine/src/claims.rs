@@ -125,26 +125,28 @@ fn changes(
         .filter(|point| point.family == claim.family)
         .filter(|point| is_target(point.target.as_ref()) && is_case(&point.cases))
         .collect();
-    let mut evidence: Vec<String> = points.iter().map(told).collect();
     // Only a row that ran as a whole shows that nothing changes.
     let rows = run.whole_rows();
     let row = |history: &History<'_>| (history.family.name.clone(), history.row.to_string());
     let is_whole = meant.iter().any(|history| rows.contains(&row(history)));
     if points.is_empty() {
-        evidence.extend(meant.iter().filter_map(|history| unchanged(history)));
         let truth = match is_whole {
             true => Truth::Refuted,
             false => Truth::Inconclusive,
         };
-        return (truth, evidence);
+        let unchanged = meant.iter().filter_map(|history| unchanged(history));
+        return (truth, unchanged.collect());
     }
     let Some(at) = at else {
-        return (Truth::Confirmed, evidence);
+        return (Truth::Confirmed, points.iter().map(told).collect());
     };
-    let fits: Vec<Fit> = points
+    let fits = points
         .iter()
-        .map(|point| fit(first.family, point, at))
-        .collect();
+        .map(|point| (fit(first.family, point, at), told(point)));
+    let mut fits: Vec<(Fit, String)> = fits.collect();
+    // What speaks for the claim comes first.
+    fits.sort_by_key(|(fit, _)| *fit);
+    let (fits, mut evidence): (Vec<Fit>, Vec<String>) = fits.into_iter().unzip();
     let truth = if fits.contains(&Fit::Yes) {
         Truth::Confirmed
     } else if fits.contains(&Fit::Perhaps) {
@@ -159,7 +161,7 @@ fn changes(
 }
 
 /// Whether a change is at versions that are claimed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     Yes,
     Perhaps,

@@ -143,8 +143,8 @@ fn real_cells_show_what_was_measured() {
     let status = command.status().expect("the program starts");
     assert_eq!(
         status.code(),
-        Some(1),
-        "code for 24 does not build on 36, nor the other way round"
+        Some(0),
+        "what fails is what ci/baseline.json expects"
     );
 
     let text = std::fs::read_to_string(out.join("run.json")).expect("run.json");

@@ -103,12 +103,16 @@ pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&str) -> bool) -> Need
             .iter()
             .filter(|p| in_graph.contains(&p.id))
     };
+    // Of several that ask for the same, the first by name.
+    let order = |a: &Need, b: &Need| {
+        a.rustc
+            .cmp(&b.rustc)
+            .then_with(|| b.package.cmp(&a.package))
+    };
+    let of_family = packages().filter(|p| is_of_family(&p.name));
     Needs {
-        family: packages()
-            .filter(|p| is_of_family(&p.name))
-            .filter_map(need)
-            .max(),
-        lock: packages().filter_map(need).max(),
+        family: of_family.filter_map(need).max_by(order),
+        lock: packages().filter_map(need).max_by(order),
     }
 }
 
