@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::model::findings::{Cause, Work, Worklist};
-use crate::model::outcome::{CaseOutcome, Diagnostic, TargetOutcome};
+use crate::model::outcome::{CaseOutcome, Diagnostic, Outcome, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
+use crate::model::status::{Class, Status};
 
-/// What is left to do at a pin, in what its tested cells show; `None` where no cell of it was
-/// tested. Only cells and targets that are wanted count.
+/// What is left to do at a pin, in what its tested cells show; `None` where none was tested on a
+/// toolchain that is not too old. Only cells and targets that are wanted count.
 #[must_use]
 pub fn worklist(
     run: &Run,
@@ -23,7 +24,8 @@ pub fn worklist(
     let mut rows = Vec::new();
     let mut causes: BTreeMap<String, BTreeMap<Error, Vec<String>>> = BTreeMap::new();
     for record in at_pin {
-        let Some(outcome) = record.outcome() else {
+        // A toolchain that is too old is nothing that the subject could mend.
+        let Some(outcome) = record.outcome().filter(|outcome| !is_too_old(outcome)) else {
             continue;
         };
         rows.push(record.cell.row.to_string());
@@ -54,6 +56,11 @@ pub fn worklist(
         }
     }
     (!rows.is_empty()).then(|| put_together(family, pin, rows, causes))
+}
+
+fn is_too_old(outcome: &Outcome) -> bool {
+    let is = |class| outcome.status == Status::failed(class);
+    outcome.targets.is_empty() && (is(Class::Msrv) || is(Class::Drift))
 }
 
 /// An error, whichever targets and rows show it.
@@ -239,7 +246,7 @@ mod tests {
     fn a_panic_tells_its_place() {
         let case = |output: &str| CaseOutcome {
             name: "a".to_owned(),
-            status: crate::model::status::Status::Passed,
+            status: Status::Passed,
             seconds: 0.0,
             output: Some(output.to_owned()),
             flaky: None,

@@ -102,6 +102,8 @@ pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&str) -> bool) -> Need
             .packages
             .iter()
             .filter(|p| in_graph.contains(&p.id))
+            // Members are made to declare what the lock has to fit.
+            .filter(|p| !metadata.workspace_members.contains(&p.id))
     };
     // Of several that ask for the same, the first by name.
     let order = |a: &Need, b: &Need| {
