@@ -10,7 +10,7 @@ use camino::Utf8Path;
 use pinmatrix::model::cell::CellId;
 use pinmatrix::model::findings::Truth;
 use pinmatrix::model::outcome::Outcome;
-use pinmatrix::model::run::Run;
+use pinmatrix::model::run::{CellRecord, Run};
 use pinmatrix::model::status::Status;
 use pinmatrix::model::verdict::Judgement;
 use pinmatrix::report::flaky::flaky;
@@ -70,11 +70,16 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
     }
     writeln!(page)?;
     let mut told: BTreeMap<Vec<String>, &CellId> = BTreeMap::new();
+    let mut n_expected = 0;
     for record in &run.cells {
         let Some(outcome) = record.outcome() else {
             continue;
         };
         if matches!(outcome.status, Status::Passed | Status::Skipped { .. }) {
+            continue;
+        }
+        if is_no_news(run, record, outcome) {
+            n_expected += 1;
             continue;
         }
         let mark = mark(&outcome.status);
@@ -96,6 +101,10 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
         )?;
     }
     write_flaky(page, run)?;
+    if n_expected > 0 {
+        let told = format!("{n_expected} cells fail as expected, in {}", summary::FILE);
+        writeln!(page, "{DIM}{told}{RESET}\n")?;
+    }
     let files = [record::FILE, junit::FILE, summary::FILE].map(|file| out.join(file).to_string());
     writeln!(page, "results: {}", files.join(", "))?;
     let missing: Vec<&str> = run
@@ -148,6 +157,18 @@ fn write_findings(page: &mut String, run: &Run) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// Whether all that a cell shows is what the baseline expects of it.
+fn is_no_news(run: &Run, record: &CellRecord, outcome: &Outcome) -> bool {
+    let Some(verdict) = &run.findings.verdict else {
+        return false;
+    };
+    let deviates = verdict
+        .deviations
+        .iter()
+        .any(|deviation| deviation.cell == record.id);
+    !deviates && !outcome.has_doubt()
 }
 
 /// How many deviations are listed; the summary has them all.
