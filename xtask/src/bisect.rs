@@ -81,6 +81,7 @@ fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<Inquiry> {
             return Err(mistake.maybe_help(hint).into());
         }
         points.retain(is_named);
+        points.truncate(1);
     }
     Ok(Inquiry {
         question,

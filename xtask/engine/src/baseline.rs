@@ -1,7 +1,7 @@
 //! The baseline: what is expected of a matrix, committed, so that a run is judged against it and a
 //! change of it is read as a difference of lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use semver::Version;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::mistake::Mistake;
 use crate::frontier::{History, histories};
+use crate::model::cell::Cell;
 use crate::model::outcome::Outcome;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 
@@ -187,11 +188,20 @@ impl Baseline {
         let mut expectations = Vec::new();
         let told = run.whole_rows();
         let old = before.map_or(&[][..], |before| &before.expectations);
+        let (rows, silent) = (rows(run), silent(run));
         for expectation in old {
-            let row = (expectation.family.clone(), expectation.row.clone());
-            if !told.contains(&row) {
+            let Expectation {
+                family,
+                row,
+                target,
+                ..
+            } = expectation;
+            let of_row = (family.clone(), row.clone());
+            if !told.contains(&of_row) && rows.contains(&of_row) {
                 expectations.push(expectation.clone());
-                changed.kept.push(expectation.row.clone());
+                changed.kept.push(row.clone());
+            } else if silent.contains(&(of_row.0, of_row.1, target.clone())) {
+                expectations.push(expectation.clone());
             }
         }
         changed.kept.dedup();
@@ -232,6 +242,29 @@ impl Baseline {
         baseline.sort();
         Ok((baseline, changed))
     }
+}
+
+/// The rows of a run's matrix, by family and name.
+fn rows(run: &Run) -> BTreeSet<(String, String)> {
+    let rows = run.cells.iter().map(|record| {
+        let Cell { row, pin } = &record.cell;
+        (pin.family.clone(), row.to_string())
+    });
+    rows.collect()
+}
+
+/// Targets that a run has and of which it gives no verdict, since they only drift: what was
+/// expected of them before stays.
+fn silent(run: &Run) -> BTreeSet<(String, String, Option<String>)> {
+    let all = histories(run);
+    let silent = all
+        .iter()
+        .filter(|history| history.sides.is_empty() && history.target.is_some());
+    let silent = silent.map(|history| {
+        let target = history.target.map(ToString::to_string);
+        (history.family.name.clone(), history.row.to_string(), target)
+    });
+    silent.collect()
 }
 
 fn ladders(families: &[FamilyRecord]) -> BTreeMap<String, Vec<String>> {

@@ -64,7 +64,7 @@ fn least_rust(
     if let Some(need) = declared {
         evidence.push(format!("{} declares rustc {}", need.package, need.rustc));
     }
-    let mut is_contradicted = false;
+    let (mut is_contradicted, mut is_measured) = (false, false);
     for record in at_pin(run, claim, pin) {
         let (Some(rustc), Some(outcome)) = (rustc_of(run, record), record.outcome()) else {
             continue;
@@ -78,6 +78,8 @@ fn least_rust(
             ));
         } else if is_refused(outcome) {
             evidence.push(format!("{}: {}", record.id, outcome.status));
+        } else {
+            is_measured = true;
         }
     }
     let truth = match (declared, claimed) {
@@ -86,10 +88,14 @@ fn least_rust(
         (Some(_), Some(_)) => Truth::Refuted,
         (_, _) => Truth::Inconclusive,
     };
-    if declared.is_none() {
+    if known.is_none() {
         evidence.push(format!(
             "no cell at {pin} was tested, so nothing is known of its lock"
         ));
+    } else if declared.is_none() {
+        evidence.push(format!("no crate of the family declares a rustc at {pin}"));
+    } else if !is_measured {
+        evidence.push("declared only: no toolchain that is new enough has tested it".to_owned());
     }
     (truth, evidence)
 }
@@ -239,14 +245,11 @@ fn passes(
         });
         let mut n_passed = 0;
         for target in meant {
-            match target.status.is_failed() {
-                true => failed.push(format!(
-                    "{}: {}: {}",
-                    record.id,
-                    target.id,
-                    target.first_error()
-                )),
-                false => n_passed += 1,
+            let told = || format!("{}: {}: {}", record.id, target.id, target.first_error());
+            match (target.status.is_verdict(), target.status.is_failed()) {
+                (true, false) => n_passed += 1,
+                (true, true) => failed.push(told()),
+                (false, _) => refused.push(format!("{}, and says nothing of this", told())),
             }
         }
         if n_passed > 0 {

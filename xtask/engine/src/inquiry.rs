@@ -385,11 +385,11 @@ pub fn answer(about: &About, outcome: &Outcome, is_own: &dyn Fn(&str) -> bool) -
         },
         About::Target(id) => match target(id) {
             Some(target) => of_target(target, is_own),
-            None => of_whole(outcome),
+            None => without(outcome),
         },
         About::Case(id, name) => {
             let Some(target) = target(id) else {
-                return of_whole(outcome);
+                return without(outcome);
             };
             match target.cases.iter().find(|case| case.name == *name) {
                 Some(case) => (of_status(&case.status), why_case(case)),
@@ -397,6 +397,15 @@ pub fn answer(about: &About, outcome: &Outcome, is_own: &dyn Fn(&str) -> bool) -
                 None => (Answer::CannotTell, Why::line("it has no such case")),
             }
         }
+    }
+}
+
+/// An outcome without the target that is asked about: what kept it from all targets answers, and
+/// otherwise nothing does.
+fn without(outcome: &Outcome) -> (Answer, Why) {
+    match outcome.targets.is_empty() {
+        true => of_whole(outcome),
+        false => (Answer::CannotTell, Why::line("it has no such target")),
     }
 }
 

@@ -69,7 +69,7 @@ fn chosen(choice: &Choice, published: &[Common]) -> Vec<Version> {
         let is_inside = from <= version && to.is_none_or(|to| version <= to);
         let is_open = (choice.yanked || !yanked) && (choice.pre_releases || version.pre.is_empty());
         let is_excluded = choice.exclude.iter().any(|req| req.matches(version));
-        is_inside && !is_excluded && (is_open || is_end(version))
+        is_inside && (is_end(version) || (is_open && !is_excluded))
     };
     let usable = published.iter().filter(|common| is_usable(common));
     let usable: Vec<&Version> = usable.map(|common| &common.version).collect();

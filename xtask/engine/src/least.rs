@@ -12,22 +12,20 @@ use crate::model::status::{Class, Status};
 pub fn least(run: &Run) -> Vec<LeastToolchain> {
     let mut least = Vec::new();
     for family in &run.families {
-        let mut pins: Vec<&crate::model::cell::At> = Vec::new();
-        for record in run
-            .cells
-            .iter()
-            .filter(|record| record.cell.pin.family == family.name)
-        {
-            if record.outcome().is_some() && !pins.contains(&&record.cell.pin.at) {
-                pins.push(&record.cell.pin.at);
-            }
-        }
-        pins.sort();
-        for at in pins {
-            let at_pin = run.cells.iter().filter(|record| {
-                record.cell.pin.family == family.name && record.cell.pin.at == *at
-            });
-            least.extend(of_pin(run, family, at.to_string(), at_pin.collect()));
+        let rows = run.rows(family);
+        for record in rows.first().into_iter().flatten() {
+            let at = &record.cell.pin.at;
+            let at_pin = rows
+                .iter()
+                .flatten()
+                .filter(|other| other.cell.pin.at == *at);
+            // Revisions and feature sets have other targets; those of the first are compared.
+            let is_alike = |other: &&&CellRecord| {
+                let (row, of) = (&other.cell.row, &record.cell.row);
+                (&row.source, &row.features) == (&of.source, &of.features)
+            };
+            let at_pin = at_pin.filter(is_alike).copied().collect();
+            least.extend(of_pin(run, family, at.to_string(), at_pin));
         }
     }
     least
@@ -52,9 +50,9 @@ fn of_pin(
         .iter()
         .map(|(_, _, outcome)| n_passed(outcome))
         .max()?;
-    let measured = tested
-        .iter()
-        .find(|(_, _, outcome)| !is_refused(outcome) && n_passed(outcome) == most);
+    let is_least =
+        |outcome: &Outcome| most > 0 && !is_refused(outcome) && n_passed(outcome) == most;
+    let measured = tested.iter().find(|(_, _, outcome)| is_least(outcome));
     Some(LeastToolchain {
         family: family.name.clone(),
         pin,

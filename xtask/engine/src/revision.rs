@@ -152,8 +152,28 @@ impl Repository {
     }
 }
 
-fn quiet(command: Cmd<'_>) -> Cmd<'_> {
-    command.quiet().ignore_stderr()
+/// A git command that works on the repository of its folder whatever is set around it: a hook or a
+/// rebase leaves the name of its own repository behind.
+#[must_use]
+pub fn alone(command: Cmd<'_>) -> Cmd<'_> {
+    let left_behind = [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_COMMON_DIR",
+        "GIT_PREFIX",
+    ];
+    left_behind
+        .into_iter()
+        .fold(command, Cmd::env_remove)
+        .quiet()
+}
+
+/// As [`alone`], and what it complains of is dropped.
+#[must_use]
+pub fn quiet(command: Cmd<'_>) -> Cmd<'_> {
+    alone(command).ignore_stderr()
 }
 
 fn copy(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
@@ -292,7 +312,7 @@ fn apply(patch: &Utf8Path, tree: &Utf8Path) -> std::result::Result<(), String> {
         shell.change_dir(tree);
         // A repository above the folder would make git pass over all files.
         let above = tree.parent().unwrap_or(tree);
-        let apply = cmd!(shell, "git apply --whitespace=nowarn {patch}");
+        let apply = alone(cmd!(shell, "git apply --whitespace=nowarn {patch}"));
         Ok(apply
             .env("GIT_CEILING_DIRECTORIES", above)
             .quiet()

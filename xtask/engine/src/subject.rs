@@ -18,6 +18,7 @@ use crate::environment::Surroundings;
 use crate::files::normal;
 use crate::manifest::Manifest;
 use crate::model::run::SubjectRecord;
+use crate::revision::quiet;
 use crate::toolchain::Toolchain;
 
 /// The workspace under migration.
@@ -426,14 +427,8 @@ fn git(root: &Utf8Path) -> (Option<String>, bool) {
     let ask = || -> Result<(String, bool)> {
         let shell = Shell::new()?;
         shell.change_dir(root);
-        let revision = cmd!(shell, "git rev-parse HEAD")
-            .ignore_stderr()
-            .quiet()
-            .read()?;
-        let changes = cmd!(shell, "git status --porcelain -- .")
-            .ignore_stderr()
-            .quiet()
-            .read()?;
+        let revision = quiet(cmd!(shell, "git rev-parse HEAD")).read()?;
+        let changes = quiet(cmd!(shell, "git status --porcelain -- .")).read()?;
         Ok((revision, !changes.is_empty()))
     };
     match ask() {

@@ -65,8 +65,12 @@ fn revisions_of_the_subject_stand_side_by_side() {
     fixture.write("rotate.patch", &format!("{patch}\n"));
     fixture.write("tests/turning.rs", "#[test]\nfn turns() {}\n");
     let status = || fixture.git(&["status", "--porcelain", "--", "."]);
+    // A hook leaves the name of its own repository behind.
+    let other = tempfile::tempdir().expect("a folder");
+    git(other.path(), &["init", "--quiet"]);
     let (status_before, index) = (status(), fixture.git(&["ls-files", "--stage"]));
-    let (code, run) = fixture.run(&["--full"]);
+    let mut command = fixture.command(&["run", "--full"]);
+    let (code, run) = fixture.ran(command.env("GIT_DIR", other.path().join(".git")));
     assert_eq!(
         told(&run),
         [

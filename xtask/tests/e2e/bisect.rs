@@ -64,6 +64,13 @@ fn a_case_is_asked_about_along_the_published_versions() {
         words.contains("✘ bad   8.0.3") && !words.contains("resolve"),
         "{words}"
     );
+    // Answers of another toolchain are none for this one, and those of other files are refused.
+    let elsewhere = [
+        &replay[..],
+        &["--toolchain", "1.78", "--pins", "8.0.2..8.0.3"],
+    ]
+    .concat();
+    assert!(said(&fixture, &elsewhere, 0).contains("1.78@cog-8.0.3: resolve"));
     let other = ["--case", "even_ratio_is_exact", "--replay", log];
     assert!(said(&fixture, &other, 2).contains("asked about odd_ratio_is_rounded_down"));
 }
@@ -179,6 +186,12 @@ fn commits_of_the_subject_are_an_axis() {
         ),
         (1, 1)
     );
+
+    // A commit that does not have the test yet says nothing of it.
+    fixture.write("tests/late.rs", "#[test]\nfn late() {}\n");
+    commit("late");
+    let late = ["--target", "late", "--commits", &range, "--pin", "1.0.0"];
+    assert!(said(&fixture, &late, 3).contains("it has no such target"));
 
     let empty = ["--commits", "HEAD..HEAD"];
     assert!(said(&fixture, &empty, 2).contains("no commits lead from"));

@@ -18,17 +18,18 @@ pub fn judge(run: &Run, baseline: &Baseline) -> Verdict {
             verdict.n_unjudged += 1;
             continue;
         };
-        if outcome.has_doubt() {
-            verdict.n_inconclusive += 1;
-        }
         let mut bench = Bench {
             record,
             baseline,
             lines: lines_of(baseline, record),
             today: today(run),
+            is_open: outcome.has_doubt(),
             verdict: &mut verdict,
         };
         bench.judge(outcome);
+        if bench.is_open {
+            verdict.n_inconclusive += 1;
+        }
     }
     verdict
 }
@@ -61,6 +62,8 @@ struct Bench<'a> {
     baseline: &'a Baseline,
     lines: Vec<&'a Expectation>,
     today: String,
+    /// Whether something of which something is expected gave no verdict.
+    is_open: bool,
     verdict: &'a mut Verdict,
 }
 
@@ -136,10 +139,12 @@ impl Bench<'_> {
     }
 
     fn compare(&mut self, thing: Thing<'_>, (status, shown): (&Status, &str), found: &str) {
+        let expected = self.expected(thing);
         if !status.is_verdict() {
+            // Drift says nothing of the pin, so what was expected of it stays open.
+            self.is_open |= status.is_failed() && !expected.is_empty();
             return;
         }
-        let expected = self.expected(thing);
         let kind = match expected.as_slice() {
             [] if status.is_failed() => Some((Kind::New, "nothing is expected of it".to_owned())),
             [] => None,

@@ -117,10 +117,22 @@ fn an_expectation_past_its_day_excuses_nothing() {
 fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
     let mut before = blessed("..b");
     before.expectations[2].reason = Some("known".to_owned());
-    let mut other = before.expectations[0].clone();
-    other.row = "absent".to_owned();
-    before.expectations.push(other);
-    let (after, changed) = Baseline::of(&run("..b", 1), Some(&before)).expect("a baseline");
+    let with_row = |row: &str| Expectation {
+        row: row.to_owned(),
+        ..before.expectations[0].clone()
+    };
+    let others = [with_row("absent"), with_row("removed")];
+    before.expectations.extend(others);
+    // One row is in the matrix and did not run; another is in it no more.
+    let mut shown = run("..b", 1);
+    let mut record = shown.cells[0].clone();
+    record.cell.row = crate::model::cell::Row::of_toolchain("absent");
+    record.state = crate::model::run::State::Skipped {
+        reason: crate::model::status::Skip::ToolchainMissing,
+    };
+    shown.cells.push(record);
+    let (after, changed) = Baseline::of(&shown, Some(&before)).expect("a baseline");
+    assert!(!after.expectations.iter().any(|line| line.row == "removed"));
     assert_eq!(
         after
             .expectations
@@ -137,7 +149,7 @@ fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
             changed.kept,
             changed.lost
         ),
-        (0, 0, vec!["absent".to_owned()], Vec::new())
+        (0, 1, vec!["absent".to_owned()], Vec::new())
     );
     // A change that is known to begin elsewhere now keeps its note; one that is gone is told.
     let (moved, changed) = Baseline::of(&run(".bb", 1), Some(&before)).expect("a baseline");

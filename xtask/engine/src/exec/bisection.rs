@@ -1,6 +1,7 @@
 //! Running a bisection: lanes ask its points, and what each answers is written down at once.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use crate::config::mistake::Mistake;
 use crate::exec::cell::{Common, Work};
 use crate::exec::dependency::check_out;
 use crate::exec::lanes::{Options, conditions, in_doubt, in_place};
-use crate::exec::script;
 use crate::exec::workplace::{CACHEDIR_TAG, Workplace};
+use crate::exec::{key, script};
 use crate::files::write_whole;
 use crate::inquiry::{Axis, Inquiry, Place, Point, Question, about, answer};
 use crate::local::Local;
@@ -22,6 +23,7 @@ use crate::matrix::{Matrix, Tree};
 use crate::model::bisection::{About, Answer, Asked, Bisection, SCHEMA, Why};
 use crate::model::event::Event;
 use crate::model::outcome::Outcome;
+use crate::model::status::Status;
 use crate::setting::Setting;
 
 /// The file's name in the results folder.
@@ -64,7 +66,11 @@ pub fn bisect(
             inquiry,
             workplace: &workplace,
             common,
-            board: Mutex::new(Board::new(inquiry, replayed)),
+            board: Mutex::new(Board::new(
+                inquiry,
+                conditions_of(matrix, inquiry)?,
+                replayed,
+            )?),
             changed: Condvar::new(),
         };
         write_whole(&options.out.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
@@ -103,7 +109,11 @@ struct Board {
 }
 
 impl Board {
-    fn new(inquiry: &Inquiry, replayed: Option<Bisection>) -> Self {
+    fn new(
+        inquiry: &Inquiry,
+        conditions: String,
+        replayed: Option<Bisection>,
+    ) -> Result<Self, Mistake> {
         let names = inquiry.points.iter().map(|point| point.name.clone());
         let mut board = Self {
             points: vec![Known::Open; inquiry.points.len()],
@@ -111,6 +121,7 @@ impl Board {
                 schema: SCHEMA,
                 question: inquiry.question.to_string(),
                 axis: axis(&inquiry.axis),
+                conditions,
                 points: names.collect(),
                 about: None,
                 asked: Vec::new(),
@@ -124,8 +135,12 @@ impl Board {
             has_failed: false,
         };
         let Some(replayed) = replayed else {
-            return board;
+            return Ok(board);
         };
+        if replayed.conditions != board.record.conditions {
+            let message = "the bisection that is replayed is of another state of the subject, of the toolchains or of the script";
+            return Err(Mistake::new(message).help("bisect again without --replay"));
+        }
         if replayed.about.is_some() {
             board.about.clone_from(&replayed.about);
             board.record.about = replayed.about;
@@ -137,7 +152,8 @@ impl Board {
                 .iter()
                 .position(|name| *name == asked.point);
             let is_sure = asked.answer != Answer::CannotTell && board.about.is_some();
-            if let Some(at) = at.filter(|_| is_sure) {
+            let is_here = |at: &usize| inquiry.points[*at].cell.id() == asked.cell;
+            if let Some(at) = at.filter(|at| is_sure && is_here(at)) {
                 board.points[at] = Known::Told(asked.answer);
                 board.record.asked.push(Asked {
                     known: true,
@@ -145,12 +161,36 @@ impl Board {
                 });
             }
         }
-        board
+        Ok(board)
     }
 
     fn is_over(&self) -> bool {
         self.mistake.is_some() || self.has_failed || end(&self.points).is_some()
     }
+}
+
+/// A hash of what decides of every answer besides its point.
+fn conditions_of(matrix: &Matrix, inquiry: &Inquiry) -> Result<String> {
+    // Along commits of the subject its files as they are make no difference.
+    let sources = match &inquiry.axis {
+        Axis::Commits { .. } => Vec::new(),
+        Axis::Pins(_) | Axis::Toolchains(_) | Axis::Dependency { .. } => matrix
+            .trees
+            .iter()
+            .map(|tree| tree.sources.as_str())
+            .collect(),
+    };
+    let script = match &inquiry.question {
+        Question::Script(file) => fs::read(file).with_context(|| format!("read {file}"))?,
+        Question::Cell | Question::Target(_) | Question::Case { .. } => Vec::new(),
+    };
+    let toolchains = matrix
+        .toolchains
+        .iter()
+        .filter_map(|sought| sought.toolchain());
+    let toolchains: Vec<&str> = toolchains.map(|t| t.rustc_verbose.as_str()).collect();
+    let around = matrix.surroundings.deciding();
+    key::of(&(sources, script, toolchains, around))
 }
 
 /// An axis, in words.
@@ -233,6 +273,15 @@ impl Desk<'_> {
             let [Some(first), Some(other)] = ends else {
                 return Ok(());
             };
+            let doubt = |outcome: &&Outcome| matches!(outcome.status, Status::Inconclusive { .. });
+            if [first, other].iter().any(doubt) {
+                // The machine failed at an end, which is no one's mistake.
+                for (at, (outcome, known)) in std::mem::take(&mut board.waiting) {
+                    let (_, why) = answer(&About::Cell, &outcome, &|_| true);
+                    self.tell(board, at, (Answer::CannotTell, why), known);
+                }
+                return self.write(board);
+            }
             match about(&self.inquiry.question, &[first, other]) {
                 Ok(about) => {
                     board.record.about = Some(about.clone());
@@ -339,7 +388,7 @@ impl Desk<'_> {
         let Axis::Dependency { repository, .. } = &self.inquiry.axis else {
             anyhow::bail!("a commit of a dependency on another axis");
         };
-        let folder = self.workplace.dependency(lane);
+        let folder = self.workplace.dependency(repository, lane);
         check_out(repository, commit, &folder)?;
         let crates = setting.family.crate_names();
         let (cargo, around) = (&self.matrix.resolver, &setting.surroundings);

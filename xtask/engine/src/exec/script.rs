@@ -93,7 +93,9 @@ fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answ
     let answer = match &ended.exit {
         Exit::Code(0) => Answer::Good,
         // What a shell gives where there is no such program, or it may not be run.
-        Exit::Code(126 | 127) => return Err(cannot_run(script, &last)),
+        Exit::Code(126 | 127) => {
+            return Err(cannot_run(script, &format!("{} {last}", ended.exit)));
+        }
         Exit::Code(125) | Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted => {
             Answer::CannotTell
         }

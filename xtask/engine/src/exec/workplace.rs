@@ -113,10 +113,12 @@ impl Workplace {
         })
     }
 
-    /// Where a lane has the family's own repository.
+    /// Where a lane has a clone of the family's own repository.
     #[must_use]
-    pub fn dependency(&self, lane: usize) -> Utf8PathBuf {
-        self.root.join("dependency").join(lane.to_string())
+    pub fn dependency(&self, repository: &Utf8Path, lane: usize) -> Utf8PathBuf {
+        let hash = blake3::hash(repository.as_str().as_bytes()).to_hex();
+        let clones = self.root.join("dependency").join(short(&hash));
+        clones.join(lane.to_string())
     }
 
     /// The folder below which all work folders are.

@@ -30,6 +30,8 @@ pub struct Bisection {
     pub question: String,
     /// Along which axis, in words.
     pub axis: String,
+    /// A hash of what decides besides the points: answers hold for nothing else.
+    pub conditions: String,
     /// Every point, in the order of the axis.
     pub points: Vec<String>,
     /// The one target or case that it is about, once that is known.
