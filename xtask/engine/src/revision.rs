@@ -154,7 +154,6 @@ impl Repository {
 
 /// A git command that works on the repository of its folder whatever is set around it: a hook or a
 /// rebase leaves the name of its own repository behind.
-#[must_use]
 pub fn alone(command: Cmd<'_>) -> Cmd<'_> {
     let left_behind = [
         "GIT_DIR",
@@ -171,7 +170,6 @@ pub fn alone(command: Cmd<'_>) -> Cmd<'_> {
 }
 
 /// As [`alone`], and what it complains of is dropped.
-#[must_use]
 pub fn quiet(command: Cmd<'_>) -> Cmd<'_> {
     alone(command).ignore_stderr()
 }
