@@ -256,7 +256,19 @@ fn passes(
             passed.push(format!("{}: {n_passed} targets pass", record.id));
         }
     }
-    let truth = match (failed.is_empty(), passed.is_empty()) {
+    // A name that nothing goes by is a slip, and not something that passes.
+    let cells = at_pin(run, claim, pin).into_iter();
+    let there = cells
+        .filter_map(CellRecord::outcome)
+        .flat_map(|outcome| &outcome.targets);
+    let there: Vec<String> = there.map(|target| target.id.to_string()).collect();
+    let unmet = targets
+        .iter()
+        .filter(|glob| !there.iter().any(|id| glob.is_match(id)));
+    let unmet: Vec<String> = unmet
+        .map(|glob| format!("no tested target is `{}`", glob.glob()))
+        .collect();
+    let truth = match (failed.is_empty(), passed.is_empty() || !unmet.is_empty()) {
         (false, _) => Truth::Refuted,
         (true, false) => Truth::Confirmed,
         (true, true) => Truth::Inconclusive,
@@ -264,5 +276,5 @@ fn passes(
     if failed.is_empty() && passed.is_empty() {
         refused.push(format!("no target of that name was tested at {pin}"));
     }
-    (truth, [failed, passed, refused].concat())
+    (truth, [failed, unmet, passed, refused].concat())
 }

@@ -24,8 +24,8 @@ pub fn worklist(
     let mut rows = Vec::new();
     let mut causes: BTreeMap<String, BTreeMap<Error, Vec<String>>> = BTreeMap::new();
     for record in at_pin {
-        // A toolchain that is too old is nothing that the subject could mend.
-        let Some(outcome) = record.outcome().filter(|outcome| !is_too_old(outcome)) else {
+        // A toolchain that is too old, or a machine that failed, is nothing to mend in the subject.
+        let Some(outcome) = record.outcome().filter(|outcome| !is_no_fault(outcome)) else {
             continue;
         };
         rows.push(record.cell.row.to_string());
@@ -58,9 +58,10 @@ pub fn worklist(
     (!rows.is_empty()).then(|| put_together(family, pin, rows, causes))
 }
 
-fn is_too_old(outcome: &Outcome) -> bool {
+fn is_no_fault(outcome: &Outcome) -> bool {
     let is = |class| outcome.status == Status::failed(class);
-    outcome.targets.is_empty() && (is(Class::Msrv) || is(Class::Drift))
+    let in_doubt = matches!(outcome.status, Status::Inconclusive { .. });
+    outcome.targets.is_empty() && (is(Class::Msrv) || is(Class::Drift) || in_doubt)
 }
 
 /// An error, whichever targets and rows show it.

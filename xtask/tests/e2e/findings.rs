@@ -49,7 +49,7 @@ pin = "5.0.0"
 
 [[claim]]
 says = "nobody knows"
-passes = ["none *"]
+passes = ["app test:banner", "none *"]
 pin = "5.0.0"
 "#;
 
