@@ -4,6 +4,7 @@ Every contestant is such a child, so that all are measured in the same way.
 """
 
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -52,6 +53,8 @@ def measure(
     with open(log, "ab") as out:
         out.write(("$ " + " ".join(command) + "\n").encode())
         out.flush()
+        # Linux counts what this process held as the child's, up to the child's exec.
+        floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         started = time.perf_counter()
         child = subprocess.Popen(
             command,
@@ -96,8 +99,8 @@ def measure(
         wall=result["wall"],
         cpu=usage.ru_utime + usage.ru_stime,
         disk=disk.peak,
-        # Between two samples the largest single process may have been and gone.
-        memory=max(memory.peak, usage.ru_maxrss * 1024),
+        # Between two looks the largest single process may have been and gone.
+        memory=max(memory.peak, usage.ru_maxrss * 1024 if usage.ru_maxrss > floor else 0),
         load=machine.load(),
         code=child.returncode,
     )
@@ -129,10 +132,10 @@ class Memory:
 
     def watch(self, ended: threading.Event) -> None:
         """Looks now and then until the child has ended."""
-        pause = 0.1
+        pause = 0.02  # Some children end within a second.
         while not ended.wait(pause):
             self.peak = max(self.peak, sum(map(memory_of, self.tree(self.servers))))
-            pause = MEMORY_EVERY
+            pause = min(1.5 * pause, MEMORY_EVERY)
 
     def tree(self, roots: Iterable[int] = ()) -> Set[int]:
         """The child and all below it, and what has lost its parent but not its session; other
