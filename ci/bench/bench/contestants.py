@@ -157,7 +157,7 @@ class Peer:
         # Only where each cell starts from nothing does one cost what any other does.
         if name == "loop" and 0 < n < len(self.cells):
             step = len(self.cells) / n
-            self.cells = [self.cells[int(at * step)] for at in range(n)]
+            self.cells = [self.cells[int((at + 0.5) * step)] for at in range(n)]
             self.scale = len(ground.cells) / n
         self.timed = wrapper(folder / "bin" / "timed", self.log)
 

@@ -74,7 +74,7 @@ def ground(name: str, tool: Path, work: Path, options) -> Ground:
     versions = {}
     for label in tree.toolchains:
         rustc = f"{found[label]['sysroot']}/bin/rustc"
-        versions[rustc] = said([rustc, "-vV"], env=with_libraries(found[label]["sysroot"])) or rustc
+        versions[rustc] = said([rustc, "-V"], env=with_libraries(found[label]["sysroot"])) or rustc
     return Ground(
         suite=name,
         tool=tool,
