@@ -1,2 +1,1 @@
-"""The benchmark's parts, from the ground up: config, machine, measure, units, pinning, peers,
-answers, contestants, suites, stubs, scale, report. Each imports only from those before it."""
+"""The parts of the benchmark, which README.md lists from the ground up."""

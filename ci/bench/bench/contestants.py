@@ -285,7 +285,7 @@ class Tool:
             row.failed = True
             row.note = f"{counts['inconclusive']} cells inconclusive"
         elif counts["inferred"]:
-            row.note = f"{counts['inferred']} cells inferred"
+            row.note = f"{counts['inferred']} of {len(self.ground.cells)} cells inferred"
         return row
 
     def bisected(self, row: Row) -> Row:

@@ -47,7 +47,7 @@ def run_cell(cell: dict, spec: dict):
     if trouble:
         return {}, trouble
     if spec["hack"]:
-        return hack(spec, work, env)
+        return hack(cell, spec, work, env)
     cargo = f"{cell['sysroot']}/bin/cargo"
     if spec["only_fetch"]:
         subprocess.run([cargo, "fetch"], cwd=work, env=env)
@@ -64,17 +64,17 @@ def run_cell(cell: dict, spec: dict):
         if executable:
             ended = run_test(executable, target, env)
             results[target["shown"]] = "passed" if ended == 0 else "failed"
-    doc_tests(cargo, metadata, work, env, results)
+    doc_tests([cargo, "test", "--doc", "--target-dir", cell["target"]], metadata, work, env, results)
     return results, ""
 
 
 def environment(cell: dict, spec: dict) -> Dict[str, str]:
-    """A person's environment, with the cell's toolchain first."""
+    """A person's environment, with the cell's toolchain first. The target folder is no part of it:
+    sccache takes CARGO_TARGET_DIR for something that decides what a compile gives."""
     sysroot = cell["sysroot"]
     own = {
         "PATH": f"{sysroot}/bin:{os.environ['PATH']}",
         "LD_LIBRARY_PATH": f"{sysroot}/lib:{os.environ.get('LD_LIBRARY_PATH', '')}".rstrip(":"),
-        "CARGO_TARGET_DIR": cell["target"],
     }
     return {**os.environ, **own, **cell["env"]}
 
@@ -111,7 +111,7 @@ def build(cargo: str, cell: dict, targets: List[dict], work: Path, env: Dict[str
     made = {}
 
     def listen(args: List[str]) -> int:
-        command = [cargo] + args + ["--message-format=json"]
+        command = [cargo] + args + ["--target-dir", cell["target"], "--message-format=json"]
         done = subprocess.run(command, cwd=work, env=env, stdout=subprocess.PIPE)
         for line in done.stdout.splitlines():
             message = json.loads(line) if line.startswith(b"{") else {}
@@ -139,7 +139,9 @@ def run_test(executable: str, target: dict, env: Dict[str, str]) -> int:
     ).returncode
 
 
-def doc_tests(cargo: str, metadata: dict, work: Path, env: Dict[str, str], results: dict) -> None:
+def doc_tests(
+    command: List[str], metadata: dict, work: Path, env: Dict[str, str], results: dict
+) -> None:
     """The doc tests of every library that has them and builds."""
     members = set(metadata["workspace_members"])
     for package in metadata["packages"]:
@@ -148,8 +150,8 @@ def doc_tests(cargo: str, metadata: dict, work: Path, env: Dict[str, str], resul
                 continue
             if results.get(shown(package["name"], "lib", target["name"])) == "not built":
                 continue
-            command = [cargo, "test", "--doc", "--package", package["name"]]
-            done = subprocess.run(command, cwd=work, env=env, stdout=subprocess.PIPE)
+            asked = command + ["--package", package["name"]]
+            done = subprocess.run(asked, cwd=work, env=env, stdout=subprocess.PIPE)
             # A library without any is no answer.
             if done.returncode != 0 or b" ... " in done.stdout:
                 results[shown(package["name"], "doc", target["name"])] = (
@@ -157,11 +159,11 @@ def doc_tests(cargo: str, metadata: dict, work: Path, env: Dict[str, str], resul
                 )
 
 
-def hack(spec: dict, work: Path, env: Dict[str, str]):
+def hack(cell: dict, spec: dict, work: Path, env: Dict[str, str]):
     """One pin with cargo-hack, on all toolchains of its range. It says no more than whether all
     went well."""
     command = ["cargo", "hack", "--version-range", spec["hack"], "--keep-going", "test"]
-    command += ["--workspace", "--no-fail-fast"]
+    command += ["--workspace", "--no-fail-fast", "--target-dir", cell["target"]]
     subprocess.run(command, cwd=work, env=env)
     return {}, "cargo-hack tells no single targets"
 

@@ -159,7 +159,7 @@ def notes_on(contestant: str, phases: Dict[str, dict]) -> List[str]:
         where = f"`{contestant}`, {phase}"
         if row["failed"]:
             notes.append(f"- **{where}: it failed (exit {row.get('code')}); its figures say nothing**")
-        if row["note"]:
+        if row["note"] and (phase == "cold" or row["note"] != phases["cold"]["note"]):
             notes.append(f"- {where}: {row['note']}")
         if row["failed_again"]:
             notes.append(f"- {where}: {row['failed_again']} units were tried again that had failed")
