@@ -52,7 +52,7 @@ def run_cell(cell: dict, spec: dict):
     if spec["only_fetch"]:
         subprocess.run([cargo, "fetch"], cwd=work, env=env)
         return {}, ""
-    metadata = pinning.graph(cargo, work, env)
+    metadata = pinning.graph(cargo, work, env, no_deps=True)
     if isinstance(metadata, str):
         return {}, metadata
     targets = list(test_targets(metadata))
@@ -64,7 +64,8 @@ def run_cell(cell: dict, spec: dict):
         if executable:
             ended = run_test(executable, target, env)
             results[target["shown"]] = "passed" if ended == 0 else "failed"
-    doc_tests([cargo, "test", "--doc", "--target-dir", cell["target"]], metadata, work, env, results)
+    if made:
+        doc_tests([cargo, "test", "--doc", "--target-dir", cell["target"]], metadata, work, env, results)
     return results, ""
 
 

@@ -95,6 +95,8 @@ def lock(cell: dict, spec: dict, work: Path, env: Dict[str, str]) -> str:
     if cell["lock"]:
         (work / "Cargo.lock").write_bytes(Path(cell["lock"]).read_bytes())
         return ""
+    if not spec["companions"]:
+        return ""  # The build moves the lock by itself.
     cargo = spec["resolver"]
     metadata = graph(cargo, work, env)
     if isinstance(metadata, str):
@@ -118,9 +120,9 @@ def lock(cell: dict, spec: dict, work: Path, env: Dict[str, str]) -> str:
     return ""
 
 
-def graph(cargo: str, work: Path, env: Dict[str, str]):
-    """Cargo's metadata, or its words where it has none. Writes the lock."""
-    command = [cargo, "metadata", "--format-version", "1"]
+def graph(cargo: str, work: Path, env: Dict[str, str], no_deps: bool = False):
+    """Cargo's metadata, or its words where it has none. Moves the lock, but for `no_deps`."""
+    command = [cargo, "metadata", "--format-version", "1"] + (["--no-deps"] if no_deps else [])
     done = subprocess.run(command, cwd=work, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode != 0:
         return done.stderr.decode(errors="replace").strip() or "cargo metadata failed"
