@@ -1,6 +1,7 @@
 //! `bisect`: one question along one axis, and what came of it.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -40,6 +41,8 @@ pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
         .transpose()?;
     let options = Options {
         jobs: flags.jobs.or(matrix.config.run.jobs),
+        lanes: flags.lanes.or(matrix.config.run.lanes),
+        max_disk: matrix.config.run.max_disk,
         locked: false,
         offline: flags.flags.offline,
         fresh: flags.fresh,
@@ -187,7 +190,7 @@ fn place(matrix: &Matrix, flags: &BisectFlags) -> Result<Cell> {
     let mut ladders = matrix.config.families.iter().zip(&matrix.ladders);
     let ladder = ladders.find(|(of, _)| *of.name.get_ref() == family);
     let (_, ladder) = ladder.context("find the family")?;
-    let pins: Vec<&Pin> = ladder.all().into_iter().map(|(pin, _)| pin).collect();
+    let pins: Vec<&Arc<Pin>> = ladder.all().into_iter().map(|(pin, _)| pin).collect();
     let names: Vec<String> = pins.iter().map(|pin| pin.at.to_string()).collect();
     let pin = match &flags.pin {
         Some(name) => {
@@ -197,12 +200,12 @@ fn place(matrix: &Matrix, flags: &BisectFlags) -> Result<Cell> {
         None => ladder.rungs.last(),
     };
     Ok(Cell {
-        row: Row {
+        row: Arc::new(Row {
             toolchain,
             source: matrix.trees.first().and_then(|tree| tree.label.clone()),
             features,
-        },
-        pin: pin.context("find a pin")?.clone(),
+        }),
+        pin: Arc::clone(pin.context("find a pin")?),
     })
 }
 
@@ -408,7 +411,7 @@ impl Page<'_> {
             ) => {
                 // With --rev the matrix has no axis of sources.
                 let mut cell = point.cell.clone();
-                cell.row.source = None;
+                Arc::make_mut(&mut cell.row).source = None;
                 plain(&cell, &format!(" --rev {commit}"))
             }
             (_, _) => {

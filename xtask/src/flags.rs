@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use bytesize::ByteSize;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pinmatrix::config::Strategy;
+use pinmatrix::config::{Strategy, disk_size};
 
 /// The config that is read when none is named.
 pub const CONFIG: &str = "matrix.toml";
@@ -100,6 +101,8 @@ pub enum Command {
     /// Ask one question along one axis: where between two ends does the answer change?
     #[command(after_help = BISECT_CODES)]
     Bisect(Box<BisectFlags>),
+    /// Show what work folders take of the disk, and remove what was compiled
+    Clean(CleanFlags),
     /// List the toolchains of the matrix and where they were found
     Toolchains(ToolchainFlags),
 }
@@ -198,9 +201,16 @@ impl Selecting {
 pub struct RunFlags {
     #[command(flatten)]
     pub selecting: Selecting,
-    /// How many cells at a time [default: one for every four cores]
-    #[arg(long, value_name = "N", value_parser = jobs)]
+    /// How many compile jobs and test threads at a time, over all cells [default: the cores this
+    /// process may use]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub jobs: Option<usize>,
+    /// How many cells at a time [default: one for every four jobs]
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub lanes: Option<usize>,
+    /// How much of the disk work folders may take, for example 40GB, or unlimited [default: 10GB]
+    #[arg(long, value_name = "SIZE", value_parser = max_disk)]
+    pub max_disk: Option<MaxDisk>,
     /// Take every lock from the folder of committed locks, and fail where it does not fit
     #[arg(long)]
     pub locked: bool,
@@ -212,7 +222,15 @@ pub struct RunFlags {
     pub no_baseline: bool,
 }
 
-fn jobs(written: &str) -> Result<usize, String> {
+/// How much of the disk may be taken; `None` for whatever there is.
+#[derive(Clone, Copy, Debug)]
+pub struct MaxDisk(pub Option<ByteSize>);
+
+fn max_disk(written: &str) -> Result<MaxDisk, String> {
+    disk_size(written).map(MaxDisk)
+}
+
+fn number(written: &str) -> Result<usize, String> {
     match written.parse() {
         Ok(n) if (1..=1024).contains(&n) => Ok(n),
         Ok(_) | Err(_) => Err("a number from 1 to 1024".to_owned()),
@@ -293,9 +311,12 @@ pub struct BisectFlags {
     /// The feature set, where the matrix has several
     #[arg(long, value_name = "LABEL")]
     pub features: Option<String>,
-    /// How many points at a time; lanes that are idle probe ahead
-    #[arg(long, value_name = "N", value_parser = jobs)]
+    /// How many compile jobs and test threads at a time [default: the cores this process may use]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub jobs: Option<usize>,
+    /// How many points at a time; lanes that are idle probe ahead [default: one for every four jobs]
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub lanes: Option<usize>,
     /// Run cells again whose outcome is known
     #[arg(long)]
     pub fresh: bool,
@@ -337,6 +358,22 @@ pub struct AxisFlags {
     /// Commits of the family's own repository, a clone of it with its tags
     #[arg(long, value_name = "REPO")]
     pub dependency_commits: Option<PathBuf>,
+}
+
+/// Flags of cleaning.
+#[derive(Debug, Args)]
+pub struct CleanFlags {
+    #[command(flatten)]
+    pub flags: Flags,
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Forget also what is known of cells: all of them run again
+    #[arg(long)]
+    pub outcomes: bool,
+    /// Remove also what other subjects have, with all that is known of them
+    #[arg(long)]
+    pub all_subjects: bool,
 }
 
 /// Flags about toolchains.

@@ -3,6 +3,7 @@
 
 mod bisect;
 mod bless;
+mod clean;
 mod flags;
 mod mistakes;
 mod planned;
@@ -94,6 +95,7 @@ fn obey(program: Program, command: Command) -> Result<Exit> {
         Command::Bless(flags) => bless::obey(&flags),
         Command::Worklist(flags) => worklist::obey(&flags),
         Command::Bisect(flags) => bisect::obey(program, &flags),
+        Command::Clean(flags) => clean::obey(&flags),
         Command::Toolchains(flags) => toolchains::obey(program, &flags),
     }
 }
@@ -108,6 +110,10 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     let command = repeating(program, &flags.selecting.flags);
     let options = Options {
         jobs: flags.jobs.or(matrix.config.run.jobs),
+        lanes: flags.lanes.or(matrix.config.run.lanes),
+        max_disk: flags
+            .max_disk
+            .map_or(matrix.config.run.max_disk, |most| most.0),
         locked: flags.locked,
         offline: flags.selecting.flags.offline,
         fresh: flags.fresh,
@@ -148,6 +154,8 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
     let out = flags.selecting.flags.out()?;
     let options = Options {
         jobs: None,
+        lanes: None,
+        max_disk: None,
         locked: flags.locked,
         offline: flags.selecting.flags.offline,
         fresh: flags.fresh,

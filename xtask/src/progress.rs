@@ -12,6 +12,9 @@ use pinmatrix::text;
 
 use crate::show;
 
+/// The longest time that is told, in seconds.
+const LONGEST: f64 = 1e9;
+
 /// Shows events on standard error.
 pub struct Progress {
     bars: Option<Bars>,
@@ -112,6 +115,11 @@ impl Listener for Progress {
                     outcome.status
                 ));
             }
+            Event::Expected { seconds } => {
+                if let Some(bars) = &self.bars {
+                    bars.expect(Duration::from_secs_f64(seconds.clamp(0.0, LONGEST)));
+                }
+            }
             Event::Noted(note) => self.say(&format!("note: {note}")),
         }
     }
@@ -121,10 +129,16 @@ impl Bars {
     fn begin(&self, n_run: usize, is_most: bool) {
         self.run.set_length(n_run as u64);
         self.run.set_style(style(match is_most {
-            true => "{pos} cells of at most {len}, {elapsed} so far",
-            false => "{bar:24} {pos}/{len} cells, {elapsed} so far, {eta} to go",
+            true => "{pos} cells of at most {len}, {elapsed} so far{msg}",
+            false => "{bar:24} {pos}/{len} cells, {elapsed} so far{msg}",
         }));
         self.run.enable_steady_tick(Duration::from_secs(1));
+    }
+
+    /// Shows how long the rest takes, by what earlier cells took.
+    fn expect(&self, left: Duration) {
+        let left = indicatif::HumanDuration(left);
+        self.run.set_message(format!(", at most {left} to go"));
     }
 
     fn enter(&self, cell: &str, phase: &str) {

@@ -16,7 +16,7 @@ use pinmatrix::model::verdict::Judgement;
 use pinmatrix::report::flaky::flaky;
 use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
 use pinmatrix::report::strips::{self, Strip, Strips};
-use pinmatrix::report::{closing_line, findings, junit, reproduce, summary, verdict};
+use pinmatrix::report::{closing_line, findings, junit, reproduce, summary, timeline, verdict};
 use pinmatrix::{record, text};
 
 pub const GREEN: &str = "\u{1b}[32m";
@@ -107,6 +107,9 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
     }
     let files = [record::FILE, junit::FILE, summary::FILE].map(|file| out.join(file).to_string());
     writeln!(page, "results: {}", files.join(", "))?;
+    if let Some(line) = timeline::line(run) {
+        writeln!(page, "{line}")?;
+    }
     let missing: Vec<&str> = run
         .toolchains
         .iter()

@@ -18,6 +18,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use camino::Utf8PathBuf;
 use toml::Spanned;
 
@@ -26,6 +27,7 @@ pub use self::claims::{Claim, Claimed};
 pub use self::columns::{Choice, Choose, Companions, Family, Pins};
 pub use self::rows::{FeatureSet, Origin, Source, ToolchainSpec};
 pub use self::selection::{Exclude, Which};
+pub use self::values::disk_size;
 
 use self::document::Document;
 use self::mistake::{Mistake, Text, nearest};
@@ -146,8 +148,12 @@ pub struct RunOptions {
     pub probes: usize,
     /// How often a case that failed is run again; one that then passes is flaky.
     pub retries: usize,
-    /// Cells at a time; `None` lets the machine decide.
+    /// Compile jobs and test threads at a time; `None` lets the machine decide.
     pub jobs: Option<usize>,
+    /// Cells at a time; `None` lets the jobs decide.
+    pub lanes: Option<usize>,
+    /// How much of the disk work folders may take; `None` for whatever there is.
+    pub max_disk: Option<ByteSize>,
     /// A folder of committed locks, relative to `matrix.toml`.
     pub locks: Option<PathBuf>,
     /// The committed baseline, relative to `matrix.toml`.
@@ -221,10 +227,9 @@ impl Config {
                 exact: document.run.exact,
                 probes: values::count(&text, "probes", &document.run.probes, 0)?,
                 retries: values::count(&text, "retries", &document.run.retries, 0)?,
-                jobs: match &document.run.jobs {
-                    Some(jobs) => Some(values::count(&text, "jobs", jobs, 1)?),
-                    None => None,
-                },
+                jobs: values::count_if_any(&text, "jobs", document.run.jobs.as_ref())?,
+                lanes: values::count_if_any(&text, "lanes", document.run.lanes.as_ref())?,
+                max_disk: values::disk(&text, &document.run.max_disk)?,
                 locks: document.run.locks,
                 baseline: document.run.baseline,
             },

@@ -1,5 +1,7 @@
 //! An inquiry: a question, the axis along which it is asked, and the points of that axis.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use semver::Version;
@@ -165,7 +167,7 @@ fn pins(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
     let pins = published(matrix, &cell.pin.family)?;
     let names: Vec<String> = pins.iter().map(|pin| pin.at.to_string()).collect();
     let (from, to) = within(&names, ends, "pin")?;
-    let point = |(name, pin): (&String, &Pin)| Point {
+    let point = |(name, pin): (&String, &Arc<Pin>)| Point {
         name: name.clone(),
         cell: Cell {
             row: cell.row.clone(),
@@ -183,14 +185,14 @@ fn pins(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
 }
 
 /// The pins of a family, rungs and what is published between.
-fn published(matrix: &Matrix, family: &str) -> Result<Vec<Pin>> {
+fn published(matrix: &Matrix, family: &str) -> Result<Vec<Arc<Pin>>> {
     let families = matrix.config.families.iter().zip(&matrix.ladders);
     let mut ladders = families.filter(|(of, _)| of.name.get_ref() == family);
     let (_, ladder) = ladders.next().context("find the family")?;
     Ok(ladder
         .all()
         .into_iter()
-        .map(|(pin, _)| pin.clone())
+        .map(|(pin, _)| Arc::clone(pin))
         .collect())
 }
 
@@ -206,10 +208,10 @@ fn toolchains(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
     let point = |label: &String| Point {
         name: label.clone(),
         cell: Cell {
-            row: Row {
+            row: Arc::new(Row {
                 toolchain: label.clone(),
-                ..cell.row.clone()
-            },
+                ..Row::clone(&cell.row)
+            }),
             pin: cell.pin.clone(),
         },
         place: Place::Matrix,
@@ -222,10 +224,10 @@ fn of_commit(cell: &Cell, commit: String) -> Point {
     Point {
         name: short(&commit).to_owned(),
         cell: Cell {
-            row: Row {
+            row: Arc::new(Row {
                 source,
-                ..cell.row.clone()
-            },
+                ..Row::clone(&cell.row)
+            }),
             pin: cell.pin.clone(),
         },
         place: Place::Commit(commit),
@@ -267,13 +269,13 @@ fn dependency(
         name: short(&commit).to_owned(),
         cell: Cell {
             row: cell.row.clone(),
-            pin: Pin {
+            pin: Arc::new(Pin {
                 family: cell.pin.family.clone(),
                 at: At::Path {
                     label: short(&commit).to_owned(),
                     path: Utf8PathBuf::new(),
                 },
-            },
+            }),
         },
         place: Place::Dependency(commit),
     };

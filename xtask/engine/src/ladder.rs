@@ -2,6 +2,8 @@
 //!
 //! A function of what `matrix.toml` asks for and of what is published.
 
+use std::sync::Arc;
+
 use semver::Version;
 
 use crate::config::{Choice, Choose, Family, Pins};
@@ -12,10 +14,10 @@ use crate::published::Common;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ladder {
     /// The pins that the matrix looks at, ascending.
-    pub rungs: Vec<Pin>,
+    pub rungs: Vec<Arc<Pin>>,
     /// What is published between the first rung and the last and is no rung, ascending. Looked at
     /// where a change has to be known exactly.
-    pub between: Vec<Pin>,
+    pub between: Vec<Arc<Pin>>,
 }
 
 impl Ladder {
@@ -34,13 +36,18 @@ impl Ladder {
             let is_after = !family.unreleased.is_empty() && rungs.first() < Some(version);
             is_usable && (is_inside || is_after) && !rungs.contains(version)
         };
-        let pin = |version: &Version| Pin {
-            family: family.name.get_ref().clone(),
-            at: version.clone().into(),
+        let pin = |version: &Version| {
+            Arc::new(Pin {
+                family: family.name.get_ref().clone(),
+                at: version.clone().into(),
+            })
         };
         let between = published.iter().filter(is_between);
         let between = between.map(|common| pin(&common.version)).collect();
-        let unreleased = family.unreleased.iter().map(|pin| pin.get_ref().clone());
+        let unreleased = family
+            .unreleased
+            .iter()
+            .map(|pin| Arc::new(pin.get_ref().clone()));
         Self {
             rungs: rungs.iter().map(pin).chain(unreleased).collect(),
             between,
@@ -49,7 +56,7 @@ impl Ladder {
 
     /// Rungs and what lies between, ascending, each with whether it is a rung.
     #[must_use]
-    pub fn all(&self) -> Vec<(&Pin, bool)> {
+    pub fn all(&self) -> Vec<(&Arc<Pin>, bool)> {
         let rungs = self.rungs.iter().map(|pin| (pin, true));
         let between = self.between.iter().map(|pin| (pin, false));
         let mut all: Vec<_> = rungs.chain(between).collect();
@@ -145,7 +152,7 @@ mod tests {
             yanked: written.ends_with('!'),
         });
         let ladder = Ladder::of(&config.families[0], &published.collect::<Vec<_>>());
-        let told = |(pin, is_rung): (&Pin, bool)| match is_rung {
+        let told = |(pin, is_rung): (&Arc<Pin>, bool)| match is_rung {
             true => pin.at.to_string(),
             false => format!("({})", pin.at),
         };

@@ -2,6 +2,7 @@
 
 use semver::Version;
 
+use crate::model::cell::Row;
 use crate::model::findings::{LeastToolchain, Reach};
 use crate::model::outcome::{Needs, Outcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
@@ -77,7 +78,7 @@ pub fn reach(run: &Run) -> Vec<Reach> {
                 continue;
             }
             reach.extend(row.first().map(|record| Reach {
-                row: record.cell.row.clone(),
+                row: Row::clone(&record.cell.row),
                 family: family.name.clone(),
                 newest: newest(&|outcome| !is_refused(outcome)),
                 newest_passed: newest(&|outcome| outcome.status == Status::Passed),

@@ -6,9 +6,9 @@
 //!
 //! ```text
 //! model, text, files                                   values, and what outside text is made into
-//! config, manifest, cargo_config                       files that people wrote
+//! config, manifest, cargo_config, cargo_home           files that people wrote
 //! environment, toolchain, published, ladder, revision,
-//! subject, local, matrix, setting                      what this machine has of a matrix
+//! subject, local, ground, matrix, setting              what this machine has of a matrix
 //! frontier, baseline                                   where things change, and what is expected
 //! strategy, search, bisect, inquiry, plan              which cells run, and why not
 //! worklist, least, claims, hindsight, findings         what follows from a run
@@ -26,6 +26,7 @@ pub mod files;
 pub mod config;
 pub mod manifest;
 pub mod cargo_config;
+mod cargo_home;
 pub mod environment;
 pub mod toolchain;
 pub mod published;
@@ -36,6 +37,7 @@ mod local;
 mod checks;
 pub mod frontier;
 pub mod baseline;
+mod ground;
 pub mod matrix;
 pub mod setting;
 pub mod strategy;

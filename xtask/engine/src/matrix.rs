@@ -1,19 +1,23 @@
 //! The matrix: a config together with what this machine has of it. Checked as far as can be told
 //! before anything runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
 use crate::baseline::Baseline;
+use crate::cargo_config;
+use crate::cargo_home::{configs_above, own_config};
 use crate::checks;
 use crate::config::mistake::Mistake;
-use crate::config::{Config, Family, Source};
+use crate::config::{Config, Family, FeatureSet, Source};
 use crate::environment::Surroundings;
 use crate::files::normal;
+use crate::ground::{Ground, Grounds, Soil};
 use crate::ladder::Ladder;
 use crate::local::Local;
 use crate::model::cell::{At, Cell, Pin, Row};
@@ -43,16 +47,16 @@ pub struct Matrix {
     pub trees: Vec<Tree>,
     /// The ladders, in the order of the config's families.
     pub ladders: Vec<Ladder>,
-    /// What unreleased pins that are folders hold.
-    pub locals: BTreeMap<Utf8PathBuf, Local>,
     /// What is published.
     pub registry: Registry,
     /// What is expected of a run.
     pub baseline: Option<Baseline>,
     /// What a person should know that stops nothing.
     pub notes: Vec<String>,
-    /// Cargo's own config.
-    cargo_home: [Option<String>; 2],
+    /// What the cells of each pin have in common.
+    grounds: Grounds,
+    /// The names of the committed locks.
+    committed: BTreeSet<String>,
 }
 
 /// One revision of the subject.
@@ -64,6 +68,10 @@ pub struct Tree {
     pub subject: Subject,
     /// A hash of them, its lock aside.
     pub sources: String,
+    /// What its own cargo config says.
+    pub cargo_config: String,
+    /// A hash of its own lock.
+    pub lock: Option<String>,
 }
 
 impl Tree {
@@ -88,7 +96,7 @@ impl Tree {
                     source,
                     config,
                     place,
-                    &cache.join("sources"),
+                    &cache.join(revision::SOURCES),
                 )?)
             }
         };
@@ -101,9 +109,15 @@ impl Tree {
             subject.record.revision = Some(laid_out.commit);
             subject.record.dirty = laid_out.dirty;
         }
+        let own = cargo_config::PLACES.map(|place| subject.text_of(place));
+        let own: Vec<Option<String>> = own.into_iter().collect::<Result<_>>()?;
+        let mut files = subject.files.iter();
+        let lock = files.find(|file| file.path == "Cargo.lock");
         Ok(Self {
             label: source.label.clone(),
             sources: subject.sources(),
+            cargo_config: own.into_iter().flatten().collect(),
+            lock: lock.map(|file| file.hash.to_hex().to_string()),
             subject,
         })
     }
@@ -121,9 +135,7 @@ impl Matrix {
         let toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
         let surroundings = Surroundings::gather(&config.environment, &config.build);
-        let place = std::path::absolute(config.subject_folder()).context("find the subject")?;
-        let place = Utf8PathBuf::try_from(place).context("read the subject's path as text")?;
-        let place = normal(&place);
+        let place = place_of(&config)?;
         let read = |source| Tree::read(source, &config, &place, cache, &resolver, &surroundings);
         let trees: Vec<Tree> = config.sources.iter().map(read).collect::<Result<_>>()?;
         let tree = trees.first().context("find a revision of the subject")?;
@@ -150,8 +162,16 @@ impl Matrix {
         let ladders: Vec<Ladder> = config.families.iter().map(ladder).collect();
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
         notes.extend(remarks(&config, &trees, &place));
+        let soil = Soil {
+            config: &config,
+            surroundings: &surroundings,
+            cargo_home: &own_config(),
+            locals: &locals,
+            registry: &registry,
+        };
         let mut matrix = Self {
-            cargo_home: cargo_config(),
+            grounds: soil.grounds(&ladders)?,
+            committed: committed(&config),
             baseline: None,
             config,
             place,
@@ -160,7 +180,6 @@ impl Matrix {
             surroundings,
             trees,
             ladders,
-            locals,
             registry,
             notes,
         };
@@ -194,7 +213,7 @@ impl Matrix {
             let pins = ladder.all();
             for row in self.rows() {
                 cells.extend(pins.iter().map(|(pin, is_rung)| {
-                    let (row, pin) = (row.clone(), (*pin).clone());
+                    let (row, pin) = (Arc::clone(&row), Arc::clone(pin));
                     (Cell { row, pin }, *is_rung)
                 }));
             }
@@ -203,14 +222,16 @@ impl Matrix {
     }
 
     /// The rows: toolchains, within them sources, within them feature sets.
-    fn rows(&self) -> Vec<Row> {
+    fn rows(&self) -> Vec<Arc<Row>> {
         let mut rows = Vec::new();
         for toolchain in &self.toolchains {
             for tree in &self.trees {
-                rows.extend(self.config.feature_sets.iter().map(|features| Row {
-                    toolchain: toolchain.label.clone(),
-                    source: tree.label.clone(),
-                    features: features.label.clone(),
+                rows.extend(self.config.feature_sets.iter().map(|features| {
+                    Arc::new(Row {
+                        toolchain: toolchain.label.clone(),
+                        source: tree.label.clone(),
+                        features: features.label.clone(),
+                    })
                 }));
             }
         }
@@ -231,10 +252,23 @@ impl Matrix {
         sought?.toolchain()
     }
 
-    /// Cargo's own config, which every cell is under.
+    /// The revision of the subject that a row is of.
     #[must_use]
-    pub fn cargo_home(&self) -> &[Option<String>; 2] {
-        &self.cargo_home
+    pub fn tree(&self, row: &Row) -> Option<&Tree> {
+        self.trees.iter().find(|tree| tree.label == row.source)
+    }
+
+    /// The features that are on in a row.
+    #[must_use]
+    pub fn features(&self, row: &Row) -> Option<&FeatureSet> {
+        let mut sets = self.config.feature_sets.iter();
+        sets.find(|set| set.label == row.features)
+    }
+
+    /// What the cells of a pin have in common.
+    #[must_use]
+    pub fn ground(&self, pin: &Pin) -> Option<&Arc<Ground>> {
+        self.grounds.of(pin)
     }
 
     /// Where the committed lock of a cell stands, if the config names a folder for them.
@@ -243,6 +277,12 @@ impl Matrix {
         let folder = self.config.run.locks.as_ref()?;
         let folder = self.config.folder().join(folder);
         Some(folder.join(format!("{}.lock", cell.id())))
+    }
+
+    /// Whether a cell has a committed lock.
+    #[must_use]
+    pub fn has_committed_lock(&self, cell: &Cell) -> bool {
+        !self.committed.is_empty() && self.committed.contains(&format!("{}.lock", cell.id()))
     }
 
     /// Checks that every cell has a committed lock, for a run that insists on them.
@@ -287,7 +327,7 @@ impl Matrix {
             FamilyRecord {
                 name: family.name.get_ref().clone(),
                 crates: family.crates.iter().map(|c| c.get_ref().clone()).collect(),
-                pins: ladder.rungs.clone(),
+                pins: ladder.rungs.iter().map(|pin| Pin::clone(pin)).collect(),
                 published: all
                     .filter_map(|(pin, _)| pin.at.version().cloned())
                     .collect(),
@@ -311,17 +351,9 @@ impl Matrix {
     #[must_use]
     pub fn forecast(&self, cell: &Cell) -> Option<String> {
         let rustc = &self.toolchain(&cell.row)?.rustc;
-        let version = cell.pin.at.version()?;
-        self.family(&cell.pin)?.crates.iter().find_map(|krate| {
-            let name = krate.get_ref();
-            let versions = self.registry.versions(name)?;
-            let published = versions.iter().find(|p| p.version == *version)?;
-            let needs = published
-                .rust_version
-                .as_ref()
-                .filter(|needs| *needs > rustc)?;
-            Some(format!("{name} {version} needs rustc {needs}"))
-        })
+        let mut needs = self.ground(&cell.pin)?.needs.iter();
+        let (name, needed) = needs.find(|(_, needed)| needed > rustc)?;
+        Some(format!("{name} {} needs rustc {needed}", cell.pin.at))
     }
 
     /// Checks that work folders below `cache` would not make cargo see what stands above them.
@@ -343,6 +375,17 @@ impl Matrix {
             None => Ok(()),
         }
     }
+}
+
+/// The subject's folder, absolute: what work folders go by.
+///
+/// # Errors
+///
+/// When its path is no text.
+pub fn place_of(config: &Config) -> Result<Utf8PathBuf> {
+    let place = std::path::absolute(config.subject_folder()).context("find the subject")?;
+    let place = Utf8PathBuf::try_from(place).context("read the subject's path as text")?;
+    Ok(normal(&place))
 }
 
 /// What the folders of unreleased pins hold; each must hold every crate of its family.
@@ -422,34 +465,11 @@ fn resolver(toolchains: &[Sought]) -> Result<Toolchain> {
     }
 }
 
-/// Cargo configs in a folder and above it, cargo's own home aside, that decide anything.
-fn configs_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let home = cargo_home();
-    let folders: Vec<PathBuf> = folder.ancestors().map(|f| f.join(".cargo")).collect();
-    folders
-        .into_iter()
-        .filter(move |folder| Some(folder) != home.as_ref())
-        .flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(name)))
-        .filter(|file| file.is_file() && decides(file))
-}
-
-/// Where cargo keeps its own config and all it fetches.
-/// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
-fn cargo_home() -> Option<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
-}
-
-fn cargo_config() -> [Option<String>; 2] {
-    let read = |name: &str| std::fs::read_to_string(cargo_home()?.join(name)).ok();
-    ["config.toml", "config"].map(read)
-}
-
-/// A config that only holds aliases decides nothing.
-fn decides(file: &Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    match text.parse::<toml::Table>() {
-        Ok(table) => table.keys().any(|key| key != "alias"),
-        Err(_) => true,
-    }
+/// The names of the locks that are committed.
+fn committed(config: &Config) -> BTreeSet<String> {
+    let folder = config.run.locks.as_ref();
+    let folder = folder.and_then(|folder| config.folder().join(folder).read_dir().ok());
+    let names = folder.into_iter().flatten().flatten();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.ends_with(".lock")).collect()
 }

@@ -7,6 +7,7 @@ pub mod status;
 pub mod outcome;
 pub mod verdict;
 pub mod findings;
+pub mod timeline;
 pub mod run;
 pub mod bisection;
 pub mod event;

@@ -321,7 +321,7 @@ impl Plan {
         for cells in self.cells.chunk_by(alike) {
             let Row {
                 source, features, ..
-            } = &cells[0].cell.row;
+            } = &*cells[0].cell.row;
             let family = cells[0].cell.pin.family.as_str();
             let kind = (family, source.as_deref(), features.as_deref());
             let leader = leaders.get(&kind).copied();

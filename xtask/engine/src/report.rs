@@ -6,6 +6,7 @@ pub mod points;
 pub mod verdict;
 pub mod findings;
 pub mod flaky;
+pub mod timeline;
 pub mod junit;
 pub mod summary;
 

@@ -10,6 +10,9 @@ use xshell::{Cmd, Shell, cmd};
 use crate::config::mistake::Mistake;
 use crate::config::{Config, Source};
 
+/// The folder, below that of all work folders, where revisions of subjects are laid out.
+pub const SOURCES: &str = "sources";
+
 /// A git repository, looked into from a folder of it.
 #[derive(Debug)]
 pub struct Repository {

@@ -4,6 +4,8 @@
 //! follow it, and begin with the places where it changed. A row that follows waits until the one
 //! that leads is settled, so that what is run does not depend on which lane was quicker.
 
+use std::cmp::Reverse;
+
 use crate::config::Strategy;
 use crate::strategy::{Hint, Place, Row, depth};
 
@@ -13,6 +15,10 @@ pub struct Search<S> {
     strategy: Strategy,
     n_probes: usize,
     rows: Vec<SearchRow<S>>,
+    /// Of each row, what to run of it next, the first first; `None` where that is to be found out
+    /// anew. Finding it out for all rows whenever one changes would cost more with every row.
+    next: Vec<Option<Vec<Ranked>>>,
+    n_running: usize,
 }
 
 /// One row.
@@ -31,42 +37,107 @@ pub struct SearchRow<S> {
 /// A place: its row, and its number there.
 pub type At = (usize, usize);
 
+/// A place by how much it tells: after how many halvings, of which row, and which place.
+type Ranked = (u32, usize, usize);
+
 impl<S: PartialEq> Search<S> {
     /// A search that begins with what is known already.
     #[must_use]
     pub fn new(strategy: Strategy, n_probes: usize, rows: Vec<SearchRow<S>>) -> Self {
+        let is_running = |place: &&Place<S>| **place == Place::Running;
+        let places = rows.iter().flat_map(|row| &row.places);
         Self {
             strategy,
             n_probes,
+            n_running: places.filter(is_running).count(),
+            next: rows.iter().map(|_| None).collect(),
             rows,
         }
     }
 
     /// Says what is known of a place.
     pub fn set(&mut self, (row, place): At, known: Place<S>) {
-        if let Some(at) = self.rows.get_mut(row).and_then(|r| r.places.get_mut(place)) {
-            *at = known;
+        let of_row = self.rows.get_mut(row);
+        let Some(at) = of_row.and_then(|row| row.places.get_mut(place)) else {
+            return;
+        };
+        let is_running = |place: &Place<S>| usize::from(*place == Place::Running);
+        self.n_running += is_running(&known);
+        self.n_running -= is_running(at);
+        *at = known;
+        let is_whole = self.rows[row].rungs.iter().all(|is_rung| *is_rung);
+        match (self.strategy, &mut self.next[row]) {
+            // Whatever a rung shows, the others are run all the same.
+            (Strategy::Full | Strategy::Ends, Some(next)) if is_whole => {
+                next.retain(|(_, _, other)| *other != place);
+            }
+            (Strategy::Full | Strategy::Ends | Strategy::Frontier, next) => *next = None,
+        }
+        let followers = self.rows.iter().zip(&mut self.next);
+        let followers = followers.filter(|(other, _)| other.leader == Some(row));
+        if self.strategy == Strategy::Frontier {
+            followers.for_each(|(_, next)| *next = None);
         }
     }
 
-    /// All places to run next, those that tell most first. Strategy `full` halves all rows
-    /// together; `frontier` looks at the ends of all, and then settles one row after the other.
-    #[must_use]
-    pub fn next(&self) -> Vec<At> {
-        let mut ranked: Vec<((u32, usize), At)> = Vec::new();
-        for (row, known) in self.rows.iter().enumerate() {
-            let rank = |place| {
-                let depth = depth(place, known.places.len());
-                match self.strategy {
-                    Strategy::Full | Strategy::Ends => (depth, row),
-                    Strategy::Frontier => (depth.min(1), row),
-                }
-            };
-            let next = self.of_row(known).into_iter();
-            ranked.extend(next.map(|place| (rank(place), (row, place))));
+    /// The place to run next: one that tells most, and among those that tell as much the one of
+    /// the greatest `worth`. Ends come before all else, whatever they are worth; and a place of no
+    /// worth before others only by what it tells.
+    pub fn best<W: Ord>(&mut self, worth: impl Fn(At) -> (bool, W)) -> Option<At> {
+        self.find_out();
+        let firsts = self.next.iter().flatten().filter_map(|next| next.first());
+        let best = firsts.min_by_key(|(depth, row, place)| {
+            let (is_preferred, worth) = worth((*row, *place));
+            (*depth > 0, !is_preferred, *depth, Reverse(worth), *row)
+        });
+        best.map(|(_, row, place)| (*row, *place))
+    }
+
+    /// Finds out what to run next of the rows of which that is not known.
+    fn find_out(&mut self) {
+        for row in 0..self.rows.len() {
+            if self.next[row].is_none() {
+                self.next[row] = Some(self.ranked(row));
+            }
         }
-        ranked.sort_by_key(|(rank, _)| *rank);
-        ranked.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// What to run next of a row. Strategy `full` halves all rows together; `frontier` looks at the
+    /// ends of all, and then settles one row after the other.
+    fn ranked(&self, row: usize) -> Vec<Ranked> {
+        let known = &self.rows[row];
+        let rank = |place| {
+            let depth = depth(place, known.places.len());
+            match self.strategy {
+                Strategy::Full | Strategy::Ends => depth,
+                Strategy::Frontier => depth.min(1),
+            }
+        };
+        let next = self.of_row(known).into_iter();
+        let mut ranked: Vec<Ranked> = next.map(|place| (rank(place), row, place)).collect();
+        ranked.sort_by_key(|(depth, _, _)| *depth);
+        ranked
+    }
+
+    /// How many places may still be run: all that are open, but for those between two that agree
+    /// where that is enough.
+    #[must_use]
+    pub fn may_run(&self) -> Vec<At> {
+        let rows = self.rows.iter().enumerate();
+        let places = rows.flat_map(|(row, known)| {
+            let inferred = match self.strategy {
+                Strategy::Full | Strategy::Ends => Vec::new(),
+                Strategy::Frontier => known.view().inferred(),
+            };
+            let is_open = move |place: &usize| {
+                known.places[*place] == Place::Open
+                    && known.rungs[*place]
+                    && inferred.binary_search(place).is_err()
+            };
+            let open = (0..known.places.len()).filter(is_open);
+            open.map(move |place| (row, place))
+        });
+        places.collect()
     }
 
     /// True where a place ran and showed something.
@@ -76,12 +147,17 @@ impl<S: PartialEq> Search<S> {
         matches!(place, Some(Place::Shown(_)))
     }
 
+    /// True while a lane is at a place.
+    #[must_use]
+    pub fn is_running(&self, (row, place): At) -> bool {
+        let place = self.rows.get(row).and_then(|row| row.places.get(place));
+        matches!(place, Some(Place::Running))
+    }
+
     /// True while a lane is at any place.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
-        self.rows
-            .iter()
-            .any(|row| row.places.contains(&Place::Running))
+        self.n_running > 0
     }
 
     /// The rungs that were not run, since their neighbours agree.

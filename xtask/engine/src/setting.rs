@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
 
-use crate::config::{Change, Family, FeatureSet, together};
-use crate::environment::Surroundings;
-use crate::manifest::{Hold, Holds};
+use crate::config::{Family, FeatureSet};
+use crate::ground::Ground;
 use crate::matrix::{Matrix, Tree};
-use crate::model::cell::{At, Cell};
+use crate::model::cell::Cell;
 use crate::toolchain::Toolchain;
 
 /// Everything that a cell is made of.
@@ -26,17 +25,8 @@ pub struct Setting<'a> {
     pub tree: &'a Tree,
     /// The features that are on.
     pub features: &'a FeatureSet,
-    /// What requirements on the family's crates are held at.
-    pub holds: Holds,
-    /// What is changed for this pin.
-    pub change: Change,
-    /// What children see of the environment.
-    pub surroundings: Surroundings,
-    /// The folder of an unreleased pin, and a hash of what is in it.
-    pub local: Option<(Utf8PathBuf, String)>,
-    /// A hash of what decides and is neither the subject's, nor a toolchain's, nor the pin's: the
-    /// environment, cargo's own config, and what the subject reaches outside its folder.
-    pub conditions: String,
+    /// What it has in common with all cells of its pin.
+    pub ground: Arc<Ground>,
 }
 
 impl<'a> Setting<'a> {
@@ -46,9 +36,8 @@ impl<'a> Setting<'a> {
     ///
     /// When the cell is none of the matrix.
     pub fn of(matrix: &'a Matrix, cell: &'a Cell) -> Result<Option<Self>> {
-        let mut trees = matrix.trees.iter();
-        let tree = trees
-            .find(|tree| tree.label == cell.row.source)
+        let tree = matrix
+            .tree(&cell.row)
             .with_context(|| format!("find the source of {}", cell.id()))?;
         Self::on(matrix, cell, tree)
     }
@@ -59,36 +48,15 @@ impl<'a> Setting<'a> {
     ///
     /// As [`Setting::of`].
     pub fn on(matrix: &'a Matrix, cell: &'a Cell, tree: &'a Tree) -> Result<Option<Self>> {
-        let family = matrix
-            .family(&cell.pin)
-            .with_context(|| format!("find the family of {}", cell.id()))?;
-        let mut sets = matrix.config.feature_sets.iter();
-        let features = sets
-            .find(|set| set.label == cell.row.features)
-            .with_context(|| format!("find the features of {}", cell.id()))?;
+        let unknown = |what: &str| format!("find the {what} of {}", cell.id());
+        let family = matrix.family(&cell.pin);
+        let family = family.with_context(|| unknown("family"))?;
+        let features = matrix.features(&cell.row);
+        let features = features.with_context(|| unknown("features"))?;
+        let ground = matrix.ground(&cell.pin);
+        let ground = ground.with_context(|| unknown("pin"))?;
         let Some(toolchain) = matrix.toolchain(&cell.row) else {
             return Ok(None);
-        };
-        let adjustments = matrix.config.adjustments.iter();
-        let change = together(
-            adjustments
-                .filter(|a| a.is_for(&cell.pin))
-                .map(|a| &a.change),
-        );
-        let build = &matrix.config.build;
-        let surroundings = matrix.surroundings.changed(&change, build.cap_lints);
-        let conditions = (
-            surroundings.deciding(),
-            matrix.cargo_home(),
-            &tree.subject.outside,
-        );
-        let conditions = serde_json::to_vec(&conditions).context("write the conditions")?;
-        let local = match &cell.pin.at {
-            At::Path { path, .. } => {
-                let content = matrix.locals.get(path).map(|local| local.content.clone());
-                Some((path.clone(), content.unwrap_or_default()))
-            }
-            At::Version { .. } | At::Git { .. } => None,
         };
         Ok(Some(Self {
             cell,
@@ -96,35 +64,56 @@ impl<'a> Setting<'a> {
             toolchain,
             tree,
             features,
-            holds: holds(matrix, family, &cell.pin.at),
-            change,
-            surroundings,
-            local,
-            conditions: blake3::hash(&conditions).to_hex().to_string(),
+            ground: Arc::clone(ground),
         }))
     }
 
     /// All variables for a child that works with a toolchain.
     #[must_use]
     pub fn vars(&self, toolchain: &Toolchain) -> BTreeMap<OsString, OsString> {
-        self.surroundings.with_sysroot(&toolchain.sysroot)
+        self.ground.surroundings.with_sysroot(&toolchain.sysroot)
     }
-}
 
-fn holds(matrix: &Matrix, family: &Family, at: &At) -> Holds {
-    let hold = |name: &str| match at {
-        At::Version { version } => Some(Hold::Version(version.clone())),
-        At::Git { git, rev, .. } => Some(Hold::Git {
-            git: git.clone(),
-            rev: rev.clone(),
-        }),
-        At::Path { path, .. } => {
-            let folder = matrix.locals.get(path)?.crates.get(name)?;
-            Some(Hold::Path(folder.clone()))
+    /// What decides and is neither the subject's, nor a toolchain's, nor the pin's: the
+    /// environment, cargo's own config, and what the subject reaches outside its folder.
+    #[must_use]
+    pub fn conditions(&self) -> (&str, &str) {
+        (&self.ground.around, &self.tree.subject.outside)
+    }
+
+    /// A hash of what cargo does not look at when it asks whether a unit that it compiled is fresh,
+    /// and of the compiler itself: where this differs, nothing is shared.
+    #[must_use]
+    pub fn shop(&self) -> String {
+        let toolchain = self.toolchain;
+        let parts = [
+            &self.ground.around,
+            &self.tree.cargo_config,
+            &toolchain.rustc_verbose,
+            &toolchain.cargo_version,
+        ];
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(part.as_bytes());
+            hasher.update(&[0]);
         }
-    };
-    let names = family.crate_names().into_iter();
-    names
-        .filter_map(|name| Some((name.to_owned(), hold(name)?)))
-        .collect()
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// What keeps the copies of the subject apart that share one shop: the revision, and a hash of
+    /// what they reach by a path, whose files could be newer than they look.
+    #[must_use]
+    pub fn copy(&self) -> String {
+        let source = self.cell.row.source.as_deref();
+        let outside = &self.tree.subject.outside;
+        let local = self.ground.local.as_ref();
+        let local = local.map(|(_, content)| content.as_str());
+        let mut copy = source.map(|label| format!("~{label}")).unwrap_or_default();
+        if !outside.is_empty() || local.is_some() {
+            let reached = format!("{outside} {}", local.unwrap_or_default());
+            let hash = blake3::hash(reached.as_bytes()).to_hex();
+            copy.push_str(&format!("-{}", &hash[..12]));
+        }
+        copy
+    }
 }

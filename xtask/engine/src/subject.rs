@@ -33,7 +33,8 @@ pub struct Subject {
     pub is_workspace: bool,
     /// What its members declare, sorted by name.
     pub members: Vec<Member>,
-    /// A hash of all that the subject reaches by a path or a link outside its folder.
+    /// A hash of all that the subject reaches by a path or a link outside its folder; empty where
+    /// it reaches nothing there.
     pub outside: String,
     /// Every file, sorted.
     pub files: Vec<SourceFile>,
@@ -260,6 +261,9 @@ fn target_of(link: &Utf8Path) -> Option<Utf8PathBuf> {
 
 /// A hash of files, of the folders of manifests, and of other folders, with their names.
 fn hash_outside(paths: &[Utf8PathBuf]) -> Result<String> {
+    if paths.is_empty() {
+        return Ok(String::new());
+    }
     let mut hasher = blake3::Hasher::new();
     for path in paths {
         let is_manifest = path.file_name() == Some("Cargo.toml");

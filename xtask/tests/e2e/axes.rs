@@ -255,8 +255,12 @@ fn pins_that_are_not_released_come_last_and_are_what_is_in_their_folder() {
             "stable@cog-main failed(compile)",
         ]
     );
-    // What changes in the folder is another pin under the same name.
+    // What changes in the folder is another pin under the same name, however old it looks.
     unreleased(&folder, "pub fn rotate(");
+    let changed = std::fs::File::options();
+    let changed = changed.clone().write(true).open(folder.join("src/lib.rs"));
+    let past = std::time::SystemTime::UNIX_EPOCH;
+    changed.expect("a file").set_modified(past).expect("a time");
     let (_, run) = fixture.ran(&mut fixture.online(&["run", "--full"]));
     assert_eq!(run.cells[1].status().to_string(), "failed(compile)");
     assert_eq!(run.counts().reused, 2);

@@ -83,7 +83,7 @@ fn a_target_is_asked_about_between_two_pins_and_lanes_probe_ahead() {
         "turning",
         "--pins",
         "5.0.0..9.0.0",
-        "--jobs",
+        "--lanes",
         "3",
     ];
     let words = said(&fixture, &target, 0);

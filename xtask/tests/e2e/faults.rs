@@ -136,8 +136,8 @@ fn lanes_side_by_side_give_the_same_facts() {
     let one = Fixture::in_place("history");
     let two = Fixture::in_place("history");
     let row = ["--toolchain", "stable"];
-    let (_, alone) = one.run(&[&row[..], &["--jobs", "1"]].concat());
-    let (_, beside) = two.run(&[&row[..], &["--jobs", "3"]].concat());
+    let (_, alone) = one.run(&[&row[..], &["--lanes", "1"]].concat());
+    let (_, beside) = two.run(&[&row[..], &["--lanes", "3"]].concat());
     assert_eq!(crate::facts::of(&alone), crate::facts::of(&beside));
 }
 

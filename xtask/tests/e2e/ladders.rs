@@ -72,8 +72,8 @@ fn every_change_of_a_long_history_is_exact_with_a_part_of_the_builds() {
 fn lanes_side_by_side_run_the_same_cells() {
     let one = Fixture::in_place("long_history");
     let three = Fixture::in_place("long_history");
-    let (_, alone) = one.run(&["--jobs", "1"]);
-    let (_, beside) = three.run(&["--jobs", "3"]);
+    let (_, alone) = one.run(&["--lanes", "1"]);
+    let (_, beside) = three.run(&["--lanes", "3"]);
     let statuses = |run: &Run| -> Vec<String> {
         let told = run.cells.iter().map(|c| format!("{} {}", c.id, c.status()));
         told.collect()

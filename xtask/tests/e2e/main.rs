@@ -19,5 +19,7 @@ mod ladders;
 mod mistakes;
 mod reports;
 mod reuse;
+#[cfg(unix)]
+mod sharing;
 mod terminal;
 mod verdicts;

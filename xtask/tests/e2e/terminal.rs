@@ -131,7 +131,7 @@ fn the_two_programs_have_the_same_help() {
 #[test]
 fn on_a_terminal_there_are_bars_and_then_results() {
     let fixture = Fixture::in_place("history");
-    let command = fixture.command(&["run", "--full", "--toolchain", "stable", "--jobs", "2"]);
+    let command = fixture.command(&["run", "--full", "--toolchain", "stable", "--lanes", "2"]);
     let words: Vec<String> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| format!("'{}'", word.to_string_lossy()))

@@ -126,7 +126,7 @@ fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
     // One row is in the matrix and did not run; another is in it no more.
     let mut shown = run("..b", 1);
     let mut record = shown.cells[0].clone();
-    record.cell.row = crate::model::cell::Row::of_toolchain("absent");
+    record.cell.row = crate::model::cell::Row::of_toolchain("absent").into();
     record.state = crate::model::run::State::Skipped {
         reason: crate::model::status::Skip::ToolchainMissing,
     };

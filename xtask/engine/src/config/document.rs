@@ -296,13 +296,15 @@ pub(super) struct Env {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct Run {
     pub(super) strategy: Strategy,
     pub(super) exact: bool,
     pub(super) probes: Spanned<i64>,
     pub(super) retries: Spanned<i64>,
     pub(super) jobs: Option<Spanned<i64>>,
+    pub(super) lanes: Option<Spanned<i64>>,
+    pub(super) max_disk: Spanned<String>,
     pub(super) locks: Option<PathBuf>,
     pub(super) baseline: Option<PathBuf>,
 }
@@ -315,6 +317,8 @@ impl Default for Run {
             probes: Spanned::new(0..0, 1),
             retries: Spanned::new(0..0, 0),
             jobs: None,
+            lanes: None,
+            max_disk: Spanned::new(0..0, "10GB".to_owned()),
             locks: None,
             baseline: None,
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use toml::Spanned;
 
 use super::mistake::{Mistake, Text};
@@ -73,4 +74,42 @@ pub(super) fn count(
             .mistake(format!("`{key}` cannot be {}", written.get_ref()))
             .at(written.span(), format!("from {least} to {MOST}"))),
     }
+}
+
+/// The word for no bound on the disk.
+const UNLIMITED: &str = "unlimited";
+
+/// Reads how much of the disk may be taken: `10GB`, or `unlimited`.
+///
+/// # Errors
+///
+/// In words, what would do.
+pub fn disk_size(written: &str) -> Result<Option<ByteSize>, String> {
+    if written == UNLIMITED {
+        return Ok(None);
+    }
+    let has_unit = written.ends_with(|c: char| c.is_ascii_alphabetic());
+    match written.parse::<ByteSize>() {
+        Ok(size) if has_unit => Ok(Some(size)),
+        Ok(_) | Err(_) => Err(format!(
+            "a size with its unit, such as \"10GB\" or \"500MiB\", or \"{UNLIMITED}\""
+        )),
+    }
+}
+
+/// As [`disk_size`], with its place.
+pub(super) fn disk(text: &Text, written: &Spanned<String>) -> Result<Option<ByteSize>, Mistake> {
+    disk_size(written.get_ref()).map_err(|would_do| {
+        text.mistake(format!("`{}` is no size", written.get_ref()))
+            .at(written.span(), would_do)
+    })
+}
+
+/// As [`count`], from 1, of a key that may be left out.
+pub(super) fn count_if_any(
+    text: &Text,
+    key: &str,
+    written: Option<&Spanned<i64>>,
+) -> Result<Option<usize>, Mistake> {
+    written.map(|n| count(text, key, n, 1)).transpose()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 use crate::bisect::{End, Known, end, next};
 use crate::config::Source;
 use crate::config::mistake::Mistake;
-use crate::exec::cell::{Common, Work};
 use crate::exec::dependency::check_out;
-use crate::exec::lanes::{Options, conditions, in_doubt, in_place};
+use crate::exec::lanes::{Options, in_doubt, in_place, make_room, shops_of};
+use crate::exec::work::{Common, Work};
 use crate::exec::workplace::{CACHEDIR_TAG, Workplace};
 use crate::exec::{key, script};
 use crate::files::write_whole;
@@ -57,9 +57,9 @@ pub fn bisect(
         options.listener.hear(Event::Noted(note));
     };
     let place = &matrix.place;
-    let mut workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
-    // What the matrix itself works in is left alone.
-    workplace.current = conditions(matrix, matrix.cells().iter().map(|(cell, _)| cell));
+    let workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
+    let cells = matrix.cells();
+    workplace.discard_past(&shops_of(matrix, cells.iter().map(|(cell, _)| cell)))?;
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let desk = Desk {
             matrix,
@@ -391,23 +391,24 @@ impl Desk<'_> {
         let folder = self.workplace.dependency(repository, lane);
         check_out(repository, commit, &folder)?;
         let crates = setting.family.crate_names();
-        let (cargo, around) = (&self.matrix.resolver, &setting.surroundings);
+        let (cargo, around) = (&self.matrix.resolver, &setting.ground.surroundings);
         // A commit that holds other crates cannot tell, which is no mistake of anyone's.
         let members = Local::members_of(&folder, &crates, cargo, around);
         let members = members.map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let ground = Arc::clone(&setting.ground);
         let holds = members
             .into_iter()
             .map(|(name, folder)| (name, Hold::Path(folder)));
         Ok(Setting {
-            holds: holds.collect(),
-            local: Some((folder, commit.to_owned())),
+            ground: Arc::new(ground.in_folder(holds.collect(), folder, commit.to_owned())),
             ..setting
         })
     }
 
     fn ask_setting(&self, setting: &Setting<'_>, lane: usize) -> Result<Found> {
-        let toolchain = &setting.cell.row.toolchain;
-        let folders = self.workplace.lane(toolchain, lane, &setting.conditions)?;
+        let folders = self.workplace.folders(setting, lane)?;
+        make_room(self.common, &|label| *label == setting.cell.row.toolchain)?;
+        let _occupied = self.common.keeper.occupy(&folders);
         let work = Work {
             common: self.common,
             setting,

@@ -1,4 +1,5 @@
-//! One budget of compile jobs for all lanes: a jobserver that every cargo and make below draws on.
+//! One budget of jobs for all lanes: a jobserver that every cargo and make below draws on, and that
+//! tests are counted on too.
 
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,23 @@ use jobserver::{Acquired, Client};
 pub struct Budget {
     n_jobs: usize,
     client: Mutex<Arc<Client>>,
+    /// Held while several jobs are asked for: two who each have a part would wait for each other.
+    several: Mutex<()>,
+}
+
+/// The jobs that tests run on at a time. Given back on drop.
+pub struct Threads {
+    jobs: Vec<Acquired>,
+    /// True where there are as many as the tests would take by themselves.
+    pub is_plenty: bool,
+}
+
+impl Threads {
+    /// How many there are; at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.jobs.len().max(1)
+    }
 }
 
 /// One cargo's share: the job that a child of a jobserver has without asking. Given back on drop.
@@ -29,7 +47,15 @@ impl Budget {
     /// When the system refuses a pipe.
     pub fn new(n_jobs: usize) -> Result<Self> {
         let client = Mutex::new(Arc::new(Client::new(n_jobs).context("make a job server")?));
-        Ok(Self { n_jobs, client })
+        Ok(Self {
+            n_jobs,
+            client,
+            several: Mutex::default(),
+        })
+    }
+
+    fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Waits for a job, and lets a command draw on the budget for more.
@@ -38,10 +64,30 @@ impl Budget {
     ///
     /// When the pipe is broken.
     pub fn share(&self, command: &mut Command) -> Result<Share> {
-        let client = Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner));
+        let client = self.client();
         let job = client.acquire().context("wait for a compile job")?;
         client.configure_make(command);
         Ok(Share { client, _job: job })
+    }
+
+    /// Waits for a job, and takes of those that are free as many as so many tests can use.
+    ///
+    /// # Errors
+    ///
+    /// When the pipe is broken.
+    pub fn threads(&self, n_tests: usize) -> Result<Threads> {
+        let most = n_tests.clamp(1, self.n_jobs);
+        let client = self.client();
+        let _several = self.several.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut jobs = vec![client.acquire().context("wait for a job")?];
+        // Where a cargo was quicker, this waits for the next job that becomes free.
+        while jobs.len() < most && client.available().is_ok_and(|n| n > 0) {
+            jobs.push(client.acquire().context("wait for a job")?);
+        }
+        Ok(Threads {
+            is_plenty: jobs.len() == most,
+            jobs,
+        })
     }
 
     /// Replaces a budget that a killed process may have drawn on: what it held will never be given
@@ -63,6 +109,18 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_take_what_is_free_and_leave_the_rest() {
+        let budget = Budget::new(4).expect("a budget");
+        let few = budget.threads(2).expect("threads");
+        assert_eq!((few.count(), few.is_plenty), (2, true));
+        let _share = budget.share(&mut Command::new("true")).expect("a share");
+        let rest = budget.threads(9).expect("threads");
+        assert_eq!((rest.count(), rest.is_plenty), (1, false));
+        drop((few, rest));
+        assert_eq!(budget.threads(9).expect("threads").count(), 3);
+    }
 
     #[test]
     fn what_a_killed_process_held_does_not_starve_the_next() {

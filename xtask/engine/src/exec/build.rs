@@ -1,7 +1,7 @@
 //! The build of a cell: every test-bearing target compiled as far as it goes, each with its own
 //! status and errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -14,6 +14,7 @@ use crate::exec::cargo::{Cargo, doubt, first_error};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Stream};
 use crate::exec::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
+use crate::exec::share::hash_of;
 use crate::exec::targets::{Target, Workspace, kind_of, name_of};
 use crate::model::outcome::{Diagnostic, Kind, TargetId};
 use crate::model::status::{Class, Doubt, Skip, Status};
@@ -54,6 +55,8 @@ pub struct Built {
     pub scripts: BTreeMap<PackageId, BuildScript>,
     /// The binaries, by package and name.
     pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
+    /// The hashes in the names of the units that it used, made anew or not.
+    pub used: BTreeSet<String>,
     /// How the last command ended, and what all took.
     pub ended: Ended,
 }
@@ -96,6 +99,7 @@ pub fn build(
                 exit: one.exit,
                 wall: ended.wall + one.wall,
                 cpu: ended.cpu + one.cpu,
+                waited: ended.waited + one.waited,
             };
         }
     }
@@ -110,6 +114,7 @@ pub fn build(
         made,
         scripts: heard.scripts,
         binaries: heard.binaries,
+        used: heard.used,
         ended,
     })
 }
@@ -142,6 +147,7 @@ struct Heard {
     errors: BTreeMap<Unit, Vec<Diagnostic>>,
     scripts: BTreeMap<PackageId, BuildScript>,
     binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
+    used: BTreeSet<String>,
     err: String,
 }
 
@@ -303,6 +309,9 @@ impl Heard {
         match message {
             Message::CompilerArtifact(artifact) => {
                 let kind = artifact.target.kind.first().and_then(kind_of);
+                for file in artifact.filenames.iter().chain(&artifact.executable) {
+                    self.use_unit(file);
+                }
                 let name = unit_name(kind, artifact.target.name);
                 match (artifact.executable, artifact.profile.test) {
                     (Some(executable), true) => {
@@ -322,6 +331,7 @@ impl Heard {
                 None
             }
             Message::BuildScriptExecuted(script) => {
+                self.use_unit(&script.out_dir);
                 self.scripts.insert(script.package_id.clone(), script);
                 None
             }
@@ -329,6 +339,13 @@ impl Heard {
             // cargo may learn to say more.
             _ => None,
         }
+    }
+
+    /// A unit goes by the name of a file that it was made into, or of the folder of that.
+    fn use_unit(&mut self, file: &Utf8Path) {
+        let names = file.ancestors().filter_map(Utf8Path::file_name).take(2);
+        self.used
+            .extend(names.filter_map(hash_of).map(str::to_owned));
     }
 
     fn take_error(&mut self, told: CompilerMessage, cargo: &Cargo<'_>) {

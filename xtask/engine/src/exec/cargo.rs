@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use camino::Utf8Path;
@@ -114,7 +114,9 @@ impl Cargo<'_> {
         let Some(budget) = self.budget else {
             return Ok(run(command, self.limit, self.interrupt, follower));
         };
+        let waiting = Instant::now();
         let share = budget.share(&mut command)?;
+        let waited = waiting.elapsed();
         let ended = run(command, self.limit, self.interrupt, follower);
         match ended.exit {
             Exit::Code(_) => {}
@@ -122,7 +124,7 @@ impl Cargo<'_> {
                 budget.renew(&share)?;
             }
         }
-        Ok(ended)
+        Ok(Ended { waited, ..ended })
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Cases<'a, 'b> {
     deaths: Vec<Death>,
     until: Instant,
     cpu: Duration,
+    waited: Duration,
     exit: Exit,
 }
 
@@ -56,6 +57,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             deaths: Vec::new(),
             until: Instant::now() + executable.timeouts.target,
             cpu: Duration::ZERO,
+            waited: Duration::ZERO,
             exit: Exit::Code(0),
         };
         let error = match cases.list()? {
@@ -76,6 +78,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             cases: cases.settled.into_values().collect(),
             error,
             cpu: cases.cpu,
+            waited: cases.waited,
             exit: cases.exit,
         })
     }
@@ -166,6 +169,15 @@ impl<'a, 'b> Cases<'a, 'b> {
         }
         let mut command = self.executable.command(&args)?;
         command.env("RUSTC_BOOTSTRAP", "1");
+        let n_tests = match names.len() {
+            0 => self.names.len(),
+            n => n,
+        };
+        let waiting = Instant::now();
+        let _threads = self.executable.within_budget(&mut command, n_tests)?;
+        let waited = waiting.elapsed();
+        self.waited += waited;
+        self.until += waited;
         let mut listener = Listener {
             suite: Suite::default(),
             case_limit: self.executable.timeouts.case,

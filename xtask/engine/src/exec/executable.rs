@@ -1,7 +1,7 @@
 //! One test executable: how it is run by itself, as cargo would run it, and what can come of it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,9 +10,14 @@ use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
 use crate::config::Timeouts;
+use crate::exec::budget::{Budget, Threads};
 use crate::exec::process::{Exit, Interrupt};
 use crate::model::outcome::{CaseOutcome, Diagnostic};
 use crate::model::status::{Doubt, Status};
+
+/// How many tests libtest runs at a time.
+/// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-num_threads>
+pub const THREADS: &str = "RUST_TEST_THREADS";
 
 /// A test executable, with everything that running it takes.
 pub struct Executable<'a> {
@@ -28,6 +33,8 @@ pub struct Executable<'a> {
     pub retries: usize,
     /// Whether the run should end.
     pub interrupt: &'a Interrupt,
+    /// The budget that its threads are taken from.
+    pub budget: &'a Budget,
     /// The folder of the copy, which must not stand in what is kept: it differs by lane.
     pub stage: &'a Utf8Path,
 }
@@ -40,6 +47,8 @@ pub struct Tested {
     pub error: Option<(Status, Diagnostic)>,
     /// CPU time of all its runs.
     pub cpu: Duration,
+    /// How long it waited for jobs of the budget.
+    pub waited: Duration,
     /// How it ended: the last time it did not end well, if there was one.
     pub exit: Exit,
 }
@@ -58,6 +67,20 @@ impl Executable<'_> {
             .env_clear()
             .envs(&self.vars);
         Ok(Command::from(command))
+    }
+
+    /// As many jobs as are free for so many tests, and a command that keeps to them. Where they are
+    /// as many as it would take by itself, it is told nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the budget is broken.
+    pub fn within_budget(&self, command: &mut Command, n_tests: usize) -> Result<Threads> {
+        let threads = self.budget.threads(n_tests)?;
+        if !threads.is_plenty && !self.vars.contains_key(OsStr::new(THREADS)) {
+            command.env(THREADS, threads.count().to_string());
+        }
+        Ok(threads)
     }
 
     /// Text without the place of the copy.

@@ -1,15 +1,17 @@
 //! Keys: a hash of all that decides a result. Same key, same result, no work.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::exec::stage::{self, Rewritten};
+use crate::exec::stage;
 use crate::setting::Setting;
 
 /// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
 /// change in the tool can change an outcome, so that nothing kept under older rules is taken over.
-pub const RULES: u32 = 4;
+pub const RULES: u32 = 5;
 
 /// A hash of any values.
 ///
@@ -33,8 +35,8 @@ pub fn outcome(setting: &Setting<'_>, resolution: &str, config: &Config) -> Resu
         RULES,
         // It stands in what is kept.
         setting.cell.id(),
-        (&setting.tree.sources, &setting.conditions),
-        rewritten(setting, stage::pinned(setting)?),
+        (&setting.tree.sources, setting.conditions()),
+        pinned(setting)?,
         resolution,
         (&toolchain.rustc_verbose, &toolchain.cargo_version),
         build(setting, config),
@@ -43,19 +45,24 @@ pub fn outcome(setting: &Setting<'_>, resolution: &str, config: &Config) -> Resu
     ))
 }
 
-/// Rewritten files as they decide: an unreleased pin by what is in its folder and not by where
-/// that is.
-#[must_use]
-pub fn rewritten(setting: &Setting<'_>, mut files: Rewritten) -> impl Serialize + use<> {
-    if let Some((folder, _)) = &setting.local {
-        for text in files.values_mut() {
-            *text = text.replace(folder.as_str(), "<pin>");
+/// A hash of the rewritten files of a cell: an unreleased pin by what is in its folder and not by
+/// where that is.
+///
+/// # Errors
+///
+/// As [`outcome`].
+pub fn pinned(setting: &Setting<'_>) -> Result<Arc<str>> {
+    let ground = &setting.ground;
+    ground.digest(&setting.tree.sources, || {
+        let mut files = stage::pinned(setting)?;
+        if let Some((folder, _)) = &ground.local {
+            for text in files.values_mut() {
+                *text = text.replace(folder.as_str(), "<pin>");
+            }
         }
-    }
-    (
-        files,
-        setting.local.as_ref().map(|(_, content)| content.clone()),
-    )
+        let content = ground.local.as_ref().map(|(_, content)| content);
+        of(&(files, content))
+    })
 }
 
 /// What of `[build]` and `[[features]]` decides; the rest of it is in the environment.

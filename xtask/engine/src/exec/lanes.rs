@@ -2,42 +2,48 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Mutex;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use bytesize::ByteSize;
 use camino::Utf8Path;
 use rayon::prelude::*;
 
 use crate::config::Strategy;
+use crate::exec::board::{Board, Ended};
 use crate::exec::budget::Budget;
-use crate::exec::cell::{Common, Work, known, restore};
+use crate::exec::cell::{Answer, known, restore};
+use crate::exec::disk::Keeper;
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
 use crate::exec::schedule::Schedule;
+use crate::exec::shop::Shops;
 use crate::exec::store::Store;
-use crate::exec::workplace::{CACHEDIR_TAG, Workplace};
-use crate::files::write_whole;
+use crate::exec::times::Times;
+use crate::exec::work::{Common, Work};
+use crate::exec::workplace::Workplace;
 use crate::findings::findings;
 use crate::matrix::Matrix;
-use crate::model::cell::{Cell, CellId, Pin, Row};
+use crate::model::cell::{Cell, CellId, Row};
 use crate::model::event::{Event, Listener};
 use crate::model::findings::Findings;
 use crate::model::outcome::{Diagnostic, Outcome};
 use crate::model::run::{CellRecord, Run, SCHEMA, State};
 use crate::model::status::{Doubt, Skip, Status};
 use crate::plan::{Fate, Plan, Planned};
-use crate::record;
 use crate::setting::Setting;
 use crate::toolchain::Sought;
 
-/// How often `run.json` is written while cells end quickly.
-const BETWEEN_WRITES: Duration = Duration::from_secs(1);
-
 /// How a run goes.
 pub struct Options<'a> {
-    /// Cells at a time; `None` for what this machine can carry.
+    /// Compile jobs and test threads at a time, over all lanes; `None` for as many as this process
+    /// may use cores.
     pub jobs: Option<usize>,
+    /// Cells at a time; `None` for what that many jobs can carry.
+    pub lanes: Option<usize>,
+    /// How much of the disk work folders may take; `None` for whatever there is.
+    pub max_disk: Option<ByteSize>,
     /// Whether every lock must be committed and fit as it is.
     pub locked: bool,
     /// Whether the network is off limits.
@@ -89,8 +95,8 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         options.listener.hear(Event::Noted(note));
     };
     let place = &matrix.place;
-    let mut workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
-    workplace.current = conditions(matrix, plan.cells.iter().map(|planned| &planned.cell));
+    let workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
+    workplace.discard_past(&shops_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
         options.listener.hear(Event::Planned {
@@ -100,31 +106,45 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         });
         let board = Board::new(begin(matrix, plan, options), options.out)?;
         restore_known(matrix, plan, common)?;
-        let schedule = Schedule::new(plan, matrix.config.run.probes);
+        let times = Times::read(workplace.times());
+        let schedule = Schedule::new(plan, matrix.config.run.probes, n_lanes, times);
         let lanes = rayon::ThreadPoolBuilder::new()
             .num_threads(n_lanes)
             .thread_name(|lane| format!("lane-{lane}"))
             .build()
             .context("start the lanes")?;
+        make_room(common, &|label| schedule.may_need(label))?;
         let results = lanes.broadcast(|context| {
-            let mut last: Option<Row> = None;
-            while let Some(planned) = schedule.take(last.as_ref(), options.interrupt) {
+            let mut last: Option<&Row> = None;
+            while let Some(planned) = schedule.take(last, options.interrupt) {
                 let lane = context.index();
                 let started = Instant::now();
-                let (outcome, reused) = run_cell(matrix, &workplace, common, planned, lane);
+                let answer = run_cell(matrix, &workplace, common, planned, lane);
                 let seconds = started.elapsed().as_secs_f64();
-                schedule.note(&planned.id, &outcome);
-                board.record(&planned.id, outcome.clone(), reused)?;
+                let took = (!answer.reused).then_some(seconds);
+                let left = schedule.note(planned, &answer.outcome, took);
                 options.listener.hear(Event::Ended {
                     cell: &planned.id,
-                    outcome: &outcome,
+                    outcome: &answer.outcome,
                     seconds,
                 });
-                last = Some(planned.cell.row.clone());
+                if let Some(seconds) = left {
+                    options.listener.hear(Event::Expected { seconds });
+                }
+                board.record(Ended {
+                    id: &planned.id,
+                    lane,
+                    outcome: answer.outcome,
+                    reused: answer.reused,
+                    laps: answer.laps,
+                })?;
+                last = Some(&planned.cell.row);
+                make_room(common, &|label| schedule.may_need(label))?;
             }
             Ok(())
         });
         results.into_iter().collect::<Result<Vec<()>>>()?;
+        schedule.keep_times()?;
         let is_whole = !options.interrupt.is_asked();
         let inferred = match is_whole {
             true => schedule.inferred(),
@@ -146,16 +166,29 @@ fn restore_known(matrix: &Matrix, plan: &Plan, common: &Common<'_>) -> Result<()
     })
 }
 
-/// The conditions that some cells are under.
-pub(super) fn conditions<'a>(
+/// The shops that some cells are in, each by its toolchain and its own name.
+pub(super) fn shops_of<'a>(
     matrix: &Matrix,
     cells: impl Iterator<Item = &'a Cell>,
-) -> BTreeSet<String> {
-    let conditions = cells.filter_map(|cell| {
+) -> BTreeSet<(String, String)> {
+    let shops = cells.filter_map(|cell| {
         let setting = Setting::of(matrix, cell).ok()??;
-        Some(setting.conditions)
+        Some((cell.row.toolchain.clone(), setting.shop()))
     });
-    conditions.collect()
+    shops.collect()
+}
+
+/// Keeps the disk within its bound, and says so where that is not possible.
+pub(super) fn make_room(common: &Common<'_>, is_needed: &dyn Fn(&str) -> bool) -> Result<()> {
+    let room = common.keeper.make_room(is_needed)?;
+    if room.is_short {
+        let told = format!(
+            "work folders take {}, which is more than they may: cells at work need it",
+            ByteSize(room.after)
+        );
+        common.listener.hear(Event::Noted(&told));
+    }
+    Ok(())
 }
 
 /// Opens everything that cells share.
@@ -176,16 +209,21 @@ pub(super) fn in_place<T>(
         interrupt: options.interrupt,
         turn: Mutex::new(()),
     };
-    let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let n_lanes = options.jobs.unwrap_or_else(|| default_lanes(n_cores));
-    let budget = Budget::new(n_cores.max(n_lanes))?;
+    let n_jobs = options.jobs.unwrap_or_else(default_jobs);
+    let n_lanes = options.lanes.unwrap_or_else(|| default_lanes(n_jobs));
+    let budget = Budget::new(n_jobs)?;
+    let shops = Shops::default();
+    let members = matrix.trees.iter().flat_map(|tree| &tree.subject.members);
+    let own = members.map(|member| member.name.clone()).collect();
+    let keeper = Keeper::new(workplace, &shops, options.max_disk, own);
     let common = Common {
         matrix,
         resolver: &resolver,
         store: &store,
         results: options.out,
         budget: &budget,
-        test_threads: (n_lanes > 1).then(|| n_cores.div_ceil(n_lanes)),
+        shops: &shops,
+        keeper: &keeper,
         fresh: options.fresh,
         listener: options.listener,
         interrupt: options.interrupt,
@@ -195,8 +233,15 @@ pub(super) fn in_place<T>(
 
 /// A single cargo keeps a few cores busy by itself, so a second lane pays only beyond that; each
 /// lane also costs a target folder.
-fn default_lanes(n_cores: usize) -> usize {
-    (n_cores / 4).max(1)
+fn default_lanes(n_jobs: usize) -> usize {
+    (n_jobs / 4).max(1)
+}
+
+/// The cores that this process may use: the standard library heeds its affinity, and on Linux the
+/// quota of its control group
+/// (<https://doc.rust-lang.org/std/thread/fn.available_parallelism.html>).
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Runs a cell; whatever goes wrong in the tool itself is a doubt about this cell only.
@@ -206,12 +251,12 @@ fn run_cell(
     common: &Common<'_>,
     planned: &Planned,
     lane: usize,
-) -> (Outcome, bool) {
+) -> Answer {
     let answer = || {
         let setting = Setting::of(matrix, &planned.cell)?;
         let setting = setting.context("find its toolchain")?;
-        let toolchain = &planned.cell.row.toolchain;
-        let folders = workplace.lane(toolchain, lane, &setting.conditions)?;
+        let folders = workplace.folders(&setting, lane)?;
+        let _occupied = common.keeper.occupy(&folders);
         Work {
             common,
             setting: &setting,
@@ -219,10 +264,11 @@ fn run_cell(
         }
         .run()
     };
-    match answer() {
-        Ok(answer) => (answer.outcome, answer.reused),
-        Err(error) => (in_doubt(&error), false),
-    }
+    answer().unwrap_or_else(|error| Answer {
+        outcome: in_doubt(&error),
+        reused: false,
+        laps: Vec::new(),
+    })
 }
 
 pub(super) fn in_doubt(error: &anyhow::Error) -> Outcome {
@@ -277,86 +323,7 @@ fn begin(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Run {
         toolchains: matrix.toolchains.iter().map(Sought::record).collect(),
         families: matrix.family_records(),
         cells: plan.cells.iter().map(record).collect(),
+        timeline: Vec::new(),
         findings: Findings::default(),
-    }
-}
-
-/// Takes pins between rungs out of a run where no row looked at them.
-fn drop_unused_pins(run: &mut Run) {
-    let ended = run.cells.iter().filter(|record| record.outcome().is_some());
-    let ended: BTreeSet<Pin> = ended.map(|record| record.cell.pin.clone()).collect();
-    let is_rung = |pin: &Pin| run.families.iter().any(|family| family.pins.contains(pin));
-    let kept = run.cells.iter().map(|record| {
-        let pin = &record.cell.pin;
-        ended.contains(pin) || is_rung(pin)
-    });
-    let mut kept = kept.collect::<Vec<_>>().into_iter();
-    run.cells.retain(|_| kept.next().unwrap_or(true));
-}
-
-/// Where lanes write down what ended.
-struct Board<'a> {
-    out: &'a Utf8Path,
-    started: Instant,
-    state: Mutex<(Run, Option<Instant>)>,
-}
-
-impl<'a> Board<'a> {
-    fn new(run: Run, out: &'a Utf8Path) -> Result<Self> {
-        // Results that lie within a subject are no part of it.
-        write_whole(&out.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
-        let board = Self {
-            out,
-            started: Instant::now(),
-            state: Mutex::new((run, None)),
-        };
-        board.write(&board.state.lock().unwrap_or_else(PoisonError::into_inner).0)?;
-        Ok(board)
-    }
-
-    fn record(&self, id: &CellId, outcome: Outcome, reused: bool) -> Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(record) = state.0.cells.iter_mut().find(|c| c.id == *id) {
-            record.state = State::Ended {
-                reused,
-                outcome: Box::new(outcome),
-            };
-        }
-        state.0.seconds = self.started.elapsed().as_secs_f64();
-        let is_due = state.1.is_none_or(|last| last.elapsed() >= BETWEEN_WRITES);
-        if is_due {
-            self.write(&state.0)?;
-            state.1 = Some(Instant::now());
-        }
-        Ok(())
-    }
-
-    fn finish(
-        self,
-        inferred: &BTreeSet<&CellId>,
-        finished: bool,
-        findings: impl FnOnce(&Run) -> Findings,
-    ) -> Result<Run> {
-        let (mut run, _) = self
-            .state
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        for record in &mut run.cells {
-            if inferred.contains(&record.id) {
-                record.state = State::Skipped {
-                    reason: Skip::Inferred,
-                };
-            }
-        }
-        drop_unused_pins(&mut run);
-        run.finished = finished;
-        run.seconds = self.started.elapsed().as_secs_f64();
-        run.findings = findings(&run);
-        record::write(&run, self.out)?;
-        Ok(run)
-    }
-
-    fn write(&self, run: &Run) -> Result<()> {
-        record::write(run, self.out)
     }
 }

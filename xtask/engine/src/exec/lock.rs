@@ -13,6 +13,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use semver::Version;
 
 use crate::exec::cargo::{Cargo, Said, first_error, resolve_doubt};
+use crate::exec::clock::Clock;
 use crate::exec::lockfile::{holding, readable};
 use crate::exec::log::Log;
 use crate::exec::process::Interrupt;
@@ -59,18 +60,21 @@ impl Resolver<'_> {
 
     /// The lock that a cell starts from: its committed one, else the subject's own.
     fn seed(&self, setting: &Setting<'_>) -> Result<Option<String>> {
-        let committed = self
-            .matrix
-            .committed_lock(setting.cell)
-            .filter(|path| path.is_file());
-        match committed {
-            Some(path) => {
-                let lock = fs::read_to_string(&path);
-                lock.map(Some)
-                    .with_context(|| format!("read {}", path.display()))
-            }
+        match self.committed(setting)? {
+            Some(lock) => Ok(Some(lock)),
             None => setting.tree.subject.text_of("Cargo.lock"),
         }
+    }
+
+    fn committed(&self, setting: &Setting<'_>) -> Result<Option<String>> {
+        let is_there = self.matrix.has_committed_lock(setting.cell);
+        let path = self.matrix.committed_lock(setting.cell);
+        let Some(path) = path.filter(|_| is_there) else {
+            return Ok(None);
+        };
+        let lock = fs::read_to_string(&path);
+        lock.map(Some)
+            .with_context(|| format!("read {}", path.display()))
     }
 
     /// The pin's version, if it was withdrawn.
@@ -99,13 +103,19 @@ impl Resolver<'_> {
     /// # Errors
     ///
     /// When the work folder fails; what cargo says against the cell is a [`Resolution`].
-    pub fn resolve(&self, setting: &Setting<'_>, log: &mut Log) -> Result<Resolution> {
+    pub fn resolve(
+        &self,
+        setting: &Setting<'_>,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<Resolution> {
         if let Some(known) = self.known(setting) {
             log.add(known.said.as_bytes());
             log.note("[all of that in an earlier run: nothing that decides the lock has changed]");
             return Ok(known);
         }
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = clock.wait(turn);
         let resolution = self.resolve_anew(setting, log)?;
         if !matches!(resolution.status, Status::Inconclusive { .. }) {
             let path = self.path(setting)?;
@@ -156,13 +166,14 @@ impl Resolver<'_> {
         } = setting;
         let name = key::of(&(
             key::RULES,
-            key::rewritten(setting, stage::pinned_for_resolve(setting)?),
-            (self.seed(setting)?, self.locked, self.offline),
+            key::pinned(setting)?,
+            (self.committed(setting)?, &setting.tree.lock),
+            (self.locked, self.offline),
             (family.companions.written(), family.crate_names()),
             (&toolchain.rustc, &toolchain.host),
             &self.matrix.resolver.cargo_version,
             key::build(setting, &self.matrix.config),
-            &setting.conditions,
+            setting.conditions(),
         ))?;
         Ok(self.kept.join(format!("{name}.json")))
     }

@@ -132,6 +132,8 @@ pub struct Ended {
     pub wall: Duration,
     /// CPU time of the child and of all children it waited for.
     pub cpu: Duration,
+    /// How long it waited before it was started.
+    pub waited: Duration,
 }
 
 enum News {
@@ -167,6 +169,7 @@ pub fn run(
                 exit,
                 wall: started.elapsed(),
                 cpu: Duration::ZERO,
+                waited: Duration::ZERO,
             };
         }
     };
@@ -190,6 +193,7 @@ pub fn run(
         exit,
         wall: started.elapsed(),
         cpu,
+        waited: Duration::ZERO,
     }
 }
 

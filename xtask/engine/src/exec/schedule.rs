@@ -1,10 +1,13 @@
 //! The schedule of a run: which cell a lane takes next, by what the rows have shown so far.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
 
 use crate::exec::process::Interrupt;
+use crate::exec::times::Times;
 use crate::model::cell::{CellId, Row};
 use crate::model::outcome::{Outcome, Signature};
 use crate::plan::{Fate, Plan, Planned};
@@ -13,13 +16,16 @@ use crate::strategy::Place;
 
 /// How often an interrupt is looked for while a lane waits for what another one finds.
 const TICK: Duration = Duration::from_millis(200);
+/// How often it is said how long the rest takes.
+const BETWEEN_ESTIMATES: Duration = Duration::from_millis(500);
 
 /// The schedule.
 pub struct Schedule<'a> {
     plan: &'a Plan,
     /// Of each row, where its cells stand in the plan.
     rows: Vec<Vec<usize>>,
-    places: BTreeMap<&'a CellId, At>,
+    places: HashMap<&'a CellId, At>,
+    n_lanes: usize,
     board: Mutex<Board>,
     changed: Condvar,
 }
@@ -28,26 +34,27 @@ pub struct Schedule<'a> {
 struct Board {
     /// Signatures go by their number.
     search: Search<usize>,
-    /// All signatures that were seen.
-    signatures: Vec<Signature>,
+    /// All signatures that were seen, numbered.
+    signatures: HashMap<Signature, usize>,
+    /// How long cells take.
+    times: Times,
+    /// When to say again how long the rest will take.
+    due: Instant,
 }
 
-fn shown(signatures: &mut Vec<Signature>, outcome: &Outcome) -> Place<usize> {
+fn shown(signatures: &mut HashMap<Signature, usize>, outcome: &Outcome) -> Place<usize> {
     let Some(signature) = outcome.signature() else {
         return Place::Barred;
     };
-    let known = signatures.iter().position(|seen| *seen == signature);
-    Place::Shown(known.unwrap_or_else(|| {
-        signatures.push(signature);
-        signatures.len() - 1
-    }))
+    let next = signatures.len();
+    Place::Shown(*signatures.entry(signature).or_insert(next))
 }
 
 impl<'a> Schedule<'a> {
     /// The schedule of a plan.
     #[must_use]
-    pub fn new(plan: &'a Plan, n_probes: usize) -> Self {
-        let mut signatures = Vec::new();
+    pub fn new(plan: &'a Plan, n_probes: usize, n_lanes: usize, times: Times) -> Self {
+        let mut signatures = HashMap::new();
         let mut rows: Vec<Vec<usize>> = Vec::new();
         let mut known: Vec<SearchRow<usize>> = Vec::new();
         for (cells, leader) in plan.rows() {
@@ -76,9 +83,12 @@ impl<'a> Schedule<'a> {
             plan,
             places: places.collect(),
             rows,
+            n_lanes,
             board: Mutex::new(Board {
                 search: Search::new(plan.strategy, n_probes, known),
                 signatures,
+                times,
+                due: Instant::now(),
             }),
             changed: Condvar::new(),
         }
@@ -92,7 +102,7 @@ impl<'a> Schedule<'a> {
             if interrupt.is_asked() {
                 return None;
             }
-            if let Some(at) = self.best(&board, last) {
+            if let Some(at) = self.best(&mut board, last) {
                 board.search.set(at, Place::Running);
                 return self.planned(at);
             }
@@ -104,14 +114,65 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Takes note of what a cell showed.
-    pub fn note(&self, id: &CellId, outcome: &Outcome) {
-        if let Some(at) = self.places.get(id) {
+    /// Takes note of what a cell showed, and of what it took where it was run. Returns from time to
+    /// time how many seconds the rest takes at the most, as far as can be told.
+    pub fn note(&self, planned: &Planned, outcome: &Outcome, took: Option<f64>) -> Option<f64> {
+        let mut left = None;
+        if let Some(at) = self.places.get(&planned.id) {
             let board = &mut *self.board();
             let shown = shown(&mut board.signatures, outcome);
             board.search.set(*at, shown);
+            if let Some(seconds) = took {
+                board.times.note(&planned.id, &planned.cell, seconds);
+            }
+            if Instant::now() >= board.due {
+                board.due = Instant::now() + BETWEEN_ESTIMATES;
+                left = self.left(board);
+            }
         }
         self.changed.notify_all();
+        left
+    }
+
+    /// How many seconds the rest takes at the most; `None` where nothing tells.
+    fn left(&self, board: &Board) -> Option<f64> {
+        let may_run = board.search.may_run();
+        let seconds = may_run.iter().map(|at| {
+            let planned = self.planned(*at)?;
+            board.times.expected(&planned.id, &planned.cell)
+        });
+        let seconds: Option<f64> = seconds.sum();
+        // What is under way counts as half done.
+        let under_way = self.n_lanes.saturating_sub(1) as f64 / 2.0;
+        let mean = seconds? / may_run.len().max(1) as f64;
+        Some(seconds? / self.n_lanes as f64 + mean * under_way / self.n_lanes as f64)
+    }
+
+    /// Whether any cell on a toolchain may still be run.
+    #[must_use]
+    pub fn may_need(&self, toolchain: &str) -> bool {
+        let board = self.board();
+        let may_run = board.search.may_run().into_iter();
+        let mut rows = may_run.filter_map(|at| Some(&self.planned(at)?.cell.row));
+        rows.any(|row| row.toolchain == toolchain) || {
+            let is_of_toolchain = |at: &&At| {
+                let planned = self.planned(**at);
+                planned.is_some_and(|planned| planned.cell.row.toolchain == toolchain)
+            };
+            self.places
+                .values()
+                .filter(is_of_toolchain)
+                .any(|at| board.search.is_running(*at))
+        }
+    }
+
+    /// Keeps the times of cells for later runs.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    pub fn keep_times(&self) -> Result<()> {
+        self.board().times.keep()
     }
 
     /// The cells that strategy `frontier` did not run, since their neighbours agree.
@@ -123,26 +184,21 @@ impl<'a> Schedule<'a> {
             .collect()
     }
 
-    /// Of the places that rank alike, one of the last row or of its toolchain: its target folder
-    /// is warm.
-    fn best(&self, board: &Board, last: Option<&Row>) -> Option<At> {
-        let next = board.search.next();
-        let is_end = |at: &At| self.is_end(*at);
-        let first_is_end = next.first().is_some_and(is_end);
-        let alike = next.iter().filter(|at| is_end(at) == first_is_end);
-        let row = |at: &At| Some(&self.planned(*at)?.cell.row);
-        let warm = |at: &&At| match (row(at), last) {
-            (Some(row), Some(last)) => row.toolchain == last.toolchain,
-            (_, _) => false,
-        };
-        let mut alike = alike.peekable();
-        let first = alike.peek().map(|at| **at);
-        alike.find(warm).copied().or(first)
-    }
-
-    fn is_end(&self, (row, place): At) -> bool {
-        let length = self.rows.get(row).map_or(0, Vec::len);
-        place == 0 || place + 1 == length
+    /// Of the places that tell as much, one of the toolchain that the lane just worked with, whose
+    /// folders are warm; and where several lanes are at work, the one that takes longest, so that
+    /// none is left alone with it at the end.
+    fn best(&self, board: &mut Board, last: Option<&Row>) -> Option<At> {
+        let times = &board.times;
+        board.search.best(|at| {
+            let planned = self.planned(at);
+            let is_warm = planned
+                .zip(last)
+                .is_some_and(|(planned, last)| planned.cell.row.toolchain == last.toolchain);
+            let planned = planned.filter(|_| self.n_lanes > 1);
+            let seconds = planned.and_then(|p| times.expected(&p.id, &p.cell));
+            // Differences of less than a second are none.
+            (is_warm, seconds.unwrap_or_default() as u64)
+        })
     }
 
     fn planned(&self, (row, place): At) -> Option<&'a Planned> {

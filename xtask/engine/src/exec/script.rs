@@ -5,10 +5,12 @@ use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
 use crate::config::mistake::Mistake;
-use crate::exec::cell::{Work, clear_logs, keep_lock, logs};
+use crate::exec::cell::{clear_logs, keep_lock, logs};
 use crate::exec::clock::Clock;
 use crate::exec::log::Log;
-use crate::exec::process::{Exit, Stream, run};
+use crate::exec::process::{Exit, Stream};
+use crate::exec::targets::Workspace;
+use crate::exec::work::Work;
 use crate::model::bisection::Answer;
 use crate::model::outcome::{Outcome, Phase};
 use crate::model::status::Status;
@@ -29,11 +31,17 @@ pub fn ask(work: &Work<'_>, script: &Utf8Path) -> Result<(Answer, String)> {
     } = work;
     let logs = logs(common.results, setting.cell);
     clear_logs(&logs)?;
-    if let Some(refused) = prepared(work, &logs)? {
-        let said = refused.errors.first().map(ToString::to_string);
-        let said = format!("{}: {}", refused.status, said.unwrap_or_default());
-        return Ok((Answer::CannotTell, said));
-    }
+    let workspace = match prepared(work, &logs)? {
+        Ok(workspace) => workspace,
+        Err(refused) => {
+            let said = refused.errors.first().map(ToString::to_string);
+            let said = format!("{}: {}", refused.status, said.unwrap_or_default());
+            return Ok((Answer::CannotTell, said));
+        }
+    };
+    // It may compile, and does so by itself.
+    let shops = common.shops;
+    let _turn = shops.enter(&work.folders, &workspace.units, common.interrupt)?;
     work.enter(Phase::Test);
     let mut log = Log::create(logs.join("test.log").as_std_path())?;
     let answer = run_script(work, script, &mut log);
@@ -42,23 +50,23 @@ pub fn ask(work: &Work<'_>, script: &Utf8Path) -> Result<(Answer, String)> {
 }
 
 /// Makes the copy ready; what stands against it where it cannot be.
-fn prepared(work: &Work<'_>, logs: &Utf8Path) -> Result<Option<Outcome>> {
+fn prepared(work: &Work<'_>, logs: &Utf8Path) -> Result<std::result::Result<Workspace, Outcome>> {
     let Work {
         common, setting, ..
     } = work;
     work.enter(Phase::Resolve);
     let mut clock = Clock::start(Phase::Resolve);
     let mut log = Log::create(logs.join("resolve.log").as_std_path())?;
-    let resolution = common.resolver.resolve(setting, &mut log)?;
+    let resolution = common.resolver.resolve(setting, &mut log, &mut clock)?;
     keep_lock(common.results, setting.cell, &resolution)?;
-    let refused = match &resolution.lock {
+    let prepared = match &resolution.lock {
         Some(lock) if resolution.status == Status::Passed => {
-            work.prepare(lock, &mut log, &mut clock)?.err()
+            work.prepare(lock, &mut log, &mut clock)?
         }
-        Some(_) | None => Some(Outcome::whole(resolution.status, resolution.errors)),
+        Some(_) | None => Err(Outcome::whole(resolution.status, resolution.errors)),
     };
     log.finish()?;
-    Ok(refused)
+    Ok(prepared)
 }
 
 fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answer, String)> {
@@ -88,7 +96,7 @@ fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answ
             last = crate::text::one_line(&line);
         }
     };
-    let ended = run(command.into(), limit, common.interrupt, &mut follower);
+    let ended = work.cargo(limit).follow(command.into(), &mut follower)?;
     log.note(&format!("[{}]", ended.exit));
     let answer = match &ended.exit {
         Exit::Code(0) => Answer::Good,

@@ -50,9 +50,9 @@ fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Re
         let text = subject.text_of(path.as_str())?;
         let text = text.with_context(|| format!("read {absolute}"))?;
         let mut manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
-        manifest.pin(&setting.holds);
-        manifest.rename_features(&setting.change.features);
-        for extra in &setting.change.extra {
+        manifest.pin(&setting.ground.holds);
+        manifest.rename_features(&setting.ground.change.features);
+        for extra in &setting.ground.change.extra {
             let is_meant =
                 |name: &str| extra.members.is_empty() || extra.members.iter().any(|m| m == name);
             if manifest.package().is_some_and(is_meant) {
@@ -64,7 +64,7 @@ fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Re
         manifest.anchor_paths(folder, &subject.root);
         files.insert(path.clone(), manifest.text());
     }
-    let crates: Vec<&str> = setting.holds.keys().map(String::as_str).collect();
+    let crates: Vec<&str> = setting.ground.holds.keys().map(String::as_str).collect();
     for place in cargo_config::PLACES {
         if let Some(text) = subject.text_of(place)? {
             let text = cargo_config::anchored(&text, &subject.root, &crates);

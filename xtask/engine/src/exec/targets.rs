@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use cargo_metadata::{Metadata, Package, PackageId, TargetKind};
 
 use crate::config::Family;
+use crate::exec::units::Units;
 use crate::manifest::Manifest;
 use crate::model::outcome::{Kind, TargetId};
 
@@ -31,6 +32,8 @@ pub struct Workspace {
     pub targets: Vec<Target>,
     /// The libraries that have doc tests: the package and the library's name.
     pub documented: Vec<(PackageId, TargetId)>,
+    /// What compiling it makes.
+    pub units: Units,
 }
 
 impl Workspace {
@@ -80,6 +83,7 @@ impl Workspace {
         targets.sort_by(|a, b| a.id.cmp(&b.id));
         documented.sort_by(|a, b| a.1.cmp(&b.1));
         Ok(Self {
+            units: Units::of(&metadata),
             metadata,
             targets,
             documented,

@@ -1,10 +1,11 @@
 //! The tests of one target, whether libtest runs them or a `main` of its own.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 
 use crate::exec::cases::Cases;
+use crate::exec::clock::Clock;
 use crate::exec::executable::{Executable, Tested, doubt};
 use crate::exec::libtest::{self, keep_tail};
 use crate::exec::log::Log;
@@ -14,7 +15,7 @@ use crate::exec::targets::Target;
 use crate::model::outcome::{CaseOutcome, TargetOutcome};
 use crate::model::status::{Class, Status};
 
-/// Runs a target's tests; returns also what they took and how the executable ended.
+/// Runs a target's tests, on the clock of their phase.
 ///
 /// # Errors
 ///
@@ -23,7 +24,8 @@ pub fn test(
     target: &Target,
     executable: &Executable<'_>,
     log: &mut Log,
-) -> Result<(TargetOutcome, Duration, Exit)> {
+    clock: &mut Clock,
+) -> Result<TargetOutcome> {
     let name = executable.path.file_name().unwrap_or_default();
     log.note(&format!("$ {name} # {}", target.id));
     let started = Instant::now();
@@ -38,9 +40,14 @@ pub fn test(
         status: Status::of_parts(own.into_iter().chain(of_cases)),
         errors: tested.error.iter().map(|(_, e)| e.clone()).collect(),
         cases: tested.cases,
-        seconds: started.elapsed().as_secs_f64(),
+        seconds: (started.elapsed().saturating_sub(tested.waited)).as_secs_f64(),
     };
-    Ok((outcome, tested.cpu, tested.exit))
+    clock.cpu += tested.cpu;
+    clock.waited += tested.waited;
+    if !tested.exit.is_success() {
+        clock.exit = tested.exit;
+    }
+    Ok(outcome)
 }
 
 /// A target that brings its own `main`: one case, run again as a whole where it failed.
@@ -56,6 +63,7 @@ fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tes
             exit: again.exit,
             wall: ended.wall + again.wall,
             cpu: ended.cpu + again.cpu,
+            waited: ended.waited + again.waited,
         };
         Ok(Some(case))
     })?;
@@ -63,6 +71,7 @@ fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tes
         cases: vec![case],
         error: None,
         cpu: ended.cpu,
+        waited: ended.waited,
         exit: ended.exit,
     })
 }
@@ -79,13 +88,13 @@ fn once(
         log.add(line);
         keep_tail(&mut said, line);
     };
-    let limit = until.saturating_duration_since(Instant::now());
-    let ended = run(
-        executable.command(&[])?,
-        limit,
-        executable.interrupt,
-        &mut follower,
-    );
+    let mut command = executable.command(&[])?;
+    let waiting = Instant::now();
+    let _threads = executable.within_budget(&mut command, 1)?;
+    let waited = waiting.elapsed();
+    let limit = (until + waited).saturating_duration_since(Instant::now());
+    let ended = run(command, limit, executable.interrupt, &mut follower);
+    let ended = Ended { waited, ..ended };
     log.note(&format!("[{}]", ended.exit));
     let status = match doubt(&ended.exit) {
         Some(doubt) => Status::Inconclusive { doubt },

@@ -23,8 +23,6 @@ pub struct Place<'a> {
     pub setting: &'a Setting<'a>,
     /// The lane's folders.
     pub folders: &'a LaneFolders,
-    /// Test threads per executable; `None` leaves it to libtest.
-    pub test_threads: Option<usize>,
 }
 
 /// What cargo sets for a test it runs, rebuilt.
@@ -51,10 +49,6 @@ pub fn vars(
             let env = cargo_config::env(&text, &place.folders.subject, outside);
             vars.extend(env.into_iter().map(|(k, v)| (k.into(), v.into())));
         }
-    }
-    if let Some(n) = place.test_threads {
-        vars.entry("RUST_TEST_THREADS".into())
-            .or_insert_with(|| n.to_string().into());
     }
     vars.insert("CARGO".into(), toolchain.program("cargo").into());
     if let Some(package) = workspace.package(package) {

@@ -10,7 +10,9 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exec::process::Interrupt;
+use crate::exec::share::names;
 use crate::revision::short;
+use crate::setting::Setting;
 
 /// Marks a folder as made by a program: tools that back up, index or copy leave it alone.
 /// <https://bford.info/cachedir/>
@@ -22,8 +24,6 @@ pub struct Workplace {
     root: Utf8PathBuf,
     /// Held while a run works here.
     _in_use: Option<File>,
-    /// The conditions that cells of the run are under; folders of others are past.
-    pub current: BTreeSet<String>,
 }
 
 impl Workplace {
@@ -38,7 +38,7 @@ impl Workplace {
         let root = cache.join(format!("{name}-{}", &hash[..12]));
         let root = Utf8PathBuf::from_path_buf(root)
             .map_err(|p| anyhow::anyhow!("the work folder's path is no text: {}", p.display()))?;
-        for folder in ["lanes", "resolutions", "outcomes"] {
+        for folder in ["shops", "resolutions", "outcomes"] {
             std::fs::create_dir_all(root.join(folder))
                 .with_context(|| format!("make the work folder {root}"))?;
         }
@@ -49,7 +49,6 @@ impl Workplace {
         Ok(Self {
             root,
             _in_use: None,
-            current: BTreeSet::new(),
         })
     }
 
@@ -83,34 +82,61 @@ impl Workplace {
         })
     }
 
-    /// The folders of one lane on one toolchain. `conditions` is a hash of what cargo does not
-    /// look at when it asks whether an artefact is fresh: under other conditions, other folders.
+    /// The folders in which a lane works on a cell.
     ///
     /// # Errors
     ///
-    /// When folders of past conditions cannot be removed.
-    pub fn lane(&self, toolchain: &str, lane: usize, conditions: &str) -> Result<LaneFolders> {
-        let lane = self
-            .root
-            .join("lanes")
-            .join(toolchain)
-            .join(lane.to_string());
-        let folder = lane.join(short(conditions));
-        let is_past = |name: &str| {
-            let mut current = self.current.iter().map(|c| short(c));
-            name != short(conditions) && !current.any(|current| current == name)
-        };
-        if let Ok(past) = lane.read_dir_utf8() {
-            for past in past.flatten().filter(|past| is_past(past.file_name())) {
-                std::fs::remove_dir_all(past.path())
-                    .with_context(|| format!("remove {}", past.path()))?;
+    /// When folders cannot be made or removed.
+    pub fn folders(&self, setting: &Setting<'_>, lane: usize) -> Result<LaneFolders> {
+        let of_toolchain = self.shops().join(&setting.cell.row.toolchain);
+        let shop = of_toolchain.join(short(&setting.shop()));
+        discard_if_moved(&shop)?;
+        let copy = shop.join(format!("{lane}{}", setting.copy()));
+        Ok(LaneFolders {
+            subject: copy.join("subject"),
+            target: copy.join("target"),
+            shop,
+        })
+    }
+
+    /// Removes the shops of some toolchains but for those that are named: what was built there is
+    /// out of date. Each goes by its toolchain and its own name.
+    ///
+    /// # Errors
+    ///
+    /// When a folder cannot be removed.
+    pub fn discard_past(&self, current: &BTreeSet<(String, String)>) -> Result<()> {
+        let toolchains: BTreeSet<&str> = current.iter().map(|(label, _)| label.as_str()).collect();
+        for label in toolchains {
+            let of_toolchain = self.shops().join(label);
+            for name in names(&of_toolchain)? {
+                let is_current = |(of, shop): &(String, String)| of == label && short(shop) == name;
+                if !current.iter().any(is_current) {
+                    let past = of_toolchain.join(name);
+                    std::fs::remove_dir_all(&past).with_context(|| format!("remove {past}"))?;
+                }
             }
         }
-        discard_if_moved(&folder)?;
-        Ok(LaneFolders {
-            subject: folder.join("subject"),
-            target: folder.join("target"),
-        })
+        Ok(())
+    }
+
+    /// The folder of all of this subject's.
+    #[must_use]
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    /// The folders of what is kept beside the shops.
+    #[must_use]
+    pub fn folders_beside_shops(&self) -> Vec<Utf8PathBuf> {
+        let names = ["outcomes", "resolutions", "resolve", "dependency"];
+        names.map(|name| self.root.join(name)).into()
+    }
+
+    /// The folder of all shops.
+    #[must_use]
+    pub fn shops(&self) -> Utf8PathBuf {
+        self.root.join("shops")
     }
 
     /// Where a lane has a clone of the family's own repository.
@@ -131,7 +157,13 @@ impl Workplace {
     /// Where the resolver works.
     #[must_use]
     pub fn resolver(&self) -> Utf8PathBuf {
-        self.root.join("lanes").join("resolve").join("subject")
+        self.root.join("resolve").join("subject")
+    }
+
+    /// Where it is kept how long cells took.
+    #[must_use]
+    pub fn times(&self) -> Utf8PathBuf {
+        self.root.join("times.json")
     }
 
     /// Where resolutions are kept.
@@ -162,10 +194,12 @@ fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
     std::fs::write(&marker, folder.as_str()).with_context(|| format!("write {marker}"))
 }
 
-/// Where one lane works on one toolchain. Pins follow one another in the same folders: cargo
-/// keeps their artefacts apart by hash, and what does not depend on the pin is compiled once.
+/// Where one lane works in one shop. Pins follow one another in the same folders: cargo keeps their
+/// artefacts apart by hash, and what does not depend on the pin is compiled once.
 #[derive(Clone, Debug)]
 pub struct LaneFolders {
+    /// The shop, which holds the folders of all its lanes.
+    pub shop: Utf8PathBuf,
     /// The copy of the subject.
     pub subject: Utf8PathBuf,
     /// Cargo's target folder.
@@ -199,25 +233,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_of_other_conditions_or_from_another_place_are_discarded() {
-        let cache = tempfile::tempdir().expect("a folder");
-        let place = Workplace::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
-        let make = |place: &Workplace, conditions: &str| {
-            let folders = place.lane("stable", 0, conditions).expect("folders");
-            std::fs::create_dir_all(&folders.target).expect("a folder");
-            folders.target
-        };
-        let first = make(&place, "one");
-        assert_eq!(make(&place, "one"), first);
-        assert!(first.exists());
-        let second = make(&place, "two");
-        assert!(!first.exists() && second.exists());
-
-        let elsewhere = tempfile::tempdir().expect("a folder");
-        let moved = elsewhere.path().join("cache");
-        std::fs::rename(cache.path(), &moved).expect("moved");
-        let place = Workplace::look(&moved, Utf8Path::new("/w/subject")).expect("a place");
-        let folders = place.lane("stable", 0, "two").expect("folders");
-        assert!(!folders.target.exists());
+    fn a_folder_from_another_place_is_discarded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("text");
+        let (here, there) = (folder.join("here"), folder.join("there"));
+        discard_if_moved(&here).expect("made");
+        std::fs::create_dir(here.join("target")).expect("a folder");
+        discard_if_moved(&here).expect("as it was");
+        assert!(here.join("target").exists());
+        std::fs::rename(&here, &there).expect("moved");
+        discard_if_moved(&there).expect("made anew");
+        assert!(!there.join("target").exists() && there.exists());
     }
 }

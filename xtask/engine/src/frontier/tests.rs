@@ -75,8 +75,8 @@ pub(crate) fn run(history: &str, n_patches: u64) -> Run {
     let published = (0..history.len()).flat_map(|n| (0..n_patches).map(move |p| version(n, p)));
     let record = |(pin, shown): (&Pin, char)| {
         let cell = Cell {
-            row: Row::of_toolchain("stable"),
-            pin: pin.clone(),
+            row: Row::of_toolchain("stable").into(),
+            pin: pin.clone().into(),
         };
         let state = match target(shown) {
             Some(target) => {
@@ -122,6 +122,7 @@ pub(crate) fn run(history: &str, n_patches: u64) -> Run {
             published: published.collect(),
         }],
         cells: pins.iter().zip(history.chars()).map(record).collect(),
+        timeline: Vec::new(),
         findings: crate::model::findings::Findings::default(),
     }
 }

@@ -1,6 +1,7 @@
 //! A cell of the matrix: a row × a pin, and the names they go by everywhere.
 
 use std::fmt;
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use semver::Version;
@@ -144,18 +145,18 @@ impl fmt::Display for CellId {
 /// A row × a pin.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cell {
-    /// The row.
+    /// The row, shared by its cells.
     #[serde(flatten)]
-    pub row: Row,
-    /// The pin all crates of the family are held at.
-    pub pin: Pin,
+    pub row: Arc<Row>,
+    /// The pin all crates of the family are held at, shared by all rows.
+    pub pin: Arc<Pin>,
 }
 
 impl Cell {
     /// `TOOLCHAIN@FAMILY-VERSION~SOURCE+FEATURES`, for example `stable@wasmtime-36.0.3`.
     #[must_use]
     pub fn id(&self) -> CellId {
-        let Row { toolchain, .. } = &self.row;
+        let Row { toolchain, .. } = &*self.row;
         CellId(format!("{toolchain}@{}{}", self.pin, self.row.suffix()))
     }
 }
@@ -167,15 +168,16 @@ mod tests {
     #[test]
     fn names_say_as_much_as_the_matrix_has_axes() {
         let mut cell = Cell {
-            row: Row::of_toolchain("stable"),
-            pin: Pin {
+            row: Row::of_toolchain("stable").into(),
+            pin: Arc::new(Pin {
                 family: "gadget".to_owned(),
                 at: Version::new(1, 2, 3).into(),
-            },
+            }),
         };
         assert_eq!(cell.id().as_str(), "stable@gadget-1.2.3");
-        cell.row.source = Some("before".to_owned());
-        cell.row.features = Some("minimal".to_owned());
+        let row = Arc::make_mut(&mut cell.row);
+        row.source = Some("before".to_owned());
+        row.features = Some("minimal".to_owned());
         assert_eq!(cell.id().as_str(), "stable@gadget-1.2.3~before+minimal");
         assert_eq!(cell.row.to_string(), "stable~before+minimal");
         let json = serde_json::to_string(&cell).expect("JSON");

@@ -39,6 +39,11 @@ pub enum Event<'a> {
         /// Wall time in seconds.
         seconds: f64,
     },
+    /// How long the rest of the run takes at the most, as far as earlier cells tell.
+    Expected {
+        /// Wall time in seconds.
+        seconds: f64,
+    },
     /// Something a person should know that does not stop the run.
     Noted(&'a str),
 }

@@ -10,6 +10,7 @@ use crate::model::cell::{Cell, CellId, Pin};
 use crate::model::findings::Findings;
 use crate::model::outcome::Outcome;
 use crate::model::status::{Class, Doubt, Skip, Status};
+use crate::model::timeline::Span;
 
 /// The version of `run.json`'s form. Raised whenever a reader of the last form would misread it.
 pub const SCHEMA: u32 = 2;
@@ -39,6 +40,9 @@ pub struct Run {
     pub families: Vec<FamilyRecord>,
     /// Every cell of the matrix, in plan order: rows within families.
     pub cells: Vec<CellRecord>,
+    /// Where the time went, lane by lane.
+    #[serde(default)]
+    pub timeline: Vec<Span>,
     /// What follows from all of that and from what `matrix.toml` asks.
     #[serde(default)]
     pub findings: Findings,

@@ -31,7 +31,7 @@ fn cells(toolchains: &[&str], n_pins: u64) -> Vec<(Cell, bool)> {
     let row = |t: &&str| {
         let row = Row::of_toolchain(*t);
         (1..=n_pins).map(move |n| {
-            let (row, pin) = (row.clone(), pin(n));
+            let (row, pin) = (row.clone().into(), pin(n).into());
             (Cell { row, pin }, true)
         })
     };

@@ -168,7 +168,7 @@ pub fn stretches(run: &Run) -> Vec<Stretch> {
                 let n_pins = inside.filter(|record| record.is_inferred()).count();
                 if n_pins > 0 {
                     stretches.push(Stretch {
-                        row: row[pair[0]].cell.row.clone(),
+                        row: Row::clone(&row[pair[0]].cell.row),
                         after: row[pair[0]].cell.pin.at.clone(),
                         before: row[pair[1]].cell.pin.at.clone(),
                         n_pins,

@@ -9,7 +9,7 @@ use crate::model::status::{Class, Status};
 use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
-use crate::report::{closing_line, escaped, findings, line, points, reproduce, verdict};
+use crate::report::{closing_line, escaped, findings, line, points, reproduce, timeline, verdict};
 use crate::text;
 
 /// The file's name in the results folder.
@@ -65,7 +65,8 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     findings::write(out, run)?;
     write_flaky(out, run)?;
     write_moved(out, run)?;
-    write_errors(out, run)
+    write_errors(out, run)?;
+    timeline::write(out, run)
 }
 
 /// What drift means; once, above the grids.

@@ -7,6 +7,7 @@ use crate::model::cell::{Cell, Pin, Row};
 use crate::model::outcome::*;
 use crate::model::run::*;
 use crate::model::status::*;
+use crate::model::timeline::Span;
 
 fn cell(toolchain: &str, major: u64, state: State) -> CellRecord {
     let pin = Pin {
@@ -14,8 +15,8 @@ fn cell(toolchain: &str, major: u64, state: State) -> CellRecord {
         at: Version::new(major, 0, 0).into(),
     };
     let cell = Cell {
-        row: Row::of_toolchain(toolchain),
-        pin,
+        row: Row::of_toolchain(toolchain).into(),
+        pin: pin.into(),
     };
     CellRecord {
         id: cell.id(),
@@ -164,6 +165,7 @@ fn run() -> Run {
             pins: pins.collect(),
             published: Vec::new(),
         }],
+        timeline: Vec::new(),
         findings: crate::model::findings::Findings::default(),
         cells: vec![
             cell(
@@ -196,6 +198,30 @@ fn junit_shows_everything_and_stays_xml() {
 #[test]
 fn the_closing_line_counts_what_was_left_out() {
     insta::assert_snapshot!(closing_line(&run().counts()));
+}
+
+#[test]
+fn the_timeline_shows_what_each_lane_did() {
+    let span = |run: &Run, cell: usize, lane, phase, start, seconds, waited| Span {
+        cell: run.cells[cell].id.clone(),
+        lane,
+        phase,
+        start,
+        seconds,
+        waited,
+    };
+    let mut run = run();
+    run.seconds = 720.0;
+    run.timeline = vec![
+        span(&run, 0, 0, Phase::Resolve, 0.0, 30.0, 0.0),
+        span(&run, 0, 0, Phase::Build, 30.0, 400.0, 0.0),
+        span(&run, 0, 0, Phase::Test, 430.0, 90.0, 0.0),
+        span(&run, 1, 1, Phase::Resolve, 30.0, 60.0, 30.0),
+        span(&run, 1, 1, Phase::Build, 90.0, 600.0, 340.0),
+    ];
+    let mut page = String::new();
+    timeline::write(&mut page, &run).expect("written");
+    insta::assert_snapshot!(page);
 }
 
 #[test]

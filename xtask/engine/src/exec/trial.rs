@@ -1,0 +1,212 @@
+//! A cell's trial: every target compiled as far as it goes, and what compiled run.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use cargo_metadata::PackageId;
+
+use crate::exec::build::{BuildOptions, Built, Made, build};
+use crate::exec::cargo::{doubt, first_error};
+use crate::exec::clock::{Clock, Phases};
+use crate::exec::doctest;
+use crate::exec::executable::{Executable, THREADS};
+use crate::exec::inventory::touch;
+use crate::exec::log::Log;
+use crate::exec::process::Exit;
+use crate::exec::targets::{Target, Workspace};
+use crate::exec::test::test;
+use crate::exec::test_env::{self, Place};
+use crate::exec::work::{Common, Work};
+use crate::model::outcome::{Diagnostic, Kind, Phase, TargetId, TargetOutcome};
+use crate::model::status::{Class, Skip, Status};
+
+impl Work<'_> {
+    /// Builds and tests a workspace that is staged, locked and fetched.
+    ///
+    /// # Errors
+    ///
+    /// When the work folders fail.
+    pub fn build_and_test(
+        &self,
+        workspace: &Workspace,
+        logs: &Utf8Path,
+        phases: &mut Phases,
+    ) -> Result<Vec<TargetOutcome>> {
+        let config = &self.common.matrix.config;
+        self.enter(Phase::Build);
+        let mut clock = Clock::start(Phase::Build);
+        let mut log = Log::create(logs.join("build.log").as_std_path())?;
+        let mut step = |what: &str| self.step(what);
+        let cargo = self.cargo(config.timeouts.build);
+        clear_tmp(&self.folders.target)?;
+        let built = {
+            let Common {
+                shops, interrupt, ..
+            } = self.common;
+            let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
+            let _turn = clock.wait(enter)?;
+            let built = build(&cargo, workspace, &self.options(), &mut log, &mut step)?;
+            touch(&self.folders.target, &built.used)?;
+            built
+        };
+        log.finish()?;
+        clock.add(&built.ended);
+        phases.end(&clock, self.setting.cell);
+
+        self.enter(Phase::Test);
+        let mut clock = Clock::start(Phase::Test);
+        let mut log = Log::create(logs.join("test.log").as_std_path())?;
+        let mut outcomes = Vec::new();
+        for target in &workspace.targets {
+            outcomes.push(match built.made.get(&target.id) {
+                Some(Made::Executable(executable)) => {
+                    self.test(target, executable, workspace, &built, &mut log, &mut clock)?
+                }
+                Some(Made::Not(status, errors)) => {
+                    TargetOutcome::not_run(target.id.clone(), status.clone(), errors.clone())
+                }
+                None => continue,
+            });
+        }
+        if config.build.doc_tests {
+            for (package, id) in &workspace.documented {
+                let is_its_library =
+                    |o: &&TargetOutcome| o.id.package == id.package && o.id.kind == Kind::Lib;
+                let is_broken = outcomes
+                    .iter()
+                    .find(is_its_library)
+                    .is_some_and(|o| !o.errors.is_empty());
+                outcomes.extend(match is_broken {
+                    true => Some(not_reached(id)),
+                    false => self.doc_test(package, id, workspace, &mut log, &mut clock)?,
+                });
+            }
+        }
+        log.finish()?;
+        phases.end(&clock, self.setting.cell);
+        outcomes.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(outcomes)
+    }
+
+    fn test(
+        &self,
+        target: &Target,
+        executable: &Utf8Path,
+        workspace: &Workspace,
+        built: &Built,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<TargetOutcome> {
+        self.step(&target.id.to_string());
+        let folder = workspace
+            .folder(&target.package)
+            .unwrap_or(self.folders.subject.clone());
+        let place = Place {
+            matrix: self.common.matrix,
+            setting: self.setting,
+            folders: &self.folders,
+        };
+        let executable = Executable {
+            path: executable,
+            folder: &folder,
+            vars: test_env::vars(&place, &target.package, workspace, built),
+            timeouts: &self.common.matrix.config.timeouts,
+            retries: self.common.matrix.config.run.retries,
+            interrupt: self.common.interrupt,
+            budget: self.common.budget,
+            stage: &self.folders.subject,
+        };
+        test(target, &executable, log, clock)
+    }
+
+    fn doc_test(
+        &self,
+        package: &PackageId,
+        id: &TargetId,
+        workspace: &Workspace,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<Option<TargetOutcome>> {
+        self.step(&id.to_string());
+        let config = &self.common.matrix.config;
+        let mut cargo = self.cargo(config.timeouts.target);
+        // Cargo itself waits while rustdoc runs the tests.
+        let threads = clock.wait(|| self.common.budget.threads(usize::MAX))?;
+        cargo.budget = None;
+        if !threads.is_plenty {
+            let threads = threads.count().to_string();
+            cargo.vars.entry(THREADS.into()).or_insert(threads.into());
+        }
+        let started = Instant::now();
+        let spec = workspace.spec(package);
+        let profile = format!("--profile={}", config.build.profile.get_ref());
+        let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &profile];
+        let features = self.setting.features.flags();
+        args.extend(features.iter().map(String::as_str));
+        let said = cargo.say(&args, log)?;
+        log.add(said.out.as_bytes());
+        clock.add(&said.ended);
+        let mut cases = doctest::cases(&said.out);
+        for case in &mut cases {
+            case.output = case
+                .output
+                .take()
+                .map(|output| cargo.without_place(&output));
+        }
+        let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
+        let mut errors = Vec::new();
+        if !said.ended.exit.is_success() && !status.is_failed() {
+            status = match doubt(&said.ended.exit, &said.err) {
+                Some(doubt) => Status::Inconclusive { doubt },
+                None if said.ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
+                None => Status::failed(Class::Compile),
+            };
+            errors.push(match said.ended.exit {
+                Exit::TimedOut => Diagnostic::said("its doc tests did not end in time"),
+                Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
+                    first_error(&said.err)
+                }
+            });
+        }
+        if cases.is_empty() && status == Status::Passed {
+            return Ok(None);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(Some(TargetOutcome {
+            id: id.clone(),
+            status,
+            errors,
+            cases,
+            seconds,
+        }))
+    }
+
+    fn options(&self) -> BuildOptions<'_> {
+        let profile = self.common.matrix.config.build.profile.get_ref();
+        let mut flags = vec![format!("--profile={profile}")];
+        flags.extend(self.setting.features.flags());
+        BuildOptions {
+            flags,
+            family: self.setting.family,
+        }
+    }
+}
+
+/// Empties the folder that cargo gives to integration tests: what another pin's tests left there
+/// is none of this one's.
+fn clear_tmp(target: &Utf8Path) -> Result<()> {
+    let tmp = target.join("tmp");
+    match std::fs::remove_dir_all(&tmp) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("empty {tmp}"))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Doc tests of a library that does not compile.
+fn not_reached(id: &TargetId) -> TargetOutcome {
+    let reason = Skip::NotReached;
+    TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
+}
