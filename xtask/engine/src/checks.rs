@@ -7,12 +7,31 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use semver::Version;
 
+use crate::config::mistake::Mistake;
 use crate::config::{Config, Family, Pins, did_you_mean};
 use crate::environment::Surroundings;
 use crate::manifest::Manifest;
 use crate::published::{Published, Registry};
 use crate::subject::Subject;
 use crate::toolchain::Toolchain;
+
+/// A linker that is not there would fail every cell.
+fn linker(config: &Config) -> Result<(), Mistake> {
+    let Some(linker) = &config.build.linker else {
+        return Ok(());
+    };
+    let program = linker.get_ref().program();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path);
+    if cfg!(unix) && folders.any(|folder| folder.join(program).is_file()) {
+        return Ok(());
+    }
+    Err(config
+        .text
+        .mistake(format!("`{program}` is not on the path"))
+        .at(linker.span(), "cannot link with it")
+        .help("install it, or leave `linker` out"))
+}
 
 /// A feature or a profile that the subject does not have would fail every cell.
 pub fn build(config: &Config, subject: &Subject) -> Result<()> {
@@ -34,6 +53,7 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
                 .into());
         }
     }
+    linker(config)?;
     let profile = config.build.profile.get_ref().as_str();
     let is_built_in = matches!(profile, "dev" | "release" | "test" | "bench");
     let root = subject.text_of("Cargo.toml")?.unwrap_or_default();

@@ -75,10 +75,64 @@ pub struct Build {
     pub profile: Spanned<String>,
     /// How much debug info; none unless said, since no one attaches a debugger to a cell.
     pub debug: Debug,
+    /// Into how many parts rustc divides a crate; `None` for what the subject's profile says.
+    pub codegen_units: Option<usize>,
+    /// The linker, in place of the toolchain's own.
+    pub linker: Option<Spanned<Linker>>,
     /// Whether doc tests are run.
     pub doc_tests: bool,
     /// The most that a lint of the subject may be: `warn` takes the teeth out of denied ones.
     pub cap_lints: Option<CapLints>,
+}
+
+impl Build {
+    /// The flags that choose the profile, and what no variable can say of it. Cargo takes settings
+    /// as flags since 1.63
+    /// (<https://doc.rust-lang.org/cargo/reference/config.html#command-line-overrides>).
+    #[must_use]
+    pub fn flags(&self) -> Vec<String> {
+        let profile = self.profile.get_ref();
+        let mut flags = vec![format!("--profile={profile}")];
+        if self.debug == Debug::Subject {
+            // Whatever is no member of the workspace.
+            let others = match profile.as_str() {
+                "test" => "dev",
+                other => other,
+            };
+            flags.push(format!("--config=profile.{others}.package.\"*\".debug=0"));
+        }
+        flags
+    }
+}
+
+/// A linker that the C compiler can be asked to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Linker {
+    /// LLVM's.
+    Lld,
+    /// mold.
+    Mold,
+}
+
+impl Linker {
+    /// The program that has to be on the path.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Lld => "ld.lld",
+            Self::Mold => "mold",
+        }
+    }
+}
+
+impl std::fmt::Display for Linker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Lld => "lld",
+            Self::Mold => "mold",
+        })
+    }
 }
 
 /// A level that lints are capped at.
@@ -107,6 +161,8 @@ impl std::fmt::Display for CapLints {
 pub enum Debug {
     /// None: the least to compile and to link.
     None,
+    /// Line numbers in backtraces for the subject's own packages, and none for others.
+    Subject,
     /// Enough for line numbers in backtraces.
     LineTablesOnly,
     /// What a debugger wants.
@@ -209,6 +265,11 @@ impl Config {
             build: Build {
                 profile: document.build.profile,
                 debug: document.build.debug,
+                codegen_units: {
+                    let written = document.build.codegen_units.as_ref();
+                    values::count_if_any(&text, "codegen-units", written)?
+                },
+                linker: document.build.linker,
                 doc_tests: document.build.doc_tests,
                 cap_lints: document.build.cap_lints,
             },

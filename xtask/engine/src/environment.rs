@@ -102,8 +102,11 @@ impl Surroundings {
             deciding.insert(name.to_owned(), value.to_owned());
         };
         set("CARGO_INCREMENTAL", "0");
-        if let Some((name, value)) = debug_info(build) {
-            set(&name, value);
+        if let Some(value) = debug_info(build.debug) {
+            set(&of_profile(build, "DEBUG"), value);
+        }
+        if let Some(n) = build.codegen_units {
+            set(&of_profile(build, "CODEGEN_UNITS"), &n.to_string());
         }
         for (name, value) in &environment.set {
             set(name, value);
@@ -160,18 +163,23 @@ impl Surroundings {
     }
 }
 
-/// `CARGO_PROFILE_<NAME>_DEBUG`, unless the subject's own profile is to decide.
-/// <https://doc.rust-lang.org/cargo/reference/config.html#profilenamedebug>
-fn debug_info(build: &Build) -> Option<(String, &'static str)> {
-    let value = match build.debug {
-        Debug::None => "0",
-        // Named levels are newer than 1.70; `1` means nearly the same to every cargo.
-        Debug::LineTablesOnly => "1",
-        Debug::Full => "2",
-        Debug::Profile => return None,
-    };
+/// A variable that stands for a key of the profile.
+/// <https://doc.rust-lang.org/cargo/reference/config.html#profile>
+fn of_profile(build: &Build, key: &str) -> String {
     let profile = build.profile.get_ref().to_uppercase().replace('-', "_");
-    Some((format!("CARGO_PROFILE_{profile}_DEBUG"), value))
+    format!("CARGO_PROFILE_{profile}_{key}")
+}
+
+/// How much debug info, unless the subject's own profile is to decide. For packages other than the
+/// subject's there is no variable; [`Build::flags`] has the rest.
+fn debug_info(debug: Debug) -> Option<&'static str> {
+    match debug {
+        Debug::None => Some("0"),
+        // Named levels are newer than 1.70; `1` means nearly the same to every cargo.
+        Debug::Subject | Debug::LineTablesOnly => Some("1"),
+        Debug::Full => Some("2"),
+        Debug::Profile => None,
+    }
 }
 
 /// Puts folders in front of a variable that holds a list of folders.
@@ -212,6 +220,8 @@ mod tests {
         Build {
             profile: toml::Spanned::new(0..0, "dev".to_owned()),
             debug: Debug::None,
+            codegen_units: Some(64),
+            linker: None,
             doc_tests: true,
             cap_lints: None,
         }
@@ -241,6 +251,7 @@ mod tests {
             names,
             [
                 "CARGO_INCREMENTAL",
+                "CARGO_PROFILE_DEV_CODEGEN_UNITS",
                 "CARGO_PROFILE_DEV_DEBUG",
                 "CARGO_TERM_COLOR",
                 "HOME"
@@ -282,6 +293,7 @@ mod tests {
             names,
             [
                 "CARGO_INCREMENTAL",
+                "CARGO_PROFILE_DEV_CODEGEN_UNITS",
                 "CARGO_PROFILE_DEV_DEBUG",
                 "MODE",
                 "RUSTFLAGS"

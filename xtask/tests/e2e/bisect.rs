@@ -93,6 +93,14 @@ fn a_target_is_asked_about_between_two_pins_and_lanes_probe_ahead() {
         "{words}"
     );
     assert!(words.contains("✔ good  6.0.1  passed"), "{words}");
+    // Nothing but that target is built.
+    let log = fixture.out().join("logs/stable@cog-6.0.1/build.log");
+    let log = std::fs::read_to_string(log).expect("a log");
+    assert!(
+        log.contains("$ cargo test --no-run --workspace --test turning"),
+        "{log}"
+    );
+    assert!(!log.contains("rounding"), "{log}");
     let agree = ["--target", "turning", "--pins", "1.0.0..10.0.3"];
     assert!(said(&fixture, &agree, 1).contains("both ends are good"));
 }

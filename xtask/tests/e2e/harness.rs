@@ -51,6 +51,11 @@ impl Fixture {
         self.folder.path().join("out")
     }
 
+    /// The folder below which all work folders are.
+    pub fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
     /// A file of the subject.
     pub fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.subject.join(path)).expect("a file of the subject")
@@ -91,7 +96,7 @@ impl Fixture {
             .args(args)
             .arg("--config")
             .arg(config)
-            .env("PINMATRIX_CACHE", self.folder.path().join("cache"))
+            .env("PINMATRIX_CACHE", self.cache())
             .env("NO_COLOR", "1");
         if args.first() != Some(&"toolchains") {
             command.arg("--out").arg(self.out());

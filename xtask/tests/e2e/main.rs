@@ -7,6 +7,7 @@
 mod axes;
 mod baseline;
 mod bisect;
+mod disk;
 mod drift;
 mod facts;
 #[cfg(unix)]

@@ -113,7 +113,15 @@ fn without_times(mut value: serde_json::Value) -> serde_json::Value {
     match &mut value {
         serde_json::Value::Object(fields) => {
             fields.retain(|name, _| {
-                !matches!(name.as_str(), "started" | "seconds" | "cpu_seconds" | "out")
+                let times = [
+                    "started",
+                    "seconds",
+                    "cpu_seconds",
+                    "start",
+                    "waited",
+                    "out",
+                ];
+                !times.contains(&name.as_str())
             });
             for field in fields.values_mut() {
                 *field = without_times(field.take());

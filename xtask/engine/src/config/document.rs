@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::mistake::{Mistake, Text, nearest};
-use super::{CapLints, Choose, Debug, Strategy};
+use super::{CapLints, Choose, Debug, Linker, Strategy};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -246,6 +246,8 @@ pub(super) struct Which {
 pub(super) struct Build {
     pub(super) profile: Spanned<String>,
     pub(super) debug: Debug,
+    pub(super) codegen_units: Option<Spanned<i64>>,
+    pub(super) linker: Option<Spanned<Linker>>,
     pub(super) features: Vec<Spanned<String>>,
     pub(super) all_features: bool,
     pub(super) default_features: bool,
@@ -258,6 +260,8 @@ impl Default for Build {
         Self {
             profile: Spanned::new(0..0, "dev".to_owned()),
             debug: Debug::None,
+            codegen_units: None,
+            linker: None,
             features: Vec::new(),
             all_features: false,
             default_features: true,

@@ -413,6 +413,7 @@ impl Desk<'_> {
             common: self.common,
             setting,
             folders,
+            only: self.only(),
         };
         if let Question::Script(file) = &self.inquiry.question {
             let (answer, said) = script::ask(&work, file)?;
@@ -420,6 +421,19 @@ impl Desk<'_> {
         }
         let answer = work.run()?;
         Ok(Found::Outcome(Box::new(answer.outcome), answer.reused))
+    }
+
+    /// The one target that the question is about, as far as that is known before any is built.
+    fn only(&self) -> Option<String> {
+        let of_question = || match &self.inquiry.question {
+            Question::Target(target) => Some(target.clone()),
+            Question::Case { target, .. } => target.clone(),
+            Question::Cell | Question::Script(_) => None,
+        };
+        match &self.board().about {
+            Some(About::Target(id) | About::Case(id, _)) => Some(id.to_string()),
+            Some(About::Cell) | None => of_question(),
+        }
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {

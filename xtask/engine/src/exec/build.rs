@@ -38,6 +38,10 @@ pub struct BuildOptions<'a> {
     pub flags: Vec<String>,
     /// The family that is pinned.
     pub family: &'a Family,
+    /// Whether all targets are asked for.
+    pub is_whole: bool,
+    /// Which targets are asked for.
+    pub is_asked_for: &'a dyn Fn(&TargetId) -> bool,
 }
 
 /// What a target is judged by beside its own errors.
@@ -77,14 +81,26 @@ pub fn build(
     let flags = &options.flags;
     // Stable since cargo 1.74: https://doc.rust-lang.org/cargo/commands/cargo-build.html
     let keeps_going = cargo.toolchain.cargo >= Version::new(1, 74, 0);
-    let mut args = vec!["build", "--workspace", "--tests"];
-    if keeps_going {
+    let targets = workspace.targets.iter();
+    let targets: Vec<&Target> = targets.filter(|t| (options.is_asked_for)(&t.id)).collect();
+    let chosen: BTreeSet<Vec<String>> = targets.iter().map(|t| choice(&t.id)).collect();
+    // The same members with the same features, whether all of their targets are built or one.
+    let mut args = match options.is_whole {
+        true => vec!["build", "--workspace", "--tests"],
+        false => vec!["test", "--no-run", "--workspace"],
+    };
+    if !options.is_whole {
+        args.extend(chosen.iter().flatten().map(String::as_str));
+    } else if keeps_going {
         args.push("--keep-going");
     }
     args.extend(flags.iter().map(String::as_str));
-    let mut ended = heard.listen(cargo, &args, log, on_step)?;
+    let mut ended = match targets.is_empty() {
+        true => Ended::NOTHING,
+        false => heard.listen(cargo, &args, log, on_step)?,
+    };
     if !ended.exit.is_success() && !keeps_going {
-        for target in &workspace.targets {
+        for target in &targets {
             let is_open = heard.own_answer(target).is_none() && target.missing_features.is_empty();
             if !is_open || heard.doubt(&ended.exit).is_some() || ended.exit == Exit::TimedOut {
                 continue;
@@ -109,7 +125,7 @@ pub fn build(
         exit: &ended.exit,
     };
     let judged = |target: &Target| (target.id.clone(), heard.judge(target, &ground));
-    let made = workspace.targets.iter().map(judged).collect();
+    let made = targets.into_iter().map(judged).collect();
     Ok(Built {
         made,
         scripts: heard.scripts,

@@ -103,10 +103,8 @@ impl Work<'_> {
         let resolver = self.common.resolver;
         let resolution = resolver.resolve(self.setting, &mut log, &mut clock)?;
         keep_lock(self.common.results, self.setting.cell, &resolution)?;
-        let key = key_of(self.common.matrix, self.setting, &resolution)?;
-        if !self.common.fresh
-            && let Some(outcome) = self.common.store.get(&key)
-        {
+        let (key, outcome) = self.recall(&resolution)?;
+        if let Some(outcome) = outcome {
             log.finish()?;
             self.common.store.restore_logs(&key, &logs)?;
             return Ok(Answer {
@@ -155,6 +153,23 @@ impl Work<'_> {
             reused: false,
             laps: phases.laps,
         })
+    }
+
+    /// The key of the outcome, and the outcome where an earlier run had it. What is known of all
+    /// targets answers for one as well.
+    fn recall(&self, resolution: &Resolution) -> Result<(String, Option<Outcome>)> {
+        let get = |key: &str| match self.common.fresh {
+            true => None,
+            false => self.common.store.get(key),
+        };
+        let whole = key_of(self.common.matrix, self.setting, resolution)?;
+        let known = get(&whole);
+        let Some(only) = self.only.as_ref().filter(|_| known.is_none()) else {
+            return Ok((whole, known));
+        };
+        let part = key::of(&(whole, only))?;
+        let known = get(&part);
+        Ok((part, known))
     }
 
     /// The copy is pinned and locked, and everything it needs is fetched: by the cell's own cargo,

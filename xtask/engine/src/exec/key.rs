@@ -69,7 +69,12 @@ pub fn pinned(setting: &Setting<'_>) -> Result<Arc<str>> {
 #[must_use]
 pub fn build(setting: &Setting<'_>, config: &Config) -> impl Serialize + use<> {
     (
-        config.build.profile.get_ref().clone(),
+        config.build.flags(),
+        config
+            .build
+            .linker
+            .as_ref()
+            .map(|linker| linker.get_ref().to_string()),
         setting.features.flags(),
         config.build.doc_tests,
     )

@@ -216,6 +216,9 @@ pub(super) fn in_place<T>(
     let members = matrix.trees.iter().flat_map(|tree| &tree.subject.members);
     let own = members.map(|member| member.name.clone()).collect();
     let keeper = Keeper::new(workplace, &shops, options.max_disk, own);
+    let linker = matrix.config.build.linker.as_ref();
+    let linker = linker.map(|linker| workplace.linker(*linker.get_ref()));
+    let linker = linker.transpose()?;
     let common = Common {
         matrix,
         resolver: &resolver,
@@ -224,6 +227,7 @@ pub(super) fn in_place<T>(
         budget: &budget,
         shops: &shops,
         keeper: &keeper,
+        linker: linker.as_deref(),
         fresh: options.fresh,
         listener: options.listener,
         interrupt: options.interrupt,
@@ -261,6 +265,7 @@ fn run_cell(
             common,
             setting: &setting,
             folders,
+            only: None,
         }
         .run()
     };

@@ -136,6 +136,16 @@ pub struct Ended {
     pub waited: Duration,
 }
 
+impl Ended {
+    /// What nothing comes to.
+    pub const NOTHING: Self = Self {
+        exit: Exit::Code(0),
+        wall: Duration::ZERO,
+        cpu: Duration::ZERO,
+        waited: Duration::ZERO,
+    };
+}
+
 enum News {
     Line(Stream, Vec<u8>),
     Closed,
@@ -380,110 +390,4 @@ impl Group {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        command
-    }
-
-    fn run_shell(script: &str, limit: Duration) -> (Ended, String) {
-        let mut said = String::new();
-        let mut follower = |_: Stream, line: &[u8]| said.push_str(&String::from_utf8_lossy(line));
-        let ended = run(shell(script), limit, &Interrupt::default(), &mut follower);
-        (ended, said)
-    }
-
-    #[test]
-    fn output_of_both_streams_and_the_exit_code_arrive() {
-        let (ended, said) = run_shell("echo out; echo err >&2; exit 3", Duration::from_secs(20));
-        assert_eq!(ended.exit, Exit::Code(3));
-        assert!(said.contains("out\n") && said.contains("err\n"));
-    }
-
-    #[test]
-    fn a_child_that_was_killed_tells_the_signal() {
-        let (ended, _) = run_shell("kill -SEGV $$", Duration::from_secs(20));
-        assert_eq!(ended.exit, Exit::Signal(11));
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_lost_and_not_a_panic() {
-        let mut follower = |_: Stream, _: &[u8]| {};
-        let command = Command::new("no-such-program-anywhere");
-        let ended = run(
-            command,
-            Duration::from_secs(1),
-            &Interrupt::default(),
-            &mut follower,
-        );
-        assert!(matches!(ended.exit, Exit::Lost(why) if why.contains("no-such-program")));
-    }
-
-    #[test]
-    fn a_child_left_behind_does_not_hold_the_run() {
-        let (ended, said) = run_shell("sleep 1000 & echo done", Duration::from_secs(20));
-        assert_eq!(ended.exit, Exit::Code(0));
-        assert_eq!(said, "done\n");
-        assert!(ended.wall < Duration::from_secs(10), "{:?}", ended.wall);
-    }
-
-    #[test]
-    fn a_child_that_ignores_term_is_killed_with_its_children() {
-        let (ended, _) = run_shell("trap '' TERM; sleep 1000", Duration::from_millis(200));
-        assert_eq!(ended.exit, Exit::TimedOut);
-        assert!(
-            ended.wall < GRACE + Duration::from_secs(10),
-            "{:?}",
-            ended.wall
-        );
-    }
-
-    #[test]
-    fn output_that_is_read_slowly_is_not_lost() {
-        let mut n_lines = 0;
-        let mut slow = |_: Stream, _: &[u8]| {
-            n_lines += 1;
-            std::thread::sleep(Duration::from_millis(1));
-        };
-        let flood = shell("seq 1 1000");
-        run(
-            flood,
-            Duration::from_secs(60),
-            &Interrupt::default(),
-            &mut slow,
-        );
-        assert_eq!(n_lines, 1000);
-    }
-
-    #[test]
-    fn a_second_interrupt_kills_what_ignores_the_first() {
-        let interrupt = Interrupt::default();
-        let asking = interrupt.clone();
-        std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(300));
-            asking.ask();
-            asking.ask();
-        });
-        let deaf = shell("trap '' TERM; while :; do sleep 0.1; done");
-        let mut follower = |_: Stream, _: &[u8]| {};
-        let ended = run(deaf, Duration::from_secs(100), &interrupt, &mut follower);
-        assert!(ended.wall < GRACE, "{:?}", ended.wall);
-    }
-
-    #[test]
-    fn an_interrupt_ends_the_child() {
-        let interrupt = Interrupt::default();
-        interrupt.ask();
-        let mut follower = |_: Stream, _: &[u8]| {};
-        let ended = run(
-            shell("sleep 1000"),
-            Duration::from_secs(100),
-            &interrupt,
-            &mut follower,
-        );
-        assert_eq!(ended.exit, Exit::Interrupted);
-    }
-}
+mod tests;

@@ -74,6 +74,7 @@ fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answ
         common,
         setting,
         folders,
+        ..
     } = work;
     let cell = setting.cell;
     let shell = Shell::new()?;

@@ -46,7 +46,9 @@ impl Work<'_> {
             } = self.common;
             let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
             let _turn = clock.wait(enter)?;
-            let built = build(&cargo, workspace, &self.options(), &mut log, &mut step)?;
+            let is_asked_for = |target: &TargetId| self.is_asked_for(target);
+            let options = self.options(&is_asked_for);
+            let built = build(&cargo, workspace, &options, &mut log, &mut step)?;
             touch(&self.folders.target, &built.used)?;
             built
         };
@@ -60,6 +62,7 @@ impl Work<'_> {
         let mut outcomes = Vec::new();
         for target in &workspace.targets {
             outcomes.push(match built.made.get(&target.id) {
+                None if !self.is_asked_for(&target.id) => left_out(&target.id),
                 Some(Made::Executable(executable)) => {
                     self.test(target, executable, workspace, &built, &mut log, &mut clock)?
                 }
@@ -77,6 +80,10 @@ impl Work<'_> {
                     .iter()
                     .find(is_its_library)
                     .is_some_and(|o| !o.errors.is_empty());
+                if !self.is_asked_for(id) {
+                    outcomes.push(left_out(id));
+                    continue;
+                }
                 outcomes.extend(match is_broken {
                     true => Some(not_reached(id)),
                     false => self.doc_test(package, id, workspace, &mut log, &mut clock)?,
@@ -140,8 +147,9 @@ impl Work<'_> {
         }
         let started = Instant::now();
         let spec = workspace.spec(package);
-        let profile = format!("--profile={}", config.build.profile.get_ref());
-        let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &profile];
+        let chosen = config.build.flags();
+        let mut args = vec!["test", "--doc", "--frozen", "--package", &spec];
+        args.extend(chosen.iter().map(String::as_str));
         let features = self.setting.features.flags();
         args.extend(features.iter().map(String::as_str));
         let said = cargo.say(&args, log)?;
@@ -182,13 +190,14 @@ impl Work<'_> {
         }))
     }
 
-    fn options(&self) -> BuildOptions<'_> {
-        let profile = self.common.matrix.config.build.profile.get_ref();
-        let mut flags = vec![format!("--profile={profile}")];
+    fn options<'a>(&'a self, is_asked_for: &'a dyn Fn(&TargetId) -> bool) -> BuildOptions<'a> {
+        let mut flags = self.common.matrix.config.build.flags();
         flags.extend(self.setting.features.flags());
         BuildOptions {
             flags,
             family: self.setting.family,
+            is_whole: self.only.is_none(),
+            is_asked_for,
         }
     }
 }
@@ -203,6 +212,12 @@ fn clear_tmp(target: &Utf8Path) -> Result<()> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// A target that is not asked for.
+fn left_out(id: &TargetId) -> TargetOutcome {
+    let reason = Skip::NotSelected("--target".to_owned());
+    TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
 }
 
 /// Doc tests of a library that does not compile.

@@ -14,7 +14,7 @@ use crate::exec::store::Store;
 use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
 use crate::model::event::{Event, Listener};
-use crate::model::outcome::Phase;
+use crate::model::outcome::{Phase, TargetId};
 use crate::setting::Setting;
 
 /// Everything a cell needs that other cells need too.
@@ -33,6 +33,8 @@ pub struct Common<'a> {
     pub shops: &'a Shops,
     /// What keeps the disk within its bound.
     pub keeper: &'a Keeper<'a>,
+    /// The program that links, in place of the toolchain's own.
+    pub linker: Option<&'a Utf8Path>,
     /// Whether kept outcomes are looked at.
     pub fresh: bool,
     /// Whoever listens.
@@ -49,9 +51,18 @@ pub struct Work<'a> {
     pub setting: &'a Setting<'a>,
     /// Where it works.
     pub folders: LaneFolders,
+    /// The one target that is looked at, as a person would write it; `None` for all.
+    pub only: Option<String>,
 }
 
 impl Work<'_> {
+    /// Whether a target is looked at.
+    #[must_use]
+    pub fn is_asked_for(&self, target: &TargetId) -> bool {
+        let only = self.only.as_deref();
+        only.is_none_or(|only| target.goes_by(only))
+    }
+
     /// The cell's own cargo, at work on its copy.
     #[must_use]
     pub fn cargo(&self, limit: Duration) -> Cargo<'_> {
@@ -60,6 +71,11 @@ impl Work<'_> {
             "CARGO_TARGET_DIR".into(),
             self.folders.target.as_os_str().to_owned(),
         );
+        if let Some(linker) = self.common.linker {
+            let host = self.setting.toolchain.host.to_uppercase().replace('-', "_");
+            let name = format!("CARGO_TARGET_{host}_LINKER");
+            vars.insert(name.into(), linker.as_os_str().to_owned());
+        }
         Cargo {
             toolchain: self.setting.toolchain,
             folder: &self.folders.subject,

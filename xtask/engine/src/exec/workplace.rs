@@ -9,8 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::config::Linker;
 use crate::exec::process::Interrupt;
 use crate::exec::share::names;
+use crate::files::write_whole;
 use crate::revision::short;
 use crate::setting::Setting;
 
@@ -120,6 +122,23 @@ impl Workplace {
         Ok(())
     }
 
+    /// A program that links with a linker of choice, by asking the C compiler for it: cargo can be
+    /// told of a program without changing the flags that a subject sets for itself.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn linker(&self, linker: Linker) -> Result<Utf8PathBuf> {
+        let path = self.root.join(format!("link-with-{linker}"));
+        let script = format!("#!/bin/sh\nexec cc -fuse-ld={linker} \"$@\"\n");
+        if std::fs::read_to_string(&path).is_ok_and(|there| there == script) {
+            return Ok(path);
+        }
+        write_whole(&path, script.as_bytes())?;
+        make_executable(&path)?;
+        Ok(path)
+    }
+
     /// The folder of all of this subject's.
     #[must_use]
     pub fn root(&self) -> &Utf8Path {
@@ -177,6 +196,18 @@ impl Workplace {
     pub fn outcomes(&self) -> Utf8PathBuf {
         self.root.join("outcomes")
     }
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Utf8Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("make {path} executable"))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &Utf8Path) -> Result<()> {
+    Ok(())
 }
 
 /// Removes a folder that was made in another place: build scripts write absolute paths into what

@@ -180,6 +180,14 @@ pub struct TargetId {
     pub name: String,
 }
 
+impl TargetId {
+    /// Whether a person who writes this means the target: by its whole name, or by its last part.
+    #[must_use]
+    pub fn goes_by(&self, written: &str) -> bool {
+        written == self.name || written == self.to_string()
+    }
+}
+
 impl fmt::Display for TargetId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}:{}", self.package, self.kind, self.name)

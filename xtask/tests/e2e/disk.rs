@@ -1,0 +1,108 @@
+//! What work folders take of the disk: kept within a bound, shown, and removed.
+
+use std::path::{Path, PathBuf};
+
+use crate::harness::{Fixture, text};
+
+const ROW: [&str; 3] = ["--full", "--toolchain", "stable"];
+
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+/// The folder of all that was compiled for the only subject of a fixture.
+fn shops(fixture: &Fixture) -> PathBuf {
+    let cache = fixture.cache();
+    let subject = std::fs::read_dir(cache).expect("a listing").flatten();
+    let mut folders = subject.map(|entry| entry.path().join("shops"));
+    folders.find(|shops| shops.is_dir()).expect("shops")
+}
+
+fn without_times(fixture: &Fixture, args: &[&str]) -> Vec<String> {
+    let (_, run) = fixture.run(&[&ROW[..], args].concat());
+    let cells = run.cells.iter();
+    let shown = cells.map(|c| format!("{} {:?}", c.id, c.outcome().and_then(|o| o.signature())));
+    shown.collect()
+}
+
+#[test]
+fn a_run_within_a_small_disk_shows_the_same_and_leaves_less() {
+    let (free, tight) = (Fixture::copied("history"), Fixture::copied("history"));
+    let expected = without_times(&free, &["--max-disk", "unlimited"]);
+    let most = size(&shops(&free)) / 3;
+    let bound = format!("{most}B");
+    assert_eq!(without_times(&tight, &["--max-disk", &bound]), expected);
+    let left = size(&shops(&tight));
+    assert!(left < 2 * most, "{left} bytes are left, of at most {most}");
+    // What went is built again where it is needed.
+    tight.change("app/tests/ratio.rs", "#[test]", "#[test]\n#[should_panic]");
+    free.change("app/tests/ratio.rs", "#[test]", "#[test]\n#[should_panic]");
+    let again = without_times(&free, &["--max-disk", "unlimited"]);
+    assert_eq!(
+        without_times(&tight, &["--max-disk", &bound, "--lanes", "2"]),
+        again
+    );
+    assert_ne!(again, expected);
+}
+
+#[test]
+fn what_takes_what_is_shown_and_removed() {
+    let fixture = Fixture::copied("history");
+    let cell = ["--cell", "stable@gadget-1.0.0"];
+    fixture.run(&cell);
+    let clean = |args: &[&str]| {
+        let output = fixture.call(&[&["clean"], args].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let told = clean(&["--dry-run"]);
+    assert!(told.contains("compiled on stable"), "{told}");
+    assert!(
+        told.contains("outcomes and locks") && told.contains("would be removed"),
+        "{told}"
+    );
+    assert!(size(&shops(&fixture)) > 0);
+    let told = clean(&[]);
+    assert!(told.contains("removed, "), "{told}");
+    // Nothing is compiled any more, and everything is still known.
+    assert!(!clean(&["--dry-run"]).contains("compiled on"));
+    let (_, run) = fixture.run(&cell);
+    assert_eq!(run.counts().reused, 1);
+    clean(&["--outcomes"]);
+    let (_, run) = fixture.run(&cell);
+    assert_eq!(run.counts().reused, 0);
+    clean(&["--all-subjects"]);
+    assert!(!clean(&["--dry-run"]).contains("compiled on"));
+}
+
+#[test]
+fn a_size_that_is_none_is_refused_with_what_would_do() {
+    let fixture = Fixture::copied("history");
+    let output = fixture.call(&["run", "--max-disk", "much"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("a size with its unit"));
+    let config = fixture.read("matrix.toml");
+    fixture.write(
+        "matrix.toml",
+        &format!("{config}\n[run]\nmax-disk = \"10\"\n"),
+    );
+    let output = fixture.call(&["run"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("`10` is no size") && said.contains("matrix.toml:"),
+        "{said}"
+    );
+    fixture.write(
+        "matrix.toml",
+        &format!("{config}\n[build]\nlinker = \"gold\"\n"),
+    );
+    let said = text(&fixture.call(&["run"]).stderr);
+    assert!(said.contains("lld"), "{said}");
+}
