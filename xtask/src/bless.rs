@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use pinmatrix::baseline::{Baseline, Changed};
 use pinmatrix::config::Config;
 use pinmatrix::config::mistake::Mistake;
-use pinmatrix::files::write_whole;
+use pinmatrix::files::write_to_last;
 use pinmatrix::record;
 
 use crate::flags::Flags;
@@ -33,7 +33,7 @@ pub fn obey(flags: &Flags) -> Result<Exit> {
         );
     }
     let text = baseline.text().context("write the baseline")?;
-    write_whole(&file, text.as_bytes())?;
+    write_to_last(&file, text.as_bytes())?;
     let Changed {
         n_added,
         n_removed,

@@ -126,7 +126,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     matrix.check_cache(&options.cache)?;
     let plan = make_plan(&matrix, &flags.selecting, &options)?;
     if flags.locked {
-        matrix.check_locks(plan.queue().into_iter().map(|planned| &planned.cell))?;
+        matrix.check_locks(plan.queue().into_iter().map(|at| &plan.cells[at].cell))?;
     }
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
     // Reports of another run would stand beside this one's run.json until it ends.

@@ -1,42 +1,45 @@
 //! What a plan looks like: of every cell, whether it runs, in which order, or why not.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::io::{self, BufWriter, Write};
 
 use anyhow::{Context, Result};
 use pinmatrix::config::Strategy;
 use pinmatrix::matrix::Matrix;
-use pinmatrix::model::cell::CellId;
+use pinmatrix::model::cell::{CellId, Pin, Row};
+use pinmatrix::model::run::{SCHEMA, ToolchainRecord};
+use pinmatrix::model::status::Status;
 use pinmatrix::plan::{Fate, Plan, Planned};
-use serde_json::json;
+use pinmatrix::toolchain::Sought;
+use serde::{Serialize, Serializer};
 
 use crate::flags::Format;
-use crate::show::{BOLD, DIM, RESET, mark, put};
+use crate::show::{BOLD, DIM, RESET, mark};
 
-/// Shows a plan on standard output.
+/// Shows a plan on standard output, a cell at a time: a plan can be long.
 ///
 /// # Errors
 ///
 /// When it cannot be written.
 pub fn show(matrix: &Matrix, plan: &Plan, format: Format) -> Result<()> {
-    match format {
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    let written = match format {
         Format::Json => {
-            let text = serde_json::to_string_pretty(&as_json(matrix, plan));
-            put(&format!("{}\n", text.context("write a plan")?))
+            let json = serde_json::to_writer_pretty(&mut out, &Shown::of(matrix, plan));
+            json.map_err(io::Error::from).and_then(|()| writeln!(out))
         }
-        Format::Text => {
-            let mut page = String::new();
-            // Writing into a String cannot fail.
-            let _ = write(&mut page, plan);
-            put(&page)
-        }
-    }
+        Format::Text => write(&mut out, plan),
+    };
+    let written = written.and_then(|()| out.flush());
+    written.context("write to standard output")
 }
 
-/// Where cells stand in the queue, from 1.
-fn places(plan: &Plan) -> BTreeMap<&CellId, usize> {
-    let queue = plan.queue().into_iter().enumerate();
-    queue.map(|(at, planned)| (&planned.id, at + 1)).collect()
+/// Where cells stand in the queue, from 1, in the order of the plan.
+fn places(plan: &Plan) -> Vec<Option<usize>> {
+    let mut places = vec![None; plan.cells.len()];
+    for (place, at) in plan.queue().into_iter().enumerate() {
+        places[at] = Some(place + 1);
+    }
+    places
 }
 
 /// Whether a cell runs only if what others show asks for it.
@@ -48,74 +51,106 @@ fn is_conditional(plan: &Plan, planned: &Planned) -> bool {
     }
 }
 
-fn write(page: &mut String, plan: &Plan) -> std::fmt::Result {
+fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     let names = plan.cells.iter().map(|planned| planned.id.as_str().len());
     let width = names.max().unwrap_or_default();
-    let places = places(plan);
+    let (n_run, n_known, n_skip) = plan.counts();
     let mut n_conditional = 0;
-    for planned in &plan.cells {
-        write!(page, "{:width$}  ", planned.id.as_str())?;
+    for (planned, place) in plan.cells.iter().zip(places(plan)) {
+        write!(out, "{:width$}  ", planned.id.as_str())?;
         match &planned.fate {
             Fate::Run { .. } => {
-                let place = places.get(&planned.id).copied().unwrap_or_default();
                 match is_conditional(plan, planned) {
                     true => {
                         n_conditional += 1;
-                        write!(page, "run, if what others show asks for it")?;
+                        write!(out, "run, if what others show asks for it")?;
                     }
-                    false => write!(page, "run, {place} of {}", places.len())?,
+                    false => write!(out, "run, {} of {n_run}", place.unwrap_or_default())?,
                 }
                 if let Some(forecast) = &planned.forecast {
-                    write!(page, "; foreseen: failed(msrv), {forecast}")?;
+                    write!(out, "; foreseen: failed(msrv), {forecast}")?;
                 }
-                writeln!(page)?;
+                writeln!(out)?;
             }
             Fate::Known(outcome) => {
-                writeln!(page, "known: {} {}", mark(&outcome.status), outcome.status)?;
+                writeln!(out, "known: {} {}", mark(&outcome.status), outcome.status)?;
             }
-            Fate::Skip(reason) => writeln!(page, "{DIM}skip: {reason}{RESET}")?,
+            Fate::Skip(reason) => writeln!(out, "{DIM}skip: {reason}{RESET}")?,
         }
     }
-    let (n_run, n_known, n_skip) = plan.counts();
     let least = n_run - n_conditional;
     let n_run = match n_conditional {
         0 => format!("{n_run} to run"),
         _ => format!("{least} to run and up to {n_run}"),
     };
     writeln!(
-        page,
+        out,
         "\n{BOLD}{n_run}, {n_known} known, {n_skip} skipped{RESET}"
     )
 }
 
-fn as_json(matrix: &Matrix, plan: &Plan) -> serde_json::Value {
-    let places = places(plan);
-    let cells = plan.cells.iter().map(|planned| {
-        let mut cell = json!({
-            "id": planned.id,
-            "row": planned.cell.row,
-            "pin": planned.cell.pin,
-        });
-        let fate = match &planned.fate {
-            Fate::Run { .. } => json!({
-                "fate": "run",
-                "place": places.get(&planned.id),
-                "conditional": is_conditional(plan, planned),
-                "forecast": planned.forecast,
-            }),
-            Fate::Known(outcome) => json!({ "fate": "known", "outcome": outcome.status }),
-            Fate::Skip(reason) => json!({ "fate": "skip", "reason": reason.to_string() }),
-        };
-        if let (Some(cell), serde_json::Value::Object(fate)) = (cell.as_object_mut(), fate) {
-            cell.extend(fate);
+/// A plan for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    schema: u32,
+    toolchains: Vec<ToolchainRecord>,
+    #[serde(serialize_with = "one_by_one")]
+    cells: &'a Plan,
+}
+
+#[derive(Serialize)]
+struct ShownCell<'a> {
+    id: &'a CellId,
+    row: &'a Row,
+    pin: &'a Pin,
+    #[serde(flatten)]
+    fate: ShownFate<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "fate", rename_all = "kebab-case")]
+enum ShownFate<'a> {
+    Run {
+        place: Option<usize>,
+        conditional: bool,
+        forecast: Option<&'a str>,
+    },
+    Known {
+        outcome: &'a Status,
+    },
+    Skip {
+        reason: String,
+    },
+}
+
+impl<'a> Shown<'a> {
+    fn of(matrix: &Matrix, plan: &'a Plan) -> Self {
+        Self {
+            schema: SCHEMA,
+            toolchains: matrix.toolchains.iter().map(Sought::record).collect(),
+            cells: plan,
         }
-        cell
-    });
-    let toolchains = matrix.toolchains.iter();
-    let toolchains = toolchains.map(pinmatrix::toolchain::Sought::record);
-    json!({
-        "schema": pinmatrix::model::run::SCHEMA,
-        "toolchains": toolchains.collect::<Vec<_>>(),
-        "cells": cells.collect::<Vec<_>>(),
-    })
+    }
+}
+
+fn one_by_one<S: Serializer>(plan: &&Plan, serializer: S) -> Result<S::Ok, S::Error> {
+    let cells = plan.cells.iter().zip(places(plan));
+    serializer.collect_seq(cells.map(|(planned, place)| ShownCell {
+        id: &planned.id,
+        row: &planned.cell.row,
+        pin: &planned.cell.pin,
+        fate: match &planned.fate {
+            Fate::Run { .. } => ShownFate::Run {
+                place,
+                conditional: is_conditional(plan, planned),
+                forecast: planned.forecast.as_deref(),
+            },
+            Fate::Known(outcome) => ShownFate::Known {
+                outcome: &outcome.status,
+            },
+            Fate::Skip(reason) => ShownFate::Skip {
+                reason: reason.to_string(),
+            },
+        },
+    }))
 }

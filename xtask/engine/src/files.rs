@@ -6,12 +6,26 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-/// Writes a file so that a reader finds the old one or the new one, and never a part.
+/// Writes a file so that a reader finds the old one or the new one, and never a part. Where the
+/// machine is switched off before the system has written it, it can be lost.
 ///
 /// # Errors
 ///
 /// When it cannot be written.
 pub fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, false)
+}
+
+/// As [`write_whole`], and the file is on the disk when this returns.
+///
+/// # Errors
+///
+/// As [`write_whole`].
+pub fn write_to_last(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, true)
+}
+
+fn write(path: &Utf8Path, bytes: &[u8], syncs: bool) -> Result<()> {
     let context = || format!("write {path}");
     let folder = path
         .parent()
@@ -20,7 +34,9 @@ pub fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
     let mut file = tempfile::NamedTempFile::new_in(folder).with_context(context)?;
     file.write_all(bytes).with_context(context)?;
-    file.as_file().sync_data().with_context(context)?;
+    if syncs {
+        file.as_file().sync_data().with_context(context)?;
+    }
     make_readable(file.as_file()).with_context(context)?;
     file.persist(path)
         .map_err(|e| e.error)

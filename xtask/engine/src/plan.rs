@@ -294,20 +294,20 @@ pub fn row_of(cell: &Cell) -> (&Row, &str) {
 }
 
 impl Plan {
-    /// The cells that run, those that tell most first: the ends of all rows, then what halves
-    /// them. Among equals a row's order holds, so that the first row is told first.
+    /// Where the cells that run stand in the plan, those that tell most first: the ends of all
+    /// rows, then what halves them. Among equals a row's order holds, so that the first row is told
+    /// first.
     #[must_use]
-    pub fn queue(&self) -> Vec<&Planned> {
-        let mut queue: Vec<(u32, &Planned)> = self
-            .cells
-            .iter()
-            .filter_map(|planned| match &planned.fate {
-                Fate::Run { depth } => Some((*depth, planned)),
+    pub fn queue(&self) -> Vec<usize> {
+        let cells = self.cells.iter().enumerate();
+        let mut queue: Vec<(u32, usize)> = cells
+            .filter_map(|(at, planned)| match &planned.fate {
+                Fate::Run { depth } => Some((*depth, at)),
                 Fate::Known(_) | Fate::Skip(_) => None,
             })
             .collect();
-        queue.sort_by_key(|(depth, _)| *depth);
-        queue.into_iter().map(|(_, planned)| planned).collect()
+        queue.sort_unstable();
+        queue.into_iter().map(|(_, at)| at).collect()
     }
 
     /// The rows: of each, where its cells stand, and the row that it follows: the first with the

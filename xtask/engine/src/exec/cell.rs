@@ -8,6 +8,7 @@ use crate::exec::cargo::{Said, first_error};
 use crate::exec::clock::{Clock, Lap, Phases};
 use crate::exec::log::Log;
 use crate::exec::resolution::Resolution;
+use crate::exec::store::clear_logs;
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
@@ -51,7 +52,6 @@ pub fn restore(common: &Common<'_>, setting: &Setting<'_>) -> Result<()> {
     keep_lock(common.results, setting.cell, &resolution)?;
     let key = key_of(common.matrix, setting, &resolution)?;
     let logs = logs(common.results, setting.cell);
-    clear_logs(&logs)?;
     common.store.restore_logs(&key, &logs)
 }
 
@@ -59,24 +59,16 @@ pub(super) fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {
     results.join("logs").join(cell.id().as_str())
 }
 
-/// Makes room for a cell's logs: those of an earlier run would tell of another outcome.
-pub(super) fn clear_logs(logs: &Utf8Path) -> Result<()> {
-    match std::fs::remove_dir_all(logs) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(e).with_context(|| format!("empty {logs}"));
-        }
-        Ok(()) | Err(_) => {}
-    }
-    std::fs::create_dir_all(logs).with_context(|| format!("make {logs}"))
-}
-
 /// Leaves a cell's lock in the results, where it can be committed from.
 pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, resolution: &Resolution) -> Result<()> {
     match &resolution.lock {
-        Some(lock) if resolution.status == Status::Passed => write_whole(
-            &results.join("locks").join(format!("{}.lock", cell.id())),
-            lock.as_bytes(),
-        ),
+        Some(lock) if resolution.status == Status::Passed => {
+            let path = results.join("locks").join(format!("{}.lock", cell.id()));
+            if std::fs::read(&path).is_ok_and(|there| there == lock.as_bytes()) {
+                return Ok(());
+            }
+            write_whole(&path, lock.as_bytes())
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -2,13 +2,13 @@
 //! nothing that a cell is working with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::Result;
 use bytesize::ByteSize;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
-use crate::exec::inventory::{Inventory, Stored, remove};
+use crate::exec::inventory::{Inventory, Stored, remove, weight};
 use crate::exec::share::folders;
 use crate::exec::shop::Shops;
 use crate::exec::workplace::{LaneFolders, Workplace};
@@ -24,6 +24,8 @@ pub struct Keeper<'a> {
     most: Option<ByteSize>,
     /// The names of the subject's own packages.
     own: BTreeSet<String>,
+    /// What is kept beside what was compiled, in bytes: looked at once, since it grows slowly.
+    beside: OnceLock<u64>,
     /// How many cells work in each copy.
     at_work: Mutex<BTreeMap<Utf8PathBuf, usize>>,
     /// One makes room at a time.
@@ -61,6 +63,7 @@ impl<'a> Keeper<'a> {
             builds,
             most,
             own,
+            beside: OnceLock::new(),
             at_work: Mutex::default(),
             turn: Mutex::default(),
         }
@@ -102,8 +105,10 @@ impl<'a> Keeper<'a> {
             label.unwrap_or_default().to_owned()
         };
         let mut units = std::mem::take(&mut inventory.units);
+        let toolchains: BTreeSet<String> = units.iter().map(toolchain).collect();
+        let needed: BTreeSet<String> = toolchains.into_iter().filter(|t| is_needed(t)).collect();
         units.sort_by_cached_key(|unit| {
-            let is_needed = is_needed(&toolchain(unit));
+            let is_needed = needed.contains(&toolchain(unit));
             (is_needed, !self.own.contains(&unit.package), unit.used)
         });
         let goal = most.as_u64() / 100 * DOWN_TO;
@@ -134,9 +139,13 @@ impl<'a> Keeper<'a> {
 
     fn inventory(&self) -> Result<Inventory> {
         let mut inventory = Inventory::default();
-        for folder in self.workplace.folders_beside_shops() {
-            inventory.add(&folder)?;
-        }
+        inventory.bytes = match self.beside.get() {
+            Some(bytes) => *bytes,
+            None => {
+                let bytes = weight(&self.workplace.folders_beside_shops())?;
+                *self.beside.get_or_init(|| bytes)
+            }
+        };
         for copy in copies(self.workplace)? {
             inventory.add_copy(&copy)?;
         }
@@ -192,4 +201,82 @@ fn remove_uplifted(profile: &Utf8Path) -> Result<()> {
         }
     }
     remove(&profile.join("examples"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    /// A unit of so many KiB in the copy of a lane, last used so many hours ago.
+    fn unit(workplace: &Workplace, copy: &str, package: &str, kib: usize, hours: u64) {
+        let profile = workplace.shops().join(copy).join("target/debug");
+        let name = format!("{package}-0123456789abcde{}", package.len());
+        let fingerprint = profile.join(".fingerprint").join(&name);
+        std::fs::create_dir_all(&fingerprint).expect("a folder");
+        std::fs::create_dir_all(profile.join("deps")).expect("a folder");
+        let made = profile.join("deps").join(format!("lib{name}.rlib"));
+        std::fs::write(made, vec![1; kib * 1024]).expect("written");
+        let used = SystemTime::now() - Duration::from_secs(hours * 3600);
+        let folder = std::fs::File::open(&fingerprint).expect("a folder");
+        folder.set_modified(used).expect("dated");
+    }
+
+    fn left(workplace: &Workplace, copy: &str) -> Vec<String> {
+        let profile = workplace.shops().join(copy).join("target/debug");
+        let mut units = folders(&profile.join(".fingerprint")).expect("a listing");
+        units.sort();
+        for unit in &units {
+            let made = profile.join("deps").join(format!("lib{unit}.rlib"));
+            assert!(made.is_file(), "{made} is gone, and its unit is there");
+        }
+        let names = units.iter().filter_map(|unit| unit.rsplit_once('-'));
+        names.map(|(package, _)| package.to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_least_useful_goes_first_and_nothing_that_is_at_work() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let workplace =
+            Workplace::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
+        let unit = |copy, package, hours| unit(&workplace, copy, package, 100, hours);
+        unit("old/s/0", "serde", 1);
+        unit("new/s/0", "app", 1);
+        unit("new/s/0", "hyper", 3);
+        unit("new/s/0", "wasmtime", 2);
+        unit("new/s/1", "bytes", 9);
+        let shops = Shops::default();
+        let own = BTreeSet::from(["app".to_owned()]);
+        let keep = |kib: u64| {
+            let most = Some(ByteSize::kib(kib));
+            Keeper::new(&workplace, &shops, most, own.clone())
+        };
+        let at_work = LaneFolders {
+            shop: workplace.shops().join("new/s"),
+            subject: workplace.shops().join("new/s/1/subject"),
+            target: workplace.shops().join("new/s/1/target"),
+        };
+        let told = |label: &str| label == "new";
+
+        let roomy = keep(100_000).make_room(told).expect("nothing to do");
+        assert!(!roomy.is_short && roomy.before == roomy.after);
+        let keeper = keep(450);
+        let occupied = keeper.occupy(&at_work);
+        assert!(!keeper.make_room(told).expect("room").is_short);
+        assert_eq!(left(&workplace, "old/s/0"), Vec::<String>::new());
+        assert_eq!(left(&workplace, "new/s/0"), ["hyper", "wasmtime"]);
+        let keeper = keep(250);
+        let _occupied = keeper.occupy(&at_work);
+        assert!(!keeper.make_room(told).expect("room").is_short);
+        assert_eq!(left(&workplace, "new/s/0"), ["wasmtime"]);
+        assert_eq!(left(&workplace, "new/s/1"), ["bytes"]);
+        let keeper = keep(10);
+        let occupied_by_other = keeper.occupy(&at_work);
+        assert!(keeper.make_room(told).expect("as much as goes").is_short);
+        assert_eq!(left(&workplace, "new/s/1"), ["bytes"]);
+        drop((occupied, occupied_by_other));
+        keeper.make_room(told).expect("room");
+        assert_eq!(left(&workplace, "new/s/1"), Vec::<String>::new());
+    }
 }

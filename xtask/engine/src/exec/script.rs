@@ -5,10 +5,11 @@ use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
 use crate::config::mistake::Mistake;
-use crate::exec::cell::{clear_logs, keep_lock, logs};
+use crate::exec::cell::{keep_lock, logs};
 use crate::exec::clock::Clock;
 use crate::exec::log::Log;
 use crate::exec::process::{Exit, Stream};
+use crate::exec::store::clear_logs;
 use crate::exec::targets::Workspace;
 use crate::exec::work::Work;
 use crate::model::bisection::Answer;

@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::files::write_whole;
-use crate::model::outcome::Outcome;
+use crate::files::write_to_last;
+use crate::model::outcome::{Outcome, Phase};
 
 /// The kept outcomes.
 #[derive(Clone, Debug)]
@@ -62,16 +62,25 @@ impl Store {
             outcome,
         };
         let text = serde_json::to_string(&record).context("write a record")?;
-        write_whole(&self.record(key), text.as_bytes())
+        write_to_last(&self.record(key), text.as_bytes())
     }
 
-    /// Puts the logs kept under a key into `logs`.
+    /// Makes `logs` hold the logs kept under a key, and no others.
     ///
     /// # Errors
     ///
     /// When they cannot be copied.
     pub fn restore_logs(&self, key: &str, logs: &Utf8Path) -> Result<()> {
-        copy_logs(&self.folder.join(key), logs)
+        let kept = self.folder.join(key);
+        let is_there = |name: &String| match (logs.join(name), kept.join(name)) {
+            (there, kept) if kept.exists() => is_same(&there, &kept),
+            (there, _) => !there.exists(),
+        };
+        if logs.is_dir() && LOGS.map(log_of).iter().all(is_there) {
+            return Ok(());
+        }
+        clear_logs(logs)?;
+        copy_logs(&kept, logs)
     }
 
     fn record(&self, key: &str) -> Utf8PathBuf {
@@ -79,10 +88,44 @@ impl Store {
     }
 }
 
+/// The phases that have a log.
+const LOGS: [Phase; 3] = [Phase::Resolve, Phase::Build, Phase::Test];
+
+fn log_of(phase: Phase) -> String {
+    format!("{phase}.log")
+}
+
+/// Makes room for a cell's logs: those of an earlier run would tell of another outcome.
+///
+/// # Errors
+///
+/// When the folder cannot be emptied.
+pub fn clear_logs(logs: &Utf8Path) -> Result<()> {
+    match fs::remove_dir_all(logs) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(e).with_context(|| format!("empty {logs}"));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    fs::create_dir_all(logs).with_context(|| format!("make {logs}"))
+}
+
+/// True for two names of one file.
+#[cfg(unix)]
+fn is_same(one: &Utf8Path, other: &Utf8Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |path: &Utf8Path| path.metadata().map(|m| (m.dev(), m.ino())).ok();
+    id(one).is_some_and(|one| id(other) == Some(one))
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Utf8Path, _: &Utf8Path) -> bool {
+    false
+}
+
 fn copy_logs(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("make {to}"))?;
-    for phase in ["resolve", "build", "test"] {
-        let name = format!("{phase}.log");
+    for name in LOGS.map(log_of) {
         let (from, to) = (from.join(&name), to.join(&name));
         if from.is_file() {
             let _ = fs::remove_file(&to);

@@ -159,8 +159,9 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
         return Ok(());
     };
     writeln!(out, "## Where the time went\n\n{line}\n\n```text")?;
-    for (lane, spans) in lanes(run).iter().enumerate() {
-        writeln!(out, "lane {lane:<3} {}", strip(spans, run.seconds))?;
+    for spans in lanes(run) {
+        let lane = spans.first().map_or(0, |span| span.lane);
+        writeln!(out, "lane {lane:<3} {}", strip(&spans, run.seconds))?;
     }
     writeln!(out, "{LEGEND}\n```\n")?;
     writeln!(out, "| longest | resolve | build | test | waiting |")?;
