@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Progress {
 struct Bars {
     all: MultiProgress,
     run: ProgressBar,
+    /// Whether not all cells have to run.
+    is_most: AtomicBool,
     cells: Mutex<BTreeMap<String, CellBar>>,
 }
 
@@ -42,7 +45,12 @@ impl Progress {
         let run = all.add(ProgressBar::no_length());
         let cells = Mutex::new(BTreeMap::new());
         Self {
-            bars: Some(Bars { all, run, cells }),
+            bars: Some(Bars {
+                all,
+                run,
+                is_most: AtomicBool::new(false),
+                cells,
+            }),
         }
     }
 
@@ -128,6 +136,7 @@ impl Listener for Progress {
 impl Bars {
     fn begin(&self, n_run: usize, is_most: bool) {
         self.run.set_length(n_run as u64);
+        self.is_most.store(is_most, Ordering::Relaxed);
         self.run.set_style(style(match is_most {
             true => "{pos} cells of at most {len}, {elapsed} so far{msg}",
             false => "{bar:24} {pos}/{len} cells, {elapsed} so far{msg}",
@@ -138,7 +147,11 @@ impl Bars {
     /// Shows how long the rest takes, by what earlier cells took.
     fn expect(&self, left: Duration) {
         let left = indicatif::HumanDuration(left);
-        self.run.set_message(format!(", at most {left} to go"));
+        let how = match self.is_most.load(Ordering::Relaxed) {
+            true => "at most",
+            false => "about",
+        };
+        self.run.set_message(format!(", {how} {left} to go"));
     }
 
     fn enter(&self, cell: &str, phase: &str) {

@@ -80,9 +80,9 @@ impl<S: PartialEq> Search<S> {
         }
     }
 
-    /// The place to run next: one that tells most, and among those that tell as much the one of
-    /// the greatest `worth`. Ends come before all else, whatever they are worth; and a place of no
-    /// worth before others only by what it tells.
+    /// The place to run next. Ends come before all else; then places that are preferred, then those
+    /// that tell most, and among those that tell as much the one that is worth most. `worth` says
+    /// of a place whether it is preferred, and what it is worth.
     pub fn best<W: Ord>(&mut self, worth: impl Fn(At) -> (bool, W)) -> Option<At> {
         self.find_out();
         let firsts = self.next.iter().flatten().filter_map(|next| next.first());

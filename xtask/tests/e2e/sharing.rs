@@ -49,7 +49,8 @@ impl Counter {
     /// Of the crates that are published, how often each unit was compiled.
     fn compiled_from_registry(&self) -> BTreeMap<String, usize> {
         let mut units = self.compiled();
-        units.retain(|unit, _| unit.starts_with("gadget") || unit.starts_with("relay"));
+        let published = ["gadget", "relay", "tempo", "brittle", "build_script"];
+        units.retain(|unit, _| published.iter().any(|name| unit.starts_with(name)));
         units
     }
 
@@ -107,6 +108,23 @@ fn lanes_side_by_side_compile_nothing_twice_and_show_the_same() {
     assert_eq!(shown(&one), shown(&four));
     let lanes: std::collections::BTreeSet<usize> = four.timeline.iter().map(|s| s.lane).collect();
     assert!(lanes.len() > 1, "only lanes {lanes:?} worked");
+}
+
+#[test]
+fn what_a_build_script_made_goes_from_lane_to_lane_too() {
+    let (alone, beside) = (Counter::new(), Counter::new());
+    let old = ["--full", "--toolchain", "old"];
+    let one = alone.run(&Fixture::copied("drift_build"), &old);
+    let lanes = [&old[..], &["--lanes", "2"]].concat();
+    let two = beside.run(&Fixture::copied("drift_build"), &lanes);
+    let compiled = beside.compiled_from_registry();
+    assert_eq!(compiled, alone.compiled_from_registry());
+    assert_eq!(twice(&compiled), Vec::<&String>::new());
+    let is_script = |unit: &&String| unit.starts_with("build_script");
+    assert!(compiled.keys().any(|unit| is_script(&unit)), "{compiled:?}");
+    assert_eq!(shown(&one), shown(&two));
+    let lanes: std::collections::BTreeSet<usize> = two.timeline.iter().map(|s| s.lane).collect();
+    assert_eq!(lanes.len(), 2);
 }
 
 #[test]

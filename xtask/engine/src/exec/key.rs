@@ -53,7 +53,10 @@ pub fn outcome(setting: &Setting<'_>, resolution: &str, config: &Config) -> Resu
 /// As [`outcome`].
 pub fn pinned(setting: &Setting<'_>) -> Result<Arc<str>> {
     let ground = &setting.ground;
-    ground.digest(&setting.tree.sources, || {
+    let tree = setting.tree;
+    // Paths that leave the subject are written into its manifests.
+    let of = format!("{} {}", tree.subject.root, tree.sources);
+    ground.digest(&of, || {
         let mut files = stage::pinned(setting)?;
         if let Some((folder, _)) = &ground.local {
             for text in files.values_mut() {
@@ -61,7 +64,7 @@ pub fn pinned(setting: &Setting<'_>) -> Result<Arc<str>> {
             }
         }
         let content = ground.local.as_ref().map(|(_, content)| content);
-        of(&(files, content))
+        self::of(&(files, content))
     })
 }
 
