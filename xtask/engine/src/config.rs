@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use camino::Utf8PathBuf;
+use semver::Version;
 use toml::Spanned;
 
 pub use self::adjust::{Adjustment, Change, Extra, together};
@@ -90,10 +91,11 @@ impl Build {
     /// as flags since 1.63
     /// (<https://doc.rust-lang.org/cargo/reference/config.html#command-line-overrides>).
     #[must_use]
-    pub fn flags(&self) -> Vec<String> {
+    pub fn flags(&self, cargo: &Version) -> Vec<String> {
         let profile = self.profile.get_ref();
         let mut flags = vec![format!("--profile={profile}")];
-        if self.debug == Debug::Subject {
+        // An older one gives all packages line numbers.
+        if self.debug == Debug::Subject && *cargo >= Version::new(1, 63, 0) {
             // Whatever is no member of the workspace.
             let others = match profile.as_str() {
                 "test" => "dev",

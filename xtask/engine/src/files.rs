@@ -6,6 +6,13 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
+/// Marks a folder as made by a program: tools that back up, index or copy leave it alone.
+/// <https://bford.info/cachedir/>
+pub const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# made by pinmatrix\n";
+
+/// The name of the file that marks a folder.
+pub const CACHEDIR_TAG_FILE: &str = "CACHEDIR.TAG";
+
 /// Writes a file so that a reader finds the old one or the new one, and never a part. Where the
 /// machine is switched off before the system has written it, it can be lost.
 ///

@@ -9,6 +9,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::config::mistake::Mistake;
 use crate::config::{Config, Source};
+use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 
 /// The folder, below that of all work folders, where revisions of subjects are laid out.
 pub const SOURCES: &str = "sources";
@@ -220,6 +221,10 @@ pub fn lay_out(
     let patch = source.patch.as_ref();
     let patch = patch.map(|patch| read_patch(patch, config)).transpose()?;
     std::fs::create_dir_all(cache).with_context(|| format!("make {cache}"))?;
+    let tag = cache.join(CACHEDIR_TAG_FILE);
+    if !tag.exists() {
+        write_whole(&tag, CACHEDIR_TAG.as_bytes())?;
+    }
     let work = tempfile::tempdir_in(cache).context("make a folder for a revision")?;
     let tree = Utf8Path::from_path(work.path())
         .context("read its path as text")?

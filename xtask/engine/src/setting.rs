@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::config::{Family, FeatureSet};
 use crate::ground::Ground;
 use crate::matrix::{Matrix, Tree};
-use crate::model::cell::Cell;
+use crate::model::cell::{At, Cell};
 use crate::toolchain::Toolchain;
 
 /// Everything that a cell is made of.
@@ -106,7 +106,10 @@ impl<'a> Setting<'a> {
     pub fn copy(&self) -> String {
         let source = self.cell.row.source.as_deref();
         let outside = &self.tree.subject.outside;
-        let local = self.ground.local.as_ref();
+        // Commits of a dependency follow one another in one folder, and their files are always new.
+        let is_pin =
+            matches!(&self.cell.pin.at, At::Path { path, .. } if !path.as_str().is_empty());
+        let local = self.ground.local.as_ref().filter(|_| is_pin);
         let local = local.map(|(_, content)| content.as_str());
         let mut copy = source.map(|label| format!("~{label}")).unwrap_or_default();
         if !outside.is_empty() || local.is_some() {

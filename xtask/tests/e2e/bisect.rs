@@ -310,3 +310,32 @@ fn questions_about_what_is_not_there_name_the_nearest() {
     let output = bisect(&fixture, &["--pins", "--commits", "a..b"]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn a_target_whose_name_another_member_has_is_told_apart_from_it() {
+    let fixture = Fixture::copied("history");
+    let manifest = fixture.read("platform/Cargo.toml");
+    let more =
+        "\n[features]\nextra = []\n\n[[test]]\nname = \"ratio\"\nrequired-features = [\"extra\"]\n";
+    fixture.write("platform/Cargo.toml", &format!("{manifest}{more}"));
+    fixture.write("platform/tests/ratio.rs", "this is no Rust\n");
+    let asked = [
+        "--target",
+        "app test:ratio",
+        "--pins",
+        "4.0.0..5.0.0",
+        "--toolchain",
+        "stable",
+    ];
+    let words = said(&fixture, &asked, 0);
+    assert!(words.contains("✔ good  4.0.0  passed"), "{words}");
+    assert!(words.contains("✘ bad   5.0.0  failed(test)"), "{words}");
+    // And where the other one is built and does not compile.
+    fixture.change(
+        "platform/Cargo.toml",
+        "required-features = [\"extra\"]\n",
+        "",
+    );
+    let words = said(&fixture, &asked, 0);
+    assert!(words.contains("✔ good  4.0.0  passed"), "{words}");
+}

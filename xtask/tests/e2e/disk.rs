@@ -77,7 +77,12 @@ fn what_takes_what_is_shown_and_removed() {
     clean(&["--outcomes"]);
     let (_, run) = fixture.run(&cell);
     assert_eq!(run.counts().reused, 0);
+    // What others have put into the same cache is none of ours.
+    let foreign = fixture.cache().join("photos/a.jpg");
+    std::fs::create_dir_all(foreign.parent().expect("a folder")).expect("a folder");
+    std::fs::write(&foreign, "a picture").expect("written");
     clean(&["--all-subjects"]);
+    assert!(foreign.is_file());
     assert!(!clean(&["--dry-run"]).contains("compiled on"));
 }
 

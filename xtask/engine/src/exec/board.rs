@@ -1,4 +1,4 @@
-//! The board of a run: where lanes write down what ended, so that it stands in `run.json` at once.
+//! The board of a run: where lanes write down what ended, so that it stands in `run.json` soon.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,8 +8,7 @@ use anyhow::Result;
 use camino::Utf8Path;
 
 use crate::exec::clock::Lap;
-use crate::exec::workplace::CACHEDIR_TAG;
-use crate::files::write_whole;
+use crate::files::{CACHEDIR_TAG, write_whole};
 use crate::model::cell::CellId;
 use crate::model::findings::Findings;
 use crate::model::outcome::Outcome;

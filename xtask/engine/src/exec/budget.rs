@@ -18,6 +18,14 @@ pub struct Budget {
     several: Mutex<()>,
 }
 
+/// The cores that this process may use: the standard library heeds its affinity, and on Linux the
+/// quota of its control group
+/// (<https://doc.rust-lang.org/std/thread/fn.available_parallelism.html>).
+#[must_use]
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// The jobs that tests run on at a time. Given back on drop.
 pub struct Threads {
     jobs: Vec<Acquired>,
@@ -76,7 +84,9 @@ impl Budget {
     ///
     /// When the pipe is broken.
     pub fn threads(&self, n_tests: usize) -> Result<Threads> {
-        let most = n_tests.clamp(1, self.n_jobs);
+        // Tests take no more by themselves than there are cores.
+        let wanted = n_tests.clamp(1, default_jobs());
+        let most = wanted.min(self.n_jobs);
         let client = self.client();
         let _several = self.several.lock().unwrap_or_else(PoisonError::into_inner);
         let mut jobs = vec![client.acquire().context("wait for a job")?];
@@ -85,7 +95,7 @@ impl Budget {
             jobs.push(client.acquire().context("wait for a job")?);
         }
         Ok(Threads {
-            is_plenty: jobs.len() == most,
+            is_plenty: jobs.len() == wanted,
             jobs,
         })
     }
@@ -112,14 +122,17 @@ mod tests {
 
     #[test]
     fn tests_take_what_is_free_and_leave_the_rest() {
-        let budget = Budget::new(4).expect("a budget");
-        let few = budget.threads(2).expect("threads");
-        assert_eq!((few.count(), few.is_plenty), (2, true));
-        let _share = budget.share(&mut Command::new("true")).expect("a share");
-        let rest = budget.threads(9).expect("threads");
-        assert_eq!((rest.count(), rest.is_plenty), (1, false));
-        drop((few, rest));
-        assert_eq!(budget.threads(9).expect("threads").count(), 3);
+        let n_cores = default_jobs();
+        let budget = Budget::new(n_cores + 1).expect("a budget");
+        let all = budget.threads(n_cores + 5).expect("threads");
+        assert_eq!((all.count(), all.is_plenty), (n_cores, true));
+        let rest = budget.threads(n_cores + 5).expect("threads");
+        assert_eq!((rest.count(), rest.is_plenty), (1, n_cores == 1));
+        drop((all, rest));
+        assert_eq!(budget.threads(1).expect("threads").count(), 1);
+        let tight = Budget::new(1).expect("a budget");
+        let one = tight.threads(n_cores + 5).expect("threads");
+        assert_eq!((one.count(), one.is_plenty), (1, n_cores == 1));
     }
 
     #[test]

@@ -84,21 +84,32 @@ pub fn build(
     let targets = workspace.targets.iter();
     let targets: Vec<&Target> = targets.filter(|t| (options.is_asked_for)(&t.id)).collect();
     let chosen: BTreeSet<Vec<String>> = targets.iter().map(|t| choice(&t.id)).collect();
-    // The same members with the same features, whether all of their targets are built or one.
-    let mut args = match options.is_whole {
-        true => vec!["build", "--workspace", "--tests"],
-        false => vec!["test", "--no-run", "--workspace"],
-    };
-    if !options.is_whole {
-        args.extend(chosen.iter().flatten().map(String::as_str));
-    } else if keeps_going {
-        args.push("--keep-going");
+    let mut whole = vec!["build", "--workspace", "--tests"];
+    if keeps_going {
+        whole.push("--keep-going");
     }
-    args.extend(flags.iter().map(String::as_str));
-    let mut ended = match targets.is_empty() {
-        true => Ended::NOTHING,
-        false => heard.listen(cargo, &args, log, on_step)?,
+    // The same members with the same features, whether all of their targets are built or some.
+    let mut part = vec!["test", "--no-run", "--workspace"];
+    part.extend(chosen.iter().flatten().map(String::as_str));
+    for args in [&mut whole, &mut part] {
+        args.extend(flags.iter().map(String::as_str));
+    }
+    // A target that is named is refused where features are off, in whichever member it is.
+    let is_refused = |target: &Target| {
+        !target.missing_features.is_empty() && chosen.contains(&choice(&target.id))
     };
+    let is_part = !options.is_whole && !workspace.targets.iter().any(is_refused);
+    let mut ended = match (targets.is_empty(), is_part) {
+        (true, _) => Ended::NOTHING,
+        (false, true) => heard.listen(cargo, &part, log, on_step)?,
+        (false, false) => heard.listen(cargo, &whole, log, on_step)?,
+    };
+    let is_open = |heard: &Heard| targets.iter().any(|t| heard.own_answer(t).is_none());
+    if is_part && matches!(ended.exit, Exit::Code(n) if n != 0) && is_open(&heard) {
+        // What else goes by that name may have stopped cargo before it came to what is asked for.
+        let again = heard.listen(cargo, &whole, log, on_step)?;
+        ended = together(&ended, again);
+    }
     if !ended.exit.is_success() && !keeps_going {
         for target in &targets {
             let is_open = heard.own_answer(target).is_none() && target.missing_features.is_empty();
@@ -111,12 +122,7 @@ pub fn build(
             args.extend(chosen.iter().map(String::as_str));
             args.extend(flags.iter().map(String::as_str));
             let one = heard.listen(cargo, &args, log, on_step)?;
-            ended = Ended {
-                exit: one.exit,
-                wall: ended.wall + one.wall,
-                cpu: ended.cpu + one.cpu,
-                waited: ended.waited + one.waited,
-            };
+            ended = together(&ended, one);
         }
     }
     let ground = Ground {
@@ -133,6 +139,16 @@ pub fn build(
         used: heard.used,
         ended,
     })
+}
+
+/// Two commands as one that ended as the second did.
+fn together(first: &Ended, second: Ended) -> Ended {
+    Ended {
+        exit: second.exit,
+        wall: first.wall + second.wall,
+        cpu: first.cpu + second.cpu,
+        waited: first.waited + second.waited,
+    }
 }
 
 /// The flags that choose one target.

@@ -10,6 +10,7 @@ use crate::config::mistake::Mistake;
 use crate::exec::inventory::{remove, weight};
 use crate::exec::share::folders;
 use crate::exec::workplace::Workplace;
+use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE};
 use crate::revision::SOURCES;
 
 /// What something is kept for.
@@ -74,7 +75,7 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
     let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
     for name in folders(cache)? {
         let folder = cache.join(&name);
-        if folder != place.root() {
+        if folder != place.root() && is_ours(&folder) {
             let what = match name.as_str() {
                 SOURCES => "revisions of subjects, laid out".to_owned(),
                 _ => format!("another subject, {name}"),
@@ -83,6 +84,12 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
         }
     }
     Ok(parts)
+}
+
+/// Whether this program made a folder: others may lie in the same cache.
+fn is_ours(folder: &Utf8Path) -> bool {
+    let tag = std::fs::read_to_string(folder.join(CACHEDIR_TAG_FILE));
+    tag.is_ok_and(|tag| tag == CACHEDIR_TAG)
 }
 
 /// Removes parts, and returns how many bytes that were.

@@ -129,12 +129,27 @@ impl<'a> Keeper<'a> {
             unit.remove()?;
             after = after.saturating_sub(inventory.freed(unit));
         }
+        self.builds.forget();
+        self.remove_empty_copies()?;
         let after = self.inventory()?.bytes;
         Ok(Room {
             before,
             after,
             is_short: after > most.as_u64(),
         })
+    }
+
+    /// Removes copies in which nothing is compiled any more.
+    fn remove_empty_copies(&self) -> Result<()> {
+        let inventory = self.inventory()?;
+        let used: BTreeSet<&Utf8PathBuf> = inventory.units.iter().map(|unit| &unit.copy).collect();
+        for copy in copies(self.workplace)? {
+            let at_work = self.at_work();
+            if !used.contains(&copy) && !at_work.contains_key(&copy) {
+                remove(&copy)?;
+            }
+        }
+        Ok(())
     }
 
     fn inventory(&self) -> Result<Inventory> {

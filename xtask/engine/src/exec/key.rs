@@ -72,7 +72,7 @@ pub fn pinned(setting: &Setting<'_>) -> Result<Arc<str>> {
 #[must_use]
 pub fn build(setting: &Setting<'_>, config: &Config) -> impl Serialize + use<> {
     (
-        config.build.flags(),
+        config.build.flags(&setting.toolchain.cargo),
         config
             .build
             .linker

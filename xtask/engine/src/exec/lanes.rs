@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::config::Strategy;
 use crate::exec::board::{Board, Ended};
-use crate::exec::budget::Budget;
+use crate::exec::budget::{Budget, default_jobs};
 use crate::exec::cell::{Answer, known, restore};
 use crate::exec::disk::Keeper;
 use crate::exec::lock::Resolver;
@@ -82,8 +82,9 @@ pub fn known_outcomes(
     })
 }
 
-/// Runs a plan, and returns what is known at its end. Whatever ended stands in `run.json`, also
-/// when this function does not return.
+/// Runs a plan, and returns what is known at its end. What ended stands in `run.json`, also when this
+/// function does not return, but for what ended in the last moments; that is kept all the same, and
+/// the next run knows it.
 ///
 /// # Errors
 ///
@@ -143,14 +144,15 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             }
             Ok(())
         });
-        results.into_iter().collect::<Result<Vec<()>>>()?;
-        schedule.keep_times()?;
-        let is_whole = !options.interrupt.is_asked();
+        let ended: Result<Vec<()>> = results.into_iter().collect();
+        let kept = ended.and_then(|_| schedule.keep_times());
+        let is_whole = kept.is_ok() && !options.interrupt.is_asked();
         let inferred = match is_whole {
             true => schedule.inferred(),
             false => BTreeSet::new(),
         };
-        board.finish(&inferred, is_whole, |run| findings(run, matrix))
+        let run = board.finish(&inferred, is_whole, |run| findings(run, matrix));
+        kept.and(run)
     })
 }
 
@@ -183,7 +185,7 @@ pub(super) fn make_room(common: &Common<'_>, is_needed: &dyn Fn(&str) -> bool) -
     let room = common.keeper.make_room(is_needed)?;
     if room.is_short {
         let told = format!(
-            "work folders take {}, which is more than they may: cells at work need it",
+            "work folders take {}, which is more than they may: the rest is in use",
             ByteSize(room.after)
         );
         common.listener.hear(Event::Noted(&told));
@@ -239,13 +241,6 @@ pub(super) fn in_place<T>(
 /// lane also costs a target folder.
 fn default_lanes(n_jobs: usize) -> usize {
     (n_jobs / 4).max(1)
-}
-
-/// The cores that this process may use: the standard library heeds its affinity, and on Linux the
-/// quota of its control group
-/// (<https://doc.rust-lang.org/std/thread/fn.available_parallelism.html>).
-fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Runs a cell; whatever goes wrong in the tool itself is a doubt about this cell only.

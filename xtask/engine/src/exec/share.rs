@@ -10,22 +10,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 
-/// Takes from one target folder what another lacks, but for packages of those names. Returns how
-/// many units that were.
+/// Takes from one target folder what another lacks, but for packages of those names, and for units
+/// that were not finished at a moment, where one is given. Returns how many units that were.
 ///
 /// # Errors
 ///
 /// When a file cannot be linked or copied.
-pub fn take_over(from: &Utf8Path, to: &Utf8Path, own: &BTreeSet<String>) -> Result<usize> {
+pub fn take_over(
+    from: &Utf8Path,
+    to: &Utf8Path,
+    own: &BTreeSet<String>,
+    until: Option<SystemTime>,
+) -> Result<usize> {
     let mut n_units = 0;
     for profile in folders(from)? {
         let (from, to) = (from.join(&profile), to.join(&profile));
         if from.join(FINGERPRINTS).is_dir() {
-            n_units += of_profile(&from, &to, own)
+            n_units += of_profile(&from, &to, own, until)
                 .with_context(|| format!("take compile units over from {from}"))?;
         }
     }
@@ -35,7 +41,12 @@ pub fn take_over(from: &Utf8Path, to: &Utf8Path, own: &BTreeSet<String>) -> Resu
 /// Where cargo keeps what it needs to tell whether a unit is fresh.
 pub const FINGERPRINTS: &str = ".fingerprint";
 
-fn of_profile(from: &Utf8Path, to: &Utf8Path, own: &BTreeSet<String>) -> Result<usize> {
+fn of_profile(
+    from: &Utf8Path,
+    to: &Utf8Path,
+    own: &BTreeSet<String>,
+    until: Option<SystemTime>,
+) -> Result<usize> {
     let mut made = BTreeMap::<String, Vec<String>>::new();
     for file in names(&from.join("deps"))? {
         if let Some(hash) = hash_of(&file) {
@@ -48,22 +59,32 @@ fn of_profile(from: &Utf8Path, to: &Utf8Path, own: &BTreeSet<String>) -> Result<
             continue;
         };
         let place = to.join(FINGERPRINTS).join(&unit);
-        if own.contains(package) || place.exists() {
+        let is_late = |until| !was_finished(&from.join(FINGERPRINTS).join(&unit), until);
+        if own.contains(package) || place.exists() || until.is_some_and(is_late) {
             continue;
         }
         fs::create_dir_all(to.join("deps"))?;
         for file in made.get(hash).into_iter().flatten() {
             take(&from.join("deps").join(file), &to.join("deps").join(file))?;
         }
-        take_folder(
-            &from.join("build").join(&unit),
-            &to.join("build").join(&unit),
-        )?;
+        let built = to.join("build").join(&unit);
+        if built.exists() {
+            fs::remove_dir_all(&built)?;
+        }
+        take_folder(&from.join("build").join(&unit), &built)?;
         // The fingerprint last: without it, cargo takes nothing of the unit for finished.
         take_folder(&from.join(FINGERPRINTS).join(&unit), &place)?;
         n_units += 1;
     }
     Ok(n_units)
+}
+
+/// Whether a unit was finished at a moment: cargo writes its fingerprint when it begins with a unit
+/// and when it ends.
+fn was_finished(fingerprint: &Utf8Path, at: SystemTime) -> bool {
+    let files = names(fingerprint).unwrap_or_default().into_iter();
+    let mut times = files.map(|file| fingerprint.join(file).metadata()?.modified());
+    times.all(|time| time.is_ok_and(|time| time < at))
 }
 
 /// The hash in the name of what a unit is made into: `libserde-0123456789abcdef.rmeta`.
@@ -89,15 +110,16 @@ fn is_replaced_whole(file: &Utf8Path) -> bool {
 }
 
 fn take(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
-    if is_replaced_whole(from) {
-        let _ = fs::remove_file(to);
-        if fs::hard_link(from, to).is_ok() {
-            return Ok(());
-        }
+    // What a take-over left half done may be there, and may be for reading only.
+    let _ = fs::remove_file(to);
+    if is_replaced_whole(from) && fs::hard_link(from, to).is_ok() {
+        return Ok(());
     }
     fs::copy(from, to)?;
     let time = fs::metadata(from)?.modified()?;
-    File::options().write(true).open(to)?.set_modified(time)
+    // Whoever owns a file can date it, though they may not write into it.
+    let copy = File::options().read(true).write(cfg!(windows)).open(to)?;
+    copy.set_modified(time)
 }
 
 fn take_folder(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
@@ -114,7 +136,7 @@ fn take_folder(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
             take_folder(from, &to)?;
         } else if kind.is_file() {
             take(from, &to)?;
-        } else {
+        } else if kind.is_symlink() {
             take_link(from, &to)?;
         }
     }
@@ -200,7 +222,8 @@ mod tests {
 
         let own = BTreeSet::from(["app".to_owned()]);
         let (one, two) = (folder.join("one"), folder.join("two"));
-        assert_eq!(take_over(&one, &two, &own).expect("taken"), 1);
+        assert_eq!(take_over(&one, &two, &own, Some(past)).expect("none"), 0);
+        assert_eq!(take_over(&one, &two, &own, None).expect("taken"), 1);
         let deps = two.join("debug/deps");
         assert!(deps.join("liba-0123456789abcdef.rlib").is_file());
         assert!(!deps.join("libapp-fedcba9876543210.rlib").exists());
@@ -208,6 +231,6 @@ mod tests {
         assert_eq!(time.and_then(|m| m.modified()).expect("a time"), past);
         let deep = "debug/build/a-0123456789abcdef/out/deep/file";
         assert!(two.join(deep).is_file());
-        assert_eq!(take_over(&one, &two, &own).expect("nothing left"), 0);
+        assert_eq!(take_over(&one, &two, &own, None).expect("nothing left"), 0);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use camino::Utf8PathBuf;
@@ -25,16 +25,30 @@ pub struct Shops {
 
 #[derive(Debug, Default)]
 struct Shop {
-    /// What each build that is under way makes, by its target folder.
-    under_way: BTreeMap<Utf8PathBuf, BTreeSet<[u8; 32]>>,
+    /// The builds that are under way, by their target folders.
+    under_way: BTreeMap<Utf8PathBuf, UnderWay>,
     /// What earlier builds of this run made.
     made: BTreeSet<[u8; 32]>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    makes: BTreeSet<[u8; 32]>,
+    since: SystemTime,
 }
 
 /// A build that is under way; its end makes way for others.
 pub struct Turn<'a> {
     shops: &'a Shops,
     folders: &'a LaneFolders,
+    has_made_all: bool,
+}
+
+impl Turn<'_> {
+    /// Ends the build, which has made all that it said it would make, as far as that compiles.
+    pub fn made_all(mut self) {
+        self.has_made_all = true;
+    }
 }
 
 impl Shops {
@@ -50,21 +64,58 @@ impl Shops {
         units: &Units,
         interrupt: &Interrupt,
     ) -> Result<Turn<'a>> {
+        self.wait(folders, units, interrupt, |shop| {
+            units.shared.difference(&shop.made).copied().collect()
+        })
+    }
+
+    /// As [`Shops::enter`], for a build that may make any unit anew: whoever needs one of them
+    /// waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Shops::enter`].
+    pub fn enter_for_all<'a>(
+        &'a self,
+        folders: &'a LaneFolders,
+        units: &Units,
+        interrupt: &Interrupt,
+    ) -> Result<Turn<'a>> {
+        self.wait(folders, units, interrupt, |_| units.shared.clone())
+    }
+
+    fn wait<'a>(
+        &'a self,
+        folders: &'a LaneFolders,
+        units: &Units,
+        interrupt: &Interrupt,
+        makes: impl Fn(&Shop) -> BTreeSet<[u8; 32]>,
+    ) -> Result<Turn<'a>> {
         let mut shops = self.shops();
         loop {
             let shop = shops.entry(folders.shop.clone()).or_default();
-            let makes: BTreeSet<[u8; 32]> = units.shared.difference(&shop.made).copied().collect();
-            let others = || shop.under_way.values();
-            if interrupt.is_asked() || others().all(|other| other.is_disjoint(&makes)) {
+            let makes = makes(shop);
+            let is_no_rival = |other: &UnderWay| other.makes.is_disjoint(&units.shared);
+            if interrupt.is_asked() || shop.under_way.values().all(is_no_rival) {
                 shop.take_over_from_others(folders, units)?;
-                shop.under_way.insert(folders.target.clone(), makes);
+                let since = SystemTime::now();
+                let under_way = UnderWay { makes, since };
+                shop.under_way.insert(folders.target.clone(), under_way);
                 return Ok(Turn {
                     shops: self,
                     folders,
+                    has_made_all: false,
                 });
             }
             let waited = self.changed.wait_timeout(shops, TICK);
             shops = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Forgets what was made, since some of it was removed.
+    pub fn forget(&self) {
+        for shop in self.shops().values_mut() {
+            shop.made.clear();
         }
     }
 
@@ -82,8 +133,10 @@ impl Shop {
     fn take_over_from_others(&self, own: &LaneFolders, units: &Units) -> Result<()> {
         for copy in folders(&own.shop)? {
             let target = own.shop.join(copy).join("target");
-            if target != own.target && !self.under_way.contains_key(&target) {
-                take_over(&target, &own.target, &units.own)?;
+            // Where a build is under way, what was there before it is finished.
+            let until = self.under_way.get(&target).map(|build| build.since);
+            if target != own.target {
+                take_over(&target, &own.target, &units.own, until)?;
             }
         }
         Ok(())
@@ -95,7 +148,10 @@ impl Drop for Turn<'_> {
         let mut shops = self.shops.shops();
         if let Some(shop) = shops.get_mut(&self.folders.shop) {
             let made = shop.under_way.remove(&self.folders.target);
-            shop.made.extend(made.unwrap_or_default());
+            if self.has_made_all {
+                shop.made
+                    .extend(made.into_iter().flat_map(|build| build.makes));
+            }
         }
         drop(shops);
         self.shops.changed.notify_all();
@@ -138,11 +194,11 @@ mod tests {
             scope.spawn(move || {
                 let turn = enter(2, &[2, 4]).expect("its turn");
                 send.send(()).expect("heard");
-                drop(turn);
+                turn.made_all();
             });
             let wait = Duration::from_millis(300);
             assert!(receive.recv_timeout(wait).is_err(), "it did not wait");
-            drop(first);
+            first.made_all();
             receive
                 .recv_timeout(Duration::from_secs(20))
                 .expect("its turn");

@@ -45,11 +45,15 @@ impl Work<'_> {
                 shops, interrupt, ..
             } = self.common;
             let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
-            let _turn = clock.wait(enter)?;
+            let turn = clock.wait(enter)?;
             let is_asked_for = |target: &TargetId| self.is_asked_for(target);
             let options = self.options(&is_asked_for);
             let built = build(&cargo, workspace, &options, &mut log, &mut step)?;
             touch(&self.folders.target, &built.used)?;
+            // What did not end by itself has not made all that it could.
+            if matches!(built.ended.exit, Exit::Code(_)) {
+                turn.made_all();
+            }
             built
         };
         log.finish()?;
@@ -72,7 +76,17 @@ impl Work<'_> {
                 None => continue,
             });
         }
-        if config.build.doc_tests {
+        let has_docs = workspace
+            .documented
+            .iter()
+            .any(|(_, id)| self.is_asked_for(id));
+        if config.build.doc_tests && has_docs {
+            // It compiles where a package by itself has other features than among all members.
+            let Common {
+                shops, interrupt, ..
+            } = self.common;
+            let enter = || shops.enter_for_all(&self.folders, &workspace.units, interrupt);
+            let _turn = clock.wait(enter)?;
             for (package, id) in &workspace.documented {
                 let is_its_library =
                     |o: &&TargetOutcome| o.id.package == id.package && o.id.kind == Kind::Lib;
@@ -147,8 +161,9 @@ impl Work<'_> {
         }
         let started = Instant::now();
         let spec = workspace.spec(package);
-        let chosen = config.build.flags();
-        let mut args = vec!["test", "--doc", "--frozen", "--package", &spec];
+        let chosen = config.build.flags(&self.setting.toolchain.cargo);
+        let jobs = format!("--jobs={}", threads.count());
+        let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &jobs];
         args.extend(chosen.iter().map(String::as_str));
         let features = self.setting.features.flags();
         args.extend(features.iter().map(String::as_str));
@@ -191,7 +206,12 @@ impl Work<'_> {
     }
 
     fn options<'a>(&'a self, is_asked_for: &'a dyn Fn(&TargetId) -> bool) -> BuildOptions<'a> {
-        let mut flags = self.common.matrix.config.build.flags();
+        let mut flags = self
+            .common
+            .matrix
+            .config
+            .build
+            .flags(&self.setting.toolchain.cargo);
         flags.extend(self.setting.features.flags());
         BuildOptions {
             flags,

@@ -14,7 +14,7 @@ use crate::exec::store::Store;
 use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
 use crate::model::event::{Event, Listener};
-use crate::model::outcome::{Phase, TargetId};
+use crate::model::outcome::{Kind, Phase, TargetId};
 use crate::setting::Setting;
 
 /// Everything a cell needs that other cells need too.
@@ -56,11 +56,18 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Whether a target is looked at.
+    /// Whether a target is looked at. Whoever asks about a library's doc tests has to know whether
+    /// it builds.
     #[must_use]
     pub fn is_asked_for(&self, target: &TargetId) -> bool {
-        let only = self.only.as_deref();
-        only.is_none_or(|only| target.goes_by(only))
+        let Some(only) = self.only.as_deref() else {
+            return true;
+        };
+        let doc = TargetId {
+            kind: Kind::Doc,
+            ..target.clone()
+        };
+        target.goes_by(only) || (target.kind == Kind::Lib && doc.goes_by(only))
     }
 
     /// The cell's own cargo, at work on its copy.

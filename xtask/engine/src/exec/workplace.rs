@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -12,13 +13,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::config::Linker;
 use crate::exec::process::Interrupt;
 use crate::exec::share::names;
-use crate::files::write_whole;
+use crate::files::{CACHEDIR_TAG, write_whole};
 use crate::revision::short;
 use crate::setting::Setting;
-
-/// Marks a folder as made by a program: tools that back up, index or copy leave it alone.
-/// <https://bford.info/cachedir/>
-pub const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# made by pinmatrix\n";
 
 /// The work folders of one subject.
 #[derive(Debug)]
@@ -26,6 +23,8 @@ pub struct Workplace {
     root: Utf8PathBuf,
     /// Held while a run works here.
     _in_use: Option<File>,
+    /// The shops that are known to be where they were made.
+    checked: Mutex<BTreeSet<Utf8PathBuf>>,
 }
 
 impl Workplace {
@@ -51,6 +50,7 @@ impl Workplace {
         Ok(Self {
             root,
             _in_use: None,
+            checked: Mutex::default(),
         })
     }
 
@@ -92,7 +92,13 @@ impl Workplace {
     pub fn folders(&self, setting: &Setting<'_>, lane: usize) -> Result<LaneFolders> {
         let of_toolchain = self.shops().join(&setting.cell.row.toolchain);
         let shop = of_toolchain.join(short(&setting.shop()));
-        discard_if_moved(&shop)?;
+        // One lane looks, while the others wait: what is removed may be what they begin to work in.
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if !checked.contains(&shop) {
+            discard_if_moved(&shop)?;
+            checked.insert(shop.clone());
+        }
+        drop(checked);
         let copy = shop.join(format!("{lane}{}", setting.copy()));
         Ok(LaneFolders {
             subject: copy.join("subject"),

@@ -63,7 +63,8 @@ impl Doing {
 }
 
 /// What the letters of [`strip`] mean.
-pub const LEGEND: &str = "r resolve   b build   t test   w waiting for another lane   · idle";
+pub const LEGEND: &str =
+    "r resolve   b build   t test   w waiting for another lane or a job   · idle";
 
 /// How many letters stand for the whole run.
 const WIDTH: usize = 72;
