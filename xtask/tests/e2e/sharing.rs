@@ -198,8 +198,9 @@ fn a_wrapper_of_the_compiler_is_used_and_is_part_of_the_key() {
     );
 }
 
-#[test]
-fn a_build_script_that_reads_its_environment_and_does_not_say_so_is_run_again() {
+/// The fixture with a build script that hands on a variable and does not say that it reads it, and
+/// with a test that passes where that was `other`.
+fn reading_mode() -> Fixture {
     let fixture = Fixture::copied("history");
     fixture.write(
         "app/build.rs",
@@ -210,32 +211,28 @@ fn a_build_script_that_reads_its_environment_and_does_not_say_so_is_run_again() 
         "app/tests/mode.rs",
         "#[test]\nfn other() {\n    assert_eq!(env!(\"MODE_THEN\"), \"other\");\n}\n",
     );
-    let cell = ["--cell", "stable@gadget-1.0.0"];
-    let config = fixture.read("matrix.toml");
+    fixture
+}
+
+/// Each mode in turn, written into a file of the subject, and how the run has to end.
+fn check_modes(file: &str, write: impl Fn(&str) -> String) {
+    let fixture = reading_mode();
+    let text = fixture.read(file);
     for (mode, expected) in [("one", 1), ("other", 0), ("one", 1)] {
-        let set = format!("{config}\n[env]\nset = {{ MODE = \"{mode}\" }}\n");
-        fixture.write("matrix.toml", &set);
-        assert_eq!(fixture.run(&cell).0, expected, "MODE={mode}");
+        fixture.write(file, &format!("{text}\n[env]\n{}\n", write(mode)));
+        let (code, _) = fixture.run(&["--cell", "stable@gadget-1.0.0"]);
+        assert_eq!(code, expected, "MODE={mode}");
     }
 }
 
 #[test]
+fn a_build_script_that_reads_its_environment_and_does_not_say_so_is_run_again() {
+    check_modes("matrix.toml", |mode| {
+        format!("set = {{ MODE = \"{mode}\" }}")
+    });
+}
+
+#[test]
 fn a_config_of_the_subject_that_cargo_does_not_look_at_is_no_stale_one() {
-    let fixture = Fixture::copied("history");
-    fixture.write(
-        "app/build.rs",
-        "fn main() {\n    println!(\"cargo:rerun-if-changed=build.rs\");\n    \
-         println!(\"cargo:rustc-env=MODE_THEN={}\", std::env::var(\"MODE\").unwrap_or_default());\n}\n",
-    );
-    fixture.write(
-        "app/tests/mode.rs",
-        "#[test]\nfn other() {\n    assert_eq!(env!(\"MODE_THEN\"), \"other\");\n}\n",
-    );
-    let config = fixture.read(".cargo/config.toml");
-    for (mode, expected) in [("one", 1), ("other", 0)] {
-        let set = format!("{config}\n[env]\nMODE = \"{mode}\"\n");
-        fixture.write(".cargo/config.toml", &set);
-        let (code, _) = fixture.run(&["--cell", "stable@gadget-1.0.0"]);
-        assert_eq!(code, expected, "MODE={mode}");
-    }
+    check_modes(".cargo/config.toml", |mode| format!("MODE = \"{mode}\""));
 }
