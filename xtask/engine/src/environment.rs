@@ -111,6 +111,10 @@ impl Surroundings {
         for (name, value) in &environment.set {
             set(name, value);
         }
+        // No variable has this name; what links is chosen for the host of each toolchain.
+        if let Some(linker) = &build.linker {
+            deciding.insert("linker".to_owned(), linker.get_ref().to_string());
+        }
         vars.insert("CARGO_TERM_COLOR".into(), "never".into());
         Self { vars, deciding }
     }

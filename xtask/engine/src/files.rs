@@ -63,6 +63,45 @@ fn make_readable(_: &fs::File) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The names of the folders in a folder, which need not be there.
+///
+/// # Errors
+///
+/// As [`names`].
+pub fn folders(of: &Utf8Path) -> Result<Vec<String>> {
+    let is_folder = |name: &String| of.join(name).is_dir();
+    Ok(names(of)?.into_iter().filter(is_folder).collect())
+}
+
+/// The names of all that is in a folder, which need not be there.
+///
+/// # Errors
+///
+/// When it is there and cannot be read.
+pub fn names(of: &Utf8Path) -> Result<Vec<String>> {
+    let entries = match of.read_dir_utf8() {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(|| format!("list {of}"))?,
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name().to_owned()));
+    let names: std::io::Result<Vec<String>> = names.collect();
+    names.with_context(|| format!("list {of}"))
+}
+
+/// Removes a file or a folder, which need not be there.
+///
+/// # Errors
+///
+/// When it is there and stays.
+pub fn remove(place: &Utf8Path) -> Result<()> {
+    let removed = match place.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(place),
+        Ok(_) => fs::remove_file(place),
+        Err(_) => return Ok(()),
+    };
+    removed.with_context(|| format!("remove {place}"))
+}
+
 /// Takes `.` and `..` out of a path by its text alone.
 #[must_use]
 pub fn normal(path: &Utf8Path) -> Utf8PathBuf {

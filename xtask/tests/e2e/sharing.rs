@@ -142,6 +142,17 @@ fn the_next_run_compiles_only_what_is_new() {
     assert_eq!(again.keys().find(published), None);
 }
 
+/// The folders in which cells of a toolchain were built.
+fn shops(fixture: &Fixture, toolchain: &str) -> Vec<std::ffi::OsString> {
+    let names = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name()).collect::<Vec<_>>()
+    };
+    let subjects = names(&fixture.cache()).into_iter();
+    let shops = subjects.map(|subject| fixture.cache().join(subject).join("shops").join(toolchain));
+    shops.flat_map(|shop| names(&shop)).collect()
+}
+
 #[test]
 fn two_compilers_that_differ_only_in_their_commit_share_nothing() {
     let (fixture, counter) = (Fixture::copied("history"), Counter::new());
@@ -175,11 +186,15 @@ fn two_compilers_that_differ_only_in_their_commit_share_nothing() {
     // many.
     make("aaaa");
     counter.run(&fixture, &cell);
-    let first = counter.compiled();
+    let (first, shop) = (counter.compiled(), shops(&fixture, "daily"));
     assert!(!first.is_empty());
     make("bbbb");
     counter.run(&fixture, &cell);
     assert_eq!(counter.compiled().len(), first.len());
+    // Nor do they lie side by side, where all would hang on what cargo looks at.
+    let other = shops(&fixture, "daily");
+    assert_eq!((shop.len(), other.len()), (1, 1));
+    assert_ne!(shop, other);
 }
 
 #[test]

@@ -7,10 +7,9 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::mistake::Mistake;
-use crate::exec::inventory::{remove, weight};
-use crate::exec::share::folders;
+use crate::exec::inventory::weight;
 use crate::exec::workplace::Workplace;
-use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE};
+use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, remove};
 use crate::revision::SOURCES;
 
 /// What something is kept for.

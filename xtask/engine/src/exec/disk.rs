@@ -8,10 +8,10 @@ use anyhow::Result;
 use bytesize::ByteSize;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
-use crate::exec::inventory::{Inventory, Stored, remove, weight};
-use crate::exec::share::folders;
+use crate::exec::inventory::{Inventory, Stored, weight};
 use crate::exec::shop::Shops;
 use crate::exec::workplace::{LaneFolders, Workplace};
+use crate::files::{folders, remove};
 
 /// Down to which part of the bound room is made, in percent, so that it is not made after every
 /// cell.
@@ -145,6 +145,7 @@ impl<'a> Keeper<'a> {
         let used: BTreeSet<&Utf8PathBuf> = inventory.units.iter().map(|unit| &unit.copy).collect();
         for copy in copies(self.workplace)? {
             let at_work = self.at_work();
+            let _pause = self.builds.pause();
             if !used.contains(&copy) && !at_work.contains_key(&copy) {
                 remove(&copy)?;
             }

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
 
-use crate::exec::share::{FINGERPRINTS, folders, hash_of, names};
+use crate::exec::share::{FINGERPRINTS, hash_of};
+use crate::files::{folders, names, remove};
 
 /// What lies in some folders.
 #[derive(Debug, Default)]
@@ -174,20 +175,6 @@ impl Stored {
         }
         Ok(())
     }
-}
-
-/// Removes a file or a folder, which need not be there.
-///
-/// # Errors
-///
-/// When it is there and stays.
-pub fn remove(place: &Utf8Path) -> Result<()> {
-    let removed = match place.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(place),
-        Ok(_) => std::fs::remove_file(place),
-        Err(_) => return Ok(()),
-    };
-    removed.with_context(|| format!("remove {place}"))
 }
 
 /// What some folders take of the disk, in bytes; each need not be there.

@@ -73,11 +73,6 @@ pub fn pinned(setting: &Setting<'_>) -> Result<Arc<str>> {
 pub fn build(setting: &Setting<'_>, config: &Config) -> impl Serialize + use<> {
     (
         config.build.flags(&setting.toolchain.cargo),
-        config
-            .build
-            .linker
-            .as_ref()
-            .map(|linker| linker.get_ref().to_string()),
         setting.features.flags(),
         config.build.doc_tests,
     )

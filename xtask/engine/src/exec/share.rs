@@ -15,6 +15,8 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 
+use crate::files::{folders, names};
+
 /// Takes from one target folder what another lacks, but for packages of those names, and for units
 /// that were not finished at a moment, where one is given. Returns how many units that were.
 ///
@@ -151,23 +153,6 @@ fn take_link(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn take_link(_: &Utf8Path, _: &Utf8Path) -> io::Result<()> {
     Ok(())
-}
-
-/// The names of the folders in a folder, which need not be there.
-pub fn folders(of: &Utf8Path) -> Result<Vec<String>> {
-    let is_folder = |name: &String| of.join(name).is_dir();
-    Ok(names(of)?.into_iter().filter(is_folder).collect())
-}
-
-/// The names of all that is in a folder, which need not be there.
-pub fn names(of: &Utf8Path) -> Result<Vec<String>> {
-    let entries = match of.read_dir_utf8() {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.with_context(|| format!("list {of}"))?,
-    };
-    let names = entries.map(|entry| Ok(entry?.file_name().to_owned()));
-    let names: io::Result<Vec<String>> = names.collect();
-    names.with_context(|| format!("list {of}"))
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use anyhow::Result;
 use camino::Utf8PathBuf;
 
 use crate::exec::process::Interrupt;
-use crate::exec::share::{folders, take_over};
+use crate::exec::share::take_over;
 use crate::exec::units::Units;
 use crate::exec::workplace::LaneFolders;
+use crate::files::folders;
 
 /// How often an interrupt is looked for while a build waits.
 const TICK: Duration = Duration::from_millis(200);

@@ -50,8 +50,8 @@ impl Work<'_> {
             let options = self.options(&is_asked_for);
             let built = build(&cargo, workspace, &options, &mut log, &mut step)?;
             touch(&self.folders.target, &built.used)?;
-            // What did not end by itself has not made all that it could.
-            if matches!(built.ended.exit, Exit::Code(_)) {
+            // What did not end by itself, or was asked for a part, has not made all.
+            if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
                 turn.made_all();
             }
             built

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{Metadata, Node, PackageId};
 
 /// What names a package together with everything that decides what it compiles to.
-pub type Digest = blake3::Hash;
+type Digest = blake3::Hash;
 
 /// What compiling a workspace makes.
 #[derive(Clone, Debug, Default)]

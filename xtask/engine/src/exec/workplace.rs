@@ -12,8 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::Linker;
 use crate::exec::process::Interrupt;
-use crate::exec::share::names;
-use crate::files::{CACHEDIR_TAG, write_whole};
+use crate::files::{CACHEDIR_TAG, names, write_whole};
 use crate::revision::short;
 use crate::setting::Setting;
 

@@ -143,7 +143,7 @@ pub enum Skip {
     BetweenRungs,
     /// An `[[exclude]]` leaves it out; its reason is told.
     Excluded(String),
-    /// The test is marked `#[ignore]`.
+    /// The test is marked as one to be left out.
     Ignored,
     /// No one ran it, and its nearest neighbours that ran agree. Never to be called passed.
     Inferred,
