@@ -9,7 +9,7 @@ use pinmatrix::exec::clean::{Kept, Part, clean, survey};
 use pinmatrix::matrix::place_of;
 
 use crate::Exit;
-use crate::flags::CleanFlags;
+use crate::flags::{CleanFlags, config};
 use crate::show::{BOLD, DIM, RESET, put};
 
 /// Shows what work folders take, and removes what the flags ask for.
@@ -18,8 +18,8 @@ use crate::show::{BOLD, DIM, RESET, put};
 ///
 /// When a run is at work there, or something cannot be read or removed.
 pub fn obey(flags: &CleanFlags) -> Result<Exit> {
-    let config = Config::read(&flags.flags.config())?;
-    let (cache, place) = (cache()?, place_of(&config)?);
+    let read = Config::read(&config(flags.config.as_ref()))?;
+    let (cache, place) = (cache()?, place_of(&read)?);
     let parts = survey(&cache, &place)?;
     let goes = |part: &Part| match part.kept {
         Kept::Compiled => true,

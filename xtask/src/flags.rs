@@ -128,15 +128,7 @@ impl Flags {
     /// The config's path: the one that is named, else the nearest `matrix.toml` from here up, as
     /// cargo looks for its manifest.
     pub fn config(&self) -> PathBuf {
-        if let Some(config) = &self.config {
-            return config.clone();
-        }
-        let here = std::env::current_dir().unwrap_or_default();
-        let mut above = here.ancestors().map(|folder| folder.join(CONFIG));
-        match above.find(|file| file.is_file()) {
-            Some(file) => relative(&file, &here),
-            None => PathBuf::from(CONFIG),
-        }
+        config(self.config.as_ref())
     }
 
     /// The results folder.
@@ -152,6 +144,19 @@ impl Flags {
         let folder = config.parent().unwrap_or(Path::new(""));
         let out = folder.join("target").join("matrix");
         Utf8PathBuf::try_from(out).context("read the config's path as text")
+    }
+}
+
+/// The config's path, where one may be named.
+pub fn config(named: Option<&PathBuf>) -> PathBuf {
+    if let Some(config) = named {
+        return config.clone();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let mut above = here.ancestors().map(|folder| folder.join(CONFIG));
+    match above.find(|file| file.is_file()) {
+        Some(file) => relative(&file, &here),
+        None => PathBuf::from(CONFIG),
     }
 }
 
@@ -363,8 +368,9 @@ pub struct AxisFlags {
 /// Flags of cleaning.
 #[derive(Debug, Args)]
 pub struct CleanFlags {
-    #[command(flatten)]
-    pub flags: Flags,
+    /// The config [default: matrix.toml, here or in the nearest folder above]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
     /// Show what would be removed, and remove nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -83,7 +83,9 @@ impl Fixture {
     /// The program with a subcommand and flags, without the network.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.online(args);
-        command.arg("--offline");
+        if args.first() != Some(&"clean") {
+            command.arg("--offline");
+        }
         command
     }
 
@@ -98,7 +100,7 @@ impl Fixture {
             .arg(config)
             .env("PINMATRIX_CACHE", self.cache())
             .env("NO_COLOR", "1");
-        if args.first() != Some(&"toolchains") {
+        if !matches!(args.first(), Some(&"toolchains" | &"clean")) {
             command.arg("--out").arg(self.out());
         }
         command
