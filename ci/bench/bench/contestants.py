@@ -67,6 +67,7 @@ class Ground:
     rustc_versions: Dict[str, str]
     phases: List[str]
     case: Optional[str] = None
+    target: str = ""
     extrapolate: int = 0
     offline: bool = False
 
@@ -255,6 +256,11 @@ class Tool:
         self.env["PINMATRIX_CACHE"] = str(folder / "cache")
         self.env["RUSTC_WRAPPER"] = str(wrapper(folder / "bin" / "timed", self.log))
         self.out = folder / "out"
+        # `timed` writes from within the sandbox of a cell.
+        self.log.touch()
+        with open(ground.tree.config_in(folder / "input"), "a", encoding="utf-8") as config:
+            allow = f'for = "build"\nwrite = ["{self.log}"]\nreason = "what compiles take"\n'
+            config.write(f"\n[[sandbox.allow]]\n{allow}")
 
     def command(self) -> List[str]:
         """The tool with its flags."""
@@ -263,6 +269,7 @@ class Tool:
         command = [str(self.ground.tool), "matrix"]
         if self.name == "bisect":
             command += ["bisect", "--case", self.ground.case or ""]
+            command += ["--target", self.ground.target] if self.ground.target else []
         else:
             command += ["run"] + (["--full"] if self.name == "full" else [])
         command += ["--config", str(config), "--out", str(self.out)]

@@ -25,6 +25,8 @@ def shape(n_cells: int):
 def lay_out(folder: Path, n_cells: int, counting: bool = False) -> int:
     """Writes a matrix of about so many cells; returns how many they are."""
     n_features, n_versions = shape(n_cells)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "calls").touch()
     for label, release in TOOLCHAINS.items():
         stubs(folder / label / "bin", release, folder / "calls" if counting else None)
     index = folder / "registry" / "index" / "3" / "c" / "cog"
@@ -63,7 +65,7 @@ def manifest(labels) -> str:
 
 def matrix(labels, n_versions: int) -> str:
     """The subject's matrix.toml."""
-    text = '[subject]\npath = "."\n'
+    text = '[subject]\npath = "."\n\n[sandbox]\nwrite = ["../calls"]\n'
     for label in TOOLCHAINS:
         text += f'\n[[toolchain]]\nlabel = "{label}"\ndir = "../{label}"\n'
     for label in labels:

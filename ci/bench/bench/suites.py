@@ -24,6 +24,7 @@ class Suite:
     pins: List[str]  # empty: all that the local registry has
     toolchains: List[str]
     case: str
+    target: str = ""  # where several have such a case
     beside: List[str] = field(default_factory=list)
     offline: bool = False
 
@@ -33,7 +34,8 @@ SUITES = {
         config="matrix.toml",
         pins=["24.0.5", "28.0.1", "32.0.1", "36.0.3"],
         toolchains=["stable", "1.85"],
-        case="with_override::custom_header_is_forbidden",
+        case="with_override::host_is_forbidden",
+        target="wasi-http-headers test:before",
     ),
     "fixtures": Suite(
         config="tests/fixtures/subjects/long_history/matrix.toml",
@@ -84,6 +86,7 @@ def ground(name: str, tool: Path, work: Path, options) -> Ground:
         rustc_versions=versions,
         phases=options.phases,
         case=options.case or suite.case,
+        target=options.target or (suite.target if not options.case else ""),
         extrapolate=options.extrapolate,
         offline=options.offline or suite.offline,
     )
