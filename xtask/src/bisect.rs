@@ -27,7 +27,7 @@ const MOST_LINES: usize = 12;
 ///
 /// A mistake in the config, the flags, the question or the axis; or a machine that fails.
 pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
-    let interrupt = Interrupt::default();
+    let interrupt = Interrupt::with_wardens();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
     let matrix = open(&flags.flags, &progress)?;
@@ -45,6 +45,7 @@ pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
         max_disk: matrix.config.run.max_disk,
         locked: false,
         offline: flags.flags.offline,
+        remaps: false,
         fresh: flags.fresh,
         out: &out,
         cache: cache()?,

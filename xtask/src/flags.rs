@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pinmatrix::config::{Strategy, disk_size};
+use pinmatrix::config::{Mode, Strategy, disk_size};
 
 /// The config that is read when none is named.
 pub const CONFIG: &str = "matrix.toml";
@@ -28,6 +28,17 @@ Exit codes:
   2    a mistake in matrix.toml, the flags, the question or the axis
   3    inconclusive: an end could not tell, or the machine failed
   130  interrupted; what was answered is kept, and the next run goes on from there";
+
+const VERIFY_CODES: &str = "\
+Without a selection, the first and the last pin of each row. Takes twice the disk of a run; what was
+built is removed at the end.
+
+Exit codes:
+  0    every cell showed the same and had the same lock both times
+  1    one did not
+  2    a mistake in matrix.toml, the flags or the subject
+  3    inconclusive: the machine failed, or nothing ran
+  130  interrupted";
 
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
@@ -101,6 +112,9 @@ pub enum Command {
     /// Ask one question along one axis: where between two ends does the answer change?
     #[command(after_help = BISECT_CODES)]
     Bisect(Box<BisectFlags>),
+    /// Run cells twice, in two places, and tell what is the same: outcomes, locks, test executables
+    #[command(after_help = VERIFY_CODES)]
+    Verify(VerifyFlags),
     /// Show what work folders take of the disk, and remove what was compiled
     Clean(CleanFlags),
     /// List the toolchains of the matrix and where they were found
@@ -122,6 +136,31 @@ pub struct Flags {
     /// Take the subject as it was at a git revision, in place of its files
     #[arg(long, value_name = "REV")]
     pub rev: Option<String>,
+    /// Whether builds and tests are kept from the network and from files that are none of theirs
+    /// [default: what the config says]
+    #[arg(long, value_name = "MODE")]
+    pub sandbox: Option<SandboxMode>,
+}
+
+/// As in the config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SandboxMode {
+    /// As far as the system can
+    Auto,
+    /// In all, or nothing runs
+    Required,
+    /// Not at all
+    Off,
+}
+
+impl From<SandboxMode> for Mode {
+    fn from(mode: SandboxMode) -> Self {
+        match mode {
+            SandboxMode::Auto => Self::Auto,
+            SandboxMode::Required => Self::Required,
+            SandboxMode::Off => Self::Off,
+        }
+    }
 }
 
 impl Flags {
@@ -201,11 +240,9 @@ impl Selecting {
     }
 }
 
-/// Flags of a run.
+/// How much of the machine is used.
 #[derive(Debug, Args)]
-pub struct RunFlags {
-    #[command(flatten)]
-    pub selecting: Selecting,
+pub struct Load {
     /// How many compile jobs and test threads at a time, over all cells [default: the cores this
     /// process may use]
     #[arg(long, value_name = "N", value_parser = number)]
@@ -213,6 +250,15 @@ pub struct RunFlags {
     /// How many cells at a time [default: one for every four jobs]
     #[arg(long, value_name = "N", value_parser = number)]
     pub lanes: Option<usize>,
+}
+
+/// Flags of a run.
+#[derive(Debug, Args)]
+pub struct RunFlags {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    #[command(flatten)]
+    pub load: Load,
     /// How much of the disk work folders may take, for example 40GB, or unlimited [default: 10GB]
     #[arg(long, value_name = "SIZE", value_parser = max_disk)]
     pub max_disk: Option<MaxDisk>,
@@ -240,6 +286,18 @@ fn number(written: &str) -> Result<usize, String> {
         Ok(n) if (1..=1024).contains(&n) => Ok(n),
         Ok(_) | Err(_) => Err("a number from 1 to 1024".to_owned()),
     }
+}
+
+/// Flags of a verification.
+#[derive(Debug, Args)]
+pub struct VerifyFlags {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    #[command(flatten)]
+    pub load: Load,
+    /// How to show what came of it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// Flags of a plan.

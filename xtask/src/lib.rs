@@ -10,15 +10,16 @@ mod planned;
 mod progress;
 mod show;
 mod toolchains;
+mod verify;
 mod worklist;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use clap::Parser;
-use pinmatrix::config::Config;
+use clap::{Parser, ValueEnum};
 use pinmatrix::config::mistake::Mistake;
+use pinmatrix::config::{Config, Strategy};
 use pinmatrix::exec::{Interrupt, Options, cache, known_outcomes, run};
 use pinmatrix::files::write_whole;
 use pinmatrix::matrix::Matrix;
@@ -71,6 +72,10 @@ impl From<Exit> for ExitCode {
 /// Runs the program.
 #[must_use]
 pub fn main(program: Program) -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if let Some(served) = pinmatrix::exec::serve() {
+        return served;
+    }
     let command = match program {
         Program::Xtask => flags::Xtask::parse().command(),
         Program::CargoPinmatrix => flags::Cargo::parse().command(),
@@ -95,13 +100,14 @@ fn obey(program: Program, command: Command) -> Result<Exit> {
         Command::Bless(flags) => bless::obey(&flags),
         Command::Worklist(flags) => worklist::obey(&flags),
         Command::Bisect(flags) => bisect::obey(program, &flags),
+        Command::Verify(flags) => verify::obey(program, &flags),
         Command::Clean(flags) => clean::obey(&flags),
         Command::Toolchains(flags) => toolchains::obey(program, &flags),
     }
 }
 
 fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
-    let interrupt = Interrupt::default();
+    let interrupt = Interrupt::with_wardens();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
     let matrix = open_with(&flags.selecting.flags, !flags.no_baseline, &progress)?;
@@ -109,13 +115,14 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     check_out(&out)?;
     let command = repeating(program, &flags.selecting.flags);
     let options = Options {
-        jobs: flags.jobs.or(matrix.config.run.jobs),
-        lanes: flags.lanes.or(matrix.config.run.lanes),
+        jobs: flags.load.jobs.or(matrix.config.run.jobs),
+        lanes: flags.load.lanes.or(matrix.config.run.lanes),
         max_disk: flags
             .max_disk
             .map_or(matrix.config.run.max_disk, |most| most.0),
         locked: flags.locked,
         offline: flags.selecting.flags.offline,
+        remaps: false,
         fresh: flags.fresh,
         out: &out,
         cache: cache()?,
@@ -124,7 +131,12 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
         listener: &progress,
     };
     matrix.check_cache(&options.cache)?;
-    let plan = make_plan(&matrix, &flags.selecting, &options)?;
+    let plan = make_plan(
+        &matrix,
+        &flags.selecting,
+        matrix.config.run.strategy,
+        &options,
+    )?;
     if flags.locked {
         matrix.check_locks(plan.queue().into_iter().map(|at| &plan.cells[at].cell))?;
     }
@@ -138,7 +150,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
         let _ = std::fs::remove_file(out.join(file));
     }
     let run = match run(&matrix, &plan, &options) {
-        Err(_) if interrupt.is_asked() => return Ok(Exit::Interrupted),
+        Err(_) if interrupt.is_asked_by_someone() => return Ok(Exit::Interrupted),
         run => run?,
     };
     progress.end();
@@ -148,7 +160,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
 }
 
 fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
-    let interrupt = Interrupt::default();
+    let interrupt = Interrupt::with_wardens();
     let progress = progress::Progress::new();
     let matrix = open(&flags.selecting.flags, &progress)?;
     let out = flags.selecting.flags.out()?;
@@ -158,6 +170,7 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
         max_disk: None,
         locked: flags.locked,
         offline: flags.selecting.flags.offline,
+        remaps: false,
         fresh: flags.fresh,
         out: &out,
         cache: cache()?,
@@ -165,7 +178,12 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
         interrupt: &interrupt,
         listener: &progress,
     };
-    let plan = make_plan(&matrix, &flags.selecting, &options)?;
+    let plan = make_plan(
+        &matrix,
+        &flags.selecting,
+        matrix.config.run.strategy,
+        &options,
+    )?;
     progress.end();
     planned::show(&matrix, &plan, flags.format)?;
     Ok(Exit::Passed)
@@ -182,6 +200,9 @@ fn open_with(flags: &Flags, has_baseline: bool, listener: &dyn Listener) -> Resu
     }
     if let Some(rev) = &flags.rev {
         config.take_revision(rev);
+    }
+    if let Some(mode) = flags.sandbox {
+        config.take_sandbox(mode.into());
     }
     let matrix = Matrix::open(config, flags.offline, &cache()?)?;
     for note in &matrix.notes {
@@ -212,12 +233,18 @@ fn no_place(out: &Utf8Path, why: &str) -> Mistake {
         .help("name a folder with --out that does not exist yet")
 }
 
-fn make_plan(matrix: &Matrix, selecting: &Selecting, options: &Options<'_>) -> Result<Plan> {
+/// A plan of the cells that flags select, by a strategy unless a flag names one.
+fn make_plan(
+    matrix: &Matrix,
+    selecting: &Selecting,
+    strategy: Strategy,
+    options: &Options<'_>,
+) -> Result<Plan> {
     let selection = Selection::new(
         &selecting.toolchain,
         &selecting.pin,
         &selecting.cell,
-        selecting.strategy().unwrap_or(matrix.config.run.strategy),
+        selecting.strategy().unwrap_or(strategy),
         selecting.exact || matrix.config.run.exact,
     )?;
     let cells = matrix.cells();
@@ -273,10 +300,19 @@ fn write_reports(run: &Run, out: &Utf8Path) -> Result<()> {
 
 /// A failure outweighs a doubt: what is certain is certain, whatever else is not.
 fn judge(run: &Run, interrupt: &Interrupt) -> Exit {
-    let counts = run.counts();
-    if interrupt.is_asked() {
+    if interrupt.is_asked_by_someone() {
         return Exit::Interrupted;
     }
+    let exit = judge_cells(run);
+    // Time was up before all had run.
+    if exit == Exit::Passed && !run.finished {
+        return Exit::Inconclusive;
+    }
+    exit
+}
+
+fn judge_cells(run: &Run) -> Exit {
+    let counts = run.counts();
     if let Some(verdict) = &run.findings.verdict {
         return match verdict.judgement() {
             Judgement::AsExpected => Exit::Passed,
@@ -301,6 +337,9 @@ fn repeating(program: Program, flags: &Flags) -> String {
             " --config {}",
             quoted(&config.display().to_string())
         ));
+    }
+    if let Some(mode) = flags.sandbox.and_then(|mode| mode.to_possible_value()) {
+        command.push_str(&format!(" --sandbox {}", mode.get_name()));
     }
     if let Some(rev) = &flags.rev {
         command.push_str(&format!(" --rev {}", quoted(rev)));

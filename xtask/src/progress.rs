@@ -107,6 +107,7 @@ impl Listener for Progress {
                     bars.step(cell.as_str(), what);
                 }
             }
+            Event::Made { .. } => {}
             Event::Ended {
                 cell,
                 outcome,

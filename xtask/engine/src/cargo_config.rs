@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use crate::manifest::package_name;
@@ -53,6 +53,30 @@ pub fn anchored(text: &str, root: &Utf8Path, pinned: &[&str]) -> Result<String> 
         }
     }
     Ok(document.to_string())
+}
+
+/// The folders outside the registry that it has packages taken from. `root` is what paths in it are
+/// relative to.
+#[must_use]
+pub fn folders(text: &str, root: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let Ok(document) = text.parse::<DocumentMut>() else {
+        return Vec::new();
+    };
+    let tables = |name: &str| {
+        let table = document.get(name).and_then(Item::as_table_like);
+        let items = table.into_iter().flat_map(TableLike::iter);
+        items.filter_map(|(_, item)| item.as_table_like())
+    };
+    let sources = tables("source")
+        .flat_map(|source| ["local-registry", "directory"].map(|key| source.get(key)))
+        .flatten();
+    let patches = tables("patch")
+        .flat_map(TableLike::iter)
+        .filter_map(|(_, krate)| krate.as_table_like()?.get("path"));
+    let paths = document.get("paths").and_then(Item::as_array);
+    let paths = paths.into_iter().flatten().filter_map(Value::as_str);
+    let named = sources.chain(patches).filter_map(Item::as_str);
+    named.chain(paths).map(|path| root.join(path)).collect()
 }
 
 fn anchor(item: Option<&mut Item>, root: &Utf8Path) {
@@ -117,6 +141,14 @@ mod tests {
             anchored,
             text.replace("\"../registry\"", "\"/w/subject/../registry\"")
         );
+    }
+
+    #[test]
+    fn folders_that_packages_come_from_are_found() {
+        let text = "paths = [\"../one\"]\n[source.near]\nlocal-registry = \"/registry\"\n\
+                    [patch.crates-io]\na = { path = \"a\" }\nb = { git = \"x\" }\n";
+        let found = folders(text, Utf8Path::new("/w"));
+        assert_eq!(found, ["/registry", "/w/a", "/w/../one"]);
     }
 
     #[test]

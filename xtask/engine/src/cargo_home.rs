@@ -15,7 +15,8 @@ pub fn configs_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// Where cargo keeps its own config and all it fetches.
 /// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
-fn cargo_home() -> Option<PathBuf> {
+#[must_use]
+pub fn cargo_home() -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
 }

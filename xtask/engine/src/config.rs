@@ -12,6 +12,7 @@ mod columns;
 mod adjust;
 mod selection;
 mod claims;
+mod sandbox;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -27,6 +28,7 @@ pub use self::adjust::{Adjustment, Change, Extra, together};
 pub use self::claims::{Claim, Claimed};
 pub use self::columns::{Choice, Choose, Companions, Family, Pins};
 pub use self::rows::{FeatureSet, Origin, Source, ToolchainSpec};
+pub use self::sandbox::{Allowed, Mode, Reach, Sandbox};
 pub use self::selection::{Exclude, Which};
 pub use self::values::disk_size;
 
@@ -65,6 +67,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What cells see of the environment.
     pub environment: Environment,
+    /// What builds and tests may reach of the machine.
+    pub sandbox: Sandbox,
     /// How the run goes, unless the command line says otherwise.
     pub run: RunOptions,
 }
@@ -184,6 +188,8 @@ pub struct Timeouts {
     pub target: Duration,
     /// One test.
     pub case: Duration,
+    /// All of a run; `None` for as long as it takes.
+    pub run: Option<Duration>,
 }
 
 /// What cells see of the environment beyond a short list that every build needs.
@@ -193,6 +199,8 @@ pub struct Environment {
     pub set: BTreeMap<String, String>,
     /// Variables let through from outside.
     pub pass: Vec<String>,
+    /// Variables whose values must not be written down, besides those whose names say so.
+    pub secret: Vec<String>,
 }
 
 /// How the run goes.
@@ -280,11 +288,17 @@ impl Config {
                 build: values::duration(&text, &document.timeouts.build)?,
                 target: values::duration(&text, &document.timeouts.target)?,
                 case: values::duration(&text, &document.timeouts.case)?,
+                run: {
+                    let written = document.timeouts.run.as_ref();
+                    written.map(|w| values::duration(&text, w)).transpose()?
+                },
             },
             environment: Environment {
                 set: values::variables(&text, document.env.set)?,
                 pass: document.env.pass,
+                secret: document.env.secret,
             },
+            sandbox: sandbox::sandbox(&text, document.sandbox)?,
             run: RunOptions {
                 strategy: document.run.strategy,
                 exact: document.run.exact,
@@ -309,6 +323,12 @@ impl Config {
             rev: Some(Spanned::new(0..0, rev.to_owned())),
             patch: None,
         }];
+    }
+
+    /// Bounds builds and tests in another way than `[sandbox]` says.
+    pub fn take_sandbox(&mut self, mode: Mode) {
+        let span = self.sandbox.mode.span();
+        self.sandbox.mode = Spanned::new(span, mode);
     }
 
     /// The folder that paths in the file are relative to.

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::config::{Build, CapLints, Change, Debug, Environment};
+use crate::secrets::Secrets;
 
 /// What every build needs and what says nothing about the result: not part of a cell's key.
 const NEEDED: &[&str] = &[
@@ -67,6 +68,8 @@ const DECIDING: &[&str] = &[
 pub struct Surroundings {
     vars: BTreeMap<OsString, OsString>,
     deciding: BTreeMap<String, String>,
+    /// What must not be written down of what children say.
+    pub secrets: Secrets,
 }
 
 impl Surroundings {
@@ -116,7 +119,12 @@ impl Surroundings {
             deciding.insert("linker".to_owned(), linker.get_ref().to_string());
         }
         vars.insert("CARGO_TERM_COLOR".into(), "never".into());
-        Self { vars, deciding }
+        let secrets = Secrets::of(&vars, &environment.secret);
+        Self {
+            vars,
+            deciding,
+            secrets,
+        }
     }
 
     /// As they are for a cell of which something is changed. `--cfg` and `--cap-lints` go into
@@ -267,7 +275,7 @@ mod tests {
     fn a_change_sets_variables_and_adds_to_rustflags() {
         let environment = Environment {
             set: BTreeMap::from([("RUSTFLAGS".to_owned(), "-Cfoo".to_owned())]),
-            pass: Vec::new(),
+            ..Environment::default()
         };
         let change = Change {
             cfg: vec!["new".to_owned()],
@@ -289,6 +297,7 @@ mod tests {
         let environment = Environment {
             set: BTreeMap::from([("MODE".to_owned(), "fast".to_owned())]),
             pass: vec!["RUSTFLAGS".to_owned()],
+            secret: Vec::new(),
         };
         let outside = [("RUSTFLAGS", "-Cfoo"), ("HOME", "/home/me")];
         let gathered = gathered(&outside, &environment);

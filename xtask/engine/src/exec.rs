@@ -2,11 +2,19 @@
 //!
 //! The only floor that spawns builds and tests and that writes work files.
 
+mod bounds;
+#[cfg(target_os = "linux")]
+mod enclosure;
+#[cfg(target_os = "linux")]
+mod warden;
+mod child;
+mod interrupt;
 pub mod process;
 mod clock;
 mod log;
 mod budget;
 mod share;
+mod records;
 mod workplace;
 mod units;
 mod shop;
@@ -23,15 +31,16 @@ mod lockfile;
 mod lock;
 mod targets;
 mod refusal;
-mod build;
-mod libtest;
-mod doctest;
+pub(crate) mod build;
+pub(crate) mod libtest;
+pub(crate) mod doctest;
 mod test_env;
 mod executable;
 mod retry;
 mod cases;
 mod test;
 pub mod store;
+mod sandbox;
 mod work;
 mod trial;
 mod cell;
@@ -41,9 +50,12 @@ pub mod clean;
 mod schedule;
 mod board;
 mod lanes;
+pub mod verify;
 mod dependency;
 pub mod bisection;
 
 pub use self::lanes::{Options, known_outcomes, run};
 pub use self::process::Interrupt;
+#[cfg(target_os = "linux")]
+pub use self::warden::serve;
 pub use self::workplace::cache;

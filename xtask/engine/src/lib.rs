@@ -7,14 +7,16 @@
 //! ```text
 //! model, text, files                                   values, and what outside text is made into
 //! config, manifest, cargo_config, cargo_home           files that people wrote
-//! environment, toolchain, published, ladder, revision,
-//! subject, local, ground, matrix, setting              what this machine has of a matrix
+//! secrets, environment, toolchain, published, ladder,
+//! revision, source_files, subject, local, ground,
+//! matrix, setting                                      what this machine has of a matrix
 //! frontier, baseline                                   where things change, and what is expected
 //! strategy, search, bisect, inquiry, plan              which cells run, and why not
 //! worklist, least, claims, hindsight, findings         what follows from a run
 //! record                                               run.json
 //! exec                                                 running them
 //! report                                               what people and CI engines read
+//! outside                                              what reads what others wrote, for fuzzing
 //! ```
 //!
 //! Everything but `exec` turns values into values. `exec` alone spawns children that build and
@@ -27,11 +29,13 @@ pub mod config;
 pub mod manifest;
 pub mod cargo_config;
 mod cargo_home;
+pub mod secrets;
 pub mod environment;
 pub mod toolchain;
 pub mod published;
 pub mod ladder;
 pub mod revision;
+pub mod source_files;
 pub mod subject;
 mod local;
 mod checks;
@@ -53,3 +57,4 @@ pub mod findings;
 pub mod record;
 pub mod exec;
 pub mod report;
+pub mod outside;

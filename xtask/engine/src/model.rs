@@ -10,4 +10,5 @@ pub mod findings;
 pub mod timeline;
 pub mod run;
 pub mod bisection;
+pub mod verified;
 pub mod event;

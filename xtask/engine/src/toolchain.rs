@@ -46,6 +46,9 @@ pub struct Toolchain {
     pub source: String,
     /// The folder that holds `bin`.
     pub sysroot: PathBuf,
+    /// Where rustc says that it has its libraries: elsewhere, where `bin/rustc` only calls one.
+    #[serde(skip)]
+    pub libraries: PathBuf,
     /// `rustc -vV`, whole: part of every key.
     pub rustc_verbose: String,
     /// `cargo -V`, whole: part of every key.
@@ -152,6 +155,7 @@ fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
 pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
     let rustc_verbose = ask(sysroot, "rustc", "-vV")?;
     let cargo_version = ask(sysroot, "cargo", "-V")?;
+    let libraries = ask(sysroot, "rustc", "--print=sysroot");
     let field = |name: &str| {
         rustc_verbose
             .lines()
@@ -168,6 +172,7 @@ pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
         cargo: parse_version(cargo)?,
         host: field("host: ")?.to_owned(),
         sysroot: sysroot.to_owned(),
+        libraries: libraries.map_or(sysroot.to_owned(), PathBuf::from),
         rustc_verbose,
         cargo_version,
     })

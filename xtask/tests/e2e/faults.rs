@@ -155,3 +155,18 @@ fn uncommitted_changes_are_noted_and_do_not_stop_the_run() {
     assert_eq!(code, 1);
     assert!(run.sources[0].subject.dirty);
 }
+
+#[test]
+fn a_run_whose_time_is_up_ends_in_order_and_is_inconclusive() {
+    let fixture = Fixture::copied("hangs");
+    fixture.change(
+        "matrix.toml",
+        "case = \"3s\"",
+        "case = \"5min\"\nrun = \"4s\"",
+    );
+    let output = fixture.call(&["run"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("the run's time is up"), "{said}");
+    assert!(fixture.out().join("summary.md").is_file());
+}

@@ -20,7 +20,10 @@ mod ladders;
 mod mistakes;
 mod reports;
 mod reuse;
+#[cfg(target_os = "linux")]
+mod sandbox;
 #[cfg(unix)]
 mod sharing;
 mod terminal;
 mod verdicts;
+mod verify;

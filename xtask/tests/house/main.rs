@@ -149,11 +149,12 @@ fn every_key_of_matrix_toml_is_commented_and_taken() {
         .lines()
         .filter_map(|l| l.trim().strip_prefix("pub(super) ")?.split_once(": "));
     for (key, _) in keys.filter(|(key, _)| !key.starts_with("fn ") && !key.starts_with("struct ")) {
-        let written = key.replace('_', "-");
+        let written = key.trim_start_matches("r#").replace('_', "-");
         let is_there = [
             format!("{written} ="),
             format!("[{written}]"),
             format!("[[{written}]]"),
+            format!(".{written}]]"),
         ]
         .iter()
         .any(|form| text.contains(form));
@@ -175,7 +176,15 @@ fn readme_names_every_flag_and_every_exit_code() {
             .expect("the program starts");
         String::from_utf8(output.stdout).expect("text")
     };
-    for subcommand in ["run", "plan", "bisect", "bless", "worklist", "toolchains"] {
+    for subcommand in [
+        "run",
+        "plan",
+        "bisect",
+        "bless",
+        "worklist",
+        "verify",
+        "toolchains",
+    ] {
         let help = help(subcommand);
         let flags = help
             .split_whitespace()

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use camino::Utf8PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::mistake::{Mistake, Text, nearest};
-use super::{CapLints, Choose, Debug, Linker, Strategy};
+use super::{CapLints, Choose, Debug, Linker, Mode, Strategy};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +36,8 @@ pub(super) struct Document {
     pub(super) timeouts: Timeouts,
     #[serde(default)]
     pub(super) env: Env,
+    #[serde(default)]
+    pub(super) sandbox: Sandbox,
     #[serde(default)]
     pub(super) run: Run,
 }
@@ -278,6 +281,7 @@ pub(super) struct Timeouts {
     pub(super) build: Spanned<String>,
     pub(super) target: Spanned<String>,
     pub(super) case: Spanned<String>,
+    pub(super) run: Option<Spanned<String>>,
 }
 
 impl Default for Timeouts {
@@ -288,6 +292,7 @@ impl Default for Timeouts {
             build: unwritten("1h"),
             target: unwritten("20min"),
             case: unwritten("2min"),
+            run: None,
         }
     }
 }
@@ -297,6 +302,49 @@ impl Default for Timeouts {
 pub(super) struct Env {
     pub(super) set: BTreeMap<Spanned<String>, String>,
     pub(super) pass: Vec<String>,
+    pub(super) secret: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sandbox {
+    pub(super) mode: Spanned<Mode>,
+    pub(super) read: Vec<Spanned<Utf8PathBuf>>,
+    pub(super) write: Vec<Spanned<Utf8PathBuf>>,
+    pub(super) network: bool,
+    pub(super) allow: Vec<Allow>,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self {
+            mode: Spanned::new(0..0, Mode::Auto),
+            read: Vec::new(),
+            write: Vec::new(),
+            network: false,
+            allow: Vec::new(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Allow {
+    pub(super) r#for: Spanned<String>,
+    #[serde(default)]
+    pub(super) read: Vec<Spanned<Utf8PathBuf>>,
+    #[serde(default)]
+    pub(super) write: Vec<Spanned<Utf8PathBuf>>,
+    #[serde(default)]
+    pub(super) network: bool,
+    pub(super) reason: Spanned<String>,
+}
+
+/// What stands in `[sandbox]` and in each `[[sandbox.allow]]` alike.
+pub(super) struct Reach {
+    pub(super) read: Vec<Spanned<Utf8PathBuf>>,
+    pub(super) write: Vec<Spanned<Utf8PathBuf>>,
+    pub(super) network: bool,
 }
 
 #[derive(Deserialize)]

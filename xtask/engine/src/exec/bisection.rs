@@ -406,7 +406,9 @@ impl Desk<'_> {
     }
 
     fn ask_setting(&self, setting: &Setting<'_>, lane: usize) -> Result<Found> {
-        let folders = self.workplace.folders(setting, lane)?;
+        let folders = self
+            .workplace
+            .folders(setting, &self.common.sandbox.name()?, lane)?;
         make_room(self.common, &|label| *label == setting.cell.row.toolchain)?;
         let _occupied = self.common.keeper.occupy(&folders);
         let work = Work {

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::diagnostic::{Diagnostic as Told, DiagnosticLevel};
-use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId, TargetKind};
+use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId};
 use semver::Version;
 
 use crate::config::Family;
-use crate::exec::cargo::{Cargo, doubt, first_error};
+use crate::exec::cargo::{Cargo, Whereabouts, doubt, first_error};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Stream};
 use crate::exec::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
@@ -206,7 +206,7 @@ impl Heard {
         let command = cargo.command(&args)?;
         let mut listener = Listener {
             heard: self,
-            cargo,
+            places: cargo.whereabouts(),
             log,
             on_step,
         };
@@ -337,7 +337,7 @@ impl Heard {
         }
     }
 
-    fn take(&mut self, message: Message, cargo: &Cargo<'_>) -> Option<String> {
+    fn take(&mut self, message: Message, places: Whereabouts<'_>) -> Option<String> {
         match message {
             Message::CompilerArtifact(artifact) => {
                 let kind = artifact.target.kind.first().and_then(kind_of);
@@ -359,7 +359,7 @@ impl Heard {
                 Some(name)
             }
             Message::CompilerMessage(told) => {
-                self.take_error(told, cargo);
+                self.take_error(told, places);
                 None
             }
             Message::BuildScriptExecuted(script) => {
@@ -380,7 +380,7 @@ impl Heard {
             .extend(names.filter_map(hash_of).map(str::to_owned));
     }
 
-    fn take_error(&mut self, told: CompilerMessage, cargo: &Cargo<'_>) {
+    fn take_error(&mut self, told: CompilerMessage, places: Whereabouts<'_>) {
         let is_error = matches!(
             told.message.level,
             DiagnosticLevel::Error | DiagnosticLevel::Ice
@@ -390,10 +390,9 @@ impl Heard {
             return;
         }
         let kind = told.target.kind.first().and_then(kind_of);
-        debug_assert!(kind.is_some() || told.target.kind == [TargetKind::CustomBuild]);
         let unit = (told.package_id, kind, unit_name(kind, told.target.name));
         let errors = self.errors.entry(unit).or_default();
-        let error = diagnostic(&told.message, cargo);
+        let error = diagnostic(&told.message, places);
         // A library is compiled twice, with and without its tests, and says the same twice.
         if errors.len() < MOST_ERRORS && !errors.contains(&error) {
             errors.push(error);
@@ -403,7 +402,7 @@ impl Heard {
 
 struct Listener<'a> {
     heard: &'a mut Heard,
-    cargo: &'a Cargo<'a>,
+    places: Whereabouts<'a>,
     log: &'a mut Log,
     on_step: &'a mut dyn FnMut(&str),
 }
@@ -413,7 +412,7 @@ impl Follower for Listener<'_> {
         if stream == Stream::Err {
             self.log.add(line);
             let line = text::clean(&String::from_utf8_lossy(line));
-            self.heard.err.push_str(&self.cargo.without_place(&line));
+            self.heard.err.push_str(&self.places.without(&line));
             self.heard.err = tail(std::mem::take(&mut self.heard.err));
             return;
         }
@@ -427,10 +426,26 @@ impl Follower for Listener<'_> {
         {
             self.log.add(rendered.as_bytes());
         }
-        if let Some(name) = self.heard.take(message, self.cargo) {
+        if let Some(name) = self.heard.take(message, self.places) {
             (self.on_step)(&name);
         }
     }
+}
+
+/// The errors in what cargo says on standard output.
+#[must_use]
+pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
+    let mut heard = Heard::default();
+    let nowhere = Whereabouts {
+        folder: Utf8Path::new("/nowhere"),
+        vars: &BTreeMap::new(),
+    };
+    for line in said.split(|byte| *byte == b'\n') {
+        if let Ok(message) = serde_json::from_slice(line) {
+            heard.take(message, nowhere);
+        }
+    }
+    heard.errors.into_values().flatten().collect()
 }
 
 /// Standard error is searched for a few phrases; a build that floods it keeps its end.
@@ -443,7 +458,7 @@ fn tail(err: String) -> String {
 }
 
 /// rustc's diagnostic as it is kept: code, place relative to the subject, words.
-fn diagnostic(told: &Told, cargo: &Cargo<'_>) -> Diagnostic {
+fn diagnostic(told: &Told, places: Whereabouts<'_>) -> Diagnostic {
     let place = told
         .spans
         .iter()
@@ -451,10 +466,10 @@ fn diagnostic(told: &Told, cargo: &Cargo<'_>) -> Diagnostic {
         .or(told.spans.first());
     let file = place.map(|p| {
         let path = Utf8Path::new(&p.file_name);
-        cargo.without_place(path.strip_prefix(cargo.folder).unwrap_or(path).as_str())
+        places.without(path.strip_prefix(places.folder).unwrap_or(path).as_str())
     });
     let rendered = told.rendered.as_deref().map(|rendered| {
-        let rendered = cargo.without_place(&text::clean(rendered));
+        let rendered = places.without(&text::clean(rendered));
         text::bounded(rendered.trim_end(), text::RENDERED)
     });
     Diagnostic {

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
 
+use crate::exec::bounds::Bounds;
 use crate::exec::budget::Budget;
 use crate::exec::log::Log;
-use crate::exec::process::{Ended, Exit, Follower, Interrupt, Stream, run};
+use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Stream, Terms, run};
 use crate::model::outcome::Diagnostic;
 use crate::model::status::Doubt;
+use crate::secrets::Secrets;
 use crate::text;
 use crate::toolchain::Toolchain;
 
@@ -27,6 +28,10 @@ pub struct Cargo<'a> {
     pub vars: BTreeMap<OsString, OsString>,
     /// How long one command may take.
     pub limit: Duration,
+    /// What it may reach.
+    pub bounds: Bounds,
+    /// What must not be written down of what it says.
+    pub secrets: &'a Secrets,
     /// Whether the run should end.
     pub interrupt: &'a Interrupt,
     /// The budget that its compile jobs are taken from.
@@ -45,19 +50,25 @@ pub struct Said {
 }
 
 impl Cargo<'_> {
-    /// The command, ready to run.
+    /// A command, ready to run.
     ///
     /// # Errors
     ///
     /// When this process has no working folder.
-    pub fn command(&self, args: &[&str]) -> Result<Command> {
-        let shell = Shell::new()?;
-        shell.change_dir(self.folder);
+    pub fn command(&self, args: &[&str]) -> Result<Errand> {
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let program = self.toolchain.program("cargo");
-        let command = cmd!(shell, "{program} {args...}")
-            .env_clear()
-            .envs(&self.vars);
-        Ok(Command::from(command))
+        self.errand(program.as_ref(), &args)
+    }
+
+    /// Another program in cargo's place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cargo::command`].
+    pub fn errand(&self, program: &Path, args: &[OsString]) -> Result<Errand> {
+        let by_warden = self.interrupt.has_wardens();
+        Errand::new(program, args, self.folder, &self.vars, by_warden)
     }
 
     /// Runs a command and keeps all it says; standard error and how it went stand in the log.
@@ -80,14 +91,64 @@ impl Cargo<'_> {
         Ok(Said {
             ended,
             out: String::from_utf8_lossy(&out).into_owned(),
-            err: self.without_place(&text::clean(&String::from_utf8_lossy(&err))),
+            err: self
+                .whereabouts()
+                .without(&text::clean(&String::from_utf8_lossy(&err))),
         })
     }
 
-    /// Text without the places of the copy, of its target folder, and of cargo's unpacked crates,
-    /// which say nothing and differ from lane to lane and from machine to machine.
+    /// The places that it works in.
     #[must_use]
-    pub fn without_place(&self, text: &str) -> String {
+    pub fn whereabouts(&self) -> Whereabouts<'_> {
+        Whereabouts {
+            folder: self.folder,
+            vars: &self.vars,
+        }
+    }
+
+    /// Runs a command that a follower reads.
+    ///
+    /// # Errors
+    ///
+    /// When the budget of compile jobs is broken.
+    pub fn follow(&self, mut errand: Errand, follower: &mut dyn Follower) -> Result<Ended> {
+        let terms = Terms {
+            limit: self.limit,
+            bounds: &self.bounds,
+            secrets: self.secrets,
+            interrupt: self.interrupt,
+        };
+        let Some(budget) = self.budget else {
+            return Ok(run(errand, terms, follower));
+        };
+        let waiting = Instant::now();
+        let share = budget.share(&mut errand.command)?;
+        let waited = waiting.elapsed();
+        let ended = run(errand, terms, follower);
+        match ended.exit {
+            Exit::Code(_) => {}
+            Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => {
+                budget.renew(&share)?;
+            }
+        }
+        Ok(Ended { waited, ..ended })
+    }
+}
+
+/// The places that a cargo works in, which say nothing and differ from lane to lane and from machine
+/// to machine.
+#[derive(Clone, Copy)]
+pub struct Whereabouts<'a> {
+    /// The workspace it works on.
+    pub folder: &'a Utf8Path,
+    /// All it sees of the environment.
+    pub vars: &'a BTreeMap<OsString, OsString>,
+}
+
+impl Whereabouts<'_> {
+    /// Text without the places of the copy, of its target folder, and of cargo's unpacked crates.
+    #[must_use]
+    pub fn without(&self, text: &str) -> String {
         let var = |name: &str| {
             self.vars
                 .get(OsStr::new(name))
@@ -103,28 +164,6 @@ impl Cargo<'_> {
             Some(home) => without_unpacked(&text, &format!("{home}/registry/src/")),
             None => text,
         }
-    }
-
-    /// Runs a command that a follower reads.
-    ///
-    /// # Errors
-    ///
-    /// When the budget of compile jobs is broken.
-    pub fn follow(&self, mut command: Command, follower: &mut dyn Follower) -> Result<Ended> {
-        let Some(budget) = self.budget else {
-            return Ok(run(command, self.limit, self.interrupt, follower));
-        };
-        let waiting = Instant::now();
-        let share = budget.share(&mut command)?;
-        let waited = waiting.elapsed();
-        let ended = run(command, self.limit, self.interrupt, follower);
-        match ended.exit {
-            Exit::Code(_) => {}
-            Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => {
-                budget.renew(&share)?;
-            }
-        }
-        Ok(Ended { waited, ..ended })
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::exec::executable::{Executable, Tested, doubt};
 use crate::exec::libtest::{self, Suite, keep_tail};
 use crate::exec::log::Log;
-use crate::exec::process::{Ended, Exit, Follower, Stream, run};
+use crate::exec::process::{Ended, Exit, Follower, Stream};
 use crate::exec::retry::retried;
 use crate::model::outcome::{CaseOutcome, Diagnostic, Flaky};
 use crate::model::status::{Class, Skip, Status};
@@ -94,7 +94,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         };
         let command = self.executable.command(&["--list".to_owned()])?;
         let limit = self.executable.timeouts.target;
-        let ended = run(command, limit, self.executable.interrupt, &mut follower);
+        let ended = self.executable.run(command, limit, &mut follower);
         self.names = libtest::listed(&list).into_iter().collect();
         if ended.exit.is_success() {
             return Ok(None);
@@ -168,7 +168,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             args.extend(names.iter().cloned());
         }
         let mut command = self.executable.command(&args)?;
-        command.env("RUSTC_BOOTSTRAP", "1");
+        command.command.env("RUSTC_BOOTSTRAP", "1");
         let n_tests = match names.len() {
             0 => self.names.len(),
             n => n,
@@ -184,7 +184,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             log: self.log,
         };
         let left = self.until.saturating_duration_since(Instant::now());
-        let ended = run(command, left, self.executable.interrupt, &mut listener);
+        let ended = self.executable.run(command, left, &mut listener);
         let suite = listener.suite;
         self.log.note(&format!("[{}]", ended.exit));
         self.cpu += ended.cpu;

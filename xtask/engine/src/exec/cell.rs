@@ -13,7 +13,6 @@ use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
 use crate::files::write_whole;
-use crate::matrix::Matrix;
 use crate::model::cell::Cell;
 use crate::model::outcome::{Outcome, Phase};
 use crate::model::status::{Class, Skip, Status};
@@ -36,7 +35,7 @@ pub fn known(common: &Common<'_>, setting: &Setting<'_>) -> Option<Outcome> {
         return None;
     }
     let resolution = common.resolver.known(setting)?;
-    let key = key_of(common.matrix, setting, &resolution).ok()?;
+    let key = key_of(common, setting, &resolution).ok()?;
     common.store.get(&key)
 }
 
@@ -50,7 +49,7 @@ pub fn restore(common: &Common<'_>, setting: &Setting<'_>) -> Result<()> {
         return Ok(());
     };
     keep_lock(common.results, setting.cell, &resolution)?;
-    let key = key_of(common.matrix, setting, &resolution)?;
+    let key = key_of(common, setting, &resolution)?;
     let logs = logs(common.results, setting.cell);
     common.store.restore_logs(&key, &logs)
 }
@@ -73,9 +72,10 @@ pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, resolution: &Resolution
     }
 }
 
-fn key_of(matrix: &Matrix, setting: &Setting<'_>, resolution: &Resolution) -> Result<String> {
+fn key_of(common: &Common<'_>, setting: &Setting<'_>, resolution: &Resolution) -> Result<String> {
     let resolution = key::of(&resolution.decisive())?;
-    key::outcome(setting, &resolution, &matrix.config)
+    let sandbox = common.sandbox.decisive();
+    key::outcome(setting, &resolution, &common.matrix.config, &sandbox)
 }
 
 impl Work<'_> {
@@ -136,6 +136,7 @@ impl Work<'_> {
         outcome.phases = phases.records;
         outcome.moved = resolution.moved;
         outcome.needs = resolution.needs;
+        outcome.sandbox = self.common.sandbox.enforced();
         // Only what is certain is kept; a doubt anywhere is settled by the next run.
         if !outcome.has_doubt() {
             self.common.store.put(&key, &outcome, &logs)?;
@@ -154,7 +155,7 @@ impl Work<'_> {
             true => None,
             false => self.common.store.get(key),
         };
-        let whole = key_of(self.common.matrix, self.setting, resolution)?;
+        let whole = key_of(self.common, self.setting, resolution)?;
         let known = get(&whole);
         let Some(only) = self.only.as_ref().filter(|_| known.is_none()) else {
             return Ok((whole, known));

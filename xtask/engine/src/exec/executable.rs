@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
 
 use crate::config::Timeouts;
+use crate::exec::bounds::Bounds;
 use crate::exec::budget::{Budget, Threads};
-use crate::exec::process::{Exit, Interrupt};
+use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Terms, run};
 use crate::model::outcome::{CaseOutcome, Diagnostic};
 use crate::model::status::{Doubt, Status};
+use crate::secrets::Secrets;
 
 /// How many tests libtest runs at a time.
 /// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-num_threads>
@@ -27,6 +27,10 @@ pub struct Executable<'a> {
     pub folder: &'a Utf8Path,
     /// All it sees of the environment.
     pub vars: BTreeMap<OsString, OsString>,
+    /// What it may reach.
+    pub bounds: Bounds,
+    /// What must not be written down of what it says.
+    pub secrets: &'a Secrets,
     /// How long tests may take.
     pub timeouts: &'a Timeouts,
     /// How often a case that failed is run again.
@@ -59,14 +63,27 @@ impl Executable<'_> {
     /// # Errors
     ///
     /// When this process has no working folder.
-    pub fn command(&self, args: &[String]) -> Result<Command> {
-        let shell = Shell::new()?;
-        shell.change_dir(self.folder);
-        let executable = self.path;
-        let command = cmd!(shell, "{executable} {args...}")
-            .env_clear()
-            .envs(&self.vars);
-        Ok(Command::from(command))
+    pub fn command(&self, args: &[String]) -> Result<Errand> {
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        let by_warden = self.interrupt.has_wardens();
+        Errand::new(
+            self.path.as_ref(),
+            &args,
+            self.folder,
+            &self.vars,
+            by_warden,
+        )
+    }
+
+    /// Runs it for so long at the most.
+    pub fn run(&self, command: Errand, limit: Duration, follower: &mut dyn Follower) -> Ended {
+        let terms = Terms {
+            limit,
+            bounds: &self.bounds,
+            secrets: self.secrets,
+            interrupt: self.interrupt,
+        };
+        run(command, terms, follower)
     }
 
     /// As many jobs as are free for so many tests, and a command that keeps to them. Where they are
@@ -75,10 +92,10 @@ impl Executable<'_> {
     /// # Errors
     ///
     /// When the budget is broken.
-    pub fn within_budget(&self, command: &mut Command, n_tests: usize) -> Result<Threads> {
+    pub fn within_budget(&self, errand: &mut Errand, n_tests: usize) -> Result<Threads> {
         let threads = self.budget.threads(n_tests)?;
         if !threads.is_plenty && !self.vars.contains_key(OsStr::new(THREADS)) {
-            command.env(THREADS, threads.count().to_string());
+            errand.command.env(THREADS, threads.count().to_string());
         }
         Ok(threads)
     }

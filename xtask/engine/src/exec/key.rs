@@ -11,7 +11,7 @@ use crate::setting::Setting;
 
 /// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
 /// change in the tool can change an outcome, so that nothing kept under older rules is taken over.
-pub const RULES: u32 = 5;
+pub const RULES: u32 = 6;
 
 /// A hash of any values.
 ///
@@ -23,13 +23,18 @@ pub fn of(parts: &impl Serialize) -> Result<String> {
     Ok(blake3::hash(&json).to_hex().to_string())
 }
 
-/// The key of an outcome: what its cell is made of, a hash of what decides of its resolution, and
-/// how the run goes.
+/// The key of an outcome: what its cell is made of, a hash of what decides of its resolution, how
+/// the run goes, and what builds and tests may reach.
 ///
 /// # Errors
 ///
 /// As [`of`], and when the subject cannot be read.
-pub fn outcome(setting: &Setting<'_>, resolution: &str, config: &Config) -> Result<String> {
+pub fn outcome(
+    setting: &Setting<'_>,
+    resolution: &str,
+    config: &Config,
+    sandbox: &impl Serialize,
+) -> Result<String> {
     let (toolchain, timeouts) = (setting.toolchain, &config.timeouts);
     of(&(
         RULES,
@@ -42,6 +47,7 @@ pub fn outcome(setting: &Setting<'_>, resolution: &str, config: &Config) -> Resu
         build(setting, config),
         (timeouts.build, timeouts.target, timeouts.case),
         config.run.retries,
+        sandbox,
     ))
 }
 

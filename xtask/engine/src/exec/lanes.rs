@@ -17,6 +17,8 @@ use crate::exec::cell::{Answer, known, restore};
 use crate::exec::disk::Keeper;
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
+use crate::exec::records::Records;
+use crate::exec::sandbox::Sandbox;
 use crate::exec::schedule::Schedule;
 use crate::exec::shop::Shops;
 use crate::exec::store::Store;
@@ -48,6 +50,8 @@ pub struct Options<'a> {
     pub locked: bool,
     /// Whether the network is off limits.
     pub offline: bool,
+    /// Whether what is compiled is kept from knowing where it was compiled.
+    pub remaps: bool,
     /// Whether what earlier runs kept is looked at.
     pub fresh: bool,
     /// The results folder.
@@ -95,6 +99,9 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         let note = "another run works on this subject; waiting for it to end";
         options.listener.hear(Event::Noted(note));
     };
+    if let Some(time) = matrix.config.timeouts.run {
+        options.interrupt.ask_after(time);
+    }
     let place = &matrix.place;
     let workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
     workplace.discard_past(&shops_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
@@ -105,6 +112,10 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             n_known,
             is_most: plan.strategy == Strategy::Frontier,
         });
+        if let Some(why) = &common.sandbox.missing {
+            let told = format!("what builds and tests reach is not bounded in all: {why}");
+            options.listener.hear(Event::Noted(&told));
+        }
         let board = Board::new(begin(matrix, plan, options), options.out)?;
         restore_known(matrix, plan, common)?;
         let times = Times::read(workplace.times());
@@ -147,6 +158,10 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         let ended: Result<Vec<()>> = results.into_iter().collect();
         let kept = ended.and_then(|_| schedule.keep_times());
         let is_whole = kept.is_ok() && !options.interrupt.is_asked();
+        if options.interrupt.is_asked() && !options.interrupt.is_asked_by_someone() {
+            let note = "the run's time is up: what has not ended did not run";
+            options.listener.hear(Event::Noted(note));
+        }
         let inferred = match is_whole {
             true => schedule.inferred(),
             false => BTreeSet::new(),
@@ -200,11 +215,13 @@ pub(super) fn in_place<T>(
     workplace: &Workplace,
     then: impl FnOnce(&Common<'_>, usize) -> Result<T>,
 ) -> Result<T> {
-    let store = Store::new(workplace.outcomes());
+    let records = Records::new(workplace.aside(), options.listener);
+    let store = Store::new(workplace.outcomes(), &records);
     let resolver = Resolver {
         matrix,
         folder: workplace.resolver(),
         kept: workplace.resolutions(),
+        records: &records,
         locked: options.locked,
         offline: options.offline,
         fresh: options.fresh,
@@ -221,6 +238,7 @@ pub(super) fn in_place<T>(
     let linker = matrix.config.build.linker.as_ref();
     let linker = linker.map(|linker| workplace.linker(*linker.get_ref()));
     let linker = linker.transpose()?;
+    let sandbox = Sandbox::open(matrix, &workplace.trial(), options.interrupt)?;
     let common = Common {
         matrix,
         resolver: &resolver,
@@ -228,8 +246,10 @@ pub(super) fn in_place<T>(
         results: options.out,
         budget: &budget,
         shops: &shops,
+        sandbox: &sandbox,
         keeper: &keeper,
         linker: linker.as_deref(),
+        remaps: options.remaps,
         fresh: options.fresh,
         listener: options.listener,
         interrupt: options.interrupt,
@@ -254,7 +274,7 @@ fn run_cell(
     let answer = || {
         let setting = Setting::of(matrix, &planned.cell)?;
         let setting = setting.context("find its toolchain")?;
-        let folders = workplace.folders(&setting, lane)?;
+        let folders = workplace.folders(&setting, &common.sandbox.name()?, lane)?;
         let _occupied = common.keeper.occupy(&folders);
         Work {
             common,

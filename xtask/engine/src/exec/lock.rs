@@ -12,14 +12,15 @@ use camino::Utf8PathBuf;
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 use semver::Version;
 
+use crate::exec::bounds::Bounds;
 use crate::exec::cargo::{Cargo, Said, first_error, resolve_doubt};
 use crate::exec::clock::Clock;
 use crate::exec::lockfile::{holding, readable};
 use crate::exec::log::Log;
 use crate::exec::process::Interrupt;
+use crate::exec::records::Records;
 use crate::exec::resolution::Resolution;
 use crate::exec::{drift, key, msrv, repair, stage};
-use crate::files::write_whole;
 use crate::matrix::Matrix;
 use crate::model::cell::At;
 use crate::model::outcome::{Diagnostic, Moved, Needs};
@@ -35,6 +36,8 @@ pub struct Resolver<'a> {
     pub folder: Utf8PathBuf,
     /// Where resolutions are kept.
     pub kept: Utf8PathBuf,
+    /// How they are kept.
+    pub records: &'a Records<'a>,
     /// Whether a lock must be committed and fit as it is.
     pub locked: bool,
     /// Whether the network is off limits.
@@ -93,9 +96,8 @@ impl Resolver<'_> {
         if self.fresh {
             return None;
         }
-        let kept = self.path(setting).ok()?;
-        let text = fs::read_to_string(kept).ok()?;
-        serde_json::from_str(&text).ok()
+        let key = self.key(setting).ok()?;
+        self.records.read(&self.path(&key), &key)
     }
 
     /// Resolves a cell, or takes over what an earlier run found.
@@ -118,9 +120,8 @@ impl Resolver<'_> {
         let _turn = clock.wait(turn);
         let resolution = self.resolve_anew(setting, log)?;
         if !matches!(resolution.status, Status::Inconclusive { .. }) {
-            let path = self.path(setting)?;
-            let text = serde_json::to_string(&resolution).context("write a resolution")?;
-            write_whole(&path, text.as_bytes())?;
+            let key = self.key(setting)?;
+            self.records.write(&self.path(&key), &key, &resolution)?;
         }
         Ok(resolution)
     }
@@ -160,11 +161,15 @@ impl Resolver<'_> {
         })
     }
 
-    fn path(&self, setting: &Setting<'_>) -> Result<Utf8PathBuf> {
+    fn path(&self, key: &str) -> Utf8PathBuf {
+        self.kept.join(format!("{key}.json"))
+    }
+
+    fn key(&self, setting: &Setting<'_>) -> Result<String> {
         let Setting {
             family, toolchain, ..
         } = setting;
-        let name = key::of(&(
+        key::of(&(
             key::RULES,
             key::pinned(setting)?,
             (self.committed(setting)?, &setting.tree.lock),
@@ -174,8 +179,7 @@ impl Resolver<'_> {
             &self.matrix.resolver.cargo_version,
             key::build(setting, &self.matrix.config),
             setting.conditions(),
-        ))?;
-        Ok(self.kept.join(format!("{name}.json")))
+        ))
     }
 }
 
@@ -372,6 +376,8 @@ impl Work<'_, '_> {
             folder: &self.resolver.folder,
             vars,
             limit: matrix.config.timeouts.resolve,
+            bounds: Bounds::OPEN,
+            secrets: &self.setting.ground.surroundings.secrets,
             interrupt: self.resolver.interrupt,
             budget: None,
         };

@@ -1,66 +1,31 @@
-//! One child process with everything it starts: a group of its own, a clock, and an end.
+//! One child process with everything it starts: a clock, its output, and an end.
 //!
 //! The child's output is read line by line while it runs. When time is up, or the run is
-//! interrupted, the whole group is asked to end (TERM) and, after a grace period, made to (KILL).
+//! interrupted, all that it started is asked to end (TERM) and, after a grace period, made to (KILL).
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::exec::bounds::Bounds;
+use crate::exec::child::{Ending, Reaped};
+use crate::secrets::Secrets;
+
+pub use crate::exec::child::{Errand, Exit};
+pub use crate::exec::interrupt::Interrupt;
 
 /// How long a group has between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long its output may be silent after a child has ended, while processes it left behind still
 /// hold it open.
 const LEAK: Duration = Duration::from_millis(300);
-/// How long such output is listened to at the most.
+/// How long such output is listened to at the most, and how long they are waited for when they were
+/// ended.
 const LONGEST_LEAK: Duration = Duration::from_secs(10);
 /// How often an interrupt is looked for.
 const TICK: Duration = Duration::from_millis(100);
 /// A longer line is cut into pieces of this size, in bytes.
 const LONGEST_LINE: u64 = 8 * 1024 * 1024;
-
-/// The wish of a person, or of a CI engine, that the run should end.
-#[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<Wish>);
-
-#[derive(Debug, Default)]
-struct Wish {
-    asked: AtomicU8,
-    /// The groups that are alive, so that none outlives a tool that ends at once.
-    groups: Mutex<BTreeSet<u32>>,
-}
-
-impl Interrupt {
-    /// Asks once more: the first time for an orderly end, then for an end at once, which kills
-    /// every group there is. Returns how often it was asked.
-    pub fn ask(&self) -> u8 {
-        let n_asked = self
-            .0
-            .asked
-            .fetch_add(1, Ordering::SeqCst)
-            .saturating_add(1);
-        if n_asked > 1 {
-            for group in self.groups().iter() {
-                Group(*group).kill();
-            }
-        }
-        n_asked
-    }
-
-    /// True once an end was asked for.
-    #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.0.asked.load(Ordering::SeqCst) > 0
-    }
-
-    fn groups(&self) -> MutexGuard<'_, BTreeSet<u32>> {
-        self.0.groups.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Which stream a line came on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,41 +53,6 @@ impl<F: FnMut(Stream, &[u8])> Follower for F {
     }
 }
 
-/// How a child ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// By itself, with a code.
-    Code(i32),
-    /// By a signal that this tool did not send.
-    Signal(i32),
-    /// It was ended: its time was up, or its follower's deadline had come.
-    TimedOut,
-    /// It was ended: the run was interrupted.
-    Interrupted,
-    /// It could not be started, or was lost.
-    Lost(String),
-}
-
-impl Exit {
-    /// True for exit code 0.
-    #[must_use]
-    pub fn is_success(&self) -> bool {
-        *self == Self::Code(0)
-    }
-}
-
-impl std::fmt::Display for Exit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "exit {code}"),
-            Self::Signal(signal) => write!(f, "signal {signal}"),
-            Self::TimedOut => f.write_str("timed out"),
-            Self::Interrupted => f.write_str("interrupted"),
-            Self::Lost(why) => write!(f, "lost: {why}"),
-        }
-    }
-}
-
 /// A child that has ended.
 #[derive(Clone, Debug)]
 pub struct Ended {
@@ -146,77 +76,99 @@ impl Ended {
     };
 }
 
+/// On which terms a child runs.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// How long.
+    pub limit: Duration,
+    /// What it may reach.
+    pub bounds: &'a Bounds,
+    /// What must not be written down of what it says.
+    pub secrets: &'a Secrets,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+}
+
+/// A follower that hears no secrets.
+struct Discreet<'a> {
+    follower: &'a mut dyn Follower,
+    secrets: &'a Secrets,
+}
+
+impl Follower for Discreet<'_> {
+    fn line(&mut self, stream: Stream, line: &[u8]) {
+        self.follower.line(stream, &self.secrets.hide(line));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.follower.deadline()
+    }
+}
+
 enum News {
     Line(Stream, Vec<u8>),
     Closed,
-    Reaped(Result<Reaped, String>),
+    Reaped(Reaped),
 }
 
-struct Reaped {
-    status: std::process::ExitStatus,
-    cpu: Duration,
-}
-
-/// Runs a command to its end, or until `limit` is over.
-pub fn run(
-    mut command: Command,
-    limit: Duration,
-    interrupt: &Interrupt,
-    follower: &mut dyn Follower,
-) -> Ended {
+/// Runs an errand to its end, or until its time is over. What the child leaves behind is ended too.
+pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> Ended {
     let started = Instant::now();
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    own_group(&mut command);
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(e) => {
-            let program = command.get_program().to_string_lossy().into_owned();
-            let exit = Exit::Lost(format!("start {program}: {e}"));
-            return Ended {
-                exit,
-                wall: started.elapsed(),
-                cpu: Duration::ZERO,
-                waited: Duration::ZERO,
-            };
-        }
-    };
-    let group = Group(child.id());
-    interrupt.groups().insert(group.0);
-    // Bounded: a child that floods its output waits for us, and not in our memory.
-    let (news, receiver) = sync_channel(256);
-    if let Some(out) = child.stdout.take() {
-        read_lines(Stream::Out, out, news.clone());
-    }
-    if let Some(err) = child.stderr.take() {
-        read_lines(Stream::Err, err, news.clone());
-    }
-    std::thread::spawn(move || {
-        // Nobody listens any more when the run was given up.
-        let _ = news.send(News::Reaped(reap(child)));
-    });
-    let (exit, cpu) = follow(&receiver, started + limit, &group, interrupt, follower);
-    interrupt.groups().remove(&group.0);
-    Ended {
+    let ended = |exit: Exit, cpu: Duration| Ended {
         exit,
         wall: started.elapsed(),
         cpu,
         waited: Duration::ZERO,
+    };
+    let child = match errand.start(terms.bounds) {
+        Ok(child) => child,
+        Err(why) => return ended(Exit::Lost(why), Duration::ZERO),
+    };
+    terms.interrupt.note_start(child.id, child.ending.clone());
+    // Bounded: a child that floods its output waits for us, and not in our memory.
+    let (news, receiver) = sync_channel(256);
+    if let Some(out) = child.out {
+        read_lines(Stream::Out, out, news.clone());
     }
+    if let Some(err) = child.err {
+        read_lines(Stream::Err, err, news.clone());
+    }
+    let mut waiting = child.waiting;
+    let (clearing, cleared) = sync_channel::<()>(0);
+    std::thread::spawn(move || {
+        // Nobody listens any more when the run was given up.
+        let _ = news.send(News::Reaped(waiting.reap()));
+        waiting.clear();
+        drop(clearing);
+    });
+    let limit = started + terms.limit;
+    let mut discreet = Discreet {
+        follower,
+        secrets: terms.secrets,
+    };
+    let (exit, cpu) = follow(
+        &receiver,
+        limit,
+        &child.ending,
+        terms.interrupt,
+        &mut discreet,
+    );
+    // There can be what even the system cannot end at once.
+    let _ = cleared.recv_timeout(LONGEST_LEAK);
+    terms.interrupt.note_end(child.id);
+    ended(exit, cpu)
 }
 
 fn follow(
     receiver: &Receiver<News>,
     limit: Instant,
-    group: &Group,
+    ending: &Ending,
     interrupt: &Interrupt,
     follower: &mut dyn Follower,
 ) -> (Exit, Duration) {
     let mut ended_by_us: Option<Exit> = None;
     let mut kill_at: Option<Instant> = None;
-    let mut reaped: Option<Result<Reaped, String>> = None;
+    let mut reaped: Option<Reaped> = None;
     let mut open_streams = 2;
     let mut give_up: Option<Instant> = None;
     let mut give_up_at_last: Option<Instant> = None;
@@ -236,17 +188,17 @@ fn follow(
             };
             if why.is_some() {
                 ended_by_us = why;
-                group.terminate();
+                ending.terminate();
                 kill_at = Some(now + GRACE);
             }
         }
         if kill_at.is_some_and(|at| now >= at) {
-            group.kill();
+            ending.kill();
             kill_at = None;
         }
         if give_up.is_some_and(|at| now >= at) {
             // What the child left behind still holds its output open.
-            group.kill();
+            ending.kill();
             break;
         }
         let wake = [
@@ -279,15 +231,12 @@ fn follow(
         }
     }
     // Whatever the child started and did not wait for ends with it.
-    group.kill();
-    match reaped {
-        Some(Ok(Reaped { status, cpu })) => (ended_by_us.unwrap_or_else(|| exit_of(status)), cpu),
-        Some(Err(why)) => (ended_by_us.unwrap_or(Exit::Lost(why)), Duration::ZERO),
-        None => (
-            ended_by_us.unwrap_or(Exit::Lost("no word of its end".into())),
-            Duration::ZERO,
-        ),
-    }
+    ending.kill();
+    let (exit, cpu) = match reaped {
+        Some(reaped) => (reaped.exit, reaped.cpu),
+        None => (Exit::Lost("no word of its end".into()), Duration::ZERO),
+    };
+    (ended_by_us.unwrap_or(exit), cpu)
 }
 
 fn read_lines(stream: Stream, from: impl Read + Send + 'static, news: SyncSender<News>) {
@@ -311,82 +260,6 @@ fn read_lines(stream: Stream, from: impl Read + Send + 'static, news: SyncSender
         // Nobody listens any more when the run was given up.
         let _ = news.send(News::Closed);
     });
-}
-
-#[cfg(unix)]
-fn own_group(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    command.process_group(0);
-}
-
-#[cfg(not(unix))]
-fn own_group(_: &mut Command) {}
-
-#[cfg(unix)]
-fn reap(mut child: Child) -> Result<Reaped, String> {
-    use wait4::Wait4;
-    let used = child.wait4().map_err(|e| e.to_string())?;
-    Ok(Reaped {
-        status: used.status,
-        cpu: used.rusage.utime + used.rusage.stime,
-    })
-}
-
-#[cfg(not(unix))]
-fn reap(mut child: Child) -> Result<Reaped, String> {
-    let status = child.wait().map_err(|e| e.to_string())?;
-    Ok(Reaped {
-        status,
-        cpu: Duration::ZERO,
-    })
-}
-
-#[cfg(unix)]
-fn exit_of(status: std::process::ExitStatus) -> Exit {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Exit::Code(code),
-        (None, Some(signal)) => Exit::Signal(signal),
-        (None, None) => Exit::Lost(status.to_string()),
-    }
-}
-
-#[cfg(not(unix))]
-fn exit_of(status: std::process::ExitStatus) -> Exit {
-    match status.code() {
-        Some(code) => Exit::Code(code),
-        None => Exit::Lost(status.to_string()),
-    }
-}
-
-/// A process group, by the id of its leader. The id is not used again while a member lives.
-struct Group(u32);
-
-#[cfg(unix)]
-impl Group {
-    fn terminate(&self) {
-        self.signal(rustix::process::Signal::TERM);
-    }
-
-    fn kill(&self) {
-        self.signal(rustix::process::Signal::KILL);
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        let id = i32::try_from(self.0)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(id) = id {
-            // There may be nobody left, which is what was wanted.
-            let _ = rustix::process::kill_process_group(id, signal);
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Group {
-    fn terminate(&self) {}
-    fn kill(&self) {}
 }
 
 #[cfg(all(test, unix))]

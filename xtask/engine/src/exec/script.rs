@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use camino::Utf8Path;
-use xshell::{Shell, cmd};
 
 use crate::config::mistake::Mistake;
 use crate::exec::cell::{keep_lock, logs};
@@ -72,23 +71,18 @@ fn prepared(work: &Work<'_>, logs: &Utf8Path) -> Result<std::result::Result<Work
 
 fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answer, String)> {
     let Work {
-        common,
-        setting,
-        folders,
-        ..
+        common, setting, ..
     } = work;
     let cell = setting.cell;
-    let shell = Shell::new()?;
-    shell.change_dir(&folders.subject);
-    let command = cmd!(shell, "{script}")
-        .env_clear()
-        .envs(setting.vars(setting.toolchain))
-        .env("CARGO", setting.toolchain.program("cargo"))
-        .env("CARGO_TARGET_DIR", &folders.target)
-        .env("PINMATRIX_CELL", cell.id().as_str())
-        .env("PINMATRIX_TOOLCHAIN", &cell.row.toolchain)
-        .env("PINMATRIX_PIN", cell.pin.at.to_string());
-    let limit = common.matrix.config.timeouts.build;
+    let mut cargo = work.cargo(common.matrix.config.timeouts.build);
+    let told = [
+        ("CARGO", setting.toolchain.program("cargo").into_os_string()),
+        ("PINMATRIX_CELL", cell.id().as_str().into()),
+        ("PINMATRIX_TOOLCHAIN", (&cell.row.toolchain).into()),
+        ("PINMATRIX_PIN", cell.pin.at.to_string().into()),
+    ];
+    let told = told.map(|(name, value)| (name.into(), value));
+    cargo.vars.extend(told);
     log.note(&format!("$ {script} # {}", cell.id()));
     let mut last = String::new();
     let mut follower = |_: Stream, line: &[u8]| {
@@ -98,7 +92,8 @@ fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answ
             last = crate::text::one_line(&line);
         }
     };
-    let ended = work.cargo(limit).follow(command.into(), &mut follower)?;
+    let errand = cargo.errand(script.as_ref(), &[])?;
+    let ended = cargo.follow(errand, &mut follower)?;
     log.note(&format!("[{}]", ended.exit));
     let answer = match &ended.exit {
         Exit::Code(0) => Answer::Good,

@@ -16,7 +16,8 @@ use crate::cargo_config;
 use crate::files::normal;
 use crate::manifest::Manifest;
 use crate::setting::Setting;
-use crate::subject::{FileKind, Subject};
+use crate::source_files::FileKind;
+use crate::subject::Subject;
 
 /// What a copy holds in place of the subject's own files.
 pub type Rewritten = BTreeMap<Utf8PathBuf, String>;

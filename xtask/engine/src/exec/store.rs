@@ -1,49 +1,30 @@
 //! What is kept from run to run: outcomes with their logs, each under its key.
-//!
-//! A record is written beside its place and moved into it, so that it is there whole or not at
-//! all; one that cannot be read is as good as none.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
 
-use crate::files::write_to_last;
+use crate::exec::records::Records;
 use crate::model::outcome::{Outcome, Phase};
 
 /// The kept outcomes.
-#[derive(Clone, Debug)]
-pub struct Store {
+pub struct Store<'a> {
     folder: Utf8PathBuf,
+    records: &'a Records<'a>,
 }
 
-/// What stands in a record's file.
-#[derive(Serialize, Deserialize)]
-struct Record {
-    key: String,
-    /// A hash of the outcome's own text: a record that was bent on disk does not answer.
-    check: String,
-    outcome: String,
-}
-
-impl Store {
+impl<'a> Store<'a> {
     /// The store in a folder.
     #[must_use]
-    pub fn new(folder: Utf8PathBuf) -> Self {
-        Self { folder }
+    pub fn new(folder: Utf8PathBuf, records: &'a Records<'a>) -> Self {
+        Self { folder, records }
     }
 
     /// The outcome kept under a key, if it is there and whole.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Outcome> {
-        let text = fs::read_to_string(self.record(key)).ok()?;
-        let record: Record = serde_json::from_str(&text).ok()?;
-        let check = blake3::hash(record.outcome.as_bytes()).to_hex().to_string();
-        let holds = record.key == key && record.check == check;
-        holds
-            .then(|| serde_json::from_str(&record.outcome).ok())
-            .flatten()
+        self.records.read(&self.record(key), key)
     }
 
     /// Keeps an outcome, and the logs in `logs`.
@@ -55,14 +36,7 @@ impl Store {
         let folder = self.folder.join(key);
         fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
         copy_logs(logs, &folder)?;
-        let outcome = serde_json::to_string(outcome).context("write an outcome")?;
-        let record = Record {
-            key: key.to_owned(),
-            check: blake3::hash(outcome.as_bytes()).to_hex().to_string(),
-            outcome,
-        };
-        let text = serde_json::to_string(&record).context("write a record")?;
-        write_to_last(&self.record(key), text.as_bytes())
+        self.records.write_to_last(&self.record(key), key, outcome)
     }
 
     /// Makes `logs` hold the logs kept under a key, and no others.
@@ -135,32 +109,4 @@ fn copy_logs(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::status::Status;
-
-    #[test]
-    fn a_bent_or_foreign_record_does_not_answer() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let folder = Utf8Path::from_path(folder.path()).expect("text");
-        let store = Store::new(folder.join("outcomes"));
-        let outcome = Outcome::whole(Status::Passed, Vec::new());
-        store
-            .put("k", &outcome, &folder.join("logs"))
-            .expect("kept");
-        assert_eq!(store.get("k"), Some(outcome));
-        assert_eq!(store.get("other"), None);
-
-        let whole = fs::read_to_string(store.record("k")).expect("a record");
-        fs::write(store.record("k"), whole.replace("passed", "failed")).expect("bent");
-        assert_eq!(store.get("k"), None);
-        fs::write(store.record("k"), &whole[..whole.len() / 2]).expect("cut");
-        assert_eq!(store.get("k"), None);
-        fs::create_dir_all(folder.join("outcomes/foreign")).expect("a folder");
-        fs::write(store.record("foreign"), &whole).expect("put elsewhere");
-        assert_eq!(store.get("foreign"), None);
-    }
 }

@@ -9,7 +9,7 @@ use crate::exec::clock::Clock;
 use crate::exec::executable::{Executable, Tested, doubt};
 use crate::exec::libtest::{self, keep_tail};
 use crate::exec::log::Log;
-use crate::exec::process::{Ended, Exit, Stream, run};
+use crate::exec::process::{Ended, Exit, Stream};
 use crate::exec::retry::retried;
 use crate::exec::targets::Target;
 use crate::model::outcome::{CaseOutcome, TargetOutcome};
@@ -93,7 +93,7 @@ fn once(
     let _threads = executable.within_budget(&mut command, 1)?;
     let waited = waiting.elapsed();
     let limit = (until + waited).saturating_duration_since(Instant::now());
-    let ended = run(command, limit, executable.interrupt, &mut follower);
+    let ended = executable.run(command, limit, &mut follower);
     let ended = Ended { waited, ..ended };
     log.note(&format!("[{}]", ended.exit));
     let status = match doubt(&ended.exit) {

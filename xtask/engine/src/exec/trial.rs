@@ -18,6 +18,7 @@ use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
 use crate::exec::work::{Common, Work};
+use crate::model::event::Event;
 use crate::model::outcome::{Diagnostic, Kind, Phase, TargetId, TargetOutcome};
 use crate::model::status::{Class, Skip, Status};
 
@@ -38,8 +39,8 @@ impl Work<'_> {
         let mut clock = Clock::start(Phase::Build);
         let mut log = Log::create(logs.join("build.log").as_std_path())?;
         let mut step = |what: &str| self.step(what);
-        let cargo = self.cargo(config.timeouts.build);
-        clear_tmp(&self.folders.target)?;
+        let cargo = self.enclosed_cargo(config.timeouts.build)?;
+        self.clear_folders()?;
         let built = {
             let Common {
                 shops, interrupt, ..
@@ -120,6 +121,11 @@ impl Work<'_> {
         clock: &mut Clock,
     ) -> Result<TargetOutcome> {
         self.step(&target.id.to_string());
+        self.common.listener.hear(Event::Made {
+            cell: &self.setting.cell.id(),
+            target: &target.id,
+            executable,
+        });
         let folder = workspace
             .folder(&target.package)
             .unwrap_or(self.folders.subject.clone());
@@ -128,10 +134,14 @@ impl Work<'_> {
             setting: self.setting,
             folders: &self.folders,
         };
+        let mut vars = test_env::vars(&place, &target.package, workspace, built);
+        self.take_home(&mut vars);
         let executable = Executable {
             path: executable,
             folder: &folder,
-            vars: test_env::vars(&place, &target.package, workspace, built),
+            bounds: self.bounds(&vars, Some(&target.id)),
+            secrets: &self.setting.ground.surroundings.secrets,
+            vars,
             timeouts: &self.common.matrix.config.timeouts,
             retries: self.common.matrix.config.run.retries,
             interrupt: self.common.interrupt,
@@ -151,7 +161,8 @@ impl Work<'_> {
     ) -> Result<Option<TargetOutcome>> {
         self.step(&id.to_string());
         let config = &self.common.matrix.config;
-        let mut cargo = self.cargo(config.timeouts.target);
+        let mut cargo = self.enclosed_cargo(config.timeouts.target)?;
+        cargo.bounds = self.bounds(&cargo.vars, Some(id));
         // Cargo itself waits while rustdoc runs the tests.
         let threads = clock.wait(|| self.common.budget.threads(usize::MAX))?;
         cargo.budget = None;
@@ -175,7 +186,7 @@ impl Work<'_> {
             case.output = case
                 .output
                 .take()
-                .map(|output| cargo.without_place(&output));
+                .map(|output| cargo.whereabouts().without(&output));
         }
         let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
         let mut errors = Vec::new();
@@ -205,6 +216,18 @@ impl Work<'_> {
         }))
     }
 
+    /// Empties what builds and tests may leave things in: the folder that cargo gives to integration
+    /// tests, the home, and the folder for temporary files. What another pin's tests left there is
+    /// none of this one's.
+    fn clear_folders(&self) -> Result<()> {
+        remove(&self.folders.target.join("tmp"))?;
+        for folder in [self.folders.home(), self.folders.tmp()] {
+            remove(&folder)?;
+            std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+        }
+        Ok(())
+    }
+
     fn options<'a>(&'a self, is_asked_for: &'a dyn Fn(&TargetId) -> bool) -> BuildOptions<'a> {
         let mut flags = self
             .common
@@ -222,13 +245,11 @@ impl Work<'_> {
     }
 }
 
-/// Empties the folder that cargo gives to integration tests: what another pin's tests left there
-/// is none of this one's.
-fn clear_tmp(target: &Utf8Path) -> Result<()> {
-    let tmp = target.join("tmp");
-    match std::fs::remove_dir_all(&tmp) {
+/// Removes a folder, if it is there.
+fn remove(folder: &Utf8Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(e).with_context(|| format!("empty {tmp}"))
+            Err(e).with_context(|| format!("empty {folder}"))
         }
         Ok(()) | Err(_) => Ok(()),
     }

@@ -1,20 +1,27 @@
 //! What a cell works with: what all cells share, what this one is made of, and where it works.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
+use anyhow::Result;
 use camino::Utf8Path;
 
+use crate::cargo_home::cargo_home;
+use crate::exec::bounds::Bounds;
 use crate::exec::budget::Budget;
 use crate::exec::cargo::Cargo;
 use crate::exec::disk::Keeper;
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
+use crate::exec::sandbox::{Enclosed, Sandbox};
 use crate::exec::shop::Shops;
 use crate::exec::store::Store;
 use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
 use crate::model::event::{Event, Listener};
 use crate::model::outcome::{Kind, Phase, TargetId};
+use crate::secrets::looks_secret;
 use crate::setting::Setting;
 
 /// Everything a cell needs that other cells need too.
@@ -24,17 +31,21 @@ pub struct Common<'a> {
     /// The one resolver.
     pub resolver: &'a Resolver<'a>,
     /// What is kept from run to run.
-    pub store: &'a Store,
+    pub store: &'a Store<'a>,
     /// The results folder.
     pub results: &'a Utf8Path,
     /// The budget of jobs.
     pub budget: &'a Budget,
     /// What is compiled where.
     pub shops: &'a Shops,
+    /// What builds and tests may reach.
+    pub sandbox: &'a Sandbox<'a>,
     /// What keeps the disk within its bound.
     pub keeper: &'a Keeper<'a>,
     /// The program that links, in place of the toolchain's own.
     pub linker: Option<&'a Utf8Path>,
+    /// Whether what is compiled is kept from knowing where it was compiled.
+    pub remaps: bool,
     /// Whether kept outcomes are looked at.
     pub fresh: bool,
     /// Whoever listens.
@@ -70,7 +81,59 @@ impl Work<'_> {
         target.goes_by(only) || (target.kind == Kind::Lib && doc.goes_by(only))
     }
 
-    /// The cell's own cargo, at work on its copy.
+    /// The cell's own cargo, at work on its copy, within bounds: what it runs is the subject's code,
+    /// or that of its dependencies.
+    ///
+    /// # Errors
+    ///
+    /// When the lane's folders cannot be written.
+    pub fn enclosed_cargo(&self, limit: Duration) -> Result<Cargo<'_>> {
+        let mut cargo = self.cargo(limit);
+        self.take_home(&mut cargo.vars);
+        cargo.bounds = self.bounds(&cargo.vars, None);
+        if self.common.remaps {
+            let wrapper = cargo.vars.get(OsStr::new("RUSTC_WRAPPER"));
+            let wrapper = self.folders.remapper(wrapper.and_then(|w| w.to_str()))?;
+            let wrapper = wrapper.into_os_string();
+            cargo.vars.insert("RUSTC_WRAPPER".into(), wrapper);
+        }
+        Ok(cargo)
+    }
+
+    /// What the build may reach, or a target's tests.
+    #[must_use]
+    pub fn bounds(&self, vars: &BTreeMap<OsString, OsString>, target: Option<&TargetId>) -> Bounds {
+        let cell = Enclosed {
+            setting: self.setting,
+            folders: &self.folders,
+            vars,
+        };
+        self.common.sandbox.bounds(&cell, target)
+    }
+
+    /// Puts a home and a folder for temporary files of the cell's own in the place of the user's, and
+    /// leaves out secrets, unless `matrix.toml` asks for those.
+    pub fn take_home(&self, vars: &mut BTreeMap<OsString, OsString>) {
+        let environment = &self.common.matrix.config.environment;
+        let is_asked_for = |name: &str| {
+            environment.set.contains_key(name) || environment.pass.iter().any(|p| p == name)
+        };
+        // Nothing is fetched any more, which is what the tokens of registries are for.
+        vars.retain(|name, _| !looks_secret(name) || is_asked_for(&name.to_string_lossy()));
+        // Cargo would look for its own below the home.
+        if let Some(home) = cargo_home() {
+            vars.entry("CARGO_HOME".into()).or_insert(home.into());
+        }
+        let own = [
+            ("HOME", self.folders.home()),
+            ("TMPDIR", self.folders.tmp()),
+        ];
+        for (name, folder) in own.into_iter().filter(|(name, _)| !is_asked_for(name)) {
+            vars.insert(name.into(), folder.into_os_string());
+        }
+    }
+
+    /// The cell's own cargo, at work on its copy, without bounds.
     #[must_use]
     pub fn cargo(&self, limit: Duration) -> Cargo<'_> {
         let mut vars = self.setting.vars(self.setting.toolchain);
@@ -88,6 +151,8 @@ impl Work<'_> {
             folder: &self.folders.subject,
             vars,
             limit,
+            bounds: Bounds::OPEN,
+            secrets: &self.setting.ground.surroundings.secrets,
             interrupt: self.common.interrupt,
             budget: Some(self.common.budget),
         }

@@ -83,14 +83,20 @@ impl Workplace {
         })
     }
 
-    /// The folders in which a lane works on a cell.
+    /// The folders in which a lane works on a cell, in a sandbox of that name.
     ///
     /// # Errors
     ///
     /// When folders cannot be made or removed.
-    pub fn folders(&self, setting: &Setting<'_>, lane: usize) -> Result<LaneFolders> {
+    pub fn folders(
+        &self,
+        setting: &Setting<'_>,
+        sandbox: &str,
+        lane: usize,
+    ) -> Result<LaneFolders> {
         let of_toolchain = self.shops().join(&setting.cell.row.toolchain);
-        let shop = of_toolchain.join(short(&setting.shop()));
+        // Build scripts ran in it, and cargo does not know.
+        let shop = of_toolchain.join(format!("{}-{sandbox}", short(&setting.shop())));
         // One lane looks, while the others wait: what is removed may be what they begin to work in.
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if !checked.contains(&shop) {
@@ -107,7 +113,7 @@ impl Workplace {
     }
 
     /// Removes the shops of some toolchains but for those that are named: what was built there is
-    /// out of date. Each goes by its toolchain and its own name.
+    /// out of date. Each goes by its toolchain and its conditions, whatever the sandbox.
     ///
     /// # Errors
     ///
@@ -117,7 +123,9 @@ impl Workplace {
         for label in toolchains {
             let of_toolchain = self.shops().join(label);
             for name in names(&of_toolchain)? {
-                let is_current = |(of, shop): &(String, String)| of == label && short(shop) == name;
+                let conditions = name.split('-').next().unwrap_or(&name);
+                let is_current =
+                    |(of, shop): &(String, String)| of == label && short(shop) == conditions;
                 if !current.iter().any(is_current) {
                     let past = of_toolchain.join(name);
                     std::fs::remove_dir_all(&past).with_context(|| format!("remove {past}"))?;
@@ -135,12 +143,7 @@ impl Workplace {
     /// When it cannot be written.
     pub fn linker(&self, linker: Linker) -> Result<Utf8PathBuf> {
         let path = self.root.join(format!("link-with-{linker}"));
-        let script = format!("#!/bin/sh\nexec cc -fuse-ld={linker} \"$@\"\n");
-        if std::fs::read_to_string(&path).is_ok_and(|there| there == script) {
-            return Ok(path);
-        }
-        write_whole(&path, script.as_bytes())?;
-        make_executable(&path)?;
+        write_program(&path, &format!("exec cc -fuse-ld={linker} \"$@\""))?;
         Ok(path)
     }
 
@@ -153,7 +156,13 @@ impl Workplace {
     /// The folders of what is kept beside the shops.
     #[must_use]
     pub fn folders_beside_shops(&self) -> Vec<Utf8PathBuf> {
-        let names = ["outcomes", "resolutions", "resolve", "dependency"];
+        let names = [
+            "outcomes",
+            "resolutions",
+            "resolve",
+            "dependency",
+            "damaged",
+        ];
         names.map(|name| self.root.join(name)).into()
     }
 
@@ -178,10 +187,22 @@ impl Workplace {
         above.as_std_path()
     }
 
+    /// Where it is tried what a sandbox can do.
+    #[must_use]
+    pub fn trial(&self) -> Utf8PathBuf {
+        self.root.join("trial")
+    }
+
     /// Where the resolver works.
     #[must_use]
     pub fn resolver(&self) -> Utf8PathBuf {
         self.root.join("resolve").join("subject")
+    }
+
+    /// Where damaged records go.
+    #[must_use]
+    pub fn aside(&self) -> Utf8PathBuf {
+        self.root.join("damaged")
     }
 
     /// Where it is kept how long cells took.
@@ -201,6 +222,16 @@ impl Workplace {
     pub fn outcomes(&self) -> Utf8PathBuf {
         self.root.join("outcomes")
     }
+}
+
+/// Writes a program of one line of shell, unless it is there.
+fn write_program(path: &Utf8Path, line: &str) -> Result<()> {
+    let script = format!("#!/bin/sh\n{line}\n");
+    if std::fs::read_to_string(path).is_ok_and(|there| there == script) {
+        return Ok(());
+    }
+    write_whole(path, script.as_bytes())?;
+    make_executable(path)
 }
 
 #[cfg(unix)]
@@ -240,6 +271,45 @@ pub struct LaneFolders {
     pub subject: Utf8PathBuf,
     /// Cargo's target folder.
     pub target: Utf8PathBuf,
+}
+
+impl LaneFolders {
+    /// The folder of all that the lane writes.
+    #[must_use]
+    pub fn copy(&self) -> &Utf8Path {
+        self.subject.parent().unwrap_or(&self.subject)
+    }
+
+    /// The home folder that builds and tests see in place of the user's.
+    #[must_use]
+    pub fn home(&self) -> Utf8PathBuf {
+        self.copy().join("home")
+    }
+
+    /// A wrapper of rustc that hides where the copy lies from what is compiled. A flag would do as
+    /// well, but cargo names units by their flags.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn remapper(&self, before: Option<&str>) -> Result<Utf8PathBuf> {
+        let path = self.copy().join("remapping-rustc");
+        let before = before
+            .map(|wrapper| format!("'{wrapper}' "))
+            .unwrap_or_default();
+        let line = format!(
+            "exec {before}\"$@\" --remap-path-prefix='{}'=/cell",
+            self.copy()
+        );
+        write_program(&path, &line)?;
+        Ok(path)
+    }
+
+    /// Their folder for temporary files.
+    #[must_use]
+    pub fn tmp(&self) -> Utf8PathBuf {
+        self.copy().join("tmp")
+    }
 }
 
 /// The folder below which all work folders are: `PINMATRIX_CACHE`, else `pinmatrix` in the

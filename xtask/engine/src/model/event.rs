@@ -1,8 +1,10 @@
 //! What a run tells while it runs. The engine emits events and never prints; showing them is the
 //! business of whoever listens.
 
+use camino::Utf8Path;
+
 use crate::model::cell::CellId;
-use crate::model::outcome::{Outcome, Phase};
+use crate::model::outcome::{Outcome, Phase, TargetId};
 
 /// Something that happened in a run.
 #[derive(Clone, Debug)]
@@ -29,6 +31,15 @@ pub enum Event<'a> {
         cell: &'a CellId,
         /// What was done, in a few words.
         what: &'a str,
+    },
+    /// A target has a test executable.
+    Made {
+        /// The cell.
+        cell: &'a CellId,
+        /// The target.
+        target: &'a TargetId,
+        /// Where it lies.
+        executable: &'a Utf8Path,
     },
     /// A cell ended.
     Ended {

@@ -28,6 +28,29 @@ pub struct Outcome {
     /// The rustc that its lock asks for, as packages declare it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<Needs>,
+    /// What its build and its tests were kept from.
+    #[serde(default)]
+    pub sandbox: Enforced,
+}
+
+/// What of the sandbox is in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Enforced {
+    /// Only files that are allowed can be reached.
+    pub files: bool,
+    /// The network cannot be reached.
+    pub network: bool,
+}
+
+impl fmt::Display for Enforced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.files, self.network) {
+            (true, true) => "files and network closed",
+            (true, false) => "files closed, network open",
+            (false, true) => "network closed, files open",
+            (false, false) => "open",
+        })
+    }
 }
 
 /// The rustc that a lock asks for.
@@ -59,6 +82,7 @@ impl Outcome {
             targets: Vec::new(),
             moved: Vec::new(),
             needs: None,
+            sandbox: Enforced::default(),
         }
     }
 }

@@ -1,11 +1,35 @@
 //! Children that end, hang, die, flood, and leave others behind.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
 use super::*;
 
-fn shell(script: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", script]);
-    command
+fn errand(program: &str, args: &[&str]) -> Errand {
+    let args: Vec<_> = args.iter().map(OsString::from).collect();
+    let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
+    Errand::new(Path::new(program), &args, "/".into(), &vars, false).expect("an errand")
+}
+
+fn shell(script: &str) -> Errand {
+    errand("sh", &["-c", script])
+}
+
+/// Runs an errand without bounds.
+fn run(
+    errand: Errand,
+    limit: Duration,
+    interrupt: &Interrupt,
+    follower: &mut dyn Follower,
+) -> Ended {
+    let terms = Terms {
+        limit,
+        bounds: &Bounds::OPEN,
+        secrets: &Secrets::default(),
+        interrupt,
+    };
+    super::run(errand, terms, follower)
 }
 
 fn run_shell(script: &str, limit: Duration) -> (Ended, String) {
@@ -31,7 +55,7 @@ fn a_child_that_was_killed_tells_the_signal() {
 #[test]
 fn a_program_that_is_not_there_is_lost_and_not_a_panic() {
     let mut follower = |_: Stream, _: &[u8]| {};
-    let command = Command::new("no-such-program-anywhere");
+    let command = errand("no-such-program-anywhere", &[]);
     let ended = run(
         command,
         Duration::from_secs(1),

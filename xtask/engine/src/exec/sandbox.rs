@@ -1,0 +1,259 @@
+//! The sandbox of a cell: what its build and its tests may reach, and what of that this system can
+//! hold them to.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::cargo_config;
+use crate::cargo_home::{cargo_home, own_config};
+use crate::config::{Config, Mode, Reach};
+use crate::exec::bounds::{Bounds, Files};
+use crate::exec::key;
+use crate::exec::process::{Errand, Interrupt, Stream, Terms, run};
+use crate::exec::workplace::LaneFolders;
+use crate::matrix::Matrix;
+use crate::model::outcome::{Enforced, TargetId};
+use crate::secrets::Secrets;
+use crate::setting::Setting;
+
+/// Where a system keeps what compilers and programs are made of.
+const SYSTEM: &[&str] = &[
+    "/bin",
+    "/dev",
+    "/etc",
+    "/gnu/store",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/opt",
+    "/proc",
+    "/run/current-system",
+    "/sbin",
+    "/snap",
+    "/sys",
+    "/usr",
+    "/var/lib/dpkg",
+];
+/// Devices that hold nothing of anyone's.
+const DEVICES: &[&str] = &[
+    "/dev/full",
+    "/dev/null",
+    "/dev/ptmx",
+    "/dev/pts",
+    "/dev/random",
+    "/dev/tty",
+    "/dev/urandom",
+    "/dev/zero",
+];
+/// What cargo's home has that builds read. Its credentials are not among it.
+const OF_CARGO: &[&str] = &["config", "config.toml", "git", "registry"];
+
+/// What is tried to learn what a system can hold a child to: what cargo and tests do.
+const TRIAL: &str = "mkdir -p a b && : > a/c && ln -f a/c b/c && rm -r a b";
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The sandbox of all cells of a matrix.
+pub struct Sandbox<'a> {
+    config: &'a Config,
+    enforced: Enforced,
+    /// What kept the system from all of it.
+    pub missing: Option<String>,
+}
+
+impl<'a> Sandbox<'a> {
+    /// Tries in a folder what this system can hold a child to, and settles for that.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`](crate::config::mistake::Mistake) when the config requires more than that.
+    pub fn open(matrix: &'a Matrix, trial: &Utf8Path, interrupt: &Interrupt) -> Result<Self> {
+        let config = &matrix.config;
+        let mut sandbox = Self {
+            config,
+            enforced: Enforced::default(),
+            missing: None,
+        };
+        let mode = &config.sandbox.mode;
+        if *mode.get_ref() == Mode::Off {
+            return Ok(sandbox);
+        }
+        std::fs::create_dir_all(trial).with_context(|| format!("make {trial}"))?;
+        let attempt = |enforced: Enforced| attempt(trial, enforced, interrupt);
+        let files = attempt(Enforced {
+            files: true,
+            network: false,
+        })?;
+        let network = attempt(Enforced {
+            files: false,
+            network: true,
+        })?;
+        sandbox.enforced = Enforced {
+            files: files.is_none(),
+            network: network.is_none(),
+        };
+        sandbox.missing = files.or(network);
+        match &sandbox.missing {
+            Some(why) if *mode.get_ref() == Mode::Required => Err(config
+                .text
+                .mistake("this system cannot close the sandbox")
+                .at(mode.span(), "required here")
+                .help(format!(
+                    "{why}; `mode = \"auto\"` closes as much of it as there is"
+                ))
+                .into()),
+            Some(_) | None => Ok(sandbox),
+        }
+    }
+
+    /// What is in force.
+    #[must_use]
+    pub fn enforced(&self) -> Enforced {
+        self.enforced
+    }
+
+    /// What the build of a cell may reach, or a target's tests.
+    #[must_use]
+    pub fn bounds(&self, cell: &Enclosed<'_>, target: Option<&TargetId>) -> Bounds {
+        let mut reach = self.config.sandbox.reach(target);
+        // Its server keeps what it compiles, and is another program's.
+        let has_wrapper = cell.vars.contains_key(OsStr::new("RUSTC_WRAPPER"));
+        let is_auto = *self.config.sandbox.mode.get_ref() == Mode::Auto;
+        reach.network |= target.is_none() && has_wrapper && is_auto;
+        let network = reach.network || !self.enforced.network;
+        let files = self.enforced.files.then(|| cell.files(reach));
+        Bounds { files, network }
+    }
+
+    /// A name for what it holds builds to: what a build script made in another one is not this one's.
+    ///
+    /// # Errors
+    ///
+    /// As [`key::of`].
+    pub fn name(&self) -> Result<String> {
+        let hash = key::of(&(self.enforced, self.config.sandbox.reach(None)))?;
+        Ok(hash[..6].to_owned())
+    }
+
+    /// What of it decides what a cell comes to.
+    #[must_use]
+    pub fn decisive(&self) -> impl serde::Serialize + use<'a> {
+        let sandbox = &self.config.sandbox;
+        (self.enforced, &sandbox.all, &sandbox.allowed)
+    }
+}
+
+/// What stands against a part of the sandbox, if anything does.
+fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Result<Option<String>> {
+    if !interrupt.has_wardens() {
+        return Ok(Some("only Linux has what a sandbox takes".to_owned()));
+    }
+    let args = ["-c", TRIAL].map(OsString::from);
+    let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
+    let errand = Errand::new(Path::new("/bin/sh"), &args, trial, &vars, true)?;
+    let files = Files {
+        read: SYSTEM.iter().map(Utf8PathBuf::from).collect(),
+        write: vec![trial.to_owned()],
+    };
+    let terms = Terms {
+        limit: PATIENCE,
+        bounds: &Bounds {
+            files: enforced.files.then_some(files),
+            network: !enforced.network,
+        },
+        secrets: &Secrets::default(),
+        interrupt: &Interrupt::with_wardens(),
+    };
+    let mut said = String::new();
+    let mut follower = |_: Stream, line: &[u8]| said.push_str(&String::from_utf8_lossy(line));
+    let ended = run(errand, terms, &mut follower);
+    let told = format!("{} {}", ended.exit, said.trim());
+    Ok((!ended.exit.is_success()).then(|| told.trim().to_owned()))
+}
+
+/// A cell at work in a lane's folders, and what it sees of the environment.
+pub struct Enclosed<'a> {
+    /// What it is made of.
+    pub setting: &'a Setting<'a>,
+    /// Where it works.
+    pub folders: &'a LaneFolders,
+    /// What it sees of the environment.
+    pub vars: &'a BTreeMap<OsString, OsString>,
+}
+
+impl Enclosed<'_> {
+    /// Everything that compiling and testing reads and writes, and what is allowed besides.
+    fn files(&self, reach: Reach) -> Files {
+        let Self {
+            setting, folders, ..
+        } = self;
+        let mut read: Vec<Utf8PathBuf> = SYSTEM.iter().map(Utf8PathBuf::from).collect();
+        read.extend(self.programs());
+        read.extend(text(setting.toolchain.sysroot.clone()));
+        read.extend(text(setting.toolchain.libraries.clone()));
+        read.extend(linked(&setting.toolchain.sysroot));
+        let subject = &setting.tree.subject;
+        if let Some(home) = cargo_home().and_then(text) {
+            read.extend(OF_CARGO.iter().map(|name| home.join(name)));
+            let above = home.parent().unwrap_or(&home);
+            let configs = own_config().into_iter().flatten();
+            read.extend(configs.flat_map(|config| cargo_config::folders(&config, above)));
+        }
+        for file in cargo_config::PLACES {
+            if let Ok(Some(config)) = subject.text_of(file) {
+                read.extend(cargo_config::folders(&config, &subject.root));
+            }
+        }
+        read.extend(subject.reaches.iter().cloned());
+        read.extend(
+            setting
+                .ground
+                .local
+                .iter()
+                .map(|(folder, _)| folder.clone()),
+        );
+        // What a build script made stands in the copy of the lane that ran it.
+        read.push(folders.shop.clone());
+        read.extend(reach.read);
+        let mut write = vec![folders.copy().to_owned()];
+        write.extend(DEVICES.iter().map(Utf8PathBuf::from));
+        write.extend(reach.write);
+        Files { read, write }
+    }
+
+    /// The folders of programs, but for one that holds the user's home; and single files that
+    /// variables name, such as a compiler or a wrapper.
+    fn programs(&self) -> Vec<Utf8PathBuf> {
+        let home = std::env::home_dir().unwrap_or_default();
+        let path = self.vars.get(OsStr::new("PATH")).cloned();
+        let folders = std::env::split_paths(&path.unwrap_or_default()).collect::<Vec<_>>();
+        let fits = |folder: &PathBuf| folder.is_absolute() && !home.starts_with(folder);
+        let named = self.vars.values().map(PathBuf::from);
+        let files = named.filter(|path| path.is_absolute() && path.is_file());
+        let folders = folders.into_iter().filter(fits);
+        folders.chain(files).filter_map(text).collect()
+    }
+}
+
+/// Where links in a toolchain's folders lead: it can be put together out of others.
+fn linked(sysroot: &Path) -> Vec<Utf8PathBuf> {
+    let folders = ["bin", "lib"].map(|name| sysroot.join(name));
+    let entries = folders.iter().filter_map(|folder| folder.read_dir().ok());
+    let entries = entries.flatten().flatten().map(|entry| entry.path());
+    let links = folders.iter().cloned().chain(entries);
+    let links = links.filter(|path| path.is_symlink());
+    links
+        .filter_map(|link| text(link.canonicalize().ok()?))
+        .collect()
+}
+
+fn text(path: PathBuf) -> Option<Utf8PathBuf> {
+    Utf8PathBuf::from_path_buf(path).ok()
+}

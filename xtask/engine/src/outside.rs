@@ -1,0 +1,66 @@
+//! What reads what others wrote, by one name each: it must take any bytes, and fail in words or not at
+//! all. For fuzzing (`fuzz`), and for the corpus that it has led to.
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::config::mistake::Text;
+use crate::exec;
+use crate::model::outcome::CaseOutcome;
+use crate::model::run::Run;
+use crate::report;
+
+/// A `matrix.toml`; the words that are said against it.
+pub fn matrix_toml(bytes: &[u8]) -> Option<String> {
+    let text = Text::new(
+        Path::new("matrix.toml"),
+        String::from_utf8_lossy(bytes).into_owned(),
+    );
+    Config::parse(text).err().map(|mistake| mistake.to_string())
+}
+
+/// What cargo says on standard output of a build: the errors that are kept.
+#[must_use]
+pub fn cargo_messages(bytes: &[u8]) -> Vec<crate::model::outcome::Diagnostic> {
+    exec::build::errors_in(bytes)
+}
+
+/// What a test executable says on standard output: the tests that ended.
+#[must_use]
+pub fn libtest_events(bytes: &[u8]) -> Vec<CaseOutcome> {
+    let mut suite = exec::libtest::Suite::default();
+    let now = Instant::now();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        suite.line(line, now);
+    }
+    suite.ended.into_values().collect()
+}
+
+/// What `cargo test --doc` prints: the doc tests in it.
+#[must_use]
+pub fn doc_tests(bytes: &[u8]) -> Vec<CaseOutcome> {
+    exec::doctest::cases(&String::from_utf8_lossy(bytes))
+}
+
+/// Every report of a run.
+#[derive(Debug)]
+pub struct Reports {
+    /// `junit.xml`
+    pub junit: String,
+    /// `summary.md`
+    pub summary: String,
+    /// `frontier.json`
+    pub frontier: String,
+}
+
+/// A `run.json`, with every report made of it; `None` where it is none.
+#[must_use]
+pub fn run_json(bytes: &[u8]) -> Option<Reports> {
+    let run: Run = serde_json::from_slice(bytes).ok()?;
+    Some(Reports {
+        junit: report::junit::junit(&run).ok()?,
+        summary: report::summary::summary(&run),
+        frontier: report::points::json(&run).ok()?,
+    })
+}

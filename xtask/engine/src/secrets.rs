@@ -1,0 +1,155 @@
+//! Secrets in the environment, kept out of all that is written down.
+
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+
+/// What a variable's name holds where its value is a secret.
+const WORDS: &[&str] = &[
+    "ACCESS_KEY",
+    "API_KEY",
+    "APIKEY",
+    "AUTH",
+    "CREDENTIAL",
+    "PASSPHRASE",
+    "PASSWD",
+    "PASSWORD",
+    "PRIVATE_KEY",
+    "SECRET",
+    "TOKEN",
+];
+/// A shorter value is no secret worth the name, and hiding it would hide words.
+const SHORTEST: usize = 4;
+/// What stands in the place of a secret.
+const HIDDEN: &[u8] = b"***";
+
+/// True for a variable whose name says that its value is a secret.
+#[must_use]
+pub fn looks_secret(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_uppercase();
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Values that must not be written down.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// As they can stand in a line, the longest first.
+    forms: Vec<Vec<u8>>,
+}
+
+impl Secrets {
+    /// The values of those variables that look like secrets, or are declared as such.
+    pub fn of<'a>(
+        vars: impl IntoIterator<Item = (&'a OsString, &'a OsString)>,
+        declared: &[String],
+    ) -> Self {
+        let mut forms = Vec::new();
+        for (name, value) in vars {
+            let value = value.to_string_lossy();
+            let is_declared = declared.iter().any(|d| OsStr::new(d) == name);
+            let secret = match is_declared || looks_secret(name) {
+                true => Some(&*value),
+                false => password(&value),
+            };
+            // Output comes by lines.
+            let lines = secret.into_iter().flat_map(str::lines);
+            forms.extend(
+                lines
+                    .filter(|line| line.len() >= SHORTEST)
+                    .flat_map(forms_of),
+            );
+        }
+        forms.sort_by_key(|form: &Vec<u8>| std::cmp::Reverse(form.len()));
+        forms.dedup();
+        Self { forms }
+    }
+
+    /// A line without them.
+    #[must_use]
+    pub fn hide<'a>(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut line = Cow::Borrowed(line);
+        for form in &self.forms {
+            if let Some(hidden) = without(&line, form) {
+                line = Cow::Owned(hidden);
+            }
+        }
+        line
+    }
+}
+
+/// The password in an address, such as that of a proxy.
+fn password(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let (user, _) = rest.split('/').next()?.rsplit_once('@')?;
+    Some(user.split_once(':')?.1)
+}
+
+/// A secret as it is, and as it stands in JSON and in Rust's debug form.
+fn forms_of(secret: &str) -> [Vec<u8>; 3] {
+    let json = serde_json::Value::from(secret).to_string();
+    let debug = secret.escape_debug().to_string();
+    let json = json.trim_matches('"').to_owned();
+    [secret.to_owned(), json, debug].map(String::into_bytes)
+}
+
+/// A line in which something is hidden, if it is there.
+fn without(line: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
+    let find = |line: &[u8]| line.windows(secret.len()).position(|part| part == secret);
+    let mut rest = line;
+    let mut hidden = Vec::new();
+    while let Some(at) = find(rest) {
+        hidden.extend_from_slice(&rest[..at]);
+        hidden.extend_from_slice(HIDDEN);
+        rest = &rest[at + secret.len()..];
+    }
+    if hidden.is_empty() {
+        return None;
+    }
+    hidden.extend_from_slice(rest);
+    Some(hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hidden(vars: &[(&str, &str)], declared: &[&str], line: &str) -> String {
+        let vars: Vec<(OsString, OsString)> = vars
+            .iter()
+            .map(|(n, v)| ((*n).into(), (*v).into()))
+            .collect();
+        let declared: Vec<String> = declared.iter().map(|d| (*d).to_owned()).collect();
+        let secrets = Secrets::of(vars.iter().map(|(n, v)| (n, v)), &declared);
+        String::from_utf8(secrets.hide(line.as_bytes()).into_owned()).expect("text")
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_hidden_wherever_it_stands() {
+        let vars = [("GITHUB_TOKEN", "abcd1234"), ("HOME", "/home/me")];
+        let line = "abcd1234 in /home/me, x=abcd1234abcd1234\n";
+        assert_eq!(hidden(&vars, &[], line), "*** in /home/me, x=******\n");
+    }
+
+    #[test]
+    fn what_is_declared_is_hidden_and_what_is_short_is_not() {
+        let vars = [("DATABASE", "db://host/mine"), ("MY_TOKEN", "yes")];
+        let line = "at db://host/mine, yes";
+        assert_eq!(hidden(&vars, &["DATABASE"], line), "at ***, yes");
+        assert_eq!(hidden(&vars, &[], line), line);
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_hidden() {
+        let vars = [("https_proxy", "http://me:pass@word@proxy:8080/")];
+        assert_eq!(
+            hidden(&vars, &[], "by me:pass@word@proxy"),
+            "by me:***@proxy"
+        );
+    }
+
+    #[test]
+    fn a_secret_is_hidden_within_json_and_line_by_line() {
+        let vars = [("API_KEY", "first\"line\nsecond line\n")];
+        let line = r#"{"m":"first\"line\nsecond line"} first"line"#;
+        assert_eq!(hidden(&vars, &[], line), r#"{"m":"***\n***"} ***"#);
+    }
+}

@@ -1,0 +1,111 @@
+//! `verify`: cells run twice, and what was the same.
+
+use anyhow::{Context, Result};
+use bytesize::ByteSize;
+use pinmatrix::config::Strategy;
+use pinmatrix::exec::verify::verify;
+use pinmatrix::exec::{Interrupt, Options, cache};
+use pinmatrix::files::write_whole;
+use pinmatrix::model::verified::{Executable, Verified};
+
+use crate::flags::{Format, VerifyFlags};
+use crate::{Exit, Program, check_out, listen_for_signals, make_plan, open, progress, show};
+
+/// The file's name in the results folder.
+const FILE: &str = "verify.json";
+
+/// Obeys `verify`.
+///
+/// # Errors
+///
+/// As a run.
+pub fn obey(program: Program, flags: &VerifyFlags) -> Result<Exit> {
+    let interrupt = Interrupt::with_wardens();
+    listen_for_signals(&interrupt)?;
+    let progress = progress::Progress::new();
+    let selecting = &flags.selecting;
+    let matrix = open(&selecting.flags, &progress)?;
+    let out = selecting.flags.out()?;
+    check_out(&out)?;
+    let options = Options {
+        jobs: flags.load.jobs.or(matrix.config.run.jobs),
+        lanes: flags.load.lanes.or(matrix.config.run.lanes),
+        max_disk: None,
+        locked: false,
+        offline: selecting.flags.offline,
+        remaps: true,
+        fresh: true,
+        out: &out,
+        cache: cache()?,
+        command: program.words(),
+        interrupt: &interrupt,
+        listener: &progress,
+    };
+    matrix.check_cache(&options.cache)?;
+    let is_selected = [&selecting.toolchain, &selecting.pin, &selecting.cell]
+        .iter()
+        .any(|globs| !globs.is_empty());
+    let strategy = match is_selected {
+        true => Strategy::Full,
+        false => Strategy::Ends,
+    };
+    let plan = make_plan(&matrix, selecting, strategy, &options)?;
+    let verified = match verify(&matrix, &plan, &options) {
+        Err(_) if interrupt.is_asked_by_someone() => return Ok(Exit::Interrupted),
+        verified => verified?,
+    };
+    progress.end();
+    let json = serde_json::to_string_pretty(&verified).context("write what came of it")? + "\n";
+    write_whole(&out.join(FILE), json.as_bytes())?;
+    show::put(&match flags.format {
+        Format::Text => told(&verified),
+        Format::Json => json,
+    })?;
+    if interrupt.is_asked_by_someone() {
+        return Ok(Exit::Interrupted);
+    }
+    let differs = |cell: &Verified| cell.is_certain && !cell.is_reproduced();
+    Ok(if verified.iter().any(differs) {
+        Exit::Failed
+    } else if verified.is_empty() || verified.iter().any(|cell| !cell.is_certain) {
+        Exit::Inconclusive
+    } else {
+        Exit::Passed
+    })
+}
+
+/// A line a cell, and one for each executable that was not the same.
+fn told(verified: &[Verified]) -> String {
+    let mut told = String::new();
+    for cell in verified {
+        let same = |is_same: bool| if is_same { "same" } else { "another" };
+        let n_same = cell
+            .executables
+            .iter()
+            .filter(|e| e.first_difference.is_none());
+        let certain = match cell.is_certain {
+            true => "",
+            false => ", in doubt",
+        };
+        told.push_str(&format!(
+            "{}: {} outcome, {} lock, {} of {} executables the same{certain}\n",
+            cell.cell,
+            same(cell.same_outcome),
+            same(cell.same_lock),
+            n_same.count(),
+            cell.executables.len(),
+        ));
+        told.extend(cell.executables.iter().filter_map(difference));
+    }
+    told
+}
+
+fn difference(executable: &Executable) -> Option<String> {
+    let at = executable.first_difference?;
+    let why = match executable.tells_its_place {
+        true => "; it holds the place where it was built",
+        false => "",
+    };
+    let target = &executable.target;
+    Some(format!("    {target}: differs {} in{why}\n", ByteSize(at)))
+}
