@@ -138,7 +138,7 @@ pub struct Flags {
     pub rev: Option<String>,
     /// Whether builds and tests are kept from the network and from files that are none of theirs
     /// [default: what the config says]
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", overrides_with = "sandbox")]
     pub sandbox: Option<SandboxMode>,
 }
 

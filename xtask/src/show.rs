@@ -16,7 +16,9 @@ use pinmatrix::model::verdict::Judgement;
 use pinmatrix::report::flaky::flaky;
 use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
 use pinmatrix::report::strips::{self, Strip, Strips};
-use pinmatrix::report::{closing_line, findings, junit, reproduce, summary, timeline, verdict};
+use pinmatrix::report::{
+    closing_line, denied, findings, junit, reproduce, summary, timeline, verdict,
+};
 use pinmatrix::{record, text};
 
 pub const GREEN: &str = "\u{1b}[32m";
@@ -122,6 +124,9 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
         writeln!(page, "not on this machine: {missing}; `{words}` says why")?;
     }
     write_findings(page, run)?;
+    if let Some(line) = denied::line(run) {
+        writeln!(page, "hint: {line}")?;
+    }
     write_verdict(page, run)?;
     writeln!(page, "{BOLD}{}{RESET}", closing_line(&run.counts()))
 }

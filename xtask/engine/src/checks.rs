@@ -33,6 +33,25 @@ fn linker(config: &Config) -> Result<(), Mistake> {
         .help("install it, or leave `linker` out"))
 }
 
+/// What is allowed for a target of a package that there is not would allow nothing.
+fn sandbox(config: &Config, subject: &Subject) -> Result<(), Mistake> {
+    let names = || subject.members.iter().map(|member| member.name.as_str());
+    for allowed in &config.sandbox.allowed {
+        // The last part of a target's name may stand alone.
+        let Some((package, _)) = allowed.of.split_once(' ') else {
+            continue;
+        };
+        if !names().any(|name| name == package) {
+            return Err(config
+                .text
+                .mistake(format!("the subject has no package `{package}`"))
+                .at(allowed.at.clone(), "allowed for a target of it")
+                .maybe_help(did_you_mean(package, names())));
+        }
+    }
+    Ok(())
+}
+
 /// A feature or a profile that the subject does not have would fail every cell.
 pub fn build(config: &Config, subject: &Subject) -> Result<()> {
     let features: BTreeSet<&str> = subject
@@ -54,6 +73,7 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
         }
     }
     linker(config)?;
+    sandbox(config, subject)?;
     let profile = config.build.profile.get_ref().as_str();
     let is_built_in = matches!(profile, "dev" | "release" | "test" | "bench");
     let root = subject.text_of("Cargo.toml")?.unwrap_or_default();

@@ -327,8 +327,7 @@ impl Config {
 
     /// Bounds builds and tests in another way than `[sandbox]` says.
     pub fn take_sandbox(&mut self, mode: Mode) {
-        let span = self.sandbox.mode.span();
-        self.sandbox.mode = Spanned::new(span, mode);
+        self.sandbox.mode = Spanned::new(0..0, mode);
     }
 
     /// The folder that paths in the file are relative to.

@@ -124,6 +124,25 @@ fn without_a_sandbox_it_reaches_all_of_it() {
 }
 
 #[test]
+fn whoever_is_denied_something_learns_how_to_look_further() {
+    let (fixture, outside) = (Fixture::copied("escapes"), Outside::new());
+    let test = "#[test]\nfn reads_a_key() {\n    \
+                std::fs::read(std::env::var(\"OUTSIDE\").unwrap() + \"/key\").unwrap();\n}\n";
+    fixture.write("tests/open.rs", test);
+    let mut command = fixture.command(&["run", "--sandbox", "required"]);
+    command.env("OUTSIDE", outside.folder.path());
+    let said = text(&command.output().expect("the program starts").stdout);
+    let hint = "hint: stable@gadget-1.0.0 escapes test:open was denied something; `";
+    assert!(said.contains(hint), "{said}");
+    let summary = std::fs::read_to_string(fixture.out().join("summary.md")).expect("a summary");
+    assert!(summary.contains("Hint: stable@gadget"), "{summary}");
+    // The flag that it names stands behind the one that is there.
+    assert!(said.contains("--sandbox off` tells"), "{said}");
+    let again = fixture.call(&["plan", "--sandbox", "required", "--sandbox", "off"]);
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
+}
+
+#[test]
 fn what_is_allowed_by_name_is_reached_by_that_name_only() {
     let (fixture, outside) = (Fixture::copied("escapes"), Outside::new());
     let place = outside.folder.path().display();
@@ -166,6 +185,45 @@ fn no_process_of_a_cell_outlives_it() {
     let run = outside.run(&fixture, &[]);
     all_are(&cases(&run, "leaves"), "passed");
     assert_eq!(outside.processes(), 0);
+}
+
+#[test]
+fn a_system_that_cannot_cut_off_the_network_is_told_of() {
+    let fixture = Fixture::in_place("escapes");
+    // A user namespace in which there can be no other.
+    let without = |args: &[&str]| {
+        let tool = fixture.command(args);
+        let forbid = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--user", "--map-root-user", "sh", "-c", forbid, "sh"]);
+        command.arg(tool.get_program()).args(tool.get_args());
+        let vars = tool
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        command.envs(vars);
+        command
+    };
+    let required = without(&["plan", "--sandbox", "required"]);
+    let output = { required }.output().expect("unshare starts");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("this system cannot close the sandbox"),
+        "{said}"
+    );
+    assert!(said.contains("cut off the network"), "{said}");
+
+    let mut auto = without(&["run"]);
+    let said = text(&auto.output().expect("unshare starts").stderr);
+    let note = "note: what builds and tests reach is not bounded in all: ";
+    assert_eq!(said.matches(note).count(), 1, "{said}");
+    let (_, run) = fixture.ran(&mut auto);
+    let sandbox = run.cells[0].outcome().expect("an outcome").sandbox;
+    let files_only = Enforced {
+        files: true,
+        network: false,
+    };
+    assert_eq!(sandbox, files_only);
 }
 
 /// Starts a run that hangs, and waits until it does.
@@ -226,6 +284,10 @@ fn a_sandbox_that_says_nonsense_is_refused_at_its_place() {
         (
             "[[sandbox.allow]]\nfor = \"x\"\nreason = \"y\"",
             "nothing is allowed for `x`",
+        ),
+        (
+            "[[sandbox.allow]]\nfor = \"escape test:open\"\nnetwork = true\nreason = \"y\"",
+            "did you mean `escapes`?",
         ),
         (
             "[[sandbox.allow]]\nfor = \"x\"\nnetwork = true\nreason = \"\"",

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::Span;
 use super::document;
 use super::mistake::{Mistake, Text};
 use crate::model::outcome::TargetId;
@@ -46,7 +47,10 @@ pub struct Reach {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Allowed {
     /// `build`, or a target by its name.
-    of: String,
+    pub of: String,
+    /// Where that stands.
+    #[serde(skip)]
+    pub at: Span,
     /// What it may reach.
     pub reach: Reach,
 }
@@ -108,6 +112,7 @@ pub(super) fn sandbox(text: &Text, written: document::Sandbox) -> Result<Sandbox
                 .help("add `network = true`, `read = [\"/path\"]` or `write = [\"/path\"]`"));
         }
         Ok(Allowed {
+            at: of.span(),
             of: of.into_inner(),
             reach: reach(document::Reach {
                 read,

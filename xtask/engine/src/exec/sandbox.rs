@@ -11,6 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo_config;
 use crate::cargo_home::{cargo_home, own_config};
+use crate::config::mistake::Mistake;
 use crate::config::{Config, Mode, Reach};
 use crate::exec::bounds::{Bounds, Files};
 use crate::exec::key;
@@ -24,7 +25,6 @@ use crate::setting::Setting;
 /// Where a system keeps what compilers and programs are made of.
 const SYSTEM: &[&str] = &[
     "/bin",
-    "/dev",
     "/etc",
     "/gnu/store",
     "/lib",
@@ -73,7 +73,7 @@ impl<'a> Sandbox<'a> {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`](crate::config::mistake::Mistake) when the config requires more than that.
+    /// A [`Mistake`] when the config requires more than that.
     pub fn open(matrix: &'a Matrix, trial: &Utf8Path, interrupt: &Interrupt) -> Result<Self> {
         let config = &matrix.config;
         let mut sandbox = Self {
@@ -100,17 +100,12 @@ impl<'a> Sandbox<'a> {
             network: network.is_none(),
         };
         sandbox.missing = files.or(network);
-        match &sandbox.missing {
-            Some(why) if *mode.get_ref() == Mode::Required => Err(config
-                .text
-                .mistake("this system cannot close the sandbox")
-                .at(mode.span(), "required here")
-                .help(format!(
-                    "{why}; `mode = \"auto\"` closes as much of it as there is"
-                ))
-                .into()),
-            Some(_) | None => Ok(sandbox),
+        if let Some(why) = &sandbox.missing
+            && *mode.get_ref() == Mode::Required
+        {
+            return Err(not_possible(config, why).into());
         }
+        Ok(sandbox)
     }
 
     /// What is in force.
@@ -150,6 +145,20 @@ impl<'a> Sandbox<'a> {
     }
 }
 
+/// A flag can require it, too, and then there is no place in the file.
+fn not_possible(config: &Config, why: &str) -> Mistake {
+    let mistake = config
+        .text
+        .mistake("this system cannot close the sandbox, which is required")
+        .help(format!(
+            "{why}; `auto` closes as much of it as there is, and says so"
+        ));
+    match config.sandbox.mode.span() {
+        span if span.is_empty() => mistake,
+        span => mistake.at(span, "here"),
+    }
+}
+
 /// What stands against a part of the sandbox, if anything does.
 fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Result<Option<String>> {
     if !interrupt.has_wardens() {
@@ -158,9 +167,10 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
     let args = ["-c", TRIAL].map(OsString::from);
     let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
     let errand = Errand::new(Path::new("/bin/sh"), &args, trial, &vars, true)?;
+    let devices = DEVICES.iter().map(Utf8PathBuf::from);
     let files = Files {
         read: SYSTEM.iter().map(Utf8PathBuf::from).collect(),
-        write: vec![trial.to_owned()],
+        write: devices.chain([trial.to_owned()]).collect(),
     };
     let terms = Terms {
         limit: PATIENCE,

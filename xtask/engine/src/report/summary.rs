@@ -9,7 +9,9 @@ use crate::model::status::{Class, Status};
 use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
-use crate::report::{closing_line, escaped, findings, line, points, reproduce, timeline, verdict};
+use crate::report::{
+    closing_line, denied, escaped, findings, line, points, reproduce, timeline, verdict,
+};
 use crate::text;
 
 /// The file's name in the results folder.
@@ -50,6 +52,9 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     }
     writeln!(out, "{}\n", escaped(&closing_line(&run.counts())))?;
     verdict::write(out, run)?;
+    if let Some(line) = denied::line(run) {
+        writeln!(out, "Hint: {}\n", escaped(&line))?;
+    }
     if shows_drift(run) {
         writeln!(out, "{DRIFT}\n")?;
     }
