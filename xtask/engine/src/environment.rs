@@ -4,11 +4,11 @@
 //! `CARGO_MANIFEST_DIR`, `LD_LIBRARY_PATH` and more behind; none of that may reach a cell.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::config::{Build, CapLints, Change, Debug, Environment};
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, looks_secret};
 
 /// What every build needs and what says nothing about the result: not part of a cell's key.
 const NEEDED: &[&str] = &[
@@ -70,6 +70,8 @@ pub struct Surroundings {
     deciding: BTreeMap<String, String>,
     /// What must not be written down of what children say.
     pub secrets: Secrets,
+    /// Secrets that came in with what is needed, and not because `matrix.toml` asks for them.
+    secret_vars: BTreeMap<OsString, OsString>,
 }
 
 impl Surroundings {
@@ -86,6 +88,7 @@ impl Surroundings {
     ) -> Self {
         let mut vars = BTreeMap::new();
         let mut deciding = BTreeMap::new();
+        let mut secret_vars = BTreeMap::new();
         for (name, value) in outside {
             let Some(known) = name.to_str() else { continue };
             let decides = DECIDING.contains(&known) || environment.pass.iter().any(|p| p == known);
@@ -93,6 +96,9 @@ impl Surroundings {
                 || NEEDED_PREFIXES
                     .iter()
                     .any(|prefix| known.starts_with(prefix));
+            if needed && !decides && looks_secret(&name) {
+                secret_vars.insert(name.clone(), value.clone());
+            }
             if decides {
                 deciding.insert(known.to_owned(), value.to_string_lossy().into_owned());
             }
@@ -119,11 +125,17 @@ impl Surroundings {
             deciding.insert("linker".to_owned(), linker.get_ref().to_string());
         }
         vars.insert("CARGO_TERM_COLOR".into(), "never".into());
-        let secrets = Secrets::of(&vars, &environment.secret);
+        // What `matrix.toml` itself sets is no secret.
+        let from_outside = vars.iter().filter(|(name, _)| {
+            let name = name.to_str().unwrap_or_default();
+            !environment.set.contains_key(name) || environment.secret.iter().any(|s| s == name)
+        });
+        let secrets = Secrets::of(from_outside, &environment.secret);
         Self {
             vars,
             deciding,
             secrets,
+            secret_vars,
         }
     }
 
@@ -154,6 +166,13 @@ impl Surroundings {
             );
         }
         changed
+    }
+
+    /// True for a secret that only what is fetched needs.
+    #[must_use]
+    pub fn is_secret_from_outside(&self, name: &OsStr, value: &OsStr) -> bool {
+        let secret = self.secret_vars.get(name);
+        secret.is_some_and(|secret| secret == value)
     }
 
     /// The variables that can change a result, for a cell's key.

@@ -7,6 +7,7 @@ mod bounds;
 mod enclosure;
 #[cfg(target_os = "linux")]
 mod warden;
+mod confine;
 mod child;
 mod interrupt;
 pub mod process;

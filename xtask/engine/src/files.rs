@@ -63,13 +63,16 @@ fn make_readable(_: &fs::File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The names of the folders in a folder, which need not be there.
+/// The names of the folders in a folder, which need not be there. A link to one is none.
 ///
 /// # Errors
 ///
 /// As [`names`].
 pub fn folders(of: &Utf8Path) -> Result<Vec<String>> {
-    let is_folder = |name: &String| of.join(name).is_dir();
+    let is_folder = |name: &String| {
+        let metadata = of.join(name).symlink_metadata();
+        metadata.is_ok_and(|metadata| metadata.is_dir())
+    };
     Ok(names(of)?.into_iter().filter(is_folder).collect())
 }
 

@@ -3,20 +3,22 @@
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 
-/// What a variable's name holds where its value is a secret.
+/// Words of a variable's name that speak of a secret.
 const WORDS: &[&str] = &[
-    "ACCESS_KEY",
-    "API_KEY",
     "APIKEY",
     "AUTH",
     "CREDENTIAL",
+    "CREDENTIALS",
     "PASSPHRASE",
     "PASSWD",
     "PASSWORD",
-    "PRIVATE_KEY",
     "SECRET",
+    "SECRETS",
     "TOKEN",
+    "TOKENS",
 ];
+/// Words that do so before `KEY`.
+const OF_KEYS: &[&str] = &["ACCESS", "API", "ENCRYPTION", "PRIVATE", "SIGNING"];
 /// A shorter value is no secret worth the name, and hiding it would hide words.
 const SHORTEST: usize = 4;
 /// What stands in the place of a secret.
@@ -26,7 +28,10 @@ const HIDDEN: &[u8] = b"***";
 #[must_use]
 pub fn looks_secret(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_uppercase();
-    WORDS.iter().any(|word| name.contains(word))
+    let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).collect();
+    let speaks_of_a_key =
+        |pair: &[&str]| matches!(pair, [of, "KEY" | "KEYS"] if OF_KEYS.contains(of));
+    words.iter().any(|word| WORDS.contains(word)) || words.windows(2).any(speaks_of_a_key)
 }
 
 /// Values that must not be written down.
@@ -63,6 +68,15 @@ impl Secrets {
         Self { forms }
     }
 
+    /// A text without them, if it holds any.
+    #[must_use]
+    pub fn without(&self, text: &str) -> Option<String> {
+        match self.hide(text.as_bytes()) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(hidden) => Some(String::from_utf8_lossy(&hidden).into_owned()),
+        }
+    }
+
     /// A line without them.
     #[must_use]
     pub fn hide<'a>(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
@@ -80,7 +94,8 @@ impl Secrets {
 fn password(value: &str) -> Option<&str> {
     let (_, rest) = value.split_once("://")?;
     let (user, _) = rest.split('/').next()?.rsplit_once('@')?;
-    Some(user.split_once(':')?.1)
+    // A token can stand in the place of the user.
+    Some(user.split_once(':').map_or(user, |(_, password)| password))
 }
 
 /// A secret as it is, and as it stands in JSON and in Rust's debug form.
@@ -135,6 +150,26 @@ mod tests {
         let line = "at db://host/mine, yes";
         assert_eq!(hidden(&vars, &["DATABASE"], line), "at ***, yes");
         assert_eq!(hidden(&vars, &[], line), line);
+    }
+
+    #[test]
+    fn names_are_taken_word_by_word() {
+        for name in [
+            "NPM_TOKEN",
+            "aws_secret_access_key",
+            "GPG_PRIVATE_KEY",
+            "X_AUTH",
+        ] {
+            assert!(looks_secret(OsStr::new(name)), "{name}");
+        }
+        for name in [
+            "CARGO_PKG_AUTHORS",
+            "TOKENIZERS_PARALLELISM",
+            "KEYBOARD",
+            "KEY",
+        ] {
+            assert!(!looks_secret(OsStr::new(name)), "{name}");
+        }
     }
 
     #[test]

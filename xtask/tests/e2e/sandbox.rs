@@ -143,6 +143,63 @@ fn whoever_is_denied_something_learns_how_to_look_further() {
 }
 
 #[test]
+fn links_that_a_cell_leaves_do_not_lead_the_tool_out() {
+    let (fixture, outside) = (Fixture::copied("escapes"), Outside::new());
+    fixture.write("data/file", "one");
+    let test = "use std::os::unix::fs::symlink;\n\n#[test]\nfn leaves_links() {\n    \
+                let outside = std::env::var(\"OUTSIDE\").unwrap();\n    \
+                let target = std::env::current_exe().unwrap();\n    \
+                let target = target.ancestors().nth(3).unwrap();\n    \
+                std::fs::remove_dir_all(\"data\").unwrap();\n    \
+                symlink(&outside, \"data\").unwrap();\n    \
+                let _ = std::fs::remove_dir_all(target.join(\"tmp\"));\n    \
+                symlink(&outside, target.join(\"tmp\")).unwrap();\n    \
+                // What stands beside the copy decides for whoever works in it.\n    \
+                assert!(std::fs::create_dir(\"../.cargo\").is_err());\n    \
+                assert!(std::fs::rename(\"../target\", \"../other\").is_err());\n}\n";
+    fixture.write("tests/open.rs", test);
+    for content in ["one", "two", "three"] {
+        fixture.write("data/file", content);
+        let run = outside.run(&fixture, &["--sandbox", "required", "--fresh"]);
+        all_are(&cases(&run, "open"), "passed");
+        assert_eq!(outside.names(), BTreeSet::from(["key".to_owned()]));
+    }
+}
+
+#[test]
+fn secrets_reach_neither_a_test_nor_a_report_unless_they_are_passed() {
+    let fixture = Fixture::copied("escapes");
+    let test = "#[test]\nfn tells_all() {\n    \
+                for (name, value) in std::env::vars() {\n        \
+                println!(\"{name}={value}\");\n    }\n    panic!(\"told\");\n}\n";
+    fixture.write("tests/open.rs", test);
+    let config = fixture.read("matrix.toml");
+    let passed = config.replace(
+        "\"HANG\"]",
+        "\"HANG\", \"MY_TOKEN\", \"PLAIN\"]\nsecret = [\"PLAIN\"]",
+    );
+    fixture.write("matrix.toml", &passed);
+    let mut command = fixture.command(&["run"]);
+    command
+        .env("MY_TOKEN", "hush-hush-1")
+        .env("PLAIN", "hush-hush-2");
+    command.env("CARGO_REGISTRIES_MINE_TOKEN", "hush-hush-3");
+    let output = command.output().expect("the program starts");
+    let mut all = text(&output.stdout) + &text(&output.stderr);
+    let log = fixture.out().join("logs/stable@gadget-1.0.0/test.log");
+    for file in ["run.json", "junit.xml", "summary.md"].map(|name| fixture.out().join(name)) {
+        all.push_str(&std::fs::read_to_string(file).expect("a report"));
+    }
+    all.push_str(&std::fs::read_to_string(log).expect("a log"));
+    assert!(
+        all.contains("MY_TOKEN=***") && all.contains("PLAIN=***"),
+        "{all}"
+    );
+    assert!(!all.contains("CARGO_REGISTRIES_MINE_TOKEN"), "{all}");
+    assert!(!all.contains("hush-hush"), "{all}");
+}
+
+#[test]
 fn what_is_allowed_by_name_is_reached_by_that_name_only() {
     let (fixture, outside) = (Fixture::copied("escapes"), Outside::new());
     let place = outside.folder.path().display();

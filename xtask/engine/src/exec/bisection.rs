@@ -406,9 +406,14 @@ impl Desk<'_> {
     }
 
     fn ask_setting(&self, setting: &Setting<'_>, lane: usize) -> Result<Found> {
-        let folders = self
-            .workplace
-            .folders(setting, &self.common.sandbox.name()?, lane)?;
+        let sandbox = match self.inquiry.question {
+            // It is the user's own program and runs without bounds, and so does what it builds.
+            Question::Script(_) => "script".to_owned(),
+            Question::Cell | Question::Target(_) | Question::Case { .. } => {
+                self.common.sandbox.name()?
+            }
+        };
+        let folders = self.workplace.folders(setting, &sandbox, lane)?;
         make_room(self.common, &|label| *label == setting.cell.row.toolchain)?;
         let _occupied = self.common.keeper.occupy(&folders);
         let work = Work {

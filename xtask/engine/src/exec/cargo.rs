@@ -14,7 +14,6 @@ use crate::exec::log::Log;
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Stream, Terms, run};
 use crate::model::outcome::Diagnostic;
 use crate::model::status::Doubt;
-use crate::secrets::Secrets;
 use crate::text;
 use crate::toolchain::Toolchain;
 
@@ -30,8 +29,6 @@ pub struct Cargo<'a> {
     pub limit: Duration,
     /// What it may reach.
     pub bounds: Bounds,
-    /// What must not be written down of what it says.
-    pub secrets: &'a Secrets,
     /// Whether the run should end.
     pub interrupt: &'a Interrupt,
     /// The budget that its compile jobs are taken from.
@@ -115,7 +112,6 @@ impl Cargo<'_> {
         let terms = Terms {
             limit: self.limit,
             bounds: &self.bounds,
-            secrets: self.secrets,
             interrupt: self.interrupt,
         };
         let Some(budget) = self.budget else {

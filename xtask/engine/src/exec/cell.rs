@@ -6,6 +6,7 @@ use cargo_metadata::MetadataCommand;
 
 use crate::exec::cargo::{Said, first_error};
 use crate::exec::clock::{Clock, Lap, Phases};
+use crate::exec::confine::confined;
 use crate::exec::log::Log;
 use crate::exec::resolution::Resolution;
 use crate::exec::store::clear_logs;
@@ -91,7 +92,7 @@ impl Work<'_> {
 
         self.enter(Phase::Resolve);
         let mut clock = Clock::start(Phase::Resolve);
-        let mut log = Log::create(logs.join("resolve.log").as_std_path())?;
+        let mut log = Log::create(logs.join("resolve.log").as_std_path(), self.secrets())?;
         let resolver = self.common.resolver;
         let resolution = resolver.resolve(self.setting, &mut log, &mut clock)?;
         keep_lock(self.common.results, self.setting.cell, &resolution)?;
@@ -137,6 +138,11 @@ impl Work<'_> {
         outcome.moved = resolution.moved;
         outcome.needs = resolution.needs;
         outcome.sandbox = self.common.sandbox.enforced();
+        for text in outcome.texts() {
+            if let Some(hidden) = self.secrets().without(text) {
+                *text = hidden;
+            }
+        }
         // Only what is certain is kept; a doubt anywhere is settled by the next run.
         if !outcome.has_doubt() {
             self.common.store.put(&key, &outcome, &logs)?;
@@ -176,7 +182,12 @@ impl Work<'_> {
         let matrix = self.common.matrix;
         let mut files = stage::pinned(self.setting)?;
         files.insert("Cargo.lock".into(), lock.to_owned());
-        stage::sync(&self.setting.tree.subject, &files, &self.folders.subject)?;
+        let subject = &self.setting.tree.subject;
+        let reached = self.common.sandbox;
+        let reached = reached.confines(&subject.root, &self.folders.shop);
+        confined(reached, || {
+            stage::sync(subject, &files, &self.folders.subject)
+        })?;
 
         let mut cargo = self.cargo(matrix.config.timeouts.resolve);
         // Nothing is compiled here.

@@ -98,7 +98,6 @@ impl Errand {
     /// When it cannot be started, in words.
     pub(super) fn start(mut self, bounds: &Bounds) -> Result<Child, String> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        own_group(&mut self.command);
         let program = self.program;
         let lost = |e: io::Error| format!("start {program}: {e}");
         match self.by_warden {
@@ -106,6 +105,7 @@ impl Errand {
             true => Warded::start(self.command, bounds).map_err(lost),
             _ => {
                 let _ = bounds;
+                own_group(&mut self.command);
                 let mut child = self.command.stdin(Stdio::null()).spawn().map_err(lost)?;
                 Ok(Child {
                     id: child.id(),
@@ -274,7 +274,7 @@ mod warded {
 
     use super::{Child, Ending, Exit, Reaped, Waiting};
     use crate::exec::bounds::Bounds;
-    use crate::exec::warden::{End, Told};
+    use crate::exec::warden::{End, Start, Told};
 
     /// A warden, and what it tells.
     pub struct Warded {
@@ -285,11 +285,17 @@ mod warded {
     impl Warded {
         pub fn start(mut command: Command, bounds: &Bounds) -> io::Result<Child> {
             let (mut ours, theirs) = UnixStream::pair()?;
-            command.stdin(OwnedFd::from(theirs));
+            let vars = command.get_envs();
+            let vars = vars.filter_map(|(name, value)| Some((name.into(), value?.into())));
+            let start = Start {
+                bounds: bounds.clone(),
+                vars: vars.collect(),
+            };
+            command.env_clear().stdin(OwnedFd::from(theirs));
             let mut warden = command.spawn()?;
             // Its end of the socket must be the warden's alone.
             drop(command);
-            let mut line = serde_json::to_string(bounds)?;
+            let mut line = serde_json::to_string(&start)?;
             line.push('\n');
             // A warden that is dead already is heard of as one that tells nothing.
             let _ = ours.write_all(line.as_bytes());

@@ -77,6 +77,12 @@ impl<'a> Keeper<'a> {
         Occupied { keeper: self, copy }
     }
 
+    /// The folder that is kept within a bound.
+    #[must_use]
+    pub fn root(&self) -> &Utf8Path {
+        self.workplace.root()
+    }
+
     /// Makes room where work folders take more than they may. What goes first: all that toolchains
     /// have of which `is_needed` says no; then what the subject's own packages are compiled to,
     /// which is large and quickly made anew; then what was not used for longest.

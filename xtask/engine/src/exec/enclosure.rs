@@ -4,20 +4,23 @@
 //! off by a namespace that has nothing but a loopback
 //! (<https://man7.org/linux/man-pages/man7/network_namespaces.7.html>).
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
     RulesetStatus, Scope, path_beneath_rules,
 };
 use nix::sched::{CloneFlags, unshare};
+use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use crate::exec::bounds::Files;
 
-/// The oldest Landlock that will do: before it, files cannot be linked or moved from one folder to
-/// another, which cargo does.
-const LEAST: ABI = ABI::V2;
+/// The oldest Landlock that will do: the second lets files be linked and moved from one folder to
+/// another, which cargo does, and the third keeps them from being cut short.
+const LEAST: ABI = ABI::V3;
 /// The newest whose rights are asked for where the kernel has them.
 const MOST: ABI = ABI::V9;
 
@@ -27,6 +30,8 @@ const MOST: ABI = ABI::V9;
 ///
 /// When the system does not have what that takes.
 pub fn restrict_thread(files: &Files) -> Result<()> {
+    // Whoever is root could make a device and read the disk by it.
+    let write = AccessFs::from_all(MOST) & !(AccessFs::MakeBlock | AccessFs::MakeChar);
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(LEAST))?
@@ -35,7 +40,7 @@ pub fn restrict_thread(files: &Files) -> Result<()> {
         .scope(Scope::from_all(MOST))?
         .create()?
         .add_rules(path_beneath_rules(&files.read, AccessFs::from_read(MOST)))?
-        .add_rules(path_beneath_rules(&files.write, AccessFs::from_all(MOST)))?
+        .add_rules(path_beneath_rules(&files.write, write))?
         .restrict_self()?;
     let is_enforced = status.ruleset != RulesetStatus::NotEnforced;
     ensure!(is_enforced, "this kernel has no Landlock");
@@ -52,8 +57,13 @@ pub fn restrict_thread(files: &Files) -> Result<()> {
 pub fn leave_network() -> Result<()> {
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     let (user, group) = (user.as_raw(), group.as_raw());
-    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
-        .context("make namespaces for user and network")?;
+    unshare(
+        CloneFlags::CLONE_NEWUSER
+            | CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWIPC,
+    )
+    .context("make namespaces")?;
     let maps = [
         // Without this, a group cannot be mapped by anyone.
         ("/proc/self/setgroups", "deny".to_owned()),
@@ -63,7 +73,29 @@ pub fn leave_network() -> Result<()> {
     for (file, text) in maps {
         std::fs::write(file, text).with_context(|| format!("write {file}"))?;
     }
+    hide_sockets(user).context("hide the sockets of others")?;
     raise_loopback().context("raise the loopback")
+}
+
+/// Puts empty folders over those where programs of the user, and of the system, listen on sockets
+/// that have a path: container engines, the session's bus, agents, X11, tmux.
+fn hide_sockets(user: u32) -> Result<()> {
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private)?;
+    let places = [
+        "/run",
+        "/var/run",
+        "/tmp/.X11-unix",
+        &format!("/tmp/tmux-{user}"),
+    ];
+    for place in places {
+        let is_folder = std::fs::symlink_metadata(place).is_ok_and(|m| m.is_dir());
+        if is_folder && !Path::new(place).join("current-system").exists() {
+            rustix::mount::mount("none", place, "tmpfs", MountFlags::empty(), None)
+                .with_context(|| format!("cover {place}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Brings up the loopback of a new network, which many tests talk over, with the one message that

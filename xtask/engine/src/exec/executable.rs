@@ -13,7 +13,6 @@ use crate::exec::budget::{Budget, Threads};
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Terms, run};
 use crate::model::outcome::{CaseOutcome, Diagnostic};
 use crate::model::status::{Doubt, Status};
-use crate::secrets::Secrets;
 
 /// How many tests libtest runs at a time.
 /// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-num_threads>
@@ -29,8 +28,6 @@ pub struct Executable<'a> {
     pub vars: BTreeMap<OsString, OsString>,
     /// What it may reach.
     pub bounds: Bounds,
-    /// What must not be written down of what it says.
-    pub secrets: &'a Secrets,
     /// How long tests may take.
     pub timeouts: &'a Timeouts,
     /// How often a case that failed is run again.
@@ -80,7 +77,6 @@ impl Executable<'_> {
         let terms = Terms {
             limit,
             bounds: &self.bounds,
-            secrets: self.secrets,
             interrupt: self.interrupt,
         };
         run(command, terms, follower)

@@ -120,7 +120,7 @@ impl Inventory {
     /// Weighs a file, or a folder with all in it.
     fn weigh(&mut self, place: &Utf8Path) -> Result<Vec<FileId>> {
         let mut files = Vec::new();
-        for entry in WalkDir::new(place) {
+        for entry in WalkDir::new(place).follow_root_links(false) {
             let metadata = match entry.and_then(|entry| entry.metadata()) {
                 Ok(metadata) => metadata,
                 // What another program removes meanwhile takes nothing.

@@ -14,6 +14,7 @@ use crate::config::Strategy;
 use crate::exec::board::{Board, Ended};
 use crate::exec::budget::{Budget, default_jobs};
 use crate::exec::cell::{Answer, known, restore};
+use crate::exec::confine::confined;
 use crate::exec::disk::Keeper;
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
@@ -196,8 +197,13 @@ pub(super) fn shops_of<'a>(
 }
 
 /// Keeps the disk within its bound, and says so where that is not possible.
-pub(super) fn make_room(common: &Common<'_>, is_needed: &dyn Fn(&str) -> bool) -> Result<()> {
-    let room = common.keeper.make_room(is_needed)?;
+pub(super) fn make_room(
+    common: &Common<'_>,
+    is_needed: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<()> {
+    let root = common.keeper.root();
+    let files = common.sandbox.confines(root, root);
+    let room = confined(files, || common.keeper.make_room(is_needed))?;
     if room.is_short {
         let told = format!(
             "work folders take {}, which is more than they may: the rest is in use",
@@ -231,14 +237,14 @@ pub(super) fn in_place<T>(
     let n_jobs = options.jobs.unwrap_or_else(default_jobs);
     let n_lanes = options.lanes.unwrap_or_else(|| default_lanes(n_jobs));
     let budget = Budget::new(n_jobs)?;
-    let shops = Shops::default();
-    let members = matrix.trees.iter().flat_map(|tree| &tree.subject.members);
-    let own = members.map(|member| member.name.clone()).collect();
-    let keeper = Keeper::new(workplace, &shops, options.max_disk, own);
     let linker = matrix.config.build.linker.as_ref();
     let linker = linker.map(|linker| workplace.linker(*linker.get_ref()));
     let linker = linker.transpose()?;
     let sandbox = Sandbox::open(matrix, &workplace.trial(), options.interrupt)?;
+    let shops = Shops::new(sandbox.enforced().files);
+    let members = matrix.trees.iter().flat_map(|tree| &tree.subject.members);
+    let own = members.map(|member| member.name.clone()).collect();
+    let keeper = Keeper::new(workplace, &shops, options.max_disk, own);
     let common = Common {
         matrix,
         resolver: &resolver,

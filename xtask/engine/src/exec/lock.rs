@@ -145,6 +145,8 @@ impl Resolver<'_> {
             said: String::new(),
         };
         let (mut status, mut errors) = work.settle()?;
+        let secrets = &setting.ground.surroundings.secrets;
+        let without = |text: String| secrets.without(&text).unwrap_or(text);
         let lock = fs::read_to_string(self.folder.join("Cargo.lock")).ok();
         let lock = lock.map(|lock| readable(lock, &setting.toolchain.cargo));
         if lock.is_none() && status == Status::Passed {
@@ -157,7 +159,7 @@ impl Resolver<'_> {
             lock,
             moved: work.moved,
             needs: work.needs,
-            said: text::bounded(&work.said, text::CASE_OUTPUT),
+            said: without(text::bounded(&work.said, text::CASE_OUTPUT)),
         })
     }
 
@@ -377,7 +379,6 @@ impl Work<'_, '_> {
             vars,
             limit: matrix.config.timeouts.resolve,
             bounds: Bounds::OPEN,
-            secrets: &self.setting.ground.surroundings.secrets,
             interrupt: self.resolver.interrupt,
             budget: None,
         };

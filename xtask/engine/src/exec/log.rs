@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::secrets::Secrets;
+
 /// How much of a phase's output is kept from its beginning, in bytes.
 const HEAD: usize = 8 * 1024 * 1024;
 /// How much is kept from its end.
@@ -19,15 +21,16 @@ pub struct Log {
     head_left: usize,
     tail: VecDeque<u8>,
     dropped: u64,
+    secrets: Secrets,
 }
 
 impl Log {
-    /// Begins a log.
+    /// Begins a log, into which no secret is written.
     ///
     /// # Errors
     ///
     /// When the file cannot be made.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path, secrets: &Secrets) -> Result<Self> {
         // What stands there may be linked to what an earlier run keeps: write a new file, never
         // into the old one.
         let _ = std::fs::remove_file(path);
@@ -38,11 +41,13 @@ impl Log {
             head_left: HEAD,
             tail: VecDeque::new(),
             dropped: 0,
+            secrets: secrets.clone(),
         })
     }
 
     /// Adds bytes. Losing a log must not lose an outcome, so a full disk is noticed at the end.
     pub fn add(&mut self, bytes: &[u8]) {
+        let bytes = &*self.secrets.hide(bytes);
         let (head, rest) = bytes.split_at(bytes.len().min(self.head_left));
         self.head_left -= head.len();
         if self.file.write_all(head).is_err() {
@@ -87,7 +92,7 @@ mod tests {
     fn a_flood_is_cut_in_the_middle_and_says_so() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x.log");
-        let mut log = Log::create(&path).expect("a log");
+        let mut log = Log::create(&path, &Secrets::default()).expect("a log");
         log.note("first");
         for _ in 0..40 {
             log.add(&[b'x'; 512 * 1024]);

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use crate::exec::bounds::Bounds;
 use crate::exec::child::{Ending, Reaped};
-use crate::secrets::Secrets;
 
 pub use crate::exec::child::{Errand, Exit};
 pub use crate::exec::interrupt::Interrupt;
@@ -83,26 +82,8 @@ pub struct Terms<'a> {
     pub limit: Duration,
     /// What it may reach.
     pub bounds: &'a Bounds,
-    /// What must not be written down of what it says.
-    pub secrets: &'a Secrets,
     /// Whether the run should end.
     pub interrupt: &'a Interrupt,
-}
-
-/// A follower that hears no secrets.
-struct Discreet<'a> {
-    follower: &'a mut dyn Follower,
-    secrets: &'a Secrets,
-}
-
-impl Follower for Discreet<'_> {
-    fn line(&mut self, stream: Stream, line: &[u8]) {
-        self.follower.line(stream, &self.secrets.hide(line));
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.follower.deadline()
-    }
 }
 
 enum News {
@@ -135,24 +116,19 @@ pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> End
     }
     let mut waiting = child.waiting;
     let (clearing, cleared) = sync_channel::<()>(0);
-    std::thread::spawn(move || {
+    let ending = child.ending.clone();
+    let wait = move || {
         // Nobody listens any more when the run was given up.
         let _ = news.send(News::Reaped(waiting.reap()));
         waiting.clear();
         drop(clearing);
-    });
-    let limit = started + terms.limit;
-    let mut discreet = Discreet {
-        follower,
-        secrets: terms.secrets,
     };
-    let (exit, cpu) = follow(
-        &receiver,
-        limit,
-        &child.ending,
-        terms.interrupt,
-        &mut discreet,
-    );
+    if let Err(e) = std::thread::Builder::new().spawn(wait) {
+        ending.kill();
+        return ended(Exit::Lost(format!("wait for it: {e}")), Duration::ZERO);
+    }
+    let limit = started + terms.limit;
+    let (exit, cpu) = follow(&receiver, limit, &child.ending, terms.interrupt, follower);
     // There can be what even the system cannot end at once.
     let _ = cleared.recv_timeout(LONGEST_LEAK);
     terms.interrupt.note_end(child.id);
@@ -195,6 +171,8 @@ fn follow(
         if kill_at.is_some_and(|at| now >= at) {
             ending.kill();
             kill_at = None;
+            // There can be what even the system cannot end at once.
+            give_up = Some(now + LONGEST_LEAK);
         }
         if give_up.is_some_and(|at| now >= at) {
             // What the child left behind still holds its output open.
@@ -239,16 +217,15 @@ fn follow(
     (ended_by_us.unwrap_or(exit), cpu)
 }
 
+/// Reads a stream to its end. Where there is no thread to be had for that, the stream is closed.
 fn read_lines(stream: Stream, from: impl Read + Send + 'static, news: SyncSender<News>) {
-    std::thread::spawn(move || {
+    let closed = news.clone();
+    let read = move || {
         let mut reader = BufReader::new(from);
         loop {
             let mut line = Vec::new();
-            match reader
-                .by_ref()
-                .take(LONGEST_LINE)
-                .read_until(b'\n', &mut line)
-            {
+            let mut part = reader.by_ref().take(LONGEST_LINE);
+            match part.read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => break,
                 Ok(_) => {
                     if news.send(News::Line(stream, line)).is_err() {
@@ -259,7 +236,10 @@ fn read_lines(stream: Stream, from: impl Read + Send + 'static, news: SyncSender
         }
         // Nobody listens any more when the run was given up.
         let _ = news.send(News::Closed);
-    });
+    };
+    if std::thread::Builder::new().spawn(read).is_err() {
+        let _ = closed.send(News::Closed);
+    }
 }
 
 #[cfg(all(test, unix))]

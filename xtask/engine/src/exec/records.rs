@@ -43,10 +43,17 @@ impl<'a> Records<'a> {
     #[must_use]
     pub fn read<T: DeserializeOwned>(&self, path: &Utf8Path, key: &str) -> Option<T> {
         let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
             Err(e) if e.kind() == ErrorKind::NotFound => return None,
-            bytes => bytes.with_context(|| format!("read {path}")),
+            // A folder in its place is damage; a machine that cannot read says nothing of the record.
+            Err(_) if path.is_dir() => Vec::new(),
+            Err(e) => {
+                let told = format!("a kept record cannot be read: {path}: {e}");
+                self.listener.hear(Event::Noted(&told));
+                return None;
+            }
         };
-        match bytes.and_then(|bytes| content(&bytes, key)) {
+        match content(&bytes, key) {
             Ok(content) => content,
             Err(why) => {
                 self.set_aside(path, key, &why);

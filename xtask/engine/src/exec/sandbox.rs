@@ -19,7 +19,6 @@ use crate::exec::process::{Errand, Interrupt, Stream, Terms, run};
 use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
 use crate::model::outcome::{Enforced, TargetId};
-use crate::secrets::Secrets;
 use crate::setting::Setting;
 
 /// Where a system keeps what compilers and programs are made of.
@@ -45,10 +44,7 @@ const SYSTEM: &[&str] = &[
 const DEVICES: &[&str] = &[
     "/dev/full",
     "/dev/null",
-    "/dev/ptmx",
-    "/dev/pts",
     "/dev/random",
-    "/dev/tty",
     "/dev/urandom",
     "/dev/zero",
 ];
@@ -86,7 +82,15 @@ impl<'a> Sandbox<'a> {
             return Ok(sandbox);
         }
         std::fs::create_dir_all(trial).with_context(|| format!("make {trial}"))?;
-        let attempt = |enforced: Enforced| attempt(trial, enforced, interrupt);
+        // Another run may try at the same time.
+        let folder = tempfile::tempdir_in(trial).context("make a folder to try in")?;
+        let folder = Utf8Path::from_path(folder.path()).context("read its path as text")?;
+        let attempt = |enforced: Enforced| attempt(folder, enforced, interrupt);
+        if interrupt.has_wardens()
+            && let Some(why) = attempt(Enforced::default())?
+        {
+            anyhow::bail!("this machine cannot even try what a sandbox takes: {why}");
+        }
         let files = attempt(Enforced {
             files: true,
             network: false,
@@ -117,14 +121,20 @@ impl<'a> Sandbox<'a> {
     /// What the build of a cell may reach, or a target's tests.
     #[must_use]
     pub fn bounds(&self, cell: &Enclosed<'_>, target: Option<&TargetId>) -> Bounds {
-        let mut reach = self.config.sandbox.reach(target);
-        // Its server keeps what it compiles, and is another program's.
-        let has_wrapper = cell.vars.contains_key(OsStr::new("RUSTC_WRAPPER"));
-        let is_auto = *self.config.sandbox.mode.get_ref() == Mode::Auto;
-        reach.network |= target.is_none() && has_wrapper && is_auto;
+        let reach = self.config.sandbox.reach(target);
         let network = reach.network || !self.enforced.network;
         let files = self.enforced.files.then(|| cell.files(reach));
         Bounds { files, network }
+    }
+
+    /// What the tool itself may reach while it works in folders that cells have written; `None` where
+    /// it cannot be held to that.
+    #[must_use]
+    pub fn confines(&self, read: &Utf8Path, write: &Utf8Path) -> Option<Files> {
+        self.enforced.files.then(|| Files {
+            read: vec![read.to_owned()],
+            write: vec![write.to_owned()],
+        })
     }
 
     /// A name for what it holds builds to: what a build script made in another one is not this one's.
@@ -178,7 +188,6 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
             files: enforced.files.then_some(files),
             network: !enforced.network,
         },
-        secrets: &Secrets::default(),
         interrupt: &Interrupt::with_wardens(),
     };
     let mut said = String::new();
@@ -194,8 +203,8 @@ pub struct Enclosed<'a> {
     pub setting: &'a Setting<'a>,
     /// Where it works.
     pub folders: &'a LaneFolders,
-    /// What it sees of the environment.
-    pub vars: &'a BTreeMap<OsString, OsString>,
+    /// The program that links, in place of the toolchain's own.
+    pub linker: Option<&'a Utf8Path>,
 }
 
 impl Enclosed<'_> {
@@ -222,6 +231,13 @@ impl Enclosed<'_> {
             }
         }
         read.extend(subject.reaches.iter().cloned());
+        // A package can inherit from a workspace that stands above it, and cargo reads each config
+        // above the one it works in.
+        let above = subject.reaches.iter().flat_map(|path| path.ancestors());
+        read.extend(above.map(|folder| folder.join("Cargo.toml")));
+        for folder in folders.subject.ancestors() {
+            read.extend(cargo_config::PLACES.map(|place| folder.join(place)));
+        }
         read.extend(
             setting
                 .ground
@@ -232,7 +248,13 @@ impl Enclosed<'_> {
         // What a build script made stands in the copy of the lane that ran it.
         read.push(folders.shop.clone());
         read.extend(reach.read);
-        let mut write = vec![folders.copy().to_owned()];
+        // Not the copy as a whole: what stands beside these decides for whoever works in them.
+        let mut write = vec![
+            folders.subject.clone(),
+            folders.target.clone(),
+            folders.home(),
+            folders.tmp(),
+        ];
         write.extend(DEVICES.iter().map(Utf8PathBuf::from));
         write.extend(reach.write);
         Files { read, write }
@@ -242,10 +264,13 @@ impl Enclosed<'_> {
     /// variables name, such as a compiler or a wrapper.
     fn programs(&self) -> Vec<Utf8PathBuf> {
         let home = std::env::home_dir().unwrap_or_default();
-        let path = self.vars.get(OsStr::new("PATH")).cloned();
+        // Not what a build script sets for its package's tests.
+        let vars = self.setting.vars(self.setting.toolchain);
+        let path = vars.get(OsStr::new("PATH")).cloned();
         let folders = std::env::split_paths(&path.unwrap_or_default()).collect::<Vec<_>>();
         let fits = |folder: &PathBuf| folder.is_absolute() && !home.starts_with(folder);
-        let named = self.vars.values().map(PathBuf::from);
+        let named = vars.values().map(PathBuf::from);
+        let named = named.chain(self.linker.map(|linker| linker.as_std_path().to_owned()));
         let files = named.filter(|path| path.is_absolute() && path.is_file());
         let folders = folders.into_iter().filter(fits);
         folders.chain(files).filter_map(text).collect()

@@ -43,7 +43,7 @@ pub fn ask(work: &Work<'_>, script: &Utf8Path) -> Result<(Answer, String)> {
     let shops = common.shops;
     let _turn = shops.enter(&work.folders, &workspace.units, common.interrupt)?;
     work.enter(Phase::Test);
-    let mut log = Log::create(logs.join("test.log").as_std_path())?;
+    let mut log = Log::create(logs.join("test.log").as_std_path(), work.secrets())?;
     let answer = run_script(work, script, &mut log);
     log.finish()?;
     answer
@@ -56,7 +56,7 @@ fn prepared(work: &Work<'_>, logs: &Utf8Path) -> Result<std::result::Result<Work
     } = work;
     work.enter(Phase::Resolve);
     let mut clock = Clock::start(Phase::Resolve);
-    let mut log = Log::create(logs.join("resolve.log").as_std_path())?;
+    let mut log = Log::create(logs.join("resolve.log").as_std_path(), work.secrets())?;
     let resolution = common.resolver.resolve(setting, &mut log, &mut clock)?;
     keep_lock(common.results, setting.cell, &resolution)?;
     let prepared = match &resolution.lock {
@@ -111,6 +111,7 @@ fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answ
         true => ended.exit.to_string(),
         false => format!("{}: {last}", ended.exit),
     };
+    let said = work.secrets().without(&said).unwrap_or(said);
     Ok((answer, said))
 }
 

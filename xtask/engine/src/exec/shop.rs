@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use camino::Utf8PathBuf;
 
+use crate::exec::bounds::Files;
+use crate::exec::confine::confined;
 use crate::exec::process::Interrupt;
 use crate::exec::share::take_over;
 use crate::exec::units::Units;
@@ -20,6 +22,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// The shops of a run.
 #[derive(Debug, Default)]
 pub struct Shops {
+    is_confined: bool,
     shops: Mutex<BTreeMap<Utf8PathBuf, Shop>>,
     changed: Condvar,
 }
@@ -53,6 +56,15 @@ impl Turn<'_> {
 }
 
 impl Shops {
+    /// Shops in whose folders the tool is held to them, or not.
+    #[must_use]
+    pub fn new(is_confined: bool) -> Self {
+        Self {
+            is_confined,
+            ..Self::default()
+        }
+    }
+
     /// Waits until no build that is under way makes what this one would make too, and then takes
     /// over what other builds have made.
     ///
@@ -98,7 +110,11 @@ impl Shops {
             let makes = makes(shop);
             let is_no_rival = |other: &UnderWay| other.makes.is_disjoint(&units.shared);
             if interrupt.is_asked() || shop.under_way.values().all(is_no_rival) {
-                shop.take_over_from_others(folders, units)?;
+                let files = self.is_confined.then(|| Files {
+                    read: Vec::new(),
+                    write: vec![folders.shop.clone()],
+                });
+                confined(files, || shop.take_over_from_others(folders, units))?;
                 let since = SystemTime::now();
                 let under_way = UnderWay { makes, since };
                 shop.under_way.insert(folders.target.clone(), under_way);

@@ -16,7 +16,7 @@ use crate::cargo_config;
 use crate::files::normal;
 use crate::manifest::Manifest;
 use crate::setting::Setting;
-use crate::source_files::FileKind;
+use crate::source_files::{FileKind, SourceFile};
 use crate::subject::Subject;
 
 /// What a copy holds in place of the subject's own files.
@@ -84,14 +84,18 @@ fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Re
 ///
 /// When a file cannot be read or written.
 pub fn sync(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
-    let mut wanted = BTreeSet::new();
-    for file in &subject.files {
+    let is_taken = |file: &&SourceFile| {
         let chooses_toolchain =
             matches!(file.path.as_str(), "rust-toolchain" | "rust-toolchain.toml");
         let is_lock = file.path == "Cargo.lock";
-        if chooses_toolchain || is_lock || rewritten.contains_key(&file.path) {
-            continue;
-        }
+        !chooses_toolchain && !is_lock && !rewritten.contains_key(&file.path)
+    };
+    let taken = || subject.files.iter().filter(is_taken);
+    let paths = taken().map(|file| &file.path).chain(rewritten.keys());
+    let wanted = paths.map(|path| folder.join(path)).collect();
+    // First, since a link that was left in the place of a folder would lead out of the copy.
+    remove_others(folder, &wanted)?;
+    for file in taken() {
         let from = subject.root.join(&file.path);
         let to = folder.join(&file.path);
         match file.kind {
@@ -102,14 +106,11 @@ pub fn sync(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Resu
                 set_executable(&to, file.kind == FileKind::Executable)?;
             }
         }
-        wanted.insert(to);
     }
     for (path, text) in rewritten {
-        let to = folder.join(path);
-        write_if_other(&to, text.as_bytes())?;
-        wanted.insert(to);
+        write_if_other(&folder.join(path), text.as_bytes())?;
     }
-    remove_others(folder, &wanted)
+    Ok(())
 }
 
 /// Writes a file unless it holds those bytes already.
@@ -190,7 +191,11 @@ fn clear(to: &Utf8Path) -> Result<()> {
 
 /// What an earlier cell's tests left behind, or the subject no longer has, goes.
 fn remove_others(folder: &Utf8Path, wanted: &BTreeSet<Utf8PathBuf>) -> Result<()> {
-    for entry in WalkDir::new(folder).contents_first(true) {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let walk = WalkDir::new(folder).follow_root_links(false);
+    for entry in walk.contents_first(true) {
         let entry = entry.with_context(|| format!("list {folder}"))?;
         let Some(path) = Utf8Path::from_path(entry.path()) else {
             let removed = match entry.file_type().is_dir() {

@@ -9,6 +9,7 @@ use cargo_metadata::PackageId;
 use crate::exec::build::{BuildOptions, Built, Made, build};
 use crate::exec::cargo::{doubt, first_error};
 use crate::exec::clock::{Clock, Phases};
+use crate::exec::confine::confined;
 use crate::exec::doctest;
 use crate::exec::executable::{Executable, THREADS};
 use crate::exec::inventory::touch;
@@ -37,10 +38,10 @@ impl Work<'_> {
         let config = &self.common.matrix.config;
         self.enter(Phase::Build);
         let mut clock = Clock::start(Phase::Build);
-        let mut log = Log::create(logs.join("build.log").as_std_path())?;
+        let mut log = Log::create(logs.join("build.log").as_std_path(), self.secrets())?;
         let mut step = |what: &str| self.step(what);
-        let cargo = self.enclosed_cargo(config.timeouts.build)?;
         self.clear_folders()?;
+        let cargo = self.enclosed_cargo(config.timeouts.build)?;
         let built = {
             let Common {
                 shops, interrupt, ..
@@ -50,7 +51,9 @@ impl Work<'_> {
             let is_asked_for = |target: &TargetId| self.is_asked_for(target);
             let options = self.options(&is_asked_for);
             let built = build(&cargo, workspace, &options, &mut log, &mut step)?;
-            touch(&self.folders.target, &built.used)?;
+            let shop = &self.folders.shop;
+            let reached = self.common.sandbox.confines(shop, shop);
+            confined(reached, || touch(&self.folders.target, &built.used))?;
             // What did not end by itself, or was asked for a part, has not made all.
             if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
                 turn.made_all();
@@ -63,7 +66,7 @@ impl Work<'_> {
 
         self.enter(Phase::Test);
         let mut clock = Clock::start(Phase::Test);
-        let mut log = Log::create(logs.join("test.log").as_std_path())?;
+        let mut log = Log::create(logs.join("test.log").as_std_path(), self.secrets())?;
         let mut outcomes = Vec::new();
         for target in &workspace.targets {
             outcomes.push(match built.made.get(&target.id) {
@@ -139,8 +142,7 @@ impl Work<'_> {
         let executable = Executable {
             path: executable,
             folder: &folder,
-            bounds: self.bounds(&vars, Some(&target.id)),
-            secrets: &self.setting.ground.surroundings.secrets,
+            bounds: self.bounds(Some(&target.id)),
             vars,
             timeouts: &self.common.matrix.config.timeouts,
             retries: self.common.matrix.config.run.retries,
@@ -162,7 +164,7 @@ impl Work<'_> {
         self.step(&id.to_string());
         let config = &self.common.matrix.config;
         let mut cargo = self.enclosed_cargo(config.timeouts.target)?;
-        cargo.bounds = self.bounds(&cargo.vars, Some(id));
+        cargo.bounds = self.bounds(Some(id));
         // Cargo itself waits while rustdoc runs the tests.
         let threads = clock.wait(|| self.common.budget.threads(usize::MAX))?;
         cargo.budget = None;
@@ -220,12 +222,17 @@ impl Work<'_> {
     /// tests, the home, and the folder for temporary files. What another pin's tests left there is
     /// none of this one's.
     fn clear_folders(&self) -> Result<()> {
-        remove(&self.folders.target.join("tmp"))?;
-        for folder in [self.folders.home(), self.folders.tmp()] {
-            remove(&folder)?;
-            std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
-        }
-        Ok(())
+        let shop = &self.folders.shop;
+        confined(self.common.sandbox.confines(shop, shop), || {
+            remove(&self.folders.target.join("tmp"))?;
+            for folder in [self.folders.home(), self.folders.tmp()] {
+                remove(&folder)?;
+                std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+            }
+            // What a cell may write has to be there before it begins.
+            let target = &self.folders.target;
+            std::fs::create_dir_all(target).with_context(|| format!("make {target}"))
+        })
     }
 
     fn options<'a>(&'a self, is_asked_for: &'a dyn Fn(&TargetId) -> bool) -> BuildOptions<'a> {

@@ -19,7 +19,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -80,31 +80,33 @@ pub(super) fn command<'a>(shell: &'a Shell, program: &Path, args: &[OsString]) -
 
 /// Starts the child, tells how it ends, and stays until nothing of it is left.
 fn watch(command: &[OsString]) -> Result<()> {
+    // Another session than the user's terminal has, which a child could type into.
+    rustix::process::setsid()?;
     // It was given the socket in place of its standard input.
     let tool = std::io::stdin().as_fd().try_clone_to_owned();
     let tool = UnixStream::from(tool.context("find the socket")?);
     let mut orders = BufReader::new(tool.try_clone()?);
-    let mut bounds = String::new();
-    orders.read_line(&mut bounds)?;
+    let mut start = String::new();
+    orders.read_line(&mut start)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let child = match start(command, &bounds) {
+    let (charge, null) = match ready(&start) {
+        Ok(ready) => ready,
+        Err(error) => return tell(&tool, End::Lost(format!("{error:#}"))),
+    };
+    let obeying = Arc::clone(&charge);
+    std::thread::Builder::new().spawn(move || obeying.obey(orders))?;
+    let child = match start_child(command, &start) {
         Ok(child) => child,
         Err(error) => return tell(&tool, End::Lost(format!("{error:#}"))),
     };
+    charge.take(child);
     // What the child says is the child's; whoever reads it hears of its end by their closing.
-    let null = File::options().write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
-    let is_there = Arc::new(AtomicBool::new(true));
-    let charge = Charge {
-        child,
-        is_there: Arc::clone(&is_there),
-    };
-    std::thread::spawn(move || charge.obey(orders));
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == child => {
-                is_there.store(false, Ordering::SeqCst);
+                charge.release();
                 let end = match (status.exit_status(), status.terminating_signal()) {
                     (Some(code), _) => End::Code(code),
                     (None, Some(signal)) => End::Signal(signal),
@@ -128,37 +130,65 @@ fn tell(mut tool: &UnixStream, end: End) -> Result<()> {
     Ok(tool.write_all(line.as_bytes())?)
 }
 
-/// Starts the child within bounds. The network is left by this process; files are bounded in a thread
-/// that starts the child and ends, so that the child is within bounds that the warden is not, and its
-/// signals do not reach the warden.
-fn start(command: &[OsString], bounds: &str) -> Result<Pid> {
-    let bounds: Bounds = serde_json::from_str(bounds).context("read its bounds")?;
-    let (program, args) = command.split_first().context("find a program")?;
-    if !bounds.network {
+/// What a warden is given besides the command.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Start {
+    /// What the child may reach.
+    pub bounds: Bounds,
+    /// All it sees of the environment. The warden itself sees none of it: a library named there would
+    /// run in the warden, which has no bounds.
+    pub vars: Vec<(OsString, OsString)>,
+}
+
+/// Leaves the network where the child may not reach it, which takes a process of a single thread.
+fn ready(start: &str) -> Result<(Arc<Charge>, File)> {
+    let start: Start = serde_json::from_str(start).context("read how to start it")?;
+    if !start.bounds.network {
         leave_network().context("cut off the network")?;
     }
+    let null = File::options().write(true).open("/dev/null")?;
+    Ok((Arc::default(), null))
+}
+
+/// Starts the child in a thread that is bounded and then ends, so that the child is within bounds
+/// that the warden is not, and its signals do not reach the warden.
+fn start_child(command: &[OsString], start: &str) -> Result<Pid> {
+    let Start { bounds, vars } = serde_json::from_str(start).context("read how to start it")?;
+    let (program, args) = command.split_first().context("find a program")?;
     let spawn = || -> Result<Pid> {
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(vars);
+        command.stdin(Stdio::null()).process_group(0);
         if let Some(files) = &bounds.files {
             restrict_thread(files).context("bound the files")?;
         }
-        let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::null()).process_group(0);
         let child = command.spawn();
         let child = child.with_context(|| format!("start {}", program.display()))?;
         Ok(Pid::from_child(&child))
     };
-    let started = std::thread::scope(|scope| scope.spawn(spawn).join());
-    started.unwrap_or_else(|_| bail!("start {}: the warden failed", program.display()))
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, spawn)?;
+        let started = thread.join();
+        started.unwrap_or_else(|_| bail!("start {}: the warden failed", program.display()))
+    })
 }
 
 /// The child that a warden is in charge of, and all that lost its parent below it.
+#[derive(Default)]
 struct Charge {
-    child: Pid,
-    /// Until the child is waited for, its group cannot be another's.
-    is_there: Arc<AtomicBool>,
+    /// The child's id, until it is waited for: then its group could be another's.
+    child: AtomicI32,
 }
 
 impl Charge {
+    fn take(&self, child: Pid) {
+        self.child.store(child.as_raw_pid(), Ordering::SeqCst);
+    }
+
+    fn release(&self) {
+        self.child.store(0, Ordering::SeqCst);
+    }
+
     /// Does what the tool says; where there is no tool any more, ends all.
     fn obey(&self, mut orders: impl Read) {
         let mut order = [KILL];
@@ -178,10 +208,11 @@ impl Charge {
 
     fn signal(&self, signal: Signal) {
         // There may be nobody left, which is what was wanted.
-        if self.is_there.load(Ordering::SeqCst) {
-            let _ = rustix::process::kill_process_group(self.child, signal);
+        let own = Pid::from_raw(self.child.load(Ordering::SeqCst));
+        if let Some(child) = own {
+            let _ = rustix::process::kill_process_group(child, signal);
         }
-        for child in children() {
+        for child in children().into_iter().filter(|child| Some(*child) != own) {
             let _ = rustix::process::kill_process(child, signal);
         }
     }

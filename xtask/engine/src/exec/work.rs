@@ -21,7 +21,7 @@ use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
 use crate::model::event::{Event, Listener};
 use crate::model::outcome::{Kind, Phase, TargetId};
-use crate::secrets::looks_secret;
+use crate::secrets::Secrets;
 use crate::setting::Setting;
 
 /// Everything a cell needs that other cells need too.
@@ -90,7 +90,7 @@ impl Work<'_> {
     pub fn enclosed_cargo(&self, limit: Duration) -> Result<Cargo<'_>> {
         let mut cargo = self.cargo(limit);
         self.take_home(&mut cargo.vars);
-        cargo.bounds = self.bounds(&cargo.vars, None);
+        cargo.bounds = self.bounds(None);
         if self.common.remaps {
             let wrapper = cargo.vars.get(OsStr::new("RUSTC_WRAPPER"));
             let wrapper = self.folders.remapper(wrapper.and_then(|w| w.to_str()))?;
@@ -102,11 +102,11 @@ impl Work<'_> {
 
     /// What the build may reach, or a target's tests.
     #[must_use]
-    pub fn bounds(&self, vars: &BTreeMap<OsString, OsString>, target: Option<&TargetId>) -> Bounds {
+    pub fn bounds(&self, target: Option<&TargetId>) -> Bounds {
         let cell = Enclosed {
             setting: self.setting,
             folders: &self.folders,
-            vars,
+            linker: self.common.linker,
         };
         self.common.sandbox.bounds(&cell, target)
     }
@@ -119,7 +119,8 @@ impl Work<'_> {
             environment.set.contains_key(name) || environment.pass.iter().any(|p| p == name)
         };
         // Nothing is fetched any more, which is what the tokens of registries are for.
-        vars.retain(|name, _| !looks_secret(name) || is_asked_for(&name.to_string_lossy()));
+        let surroundings = &self.setting.ground.surroundings;
+        vars.retain(|name, value| !surroundings.is_secret_from_outside(name, value));
         // Cargo would look for its own below the home.
         if let Some(home) = cargo_home() {
             vars.entry("CARGO_HOME".into()).or_insert(home.into());
@@ -152,10 +153,15 @@ impl Work<'_> {
             vars,
             limit,
             bounds: Bounds::OPEN,
-            secrets: &self.setting.ground.surroundings.secrets,
             interrupt: self.common.interrupt,
             budget: Some(self.common.budget),
         }
+    }
+
+    /// What must not be written down.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.setting.ground.surroundings.secrets
     }
 
     /// Tells that a phase begins.

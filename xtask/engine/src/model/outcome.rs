@@ -88,6 +88,21 @@ impl Outcome {
 }
 
 impl Outcome {
+    /// Every text in it that a child had a part in.
+    pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let Self {
+            errors, targets, ..
+        } = self;
+        let own = errors.iter_mut().flat_map(Diagnostic::texts);
+        own.chain(targets.iter_mut().flat_map(|target| {
+            let errors = target.errors.iter_mut().flat_map(Diagnostic::texts);
+            errors.chain(target.cases.iter_mut().flat_map(|case| {
+                let flaky = case.flaky.as_mut().and_then(|flaky| flaky.output.as_mut());
+                case.output.iter_mut().chain(flaky)
+            }))
+        }))
+    }
+
     /// True where anything in it is in doubt.
     #[must_use]
     pub fn has_doubt(&self) -> bool {
@@ -365,6 +380,15 @@ pub struct Diagnostic {
     /// The whole of it, as the compiler shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
+}
+
+impl Diagnostic {
+    fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let Self {
+            message, rendered, ..
+        } = self;
+        std::iter::once(message).chain(rendered)
+    }
 }
 
 impl Diagnostic {

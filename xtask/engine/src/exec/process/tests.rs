@@ -26,7 +26,6 @@ fn run(
     let terms = Terms {
         limit,
         bounds: &Bounds::OPEN,
-        secrets: &Secrets::default(),
         interrupt,
     };
     super::run(errand, terms, follower)
