@@ -98,12 +98,29 @@ pub fn names(of: &Utf8Path) -> Result<Vec<String>> {
 /// When it is there and stays.
 pub fn remove(place: &Utf8Path) -> Result<()> {
     let removed = match place.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(place),
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(place).or_else(|_| {
+            // A test can leave a folder that not even its owner may look into.
+            open_up(place);
+            fs::remove_dir_all(place)
+        }),
         Ok(_) => fs::remove_file(place),
         Err(_) => return Ok(()),
     };
     removed.with_context(|| format!("remove {place}"))
 }
+
+/// Lets the owner into a folder and all below it, as far as that is possible.
+#[cfg(unix)]
+fn open_up(folder: &Utf8Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for name in folders(folder).unwrap_or_default() {
+        open_up(&folder.join(name));
+    }
+}
+
+#[cfg(not(unix))]
+fn open_up(_: &Utf8Path) {}
 
 /// Takes `.` and `..` out of a path by its text alone.
 #[must_use]

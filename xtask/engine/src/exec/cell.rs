@@ -184,7 +184,7 @@ impl Work<'_> {
         files.insert("Cargo.lock".into(), lock.to_owned());
         let subject = &self.setting.tree.subject;
         let reached = self.common.sandbox;
-        let reached = reached.confines(&subject.root, &self.folders.shop);
+        let reached = reached.confines(&subject.root, &[&self.folders.shop]);
         confined(reached, || {
             stage::sync(subject, &files, &self.folders.subject)
         })?;

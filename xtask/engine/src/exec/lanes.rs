@@ -202,7 +202,7 @@ pub(super) fn make_room(
     is_needed: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<()> {
     let root = common.keeper.root();
-    let files = common.sandbox.confines(root, root);
+    let files = common.sandbox.confines(root, &[root]);
     let room = confined(files, || common.keeper.make_room(is_needed))?;
     if room.is_short {
         let told = format!(

@@ -130,10 +130,10 @@ impl<'a> Sandbox<'a> {
     /// What the tool itself may reach while it works in folders that cells have written; `None` where
     /// it cannot be held to that.
     #[must_use]
-    pub fn confines(&self, read: &Utf8Path, write: &Utf8Path) -> Option<Files> {
+    pub fn confines(&self, read: &Utf8Path, write: &[&Utf8Path]) -> Option<Files> {
         self.enforced.files.then(|| Files {
             read: vec![read.to_owned()],
-            write: vec![write.to_owned()],
+            write: write.iter().map(|path| (*path).to_owned()).collect(),
         })
     }
 
@@ -253,7 +253,7 @@ impl Enclosed<'_> {
             folders.subject.clone(),
             folders.target.clone(),
             folders.home(),
-            folders.tmp(),
+            folders.tmp.clone(),
         ];
         write.extend(DEVICES.iter().map(Utf8PathBuf::from));
         write.extend(reach.write);

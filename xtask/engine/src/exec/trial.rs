@@ -19,6 +19,8 @@ use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
 use crate::exec::work::{Common, Work};
+use crate::exec::workplace::LaneFolders;
+use crate::files::remove;
 use crate::model::event::Event;
 use crate::model::outcome::{Diagnostic, Kind, Phase, TargetId, TargetOutcome};
 use crate::model::status::{Class, Skip, Status};
@@ -52,7 +54,7 @@ impl Work<'_> {
             let options = self.options(&is_asked_for);
             let built = build(&cargo, workspace, &options, &mut log, &mut step)?;
             let shop = &self.folders.shop;
-            let reached = self.common.sandbox.confines(shop, shop);
+            let reached = self.common.sandbox.confines(shop, &[shop]);
             confined(reached, || touch(&self.folders.target, &built.used))?;
             // What did not end by itself, or was asked for a part, has not made all.
             if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
@@ -222,10 +224,12 @@ impl Work<'_> {
     /// tests, the home, and the folder for temporary files. What another pin's tests left there is
     /// none of this one's.
     fn clear_folders(&self) -> Result<()> {
-        let shop = &self.folders.shop;
-        confined(self.common.sandbox.confines(shop, shop), || {
+        let LaneFolders { shop, tmp, .. } = &self.folders;
+        let all_tmp = tmp.parent().unwrap_or(tmp);
+        std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
+        confined(self.common.sandbox.confines(shop, &[shop, all_tmp]), || {
             remove(&self.folders.target.join("tmp"))?;
-            for folder in [self.folders.home(), self.folders.tmp()] {
+            for folder in [self.folders.home(), tmp.clone()] {
                 remove(&folder)?;
                 std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
             }
@@ -249,16 +253,6 @@ impl Work<'_> {
             is_whole: self.only.is_none(),
             is_asked_for,
         }
-    }
-}
-
-/// Removes a folder, if it is there.
-fn remove(folder: &Utf8Path) -> Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(e).with_context(|| format!("empty {folder}"))
-        }
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -127,7 +127,7 @@ impl Work<'_> {
         }
         let own = [
             ("HOME", self.folders.home()),
-            ("TMPDIR", self.folders.tmp()),
+            ("TMPDIR", self.folders.tmp.clone()),
         ];
         for (name, folder) in own.into_iter().filter(|(name, _)| !is_asked_for(name)) {
             vars.insert(name.into(), folder.into_os_string());

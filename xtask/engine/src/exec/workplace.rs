@@ -16,6 +16,9 @@ use crate::files::{CACHEDIR_TAG, names, write_whole};
 use crate::revision::short;
 use crate::setting::Setting;
 
+/// The folder for temporary files of all lanes.
+const TMP: &str = "t";
+
 /// The work folders of one subject.
 #[derive(Debug)]
 pub struct Workplace {
@@ -105,9 +108,12 @@ impl Workplace {
         }
         drop(checked);
         let copy = shop.join(format!("{lane}{}", setting.copy()));
+        // Sockets in it must not have a path of more than 107 bytes.
+        let hash = blake3::hash(copy.as_str().as_bytes()).to_hex();
         Ok(LaneFolders {
             subject: copy.join("subject"),
             target: copy.join("target"),
+            tmp: self.root.join(TMP).join(&hash[..8]),
             shop,
         })
     }
@@ -162,6 +168,7 @@ impl Workplace {
             "resolve",
             "dependency",
             "damaged",
+            TMP,
         ];
         names.map(|name| self.root.join(name)).into()
     }
@@ -271,6 +278,8 @@ pub struct LaneFolders {
     pub subject: Utf8PathBuf,
     /// Cargo's target folder.
     pub target: Utf8PathBuf,
+    /// The folder for temporary files that builds and tests see.
+    pub tmp: Utf8PathBuf,
 }
 
 impl LaneFolders {
@@ -303,12 +312,6 @@ impl LaneFolders {
         );
         write_program(&path, &line)?;
         Ok(path)
-    }
-
-    /// Their folder for temporary files.
-    #[must_use]
-    pub fn tmp(&self) -> Utf8PathBuf {
-        self.copy().join("tmp")
     }
 }
 
