@@ -278,6 +278,7 @@ mod tests {
             shop: workplace.shops().join("new/s"),
             subject: workplace.shops().join("new/s/1/subject"),
             target: workplace.shops().join("new/s/1/target"),
+            tmp: workplace.root().join("t"),
         };
         let told = |label: &str| label == "new";
 

@@ -187,6 +187,7 @@ mod tests {
             shop: shop.into(),
             subject: copy.join("subject"),
             target: copy.join("target"),
+            tmp: copy.join("tmp"),
         }
     }
 
