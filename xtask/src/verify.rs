@@ -5,7 +5,7 @@ use bytesize::ByteSize;
 use pinmatrix::config::Strategy;
 use pinmatrix::exec::verify::verify;
 use pinmatrix::exec::{Interrupt, Options, cache};
-use pinmatrix::files::write_whole;
+use pinmatrix::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 use pinmatrix::model::verified::{Executable, Verified};
 
 use crate::flags::{Format, VerifyFlags};
@@ -56,6 +56,7 @@ pub fn obey(program: Program, flags: &VerifyFlags) -> Result<Exit> {
     };
     progress.end();
     let json = serde_json::to_string_pretty(&verified).context("write what came of it")? + "\n";
+    write_whole(&out.join(CACHEDIR_TAG_FILE), CACHEDIR_TAG.as_bytes())?;
     write_whole(&out.join(FILE), json.as_bytes())?;
     show::put(&match flags.format {
         Format::Text => told(&verified),

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{write_to_last, write_whole};
+use crate::files::{remove, write_to_last, write_whole};
 use crate::model::event::{Event, Listener};
 
 /// The form of records. What was written in another one is not looked at.
@@ -82,6 +82,8 @@ impl<'a> Records<'a> {
 
     fn set_aside(&self, path: &Utf8Path, key: &str, why: &anyhow::Error) {
         let aside = self.aside.join(key);
+        // What was set aside before it, under the same key, stands in the way.
+        let _ = remove(&aside);
         let moved = fs::create_dir_all(&self.aside).and_then(|()| fs::rename(path, &aside));
         let told = match moved {
             // Another lane, or another run, was quicker.
@@ -175,6 +177,27 @@ mod tests {
                 assert!(told.len() <= 1, "{told:?}");
             }
         }
+    }
+
+    #[test]
+    fn damage_after_damage_is_set_aside_and_room_is_made_each_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("text");
+        let heard = Heard::default();
+        let records = Records::new(folder.join("aside"), &heard);
+        let path = folder.join("kept/k.json");
+        fs::create_dir(folder.join("kept")).expect("a folder");
+        for way in ["file", "folder", "folder", "file"] {
+            match way {
+                "file" => fs::write(&path, "nonsense").expect("written"),
+                _ => fs::create_dir(&path).expect("a folder"),
+            }
+            assert_eq!(records.read::<u32>(&path, "k"), None);
+            records.write(&path, "k", &7).expect("there is room");
+            assert_eq!(records.read(&path, "k"), Some(7));
+            fs::remove_file(&path).expect("removed");
+        }
+        assert_eq!(heard.0.into_inner().expect("heard").len(), 4);
     }
 
     #[test]
