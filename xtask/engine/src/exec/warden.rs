@@ -89,13 +89,18 @@ fn watch(command: &[OsString]) -> Result<()> {
     let mut start = String::new();
     orders.read_line(&mut start)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let (charge, null) = match ready(&start) {
-        Ok(ready) => ready,
-        Err(error) => return tell(&tool, End::Lost(format!("{error:#}"))),
-    };
+    let start: Start = serde_json::from_str(&start)?;
+    let null = File::options().write(true).open("/dev/null")?;
+    // Before there is another thread: only a process of a single one can leave its namespaces.
+    if !start.bounds.network
+        && let Err(error) = leave_network().context("cut off the network")
+    {
+        return tell(&tool, End::Lost(format!("{error:#}")));
+    }
+    let charge = Arc::new(Charge::default());
     let obeying = Arc::clone(&charge);
     std::thread::Builder::new().spawn(move || obeying.obey(orders))?;
-    let child = match start_child(command, &start) {
+    let child = match start_child(command, start) {
         Ok(child) => child,
         Err(error) => return tell(&tool, End::Lost(format!("{error:#}"))),
     };
@@ -140,20 +145,10 @@ pub(super) struct Start {
     pub vars: Vec<(OsString, OsString)>,
 }
 
-/// Leaves the network where the child may not reach it, which takes a process of a single thread.
-fn ready(start: &str) -> Result<(Arc<Charge>, File)> {
-    let start: Start = serde_json::from_str(start).context("read how to start it")?;
-    if !start.bounds.network {
-        leave_network().context("cut off the network")?;
-    }
-    let null = File::options().write(true).open("/dev/null")?;
-    Ok((Arc::default(), null))
-}
-
 /// Starts the child in a thread that is bounded and then ends, so that the child is within bounds
 /// that the warden is not, and its signals do not reach the warden.
-fn start_child(command: &[OsString], start: &str) -> Result<Pid> {
-    let Start { bounds, vars } = serde_json::from_str(start).context("read how to start it")?;
+fn start_child(command: &[OsString], start: Start) -> Result<Pid> {
+    let Start { bounds, vars } = start;
     let (program, args) = command.split_first().context("find a program")?;
     let spawn = || -> Result<Pid> {
         let mut command = Command::new(program);
