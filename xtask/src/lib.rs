@@ -272,8 +272,9 @@ impl Knowledge for Known<'_> {
         self.matrix.config.excluded(cell).map(str::to_owned)
     }
 
-    fn is_toolchain_here(&self, cell: &Cell) -> bool {
-        self.matrix.toolchain(&cell.row).is_some()
+    fn has_toolchain(&self, cell: &Cell) -> bool {
+        let row = &cell.row;
+        self.matrix.toolchain(row).is_some() || self.matrix.broken(row).is_some()
     }
 
     fn outcome(&self, cell: &Cell) -> Option<Outcome> {

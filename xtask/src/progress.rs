@@ -198,7 +198,7 @@ impl Bars {
 
 /// Says a line on standard error. Nobody may be listening, which is no reason to end.
 pub fn say(line: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{line}");
+    let _ = writeln!(anstream::stderr().lock(), "{}", text::inert(line));
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -19,6 +19,7 @@ use pinmatrix::report::strips::{self, Strip, Strips};
 use pinmatrix::report::{
     closing_line, denied, findings, junit, reproduce, summary, timeline, verdict,
 };
+use pinmatrix::text::{inert, inert_json};
 use pinmatrix::{record, text};
 
 pub const GREEN: &str = "\u{1b}[32m";
@@ -43,12 +44,26 @@ pub fn results(run: &Run, out: &Utf8Path) -> Result<()> {
     put(&without_trailing_space(&page))
 }
 
-/// Writes text to standard output, with colour where that wants it.
+/// Writes text to standard output, with colour where that wants it, and nothing in it that a CI
+/// engine would obey.
 ///
 /// # Errors
 ///
 /// When it cannot be written.
 pub fn put(text: &str) -> Result<()> {
+    write_out(&inert(text))
+}
+
+/// As [`put`], for JSON.
+///
+/// # Errors
+///
+/// As [`put`].
+pub fn put_json(json: &str) -> Result<()> {
+    write_out(&inert_json(json))
+}
+
+fn write_out(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())

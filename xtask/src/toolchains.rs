@@ -47,7 +47,7 @@ fn list(program: Program, rows: &[Sought], flags: &ToolchainFlags) -> Result<Exi
     if flags.format == Format::Json {
         let records: Vec<_> = rows.iter().map(Sought::record).collect();
         let text = serde_json::to_string_pretty(&records).context("write the list")?;
-        show::put(&format!("{text}\n"))?;
+        show::put_json(&format!("{text}\n"))?;
         return Ok(Exit::Passed);
     }
     let width = rows.iter().map(|r| r.label.len()).max().unwrap_or_default();
@@ -57,6 +57,7 @@ fn list(program: Program, rows: &[Sought], flags: &ToolchainFlags) -> Result<Exi
             format!("{:width$}  {rustc}; {cargo}; {}\n", row.label, t.source)
         }
         Found::Missing { why } => format!("{:width$}  missing: {why}\n", row.label),
+        Found::Broken { why } => format!("{:width$}  gives no answer: {why}\n", row.label),
     };
     let mut page: String = rows.iter().map(line).collect();
     let n_missing = rows.iter().filter(|row| row.toolchain().is_none()).count();

@@ -58,10 +58,10 @@ pub fn obey(program: Program, flags: &VerifyFlags) -> Result<Exit> {
     let json = serde_json::to_string_pretty(&verified).context("write what came of it")? + "\n";
     write_whole(&out.join(CACHEDIR_TAG_FILE), CACHEDIR_TAG.as_bytes())?;
     write_whole(&out.join(FILE), json.as_bytes())?;
-    show::put(&match flags.format {
-        Format::Text => told(&verified),
-        Format::Json => json,
-    })?;
+    match flags.format {
+        Format::Text => show::put(&told(&verified))?,
+        Format::Json => show::put_json(&json)?,
+    }
     if interrupt.is_asked_by_someone() {
         return Ok(Exit::Interrupted);
     }

@@ -43,11 +43,13 @@ pub fn obey(flags: &WorklistFlags) -> Result<Exit> {
         ))?;
         return Ok(Exit::Inconclusive);
     };
-    let page = match flags.format {
-        Format::Text => findings::worklist(&list),
-        Format::Json => serde_json::to_string_pretty(&list).context("write the list")? + "\n",
-    };
-    show::put(&page)?;
+    match flags.format {
+        Format::Text => show::put(&findings::worklist(&list))?,
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&list).context("write the list")?;
+            show::put_json(&format!("{json}\n"))?;
+        }
+    }
     Ok(Exit::Passed)
 }
 

@@ -11,6 +11,7 @@ mod confine;
 mod child;
 mod interrupt;
 pub mod process;
+mod transcript;
 mod clock;
 mod log;
 mod budget;

@@ -252,6 +252,13 @@ impl Matrix {
         sought?.toolchain()
     }
 
+    /// What is wrong with the toolchain of a row, if it is there and gives no answer.
+    #[must_use]
+    pub fn broken(&self, row: &Row) -> Option<&str> {
+        let sought = self.toolchains.iter().find(|t| t.label == row.toolchain);
+        sought?.broken()
+    }
+
     /// The revision of the subject that a row is of.
     #[must_use]
     pub fn tree(&self, row: &Row) -> Option<&Tree> {
@@ -435,6 +442,7 @@ fn missing(toolchains: &[Sought]) -> String {
     let why = |sought: &Sought| match &sought.found {
         Found::Here(_) => None,
         Found::Missing { why } => Some(format!("\n{} is missing: {why}", sought.label)),
+        Found::Broken { why } => Some(format!("\n{} gives no answer: {why}", sought.label)),
     };
     toolchains.iter().filter_map(why).collect()
 }

@@ -225,8 +225,9 @@ pub enum Fate {
 pub trait Knowledge {
     /// Why the config leaves it out, if it does.
     fn excluded(&self, cell: &Cell) -> Option<String>;
-    /// Whether the cell's toolchain is here.
-    fn is_toolchain_here(&self, cell: &Cell) -> bool;
+    /// Whether the cell's toolchain is here, if only one that gives no answer: that is no reason to
+    /// leave the cell out.
+    fn has_toolchain(&self, cell: &Cell) -> bool;
     /// What an earlier run found.
     fn outcome(&self, cell: &Cell) -> Option<Outcome>;
     /// What is declared against it.
@@ -278,7 +279,7 @@ fn fate(cell: &Cell, depth: u32, selection: &Selection, knowledge: &dyn Knowledg
     if let Some(skip) = selection.leaves_out(cell, depth == 0) {
         return Fate::Skip(skip);
     }
-    if !knowledge.is_toolchain_here(cell) {
+    if !knowledge.has_toolchain(cell) {
         return Fate::Skip(Skip::ToolchainMissing);
     }
     match knowledge.outcome(cell) {

@@ -1,6 +1,8 @@
 //! Text from outside, made fit to keep and to show: no escapes, no control characters, no end
 //! without a bound.
 
+use std::borrow::Cow;
+
 /// How much of one test's output is kept, in bytes.
 pub const CASE_OUTPUT: usize = 64 * 1024;
 
@@ -62,6 +64,26 @@ pub fn one_line(text: &str) -> String {
     clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Takes the meaning out of what a CI engine would obey in the output of a job: GitHub's runner
+/// looks for `::` where a line begins, and for `##[` anywhere
+/// (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>).
+#[must_use]
+pub fn inert(text: &str) -> String {
+    let text = text.replace("##[", "## [");
+    let lines = text.split_inclusive('\n');
+    let inert = lines.map(|line| match clean(line).trim_start().starts_with("::") {
+        true => Cow::Owned(line.replacen("::", ": :", 1)),
+        false => Cow::Borrowed(line),
+    });
+    inert.collect()
+}
+
+/// As [`inert`], for JSON, which stays the same to whoever parses it: its lines begin with no colon.
+#[must_use]
+pub fn inert_json(json: &str) -> String {
+    json.replace("##[", r"#\u0023[")
+}
+
 /// Keeps head and tail of a text that is longer than `most` bytes, and says what is gone.
 #[must_use]
 pub fn bounded(text: &str, most: usize) -> String {
@@ -107,6 +129,20 @@ mod tests {
         let kept = bounded(&long, 20);
         assert_eq!(kept, "aaaaaaaaaa\n[... 180 bytes left out ...]\nzzzzzzzzzz");
         assert_eq!(bounded("short", 20), "short");
+    }
+
+    #[test]
+    fn nothing_that_is_printed_is_a_command_to_a_ci_engine() {
+        let hostile = "::error::a\n  ::b\n\u{1b}[1m::c\nd ::e ##[f]\n";
+        assert_eq!(
+            inert(hostile),
+            ": :error::a\n  : :b\n\u{1b}[1m: :c\nd ::e ## [f]\n"
+        );
+        let json = serde_json::to_string(&["##[f]"]).expect("JSON");
+        let inert = inert_json(&json);
+        assert!(!inert.contains("##["));
+        let read: Vec<String> = serde_json::from_str(&inert).expect("JSON");
+        assert_eq!(read, ["##[f]"]);
     }
 
     proptest::proptest! {

@@ -6,7 +6,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
@@ -17,6 +17,7 @@ use xshell::{Shell, cmd};
 use crate::config::{Config, Origin, ToolchainSpec};
 use crate::environment::{library_path_variable, prepend};
 use crate::model::run::ToolchainRecord;
+use crate::text;
 
 /// A toolchain of the matrix, looked for on this machine.
 #[derive(Clone, Debug)]
@@ -31,10 +32,15 @@ pub struct Sought {
 #[derive(Clone, Debug)]
 pub enum Found {
     /// A toolchain that answers.
-    Here(Toolchain),
+    Here(Box<Toolchain>),
     /// Nothing, and why.
     Missing {
-        /// What was looked for and not found, or how what was found does not work.
+        /// What was looked for and not found.
+        why: String,
+    },
+    /// A toolchain that gives no answer, which is the machine's fault or its own.
+    Broken {
+        /// What went wrong when it was asked.
         why: String,
     },
 }
@@ -59,6 +65,9 @@ pub struct Toolchain {
     pub cargo: Version,
     /// The host triple.
     pub host: String,
+    /// What its files were when it answered.
+    #[serde(skip)]
+    stamp: Stamp,
 }
 
 impl Toolchain {
@@ -68,10 +77,38 @@ impl Toolchain {
         program_in(&self.sysroot, name)
     }
 
+    /// Why nothing that it said since it was found is to be trusted: an update or a removal came in
+    /// between.
+    #[must_use]
+    pub fn change(&self) -> Option<String> {
+        let is_as_found = Stamp::of(&self.sysroot, &self.libraries, &self.host) == self.stamp;
+        (!is_as_found).then(|| format!("{} changed during the run", self.source))
+    }
+
     /// The first line of `rustc -vV`, which is what `rustc -V` prints.
     #[must_use]
     pub fn rustc_short(&self) -> &str {
         self.rustc_verbose.lines().next().unwrap_or_default()
+    }
+}
+
+/// Length and time of the files that make a toolchain what it is; of folders, the time at which
+/// something came or went. A file that is not there has neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp(Vec<Option<(u64, SystemTime)>>);
+
+impl Stamp {
+    fn of(sysroot: &Path, libraries: &Path, host: &str) -> Self {
+        let programs = ["rustc", "cargo", "rustdoc"].map(|name| program_in(sysroot, name));
+        let folders = [
+            libraries.join("lib"),
+            libraries.join("lib/rustlib").join(host).join("lib"),
+        ];
+        let look = |path: &PathBuf| {
+            let metadata = path.metadata().ok()?;
+            Some((metadata.len(), metadata.modified().ok()?))
+        };
+        Self(programs.iter().chain(&folders).map(look).collect())
     }
 }
 
@@ -81,7 +118,16 @@ impl Sought {
     pub fn toolchain(&self) -> Option<&Toolchain> {
         match &self.found {
             Found::Here(toolchain) => Some(toolchain),
-            Found::Missing { .. } => None,
+            Found::Missing { .. } | Found::Broken { .. } => None,
+        }
+    }
+
+    /// What is wrong with it, if it is there and gives no answer.
+    #[must_use]
+    pub fn broken(&self) -> Option<&str> {
+        match &self.found {
+            Found::Broken { why } => Some(why),
+            Found::Here(_) | Found::Missing { .. } => None,
         }
     }
 
@@ -138,13 +184,20 @@ fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
         Origin::Rustup(names) => format!("rustup has no {}", names.join(" or ")),
         Origin::Directory(dir) => format!("{} is not there", dir.display()),
     };
+    let mut broken = None;
     for (source, sysroot) in candidates {
-        match probe(source, &sysroot) {
-            Ok(toolchain) => return Found::Here(toolchain),
-            Err(e) => why = format!("{e:#}"),
+        let lacks = ["rustc", "cargo"].map(|name| program_in(&sysroot, name));
+        let lacks = lacks.into_iter().find(|program| !program.is_file());
+        match (lacks, probe(source, &sysroot)) {
+            (_, Ok(toolchain)) => return Found::Here(Box::new(toolchain)),
+            (Some(program), Err(_)) => why = format!("{} is not there", program.display()),
+            (None, Err(e)) => broken = Some(format!("{e:#}")),
         }
     }
-    Found::Missing { why }
+    match broken {
+        Some(why) => Found::Broken { why },
+        None => Found::Missing { why },
+    }
 }
 
 /// Asks a folder what toolchain it is.
@@ -166,13 +219,16 @@ pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
         .split_whitespace()
         .nth(1)
         .context("find the version in what cargo -V prints")?;
+    let host = field("host: ")?.to_owned();
+    let libraries = libraries.map_or(sysroot.to_owned(), PathBuf::from);
     Ok(Toolchain {
         source,
         rustc: parse_version(field("release: ")?)?,
         cargo: parse_version(cargo)?,
-        host: field("host: ")?.to_owned(),
+        stamp: Stamp::of(sysroot, &libraries, &host),
+        host,
         sysroot: sysroot.to_owned(),
-        libraries: libraries.map_or(sysroot.to_owned(), PathBuf::from),
+        libraries,
         rustc_verbose,
         cargo_version,
     })
@@ -203,7 +259,7 @@ fn answer(mut command: Command) -> Result<String> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+        .stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let until = Instant::now() + PATIENCE;
     let status = loop {
@@ -217,14 +273,19 @@ fn answer(mut command: Command) -> Result<String> {
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    anyhow::ensure!(status.success(), "it ended with {status}");
-    let mut said = String::new();
-    child
-        .stdout
-        .take()
-        .context("read its answer")?
-        .read_to_string(&mut said)?;
-    Ok(said.trim_end().to_owned())
+    if !status.success() {
+        let last = said(child.stderr)?;
+        let last = last.lines().last().map(|line| format!(": {line}"));
+        anyhow::bail!("it ended with {status}{}", last.unwrap_or_default());
+    }
+    Ok(said(child.stdout)?.trim_end().to_owned())
+}
+
+/// All that is in a pipe whose writer has ended.
+fn said(pipe: Option<impl Read>) -> Result<String> {
+    let mut bytes = Vec::new();
+    pipe.context("read its answer")?.read_to_end(&mut bytes)?;
+    Ok(text::clean(&String::from_utf8_lossy(&bytes)))
 }
 
 /// How long a toolchain may take to say its version.

@@ -10,10 +10,10 @@ use pinmatrix::model::status::{Doubt, Status};
 use crate::harness::{Fixture, text};
 
 /// A folder that looks like a toolchain: rustc is real, and its cargo is a script that is real
-/// cargo but for `build`, where it does `fault`.
-fn toolchain_with_a_fault(fixture: &Fixture, fault: &str) -> PathBuf {
+/// cargo but for one command, where it does `fault`.
+fn toolchain_with_a_fault(fixture: &Fixture, command: &str, fault: &str) -> PathBuf {
     let real = sysroot();
-    let folder = fixture.subject().join("faulty");
+    let folder = fixture.subject().join("../faulty");
     let bin = folder.join("bin");
     std::fs::create_dir_all(&bin).expect("a folder");
     let link = |name: &str| {
@@ -24,7 +24,7 @@ fn toolchain_with_a_fault(fixture: &Fixture, fault: &str) -> PathBuf {
     std::os::unix::fs::symlink(real.join("lib"), folder.join("lib")).expect("a link");
     let cargo = real.join("bin/cargo");
     let script = format!(
-        "#!/bin/sh\n# A fault-injecting cargo.\ncase $1 in build) {fault} ;; esac\nexec {} \"$@\"\n",
+        "#!/bin/sh\n# A fault-injecting cargo.\ncase $1 in {command}) {fault} ;; esac\nexec {} \"$@\"\n",
         cargo.display()
     );
     let path = bin.join("cargo");
@@ -45,22 +45,27 @@ fn sysroot() -> PathBuf {
     Path::new(text(&output.stdout).trim()).to_owned()
 }
 
-/// The statuses of a cell on a faulty cargo, and of its neighbour on the real one.
+/// The statuses of a cell on a cargo whose `build` is faulty, and of its neighbour on the real one.
 fn beside_a_fault(fault: &str) -> (Status, Status) {
+    let (faulty, stable, fixture) = beside_a_fault_in("build", fault);
+    let log = fixture.out().join("logs/faulty@gadget-1.0.0/build.log");
+    assert!(log.is_file(), "a cell that went wrong has no log");
+    (faulty, stable)
+}
+
+fn beside_a_fault_in(command: &str, fault: &str) -> (Status, Status, Fixture) {
     let fixture = Fixture::copied("fails_test");
-    toolchain_with_a_fault(&fixture, fault);
+    toolchain_with_a_fault(&fixture, command, fault);
     let config = fixture.read("matrix.toml");
-    let row = "[[toolchain]]\nlabel = \"faulty\"\ndir = \"faulty\"\n\n[[toolchain]]";
+    let row = "[[toolchain]]\nlabel = \"faulty\"\ndir = \"../faulty\"\n\n[[toolchain]]";
     let config = config.replacen("[[toolchain]]", row, 1);
     std::fs::write(fixture.subject().join("matrix.toml"), config).expect("written");
     let (_, run) = fixture.run(&[]);
-    let log = fixture.out().join("logs/faulty@gadget-1.0.0/build.log");
-    assert!(log.is_file(), "a cell that went wrong has no log");
     let status = |toolchain: &str| {
         let record = run.cells.iter().find(|c| c.cell.row.toolchain == toolchain);
         record.expect("a cell").status()
     };
-    (status("faulty"), status("stable"))
+    (status("faulty"), status("stable"), fixture)
 }
 
 fn in_doubt(status: &Status, words: &str) {
@@ -85,6 +90,39 @@ fn a_cargo_that_talks_nonsense_is_no_verdict_and_the_rest_goes_on() {
     let (faulty, stable) = beside_a_fault("printf '{\\\"reason\\\": garbage\\n\\377\\376'; exit 0");
     in_doubt(&faulty, "cargo told nothing");
     assert_eq!(stable.to_string(), "failed(test)");
+}
+
+#[test]
+fn a_toolchain_that_changes_during_the_run_is_no_verdict() {
+    // Not in `build`, which can write nothing there.
+    let (faulty, stable, _) = beside_a_fault_in("fetch", "echo '# another one' >> \"$0\"");
+    in_doubt(&faulty, "changed during the run");
+    assert_eq!(stable.to_string(), "failed(test)");
+}
+
+#[test]
+fn a_toolchain_that_vanishes_during_the_run_is_no_verdict() {
+    let (faulty, stable, _) = beside_a_fault_in("fetch", "rm -r \"$(dirname \"$0\")\"");
+    in_doubt(&faulty, "changed during the run");
+    assert_eq!(stable.to_string(), "failed(test)");
+}
+
+#[test]
+fn a_toolchain_that_gives_no_answer_is_no_verdict() {
+    let fixture = Fixture::copied("history");
+    let bin = toolchain_with_a_fault(&fixture, "none", "").join("bin/cargo");
+    let script = "#!/bin/sh\n# A fault-injecting cargo.\necho 'no memory' >&2\nexit 127\n";
+    std::fs::write(bin, script).expect("written");
+    let row = "[[toolchain]]\nlabel = \"old\"\ndir = \"../faulty\"";
+    let old = "[[toolchain]]\nlabel = \"old\"\nrustup = [\"1.78\", \"debian-1.78\"]";
+    fixture.change("matrix.toml", old, row);
+    let (code, run) = fixture.run(&["--cell", "*@gadget-1.0.0"]);
+    assert_eq!(code, 3);
+    let record = run.cells.iter().find(|c| c.cell.row.toolchain == "old");
+    in_doubt(&record.expect("a cell").status(), "no memory");
+    let listed = fixture.call(&["toolchains"]);
+    let listed = text(&listed.stdout);
+    assert!(listed.contains("old     gives no answer: "), "{listed}");
 }
 
 #[test]

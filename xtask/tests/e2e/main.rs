@@ -24,6 +24,8 @@ mod reuse;
 mod sandbox;
 #[cfg(unix)]
 mod sharing;
+#[cfg(target_os = "linux")]
+mod starved;
 mod terminal;
 mod verdicts;
 mod verify;

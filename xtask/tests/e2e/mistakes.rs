@@ -199,7 +199,7 @@ fn a_variable_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_toolchain_that_does_not_answer_is_missing() {
+fn a_toolchain_that_does_not_answer_says_so() {
     let fixture = Fixture::copied("fails_test");
     let config = fixture.read("matrix.toml");
     let row = "[[toolchain]]\nlabel = \"mute\"\ndir = \"mute\"\n\n[[toolchain]]";
@@ -216,5 +216,5 @@ fn a_toolchain_that_does_not_answer_is_missing() {
             .expect("chmod");
     }
     let listed = text(&fixture.call(&["toolchains"]).stdout);
-    holds(&listed, &["mute    missing: ask", "it ended with"]);
+    holds(&listed, &["mute    gives no answer: ask", "it ended with"]);
 }

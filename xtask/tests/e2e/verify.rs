@@ -1,5 +1,7 @@
 //! Cells that are run twice: what is the same, and what is not.
 
+use std::process::Stdio;
+
 use pinmatrix::model::verified::Verified;
 
 use crate::harness::{Fixture, text};
@@ -50,4 +52,24 @@ fn what_differs_from_run_to_run_is_found() {
         .flatten();
     let names = left.map(|e| e.file_name().to_string_lossy().into_owned());
     assert_eq!(names.filter(|name| name.starts_with("verify")).count(), 0);
+}
+
+#[test]
+fn two_at_once_wait_for_each_other() {
+    let fixtures = [(); 2].map(|()| Fixture::in_place("build_script"));
+    let cache = fixtures[0].cache();
+    let begin = |fixture: &Fixture| {
+        let mut command = fixture.command(&["verify"]);
+        command.env("PINMATRIX_CACHE", &cache);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().expect("the program starts")
+    };
+    let said = fixtures.each_ref().map(begin).map(|child| {
+        let output = child.wait_with_output().expect("it ends");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        said
+    });
+    let waits = |said: &&String| said.contains("another run verifies here");
+    assert_eq!(said.iter().filter(waits).count(), 1, "{said:?}");
 }

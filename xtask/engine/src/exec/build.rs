@@ -330,7 +330,8 @@ impl Heard {
                 let error = match exit {
                     Exit::TimedOut => Diagnostic::said("the build did not end in time"),
                     Exit::Interrupted => Diagnostic::said("interrupted"),
-                    Exit::Code(_) | Exit::Signal(_) | Exit::Lost(_) => error,
+                    Exit::Lost(why) => Diagnostic::said(why),
+                    Exit::Code(_) | Exit::Signal(_) => error,
                 };
                 Made::Not(status, vec![error])
             }

@@ -12,6 +12,7 @@ use crate::exec::bounds::Bounds;
 use crate::exec::budget::Budget;
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Stream, Terms, run};
+use crate::exec::transcript::Transcript;
 use crate::model::outcome::Diagnostic;
 use crate::model::status::Doubt;
 use crate::text;
@@ -68,29 +69,28 @@ impl Cargo<'_> {
         Errand::new(program, args, self.folder, &self.vars, by_warden)
     }
 
-    /// Runs a command and keeps all it says; standard error and how it went stand in the log.
+    /// Runs a command and keeps what it says; standard error and how it went stand in the log.
     ///
     /// # Errors
     ///
     /// As [`Cargo::command`].
     pub fn say(&self, args: &[&str], log: &mut Log) -> Result<Said> {
         log.note(&format!("$ cargo {}", args.join(" ")));
-        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let (mut out, mut err) = (Transcript::default(), Transcript::default());
         let mut keep = |stream: Stream, line: &[u8]| match stream {
-            Stream::Out => out.extend_from_slice(line),
+            Stream::Out => out.add(line),
             Stream::Err => {
-                err.extend_from_slice(line);
+                err.add(line);
                 log.add(line);
             }
         };
         let ended = self.follow(self.command(args)?, &mut keep)?;
+        let ended = err.ended(out.ended(ended));
         log.note(&format!("[{}]", ended.exit));
         Ok(Said {
             ended,
-            out: String::from_utf8_lossy(&out).into_owned(),
-            err: self
-                .whereabouts()
-                .without(&text::clean(&String::from_utf8_lossy(&err))),
+            out: out.text(),
+            err: self.whereabouts().without(&text::clean(&err.text())),
         })
     }
 
@@ -175,7 +175,7 @@ fn without_unpacked(text: &str, place: &str) -> String {
 }
 
 /// What cargo says when it cannot reach a registry.
-const NETWORK: [&str; 9] = [
+const NETWORK: [&str; 10] = [
     "--offline was specified",
     "failed to download",
     "spurious network error",
@@ -185,6 +185,7 @@ const NETWORK: [&str; 9] = [
     "network failure seems to have happened",
     "failed to query replaced source registry",
     "Unable to update registry",
+    "failed to verify the checksum of",
 ];
 
 /// What kept a cargo command from an answer about the code, if anything did.
@@ -214,9 +215,27 @@ pub fn resolve_doubt(said: &Said) -> Option<Doubt> {
     match said.ended.exit {
         Exit::TimedOut => Some(Doubt::Machine("cargo did not resolve in time".to_owned())),
         Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
-            doubt(&said.ended.exit, &said.err)
+            doubt(&said.ended.exit, &said.err).or_else(|| died_asking(&said.err))
         }
     }
+}
+
+/// Before it resolves anything, cargo asks rustc what it is, which can hardly die of the code.
+fn died_asking(err: &str) -> Option<Doubt> {
+    let died = err.lines().find(|line| line.contains("(signal: "))?;
+    let signal = died.rsplit_once("(signal: ")?.1.trim_end_matches(')');
+    Some(Doubt::Machine(format!("rustc died of signal {signal}")))
+}
+
+/// Whether a registry is said not to have a package at all. Nothing that was published goes away;
+/// but cargo skips what it cannot read in an answer, so that nonsense looks as if nothing were
+/// there.
+#[must_use]
+pub fn is_unknown_to_registry(err: &str) -> bool {
+    let mut lines = err.lines();
+    let is_unknown = lines.any(|line| line.contains("no matching package named `"));
+    let place = lines.next().unwrap_or_default();
+    is_unknown && place.starts_with("location searched: ") && place.contains("index")
 }
 
 /// What words of cargo, rustc or a linker tell of a machine that failed.
@@ -234,22 +253,38 @@ pub fn machine_fault(said: &str) -> Option<Doubt> {
         "Cannot allocate memory",
         "signal: 9, SIGKILL",
         "os error 12)",
-    ]) {
+        "out of memory allocating",
+        "ld terminated with signal 9",
+    ]) || is_refused_memory(said)
+    {
         return Some(Doubt::OutOfMemory);
     }
-    if says(&[
-        "Read-only file system",
-        "(never executed)",
-        "Permission denied (os error 13)",
-        "Too many open files",
-    ]) {
-        let line = said
-            .lines()
-            .find(|l| l.contains("os error"))
-            .unwrap_or("input/output error");
-        return Some(Doubt::Machine(text::one_line(line)));
-    }
-    None
+    let is_fault = |line: &&str| FAULTS.iter().any(|fault| line.contains(fault));
+    let line = said.lines().find(is_fault)?;
+    // Where a program could not be started, why not stands further down.
+    let why = said.lines().find(|line| line.contains("os error"));
+    Some(Doubt::Machine(text::one_line(why.unwrap_or(line))))
+}
+
+/// What tells of other failures of a machine.
+const FAULTS: [&str; 5] = [
+    "Read-only file system",
+    "(never executed)",
+    "Permission denied (os error 13)",
+    "Too many open files",
+    "Resource temporarily unavailable",
+];
+
+/// Whether words hold what a program says before it aborts for want of memory: by the standard
+/// library (<https://doc.rust-lang.org/std/alloc/fn.handle_alloc_error.html>), LLVM or glibc.
+#[must_use]
+pub fn is_refused_memory(said: &str) -> bool {
+    let mut lines = said.lines().map(str::trim);
+    lines.any(|line| {
+        let is_of_std =
+            line.starts_with("memory allocation of ") && line.ends_with(" bytes failed");
+        is_of_std || line.ends_with(": out of memory")
+    })
 }
 
 /// The first error that cargo itself printed, with what caused it.
@@ -258,7 +293,7 @@ pub fn first_error(err: &str) -> Diagnostic {
     let lines: Vec<&str> = err.lines().collect();
     let Some(start) = lines.iter().position(|l| l.starts_with("error")) else {
         let last = lines.iter().rev().find(|l| !l.trim().is_empty());
-        return Diagnostic::said(last.map_or("it said nothing", |l| l.trim()));
+        return Diagnostic::said(last.map_or("cargo said nothing", |l| l.trim()));
     };
     let end = lines[start + 1..]
         .iter()

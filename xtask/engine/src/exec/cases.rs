@@ -11,8 +11,10 @@ use crate::exec::libtest::{self, Suite, keep_tail};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Stream};
 use crate::exec::retry::retried;
+use crate::exec::transcript::Transcript;
 use crate::model::outcome::{CaseOutcome, Diagnostic, Flaky};
 use crate::model::status::{Class, Skip, Status};
+use crate::text;
 
 /// How many names are given to an executable at once: systems bound the length of a command.
 const MOST_NAMES: usize = 200;
@@ -84,9 +86,9 @@ impl<'a, 'b> Cases<'a, 'b> {
     }
 
     fn list(&mut self) -> Result<Trouble> {
-        let (mut list, mut said) = (String::new(), String::new());
+        let (mut list, mut said) = (Transcript::default(), String::new());
         let mut follower = |stream: Stream, line: &[u8]| match stream {
-            Stream::Out => list.push_str(&String::from_utf8_lossy(line)),
+            Stream::Out => list.add(line),
             Stream::Err => {
                 self.log.add(line);
                 keep_tail(&mut said, line);
@@ -95,12 +97,13 @@ impl<'a, 'b> Cases<'a, 'b> {
         let command = self.executable.command(&["--list".to_owned()])?;
         let limit = self.executable.timeouts.target;
         let ended = self.executable.run(command, limit, &mut follower);
-        self.names = libtest::listed(&list).into_iter().collect();
+        let ended = list.ended(ended);
+        self.names = libtest::listed(&list.text()).into_iter().collect();
         if ended.exit.is_success() {
             return Ok(None);
         }
         self.exit = ended.exit.clone();
-        let status = match doubt(&ended.exit) {
+        let status = match doubt(&ended.exit, &said) {
             Some(doubt) => {
                 let error = Diagnostic::said(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
@@ -110,7 +113,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         };
         let last = said.lines().rev().find(|line| !line.trim().is_empty());
         let last = last
-            .map(|line| format!(": {}", line.trim()))
+            .map(|line| format!(": {}", text::one_line(line)))
             .unwrap_or_default();
         let message = format!("it did not list its tests ({}){last}", ended.exit);
         Ok(Some((
@@ -136,7 +139,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             let n_before = self.settled.len();
             let everything = std::mem::take(&mut is_first) && batch.len() == self.names.len();
             let (ended, suite) = self.attempt(if everything { &[] } else { &batch })?;
-            if let Some(doubt) = doubt(&ended.exit) {
+            if let Some(doubt) = doubt(&ended.exit, &suite.loose) {
                 self.take(&suite);
                 let error = Diagnostic::said(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
@@ -277,7 +280,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         self.settled.remove(name);
         let batch = [name.to_owned()];
         let (ended, suite) = self.attempt(&batch)?;
-        if let Some(doubt) = doubt(&ended.exit) {
+        if let Some(doubt) = doubt(&ended.exit, &suite.loose) {
             let status = Status::Inconclusive { doubt };
             return Ok(Some(not_run(name.to_owned(), status)));
         }
@@ -296,7 +299,7 @@ impl<'a, 'b> Cases<'a, 'b> {
                 break;
             }
             let (ended, suite) = self.attempt(&[])?;
-            if let Some(doubt) = doubt(&ended.exit) {
+            if let Some(doubt) = doubt(&ended.exit, &suite.loose) {
                 let error = Diagnostic::said(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
             }

@@ -9,6 +9,7 @@ use crate::exec::clock::{Clock, Lap, Phases};
 use crate::exec::confine::confined;
 use crate::exec::log::Log;
 use crate::exec::resolution::Resolution;
+use crate::exec::share::forget_later;
 use crate::exec::store::clear_logs;
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
@@ -138,6 +139,9 @@ impl Work<'_> {
         outcome.moved = resolution.moved;
         outcome.needs = resolution.needs;
         outcome.sandbox = self.common.sandbox.enforced();
+        if let Some(change) = self.setting.toolchain.change() {
+            outcome = Outcome::in_doubt(change);
+        }
         for text in outcome.texts() {
             if let Some(hidden) = self.secrets().without(text) {
                 *text = hidden;
@@ -185,9 +189,15 @@ impl Work<'_> {
         let subject = &self.setting.tree.subject;
         let reached = self.common.sandbox;
         let reached = reached.confines(&subject.root, &[&self.folders.shop]);
-        confined(reached, || {
-            stage::sync(subject, &files, &self.folders.subject)
+        let n_forgotten = confined(reached, || {
+            let n_forgotten = self.forget_future()?;
+            stage::sync(subject, &files, &self.folders.subject)?;
+            Ok(n_forgotten)
         })?;
+        if n_forgotten > 0 {
+            let what = "the clock was set back, and what was compiled later than now is forgotten";
+            log.note(&format!("[{what}: {n_forgotten} units]"));
+        }
 
         let mut cargo = self.cargo(matrix.config.timeouts.resolve);
         // Nothing is compiled here.
@@ -217,6 +227,16 @@ impl Work<'_> {
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
         Workspace::of(metadata).map(Ok)
+    }
+
+    /// Forgets what was compiled later than now, by the clock that dates files.
+    fn forget_future(&self) -> Result<usize> {
+        let now = self.folders.copy().join("now");
+        write_whole(&now, b"")?;
+        let now = now.metadata().and_then(|metadata| metadata.modified());
+        let now = now.context("read the time")?;
+        let _others_wait = self.common.shops.pause();
+        forget_later(&self.folders.target, now)
     }
 
     /// What a cell comes to whose lock is there and cannot be used.

@@ -10,6 +10,7 @@ use camino::Utf8Path;
 use crate::config::Timeouts;
 use crate::exec::bounds::Bounds;
 use crate::exec::budget::{Budget, Threads};
+use crate::exec::cargo::is_refused_memory;
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Terms, run};
 use crate::model::outcome::{CaseOutcome, Diagnostic};
 use crate::model::status::{Doubt, Status};
@@ -103,14 +104,15 @@ impl Executable<'_> {
     }
 }
 
-/// Why an end says nothing about the code. What the system kills without a word, it kills for
-/// memory.
+/// Why an end says nothing about the code, from how it was and what was said last. What the system
+/// kills without a word, it kills for memory.
 #[must_use]
-pub fn doubt(exit: &Exit) -> Option<Doubt> {
+pub fn doubt(exit: &Exit, said: &str) -> Option<Doubt> {
     match exit {
         Exit::Interrupted => Some(Doubt::Interrupted),
         Exit::Lost(why) => Some(Doubt::Machine(why.clone())),
         Exit::Signal(9) => Some(Doubt::OutOfMemory),
+        Exit::Signal(_) if is_refused_memory(said) => Some(Doubt::OutOfMemory),
         Exit::Code(_) | Exit::Signal(_) | Exit::TimedOut => None,
     }
 }

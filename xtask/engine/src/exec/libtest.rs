@@ -131,10 +131,9 @@ pub fn kept(output: &str) -> Option<String> {
     (!output.is_empty()).then(|| text::bounded(output, text::CASE_OUTPUT))
 }
 
-/// Adds to last words, and drops what is no longer among the last.
+/// Adds to last words, as they are said, and drops what is no longer among the last.
 pub fn keep_tail(said: &mut String, line: &[u8]) {
-    let line = text::bounded(&String::from_utf8_lossy(line), LAST_WORDS);
-    said.push_str(&text::clean(&line));
+    said.push_str(&text::bounded(&String::from_utf8_lossy(line), LAST_WORDS));
     if said.len() > 2 * LAST_WORDS {
         *said = said.split_off(said.ceil_char_boundary(said.len() - LAST_WORDS));
     }

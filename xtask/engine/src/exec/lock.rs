@@ -13,7 +13,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use semver::Version;
 
 use crate::exec::bounds::Bounds;
-use crate::exec::cargo::{Cargo, Said, first_error, resolve_doubt};
+use crate::exec::cargo::{Cargo, Said, first_error, is_unknown_to_registry, resolve_doubt};
 use crate::exec::clock::Clock;
 use crate::exec::lockfile::{holding, readable};
 use crate::exec::log::Log;
@@ -54,7 +54,8 @@ impl Resolver<'_> {
     /// What is to be made of a command that could not resolve, or not fetch.
     pub fn refused(&self, said: &Said) -> Resolution {
         // Offline, cargo cannot tell what there is not from what is not here.
-        let is_blind = self.offline && !self.matrix.registry.is_local();
+        let is_far = !self.matrix.registry.is_local();
+        let is_blind = is_far && (self.offline || is_unknown_to_registry(&said.err));
         match resolve_doubt(said).or(is_blind.then_some(Doubt::Network)) {
             Some(doubt) => in_doubt(doubt, said),
             None => Resolution::refused(Status::failed(Class::Resolve), first_error(&said.err)),
@@ -119,6 +120,11 @@ impl Resolver<'_> {
         let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let _turn = clock.wait(turn);
         let resolution = self.resolve_anew(setting, log)?;
+        if let Some(change) = self.matrix.resolver.change() {
+            let doubt = Doubt::Machine(change.clone());
+            let status = Status::Inconclusive { doubt };
+            return Ok(Resolution::refused(status, Diagnostic::said(change)));
+        }
         if !matches!(resolution.status, Status::Inconclusive { .. }) {
             let key = self.key(setting)?;
             self.records.write(&self.path(&key), &key, &resolution)?;
@@ -147,6 +153,9 @@ impl Resolver<'_> {
         let (mut status, mut errors) = work.settle()?;
         let secrets = &setting.ground.surroundings.secrets;
         let without = |text: String| secrets.without(&text).unwrap_or(text);
+        for text in errors.iter_mut().flat_map(Diagnostic::texts) {
+            *text = without(std::mem::take(text));
+        }
         let lock = fs::read_to_string(self.folder.join("Cargo.lock")).ok();
         let lock = lock.map(|lock| readable(lock, &setting.toolchain.cargo));
         if lock.is_none() && status == Status::Passed {

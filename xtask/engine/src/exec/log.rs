@@ -54,10 +54,9 @@ impl Log {
             self.dropped += head.len() as u64;
         }
         self.tail.extend(rest);
-        while self.tail.len() > TAIL {
-            self.tail.pop_front();
-            self.dropped += 1;
-        }
+        let excess = self.tail.len().saturating_sub(TAIL);
+        self.tail.drain(..excess);
+        self.dropped += excess as u64;
     }
 
     /// Adds a line of the tool's own.

@@ -3,7 +3,7 @@
 //! The child's output is read line by line while it runs. When time is up, or the run is
 //! interrupted, all that it started is asked to end (TERM) and, after a grace period, made to (KILL).
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{ErrorKind, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,12 @@ const LONGEST_LEAK: Duration = Duration::from_secs(10);
 /// How often an interrupt is looked for.
 const TICK: Duration = Duration::from_millis(100);
 /// A longer line is cut into pieces of this size, in bytes.
-const LONGEST_LINE: u64 = 8 * 1024 * 1024;
+const LONGEST_LINE: usize = 8 * 1024 * 1024;
+
+/// How much is read at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+/// How many pieces are waiting to be looked at, at the most.
+const PIECES: usize = 16;
 
 /// Which stream a line came on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +92,8 @@ pub struct Terms<'a> {
 }
 
 enum News {
-    Line(Stream, Vec<u8>),
+    /// Whole lines, one or more.
+    Lines(Stream, Vec<u8>),
     Closed,
     Reaped(Reaped),
 }
@@ -107,7 +113,7 @@ pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> End
     };
     terms.interrupt.note_start(child.id, child.ending.clone());
     // Bounded: a child that floods its output waits for us, and not in our memory.
-    let (news, receiver) = sync_channel(256);
+    let (news, receiver) = sync_channel(PIECES);
     if let Some(out) = child.out {
         read_lines(Stream::Out, out, news.clone());
     }
@@ -125,6 +131,7 @@ pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> End
     };
     if let Err(e) = std::thread::Builder::new().spawn(wait) {
         ending.kill();
+        terms.interrupt.note_end(child.id);
         return ended(Exit::Lost(format!("wait for it: {e}")), Duration::ZERO);
     }
     let limit = started + terms.limit;
@@ -193,8 +200,10 @@ fn follow(
             .min()
             .unwrap_or(now + TICK);
         match receiver.recv_timeout(wake - now) {
-            Ok(News::Line(stream, line)) => {
-                follower.line(stream, &line);
+            Ok(News::Lines(stream, lines)) => {
+                for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                    follower.line(stream, line);
+                }
                 // What is still being read of a child that has ended is not cut short.
                 give_up = give_up_at_last.map(|last| last.min(Instant::now() + LEAK));
             }
@@ -218,23 +227,34 @@ fn follow(
 }
 
 /// Reads a stream to its end. Where there is no thread to be had for that, the stream is closed.
-fn read_lines(stream: Stream, from: impl Read + Send + 'static, news: SyncSender<News>) {
+fn read_lines(stream: Stream, mut from: impl Read + Send + 'static, news: SyncSender<News>) {
     let closed = news.clone();
     let read = move || {
-        let mut reader = BufReader::new(from);
+        let mut piece = vec![0; PIECE];
+        let mut unsent = Vec::new();
         loop {
-            let mut line = Vec::new();
-            let mut part = reader.by_ref().take(LONGEST_LINE);
-            match part.read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => break,
-                Ok(_) => {
-                    if news.send(News::Line(stream, line)).is_err() {
-                        return;
-                    }
-                }
+            let new = match from.read(&mut piece) {
+                Ok(0) => break,
+                Ok(n) => &piece[..n],
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => break,
+            };
+            let after = new.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+            let is_too_long = unsent.len() + new.len() >= LONGEST_LINE;
+            let (whole, begun) =
+                new.split_at(after.unwrap_or(if is_too_long { new.len() } else { 0 }));
+            if whole.is_empty() {
+                unsent.extend_from_slice(begun);
+                continue;
+            }
+            let mut lines = std::mem::replace(&mut unsent, begun.to_vec());
+            lines.extend_from_slice(whole);
+            if news.send(News::Lines(stream, lines)).is_err() {
+                return;
             }
         }
         // Nobody listens any more when the run was given up.
+        let _ = news.send(News::Lines(stream, unsent));
         let _ = news.send(News::Closed);
     };
     if std::thread::Builder::new().spawn(read).is_err() {

@@ -14,6 +14,11 @@ pub fn fault_in(errors: &[Diagnostic]) -> Option<Doubt> {
         if message.starts_with("linker `") && message.ends_with("not found") {
             return Some(Doubt::Machine(message.to_owned()));
         }
+        if UNREADABLE.iter().any(|words| message.starts_with(words)) {
+            // Why it could not be read stands in the notes, if anywhere.
+            let why = error.rendered.as_deref().and_then(machine_fault);
+            return why.or_else(|| Some(Doubt::Machine(message.to_owned())));
+        }
         // What a linker says stands in the notes; elsewhere those hold the subject's own lines.
         let notes = error
             .rendered
@@ -25,6 +30,13 @@ pub fn fault_in(errors: &[Diagnostic]) -> Option<Doubt> {
 
 /// How the tool begins to tell that a build script failed.
 pub const BUILD_SCRIPT: &str = "the build script of ";
+
+/// How rustc begins to tell that it cannot read what a compiler wrote: memory to map it into is
+/// wanting, or the file is not whole.
+const UNREADABLE: [&str; 2] = [
+    "found invalid metadata files for crate",
+    "only metadata stub found for",
+];
 
 /// How rustc begins to tell that the linker refused.
 const LINKING: &str = "linking with ";
@@ -86,6 +98,21 @@ mod tests {
         let mut quoting = error(Some("E0425"), "cannot find value `x` in this scope");
         quoting.rendered = Some("1 | \"No space left on device\" + x".into());
         assert_eq!(fault_in(&[quoting]), None);
+    }
+
+    #[test]
+    fn a_crate_that_cannot_be_read_is_no_verdict() {
+        let stub = error(
+            None,
+            "only metadata stub found for `rlib` dependency `core`",
+        );
+        assert!(matches!(fault_in(&[stub]), Some(Doubt::Machine(_))));
+        let mut unmapped = error(
+            Some("E0786"),
+            "found invalid metadata files for crate `core`",
+        );
+        unmapped.rendered = Some("= note: failed to mmap: Cannot allocate memory".into());
+        assert_eq!(fault_in(&[unmapped]), Some(Doubt::OutOfMemory));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::config::{Config, Mode, Reach};
 use crate::exec::bounds::{Bounds, Files};
 use crate::exec::key;
 use crate::exec::process::{Errand, Interrupt, Stream, Terms, run};
+use crate::exec::transcript::Transcript;
 use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
 use crate::model::outcome::{Enforced, TargetId};
@@ -190,10 +191,10 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
         },
         interrupt: &Interrupt::with_wardens(),
     };
-    let mut said = String::new();
-    let mut follower = |_: Stream, line: &[u8]| said.push_str(&String::from_utf8_lossy(line));
+    let mut said = Transcript::default();
+    let mut follower = |_: Stream, line: &[u8]| said.add(line);
     let ended = run(errand, terms, &mut follower);
-    let told = format!("{} {}", ended.exit, said.trim());
+    let told = format!("{} {}", ended.exit, said.text().trim());
     Ok((!ended.exit.is_success()).then(|| told.trim().to_owned()))
 }
 

@@ -81,12 +81,37 @@ fn of_profile(
     Ok(n_units)
 }
 
+/// Forgets units whose files are of a later time than a moment, and returns how many. Where the
+/// clock was set back, cargo would take what changes now for older than what was made from it.
+///
+/// # Errors
+///
+/// When a target folder cannot be read, or a fingerprint not be removed.
+pub fn forget_later(target: &Utf8Path, than: SystemTime) -> Result<usize> {
+    let mut n_units = 0;
+    for profile in folders(target)? {
+        let fingerprints = target.join(profile).join(FINGERPRINTS);
+        for unit in folders(&fingerprints)? {
+            let unit = fingerprints.join(unit);
+            if times(&unit).any(|time| time.is_ok_and(|time| time > than)) {
+                fs::remove_dir_all(&unit).with_context(|| format!("remove {unit}"))?;
+                n_units += 1;
+            }
+        }
+    }
+    Ok(n_units)
+}
+
 /// Whether a unit was finished at a moment: cargo writes its fingerprint when it begins with a unit
 /// and when it ends.
 fn was_finished(fingerprint: &Utf8Path, at: SystemTime) -> bool {
+    times(fingerprint).all(|time| time.is_ok_and(|time| time < at))
+}
+
+/// The times of all files of a fingerprint.
+fn times(fingerprint: &Utf8Path) -> impl Iterator<Item = io::Result<SystemTime>> {
     let files = names(fingerprint).unwrap_or_default().into_iter();
-    let mut times = files.map(|file| fingerprint.join(file).metadata()?.modified());
-    times.all(|time| time.is_ok_and(|time| time < at))
+    files.map(|file| fingerprint.join(file).metadata()?.modified())
 }
 
 /// The hash in the name of what a unit is made into: `libserde-0123456789abcdef.rmeta`.
@@ -183,6 +208,23 @@ mod tests {
             "debug/build/a-0123456789abcdef/out/libhelp.rlib"
         ));
         assert!(!is_linked("debug/.fingerprint/a-0123456789abcdef/lib-a"));
+    }
+
+    #[test]
+    fn what_was_made_later_than_now_is_forgotten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("text");
+        let now = SystemTime::now();
+        let an_hour = std::time::Duration::from_secs(3600);
+        for (unit, time) in [("a-0", now - an_hour), ("b-0", now + an_hour)] {
+            let unit = folder.join("debug").join(FINGERPRINTS).join(unit);
+            fs::create_dir_all(&unit).expect("a folder");
+            let file = File::create(unit.join("dep-lib")).expect("a file");
+            file.set_modified(time).expect("a time");
+        }
+        assert_eq!(forget_later(folder, now).expect("forgotten"), 1);
+        let left = names(&folder.join("debug").join(FINGERPRINTS)).expect("a listing");
+        assert_eq!(left, ["a-0"]);
     }
 
     #[test]

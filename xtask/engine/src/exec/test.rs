@@ -96,7 +96,7 @@ fn once(
     let ended = executable.run(command, limit, &mut follower);
     let ended = Ended { waited, ..ended };
     log.note(&format!("[{}]", ended.exit));
-    let status = match doubt(&ended.exit) {
+    let status = match doubt(&ended.exit, &said) {
         Some(doubt) => Status::Inconclusive { doubt },
         None => match ended.exit {
             Exit::Code(0) => Status::Passed,

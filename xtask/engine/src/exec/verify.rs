@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exec::lanes::{Options, run};
+use crate::exec::workplace::turn;
 use crate::files::remove;
 use crate::matrix::Matrix;
 use crate::model::cell::CellId;
@@ -34,6 +35,7 @@ type Made = BTreeMap<(CellId, TargetId), Utf8PathBuf>;
 /// As [`run`], and when an executable cannot be read.
 pub fn verify(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Vec<Verified>> {
     let places = PLACES.map(|name| options.cache.join(name));
+    let _turn = take_turn(options)?;
     let compared = (|| {
         let one = once(matrix, plan, options, &places[0], "one")?;
         let other = once(matrix, plan, options, &places[1], "other")?;
@@ -43,6 +45,17 @@ pub fn verify(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Vec
         remove(Utf8Path::from_path(place).context("read the work folder's path as text")?)?;
     }
     compared
+}
+
+/// Two that verify would work in the same places.
+fn take_turn(options: &Options<'_>) -> Result<File> {
+    let cache = &options.cache;
+    std::fs::create_dir_all(cache).with_context(|| format!("make {}", cache.display()))?;
+    let waits = || {
+        let note = "another run verifies here; waiting for it to end";
+        options.listener.hear(Event::Noted(note));
+    };
+    turn(&cache.join("in-use-by-verify"), options.interrupt, waits)
 }
 
 /// One run, and what it made.

@@ -68,18 +68,7 @@ impl Workplace {
         on_wait: impl FnOnce(),
     ) -> Result<Self> {
         let place = Self::look(cache, subject)?;
-        let path = place.root.join("in-use");
-        let in_use = File::create(&path).with_context(|| format!("write {path}"))?;
-        if in_use.try_lock().is_err() {
-            on_wait();
-            while in_use.try_lock().is_err() {
-                anyhow::ensure!(
-                    !interrupt.is_asked(),
-                    "interrupted while waiting for another run"
-                );
-                std::thread::sleep(Duration::from_millis(200));
-            }
-        }
+        let in_use = turn(place.root.join("in-use").as_std_path(), interrupt, on_wait)?;
         Ok(Self {
             _in_use: Some(in_use),
             ..place
@@ -229,6 +218,27 @@ impl Workplace {
     pub fn outcomes(&self) -> Utf8PathBuf {
         self.root.join("outcomes")
     }
+}
+
+/// Waits until nobody else has a lock, and takes it for as long as the file is kept; `on_wait` is
+/// called if it has to wait.
+///
+/// # Errors
+///
+/// When the file cannot be written, or the wait is interrupted.
+pub fn turn(lock: &Path, interrupt: &Interrupt, on_wait: impl FnOnce()) -> Result<File> {
+    let file = File::create(lock).with_context(|| format!("write {}", lock.display()))?;
+    if file.try_lock().is_err() {
+        on_wait();
+        while file.try_lock().is_err() {
+            anyhow::ensure!(
+                !interrupt.is_asked(),
+                "interrupted while waiting for another run"
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+    Ok(file)
 }
 
 /// Writes a program of one line of shell, unless it is there.

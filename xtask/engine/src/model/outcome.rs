@@ -5,7 +5,7 @@ use std::fmt;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::model::status::Status;
+use crate::model::status::{Doubt, Status};
 
 /// What one cell showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,9 +85,15 @@ impl Outcome {
             sandbox: Enforced::default(),
         }
     }
-}
 
-impl Outcome {
+    /// A cell that the machine kept from an answer, told in words.
+    #[must_use]
+    pub fn in_doubt(why: String) -> Self {
+        let error = Diagnostic::said(why.clone());
+        let doubt = Doubt::Machine(why);
+        Self::whole(Status::Inconclusive { doubt }, vec![error])
+    }
+
     /// Every text in it that a child had a part in.
     pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         let Self {
@@ -383,7 +389,8 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+    /// Every text in it that a child had a part in.
+    pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         let Self {
             message, rendered, ..
         } = self;

@@ -181,9 +181,9 @@ impl fmt::Display for Skip {
 pub enum Doubt {
     /// The disk is full, or a quota is.
     OutOfDisk,
-    /// A process was killed as the system kills for memory, or said it had none.
+    /// A process was killed as the system kills for memory, or said that it had none.
     OutOfMemory,
-    /// The registry could not be reached, and what is needed is not here.
+    /// The registry could not be reached or gave no sensible answer, and what is needed is not here.
     Network,
     /// The run was interrupted.
     Interrupted,

@@ -12,7 +12,7 @@ impl Knowledge for Knows {
     fn excluded(&self, cell: &Cell) -> Option<String> {
         (cell.id().as_str() == "b@f-3.0.0").then(|| "no use".to_owned())
     }
-    fn is_toolchain_here(&self, cell: &Cell) -> bool {
+    fn has_toolchain(&self, cell: &Cell) -> bool {
         cell.row.toolchain != "absent"
     }
     fn outcome(&self, cell: &Cell) -> Option<Outcome> {
