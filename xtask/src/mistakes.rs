@@ -7,7 +7,7 @@ use pinmatrix::config::mistake::Mistake;
 pub fn show(error: &anyhow::Error) {
     let text = match error.downcast_ref::<Mistake>() {
         Some(mistake) => drawn(mistake),
-        None => plain(&format!("{error:#}")),
+        None => plain(&pinmatrix::text::clean(&format!("{error:#}"))),
     };
     crate::progress::say(&text);
 }

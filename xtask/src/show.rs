@@ -136,7 +136,10 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
     if !missing.is_empty() {
         let words = run.command.replacen(" run", " toolchains", 1);
         let missing = missing.join(", ");
-        writeln!(page, "not on this machine: {missing}; `{words}` says why")?;
+        writeln!(
+            page,
+            "not to be used on this machine: {missing}; `{words}` says why"
+        )?;
     }
     write_findings(page, run)?;
     if let Some(line) = denied::line(run) {

@@ -197,6 +197,11 @@ fn published(matrix: &Matrix, family: &str) -> Result<Vec<Arc<Pin>>> {
 }
 
 fn toolchains(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
+    if let Some(sought) = matrix.toolchains.iter().find(|t| t.broken().is_some()) {
+        // A boundary across a toolchain that could not tell would be none.
+        let why = sought.broken().unwrap_or_default();
+        anyhow::bail!("{} gives no answer: {why}", sought.label);
+    }
     let here = matrix
         .toolchains
         .iter()

@@ -22,6 +22,7 @@ use crate::ladder::Ladder;
 use crate::local::Local;
 use crate::model::cell::{At, Cell, Pin, Row};
 use crate::model::run::{FamilyRecord, SourceRecord};
+use crate::model::status::Doubt;
 use crate::published::Registry;
 use crate::revision;
 use crate::subject::Subject;
@@ -257,6 +258,15 @@ impl Matrix {
     pub fn broken(&self, row: &Row) -> Option<&str> {
         let sought = self.toolchains.iter().find(|t| t.label == row.toolchain);
         sought?.broken()
+    }
+
+    /// Why a cell that was refused may not be: the cargo that resolves could stand in for a newer one
+    /// that gives no answer.
+    #[must_use]
+    pub fn stand_in(&self) -> Option<Doubt> {
+        let broken = self.toolchains.iter().find(|t| t.broken().is_some())?;
+        let why = format!("{}, which may resolve it, gives no answer", broken.label);
+        Some(Doubt::Machine(why))
     }
 
     /// The revision of the subject that a row is of.

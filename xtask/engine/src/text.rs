@@ -70,7 +70,7 @@ pub fn one_line(text: &str) -> String {
 #[must_use]
 pub fn inert(text: &str) -> String {
     let text = text.replace("##[", "## [");
-    let lines = text.split_inclusive('\n');
+    let lines = text.split_inclusive(['\n', '\r']);
     let inert = lines.map(|line| match clean(line).trim_start().starts_with("::") {
         true => Cow::Owned(line.replacen("::", ": :", 1)),
         false => Cow::Borrowed(line),
@@ -133,6 +133,7 @@ mod tests {
 
     #[test]
     fn nothing_that_is_printed_is_a_command_to_a_ci_engine() {
+        assert_eq!(inert("a\r::b"), "a\r: :b");
         let hostile = "::error::a\n  ::b\n\u{1b}[1m::c\nd ::e ##[f]\n";
         assert_eq!(
             inert(hostile),

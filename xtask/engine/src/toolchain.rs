@@ -3,7 +3,7 @@
 //! A toolchain is used by its folder, never through rustup's proxies: no override file, no
 //! `RUSTUP_TOOLCHAIN` and no automatic installation can then change what a cell runs.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -81,7 +81,8 @@ impl Toolchain {
     /// between.
     #[must_use]
     pub fn change(&self) -> Option<String> {
-        let is_as_found = Stamp::of(&self.sysroot, &self.libraries, &self.host) == self.stamp;
+        let now = Stamp::of_programs(&self.sysroot);
+        let is_as_found = now.with_libraries(&self.libraries, &self.host) == self.stamp;
         (!is_as_found).then(|| format!("{} changed during the run", self.source))
     }
 
@@ -92,24 +93,27 @@ impl Toolchain {
     }
 }
 
-/// Length and time of the files that make a toolchain what it is; of folders, the time at which
-/// something came or went. A file that is not there has neither.
+/// Length and time of the programs that make a toolchain what it is, and of the folder of its
+/// standard library, whose time is when something last came or went. What is not there has neither.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp(Vec<Option<(u64, SystemTime)>>);
 
 impl Stamp {
-    fn of(sysroot: &Path, libraries: &Path, host: &str) -> Self {
+    fn of_programs(sysroot: &Path) -> Self {
         let programs = ["rustc", "cargo", "rustdoc"].map(|name| program_in(sysroot, name));
-        let folders = [
-            libraries.join("lib"),
-            libraries.join("lib/rustlib").join(host).join("lib"),
-        ];
-        let look = |path: &PathBuf| {
-            let metadata = path.metadata().ok()?;
-            Some((metadata.len(), metadata.modified().ok()?))
-        };
-        Self(programs.iter().chain(&folders).map(look).collect())
+        Self(programs.iter().map(|program| look(program)).collect())
     }
+
+    fn with_libraries(mut self, libraries: &Path, host: &str) -> Self {
+        let folder = libraries.join("lib/rustlib").join(host).join("lib");
+        self.0.push(look(&folder));
+        self
+    }
+}
+
+fn look(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = path.metadata().ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 impl Sought {
@@ -206,6 +210,7 @@ fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
 ///
 /// When `bin/rustc` or `bin/cargo` is missing, does not start, or answers in another form.
 pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
+    let programs = Stamp::of_programs(sysroot);
     let rustc_verbose = ask(sysroot, "rustc", "-vV")?;
     let cargo_version = ask(sysroot, "cargo", "-V")?;
     let libraries = ask(sysroot, "rustc", "--print=sysroot");
@@ -225,7 +230,7 @@ pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
         source,
         rustc: parse_version(field("release: ")?)?,
         cargo: parse_version(cargo)?,
-        stamp: Stamp::of(sysroot, &libraries, &host),
+        stamp: programs.with_libraries(&libraries, &host),
         host,
         sysroot: sysroot.to_owned(),
         libraries,
@@ -256,10 +261,12 @@ fn ask(sysroot: &Path, name: &str, flag: &str) -> Result<String> {
 /// What a program prints, if it does so within a patience: a row that does not answer must not
 /// hold up the others.
 fn answer(mut command: Command) -> Result<String> {
+    // Not a pipe, which a wrapper that says a lot would fill.
+    let mut words = tempfile::tempfile()?;
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(words.try_clone()?);
     let mut child = command.spawn()?;
     let until = Instant::now() + PATIENCE;
     let status = loop {
@@ -274,17 +281,19 @@ fn answer(mut command: Command) -> Result<String> {
         std::thread::sleep(Duration::from_millis(2));
     };
     if !status.success() {
-        let last = said(child.stderr)?;
+        words.rewind()?;
+        let last = said(words)?;
         let last = last.lines().last().map(|line| format!(": {line}"));
         anyhow::bail!("it ended with {status}{}", last.unwrap_or_default());
     }
-    Ok(said(child.stdout)?.trim_end().to_owned())
+    let out = child.stdout.context("read its answer")?;
+    Ok(said(out)?.trim_end().to_owned())
 }
 
-/// All that is in a pipe whose writer has ended.
-fn said(pipe: Option<impl Read>) -> Result<String> {
+/// What was said, as text.
+fn said(mut words: impl Read) -> Result<String> {
     let mut bytes = Vec::new();
-    pipe.context("read its answer")?.read_to_end(&mut bytes)?;
+    words.read_to_end(&mut bytes)?;
     Ok(text::clean(&String::from_utf8_lossy(&bytes)))
 }
 
@@ -322,13 +331,17 @@ fn is_host_triple(text: &str) -> bool {
 /// All toolchains that rustup knows; none where there is no rustup.
 fn known_to_rustup() -> Result<Vec<Known>> {
     let shell = Shell::new()?;
-    let list = cmd!(shell, "rustup toolchain list -v")
-        .ignore_stderr()
-        .quiet()
-        .read();
-    Ok(list
-        .map(|list| list.lines().filter_map(known).collect())
-        .unwrap_or_default())
+    let list = Command::from(cmd!(shell, "rustup toolchain list -v"));
+    match answer(list) {
+        Ok(list) => Ok(list.lines().filter_map(known).collect()),
+        Err(e) if is_not_there(&e) => Ok(Vec::new()),
+        Err(e) => Err(e.context("ask rustup for its toolchains")),
+    }
+}
+
+fn is_not_there(e: &anyhow::Error) -> bool {
+    let io = e.downcast_ref::<std::io::Error>();
+    io.is_some_and(|e| e.kind() == ErrorKind::NotFound)
 }
 
 /// A line of `rustup toolchain list -v`: `NAME [(FLAGS)] FOLDER`.

@@ -227,15 +227,18 @@ fn died_asking(err: &str) -> Option<Doubt> {
     Some(Doubt::Machine(format!("rustc died of signal {signal}")))
 }
 
-/// Whether a registry is said not to have a package at all. Nothing that was published goes away;
-/// but cargo skips what it cannot read in an answer, so that nonsense looks as if nothing were
-/// there.
+/// The package that a registry is said not to have at all. Nothing that was published goes away; but
+/// cargo skips what it cannot read in an answer, so that nonsense looks as if nothing were there.
 #[must_use]
-pub fn is_unknown_to_registry(err: &str) -> bool {
+pub fn unknown_to_registry(err: &str) -> Option<&str> {
     let mut lines = err.lines();
-    let is_unknown = lines.any(|line| line.contains("no matching package named `"));
-    let place = lines.next().unwrap_or_default();
-    is_unknown && place.starts_with("location searched: ") && place.contains("index")
+    let name = lines
+        .find_map(|line| line.split_once("no matching package named `"))?
+        .1;
+    // Before cargo 1.85 it is a registry that was searched, and an index since.
+    let place = lines.next()?.strip_prefix("location searched: ")?;
+    let is_registry = place.starts_with("registry `") || place.contains("index");
+    name.split('`').next().filter(|_| is_registry)
 }
 
 /// What words of cargo, rustc or a linker tell of a machine that failed.
@@ -254,7 +257,10 @@ pub fn machine_fault(said: &str) -> Option<Doubt> {
         "signal: 9, SIGKILL",
         "os error 12)",
         "out of memory allocating",
+        "emory exhausted",
+        "std::bad_alloc",
         "ld terminated with signal 9",
+        "Killed signal terminated program",
     ]) || is_refused_memory(said)
     {
         return Some(Doubt::OutOfMemory);
@@ -281,11 +287,14 @@ const FAULTS: [&str; 5] = [
 pub fn is_refused_memory(said: &str) -> bool {
     let mut lines = said.lines().map(str::trim);
     lines.any(|line| {
-        let is_of_std =
-            line.starts_with("memory allocation of ") && line.ends_with(" bytes failed");
-        is_of_std || line.ends_with(": out of memory")
+        let asked = line.strip_prefix("memory allocation of ");
+        let asked = asked.and_then(|rest| rest.strip_suffix(" bytes failed")?.parse().ok());
+        asked.is_some_and(|bytes: u64| bytes < MOST_ASKED) || line.ends_with(": out of memory")
     })
 }
+
+/// Whoever asks for more at once, in bytes, asks for what hardly any machine has.
+const MOST_ASKED: u64 = 1 << 40;
 
 /// The first error that cargo itself printed, with what caused it.
 #[must_use]

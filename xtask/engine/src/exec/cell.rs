@@ -235,8 +235,14 @@ impl Work<'_> {
         write_whole(&now, b"")?;
         let now = now.metadata().and_then(|metadata| metadata.modified());
         let now = now.context("read the time")?;
-        let _others_wait = self.common.shops.pause();
-        forget_later(&self.folders.target, now)
+        let n_units = {
+            let _others_wait = self.common.shops.pause();
+            forget_later(&self.folders.target, now)?
+        };
+        if n_units > 0 {
+            self.common.shops.forget();
+        }
+        Ok(n_units)
     }
 
     /// What a cell comes to whose lock is there and cannot be used.
@@ -248,7 +254,7 @@ impl Work<'_> {
             error.message = format!("{package} cannot be read by cargo {cargo}");
             return Outcome::whole(Status::failed(Class::Drift), vec![error]);
         }
-        let refused = self.common.resolver.refused(said);
+        let refused = self.common.resolver.refused(self.setting, said);
         Outcome::whole(refused.status, refused.errors)
     }
 }

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::exec::cargo::machine_fault;
 use crate::exec::libtest::kept;
 use crate::model::outcome::CaseOutcome;
-use crate::model::status::{Class, Skip, Status};
+use crate::model::status::{Class, Doubt, Skip, Status};
 use crate::text;
 
 /// The doc tests in what was printed, sorted by name.
@@ -38,9 +39,17 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
         let did_not_compile = output
             .as_deref()
             .is_some_and(|o| o.ends_with("Couldn't compile the test."));
-        let status = match did_not_compile {
-            true => Status::failed(Class::Compile),
-            false => status,
+        // It runs it as well, and tells how it ended.
+        let said = output.as_deref().unwrap_or_default();
+        let was_killed = said.contains("Test executable failed (signal: 9");
+        let doubt = match did_not_compile {
+            true => machine_fault(said),
+            false => was_killed.then_some(Doubt::OutOfMemory),
+        };
+        let status = match (doubt, did_not_compile) {
+            (Some(doubt), _) => Status::Inconclusive { doubt },
+            (None, true) => Status::failed(Class::Compile),
+            (None, false) => status,
         };
         cases.insert(
             name.clone(),
@@ -80,6 +89,18 @@ fn outputs(printed: &str) -> BTreeMap<&str, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_that_fails_under_a_doc_test_is_no_verdict() {
+        let printed = "test a (line 3) ... FAILED\ntest b (line 9) ... FAILED\n\nfailures:\n\n\
+            ---- a (line 3) stdout ----\nerror: could not write output to x: No space left on \
+            device\nCouldn't compile the test.\n\
+            ---- b (line 9) stdout ----\nTest executable failed (signal: 9 (SIGKILL)).\n\n\
+            failures:\n    a (line 3)\n";
+        let statuses = cases(printed).into_iter().map(|c| c.status.to_string());
+        let expected = ["inconclusive(out of disk)", "inconclusive(out of memory)"];
+        assert_eq!(statuses.collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn results_and_outputs_are_read() {

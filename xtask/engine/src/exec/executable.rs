@@ -10,7 +10,7 @@ use camino::Utf8Path;
 use crate::config::Timeouts;
 use crate::exec::bounds::Bounds;
 use crate::exec::budget::{Budget, Threads};
-use crate::exec::cargo::is_refused_memory;
+use crate::exec::cargo::{is_refused_memory, machine_fault};
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Terms, run};
 use crate::model::outcome::{CaseOutcome, Diagnostic};
 use crate::model::status::{Doubt, Status};
@@ -104,6 +104,32 @@ impl Executable<'_> {
     }
 }
 
+/// Of what a test that failed was short, by its own words. What it was kept from is another matter:
+/// that is the sandbox's doing.
+#[must_use]
+pub fn starved(said: &str) -> Option<Doubt> {
+    match machine_fault(said)? {
+        doubt @ (Doubt::OutOfDisk | Doubt::OutOfMemory) => Some(doubt),
+        Doubt::Machine(why) => is_shortage(&why).then_some(Doubt::Machine(why)),
+        Doubt::Network | Doubt::Interrupted => None,
+    }
+}
+
+fn is_shortage(why: &str) -> bool {
+    ["Too many open files", "Resource temporarily unavailable"]
+        .iter()
+        .any(|words| why.contains(words))
+}
+
+/// The signal that a process ends itself with.
+const ABORT: i32 = 6;
+
+/// The lines among which a process says why it died.
+fn last_lines(said: &str) -> &str {
+    let at = said.rmatch_indices('\n').nth(10);
+    at.map_or(said, |(at, _)| &said[at..])
+}
+
 /// Why an end says nothing about the code, from how it was and what was said last. What the system
 /// kills without a word, it kills for memory.
 #[must_use]
@@ -112,7 +138,33 @@ pub fn doubt(exit: &Exit, said: &str) -> Option<Doubt> {
         Exit::Interrupted => Some(Doubt::Interrupted),
         Exit::Lost(why) => Some(Doubt::Machine(why.clone())),
         Exit::Signal(9) => Some(Doubt::OutOfMemory),
-        Exit::Signal(_) if is_refused_memory(said) => Some(Doubt::OutOfMemory),
+        Exit::Signal(ABORT) if is_refused_memory(last_lines(said)) => Some(Doubt::OutOfMemory),
         Exit::Code(_) | Exit::Signal(_) | Exit::TimedOut => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_was_short_of_something_is_told_from_one_that_was_kept_out() {
+        let short = starved("thread 'a' panicked: Os { message: \"Too many open files\" }");
+        assert!(matches!(short, Some(Doubt::Machine(_))));
+        let disk = starved("write x: No space left on device (os error 28)");
+        assert_eq!(disk, Some(Doubt::OutOfDisk));
+        assert_eq!(starved("Permission denied (os error 13)"), None);
+        assert_eq!(starved("left: 1, right: 2"), None);
+    }
+
+    #[test]
+    fn only_an_abort_for_little_memory_is_the_machines_fault() {
+        let little = "memory allocation of 4096 bytes failed\n";
+        assert_eq!(doubt(&Exit::Signal(6), little), Some(Doubt::OutOfMemory));
+        assert_eq!(doubt(&Exit::Signal(11), little), None);
+        let much = "memory allocation of 70368744177664 bytes failed\n";
+        assert_eq!(doubt(&Exit::Signal(6), much), None);
+        let long_ago = format!("{little}{}", "line\n".repeat(20));
+        assert_eq!(doubt(&Exit::Signal(6), &long_ago), None);
     }
 }

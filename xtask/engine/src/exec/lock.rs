@@ -13,7 +13,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use semver::Version;
 
 use crate::exec::bounds::Bounds;
-use crate::exec::cargo::{Cargo, Said, first_error, is_unknown_to_registry, resolve_doubt};
+use crate::exec::cargo::{Cargo, Said, first_error, resolve_doubt, unknown_to_registry};
 use crate::exec::clock::Clock;
 use crate::exec::lockfile::{holding, readable};
 use crate::exec::log::Log;
@@ -51,15 +51,27 @@ pub struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// What is to be made of a command that could not resolve, or not fetch.
-    pub fn refused(&self, said: &Said) -> Resolution {
+    /// What is to be made of a command that could not resolve a cell, or not fetch for it.
+    pub fn refused(&self, setting: &Setting<'_>, said: &Said) -> Resolution {
         // Offline, cargo cannot tell what there is not from what is not here.
         let is_far = !self.matrix.registry.is_local();
-        let is_blind = is_far && (self.offline || is_unknown_to_registry(&said.err));
-        match resolve_doubt(said).or(is_blind.then_some(Doubt::Network)) {
+        let is_blind = is_far && (self.offline || self.denies_what_is_published(setting, said));
+        let blind = is_blind.then_some(Doubt::Network);
+        match resolve_doubt(said).or(blind).or(self.matrix.stand_in()) {
             Some(doubt) => in_doubt(doubt, said),
             None => Resolution::refused(Status::failed(Class::Resolve), first_error(&said.err)),
         }
+    }
+
+    /// Whether a registry is said not to have what is known to be published.
+    fn denies_what_is_published(&self, setting: &Setting<'_>, said: &Said) -> bool {
+        unknown_to_registry(&said.err).is_some_and(|name| {
+            let is_locked = |lock: String| lock.contains(&format!("name = \"{name}\""));
+            let seed = self.seed(setting).ok().flatten();
+            setting.family.holds(name)
+                || self.matrix.registry.versions(name).is_some()
+                || seed.is_some_and(is_locked)
+        })
     }
 
     /// The lock that a cell starts from: its committed one, else the subject's own.
@@ -353,7 +365,7 @@ impl Work<'_, '_> {
         }
         let said = self.say(&args)?;
         if !said.ended.exit.is_success() {
-            return Ok(Err(self.resolver.refused(&said)));
+            return Ok(Err(self.resolver.refused(self.setting, &said)));
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
         self.needs = Some(msrv::highest(&metadata, |name| self.is_of_family(name)));

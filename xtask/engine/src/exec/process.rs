@@ -28,7 +28,7 @@ const LONGEST_LINE: usize = 8 * 1024 * 1024;
 
 /// How much is read at a time, in bytes.
 const PIECE: usize = 64 * 1024;
-/// How many pieces are waiting to be looked at, at the most.
+/// How many pieces are waiting to be looked at, at the most. A line can be longer than a piece.
 const PIECES: usize = 16;
 
 /// Which stream a line came on.
@@ -92,7 +92,7 @@ pub struct Terms<'a> {
 }
 
 enum News {
-    /// Whole lines, one or more.
+    /// Whole lines, one or more; at the end, or of a line that is too long, what there is.
     Lines(Stream, Vec<u8>),
     Closed,
     Reaped(Reaped),
@@ -114,12 +114,13 @@ pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> End
     terms.interrupt.note_start(child.id, child.ending.clone());
     // Bounded: a child that floods its output waits for us, and not in our memory.
     let (news, receiver) = sync_channel(PIECES);
-    if let Some(out) = child.out {
-        read_lines(Stream::Out, out, news.clone());
-    }
-    if let Some(err) = child.err {
-        read_lines(Stream::Err, err, news.clone());
-    }
+    let out = child
+        .out
+        .map(|out| read_lines(Stream::Out, out, news.clone()));
+    let err = child
+        .err
+        .map(|err| read_lines(Stream::Err, err, news.clone()));
+    let reading = out.unwrap_or(Ok(())).and(err.unwrap_or(Ok(())));
     let mut waiting = child.waiting;
     let (clearing, cleared) = sync_channel::<()>(0);
     let ending = child.ending.clone();
@@ -129,10 +130,12 @@ pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> End
         waiting.clear();
         drop(clearing);
     };
-    if let Err(e) = std::thread::Builder::new().spawn(wait) {
+    let waiting = std::thread::Builder::new().spawn(wait).map(drop);
+    // A child whose output nobody reads meets a closed pipe, and fails for that.
+    if let Err(e) = reading.and(waiting) {
         ending.kill();
         terms.interrupt.note_end(child.id);
-        return ended(Exit::Lost(format!("wait for it: {e}")), Duration::ZERO);
+        return ended(Exit::Lost(format!("attend to it: {e}")), Duration::ZERO);
     }
     let limit = started + terms.limit;
     let (exit, cpu) = follow(&receiver, limit, &child.ending, terms.interrupt, follower);
@@ -205,7 +208,9 @@ fn follow(
                     follower.line(stream, line);
                 }
                 // What is still being read of a child that has ended is not cut short.
-                give_up = give_up_at_last.map(|last| last.min(Instant::now() + LEAK));
+                if let Some(last) = give_up_at_last {
+                    give_up = Some(last.min(Instant::now() + LEAK));
+                }
             }
             Ok(News::Closed) => open_streams -= 1,
             Ok(News::Reaped(result)) => {
@@ -226,9 +231,12 @@ fn follow(
     (ended_by_us.unwrap_or(exit), cpu)
 }
 
-/// Reads a stream to its end. Where there is no thread to be had for that, the stream is closed.
-fn read_lines(stream: Stream, mut from: impl Read + Send + 'static, news: SyncSender<News>) {
-    let closed = news.clone();
+/// Reads a stream to its end, in a thread of its own, where there is one to be had.
+fn read_lines(
+    stream: Stream,
+    mut from: impl Read + Send + 'static,
+    news: SyncSender<News>,
+) -> std::io::Result<()> {
     let read = move || {
         let mut piece = vec![0; PIECE];
         let mut unsent = Vec::new();
@@ -254,12 +262,12 @@ fn read_lines(stream: Stream, mut from: impl Read + Send + 'static, news: SyncSe
             }
         }
         // Nobody listens any more when the run was given up.
-        let _ = news.send(News::Lines(stream, unsent));
+        if !unsent.is_empty() {
+            let _ = news.send(News::Lines(stream, unsent));
+        }
         let _ = news.send(News::Closed);
     };
-    if std::thread::Builder::new().spawn(read).is_err() {
-        let _ = closed.send(News::Closed);
-    }
+    std::thread::Builder::new().spawn(read).map(drop)
 }
 
 #[cfg(all(test, unix))]

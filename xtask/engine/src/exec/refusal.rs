@@ -33,9 +33,11 @@ pub const BUILD_SCRIPT: &str = "the build script of ";
 
 /// How rustc begins to tell that it cannot read what a compiler wrote: memory to map it into is
 /// wanting, or the file is not whole.
-const UNREADABLE: [&str; 2] = [
+const UNREADABLE: [&str; 4] = [
     "found invalid metadata files for crate",
     "only metadata stub found for",
+    "can't find crate for `core`",
+    "can't find crate for `std`",
 ];
 
 /// How rustc begins to tell that the linker refused.

@@ -46,7 +46,10 @@ pub fn ask(work: &Work<'_>, script: &Utf8Path) -> Result<(Answer, String)> {
     let mut log = Log::create(logs.join("test.log").as_std_path(), work.secrets())?;
     let answer = run_script(work, script, &mut log);
     log.finish()?;
-    answer
+    match setting.toolchain.change() {
+        Some(change) => Ok((Answer::CannotTell, change)),
+        None => answer,
+    }
 }
 
 /// Makes the copy ready; what stands against it where it cannot be.

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::exec::cases::Cases;
 use crate::exec::clock::Clock;
-use crate::exec::executable::{Executable, Tested, doubt};
+use crate::exec::executable::{Executable, Tested, doubt, starved};
 use crate::exec::libtest::{self, keep_tail};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Stream};
@@ -29,10 +29,15 @@ pub fn test(
     let name = executable.path.file_name().unwrap_or_default();
     log.note(&format!("$ {name} # {}", target.id));
     let started = Instant::now();
-    let tested = match target.harness {
+    let mut tested = match target.harness {
         true => Cases::settle(executable, log)?,
         false => program(executable, &target.id.name, log)?,
     };
+    for case in tested.cases.iter_mut().filter(|c| c.status.is_failed()) {
+        if let Some(doubt) = case.output.as_deref().and_then(starved) {
+            case.status = Status::Inconclusive { doubt };
+        }
+    }
     let own = tested.error.as_ref().map(|(status, _)| status);
     let of_cases = tested.cases.iter().map(|c| &c.status);
     let outcome = TargetOutcome {

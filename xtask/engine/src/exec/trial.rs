@@ -194,7 +194,11 @@ impl Work<'_> {
         }
         let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
         let mut errors = Vec::new();
-        if !said.ended.exit.is_success() && !status.is_failed() {
+        let is_cut_short = match said.ended.exit {
+            Exit::Interrupted | Exit::Lost(_) | Exit::Signal(_) => true,
+            Exit::Code(_) | Exit::TimedOut => false,
+        };
+        if !said.ended.exit.is_success() && (is_cut_short || !status.is_failed()) {
             status = match doubt(&said.ended.exit, &said.err) {
                 Some(doubt) => Status::Inconclusive { doubt },
                 None if said.ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),

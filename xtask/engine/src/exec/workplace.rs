@@ -2,7 +2,7 @@
 //! `.cargo/config.toml` of every folder above the one it works in.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -228,17 +228,24 @@ impl Workplace {
 /// When the file cannot be written, or the wait is interrupted.
 pub fn turn(lock: &Path, interrupt: &Interrupt, on_wait: impl FnOnce()) -> Result<File> {
     let file = File::create(lock).with_context(|| format!("write {}", lock.display()))?;
-    if file.try_lock().is_err() {
-        on_wait();
-        while file.try_lock().is_err() {
-            anyhow::ensure!(
-                !interrupt.is_asked(),
-                "interrupted while waiting for another run"
-            );
-            std::thread::sleep(Duration::from_millis(200));
+    let mut on_wait = Some(on_wait);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(e)) => {
+                return Err(e).with_context(|| format!("lock {}", lock.display()));
+            }
+            Err(TryLockError::WouldBlock) => {}
         }
+        if let Some(on_wait) = on_wait.take() {
+            on_wait();
+        }
+        anyhow::ensure!(
+            !interrupt.is_asked(),
+            "interrupted while waiting for another run"
+        );
+        std::thread::sleep(Duration::from_millis(200));
     }
-    Ok(file)
 }
 
 /// Writes a program of one line of shell, unless it is there.
