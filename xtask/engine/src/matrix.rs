@@ -25,7 +25,7 @@ use crate::model::run::{FamilyRecord, SourceRecord};
 use crate::model::status::Doubt;
 use crate::published::Registry;
 use crate::revision;
-use crate::subject::Subject;
+use crate::subject::{Subject, folder_in_repository};
 use crate::toolchain::{Found, Sought, Toolchain, look_for_all};
 
 /// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
@@ -109,6 +109,7 @@ impl Tree {
         if let Some(laid_out) = laid_out {
             subject.record.revision = Some(laid_out.commit);
             subject.record.dirty = laid_out.dirty;
+            subject.record.folder = folder_in_repository(place);
         }
         let own = cargo_config::PLACES.map(|place| subject.text_of(place));
         let own: Vec<Option<String>> = own.into_iter().collect::<Result<_>>()?;

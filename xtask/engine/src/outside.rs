@@ -52,6 +52,12 @@ pub struct Reports {
     pub summary: String,
     /// `frontier.json`
     pub frontier: String,
+    /// GitHub's workflow commands.
+    pub annotations: String,
+    /// GitLab's code quality report.
+    pub code_quality: String,
+    /// SARIF.
+    pub sarif: String,
 }
 
 /// A `run.json`, with every report made of it; `None` where it is none.
@@ -62,5 +68,8 @@ pub fn run_json(bytes: &[u8]) -> Option<Reports> {
         junit: report::junit::junit(&run).ok()?,
         summary: report::summary::summary(&run),
         frontier: report::points::json(&run).ok()?,
+        annotations: report::annotations::annotations(&run),
+        code_quality: report::code_quality::json(&run).ok()?,
+        sarif: report::sarif::json(&run).ok()?,
     })
 }

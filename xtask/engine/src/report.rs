@@ -10,6 +10,11 @@ pub mod flaky;
 pub mod timeline;
 pub mod junit;
 pub mod summary;
+pub mod problems;
+pub mod annotations;
+pub mod step_summary;
+pub mod code_quality;
+pub mod sarif;
 
 use crate::model::cell::CellId;
 use crate::model::run::{Counts, Run};

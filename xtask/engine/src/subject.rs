@@ -139,11 +139,13 @@ impl Subject {
             .filter_map(|path| Some(path.strip_prefix(&root).ok()?.to_owned()))
             .collect();
         let (revision, dirty) = git(&root);
+        let folder = folder_in_repository(&root);
         let record = SubjectRecord {
             path: config.subject.get_ref().clone(),
             content: content(&files),
             revision,
             dirty,
+            folder,
         };
         let text = std::fs::read_to_string(root.join("Cargo.toml")).context("read its manifest")?;
         let is_workspace = Manifest::parse(&text)?.is_workspace();
@@ -339,6 +341,15 @@ fn git(root: &Utf8Path) -> (Option<String>, bool) {
     }
 }
 
+/// Where a folder is within its git repository, with `/`; empty for the top.
+#[must_use]
+pub fn folder_in_repository(folder: &Utf8Path) -> Option<String> {
+    let shell = Shell::new().ok()?;
+    shell.change_dir(folder);
+    let inside = quiet(cmd!(shell, "git rev-parse --show-prefix")).read();
+    Some(inside.ok()?.trim_end_matches('/').to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,6 +373,7 @@ mod tests {
             content: content(&files),
             revision: None,
             dirty: false,
+            folder: None,
         };
         let subject = Subject {
             root: root.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::findings::{Cause, Work, Worklist};
-use crate::model::outcome::{CaseOutcome, Diagnostic, Outcome, TargetOutcome};
+use crate::model::outcome::{Diagnostic, Outcome, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{Class, Status};
 
@@ -95,7 +95,7 @@ fn of_target(target: &TargetOutcome, add: &mut dyn FnMut(Error, Vec<String>)) {
             .said()
             .map(|said| format!(": {said}"))
             .unwrap_or_default();
-        let (file, line) = panicked_at(case).unzip();
+        let (file, line) = case.panicked_at().unzip();
         let error = Error {
             file,
             line,
@@ -104,16 +104,6 @@ fn of_target(target: &TargetOutcome, add: &mut dyn FnMut(Error, Vec<String>)) {
         };
         add(error, vec![format!("tests of {}", target.id)]);
     }
-}
-
-/// Where a test's panic was: `thread 'x' panicked at FILE:LINE:COLUMN:`.
-fn panicked_at(case: &CaseOutcome) -> Option<(String, usize)> {
-    let output = case.output.as_deref()?;
-    let (_, rest) = output.split_once("panicked at ")?;
-    let place = rest.lines().next()?.trim_end_matches(':');
-    let mut parts = place.rsplitn(3, ':');
-    let (_, line, file) = (parts.next()?, parts.next()?, parts.next()?);
-    Some((file.to_owned(), line.parse().ok()?))
 }
 
 fn put_together(
@@ -241,22 +231,5 @@ mod tests {
         for (code, message, item) in cases {
             assert_eq!(blamed(code, message), item);
         }
-    }
-
-    #[test]
-    fn a_panic_tells_its_place() {
-        let case = |output: &str| CaseOutcome {
-            name: "a".to_owned(),
-            status: Status::Passed,
-            seconds: 0.0,
-            output: Some(output.to_owned()),
-            flaky: None,
-        };
-        let said = "thread 'a' (7) panicked at app/tests/a.rs:12:5:\nno";
-        assert_eq!(
-            panicked_at(&case(said)),
-            Some(("app/tests/a.rs".to_owned(), 12))
-        );
-        assert_eq!(panicked_at(&case("hm")), None);
     }
 }

@@ -130,7 +130,15 @@ fn every_report_of_any_run_can_be_read_by_other_programs() {
         };
         let mut reader = Reader::from_str(&reports.junit);
         while reader.read_event().expect("well-formed XML") != Event::Eof {}
-        serde_json::from_str::<serde_json::Value>(&reports.frontier).expect("JSON");
+        for json in [&reports.frontier, &reports.code_quality, &reports.sarif] {
+            serde_json::from_str::<serde_json::Value>(json).expect("JSON");
+        }
+        for line in reports.annotations.lines() {
+            let is_ours = ["::error ", "::warning ", "::notice "]
+                .iter()
+                .any(|c| line.starts_with(c));
+            assert!(is_ours && !line.contains("##["), "another command: {line}");
+        }
         for line in reports.summary.lines() {
             assert!(!line.starts_with("::"), "a command to a CI engine: {line}");
         }

@@ -349,11 +349,36 @@ impl fmt::Display for Flaky {
 }
 
 impl CaseOutcome {
+    /// Where it panicked: the file and the line, from 1.
+    #[must_use]
+    pub fn panicked_at(&self) -> Option<(String, usize)> {
+        panicked_at(self.output.as_deref()?)
+    }
+
     /// The line of the output that tells most: what a panic said, else the first line.
     #[must_use]
     pub fn said(&self) -> Option<&str> {
         telling(self.output.as_deref()?)
     }
+}
+
+/// Where the panic was of which an output tells: `thread 'x' panicked at FILE:LINE:COLUMN:`, and
+/// before Rust 1.73 `thread 'x' panicked at 'WORDS', FILE:LINE:COLUMN`.
+fn panicked_at(output: &str) -> Option<(String, usize)> {
+    let (_, rest) = output.split_once("panicked at ")?;
+    let mut lines = rest.lines();
+    let first = lines.next()?;
+    let place = match first.strip_prefix('\'') {
+        None => first,
+        // The words can take several lines.
+        Some(_) => {
+            let mut lines = std::iter::once(first).chain(lines);
+            lines.find_map(|line| Some(line.rsplit_once("', ")?.1))?
+        }
+    };
+    let mut parts = place.trim_end_matches(':').rsplitn(3, ':');
+    let (_, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((file.to_owned(), line.parse().ok()?))
 }
 
 /// The line of a test's output that tells most.
@@ -435,4 +460,20 @@ pub struct Moved {
     pub to: String,
     /// Why: which package asked for which rustc.
     pub because: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_tells_its_place() {
+        let place = |file: &str, line| Some((file.to_owned(), line));
+        let said = "thread 'a' (7) panicked at app/tests/a.rs:12:5:\nno";
+        assert_eq!(panicked_at(said), place("app/tests/a.rs", 12));
+        let said = "thread 'a' panicked at 'left: `1`,\n right: `2`', app/tests/a.rs:12:5\nnote: x";
+        assert_eq!(panicked_at(said), place("app/tests/a.rs", 12));
+        assert_eq!(panicked_at("hm"), None);
+        assert_eq!(panicked_at("thread 'a' panicked at 'no"), None);
+    }
 }

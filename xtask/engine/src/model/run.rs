@@ -70,6 +70,10 @@ pub struct SubjectRecord {
     pub revision: Option<String>,
     /// True when it has uncommitted changes.
     pub dirty: bool,
+    /// The workspace's folder within the git repository that it is in, with `/`; empty where it is
+    /// the top, and none where there is no repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
 }
 
 /// One toolchain.

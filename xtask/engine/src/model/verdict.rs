@@ -90,6 +90,14 @@ impl Verdict {
         }
     }
 
+    /// Whether what a cell, a target or a case of it shows is no news: nothing is said of it, nor of
+    /// what it is a part of.
+    #[must_use]
+    pub fn expects(&self, cell: &CellId, target: Option<&str>, case: Option<&str>) -> bool {
+        let is_news = |target, case| self.of(cell, target, case).is_some();
+        !is_news(target, case) && !is_news(target, None) && !is_news(None, None)
+    }
+
     /// What is said of a target, or of a case of it.
     #[must_use]
     pub fn of(

@@ -73,11 +73,7 @@ impl Judged<'_> {
         let Some(verdict) = self.verdict else {
             return false;
         };
-        let is_news = |target, case| verdict.of(&self.record.id, target, case).is_some();
-        status.is_failed()
-            && !is_news(target, case)
-            && !is_news(target, None)
-            && !is_news(None, None)
+        status.is_failed() && verdict.expects(&self.record.id, target, case)
     }
 
     /// What should fail and passes, or should be there and is not.

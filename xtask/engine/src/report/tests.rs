@@ -152,6 +152,7 @@ fn run() -> Run {
                 content: "00".to_owned(),
                 revision: Some("0123abc".to_owned()),
                 dirty: true,
+                folder: Some("tests/migration".to_owned()),
             },
         }],
         resolver: "cargo 1.95.0".to_owned(),
@@ -229,4 +230,11 @@ fn a_run_survives_its_own_json() {
     let run = run();
     let text = serde_json::to_string(&run).expect("JSON");
     assert_eq!(serde_json::from_str::<Run>(&text).expect("a run"), run);
+}
+
+#[test]
+fn problems_are_shown_beside_their_lines_by_every_engine() {
+    insta::assert_snapshot!(annotations::annotations(&run()));
+    insta::assert_snapshot!(code_quality::json(&run()).expect("JSON"));
+    insta::assert_snapshot!(sarif::json(&run()).expect("JSON"));
 }

@@ -1,0 +1,250 @@
+//! Problems of made-up runs: what is one and what is many, what comes first, what stays the same.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::model::cell::{Cell, Pin, Row};
+use crate::model::findings::Findings;
+use crate::model::outcome::{Kind as TargetKind, Outcome, TargetOutcome};
+use crate::model::run::{FamilyRecord, SCHEMA, State, SubjectRecord};
+
+fn target(name: &str) -> TargetId {
+    TargetId {
+        package: "app".to_owned(),
+        kind: TargetKind::Test,
+        name: name.to_owned(),
+    }
+}
+
+fn broken(name: &str, code: &str, file: &str, line: usize) -> TargetOutcome {
+    let error = Diagnostic {
+        code: Some(code.to_owned()),
+        file: Some(file.to_owned()),
+        line: Some(line),
+        ..Diagnostic::said(format!("mismatched types, line {line}"))
+    };
+    TargetOutcome::not_run(target(name), Status::failed(Class::Compile), vec![error])
+}
+
+fn failing(name: &str, output: &str) -> TargetOutcome {
+    let case = CaseOutcome {
+        name: "adds".to_owned(),
+        status: Status::failed(Class::Test),
+        seconds: 0.0,
+        output: Some(output.to_owned()),
+        flaky: None,
+    };
+    TargetOutcome {
+        status: case.status.clone(),
+        cases: vec![case],
+        ..TargetOutcome::not_run(target(name), Status::Passed, Vec::new())
+    }
+}
+
+/// Rows of pins 1.0.0, 2.0.0, …: the targets of each cell.
+fn run(rows: &[(&str, Vec<Vec<TargetOutcome>>)]) -> Run {
+    let mut cells = Vec::new();
+    let pin = |at: usize| Pin {
+        family: "g".to_owned(),
+        at: Version::new(at as u64 + 1, 0, 0).into(),
+    };
+    for (label, outcomes) in rows {
+        for (at, targets) in outcomes.iter().enumerate() {
+            let cell = Cell {
+                row: Row::of_toolchain(*label).into(),
+                pin: pin(at).into(),
+            };
+            let status = Status::of_parts(targets.iter().map(|t| &t.status));
+            let outcome = Outcome {
+                targets: targets.clone(),
+                ..Outcome::whole(status, Vec::new())
+            };
+            cells.push(CellRecord {
+                id: cell.id(),
+                cell,
+                state: State::Ended {
+                    reused: false,
+                    outcome: outcome.into(),
+                },
+            });
+        }
+    }
+    let n_pins = rows.iter().map(|(_, outcomes)| outcomes.len()).max();
+    Run {
+        schema: SCHEMA,
+        started: 0,
+        seconds: 0.0,
+        finished: true,
+        command: "cargo xtask matrix run".to_owned(),
+        out: "target/matrix".to_owned(),
+        sources: vec![SourceRecord {
+            label: None,
+            subject: SubjectRecord {
+                path: ".".to_owned(),
+                content: String::new(),
+                revision: None,
+                dirty: false,
+                folder: Some("sub/ject".to_owned()),
+            },
+        }],
+        resolver: String::new(),
+        toolchains: Vec::new(),
+        families: vec![FamilyRecord {
+            name: "g".to_owned(),
+            crates: vec!["g".to_owned()],
+            pins: (0..n_pins.unwrap_or_default()).map(pin).collect(),
+            published: Vec::new(),
+        }],
+        cells,
+        timeline: Vec::new(),
+        findings: Findings::default(),
+    }
+}
+
+fn passing() -> Vec<TargetOutcome> {
+    vec![TargetOutcome::not_run(
+        target("a"),
+        Status::Passed,
+        Vec::new(),
+    )]
+}
+
+#[test]
+fn what_many_cells_show_is_one_problem_with_its_change_point() {
+    let breaks = || {
+        vec![
+            passing(),
+            vec![broken("a", "E0308", "app/tests/a.rs", 7)],
+            vec![broken("a", "E0308", "app/tests/a.rs", 7)],
+        ]
+    };
+    let run = run(&[("stable", breaks()), ("old", breaks())]);
+    let problems = problems(&run);
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:#?}")
+    };
+    let Problem {
+        title,
+        message,
+        place,
+        ..
+    } = problem;
+    insta::assert_snapshot!(format!("{title}\n{message}\n{place:?}"));
+}
+
+#[test]
+fn an_error_of_a_library_is_told_once_for_all_targets_that_need_it() {
+    let both = vec![
+        broken("a", "E0308", "app/src/lib.rs", 3),
+        broken("b", "E0308", "app/src/lib.rs", 3),
+    ];
+    let run = run(&[("stable", vec![both])]);
+    let titles: Vec<String> = problems(&run).into_iter().map(|p| p.title).collect();
+    assert_eq!(
+        titles,
+        ["app test:a and 1 more: failed(compile) at g 1.0.0 on stable"]
+    );
+}
+
+#[test]
+fn a_panic_tells_the_place_of_a_case() {
+    let said = "thread 'adds' panicked at app/tests/a.rs:9:5:\nno";
+    let run = run(&[("stable", vec![vec![failing("a", said)]])]);
+    let problems = problems(&run);
+    assert_eq!(
+        problems[0].title,
+        "app test:a adds: failed(test) at g 1.0.0 on stable"
+    );
+    let place = problems[0].place.clone().expect("a place");
+    assert_eq!(
+        (place.file.as_str(), place.line),
+        ("sub/ject/app/tests/a.rs", 9)
+    );
+}
+
+#[test]
+fn no_place_leads_out_of_the_subject() {
+    for file in [
+        "../x.rs",
+        "/etc/passwd",
+        "a/../../x.rs",
+        "g-1.0.0/src/lib.rs",
+        "g-core-1.0.0-rc.1/src/lib.rs",
+        "target/debug/build/x/out/x.rs",
+        "a\n.rs",
+        "",
+    ] {
+        let said = format!("thread 'adds' panicked at {file}:9:5:\nno");
+        let run = run(&[("stable", vec![vec![failing("a", &said)]])]);
+        assert_eq!(problems(&run)[0].place, None, "{file}");
+    }
+}
+
+#[test]
+fn news_come_first_then_what_changes_and_what_is_expected_last() {
+    let mut run = run(&[(
+        "stable",
+        vec![
+            vec![broken("a", "E1", "a.rs", 1), passing().remove(0)],
+            vec![
+                broken("a", "E1", "a.rs", 1),
+                broken("b", "E2", "b.rs", 1),
+                broken("c", "E3", "c.rs", 1),
+            ],
+        ],
+    )]);
+    // The second target of the first cell is the one that breaks.
+    if let State::Ended { outcome, .. } = &mut run.cells[0].state {
+        outcome.targets[1].id = target("c");
+    }
+    let checks = |run: &Run| {
+        let standing = |p: Problem| (p.standing, p.place.map(|p| p.file).unwrap_or_default());
+        problems(run).into_iter().map(standing).collect::<Vec<_>>()
+    };
+    let file = |name: &str| format!("sub/ject/{name}.rs");
+    let new = Standing::New;
+    let expected = [(new, file("c")), (new, file("a")), (new, file("b"))];
+    assert_eq!(checks(&run), expected, "without a baseline all is new");
+    run.findings.verdict = Some(Verdict {
+        deviations: vec![Deviation {
+            kind: Kind::Regressed,
+            cell: run.cells[1].id.clone(),
+            target: Some("app test:b".to_owned()),
+            case: None,
+            expected: "passed".to_owned(),
+            found: "failed".to_owned(),
+        }],
+        ..Verdict::default()
+    });
+    let known = Standing::Known;
+    let expected = [(new, file("b")), (known, file("c")), (known, file("a"))];
+    assert_eq!(checks(&run), expected);
+}
+
+#[test]
+fn fingerprints_outlast_lines_words_and_the_order_of_toolchains() {
+    let at = |offset: usize| {
+        vec![vec![
+            broken("a", "E0308", "a.rs", 10 + offset),
+            broken("b", "E0308", "a.rs", 20 + offset),
+            failing(
+                "c",
+                &format!("thread 'x' panicked at c.rs:{}:1:\n{offset}", offset + 1),
+            ),
+        ]]
+    };
+    let prints = |run: &Run| -> Vec<(Option<String>, String)> {
+        let problems = problems(run).into_iter();
+        let mut all: Vec<_> = problems
+            .map(|p| (p.place.map(|place| place.file), p.fingerprint))
+            .collect();
+        all.sort();
+        all
+    };
+    let one = prints(&run(&[("stable", at(0)), ("old", at(0))]));
+    let other = prints(&run(&[("old", at(5)), ("stable", at(5))]));
+    assert_eq!(one.len(), 3);
+    assert_eq!(one, other);
+    let distinct: BTreeSet<_> = one.iter().map(|(_, print)| print).collect();
+    assert_eq!(distinct.len(), 3);
+}
