@@ -8,6 +8,9 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pinmatrix::config::{Mode, Strategy, disk_size};
 
+use crate::ci::Ci;
+use crate::report::ReportFlags;
+
 /// The config that is read when none is named.
 pub const CONFIG: &str = "matrix.toml";
 
@@ -107,6 +110,8 @@ pub enum Command {
     Plan(PlanFlags),
     /// Write down what the last run showed as what is expected from now on
     Bless(Flags),
+    /// Make every report again, from run.json alone
+    Report(ReportFlags),
     /// List what the subject still has to do at one pin, from the last run
     Worklist(WorklistFlags),
     /// Ask one question along one axis: where between two ends does the answer change?
@@ -179,11 +184,19 @@ impl Flags {
         if let Some(out) = &self.out {
             return Ok(out.clone());
         }
-        let config = self.config();
-        let folder = config.parent().unwrap_or(Path::new(""));
-        let out = folder.join("target").join("matrix");
-        Utf8PathBuf::try_from(out).context("read the config's path as text")
+        results_folder(&self.config())
     }
+}
+
+/// The results folder that a config has, where none is named.
+///
+/// # Errors
+///
+/// When its path is no text.
+pub fn results_folder(config: &Path) -> Result<Utf8PathBuf> {
+    let folder = config.parent().unwrap_or(Path::new(""));
+    let out = folder.join("target").join("matrix");
+    Utf8PathBuf::try_from(out).context("read the config's path as text")
 }
 
 /// The config's path, where one may be named.
@@ -271,6 +284,9 @@ pub struct RunFlags {
     /// Judge the run by its cells alone, whatever the baseline expects
     #[arg(long)]
     pub no_baseline: bool,
+    /// Which CI engine is told of the run where it shows a change
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Ci::Auto)]
+    pub ci: Ci,
 }
 
 /// How much of the disk may be taken; `None` for whatever there is.

@@ -3,11 +3,14 @@
 
 mod bisect;
 mod bless;
+mod ci;
 mod clean;
 mod flags;
 mod mistakes;
 mod planned;
 mod progress;
+mod report;
+mod reports;
 mod show;
 mod toolchains;
 mod verify;
@@ -21,7 +24,6 @@ use clap::{Parser, ValueEnum};
 use pinmatrix::config::mistake::Mistake;
 use pinmatrix::config::{Config, Strategy};
 use pinmatrix::exec::{Interrupt, Options, cache, known_outcomes, run};
-use pinmatrix::files::write_whole;
 use pinmatrix::matrix::Matrix;
 use pinmatrix::model::cell::Cell;
 use pinmatrix::model::event::{Event, Listener};
@@ -29,7 +31,6 @@ use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::verdict::Judgement;
 use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
-use pinmatrix::report;
 
 use crate::flags::{Command, Flags, PlanFlags, RunFlags, Selecting};
 
@@ -98,6 +99,7 @@ fn obey(program: Program, command: Command) -> Result<Exit> {
         Command::Run(flags) => run_matrix(program, &flags),
         Command::Plan(flags) => plan_matrix(program, &flags),
         Command::Bless(flags) => bless::obey(&flags),
+        Command::Report(flags) => report::obey(&flags),
         Command::Worklist(flags) => worklist::obey(&flags),
         Command::Bisect(flags) => bisect::obey(program, &flags),
         Command::Verify(flags) => verify::obey(program, &flags),
@@ -141,21 +143,15 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
         matrix.check_locks(plan.queue().into_iter().map(|at| &plan.cells[at].cell))?;
     }
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
-    // Reports of another run would stand beside this one's run.json until it ends.
-    for file in [
-        report::junit::FILE,
-        report::summary::FILE,
-        report::points::FILE,
-    ] {
-        let _ = std::fs::remove_file(out.join(file));
-    }
+    reports::remove(&out);
     let run = match run(&matrix, &plan, &options) {
         Err(_) if interrupt.is_asked_by_someone() => return Ok(Exit::Interrupted),
         run => run?,
     };
     progress.end();
-    write_reports(&run, &out)?;
+    reports::write(&run, &out)?;
     show::results(&run, &out)?;
+    ci::tell(&run, &out, flags.ci.host())?;
     Ok(judge(&run, &interrupt))
 }
 
@@ -284,19 +280,6 @@ impl Knowledge for Known<'_> {
     fn forecast(&self, cell: &Cell) -> Option<String> {
         self.matrix.forecast(cell)
     }
-}
-
-fn write_reports(run: &Run, out: &Utf8Path) -> Result<()> {
-    write_whole(
-        &out.join(report::junit::FILE),
-        report::junit::junit(run)?.as_bytes(),
-    )?;
-    write_whole(
-        &out.join(report::summary::FILE),
-        report::summary::summary(run).as_bytes(),
-    )?;
-    let points = report::points::json(run).context("write the frontier")?;
-    write_whole(&out.join(report::points::FILE), points.as_bytes())
 }
 
 /// A failure outweighs a doubt: what is certain is certain, whatever else is not.

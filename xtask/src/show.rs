@@ -38,10 +38,15 @@ const MOST_LINES: usize = 3;
 ///
 /// When standard output cannot be written.
 pub fn results(run: &Run, out: &Utf8Path) -> Result<()> {
+    put(&page(run, out))
+}
+
+/// The page that a run ends with.
+pub fn page(run: &Run, out: &Utf8Path) -> String {
     let mut page = String::new();
     // Writing into a String cannot fail.
     let _ = write_results(&mut page, run, out);
-    put(&without_trailing_space(&page))
+    without_trailing_space(&page)
 }
 
 /// Writes text to standard output, with colour where that wants it, and nothing in it that a CI
@@ -61,6 +66,15 @@ pub fn put(text: &str) -> Result<()> {
 /// As [`put`].
 pub fn put_json(json: &str) -> Result<()> {
     write_out(&inert_json(json))
+}
+
+/// Writes what a CI engine is to obey. Whoever made it has seen to it that nothing else is in it.
+///
+/// # Errors
+///
+/// As [`put`].
+pub fn put_commands(commands: &str) -> Result<()> {
+    write_out(commands)
 }
 
 fn write_out(text: &str) -> Result<()> {

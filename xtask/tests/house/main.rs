@@ -181,6 +181,7 @@ fn readme_names_every_flag_and_every_exit_code() {
         "plan",
         "bisect",
         "bless",
+        "report",
         "worklist",
         "verify",
         "toolchains",

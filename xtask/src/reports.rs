@@ -1,0 +1,74 @@
+//! The reports of a run: every format, each made from the run alone.
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use clap::ValueEnum;
+use pinmatrix::files::write_whole;
+use pinmatrix::model::run::Run;
+use pinmatrix::report::{annotations, code_quality, junit, points, sarif, summary};
+
+use crate::show;
+
+/// A format that a run can be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The page that a run ends with on the terminal
+    Text,
+    /// summary.md, for people
+    Markdown,
+    /// junit.xml, for the test view of a CI engine
+    Junit,
+    /// frontier.json: every change point
+    Frontier,
+    /// GitHub's workflow commands: problems beside the lines that they are at
+    Annotations,
+    /// GitLab's code quality report: the same, for a merge request
+    CodeQuality,
+    /// SARIF 2.1.0: the same, for code scanning
+    Sarif,
+}
+
+/// The formats that every run leaves in its results folder, by the names of their files.
+const FILES: [(&str, Format); 3] = [
+    (junit::FILE, Format::Junit),
+    (summary::FILE, Format::Markdown),
+    (points::FILE, Format::Frontier),
+];
+
+/// Writes the reports of a run into a results folder.
+///
+/// # Errors
+///
+/// When one cannot be written.
+pub fn write(run: &Run, out: &Utf8Path) -> Result<()> {
+    for (file, format) in FILES {
+        write_whole(&out.join(file), text(run, out, format)?.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Removes the reports of another run, which would stand beside this one's `run.json` until it
+/// ends.
+pub fn remove(out: &Utf8Path) {
+    let names = FILES.map(|(file, _)| file);
+    for file in names.into_iter().chain([code_quality::FILE]) {
+        let _ = std::fs::remove_file(out.join(file));
+    }
+}
+
+/// A run in one format; `out` is the folder that its results are in.
+///
+/// # Errors
+///
+/// When the format's writer refuses; none has a reason to.
+pub fn text(run: &Run, out: &Utf8Path, format: Format) -> Result<String> {
+    match format {
+        Format::Text => Ok(show::page(run, out)),
+        Format::Markdown => Ok(summary::summary(run)),
+        Format::Junit => junit::junit(run),
+        Format::Frontier => points::json(run).context("write the frontier"),
+        Format::Annotations => Ok(annotations::annotations(run)),
+        Format::CodeQuality => code_quality::json(run).context("write the code quality report"),
+        Format::Sarif => sarif::json(run).context("write SARIF"),
+    }
+}
