@@ -13,7 +13,7 @@
 //! frontier, baseline                                   where things change, and what is expected
 //! strategy, search, bisect, inquiry, plan              which cells run, and why not
 //! worklist, least, claims, hindsight, findings         what follows from a run
-//! record                                               run.json
+//! record, compare                                      run.json; two of them held against each other
 //! exec                                                 running them
 //! report                                               what people and CI engines read
 //! outside                                              what reads what others wrote, for fuzzing
@@ -55,6 +55,7 @@ mod claims;
 mod hindsight;
 pub mod findings;
 pub mod record;
+pub mod compare;
 pub mod exec;
 pub mod report;
 pub mod outside;

@@ -15,6 +15,7 @@ pub mod annotations;
 pub mod step_summary;
 pub mod code_quality;
 pub mod sarif;
+pub mod comparison;
 
 use crate::model::cell::CellId;
 use crate::model::run::{Counts, Run};

@@ -1,0 +1,280 @@
+//! What two outcomes of one cell differ in, collected over cells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compare::{Change, Comparison, FACTOR, Kind, SECONDS, Time};
+use crate::model::cell::CellId;
+use crate::model::outcome::{CaseOutcome, Outcome, TargetOutcome, shown};
+use crate::model::status::Status;
+
+/// Something that one cell shows otherwise.
+pub struct Seen<'a> {
+    /// How.
+    pub kind: Kind,
+    /// The cell.
+    pub cell: &'a CellId,
+    /// The target; none for the cell.
+    pub target: Option<&'a str>,
+    /// The case; none for the target.
+    pub case: Option<&'a str>,
+    /// What it was.
+    pub before: String,
+    /// What it is.
+    pub after: String,
+    /// The first error, where it fails now.
+    pub error: Option<String>,
+}
+
+/// Which cells show the same change.
+type Alike = (Kind, Option<String>, Option<String>, String, String);
+
+/// Collects what differs.
+#[derive(Default)]
+pub struct Finder {
+    changes: Vec<Change>,
+    known: BTreeMap<Alike, usize>,
+    n_seen: usize,
+    times: Vec<Time>,
+}
+
+impl Finder {
+    /// Adds what a cell shows otherwise.
+    pub fn add(&mut self, seen: Seen<'_>) {
+        self.n_seen += 1;
+        let (target, case) = (seen.target.map(str::to_owned), seen.case.map(str::to_owned));
+        let Seen {
+            kind,
+            cell,
+            before,
+            after,
+            error,
+            ..
+        } = seen;
+        let alike = (
+            kind,
+            target.clone(),
+            case.clone(),
+            before.clone(),
+            after.clone(),
+        );
+        let at = *self.known.entry(alike).or_insert(self.changes.len());
+        match self.changes.get_mut(at) {
+            Some(change) => change.cells.push(cell.clone()),
+            None => self.changes.push(Change {
+                kind,
+                target,
+                case,
+                before,
+                after,
+                error,
+                cells: vec![cell.clone()],
+            }),
+        }
+    }
+
+    /// Adds what differs between two outcomes of a cell.
+    pub fn of_cell(&mut self, cell: &CellId, was: &Outcome, is: &Outcome) {
+        let n_before = self.n_seen;
+        let (old, new) = (by_name(&was.targets), by_name(&is.targets));
+        // A cell that was stopped as a whole has no targets that could have vanished.
+        let have_both = !old.is_empty() && !new.is_empty();
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for name in names.into_iter().filter(|_| have_both) {
+            match (old.get(name), new.get(name)) {
+                (Some(was), Some(is)) => self.of_target(cell, name, was, is),
+                (None, Some(is)) => self.one_sided(Kind::Appeared, cell, name, is),
+                (Some(was), None) => self.one_sided(Kind::Vanished, cell, name, was),
+                (None, None) => {}
+            }
+        }
+        if self.n_seen == n_before {
+            let told = |outcome: &Outcome| shown(&outcome.status, outcome.errors.first());
+            self.statuses(
+                Seen {
+                    kind: Kind::Shifted,
+                    cell,
+                    target: None,
+                    case: None,
+                    before: told(was),
+                    after: told(is),
+                    error: is.errors.first().map(ToString::to_string),
+                },
+                &was.status,
+                &is.status,
+            );
+        }
+    }
+
+    fn of_target(&mut self, cell: &CellId, name: &str, was: &TargetOutcome, is: &TargetOutcome) {
+        let case_of = |target: &TargetOutcome| -> BTreeMap<String, CaseOutcome> {
+            let cases = target
+                .cases
+                .iter()
+                .map(|case| (case.name.clone(), case.clone()));
+            cases.collect()
+        };
+        let (old, new) = (case_of(was), case_of(is));
+        let mut is_told = false;
+        // Cases of a target that does not build on one side have not vanished.
+        if !old.is_empty() && !new.is_empty() {
+            for (case, is) in &new {
+                let Some(was) = old.get(case) else {
+                    self.add(Seen {
+                        kind: Kind::Appeared,
+                        cell,
+                        target: Some(name),
+                        case: Some(case),
+                        before: "not there".to_owned(),
+                        after: is.status.to_string(),
+                        error: is
+                            .said()
+                            .filter(|_| is.status.is_failed())
+                            .map(str::to_owned),
+                    });
+                    continue;
+                };
+                let seen = Seen {
+                    kind: Kind::Shifted,
+                    cell,
+                    target: Some(name),
+                    case: Some(case),
+                    before: was.status.to_string(),
+                    after: is.status.to_string(),
+                    error: is.said().map(str::to_owned),
+                };
+                is_told |= self.statuses(seen, &was.status, &is.status);
+            }
+            for (case, was) in old.iter().filter(|(case, _)| !new.contains_key(*case)) {
+                self.add(Seen {
+                    kind: Kind::Vanished,
+                    cell,
+                    target: Some(name),
+                    case: Some(case),
+                    before: was.status.to_string(),
+                    after: "not there".to_owned(),
+                    error: None,
+                });
+            }
+        }
+        if !is_told {
+            let seen = Seen {
+                kind: Kind::Shifted,
+                cell,
+                target: Some(name),
+                case: None,
+                before: was.shown(),
+                after: is.shown(),
+                error: Some(is.first_error()),
+            };
+            self.statuses(seen, &was.status, &is.status);
+        }
+    }
+
+    fn one_sided(&mut self, kind: Kind, cell: &CellId, name: &str, target: &TargetOutcome) {
+        let (there, not) = (target.shown(), "not there".to_owned());
+        let is_new = kind == Kind::Appeared;
+        let error = is_new && target.status.is_failed();
+        let (before, after) = if is_new { (not, there) } else { (there, not) };
+        self.add(Seen {
+            kind,
+            cell,
+            target: Some(name),
+            case: None,
+            before,
+            after,
+            error: error.then(|| target.first_error()),
+        });
+    }
+
+    /// Adds what two statuses come to, if anything; whether it did.
+    fn statuses(&mut self, seen: Seen<'_>, was: &Status, is: &Status) -> bool {
+        let kind = match (was, is) {
+            (Status::Passed, Status::Failed { .. }) if is.is_verdict() => Kind::Broke,
+            (Status::Failed { .. }, Status::Passed) if was.is_verdict() => Kind::Fixed,
+            // Drift is no break of the code, nor is its end a fix.
+            (Status::Failed { .. }, Status::Failed { .. } | Status::Passed)
+            | (Status::Passed, Status::Failed { .. }) => Kind::Shifted,
+            // A test that is left out now was not seen to break, and it may be meant so.
+            (Status::Skipped { .. }, Status::Passed | Status::Failed { .. }) => Kind::Appeared,
+            (Status::Passed | Status::Failed { .. }, Status::Skipped { .. }) => Kind::Vanished,
+            (Status::Passed, Status::Passed)
+            | (Status::Skipped { .. }, Status::Skipped { .. })
+            | (Status::Inconclusive { .. }, _)
+            | (_, Status::Inconclusive { .. }) => return false,
+        };
+        if seen.before == seen.after {
+            return false;
+        }
+        let error = seen.error.clone().filter(|_| is.is_failed());
+        self.add(Seen {
+            kind,
+            error,
+            ..seen
+        });
+        true
+    }
+
+    /// Adds what took another time in a cell.
+    pub fn times_of_cell(&mut self, cell: &CellId, was: &Outcome, is: &Outcome) {
+        let whole = |outcome: &Outcome| outcome.phases.iter().map(|phase| phase.seconds).sum();
+        self.time(cell, None, None, (whole(was), whole(is)));
+        let old = by_name(&was.targets);
+        for (name, target) in by_name(&is.targets) {
+            let Some(was) = old.get(&name) else { continue };
+            self.time(cell, Some(&name), None, (was.seconds, target.seconds));
+            let cases = was.cases.iter().map(|case| (&case.name, case.seconds));
+            let cases: BTreeMap<&String, f64> = cases.collect();
+            for case in &target.cases {
+                if let Some(was) = cases.get(&case.name) {
+                    self.time(cell, Some(&name), Some(&case.name), (*was, case.seconds));
+                }
+            }
+        }
+    }
+
+    fn time(
+        &mut self,
+        cell: &CellId,
+        target: Option<&str>,
+        case: Option<&str>,
+        (before, after): (f64, f64),
+    ) {
+        let (less, more) = (before.min(after), before.max(after));
+        // Times of tests are what the tests say. What did not run took no time.
+        let is_told = less > 0.0 && more > less * FACTOR && more - less > SECONDS;
+        if is_told && more.is_finite() {
+            self.times.push(Time {
+                cell: cell.clone(),
+                target: target.map(str::to_owned),
+                case: case.map(str::to_owned),
+                before,
+                after,
+            });
+        }
+    }
+
+    /// All that was found.
+    #[must_use]
+    pub fn finish(self, comparison: Comparison) -> Comparison {
+        let Self {
+            mut changes,
+            mut times,
+            ..
+        } = self;
+        changes.sort_by_key(|change| change.kind);
+        let difference = |time: &Time| (time.after - time.before).abs();
+        times.sort_by(|a, b| difference(b).total_cmp(&difference(a)));
+        Comparison {
+            changes,
+            times,
+            ..comparison
+        }
+    }
+}
+
+fn by_name(targets: &[TargetOutcome]) -> BTreeMap<String, &TargetOutcome> {
+    targets
+        .iter()
+        .map(|target| (target.id.to_string(), target))
+        .collect()
+}
