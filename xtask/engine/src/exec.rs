@@ -46,6 +46,7 @@ mod sandbox;
 mod work;
 mod trial;
 mod cell;
+pub mod recipe;
 mod script;
 mod times;
 pub mod clean;
@@ -55,6 +56,7 @@ mod lanes;
 pub mod verify;
 mod dependency;
 pub mod bisection;
+pub mod open;
 
 pub use self::lanes::{Options, known_outcomes, run};
 pub use self::process::Interrupt;

@@ -84,6 +84,16 @@ pub fn inert_json(json: &str) -> String {
     json.replace("##[", r"#\u0023[")
 }
 
+/// A word as a POSIX shell takes it.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=%".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
 /// Keeps head and tail of a text that is longer than `most` bytes, and says what is gone.
 #[must_use]
 pub fn bounded(text: &str, most: usize) -> String {

@@ -152,7 +152,8 @@ fn together(first: &Ended, second: Ended) -> Ended {
 }
 
 /// The flags that choose one target.
-fn choice(id: &TargetId) -> Vec<String> {
+#[must_use]
+pub fn choice(id: &TargetId) -> Vec<String> {
     match id.kind {
         Kind::Lib | Kind::Doc => vec!["--lib".to_owned()],
         Kind::Bin => vec!["--bin".to_owned(), id.name.clone()],

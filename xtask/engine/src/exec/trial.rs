@@ -227,7 +227,7 @@ impl Work<'_> {
     /// Empties what builds and tests may leave things in: the folder that cargo gives to integration
     /// tests, the home, and the folder for temporary files. What another pin's tests left there is
     /// none of this one's.
-    fn clear_folders(&self) -> Result<()> {
+    pub(super) fn clear_folders(&self) -> Result<()> {
         let LaneFolders { shop, tmp, .. } = &self.folders;
         let all_tmp = tmp.parent().unwrap_or(tmp);
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;

@@ -13,11 +13,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::config::Linker;
 use crate::exec::process::Interrupt;
 use crate::files::{CACHEDIR_TAG, names, write_whole};
+use crate::model::cell::Cell;
 use crate::revision::short;
 use crate::setting::Setting;
 
 /// The folder for temporary files of all lanes.
 const TMP: &str = "t";
+
+/// The folder for cells that are run in the open.
+const OPEN: &str = "reproduce";
 
 /// The work folders of one subject.
 #[derive(Debug)]
@@ -157,6 +161,7 @@ impl Workplace {
             "resolve",
             "dependency",
             "damaged",
+            OPEN,
             TMP,
         ];
         names.map(|name| self.root.join(name)).into()
@@ -181,6 +186,18 @@ impl Workplace {
     pub fn cache(&self) -> &Path {
         let above = self.root.parent().unwrap_or(&self.root);
         above.as_std_path()
+    }
+
+    /// Where a cell is run in the open.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made.
+    pub fn open_cell(&self, cell: &Cell) -> Result<Utf8PathBuf> {
+        let folder = self.root.join(OPEN).join(cell.id().as_str());
+        std::fs::create_dir_all(folder.join("subject"))
+            .with_context(|| format!("make {folder}"))?;
+        Ok(folder)
     }
 
     /// Where it is tried what a sandbox can do.

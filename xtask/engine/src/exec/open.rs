@@ -1,0 +1,163 @@
+//! One cell in the open: resolved, staged and fetched as ever, in a folder that stays, and then run by
+//! plain cargo commands whose words whoever asked hears as they come.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::config::mistake::Mistake;
+use crate::exec::clock::Clock;
+use crate::exec::confine::confined;
+use crate::exec::lanes::{Options, in_place};
+use crate::exec::log::Log;
+use crate::exec::process::{Exit, Stream};
+use crate::exec::recipe::{Recipe, Step};
+use crate::exec::work::{Common, Work};
+use crate::exec::workplace::{LaneFolders, Workplace};
+use crate::files::{remove, write_whole};
+use crate::matrix::Matrix;
+use crate::model::cell::Cell;
+use crate::model::event::Event;
+use crate::model::outcome::Phase;
+use crate::model::status::Status;
+use crate::setting::Setting;
+
+/// What is heard of a cell in the open.
+pub enum Heard<'a> {
+    /// A command begins.
+    Command(&'a Step),
+    /// A line that it printed, with its end.
+    Line(Stream, &'a [u8]),
+    /// How it ended.
+    Ended(&'a Exit),
+}
+
+/// A cell, staged.
+pub struct Opened {
+    /// All that makes it again.
+    pub recipe: Recipe,
+    /// What resolving it came to.
+    pub resolved: Status,
+    /// The folder that it is in; its copy of the subject is in `subject` there.
+    pub folder: Utf8PathBuf,
+    /// Whether all commands that were run ended well; none where none was.
+    pub passed: Option<bool>,
+}
+
+/// Resolves and stages a cell in a folder that stays; and where there is someone to hear it, runs it.
+///
+/// # Errors
+///
+/// A [`Mistake`] when its toolchain is not on this machine; other errors when work folders fail.
+pub fn open(
+    matrix: &Matrix,
+    cell: &Cell,
+    options: &Options<'_>,
+    mut hear: Option<&mut dyn FnMut(Heard<'_>)>,
+) -> Result<Opened> {
+    let label = &cell.row.toolchain;
+    let setting = Setting::of(matrix, cell)?.ok_or_else(|| {
+        Mistake::new(format!("toolchain `{label}` is not on this machine"))
+            .help("`toolchains` says where it was looked for, and `toolchains install` gets it")
+    })?;
+    let waits = || {
+        let note = "another run works on this subject; waiting for it to end";
+        options.listener.hear(Event::Noted(note));
+    };
+    let workplace = Workplace::occupy(&options.cache, &matrix.place, options.interrupt, waits)?;
+    in_place(matrix, options, &workplace, |common, _| {
+        let folder = workplace.open_cell(cell)?;
+        forget_other_conditions(common, &setting, &folder)?;
+        let work = Work {
+            common,
+            setting: &setting,
+            folders: folders(&folder),
+            only: None,
+        };
+        let logs = folder.join("resolve.log");
+        let mut log = Log::create(logs.as_std_path(), work.secrets())?;
+        let mut clock = Clock::start(Phase::Resolve);
+        let resolution = common.resolver.resolve(&setting, &mut log, &mut clock)?;
+        let workspace = match &resolution.lock {
+            // Where the lock is refused, it can be that cargo cannot even read what it holds.
+            Some(lock) => work.prepare(lock, &mut log, &mut clock)?.ok(),
+            None => None,
+        };
+        log.finish()?;
+        let recipe = Recipe::of(matrix, &setting, &resolution, workspace.as_ref())?;
+        let passed = match (&mut hear, &workspace) {
+            (Some(hear), Some(_)) if resolution.status == Status::Passed => {
+                Some(run(&work, common, &recipe, *hear)?)
+            }
+            (Some(_) | None, _) => None,
+        };
+        Ok(Opened {
+            recipe,
+            resolved: resolution.status,
+            folder,
+            passed,
+        })
+    })
+}
+
+/// Removes what was built under other conditions, which cargo does not look at, as a shop has it.
+fn forget_other_conditions(
+    common: &Common<'_>,
+    setting: &Setting<'_>,
+    folder: &Utf8Path,
+) -> Result<()> {
+    let conditions = format!("{} {}", setting.shop(), common.sandbox.name()?);
+    let marker = folder.join("conditions");
+    if std::fs::read_to_string(&marker).is_ok_and(|known| known == conditions) {
+        return Ok(());
+    }
+    let reached = common.sandbox.confines(folder, &[folder]);
+    confined(reached, || remove(&folder.join("target")))?;
+    write_whole(&marker, conditions.as_bytes())
+}
+
+fn folders(folder: &Utf8Path) -> LaneFolders {
+    LaneFolders {
+        shop: folder.to_owned(),
+        subject: folder.join("subject"),
+        target: folder.join("target"),
+        tmp: folder.join("tmp"),
+    }
+}
+
+/// Runs the commands of a recipe in the sandbox of the cell; whether all ended well.
+fn run(
+    work: &Work<'_>,
+    common: &Common<'_>,
+    recipe: &Recipe,
+    hear: &mut dyn FnMut(Heard<'_>),
+) -> Result<bool> {
+    work.clear_folders()?;
+    let timeouts = &common.matrix.config.timeouts;
+    let mut has_passed = true;
+    for step in &recipe.steps {
+        if common.interrupt.is_asked() {
+            return Ok(false);
+        }
+        let limit: Duration = match &step.target {
+            // What a target's own command has to compile is not a part of its tests.
+            Some(_) => timeouts.build.saturating_add(timeouts.target),
+            None => timeouts.build,
+        };
+        let mut cargo = work.enclosed_cargo(limit)?;
+        cargo.bounds = work.bounds(step.target.as_ref());
+        // It is alone.
+        cargo.budget = None;
+        let args: Vec<&str> = step.args.iter().map(String::as_str).collect();
+        hear(Heard::Command(step));
+        let mut follower = |stream: Stream, line: &[u8]| {
+            hear(Heard::Line(stream, &work.secrets().hide(line)));
+        };
+        let command = cargo.command(&args).context("start cargo")?;
+        let ended = cargo.follow(command, &mut follower)?;
+        has_passed &= ended.exit.is_success();
+        hear(Heard::Ended(&ended.exit));
+    }
+    Ok(has_passed)
+}

@@ -1,0 +1,182 @@
+//! A recipe as a POSIX shell script. Whatever a recipe holds is data to the shell: a word in quotes,
+//! or a here-document that nothing is replaced in.
+
+use std::fmt::Write;
+
+use camino::Utf8Path;
+
+use crate::environment::library_path_variable;
+use crate::exec::recipe::{Recipe, Value};
+use crate::text::{ellipsis, one_line, shell_word};
+
+/// The longest error that is told, in characters.
+const LONGEST: usize = 300;
+
+/// The script of a recipe.
+#[must_use]
+pub fn script(recipe: &Recipe) -> String {
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = write(&mut out, recipe);
+    out
+}
+
+fn write(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
+    write_head(out, recipe)?;
+    for (path, text) in &recipe.files {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_str().is_empty()) {
+            writeln!(out, "mkdir -p {}", file_word(folder))?;
+        }
+        write_file(out, path, text)?;
+    }
+    if let Some(lock) = &recipe.lock {
+        writeln!(out, "\n# The lock of the cell.")?;
+        write_file(out, Utf8Path::new("Cargo.lock"), lock)?;
+    }
+    write_cell(out, recipe)?;
+    if recipe.lock.is_some() {
+        write_fetch(out, recipe)?;
+    }
+    writeln!(out, "failed=")?;
+    for step in &recipe.steps {
+        let words: Vec<String> = step.args.iter().map(|arg| shell_word(arg)).collect();
+        let quiet = match step.args.first().is_some_and(|arg| arg == "metadata") {
+            true => " > /dev/null",
+            false => "",
+        };
+        writeln!(out, "cell {}{quiet}", words.join(" "))?;
+    }
+    writeln!(out, "[ -z \"$failed\" ]")
+}
+
+fn write_head(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
+    let cell = &recipe.cell;
+    write!(
+        out,
+        "#!/bin/sh
+# {cell}, with cargo alone: builds and tests a copy of a checkout as this cell does.
+# usage: sh THIS [CHECKOUT [FOLDER]]
+#     CHECKOUT  the workspace, unchanged [default: .]
+#     FOLDER    where the copy goes, outside any repository [default: a new one]
+# Exits with 1 where anything fails. Nothing keeps builds and tests from the network or from your
+# files. A package that is tested by itself can have fewer features than among all members.
+"
+    )?;
+    if let Some(error) = &recipe.error {
+        let error = ellipsis(&one_line(&error.to_string()), LONGEST);
+        writeln!(out, "# What stands against it: {error}")?;
+    }
+    write!(
+        out,
+        r#"set -eu
+toolchain={}
+checkout=${{1:-.}}
+copy=${{2:-$(mktemp -d)}}
+mkdir -p "$copy/subject" "$copy/target" "$copy/home" "$copy/tmp"
+copy=$(cd "$copy" && pwd)
+echo "the copy is in $copy" >&2
+(cd "$checkout" && tar -cf - --exclude=./target --exclude=./.git .) | (cd "$copy/subject" && tar -xf -)
+cd "$copy/subject"
+# The toolchain is chosen above.
+rm -f rust-toolchain rust-toolchain.toml
+
+# What the pin changes.
+"#,
+        shell_word(&recipe.sysroot)
+    )
+}
+
+/// A file, by a here-document that ends with a line that is not in it.
+fn write_file(out: &mut String, path: &Utf8Path, text: &str) -> std::fmt::Result {
+    let mut end = "END".to_owned();
+    while text.lines().any(|line| line == end) {
+        end.push('_');
+    }
+    let newline = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    writeln!(
+        out,
+        "cat > {} <<'{end}'\n{text}{newline}{end}",
+        file_word(path)
+    )
+}
+
+/// A path as a word that no command takes for a flag.
+fn file_word(path: &Utf8Path) -> String {
+    match path.as_str().starts_with('-') {
+        true => shell_word(&format!("./{path}")),
+        false => shell_word(path.as_str()),
+    }
+}
+
+/// All that the cell needs, with the user's own home and secrets, which nothing else sees.
+fn write_fetch(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
+    let secrets = recipe.secrets.iter().filter(|name| is_name(name));
+    let secrets = secrets.map(|name| format!("${{{name}+{name}=\"${name}\"}} "));
+    writeln!(
+        out,
+        "closed HOME=\"$HOME\" {}\"$toolchain/bin/cargo\" fetch --locked --target {}\n",
+        secrets.collect::<String>(),
+        shell_word(&recipe.host)
+    )
+}
+
+/// The functions that run something in the cell's environment, and its cargo.
+fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
+    if let Some(linker) = recipe.linker {
+        writeln!(out, "\n# What links.")?;
+        let program = format!("#!/bin/sh\nexec cc -fuse-ld={linker} \"$@\"\n");
+        writeln!(out, "printf %s {} > \"$copy/link\"", shell_word(&program))?;
+        writeln!(out, "chmod +x \"$copy/link\"")?;
+    }
+    writeln!(out, "\n# All that the cell sees of the environment.")?;
+    writeln!(out, "closed() {{\n    env -i \\")?;
+    let mut line = |words: &str| writeln!(out, "        {words} \\");
+    let folders = |name: &str, own: &str| match recipe.vars.get(name) {
+        Some(Value::Plain(value)) => format!("{name}=\"{own}\":{}", shell_word(value)),
+        Some(Value::Secret) | None if name == "PATH" => format!("PATH=\"{own}:$PATH\""),
+        Some(Value::Secret) | None => format!("{name}=\"{own}${{{name}:+:${name}}}\""),
+    };
+    line(&folders("PATH", "$toolchain/bin"))?;
+    line(&folders(library_path_variable(), "$toolchain/lib"))?;
+    line("HOME=\"$copy/home\" TMPDIR=\"$copy/tmp\" CARGO_TARGET_DIR=\"$copy/target\"")?;
+    line("CARGO_HOME=\"${CARGO_HOME:-$HOME/.cargo}\"")?;
+    if recipe.linker.is_some() {
+        let host = recipe.host.to_uppercase().replace('-', "_");
+        line(&format!(
+            "{}=\"$copy/link\"",
+            shell_word(&format!("CARGO_TARGET_{host}_LINKER"))
+        ))?;
+    }
+    for name in recipe.passed.iter().filter(|name| is_name(name)) {
+        line(&format!("${{{name}+{name}=\"${name}\"}}"))?;
+    }
+    for (name, value) in &recipe.vars {
+        if name == "PATH" || name == library_path_variable() {
+            continue;
+        }
+        match value {
+            Value::Plain(value) => line(&shell_word(&format!("{name}={value}")))?,
+            // It is not to be written down.
+            Value::Secret if is_name(name) => line(&format!("{name}=\"${{{name}-}}\""))?,
+            Value::Secret => {}
+        }
+    }
+    writeln!(out, "        \"$@\"\n}}")?;
+    writeln!(
+        out,
+        "cell() {{\n    closed \"$toolchain/bin/cargo\" \"$@\" || failed=yes\n}}\n"
+    )
+}
+
+/// Whether a shell has a variable of that name.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(fits) && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()
+}
+
+#[cfg(all(test, unix))]
+mod tests;
