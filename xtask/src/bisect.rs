@@ -13,10 +13,11 @@ use pinmatrix::inquiry::{Axis, Ends, Inquiry, Place, Point, Question, points};
 use pinmatrix::matrix::Matrix;
 use pinmatrix::model::bisection::{Answer, Asked, Bisection, SCHEMA};
 use pinmatrix::model::cell::{Cell, Pin, Row};
+use pinmatrix::text::shell_word;
 
 use crate::flags::{AxisFlags, BisectFlags, QuestionFlags};
 use crate::show::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
-use crate::{Exit, Program, check_out, listen_for_signals, no_place, open, progress, quoted, show};
+use crate::{Exit, Program, check_out, listen_for_signals, no_place, open, progress, show};
 
 /// How much of what a compiler or a test printed is shown of one point; its log has all of it.
 const MOST_LINES: usize = 12;
@@ -398,8 +399,8 @@ impl Page<'_> {
             let out = self.out.join("reproduced");
             format!(
                 "{run}{more} --cell {} --fresh --out {}",
-                quoted(cell.id().as_str()),
-                quoted(out.as_str())
+                shell_word(cell.id().as_str()),
+                shell_word(out.as_str())
             )
         };
         match (&self.inquiry.question, &point.place) {
@@ -419,7 +420,7 @@ impl Page<'_> {
                 let words = std::env::args()
                     .skip(1)
                     .filter(|word| word != "matrix" && word != "pinmatrix");
-                let words: Vec<String> = words.map(|word| quoted(&word)).collect();
+                let words: Vec<String> = words.map(|word| shell_word(&word)).collect();
                 format!(
                     "{} {} --only {}",
                     self.program.words(),

@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pinmatrix::config::{Mode, Strategy, disk_size};
 
 use crate::ci::Ci;
+use crate::compare::{self, CompareFlags};
 use crate::report::ReportFlags;
+use crate::repro::{self, ReproFlags};
 
 /// The config that is read when none is named.
 pub const CONFIG: &str = "matrix.toml";
@@ -110,6 +112,12 @@ pub enum Command {
     Plan(PlanFlags),
     /// Write down what the last run showed as what is expected from now on
     Bless(Flags),
+    /// Hold two runs against each other, or a run against the baseline
+    #[command(after_help = compare::CODES)]
+    Compare(CompareFlags),
+    /// Run one cell in the open, or print the cargo commands that do it
+    #[command(after_help = repro::CODES)]
+    Repro(ReproFlags),
     /// Make every report again, from run.json alone
     Report(ReportFlags),
     /// List what the subject still has to do at one pin, from the last run

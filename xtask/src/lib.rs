@@ -5,12 +5,14 @@ mod bisect;
 mod bless;
 mod ci;
 mod clean;
+mod compare;
 mod flags;
 mod mistakes;
 mod planned;
 mod progress;
 mod report;
 mod reports;
+mod repro;
 mod show;
 mod toolchains;
 mod verify;
@@ -31,6 +33,7 @@ use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::verdict::Judgement;
 use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
+use pinmatrix::text::shell_word;
 
 use crate::flags::{Command, Flags, PlanFlags, RunFlags, Selecting};
 
@@ -99,6 +102,8 @@ fn obey(program: Program, command: Command) -> Result<Exit> {
         Command::Run(flags) => run_matrix(program, &flags),
         Command::Plan(flags) => plan_matrix(program, &flags),
         Command::Bless(flags) => bless::obey(&flags),
+        Command::Repro(flags) => repro::obey(program, &flags),
+        Command::Compare(flags) => compare::obey(&flags),
         Command::Report(flags) => report::obey(&flags),
         Command::Worklist(flags) => worklist::obey(&flags),
         Command::Bisect(flags) => bisect::obey(program, &flags),
@@ -319,29 +324,19 @@ fn repeating(program: Program, flags: &Flags) -> String {
     if let Some(config) = &flags.config {
         command.push_str(&format!(
             " --config {}",
-            quoted(&config.display().to_string())
+            shell_word(&config.display().to_string())
         ));
     }
     if let Some(mode) = flags.sandbox.and_then(|mode| mode.to_possible_value()) {
         command.push_str(&format!(" --sandbox {}", mode.get_name()));
     }
     if let Some(rev) = &flags.rev {
-        command.push_str(&format!(" --rev {}", quoted(rev)));
+        command.push_str(&format!(" --rev {}", shell_word(rev)));
     }
     if flags.offline {
         command.push_str(" --offline");
     }
     command
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@');
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
 
 fn listen_for_signals(interrupt: &Interrupt) -> Result<()> {

@@ -6,11 +6,12 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 use pinmatrix::config::mistake::Mistake;
 use pinmatrix::config::{Config, Origin, ToolchainSpec};
+use pinmatrix::text::shell_word;
 use pinmatrix::toolchain::{Found, Sought, look_for_all};
 use xshell::{Shell, cmd};
 
 use crate::flags::{Format, ToolchainCommand, ToolchainFlags};
-use crate::{Exit, Program, progress, quoted, show};
+use crate::{Exit, Program, progress, show};
 
 /// The project's own script; embedded, so that `cargo pinmatrix` has it anywhere.
 const FROM_DEBIAN: &str = include_str!("../../ci/toolchains");
@@ -74,7 +75,8 @@ fn list(program: Program, rows: &[Sought], flags: &ToolchainFlags) -> Result<Exi
 /// This command, as a person would type it again.
 fn words(program: Program, flags: &ToolchainFlags) -> String {
     let config = flags.flags.config.iter();
-    let config = config.map(|file| format!(" --config {}", quoted(&file.display().to_string())));
+    let config =
+        config.map(|file| format!(" --config {}", shell_word(&file.display().to_string())));
     format!(
         "{} toolchains{}",
         program.words(),

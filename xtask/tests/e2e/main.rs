@@ -7,6 +7,7 @@
 mod axes;
 mod baseline;
 mod bisect;
+mod compare;
 mod disk;
 mod drift;
 mod facts;
@@ -19,6 +20,7 @@ mod harness;
 mod ladders;
 mod mistakes;
 mod reports;
+mod repro;
 mod reuse;
 #[cfg(target_os = "linux")]
 mod sandbox;
