@@ -231,3 +231,46 @@ fn features_of(set: &FeatureSet, package: &str, members: &[Member]) -> Vec<Strin
     });
     own.flags()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_member_is_asked_for_no_features_that_only_others_have() {
+        let member = |name: &str, features: &[&str]| Member {
+            name: name.to_owned(),
+            version: Version::new(0, 1, 0),
+            needs: None,
+            features: features
+                .iter()
+                .map(|f| (*f).to_owned())
+                .collect::<BTreeSet<_>>(),
+        };
+        let members = [
+            member("app", &["fast", "both"]),
+            member("tool", &["both", "json"]),
+        ];
+        let features = ["both", "fast", "tool/json", "serde/derive"];
+        let set = FeatureSet {
+            label: None,
+            features: features
+                .map(|f| toml::Spanned::new(0..0, f.to_owned()))
+                .into(),
+            all: false,
+            default: false,
+        };
+        let flags = |package: &str| features_of(&set, package, &members);
+        let no_default = "--no-default-features";
+        assert_eq!(
+            flags("app"),
+            [no_default, "--features=both,fast,serde/derive"]
+        );
+        assert_eq!(
+            flags("tool"),
+            [no_default, "--features=both,json,serde/derive"]
+        );
+    }
+}

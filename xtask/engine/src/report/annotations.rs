@@ -47,7 +47,10 @@ impl Level {
 /// The problems of a run as workflow commands, a line each, the most important first.
 #[must_use]
 pub fn annotations(run: &Run) -> String {
-    let problems = problems(run);
+    commands(&problems(run))
+}
+
+fn commands(problems: &[Problem]) -> String {
     let levels = [Level::Error, Level::Warning, Level::Notice];
     let of = |level: Level| {
         problems
@@ -146,6 +149,39 @@ mod tests {
             }),
             fingerprint: String::new(),
         }
+    }
+
+    #[test]
+    fn no_level_has_more_than_the_runner_shows_and_the_rest_is_counted() {
+        let of = |standing: Standing, n: usize| {
+            (0..n).map(move |n| Problem {
+                standing,
+                ..problem(&n.to_string(), "m", "f")
+            })
+        };
+        let some: Vec<Problem> = of(Standing::New, 10)
+            .chain(of(Standing::Known, 10))
+            .collect();
+        assert_eq!(commands(&some).lines().count(), 20);
+        let many: Vec<Problem> = of(Standing::New, 25)
+            .chain(of(Standing::Unsure, 3))
+            .chain(of(Standing::Known, 12))
+            .collect();
+        let said = commands(&many);
+        let count = |level: &str| said.lines().filter(|line| line.starts_with(level)).count();
+        assert_eq!(
+            ["::error ", "::warning ", "::notice "].map(count),
+            [10, 3, 10]
+        );
+        assert!(
+            said.starts_with("::error file=f,line=7,title=0::m\n"),
+            "{said}"
+        );
+        let last = said.lines().last().expect("a line");
+        assert!(
+            last.contains("::15 errors, 0 warnings, 3 notices more"),
+            "{last}"
+        );
     }
 
     proptest::proptest! {

@@ -10,7 +10,7 @@ use crate::model::run::{CellRecord, Run};
 use crate::model::status::Status;
 use crate::model::verdict::{Deviation, Kind, Verdict};
 use crate::report::junit::names::Names;
-use crate::report::junit::room::share;
+use crate::report::junit::room::{Extent, share};
 use crate::report::reproduce;
 use crate::report::verdict::told;
 use crate::text;
@@ -26,7 +26,7 @@ pub const FILE: &str = "junit.xml";
 const LARGEST: usize = 30_000_000;
 
 /// A run as JUnit XML. Where it would be too large, what tests printed is cut, and all that is long
-/// to the same length; then what has passed is left out.
+/// to the same length; then what has passed is left out, and messages are cut.
 ///
 /// # Errors
 ///
@@ -36,36 +36,24 @@ pub fn junit(run: &Run) -> Result<String> {
 }
 
 fn junit_within(run: &Run, room: usize) -> Result<String> {
-    let mut extent = Extent {
-        most: text::CASE_OUTPUT,
-        has_passed: true,
-    };
     let lengths: Vec<usize> = run.cells.iter().flat_map(lengths).collect();
     // What is cut already is not made to be thrown away.
-    let printed = lengths.iter().sum::<usize>();
-    if printed <= room {
-        let whole = write(run, extent)?;
+    if lengths.iter().sum::<usize>() <= room {
+        let whole = write(run, Extent::WHOLE)?;
         if whole.len() <= room {
             return Ok(whole);
         }
     }
-    extent.most = 0;
-    let mut bare = write(run, extent)?.len();
-    if bare > room {
-        extent.has_passed = false;
-        bare = write(run, extent)?.len();
+    let mut bare = (Extent::WHOLE, 0);
+    for extent in Extent::BARE {
+        bare = (extent, write(run, extent)?.len());
+        if bare.1 <= room {
+            break;
+        }
     }
-    extent.most = share(&lengths, room.saturating_sub(bare)).min(text::CASE_OUTPUT);
-    write(run, extent)
-}
-
-/// How much of a run is told.
-#[derive(Clone, Copy)]
-struct Extent {
-    /// How much of each output, in bytes.
-    most: usize,
-    /// Whether cases that passed are told.
-    has_passed: bool,
+    let (extent, length) = bare;
+    let most = share(&lengths, room.saturating_sub(length));
+    write(run, Extent { most, ..extent })
 }
 
 /// How long each output of a cell is.
@@ -183,7 +171,9 @@ impl Judged<'_> {
                 let case = deviation.case.as_deref().map(|case| format!(" {case}"));
                 let name = names.take(&class, &format!("baseline{}", case.unwrap_or_default()));
                 let kind = deviation.kind.to_string();
-                let message = fit(&text::ellipsis(&text::one_line(&told(deviation)), 500));
+                let message =
+                    text::ellipsis(&text::one_line(&told(deviation)), self.extent.message);
+                let message = fit(&message);
                 let mut builder = TestCaseBuilder::failure(&name, Duration::ZERO, &kind, &message);
                 builder.set_classname(&fit(&class));
                 Some(builder.build())
@@ -207,7 +197,12 @@ impl Judged<'_> {
         let name = names.take(cell, &phase);
         let (status, errors) = (&outcome.status, &outcome.errors);
         Some(match self.is_expected(status, None, None) {
-            true => known(cell, &name, status, &message_of(status, errors, None)),
+            true => known(
+                cell,
+                &name,
+                status,
+                &message_of(self.extent, status, errors, None),
+            ),
             false => self.case(cell, &name, status, errors, None),
         })
     }
@@ -221,14 +216,19 @@ impl Judged<'_> {
         if !target.errors.is_empty() || target.cases.is_empty() {
             let (status, errors) = (&target.status, &target.errors);
             cases.push(match self.is_expected(status, Some(&id), None) {
-                true => known(&class, &compile, status, &message_of(status, errors, None)),
+                true => known(
+                    &class,
+                    &compile,
+                    status,
+                    &message_of(self.extent, status, errors, None),
+                ),
                 false => self.case(&class, &compile, status, errors, None),
             });
         }
         for case in target.cases.iter().filter(|case| !self.is_left_out(case)) {
             let name = names.take(&class, &case.name);
             if self.is_expected(&case.status, Some(&id), Some(&case.name)) {
-                let message = message_of(&case.status, &[], Some(case));
+                let message = message_of(self.extent, &case.status, &[], Some(case));
                 cases.push(known(&class, &name, &case.status, &message));
                 continue;
             }
@@ -261,7 +261,7 @@ impl Judged<'_> {
             _ => Duration::ZERO,
         };
         let output = case.and_then(|case| case.output.as_deref());
-        let message = message_of(status, errors, case);
+        let message = message_of(self.extent, status, errors, case);
         let mut builder = match status {
             Status::Passed => TestCaseBuilder::success(name, time),
             Status::Skipped { reason } => {
@@ -314,13 +314,18 @@ fn known(class: &str, name: &str, status: &Status, message: &str) -> TestCase {
 const LONGEST_TIME: f64 = 3.2e9;
 
 /// What is said of something in a line.
-fn message_of(status: &Status, errors: &[Diagnostic], case: Option<&CaseOutcome>) -> String {
+fn message_of(
+    extent: Extent,
+    status: &Status,
+    errors: &[Diagnostic],
+    case: Option<&CaseOutcome>,
+) -> String {
     let message = match (errors.first(), case.and_then(CaseOutcome::said)) {
         (Some(error), _) => error.to_string(),
         (None, Some(said)) => said.to_owned(),
         (None, None) => status.to_string(),
     };
-    fit(&text::ellipsis(&text::one_line(&message), 500))
+    fit(&text::ellipsis(&text::one_line(&message), extent.message))
 }
 
 /// All that is told of something: its errors as the compiler shows them, or what it printed.

@@ -1,4 +1,45 @@
-//! How much of what each test printed has room in a file of bounded size.
+//! What has room in a file of bounded size.
+
+use crate::text;
+
+/// How much of a run is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// How much of each output, in bytes.
+    pub most: usize,
+    /// How much of each message, in characters.
+    pub message: usize,
+    /// Whether cases that passed are told.
+    pub has_passed: bool,
+}
+
+impl Extent {
+    /// All of it.
+    pub const WHOLE: Self = Self {
+        most: text::CASE_OUTPUT,
+        message: 500,
+        has_passed: true,
+    };
+
+    /// Without what tests printed: less and less of the rest. The last has room for a hundred
+    /// thousand failures.
+    pub const BARE: [Self; 3] = [
+        Self {
+            most: 0,
+            ..Self::WHOLE
+        },
+        Self {
+            most: 0,
+            has_passed: false,
+            ..Self::WHOLE
+        },
+        Self {
+            most: 0,
+            message: 60,
+            has_passed: false,
+        },
+    ];
+}
 
 /// What the sentence takes at the most that stands where something is left out, in bytes.
 const NOTE: usize = 48;
