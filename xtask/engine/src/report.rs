@@ -8,6 +8,7 @@ pub mod denied;
 pub mod findings;
 pub mod flaky;
 pub mod timeline;
+pub mod answer;
 pub mod junit;
 pub mod summary;
 pub mod problems;

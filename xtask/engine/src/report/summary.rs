@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::model::outcome::Moved;
 use crate::model::run::{CellRecord, Run, SourceRecord};
 use crate::model::status::{Class, Status};
+use crate::report::answer::answer;
 use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
@@ -32,6 +33,10 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
         .first()
         .map(|source| source.subject.path.as_str());
     writeln!(out, "# Matrix of {}\n", escaped(path.unwrap_or_default()))?;
+    for sentence in answer(run) {
+        writeln!(out, "{}", escaped(&sentence.to_string()))?;
+    }
+    writeln!(out)?;
     for SourceRecord { label, subject } in &run.sources {
         let Some(revision) = &subject.revision else {
             continue;

@@ -1,0 +1,69 @@
+//! One sentence of an answer, and how it is put together.
+
+use std::fmt;
+
+use crate::text;
+
+/// The longest error or name in a sentence, in characters.
+pub(super) const LONGEST: usize = 160;
+
+/// One sentence, in parts: names come from outside, and are drawn as such.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sentence(pub Vec<Part>);
+
+/// A part of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Words.
+    Words(String),
+    /// The name of a target or a case.
+    Name(String),
+}
+
+impl Sentence {
+    pub(super) fn new(words: impl Into<String>) -> Self {
+        Self(vec![Part::Words(words.into())])
+    }
+
+    pub(super) fn say(mut self, words: impl AsRef<str>) -> Self {
+        self.0.push(Part::Words(words.as_ref().to_owned()));
+        self
+    }
+
+    pub(super) fn name(mut self, name: impl fmt::Display) -> Self {
+        let name = text::ellipsis(&text::one_line(&name.to_string()), LONGEST);
+        self.0.push(Part::Name(name));
+        self
+    }
+
+    /// Says an error, if there is one, and ends.
+    pub(super) fn ends_with(self, error: Option<&str>) -> Self {
+        let error = error.map(|error| text::ellipsis(&text::one_line(error), LONGEST));
+        match error.filter(|error| !error.is_empty()) {
+            Some(error) => self.say(format!(": {}.", error.trim_end_matches('.'))),
+            None => self.say("."),
+        }
+    }
+}
+
+/// As plain text, names in backticks.
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.0 {
+            match part {
+                Part::Words(words) => f.write_str(words)?,
+                Part::Name(name) => write!(f, "`{name}`")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `a, b and c`.
+pub(super) fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}

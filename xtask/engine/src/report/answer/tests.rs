@@ -1,0 +1,187 @@
+//! What is said of made-up histories: true, and as a person would say it.
+
+use super::*;
+use crate::frontier::tests::run as history;
+use crate::model::findings::Findings;
+use crate::model::outcome::{Diagnostic, Outcome};
+use crate::model::run::State;
+use crate::model::status::{Class, Doubt, Skip};
+use crate::model::verdict::{Deviation, Verdict};
+
+fn said(run: &Run) -> String {
+    let sentences: Vec<String> = answer(run).iter().map(ToString::to_string).collect();
+    sentences.join("\n")
+}
+
+/// A run of several rows, each with its history.
+fn rows(histories: &[(&str, &str)], n_patches: u64) -> Run {
+    let mut runs = histories.iter().map(|(toolchain, letters)| {
+        let mut run = history(letters, n_patches);
+        for record in &mut run.cells {
+            record.cell.row = Row::of_toolchain(*toolchain).into();
+            record.id = record.cell.id();
+        }
+        run
+    });
+    let mut all = runs.next().expect("a row");
+    for run in runs {
+        all.cells.extend(run.cells);
+    }
+    all
+}
+
+/// All cells of a run ended alike, before any target.
+fn ended(mut run: Run, status: &Status, error: &str) -> Run {
+    for record in &mut run.cells {
+        let outcome = Outcome::whole(status.clone(), vec![Diagnostic::said(error)]);
+        record.state = State::Ended {
+            reused: false,
+            outcome: Box::new(outcome),
+        };
+    }
+    run
+}
+
+#[test]
+fn one_break_is_one_sentence() {
+    insta::assert_snapshot!(said(&history("..bb", 1)));
+}
+
+#[test]
+fn untested_versions_between_are_told() {
+    insta::assert_snapshot!(said(&history("..bb", 3)));
+}
+
+#[test]
+fn the_same_break_on_several_rows_is_told_once() {
+    let run = rows(&[("stable", "..bb"), ("1.85", "..bb"), ("1.78", "..--")], 1);
+    insta::assert_snapshot!(said(&run));
+}
+
+#[test]
+fn a_break_that_comes_sooner_on_one_row_is_told_of_that_row() {
+    let run = rows(&[("stable", "...b"), ("1.85", ".bbb")], 1);
+    insta::assert_snapshot!(said(&run));
+}
+
+#[test]
+fn a_target_that_only_one_toolchain_takes_is_told() {
+    insta::assert_snapshot!(said(&rows(&[("stable", "...."), ("1.85", "bbbb")], 1)));
+}
+
+#[test]
+fn cases_that_go_their_own_way_are_named() {
+    insta::assert_snapshot!(said(&history("..11b", 1)));
+}
+
+#[test]
+fn a_fix_without_a_break_is_told() {
+    insta::assert_snapshot!(said(&history("bb..", 1)));
+}
+
+#[test]
+fn what_passes_throughout_is_said_with_how_much_of_it_ran() {
+    insta::assert_snapshot!(said(&history("....", 1)));
+    insta::assert_snapshot!(said(&history(".--.", 1)));
+}
+
+#[test]
+fn what_fails_throughout_is_said() {
+    insta::assert_snapshot!(said(&history("bbb", 1)));
+}
+
+#[test]
+fn a_run_of_doubts_says_nothing_of_the_code() {
+    let doubt = Status::Inconclusive {
+        doubt: Doubt::Network,
+    };
+    insta::assert_snapshot!(said(&ended(history("...", 1), &doubt, "no route")));
+}
+
+#[test]
+fn drift_says_nothing_of_the_code() {
+    insta::assert_snapshot!(said(&history("ddd", 1)));
+}
+
+#[test]
+fn a_run_in_which_nothing_ran_says_why() {
+    let mut run = history("----", 1);
+    insta::assert_snapshot!(said(&run));
+    run.cells[0].state = State::Skipped {
+        reason: Skip::ToolchainMissing,
+    };
+    insta::assert_snapshot!(said(&run));
+    run.cells.clear();
+    insta::assert_snapshot!(said(&run));
+}
+
+#[test]
+fn a_run_that_did_not_end_says_so() {
+    let mut run = history("..b-", 1);
+    run.finished = false;
+    run.cells[3].state = State::Pending;
+    insta::assert_snapshot!(said(&run));
+}
+
+#[test]
+fn a_ladder_that_no_lock_fits_is_told_with_its_error() {
+    let failed = Status::failed(Class::Resolve);
+    insta::assert_snapshot!(said(&ended(history("...", 1), &failed, "no version fits")));
+}
+
+#[test]
+fn a_row_that_becomes_too_old_is_told() {
+    let mut run = rows(&[("stable", "...."), ("1.78", "....")], 1);
+    for record in &mut run.cells[6..] {
+        let error = Diagnostic::said("f 2.0.0 needs rustc 1.80.0, and this is 1.78.0");
+        let outcome = Outcome::whole(Status::failed(Class::Msrv), vec![error]);
+        record.state = State::Ended {
+            reused: false,
+            outcome: Box::new(outcome),
+        };
+    }
+    insta::assert_snapshot!(said(&run));
+}
+
+#[test]
+fn what_regressed_comes_first_and_what_is_expected_last() {
+    let mut run = history("..bb", 1);
+    let verdict = |deviations| Findings {
+        verdict: Some(Verdict {
+            deviations,
+            n_expected: 4,
+            ..Verdict::default()
+        }),
+        ..Findings::default()
+    };
+    run.findings = verdict(Vec::new());
+    insta::assert_snapshot!(said(&run));
+    run.findings = verdict(vec![Deviation {
+        kind: Kind::Regressed,
+        cell: run.cells[2].id.clone(),
+        target: Some("p test:t".to_owned()),
+        case: None,
+        expected: "passed".to_owned(),
+        found: "failed(compile): no".to_owned(),
+    }]);
+    insta::assert_snapshot!(said(&run));
+}
+
+#[test]
+fn what_comes_from_outside_stays_on_one_line_and_short() {
+    let mut run = history("..bb", 1);
+    let long = format!("a\n::error::b\u{202e}{}", "x".repeat(1 << 20));
+    for record in &mut run.cells {
+        let State::Ended { outcome, .. } = &mut record.state else {
+            continue;
+        };
+        outcome.targets[0].id.name.clone_from(&long);
+        for error in &mut outcome.targets[0].errors {
+            error.message.clone_from(&long);
+        }
+    }
+    for sentence in answer(&run) {
+        let sentence = sentence.to_string();
+        assert!(sentence.len() < 1024 && !sentence.contains(['\n', '\u{202e}']));
+    }
+}
