@@ -21,4 +21,5 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     for line in reports.summary.lines() {
         assert!(!line.starts_with("::"), "a command to a CI engine: {line}");
     }
+    assert_eq!(reports.page.matches("<script").count(), 2, "a script of someone else's");
 });

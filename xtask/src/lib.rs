@@ -154,7 +154,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
         run => run?,
     };
     progress.end();
-    reports::write(&run, &out)?;
+    reports::write(&run, &out, &out)?;
     show::results(&run, &out)?;
     ci::tell(&run, &out, flags.ci.host())?;
     Ok(judge(&run, &interrupt))

@@ -48,12 +48,12 @@ pub fn obey(flags: &ReportFlags) -> Result<Exit> {
         match format {
             Format::Annotations => show::put_commands(&text)?,
             Format::CodeQuality | Format::Sarif | Format::Frontier => show::put_json(&text)?,
-            Format::Text | Format::Markdown | Format::Junit => show::put(&text)?,
+            Format::Text | Format::Markdown | Format::Html | Format::Junit => show::put(&text)?,
         }
         return Ok(Exit::Passed);
     }
     let out = place(&results, flags.out.as_deref())?;
-    reports::write(&run, out)?;
+    reports::write(&run, folder(&results), out)?;
     ci::tell(&run, out, flags.ci.host())?;
     Ok(Exit::Passed)
 }

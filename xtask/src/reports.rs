@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use clap::ValueEnum;
 use pinmatrix::files::write_whole;
 use pinmatrix::model::run::Run;
-use pinmatrix::report::{annotations, code_quality, junit, points, sarif, summary};
+use pinmatrix::report::{annotations, code_quality, html, junit, points, sarif, summary};
 
 use crate::show;
 
@@ -16,6 +16,8 @@ pub enum Format {
     Text,
     /// summary.md, for people
     Markdown,
+    /// report.html, to be looked at in a browser
+    Html,
     /// junit.xml, for the test view of a CI engine
     Junit,
     /// frontier.json: every change point
@@ -29,20 +31,21 @@ pub enum Format {
 }
 
 /// The formats that every run leaves in its results folder, by the names of their files.
-const FILES: [(&str, Format); 3] = [
+const FILES: [(&str, Format); 4] = [
     (junit::FILE, Format::Junit),
     (summary::FILE, Format::Markdown),
+    (html::FILE, Format::Html),
     (points::FILE, Format::Frontier),
 ];
 
-/// Writes the reports of a run into a results folder.
+/// Writes the reports of a run, whose results are in a folder, into one.
 ///
 /// # Errors
 ///
 /// When one cannot be written.
-pub fn write(run: &Run, out: &Utf8Path) -> Result<()> {
+pub fn write(run: &Run, results: &Utf8Path, out: &Utf8Path) -> Result<()> {
     for (file, format) in FILES {
-        write_whole(&out.join(file), text(run, out, format)?.as_bytes())?;
+        write_whole(&out.join(file), text(run, results, format)?.as_bytes())?;
     }
     Ok(())
 }
@@ -56,15 +59,16 @@ pub fn remove(out: &Utf8Path) {
     }
 }
 
-/// A run in one format; `out` is the folder that its results are in.
+/// A run in one format; `results` is the folder that what it left is in.
 ///
 /// # Errors
 ///
 /// When the format's writer refuses; none has a reason to.
-pub fn text(run: &Run, out: &Utf8Path, format: Format) -> Result<String> {
+pub fn text(run: &Run, results: &Utf8Path, format: Format) -> Result<String> {
     match format {
-        Format::Text => Ok(show::page(run, out)),
+        Format::Text => Ok(show::page(run, results)),
         Format::Markdown => Ok(summary::summary(run)),
+        Format::Html => html::html(run, Some(&results.join(html::LOCKS))),
         Format::Junit => junit::junit(run),
         Format::Frontier => points::json(run).context("write the frontier"),
         Format::Annotations => Ok(annotations::annotations(run)),

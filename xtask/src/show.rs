@@ -17,7 +17,7 @@ use pinmatrix::report::flaky::flaky;
 use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
 use pinmatrix::report::strips::{self, Strip, Strips};
 use pinmatrix::report::{
-    closing_line, denied, findings, junit, reproduce, summary, timeline, verdict,
+    closing_line, denied, findings, html, junit, reproduce, summary, timeline, verdict,
 };
 use pinmatrix::text::{inert, inert_json};
 use pinmatrix::{record, text};
@@ -136,7 +136,8 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
         let told = format!("{n_expected} cells fail as expected, in {}", summary::FILE);
         writeln!(page, "{DIM}{told}{RESET}\n")?;
     }
-    let files = [record::FILE, junit::FILE, summary::FILE].map(|file| out.join(file).to_string());
+    let files = [record::FILE, junit::FILE, summary::FILE, html::FILE]
+        .map(|file| out.join(file).to_string());
     writeln!(page, "results: {}", files.join(", "))?;
     if let Some(line) = timeline::line(run) {
         writeln!(page, "{line}")?;

@@ -58,6 +58,8 @@ pub struct Reports {
     pub code_quality: String,
     /// SARIF.
     pub sarif: String,
+    /// `report.html`
+    pub page: String,
 }
 
 /// A `run.json`, with every report made of it; `None` where it is none.
@@ -71,5 +73,6 @@ pub fn run_json(bytes: &[u8]) -> Option<Reports> {
         annotations: report::annotations::annotations(&run),
         code_quality: report::code_quality::json(&run).ok()?,
         sarif: report::sarif::json(&run).ok()?,
+        page: report::html::html(&run, None).ok()?,
     })
 }

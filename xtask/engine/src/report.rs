@@ -9,6 +9,7 @@ pub mod findings;
 pub mod flaky;
 pub mod timeline;
 pub mod answer;
+pub mod html;
 pub mod junit;
 pub mod summary;
 pub mod problems;
@@ -29,10 +30,14 @@ const LONGEST: usize = 300;
 /// The command that runs one cell again, whatever is known of it.
 #[must_use]
 pub fn reproduce(run: &Run, cell: &CellId) -> String {
-    format!(
-        "{} --cell {cell} --fresh --out {}/reproduced",
-        run.command, run.out
-    )
+    let (before, behind) = command_around(run);
+    format!("{before}{cell}{behind}")
+}
+
+/// What stands around a cell's name in the command that runs it again.
+fn command_around(run: &Run) -> (String, String) {
+    let before = format!("{} --cell ", run.command);
+    (before, format!(" --fresh --out {}/reproduced", run.out))
 }
 
 /// The closing line: how many cells ended which way, and why others were left out.

@@ -122,6 +122,14 @@ fn whatever_a_test_says_names_and_output_are_fit_to_show() {
     });
 }
 
+/// A page holds its own two scripts and no other, and data that can be read.
+fn check_page(page: &str) {
+    assert_eq!(page.matches("<script").count(), 2);
+    let (_, rest) = page.split_once("id=\"data\">").expect("data");
+    let (data, _) = rest.split_once("</script>").expect("an end");
+    serde_json::from_str::<serde_json::Value>(data).expect("JSON");
+}
+
 #[test]
 fn every_report_of_any_run_can_be_read_by_other_programs() {
     for_all("run_json", |bytes| {
@@ -142,6 +150,7 @@ fn every_report_of_any_run_can_be_read_by_other_programs() {
         for line in reports.summary.lines() {
             assert!(!line.starts_with("::"), "a command to a CI engine: {line}");
         }
+        check_page(&reports.page);
     });
 }
 

@@ -159,7 +159,7 @@ fn times(n: usize) -> String {
 }
 
 /// An error that is left, in one line.
-fn work(error: &Work) -> String {
+pub(super) fn work(error: &Work) -> String {
     let place = match (&error.file, error.line) {
         (Some(file), Some(line)) => format!("{file}:{line}: "),
         (Some(file), None) => format!("{file}: "),

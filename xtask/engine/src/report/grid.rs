@@ -50,7 +50,9 @@ fn grid(run: &Run, family: &FamilyRecord) -> Grid {
     }
 }
 
-fn place(record: &CellRecord) -> Place {
+/// What stands in the place of a cell.
+#[must_use]
+pub fn place(record: &CellRecord) -> Place {
     let status = record.status();
     let word = match &status {
         Status::Passed => "✔".to_owned(),
@@ -72,7 +74,8 @@ fn place(record: &CellRecord) -> Place {
 }
 
 /// How many of a cell's targets failed, and how many it has.
-fn failing_targets(record: &CellRecord) -> Option<(usize, usize)> {
+#[must_use]
+pub fn failing_targets(record: &CellRecord) -> Option<(usize, usize)> {
     let targets = &record.outcome()?.targets;
     let n = targets.iter().filter(|t| t.status.is_failed()).count();
     (n > 0).then_some((n, targets.len()))

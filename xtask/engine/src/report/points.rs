@@ -44,12 +44,15 @@ pub fn json(run: &Run) -> serde_json::Result<String> {
 }
 
 /// Change points of several rows that differ in nothing but their row.
-struct Alike {
-    point: ChangePoint,
-    rows: Vec<Row>,
+pub(super) struct Alike {
+    /// The first of them.
+    pub point: ChangePoint,
+    /// The rows of all.
+    pub rows: Vec<Row>,
 }
 
-fn alike(points: Vec<ChangePoint>) -> Vec<Alike> {
+/// Change points, those together that differ in nothing but their row.
+pub(super) fn alike(points: Vec<ChangePoint>) -> Vec<Alike> {
     let is_alike = |a: &ChangePoint, b: &ChangePoint| {
         let side = |a: &Side, b: &Side| a.at == b.at && a.status == b.status;
         (&a.family, &a.target, &a.cases) == (&b.family, &b.target, &b.cases)

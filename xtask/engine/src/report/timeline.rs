@@ -25,7 +25,8 @@ pub enum Doing {
 }
 
 impl Doing {
-    const ALL: [Self; 5] = [
+    /// All of them.
+    pub const ALL: [Self; 5] = [
         Self::Resolving,
         Self::Building,
         Self::Testing,
@@ -51,7 +52,9 @@ impl Doing {
         }
     }
 
-    fn word(self) -> &'static str {
+    /// In a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Resolving => "resolve",
             Self::Building => "build",
@@ -132,26 +135,39 @@ pub fn line(run: &Run) -> Option<String> {
     ))
 }
 
-/// What a lane did, as a line of letters: each stands for a part of the run, and for what took most
-/// of it.
-fn strip(spans: &[&Span], seconds: f64) -> String {
-    let part = seconds / WIDTH as f64;
-    let mut spent = vec![[0.0; Doing::ALL.len()]; WIDTH];
+/// What each lane did, by its number: the run is cut into parts, and each part is what took most of
+/// it. Empty where there is nothing to speak of.
+#[must_use]
+pub fn strips(run: &Run, n_parts: usize) -> Vec<(usize, Vec<Doing>)> {
+    if line(run).is_none() {
+        return Vec::new();
+    }
+    let lanes = lanes(run).into_iter();
+    let strips = lanes.map(|spans| {
+        let lane = spans.first().map_or(0, |span| span.lane);
+        (lane, strip(&spans, run.seconds, n_parts))
+    });
+    strips.collect()
+}
+
+fn strip(spans: &[&Span], seconds: f64, n_parts: usize) -> Vec<Doing> {
+    let part = seconds / n_parts as f64;
+    let mut spent = vec![[0.0; Doing::ALL.len()]; n_parts];
     for (doing, from, to) in spans.iter().flat_map(|span| stretches(span)) {
         for (at, spent) in spent.iter_mut().enumerate() {
             let (begin, end) = (part * at as f64, part * (at + 1) as f64);
             spent[doing as usize] += (to.min(end) - from.max(begin)).max(0.0);
         }
     }
-    let letter = |mut spent: [f64; Doing::ALL.len()]| {
+    let doing = |mut spent: [f64; Doing::ALL.len()]| {
         spent[Doing::Idle as usize] = part - spent.iter().sum::<f64>();
         let most = Doing::ALL.into_iter().max_by(|a, b| {
             let (a, b) = (spent[*a as usize], spent[*b as usize]);
             a.total_cmp(&b)
         });
-        most.unwrap_or(Doing::Idle).letter()
+        most.unwrap_or(Doing::Idle)
     };
-    spent.into_iter().map(letter).collect()
+    spent.into_iter().map(doing).collect()
 }
 
 /// Writes where the time went, where there was any to speak of.
@@ -160,9 +176,9 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
         return Ok(());
     };
     writeln!(out, "## Where the time went\n\n{line}\n\n```text")?;
-    for spans in lanes(run) {
-        let lane = spans.first().map_or(0, |span| span.lane);
-        writeln!(out, "lane {lane:<3} {}", strip(&spans, run.seconds))?;
+    for (lane, doings) in strips(run, WIDTH) {
+        let letters: String = doings.into_iter().map(Doing::letter).collect();
+        writeln!(out, "lane {lane:<3} {letters}")?;
     }
     writeln!(out, "{LEGEND}\n```\n")?;
     writeln!(out, "| longest | resolve | build | test | waiting |")?;

@@ -1,0 +1,209 @@
+//! `report.html`: a run as one page that needs nothing else. Whoever opens it reads the answer, sees
+//! the grid, and looks into any cell; without scripts the answer, the grid and the lists are there.
+
+mod data;
+mod heat;
+mod interned;
+mod locks;
+mod plots;
+mod ways;
+
+use anyhow::{Context, Result};
+use askama::Template;
+use camino::Utf8Path;
+
+use crate::frontier::frontier;
+use crate::model::findings::{Cause, JudgedClaim, Truth, Work};
+use crate::model::run::Run;
+use crate::report::answer::{Part, Sentence, answer};
+use crate::report::html::heat::{Heat, heats};
+use crate::report::html::plots::{Lanes, Staircase, lanes, staircases};
+use crate::report::points::{Alike, alike};
+use crate::report::{closing_line, flaky, timeline, verdict};
+use crate::text;
+
+/// The file's name in the results folder.
+pub const FILE: &str = "report.html";
+
+/// The folder of locks in a results folder.
+pub const LOCKS: &str = "locks";
+
+/// How many entries each list of the page shows; `summary.md` has all of them.
+const MOST_ENTRIES: usize = 200;
+
+const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = concat!(
+    include_str!("html/read.js"),
+    include_str!("html/rows.js"),
+    include_str!("html/details.js"),
+    include_str!("html/filter.js"),
+);
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    /// What the page's own script and style carry; nothing from outside can guess it.
+    nonce: String,
+    style: &'static str,
+    script: &'static str,
+    data: String,
+    run: &'a Run,
+    started: String,
+    answer: Vec<Sentence>,
+    closing_line: String,
+    verdict: Option<String>,
+    deviations: Vec<String>,
+    heats: Vec<Heat>,
+    changes: Vec<Change>,
+    stairs: Vec<Staircase>,
+    lanes: Option<Lanes>,
+    time: Option<String>,
+    flaky: Vec<String>,
+}
+
+/// One line of the table of changes.
+struct Change {
+    target: String,
+    cases: String,
+    kind: &'static str,
+    before: String,
+    after: String,
+    known: String,
+    rows: String,
+    error: String,
+    cell: String,
+}
+
+/// A run as a page, with what the locks in a folder tell.
+///
+/// # Errors
+///
+/// When the run has no JSON form or the page cannot be put together; neither can happen to a run
+/// that was read.
+pub fn html(run: &Run, locks: Option<&Utf8Path>) -> Result<String> {
+    let points = frontier(run);
+    let heats = heats(run, &points);
+    let data = data::data(run, &points, locks);
+    let verdict = run.findings.verdict.as_ref();
+    let deviations = verdict.map(verdict::sorted).unwrap_or_default();
+    let page = Page {
+        nonce: nonce(run)?,
+        style: STYLE,
+        script: SCRIPT,
+        data: within_script(&serde_json::to_string(&data).context("write the page's data")?),
+        run,
+        started: started(run),
+        answer: answer(run),
+        closing_line: closing_line(&run.counts()),
+        verdict: verdict.map(verdict::headline),
+        deviations: deviations.into_iter().map(verdict::told).collect(),
+        heats,
+        changes: alike(points).iter().map(change).collect(),
+        stairs: staircases(run),
+        lanes: lanes(run),
+        time: timeline::line(run),
+        flaky: flaky::flaky(run).iter().map(ToString::to_string).collect(),
+    };
+    let page = page.render().context("put the page together")?;
+    Ok(page)
+}
+
+/// A hash of all that is in a run: the same run makes the same page, and a text in it that names
+/// the hash would change it.
+fn nonce(run: &Run) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    serde_json::to_writer(&mut hasher, run).context("hash the run")?;
+    Ok(hasher.finalize().to_hex()[..32].to_owned())
+}
+
+/// JSON that means the same, and nothing to a reader of HTML or of JavaScript.
+fn within_script(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len() + json.len() / 16);
+    for c in json.chars() {
+        match c {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn started(run: &Run) -> String {
+    let seconds = i64::try_from(run.started).ok();
+    let started = seconds.and_then(|s| time::OffsetDateTime::from_unix_timestamp(s).ok());
+    let told = started.map(|started| {
+        let (hour, minute, _) = started.to_hms();
+        format!("{} {hour:02}:{minute:02} UTC", started.date())
+    });
+    told.unwrap_or_default()
+}
+
+fn change(alike: &Alike) -> Change {
+    let Alike { point, rows } = alike;
+    let island = if point.is_island { ", an island" } else { "" };
+    let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    Change {
+        target: point.subject(),
+        cases: match point.cases.as_slice() {
+            [] => "all".to_owned(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        },
+        kind: match point.change {
+            crate::frontier::Change::Break => "break",
+            crate::frontier::Change::Fix => "fix",
+            crate::frontier::Change::Shift => "shift",
+        },
+        before: point.before.to_string(),
+        after: format!("{}{island}", point.after),
+        known: match point.n_untested {
+            0 => "exactly".to_owned(),
+            n => format!("{n} untested between"),
+        },
+        rows: rows.join(", "),
+        error: point.after.error.clone().unwrap_or_default(),
+        cell: point.after.cell.to_string(),
+    }
+}
+
+/// An error that is left, in one line.
+fn work(work: &Work) -> String {
+    crate::report::findings::work(work)
+}
+
+fn times(cause: &Cause) -> String {
+    match cause.errors.len() {
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
+    }
+}
+
+/// What says without colour whether a claim holds.
+fn mark(claim: &JudgedClaim) -> char {
+    match claim.truth {
+        Truth::Confirmed => '✔',
+        Truth::Refuted => '✘',
+        Truth::Inconclusive => '?',
+    }
+}
+
+/// As much of a revision as people write.
+fn revision(revision: &str) -> String {
+    revision.chars().take(12).collect()
+}
+
+/// What is shown of a text in a list.
+fn short(text: &str) -> String {
+    text::ellipsis(&text::one_line(text), crate::report::LONGEST)
+}
+
+/// The first entries of a list, and how many there are more.
+fn first<T>(list: &[T]) -> (&[T], usize) {
+    let n = list.len().min(MOST_ENTRIES);
+    (&list[..n], list.len() - n)
+}
+
+#[cfg(test)]
+mod tests;
