@@ -204,10 +204,10 @@ impl<'a> Family<'a> {
         };
         let sentence = what(Sentence::new(format!("From {} on, ", after.at)), point)
             .say(format!(
-                " {} in another way ({}, and no longer {}){more}",
+                " {} at {}, and no longer at {}{more}",
                 verb(point, "fails", "fail"),
-                after.status,
-                point.before.status,
+                class(&after.status),
+                class(&point.before.status),
             ))
             .ends_with(after.error.as_deref());
         Some(sentence)
@@ -287,6 +287,14 @@ fn what(sentence: Sentence, point: &ChangePoint) -> Sentence {
         cases => sentence
             .say(format!("{} cases of ", cases.len()))
             .name(point.subject()),
+    }
+}
+
+/// Where on its way something failed.
+fn class(status: &Status) -> String {
+    match status {
+        Status::Failed { class } => class.to_string(),
+        Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => status.to_string(),
     }
 }
 
