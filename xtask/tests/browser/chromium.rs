@@ -1,20 +1,27 @@
-//! A page opened in Chromium, driven by a script in it, and what that saw.
+//! A page open in Chromium: real keys and clicks, what stands in the page, what the console says,
+//! and what is asked of the network. Speaks the browser's own protocol over two pipes
+//! (<https://chromedevtools.github.io/devtools-protocol/>).
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Longer than this a browser is not waited for.
-const LONGEST: Duration = Duration::from_secs(120);
+/// Longer than this, in seconds, no browser lives.
+const LONGEST: &str = "120";
+
+/// The third and the fourth stream are the protocol's, as `--remote-debugging-pipe` has it.
+const START: &str =
+    r#"exec timeout --kill-after=5 "$LONGEST" chromium "$@" 3< "$PIPES/to" 4> "$PIPES/from""#;
 
 /// How a page is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
-    /// The size of the window, in pixels.
+    /// The size of the window, in pixels; a narrow one is a phone.
     pub size: (u32, u32),
     /// Whether the system asks for dark pages.
     pub is_dark: bool,
@@ -22,129 +29,234 @@ pub struct View {
     pub hash: &'static str,
 }
 
-/// A desktop that asks for light pages.
-pub const DESKTOP: View = View {
-    size: (1280, 900),
-    is_dark: false,
-    hash: "",
-};
-
-/// What came of a visit.
-pub struct Visit {
-    /// What the script saw.
-    pub seen: Value,
-    /// What the console had to say, a line each.
-    pub console: Vec<String>,
-    /// Every address that the page asked the network for.
-    pub requests: Vec<String>,
+/// An open page.
+pub struct Tab {
+    /// Its files; they go with it.
+    _folder: TempDir,
+    child: Child,
+    to: File,
+    from: BufReader<File>,
+    session: Option<String>,
+    n_calls: u64,
+    events: Vec<Value>,
+    address: String,
 }
 
-/// Words that a driving script can use.
+impl Tab {
+    /// Opens a page.
+    pub fn open(page: &str, view: View) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = |name: &str| folder.path().join(name);
+        std::fs::write(place("report.html"), page).expect("written");
+        let pipes = [place("to"), place("from")];
+        let made = Command::new("mkfifo")
+            .args(&pipes)
+            .status()
+            .expect("mkfifo starts");
+        assert!(made.success(), "pipes are made");
+        let child = start(folder.path());
+        let to = File::options().write(true).open(&pipes[0]).expect("a pipe");
+        let from = File::open(&pipes[1]).expect("a pipe");
+        let mut tab = Self {
+            address: format!("file://{}", place("report.html").display()),
+            _folder: folder,
+            child,
+            to,
+            from: BufReader::new(from),
+            session: None,
+            n_calls: 0,
+            events: Vec::new(),
+        };
+        tab.attach();
+        tab.set_up(view);
+        let address = tab.address.clone() + view.hash;
+        tab.call("Page.navigate", json!({ "url": address }));
+        tab.wait_for("Page.loadEventFired");
+        tab
+    }
+
+    fn attach(&mut self) {
+        let target = self.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = json!({ "targetId": target["targetId"], "flatten": true });
+        let session = self.call("Target.attachToTarget", target);
+        self.session = session["sessionId"].as_str().map(str::to_owned);
+    }
+
+    fn set_up(&mut self, view: View) {
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            self.call(&format!("{domain}.enable"), json!({}));
+        }
+        let (width, height) = view.size;
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
+        self.call("Emulation.setDeviceMetricsOverride", screen);
+        let scheme = if view.is_dark { "dark" } else { "light" };
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.call(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        );
+        self.call(
+            "Emulation.setFocusEmulationEnabled",
+            json!({ "enabled": true }),
+        );
+    }
+
+    /// Calls a method and returns its result.
+    fn call(&mut self, method: &str, params: Value) -> Value {
+        self.n_calls += 1;
+        let mut call = json!({ "id": self.n_calls, "method": method, "params": params });
+        if let Some(session) = &self.session {
+            call["sessionId"] = json!(session);
+        }
+        self.to
+            .write_all(format!("{call}\0").as_bytes())
+            .expect("the browser listens");
+        loop {
+            let message = self.message();
+            if message["id"] == json!(self.n_calls) {
+                assert!(message.get("error").is_none(), "{method}: {message}");
+                return message["result"].clone();
+            }
+            self.events.push(message);
+        }
+    }
+
+    fn message(&mut self) -> Value {
+        let mut message = Vec::new();
+        self.from
+            .read_until(0, &mut message)
+            .expect("the browser speaks");
+        message
+            .pop()
+            .expect("chromium is there and lives; on Debian: apt-get install chromium");
+        serde_json::from_slice(&message).expect("JSON")
+    }
+
+    fn wait_for(&mut self, event: &str) {
+        while !self.events.iter().any(|known| known["method"] == event) {
+            let message = self.message();
+            self.events.push(message);
+        }
+    }
+
+    /// The value of an expression, or of the promise that it is. [`WORDS`] can be used in it.
+    pub fn look(&mut self, expression: &str) -> Value {
+        let expression = format!("(async () => {{ {WORDS} return ({expression}); }})()");
+        self.run(&expression)
+    }
+
+    /// Runs a script in the page, whatever the page's policy is.
+    pub fn run(&mut self, script: &str) -> Value {
+        let params = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
+        let result = self.call("Runtime.evaluate", params);
+        assert!(result.get("exceptionDetails").is_none(), "{result}");
+        result["result"]["value"].clone()
+    }
+
+    /// Presses a key and lets it go.
+    pub fn key(&mut self, key: &str) {
+        let (code, text) = match key {
+            "Enter" => (13, "\r"),
+            "Escape" => (27, ""),
+            "Tab" => (9, ""),
+            "End" => (35, ""),
+            "Home" => (36, ""),
+            "ArrowLeft" => (37, ""),
+            "ArrowUp" => (38, ""),
+            "ArrowRight" => (39, ""),
+            "ArrowDown" => (40, ""),
+            "/" => (191, "/"),
+            key => panic!("no key {key}"),
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let mut params =
+                json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
+            if kind == "keyDown" && !text.is_empty() {
+                params["text"] = json!(text);
+            }
+            self.call("Input.dispatchKeyEvent", params);
+        }
+        self.settle();
+    }
+
+    /// Writes where the focus is.
+    pub fn write(&mut self, text: &str) {
+        self.call("Input.insertText", json!({ "text": text }));
+    }
+
+    /// Clicks into the middle of what a selector finds first.
+    pub fn click(&mut self, selector: &str) {
+        let selector = json!(selector);
+        let middle = self.look(&format!(
+            "(() => {{ const e = one({selector}); e.scrollIntoView({{ block: 'center', inline: 'center' }});
+             const box = e.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
+        ));
+        for kind in ["mousePressed", "mouseReleased"] {
+            let params = json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
+            self.call("Input.dispatchMouseEvent", params);
+        }
+        self.settle();
+    }
+
+    /// Waits for what a key or a click leads to.
+    fn settle(&mut self) {
+        self.run("new Promise((done) => setTimeout(done, 50))");
+    }
+
+    /// What the console had to say: errors, warnings, and what was thrown.
+    pub fn console(&self) -> Vec<&Value> {
+        let is_said = |event: &&Value| {
+            let said = [
+                "Runtime.consoleAPICalled",
+                "Runtime.exceptionThrown",
+                "Log.entryAdded",
+            ];
+            said.iter().any(|method| event["method"] == *method)
+        };
+        self.events.iter().filter(is_said).collect()
+    }
+
+    /// Every address that the page asked for, but its own and those that hold what they name.
+    pub fn requests(&self) -> Vec<&str> {
+        let sent = self
+            .events
+            .iter()
+            .filter(|event| event["method"] == "Network.requestWillBeSent");
+        let addresses = sent.filter_map(|event| event["params"]["request"]["url"].as_str());
+        let is_other = |address: &&str| *address != self.address && !address.starts_with("data:");
+        addresses.filter(is_other).collect()
+    }
+
+    /// A page behaves that says nothing on the console and asks for nothing.
+    pub fn check(&mut self) {
+        // What is still on its way comes before the answer to a call.
+        self.settle();
+        assert_eq!(self.console(), Vec::<&Value>::new(), "the console is quiet");
+        assert_eq!(self.requests(), Vec::<&str>::new(), "nothing is asked for");
+    }
+}
+
+impl Drop for Tab {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status();
+        let _ = self.child.wait();
+    }
+}
+
+/// Words for [`Tab::look`].
 const WORDS: &str = r"
 const all = (selector) => [...document.querySelectorAll(selector)];
 const one = (selector) => document.querySelector(selector);
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-const press = (key) => {
-  const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true });
-  const on = document.activeElement;
-  if (on.dispatchEvent(event) && key === 'Enter' && on.tagName === 'BUTTON') on.click();
-};
-const type = async (text) => {
-  one('#search').value = text;
-  one('#search').dispatchEvent(new Event('input', { bubbles: true }));
-  await pause(200);
-};
-const choose = (value) => {
-  one('#status').value = value;
-  one('#status').dispatchEvent(new Event('change', { bubbles: true }));
-};
-const label = () => document.activeElement.getAttribute('aria-label');
+const label = () => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent;
 ";
 
-/// Shows in a page's text what a script sent: it is how the dumped page holds it.
-const RECEIVER: &str = r"
-addEventListener('message', ({ data }) => {
-  const place = document.createElement('pre');
-  place.id = 'seen';
-  place.textContent = data;
-  document.documentElement.append(place);
-});
-";
-
-/// Opens a page and runs a script in it, the body of an async function that returns what it saw.
-///
-/// The script carries the page's own nonce; in all else the page's policy stays as it is.
-pub fn visit(page: &str, view: View, script: &str) -> Visit {
-    visit_with(page, view, script, None)
-}
-
-/// As [`visit`], with a library in the page.
-pub fn visit_with(page: &str, view: View, script: &str, library: Option<&Path>) -> Visit {
-    let folder = tempfile::tempdir().expect("a folder");
-    let nonce = nonce(page);
-    let library = library.map(|path| {
-        std::fs::copy(path, folder.path().join("library.js")).expect("copied");
-        format!("<script nonce=\"{nonce}\" src=\"library.js\"></script>")
-    });
-    let library = library.unwrap_or_default();
-    let driver = format!(
-        "{library}<script nonce=\"{nonce}\">{{{RECEIVER}{WORDS}
-        const drive = async () => {{ {script} }};
-        const tell = (seen) => parent.postMessage(JSON.stringify(seen).replace(/[<>&\\u0080-\\uffff]/g,
-          (c) => '\\\\u' + c.charCodeAt(0).toString(16).padStart(4, '0')), '*');
-        window.focus();
-        drive().then(tell, (error) => tell({{ thrown: String(error) }}));
-        }}</script></body>"
-    );
-    let end = page.rfind("</body>").expect("a page ends");
-    let driven = format!("{}{driver}{}", &page[..end], &page[end + "</body>".len()..]);
-    std::fs::write(folder.path().join("report.html"), driven).expect("written");
-    let address = address(&folder, view);
-    let dumped = dump(&folder, view, &address);
-    let seen = dumped.0.rsplit_once("<pre id=\"seen\">");
-    let seen = seen.and_then(|(_, rest)| rest.split("</pre>").next());
-    let seen = seen.unwrap_or_else(|| panic!("nothing was seen\n{}", dumped.1.join("\n")));
-    let seen = seen
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&amp;", "&");
-    let seen: Value = serde_json::from_str(&seen).expect("JSON");
-    assert_eq!(seen.get("thrown"), None, "the script ends");
-    Visit {
-        seen,
-        console: dumped.1,
-        requests: requests(&folder.path().join("net.json")),
-    }
-}
-
-fn nonce(page: &str) -> &str {
-    let (_, rest) = page.split_once("script-src 'nonce-").expect("a policy");
-    rest.split('\'').next().expect("a nonce")
-}
-
-/// The page itself; below the least width of a window, a page with the page in a frame of that size.
-fn address(folder: &TempDir, view: View) -> String {
-    let (width, height) = view.size;
-    let file = |name: &str| format!("file://{}", folder.path().join(name).display());
-    if width >= 500 {
-        return file("report.html") + view.hash;
-    }
-    let scheme = if view.is_dark { "dark" } else { "light" };
-    let frame = format!(
-        "<meta name=color-scheme content={scheme}><script>{RECEIVER}</script>\
-         <iframe src='report.html{}' width={width} height={height}></iframe>",
-        view.hash
-    );
-    std::fs::write(folder.path().join("frame.html"), frame).expect("written");
-    file("frame.html")
-}
-
-/// The page after its scripts, and the lines of the console.
-fn dump(folder: &TempDir, view: View, address: &str) -> (String, Vec<String>) {
-    let place = |name: &str| folder.path().join(name);
-    let file = |name: &str| std::fs::File::create(place(name)).expect("a file");
-    let (width, height) = view.size;
-    let mut child = Command::new("chromium")
+fn start(folder: &Path) -> Child {
+    Command::new("sh")
+        .args(["-c", START, "sh", "--remote-debugging-pipe"])
         .args([
             "--headless",
             "--no-sandbox",
@@ -159,53 +271,20 @@ fn dump(folder: &TempDir, view: View, address: &str) -> (String, Vec<String>) {
             "--disable-sync",
             "--disable-extensions",
             "--hide-scrollbars",
-            "--enable-logging=stderr",
         ])
-        .arg("--virtual-time-budget=20000")
-        .arg(format!("--window-size={},{height}", width.max(500)))
         .arg(format!(
-            "--blink-settings=preferredColorScheme={}",
-            u8::from(!view.is_dark)
+            "--user-data-dir={}",
+            folder.join("profile").display()
         ))
-        .arg(format!("--user-data-dir={}", place("profile").display()))
-        .arg(format!("--log-net-log={}", place("net.json").display()))
-        .args(["--dump-dom", address])
-        .env("HOME", folder.path())
+        .env("LONGEST", LONGEST)
+        .env("PIPES", folder)
+        .env("HOME", folder)
         .stdin(Stdio::null())
-        .stdout(file("page"))
-        .stderr(file("said"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .process_group(0)
         .spawn()
-        .expect("chromium is needed; on Debian: apt-get install chromium");
-    let begin = Instant::now();
-    while child.try_wait().expect("a child").is_none() && begin.elapsed() < LONGEST {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let group = format!("-{}", child.id());
-    let _ = Command::new("kill")
-        .args(["-KILL", "--", &group])
-        .stderr(Stdio::null())
-        .status();
-    let _ = child.wait();
-    let read = |name: &str| {
-        String::from_utf8_lossy(&std::fs::read(place(name)).expect("read")).into_owned()
-    };
-    let said = read("said");
-    let console = said.lines().filter(|line| line.contains(":CONSOLE"));
-    (read("page"), console.map(str::to_owned).collect())
-}
-
-/// What a page asked the network for, by the browser's own log: what it asks for by itself has no
-/// origin.
-fn requests(log: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(log).expect("a log");
-    // A browser that is ended may leave the log without its end.
-    let lines = text
-        .lines()
-        .map(|line| line.trim().trim_end_matches([',', ']', '}']));
-    let starts = lines.filter(|line| line.contains("\"initiator\":") && line.contains("\"url\":"));
-    let of_page = starts.filter(|line| !line.contains("\"initiator\":\"not an origin\""));
-    of_page.map(str::to_owned).collect()
+        .expect("a shell starts")
 }
 
 /// The path of axe-core.

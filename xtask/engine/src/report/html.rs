@@ -145,7 +145,7 @@ fn change(alike: &Alike) -> Change {
     let island = if point.is_island { ", an island" } else { "" };
     let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
     Change {
-        target: point.subject(),
+        target: text::one_line(&point.subject()),
         cases: match point.cases.as_slice() {
             [] => "all".to_owned(),
             [one] => one.clone(),
@@ -156,8 +156,8 @@ fn change(alike: &Alike) -> Change {
             crate::frontier::Change::Fix => "fix",
             crate::frontier::Change::Shift => "shift",
         },
-        before: point.before.to_string(),
-        after: format!("{}{island}", point.after),
+        before: text::one_line(&point.before.to_string()),
+        after: text::one_line(&format!("{}{island}", point.after)),
         known: match point.n_untested {
             0 => "exactly".to_owned(),
             n => format!("{n} untested between"),

@@ -22,11 +22,13 @@ pub enum Part {
 
 impl Sentence {
     pub(super) fn new(words: impl Into<String>) -> Self {
-        Self(vec![Part::Words(words.into())])
+        Self::default().say(words.into())
     }
 
     pub(super) fn say(mut self, words: impl AsRef<str>) -> Self {
-        self.0.push(Part::Words(words.as_ref().to_owned()));
+        // Words hold labels from outside; blanks at their ends count.
+        let words = text::clean(words.as_ref()).replace(['\n', '\t'], " ");
+        self.0.push(Part::Words(words));
         self
     }
 

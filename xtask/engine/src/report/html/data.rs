@@ -16,6 +16,7 @@ use crate::report::html::interned::{Interned, Texts};
 use crate::report::html::locks::{self, Packages};
 use crate::report::html::ways::{self, Way, way};
 use crate::report::{command_around, verdict};
+use crate::text;
 
 /// All of it. Numbers lead into `texts`, unless they are said to lead elsewhere.
 #[derive(Debug, Serialize)]
@@ -143,9 +144,10 @@ pub fn data(run: &Run, points: &[ChangePoint], locks: Option<&Utf8Path>) -> Data
         differences: Interned::default(),
     };
     let families = run.families.iter().map(|family| collector.family(family));
+    let (before, behind) = command_around(run);
     Data {
         families: families.collect(),
-        command: command_around(run),
+        command: (text::clean(&before), text::clean(&behind)),
         problems: collector.problems.into_things(),
         ways: collector.ways.into_things(),
         locks: collector.differences.into_things(),
@@ -167,8 +169,10 @@ impl<'a> Collector<'a> {
         }
         let pins = rows.first().into_iter().flatten();
         Family {
-            name: family.name.clone(),
-            pins: pins.map(|record| record.cell.pin.at.to_string()).collect(),
+            name: text::one_line(&family.name),
+            pins: pins
+                .map(|record| text::one_line(&record.cell.pin.at.to_string()))
+                .collect(),
             targets: self.targets(&targets),
             rows: rows
                 .iter()
@@ -187,9 +191,10 @@ impl<'a> Collector<'a> {
 
     fn row(&mut self, family: &FamilyRecord, targets: &Targets<'_>, row: &[&'a CellRecord]) -> Row {
         let first = row.first().map(|record| &record.cell.row);
-        let name = first.map(ToString::to_string).unwrap_or_default();
-        let suffix = first.and_then(|row| name.strip_prefix(&row.toolchain));
-        let suffix = suffix.unwrap_or_default().to_owned();
+        let whole = first.map(ToString::to_string).unwrap_or_default();
+        let suffix = first.and_then(|row| whole.strip_prefix(&row.toolchain));
+        let suffix = text::one_line(suffix.unwrap_or_default());
+        let name = text::one_line(&whole);
         let numbers: BTreeMap<&TargetId, usize> = targets.keys().copied().zip(0..).collect();
         let mut before: Option<(usize, Packages)> = None;
         let cells = row.iter().enumerate().map(|(at, record)| {

@@ -7,6 +7,7 @@ use crate::model::cell::CellId;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{Class, Skip, Status};
 use crate::report::grid::{failing_targets, place};
+use crate::text;
 
 /// The heat map of one family.
 pub struct Heat {
@@ -65,15 +66,19 @@ struct Marks<'a> {
 fn heat(run: &Run, family: &FamilyRecord, marks: &Marks<'_>) -> Heat {
     let rows = run.rows(family);
     let pins = rows.first().into_iter().flatten();
-    let pins = pins.map(|record| record.cell.pin.at.to_string()).collect();
+    let pins = pins
+        .map(|record| text::one_line(&record.cell.pin.at.to_string()))
+        .collect();
     let row = |row: &Vec<&CellRecord>| {
         let cell = row.first().map(|record| &record.cell);
         let toolchain = cell.map(|cell| &cell.row.toolchain);
         let found = run.toolchains.iter().find(|t| Some(&t.label) == toolchain);
         let rustc = found.and_then(|toolchain| toolchain.rustc.as_deref());
         HeatRow {
-            name: cell.map(|cell| cell.row.to_string()).unwrap_or_default(),
-            rustc: rustc.unwrap_or("not on this machine").to_owned(),
+            name: cell
+                .map(|cell| text::one_line(&cell.row.to_string()))
+                .unwrap_or_default(),
+            rustc: rustc.map_or("not on this machine".to_owned(), text::one_line),
             has_targets: row
                 .iter()
                 .any(|r| r.outcome().is_some_and(|o| !o.targets.is_empty())),
@@ -81,7 +86,7 @@ fn heat(run: &Run, family: &FamilyRecord, marks: &Marks<'_>) -> Heat {
         }
     };
     Heat {
-        family: family.name.clone(),
+        family: text::one_line(&family.name),
         pins,
         rows: rows.iter().map(row).collect(),
     }
@@ -121,7 +126,7 @@ fn spot(record: &CellRecord, marks: &Marks<'_>) -> Spot {
     Spot {
         look,
         word: place.word,
-        label,
+        label: text::one_line(&label),
     }
 }
 
