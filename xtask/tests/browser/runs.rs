@@ -280,6 +280,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
         sources: vec![SourceRecord {
             label: None,
             subject: SubjectRecord {
+                folder: None,
                 path: "tests/turns".to_owned(),
                 content: "00".to_owned(),
                 revision: Some("0123abc".to_owned()),
