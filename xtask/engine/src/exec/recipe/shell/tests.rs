@@ -6,6 +6,7 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
+use crate::config::Linker;
 use crate::exec::recipe::Step;
 use crate::model::outcome::Diagnostic;
 
@@ -110,7 +111,7 @@ fn a_step_that_fails_stops_no_other_and_is_told() {
     let folder = Utf8Path::from_path(folder.path()).expect("text");
     executable(
         &folder.join("bin/cargo"),
-        "#!/bin/sh\necho \"$1\"\n[ \"$1\" != fails ]\n",
+        "#!/bin/sh\necho \"$1 ${CARGO_TARGET_X_LINKER##*/}\"\n[ \"$1\" != fails ]\n",
     );
     std::fs::create_dir(folder.join("checkout")).expect("a folder");
     let step = |arg: &str| Step {
@@ -127,7 +128,7 @@ fn a_step_that_fails_stops_no_other_and_is_told() {
         vars: BTreeMap::new(),
         passed: Vec::new(),
         secrets: vec!["HUSH".to_owned(), "$(touch out)".to_owned()],
-        linker: None,
+        linker: Some(Linker::Mold),
         steps: vec![step("fails"), step("passes")],
     };
     let output = Command::new("sh")
@@ -136,5 +137,7 @@ fn a_step_that_fails_stops_no_other_and_is_told() {
         .output()
         .expect("a shell");
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(output.stdout, b"fails\npasses\n");
+    assert_eq!(output.stdout, b"fails link\npasses link\n");
+    let link = std::fs::read_to_string(folder.join("copy/link")).expect("a linker");
+    assert!(link.contains("cc -fuse-ld=mold \"$@\""), "{link}");
 }
