@@ -78,11 +78,20 @@ pub fn open(
         let logs = folder.join("resolve.log");
         let mut log = Log::create(logs.as_std_path(), work.secrets())?;
         let mut clock = Clock::start(Phase::Resolve);
-        let resolution = common.resolver.resolve(&setting, &mut log, &mut clock)?;
-        let workspace = match &resolution.lock {
-            // Where the lock is refused, it can be that cargo cannot even read what it holds.
-            Some(lock) => work.prepare(lock, &mut log, &mut clock)?.ok(),
+        let mut resolution = common.resolver.resolve(&setting, &mut log, &mut clock)?;
+        let prepared = match &resolution.lock {
+            Some(lock) => Some(work.prepare(lock, &mut log, &mut clock)?),
             None => None,
+        };
+        let workspace = match prepared {
+            Some(Ok(workspace)) => Some(workspace),
+            // What cannot be fetched or read stands against the cell, unless something did before.
+            Some(Err(refused)) if resolution.status == Status::Passed => {
+                resolution.status = refused.status;
+                resolution.errors = refused.errors;
+                None
+            }
+            Some(Err(_)) | None => None,
         };
         log.finish()?;
         let recipe = Recipe::of(matrix, &setting, &resolution, workspace.as_ref())?;
