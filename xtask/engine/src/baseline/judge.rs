@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{Baseline, Expectation};
 use crate::model::outcome::{Outcome, TargetOutcome};
-use crate::model::run::{CellRecord, Run};
+use crate::model::run::{CellRecord, Run, State};
 use crate::model::status::Status;
 use crate::model::verdict::{Deviation, Kind, Verdict};
 
@@ -14,9 +14,16 @@ use crate::model::verdict::{Deviation, Kind, Verdict};
 pub fn judge(run: &Run, baseline: &Baseline) -> Verdict {
     let mut verdict = Verdict::default();
     for record in &run.cells {
-        let Some(outcome) = record.outcome() else {
-            verdict.n_unjudged += 1;
-            continue;
+        let outcome = match &record.state {
+            State::Ended { outcome, .. } => outcome,
+            State::Skipped { .. } => {
+                verdict.n_unjudged += 1;
+                continue;
+            }
+            State::Pending => {
+                verdict.n_inconclusive += 1;
+                continue;
+            }
         };
         let mut bench = Bench {
             record,
