@@ -7,6 +7,7 @@ use camino::Utf8Path;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::config::mistake::Mistake;
 use crate::frontier::{History, histories};
 use crate::model::cell::Cell;
@@ -130,6 +131,30 @@ impl Baseline {
             }
         }
         Ok(Some(baseline))
+    }
+
+    /// The baseline that a config names, which must be for a matrix's ladders; `None`, and a note,
+    /// where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Baseline::read`] and [`Baseline::check`].
+    pub fn of_config(
+        config: &Config,
+        families: &[FamilyRecord],
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Self>, Mistake> {
+        let Some(file) = config.baseline_file() else {
+            return Ok(None);
+        };
+        let baseline = Self::read(&file)?;
+        match &baseline {
+            Some(baseline) => baseline.check(families, &file)?,
+            None => notes.push(format!(
+                "{file} is not there, so nothing is expected of a run; `bless` writes it"
+            )),
+        }
+        Ok(baseline)
     }
 
     /// The text of its file: one line an expectation.

@@ -5,7 +5,7 @@ use semver::{Version, VersionReq};
 
 use crate::config::{Claim, Claimed};
 use crate::frontier::{ChangePoint, History, frontier, histories};
-use crate::least::{is_refused, rustc_of};
+use crate::least::is_refused;
 use crate::model::cell::At;
 use crate::model::findings::{JudgedClaim, LeastToolchain, Truth};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
@@ -66,7 +66,7 @@ fn least_rust(
     }
     let (mut is_contradicted, mut is_measured) = (false, false);
     for record in at_pin(run, claim, pin) {
-        let (Some(rustc), Some(outcome)) = (rustc_of(run, record), record.outcome()) else {
+        let (Some(rustc), Some(outcome)) = (run.rustc(&record.cell.row), record.outcome()) else {
             continue;
         };
         let is_older = claimed.as_ref().is_some_and(|claimed| rustc < *claimed);

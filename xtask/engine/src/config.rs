@@ -17,6 +17,7 @@ mod sandbox;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -34,6 +35,7 @@ pub use self::values::disk_size;
 
 use self::document::Document;
 use self::mistake::{Mistake, Text, nearest};
+use crate::model::cell::Row;
 
 /// A place in `matrix.toml`, in bytes.
 pub type Span = Range<usize>;
@@ -328,6 +330,24 @@ impl Config {
     /// Bounds builds and tests in another way than `[sandbox]` says.
     pub fn take_sandbox(&mut self, mode: Mode) {
         self.sandbox.mode = Spanned::new(0..0, mode);
+    }
+
+    /// The rows: toolchains, within them sources, within them feature sets.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Arc<Row>> {
+        let mut rows = Vec::new();
+        for toolchain in &self.toolchains {
+            for source in &self.sources {
+                rows.extend(self.feature_sets.iter().map(|features| {
+                    Arc::new(Row {
+                        toolchain: toolchain.label.clone(),
+                        source: source.label.clone(),
+                        features: features.label.clone(),
+                    })
+                }));
+            }
+        }
+        rows
     }
 
     /// The folder that paths in the file are relative to.

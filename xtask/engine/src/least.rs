@@ -40,7 +40,7 @@ fn of_pin(
 ) -> Option<LeastToolchain> {
     let mut tested: Vec<(Version, &CellRecord, &Outcome)> = Vec::new();
     for record in cells {
-        if let (Some(rustc), Some(outcome)) = (rustc_of(run, record), record.outcome()) {
+        if let (Some(rustc), Some(outcome)) = (run.rustc(&record.cell.row), record.outcome()) {
             tested.push((rustc, record, outcome));
         }
     }
@@ -86,17 +86,6 @@ pub fn reach(run: &Run) -> Vec<Reach> {
         }
     }
     reach
-}
-
-/// The release of a cell's rustc, from what `rustc -V` printed.
-#[must_use]
-pub fn rustc_of(run: &Run, record: &CellRecord) -> Option<Version> {
-    let mut toolchains = run.toolchains.iter();
-    let toolchain = toolchains.find(|t| t.label == record.cell.row.toolchain)?;
-    let release = toolchain.rustc.as_deref()?.split_whitespace().nth(1)?;
-    let mut version = Version::parse(release).ok()?;
-    version.pre = semver::Prerelease::EMPTY;
-    Some(version)
 }
 
 /// Whether a cell did not get as far as its targets.

@@ -11,7 +11,7 @@
 //! revision, source_files, subject, local, ground,
 //! matrix, setting                                      what this machine has of a matrix
 //! frontier, baseline                                   where things change, and what is expected
-//! strategy, search, bisect, inquiry, plan              which cells run, and why not
+//! strategy, search, bisect, inquiry, plan, standing    which cells run, and why not
 //! worklist, least, claims, hindsight, findings         what follows from a run
 //! record, compare                                      run.json; two of them held against each other
 //! exec                                                 running them
@@ -49,6 +49,7 @@ pub mod search;
 pub mod bisect;
 pub mod inquiry;
 pub mod plan;
+pub mod standing;
 pub mod worklist;
 mod least;
 mod claims;

@@ -185,25 +185,9 @@ impl Matrix {
             registry,
             notes,
         };
-        matrix.read_baseline()?;
+        let families = matrix.family_records();
+        matrix.baseline = Baseline::of_config(&matrix.config, &families, &mut matrix.notes)?;
         Ok(matrix)
-    }
-
-    /// Reads the baseline that the config names, which must be for its ladders.
-    fn read_baseline(&mut self) -> Result<(), Mistake> {
-        let Some(file) = self.config.baseline_file() else {
-            return Ok(());
-        };
-        match Baseline::read(&file)? {
-            Some(baseline) => {
-                baseline.check(&self.family_records(), &file)?;
-                self.baseline = Some(baseline);
-            }
-            None => self.notes.push(format!(
-                "{file} is not there, so nothing is expected of a run; `bless` writes it"
-            )),
-        }
-        Ok(())
     }
 
     /// Every cell, rows within families, in the order of the config, and whether its pin is a rung
@@ -213,7 +197,7 @@ impl Matrix {
         let mut cells = Vec::new();
         for ladder in &self.ladders {
             let pins = ladder.all();
-            for row in self.rows() {
+            for row in self.config.rows() {
                 cells.extend(pins.iter().map(|(pin, is_rung)| {
                     let (row, pin) = (Arc::clone(&row), Arc::clone(pin));
                     (Cell { row, pin }, *is_rung)
@@ -221,23 +205,6 @@ impl Matrix {
             }
         }
         cells
-    }
-
-    /// The rows: toolchains, within them sources, within them feature sets.
-    fn rows(&self) -> Vec<Arc<Row>> {
-        let mut rows = Vec::new();
-        for toolchain in &self.toolchains {
-            for tree in &self.trees {
-                rows.extend(self.config.feature_sets.iter().map(|features| {
-                    Arc::new(Row {
-                        toolchain: toolchain.label.clone(),
-                        source: tree.label.clone(),
-                        features: features.label.clone(),
-                    })
-                }));
-            }
-        }
-        rows
     }
 
     /// The family of a pin.
@@ -341,14 +308,20 @@ impl Matrix {
     pub fn family_records(&self) -> Vec<FamilyRecord> {
         let families = self.config.families.iter().zip(&self.ladders);
         let record = |(family, ladder): (&Family, &Ladder)| {
-            let all = ladder.all().into_iter();
+            let all = || ladder.all().into_iter();
+            let declared = |pin: &Arc<Pin>| {
+                let needs = self.ground(pin)?.needs.iter();
+                let newest = needs.map(|(_, rustc)| rustc).max()?;
+                Some((pin.at.version()?.clone(), newest.clone()))
+            };
             FamilyRecord {
                 name: family.name.get_ref().clone(),
                 crates: family.crates.iter().map(|c| c.get_ref().clone()).collect(),
                 pins: ladder.rungs.iter().map(|pin| Pin::clone(pin)).collect(),
-                published: all
+                published: all()
                     .filter_map(|(pin, _)| pin.at.version().cloned())
                     .collect(),
+                declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
             }
         };
         families.map(record).collect()

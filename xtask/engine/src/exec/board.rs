@@ -123,7 +123,7 @@ impl<'a> Board<'a> {
                 };
             }
         }
-        drop_unused_pins(&mut run);
+        run.drop_unused_pins();
         let order = |a: &Span, b: &Span| (a.lane, a.start).partial_cmp(&(b.lane, b.start));
         let order = |a: &Span, b: &Span| order(a, b).unwrap_or(std::cmp::Ordering::Equal);
         run.timeline.sort_by(order);
@@ -137,12 +137,4 @@ impl<'a> Board<'a> {
     fn state(&self) -> MutexGuard<'_, Written> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Takes pins between rungs out of a run where no row looked at them.
-fn drop_unused_pins(run: &mut Run) {
-    let mut used: BTreeSet<_> = run.families.iter().flat_map(|f| f.pins.clone()).collect();
-    let ended = run.cells.iter().filter(|record| record.outcome().is_some());
-    used.extend(ended.map(|record| record.cell.pin.as_ref().clone()));
-    run.cells.retain(|record| used.contains(&*record.cell.pin));
 }

@@ -101,7 +101,7 @@ impl Clock {
                 .saturating_sub(self.waited)
                 .as_secs_f64(),
             cpu_seconds: self.cpu.as_secs_f64(),
-            log: format!("logs/{}/{}.log", cell.id(), self.phase),
+            log: PhaseRecord::log_of(&cell.id(), self.phase),
         }
     }
 }

@@ -167,7 +167,9 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             true => schedule.inferred(),
             false => BTreeSet::new(),
         };
-        let run = board.finish(&inferred, is_whole, |run| findings(run, matrix));
+        let run = board.finish(&inferred, is_whole, |run| {
+            findings(run, &matrix.config, matrix.baseline.as_ref())
+        });
         kept.and(run)
     })
 }

@@ -9,9 +9,10 @@ use anyhow::Result;
 use crate::exec::process::Interrupt;
 use crate::exec::times::Times;
 use crate::model::cell::{CellId, Row};
-use crate::model::outcome::{Outcome, Signature};
-use crate::plan::{Fate, Plan, Planned};
-use crate::search::{At, Search, SearchRow};
+use crate::model::outcome::Outcome;
+use crate::plan::{Plan, Planned};
+use crate::search::At;
+use crate::standing::Standing;
 use crate::strategy::Place;
 
 /// How often an interrupt is looked for while a lane waits for what another one finds.
@@ -21,72 +22,33 @@ const BETWEEN_ESTIMATES: Duration = Duration::from_millis(500);
 
 /// The schedule.
 pub struct Schedule<'a> {
-    plan: &'a Plan,
-    /// Of each row, where its cells stand in the plan.
-    rows: Vec<Vec<usize>>,
     places: HashMap<&'a CellId, At>,
     n_lanes: usize,
-    board: Mutex<Board>,
+    board: Mutex<Board<'a>>,
     changed: Condvar,
 }
 
 /// What is known of every cell.
-struct Board {
-    /// Signatures go by their number.
-    search: Search<usize>,
-    /// All signatures that were seen, numbered.
-    signatures: HashMap<Signature, usize>,
+struct Board<'a> {
+    /// What the rows have shown.
+    standing: Standing<'a>,
     /// How long cells take.
     times: Times,
     /// When to say again how long the rest will take.
     due: Instant,
 }
 
-fn shown(signatures: &mut HashMap<Signature, usize>, outcome: &Outcome) -> Place<usize> {
-    let Some(signature) = outcome.signature() else {
-        return Place::Barred;
-    };
-    let next = signatures.len();
-    Place::Shown(*signatures.entry(signature).or_insert(next))
-}
-
 impl<'a> Schedule<'a> {
     /// The schedule of a plan.
     #[must_use]
     pub fn new(plan: &'a Plan, n_probes: usize, n_lanes: usize, times: Times) -> Self {
-        let mut signatures = HashMap::new();
-        let mut rows: Vec<Vec<usize>> = Vec::new();
-        let mut known: Vec<SearchRow<usize>> = Vec::new();
-        for (cells, leader) in plan.rows() {
-            let planned = || cells.iter().filter_map(|at| plan.cells.get(*at));
-            known.push(SearchRow {
-                places: planned()
-                    .map(|planned| match &planned.fate {
-                        Fate::Run { .. } => Place::Open,
-                        Fate::Known(outcome) => shown(&mut signatures, outcome),
-                        Fate::Skip(_) => Place::Barred,
-                    })
-                    .collect(),
-                rungs: planned().map(|planned| planned.is_rung).collect(),
-                foreseen: planned()
-                    .map(|planned| planned.forecast.is_some())
-                    .collect(),
-                leader,
-            });
-            rows.push(cells);
-        }
-        let places = rows.iter().enumerate().flat_map(|(row, cells)| {
-            let cells = cells.iter().enumerate();
-            cells.filter_map(move |(place, at)| Some((&plan.cells.get(*at)?.id, (row, place))))
-        });
+        let standing = Standing::new(plan, n_probes);
+        let places = standing.places().map(|(at, planned)| (&planned.id, at));
         Self {
-            plan,
             places: places.collect(),
-            rows,
             n_lanes,
             board: Mutex::new(Board {
-                search: Search::new(plan.strategy, n_probes, known),
-                signatures,
+                standing,
                 times,
                 due: Instant::now(),
             }),
@@ -103,10 +65,10 @@ impl<'a> Schedule<'a> {
                 return None;
             }
             if let Some(at) = self.best(&mut board, last) {
-                board.search.set(at, Place::Running);
-                return self.planned(at);
+                board.standing.search.set(at, Place::Running);
+                return board.standing.planned(at);
             }
-            if !board.search.is_under_way() {
+            if !board.standing.search.is_under_way() {
                 return None;
             }
             let waited = self.changed.wait_timeout(board, TICK);
@@ -120,8 +82,7 @@ impl<'a> Schedule<'a> {
         let mut left = None;
         if let Some(at) = self.places.get(&planned.id) {
             let board = &mut *self.board();
-            let shown = shown(&mut board.signatures, outcome);
-            board.search.set(*at, shown);
+            board.standing.note(*at, outcome);
             if let Some(seconds) = took {
                 board.times.note(&planned.id, &planned.cell, seconds);
             }
@@ -135,10 +96,10 @@ impl<'a> Schedule<'a> {
     }
 
     /// How many seconds the rest takes at the most; `None` where nothing tells.
-    fn left(&self, board: &Board) -> Option<f64> {
-        let may_run = board.search.may_run();
+    fn left(&self, board: &Board<'_>) -> Option<f64> {
+        let may_run = board.standing.search.may_run();
         let seconds = may_run.iter().map(|at| {
-            let planned = self.planned(*at)?;
+            let planned = board.standing.planned(*at)?;
             board.times.expected(&planned.id, &planned.cell)
         });
         let seconds: Option<f64> = seconds.sum();
@@ -152,17 +113,17 @@ impl<'a> Schedule<'a> {
     #[must_use]
     pub fn may_need(&self, toolchain: &str) -> bool {
         let board = self.board();
-        let may_run = board.search.may_run().into_iter();
-        let mut rows = may_run.filter_map(|at| Some(&self.planned(at)?.cell.row));
+        let may_run = board.standing.search.may_run().into_iter();
+        let mut rows = may_run.filter_map(|at| Some(&board.standing.planned(at)?.cell.row));
         rows.any(|row| row.toolchain == toolchain) || {
             let is_of_toolchain = |at: &&At| {
-                let planned = self.planned(**at);
+                let planned = board.standing.planned(**at);
                 planned.is_some_and(|planned| planned.cell.row.toolchain == toolchain)
             };
             self.places
                 .values()
                 .filter(is_of_toolchain)
-                .any(|at| board.search.is_running(*at))
+                .any(|at| board.standing.search.is_running(*at))
         }
     }
 
@@ -178,34 +139,30 @@ impl<'a> Schedule<'a> {
     /// The cells that strategy `frontier` did not run, since their neighbours agree.
     #[must_use]
     pub fn inferred(&self) -> BTreeSet<&'a CellId> {
-        let inferred = self.board().search.inferred().into_iter();
+        let standing = &self.board().standing;
+        let inferred = standing.search.inferred().into_iter();
         inferred
-            .filter_map(|at| Some(&self.planned(at)?.id))
+            .filter_map(|at| Some(&standing.planned(at)?.id))
             .collect()
     }
 
     /// Of the places that tell as much, one of the toolchain that the lane just worked with, whose
     /// folders are warm; and where several lanes are at work, the one that takes longest, so that
     /// none is left alone with it at the end.
-    fn best(&self, board: &mut Board, last: Option<&Row>) -> Option<At> {
-        let times = &board.times;
-        board.search.best(|at| {
-            let planned = self.planned(at);
-            let is_warm = planned
-                .zip(last)
-                .is_some_and(|(planned, last)| planned.cell.row.toolchain == last.toolchain);
-            let planned = planned.filter(|_| self.n_lanes > 1);
-            let seconds = planned.and_then(|p| times.expected(&p.id, &p.cell));
+    fn best(&self, board: &mut Board<'_>, last: Option<&Row>) -> Option<At> {
+        let (times, standing) = (&board.times, &mut board.standing);
+        standing.best(|planned| {
+            let is_warm = last.is_some_and(|last| planned.cell.row.toolchain == last.toolchain);
+            let seconds = match self.n_lanes {
+                0 | 1 => None,
+                _ => times.expected(&planned.id, &planned.cell),
+            };
             // Differences of less than a second are none.
             (is_warm, seconds.unwrap_or_default() as u64)
         })
     }
 
-    fn planned(&self, (row, place): At) -> Option<&'a Planned> {
-        self.plan.cells.get(*self.rows.get(row)?.get(place)?)
-    }
-
-    fn board(&self) -> MutexGuard<'_, Board> {
+    fn board(&self) -> MutexGuard<'_, Board<'a>> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -50,7 +50,7 @@ impl<'a> Store<'a> {
             (there, kept) if kept.exists() => is_same(&there, &kept),
             (there, _) => !there.exists(),
         };
-        if logs.is_dir() && LOGS.map(log_of).iter().all(is_there) {
+        if logs.is_dir() && Phase::ALL.map(log_of).iter().all(is_there) {
             return Ok(());
         }
         clear_logs(logs)?;
@@ -61,9 +61,6 @@ impl<'a> Store<'a> {
         self.folder.join(key).join("outcome.json")
     }
 }
-
-/// The phases that have a log.
-const LOGS: [Phase; 3] = [Phase::Resolve, Phase::Build, Phase::Test];
 
 fn log_of(phase: Phase) -> String {
     format!("{phase}.log")
@@ -99,7 +96,7 @@ fn is_same(_: &Utf8Path, _: &Utf8Path) -> bool {
 
 fn copy_logs(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("make {to}"))?;
-    for name in LOGS.map(log_of) {
+    for name in Phase::ALL.map(log_of) {
         let (from, to) = (from.join(&name), to.join(&name));
         if from.is_file() {
             let _ = fs::remove_file(&to);

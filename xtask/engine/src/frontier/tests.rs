@@ -120,6 +120,7 @@ pub(crate) fn run(history: &str, n_patches: u64) -> Run {
             crates: vec!["f".to_owned()],
             pins: pins.clone(),
             published: published.collect(),
+            declared: std::collections::BTreeMap::new(),
         }],
         cells: pins.iter().zip(history.chars()).map(record).collect(),
         timeline: Vec::new(),

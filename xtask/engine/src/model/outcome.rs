@@ -5,6 +5,7 @@ use std::fmt;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::model::cell::CellId;
 use crate::model::status::{Doubt, Status};
 
 /// What one cell showed.
@@ -121,13 +122,16 @@ impl Outcome {
 }
 
 /// What a cell shows, without times and words: statuses and error codes.
-pub type Signature = Vec<(Option<TargetId>, Option<String>, Status, Option<String>)>;
+pub type Signature = Vec<Shown>;
+
+/// One thing that a cell shows: the target and the case, none for the whole, its status, and the
+/// code of its first error.
+pub type Shown = (Option<TargetId>, Option<String>, Status, Option<String>);
 
 impl Outcome {
-    /// What the cell shows; `None` while anything in it is in doubt, or is drift. A flaky case
-    /// shows what one that passed at once does.
+    /// What the cell shows, sure or not. A flaky case shows what one that passed at once does.
     #[must_use]
-    pub fn signature(&self) -> Option<Signature> {
+    pub fn shows(&self) -> Signature {
         let mut signature = vec![(None, None, self.status.clone(), None)];
         for target in &self.targets {
             let id = Some(target.id.clone());
@@ -137,6 +141,13 @@ impl Outcome {
             signature
                 .extend(cases.map(|c| (id.clone(), Some(c.name.clone()), c.status.clone(), None)));
         }
+        signature
+    }
+
+    /// What the cell shows; `None` while anything in it is in doubt, or is drift.
+    #[must_use]
+    pub fn signature(&self) -> Option<Signature> {
+        let signature = self.shows();
         let is_sure =
             |status: &Status| status.is_verdict() || matches!(status, Status::Skipped { .. });
         signature
@@ -168,6 +179,11 @@ impl fmt::Display for Phase {
     }
 }
 
+impl Phase {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Resolve, Self::Build, Self::Test];
+}
+
 /// How one phase went.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhaseRecord {
@@ -181,6 +197,14 @@ pub struct PhaseRecord {
     pub cpu_seconds: f64,
     /// The log's path, relative to the results folder.
     pub log: String,
+}
+
+impl PhaseRecord {
+    /// The path of a cell's log, relative to the results folder.
+    #[must_use]
+    pub fn log_of(cell: &CellId, phase: Phase) -> String {
+        format!("logs/{cell}/{phase}.log")
+    }
 }
 
 /// What kind of compile target, as `cargo` names them; `doc` stands for a library's doc tests.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::model::cell::{Cell, CellId, Pin};
+use crate::model::cell::{At, Cell, CellId, Pin, Row};
 use crate::model::findings::Findings;
 use crate::model::outcome::Outcome;
 use crate::model::status::{Class, Doubt, Skip, Status};
@@ -102,6 +102,25 @@ pub struct FamilyRecord {
     /// yanked, pre-releases aside. Nothing but the rungs where the registry does not tell.
     #[serde(default)]
     pub published: Vec<Version>,
+    /// The rustc that its crates declare at those, where any does: the newest of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub declared: BTreeMap<Version, Version>,
+}
+
+impl FamilyRecord {
+    /// All pins that cells can be at, in the order of the ladder: what is not released comes last.
+    #[must_use]
+    pub fn all(&self) -> Vec<At> {
+        let published = self.published.iter().cloned().map(At::from);
+        let pins = self.pins.iter().map(|pin| pin.at.clone());
+        let released: BTreeSet<At> = pins
+            .clone()
+            .filter(|at| at.version().is_some())
+            .chain(published)
+            .collect();
+        let unreleased = pins.filter(|at| at.version().is_none());
+        released.into_iter().chain(unreleased).collect()
+    }
 }
 
 /// One cell with what is known of it.
@@ -209,6 +228,26 @@ pub struct Counts {
 }
 
 impl Run {
+    /// The release of a row's rustc, from what `rustc -V` printed.
+    #[must_use]
+    pub fn rustc(&self, row: &Row) -> Option<Version> {
+        let mut toolchains = self.toolchains.iter();
+        let toolchain = toolchains.find(|t| t.label == row.toolchain)?;
+        let release = toolchain.rustc.as_deref()?.split_whitespace().nth(1)?;
+        let mut version = Version::parse(release).ok()?;
+        version.pre = semver::Prerelease::EMPTY;
+        Some(version)
+    }
+
+    /// The rustc that is declared at a cell's pin, where its row has an older one.
+    #[must_use]
+    pub fn too_new(&self, cell: &Cell) -> Option<&Version> {
+        let family = self.families.iter().find(|f| f.name == cell.pin.family)?;
+        let declared = family.declared.get(cell.pin.at.version()?)?;
+        let rustc = self.rustc(&cell.row)?;
+        Some(declared).filter(|declared| **declared > rustc)
+    }
+
     /// The cells of a family, row by row, each in the order of the ladder.
     #[must_use]
     pub fn rows(&self, family: &FamilyRecord) -> Vec<Vec<&CellRecord>> {
@@ -236,6 +275,17 @@ impl Run {
             }
         }
         whole
+    }
+
+    /// Takes pins between rungs out where no row looked at them.
+    pub fn drop_unused_pins(&mut self) {
+        let mut used: BTreeSet<_> = self.families.iter().flat_map(|f| f.pins.clone()).collect();
+        let ended = self
+            .cells
+            .iter()
+            .filter(|record| record.outcome().is_some());
+        used.extend(ended.map(|record| record.cell.pin.as_ref().clone()));
+        self.cells.retain(|record| used.contains(&*record.cell.pin));
     }
 
     /// The cells counted by status.

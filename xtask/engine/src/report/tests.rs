@@ -165,6 +165,7 @@ fn run() -> Run {
             crates: vec!["gadget".to_owned()],
             pins: pins.collect(),
             published: Vec::new(),
+            declared: std::collections::BTreeMap::new(),
         }],
         timeline: Vec::new(),
         findings: crate::model::findings::Findings::default(),
