@@ -1,5 +1,7 @@
 //! The flags of the command line.
 
+mod spread;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -12,6 +14,8 @@ use crate::ci::Ci;
 use crate::compare::{self, CompareFlags};
 use crate::report::ReportFlags;
 use crate::repro::{self, ReproFlags};
+
+pub use self::spread::{ShardFlags, SpreadFlags};
 
 /// The config that is read when none is named.
 pub const CONFIG: &str = "matrix.toml";
@@ -295,6 +299,8 @@ pub struct RunFlags {
     /// Which CI engine is told of the run where it shows a change
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Ci::Auto)]
     pub ci: Ci,
+    #[command(flatten)]
+    pub share: ShardFlags,
 }
 
 /// How much of the disk may be taken; `None` for whatever there is.
@@ -335,6 +341,8 @@ pub struct PlanFlags {
     /// Plan as if nothing were known
     #[arg(long)]
     pub fresh: bool,
+    #[command(flatten)]
+    pub spread: SpreadFlags,
     /// How to show the plan
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

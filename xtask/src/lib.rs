@@ -13,6 +13,7 @@ mod progress;
 mod report;
 mod reports;
 mod repro;
+mod shards;
 mod show;
 mod toolchains;
 mod verify;
@@ -33,6 +34,7 @@ use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::verdict::Judgement;
 use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
+use pinmatrix::shard::keep;
 use pinmatrix::text::shell_word;
 
 use crate::flags::{Command, Flags, PlanFlags, RunFlags, Selecting};
@@ -138,12 +140,19 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
         listener: &progress,
     };
     matrix.check_cache(&options.cache)?;
-    let plan = make_plan(
+    let mut plan = make_plan(
         &matrix,
         &flags.selecting,
         matrix.config.run.strategy,
         &options,
     )?;
+    if let Some(shard) = flags.share.shard {
+        keep(
+            &mut plan,
+            shard,
+            &shards::times(flags.share.times.as_deref())?,
+        )?;
+    }
     if flags.locked {
         matrix.check_locks(plan.queue().into_iter().map(|at| &plan.cells[at].cell))?;
     }
@@ -157,7 +166,10 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     reports::write(&run, &out, &out)?;
     show::results(&run, &out)?;
     ci::tell(&run, &out, flags.ci.host())?;
-    Ok(judge(&run, &interrupt))
+    match interrupt.is_asked_by_someone() {
+        true => Ok(Exit::Interrupted),
+        false => Ok(judge(&run)),
+    }
 }
 
 fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
@@ -186,7 +198,10 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
         &options,
     )?;
     progress.end();
-    planned::show(&matrix, &plan, flags.format)?;
+    match flags.spread.shards {
+        Some(n) => shards::show(&plan, n, flags.spread.times.as_deref(), flags.format)?,
+        None => planned::show(&matrix, &plan, flags.format)?,
+    }
     Ok(Exit::Passed)
 }
 
@@ -241,15 +256,7 @@ fn make_plan(
     strategy: Strategy,
     options: &Options<'_>,
 ) -> Result<Plan> {
-    let selection = Selection::new(
-        &selecting.toolchain,
-        &selecting.pin,
-        &selecting.cell,
-        selecting.strategy().unwrap_or(strategy),
-        selecting.exact || matrix.config.run.exact,
-    )?;
-    let cells = matrix.cells();
-    selection.check(&cells)?;
+    let (cells, selection) = select(matrix, selecting, strategy)?;
     let asked = selection.held(&cells);
     let known = known_outcomes(matrix, options, &asked)?;
     Ok(plan(
@@ -260,6 +267,24 @@ fn make_plan(
             known: &known,
         },
     ))
+}
+
+/// The cells of a matrix, and what flags leave of them.
+fn select(
+    matrix: &Matrix,
+    selecting: &Selecting,
+    strategy: Strategy,
+) -> Result<(Vec<(Cell, bool)>, Selection), Mistake> {
+    let selection = Selection::new(
+        &selecting.toolchain,
+        &selecting.pin,
+        &selecting.cell,
+        selecting.strategy().unwrap_or(strategy),
+        selecting.exact || matrix.config.run.exact,
+    )?;
+    let cells = matrix.cells();
+    selection.check(&cells)?;
+    Ok((cells, selection))
 }
 
 /// What the plan may ask.
@@ -288,12 +313,13 @@ impl Knowledge for Known<'_> {
 }
 
 /// A failure outweighs a doubt: what is certain is certain, whatever else is not.
-fn judge(run: &Run, interrupt: &Interrupt) -> Exit {
-    if interrupt.is_asked_by_someone() {
-        return Exit::Interrupted;
+fn judge(run: &Run) -> Exit {
+    // Another machine has what there is.
+    if run.is_empty_shard() {
+        return Exit::Passed;
     }
     let exit = judge_cells(run);
-    // Time was up before all had run.
+    // Time was up before all had run, or a part is missing.
     if exit == Exit::Passed && !run.finished {
         return Exit::Inconclusive;
     }

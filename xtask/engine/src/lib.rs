@@ -11,9 +11,10 @@
 //! revision, source_files, subject, local, ground,
 //! matrix, setting                                      what this machine has of a matrix
 //! frontier, baseline                                   where things change, and what is expected
-//! strategy, search, bisect, inquiry, plan, standing    which cells run, and why not
+//! strategy, search, bisect, inquiry, plan, shard,
+//! standing                                             which cells run, where, and why not
 //! worklist, least, claims, hindsight, findings         what follows from a run
-//! record, compare                                      run.json; two of them held against each other
+//! record, compare, parts                              run.json; two of them held together; results from elsewhere
 //! exec                                                 running them
 //! report                                               what people and CI engines read
 //! outside                                              what reads what others wrote, for fuzzing
@@ -49,6 +50,7 @@ pub mod search;
 pub mod bisect;
 pub mod inquiry;
 pub mod plan;
+pub mod shard;
 pub mod standing;
 pub mod worklist;
 mod least;
@@ -57,6 +59,7 @@ mod hindsight;
 pub mod findings;
 pub mod record;
 pub mod compare;
+pub mod parts;
 pub mod exec;
 pub mod report;
 pub mod outside;

@@ -3,6 +3,7 @@
 //! Plain values with serde forms. Nothing here reads a file, a clock or the environment.
 
 pub mod cell;
+pub mod shard;
 pub mod status;
 pub mod outcome;
 pub mod verdict;

@@ -10,6 +10,7 @@ use crate::config::Strategy;
 use crate::config::mistake::{Mistake, nearest};
 use crate::model::cell::{Cell, CellId, Row};
 use crate::model::outcome::Outcome;
+use crate::model::shard::Shard;
 use crate::model::status::Skip;
 use crate::strategy::depth;
 
@@ -190,6 +191,8 @@ pub struct Plan {
     pub cells: Vec<Planned>,
     /// In which way rows are worked through.
     pub strategy: Strategy,
+    /// The share of it that runs here, where that is not all.
+    pub shard: Option<Shard>,
 }
 
 /// What is to become of one cell.
@@ -272,6 +275,7 @@ pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowl
             true => Strategy::Full,
             false => selection.strategy,
         },
+        shard: None,
     }
 }
 

@@ -39,7 +39,7 @@ pub fn read(place: &Utf8Path) -> Result<Run> {
         false => place.join(FILE),
     };
     let text = text(&path)?;
-    Ok(parse(&text).map_err(|fault| fault.of(&path))?)
+    Ok(parse(&path, &text)?)
 }
 
 fn text(path: &Utf8Path) -> Result<String, Mistake> {
@@ -94,7 +94,16 @@ impl Fault {
     }
 }
 
-fn parse(text: &str) -> Result<Run, Fault> {
+/// Reads the text of a `run.json`.
+///
+/// # Errors
+///
+/// A [`Mistake`] that names the file, when it is none, or of a form this version does not read.
+pub fn parse(path: &Utf8Path, text: &str) -> Result<Run, Mistake> {
+    parsed(text).map_err(|fault| fault.of(path))
+}
+
+fn parsed(text: &str) -> Result<Run, Fault> {
     #[derive(serde::Deserialize)]
     struct Head {
         schema: u32,
@@ -150,13 +159,13 @@ mod tests {
     }
 
     fn refused(text: &str) -> String {
-        let fault = parse(text).expect_err("no run");
-        fault.of("results/run.json".into()).message().to_owned()
+        let mistake = parse("results/run.json".into(), text).expect_err("no run");
+        mistake.message().to_owned()
     }
 
     #[test]
     fn a_run_is_read() {
-        let read = parse(&run(CELL)).map_err(|fault| fault.of("run.json".into()));
+        let read = parse("run.json".into(), &run(CELL));
         assert_eq!(read.expect("a run").cells.len(), 1);
     }
 
@@ -198,7 +207,7 @@ mod tests {
     fn no_part_of_a_run_is_a_run() {
         let whole = run(CELL);
         for end in 0..whole.len() {
-            assert!(parse(&whole[..end]).is_err(), "{}", &whole[..end]);
+            assert!(parsed(&whole[..end]).is_err(), "{}", &whole[..end]);
         }
     }
 

@@ -290,6 +290,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
         resolver: "cargo 1.95.0".to_owned(),
         toolchains: toolchains.collect(),
         families: vec![FamilyRecord {
+            declared: Default::default(),
             name: "gadget".to_owned(),
             crates: vec!["gadget".to_owned()],
             pins: (0..n_pins).map(pin).collect(),
@@ -297,6 +298,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
                 .map(|at| Version::new(at as u64 + 1, 0, 0))
                 .collect(),
         }],
+        shard: None,
         timeline: spans.collect(),
         findings,
         cells,

@@ -113,9 +113,11 @@ fn run(rustc: &str, states: Vec<State>) -> Run {
             name: "g".to_owned(),
             crates: vec!["g".to_owned()],
             pins: (0..n_pins).map(pin).collect(),
+            declared: Default::default(),
             published: Vec::new(),
         }],
         cells: cells.collect(),
+        shard: None,
         timeline: Vec::new(),
         findings: Findings::default(),
     }

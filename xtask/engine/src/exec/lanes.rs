@@ -353,6 +353,7 @@ fn begin(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Run {
         finished: false,
         command: options.command.to_owned(),
         out: options.out.to_string(),
+        shard: plan.shard,
         sources: matrix.source_records(),
         resolver: matrix.resolver.cargo_version.clone(),
         toolchains: matrix.toolchains.iter().map(Sought::record).collect(),

@@ -107,6 +107,7 @@ pub(crate) fn run(history: &str, n_patches: u64) -> Run {
         finished: true,
         command: "x".to_owned(),
         out: "target/matrix".to_owned(),
+        shard: None,
         sources: Vec::new(),
         resolver: String::new(),
         toolchains: vec![ToolchainRecord {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::cell::{At, Cell, CellId, Pin, Row};
 use crate::model::findings::Findings;
 use crate::model::outcome::Outcome;
+use crate::model::shard::Shard;
 use crate::model::status::{Class, Doubt, Skip, Status};
 use crate::model::timeline::Span;
 
@@ -30,6 +31,9 @@ pub struct Run {
     pub command: String,
     /// The results folder, as a person would type it.
     pub out: String,
+    /// The share of its plan that it is, where it is one of several machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// What is under migration: each revision of it that rows are of.
     pub sources: Vec<SourceRecord>,
     /// The one cargo that resolved all cells.
@@ -184,7 +188,7 @@ impl CellRecord {
     fn is_unselected(&self) -> bool {
         match &self.state {
             State::Skipped { reason } => match reason {
-                Skip::NotSelected(_) | Skip::NotAnEnd => true,
+                Skip::NotSelected(_) | Skip::NotAnEnd | Skip::OtherShard => true,
                 Skip::ToolchainMissing
                 | Skip::Excluded(_)
                 | Skip::BetweenRungs
@@ -275,6 +279,20 @@ impl Run {
             }
         }
         whole
+    }
+
+    /// True for a share of a plan in which no cell is.
+    #[must_use]
+    pub fn is_empty_shard(&self) -> bool {
+        let is_elsewhere = |record: &CellRecord| {
+            let is_excluded = |reason: &Skip| matches!(reason, Skip::Excluded(_));
+            let is_excluded = match &record.state {
+                State::Skipped { reason } => is_excluded(reason),
+                State::Pending | State::Ended { .. } => false,
+            };
+            is_excluded || record.is_unselected()
+        };
+        self.shard.is_some() && self.cells.iter().all(is_elsewhere)
     }
 
     /// Takes pins between rungs out where no row looked at them.

@@ -139,6 +139,8 @@ pub enum Skip {
     NotAnEnd,
     /// A selection on the command line leaves it out; the flag is named.
     NotSelected(String),
+    /// Another machine's shard has it.
+    OtherShard,
     /// Its pin lies between two rungs of the ladder, and nothing asked for it.
     BetweenRungs,
     /// An `[[exclude]]` leaves it out; its reason is told.
@@ -161,6 +163,7 @@ impl fmt::Display for Skip {
             Self::ToolchainMissing => f.write_str("toolchain missing"),
             Self::NotAnEnd => f.write_str("not an end of the ladder"),
             Self::NotSelected(flag) => write!(f, "not selected by {flag}"),
+            Self::OtherShard => f.write_str("in another shard"),
             Self::BetweenRungs => f.write_str("between two pins of the ladder"),
             Self::Excluded(why) => write!(f, "excluded: {why}"),
             Self::Ignored => f.write_str("ignored"),

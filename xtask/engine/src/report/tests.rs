@@ -145,6 +145,7 @@ fn run() -> Run {
         finished: true,
         command: "cargo xtask matrix run".to_owned(),
         out: "target/matrix".to_owned(),
+        shard: None,
         sources: vec![SourceRecord {
             label: None,
             subject: SubjectRecord {

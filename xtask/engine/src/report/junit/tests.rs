@@ -67,6 +67,7 @@ fn run(cases: Vec<CaseOutcome>) -> Run {
                 outcome: outcome.into(),
             },
         }],
+        shard: None,
         timeline: Vec::new(),
         findings: Findings::default(),
     }

@@ -93,9 +93,11 @@ fn run(rows: &[(&str, Vec<Vec<TargetOutcome>>)]) -> Run {
             name: "g".to_owned(),
             crates: vec!["g".to_owned()],
             pins: (0..n_pins.unwrap_or_default()).map(pin).collect(),
+            declared: Default::default(),
             published: Vec::new(),
         }],
         cells,
+        shard: None,
         timeline: Vec::new(),
         findings: Findings::default(),
     }

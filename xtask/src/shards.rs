@@ -1,0 +1,92 @@
+//! Shards on the command line: the one that runs here, and what all of them are.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use pinmatrix::config::mistake::Mistake;
+use pinmatrix::model::cell::CellId;
+use pinmatrix::model::run::SCHEMA;
+use pinmatrix::model::shard::Shard;
+use pinmatrix::parts;
+use pinmatrix::plan::Plan;
+use pinmatrix::shard::{Share, Times, shares};
+use serde::Serialize;
+
+use crate::flags::Format;
+use crate::show::{self, BOLD, RESET};
+
+/// The times by which shards are balanced: those of an earlier run, where one is named.
+///
+/// # Errors
+///
+/// A mistake when the file is none.
+pub fn times(file: Option<&Utf8Path>) -> Result<Times, Mistake> {
+    let run = file.map(parts::read_file).transpose()?;
+    Ok(run.map_or_else(Times::default, |run| Times::of(&run)))
+}
+
+/// Shows the shards of a plan in which there is anything.
+///
+/// # Errors
+///
+/// A mistake where the plan cannot be divided beforehand.
+pub fn show(plan: &Plan, n_shards: usize, file: Option<&Utf8Path>, format: Format) -> Result<()> {
+    let shares = shares(plan, n_shards, &times(file)?)?;
+    let shares = shares.iter().filter(|share| !share.cells.is_empty());
+    let shown = |share: &Share| Shown {
+        shard: share.shard,
+        // What was not measured is not told.
+        seconds: file.map(|_| share.weight as f64 / 1000.0),
+        cells: share.cells.iter().map(|at| &plan.cells[*at].id).collect(),
+    };
+    let shards: Vec<Shown<'_>> = shares.map(shown).collect();
+    match format {
+        Format::Text => show::put(&text(&shards)),
+        Format::Json => {
+            let all = All {
+                schema: SCHEMA,
+                shards,
+            };
+            let json = serde_json::to_string_pretty(&all).context("write the shards")?;
+            show::put_json(&format!("{json}\n"))
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct All<'a> {
+    schema: u32,
+    shards: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    shard: Shard,
+    /// What its cells are expected to take together.
+    seconds: Option<f64>,
+    cells: Vec<&'a CellId>,
+}
+
+fn text(shards: &[Shown<'_>]) -> String {
+    let mut page = String::new();
+    for Shown {
+        shard,
+        seconds,
+        cells,
+    } in shards
+    {
+        let n = cells.len();
+        let seconds = seconds.map(|seconds| format!(", {seconds:.1} s"));
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            page,
+            "{BOLD}{shard}{RESET}  {n} cells{}",
+            seconds.unwrap_or_default()
+        );
+        for cell in cells {
+            let _ = writeln!(page, "  {cell}");
+        }
+    }
+    page
+}
