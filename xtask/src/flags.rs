@@ -15,7 +15,9 @@ use crate::compare::{self, CompareFlags};
 use crate::report::ReportFlags;
 use crate::repro::{self, ReproFlags};
 
-pub use self::spread::{ShardFlags, SpreadFlags};
+pub use self::spread::{MergeFlags, ShardFlags, SpreadFlags};
+
+use self::spread::MERGE_CODES;
 
 /// The config that is read when none is named.
 pub const CONFIG: &str = "matrix.toml";
@@ -114,6 +116,9 @@ pub enum Command {
     Run(Box<RunFlags>),
     /// Show what would run, what is foreseen or known already, and why the rest is skipped
     Plan(PlanFlags),
+    /// Put the results of several machines together into one run
+    #[command(after_help = MERGE_CODES)]
+    Merge(MergeFlags),
     /// Write down what the last run showed as what is expected from now on
     Bless(Flags),
     /// Hold two runs against each other, or a run against the baseline

@@ -17,7 +17,7 @@ use pinmatrix::report::flaky::flaky;
 use pinmatrix::report::grid::{Grid, LEGEND, Place, grids};
 use pinmatrix::report::strips::{self, Strip, Strips};
 use pinmatrix::report::{
-    closing_line, denied, findings, html, junit, reproduce, summary, timeline, verdict,
+    closing_line, denied, findings, gaps, html, junit, reproduce, summary, timeline, verdict,
 };
 use pinmatrix::text::{inert, inert_json};
 use pinmatrix::{record, text};
@@ -159,6 +159,9 @@ fn write_results(page: &mut String, run: &Run, out: &Utf8Path) -> std::fmt::Resu
     write_findings(page, run)?;
     if let Some(line) = denied::line(run) {
         writeln!(page, "hint: {line}")?;
+    }
+    for line in gaps::lines(run) {
+        writeln!(page, "{YELLOW}{line}{RESET}")?;
     }
     write_verdict(page, run)?;
     writeln!(page, "{BOLD}{}{RESET}", closing_line(&run.counts()))

@@ -4,6 +4,7 @@ use crate::baseline::Baseline;
 use crate::config::Config;
 use crate::hindsight::wrongly_inferred;
 use crate::model::findings::Findings;
+use crate::model::gaps::Gaps;
 use crate::model::run::{FamilyRecord, Run};
 use crate::worklist::worklist;
 use crate::{baseline, claims, least};
@@ -23,5 +24,6 @@ pub fn findings(run: &Run, config: &Config, baseline: Option<&Baseline>) -> Find
         worklists: run.families.iter().filter_map(at_last).collect(),
         wrongly_inferred: wrongly_inferred(run, config.run.probes),
         least,
+        gaps: Gaps::default(),
     }
 }

@@ -14,6 +14,7 @@
 //! strategy, search, bisect, inquiry, plan, shard,
 //! standing                                             which cells run, where, and why not
 //! worklist, least, claims, hindsight, findings         what follows from a run
+//! merge                                                runs of several machines as one
 //! record, compare, parts                              run.json; two of them held together; results from elsewhere
 //! exec                                                 running them
 //! report                                               what people and CI engines read
@@ -57,6 +58,7 @@ mod least;
 mod claims;
 mod hindsight;
 pub mod findings;
+pub mod merge;
 pub mod record;
 pub mod compare;
 pub mod parts;

@@ -7,6 +7,7 @@ pub mod shard;
 pub mod status;
 pub mod outcome;
 pub mod verdict;
+pub mod gaps;
 pub mod findings;
 pub mod timeline;
 pub mod run;

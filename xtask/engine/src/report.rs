@@ -4,6 +4,7 @@ pub mod grid;
 pub mod strips;
 pub mod points;
 pub mod verdict;
+pub mod gaps;
 pub mod denied;
 pub mod findings;
 pub mod flaky;

@@ -93,6 +93,15 @@ impl<S: PartialEq> Search<S> {
         best.map(|(_, row, place)| (*row, *place))
     }
 
+    /// The places that can be run now, side by side, row by row.
+    pub fn ready(&mut self) -> Vec<At> {
+        self.find_out();
+        let next = self.next.iter().flatten().flatten();
+        let mut ready: Vec<At> = next.map(|(_, row, place)| (*row, *place)).collect();
+        ready.sort_unstable();
+        ready
+    }
+
     /// Finds out what to run next of the rows of which that is not known.
     fn find_out(&mut self) {
         for row in 0..self.rows.len() {

@@ -141,15 +141,17 @@ fn is_asked_for(planned: &Planned) -> bool {
 
 /// Checks that it is known beforehand what runs.
 fn check(plan: &Plan, asked: &[usize]) -> Result<(), Mistake> {
+    let rounds = "or go in rounds: `plan --round` says what runs next";
     if plan.strategy == Strategy::Frontier {
         let message = "strategy `frontier` finds out on the way which cells run, and a shard does \
                        not see what others find";
-        return Err(Mistake::new(message).help("add --full or --ends"));
+        return Err(Mistake::new(message).help(format!("add --full or --ends, {rounds}")));
     }
     if asked.iter().any(|at| !plan.cells[*at].is_rung) {
         let message = "whether a version between two pins runs depends on what both show, and a \
                        shard does not see what others find";
-        return Err(Mistake::new(message).help("leave out --exact, and `exact` in [run]"));
+        let help = format!("leave out --exact, and `exact` in [run], {rounds}");
+        return Err(Mistake::new(message).help(help));
     }
     Ok(())
 }

@@ -93,3 +93,12 @@ fn shown(signatures: &mut HashMap<Signature, usize>, outcome: &Outcome) -> Place
     let next = signatures.len();
     Place::Shown(*signatures.entry(signature).or_insert(next))
 }
+
+/// The cells that can run now, side by side, in plan order: what each shows decides only what comes
+/// after all of them. None where nothing is left to run.
+#[must_use]
+pub fn round(plan: &Plan, n_probes: usize) -> Vec<&Planned> {
+    let mut standing = Standing::new(plan, n_probes);
+    let ready = standing.search.ready().into_iter();
+    ready.filter_map(|at| standing.planned(at)).collect()
+}

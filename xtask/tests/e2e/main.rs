@@ -18,12 +18,15 @@ mod fixtures;
 mod flaky;
 mod harness;
 mod ladders;
+mod machines;
+mod merge;
 mod mistakes;
 mod reports;
 mod repro;
 mod reuse;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod shards;
 #[cfg(unix)]
 mod sharing;
 #[cfg(target_os = "linux")]

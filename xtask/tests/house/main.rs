@@ -179,6 +179,7 @@ fn readme_names_every_flag_and_every_exit_code() {
     for subcommand in [
         "run",
         "plan",
+        "merge",
         "bisect",
         "bless",
         "compare",

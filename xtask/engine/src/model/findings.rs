@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::cell::{CellId, Row};
+use crate::model::gaps::Gaps;
 use crate::model::outcome::Need;
 use crate::model::verdict::Verdict;
 
@@ -29,6 +30,9 @@ pub struct Findings {
     /// only a run of every cell can tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrongly_inferred: Vec<CellId>,
+    /// What is left open where the results of several machines were put together.
+    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
+    pub gaps: Gaps,
 }
 
 /// A claim, and what the run says of it.

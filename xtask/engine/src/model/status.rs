@@ -157,6 +157,27 @@ pub enum Skip {
     RequiredFeatures(Vec<String>),
 }
 
+impl Skip {
+    /// Whether what lets a search stop is all that keeps a cell from running: it was inferred, or
+    /// single others were named.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Inferred => true,
+            Self::NotSelected(flag) => flag == "--cell",
+            Self::ToolchainMissing
+            | Self::NotAnEnd
+            | Self::OtherShard
+            | Self::BetweenRungs
+            | Self::Excluded(_)
+            | Self::Ignored
+            | Self::NotReached
+            | Self::NothingToTest
+            | Self::RequiredFeatures(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -11,7 +11,7 @@ use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
 use crate::report::{
-    closing_line, denied, escaped, findings, line, points, reproduce, timeline, verdict,
+    closing_line, denied, escaped, findings, gaps, line, points, reproduce, timeline, verdict,
 };
 use crate::text;
 
@@ -57,6 +57,7 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     }
     writeln!(out, "{}\n", escaped(&closing_line(&run.counts())))?;
     verdict::write(out, run)?;
+    gaps::write(out, run)?;
     if let Some(line) = denied::line(run) {
         writeln!(out, "Hint: {}\n", escaped(&line))?;
     }

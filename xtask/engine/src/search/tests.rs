@@ -239,6 +239,32 @@ proptest! {
     }
 
     #[test]
+    fn what_is_run_does_not_depend_on_whether_it_goes_in_rounds(
+        histories in proptest::collection::vec(proptest::collection::vec(0u8..3, 15), 3),
+        strategy in proptest::sample::select(vec![Strategy::Full, Strategy::Frontier]),
+    ) {
+        let histories: Vec<Vec<Option<u8>>> =
+            histories.iter().map(|h| h.iter().copied().map(Some).collect()).collect();
+        let rows = || (0..3).map(|n| row(15, 2, (n > 0).then_some(0))).collect();
+        let one = run(Search::new(strategy, 1, rows()), &histories, 1);
+        let mut rounds = Search::new(strategy, 1, rows());
+        loop {
+            let ready = rounds.ready();
+            if ready.is_empty() {
+                break;
+            }
+            for (row, place) in ready {
+                let shown = histories[row][place].map_or(Place::Barred, Place::Shown);
+                prop_assert_eq!(&rounds.rows[row].places[place], &Place::Open);
+                rounds.set((row, place), shown);
+            }
+        }
+        for (one, other) in one.rows.iter().zip(&rounds.rows) {
+            prop_assert_eq!(&one.places, &other.places);
+        }
+    }
+
+    #[test]
     fn what_is_run_does_not_depend_on_the_number_of_lanes(
         histories in proptest::collection::vec(proptest::collection::vec(0u8..3, 40), 3),
         n_lanes in 2usize..6,

@@ -1,0 +1,106 @@
+//! The rows of a merged run: whole, and in the order of a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::model::cell::{Cell, CellId, Pin, Row};
+use crate::model::run::{CellRecord, Run, State};
+use crate::model::status::Skip;
+
+/// Puts in what a single run would say of the rows in which no one looked at a version between two
+/// pins.
+pub(super) fn fill(run: &mut Run, rows: &[Arc<Row>], config: &Config) {
+    let there: BTreeSet<CellId> = run.cells.iter().map(|record| record.id.clone()).collect();
+    let pins: BTreeSet<Arc<Pin>> = run.cells.iter().map(|r| Arc::clone(&r.cell.pin)).collect();
+    let left_out = left_out(run);
+    let mut missing = Vec::new();
+    for row in rows {
+        for pin in &pins {
+            let cell = Cell {
+                row: Arc::clone(row),
+                pin: Arc::clone(pin),
+            };
+            let id = cell.id();
+            if there.contains(&id) {
+                continue;
+            }
+            let reason = match config.excluded(&cell) {
+                Some(reason) => Skip::Excluded(reason.to_owned()),
+                None => left_out
+                    .get(&key(&cell))
+                    .cloned()
+                    .unwrap_or(Skip::BetweenRungs),
+            };
+            missing.push(CellRecord {
+                id,
+                cell,
+                state: State::Skipped { reason },
+            });
+        }
+    }
+    run.cells.extend(missing);
+}
+
+/// A row of a family.
+type Key = (Arc<Row>, String);
+
+fn key(cell: &Cell) -> Key {
+    (Arc::clone(&cell.row), cell.pin.family.clone())
+}
+
+/// The rows that are left out as a whole, and why.
+fn left_out(run: &Run) -> BTreeMap<Key, Skip> {
+    let mut reasons = BTreeMap::new();
+    let mut taken_in = BTreeSet::new();
+    for record in &run.cells {
+        match &record.state {
+            State::Skipped {
+                reason: Skip::Excluded(_) | Skip::BetweenRungs,
+            } => {}
+            State::Skipped { reason } if !reason.is_open() => {
+                reasons.insert(key(&record.cell), reason.clone());
+            }
+            State::Skipped { .. } | State::Pending | State::Ended { .. } => {
+                taken_in.insert(key(&record.cell));
+            }
+        }
+    }
+    reasons.retain(|key, _| !taken_in.contains(key));
+    reasons
+}
+
+/// Says of a cell of a toolchain that no machine has what a machine that was to run it would say.
+pub(super) fn tell_missing(run: &mut Run) {
+    let missing = State::Skipped {
+        reason: Skip::ToolchainMissing,
+    };
+    let labels = run.cells.iter().filter(|record| record.state == missing);
+    let labels: BTreeSet<String> = labels.map(|r| r.cell.row.toolchain.clone()).collect();
+    for record in &mut run.cells {
+        let is_missing = labels.contains(&record.cell.row.toolchain);
+        if let State::Skipped { reason } = &mut record.state
+            && is_missing
+            && reason.is_open()
+        {
+            *reason = Skip::ToolchainMissing;
+        }
+    }
+}
+
+/// Puts cells in plan order: families, rows, pins.
+pub(super) fn sort(run: &mut Run, rows: &[Arc<Row>]) {
+    let rows: BTreeMap<&Row, usize> = rows.iter().map(AsRef::as_ref).zip(0..).collect();
+    let mut pins = BTreeMap::new();
+    for (number, family) in run.families.iter().enumerate() {
+        for (place, at) in family.all().into_iter().enumerate() {
+            pins.insert((family.name.clone(), at.to_string()), (number, place));
+        }
+    }
+    run.cells.sort_by_cached_key(|record| {
+        let Cell { row, pin } = &record.cell;
+        let pin = pins.get(&(pin.family.clone(), pin.at.to_string()));
+        let (family, place) = pin.copied().unwrap_or_default();
+        (family, rows.get(row.as_ref()).copied(), place)
+    });
+}
