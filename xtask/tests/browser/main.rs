@@ -133,8 +133,10 @@ fn a_click_opens_a_cell_and_the_dialog_says_why_one_did_not_run() {
             "That says nothing of the pin.",
         ],
     );
-    tab.click("dialog header button:last-of-type");
+    // The grid stays in reach.
     tab.click(&cell("1.85, gadget 1.0.0"));
+    let current = "all('[aria-current]').map((button) => button.getAttribute('aria-label'))";
+    assert_eq!(tab.look(current), json!(["1.85, gadget 1.0.0: passed"]));
     assert_told(
         &mut tab,
         &["relay 0.1.26 → 0.1.25, since archive 0.5.1 needs rustc 1.90.0"],
@@ -405,6 +407,13 @@ fn a_phone_scrolls_the_grid_and_not_the_page() {
     tab.click(".grid td:nth-of-type(12) button");
     let sheet = "[one('dialog').getBoundingClientRect().left, one('dialog').offsetWidth, document.documentElement.scrollWidth]";
     assert_eq!(tab.look(sheet), json!([0, 390, 390]));
+    assert_eq!(
+        tab.look("one('dialog').matches(':modal')"),
+        true,
+        "what is covered is out of reach"
+    );
+    tab.key("Escape");
+    assert_eq!(tab.look("one('dialog').open"), false);
     tab.check();
 }
 

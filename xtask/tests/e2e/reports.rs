@@ -9,10 +9,10 @@ use pinmatrix::report::flaky::flaky;
 
 use crate::harness::{Fixture, root, text};
 
-/// Holds `junit.xml` and `summary.md` in a results folder against a run.
+/// Holds `junit.xml`, `summary.md` and `report.html` in a results folder against a run.
 pub fn agree_with(out: &Path, run: &Run) {
     let read = |name: &str| std::fs::read_to_string(out.join(name)).expect("a report");
-    let (junit, summary) = (read("junit.xml"), read("summary.md"));
+    let (junit, summary, page) = (read("junit.xml"), read("summary.md"), read("report.html"));
     let (mut n_failures, mut n_errors, mut n_skipped) = (0, 0, 0);
     for record in &run.cells {
         assert!(
@@ -20,6 +20,9 @@ pub fn agree_with(out: &Path, run: &Run) {
             "{} has no suite",
             record.id
         );
+        let (row, pin) = (&record.cell.row, &record.cell.pin);
+        let place = format!("aria-label=\"{row}, {} {}: ", pin.family, pin.at);
+        assert!(page.contains(&place), "{} has no place", record.id);
         let Some(outcome) = record.outcome() else {
             n_skipped += 1;
             continue;

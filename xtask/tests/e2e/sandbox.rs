@@ -187,7 +187,9 @@ fn secrets_reach_neither_a_test_nor_a_report_unless_they_are_passed() {
     let output = command.output().expect("the program starts");
     let mut all = text(&output.stdout) + &text(&output.stderr);
     let log = fixture.out().join("logs/stable@gadget-1.0.0/test.log");
-    for file in ["run.json", "junit.xml", "summary.md"].map(|name| fixture.out().join(name)) {
+    for file in
+        ["run.json", "junit.xml", "summary.md", "report.html"].map(|name| fixture.out().join(name))
+    {
         all.push_str(&std::fs::read_to_string(file).expect("a report"));
     }
     all.push_str(&std::fs::read_to_string(log).expect("a log"));

@@ -130,6 +130,10 @@ const WHY = {
 
 const lookOf = (cell) => buttonOf(cell)?.closest('td').classList ?? new Set();
 
+// Beside the grid where there is room for both, so that it stays in reach; over it on a phone.
+const isNarrow = matchMedia('(max-width: 640px)');
+const show = () => (isNarrow.matches ? dialog.showModal() : dialog.show());
+
 // Fills the dialog with a cell and shows it; `from` is what gets the focus back.
 const openCell = (cell, from) => {
   const it = shown(cell);
@@ -150,9 +154,11 @@ const openCell = (cell, from) => {
     ...lockPart(cell, it.lock),
     ...(it.moved ? section('Moved back in the lock to fit the toolchain', list(it.moved.map(text))) : []),
   );
+  opened?.removeAttribute('aria-current');
+  from?.setAttribute('aria-current', 'true');
   openId = id;
   opened = from;
-  if (!dialog.open) dialog.showModal();
+  if (!dialog.open) show();
   dialog.querySelector('h2').focus();
   dialog.scrollTop = 0;
   if (cell.target !== undefined) dialog.querySelector('.problem[open]')?.scrollIntoView();
@@ -171,10 +177,11 @@ const remember = (hash) => {
 dialog.addEventListener('close', () => {
   openId = null;
   remember('');
+  opened?.removeAttribute('aria-current');
   opened?.focus();
 });
-dialog.addEventListener('click', (event) => {
-  if (event.target === dialog) dialog.close();
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && dialog.open) dialog.close();
 });
 dialog.addEventListener('keydown', (event) => {
   const steps = { ArrowLeft: 0, ArrowRight: 1 };

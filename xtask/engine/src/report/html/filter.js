@@ -84,7 +84,7 @@ search.addEventListener('input', soon);
 status.addEventListener('change', applyFilter);
 changing.addEventListener('change', applyFilter);
 document.addEventListener('keydown', (event) => {
-  if (event.key !== '/' || dialog.open || event.target.closest('input, select')) return;
+  if (event.key !== '/' || event.target.closest('input, select')) return;
   event.preventDefault();
   search.focus();
 });
