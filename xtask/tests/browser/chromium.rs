@@ -25,6 +25,8 @@ pub struct View {
     pub size: (u32, u32),
     /// Whether the system asks for dark pages.
     pub is_dark: bool,
+    /// Whether the page's own scripts run.
+    pub has_scripts: bool,
     /// What follows the address: nothing, or `#` and so on.
     pub hash: &'static str,
 }
@@ -99,6 +101,8 @@ impl Tab {
             "Emulation.setFocusEmulationEnabled",
             json!({ "enabled": true }),
         );
+        let scripts = json!({ "value": !view.has_scripts });
+        self.call("Emulation.setScriptExecutionDisabled", scripts);
     }
 
     /// Calls a method and returns its result.

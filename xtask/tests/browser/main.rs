@@ -16,6 +16,7 @@ use crate::runs::{HOSTILE, hostile, large, small};
 const DESKTOP: View = View {
     size: (1280, 900),
     is_dark: false,
+    has_scripts: true,
     hash: "",
 };
 
@@ -69,6 +70,33 @@ fn the_answer_and_the_grid_are_there() {
         })
     );
     tab.check();
+}
+
+#[test]
+fn without_scripts_all_but_what_opens_is_there() {
+    let view = View {
+        has_scripts: false,
+        ..DESKTOP
+    };
+    let mut tab = open(&small(), view);
+    let seen = tab.run(
+        "[...document.querySelectorAll('h2')].filter((e) => e.checkVisibility()).map((e) => e.textContent)
+            .concat(document.querySelectorAll('.grid td').length, document.querySelector('#tools').checkVisibility())",
+    );
+    let titles = [
+        "Not as expected",
+        "gadget",
+        "Left to do at gadget 5.0.0",
+        "Claims",
+        "Least toolchain of gadget",
+        "What changes",
+        "Where the time went",
+        "Flaky",
+        "Toolchains",
+    ];
+    let mut expected: Vec<Value> = titles.map(Value::from).to_vec();
+    expected.extend([json!(15), json!(false)]);
+    assert_eq!(seen, json!(expected));
 }
 
 /// What the open dialog says has all of these parts.
@@ -460,7 +488,10 @@ fn a_thousand_cells_of_a_hundred_cases_are_below_a_megabyte() {
 
 #[test]
 fn ten_thousand_cells_stay_smooth() {
-    let page = page(&large(100, 100, 100));
+    let run = large(100, 100, 100);
+    let begin = std::time::Instant::now();
+    let page = page(&run);
+    let made = begin.elapsed();
     let mut tab = Tab::open(&page, DESKTOP);
     let seen = tab.look(
         "(() => {
@@ -480,7 +511,10 @@ fn ten_thousand_cells_stay_smooth() {
             };
         })()",
     );
-    println!("10,000 cells: {} bytes, milliseconds: {seen}", page.len());
+    println!(
+        "10,000 cells: {} bytes, made in {made:?}, milliseconds: {seen}",
+        page.len()
+    );
     for (what, took) in seen.as_object().expect("times") {
         // Ten times what a small machine takes: it is another order of growth that would show.
         assert!(took.as_u64().expect("a time") < 10_000, "{what}: {took} ms");

@@ -23,9 +23,14 @@ const MOST_NAMES: usize = 4;
 /// What a run answers, the most important first. Never empty.
 #[must_use]
 pub fn answer(run: &Run) -> Vec<Sentence> {
+    answer_from(run, &frontier(run))
+}
+
+/// As [`answer`], where the change points of the run are known.
+#[must_use]
+pub fn answer_from(run: &Run, points: &[ChangePoint]) -> Vec<Sentence> {
     let mut answer = Vec::new();
     answer.extend(regressed(run));
-    let points = frontier(run);
     let ended: Vec<&Outcome> = run.cells.iter().filter_map(CellRecord::outcome).collect();
     if !ended.iter().any(|outcome| outcome.status.is_verdict()) {
         answer.push(nothing_known(run, &ended));
@@ -33,7 +38,7 @@ pub fn answer(run: &Run) -> Vec<Sentence> {
     for family in &run.families {
         let family = Family::new(run, family);
         if family.has_verdicts() {
-            answer.extend(family.answer(&points));
+            answer.extend(family.answer(points));
         }
     }
     answer.extend(expected(run));

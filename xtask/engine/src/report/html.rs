@@ -15,7 +15,7 @@ use camino::Utf8Path;
 use crate::frontier::frontier;
 use crate::model::findings::{Cause, JudgedClaim, Truth, Work};
 use crate::model::run::Run;
-use crate::report::answer::{Part, Sentence, answer};
+use crate::report::answer::{Part, Sentence, answer_from};
 use crate::report::html::heat::{Heat, heats};
 use crate::report::html::plots::{Lanes, Staircase, lanes, staircases};
 use crate::report::points::{Alike, alike};
@@ -86,14 +86,14 @@ pub fn html(run: &Run, locks: Option<&Utf8Path>) -> Result<String> {
     let data = data::data(run, &points, locks);
     let verdict = run.findings.verdict.as_ref();
     let deviations = verdict.map(verdict::sorted).unwrap_or_default();
-    let page = Page {
-        nonce: nonce(run)?,
+    let mut page = Page {
+        nonce: String::new(),
         style: STYLE,
         script: SCRIPT,
         data: within_script(&serde_json::to_string(&data).context("write the page's data")?),
         run,
         started: started(run),
-        answer: answer(run),
+        answer: answer_from(run, &points),
         closing_line: closing_line(&run.counts()),
         verdict: verdict.map(verdict::headline),
         deviations: deviations.into_iter().map(verdict::told).collect(),
@@ -104,30 +104,19 @@ pub fn html(run: &Run, locks: Option<&Utf8Path>) -> Result<String> {
         time: timeline::line(run),
         flaky: flaky::flaky(run).iter().map(ToString::to_string).collect(),
     };
-    let page = page.render().context("put the page together")?;
-    Ok(page)
-}
-
-/// A hash of all that is in a run: the same run makes the same page, and a text in it that names
-/// the hash would change it.
-fn nonce(run: &Run) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    serde_json::to_writer(&mut hasher, run).context("hash the run")?;
-    Ok(hasher.finalize().to_hex()[..32].to_owned())
+    // A hash of all that stands in the page: the same run makes the same page, and a text in it that
+    // names the hash would change it.
+    let draft = page.render().context("put the page together")?;
+    page.nonce = blake3::hash(draft.as_bytes()).to_hex()[..32].to_owned();
+    page.render().context("put the page together")
 }
 
 /// JSON that means the same, and nothing to a reader of HTML or of JavaScript.
 fn within_script(json: &str) -> String {
-    let mut escaped = String::with_capacity(json.len() + json.len() / 16);
-    for c in json.chars() {
-        match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    let signs = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+    signs.iter().fold(json.to_owned(), |json, sign| {
+        json.replace(*sign, &format!("\\u{:04x}", u32::from(*sign)))
+    })
 }
 
 fn started(run: &Run) -> String {

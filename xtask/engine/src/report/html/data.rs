@@ -18,6 +18,9 @@ use crate::report::html::ways::{self, Way, way};
 use crate::report::{command_around, verdict};
 use crate::text;
 
+/// The longest time that is told, in seconds: what has no end has no JSON.
+const LONGEST: f64 = 1e9;
+
 /// All of it. Numbers lead into `texts`, unless they are said to lead elsewhere.
 #[derive(Debug, Serialize)]
 pub struct Data {
@@ -303,9 +306,9 @@ impl<'a> Collector<'a> {
         lines.map(|line| self.texts.number(&line)).collect()
     }
 
-    /// Times in tenths of seconds; a log that lies where it always does need not be told.
+    /// Times in tenths of seconds, and at most [`LONGEST`]; a log that lies where it always does need not be told.
     fn phases(&mut self, record: &CellRecord, outcome: &Outcome) -> Vec<Timed> {
-        let tenths = |seconds: f64| (seconds * 10.0).round() / 10.0;
+        let tenths = |seconds: f64| (seconds.clamp(0.0, LONGEST) * 10.0).round() / 10.0;
         let phases = outcome.phases.iter().map(|phase| {
             let usual = format!("logs/{}/{}.log", record.id, phase.phase);
             let log = (phase.log != usual).then(|| self.texts.number(&phase.log));
