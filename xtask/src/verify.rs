@@ -2,17 +2,42 @@
 
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
+use clap::Args;
 use pinmatrix::config::Strategy;
 use pinmatrix::exec::verify::verify;
 use pinmatrix::exec::{Interrupt, Options, cache};
 use pinmatrix::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 use pinmatrix::model::verified::{Executable, Verified};
 
-use crate::flags::{Format, VerifyFlags};
+use crate::flags::{Format, Load, Selecting};
 use crate::{Exit, Program, check_out, listen_for_signals, make_plan, open, progress, show};
 
 /// The file's name in the results folder.
 const FILE: &str = "verify.json";
+
+/// How it ends.
+pub const CODES: &str = "\
+Without a selection, the first and the last pin of each row. Takes twice the disk of a run; what was
+built is removed at the end.
+
+Exit codes:
+  0    every cell showed the same and had the same lock both times
+  1    one did not
+  2    a mistake in matrix.toml, the flags or the subject
+  3    inconclusive: the machine failed, or nothing ran
+  130  interrupted";
+
+/// Flags of a verification.
+#[derive(Debug, Args)]
+pub struct VerifyFlags {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    #[command(flatten)]
+    pub load: Load,
+    /// How to show what came of it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
 
 /// Obeys `verify`.
 ///

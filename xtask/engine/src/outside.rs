@@ -22,7 +22,7 @@ pub fn matrix_toml(bytes: &[u8]) -> Option<String> {
 
 /// What cargo says on standard output of a build: the errors that are kept.
 #[must_use]
-pub fn cargo_messages(bytes: &[u8]) -> Vec<crate::model::outcome::Diagnostic> {
+pub fn cargo_messages(bytes: &[u8]) -> Vec<crate::model::diagnostic::Diagnostic> {
     exec::build::errors_in(bytes)
 }
 

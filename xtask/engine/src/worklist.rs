@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::{Cause, Work, Worklist};
-use crate::model::outcome::{Diagnostic, Outcome, TargetOutcome};
+use crate::model::outcome::{Outcome, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{Class, Status};
 

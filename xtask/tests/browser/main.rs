@@ -2,6 +2,7 @@
 //! nothing on the console, keeps names text, and can be used without a mouse and without sight.
 
 mod chromium;
+mod large;
 mod runs;
 
 use std::path::Path;
@@ -11,7 +12,7 @@ use pinmatrix::report::html::html;
 use serde_json::{Value, json};
 
 use crate::chromium::{Tab, View, axe};
-use crate::runs::{HOSTILE, hostile, large, small};
+use crate::runs::{HOSTILE, hostile, small};
 
 const DESKTOP: View = View {
     size: (1280, 900),
@@ -136,12 +137,18 @@ fn enter_opens_a_cell_and_escape_gives_the_focus_back() {
     let opened = json!(["details-title", "#cell=stable%40gadget-3.0.0"]);
     assert_eq!(tab.look(where_it_is), opened);
     tab.key("Escape");
+    // What follows from closing comes after it, whenever the browser gets to it.
+    tab.run(
+        "new Promise((done) => {
+            const look = () => (location.hash ? setTimeout(look, 10) : done());
+            look();
+        })",
+    );
     assert_eq!(
-        tab.look("[one('dialog').open, label(), location.hash]"),
+        tab.look("[one('dialog').open, label()]"),
         json!([
             false,
-            "stable, gadget 3.0.0: failed, test, 2/3 targets; one change; not as expected",
-            ""
+            "stable, gadget 3.0.0: failed, test, 2/3 targets; one change; not as expected"
         ])
     );
     tab.check();
@@ -414,7 +421,7 @@ fn dark_and_light_are_what_the_system_asks_for() {
 
 #[test]
 fn a_phone_scrolls_the_grid_and_not_the_page() {
-    let mut tab = open(&large(3, 20, 10), PHONE);
+    let mut tab = open(&runs::large(3, 20, 10), PHONE);
     let seen = tab.look(
         "(() => {
             const scroll = one('.scroll');
@@ -473,51 +480,4 @@ fn axe_finds_no_serious_fault() {
         assert_eq!(tab.look("axe.getRules().length > 50"), true);
         tab.check();
     }
-}
-
-#[test]
-fn a_thousand_cells_of_a_hundred_cases_are_below_a_megabyte() {
-    let run = large(40, 25, 100);
-    assert_eq!(run.cells.len(), 1000);
-    let page = page(&run);
-    assert!(page.len() < 1 << 20, "{} bytes", page.len());
-    let mut tab = Tab::open(&page, DESKTOP);
-    assert_eq!(tab.look("all('.grid tr.opens td').length"), 1000);
-    tab.check();
-}
-
-#[test]
-fn ten_thousand_cells_stay_smooth() {
-    let run = large(100, 100, 100);
-    let begin = std::time::Instant::now();
-    let page = page(&run);
-    let made = begin.elapsed();
-    let mut tab = Tab::open(&page, DESKTOP);
-    let seen = tab.look(
-        "(() => {
-            const timed = (work) => {
-                const begin = performance.now();
-                work();
-                document.body.offsetHeight;
-                return Math.round(performance.now() - begin);
-            };
-            const [entry] = performance.getEntriesByType('navigation');
-            return {
-                load: Math.round(entry.loadEventEnd),
-                open: timed(() => all('.grid td button')[5050].click()),
-                shut: timed(() => one('dialog').close()),
-                row: timed(() => all('.grid th button[aria-expanded=false]')[0].click()),
-                filter: timed(() => { one('#search').value = 'E0599 part_4'; applyFilter(); }),
-            };
-        })()",
-    );
-    println!(
-        "10,000 cells: {} bytes, made in {made:?}, milliseconds: {seen}",
-        page.len()
-    );
-    for (what, took) in seen.as_object().expect("times") {
-        // Ten times what a small machine takes: it is another order of growth that would show.
-        assert!(took.as_u64().expect("a time") < 10_000, "{what}: {took} ms");
-    }
-    tab.check();
 }

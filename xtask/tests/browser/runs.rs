@@ -1,12 +1,12 @@
 //! Made-up runs: one with everything in it, the same with hostile names, and large ones.
 
 use pinmatrix::model::cell::{Cell, CellId, Pin, Row};
+use pinmatrix::model::diagnostic::Diagnostic;
 use pinmatrix::model::findings::{
     Cause, Findings, JudgedClaim, LeastToolchain, Truth, Work, Worklist,
 };
 use pinmatrix::model::outcome::{
-    CaseOutcome, Diagnostic, Flaky, Kind, Moved, Need, Outcome, Phase, PhaseRecord, TargetId,
-    TargetOutcome,
+    CaseOutcome, Flaky, Kind, Moved, Need, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome,
 };
 use pinmatrix::model::run::{
     CellRecord, FamilyRecord, Run, SCHEMA, SourceRecord, State, SubjectRecord, ToolchainRecord,

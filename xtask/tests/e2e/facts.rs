@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pinmatrix::model::outcome::{Diagnostic, TargetOutcome};
+use pinmatrix::model::diagnostic::Diagnostic;
+use pinmatrix::model::outcome::TargetOutcome;
 use pinmatrix::model::run::{Run, State};
 
 /// All facts of a run.

@@ -4,10 +4,10 @@ use semver::Version;
 
 use super::*;
 use crate::model::cell::{Cell, Pin, Row};
+use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::Findings;
 use crate::model::outcome::{
-    CaseOutcome, Diagnostic, Kind as TargetKind, Outcome, Phase, PhaseRecord, TargetId,
-    TargetOutcome,
+    CaseOutcome, Kind as TargetKind, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome,
 };
 use crate::model::run::{FamilyRecord, SCHEMA, SourceRecord, SubjectRecord, ToolchainRecord};
 use crate::model::status::{Class, Doubt, Skip};

@@ -16,7 +16,8 @@ use crate::exec::process::{Ended, Exit, Follower, Stream};
 use crate::exec::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
 use crate::exec::share::hash_of;
 use crate::exec::targets::{Target, Workspace, kind_of, name_of};
-use crate::model::outcome::{Diagnostic, Kind, TargetId};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{Kind, TargetId};
 use crate::model::status::{Class, Doubt, Skip, Status};
 use crate::text;
 

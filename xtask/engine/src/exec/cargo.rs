@@ -13,7 +13,7 @@ use crate::exec::budget::Budget;
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Stream, Terms, run};
 use crate::exec::transcript::Transcript;
-use crate::model::outcome::Diagnostic;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::status::Doubt;
 use crate::text;
 use crate::toolchain::Toolchain;

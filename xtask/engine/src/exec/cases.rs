@@ -12,7 +12,8 @@ use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, Follower, Stream};
 use crate::exec::retry::retried;
 use crate::exec::transcript::Transcript;
-use crate::model::outcome::{CaseOutcome, Diagnostic, Flaky};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{CaseOutcome, Flaky};
 use crate::model::status::{Class, Skip, Status};
 use crate::text;
 

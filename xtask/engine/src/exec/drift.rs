@@ -11,7 +11,7 @@ use semver::Version;
 
 use crate::config::Family;
 use crate::exec::msrv::{Demand, parents};
-use crate::model::outcome::Diagnostic;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::status::Class;
 use crate::published::{Published, Registry};
 

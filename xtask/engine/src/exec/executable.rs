@@ -12,7 +12,8 @@ use crate::exec::bounds::Bounds;
 use crate::exec::budget::{Budget, Threads};
 use crate::exec::cargo::{is_refused_memory, machine_fault};
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Terms, run};
-use crate::model::outcome::{CaseOutcome, Diagnostic};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::CaseOutcome;
 use crate::model::status::{Doubt, Status};
 
 /// How many tests libtest runs at a time.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use cargo_metadata::{Metadata, Package, PackageId};
 use semver::Version;
 
-use crate::model::outcome::{Diagnostic, Need, Needs};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{Need, Needs};
 use crate::subject::{Member, Subject, needs};
 
 /// A package that asks for a newer rustc.

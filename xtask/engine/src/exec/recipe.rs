@@ -16,7 +16,8 @@ use crate::exec::stage;
 use crate::exec::targets::Workspace;
 use crate::matrix::Matrix;
 use crate::model::cell::CellId;
-use crate::model::outcome::{Diagnostic, TargetId};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::TargetId;
 use crate::setting::Setting;
 use crate::subject::Member;
 

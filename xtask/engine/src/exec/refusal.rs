@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::exec::cargo::machine_fault;
-use crate::model::outcome::Diagnostic;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::status::{Class, Doubt};
 
 /// A machine that failed under the compiler or the linker, which then tells of it as of an error.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::outcome::{Diagnostic, Moved, Needs};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{Moved, Needs};
 use crate::model::status::Status;
 
 /// What came of resolving a cell. Kept under a hash of all that decides it.

@@ -21,8 +21,9 @@ use crate::exec::test_env::{self, Place};
 use crate::exec::work::{Common, Work};
 use crate::exec::workplace::LaneFolders;
 use crate::files::remove;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::event::Event;
-use crate::model::outcome::{Diagnostic, Kind, Phase, TargetId, TargetOutcome};
+use crate::model::outcome::{Kind, Phase, TargetId, TargetOutcome};
 use crate::model::status::{Class, Skip, Status};
 
 impl Work<'_> {

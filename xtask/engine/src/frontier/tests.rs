@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::cell::{Cell, Pin};
-use crate::model::outcome::{CaseOutcome, Diagnostic, Flaky, Kind, Outcome};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{CaseOutcome, Flaky, Kind, Outcome};
 use crate::model::run::{CellRecord, SCHEMA, State, ToolchainRecord};
 use crate::model::status::{Class, Skip};
 

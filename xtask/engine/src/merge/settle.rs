@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::Known;
 use crate::model::cell::CellId;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::gaps::Side;
-use crate::model::outcome::{Diagnostic, Outcome, PhaseRecord, Shown, Signature};
+use crate::model::outcome::{Outcome, PhaseRecord, Shown, Signature};
 use crate::model::run::State;
 use crate::model::status::{Doubt, Skip, Status};
 

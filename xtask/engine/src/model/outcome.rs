@@ -6,6 +6,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::model::cell::CellId;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::status::{Doubt, Status};
 
 /// What one cell showed.
@@ -416,61 +417,6 @@ fn telling(output: &str) -> Option<&str> {
         .map(str::trim)
         .filter(|l| !l.is_empty() && !l.starts_with("note:"));
     after_panic.or_else(|| lines.next())
-}
-
-/// One error as a person needs it: code, place and words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Diagnostic {
-    /// `E0425`, or the name of a denied lint.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The first line of what was said.
-    pub message: String,
-    /// The file, relative to the subject, or absolute where it lies outside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// The line, from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<usize>,
-    /// The whole of it, as the compiler shows it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rendered: Option<String>,
-}
-
-impl Diagnostic {
-    /// Every text in it that a child had a part in.
-    pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
-        let Self {
-            message, rendered, ..
-        } = self;
-        std::iter::once(message).chain(rendered)
-    }
-}
-
-impl Diagnostic {
-    /// An error that has words and no place.
-    #[must_use]
-    pub fn said(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            ..Self::default()
-        }
-    }
-}
-
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(code) = &self.code {
-            write!(f, "{code} ")?;
-        }
-        if let Some(file) = &self.file {
-            match self.line {
-                Some(line) => write!(f, "{file}:{line}: ")?,
-                None => write!(f, "{file}: ")?,
-            }
-        }
-        f.write_str(&self.message)
-    }
 }
 
 /// A package outside the family that the lock's repair moved.

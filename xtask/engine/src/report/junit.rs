@@ -5,7 +5,8 @@
 use anyhow::{Context, Result};
 use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuite};
 
-use crate::model::outcome::{CaseOutcome, Diagnostic, Outcome, TargetOutcome};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{CaseOutcome, Outcome, TargetOutcome};
 use crate::model::run::{CellRecord, Run};
 use crate::model::status::Status;
 use crate::model::verdict::{Deviation, Kind, Verdict};

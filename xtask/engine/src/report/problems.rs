@@ -9,7 +9,8 @@ use semver::Version;
 
 use crate::frontier::{Change, ChangePoint, frontier};
 use crate::model::cell::CellId;
-use crate::model::outcome::{CaseOutcome, Diagnostic, TargetId};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{CaseOutcome, TargetId};
 use crate::model::run::{CellRecord, Run, SourceRecord};
 use crate::model::status::{Class, Status};
 use crate::model::verdict::{Deviation, Kind, Verdict};

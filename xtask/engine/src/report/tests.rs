@@ -4,6 +4,7 @@ use semver::Version;
 
 use super::*;
 use crate::model::cell::{Cell, Pin, Row};
+use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::*;
 use crate::model::run::*;
 use crate::model::status::*;

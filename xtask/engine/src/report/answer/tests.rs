@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::frontier::tests::run as history;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::Findings;
-use crate::model::outcome::{Diagnostic, Outcome};
+use crate::model::outcome::Outcome;
 use crate::model::run::State;
 use crate::model::status::{Class, Doubt, Skip};
 use crate::model::verdict::{Deviation, Verdict};

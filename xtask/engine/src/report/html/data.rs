@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::frontier::{Change, ChangePoint};
 use crate::model::cell::CellId;
-use crate::model::outcome::{CaseOutcome, Diagnostic, Outcome, Phase, TargetId, TargetOutcome};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{CaseOutcome, Outcome, Phase, TargetId, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run, State};
 use crate::model::status::Status;
 use crate::model::verdict::Deviation;

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::*;
 use crate::config::Linker;
 use crate::exec::recipe::Step;
-use crate::model::outcome::Diagnostic;
+use crate::model::diagnostic::Diagnostic;
 
 const HOSTILE: &str = "a'b\"c $(touch out) `touch out` \\ ; touch out\nEND\n$HOME\n\t&|<>*?~# é";
 

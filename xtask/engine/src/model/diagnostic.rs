@@ -1,0 +1,60 @@
+//! What a compiler, cargo or the tool says against something.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One error as a person needs it: code, place and words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// `E0425`, or the name of a denied lint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The first line of what was said.
+    pub message: String,
+    /// The file, relative to the subject, or absolute where it lies outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The whole of it, as the compiler shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<String>,
+}
+
+impl Diagnostic {
+    /// Every text in it that a child had a part in.
+    pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let Self {
+            message, rendered, ..
+        } = self;
+        std::iter::once(message).chain(rendered)
+    }
+}
+
+impl Diagnostic {
+    /// An error that has words and no place.
+    #[must_use]
+    pub fn said(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(code) = &self.code {
+            write!(f, "{code} ")?;
+        }
+        if let Some(file) = &self.file {
+            match self.line {
+                Some(line) => write!(f, "{file}:{line}: ")?,
+                None => write!(f, "{file}: ")?,
+            }
+        }
+        f.write_str(&self.message)
+    }
+}
