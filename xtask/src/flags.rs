@@ -12,8 +12,10 @@ use pinmatrix::config::{Mode, Strategy, disk_size};
 
 use crate::ci::Ci;
 use crate::compare::{self, CompareFlags};
+use crate::pipeline::PipelineFlags;
 use crate::report::ReportFlags;
 use crate::repro::{self, ReproFlags};
+use crate::verify::{self, VerifyFlags};
 
 pub use self::spread::{MergeFlags, ShardFlags, SpreadFlags};
 
@@ -39,17 +41,6 @@ Exit codes:
   2    a mistake in matrix.toml, the flags, the question or the axis
   3    inconclusive: an end could not tell, or the machine failed
   130  interrupted; what was answered is kept, and the next run goes on from there";
-
-const VERIFY_CODES: &str = "\
-Without a selection, the first and the last pin of each row. Takes twice the disk of a run; what was
-built is removed at the end.
-
-Exit codes:
-  0    every cell showed the same and had the same lock both times
-  1    one did not
-  2    a mistake in matrix.toml, the flags or the subject
-  3    inconclusive: the machine failed, or nothing ran
-  130  interrupted";
 
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
@@ -135,8 +126,10 @@ pub enum Command {
     #[command(after_help = BISECT_CODES)]
     Bisect(Box<BisectFlags>),
     /// Run cells twice, in two places, and tell what is the same: outcomes, locks, test executables
-    #[command(after_help = VERIFY_CODES)]
+    #[command(after_help = verify::CODES)]
     Verify(VerifyFlags),
+    /// Print a pipeline that runs the matrix on many machines: for GitHub, GitLab, or any other
+    Ci(PipelineFlags),
     /// Show what work folders take of the disk, and remove what was compiled
     Clean(CleanFlags),
     /// List the toolchains of the matrix and where they were found
@@ -321,18 +314,6 @@ fn number(written: &str) -> Result<usize, String> {
         Ok(n) if (1..=1024).contains(&n) => Ok(n),
         Ok(_) | Err(_) => Err("a number from 1 to 1024".to_owned()),
     }
-}
-
-/// Flags of a verification.
-#[derive(Debug, Args)]
-pub struct VerifyFlags {
-    #[command(flatten)]
-    pub selecting: Selecting,
-    #[command(flatten)]
-    pub load: Load,
-    /// How to show what came of it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
 }
 
 /// Flags of a plan.

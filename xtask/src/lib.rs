@@ -9,6 +9,7 @@ mod compare;
 mod flags;
 mod merge;
 mod mistakes;
+mod pipeline;
 mod planned;
 mod progress;
 mod report;
@@ -113,6 +114,7 @@ fn obey(program: Program, command: Command) -> Result<Exit> {
         Command::Worklist(flags) => worklist::obey(&flags),
         Command::Bisect(flags) => bisect::obey(program, &flags),
         Command::Verify(flags) => verify::obey(program, &flags),
+        Command::Ci(flags) => pipeline::obey(program, &flags),
         Command::Clean(flags) => clean::obey(&flags),
         Command::Toolchains(flags) => toolchains::obey(program, &flags),
     }

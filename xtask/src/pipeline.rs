@@ -1,0 +1,141 @@
+//! `ci`: the pipeline of a CI engine, printed from one matrix. It plans, runs shards on as many
+//! machines, and merges what they found; how work is spread is the engine's own business.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use pinmatrix::config::Config;
+use pinmatrix::config::mistake::Mistake;
+use pinmatrix::text::{one_line, shell_word};
+
+use crate::flags::{Selecting, config};
+use crate::{Exit, Program, show};
+
+/// Flags of a pipeline.
+#[derive(Debug, Args)]
+pub struct PipelineFlags {
+    /// For which engine
+    #[arg(value_enum)]
+    pub engine: Engine,
+    /// The config [default: matrix.toml, here or in the nearest folder above]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<std::path::PathBuf>,
+    /// Over how many machines cells are spread, at the most
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub shards: usize,
+    /// What selects cells, for example `-- --toolchain stable`
+    #[arg(last = true, value_name = "FLAGS")]
+    pub selection: Vec<String>,
+}
+
+/// Who runs a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// GitHub Actions: .github/workflows/matrix.yml
+    Github,
+    /// GitLab: a file that .gitlab-ci.yml is or includes
+    Gitlab,
+    /// Any that tells each machine its number: a shell script
+    Generic,
+}
+
+impl Engine {
+    /// How many jobs one matrix may have.
+    ///
+    /// GitHub: <https://docs.github.com/en/actions/reference/limits>. GitLab:
+    /// <https://docs.gitlab.com/ci/yaml/#parallel>. The tool itself: a job more than that has
+    /// nothing to do in any matrix.
+    fn most_shards(self) -> usize {
+        match self {
+            Self::Github => 256,
+            Self::Gitlab => 200,
+            Self::Generic => 10_000,
+        }
+    }
+
+    fn template(self) -> &'static str {
+        match self {
+            Self::Github => include_str!("pipeline/github.yml"),
+            Self::Gitlab => include_str!("pipeline/gitlab.yml"),
+            Self::Generic => include_str!("pipeline/generic.sh"),
+        }
+    }
+}
+
+/// Obeys `ci`.
+///
+/// # Errors
+///
+/// A mistake in the config or the flags.
+pub fn obey(program: Program, flags: &PipelineFlags) -> Result<Exit> {
+    // A pipeline of a config that cannot be read would fail on every machine.
+    Config::read(&config(flags.config.as_ref()))?;
+    show::put(&pipeline(program, flags)?)?;
+    Ok(Exit::Passed)
+}
+
+fn pipeline(program: Program, flags: &PipelineFlags) -> Result<String, Mistake> {
+    let (engine, most) = (flags.engine, flags.engine.most_shards());
+    if !(1..=most).contains(&flags.shards) {
+        let mistake = Mistake::new(format!("{} is no number of shards", flags.shards));
+        return Err(mistake.help(format!("from 1 to {most}; more cells share a shard")));
+    }
+    check(&flags.selection)?;
+    let files = flags.config.iter().map(|file| file.display().to_string());
+    for word in files.chain(flags.selection.iter().cloned()) {
+        if word.contains("${{") || word.contains(char::is_control) {
+            let mistake = Mistake::new(format!(
+                "`{}` would be more than a word there",
+                one_line(&word)
+            ));
+            return Err(mistake.help("name it without `${{` and without control characters"));
+        }
+    }
+    let shards = flags.shards.to_string();
+    let config = flags.config.iter();
+    let config: String = config
+        .map(|file| format!(" --config {}", shell_word(&file.display().to_string())))
+        .collect();
+    let selection: String = flags
+        .selection
+        .iter()
+        .map(|flag| format!(" {}", shell_word(flag)))
+        .collect();
+    let has_strategy = flags
+        .selection
+        .iter()
+        .any(|flag| flag == "--ends" || flag == "--full");
+    let full = if has_strategy { "" } else { "--full" };
+    let run = format!("{full}{config}{selection}");
+    let made_with = match selection.is_empty() {
+        true => format!(" --shards {shards}{config}"),
+        false => format!(" --shards {shards}{config} --{selection}"),
+    };
+    let places = [
+        ("@words@", program.words()),
+        ("@made_with@", &made_with),
+        ("@flags@", run.trim()),
+        ("@config@", &config),
+        ("@shards@", &shards),
+    ];
+    Ok(places
+        .iter()
+        .fold(engine.template().to_owned(), |text, (place, value)| {
+            text.replace(place, value)
+        }))
+}
+
+/// Holds what selects cells against what `run` and `plan` take, so that a wrong flag is told of here
+/// and not on every machine.
+fn check(selection: &[String]) -> Result<(), Mistake> {
+    let command = Selecting::augment_args(clap::Command::new("run").no_binary_name(true));
+    command
+        .try_get_matches_from(selection)
+        .map(drop)
+        .map_err(|e| {
+            let words = e.to_string();
+            let said = words.lines().next().unwrap_or_default();
+            let said = said.trim_start_matches("error: ").to_owned();
+            Mistake::new(said)
+                .help("what stands behind `--` selects cells, as it does for `run` and `plan`")
+        })
+}
