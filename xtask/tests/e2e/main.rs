@@ -21,6 +21,7 @@ mod ladders;
 mod machines;
 mod merge;
 mod mistakes;
+mod pipelines;
 mod reports;
 mod repro;
 mod reuse;
