@@ -16,8 +16,6 @@ use crate::model::outcome::{Phase, PhaseRecord};
 use crate::model::run::Run;
 use crate::record;
 
-/// The largest `run.json` that is read, in bytes.
-const LARGEST_RUN: u64 = 256 * 1024 * 1024;
 /// How much of a log or a lock is taken over, in bytes; somewhat more than this tool writes.
 const LARGEST_LOG: u64 = 12 * 1024 * 1024;
 /// The folders of a results folder that belong to its cells.
@@ -49,16 +47,8 @@ pub fn read(folder: &Utf8Path) -> Result<Run, Mistake> {
 /// As [`read`].
 pub fn read_file(path: &Utf8Path) -> Result<Run, Mistake> {
     let help = "name a results folder, or the run.json in it";
-    let unread = |why: &str| Mistake::new(format!("cannot read {path}: {why}")).help(help);
-    let (file, length) = open(path).map_err(|e| unread(&e.to_string()))?;
-    if length > LARGEST_RUN {
-        let most = LARGEST_RUN / (1024 * 1024);
-        return Err(unread(&format!("it is larger than {most} MB")));
-    }
-    let mut text = String::new();
-    let read = file.take(LARGEST_RUN).read_to_string(&mut text);
-    read.map_err(|e| unread(&e.to_string()))?;
-    record::parse(path, &text)
+    open(path).map_err(|e| Mistake::new(format!("cannot read {path}: {e}")).help(help))?;
+    record::read(path)
 }
 
 /// Removes what earlier results left of cells.

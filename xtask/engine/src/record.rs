@@ -33,13 +33,12 @@ const MOST: u64 = 1 << 30;
 /// # Errors
 ///
 /// A [`Mistake`] when there is none, or when it is of a form this version does not read.
-pub fn read(place: &Utf8Path) -> Result<Run> {
+pub fn read(place: &Utf8Path) -> Result<Run, Mistake> {
     let path = match place.is_file() {
         true => place.to_owned(),
         false => place.join(FILE),
     };
-    let text = text(&path)?;
-    Ok(parse(&path, &text)?)
+    parse(&text(&path)?).map_err(|fault| fault.of(&path))
 }
 
 fn text(path: &Utf8Path) -> Result<String, Mistake> {
@@ -94,16 +93,7 @@ impl Fault {
     }
 }
 
-/// Reads the text of a `run.json`.
-///
-/// # Errors
-///
-/// A [`Mistake`] that names the file, when it is none, or of a form this version does not read.
-pub fn parse(path: &Utf8Path, text: &str) -> Result<Run, Mistake> {
-    parsed(text).map_err(|fault| fault.of(path))
-}
-
-fn parsed(text: &str) -> Result<Run, Fault> {
+fn parse(text: &str) -> Result<Run, Fault> {
     #[derive(serde::Deserialize)]
     struct Head {
         schema: u32,
@@ -159,13 +149,13 @@ mod tests {
     }
 
     fn refused(text: &str) -> String {
-        let mistake = parse("results/run.json".into(), text).expect_err("no run");
-        mistake.message().to_owned()
+        let fault = parse(text).expect_err("no run");
+        fault.of("results/run.json".into()).message().to_owned()
     }
 
     #[test]
     fn a_run_is_read() {
-        let read = parse("run.json".into(), &run(CELL));
+        let read = parse(&run(CELL)).map_err(|fault| fault.of("run.json".into()));
         assert_eq!(read.expect("a run").cells.len(), 1);
     }
 
@@ -207,7 +197,7 @@ mod tests {
     fn no_part_of_a_run_is_a_run() {
         let whole = run(CELL);
         for end in 0..whole.len() {
-            assert!(parsed(&whole[..end]).is_err(), "{}", &whole[..end]);
+            assert!(parse(&whole[..end]).is_err(), "{}", &whole[..end]);
         }
     }
 

@@ -28,7 +28,10 @@ fn through(starter: &[&str], command: &Command) -> Command {
     started.args(&starter[1..]);
     started.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
-        started.env(name, value.expect("a value"));
+        match value {
+            Some(value) => started.env(name, value),
+            None => started.env_remove(name),
+        };
     }
     started
 }
