@@ -3,13 +3,15 @@
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use pinmatrix::baseline::Baseline;
-use pinmatrix::config::Config;
 use pinmatrix::config::mistake::Mistake;
+use pinmatrix::config::{Config, Strategy};
 use pinmatrix::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 use pinmatrix::findings::findings;
 use pinmatrix::merge::{Merged, Part, merge};
 use pinmatrix::model::event::{Event, Listener};
 use pinmatrix::model::findings::Findings;
+use pinmatrix::model::run::{Run, State};
+use pinmatrix::model::status::Skip;
 use pinmatrix::{parts, record};
 
 use crate::flags::MergeFlags;
@@ -42,12 +44,13 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
             .help("name another folder with --out")
             .into());
     }
+    let (parts, unread) = readable(&flags.parts)?;
     let Merged {
         mut run,
         gaps,
         taken,
         mut notes,
-    } = merge(read(&flags.parts)?, &config)?;
+    } = merge(parts, &config)?;
     let baseline = Baseline::of_config(&config, &run.families, &mut notes)?;
     run.command = repeating(program, &flags.flags);
     run.out = out.to_string();
@@ -55,6 +58,8 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
         gaps,
         ..findings(&run, &config, baseline.as_ref())
     };
+    notes.extend(unread);
+    notes.extend(unfinished(&run, config.run.strategy));
     write_whole(&out.join(CACHEDIR_TAG_FILE), CACHEDIR_TAG.as_bytes())?;
     parts::clear(&out)?;
     for (cell, part) in &taken {
@@ -70,6 +75,40 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
     show::results(&run, &out)?;
     ci::tell(&run, &out, flags.ci.host())?;
     Ok(judge(&run))
+}
+
+/// The parts that can be read, and what is to be said of the others: a machine can die before it has
+/// written anything that is whole.
+fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<Part>, Vec<String>), Mistake> {
+    let (mut parts, mut unread) = (Vec::new(), Vec::new());
+    let mut first = None;
+    for name in named {
+        match read(std::slice::from_ref(name)) {
+            Ok(part) => parts.extend(part),
+            Err(mistake) => {
+                unread.push(format!("{}; the other parts are merged", mistake.message()));
+                first.get_or_insert(mistake);
+            }
+        }
+    }
+    match first {
+        Some(mistake) if parts.is_empty() => Err(mistake),
+        Some(_) | None => Ok((parts, unread)),
+    }
+}
+
+/// What is to be said of cells that every part leaves out by name: of rounds, only the planner knows
+/// whether any of them is still to run.
+fn unfinished(run: &Run, strategy: Strategy) -> Option<String> {
+    let left_out = State::Skipped {
+        reason: Skip::NotSelected("--cell".to_owned()),
+    };
+    let n = run.cells.iter().filter(|c| c.state == left_out).count();
+    (n > 0 && strategy == Strategy::Frontier).then(|| {
+        format!(
+            "{n} cells are in no part; of rounds, `plan --round --results` tells whether all is done"
+        )
+    })
 }
 
 /// Reads results, each by its folder or by the `run.json` in it.

@@ -2,12 +2,12 @@
 //! machines, and merges what they found; how work is spread is the engine's own business.
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
-use pinmatrix::config::Config;
+use clap::{Args, FromArgMatches, ValueEnum};
 use pinmatrix::config::mistake::Mistake;
+use pinmatrix::config::{Config, Strategy};
 use pinmatrix::text::{one_line, shell_word};
 
-use crate::flags::{Selecting, config};
+use crate::flags::{Flags, Selecting, config};
 use crate::{Exit, Program, show};
 
 /// Flags of a pipeline.
@@ -68,21 +68,28 @@ impl Engine {
 /// A mistake in the config or the flags.
 pub fn obey(program: Program, flags: &PipelineFlags) -> Result<Exit> {
     // A pipeline of a config that cannot be read would fail on every machine.
-    Config::read(&config(flags.config.as_ref()))?;
-    show::put(&pipeline(program, flags)?)?;
+    let config = Config::read(&config(flags.config.as_ref()))?;
+    show::put(&pipeline(program, flags, &config)?)?;
     Ok(Exit::Passed)
 }
 
-fn pipeline(program: Program, flags: &PipelineFlags) -> Result<String, Mistake> {
+fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<String, Mistake> {
     let (engine, most) = (flags.engine, flags.engine.most_shards());
     if !(1..=most).contains(&flags.shards) {
         let mistake = Mistake::new(format!("{} is no number of shards", flags.shards));
         return Err(mistake.help(format!("from 1 to {most}; more cells share a shard")));
     }
-    check(&flags.selection)?;
+    let selecting = selecting(&flags.selection)?;
+    if selecting.exact || matrix.run.exact {
+        return Err(Mistake::new(
+            "what lies between two pins is found out on the way, and not in shards",
+        )
+        .help("leave `exact` out, or go in rounds: README.md, \"On several machines\""));
+    }
     let files = flags.config.iter().map(|file| file.display().to_string());
     for word in files.chain(flags.selection.iter().cloned()) {
-        if word.contains("${{") || word.contains(char::is_control) {
+        let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        if word.contains("${{") || word.contains(ends_line) {
             let mistake = Mistake::new(format!(
                 "`{}` would be more than a word there",
                 one_line(&word)
@@ -100,11 +107,11 @@ fn pipeline(program: Program, flags: &PipelineFlags) -> Result<String, Mistake> 
         .iter()
         .map(|flag| format!(" {}", shell_word(flag)))
         .collect();
-    let has_strategy = flags
-        .selection
-        .iter()
-        .any(|flag| flag == "--ends" || flag == "--full");
-    let full = if has_strategy { "" } else { "--full" };
+    // Shards cannot find out on the way what runs.
+    let full = match selecting.strategy().unwrap_or(matrix.run.strategy) {
+        Strategy::Frontier => "--full",
+        Strategy::Ends | Strategy::Full => "",
+    };
     let run = format!("{full}{config}{selection}");
     let made_with = match selection.is_empty() {
         true => format!(" --shards {shards}{config}"),
@@ -115,6 +122,7 @@ fn pipeline(program: Program, flags: &PipelineFlags) -> Result<String, Mistake> 
         ("@made_with@", &made_with),
         ("@flags@", run.trim()),
         ("@config@", &config),
+        ("@merge_flags@", &of_merge(&selecting)),
         ("@shards@", &shards),
     ];
     Ok(places
@@ -124,18 +132,43 @@ fn pipeline(program: Program, flags: &PipelineFlags) -> Result<String, Mistake> 
         }))
 }
 
-/// Holds what selects cells against what `run` and `plan` take, so that a wrong flag is told of here
-/// and not on every machine.
-fn check(selection: &[String]) -> Result<(), Mistake> {
+/// What selects cells, as `run` and `plan` take it, so that a wrong flag is told of here and not on
+/// every machine.
+fn selecting(selection: &[String]) -> Result<Selecting, Mistake> {
+    let help = "what stands behind `--` selects cells, as it does for `run` and `plan`";
     let command = Selecting::augment_args(clap::Command::new("run").no_binary_name(true));
-    command
-        .try_get_matches_from(selection)
-        .map(drop)
-        .map_err(|e| {
-            let words = e.to_string();
-            let said = words.lines().next().unwrap_or_default();
-            let said = said.trim_start_matches("error: ").to_owned();
-            Mistake::new(said)
-                .help("what stands behind `--` selects cells, as it does for `run` and `plan`")
-        })
+    let selecting = command.try_get_matches_from(selection);
+    let selecting = selecting.and_then(|matches| Selecting::from_arg_matches(&matches));
+    let selecting = selecting.map_err(|e| {
+        let words = e.to_string();
+        let said = words.lines().next().unwrap_or_default();
+        Mistake::new(said.trim_start_matches("error: ")).help(help)
+    })?;
+    let Flags { config, out, .. } = &selecting.flags;
+    if config.is_some() || out.is_some() {
+        let message = "--config stands before `--`, and --out is the pipeline's own";
+        return Err(Mistake::new(message).help(help));
+    }
+    Ok(selecting)
+}
+
+/// What of that a merge takes as well, for the commands that reproduce a cell.
+fn of_merge(selecting: &Selecting) -> String {
+    let Flags {
+        offline,
+        rev,
+        sandbox,
+        ..
+    } = &selecting.flags;
+    let mut flags = String::new();
+    if *offline {
+        flags.push_str(" --offline");
+    }
+    if let Some(rev) = rev {
+        flags.push_str(&format!(" --rev {}", shell_word(rev)));
+    }
+    if let Some(mode) = sandbox.and_then(|mode| mode.to_possible_value()) {
+        flags.push_str(&format!(" --sandbox {}", mode.get_name()));
+    }
+    flags
 }

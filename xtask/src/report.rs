@@ -21,7 +21,8 @@ pub struct ReportFlags {
     /// The config [default: matrix.toml, here or in the nearest folder above]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// Another folder to write into [default: where the results are]
+    /// Another folder to write into, in which links to logs lead nowhere [default: where the
+    /// results are]
     #[arg(long, value_name = "DIR")]
     pub out: Option<Utf8PathBuf>,
     /// Write nothing, and show this one

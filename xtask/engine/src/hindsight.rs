@@ -9,10 +9,11 @@ use crate::search::{Search, SearchRow};
 use crate::strategy::Place;
 
 /// The cells that would have been inferred from neighbours that show something else. Nothing is
-/// said of a run in which something was inferred: it is its own foresight.
+/// said of a run in which something was inferred, which is its own foresight, nor of a shard, which
+/// does not see the rows that lead.
 #[must_use]
 pub fn wrongly_inferred(run: &Run, n_probes: usize) -> Vec<CellId> {
-    if run.cells.iter().any(CellRecord::is_inferred) {
+    if run.shard.is_some() || run.cells.iter().any(CellRecord::is_inferred) {
         return Vec::new();
     }
     let mut wrong = Vec::new();

@@ -94,6 +94,15 @@ impl Selection {
                 );
             }
         }
+        let is_left = |(cell, is_rung): &(Cell, bool)| {
+            self.holds(cell, *is_rung) && self.leaves_out(cell, true).is_none()
+        };
+        if !cells.is_empty() && !cells.iter().any(is_left) {
+            let flags = lists.iter().filter(|(_, patterns, _)| !patterns.is_empty());
+            let flags: Vec<&str> = flags.map(|(flag, ..)| *flag).collect();
+            let message = format!("{} together select nothing", flags.join(" and "));
+            return Err(Mistake::new(message).help("`plan` lists all cells"));
+        }
         Ok(())
     }
 

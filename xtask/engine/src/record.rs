@@ -43,7 +43,10 @@ pub fn read(place: &Utf8Path) -> Result<Run, Mistake> {
 
 fn text(path: &Utf8Path) -> Result<String, Mistake> {
     let fault = |why: &str| Mistake::new(format!("cannot read {path}: {why}"));
-    let not_there = |e: std::io::Error| fault(&e.to_string()).help("run the matrix first");
+    let not_there = |e: std::io::Error| {
+        fault(&e.to_string())
+            .help("run the matrix first, or name its results: a folder, or the run.json in it")
+    };
     let metadata = path.metadata().map_err(not_there)?;
     if !metadata.is_file() {
         return Err(fault("it is no file").help("name a results folder or its run.json"));

@@ -212,6 +212,19 @@ fn names_in_a_part_lead_nowhere() {
     assert!(!merged.contains("rm -r") && !merged.contains("\"/etc\""));
 }
 
+#[test]
+fn a_part_that_cannot_be_read_stops_no_other() {
+    let machines = with_two_cells();
+    let torn = machines.out("torn");
+    std::fs::create_dir(&torn).expect("a folder");
+    let whole = std::fs::read(machines.out("one").join("run.json")).expect("a run");
+    std::fs::write(torn.join("run.json"), &whole[..500]).expect("written");
+    let (code, said) = machines.merge("merged", &["torn", "one"]);
+    assert_eq!(code, 0, "{said}");
+    holds(&said, &["is cut off", "the other parts are merged"]);
+    refused(&Machines::of(Fixture::in_place("history")), &["nowhere"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_in_a_part_are_not_followed() {

@@ -38,7 +38,14 @@ fn what_selects_cells_goes_into_every_job_as_words_of_the_shell() {
         "{printed}"
     );
     assert!(!printed.contains("--full"), "{printed}");
-    let unfilled = ["@words@", "@made_with@", "@flags@", "@config@", "@shards@"];
+    let unfilled = [
+        "@words@",
+        "@made_with@",
+        "@flags@",
+        "@config@",
+        "@shards@",
+        "@merge_flags@",
+    ];
     assert!(
         !unfilled.iter().any(|place| printed.contains(place)),
         "{printed}"
@@ -47,7 +54,7 @@ fn what_selects_cells_goes_into_every_job_as_words_of_the_shell() {
 
 #[test]
 fn mistakes_are_told_where_the_pipeline_is_printed() {
-    let mistakes: [(&[&str], &str); 5] = [
+    let mistakes: [(&[&str], &str); 7] = [
         (&["github", "--shards", "257"], "from 1 to 256"),
         (&["gitlab", "--shards", "0"], "from 1 to 200"),
         (
@@ -59,6 +66,11 @@ fn mistakes_are_told_where_the_pipeline_is_printed() {
             "more than a word",
         ),
         (&["github", "--config", "no.toml"], "cannot read"),
+        (&["gitlab", "--", "--exact"], "found out on the way"),
+        (
+            &["gitlab", "--", "--out", "x"],
+            "--out is the pipeline's own",
+        ),
     ];
     for (args, told) in mistakes {
         let output = print(args);

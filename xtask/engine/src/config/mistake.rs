@@ -26,7 +26,8 @@ impl Text {
     pub fn read(file: &Path) -> Result<Self, Mistake> {
         match std::fs::read_to_string(file) {
             Ok(content) => Ok(Self::new(file, content)),
-            Err(e) => Err(Mistake::new(format!("cannot read {}: {e}", file.display()))),
+            Err(e) => Err(Mistake::new(format!("cannot read {}: {e}", file.display()))
+                .help("name another with --config, or write one: README.md says what is in it")),
         }
     }
 

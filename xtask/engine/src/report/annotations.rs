@@ -3,6 +3,7 @@
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>
 
 use crate::model::run::Run;
+use crate::report::gaps;
 use crate::report::problems::{Problem, Standing, problems};
 use crate::text;
 
@@ -47,7 +48,12 @@ impl Level {
 /// The problems of a run as workflow commands, a line each, the most important first.
 #[must_use]
 pub fn annotations(run: &Run) -> String {
-    commands(&problems(run))
+    // First, since an engine that shows a few shows the first: without these, nothing else is whole.
+    let gaps = gaps::lines(run);
+    let gaps = gaps
+        .iter()
+        .map(|line| format!("::warning title=pinmatrix::{}\n", data(line)));
+    gaps.collect::<String>() + &commands(&problems(run))
 }
 
 fn commands(problems: &[Problem]) -> String {

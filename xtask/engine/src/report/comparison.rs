@@ -183,7 +183,10 @@ fn closing_line(comparison: &Comparison) -> String {
     };
     let mut parts: Vec<String> = KINDS.into_iter().filter_map(count).collect();
     if parts.is_empty() {
-        parts.push("nothing changed".to_owned());
+        parts.push(match comparison.n_compared {
+            0 => "nothing to compare".to_owned(),
+            _ => "nothing changed".to_owned(),
+        });
     }
     let n_slower = comparison
         .times

@@ -55,8 +55,8 @@ fn write_head(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         out,
         "#!/bin/sh
 # {cell}, with cargo alone: builds and tests a copy of a checkout as this cell does.
-# usage: sh THIS [CHECKOUT [FOLDER]]
-#     CHECKOUT  the workspace, unchanged [default: .]
+# usage: sh THIS [WORKSPACE [FOLDER]]
+#     WORKSPACE the folder of its Cargo.toml, unchanged [default: .]
 #     FOLDER    where the copy goes, outside any repository [default: a new one]
 # Exits with 1 where anything fails. Nothing keeps builds and tests from the network or from your
 # files. A package that is tested by itself can have fewer features than among all members.
@@ -71,6 +71,7 @@ fn write_head(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         r#"set -eu
 toolchain={}
 checkout=${{1:-.}}
+[ -f "$checkout/Cargo.toml" ] || {{ echo "$checkout is no workspace: it has no Cargo.toml" >&2; exit 2; }}
 copy=${{2:-$(mktemp -d)}}
 mkdir -p "$copy/subject" "$copy/target" "$copy/home" "$copy/tmp"
 copy=$(cd "$copy" && pwd)

@@ -19,6 +19,9 @@ use crate::report::html::ways::{self, Way, way};
 use crate::report::{command_around, verdict};
 use crate::text;
 
+/// What is said of a cell that a merged run lacks, which no machine kept from an answer.
+const MISSING: &str = "missing: no results answer this cell";
+
 /// The longest time that is told, in seconds: what has no end has no JSON.
 const LONGEST: f64 = 1e9;
 
@@ -271,7 +274,11 @@ impl<'a> Collector<'a> {
         record: &CellRecord,
         lock: Option<(usize, usize)>,
     ) -> Place {
-        let status = self.texts.number(&record.status().to_string());
+        let status = match self.run.findings.gaps.missing.contains(&record.id) {
+            true => MISSING.to_owned(),
+            false => record.status().to_string(),
+        };
+        let status = self.texts.number(&status);
         let State::Ended { reused, outcome } = &record.state else {
             return Place::Said(status);
         };

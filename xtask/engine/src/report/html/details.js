@@ -144,7 +144,7 @@ const openCell = (cell, from) => {
   dialog.replaceChildren(
     headerPart(cell),
     make('p', {}, make('span', { class: `badge ${kind}` }, text(it.status)), it.reused ? ' taken over from an earlier run' : ''),
-    ...(WHY[kind] ? [make('p', {}, WHY[kind])] : []),
+    ...(WHY[kind] && !text(it.status).startsWith('missing') ? [make('p', {}, WHY[kind])] : []),
     ...passedPart(cell),
     ...(it.deviations ? section('Not as expected', list(it.deviations.map(text))) : []),
     ...(it.changes ? section('What changes here', list(it.changes.map(text))) : []),

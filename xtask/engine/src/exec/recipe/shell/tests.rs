@@ -34,6 +34,7 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
     let checkout = folder.join("checkout");
     std::fs::create_dir_all(checkout.join("target")).expect("a folder");
     std::fs::write(checkout.join("kept.txt"), "kept").expect("written");
+    std::fs::write(checkout.join("Cargo.toml"), "").expect("written");
     std::fs::write(checkout.join("rust-toolchain"), "nightly").expect("written");
     let hostile_path = Utf8PathBuf::from("-a'$(touch out)/Cargo.toml");
     let recipe = Recipe {
@@ -114,6 +115,7 @@ fn a_step_that_fails_stops_no_other_and_is_told() {
         "#!/bin/sh\necho \"$1 ${CARGO_TARGET_X_LINKER##*/}\"\n[ \"$1\" != fails ]\n",
     );
     std::fs::create_dir(folder.join("checkout")).expect("a folder");
+    std::fs::write(folder.join("checkout/Cargo.toml"), "").expect("written");
     let step = |arg: &str| Step {
         args: vec![arg.to_owned()],
         target: None,
