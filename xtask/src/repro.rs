@@ -117,7 +117,12 @@ fn conclude(opened: &Opened) -> Result<Exit> {
     let mut page = String::new();
     let exit = match opened.passed {
         Some(true) => Exit::Passed,
-        Some(false) => Exit::Failed,
+        Some(false) => {
+            page.push_str(&format!(
+                "{cell}: not every command ended well; each tells its exit\n"
+            ));
+            Exit::Failed
+        }
         None => {
             let error = opened.recipe.error.as_ref();
             let error = error.map(|error| format!(": {}", one_line(&error.to_string())));

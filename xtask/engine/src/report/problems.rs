@@ -1,14 +1,14 @@
 //! Problems: what a run shows that a person should be pointed at, each once however many cells show
 //! it, with its place in the subject's repository where one is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use camino::{Utf8Component, Utf8Path};
 use semver::Version;
 
 use crate::frontier::{Change, ChangePoint, frontier};
-use crate::model::cell::CellId;
+use crate::model::cell::{At, CellId};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{CaseOutcome, TargetId};
 use crate::model::run::{CellRecord, Run, SourceRecord};
@@ -392,10 +392,13 @@ fn title(alike: &[&Sighting<'_>], first: &Sighting<'_>) -> String {
         ([target, rest @ ..], _) => format!("{target} and {} more", rest.len()),
     };
     let thing = text::ellipsis(&text::one_line(&thing), LONGEST_NAME);
-    let pins = distinct(&|sighting| Some(sighting.record.cell.pin.at.to_string()));
-    let pins = match pins.as_slice() {
-        [first, .., last] => format!("{first} to {last} ({} pins)", pins.len()),
-        one => one.concat(),
+    // Rows can meet it at different pins, and so in another order.
+    let pins: BTreeSet<&At> = alike.iter().map(|s| &s.record.cell.pin.at).collect();
+    let pins = match (pins.first(), pins.last()) {
+        (Some(first), Some(last)) if first != last => {
+            format!("{first} to {last} ({} pins)", pins.len())
+        }
+        (first, _) => first.map(ToString::to_string).unwrap_or_default(),
     };
     let rows = distinct(&|sighting| Some(sighting.record.cell.row.to_string()));
     let rows = match rows.as_slice() {
