@@ -232,6 +232,20 @@ pub struct Counts {
 }
 
 impl Run {
+    /// What it is of, in a word or two: the subject's folder, or the families where that is only
+    /// "here".
+    #[must_use]
+    pub fn title(&self) -> String {
+        let path = self.sources.first().map(|s| s.subject.path.as_str());
+        match path.unwrap_or_default() {
+            "" | "." => {
+                let names = self.families.iter().map(|family| family.name.as_str());
+                names.collect::<Vec<_>>().join(", ")
+            }
+            path => path.to_owned(),
+        }
+    }
+
     /// The release of a row's rustc, from what `rustc -V` printed.
     #[must_use]
     pub fn rustc(&self, row: &Row) -> Option<Version> {

@@ -28,11 +28,7 @@ pub fn summary(run: &Run) -> String {
 }
 
 fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
-    let path = run
-        .sources
-        .first()
-        .map(|source| source.subject.path.as_str());
-    writeln!(out, "# Matrix of {}\n", escaped(path.unwrap_or_default()))?;
+    writeln!(out, "# Matrix of {}\n", escaped(&run.title()))?;
     for sentence in answer(run) {
         writeln!(out, "{}", escaped(&sentence.to_string()))?;
     }

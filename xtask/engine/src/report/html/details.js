@@ -148,7 +148,7 @@ const openCell = (cell, from) => {
     ...passedPart(cell),
     ...(it.deviations ? section('Not as expected', list(it.deviations.map(text))) : []),
     ...(it.changes ? section('What changes here', list(it.changes.map(text))) : []),
-    ...section('Run it again', make('pre', { class: 'command', tabindex: '0' }, `${before}${id}${behind}`)),
+    ...section(it.phases?.length ? 'Run it again' : 'Run it', make('pre', { class: 'command', tabindex: '0' }, `${before}${id}${behind}`)),
     ...problemsPart(cell, it.problems ?? []),
     ...phasesPart(id, it.phases),
     ...lockPart(cell, it.lock),
