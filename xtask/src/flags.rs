@@ -118,7 +118,7 @@ pub enum Command {
     /// Run one cell in the open, or print the cargo commands that do it
     #[command(after_help = repro::CODES)]
     Repro(ReproFlags),
-    /// Make every report again, from run.json alone
+    /// Make every report again, from run.json and the locks beside it
     Report(ReportFlags),
     /// List what the subject still has to do at one pin, from the last run
     Worklist(WorklistFlags),

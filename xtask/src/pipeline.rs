@@ -19,7 +19,8 @@ pub struct PipelineFlags {
     /// The config [default: matrix.toml, here or in the nearest folder above]
     #[arg(long, value_name = "FILE")]
     pub config: Option<std::path::PathBuf>,
-    /// Over how many machines cells are spread, at the most
+    /// Over how many machines cells are spread, at the most. Strategy frontier, which finds out on the
+    /// way what runs, becomes --full
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub shards: usize,
     /// What selects cells, for example `-- --toolchain stable`
