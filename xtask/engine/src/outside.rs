@@ -23,7 +23,7 @@ pub fn matrix_toml(bytes: &[u8]) -> Option<String> {
 /// What cargo says on standard output of a build: the errors that are kept.
 #[must_use]
 pub fn cargo_messages(bytes: &[u8]) -> Vec<crate::model::diagnostic::Diagnostic> {
-    exec::build::errors_in(bytes)
+    exec::heard::errors_in(bytes)
 }
 
 /// What a test executable says on standard output: the tests that ended.

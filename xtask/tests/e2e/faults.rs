@@ -23,6 +23,7 @@ fn toolchain_with_a_fault(fixture: &Fixture, command: &str, fault: &str) -> Path
     link("rustdoc");
     std::os::unix::fs::symlink(real.join("lib"), folder.join("lib")).expect("a link");
     let cargo = real.join("bin/cargo");
+    std::os::unix::fs::symlink(&cargo, bin.join("real")).expect("a link");
     let script = format!(
         "#!/bin/sh\n# A fault-injecting cargo.\ncase $1 in {command}) {fault} ;; esac\nexec {} \"$@\"\n",
         cargo.display()
@@ -88,6 +89,14 @@ fn a_cargo_that_dies_is_no_verdict_and_the_rest_goes_on() {
 #[test]
 fn a_cargo_that_talks_nonsense_is_no_verdict_and_the_rest_goes_on() {
     let (faulty, stable) = beside_a_fault("printf '{\\\"reason\\\": garbage\\n\\377\\376'; exit 0");
+    in_doubt(&faulty, "cargo told nothing");
+    assert_eq!(stable.to_string(), "failed(test)");
+}
+
+#[test]
+fn a_build_that_fails_with_all_targets_made_is_no_verdict() {
+    let (faulty, stable, _) =
+        beside_a_fault_in("build", "\"$(dirname \"$0\")/real\" \"$@\"; exit 101");
     in_doubt(&faulty, "cargo told nothing");
     assert_eq!(stable.to_string(), "failed(test)");
 }

@@ -151,6 +151,66 @@ fn inline_targets_without_harness_are_programs() {
 }
 
 #[test]
+fn a_test_whose_binary_does_not_build_is_not_run() {
+    let fixture = with_test(
+        "#[test] fn runs() {
+            let app = std::process::Command::new(env!(\"CARGO_BIN_EXE_fails-test\"));
+            assert!({ app }.status().unwrap().success()); }",
+    );
+    write(&fixture, "src/main.rs", "fn main() { gadget::turn(1); }");
+    // 1.0.0 leaves a binary where 3.0.0, which has no `turn`, would find it.
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
+    let (_, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes runs passed",
+    );
+    holds(
+        &run,
+        "stable@gadget-3.0.0 fails-test test:outcomes failed(compile) E0425",
+    );
+}
+
+#[test]
+fn a_binary_without_tests_that_does_not_build_is_no_pass() {
+    let fixture = with_test("#[test] fn passes() {}");
+    write(&fixture, "src/main.rs", "fn main() { gadget::turn(1); }");
+    let manifest = fixture.read("Cargo.toml");
+    let binary = "[[bin]]\nname = \"app\"\npath = \"src/main.rs\"\ntest = false\n";
+    write(&fixture, "Cargo.toml", &(manifest + binary));
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
+    let (_, run) = fixture.run(&[]);
+    assert_eq!(run.cells[0].status().to_string(), "passed");
+    assert_eq!(run.cells[1].status().to_string(), "failed(compile)");
+}
+
+#[test]
+fn a_binary_that_another_pin_left_is_not_found() {
+    let fixture = with_test("");
+    // A unit test is no integration test: cargo builds no binary for it, and it finds what is there.
+    write(
+        &fixture,
+        "src/lib.rs",
+        "#[test] fn finds() {
+            let own = std::env::current_exe().unwrap();
+            let folder = own.parent().unwrap().parent().unwrap();
+            assert!(folder.join(\"fails-test\").exists(), \"none\"); }",
+    );
+    write(&fixture, "src/main.rs", "fn main() { gadget::turn(1); }");
+    // The second `1.0.0` finds all of the first fresh.
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
+    for _ in 0..2 {
+        let (_, run) = fixture.run(&["--fresh"]);
+        let finds = |pin: &str, status: &str| {
+            let case = "fails-test lib:fails_test finds";
+            holds(&run, &format!("stable@gadget-{pin} {case} {status}"));
+        };
+        finds("1.0.0", "passed");
+        finds("3.0.0", "failed(test)");
+    }
+}
+
+#[test]
 fn a_subject_without_tests_has_not_passed() {
     let fixture = with_test("");
     fs::remove_file(fixture.subject().join("tests/outcomes.rs")).expect("removed");

@@ -102,6 +102,29 @@ pub fn forget_later(target: &Utf8Path, than: SystemTime) -> Result<usize> {
     Ok(n_units)
 }
 
+/// Forgets the binaries that lie where tests look for them, so that none of an earlier build is run
+/// for one that this build does not make. Cargo puts back what is fresh.
+///
+/// # Errors
+///
+/// When a target folder cannot be read, or a file not be removed.
+pub fn forget_binaries(target: &Utf8Path) -> Result<()> {
+    for profile in folders(target)? {
+        let profile = target.join(profile);
+        if !profile.join(FINGERPRINTS).is_dir() {
+            continue;
+        }
+        for name in names(&profile)? {
+            let place = profile.join(&name);
+            // Cargo's own begin with a dot.
+            if !name.starts_with('.') && place.is_file() {
+                fs::remove_file(&place).with_context(|| format!("remove {place}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Whether a unit was finished at a moment: cargo writes its fingerprint when it begins with a unit
 /// and when it ends.
 fn was_finished(fingerprint: &Utf8Path, at: SystemTime) -> bool {

@@ -22,6 +22,9 @@ pub struct Target {
     pub harness: bool,
     /// Features it asks for that are off.
     pub missing_features: Vec<String>,
+    /// The binaries of its package, which it can run: cargo builds them beside it.
+    /// <https://doc.rust-lang.org/cargo/reference/cargo-targets.html#integration-tests>
+    pub binaries: Vec<String>,
 }
 
 /// The workspace of a cell, staged and locked.
@@ -48,6 +51,14 @@ impl Workspace {
         for package in metadata.workspace_packages() {
             let without_harness = without_harness(package)?;
             let features = features_of(&metadata, &package.id);
+            let missing_features = |target: &cargo_metadata::Target| -> Vec<String> {
+                let asked_for = target.required_features.iter();
+                let missing = asked_for.filter(|f| !features.contains(f.as_str()));
+                missing.cloned().collect()
+            };
+            let binaries = package.targets.iter().filter(|target| target.is_bin());
+            let binaries = binaries.filter(|target| missing_features(target).is_empty());
+            let binaries: Vec<String> = binaries.map(|target| target.name.clone()).collect();
             for target in &package.targets {
                 let Some(kind) = target.kind.first().and_then(kind_of) else {
                     continue;
@@ -63,12 +74,6 @@ impl Workspace {
                 if !target.test {
                     continue;
                 }
-                let missing_features = target
-                    .required_features
-                    .iter()
-                    .filter(|f| !features.contains(f.as_str()))
-                    .cloned()
-                    .collect();
                 let own_main = without_harness.iter().any(|(k, name)| {
                     *k == kind && name.as_deref().is_none_or(|name| name == target.name)
                 });
@@ -76,7 +81,11 @@ impl Workspace {
                     id: id(kind),
                     package: package.id.clone(),
                     harness: !own_main,
-                    missing_features,
+                    missing_features: missing_features(target),
+                    binaries: match kind {
+                        Kind::Test | Kind::Bench => binaries.clone(),
+                        Kind::Lib | Kind::Bin | Kind::Example | Kind::Doc => Vec::new(),
+                    },
                 });
             }
         }

@@ -6,15 +6,17 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use cargo_metadata::PackageId;
 
-use crate::exec::build::{BuildOptions, Built, Made, build};
+use crate::exec::build::{BuildOptions, Built, build};
 use crate::exec::cargo::{doubt, first_error};
 use crate::exec::clock::{Clock, Phases};
 use crate::exec::confine::confined;
 use crate::exec::doctest;
 use crate::exec::executable::{Executable, THREADS};
 use crate::exec::inventory::touch;
+use crate::exec::judgement::Made;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
+use crate::exec::share::forget_binaries;
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
@@ -226,14 +228,15 @@ impl Work<'_> {
     }
 
     /// Empties what builds and tests may leave things in: the folder that cargo gives to integration
-    /// tests, the home, and the folder for temporary files. What another pin's tests left there is
-    /// none of this one's.
+    /// tests, the home, and the folder for temporary files; and removes binaries. What another pin
+    /// left there is none of this one's.
     pub(super) fn clear_folders(&self) -> Result<()> {
         let LaneFolders { shop, tmp, .. } = &self.folders;
         let all_tmp = tmp.parent().unwrap_or(tmp);
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
         confined(self.common.sandbox.confines(shop, &[shop, all_tmp]), || {
             remove(&self.folders.target.join("tmp"))?;
+            forget_binaries(&self.folders.target)?;
             for folder in [self.folders.home(), tmp.clone()] {
                 remove(&folder)?;
                 std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;

@@ -1,0 +1,219 @@
+//! What cargo and rustc say during a build.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::diagnostic::{Diagnostic as Told, DiagnosticLevel};
+use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId};
+
+use crate::exec::cargo::{Cargo, Whereabouts};
+use crate::exec::log::Log;
+use crate::exec::process::{Ended, Follower, Stream};
+use crate::exec::share::hash_of;
+use crate::exec::targets::{kind_of, name_of};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::Kind;
+use crate::text;
+
+/// How many errors of one target are kept.
+const MOST_ERRORS: usize = 200;
+
+/// A compile unit as messages name it; `None` for a build script.
+pub type Unit = (PackageId, Option<Kind>, String);
+
+fn unit_name(kind: Option<Kind>, name: String) -> String {
+    match kind {
+        Some(kind) => name_of(kind, &name),
+        None => name,
+    }
+}
+
+/// All that cargo and rustc said.
+#[derive(Default)]
+pub struct Heard {
+    /// The test executables.
+    pub executables: BTreeMap<Unit, Utf8PathBuf>,
+    /// The errors.
+    pub errors: BTreeMap<Unit, Vec<Diagnostic>>,
+    /// What each package's build script said.
+    pub scripts: BTreeMap<PackageId, BuildScript>,
+    /// The binaries, by package and name.
+    pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
+    /// The hashes in the names of the units that were used, made anew or not.
+    pub used: BTreeSet<String>,
+    /// What cargo says in words.
+    pub err: String,
+}
+
+impl Heard {
+    /// Runs cargo, and hears what it says.
+    ///
+    /// # Errors
+    ///
+    /// When cargo cannot be started at all.
+    pub fn listen(
+        &mut self,
+        cargo: &Cargo<'_>,
+        args: &[&str],
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Ended> {
+        let mut args = args.to_vec();
+        args.extend(["--frozen", "--message-format=json"]);
+        log.note(&format!("$ cargo {}", args.join(" ")));
+        let command = cargo.command(&args)?;
+        let mut listener = Listener {
+            heard: self,
+            places: cargo.whereabouts(),
+            log,
+            on_step,
+        };
+        let ended = cargo.follow(command, &mut listener)?;
+        log.note(&format!("[{}]", ended.exit));
+        Ok(ended)
+    }
+
+    fn take(&mut self, message: Message, places: Whereabouts<'_>) -> Option<String> {
+        match message {
+            Message::CompilerArtifact(artifact) => {
+                let kind = artifact.target.kind.first().and_then(kind_of);
+                for file in artifact.filenames.iter().chain(&artifact.executable) {
+                    self.use_unit(file);
+                }
+                let name = unit_name(kind, artifact.target.name);
+                match (artifact.executable, artifact.profile.test) {
+                    (Some(executable), true) => {
+                        let unit = (artifact.package_id, kind, name.clone());
+                        self.executables.insert(unit, executable);
+                    }
+                    (Some(binary), false) if kind == Some(Kind::Bin) => {
+                        self.binaries
+                            .insert((artifact.package_id, name.clone()), binary);
+                    }
+                    (Some(_) | None, _) => {}
+                }
+                Some(name)
+            }
+            Message::CompilerMessage(told) => {
+                self.take_error(told, places);
+                None
+            }
+            Message::BuildScriptExecuted(script) => {
+                self.use_unit(&script.out_dir);
+                self.scripts.insert(script.package_id.clone(), script);
+                None
+            }
+            Message::BuildFinished(_) | Message::TextLine(_) => None,
+            // cargo may learn to say more.
+            _ => None,
+        }
+    }
+
+    /// A unit goes by the name of a file that it was made into, or of the folder of that.
+    fn use_unit(&mut self, file: &Utf8Path) {
+        let names = file.ancestors().filter_map(Utf8Path::file_name).take(2);
+        self.used
+            .extend(names.filter_map(hash_of).map(str::to_owned));
+    }
+
+    fn take_error(&mut self, told: CompilerMessage, places: Whereabouts<'_>) {
+        let is_error = matches!(
+            told.message.level,
+            DiagnosticLevel::Error | DiagnosticLevel::Ice
+        );
+        // Older compilers end with a count of what they said already.
+        if !is_error || told.message.message.starts_with("aborting due to") {
+            return;
+        }
+        let kind = told.target.kind.first().and_then(kind_of);
+        let unit = (told.package_id, kind, unit_name(kind, told.target.name));
+        let errors = self.errors.entry(unit).or_default();
+        let error = diagnostic(&told.message, places);
+        // A library is compiled twice, with and without its tests, and says the same twice.
+        if errors.len() < MOST_ERRORS && !errors.contains(&error) {
+            errors.push(error);
+        }
+    }
+}
+
+struct Listener<'a> {
+    heard: &'a mut Heard,
+    places: Whereabouts<'a>,
+    log: &'a mut Log,
+    on_step: &'a mut dyn FnMut(&str),
+}
+
+impl Follower for Listener<'_> {
+    fn line(&mut self, stream: Stream, line: &[u8]) {
+        if stream == Stream::Err {
+            self.log.add(line);
+            let line = text::clean(&String::from_utf8_lossy(line));
+            self.heard.err.push_str(&self.places.without(&line));
+            self.heard.err = tail(std::mem::take(&mut self.heard.err));
+            return;
+        }
+        let Ok(message) = serde_json::from_slice::<Message>(line) else {
+            // A proc macro may print; what is no message of cargo's is only kept in the log.
+            self.log.add(line);
+            return;
+        };
+        if let Message::CompilerMessage(CompilerMessage { message, .. }) = &message
+            && let Some(rendered) = &message.rendered
+        {
+            self.log.add(rendered.as_bytes());
+        }
+        if let Some(name) = self.heard.take(message, self.places) {
+            (self.on_step)(&name);
+        }
+    }
+}
+
+/// The errors in what cargo says on standard output.
+#[must_use]
+pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
+    let mut heard = Heard::default();
+    let nowhere = Whereabouts {
+        folder: Utf8Path::new("/nowhere"),
+        vars: &BTreeMap::new(),
+    };
+    for line in said.split(|byte| *byte == b'\n') {
+        if let Ok(message) = serde_json::from_slice(line) {
+            heard.take(message, nowhere);
+        }
+    }
+    heard.errors.into_values().flatten().collect()
+}
+
+/// Standard error is searched for a few phrases; a build that floods it keeps its end.
+fn tail(err: String) -> String {
+    const MOST: usize = 4 * 1024 * 1024;
+    if err.len() <= MOST {
+        return err;
+    }
+    err[err.ceil_char_boundary(err.len() - MOST / 2)..].to_owned()
+}
+
+/// rustc's diagnostic as it is kept: code, place relative to the subject, words.
+fn diagnostic(told: &Told, places: Whereabouts<'_>) -> Diagnostic {
+    let place = told
+        .spans
+        .iter()
+        .find(|s| s.is_primary)
+        .or(told.spans.first());
+    let file = place.map(|p| {
+        let path = Utf8Path::new(&p.file_name);
+        places.without(path.strip_prefix(places.folder).unwrap_or(path).as_str())
+    });
+    let rendered = told.rendered.as_deref().map(|rendered| {
+        let rendered = places.without(&text::clean(rendered));
+        text::bounded(rendered.trim_end(), text::RENDERED)
+    });
+    Diagnostic {
+        code: told.code.as_ref().map(|c| c.code.clone()),
+        message: text::one_line(&told.message),
+        file,
+        line: place.map(|p| p.line_start),
+        rendered,
+    }
+}

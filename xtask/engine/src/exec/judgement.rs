@@ -1,0 +1,192 @@
+//! What became of each target of a build, from what was said of it and of what it needs.
+
+use camino::Utf8PathBuf;
+use cargo_metadata::PackageId;
+
+use crate::config::Family;
+use crate::exec::cargo::{doubt, first_error};
+use crate::exec::heard::Heard;
+use crate::exec::process::Exit;
+use crate::exec::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
+use crate::exec::targets::{Target, Workspace};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::Kind;
+use crate::model::status::{Class, Doubt, Skip, Status};
+use crate::text;
+
+/// What became of a target.
+#[derive(Clone, Debug)]
+pub enum Made {
+    /// A test executable.
+    Executable(Utf8PathBuf),
+    /// None, and why.
+    Not(Status, Vec<Diagnostic>),
+}
+
+impl Made {
+    /// Whether it should have been made and was not.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        matches!(self, Self::Not(status, _) if !matches!(status, Status::Skipped { .. }))
+    }
+}
+
+/// All that targets are judged by.
+pub struct Judge<'a> {
+    /// What cargo and rustc said.
+    pub heard: &'a Heard,
+    /// What needs what.
+    pub workspace: &'a Workspace,
+    /// The family that is pinned.
+    pub family: &'a Family,
+    /// How cargo ended.
+    pub exit: &'a Exit,
+}
+
+/// What the messages alone say of a target.
+pub enum Answer {
+    /// It was made.
+    Executable(Utf8PathBuf),
+    /// Errors in what it is made of.
+    Errors(Vec<Diagnostic>),
+    /// Errors of a package that the pin has no part in, which is named.
+    Drift(String, Vec<Diagnostic>),
+    /// Nothing.
+    Open,
+}
+
+impl Heard {
+    /// What was said of the target itself, or of a binary without which it is not run: where that
+    /// is missing, there may be one that an earlier build left.
+    pub fn own_answer(&self, target: &Target) -> Option<Answer> {
+        let unit = |kind, name: &str| (target.package.clone(), Some(kind), name.to_owned());
+        let own = unit(target.id.kind, &target.id.name);
+        if let Some(executable) = self.executables.get(&own) {
+            let is_missing = |name: &&String| {
+                let binary = (target.package.clone(), name.to_string());
+                !self.binaries.contains_key(&binary)
+            };
+            let Some(missing) = target.binaries.iter().find(is_missing) else {
+                return Some(Answer::Executable(executable.clone()));
+            };
+            let errors = self.errors.get(&unit(Kind::Bin, missing))?;
+            return Some(Answer::Errors(errors.clone()));
+        }
+        Some(Answer::Errors(self.errors.get(&own)?.clone()))
+    }
+}
+
+impl Judge<'_> {
+    fn answer(&self, target: &Target) -> Answer {
+        let own = self.heard.own_answer(target);
+        own.unwrap_or_else(|| self.below(target))
+    }
+
+    /// The errors of what a target needs: its own library or binaries, or a package below it. What
+    /// has drifted counts only where nothing else is in the way.
+    fn below(&self, target: &Target) -> Answer {
+        let mut answer = Answer::Open;
+        for id in self.workspace.below(&target.package) {
+            let Some(errors) = self.of_needed(&id, target) else {
+                continue;
+            };
+            let Some(package) = self.workspace.outside(&id, self.family) else {
+                return Answer::Errors(errors);
+            };
+            if matches!(answer, Answer::Open) {
+                answer = Answer::Drift(format!("{} {}", package.name, package.version), errors);
+            }
+        }
+        answer
+    }
+
+    /// The errors of one package that a target needs.
+    fn of_needed(&self, id: &PackageId, target: &Target) -> Option<Vec<Diagnostic>> {
+        let failed = self
+            .heard
+            .errors
+            .iter()
+            .find(|((package, kind, _), errors)| {
+                let is_needed = match kind {
+                    None | Some(Kind::Lib) => true,
+                    Some(Kind::Bin) => *package == target.package,
+                    Some(Kind::Test | Kind::Example | Kind::Bench | Kind::Doc) => false,
+                };
+                package == id && is_needed && !errors.is_empty()
+            });
+        if let Some((_, errors)) = failed {
+            return Some(errors.clone());
+        }
+        let error = self.failed_script(&self.workspace.package(id)?.name)?;
+        Some(vec![error])
+    }
+
+    /// A build script that fails is told in words only.
+    fn failed_script(&self, package: &str) -> Option<Diagnostic> {
+        let words = format!("error: failed to run custom build command for `{package} v");
+        let said = &self.heard.err;
+        let start = said.find(&words)?;
+        let mut error = first_error(&said[start..]);
+        let told = error.rendered.as_deref().unwrap_or_default();
+        let said = script_said(told).map(text::one_line).unwrap_or_default();
+        error.message = format!("{BUILD_SCRIPT}{package} failed: {said}");
+        Some(error)
+    }
+
+    /// What became of a target.
+    #[must_use]
+    pub fn judge(&self, target: &Target) -> Made {
+        // Cargo may find `dependency/feature` on where the list of features does not show it.
+        let was_left_out =
+            !target.missing_features.is_empty() && self.heard.own_answer(target).is_none();
+        if was_left_out {
+            let reason = Skip::RequiredFeatures(target.missing_features.clone());
+            return Made::Not(Status::Skipped { reason }, Vec::new());
+        }
+        match self.answer(target) {
+            Answer::Executable(executable) => Made::Executable(executable),
+            Answer::Errors(errors) => {
+                let status = match fault_in(&errors) {
+                    Some(doubt) => Status::Inconclusive { doubt },
+                    None => Status::failed(class_of(&errors)),
+                };
+                Made::Not(status, errors)
+            }
+            Answer::Drift(package, mut errors) => {
+                let status = match fault_in(&errors) {
+                    Some(doubt) => Status::Inconclusive { doubt },
+                    None => Status::failed(Class::Drift),
+                };
+                if let Some(error) = errors.first_mut() {
+                    error.message = format!("{package} does not build: {}", error.message);
+                }
+                Made::Not(status, errors)
+            }
+            Answer::Open => self.unexplained(),
+        }
+    }
+
+    /// What a build comes to that failed, where nothing is said of why a target should have.
+    #[must_use]
+    pub fn unexplained(&self) -> Made {
+        let (said, exit) = (&self.heard.err, self.exit);
+        let says_error = said.lines().any(|line| line.starts_with("error"));
+        let status = match doubt(exit, said) {
+            Some(doubt) => Status::Inconclusive { doubt },
+            None if *exit == Exit::TimedOut => Status::failed(Class::Timeout),
+            None if said.contains("(signal: ") => Status::failed(Class::Crash),
+            None if says_error => Status::failed(Class::Compile),
+            // Neither an executable nor an error: that is cargo's failure, not the code's.
+            None => Status::Inconclusive {
+                doubt: Doubt::Machine(format!("cargo told nothing of it and ended: {exit}")),
+            },
+        };
+        let error = match exit {
+            Exit::TimedOut => Diagnostic::said("the build did not end in time"),
+            Exit::Interrupted => Diagnostic::said("interrupted"),
+            Exit::Lost(why) => Diagnostic::said(why),
+            Exit::Code(_) | Exit::Signal(_) => first_error(said),
+        };
+        Made::Not(status, vec![error])
+    }
+}
