@@ -363,4 +363,4 @@ fn is_alike(one: &[Side], other: &[Side]) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -15,3 +15,5 @@ pub mod run;
 pub mod bisection;
 pub mod verified;
 pub mod event;
+#[cfg(test)]
+pub mod made_up;

@@ -3,15 +3,17 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::frontier::tests::run;
+use crate::model::made_up::history;
 use crate::model::verdict::Judgement;
 
-fn blessed(history: &str) -> Baseline {
-    Baseline::of(&run(history, 1), None).expect("a baseline").0
+fn blessed(letters: &str) -> Baseline {
+    Baseline::of(&history(letters, 1), None)
+        .expect("a baseline")
+        .0
 }
 
-fn judged(baseline: &Baseline, history: &str) -> (Judgement, Vec<String>) {
-    let verdict = judge(&run(history, 1), baseline);
+fn judged(baseline: &Baseline, letters: &str) -> (Judgement, Vec<String>) {
+    let verdict = judge(&history(letters, 1), baseline);
     let told = verdict.deviations.iter().map(|d| {
         let case = d
             .case
@@ -36,9 +38,9 @@ fn a_line_is_written_for_every_change_and_read_again() {
     assert_eq!(
         text.lines().skip(4).take(3).collect::<Vec<_>>(),
         [
-            r#"{"row":"stable","family":"f","from":"0.0.0","expect":"passed"},"#,
-            r#"{"row":"stable","family":"f","target":"p test:t","from":"0.0.0","expect":"passed"},"#,
-            r#"{"row":"stable","family":"f","target":"p test:t","after":"1.0.0","from":"2.0.0","expect":"failed(compile)"}"#,
+            r#"{"row":"stable","family":"gadget","from":"0.0.0","expect":"passed"},"#,
+            r#"{"row":"stable","family":"gadget","target":"app test:t","from":"0.0.0","expect":"passed"},"#,
+            r#"{"row":"stable","family":"gadget","target":"app test:t","after":"1.0.0","from":"2.0.0","expect":"failed(compile)"}"#,
         ]
     );
     assert_eq!(
@@ -59,14 +61,14 @@ fn what_regressed_is_gone_or_was_fixed_is_told_apart() {
         (
             Judgement::Regressed,
             vec![
-                "regressed stable@f-1.0.0: passed -> failed(compile)".to_owned(),
-                "fixed stable@f-3.0.0: failed(compile) -> passed".to_owned(),
+                "regressed stable@gadget-1.0.0: passed -> failed(compile)".to_owned(),
+                "fixed stable@gadget-3.0.0: failed(compile) -> passed".to_owned(),
             ]
         )
     );
     let fixed = (
         Judgement::Fixed,
-        vec!["fixed stable@f-2.0.0: failed(compile) -> passed".to_owned()],
+        vec!["fixed stable@gadget-2.0.0: failed(compile) -> passed".to_owned()],
     );
     assert_eq!(judged(&baseline, "...b"), fixed);
     // A failure in another way is not the one that was expected.
@@ -82,7 +84,7 @@ fn cases_that_went_several_ways_are_judged_one_by_one() {
     let told = judged(&baseline, ".1x").1;
     assert_eq!(
         told,
-        ["regressed stable@f-2.0.0 one: passed -> failed(test)"]
+        ["regressed stable@gadget-2.0.0 one: passed -> failed(test)"]
     );
 }
 
@@ -102,14 +104,14 @@ fn between_two_pins_that_no_one_had_looked_between_either_is_expected() {
 #[test]
 fn an_expectation_past_its_day_excuses_nothing() {
     let mut baseline = blessed(".b");
-    // The run is of the first day of 1970.
-    baseline.expectations[2].expires = Some("1970-01-01".to_owned());
+    // The run is of the 14th of November, 2023.
+    baseline.expectations[2].expires = Some("2023-11-14".to_owned());
     assert_eq!(judged(&baseline, ".b").0, Judgement::AsExpected);
-    baseline.expectations[2].expires = Some("1969-12-31".to_owned());
+    baseline.expectations[2].expires = Some("2023-11-13".to_owned());
     let told = judged(&baseline, ".b").1;
     assert_eq!(
         told,
-        ["regressed stable@f-1.0.0: failed(compile) until 1969-12-31 -> failed(compile)"]
+        ["regressed stable@gadget-1.0.0: failed(compile) until 2023-11-13 -> failed(compile)"]
     );
 }
 
@@ -124,7 +126,7 @@ fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
     let others = [with_row("absent"), with_row("removed")];
     before.expectations.extend(others);
     // One row is in the matrix and did not run; another is in it no more.
-    let mut shown = run("..b", 1);
+    let mut shown = history("..b", 1);
     let mut record = shown.cells[0].clone();
     record.cell.row = crate::model::cell::Row::of_toolchain("absent").into();
     record.state = crate::model::run::State::Skipped {
@@ -152,7 +154,7 @@ fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
         (0, 1, vec!["absent".to_owned()], Vec::new())
     );
     // A change that is known to begin elsewhere now keeps its note; one that is gone is told.
-    let (moved, changed) = Baseline::of(&run(".bb", 1), Some(&before)).expect("a baseline");
+    let (moved, changed) = Baseline::of(&history(".bb", 1), Some(&before)).expect("a baseline");
     let noted = moved
         .expectations
         .iter()
@@ -162,13 +164,13 @@ fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
         ["1.0.0"]
     );
     assert_eq!(changed.lost.len(), 0);
-    let (_, changed) = Baseline::of(&run("...", 1), Some(&before)).expect("a baseline");
+    let (_, changed) = Baseline::of(&history("...", 1), Some(&before)).expect("a baseline");
     assert_eq!(changed.lost.len(), 1);
 }
 
 #[test]
 fn an_error_of_another_code_and_a_doubt_beside_a_failure_are_no_news_that_pass() {
-    let mut before = run(".b", 1);
+    let mut before = history(".b", 1);
     let with = |run: &mut Run, change: &dyn Fn(&mut crate::model::outcome::TargetOutcome)| {
         for record in &mut run.cells {
             if let crate::model::run::State::Ended { outcome, .. } = &mut record.state {
@@ -208,7 +210,7 @@ fn an_error_of_another_code_and_a_doubt_beside_a_failure_are_no_news_that_pass()
 
 #[test]
 fn a_run_that_did_not_end_is_no_baseline() {
-    let mut unfinished = run("..b", 1);
+    let mut unfinished = history("..b", 1);
     unfinished.finished = false;
     assert!(Baseline::of(&unfinished, None).is_err());
 }
@@ -217,13 +219,13 @@ fn a_run_that_did_not_end_is_no_baseline() {
 fn a_baseline_is_for_one_ladder() {
     let baseline = blessed("..b");
     let file = Utf8Path::new("b.json");
-    assert!(baseline.check(&run("..b", 1).families, file).is_ok());
+    assert!(baseline.check(&history("..b", 1).families, file).is_ok());
     let mistake = baseline
-        .check(&run("..bb", 1).families, file)
+        .check(&history("..bb", 1).families, file)
         .expect_err("another ladder");
     assert_eq!(
         mistake.message(),
-        "b.json is for another ladder: of f it has no more pins, and the matrix 3.0.0"
+        "b.json is for another ladder: of gadget it has no more pins, and the matrix 3.0.0"
     );
 }
 
@@ -257,7 +259,7 @@ proptest! {
         let (judgement, told) = judged(&baseline, &changed);
         let is_same = changed == history;
         prop_assert_eq!(judgement == Judgement::AsExpected, is_same, "{:?}", told);
-        let cell = format!("@f-{at}.0.0");
+        let cell = format!("@gadget-{at}.0.0");
         prop_assert!(told.iter().all(|told| told.contains(&cell)));
     }
 }

@@ -1,38 +1,23 @@
 //! Made-up runs held against each other.
 
-use semver::Version;
-
 use super::*;
-use crate::model::cell::{Cell, Pin, Row};
 use crate::model::diagnostic::Diagnostic;
-use crate::model::findings::Findings;
-use crate::model::outcome::{
-    CaseOutcome, Kind as TargetKind, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome,
-};
-use crate::model::run::{FamilyRecord, SCHEMA, SourceRecord, SubjectRecord, ToolchainRecord};
+use crate::model::made_up;
+use crate::model::outcome::{CaseOutcome, Outcome, Phase, PhaseRecord, TargetOutcome};
 use crate::model::status::{Class, Doubt, Skip};
 
 fn case(name: &str, class: Option<Class>, seconds: f64) -> CaseOutcome {
+    let output = class.map(|_| "left: `1` <b>::error::");
     CaseOutcome {
-        name: name.to_owned(),
-        status: class.map_or(Status::Passed, Status::failed),
         seconds,
-        output: class.map(|_| "left: `1` <b>::error::".to_owned()),
-        flaky: None,
+        ..made_up::case(name, class.map_or(Status::Passed, Status::failed), output)
     }
 }
 
 fn target(name: &str, cases: Vec<CaseOutcome>) -> TargetOutcome {
-    let id = TargetId {
-        package: "app".to_owned(),
-        kind: TargetKind::Test,
-        name: name.to_owned(),
-    };
     TargetOutcome {
-        status: Status::of_parts(cases.iter().map(|case| &case.status)),
         seconds: cases.iter().map(|case| case.seconds).sum(),
-        cases,
-        ..TargetOutcome::not_run(id, Status::Passed, Vec::new())
+        ..made_up::target(name, cases)
     }
 }
 
@@ -49,7 +34,6 @@ fn broken(name: &str, code: &str) -> TargetOutcome {
 }
 
 fn ended(seconds: f64, targets: Vec<TargetOutcome>) -> State {
-    let status = Status::of_parts(targets.iter().map(|target| &target.status));
     let phase = PhaseRecord {
         phase: Phase::Build,
         exit: "exit 0".to_owned(),
@@ -57,78 +41,24 @@ fn ended(seconds: f64, targets: Vec<TargetOutcome>) -> State {
         cpu_seconds: 0.0,
         log: String::new(),
     };
-    State::Ended {
-        reused: false,
-        outcome: Outcome {
-            targets,
-            phases: vec![phase],
-            ..Outcome::whole(status, Vec::new())
-        }
-        .into(),
-    }
+    made_up::ended(Outcome {
+        phases: vec![phase],
+        ..made_up::outcome(targets)
+    })
 }
 
 fn run(rustc: &str, states: Vec<State>) -> Run {
-    let pin = |at: usize| Pin {
-        family: "g".to_owned(),
-        at: Version::new(at as u64 + 1, 0, 0).into(),
-    };
-    let n_pins = states.len();
-    let cells = states.into_iter().enumerate().map(|(at, state)| {
-        let cell = Cell {
-            row: Row::of_toolchain("stable").into(),
-            pin: pin(at).into(),
-        };
-        CellRecord {
-            id: cell.id(),
-            cell,
-            state,
-        }
-    });
+    let states = states.into_iter().zip(1..);
+    let cells = states.map(|(state, major)| made_up::record("stable", major, state));
     Run {
-        schema: SCHEMA,
-        started: 0,
-        seconds: 0.0,
-        finished: true,
-        command: "cargo xtask matrix run".to_owned(),
-        out: "target/matrix".to_owned(),
-        sources: vec![SourceRecord {
-            label: None,
-            subject: SubjectRecord {
-                path: ".".to_owned(),
-                content: "0123456789abcdef".to_owned(),
-                revision: None,
-                dirty: false,
-                folder: None,
-            },
-        }],
-        resolver: String::new(),
-        toolchains: vec![ToolchainRecord {
-            label: "stable".to_owned(),
-            source: None,
-            rustc: Some(rustc.to_owned()),
-            cargo: None,
-        }],
-        families: vec![FamilyRecord {
-            name: "g".to_owned(),
-            crates: vec!["g".to_owned()],
-            pins: (0..n_pins).map(pin).collect(),
-            declared: Default::default(),
-            published: Vec::new(),
-        }],
-        cells: cells.collect(),
-        shard: None,
-        timeline: Vec::new(),
-        findings: Findings::default(),
+        toolchains: vec![made_up::toolchain("stable", Some(rustc))],
+        ..made_up::run(cells.collect())
     }
 }
 
 fn doubt() -> State {
     let doubt = Doubt::Network;
-    State::Ended {
-        reused: false,
-        outcome: Outcome::whole(Status::Inconclusive { doubt }, Vec::new()).into(),
-    }
+    made_up::ended(Outcome::whole(Status::Inconclusive { doubt }, Vec::new()))
 }
 
 /// Two runs with everything in them that can differ.

@@ -3,132 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::cell::{Cell, Pin};
-use crate::model::diagnostic::Diagnostic;
-use crate::model::outcome::{CaseOutcome, Flaky, Kind, Outcome};
-use crate::model::run::{CellRecord, SCHEMA, State, ToolchainRecord};
-use crate::model::status::{Class, Skip};
-
-/// What a target of two cases shows at one pin: `.` both pass, `f` too and the first is flaky, `b`
-/// does not build, `d` drift, `1` and `2` that case fails, `x` both fail, `-` not run.
-fn target(shown: char) -> Option<TargetOutcome> {
-    let id = TargetId {
-        package: "p".to_owned(),
-        kind: Kind::Test,
-        name: "t".to_owned(),
-    };
-    let case = |name: &str, fails: bool| CaseOutcome {
-        name: name.to_owned(),
-        status: if fails {
-            Status::failed(Class::Test)
-        } else {
-            Status::Passed
-        },
-        seconds: 0.0,
-        output: None,
-        flaky: None,
-    };
-    let ran = |one: bool, two: bool| {
-        let cases = vec![case("one", one), case("two", two)];
-        let status = Status::of_parts(cases.iter().map(|c| &c.status));
-        TargetOutcome {
-            id: id.clone(),
-            status,
-            errors: Vec::new(),
-            cases,
-            seconds: 0.0,
-        }
-    };
-    match shown {
-        '.' => Some(ran(false, false)),
-        'f' => {
-            let mut target = ran(false, false);
-            target.cases[0].flaky = Some(Flaky {
-                n_failed: 1,
-                output: None,
-            });
-            Some(target)
-        }
-        '1' => Some(ran(true, false)),
-        '2' => Some(ran(false, true)),
-        'x' => Some(ran(true, true)),
-        'b' | 'd' => {
-            let errors = vec![Diagnostic::said("no")];
-            let class = match shown {
-                'd' => Class::Drift,
-                _ => Class::Compile,
-            };
-            let status = Status::failed(class);
-            Some(TargetOutcome::not_run(id.clone(), status, errors))
-        }
-        _ => None,
-    }
-}
-
-/// A run on one toolchain, a letter a pin; every `n_patches`-th version is on the ladder.
-pub(crate) fn run(history: &str, n_patches: u64) -> Run {
-    let version = |n: usize, patch| Version::new(n as u64, 0, patch);
-    let pins = (0..history.len()).map(|n| Pin {
-        family: "f".to_owned(),
-        at: version(n, 0).into(),
-    });
-    let pins: Vec<Pin> = pins.collect();
-    let published = (0..history.len()).flat_map(|n| (0..n_patches).map(move |p| version(n, p)));
-    let record = |(pin, shown): (&Pin, char)| {
-        let cell = Cell {
-            row: Row::of_toolchain("stable").into(),
-            pin: pin.clone().into(),
-        };
-        let state = match target(shown) {
-            Some(target) => {
-                let status = target.status.clone();
-                let outcome = Outcome {
-                    targets: vec![target],
-                    ..Outcome::whole(status, Vec::new())
-                };
-                State::Ended {
-                    reused: false,
-                    outcome: Box::new(outcome),
-                }
-            }
-            None => State::Skipped {
-                reason: Skip::NotAnEnd,
-            },
-        };
-        CellRecord {
-            id: cell.id(),
-            cell,
-            state,
-        }
-    };
-    Run {
-        schema: SCHEMA,
-        started: 0,
-        seconds: 0.0,
-        finished: true,
-        command: "x".to_owned(),
-        out: "target/matrix".to_owned(),
-        shard: None,
-        sources: Vec::new(),
-        resolver: String::new(),
-        toolchains: vec![ToolchainRecord {
-            label: "stable".to_owned(),
-            source: None,
-            rustc: None,
-            cargo: None,
-        }],
-        families: vec![FamilyRecord {
-            name: "f".to_owned(),
-            crates: vec!["f".to_owned()],
-            pins: pins.clone(),
-            published: published.collect(),
-            declared: std::collections::BTreeMap::new(),
-        }],
-        cells: pins.iter().zip(history.chars()).map(record).collect(),
-        timeline: Vec::new(),
-        findings: crate::model::findings::Findings::default(),
-    }
-}
+use crate::model::made_up;
 
 fn told(history: &str, n_patches: u64) -> Vec<String> {
     let line = |p: ChangePoint| {
@@ -146,7 +21,7 @@ fn told(history: &str, n_patches: u64) -> Vec<String> {
             },
         )
     };
-    frontier(&run(history, n_patches))
+    frontier(&made_up::history(history, n_patches))
         .into_iter()
         .map(line)
         .collect()
@@ -182,7 +57,7 @@ fn a_flaky_pass_makes_no_change_and_is_told_where_one_rests_on_it() {
 
 #[test]
 fn a_flaky_cell_shows_what_a_steady_one_does() {
-    let run = run("f.d", 1);
+    let run = made_up::history("f.d", 1);
     let signatures = run.cells.iter().filter_map(CellRecord::outcome);
     let signatures: Vec<_> = signatures.map(Outcome::signature).collect();
     assert!(signatures[0].is_some());
@@ -263,7 +138,7 @@ proptest! {
         history in "[.b12x-]{1,40}",
         n_patches in 1u64..4,
     ) {
-        let points = frontier(&run(&history, n_patches));
+        let points = frontier(&made_up::history(&history, n_patches));
         let cases_ran = history.contains(['.', '1', '2', 'x']);
         for case in if cases_ran { &["one", "two"][..] } else { &[][..] } {
             let seen: Vec<(usize, &str)> = history

@@ -6,17 +6,16 @@ use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
 use super::*;
 use crate::config::mistake::Text;
-use crate::frontier::tests::run;
 use crate::model::cell::CellId;
+use crate::model::made_up::history;
 use crate::model::outcome::{Outcome, Phase, PhaseRecord};
-use crate::model::run::{SourceRecord, SubjectRecord};
 use crate::model::status::{Doubt, Skip, Status};
 
 fn config(n_pins: usize) -> Config {
     let pins: Vec<String> = (0..n_pins).map(|n| format!("\"{n}.0.0\"")).collect();
     let text = format!(
         "[subject]\npath = \".\"\n[[toolchain]]\nlabel = \"stable\"\nrustup = \"stable\"\n\
-         [[family]]\nname = \"f\"\ncrates = [\"f\"]\npins = [{}]\n",
+         [[family]]\nname = \"gadget\"\ncrates = [\"gadget\"]\npins = [{}]\n",
         pins.join(", ")
     );
     Config::parse(Text::new(Path::new("matrix.toml"), text)).expect("a config")
@@ -30,17 +29,7 @@ fn skipped(reason: Skip) -> State {
 /// `p` did not end, `c` was not selected by `--cell`, `m` has no toolchain, `q` is in doubt, `~` is
 /// inferred.
 fn part(name: &str, shown: &str) -> Part {
-    let mut run = run(shown, 1);
-    run.sources = vec![SourceRecord {
-        label: None,
-        subject: SubjectRecord {
-            folder: None,
-            path: ".".to_owned(),
-            content: "00".to_owned(),
-            revision: None,
-            dirty: false,
-        },
-    }];
+    let mut run = history(shown, 1);
     run.toolchains[0].source = (!shown.contains('m')).then(|| "here".to_owned());
     for (record, letter) in run.cells.iter_mut().zip(shown.chars()) {
         let doubt = Doubt::Network;
@@ -118,7 +107,7 @@ fn a_cell_that_no_part_answers_is_missing_and_the_run_did_not_end() {
     let merged = merged(&[".sss", "sspp"]);
     assert_eq!(letters(&merged.run), ".ppp");
     assert!(!merged.run.finished);
-    let names = ["1", "2", "3"].map(|n| format!("stable@f-{n}.0.0"));
+    let names = ["1", "2", "3"].map(|n| format!("stable@gadget-{n}.0.0"));
     let missing: Vec<String> = merged.gaps.missing.iter().map(CellId::to_string).collect();
     assert_eq!(missing, names);
     assert_eq!(
@@ -166,8 +155,8 @@ fn a_contradiction_is_shown_with_both_sides() {
     assert_eq!(
         sides,
         [
-            "one says passed; p test:t: passed",
-            "two says failed(test); p test:t: failed(test)"
+            "one says passed; app test:t: passed",
+            "two says failed(test); app test:t: failed(test)"
         ]
     );
     let outcome = merged.run.cells[1].outcome().expect("an outcome");
@@ -222,7 +211,7 @@ fn a_part_of_something_else_is_refused_with_both_names_and_what_differs() {
     assert!(said.contains("one and two are not of one run"), "{said}");
     assert!(said.contains("hash to 00, and to ff"), "{said}");
     let said = refused(|run| run.families[0].crates.push("g".to_owned()));
-    assert!(said.contains("family `f` has other crates"), "{said}");
+    assert!(said.contains("family `gadget` has other crates"), "{said}");
     let said = refused(|run| run.toolchains[0].label = "old".to_owned());
     assert!(
         said.contains("two is of another matrix than matrix.toml"),
@@ -253,7 +242,7 @@ fn compilers_that_differ_are_refused() {
 #[test]
 fn what_cannot_be_in_a_run_is_refused() {
     let at = |pin: &str| crate::model::cell::Pin {
-        family: "f".to_owned(),
+        family: "gadget".to_owned(),
         at: crate::model::cell::At::Path {
             label: pin.to_owned(),
             path: "/".into(),
@@ -265,7 +254,7 @@ fn what_cannot_be_in_a_run_is_refused() {
     };
     let said = refused(|run| named(run, "../../x"));
     assert!(
-        said.contains("a cell is named `../../x`, and is `stable@f-0.0.0`"),
+        said.contains("a cell is named `../../x`, and is `stable@gadget-0.0.0`"),
         "{said}"
     );
     for label in ["../../x", "/etc/x", "a\u{202e}b", "a\nb", &"a".repeat(300)] {
@@ -284,13 +273,13 @@ fn what_cannot_be_in_a_run_is_refused() {
     assert!(said.contains("is there twice"), "{said}");
     let said = refused(|run| run.cells.truncate(1));
     assert!(
-        said.contains("the cell `stable@f-1.0.0` is not there"),
+        said.contains("the cell `stable@gadget-1.0.0` is not there"),
         "{said}"
     );
     let said = refused(|run| {
         let mut record = run.cells[0].clone();
         record.cell.pin = crate::model::cell::Pin {
-            family: "f".to_owned(),
+            family: "gadget".to_owned(),
             at: semver::Version::new(9, 0, 0).into(),
         }
         .into();
@@ -298,7 +287,7 @@ fn what_cannot_be_in_a_run_is_refused() {
         run.cells.push(record);
     });
     assert!(
-        said.contains("the matrix has no cell `stable@f-9.0.0`"),
+        said.contains("the matrix has no cell `stable@gadget-9.0.0`"),
         "{said}"
     );
     for time in [f64::INFINITY, f64::NAN, -1.0, 1e300] {
@@ -323,7 +312,7 @@ fn logs_are_named_here_and_not_by_a_part() {
     }
     let merged = merge(vec![one], &config(1)).expect("merged");
     let outcome = merged.run.cells[0].outcome().expect("an outcome");
-    assert_eq!(outcome.phases[0].log, "logs/stable@f-0.0.0/build.log");
+    assert_eq!(outcome.phases[0].log, "logs/stable@gadget-0.0.0/build.log");
 }
 
 proptest! {

@@ -1,64 +1,30 @@
 //! Reports of one made-up run with everything in it that can be in one.
 
-use semver::Version;
-
 use super::*;
-use crate::model::cell::{Cell, Pin, Row};
 use crate::model::diagnostic::Diagnostic;
+use crate::model::made_up::{self, ended, record, toolchain};
 use crate::model::outcome::*;
 use crate::model::run::*;
 use crate::model::status::*;
 use crate::model::timeline::Span;
 
-fn cell(toolchain: &str, major: u64, state: State) -> CellRecord {
-    let pin = Pin {
-        family: "gadget".to_owned(),
-        at: Version::new(major, 0, 0).into(),
-    };
-    let cell = Cell {
-        row: Row::of_toolchain(toolchain).into(),
-        pin: pin.into(),
-    };
-    CellRecord {
-        id: cell.id(),
-        cell,
-        state,
-    }
-}
-
-fn ended(outcome: Outcome) -> State {
-    State::Ended {
-        reused: false,
-        outcome: Box::new(outcome),
-    }
-}
-
 fn case(name: &str, status: Status, output: Option<&str>) -> CaseOutcome {
     CaseOutcome {
-        name: name.to_owned(),
-        status,
         seconds: 0.5,
-        output: output.map(str::to_owned),
-        flaky: None,
+        ..made_up::case(name, status, output)
     }
 }
 
 fn target(name: &str, errors: Vec<Diagnostic>, cases: Vec<CaseOutcome>) -> TargetOutcome {
-    let status = match errors.is_empty() {
-        true => Status::of_parts(cases.iter().map(|c| &c.status)),
-        false => Status::failed(Class::Compile),
-    };
-    let id = TargetId {
-        package: "p".to_owned(),
-        kind: Kind::Test,
-        name: name.to_owned(),
-    };
+    let built = made_up::target(name, cases);
     TargetOutcome {
-        id,
-        status,
+        status: match errors.is_empty() {
+            true => built.status.clone(),
+            false => Status::failed(Class::Compile),
+        },
         errors,
-        cases,
         seconds: 1.0,
+        ..built
     }
 }
 
@@ -67,7 +33,7 @@ fn run() -> Run {
     let broken = Diagnostic {
         code: Some("E0425".to_owned()),
         message: "cannot find function `turn`".to_owned(),
-        file: Some("p/tests/before.rs".to_owned()),
+        file: Some("app/tests/before.rs".to_owned()),
         line: Some(7),
         rendered: Some("error[E0425]: cannot find function `turn`".to_owned()),
     };
@@ -129,63 +95,27 @@ fn run() -> Run {
     let missing = || State::Skipped {
         reason: Skip::ToolchainMissing,
     };
-    let toolchain = |label: &str, rustc: Option<&str>| ToolchainRecord {
-        label: label.to_owned(),
-        source: rustc.map(|_| format!("rustup {label}")),
-        rustc: rustc.map(str::to_owned),
-        cargo: rustc.map(|r| r.replace("rustc", "cargo")),
-    };
-    let pins = (1..=4).map(|n| Pin {
-        family: "gadget".to_owned(),
-        at: Version::new(n, 0, 0).into(),
-    });
-    Run {
-        schema: SCHEMA,
-        started: 1_700_000_000,
-        seconds: 12.0,
-        finished: true,
-        command: "cargo xtask matrix run".to_owned(),
-        out: "target/matrix".to_owned(),
-        shard: None,
-        sources: vec![SourceRecord {
-            label: None,
-            subject: SubjectRecord {
-                path: "tests/migration".to_owned(),
-                content: "00".to_owned(),
-                revision: Some("0123abc".to_owned()),
-                dirty: true,
-                folder: Some("tests/migration".to_owned()),
-            },
-        }],
-        resolver: "cargo 1.95.0".to_owned(),
-        toolchains: vec![
-            toolchain("stable", Some("rustc 1.95.0")),
-            toolchain("absent", None),
-        ],
-        families: vec![FamilyRecord {
-            name: "gadget".to_owned(),
-            crates: vec!["gadget".to_owned()],
-            pins: pins.collect(),
-            published: Vec::new(),
-            declared: std::collections::BTreeMap::new(),
-        }],
-        timeline: Vec::new(),
-        findings: crate::model::findings::Findings::default(),
-        cells: vec![
-            cell(
-                "stable",
-                1,
-                ended(Outcome::whole(Status::Passed, Vec::new())),
-            ),
-            cell("stable", 2, ended(failed)),
-            cell("stable", 3, ended(msrv)),
-            cell("stable", 4, ended(doubt)),
-            cell("absent", 1, missing()),
-            cell("absent", 2, missing()),
-            cell("absent", 3, missing()),
-            cell("absent", 4, missing()),
-        ],
-    }
+    let mut run = made_up::run(vec![
+        record(
+            "stable",
+            1,
+            ended(Outcome::whole(Status::Passed, Vec::new())),
+        ),
+        record("stable", 2, ended(failed)),
+        record("stable", 3, ended(msrv)),
+        record("stable", 4, ended(doubt)),
+        record("absent", 1, missing()),
+        record("absent", 2, missing()),
+        record("absent", 3, missing()),
+        record("absent", 4, missing()),
+    ]);
+    run.toolchains.push(toolchain("absent", None));
+    let subject = &mut run.sources[0].subject;
+    subject.path = "tests/migration".to_owned();
+    subject.folder = Some("tests/migration".to_owned());
+    subject.revision = Some("0123abc".to_owned());
+    subject.dirty = true;
+    run
 }
 
 #[test]

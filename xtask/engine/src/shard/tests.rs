@@ -4,8 +4,8 @@ use proptest::prelude::{prop, prop_assert, prop_assert_eq, prop_assume, proptest
 use semver::Version;
 
 use super::*;
-use crate::frontier::tests::run;
 use crate::model::cell::{Cell, Pin};
+use crate::model::made_up::history;
 use crate::model::run::State;
 use crate::plan::{Knowledge, Selection, plan};
 
@@ -17,7 +17,7 @@ struct Machine {
 
 impl Knowledge for Machine {
     fn excluded(&self, cell: &Cell) -> Option<String> {
-        (cell.id().as_str() == "b@f-2.0.0").then(|| "no use".to_owned())
+        (cell.id().as_str() == "b@gadget-2.0.0").then(|| "no use".to_owned())
     }
     fn has_toolchain(&self, cell: &Cell) -> bool {
         self.has.contains(&cell.row.toolchain.as_str())
@@ -35,7 +35,7 @@ fn cell(toolchain: &str, major: u64) -> Cell {
     Cell {
         row: Row::of_toolchain(toolchain).into(),
         pin: Pin {
-            family: "f".to_owned(),
+            family: "gadget".to_owned(),
             at: Version::new(major, 0, 0).into(),
         }
         .into(),
@@ -61,7 +61,7 @@ fn names(plan: &Plan, shares: &[Share]) -> Vec<String> {
         plan.cells[*at]
             .id
             .as_str()
-            .replace("@f-", "")
+            .replace("@gadget-", "")
             .replace(".0.0", "")
     };
     let told = shares.iter().map(|share| {
@@ -124,7 +124,7 @@ fn what_cannot_be_told_beforehand_is_not_divided() {
 
 #[test]
 fn a_cell_weighs_what_it_took_and_else_what_its_row_did() {
-    let mut run = run("...", 1);
+    let mut run = history("...", 1);
     for (record, seconds) in run.cells.iter_mut().zip([4.0, -1e300, 2.0]) {
         let State::Ended { outcome, .. } = &mut record.state else {
             panic!("it ended");

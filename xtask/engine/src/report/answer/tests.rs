@@ -1,9 +1,9 @@
 //! What is said of made-up histories: true, and as a person would say it.
 
 use super::*;
-use crate::frontier::tests::run as history;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::Findings;
+use crate::model::made_up::history;
 use crate::model::outcome::Outcome;
 use crate::model::run::State;
 use crate::model::status::{Class, Doubt, Skip};
@@ -134,7 +134,7 @@ fn a_ladder_that_no_lock_fits_is_told_with_its_error() {
 fn a_row_that_becomes_too_old_is_told() {
     let mut run = rows(&[("stable", "...."), ("1.78", "....")], 1);
     for record in &mut run.cells[6..] {
-        let error = Diagnostic::said("f 2.0.0 needs rustc 1.80.0, and this is 1.78.0");
+        let error = Diagnostic::said("gadget 2.0.0 needs rustc 1.80.0, and this is 1.78.0");
         let outcome = Outcome::whole(Status::failed(Class::Msrv), vec![error]);
         record.state = State::Ended {
             reused: false,
@@ -160,7 +160,7 @@ fn what_regressed_comes_first_and_what_is_expected_last() {
     run.findings = verdict(vec![Deviation {
         kind: Kind::Regressed,
         cell: run.cells[2].id.clone(),
-        target: Some("p test:t".to_owned()),
+        target: Some("app test:t".to_owned()),
         case: None,
         expected: "passed".to_owned(),
         found: "failed(compile): no".to_owned(),

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::*;
-use crate::frontier::tests::run;
+use crate::model::made_up::history;
 
 fn data_of(page: &str) -> serde_json::Value {
     let (_, rest) = page.split_once("id=\"data\">").expect("data");
@@ -25,13 +25,13 @@ fn json_in_a_script_means_the_same_and_ends_no_script() {
 
 #[test]
 fn the_data_of_a_page_is_what_the_run_shows() {
-    let page = html(&run("..1b", 2), None).expect("a page");
+    let page = html(&history("..1b", 2), None).expect("a page");
     insta::assert_snapshot!(serde_json::to_string_pretty(&data_of(&page)).expect("JSON"));
 }
 
 #[test]
 fn the_same_run_makes_the_same_page_and_another_has_another_nonce() {
-    let page = |history| html(&run(history, 1), None).expect("a page");
+    let page = |letters| html(&history(letters, 1), None).expect("a page");
     assert_eq!(page("..b"), page("..b"));
     let nonce = |page: String| {
         page.split("nonce-")
@@ -43,7 +43,7 @@ fn the_same_run_makes_the_same_page_and_another_has_another_nonce() {
 
 #[test]
 fn locks_are_compared_with_the_last_one_that_is_there() {
-    let run = run(".-..", 1);
+    let run = history(".-..", 1);
     let folder = tempfile::tempdir().expect("a folder");
     let folder = Utf8PathBuf::from_path_buf(folder.path().to_owned()).expect("a path");
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -66,11 +66,11 @@ fn locks_are_compared_with_the_last_one_that_is_there() {
 
 #[test]
 fn what_reads_without_scripts_is_in_the_page_itself() {
-    let page = html(&run("..b", 1), None).expect("a page");
+    let page = html(&history("..b", 1), None).expect("a page");
     let (page, _) = page.split_once("<script").expect("scripts come last");
     for part in [
-        "<code>p test:t</code> breaks at f 2.0.0",
-        "aria-label=\"stable, f 2.0.0: failed, compile, 1/1 targets; one change\"",
+        "<code>app test:t</code> breaks at gadget 2.0.0",
+        "aria-label=\"stable, gadget 2.0.0: failed, compile, 1/1 targets; one change\"",
         "<h2>What changes</h2>",
     ] {
         assert!(page.contains(part), "{part} is not there");

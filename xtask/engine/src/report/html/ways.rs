@@ -48,10 +48,10 @@ pub fn of_case<'a>(target: &'a TargetOutcome, name: &str) -> Option<&'a Status> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frontier::tests::run;
+    use crate::model::made_up::history;
 
-    fn told(history: &str, n_patches: u64) -> Way {
-        let run = run(history, n_patches);
+    fn told(letters: &str, n_patches: u64) -> Way {
+        let run = history(letters, n_patches);
         let family = &run.families[0];
         let row = &run.rows(family)[0];
         let statuses = row.iter().map(|record| {

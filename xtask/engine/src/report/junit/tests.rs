@@ -2,75 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use semver::Version;
-
 use super::*;
-use crate::model::cell::{Cell, Pin, Row};
-use crate::model::findings::Findings;
-use crate::model::outcome::{Kind as TargetKind, TargetId};
-use crate::model::run::{SCHEMA, State};
+use crate::model::made_up;
 use crate::model::status::Class;
 
 fn case(name: &str, output: Option<String>) -> CaseOutcome {
+    let status = match output {
+        Some(_) => Status::failed(Class::Test),
+        None => Status::Passed,
+    };
     CaseOutcome {
-        name: name.to_owned(),
-        status: match output {
-            Some(_) => Status::failed(Class::Test),
-            None => Status::Passed,
-        },
-        seconds: 0.0,
         output,
-        flaky: None,
+        ..made_up::case(name, status, None)
     }
 }
 
 /// A run of one cell with one target.
 fn run(cases: Vec<CaseOutcome>) -> Run {
-    let id = TargetId {
-        package: "app".to_owned(),
-        kind: TargetKind::Test,
-        name: "a".to_owned(),
-    };
-    let status = Status::of_parts(cases.iter().map(|case| &case.status));
-    let target = TargetOutcome {
-        cases,
-        ..TargetOutcome::not_run(id, status.clone(), Vec::new())
-    };
-    let cell = Cell {
-        row: Row::of_toolchain("stable").into(),
-        pin: Pin {
-            family: "g".to_owned(),
-            at: Version::new(1, 0, 0).into(),
-        }
-        .into(),
-    };
-    let outcome = Outcome {
-        targets: vec![target],
-        ..Outcome::whole(status, Vec::new())
-    };
-    Run {
-        schema: SCHEMA,
-        started: 0,
-        seconds: 0.0,
-        finished: true,
-        command: "c".to_owned(),
-        out: "o".to_owned(),
-        sources: Vec::new(),
-        resolver: String::new(),
-        toolchains: Vec::new(),
-        families: Vec::new(),
-        cells: vec![CellRecord {
-            id: cell.id(),
-            cell,
-            state: State::Ended {
-                reused: false,
-                outcome: outcome.into(),
-            },
-        }],
-        shard: None,
-        timeline: Vec::new(),
-        findings: Findings::default(),
-    }
+    let outcome = made_up::outcome(vec![made_up::target("a", cases)]);
+    made_up::run(vec![made_up::record("stable", 1, made_up::ended(outcome))])
 }
 
 fn names(xml: &str) -> Vec<&str> {

@@ -3,18 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::model::cell::{Cell, Pin, Row};
-use crate::model::findings::Findings;
-use crate::model::outcome::{Kind as TargetKind, Outcome, TargetOutcome};
-use crate::model::run::{FamilyRecord, SCHEMA, State, SubjectRecord};
-
-fn target(name: &str) -> TargetId {
-    TargetId {
-        package: "app".to_owned(),
-        kind: TargetKind::Test,
-        name: name.to_owned(),
-    }
-}
+use crate::model::made_up::{self, target, test_named};
+use crate::model::outcome::TargetOutcome;
+use crate::model::run::State;
 
 fn broken(name: &str, code: &str, file: &str, line: usize) -> TargetOutcome {
     let error = Diagnostic {
@@ -23,89 +14,31 @@ fn broken(name: &str, code: &str, file: &str, line: usize) -> TargetOutcome {
         line: Some(line),
         ..Diagnostic::said(format!("mismatched types, line {line}"))
     };
-    TargetOutcome::not_run(target(name), Status::failed(Class::Compile), vec![error])
+    let status = Status::failed(Class::Compile);
+    TargetOutcome::not_run(test_named(name), status, vec![error])
 }
 
 fn failing(name: &str, output: &str) -> TargetOutcome {
-    let case = CaseOutcome {
-        name: "adds".to_owned(),
-        status: Status::failed(Class::Test),
-        seconds: 0.0,
-        output: Some(output.to_owned()),
-        flaky: None,
-    };
-    TargetOutcome {
-        status: case.status.clone(),
-        cases: vec![case],
-        ..TargetOutcome::not_run(target(name), Status::Passed, Vec::new())
-    }
+    let status = Status::failed(Class::Test);
+    target(name, vec![made_up::case("adds", status, Some(output))])
 }
 
 /// Rows of pins 1.0.0, 2.0.0, …: the targets of each cell.
 fn run(rows: &[(&str, Vec<Vec<TargetOutcome>>)]) -> Run {
-    let mut cells = Vec::new();
-    let pin = |at: usize| Pin {
-        family: "g".to_owned(),
-        at: Version::new(at as u64 + 1, 0, 0).into(),
-    };
-    for (label, outcomes) in rows {
-        for (at, targets) in outcomes.iter().enumerate() {
-            let cell = Cell {
-                row: Row::of_toolchain(*label).into(),
-                pin: pin(at).into(),
-            };
-            let status = Status::of_parts(targets.iter().map(|t| &t.status));
-            let outcome = Outcome {
-                targets: targets.clone(),
-                ..Outcome::whole(status, Vec::new())
-            };
-            cells.push(CellRecord {
-                id: cell.id(),
-                cell,
-                state: State::Ended {
-                    reused: false,
-                    outcome: outcome.into(),
-                },
-            });
-        }
-    }
-    let n_pins = rows.iter().map(|(_, outcomes)| outcomes.len()).max();
-    Run {
-        schema: SCHEMA,
-        started: 0,
-        seconds: 0.0,
-        finished: true,
-        command: "cargo xtask matrix run".to_owned(),
-        out: "target/matrix".to_owned(),
-        sources: vec![SourceRecord {
-            label: None,
-            subject: SubjectRecord {
-                path: ".".to_owned(),
-                content: String::new(),
-                revision: None,
-                dirty: false,
-                folder: Some("sub/ject".to_owned()),
-            },
-        }],
-        resolver: String::new(),
-        toolchains: Vec::new(),
-        families: vec![FamilyRecord {
-            name: "g".to_owned(),
-            crates: vec!["g".to_owned()],
-            pins: (0..n_pins.unwrap_or_default()).map(pin).collect(),
-            declared: Default::default(),
-            published: Vec::new(),
-        }],
-        cells,
-        shard: None,
-        timeline: Vec::new(),
-        findings: Findings::default(),
-    }
+    let cells = rows.iter().flat_map(|(label, outcomes)| {
+        let ended = |targets: &Vec<_>| made_up::ended(made_up::outcome(targets.clone()));
+        let cell = move |(targets, major)| made_up::record(label, major, ended(targets));
+        outcomes.iter().zip(1..).map(cell)
+    });
+    let mut run = made_up::run(cells.collect());
+    run.sources[0].subject.folder = Some("sub/ject".to_owned());
+    run.toolchains.clear();
+    run
 }
 
 fn passing() -> Vec<TargetOutcome> {
     vec![TargetOutcome::not_run(
-        target("a"),
+        test_named("a"),
         Status::Passed,
         Vec::new(),
     )]
@@ -144,7 +77,7 @@ fn an_error_of_a_library_is_told_once_for_all_targets_that_need_it() {
     let titles: Vec<String> = problems(&run).into_iter().map(|p| p.title).collect();
     assert_eq!(
         titles,
-        ["app test:a and 1 more: failed(compile) at g 1.0.0 on stable"]
+        ["app test:a and 1 more: failed(compile) at gadget 1.0.0 on stable"]
     );
 }
 
@@ -155,7 +88,7 @@ fn a_panic_tells_the_place_of_a_case() {
     let problems = problems(&run);
     assert_eq!(
         problems[0].title,
-        "app test:a adds: failed(test) at g 1.0.0 on stable"
+        "app test:a adds: failed(test) at gadget 1.0.0 on stable"
     );
     let place = problems[0].place.clone().expect("a place");
     assert_eq!(
@@ -197,7 +130,7 @@ fn news_come_first_then_what_changes_and_what_is_expected_last() {
     )]);
     // The second target of the first cell is the one that breaks.
     if let State::Ended { outcome, .. } = &mut run.cells[0].state {
-        outcome.targets[1].id = target("c");
+        outcome.targets[1].id = test_named("c");
     }
     let checks = |run: &Run| {
         let standing = |p: Problem| (p.standing, p.place.map(|p| p.file).unwrap_or_default());
