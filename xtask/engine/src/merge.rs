@@ -42,7 +42,7 @@ pub struct Merged {
     pub notes: Vec<String>,
 }
 
-/// Puts results together, which must be of the config's matrix.
+/// Puts results together, as `record.rs` reads them, which must be of the config's matrix.
 ///
 /// # Errors
 ///
@@ -64,7 +64,6 @@ pub fn merge(mut parts: Vec<Part>, config: &Config) -> Result<Merged, Mistake> {
     let here: BTreeSet<&str> = here.map(|t| t.label.as_str()).collect();
     for (id, known) in known(&parts) {
         let settled = settle::settle(settle::Asked {
-            id,
             known: &known,
             earlier: earlier.get(id).map_or(&[], Vec::as_slice),
             has_toolchain: here.contains(known[0].record.cell.row.toolchain.as_str()),

@@ -1,5 +1,6 @@
 //! `run.json`: a run, written down while it goes on and read again for every report.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 
@@ -8,8 +9,10 @@ use camino::Utf8Path;
 
 use crate::config::mistake::Mistake;
 use crate::files::write_whole;
+use crate::model::cell::CellId;
+use crate::model::outcome::PhaseRecord;
 use crate::model::run::{Run, SCHEMA};
-use crate::text;
+use crate::text::{self, named};
 
 /// The file's name in the results folder.
 pub const FILE: &str = "run.json";
@@ -114,26 +117,38 @@ fn parse(text: &str) -> Result<Run, Fault> {
 
 /// The last second of the year 9999, after which no report can write a time.
 const END_OF_TIME: u64 = 253_402_300_799;
+/// The longest time that a run can have taken, in seconds: a hundred years.
+const LONGEST: f64 = 3.2e9;
+/// The longest name of a cell: it is a folder's.
+const LONGEST_NAME: usize = 200;
 
 /// What a run says that no run can say. Names of cells and paths of logs go into reports as links
-/// and commands.
+/// and commands, and name files.
 fn contradiction(run: &Run) -> Option<String> {
-    if run.started > END_OF_TIME {
-        return Some(format!("it began {} s after 1970", run.started));
+    if run.started > END_OF_TIME || !(0.0..LONGEST).contains(&run.seconds) {
+        return Some("it has times that cannot be".to_owned());
     }
+    let mut there = BTreeSet::new();
     run.cells.iter().find_map(|record| {
-        let shown = record.id.as_str().escape_debug();
-        let fits = |c: char| c.is_ascii_alphanumeric() || "._-@~+".contains(c);
-        if !record.id.as_str().chars().all(fits) || record.id != record.cell.id() {
+        let shown = named(record.id.as_str());
+        if !is_plain(&record.id) || record.id != record.cell.id() {
             return Some(format!("a cell cannot be called `{shown}`"));
         }
+        if !there.insert(&record.id) {
+            return Some(format!("the cell `{shown}` is there twice"));
+        }
         let mut phases = record.outcome().into_iter().flat_map(|o| &o.phases);
-        let strange = phases.find(|p| p.log != format!("logs/{}/{}.log", record.id, p.phase))?;
-        Some(format!(
-            "the log of {shown} cannot be `{}`",
-            strange.log.escape_debug()
-        ))
+        let strange = phases.find(|p| p.log != PhaseRecord::log_of(&record.id, p.phase))?;
+        let log = named(&strange.log);
+        Some(format!("the log of {shown} cannot be `{log}`"))
     })
+}
+
+/// Whether a name can stand in a path.
+fn is_plain(id: &CellId) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-@~+".contains(c);
+    let name = id.as_str();
+    name.chars().all(fits) && !name.starts_with('.') && name.len() <= LONGEST_NAME
 }
 
 #[cfg(test)]
@@ -187,12 +202,45 @@ mod tests {
             ),
             (
                 whole.replacen("\"started\": 1", "\"started\": 999999999999", 1),
-                "it began 999999999999 s after 1970",
+                "it has times that cannot be",
+            ),
+            (
+                whole.replacen("\"seconds\": 1.0", "\"seconds\": -1.0", 1),
+                "it has times that cannot be",
+            ),
+            (
+                whole.replacen("\"seconds\": 1.0", "\"seconds\": 1e300", 1),
+                "it has times that cannot be",
+            ),
+            (
+                run(&format!("{CELL}, {CELL}")),
+                "the cell `a@g-1.0.0` is there twice",
             ),
         ];
         for (text, why) in refusals {
             let said = refused(&text);
             assert!(said.contains(why), "{why} is not in {said}");
+        }
+    }
+
+    #[test]
+    fn a_cell_whose_name_can_be_no_path_is_refused() {
+        for label in [
+            "../../x",
+            "/etc/x",
+            "a\u{202e}b",
+            "a\nb",
+            ".a",
+            &"a".repeat(300),
+        ] {
+            let quoted = serde_json::to_string(label).expect("JSON");
+            let quoted = quoted.trim_matches('"');
+            let cell = CELL.replace("a@g", &format!("{quoted}@g"));
+            let cell = cell.replace("\"a\"", &format!("\"{quoted}\""));
+            let said = refused(&run(&cell));
+            assert!(said.contains("a cell cannot be called"), "{said}");
+            assert!(!said.contains('\u{202e}') && !said.contains('\n'), "{said}");
+            assert!(said.len() < 400, "{said}");
         }
     }
 

@@ -110,6 +110,12 @@ pub fn bounded(text: &str, most: usize) -> String {
     )
 }
 
+/// Text from elsewhere as a mistake names it: escaped, on one line, and not long.
+#[must_use]
+pub fn named(text: &str) -> String {
+    ellipsis(&one_line(&text.escape_debug().to_string()), 80)
+}
+
 /// The first `most` characters, with an ellipsis where there were more.
 #[must_use]
 pub fn ellipsis(text: &str, most: usize) -> String {

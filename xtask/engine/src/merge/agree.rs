@@ -8,12 +8,7 @@ use crate::config::Config;
 use crate::config::mistake::Mistake;
 use crate::model::cell::{At, Cell, CellId, Pin, Row};
 use crate::model::run::{FamilyRecord, Run, SourceRecord, ToolchainRecord};
-use crate::text;
-
-/// The last second of the year 9999, since the Unix epoch: reports write no later one.
-const LAST: u64 = 253_402_300_799;
-/// The longest time that a run can have taken, in seconds: a hundred years.
-const LONGEST: f64 = 3.2e9;
+use crate::text::named;
 
 /// Checks each part by itself, and all against the first.
 ///
@@ -65,11 +60,6 @@ fn not_of_one(one: &Part, other: &Part, what: &str) -> Mistake {
     Mistake::new(format!("{one} and {other} are not of one run: {what}"))
 }
 
-/// Text of a part, as a mistake shows it.
-fn shown(text: &str) -> String {
-    text::ellipsis(&text::one_line(&text.escape_debug().to_string()), 80)
-}
-
 /// What a part has in place of what the config names.
 fn foreign(run: &Run, config: &Config) -> Option<String> {
     let labels = |list: Vec<String>| list.join(", ");
@@ -105,38 +95,23 @@ fn foreign(run: &Run, config: &Config) -> Option<String> {
         ),
     ];
     let mut pairs = pairs.into_iter();
-    let (what, has, named): (_, Vec<String>, Vec<String>) = pairs.find(|(_, a, b)| a != b)?;
-    let (has, named) = (shown(&labels(has)), shown(&labels(named)));
+    let (what, has, asked): (_, Vec<String>, Vec<String>) = pairs.find(|(_, a, b)| a != b)?;
+    let (has, asked) = (named(&labels(has)), named(&labels(asked)));
     Some(format!(
-        "its {what} are `{has}`, and there they are `{named}`"
+        "its {what} are `{has}`, and there they are `{asked}`"
     ))
 }
 
 /// What no run of a matrix with such rows holds.
 fn malformed(run: &Run, rows: &[Arc<Row>]) -> Option<String> {
-    let is_time = run.seconds.is_finite() && (0.0..LONGEST).contains(&run.seconds);
-    if run.started > LAST || !is_time {
-        return Some("it has times that cannot be".to_owned());
-    }
     let known: BTreeSet<&Row> = rows.iter().map(AsRef::as_ref).collect();
-    let mut there = BTreeSet::new();
-    for record in &run.cells {
-        let Cell { row, pin } = &record.cell;
-        let name = shown(record.id.as_str());
-        if record.id != record.cell.id() {
-            let own = shown(record.cell.id().as_str());
-            return Some(format!("a cell is named `{name}`, and is `{own}`"));
-        }
-        if !is_plain(&record.id) {
-            return Some(format!("`{name}` cannot be the name of a cell"));
-        }
-        if !known.contains(row.as_ref()) || !is_on_ladder(run, pin) {
-            return Some(format!("the matrix has no cell `{name}`"));
-        }
-        if !there.insert(&record.id) {
-            return Some(format!("the cell `{name}` is there twice"));
-        }
+    let is_known =
+        |Cell { row, pin }: &Cell| known.contains(row.as_ref()) && is_on_ladder(run, pin);
+    if let Some(record) = run.cells.iter().find(|record| !is_known(&record.cell)) {
+        let name = named(record.id.as_str());
+        return Some(format!("the matrix has no cell `{name}`"));
     }
+    let there: BTreeSet<&CellId> = run.cells.iter().map(|record| &record.id).collect();
     let rungs = run.families.iter().flat_map(|family| &family.pins);
     let rungs: Vec<Arc<Pin>> = rungs.cloned().map(Arc::new).collect();
     let cells = rows.iter().flat_map(|row| {
@@ -149,17 +124,8 @@ fn malformed(run: &Run, rows: &[Arc<Row>]) -> Option<String> {
     let lacking = ids.find(|id| !there.contains(id))?;
     Some(format!(
         "the cell `{}` is not there",
-        shown(lacking.as_str())
+        named(lacking.as_str())
     ))
-}
-
-/// Whether a name can stand in a path. Labels are checked when a config is read; a file from
-/// elsewhere was not.
-fn is_plain(id: &CellId) -> bool {
-    let fits =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '~' | '+');
-    let name = id.as_str();
-    name.chars().all(fits) && !name.starts_with('.') && name.len() <= 200
 }
 
 fn is_on_ladder(run: &Run, pin: &Pin) -> bool {
@@ -183,7 +149,7 @@ pub(super) fn differs(one: Of<'_>, other: Of<'_>) -> Option<String> {
         if a.subject.content != b.subject.content {
             let label = a.label.iter().map(|label| format!(" `{label}`"));
             let label = label.collect::<String>();
-            let (a, b) = (shown(&a.subject.content), shown(&b.subject.content));
+            let (a, b) = (named(&a.subject.content), named(&b.subject.content));
             return Some(format!(
                 "the files of the subject{label} hash to {a}, and to {b}"
             ));
@@ -194,7 +160,7 @@ pub(super) fn differs(one: Of<'_>, other: Of<'_>) -> Option<String> {
 }
 
 fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
-    let name = shown(&one.name);
+    let name = named(&one.name);
     if one.crates != other.crates {
         return Some(format!("family `{name}` has other crates"));
     }
@@ -202,7 +168,7 @@ fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
     let differ = |at: &usize| one.pins.get(*at).map(place_of) != other.pins.get(*at).map(place_of);
     let at = (0..length).find(differ)?;
     let pin = |pins: &[Pin]| match pins.get(at) {
-        Some(pin) => shown(&pin.at.to_string()),
+        Some(pin) => named(&pin.at.to_string()),
         None => "no more pins".to_owned(),
     };
     Some(format!(
@@ -231,8 +197,8 @@ fn compilers(one: &ToolchainRecord, other: &ToolchainRecord) -> Option<String> {
     let (a, b) = differing?;
     Some(format!(
         "toolchain `{}` is {}, and {}",
-        shown(&one.label),
-        shown(a),
-        shown(b)
+        named(&one.label),
+        named(a),
+        named(b)
     ))
 }

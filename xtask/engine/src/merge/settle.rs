@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Known;
-use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::gaps::Side;
-use crate::model::outcome::{Outcome, PhaseRecord, Shown, Signature};
+use crate::model::outcome::{Outcome, Shown, Signature};
 use crate::model::run::State;
 use crate::model::status::{Doubt, Skip, Status};
 
@@ -23,7 +22,6 @@ pub(super) struct Settled {
 /// A cell, and all that is known of it.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
-    pub id: &'a CellId,
     /// What each part knows, in the order of the parts.
     pub known: &'a [Known<'a>],
     /// What earlier merges found it contradicted by.
@@ -36,7 +34,6 @@ pub(super) struct Asked<'a> {
 /// not run.
 pub(super) fn settle(asked: Asked<'_>) -> Settled {
     let Asked {
-        id,
         known,
         earlier,
         has_toolchain,
@@ -57,7 +54,7 @@ pub(super) fn settle(asked: Asked<'_>) -> Settled {
     let best = said
         .iter()
         .min_by_key(|said| (said.outcome.has_doubt(), said.reused));
-    let taken = best.map(|best| (best.taken(id), best.part.to_owned()));
+    let taken = best.map(|best| (best.state.clone(), best.part.to_owned()));
     let (state, part) = taken.unzip();
     Settled {
         state: state.unwrap_or(State::Pending),
@@ -69,6 +66,7 @@ pub(super) fn settle(asked: Asked<'_>) -> Settled {
 /// An outcome, and who says it.
 struct Said<'a> {
     part: &'a str,
+    state: &'a State,
     reused: bool,
     outcome: &'a Outcome,
 }
@@ -78,22 +76,11 @@ impl<'a> Said<'a> {
         match &known.record.state {
             State::Ended { reused, outcome } => Some(Self {
                 part: &known.part.name,
+                state: &known.record.state,
                 reused: *reused,
                 outcome,
             }),
             State::Pending | State::Skipped { .. } => None,
-        }
-    }
-
-    /// The outcome, with the places of its logs as this tool names them, whatever the part says.
-    fn taken(&self, id: &CellId) -> State {
-        let mut outcome = Box::new(self.outcome.clone());
-        for phase in &mut outcome.phases {
-            phase.log = PhaseRecord::log_of(id, phase.phase);
-        }
-        State::Ended {
-            reused: self.reused,
-            outcome,
         }
     }
 }
