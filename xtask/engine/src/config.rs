@@ -86,6 +86,8 @@ pub struct Build {
     pub codegen_units: Option<usize>,
     /// The linker, in place of the toolchain's own.
     pub linker: Option<Spanned<Linker>>,
+    /// Whether examples without tests are compiled, as `cargo test` does.
+    pub examples: bool,
     /// Whether doc tests are run.
     pub doc_tests: bool,
     /// The most that a lint of the subject may be: `warn` takes the teeth out of denied ones.
@@ -282,6 +284,7 @@ impl Config {
                     values::count_if_any(&text, "codegen-units", written)?
                 },
                 linker: document.build.linker,
+                examples: document.build.examples,
                 doc_tests: document.build.doc_tests,
                 cap_lints: document.build.cap_lints,
             },

@@ -253,6 +253,7 @@ mod tests {
             debug: Debug::None,
             codegen_units: Some(64),
             linker: None,
+            examples: true,
             doc_tests: true,
             cap_lints: None,
         }

@@ -211,6 +211,72 @@ fn a_binary_that_another_pin_left_is_not_found() {
 }
 
 #[test]
+fn examples_are_compiled_as_cargo_test_does() {
+    let fixture = with_test("#[test] fn passes() {}");
+    write(
+        &fixture,
+        "examples/turns.rs",
+        "fn main() { gadget::turn(1); }",
+    );
+    write(
+        &fixture,
+        "examples/bears.rs",
+        "fn main() {} #[test] fn bears() {}",
+    );
+    let manifest = fixture.read("Cargo.toml");
+    let bears = "[[example]]\nname = \"bears\"\ntest = true\n";
+    write(&fixture, "Cargo.toml", &(manifest + bears));
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
+    let oldest = "[[toolchain]]\nlabel = \"oldest\"\nrustup = \"debian-1.63\"\n\n[[toolchain]]";
+    let config = fixture.read("matrix.toml");
+    let config = config.replacen("[[toolchain]]", oldest, 1);
+    write(&fixture, "matrix.toml", &config);
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 1);
+    for toolchain in ["stable", "oldest"] {
+        let of = |pin: &str, what: &str| {
+            let cell = format!("{toolchain}@gadget-{pin} fails-test example");
+            holds(&run, &format!("{cell}:{what}"));
+        };
+        of("1.0.0", "turns passed");
+        of("3.0.0", "turns failed(compile) E0425 examples/turns.rs:1");
+        of("3.0.0", "bears bears passed");
+    }
+    write(
+        &fixture,
+        "matrix.toml",
+        &(config + "[build]\nexamples = false\n"),
+    );
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+}
+
+#[test]
+fn an_example_that_another_pin_left_is_not_found() {
+    let fixture = with_test(
+        "#[test] fn finds() {
+            let own = std::env::current_exe().unwrap();
+            let folder = own.parent().unwrap().parent().unwrap();
+            assert!(folder.join(\"examples/turns\").exists(), \"none\"); }",
+    );
+    write(
+        &fixture,
+        "examples/turns.rs",
+        "fn main() { gadget::turn(1); }",
+    );
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
+    let (_, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes finds passed",
+    );
+    holds(
+        &run,
+        "stable@gadget-3.0.0 fails-test test:outcomes finds failed(test)",
+    );
+}
+
+#[test]
 fn a_subject_without_tests_has_not_passed() {
     let fixture = with_test("");
     fs::remove_file(fixture.subject().join("tests/outcomes.rs")).expect("removed");

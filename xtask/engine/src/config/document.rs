@@ -254,6 +254,7 @@ pub(super) struct Build {
     pub(super) features: Vec<Spanned<String>>,
     pub(super) all_features: bool,
     pub(super) default_features: bool,
+    pub(super) examples: bool,
     pub(super) doc_tests: bool,
     pub(super) cap_lints: Option<CapLints>,
 }
@@ -268,6 +269,7 @@ impl Default for Build {
             features: Vec::new(),
             all_features: false,
             default_features: true,
+            examples: true,
             doc_tests: true,
             cap_lints: None,
         }

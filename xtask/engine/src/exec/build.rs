@@ -1,4 +1,4 @@
-//! The build of a cell: every test-bearing target compiled as far as it goes, each with its own
+//! The build of a cell: every target compiled as far as it goes, each with its own
 //! status and errors.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +66,9 @@ pub fn build(
     if keeps_going {
         whole.push("--keep-going");
     }
+    if workspace.has_examples() {
+        whole.push("--examples");
+    }
     // The same members with the same features, whether all of their targets are built or some.
     let mut part = vec!["test", "--no-run", "--workspace"];
     part.extend(chosen.iter().flatten().map(String::as_str));
@@ -76,7 +79,9 @@ pub fn build(
     let is_refused = |target: &Target| {
         !target.missing_features.is_empty() && chosen.contains(&choice(&target.id))
     };
-    let is_part = !options.is_whole && !workspace.targets.iter().any(is_refused);
+    // `cargo test` that names an example makes a test executable of it.
+    let all_bear_tests = targets.iter().all(|target| target.bears_tests);
+    let is_part = !options.is_whole && all_bear_tests && !workspace.targets.iter().any(is_refused);
     let mut ended = match (targets.is_empty(), is_part) {
         (true, _) => Ended::NOTHING,
         (false, true) => heard.listen(cargo, &part, log, on_step)?,
@@ -97,7 +102,10 @@ pub fn build(
             }
             let spec = workspace.spec(&target.package);
             let chosen = choice(&target.id);
-            let mut args = vec!["test", "--no-run", "--package", &spec];
+            let mut args = match target.bears_tests {
+                true => vec!["test", "--no-run", "--package", &spec],
+                false => vec!["build", "--package", &spec],
+            };
             args.extend(chosen.iter().map(String::as_str));
             args.extend(flags.iter().map(String::as_str));
             let one = heard.listen(cargo, &args, log, on_step)?;
@@ -115,7 +123,7 @@ pub fn build(
     if options.is_whole && !ended.exit.is_success() && !made.values().any(Made::has_failed) {
         // What failed is none of the targets, and none is known to be what its code makes.
         made.values_mut()
-            .filter(|made| matches!(made, Made::Executable(_)))
+            .filter(|made| !matches!(made, Made::Not(..)))
             .for_each(|made| *made = judge.unexplained());
     }
     Ok(Built {

@@ -226,7 +226,7 @@ impl Work<'_> {
             return Ok(Err(self.not_prepared(&said)));
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
-        Workspace::of(metadata).map(Ok)
+        Workspace::of(metadata, matrix.config.build.examples).map(Ok)
     }
 
     /// Forgets what was compiled later than now, by the clock that dates files.

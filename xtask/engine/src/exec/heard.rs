@@ -40,6 +40,8 @@ pub struct Heard {
     pub scripts: BTreeMap<PackageId, BuildScript>,
     /// The binaries, by package and name.
     pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
+    /// The examples, by package and name.
+    pub examples: BTreeSet<(PackageId, String)>,
     /// The hashes in the names of the units that were used, made anew or not.
     pub used: BTreeSet<String>,
     /// What cargo says in words.
@@ -90,6 +92,9 @@ impl Heard {
                     (Some(binary), false) if kind == Some(Kind::Bin) => {
                         self.binaries
                             .insert((artifact.package_id, name.clone()), binary);
+                    }
+                    (_, false) if kind == Some(Kind::Example) => {
+                        self.examples.insert((artifact.package_id, name.clone()));
                     }
                     (Some(_) | None, _) => {}
                 }

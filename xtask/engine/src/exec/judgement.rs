@@ -19,6 +19,8 @@ use crate::text;
 pub enum Made {
     /// A test executable.
     Executable(Utf8PathBuf),
+    /// An example.
+    Example,
     /// None, and why.
     Not(Status, Vec<Diagnostic>),
 }
@@ -46,7 +48,7 @@ pub struct Judge<'a> {
 /// What the messages alone say of a target.
 pub enum Answer {
     /// It was made.
-    Executable(Utf8PathBuf),
+    Made(Made),
     /// Errors in what it is made of.
     Errors(Vec<Diagnostic>),
     /// Errors of a package that the pin has no part in, which is named.
@@ -61,13 +63,17 @@ impl Heard {
     pub fn own_answer(&self, target: &Target) -> Option<Answer> {
         let unit = |kind, name: &str| (target.package.clone(), Some(kind), name.to_owned());
         let own = unit(target.id.kind, &target.id.name);
+        let example = (target.package.clone(), target.id.name.clone());
+        if !target.bears_tests && self.examples.contains(&example) {
+            return Some(Answer::Made(Made::Example));
+        }
         if let Some(executable) = self.executables.get(&own) {
             let is_missing = |name: &&String| {
                 let binary = (target.package.clone(), name.to_string());
                 !self.binaries.contains_key(&binary)
             };
             let Some(missing) = target.binaries.iter().find(is_missing) else {
-                return Some(Answer::Executable(executable.clone()));
+                return Some(Answer::Made(Made::Executable(executable.clone())));
             };
             let errors = self.errors.get(&unit(Kind::Bin, missing))?;
             return Some(Answer::Errors(errors.clone()));
@@ -144,7 +150,7 @@ impl Judge<'_> {
             return Made::Not(Status::Skipped { reason }, Vec::new());
         }
         match self.answer(target) {
-            Answer::Executable(executable) => Made::Executable(executable),
+            Answer::Made(made) => made,
             Answer::Errors(errors) => {
                 let status = match fault_in(&errors) {
                     Some(doubt) => Status::Inconclusive { doubt },

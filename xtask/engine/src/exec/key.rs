@@ -80,6 +80,7 @@ pub fn build(setting: &Setting<'_>, config: &Config) -> impl Serialize + use<> {
     (
         config.build.flags(&setting.toolchain.cargo),
         setting.features.flags(),
+        config.build.examples,
         config.build.doc_tests,
     )
 }

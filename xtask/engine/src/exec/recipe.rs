@@ -64,7 +64,7 @@ pub enum Value {
 pub struct Step {
     /// What cargo is told.
     pub args: Vec<String>,
-    /// The target whose tests it runs; none for the build.
+    /// The target that it builds and tests; none for the build of all.
     pub target: Option<TargetId>,
 }
 
@@ -169,9 +169,12 @@ impl Step {
 
 /// The build of all that builds. Stable since cargo 1.74:
 /// <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
-fn build(matrix: &Matrix, setting: &Setting<'_>) -> Step {
+fn build(matrix: &Matrix, setting: &Setting<'_>, has_examples: bool) -> Step {
     let cargo = &setting.toolchain.cargo;
     let mut build = Step::of(["build", "--workspace", "--tests", "--frozen"]);
+    if has_examples {
+        build.args.push("--examples".to_owned());
+    }
     if *cargo >= Version::new(1, 74, 0) {
         build.args.push("--keep-going".to_owned());
     }
@@ -183,18 +186,19 @@ fn build(matrix: &Matrix, setting: &Setting<'_>) -> Step {
 fn blind(matrix: &Matrix, setting: &Setting<'_>) -> Vec<Step> {
     let test = Step::of(["test", "--workspace", "--no-fail-fast", "--frozen"]);
     let test = test.with(&matrix.config.build.flags(&setting.toolchain.cargo));
-    vec![build(matrix, setting), test.with(&setting.features.flags())]
+    let build = build(matrix, setting, matrix.config.build.examples);
+    vec![build, test.with(&setting.features.flags())]
 }
 
 /// The build, and each target by itself: one that does not build would stop all others.
 fn steps(matrix: &Matrix, setting: &Setting<'_>, workspace: &Workspace) -> Vec<Step> {
-    let mut steps = vec![build(matrix, setting)];
+    let mut steps = vec![build(matrix, setting, workspace.has_examples())];
     let cargo = &setting.toolchain.cargo;
     let members = &setting.tree.subject.members;
-    let mut add = |id: &TargetId, package: &PackageId, chosen: Vec<String>| {
+    let mut add = |id: &TargetId, package: &PackageId, does: &str, chosen: &[String]| {
         let spec = workspace.spec(package);
-        let step = Step::of(["test", "--package", &spec]).with(&chosen);
-        let step = step.with(&["--no-fail-fast".to_owned(), "--frozen".to_owned()]);
+        let step = Step::of([does, "--package", &spec]).with(chosen);
+        let step = step.with(&["--frozen".to_owned()]);
         let step = step.with(&matrix.config.build.flags(cargo));
         let step = step.with(&features_of(setting.features, &id.package, members));
         steps.push(Step {
@@ -204,12 +208,13 @@ fn steps(matrix: &Matrix, setting: &Setting<'_>, workspace: &Workspace) -> Vec<S
     };
     for target in &workspace.targets {
         if target.missing_features.is_empty() {
-            add(&target.id, &target.package, choice(&target.id));
+            let does = if target.bears_tests { "test" } else { "build" };
+            add(&target.id, &target.package, does, &choice(&target.id));
         }
     }
     if matrix.config.build.doc_tests {
         for (package, id) in &workspace.documented {
-            add(id, package, vec!["--doc".to_owned()]);
+            add(id, package, "test", &["--doc".to_owned()]);
         }
     }
     steps

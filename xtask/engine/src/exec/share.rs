@@ -102,7 +102,7 @@ pub fn forget_later(target: &Utf8Path, than: SystemTime) -> Result<usize> {
     Ok(n_units)
 }
 
-/// Forgets the binaries that lie where tests look for them, so that none of an earlier build is run
+/// Forgets the binaries and examples that lie where tests look for them, so that none of an earlier build is run
 /// for one that this build does not make. Cargo puts back what is fresh.
 ///
 /// # Errors
@@ -114,11 +114,14 @@ pub fn forget_binaries(target: &Utf8Path) -> Result<()> {
         if !profile.join(FINGERPRINTS).is_dir() {
             continue;
         }
-        for name in names(&profile)? {
-            let place = profile.join(&name);
-            // Cargo's own begin with a dot.
-            if !name.starts_with('.') && place.is_file() {
-                fs::remove_file(&place).with_context(|| format!("remove {place}"))?;
+        for folder in [&profile, &profile.join("examples")] {
+            for name in names(folder)? {
+                let place = folder.join(&name);
+                // Cargo's own begin with a dot, or end with a hash.
+                let is_cargos = name.starts_with('.') || hash_of(&name).is_some();
+                if !is_cargos && place.is_file() {
+                    fs::remove_file(&place).with_context(|| format!("remove {place}"))?;
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The test-bearing targets of a staged subject, as the cell's own cargo sees them.
+//! The targets of a staged subject that are built and tested, as the cell's own cargo sees them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,16 @@ use crate::exec::units::Units;
 use crate::manifest::Manifest;
 use crate::model::outcome::{Kind, TargetId};
 
-/// A target that `cargo build --tests` makes a test executable of.
+/// A target that `cargo test` builds for its own sake.
+/// <https://doc.rust-lang.org/cargo/commands/cargo-test.html#target-selection>
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Package, kind and name.
     pub id: TargetId,
     /// Cargo's own name for the package.
     pub package: PackageId,
+    /// Whether it becomes a test executable; what does not is an example, which has to compile.
+    pub bears_tests: bool,
     /// False when it brings its own `main`.
     pub harness: bool,
     /// Features it asks for that are off.
@@ -40,12 +43,13 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Reads what the cell's cargo says of the staged subject.
+    /// Reads what the cell's cargo says of the staged subject, with examples that bear no tests or
+    /// without.
     ///
     /// # Errors
     ///
     /// When a manifest of the copy cannot be read.
-    pub fn of(metadata: Metadata) -> Result<Self> {
+    pub fn of(metadata: Metadata, examples: bool) -> Result<Self> {
         let mut targets = Vec::new();
         let mut documented = Vec::new();
         for package in metadata.workspace_packages() {
@@ -71,7 +75,8 @@ impl Workspace {
                 if kind == Kind::Lib && target.doctest {
                     documented.push((package.id.clone(), id(Kind::Doc)));
                 }
-                if !target.test {
+                let is_example = kind == Kind::Example && examples;
+                if !target.test && !is_example {
                     continue;
                 }
                 let own_main = without_harness.iter().any(|(k, name)| {
@@ -80,6 +85,7 @@ impl Workspace {
                 targets.push(Target {
                     id: id(kind),
                     package: package.id.clone(),
+                    bears_tests: target.test,
                     harness: !own_main,
                     missing_features: missing_features(target),
                     binaries: match kind {
@@ -97,6 +103,12 @@ impl Workspace {
             targets,
             documented,
         })
+    }
+
+    /// Whether there are examples that bear no tests.
+    #[must_use]
+    pub fn has_examples(&self) -> bool {
+        self.targets.iter().any(|target| !target.bears_tests)
     }
 
     /// The package of that id.

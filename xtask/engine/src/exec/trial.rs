@@ -79,6 +79,9 @@ impl Work<'_> {
                 Some(Made::Executable(executable)) => {
                     self.test(target, executable, workspace, &built, &mut log, &mut clock)?
                 }
+                Some(Made::Example) => {
+                    TargetOutcome::not_run(target.id.clone(), Status::Passed, Vec::new())
+                }
                 Some(Made::Not(status, errors)) => {
                     TargetOutcome::not_run(target.id.clone(), status.clone(), errors.clone())
                 }

@@ -21,7 +21,7 @@ pub struct Outcome {
     pub errors: Vec<Diagnostic>,
     /// What was done, in order.
     pub phases: Vec<PhaseRecord>,
-    /// Every test-bearing target of the subject, sorted.
+    /// Every target of the subject that is built and tested, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<TargetOutcome>,
     /// Packages outside the family that were moved to make the lock fit the toolchain.
@@ -164,7 +164,7 @@ impl Outcome {
 pub enum Phase {
     /// Pin, lock, prove, fetch.
     Resolve,
-    /// Compile every test-bearing target.
+    /// Compile every target.
     Build,
     /// Run what compiled.
     Test,

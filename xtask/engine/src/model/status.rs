@@ -151,7 +151,7 @@ pub enum Skip {
     Inferred,
     /// Its target did not come to it: it ran out of time, or died.
     NotReached,
-    /// The subject has no target that bears tests.
+    /// The subject has no target to build and test.
     NothingToTest,
     /// The target asks for features that are off.
     RequiredFeatures(Vec<String>),
