@@ -43,6 +43,7 @@ mod executable;
 mod retry;
 mod cases;
 mod test;
+mod system;
 pub mod store;
 mod sandbox;
 mod work;

@@ -2,7 +2,7 @@
 
 use pinmatrix::model::run::{Run, State};
 
-use crate::harness::Fixture;
+use crate::harness::{Fixture, text, through};
 
 /// The cells that were run, and not taken over.
 fn run_anew(run: &Run) -> Vec<String> {
@@ -239,4 +239,48 @@ fn hashes(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     }
     files.sort();
     files
+}
+
+#[test]
+fn a_failure_is_forgotten_where_the_system_has_changed_and_a_pass_is_not() {
+    let fixture = Fixture::copied("link_error");
+    let n_run = |system: Option<&str>| {
+        let command = fixture.command(&["run"]);
+        let words = match system {
+            Some(list) => {
+                let list = fixture.out().join(list);
+                format!(
+                    "mount --bind {} /etc/ld.so.cache && exec \"$@\"",
+                    list.display()
+                )
+            }
+            None => "exec \"$@\"".to_owned(),
+        };
+        let shell = [
+            "unshare",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            &words,
+            "sh",
+        ];
+        let output = through(&shell, &command).output().expect("unshare starts");
+        let run = std::fs::read_to_string(fixture.out().join("run.json"));
+        assert!(run.is_ok(), "{}", text(&output.stderr));
+        let run = serde_json::from_str(&run.unwrap_or_default()).expect("a run");
+        run_anew(&run).len()
+    };
+    assert_eq!(n_run(None), 1);
+    assert_eq!(n_run(None), 0);
+    std::fs::write(fixture.out().join("other"), "libgadget.so").expect("written");
+    assert_eq!(n_run(Some("other")), 1);
+    assert_eq!(n_run(Some("other")), 0);
+    // What was known of the system as it was is known still.
+    assert_eq!(n_run(None), 0);
+    for broken in ["tests/missing_library.rs", "tests/missing_symbol.rs"] {
+        std::fs::remove_file(fixture.subject().join(broken)).expect("removed");
+    }
+    assert_eq!(n_run(None), 1);
+    assert_eq!(n_run(Some("other")), 0);
 }

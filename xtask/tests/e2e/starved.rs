@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use pinmatrix::model::run::Run;
 use pinmatrix::model::status::{Doubt, Status};
 
-use crate::harness::{Fixture, text};
+use crate::harness::{Fixture, text, through};
 
 const CELL: &str = "stable@gadget-1.0.0";
 
@@ -20,20 +20,6 @@ fn starved(fixture: &Fixture, words: &str) -> Output {
     let words = format!("{words}; exec \"$@\"");
     let mut command = through(&["sh", "-c", &words, "sh"], &command);
     command.output().expect("sh starts")
-}
-
-/// A command that another program starts.
-fn through(starter: &[&str], command: &Command) -> Command {
-    let mut started = Command::new(starter[0]);
-    started.args(&starter[1..]);
-    started.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => started.env(name, value),
-            None => started.env_remove(name),
-        };
-    }
-    started
 }
 
 /// What became of the cell, if the run got as far as that.

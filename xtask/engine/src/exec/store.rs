@@ -1,30 +1,39 @@
 //! What is kept from run to run: outcomes with their logs, each under its key.
 
 use std::fs;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exec::records::Records;
+use crate::exec::system;
 use crate::model::outcome::{Outcome, Phase};
 
-/// The kept outcomes.
+/// The kept outcomes. One that failed in its targets is kept for as long as what is installed stays
+/// as it is: a C library may have been missing, which no hash of the subject knows of.
 pub struct Store<'a> {
     folder: Utf8PathBuf,
     records: &'a Records<'a>,
+    installed: OnceLock<String>,
 }
 
 impl<'a> Store<'a> {
     /// The store in a folder.
     #[must_use]
     pub fn new(folder: Utf8PathBuf, records: &'a Records<'a>) -> Self {
-        Self { folder, records }
+        Self {
+            folder,
+            records,
+            installed: OnceLock::new(),
+        }
     }
 
     /// The outcome kept under a key, if it is there and whole.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Outcome> {
-        self.records.read(&self.record(key), key)
+        let name = self.name(key);
+        self.records.read(&self.record(&name), &name)
     }
 
     /// Keeps an outcome, and the logs in `logs`.
@@ -33,10 +42,16 @@ impl<'a> Store<'a> {
     ///
     /// When it cannot be written.
     pub fn put(&self, key: &str, outcome: &Outcome, logs: &Utf8Path) -> Result<()> {
-        let folder = self.folder.join(key);
+        let may_lie_elsewhere = outcome.status.is_failed() && !outcome.targets.is_empty();
+        let name = match may_lie_elsewhere {
+            true => self.name_on_this_system(key),
+            false => key.to_owned(),
+        };
+        let folder = self.folder.join(&name);
         fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
         copy_logs(logs, &folder)?;
-        self.records.write_to_last(&self.record(key), key, outcome)
+        self.records
+            .write_to_last(&self.record(&name), &name, outcome)
     }
 
     /// Makes `logs` hold the logs kept under a key, and no others.
@@ -45,7 +60,7 @@ impl<'a> Store<'a> {
     ///
     /// When they cannot be copied.
     pub fn restore_logs(&self, key: &str, logs: &Utf8Path) -> Result<()> {
-        let kept = self.folder.join(key);
+        let kept = self.folder.join(self.name(key));
         let is_there = |name: &String| match (logs.join(name), kept.join(name)) {
             (there, kept) if kept.exists() => is_same(&there, &kept),
             (there, _) => !there.exists(),
@@ -55,6 +70,21 @@ impl<'a> Store<'a> {
         }
         clear_logs(logs)?;
         copy_logs(&kept, logs)
+    }
+
+    /// The name that an outcome is kept under, which is its key, or one for this system.
+    fn name(&self, key: &str) -> String {
+        let here = self.name_on_this_system(key);
+        match self.record(&here).exists() {
+            true => here,
+            false => key.to_owned(),
+        }
+    }
+
+    fn name_on_this_system(&self, key: &str) -> String {
+        let installed = self.installed.get_or_init(system::installed);
+        let both = format!("{key} {installed}");
+        blake3::hash(both.as_bytes()).to_hex().to_string()
     }
 
     fn record(&self, key: &str) -> Utf8PathBuf {
