@@ -1,4 +1,4 @@
-//! The flags of the command line.
+//! The flags of subcommands, and those that several share.
 
 mod spread;
 
@@ -7,134 +7,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use camino::Utf8PathBuf;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use pinmatrix::config::{Mode, Strategy, disk_size};
 
 use crate::ci::Ci;
-use crate::compare::{self, CompareFlags};
-use crate::pipeline::PipelineFlags;
-use crate::report::ReportFlags;
-use crate::repro::{self, ReproFlags};
-use crate::verify::{self, VerifyFlags};
 
-pub use self::spread::{MergeFlags, ShardFlags, SpreadFlags};
-
-use self::spread::MERGE_CODES;
+pub use self::spread::{MERGE_CODES, MergeFlags, ShardFlags, SpreadFlags};
 
 /// The config that is read when none is named.
 pub const CONFIG: &str = "matrix.toml";
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    every cell that ran passed; with a baseline: all that ran is as it expects
-  1    a cell failed; with a baseline: something regressed, is gone, or was fixed
-  2    a mistake in matrix.toml, the flags or the subject; nothing ran
-  3    inconclusive: the machine or the network kept a cell from an answer, or nothing ran
-  130  interrupted; what had ended is kept, and the next run goes on from there";
-
-const BISECT_CODES: &str = "\
-Without a question the whole cell is asked about, and without an axis every published version.
-
-Exit codes:
-  0    the answer changes between two neighbours; with --only: good
-  1    both ends answer the same; with --only: bad
-  2    a mistake in matrix.toml, the flags, the question or the axis
-  3    inconclusive: an end could not tell, or the machine failed
-  130  interrupted; what was answered is kept, and the next run goes on from there";
-
-/// The tasks of this repository.
-#[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
-pub struct Xtask {
-    #[command(subcommand)]
-    task: Task,
-}
-
-#[derive(Debug, Subcommand)]
-enum Task {
-    /// Build and test a workspace over toolchains and dependency pins
-    #[command(version)]
-    Matrix(Matrix),
-}
-
-impl Xtask {
-    /// What is to be done.
-    pub fn command(self) -> Command {
-        let Task::Matrix(matrix) = self.task;
-        matrix.command()
-    }
-}
-
-/// Called by cargo, which passes the subcommand's own name along.
-#[derive(Debug, Parser)]
-#[command(name = "cargo", bin_name = "cargo")]
-pub enum Cargo {
-    /// Build and test a workspace over toolchains and dependency pins
-    #[command(version)]
-    Pinmatrix(Matrix),
-}
-
-impl Cargo {
-    /// What is to be done.
-    pub fn command(self) -> Command {
-        let Self::Pinmatrix(matrix) = self;
-        matrix.command()
-    }
-}
-
-/// Build and test a workspace over toolchains and dependency pins.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
-pub struct Matrix {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    run: RunFlags,
-}
-
-impl Matrix {
-    /// `run`, unless something else is asked for.
-    fn command(self) -> Command {
-        self.command.unwrap_or(Command::Run(Box::new(self.run)))
-    }
-}
-
-/// What can be done.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Run the matrix; the same as no subcommand
-    #[command(after_help = EXIT_CODES)]
-    Run(Box<RunFlags>),
-    /// Show what would run, what is foreseen or known already, and why the rest is skipped
-    Plan(PlanFlags),
-    /// Put the results of several machines together into one run
-    #[command(after_help = MERGE_CODES)]
-    Merge(MergeFlags),
-    /// Write down what the last run showed as what is expected from now on
-    Bless(Flags),
-    /// Hold two runs against each other, or a run against the baseline
-    #[command(after_help = compare::CODES)]
-    Compare(CompareFlags),
-    /// Run one cell in the open, or print the cargo commands that do it
-    #[command(after_help = repro::CODES)]
-    Repro(ReproFlags),
-    /// Make every report again, from run.json and the locks beside it
-    Report(ReportFlags),
-    /// List what the subject still has to do at one pin, from the last run
-    Worklist(WorklistFlags),
-    /// Ask one question along one axis: where between two ends does the answer change?
-    #[command(after_help = BISECT_CODES)]
-    Bisect(Box<BisectFlags>),
-    /// Run cells twice, in two places, and tell what is the same: outcomes, locks, test executables
-    #[command(after_help = verify::CODES)]
-    Verify(VerifyFlags),
-    /// Print a pipeline that runs the matrix on many machines: for GitHub, GitLab, or any other
-    Ci(PipelineFlags),
-    /// Show what work folders take of the disk, and remove what was compiled
-    Clean(CleanFlags),
-    /// List the toolchains of the matrix and where they were found
-    Toolchains(ToolchainFlags),
-}
 
 /// Flags that every subcommand takes.
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod bisect;
 mod bless;
 mod ci;
 mod clean;
+mod command;
 mod compare;
 mod flags;
 mod merge;
@@ -40,7 +41,8 @@ use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
 use pinmatrix::shard::keep;
 use pinmatrix::text::shell_word;
 
-use crate::flags::{Command, Flags, PlanFlags, RunFlags, Selecting};
+use crate::command::Command;
+use crate::flags::{Flags, PlanFlags, RunFlags, Selecting};
 
 /// Which of the two names the program goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +88,8 @@ pub fn main(program: Program) -> ExitCode {
         return served;
     }
     let command = match program {
-        Program::Xtask => flags::Xtask::parse().command(),
-        Program::CargoPinmatrix => flags::Cargo::parse().command(),
+        Program::Xtask => command::Xtask::parse().command(),
+        Program::CargoPinmatrix => command::Cargo::parse().command(),
     };
     let exit = match obey(program, command) {
         Ok(exit) => exit,
