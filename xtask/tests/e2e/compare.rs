@@ -37,7 +37,9 @@ fn what_a_change_of_the_subject_breaks_and_mends_is_told() {
     for line in [
         "app test:turning: passed → failed(compile) E0425",
         "app test:turning: failed(compile) E0425 → passed (at stable@gadget-3.0.0)",
-        "1 broke, 1 fixed; 2 cells compared",
+        // On a busy machine one may also be slower.
+        "1 broke, 1 fixed",
+        "2 cells compared",
         "subject .: no revision (files ",
     ] {
         assert!(words.contains(line), "{line} is not in\n{words}");
