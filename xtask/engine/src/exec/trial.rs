@@ -238,9 +238,10 @@ impl Work<'_> {
         let all_tmp = tmp.parent().unwrap_or(tmp);
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
         confined(self.common.sandbox.confines(shop, &[shop, all_tmp]), || {
-            remove(&self.folders.target.join("tmp"))?;
             forget_binaries(&self.folders.target)?;
-            for folder in [self.folders.home(), tmp.clone()] {
+            // Cargo makes the first only when it compiles a test, and not where that is fresh.
+            let of_tests = self.folders.target.join("tmp");
+            for folder in [of_tests, self.folders.home(), tmp.clone()] {
                 remove(&folder)?;
                 std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
             }
