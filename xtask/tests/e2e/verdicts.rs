@@ -310,6 +310,22 @@ fn what_one_pin_leaves_in_its_folders_does_not_reach_the_next() {
 }
 
 #[test]
+fn a_benchmark_that_fails_as_a_test_is_a_failure() {
+    let fixture = with_test(
+        "#![feature(test)] extern crate test;
+         #[bench] fn halves(b: &mut test::Bencher) {
+            assert_eq!(gadget::ratio(7, 2), 3); b.iter(|| 1); }",
+    );
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"5.0.0\"]");
+    let config = fixture.read("matrix.toml") + "\n[env]\nset = { RUSTC_BOOTSTRAP = \"1\" }\n";
+    write(&fixture, "matrix.toml", &config);
+    let (_, run) = fixture.run(&[]);
+    let bench = "fails-test test:outcomes halves";
+    holds(&run, &format!("stable@gadget-1.0.0 {bench} passed"));
+    holds(&run, &format!("stable@gadget-5.0.0 {bench} failed(test)"));
+}
+
+#[test]
 fn the_frontier_is_found_with_a_part_of_the_cells_and_the_rest_is_inferred() {
     let fixture = Fixture::copied("history");
     let config = fixture.read("matrix.toml");

@@ -171,13 +171,16 @@ fn seconds(value: &serde_json::Value) -> Option<f64> {
         .or_else(|| value.as_str()?.trim_end_matches('s').parse().ok())
 }
 
-/// The names in what `--list` prints: `NAME: test`.
+/// The names in what `--list` prints: `NAME: test`, or `NAME: benchmark`, of which libtest runs one
+/// round as a test.
 #[must_use]
 pub fn listed(list: &str) -> Vec<String> {
-    list.lines()
-        .filter_map(|line| line.strip_suffix(": test"))
-        .map(str::to_owned)
-        .collect()
+    let name = |line: &str| {
+        let name = line.strip_suffix(": test");
+        name.or_else(|| line.strip_suffix(": benchmark"))
+            .map(str::to_owned)
+    };
+    list.lines().filter_map(name).collect()
 }
 
 #[cfg(test)]
