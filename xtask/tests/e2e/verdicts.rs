@@ -325,6 +325,92 @@ fn a_benchmark_that_fails_as_a_test_is_a_failure() {
     holds(&run, &format!("stable@gadget-5.0.0 {bench} failed(test)"));
 }
 
+/// Puts a row of an old cargo before the others, which asks for targets one by one.
+fn with_old_row(fixture: &Fixture) {
+    let row = "[[toolchain]]\nlabel = \"old\"\nrustup = \"debian-1.63\"\n\n[[toolchain]]";
+    let config = fixture.read("matrix.toml");
+    write(
+        fixture,
+        "matrix.toml",
+        &config.replacen("[[toolchain]]", row, 1),
+    );
+}
+
+#[test]
+fn a_member_is_not_mistaken_for_what_was_published_of_it() {
+    let fixture = with_test("#[test] fn passes() {}");
+    with_old_row(&fixture);
+    fixture.change("matrix.toml", "\"1.0.0\"", "\"1.0.0\", \"3.0.0\"");
+    // gadget asks for relay 0.1.25 too.
+    fixture.change(
+        "Cargo.toml",
+        "name = \"fails-test\"\nversion = \"0.1.0\"",
+        "name = \"relay\"\nversion = \"0.1.25\"",
+    );
+    fs::remove_file(fixture.subject().join("Cargo.lock")).expect("removed");
+    write(
+        &fixture,
+        "src/lib.rs",
+        "/// ```\n/// relay::f();\n/// ```\npub fn f() {}\n",
+    );
+    write(
+        &fixture,
+        "tests/a_turn.rs",
+        "#[test] fn turns() { gadget::turn(1); }",
+    );
+    let (_, run) = fixture.run(&[]);
+    for pin in ["1.0.0", "3.0.0"] {
+        holds(
+            &run,
+            &format!("old@gadget-{pin} relay doc:relay src/lib.rs - f (line 1) passed"),
+        );
+        holds(
+            &run,
+            &format!("old@gadget-{pin} relay test:outcomes passes passed"),
+        );
+    }
+}
+
+#[test]
+fn a_member_is_not_asked_for_features_that_only_others_have() {
+    let fixture = with_test("#[test] fn passes() {}");
+    with_old_row(&fixture);
+    let manifest = fixture.read("Cargo.toml");
+    let manifest = manifest.replace("[workspace]", "[workspace]\nmembers = [\"other\"]");
+    write(&fixture, "Cargo.toml", &manifest);
+    let other = "[package]\nname = \"other\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[features]\nextra = []\n";
+    write(&fixture, "other/Cargo.toml", other);
+    write(&fixture, "other/src/lib.rs", "");
+    write(
+        &fixture,
+        "src/lib.rs",
+        "/// ```\n/// fails_test::f();\n/// ```\npub fn f() {}\n",
+    );
+    write(
+        &fixture,
+        "tests/a_turn.rs",
+        "#[test] fn turns() { gadget::turn(1); }",
+    );
+    fixture.change("matrix.toml", "\"1.0.0\"", "\"1.0.0\", \"3.0.0\"");
+    let config = fixture.read("matrix.toml") + "\n[build]\nfeatures = [\"extra\"]\n";
+    write(&fixture, "matrix.toml", &config);
+    let (_, run) = fixture.run(&[]);
+    for cell in [
+        "old@gadget-1.0.0",
+        "old@gadget-3.0.0",
+        "stable@gadget-3.0.0",
+    ] {
+        holds(
+            &run,
+            &format!("{cell} fails-test doc:fails_test src/lib.rs - f (line 1) passed"),
+        );
+        holds(
+            &run,
+            &format!("{cell} fails-test test:outcomes passes passed"),
+        );
+    }
+}
+
 #[test]
 fn the_frontier_is_found_with_a_part_of_the_cells_and_the_rest_is_inferred() {
     let fixture = Fixture::copied("history");

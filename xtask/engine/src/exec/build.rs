@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use cargo_metadata::{BuildScript, PackageId};
 use semver::Version;
 
-use crate::config::Family;
+use crate::config::{Family, FeatureSet};
 use crate::exec::cargo::{Cargo, doubt};
 use crate::exec::heard::Heard;
 use crate::exec::judgement::{Judge, Made};
@@ -19,8 +19,10 @@ use crate::model::outcome::{Kind, TargetId};
 
 /// How a build goes.
 pub struct BuildOptions<'a> {
-    /// The flags that choose profile and features.
+    /// The flags that choose the profile.
     pub flags: Vec<String>,
+    /// The features.
+    pub features: &'a FeatureSet,
     /// The family that is pinned.
     pub family: &'a Family,
     /// Whether all targets are asked for.
@@ -57,6 +59,7 @@ pub fn build(
 ) -> Result<Built> {
     let mut heard = Heard::default();
     let flags = &options.flags;
+    let features = options.features.flags();
     // Stable since cargo 1.74: https://doc.rust-lang.org/cargo/commands/cargo-build.html
     let keeps_going = cargo.toolchain.cargo >= Version::new(1, 74, 0);
     let targets = workspace.targets.iter();
@@ -73,7 +76,7 @@ pub fn build(
     let mut part = vec!["test", "--no-run", "--workspace"];
     part.extend(chosen.iter().flatten().map(String::as_str));
     for args in [&mut whole, &mut part] {
-        args.extend(flags.iter().map(String::as_str));
+        args.extend(flags.iter().chain(&features).map(String::as_str));
     }
     // A target that is named is refused where features are off, in whichever member it is.
     let is_refused = |target: &Target| {
@@ -100,14 +103,15 @@ pub fn build(
             {
                 continue;
             }
-            let spec = workspace.spec(&target.package);
+            let spec = workspace.spec_here(&target.package);
             let chosen = choice(&target.id);
+            let features = workspace.features_of(&target.package, options.features);
             let mut args = match target.bears_tests {
                 true => vec!["test", "--no-run", "--package", &spec],
                 false => vec!["build", "--package", &spec],
             };
             args.extend(chosen.iter().map(String::as_str));
-            args.extend(flags.iter().map(String::as_str));
+            args.extend(flags.iter().chain(&features).map(String::as_str));
             let one = heard.listen(cargo, &args, log, on_step)?;
             ended = together(&ended, one);
         }

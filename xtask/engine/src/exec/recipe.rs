@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 use cargo_metadata::PackageId;
 use semver::Version;
 
-use crate::config::{FeatureSet, Linker};
+use crate::config::Linker;
 use crate::exec::build::choice;
 use crate::exec::resolution::Resolution;
 use crate::exec::stage;
@@ -19,7 +19,6 @@ use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::TargetId;
 use crate::setting::Setting;
-use crate::subject::Member;
 
 mod shell;
 
@@ -194,13 +193,12 @@ fn blind(matrix: &Matrix, setting: &Setting<'_>) -> Vec<Step> {
 fn steps(matrix: &Matrix, setting: &Setting<'_>, workspace: &Workspace) -> Vec<Step> {
     let mut steps = vec![build(matrix, setting, workspace.has_examples())];
     let cargo = &setting.toolchain.cargo;
-    let members = &setting.tree.subject.members;
     let mut add = |id: &TargetId, package: &PackageId, does: &str, chosen: &[String]| {
         let spec = workspace.spec(package);
         let step = Step::of([does, "--package", &spec]).with(chosen);
         let step = step.with(&["--frozen".to_owned()]);
         let step = step.with(&matrix.config.build.flags(cargo));
-        let step = step.with(&features_of(setting.features, &id.package, members));
+        let step = step.with(&workspace.features_of(package, setting.features));
         steps.push(Step {
             target: Some(id.clone()),
             ..step
@@ -218,65 +216,4 @@ fn steps(matrix: &Matrix, setting: &Setting<'_>, workspace: &Workspace) -> Vec<S
         }
     }
     steps
-}
-
-/// The flags that choose features of one member: cargo refuses those that only others have.
-fn features_of(set: &FeatureSet, package: &str, members: &[Member]) -> Vec<String> {
-    let member = members.iter().find(|member| member.name == package);
-    let mut own = set.clone();
-    own.features.retain_mut(|feature| {
-        let name = feature.get_ref();
-        match name.split_once('/') {
-            Some((of, rest)) if of == package => {
-                *feature = toml::Spanned::new(0..0, rest.to_owned());
-                true
-            }
-            Some((of, _)) => !members.iter().any(|other| other.name == of),
-            None => member.is_some_and(|member| member.features.contains(name)),
-        }
-    });
-    own.flags()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn a_member_is_asked_for_no_features_that_only_others_have() {
-        let member = |name: &str, features: &[&str]| Member {
-            name: name.to_owned(),
-            version: Version::new(0, 1, 0),
-            needs: None,
-            features: features
-                .iter()
-                .map(|f| (*f).to_owned())
-                .collect::<BTreeSet<_>>(),
-        };
-        let members = [
-            member("app", &["fast", "both"]),
-            member("tool", &["both", "json"]),
-        ];
-        let features = ["both", "fast", "tool/json", "serde/derive"];
-        let set = FeatureSet {
-            label: None,
-            features: features
-                .map(|f| toml::Spanned::new(0..0, f.to_owned()))
-                .into(),
-            all: false,
-            default: false,
-        };
-        let flags = |package: &str| features_of(&set, package, &members);
-        let no_default = "--no-default-features";
-        assert_eq!(
-            flags("app"),
-            [no_default, "--features=both,fast,serde/derive"]
-        );
-        assert_eq!(
-            flags("tool"),
-            [no_default, "--features=both,json,serde/derive"]
-        );
-    }
 }

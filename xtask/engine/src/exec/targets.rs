@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
-use cargo_metadata::{Metadata, Package, PackageId, TargetKind};
+use cargo_metadata::{Dependency, Metadata, Package, PackageId, TargetKind};
 
-use crate::config::Family;
+use crate::config::{Family, FeatureSet};
 use crate::exec::units::Units;
 use crate::manifest::Manifest;
 use crate::model::outcome::{Kind, TargetId};
@@ -117,13 +117,38 @@ impl Workspace {
         self.metadata.packages.iter().find(|p| p.id == *id)
     }
 
-    /// `NAME@VERSION`, which any cargo since 1.62 takes for one package.
+    /// `NAME@VERSION`, wherever the package lies: any cargo since 1.62 takes it for one package.
     #[must_use]
     pub fn spec(&self, id: &PackageId) -> String {
         match self.package(id) {
             Some(package) => format!("{}@{}", package.name, package.version),
             None => id.repr.clone(),
         }
+    }
+
+    /// `URL#NAME@VERSION`, for a package where it lies: by name and version alone, a member can be
+    /// mistaken for what was published of it.
+    /// <https://doc.rust-lang.org/cargo/reference/pkgid-spec.html>
+    #[must_use]
+    pub fn spec_here(&self, id: &PackageId) -> String {
+        let spec = self.spec(id);
+        let Some((_, place)) = id.repr.split_once("path+") else {
+            return spec;
+        };
+        // Before cargo 1.77 an id was `NAME VERSION (path+URL)`.
+        let url = match place.split_once('#') {
+            Some((url, _)) => url,
+            None => place.strip_suffix(')').unwrap_or(place),
+        };
+        format!("{url}#{spec}")
+    }
+
+    /// The flags that choose features for one package by itself: cargo refuses those that only other
+    /// members have.
+    #[must_use]
+    pub fn features_of(&self, id: &PackageId, set: &FeatureSet) -> Vec<String> {
+        let package = self.package(id);
+        package.map_or(set.flags(), |package| own_features(set, package).flags())
     }
 
     /// A package and all it depends on, the nearest first.
@@ -203,10 +228,68 @@ fn without_harness(package: &Package) -> Result<Vec<(Kind, Option<String>)>> {
     Ok(Manifest::parse(&text)?.without_harness())
 }
 
+fn own_features(set: &FeatureSet, package: &Package) -> FeatureSet {
+    let mut own = set.clone();
+    own.features.retain_mut(|feature| {
+        let name = feature.get_ref().clone();
+        let Some((of, rest)) = name.split_once('/') else {
+            return package.features.contains_key(&name);
+        };
+        if package.name == of {
+            *feature = toml::Spanned::new(0..0, rest.to_owned());
+            return true;
+        }
+        let known_as = |d: &Dependency| d.rename.clone().unwrap_or_else(|| d.name.clone());
+        let of = of.trim_end_matches('?');
+        package.dependencies.iter().any(|d| known_as(d) == of)
+    });
+    own
+}
+
 fn features_of(metadata: &Metadata, id: &PackageId) -> BTreeSet<String> {
     let nodes = metadata.resolve.iter().flat_map(|r| &r.nodes);
     let node = nodes.filter(|n| n.id == *id);
     node.flat_map(|n| &n.features)
         .map(|f| f.to_string())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_asked_for_no_features_that_only_others_have() {
+        let package = |name: &str, features: &[&str], dependency: &str| -> Package {
+            let features: BTreeMap<&str, [&str; 0]> = features.iter().map(|f| (*f, [])).collect();
+            let dependency = serde_json::json!({ "name": dependency, "req": "*", "kind": null,
+                "optional": false, "uses_default_features": true, "features": [] });
+            let package = serde_json::json!({ "name": name, "version": "0.1.0", "id": name,
+                "dependencies": [dependency], "targets": [], "features": features,
+                "manifest_path": "/Cargo.toml" });
+            serde_json::from_value(package).expect("a package")
+        };
+        let features = ["both", "fast", "tool/json", "serde?/derive"];
+        let features = features.map(|f| toml::Spanned::new(0..0, f.to_owned()));
+        let set = FeatureSet {
+            label: None,
+            features: features.into(),
+            all: false,
+            default: false,
+        };
+        let flags = |package: &Package| own_features(&set, package).flags();
+        let app = package("app", &["fast", "both"], "serde");
+        assert_eq!(
+            flags(&app),
+            [
+                "--no-default-features",
+                "--features=both,fast,serde?/derive"
+            ]
+        );
+        let tool = package("tool", &["both", "json"], "regex");
+        assert_eq!(
+            flags(&tool),
+            ["--no-default-features", "--features=both,json"]
+        );
+    }
 }

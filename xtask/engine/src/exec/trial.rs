@@ -181,12 +181,12 @@ impl Work<'_> {
             cargo.vars.entry(THREADS.into()).or_insert(threads.into());
         }
         let started = Instant::now();
-        let spec = workspace.spec(package);
+        let spec = workspace.spec_here(package);
         let chosen = config.build.flags(&self.setting.toolchain.cargo);
         let jobs = format!("--jobs={}", threads.count());
         let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &jobs];
         args.extend(chosen.iter().map(String::as_str));
-        let features = self.setting.features.flags();
+        let features = workspace.features_of(package, self.setting.features);
         args.extend(features.iter().map(String::as_str));
         let said = cargo.say(&args, log)?;
         log.add(said.out.as_bytes());
@@ -252,15 +252,10 @@ impl Work<'_> {
     }
 
     fn options<'a>(&'a self, is_asked_for: &'a dyn Fn(&TargetId) -> bool) -> BuildOptions<'a> {
-        let mut flags = self
-            .common
-            .matrix
-            .config
-            .build
-            .flags(&self.setting.toolchain.cargo);
-        flags.extend(self.setting.features.flags());
+        let build = &self.common.matrix.config.build;
         BuildOptions {
-            flags,
+            flags: build.flags(&self.setting.toolchain.cargo),
+            features: self.setting.features,
             family: self.setting.family,
             is_whole: self.only.is_none(),
             is_asked_for,
