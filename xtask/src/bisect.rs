@@ -394,18 +394,13 @@ impl Page<'_> {
         let Some(point) = self.inquiry.points.get(at) else {
             return String::new();
         };
-        let run = crate::repeating(self.program, &self.flags.flags);
-        let plain = |cell: &Cell, more: &str| {
-            let out = self.out.join("reproduced");
-            format!(
-                "{run}{more} --cell {} --fresh --out {}",
-                shell_word(cell.id().as_str()),
-                shell_word(out.as_str())
-            )
+        let plain = |cell: &Cell| {
+            let words = format!("repro {}", shell_word(cell.id().as_str()));
+            crate::repeating(self.program, &words, &self.flags.flags)
         };
         match (&self.inquiry.question, &point.place) {
             (Question::Cell | Question::Target(_) | Question::Case { .. }, Place::Matrix) => {
-                plain(&point.cell, "")
+                plain(&point.cell)
             }
             (
                 Question::Cell | Question::Target(_) | Question::Case { .. },
@@ -414,7 +409,7 @@ impl Page<'_> {
                 // With --rev the matrix has no axis of sources.
                 let mut cell = point.cell.clone();
                 Arc::make_mut(&mut cell.row).source = None;
-                plain(&cell, &format!(" --rev {commit}"))
+                format!("{} --rev {commit}", plain(&cell))
             }
             (_, _) => {
                 let words = std::env::args()

@@ -129,7 +129,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     let matrix = open_with(&flags.selecting.flags, !flags.no_baseline, &progress)?;
     let out = flags.selecting.flags.out()?;
     check_out(&out)?;
-    let command = repeating(program, &flags.selecting.flags);
+    let command = repeating(program, "run", &flags.selecting.flags);
     let options = Options {
         jobs: flags.load.jobs.or(matrix.config.run.jobs),
         lanes: flags.load.lanes.or(matrix.config.run.lanes),
@@ -359,9 +359,9 @@ fn judge_cells(run: &Run) -> Exit {
     }
 }
 
-/// The command that a report tells people to run.
-fn repeating(program: Program, flags: &Flags) -> String {
-    let mut command = format!("{} run", program.words());
+/// A command that a report tells people to run, with the flags that decide what it finds.
+fn repeating(program: Program, words: &str, flags: &Flags) -> String {
+    let mut command = format!("{} {words}", program.words());
     if let Some(config) = &flags.config {
         command.push_str(&format!(
             " --config {}",

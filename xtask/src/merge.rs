@@ -52,7 +52,7 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
         mut notes,
     } = merge(parts, &config)?;
     let baseline = Baseline::of_config(&config, &run.families, &mut notes)?;
-    run.command = repeating(program, &flags.flags);
+    run.command = repeating(program, "run", &flags.flags);
     run.out = out.to_string();
     run.findings = Findings {
         gaps,

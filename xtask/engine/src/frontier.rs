@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::cell::{At, CellId, Row};
 use crate::model::outcome::{Outcome, Phase, TargetId, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
-use crate::model::status::Status;
+use crate::model::status::{Class, Status};
 
 /// Two neighbouring verdicts of one row that differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,10 @@ pub struct Side {
     /// The status with the code of the first error, which change points do not tell apart.
     #[serde(skip)]
     pub shown: String,
+    /// What a person says of the cell as a whole, whose status is not about any target: that it can
+    /// be built, or why not.
+    #[serde(skip)]
+    pub of_whole: Option<String>,
     /// The first error, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -78,11 +82,19 @@ pub struct Side {
     pub is_flaky: bool,
 }
 
+impl Side {
+    /// What it showed, in words: `failed(compile)`, or `needs rustc 1.80.0`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        self.of_whole.clone().unwrap_or(self.status.to_string())
+    }
+}
+
 /// `2.0.0 passed`, or `2.0.0 passed (flaky)`.
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flaky = if self.is_flaky { " (flaky)" } else { "" };
-        write!(f, "{} {}{flaky}", self.at, self.status)
+        write!(f, "{} {}{flaky}", self.at, self.words())
     }
 }
 
@@ -258,7 +270,32 @@ fn whole(record: &CellRecord) -> Option<Side> {
         false => Status::Passed,
     };
     let error = outcome.errors.first().map(ToString::to_string);
-    verdict(record, outcome, status, error, Phase::Resolve)
+    let words = in_words(&status, outcome);
+    let side = verdict(record, outcome, status, error, Phase::Resolve)?;
+    Some(Side {
+        of_whole: Some(words),
+        ..side
+    })
+}
+
+/// Whether anything of a cell can be built, or why not.
+fn in_words(status: &Status, outcome: &Outcome) -> String {
+    match status {
+        Status::Passed => "can be built".to_owned(),
+        Status::Failed { class: Class::Msrv } => {
+            let need = outcome.needs.as_ref().and_then(|needs| needs.lock.as_ref());
+            match need {
+                Some(need) => format!("needs rustc {}", need.rustc),
+                None => "needs a newer rustc".to_owned(),
+            }
+        }
+        Status::Failed {
+            class: Class::Resolve,
+        } => "cannot be resolved".to_owned(),
+        Status::Failed { .. } | Status::Skipped { .. } | Status::Inconclusive { .. } => {
+            status.to_string()
+        }
+    }
 }
 
 fn verdict(
@@ -277,6 +314,7 @@ fn verdict(
         log: log.map(|phase| phase.log.clone()),
         is_flaky: false,
         shown: status.to_string(),
+        of_whole: None,
         status,
     })
 }

@@ -28,17 +28,22 @@ use crate::text;
 /// The longest line of an error that is shown in Markdown, in characters.
 const LONGEST: usize = 300;
 
-/// The command that runs one cell again, whatever is known of it.
+/// The command that shows one cell again, by cargo's own words.
 #[must_use]
 pub fn reproduce(run: &Run, cell: &CellId) -> String {
     let (before, behind) = command_around(run);
     format!("{before}{cell}{behind}")
 }
 
-/// What stands around a cell's name in the command that runs it again.
+/// What stands around a cell's name in the command that shows it again.
 fn command_around(run: &Run) -> (String, String) {
-    let before = format!("{} --cell ", run.command);
-    (before, format!(" --fresh --out {}/reproduced", run.out))
+    let (program, flags) = program(run);
+    (format!("{program} repro "), flags.to_owned())
+}
+
+/// The words of the program that ran, and the flags that it was given.
+fn program(run: &Run) -> (&str, &str) {
+    run.command.split_once(" run").unwrap_or((&run.command, ""))
 }
 
 /// The closing line: how many cells ended which way, and why others were left out.

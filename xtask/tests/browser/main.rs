@@ -130,7 +130,7 @@ fn enter_opens_a_cell_and_escape_gives_the_focus_back() {
             "flaky: failed 1 of 2 attempts",
             "1 min 1 s",
             "build.log",
-            "cargo xtask matrix run --cell stable@gadget-3.0.0 --fresh --out target/matrix/reproduced",
+            "cargo xtask matrix repro stable@gadget-3.0.0",
         ],
     );
     let where_it_is = "[document.activeElement.id, location.hash]";

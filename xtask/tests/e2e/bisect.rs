@@ -34,8 +34,8 @@ fn a_case_is_asked_about_along_the_published_versions() {
         "✔ good  8.0.2  passed",
         "✘ bad   8.0.3  failed(test): assertion `left == right` failed",
         "exact: nothing that is published and not yanked lies between",
-        "--cell stable@cog-8.0.2 --fresh",
-        "--cell stable@cog-8.0.3 --fresh",
+        "\ncargo xtask matrix repro stable@cog-8.0.2 --config ",
+        "\ncargo xtask matrix repro stable@cog-8.0.3 --config ",
     ] {
         assert!(words.contains(part), "{part} is not in\n{words}");
     }
@@ -43,11 +43,15 @@ fn a_case_is_asked_about_along_the_published_versions() {
     let asked = record(&fixture).asked;
     assert!(asked.len() <= 2 + 6, "{asked:#?}");
     // The commands that it ends with show what it says.
-    let (code, _) = fixture.run(&["--cell", "stable@cog-8.0.2", "--fresh"]);
-    assert_eq!(code, 0);
-    let (code, run) = fixture.run(&["--cell", "stable@cog-8.0.3", "--fresh"]);
-    assert_eq!(code, 1);
-    assert_eq!(run.counts().failed, 1);
+    let good = fixture.call(&["repro", "stable@cog-8.0.2"]);
+    assert_eq!(good.status.code(), Some(0));
+    let bad = fixture.call(&["repro", "stable@cog-8.0.3"]);
+    assert_eq!(bad.status.code(), Some(1));
+    let bad = text(&bad.stderr);
+    assert!(
+        bad.contains("odd_ratio_is_rounded_down ... FAILED"),
+        "{bad}"
+    );
 
     // Asked again it knows; and from its own log it need not even look.
     let words = said(&fixture, &case, 0);
@@ -183,17 +187,14 @@ fn commits_of_the_subject_are_an_axis() {
     // The command that it ends with shows it, by the full name of the commit.
     let full = git(&top, &["rev-parse", &commits[5]]);
     assert!(
-        words.contains(&format!("--rev {full} --cell stable@cog-1.0.0")),
+        words.contains("matrix repro stable@cog-1.0.0 --config "),
         "{words}"
     );
-    let (code, run) = fixture.run(&["--rev", &full, "--cell", "stable@cog-1.0.0"]);
-    assert_eq!(
-        (
-            code,
-            run.cells.iter().filter(|c| c.outcome().is_some()).count()
-        ),
-        (1, 1)
-    );
+    assert!(words.contains(&format!(" --rev {full}\n")), "{words}");
+    let shown = fixture.call(&["repro", "stable@cog-1.0.0", "--rev", &full]);
+    assert_eq!(shown.status.code(), Some(1));
+    let shown = text(&shown.stderr);
+    assert!(shown.contains("test one ... FAILED"), "{shown}");
 
     // A commit that does not have the test yet says nothing of it.
     fixture.write("tests/late.rs", "#[test]\nfn late() {}\n");

@@ -94,8 +94,21 @@ impl Verdict {
     /// what it is a part of.
     #[must_use]
     pub fn expects(&self, cell: &CellId, target: Option<&str>, case: Option<&str>) -> bool {
-        let is_news = |target, case| self.of(cell, target, case).is_some();
-        !is_news(target, case) && !is_news(target, None) && !is_news(None, None)
+        self.news(cell, target, case).is_none()
+    }
+
+    /// What is said of a cell, a target or a case of it, or else of what it is a part of.
+    #[must_use]
+    pub fn news(
+        &self,
+        cell: &CellId,
+        target: Option<&str>,
+        case: Option<&str>,
+    ) -> Option<&Deviation> {
+        let of = |target, case| self.of(cell, target, case);
+        of(target, case)
+            .or_else(|| of(target, None))
+            .or_else(|| of(None, None))
     }
 
     /// What is said of a target, or of a case of it.

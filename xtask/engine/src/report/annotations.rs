@@ -91,7 +91,7 @@ fn command(level: Level, problem: &Problem) -> String {
         format!("file={file},line={},", place.line)
     });
     let place = place.unwrap_or_default();
-    let (title, message) = (property(&problem.title), data(&problem.message));
+    let (title, message) = (property(&problem.title()), data(&problem.message()));
     format!("::{} {place}title={title}::{message}\n", level.command())
 }
 
@@ -143,12 +143,18 @@ mod tests {
         text.replace("%0D", "\r").replace("%0A", "\n")
     }
 
-    fn problem(title: &str, message: &str, file: &str) -> Problem {
+    fn problem(thing: &str, error: &str, file: &str) -> Problem {
         Problem {
             standing: Standing::New,
             check: Check::Gone,
-            title: title.to_owned(),
-            message: message.to_owned(),
+            thing: thing.to_owned(),
+            case: None,
+            status: "gone".to_owned(),
+            seen: "g 1.0.0 on stable".to_owned(),
+            error: error.to_owned(),
+            expected: None,
+            changes: Vec::new(),
+            command: "x".to_owned(),
             place: Some(Place {
                 file: file.to_owned(),
                 line: 7,
@@ -180,7 +186,7 @@ mod tests {
             [10, 3, 10]
         );
         assert!(
-            said.starts_with("::error file=f,line=7,title=0::m\n"),
+            said.starts_with("::error file=f,line=7,title=0%3A gone at g 1.0.0 on stable::m%0A"),
             "{said}"
         );
         let last = said.lines().last().expect("a line");
@@ -197,7 +203,8 @@ mod tests {
             message in "[a-c:,%0ADC23=# \\[\u{0}\r\n\u{1b}é]{0,60}|(::error::|##\\[error\\]|\n){0,9}",
             file in "[a-c/:,% ]{1,20}",
         ) {
-            let line = command(Level::Error, &problem(&title, &message, &file));
+            let problem = problem(&title, &message, &file);
+            let line = command(Level::Error, &problem);
             let end = line.strip_suffix('\n').expect("a line");
             proptest::prop_assert!(!end.contains(['\n', '\r']));
             proptest::prop_assert!(!end.contains("##["));
@@ -207,10 +214,10 @@ mod tests {
             // The runner trims the properties before it takes escapes back.
             let is_space = |c: char| c.is_whitespace() && !matches!(c, '\r' | '\n');
             let trimmed = |text: &str| text.trim_end_matches(is_space).to_owned();
-            let expected = [("file", shown(&file)), ("line", "7".to_owned()), ("title", trimmed(&shown(&title)))];
+            let expected = [("file", shown(&file)), ("line", "7".to_owned()), ("title", trimmed(&shown(&problem.title())))];
             let expected = expected.map(|(key, value)| (key.to_owned(), value));
             proptest::prop_assert_eq!(properties, expected);
-            proptest::prop_assert_eq!(said, shown(&message));
+            proptest::prop_assert_eq!(said, shown(&problem.message()));
         }
     }
 }

@@ -41,6 +41,11 @@ pub fn answer_from(run: &Run, points: &[ChangePoint]) -> Vec<Sentence> {
             answer.extend(family.answer(points));
         }
     }
+    if answer.is_empty() {
+        answer.push(Sentence::new(
+            "Some targets pass at some pins and fail at others, and no case of theirs ran at both.",
+        ));
+    }
     answer.extend(expected(run));
     if !run.finished {
         answer.push(Sentence::new(
@@ -242,13 +247,20 @@ impl<'a> Family<'a> {
 
     /// Rows in which from some pin on nothing can be built.
     fn too_old(&self, whole: &[&ChangePoint]) -> Vec<Sentence> {
-        let breaks = whole.iter().filter(|p| p.change == Change::Break);
-        let told = breaks.take(MOST_NAMES).map(|point| {
+        let breaks: Vec<_> = whole.iter().filter(|p| p.change == Change::Break).collect();
+        let told = breaks.iter().take(MOST_NAMES).map(|point| {
             let at = &point.after.at;
             Sentence::new(format!("On {} nothing builds from {at} on", point.row))
                 .ends_with(point.after.error.as_deref())
         });
-        told.collect()
+        let rest = match breaks.len().saturating_sub(MOST_NAMES) {
+            0 => None,
+            1 => Some("So it is on one more row.".to_owned()),
+            n => Some(format!(
+                "So it is on {n} more rows, each from a pin of its own on."
+            )),
+        };
+        told.chain(rest.map(Sentence::new)).collect()
     }
 
     /// On which rows, as a person says it.

@@ -43,8 +43,8 @@ pub fn json(run: &Run) -> serde_json::Result<String> {
 
 fn issue(run: &Run, problem: Problem) -> Issue {
     // An issue without a place is dropped.
+    let description = format!("{}\n{}", problem.title(), problem.message());
     let Place { file, line } = problem.place.unwrap_or_else(|| place_of_all(run));
-    let description = format!("{}\n{}", problem.title, problem.message);
     Issue {
         description,
         check_name: format!("pinmatrix/{}", problem.check),

@@ -136,7 +136,7 @@ fn write_sides(out: &mut String, run: &Run, point: &ChangePoint) -> std::fmt::Re
         writeln!(
             out,
             "  - {}{}{}, `{}`",
-            side.status,
+            escaped(&side.words()),
             error.collect::<String>(),
             log.collect::<String>(),
             text::one_line(&reproduce(run, &side.cell)),

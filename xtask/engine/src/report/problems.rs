@@ -1,19 +1,22 @@
 //! Problems: what a run shows that a person should be pointed at, each once however many cells show
 //! it, with its place in the subject's repository where one is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod told;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
 use camino::{Utf8Component, Utf8Path};
 use semver::Version;
 
 use crate::frontier::{Change, ChangePoint, frontier};
-use crate::model::cell::{At, CellId};
+use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
-use crate::model::outcome::{CaseOutcome, TargetId};
+use crate::model::outcome::{CaseOutcome, Outcome, TargetId};
 use crate::model::run::{CellRecord, Run, SourceRecord};
 use crate::model::status::{Class, Status};
-use crate::model::verdict::{Deviation, Kind, Verdict};
+use crate::model::verdict::{Deviation, Kind};
+use crate::report::problems::told::{changes, expected, place_of, what};
 use crate::report::reproduce;
 use crate::report::verdict::told;
 use crate::text;
@@ -25,15 +28,59 @@ pub struct Problem {
     pub standing: Standing,
     /// What kind.
     pub check: Check,
-    /// What fails where, on one line.
-    pub title: String,
-    /// The first error, what changed, and the command that shows it: a line each.
-    pub message: String,
+    /// What fails: a target, the first of several, or the family where no target can be named.
+    pub thing: String,
+    /// The case, where it is one.
+    pub case: Option<String>,
+    /// How it fails.
+    pub status: String,
+    /// Where it is seen: the family, its pins, and the rows.
+    pub seen: String,
+    /// The first error, without its place.
+    pub error: String,
+    /// What a baseline says of it: `regressed: expected passed`.
+    pub expected: Option<String>,
+    /// The changes along the ladder that it comes with.
+    pub changes: Vec<String>,
+    /// The command that shows it.
+    pub command: String,
     /// Where in the repository.
     pub place: Option<Place>,
     /// The same in every run that has the problem, on whichever line it stands and whatever is said
     /// of it; no two problems of a run have the same.
     pub fingerprint: String,
+}
+
+impl Problem {
+    /// What fails where, on one line: `app test:ratio odd_ratio: failed(test) at gadget 2.0.0 on
+    /// stable, old`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let case = self.case.iter().map(|case| format!(" {case}"));
+        let Self {
+            thing,
+            status,
+            seen,
+            ..
+        } = self;
+        format!("{thing}{}: {status} at {seen}", case.collect::<String>())
+    }
+
+    /// The first error, what was expected, what changed, and the command that shows it: a line each.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let mut lines = vec![self.error.clone()];
+        lines.extend(self.background());
+        lines.push(format!("reproduce: {}", self.command));
+        lines.join("\n")
+    }
+
+    /// What was expected, and what changed: a line each.
+    #[must_use]
+    pub fn background(&self) -> Vec<String> {
+        let expected = self.expected.iter();
+        expected.chain(&self.changes).cloned().collect()
+    }
 }
 
 /// A place in the repository that the subject is in, or in the subject where it is in none.
@@ -43,6 +90,13 @@ pub struct Place {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
+}
+
+/// `app/tests/ratio.rs:7`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
 }
 
 /// What kind of problem.
@@ -142,9 +196,11 @@ struct Sighting<'a> {
     standing: Standing,
     record: &'a CellRecord,
     target: Option<String>,
+    case: Option<String>,
     place: Option<Place>,
     status: String,
     error: String,
+    expected: Option<String>,
 }
 
 fn sightings<'a>(run: &'a Run, record: &'a CellRecord) -> Vec<Sighting<'a>> {
@@ -154,8 +210,8 @@ fn sightings<'a>(run: &'a Run, record: &'a CellRecord) -> Vec<Sighting<'a>> {
     let seer = Seer { run, record };
     let mut seen = Vec::new();
     if !outcome.errors.is_empty() || outcome.targets.is_empty() {
-        let error = outcome.errors.first();
-        seen.extend(seer.sighting(&outcome.status, None, None, error));
+        let error = of_whole(outcome);
+        seen.extend(seer.sighting(&outcome.status, None, None, error.as_ref()));
     }
     for target in &outcome.targets {
         if !target.errors.is_empty() || target.cases.is_empty() {
@@ -170,6 +226,16 @@ fn sightings<'a>(run: &'a Run, record: &'a CellRecord) -> Vec<Sighting<'a>> {
     let of_cell = deviations.filter(|deviation| deviation.cell == record.id);
     seen.extend(of_cell.filter_map(|deviation| seer.surprise(deviation)));
     seen
+}
+
+/// What stands against a cell as a whole: of a doubt all that is said, since that can be two sides.
+fn of_whole(outcome: &Outcome) -> Option<Diagnostic> {
+    let mut error = outcome.errors.first()?.clone();
+    if let Status::Inconclusive { .. } = outcome.status {
+        let more = outcome.errors.iter().skip(1);
+        error.message.extend(more.map(|more| format!("; {more}")));
+    }
+    Some(error)
 }
 
 /// Looks at one cell of a run.
@@ -194,10 +260,10 @@ impl<'a> Seer<'a> {
         let name = target.map(ToString::to_string);
         let verdict = self.run.findings.verdict.as_ref();
         let case_name = case.map(|case| case.name.as_str());
-        let is_known =
-            |verdict: &Verdict| verdict.expects(&self.record.id, name.as_deref(), case_name);
+        let news = verdict.and_then(|v| v.news(&self.record.id, name.as_deref(), case_name));
+        let is_known = verdict.is_some() && news.is_none();
         let standing = match check {
-            Check::Failed(_) if verdict.is_some_and(is_known) => Standing::Known,
+            Check::Failed(_) if is_known => Standing::Known,
             Check::Failed(class) if class != Class::Drift => Standing::New,
             Check::Failed(_) | Check::Inconclusive | Check::Fixed | Check::Gone => Standing::Unsure,
         };
@@ -225,7 +291,9 @@ impl<'a> Seer<'a> {
             thing,
             standing,
             record: self.record,
+            expected: news.map(expected),
             target: name,
+            case: case.map(|case| case.name.clone()),
             place,
             status: text::ellipsis(&text::one_line(&status.to_string()), LONGEST_NAME),
             error: said,
@@ -259,9 +327,11 @@ impl<'a> Seer<'a> {
             standing,
             record: self.record,
             target: deviation.target.clone(),
+            case: deviation.case.clone(),
             place: None,
             status: deviation.kind.to_string(),
             error: told(deviation),
+            expected: None,
         })
     }
 
@@ -347,67 +417,26 @@ impl Group<'_> {
         let alike = self.sightings.iter();
         let alike: Vec<&Sighting<'_>> = alike.filter(|s| s.standing == standing).collect();
         let first = alike.first()?;
-        let point = alike.iter().find_map(|sighting| points.at(sighting));
-        let error = text::ellipsis(&text::one_line(&first.error), LONGEST_ERROR);
-        let mut lines = vec![error];
-        if let Some(point) = point {
-            let untested = match point.n_untested {
-                0 => "nothing published lies between".to_owned(),
-                n => format!("{n} published between are untested"),
-            };
-            lines.push(format!("{} → {}: {untested}", point.before, point.after));
-        }
-        let command = reproduce(run, &first.record.id);
-        lines.push(format!("reproduce: {command}"));
-        let lines = lines.iter().map(|line| text::one_line(line));
+        let points: Vec<ChangePoint> = alike.iter().filter_map(|s| points.at(s)).cloned().collect();
+        let is_name = |name: String| text::ellipsis(&text::one_line(&name), LONGEST_NAME);
+        let (thing, case) = what(&alike, first);
         let problem = Problem {
             standing,
             check: first.thing.check,
-            title: title(&alike, first),
-            message: lines.collect::<Vec<_>>().join("\n"),
+            thing: is_name(thing),
+            case: case.map(is_name),
+            status: first.status.clone(),
+            seen: text::one_line(&place_of(&first.thing.family, &alike)),
+            error: text::ellipsis(&text::one_line(&first.error), LONGEST_ERROR),
+            expected: first.expected.as_deref().map(text::one_line),
+            changes: changes(points),
+            command: text::one_line(&reproduce(run, &first.record.id)),
             place: first.place.clone(),
             fingerprint: String::new(),
         };
-        Some((point.is_some(), first.thing.clone(), problem))
+        let has_changed = !problem.changes.is_empty();
+        Some((has_changed, first.thing.clone(), problem))
     }
-}
-
-/// `app test:ratio odd_ratio: failed(test) at gadget 2.0.0 on stable, old`.
-fn title(alike: &[&Sighting<'_>], first: &Sighting<'_>) -> String {
-    let distinct = |name: &dyn Fn(&Sighting<'_>) -> Option<String>| {
-        let mut names: Vec<String> = Vec::new();
-        for name in alike.iter().filter_map(|sighting| name(sighting)) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
-    };
-    let targets = distinct(&|sighting| sighting.target.clone());
-    let case = first.thing.case.as_deref().filter(|_| targets.len() < 2);
-    let thing = match (targets.as_slice(), case) {
-        ([], _) => first.thing.family.clone(),
-        ([target], Some(case)) => format!("{target} {case}"),
-        ([target], None) => target.clone(),
-        ([target, rest @ ..], _) => format!("{target} and {} more", rest.len()),
-    };
-    let thing = text::ellipsis(&text::one_line(&thing), LONGEST_NAME);
-    // Rows can meet it at different pins, and so in another order.
-    let pins: BTreeSet<&At> = alike.iter().map(|s| &s.record.cell.pin.at).collect();
-    let pins = match (pins.first(), pins.last()) {
-        (Some(first), Some(last)) if first != last => {
-            format!("{first} to {last} ({} pins)", pins.len())
-        }
-        (first, _) => first.map(ToString::to_string).unwrap_or_default(),
-    };
-    let rows = distinct(&|sighting| Some(sighting.record.cell.row.to_string()));
-    let rows = match rows.as_slice() {
-        [a, b, c, _, ..] => format!("{a}, {b}, {c} and {} more", rows.len() - 3),
-        few => few.join(", "),
-    };
-    let (status, family) = (&first.status, &first.thing.family);
-    let title = format!("{thing}: {status} at {family} {pins} on {rows}");
-    text::one_line(&title)
 }
 
 /// Fingerprints, from all that lasts; what is the same in that is numbered by its lines.

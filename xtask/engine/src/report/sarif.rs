@@ -70,7 +70,7 @@ fn result(run: &Run, problem: &Problem) -> Value {
             Standing::Fixed | Standing::Unsure => "warning",
             Standing::Known => "note",
         },
-        "message": { "text": format!("{}\n{}", problem.title, problem.message) },
+        "message": { "text": format!("{}\n{}", problem.title(), problem.message()) },
         "locations": [{ "physicalLocation": {
             "artifactLocation": { "uri": uri(&file), "uriBaseId": "%SRCROOT%" },
             "region": { "startLine": line },

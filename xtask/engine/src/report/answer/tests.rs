@@ -145,6 +145,24 @@ fn a_row_that_becomes_too_old_is_told() {
 }
 
 #[test]
+fn of_many_rows_that_become_too_old_a_few_are_told_and_the_rest_counted() {
+    let labels = ["a", "b", "c", "d", "e", "f"];
+    let histories: Vec<(&str, &str)> = labels.iter().map(|label| (*label, "....")).collect();
+    let mut run = rows(&histories, 1);
+    for (at, record) in run.cells.iter_mut().enumerate() {
+        if at % 4 < 2 {
+            continue;
+        }
+        let outcome = Outcome::whole(Status::failed(Class::Msrv), vec![Diagnostic::said("no")]);
+        record.state = State::Ended {
+            reused: false,
+            outcome: Box::new(outcome),
+        };
+    }
+    insta::assert_snapshot!(said(&run));
+}
+
+#[test]
 fn what_regressed_comes_first_and_what_is_expected_last() {
     let mut run = history("..bb", 1);
     let verdict = |deviations| Findings {
@@ -165,6 +183,18 @@ fn what_regressed_comes_first_and_what_is_expected_last() {
         expected: "passed".to_owned(),
         found: "failed(compile): no".to_owned(),
     }]);
+    insta::assert_snapshot!(said(&run));
+}
+
+#[test]
+fn a_target_whose_cases_are_others_at_each_pin_leaves_no_answer_empty() {
+    let mut run = history(".x", 1);
+    let State::Ended { outcome, .. } = &mut run.cells[1].state else {
+        panic!("it ended")
+    };
+    for case in &mut outcome.targets[0].cases {
+        case.name.push_str("_new");
+    }
     insta::assert_snapshot!(said(&run));
 }
 

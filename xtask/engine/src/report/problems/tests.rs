@@ -6,6 +6,7 @@ use super::*;
 use crate::model::made_up::{self, target, test_named};
 use crate::model::outcome::TargetOutcome;
 use crate::model::run::State;
+use crate::model::verdict::Verdict;
 
 fn broken(name: &str, code: &str, file: &str, line: usize) -> TargetOutcome {
     let error = Diagnostic {
@@ -58,13 +59,8 @@ fn what_many_cells_show_is_one_problem_with_its_change_point() {
     let [problem] = problems.as_slice() else {
         panic!("{problems:#?}")
     };
-    let Problem {
-        title,
-        message,
-        place,
-        ..
-    } = problem;
-    insta::assert_snapshot!(format!("{title}\n{message}\n{place:?}"));
+    let (title, message) = (problem.title(), problem.message());
+    insta::assert_snapshot!(format!("{title}\n{message}\n{:?}", problem.place));
 }
 
 #[test]
@@ -74,7 +70,7 @@ fn an_error_of_a_library_is_told_once_for_all_targets_that_need_it() {
         broken("b", "E0308", "app/src/lib.rs", 3),
     ];
     let run = run(&[("stable", vec![both])]);
-    let titles: Vec<String> = problems(&run).into_iter().map(|p| p.title).collect();
+    let titles: Vec<String> = problems(&run).into_iter().map(|p| p.title()).collect();
     assert_eq!(
         titles,
         ["app test:a and 1 more: failed(compile) at gadget 1.0.0 on stable"]
@@ -87,7 +83,7 @@ fn a_panic_tells_the_place_of_a_case() {
     let run = run(&[("stable", vec![vec![failing("a", said)]])]);
     let problems = problems(&run);
     assert_eq!(
-        problems[0].title,
+        problems[0].title(),
         "app test:a adds: failed(test) at gadget 1.0.0 on stable"
     );
     let place = problems[0].place.clone().expect("a place");
