@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use clap::ValueEnum;
 use pinmatrix::files::write_whole;
 use pinmatrix::model::run::Run;
-use pinmatrix::report::{annotations, code_quality, html, junit, points, sarif, summary};
+use pinmatrix::report::{annotations, code_quality, html, junit, points, sarif, summary, terminal};
 
 use crate::show;
 
@@ -66,7 +66,7 @@ pub fn remove(out: &Utf8Path) {
 /// When the format's writer refuses; none has a reason to.
 pub fn text(run: &Run, results: &Utf8Path, format: Format) -> Result<String> {
     match format {
-        Format::Text => Ok(show::page(run, results)),
+        Format::Text => Ok(terminal::page(run, results, show::columns())),
         Format::Markdown => Ok(summary::summary(run)),
         Format::Html => html::html(run, Some(&results.join(html::LOCKS))),
         Format::Junit => junit::junit(run),

@@ -14,6 +14,7 @@ pub mod html;
 pub mod junit;
 pub mod summary;
 pub mod problems;
+pub mod terminal;
 pub mod annotations;
 pub mod step_summary;
 pub mod code_quality;

@@ -74,7 +74,8 @@ fn a_run_is_judged_against_what_was_blessed() {
     );
     let words = said(&fixture, &STABLE, 1);
     for part in [
-        "regressed: stable@gadget-1.0.0 app test:ratio even_ratio_is_exact: expected passed, found failed(test)",
+        "✘ app test:ratio even_ratio_is_exact: failed(test) at gadget 1.0.0, 3.0.0, 5.0.0 on stable",
+        "  regressed: expected passed\n",
         "fixed: stable@gadget-3.0.0 app test:turning: expected failed(compile) E0425, found passed",
         "verdict: regressed",
     ] {

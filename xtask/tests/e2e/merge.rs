@@ -78,7 +78,7 @@ fn results_that_contradict_each_other_are_shown_and_decide_nothing() {
     holds(
         &said,
         &[
-            "? stable@gadget-1.1.0: inconclusive(results contradict each other)",
+            "? gadget: inconclusive(results contradict each other) at gadget 1.1.0 on stable",
             &said_by("one", "passed; app "),
             &said_by("other", "failed(link); app "),
             "1 contradicted, since results say different things: stable@gadget-1.1.0",

@@ -127,6 +127,59 @@ fn the_two_programs_have_the_same_help() {
     assert!(xtask.contains("Exit codes:"), "{xtask}");
 }
 
+#[test]
+fn a_run_ends_with_its_answer_and_tells_each_problem_once() {
+    let fixture = Fixture::in_place("history");
+    let said = text(&fixture.call(&["run", "--full"]).stdout);
+    let lines: Vec<&str> = said.lines().collect();
+    let from = |start: &str| lines.iter().position(|line| line.starts_with(start));
+    let answer =
+        from("`app test:turning` is the first of 2 targets to break, at gadget 3.0.0, on ");
+    let results = from("results: ");
+    assert!(results.is_some() && results < answer, "{said}");
+    let last = lines.last().expect("a line");
+    assert!(last.starts_with("cells: 9 passed, 7 failed, "), "{said}");
+    let blocks: Vec<&str> = lines.iter().filter_map(|l| l.strip_prefix("✘ ")).collect();
+    let expected = [
+        "app test:turning: failed(compile) at gadget 3.0.0 on stable, old",
+        "app test:ratio odd_ratio_is_rounded_down: failed(test) at gadget 5.0.0 on stable, old",
+        "gadget: failed(msrv) at gadget 7.0.0 on stable; 6.0.0, 7.0.0 on old",
+    ];
+    assert_eq!(blocks, expected, "{said}");
+    for line in [
+        "  on old: needs rustc 1.80.0 from 6.0.0 on, and not at 5.0.0; nothing published lies between",
+        "targets on old: each passes, or does as on stable",
+    ] {
+        assert!(lines.contains(&line), "{line} is not in\n{said}");
+    }
+    // What is printed to be copied is what a person can type where they are.
+    let command = lines[lines
+        .iter()
+        .position(|l| l.contains("reproduce: "))
+        .expect("one")];
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let [
+        "reproduce:",
+        "cargo",
+        "xtask",
+        "matrix",
+        "repro",
+        "stable@gadget-3.0.0",
+        "--config",
+        ..,
+    ] = words.as_slice()
+    else {
+        panic!("{command}")
+    };
+    let shown = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(&words[3..])
+        .env("PINMATRIX_CACHE", fixture.cache())
+        .output()
+        .expect("the program starts");
+    assert_eq!(shown.status.code(), Some(1));
+    assert!(text(&shown.stderr).contains("cannot find function `turn`"));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn on_a_terminal_there_are_bars_and_then_results() {

@@ -95,5 +95,11 @@ fn short(class: Class) -> &'static str {
     }
 }
 
-/// What the words mean; under every grid.
-pub const LEGEND: &str = "✔ passed   ✘ n/m failed: n of m targets, or what stopped the cell   ? inconclusive   ≈ inferred, not run   · not run";
+/// What the words mean, each entry by the mark that it begins with; under every grid.
+pub const LEGEND: [&str; 5] = [
+    "✔ passed",
+    "✘ n/m failed: n of m targets, or what stopped the cell",
+    "? inconclusive",
+    "≈ inferred, not run",
+    "· not run",
+];

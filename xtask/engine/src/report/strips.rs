@@ -154,6 +154,17 @@ pub fn word(status: &Status) -> &'static str {
     }
 }
 
-/// What the letters mean; under every group of strips.
-pub const LEGEND: &str = "✔ passes   b does not build   t tests fail   l denied lints   k does not link   \
-                          o times out   c crashes   d drift   ? inconclusive   ≈ inferred   · not run";
+/// What the letters mean, each entry by its letter; under every group of strips.
+pub const LEGEND: [&str; 11] = [
+    "✔ passes",
+    "b does not build",
+    "t tests fail",
+    "l denied lints",
+    "k does not link",
+    "o times out",
+    "c crashes",
+    "d drift",
+    "? inconclusive",
+    "≈ inferred",
+    "· not run",
+];

@@ -101,7 +101,7 @@ fn write_grids(out: &mut String, run: &Run) -> std::fmt::Result {
             }
             writeln!(out)?;
         }
-        writeln!(out, "\n{LEGEND}\n")?;
+        writeln!(out, "\n{}\n", LEGEND.join("   "))?;
     }
     Ok(())
 }

@@ -124,6 +124,12 @@ fn summary_shows_everything_and_stays_markdown() {
 }
 
 #[test]
+fn the_page_of_a_terminal_ends_with_the_answer() {
+    let page = terminal::page(&run(), "target/matrix".into(), Some(80));
+    insta::assert_snapshot!(text::clean(&page));
+}
+
+#[test]
 fn junit_shows_everything_and_stays_xml() {
     let xml = junit::junit(&run()).expect("XML").replace("><", ">\n<");
     insta::assert_snapshot!(xml);

@@ -1,0 +1,154 @@
+//! What is drawn along the ladder: the grids, and the targets that fail somewhere.
+
+use std::collections::BTreeSet;
+
+use textwrap::core::display_width;
+
+use crate::model::run::Run;
+use crate::report::grid::{self, Grid, grids};
+use crate::report::strips::{self, Strip, Strips};
+use crate::report::terminal::lines::{Page, padded};
+use crate::report::terminal::{BOLD, DIM, RESET, color};
+use crate::text;
+
+/// The longest name of a row or a target, in characters.
+const LONGEST_NAME: usize = 120;
+
+/// A name from outside, fit to stand in a line.
+fn name(name: &str) -> String {
+    text::ellipsis(&text::one_line(name), LONGEST_NAME)
+}
+
+/// Draws the grid of each family, and below them the targets.
+pub(super) fn write(page: &mut Page, run: &Run) {
+    let grids = grids(run);
+    for grid in &grids {
+        page.gap();
+        write_grid(page, grid);
+    }
+    let places = grids.iter().flat_map(|grid| &grid.rows);
+    let words = places.flat_map(|(_, places)| places.iter().map(|place| place.word.as_str()));
+    write_legend(
+        page,
+        &grid::LEGEND,
+        words.filter_map(|word| word.chars().next()),
+    );
+    for family in &run.families {
+        write_strips(page, &strips::strips(run, family));
+    }
+}
+
+/// What the marks that are there mean; marks that need no word get none.
+fn write_legend(page: &mut Page, legend: &[&str], shown: impl Iterator<Item = char>) {
+    let shown: BTreeSet<char> = shown.collect();
+    let is_shown = |entry: &&&str| entry.chars().next().is_some_and(|c| shown.contains(&c));
+    let entries: Vec<&str> = legend.iter().filter(is_shown).copied().collect();
+    if shown != BTreeSet::from(['✔']) {
+        page.list(DIM, &entries);
+    }
+}
+
+/// The grid, folded where the terminal is narrower.
+fn write_grid(page: &mut Page, grid: &Grid) {
+    let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(display_width).max();
+    let labels: Vec<String> = grid.rows.iter().map(|(row, _)| name(row)).collect();
+    let family = name(&grid.family);
+    let mut names = labels.iter().chain([&family]).map(String::as_str);
+    let first = widest(&mut names).unwrap_or_default();
+    let pins: Vec<String> = grid.pins.iter().map(|pin| name(pin)).collect();
+    let words = grid.rows.iter().flat_map(|(_, places)| places);
+    let mut words = words
+        .map(|place| place.word.as_str())
+        .chain(pins.iter().map(String::as_str));
+    let column = widest(&mut words).unwrap_or_default();
+    let at_once = (page.columns().saturating_sub(first) / (column + 2)).max(1);
+    for (at, shown) in pins.chunks(at_once).enumerate() {
+        if at > 0 {
+            page.gap();
+        }
+        let head = shown.iter().map(|pin| format!("  {}", padded(pin, column)));
+        let head: String = head.collect();
+        page.put(&format!("{BOLD}{}{RESET}{head}", padded(&family, first)));
+        for (label, (_, places)) in labels.iter().zip(&grid.rows) {
+            let places = places.iter().skip(at * at_once).take(at_once);
+            let places = places.map(|place| {
+                let rest = " ".repeat(column.saturating_sub(display_width(&place.word)));
+                format!("  {}{}{RESET}{rest}", color(&place.status), place.word)
+            });
+            let places: String = places.collect();
+            page.put(&format!("{}{places}", padded(label, first)));
+        }
+    }
+}
+
+/// Each target's way along the ladder: all that failed somewhere on the first toolchain, and on
+/// the others what differs from it.
+fn write_strips(page: &mut Page, rows: &[Strips]) {
+    let Some(first) = rows.first().filter(|row| row.pins.len() > 1) else {
+        return;
+    };
+    if rows.iter().flat_map(|row| &row.strips).all(Strip::is_clean) {
+        return;
+    }
+    let (mut letters, mut alike) = (BTreeSet::new(), Vec::new());
+    for (at, row) in rows.iter().enumerate() {
+        let agrees = |strip: &Strip| at > 0 && first.strips.iter().any(|s| s.agrees_with(strip));
+        let shown: Vec<&Strip> = row
+            .strips
+            .iter()
+            .filter(|s| !s.is_clean() && !agrees(s))
+            .collect();
+        if shown.is_empty() && at > 0 {
+            alike.push(name(&row.row));
+            continue;
+        }
+        let rest = row.strips.len() - shown.len();
+        let others = match at {
+            0 => format!("{rest} pass wherever they ran"),
+            _ => format!("{rest} pass, or do as on {}", name(&first.row)),
+        };
+        page.gap();
+        page.say(
+            &format!("{BOLD}targets on {}{RESET}, ", name(&row.row)),
+            "",
+            &others,
+        );
+        write_ways(page, row, &shown);
+        let of_row = shown.iter().flat_map(|strip| strips::letters(strip));
+        letters.extend(of_row.map(|(letter, _)| letter));
+    }
+    if !alike.is_empty() {
+        let (rows, first) = (alike.join(", "), name(&first.row));
+        let line = format!("targets on {rows}: each passes, or does as on {first}");
+        page.say("", DIM, &line);
+    }
+    write_legend(page, &strips::LEGEND, letters.into_iter());
+}
+
+fn write_ways(page: &mut Page, row: &Strips, shown: &[&Strip]) {
+    let names = shown.iter().map(|strip| name(&strip.target.to_string()));
+    let names: Vec<String> = names.collect();
+    let longest = names.iter().map(|name| display_width(name)).max();
+    let width = longest.unwrap_or_default();
+    for (name, strip) in names.iter().zip(shown) {
+        let letters = strips::letters(strip).into_iter();
+        let letters = letters.map(|(letter, status)| {
+            let color = status.map_or(DIM, color);
+            format!("{color}{letter}{RESET}")
+        });
+        let letters: String = letters.collect();
+        let changes = strip.changes(row).join(", ");
+        let room = page
+            .columns()
+            .saturating_sub(width + 2 + row.pins.len() + 2);
+        let drawn = format!("{}  {letters}  ", padded(name, width));
+        // Where the words would stand in a narrow column of their own, they stand below.
+        match room >= display_width(&changes).min(page.columns() / 3) {
+            true => page.say(&drawn, "", &changes),
+            false => {
+                page.put(&drawn);
+                page.say("    ", "", &changes);
+            }
+        }
+    }
+}
