@@ -74,14 +74,16 @@ impl Strip {
         self.statuses.iter().flatten().all(is_clean)
     }
 
-    /// True when both ran somewhere and differ nowhere.
+    /// True when it differs from the other nowhere, and the other ran wherever it does not pass.
     #[must_use]
-    pub fn agrees_with(&self, other: &Self) -> bool {
-        let pairs = self.statuses.iter().zip(&other.statuses);
+    pub fn is_told_by(&self, other: &Self) -> bool {
+        let mut pairs = self.statuses.iter().zip(&other.statuses);
         self.target == other.target
-            && pairs
-                .into_iter()
-                .all(|(a, b)| a.is_none() || b.is_none() || a == b)
+            && pairs.all(|(own, other)| match (own, other) {
+                (Some(own), Some(other)) => own == other,
+                (Some(own), None) => !own.is_failed(),
+                (None, _) => true,
+            })
     }
 
     /// Where the status changes on the way up, in words, with how many versions before that were

@@ -82,44 +82,41 @@ fn write_grid(page: &mut Page, grid: &Grid) {
 }
 
 /// Each target's way along the ladder: all that failed somewhere on the first toolchain, and on
-/// the others what differs from it.
+/// the others what none above shows.
 fn write_strips(page: &mut Page, rows: &[Strips]) {
-    let Some(first) = rows.first().filter(|row| row.pins.len() > 1) else {
-        return;
-    };
-    if rows.iter().flat_map(|row| &row.strips).all(Strip::is_clean) {
+    let has_ladder = rows.first().is_some_and(|row| row.pins.len() > 1);
+    let is_clean = rows.iter().flat_map(|row| &row.strips).all(Strip::is_clean);
+    if !has_ladder || is_clean {
         return;
     }
-    let (mut letters, mut alike) = (BTreeSet::new(), Vec::new());
+    let (mut letters, mut rest) = (BTreeSet::new(), Vec::new());
+    let mut told: Vec<&Strip> = Vec::new();
     for (at, row) in rows.iter().enumerate() {
-        let agrees = |strip: &Strip| at > 0 && first.strips.iter().any(|s| s.agrees_with(strip));
-        let shown: Vec<&Strip> = row
-            .strips
-            .iter()
-            .filter(|s| !s.is_clean() && !agrees(s))
-            .collect();
+        let is_told = |strip: &Strip| told.iter().any(|known| strip.is_told_by(known));
+        let strips = row.strips.iter();
+        let shown: Vec<&Strip> = strips.filter(|s| !s.is_clean() && !is_told(s)).collect();
         if shown.is_empty() && at > 0 {
-            alike.push(name(&row.row));
+            rest.push(name(&row.row));
             continue;
         }
-        let rest = row.strips.len() - shown.len();
+        let n_others = row.strips.len() - shown.len();
         let others = match at {
-            0 => format!("{rest} pass wherever they ran"),
-            _ => format!("{rest} pass, or do as on {}", name(&first.row)),
+            0 => format!("{n_others} pass wherever they ran"),
+            _ => format!("{n_others} pass, or do as above"),
         };
         page.gap();
-        page.say(
-            &format!("{BOLD}targets on {}{RESET}, ", name(&row.row)),
-            "",
-            &others,
-        );
+        let lead = format!("{BOLD}targets on {}{RESET}, ", name(&row.row));
+        page.say(&lead, "", &others);
         write_ways(page, row, &shown);
         let of_row = shown.iter().flat_map(|strip| strips::letters(strip));
         letters.extend(of_row.map(|(letter, _)| letter));
+        told.extend(shown);
     }
-    if !alike.is_empty() {
-        let (rows, first) = (alike.join(", "), name(&first.row));
-        let line = format!("targets on {rows}: each passes, or does as on {first}");
+    if !rest.is_empty() {
+        let line = format!(
+            "targets on {}: each passes, or does as above",
+            rest.join(", ")
+        );
         page.say("", DIM, &line);
     }
     write_legend(page, &strips::LEGEND, letters.into_iter());

@@ -125,6 +125,20 @@ fn a_row_on_which_all_passes_is_not_called_the_same_as_one_that_fails() {
     insta::assert_snapshot!(seen(&run, 80));
 }
 
+#[test]
+fn what_fails_where_an_earlier_row_did_not_run_is_drawn() {
+    let mut run = on_rows("..b.b", 3);
+    for at in 2..5 {
+        let error = Diagnostic::said("f 2.0.0 needs rustc 1.80.0, and this is 1.70.0");
+        end(
+            &mut run,
+            at,
+            Outcome::whole(Status::failed(Class::Msrv), vec![error]),
+        );
+    }
+    insta::assert_snapshot!(seen(&run, 80));
+}
+
 /// A cell of which so many cases of one target fail, or pass.
 fn cases(run: &mut Run, at: usize, n_cases: usize) {
     let State::Ended { outcome, .. } = &mut run.cells[at].state else {
