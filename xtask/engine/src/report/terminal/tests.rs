@@ -1,12 +1,12 @@
 //! The page of made-up runs, as it is read on a terminal without colour.
 
 use super::*;
-use crate::frontier::tests::run as history;
 use crate::model::cell::Row;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::Findings;
-use crate::model::outcome::{CaseOutcome, Outcome};
+use crate::model::made_up::{self, history};
 use crate::model::run::State;
+use crate::model::outcome::{CaseOutcome, Outcome};
 use crate::model::status::{Class, Doubt};
 use crate::model::verdict::{Deviation, Kind, Verdict};
 
@@ -18,9 +18,6 @@ fn seen(run: &Run, columns: usize) -> String {
 fn ran(letters: &str) -> Run {
     let mut run = history(letters, 1);
     run.command = "cargo xtask matrix run --offline".to_owned();
-    for toolchain in &mut run.toolchains {
-        toolchain.source = Some("rustup stable".to_owned());
-    }
     run
 }
 
@@ -40,10 +37,7 @@ fn on_rows(letters: &str, n_rows: usize) -> Run {
 }
 
 fn end(run: &mut Run, at: usize, outcome: Outcome) {
-    run.cells[at].state = State::Ended {
-        reused: false,
-        outcome: Box::new(outcome),
-    };
+    run.cells[at].state = made_up::ended(outcome);
 }
 
 #[test]
@@ -54,11 +48,11 @@ fn a_run_in_which_all_passes_is_short() {
 #[test]
 fn a_row_that_becomes_too_old_says_what_it_needs() {
     let mut run = on_rows("....", 2);
-    let error = Diagnostic::said("f 2.0.0 needs rustc 1.80.0, and this is 1.71.0");
+    let error = Diagnostic::said("gadget 2.0.0 needs rustc 1.80.0, and this is 1.71.0");
     let mut outcome = Outcome::whole(Status::failed(Class::Msrv), vec![error]);
     let need = crate::model::outcome::Need {
         rustc: semver::Version::new(1, 80, 0),
-        package: "f 2.0.0".to_owned(),
+        package: "gadget 2.0.0".to_owned(),
     };
     outcome.needs = Some(crate::model::outcome::Needs {
         family: None,
@@ -74,8 +68,7 @@ fn a_run_of_doubts_says_what_kept_it_from_an_answer() {
     let mut run = ran("....");
     for at in 0..4 {
         let doubt = Doubt::Network;
-        let error =
-            Diagnostic::said("failed to download from `https://index.crates.io/config.json`");
+        let error = Diagnostic::said("failed to download from `https://example.org/config.json`");
         end(
             &mut run,
             at,
@@ -104,7 +97,7 @@ fn what_a_baseline_expects_is_counted_and_what_it_does_not_is_told() {
     let deviation = |at: usize, kind, expected: &str, found: &str| Deviation {
         kind,
         cell: run.cells[at].id.clone(),
-        target: Some("p test:t".to_owned()),
+        target: Some("app test:t".to_owned()),
         case: None,
         expected: expected.to_owned(),
         found: found.to_owned(),
@@ -129,7 +122,7 @@ fn a_row_on_which_all_passes_is_not_called_the_same_as_one_that_fails() {
 fn what_fails_where_an_earlier_row_did_not_run_is_drawn() {
     let mut run = on_rows("..b.b", 3);
     for at in 2..5 {
-        let error = Diagnostic::said("f 2.0.0 needs rustc 1.80.0, and this is 1.70.0");
+        let error = Diagnostic::said("gadget 2.0.0 needs rustc 1.80.0, and this is 1.70.0");
         end(
             &mut run,
             at,
