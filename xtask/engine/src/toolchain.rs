@@ -77,6 +77,12 @@ impl Toolchain {
         program_in(&self.sysroot, name)
     }
 
+    /// The folder of the standard library, where tests find it that link it dynamically.
+    #[must_use]
+    pub fn standard_library(&self) -> PathBuf {
+        standard_library_in(&self.libraries, &self.host)
+    }
+
     /// Why nothing that it said since it was found is to be trusted: an update or a removal came in
     /// between.
     #[must_use]
@@ -105,10 +111,13 @@ impl Stamp {
     }
 
     fn with_libraries(mut self, libraries: &Path, host: &str) -> Self {
-        let folder = libraries.join("lib/rustlib").join(host).join("lib");
-        self.0.push(look(&folder));
+        self.0.push(look(&standard_library_in(libraries, host)));
         self
     }
+}
+
+fn standard_library_in(libraries: &Path, host: &str) -> PathBuf {
+    libraries.join("lib/rustlib").join(host).join("lib")
 }
 
 fn look(path: &Path) -> Option<(u64, SystemTime)> {

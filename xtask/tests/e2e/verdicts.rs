@@ -462,3 +462,24 @@ fn the_frontier_is_found_with_a_part_of_the_cells_and_the_rest_is_inferred() {
     let (_, full) = fixture.run(&[&row[..], &["--full"]].concat());
     assert_eq!(full.cells[1].status().to_string(), "passed");
 }
+
+#[test]
+fn the_tests_of_a_proc_macro_find_the_standard_library() {
+    let fixture = with_test("#[test] fn passes() {}");
+    fixture.change(
+        "Cargo.toml",
+        "[dependencies]",
+        "[lib]\nproc-macro = true\n\n[dependencies]",
+    );
+    write(
+        &fixture,
+        "src/lib.rs",
+        "#[test] fn turns() { gadget::turn(1); }",
+    );
+    let (code, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test lib:fails_test turns passed",
+    );
+    assert_eq!(code, 0);
+}

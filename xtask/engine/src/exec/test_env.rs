@@ -71,8 +71,8 @@ pub fn vars(
     vars
 }
 
-/// Where dynamic libraries may be: what build scripts named below the target folder, and
-/// where cargo puts its own.
+/// Where dynamic libraries may be: what build scripts named below the target folder, where cargo
+/// puts its own, and the standard library, which tests of a proc macro link.
 fn library_folders(place: &Place<'_>, built: &Built) -> Vec<std::path::PathBuf> {
     let named = built
         .scripts
@@ -92,9 +92,9 @@ fn library_folders(place: &Place<'_>, built: &Built) -> Vec<std::path::PathBuf> 
     };
     let output = place.folders.target.join(profile);
     folders.extend([output.join("deps"), output]);
+    let folders = folders.into_iter().map(Utf8PathBuf::into_std_path_buf);
     folders
-        .into_iter()
-        .map(Utf8PathBuf::into_std_path_buf)
+        .chain([place.setting.toolchain.standard_library()])
         .collect()
 }
 
