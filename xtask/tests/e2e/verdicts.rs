@@ -483,3 +483,22 @@ fn the_tests_of_a_proc_macro_find_the_standard_library() {
     );
     assert_eq!(code, 0);
 }
+
+#[test]
+fn doc_tests_of_a_library_whose_tests_crash_are_run() {
+    let fixture = with_test("");
+    let library = "/// ```\n/// fails_test::f();\n/// ```\npub fn f() {}\n
+        extern \"C\" fn say_no() { std::process::abort() }
+        extern \"C\" { fn atexit(of: extern \"C\" fn()) -> i32; }
+        #[test] fn passes() { unsafe { atexit(say_no); } }";
+    write(&fixture, "src/lib.rs", library);
+    let (_, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test lib:fails_test failed(crash)",
+    );
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test doc:fails_test src/lib.rs - f (line 1) passed",
+    );
+}

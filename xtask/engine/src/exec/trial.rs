@@ -100,12 +100,11 @@ impl Work<'_> {
             let enter = || shops.enter_for_all(&self.folders, &workspace.units, interrupt);
             let _turn = clock.wait(enter)?;
             for (package, id) in &workspace.documented {
-                let is_its_library =
-                    |o: &&TargetOutcome| o.id.package == id.package && o.id.kind == Kind::Lib;
-                let is_broken = outcomes
-                    .iter()
-                    .find(is_its_library)
-                    .is_some_and(|o| !o.errors.is_empty());
+                let library = TargetId {
+                    kind: Kind::Lib,
+                    ..id.clone()
+                };
+                let is_broken = built.made.get(&library).is_some_and(Made::has_failed);
                 if !self.is_asked_for(id) {
                     outcomes.push(left_out(id));
                     continue;
