@@ -78,7 +78,7 @@ pub struct Config {
 /// What is built, and how.
 #[derive(Clone, Debug)]
 pub struct Build {
-    /// Cargo's profile; `dev` unless said.
+    /// Cargo's profile; `test` unless said, as for `cargo test`.
     pub profile: Spanned<String>,
     /// How much debug info; none unless said, since no one attaches a debugger to a cell.
     pub debug: Debug,

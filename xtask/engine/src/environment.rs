@@ -249,7 +249,7 @@ mod tests {
 
     fn build() -> Build {
         Build {
-            profile: toml::Spanned::new(0..0, "dev".to_owned()),
+            profile: toml::Spanned::new(0..0, "test".to_owned()),
             debug: Debug::None,
             codegen_units: Some(64),
             linker: None,
@@ -283,8 +283,8 @@ mod tests {
             names,
             [
                 "CARGO_INCREMENTAL",
-                "CARGO_PROFILE_DEV_CODEGEN_UNITS",
-                "CARGO_PROFILE_DEV_DEBUG",
+                "CARGO_PROFILE_TEST_CODEGEN_UNITS",
+                "CARGO_PROFILE_TEST_DEBUG",
                 "CARGO_TERM_COLOR",
                 "HOME"
             ]
@@ -326,8 +326,8 @@ mod tests {
             names,
             [
                 "CARGO_INCREMENTAL",
-                "CARGO_PROFILE_DEV_CODEGEN_UNITS",
-                "CARGO_PROFILE_DEV_DEBUG",
+                "CARGO_PROFILE_TEST_CODEGEN_UNITS",
+                "CARGO_PROFILE_TEST_DEBUG",
                 "MODE",
                 "RUSTFLAGS"
             ]

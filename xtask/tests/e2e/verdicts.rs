@@ -502,3 +502,13 @@ fn doc_tests_of_a_library_whose_tests_crash_are_run() {
         "stable@gadget-1.0.0 fails-test doc:fails_test src/lib.rs - f (line 1) passed",
     );
 }
+
+#[test]
+fn tests_are_built_as_cargo_test_builds_them() {
+    let fixture = with_test("#[test] fn passes() { assert!(!cfg!(debug_assertions)); }");
+    let manifest = fixture.read("Cargo.toml");
+    let profile = "\n[profile.test]\ndebug-assertions = false\n";
+    write(&fixture, "Cargo.toml", &(manifest + profile));
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+}

@@ -262,7 +262,7 @@ pub(super) struct Build {
 impl Default for Build {
     fn default() -> Self {
         Self {
-            profile: Spanned::new(0..0, "dev".to_owned()),
+            profile: Spanned::new(0..0, "test".to_owned()),
             debug: Debug::None,
             codegen_units: None,
             linker: None,
