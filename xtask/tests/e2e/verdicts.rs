@@ -512,3 +512,19 @@ fn tests_are_built_as_cargo_test_builds_them() {
     let (code, run) = fixture.run(&[]);
     assert_eq!(code, 0, "{:#?}", facts::of(&run));
 }
+
+#[test]
+fn tests_see_what_cargos_own_config_sets() {
+    let fixture = with_test(
+        "#[test] fn sees() {
+            let var = |name| std::env::var(name).unwrap();
+            assert_eq!((var(\"NEAR\"), var(\"FAR\")), (\"own\".into(), \"home\".into())); }",
+    );
+    let config = fixture.read(".cargo/config.toml") + "\n[env]\nNEAR = \"own\"\n";
+    write(&fixture, ".cargo/config.toml", &config);
+    let home = "[env]\nNEAR = \"home\"\nFAR = \"home\"\n";
+    write(&fixture, "../home/config.toml", home);
+    let home = fixture.subject().join("../home");
+    let (code, run) = fixture.ran(fixture.command(&["run"]).env("CARGO_HOME", home));
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+}

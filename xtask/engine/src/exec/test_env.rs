@@ -2,12 +2,13 @@
 //! executables itself.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{BuildScript, PackageId};
 
 use crate::cargo_config;
+use crate::cargo_home::{cargo_home, own_config};
 use crate::environment::{library_path_variable, prepend};
 use crate::exec::build::Built;
 use crate::exec::targets::Workspace;
@@ -43,13 +44,7 @@ pub fn vars(
             || name.starts_with("CARGO_PROFILE_");
         !is_ours || set.contains_key(&*name)
     });
-    for file in cargo_config::PLACES {
-        if let Ok(Some(text)) = place.setting.tree.subject.text_of(file) {
-            let outside = |name: &str| vars.contains_key(std::ffi::OsStr::new(name));
-            let env = cargo_config::env(&text, &place.folders.subject, outside);
-            vars.extend(env.into_iter().map(|(k, v)| (k.into(), v.into())));
-        }
-    }
+    vars.extend(configured(place, &vars));
     vars.insert("CARGO".into(), toolchain.program("cargo").into());
     if let Some(package) = workspace.package(package) {
         vars.extend(package_vars(package));
@@ -69,6 +64,27 @@ pub fn vars(
         library_folders(place, built),
     );
     vars
+}
+
+/// What `[env]` sets in cargo's own config and in the subject's, which comes before it.
+fn configured(
+    place: &Place<'_>,
+    vars: &BTreeMap<OsString, OsString>,
+) -> BTreeMap<OsString, OsString> {
+    let home = cargo_home().and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+    let around = home.as_deref().and_then(Utf8Path::parent);
+    let of_home = own_config().into_iter().flatten();
+    let of_home = of_home.filter_map(|text| Some((text, around?)));
+    let subject = &place.setting.tree.subject;
+    let own = cargo_config::PLACES.map(|file| subject.text_of(file));
+    let own = own.into_iter().flatten().flatten();
+    let own = own.map(|text| (text, place.folders.subject.as_path()));
+    let outside = |name: &str| vars.contains_key(OsStr::new(name));
+    let env = of_home
+        .chain(own)
+        .flat_map(|(text, root)| cargo_config::env(&text, root, outside));
+    env.map(|(name, value)| (name.into(), value.into()))
+        .collect()
 }
 
 /// Where dynamic libraries may be: what build scripts named below the target folder, where cargo
