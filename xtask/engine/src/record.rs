@@ -120,7 +120,7 @@ const END_OF_TIME: u64 = 253_402_300_799;
 /// The longest time that a run can have taken, in seconds: a hundred years.
 const LONGEST: f64 = 3.2e9;
 /// The longest name of a cell: it is a folder's.
-const LONGEST_NAME: usize = 200;
+const LONGEST_NAME: usize = 240;
 
 /// What a run says that no run can say. Names of cells and paths of logs go into reports as links
 /// and commands, and name files.

@@ -95,9 +95,11 @@ fn a_cargo_that_talks_nonsense_is_no_verdict_and_the_rest_goes_on() {
 
 #[test]
 fn a_build_that_fails_with_all_targets_made_is_no_verdict() {
-    let (faulty, stable, _) =
-        beside_a_fault_in("build", "\"$(dirname \"$0\")/real\" \"$@\"; exit 101");
-    in_doubt(&faulty, "cargo told nothing");
+    let (faulty, stable, _) = beside_a_fault_in(
+        "build",
+        "\"$(dirname \"$0\")/real\" \"$@\"; echo 'error: failed to link x' >&2; exit 101",
+    );
+    in_doubt(&faulty, "all was made");
     assert_eq!(stable.to_string(), "failed(test)");
 }
 

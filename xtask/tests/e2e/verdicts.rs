@@ -252,6 +252,49 @@ fn examples_are_compiled_as_cargo_test_does() {
 }
 
 #[test]
+fn an_example_with_tests_need_not_compile_without_them() {
+    let fixture = with_test("#[test] fn passes() {}");
+    write(&fixture, "examples/plain.rs", "fn main() {}");
+    write(
+        &fixture,
+        "examples/bears.rs",
+        "#[cfg(not(test))] fn main() { gadget::turn(1); } #[test] fn bears() {}",
+    );
+    let manifest = fixture.read("Cargo.toml");
+    let bears = "[[example]]\nname = \"bears\"\ntest = true\n";
+    write(&fixture, "Cargo.toml", &(manifest + bears));
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"3.0.0\"]");
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+}
+
+#[test]
+fn a_binary_whose_features_are_off_in_the_build_is_not_missed() {
+    let fixture = with_test("#[test] fn passes() {}");
+    write(&fixture, "src/main.rs", "fn main() {}");
+    let manifest = fixture.read("Cargo.toml");
+    let binary = "[[bin]]\nname = \"fails-test\"\npath = \"src/main.rs\"\ntest = false\n\
+                  required-features = [\"f\"]\n[features]\nf = []\n";
+    let manifest = manifest.replace("[workspace]", "[workspace]\nmembers = [\"asks\"]");
+    write(&fixture, "Cargo.toml", &(manifest + binary));
+    // Cargo's metadata shows the feature as on: as a build dependency, it is.
+    write(
+        &fixture,
+        "asks/Cargo.toml",
+        "[package]\nname = \"asks\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\
+         [build-dependencies]\nfails-test = { path = \"..\", features = [\"f\"] }\n",
+    );
+    write(&fixture, "asks/build.rs", "fn main() {}");
+    write(&fixture, "asks/src/lib.rs", "");
+    let lock = fixture.read("Cargo.lock");
+    let own = "\n[[package]]\nname = \"asks\"\nversion = \"0.1.0\"\n\
+               dependencies = [\n \"fails-test\",\n]\n";
+    write(&fixture, "Cargo.lock", &(lock + own));
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+}
+
+#[test]
 fn an_example_that_another_pin_left_is_not_found() {
     let fixture = with_test(
         "#[test] fn finds() {

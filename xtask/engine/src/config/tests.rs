@@ -46,6 +46,10 @@ fn every_mistake_names_line_fault_and_mend() {
         ("path = \".\"", "paht = \".\""),
         ("path = \".\"", "path = 3"),
         ("label = \"stable\"", "label = \"sta/ble\""),
+        (
+            "label = \"stable\"",
+            "label = \"as-long-as-a-description-of-what-it-is-for\"",
+        ),
         ("rustup = \"stable\"", ""),
         ("rustup = \"stable\"", "rustup = []"),
         ("rustup = \"stable\"", "rustup = \"stable\"\ndir = \"/opt\""),

@@ -8,10 +8,22 @@ use toml::Spanned;
 
 use super::mistake::{Mistake, Text};
 
+/// The longest name, in characters: a cell's has three labels in it and is a folder's.
+const LONGEST_NAME: usize = 40;
+
 /// Labels and family names stand in file names and in the names of cells.
 pub(super) fn check_name(text: &Text, name: &Spanned<String>, what: &str) -> Result<(), Mistake> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let written = name.get_ref();
+    if written.len() > LONGEST_NAME {
+        return Err(text
+            .mistake(format!("this cannot be the {what}"))
+            .at(
+                name.span(),
+                format!("{} characters, in file names", written.chars().count()),
+            )
+            .help(format!("use {LONGEST_NAME} at the most")));
+    }
     if written.chars().all(fits) && written.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return Ok(());
     }

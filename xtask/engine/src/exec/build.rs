@@ -1,5 +1,5 @@
-//! The build of a cell: every target compiled as far as it goes, each with its own
-//! status and errors.
+//! The build of a cell: every target compiled as far as it goes, each with its own status and
+//! errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,14 +98,15 @@ pub fn build(
     }
     if !ended.exit.is_success() && !keeps_going {
         for target in &targets {
-            let is_open = heard.own_answer(target).is_none() && target.missing_features.is_empty();
+            let is_open = heard.own_answer(target).is_none() || !heard.has_binaries(target);
+            let is_open = is_open && target.missing_features.is_empty();
             if !is_open || doubt(&ended.exit, &heard.err).is_some() || ended.exit == Exit::TimedOut
             {
                 continue;
             }
             let spec = workspace.spec_here(&target.package);
             let chosen = choice(&target.id);
-            let features = workspace.features_of(&target.package, options.features);
+            let features = workspace.feature_flags(&target.package, options.features);
             let mut args = match target.bears_tests {
                 true => vec!["test", "--no-run", "--package", &spec],
                 false => vec!["build", "--package", &spec],
@@ -124,11 +125,14 @@ pub fn build(
     };
     let judged = targets.into_iter().map(|t| (t.id.clone(), judge.judge(t)));
     let mut made: BTreeMap<TargetId, Made> = judged.collect();
-    if options.is_whole && !ended.exit.is_success() && !made.values().any(Made::has_failed) {
-        // What failed is none of the targets, and none is known to be what its code makes.
+    let is_unexplained = !ended.exit.is_success() && !made.values().any(Made::has_failed);
+    if options.is_whole
+        && is_unexplained
+        && let Some(of_none) = judge.of_none()
+    {
         made.values_mut()
             .filter(|made| !matches!(made, Made::Not(..)))
-            .for_each(|made| *made = judge.unexplained());
+            .for_each(|made| *made = of_none.clone());
     }
     Ok(Built {
         made,

@@ -58,34 +58,62 @@ pub enum Answer {
 }
 
 impl Heard {
-    /// What was said of the target itself, or of a binary without which it is not run: where that
-    /// is missing, there may be one that an earlier build left.
+    /// What was said of the target itself.
     pub fn own_answer(&self, target: &Target) -> Option<Answer> {
-        let unit = |kind, name: &str| (target.package.clone(), Some(kind), name.to_owned());
-        let own = unit(target.id.kind, &target.id.name);
-        let example = (target.package.clone(), target.id.name.clone());
-        if !target.bears_tests && self.examples.contains(&example) {
+        let (package, name) = (target.package.clone(), target.id.name.clone());
+        let unit = (package.clone(), Some(target.id.kind), name.clone());
+        if !target.bears_tests && self.examples.contains(&(package, name)) {
             return Some(Answer::Made(Made::Example));
         }
-        if let Some(executable) = self.executables.get(&own) {
-            let is_missing = |name: &&String| {
-                let binary = (target.package.clone(), name.to_string());
-                !self.binaries.contains_key(&binary)
-            };
-            let Some(missing) = target.binaries.iter().find(is_missing) else {
-                return Some(Answer::Made(Made::Executable(executable.clone())));
-            };
-            let errors = self.errors.get(&unit(Kind::Bin, missing))?;
-            return Some(Answer::Errors(errors.clone()));
+        if let Some(executable) = self.executables.get(&unit) {
+            return Some(Answer::Made(Made::Executable(executable.clone())));
         }
-        Some(Answer::Errors(self.errors.get(&own)?.clone()))
+        Some(Answer::Errors(self.errors.get(&unit)?.clone()))
+    }
+
+    /// Whether all binaries were made that a target can run.
+    pub fn has_binaries(&self, target: &Target) -> bool {
+        let is_made = |name: &String| {
+            let binary = (target.package.clone(), name.clone());
+            self.binaries.contains_key(&binary)
+        };
+        target.binaries.iter().all(is_made)
     }
 }
 
 impl Judge<'_> {
     fn answer(&self, target: &Target) -> Answer {
         let own = self.heard.own_answer(target);
+        let own = match own {
+            Some(Answer::Made(_)) => self.without_binary(target).or(own),
+            own => own,
+        };
         own.unwrap_or_else(|| self.below(target))
+    }
+
+    /// Why a target cannot be run although it was made: a binary of its package was to be built and
+    /// was not. Where an earlier build left one, it would be run with that.
+    fn without_binary(&self, target: &Target) -> Option<Answer> {
+        let Heard {
+            binaries,
+            errors,
+            err,
+            ..
+        } = self.heard;
+        target.binaries.iter().find_map(|name| {
+            let package = target.package.clone();
+            if binaries.contains_key(&(package.clone(), name.clone())) {
+                return None;
+            }
+            if let Some(errors) = errors.get(&(package, Some(Kind::Bin), name.clone())) {
+                return Some(Answer::Errors(errors.clone()));
+            }
+            let unit = format!("could not compile `{}` (bin \"{name}\")", target.id.package);
+            // Cargo shows how it called a compiler that it could not start, or that died.
+            let was_stopped = err.contains(&unit) || err.contains("--crate-type bin ");
+            let was_cut_short = !matches!(self.exit, Exit::Code(_));
+            (was_stopped || was_cut_short).then_some(Answer::Open)
+        })
     }
 
     /// The errors of what a target needs: its own library or binaries, or a package below it. What
@@ -172,7 +200,7 @@ impl Judge<'_> {
         }
     }
 
-    /// What a build comes to that failed, where nothing is said of why a target should have.
+    /// What a target comes to of which nothing is said, in a build that failed.
     #[must_use]
     pub fn unexplained(&self) -> Made {
         let (said, exit) = (&self.heard.err, self.exit);
@@ -194,5 +222,26 @@ impl Judge<'_> {
             Exit::Code(_) | Exit::Signal(_) => first_error(said),
         };
         Made::Not(status, vec![error])
+    }
+
+    /// What a build comes to that failed with every target made: it is none of theirs. `None` where
+    /// what failed is known to be of no account: an example that bears tests, made without them.
+    #[must_use]
+    pub fn of_none(&self) -> Option<Made> {
+        let of_example = |target: &Target| {
+            let name = target.id.name.clone();
+            let unit = (target.package.clone(), Some(Kind::Example), name);
+            target.bears_tests && self.heard.errors.contains_key(&unit)
+        };
+        if self.workspace.targets.iter().any(of_example) {
+            return None;
+        }
+        let error = first_error(&self.heard.err);
+        let doubt = doubt(self.exit, &self.heard.err);
+        let doubt = doubt.unwrap_or_else(|| {
+            let why = format!("all was made, and cargo ended: {}", self.exit);
+            Doubt::Machine(why)
+        });
+        Some(Made::Not(Status::Inconclusive { doubt }, vec![error]))
     }
 }

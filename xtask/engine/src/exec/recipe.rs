@@ -198,7 +198,7 @@ fn steps(matrix: &Matrix, setting: &Setting<'_>, workspace: &Workspace) -> Vec<S
         let step = Step::of([does, "--package", &spec]).with(chosen);
         let step = step.with(&["--frozen".to_owned()]);
         let step = step.with(&matrix.config.build.flags(cargo));
-        let step = step.with(&workspace.features_of(package, setting.features));
+        let step = step.with(&workspace.feature_flags(package, setting.features));
         steps.push(Step {
             target: Some(id.clone()),
             ..step

@@ -108,12 +108,9 @@ pub fn forget_later(target: &Utf8Path, than: SystemTime) -> Result<usize> {
 /// # Errors
 ///
 /// When a target folder cannot be read, or a file not be removed.
-pub fn forget_binaries(target: &Utf8Path) -> Result<()> {
+pub fn forget_programs(target: &Utf8Path) -> Result<()> {
     for profile in folders(target)? {
         let profile = target.join(profile);
-        if !profile.join(FINGERPRINTS).is_dir() {
-            continue;
-        }
         for folder in [&profile, &profile.join("examples")] {
             for name in names(folder)? {
                 let place = folder.join(&name);

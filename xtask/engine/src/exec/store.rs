@@ -5,17 +5,25 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
 
 use crate::exec::records::Records;
 use crate::exec::system;
 use crate::model::outcome::{Outcome, Phase};
 
-/// The kept outcomes. One that failed in its targets is kept for as long as what is installed stays
-/// as it is: a C library may have been missing, which no hash of the subject knows of.
+/// The kept outcomes.
 pub struct Store<'a> {
     folder: Utf8PathBuf,
     records: &'a Records<'a>,
     installed: OnceLock<String>,
+}
+
+/// What is kept under a key.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// What was installed, where that may have decided. With anything else, nothing is known.
+    installed: Option<String>,
+    outcome: Outcome,
 }
 
 impl<'a> Store<'a> {
@@ -32,8 +40,9 @@ impl<'a> Store<'a> {
     /// The outcome kept under a key, if it is there and whole.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Outcome> {
-        let name = self.name(key);
-        self.records.read(&self.record(&name), &name)
+        let kept: Kept = self.records.read(&self.record(key), key)?;
+        let still_holds = kept.installed.is_none_or(|then| then == self.installed());
+        still_holds.then_some(kept.outcome)
     }
 
     /// Keeps an outcome, and the logs in `logs`.
@@ -42,16 +51,16 @@ impl<'a> Store<'a> {
     ///
     /// When it cannot be written.
     pub fn put(&self, key: &str, outcome: &Outcome, logs: &Utf8Path) -> Result<()> {
-        let may_lie_elsewhere = outcome.status.is_failed() && !outcome.targets.is_empty();
-        let name = match may_lie_elsewhere {
-            true => self.name_on_this_system(key),
-            false => key.to_owned(),
-        };
-        let folder = self.folder.join(&name);
+        let folder = self.folder.join(key);
         fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
         copy_logs(logs, &folder)?;
-        self.records
-            .write_to_last(&self.record(&name), &name, outcome)
+        let kept = Kept {
+            installed: outcome
+                .may_lie_in_the_system()
+                .then(|| self.installed().to_owned()),
+            outcome: outcome.clone(),
+        };
+        self.records.write_to_last(&self.record(key), key, &kept)
     }
 
     /// Makes `logs` hold the logs kept under a key, and no others.
@@ -60,7 +69,7 @@ impl<'a> Store<'a> {
     ///
     /// When they cannot be copied.
     pub fn restore_logs(&self, key: &str, logs: &Utf8Path) -> Result<()> {
-        let kept = self.folder.join(self.name(key));
+        let kept = self.folder.join(key);
         let is_there = |name: &String| match (logs.join(name), kept.join(name)) {
             (there, kept) if kept.exists() => is_same(&there, &kept),
             (there, _) => !there.exists(),
@@ -72,19 +81,8 @@ impl<'a> Store<'a> {
         copy_logs(&kept, logs)
     }
 
-    /// The name that an outcome is kept under, which is its key, or one for this system.
-    fn name(&self, key: &str) -> String {
-        let here = self.name_on_this_system(key);
-        match self.record(&here).exists() {
-            true => here,
-            false => key.to_owned(),
-        }
-    }
-
-    fn name_on_this_system(&self, key: &str) -> String {
-        let installed = self.installed.get_or_init(system::installed);
-        let both = format!("{key} {installed}");
-        blake3::hash(both.as_bytes()).to_hex().to_string()
+    fn installed(&self) -> &str {
+        self.installed.get_or_init(system::installed)
     }
 
     fn record(&self, key: &str) -> Utf8PathBuf {

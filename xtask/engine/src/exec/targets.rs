@@ -25,7 +25,8 @@ pub struct Target {
     pub harness: bool,
     /// Features it asks for that are off.
     pub missing_features: Vec<String>,
-    /// The binaries of its package, which it can run: cargo builds them beside it.
+    /// The binaries of its package, which it can run: cargo builds those beside it whose features
+    /// are on.
     /// <https://doc.rust-lang.org/cargo/reference/cargo-targets.html#integration-tests>
     pub binaries: Vec<String>,
 }
@@ -61,7 +62,6 @@ impl Workspace {
                 missing.cloned().collect()
             };
             let binaries = package.targets.iter().filter(|target| target.is_bin());
-            let binaries = binaries.filter(|target| missing_features(target).is_empty());
             let binaries: Vec<String> = binaries.map(|target| target.name.clone()).collect();
             for target in &package.targets {
                 let Some(kind) = target.kind.first().and_then(kind_of) else {
@@ -146,7 +146,7 @@ impl Workspace {
     /// The flags that choose features for one package by itself: cargo refuses those that only other
     /// members have.
     #[must_use]
-    pub fn features_of(&self, id: &PackageId, set: &FeatureSet) -> Vec<String> {
+    pub fn feature_flags(&self, id: &PackageId, set: &FeatureSet) -> Vec<String> {
         let package = self.package(id);
         package.map_or(set.flags(), |package| own_features(set, package).flags())
     }
@@ -230,18 +230,14 @@ fn without_harness(package: &Package) -> Result<Vec<(Kind, Option<String>)>> {
 
 fn own_features(set: &FeatureSet, package: &Package) -> FeatureSet {
     let mut own = set.clone();
-    own.features.retain_mut(|feature| {
-        let name = feature.get_ref().clone();
-        let Some((of, rest)) = name.split_once('/') else {
-            return package.features.contains_key(&name);
+    own.features.retain(|feature| {
+        let name = feature.get_ref();
+        let Some((of, _)) = name.split_once('/') else {
+            return package.features.contains_key(name);
         };
-        if package.name == of {
-            *feature = toml::Spanned::new(0..0, rest.to_owned());
-            return true;
-        }
         let known_as = |d: &Dependency| d.rename.clone().unwrap_or_else(|| d.name.clone());
-        let of = of.trim_end_matches('?');
-        package.dependencies.iter().any(|d| known_as(d) == of)
+        let is_below = |of: &str| package.dependencies.iter().any(|d| known_as(d) == of);
+        package.name == of || is_below(of.trim_end_matches('?'))
     });
     own
 }
@@ -289,7 +285,7 @@ mod tests {
         let tool = package("tool", &["both", "json"], "regex");
         assert_eq!(
             flags(&tool),
-            ["--no-default-features", "--features=both,json"]
+            ["--no-default-features", "--features=both,tool/json"]
         );
     }
 }

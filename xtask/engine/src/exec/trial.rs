@@ -16,7 +16,7 @@ use crate::exec::inventory::touch;
 use crate::exec::judgement::Made;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
-use crate::exec::share::forget_binaries;
+use crate::exec::share::forget_programs;
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
@@ -185,7 +185,7 @@ impl Work<'_> {
         let jobs = format!("--jobs={}", threads.count());
         let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &jobs];
         args.extend(chosen.iter().map(String::as_str));
-        let features = workspace.features_of(package, self.setting.features);
+        let features = workspace.feature_flags(package, self.setting.features);
         args.extend(features.iter().map(String::as_str));
         let said = cargo.say(&args, log)?;
         log.add(said.out.as_bytes());
@@ -237,7 +237,7 @@ impl Work<'_> {
         let all_tmp = tmp.parent().unwrap_or(tmp);
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
         confined(self.common.sandbox.confines(shop, &[shop, all_tmp]), || {
-            forget_binaries(&self.folders.target)?;
+            forget_programs(&self.folders.target)?;
             // Cargo makes the first only when it compiles a test, and not where that is fresh.
             let of_tests = self.folders.target.join("tmp");
             for folder in [of_tests, self.folders.home(), tmp.clone()] {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
-use crate::model::status::{Doubt, Status};
+use crate::model::status::{Class, Doubt, Status};
 
 /// What one cell showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +119,23 @@ impl Outcome {
             doubtful(&target.status) || target.cases.iter().any(|case| doubtful(&case.status))
         };
         doubtful(&self.status) || self.targets.iter().any(in_target)
+    }
+}
+
+impl Outcome {
+    /// Whether a target failed by something else than what the compiler has against code: a library
+    /// may be missing on this system, or a program that a test starts.
+    #[must_use]
+    pub fn may_lie_in_the_system(&self) -> bool {
+        let is_the_codes = |target: &TargetOutcome| match target.status {
+            Status::Failed { class } => match class {
+                Class::Compile => target.errors.iter().all(|error| error.code.is_some()),
+                Class::Lint | Class::Resolve | Class::Msrv | Class::Drift => true,
+                Class::Link | Class::Test | Class::Timeout | Class::Crash => false,
+            },
+            Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => true,
+        };
+        !self.targets.iter().all(is_the_codes)
     }
 }
 

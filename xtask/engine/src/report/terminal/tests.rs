@@ -5,8 +5,8 @@ use crate::model::cell::Row;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::Findings;
 use crate::model::made_up::{self, history};
-use crate::model::run::State;
 use crate::model::outcome::{CaseOutcome, Outcome};
+use crate::model::run::State;
 use crate::model::status::{Class, Doubt};
 use crate::model::verdict::{Deviation, Kind, Verdict};
 
