@@ -4,6 +4,7 @@
 //! `run.json`, `junit.xml` and `summary.md` are all held against it. Rows of older toolchains need
 //! those toolchains; `ci/test` gets them, and so does `ci/toolchains 1.63 1.78`.
 
+mod as_cargo;
 mod axes;
 mod baseline;
 mod bisect;
