@@ -2,14 +2,14 @@
 
 use crate::facts;
 use crate::harness::Fixture;
-use crate::verdicts::{holds, with_test, write};
+use crate::verdicts::{holds, with_test};
 
 #[test]
 fn inline_targets_without_harness_are_programs() {
     let fixture = with_test("fn main() { std::process::exit(3) }");
     let manifest = fixture.read("Cargo.toml");
     let inline = "test = [{ name = \"outcomes\", harness = false }]\n";
-    write(&fixture, "Cargo.toml", &(inline.to_owned() + &manifest));
+    fixture.write("Cargo.toml", &(inline.to_owned() + &manifest));
     let (_, run) = fixture.run(&[]);
     holds(
         &run,
@@ -24,7 +24,7 @@ fn a_test_whose_binary_does_not_build_is_not_run() {
             let app = std::process::Command::new(env!(\"CARGO_BIN_EXE_fails-test\"));
             assert!({ app }.status().unwrap().success()); }",
     );
-    write(&fixture, "src/main.rs", "fn main() { gadget::turn(1); }");
+    fixture.write("src/main.rs", "fn main() { gadget::turn(1); }");
     // 1.0.0 leaves a binary where 3.0.0, which has no `turn`, would find it.
     fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
     let (_, run) = fixture.run(&[]);
@@ -41,10 +41,10 @@ fn a_test_whose_binary_does_not_build_is_not_run() {
 #[test]
 fn a_binary_without_tests_that_does_not_build_is_no_pass() {
     let fixture = with_test("#[test] fn passes() {}");
-    write(&fixture, "src/main.rs", "fn main() { gadget::turn(1); }");
+    fixture.write("src/main.rs", "fn main() { gadget::turn(1); }");
     let manifest = fixture.read("Cargo.toml");
     let binary = "[[bin]]\nname = \"app\"\npath = \"src/main.rs\"\ntest = false\n";
-    write(&fixture, "Cargo.toml", &(manifest + binary));
+    fixture.write("Cargo.toml", &(manifest + binary));
     fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
     let (_, run) = fixture.run(&[]);
     assert_eq!(run.cells[0].status().to_string(), "passed");
@@ -54,24 +54,16 @@ fn a_binary_without_tests_that_does_not_build_is_no_pass() {
 #[test]
 fn examples_are_compiled_as_cargo_test_does() {
     let fixture = with_test("#[test] fn passes() {}");
-    write(
-        &fixture,
-        "examples/turns.rs",
-        "fn main() { gadget::turn(1); }",
-    );
-    write(
-        &fixture,
-        "examples/bears.rs",
-        "fn main() {} #[test] fn bears() {}",
-    );
+    fixture.write("examples/turns.rs", "fn main() { gadget::turn(1); }");
+    fixture.write("examples/bears.rs", "fn main() {} #[test] fn bears() {}");
     let manifest = fixture.read("Cargo.toml");
     let bears = "[[example]]\nname = \"bears\"\ntest = true\n";
-    write(&fixture, "Cargo.toml", &(manifest + bears));
+    fixture.write("Cargo.toml", &(manifest + bears));
     fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
     let oldest = "[[toolchain]]\nlabel = \"oldest\"\nrustup = \"debian-1.63\"\n\n[[toolchain]]";
     let config = fixture.read("matrix.toml");
     let config = config.replacen("[[toolchain]]", oldest, 1);
-    write(&fixture, "matrix.toml", &config);
+    fixture.write("matrix.toml", &config);
     let (code, run) = fixture.run(&[]);
     assert_eq!(code, 1);
     for toolchain in ["stable", "oldest"] {
@@ -83,11 +75,7 @@ fn examples_are_compiled_as_cargo_test_does() {
         of("3.0.0", "turns failed(compile) E0425 examples/turns.rs:1");
         of("3.0.0", "bears bears passed");
     }
-    write(
-        &fixture,
-        "matrix.toml",
-        &(config + "[build]\nexamples = false\n"),
-    );
+    fixture.write("matrix.toml", &(config + "[build]\nexamples = false\n"));
     let (code, run) = fixture.run(&[]);
     assert_eq!(code, 0, "{:#?}", facts::of(&run));
 }
@@ -95,15 +83,14 @@ fn examples_are_compiled_as_cargo_test_does() {
 #[test]
 fn an_example_with_tests_need_not_compile_without_them() {
     let fixture = with_test("#[test] fn passes() {}");
-    write(&fixture, "examples/plain.rs", "fn main() {}");
-    write(
-        &fixture,
+    fixture.write("examples/plain.rs", "fn main() {}");
+    fixture.write(
         "examples/bears.rs",
         "#[cfg(not(test))] fn main() { gadget::turn(1); } #[test] fn bears() {}",
     );
     let manifest = fixture.read("Cargo.toml");
     let bears = "[[example]]\nname = \"bears\"\ntest = true\n";
-    write(&fixture, "Cargo.toml", &(manifest + bears));
+    fixture.write("Cargo.toml", &(manifest + bears));
     fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"3.0.0\"]");
     let (code, run) = fixture.run(&[]);
     assert_eq!(code, 0, "{:#?}", facts::of(&run));
@@ -112,25 +99,24 @@ fn an_example_with_tests_need_not_compile_without_them() {
 #[test]
 fn a_binary_whose_features_are_off_in_the_build_is_not_missed() {
     let fixture = with_test("#[test] fn passes() {}");
-    write(&fixture, "src/main.rs", "fn main() {}");
+    fixture.write("src/main.rs", "fn main() {}");
     let manifest = fixture.read("Cargo.toml");
     let binary = "[[bin]]\nname = \"fails-test\"\npath = \"src/main.rs\"\ntest = false\n\
                   required-features = [\"f\"]\n[features]\nf = []\n";
     let manifest = manifest.replace("[workspace]", "[workspace]\nmembers = [\"asks\"]");
-    write(&fixture, "Cargo.toml", &(manifest + binary));
+    fixture.write("Cargo.toml", &(manifest + binary));
     // Cargo's metadata shows the feature as on: as a build dependency, it is.
-    write(
-        &fixture,
+    fixture.write(
         "asks/Cargo.toml",
         "[package]\nname = \"asks\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\
          [build-dependencies]\nfails-test = { path = \"..\", features = [\"f\"] }\n",
     );
-    write(&fixture, "asks/build.rs", "fn main() {}");
-    write(&fixture, "asks/src/lib.rs", "");
+    fixture.write("asks/build.rs", "fn main() {}");
+    fixture.write("asks/src/lib.rs", "");
     let lock = fixture.read("Cargo.lock");
     let own = "\n[[package]]\nname = \"asks\"\nversion = \"0.1.0\"\n\
                dependencies = [\n \"fails-test\",\n]\n";
-    write(&fixture, "Cargo.lock", &(lock + own));
+    fixture.write("Cargo.lock", &(lock + own));
     let (code, run) = fixture.run(&[]);
     assert_eq!(code, 0, "{:#?}", facts::of(&run));
 }
@@ -144,7 +130,7 @@ fn a_benchmark_that_fails_as_a_test_is_a_failure() {
     );
     fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"5.0.0\"]");
     let config = fixture.read("matrix.toml") + "\n[env]\nset = { RUSTC_BOOTSTRAP = \"1\" }\n";
-    write(&fixture, "matrix.toml", &config);
+    fixture.write("matrix.toml", &config);
     let (_, run) = fixture.run(&[]);
     let bench = "fails-test test:outcomes halves";
     holds(&run, &format!("stable@gadget-1.0.0 {bench} passed"));
@@ -155,11 +141,7 @@ fn a_benchmark_that_fails_as_a_test_is_a_failure() {
 fn with_old_row(fixture: &Fixture) {
     let row = "[[toolchain]]\nlabel = \"old\"\nrustup = \"debian-1.63\"\n\n[[toolchain]]";
     let config = fixture.read("matrix.toml");
-    write(
-        fixture,
-        "matrix.toml",
-        &config.replacen("[[toolchain]]", row, 1),
-    );
+    fixture.write("matrix.toml", &config.replacen("[[toolchain]]", row, 1));
 }
 
 #[test]
@@ -174,16 +156,11 @@ fn a_member_is_not_mistaken_for_what_was_published_of_it() {
         "name = \"relay\"\nversion = \"0.1.25\"",
     );
     std::fs::remove_file(fixture.subject().join("Cargo.lock")).expect("removed");
-    write(
-        &fixture,
+    fixture.write(
         "src/lib.rs",
         "/// ```\n/// relay::f();\n/// ```\npub fn f() {}\n",
     );
-    write(
-        &fixture,
-        "tests/a_turn.rs",
-        "#[test] fn turns() { gadget::turn(1); }",
-    );
+    fixture.write("tests/a_turn.rs", "#[test] fn turns() { gadget::turn(1); }");
     let (_, run) = fixture.run(&[]);
     for pin in ["1.0.0", "3.0.0"] {
         holds(
@@ -203,23 +180,18 @@ fn a_member_is_not_asked_for_features_that_only_others_have() {
     with_old_row(&fixture);
     let manifest = fixture.read("Cargo.toml");
     let manifest = manifest.replace("[workspace]", "[workspace]\nmembers = [\"other\"]");
-    write(&fixture, "Cargo.toml", &manifest);
+    fixture.write("Cargo.toml", &manifest);
     let other = "[package]\nname = \"other\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[features]\nextra = []\n";
-    write(&fixture, "other/Cargo.toml", other);
-    write(&fixture, "other/src/lib.rs", "");
-    write(
-        &fixture,
+    fixture.write("other/Cargo.toml", other);
+    fixture.write("other/src/lib.rs", "");
+    fixture.write(
         "src/lib.rs",
         "/// ```\n/// fails_test::f();\n/// ```\npub fn f() {}\n",
     );
-    write(
-        &fixture,
-        "tests/a_turn.rs",
-        "#[test] fn turns() { gadget::turn(1); }",
-    );
+    fixture.write("tests/a_turn.rs", "#[test] fn turns() { gadget::turn(1); }");
     fixture.change("matrix.toml", "\"1.0.0\"", "\"1.0.0\", \"3.0.0\"");
     let config = fixture.read("matrix.toml") + "\n[build]\nfeatures = [\"extra\"]\n";
-    write(&fixture, "matrix.toml", &config);
+    fixture.write("matrix.toml", &config);
     let (_, run) = fixture.run(&[]);
     for cell in [
         "old@gadget-1.0.0",
@@ -245,11 +217,7 @@ fn the_tests_of_a_proc_macro_find_the_standard_library() {
         "[dependencies]",
         "[lib]\nproc-macro = true\n\n[dependencies]",
     );
-    write(
-        &fixture,
-        "src/lib.rs",
-        "#[test] fn turns() { gadget::turn(1); }",
-    );
+    fixture.write("src/lib.rs", "#[test] fn turns() { gadget::turn(1); }");
     let (code, run) = fixture.run(&[]);
     holds(
         &run,
@@ -265,7 +233,7 @@ fn doc_tests_of_a_library_whose_tests_crash_are_run() {
         extern \"C\" fn say_no() { std::process::abort() }
         extern \"C\" { fn atexit(of: extern \"C\" fn()) -> i32; }
         #[test] fn passes() { unsafe { atexit(say_no); } }";
-    write(&fixture, "src/lib.rs", library);
+    fixture.write("src/lib.rs", library);
     let (_, run) = fixture.run(&[]);
     holds(
         &run,
@@ -282,7 +250,7 @@ fn tests_are_built_as_cargo_test_builds_them() {
     let fixture = with_test("#[test] fn passes() { assert!(!cfg!(debug_assertions)); }");
     let manifest = fixture.read("Cargo.toml");
     let profile = "\n[profile.test]\ndebug-assertions = false\n";
-    write(&fixture, "Cargo.toml", &(manifest + profile));
+    fixture.write("Cargo.toml", &(manifest + profile));
     let (code, run) = fixture.run(&[]);
     assert_eq!(code, 0, "{:#?}", facts::of(&run));
 }
@@ -295,9 +263,9 @@ fn tests_see_what_cargos_own_config_sets() {
             assert_eq!((var(\"NEAR\"), var(\"FAR\")), (\"own\".into(), \"home\".into())); }",
     );
     let config = fixture.read(".cargo/config.toml") + "\n[env]\nNEAR = \"own\"\n";
-    write(&fixture, ".cargo/config.toml", &config);
+    fixture.write(".cargo/config.toml", &config);
     let home = "[env]\nNEAR = \"home\"\nFAR = \"home\"\n";
-    write(&fixture, "../home/config.toml", home);
+    fixture.write("../home/config.toml", home);
     let home = fixture.subject().join("../home");
     let (code, run) = fixture.ran(fixture.command(&["run"]).env("CARGO_HOME", home));
     assert_eq!(code, 0, "{:#?}", facts::of(&run));

@@ -7,13 +7,6 @@ use pinmatrix::model::run::Run;
 use crate::facts;
 use crate::harness::Fixture;
 
-/// Writes a file of the subject.
-pub fn write(fixture: &Fixture, path: &str, text: &str) {
-    let path = fixture.subject().join(path);
-    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-    fs::write(path, text).expect("written");
-}
-
 /// Holds that a run shows a fact, by its first words.
 pub fn holds(run: &Run, fact: &str) {
     let facts = facts::of(run);
@@ -26,8 +19,8 @@ pub fn holds(run: &Run, fact: &str) {
 /// `fails_test` with nothing but one passing test, whose code is `body`.
 pub fn with_test(body: &str) -> Fixture {
     let fixture = Fixture::copied("fails_test");
-    write(&fixture, "src/lib.rs", "");
-    write(&fixture, "tests/outcomes.rs", body);
+    fixture.write("src/lib.rs", "");
+    fixture.write("tests/outcomes.rs", body);
     fixture
 }
 
@@ -43,7 +36,7 @@ fn an_edition_that_the_toolchain_cannot_read_is_msrv() {
     let config = fixture
         .read("matrix.toml")
         .replacen("[[toolchain]]", row, 1);
-    write(&fixture, "matrix.toml", &config);
+    fixture.write("matrix.toml", &config);
     let (_, run) = fixture.run(&["--toolchain", "old"]);
     holds(
         &run,
@@ -70,19 +63,14 @@ fn a_family_crate_that_features_leave_out_is_refused() {
 #[test]
 fn a_patch_does_not_stand_in_for_the_pin() {
     let fixture = with_test("#[test] fn passes() { assert_eq!(gadget::turn(1), 2); }");
-    write(
-        &fixture,
+    fixture.write(
         "fork/Cargo.toml",
         "[package]\nname = \"gadget\"\nversion = \"1.0.0\"\n",
     );
-    write(
-        &fixture,
-        "fork/src/lib.rs",
-        "pub fn turn(_: u32) -> u32 { 0 }",
-    );
+    fixture.write("fork/src/lib.rs", "pub fn turn(_: u32) -> u32 { 0 }");
     let config = fixture.read(".cargo/config.toml");
     let patch = "\n[patch.crates-io]\ngadget = { path = \"fork\" }\n";
-    write(&fixture, ".cargo/config.toml", &(config + patch));
+    fixture.write(".cargo/config.toml", &(config + patch));
     let (code, run) = fixture.run(&[]);
     holds(
         &run,
@@ -95,7 +83,7 @@ fn a_patch_does_not_stand_in_for_the_pin() {
 fn an_unknown_profile_is_a_mistake_and_not_thirteen_failures() {
     let fixture = Fixture::copied("fails_test");
     let config = fixture.read("matrix.toml") + "\n[build]\nprofile = \"fastest\"\n";
-    write(&fixture, "matrix.toml", &config);
+    fixture.write("matrix.toml", &config);
     let output = fixture.call(&["run"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no profile `fastest`"));
@@ -127,7 +115,7 @@ fn tests_that_their_target_had_no_time_for_are_not_judged() {
     );
     let limits = "\n[timeouts]\ntarget = \"2s\"\n[env]\nset = { RUST_TEST_THREADS = \"1\" }\n";
     let config = fixture.read("matrix.toml") + limits;
-    write(&fixture, "matrix.toml", &config);
+    fixture.write("matrix.toml", &config);
     let (_, run) = fixture.run(&[]);
     holds(
         &run,
@@ -143,15 +131,14 @@ fn tests_that_their_target_had_no_time_for_are_not_judged() {
 fn a_binary_that_another_pin_left_is_not_found() {
     let fixture = with_test("");
     // A unit test is no integration test: cargo builds no binary for it, and it finds what is there.
-    write(
-        &fixture,
+    fixture.write(
         "src/lib.rs",
         "#[test] fn finds() {
             let own = std::env::current_exe().unwrap();
             let folder = own.parent().unwrap().parent().unwrap();
             assert!(folder.join(\"fails-test\").exists(), \"none\"); }",
     );
-    write(&fixture, "src/main.rs", "fn main() { gadget::turn(1); }");
+    fixture.write("src/main.rs", "fn main() { gadget::turn(1); }");
     // The second `1.0.0` finds all of the first fresh.
     fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
     for _ in 0..2 {
@@ -173,11 +160,7 @@ fn an_example_that_another_pin_left_is_not_found() {
             let folder = own.parent().unwrap().parent().unwrap();
             assert!(folder.join(\"examples/turns\").exists(), \"none\"); }",
     );
-    write(
-        &fixture,
-        "examples/turns.rs",
-        "fn main() { gadget::turn(1); }",
-    );
+    fixture.write("examples/turns.rs", "fn main() { gadget::turn(1); }");
     fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
     let (_, run) = fixture.run(&[]);
     holds(
@@ -237,8 +220,7 @@ fn the_frontier_is_found_with_a_part_of_the_cells_and_the_rest_is_inferred() {
         &ladder,
         "pins = [\"1.0.0\", \"1.1.0\", \"2.0.0\", \"3.0.0\"]",
     );
-    write(
-        &fixture,
+    fixture.write(
         "matrix.toml",
         &(config + "\n[run]\nstrategy = \"frontier\"\nprobes = 0\n"),
     );
