@@ -102,8 +102,8 @@ pub fn forget_later(target: &Utf8Path, than: SystemTime) -> Result<usize> {
     Ok(n_units)
 }
 
-/// Forgets the binaries and examples that lie where tests look for them, so that none of an earlier build is run
-/// for one that this build does not make. Cargo puts back what is fresh.
+/// Forgets the binaries and examples that lie where tests look for them, so that none of an earlier
+/// build is run for one that this build does not make. Cargo puts back what is fresh.
 ///
 /// # Errors
 ///

@@ -129,8 +129,8 @@ impl Outcome {
     pub fn may_lie_in_the_system(&self) -> bool {
         let is_the_codes = |target: &TargetOutcome| match target.status {
             Status::Failed { class } => match class {
-                Class::Compile => target.errors.iter().all(|error| error.code.is_some()),
-                Class::Lint | Class::Resolve | Class::Msrv | Class::Drift => true,
+                Class::Compile | Class::Drift => target.errors.iter().all(|e| e.code.is_some()),
+                Class::Lint | Class::Resolve | Class::Msrv => true,
                 Class::Link | Class::Test | Class::Timeout | Class::Crash => false,
             },
             Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => true,
@@ -452,6 +452,7 @@ pub struct Moved {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::made_up::{case, outcome, target, test_named};
 
     #[test]
     fn a_panic_tells_its_place() {
@@ -462,5 +463,29 @@ mod tests {
         assert_eq!(panicked_at(said), place("app/tests/a.rs", 12));
         assert_eq!(panicked_at("hm"), None);
         assert_eq!(panicked_at("thread 'a' panicked at 'no"), None);
+    }
+
+    #[test]
+    fn only_what_the_compiler_has_against_code_is_never_the_systems() {
+        let of = |class: Class, code: Option<&str>| {
+            let error = Diagnostic {
+                code: code.map(str::to_owned),
+                ..Diagnostic::said("no")
+            };
+            let target =
+                TargetOutcome::not_run(test_named("a"), Status::failed(class), vec![error]);
+            outcome(vec![target]).may_lie_in_the_system()
+        };
+        assert!(!of(Class::Compile, Some("E0425")));
+        assert!(!of(Class::Drift, Some("E0425")));
+        assert!(!of(Class::Lint, Some("unused_variables")));
+        // A build script that misses a library; in a package outside the family it is drift.
+        assert!(of(Class::Compile, None));
+        assert!(of(Class::Drift, None));
+        assert!(of(Class::Link, None));
+        let fails = case("a", Status::failed(Class::Test), None);
+        assert!(outcome(vec![target("t", vec![fails])]).may_lie_in_the_system());
+        let passes = case("a", Status::Passed, None);
+        assert!(!outcome(vec![target("t", vec![passes])]).may_lie_in_the_system());
     }
 }
