@@ -94,7 +94,7 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
 pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
     let mut used = BTreeSet::new();
     for path in &subject.manifests {
-        if let Some(text) = subject.text_of(path.as_str())? {
+        if let Some(text) = subject.checkout.text_of(path)? {
             used.extend(
                 Manifest::parse(&text)
                     .with_context(|| format!("read {path}"))?
@@ -146,15 +146,14 @@ pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
     if !sets_flags {
         return Ok(());
     }
-    for place in crate::cargo_config::PLACES {
+    for crate::subject::CargoConfig { path, text, .. } in subject.cargo_configs()? {
         // RUSTFLAGS of the environment takes the place of those of a cargo config.
         // https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags
-        let text = subject.text_of(place)?.unwrap_or_default();
         if text
             .lines()
             .any(|line| line.trim_start().starts_with("rustflags"))
         {
-            let message = format!("`cfg` and `cap-lints` would hide the rustflags of {place}");
+            let message = format!("`cfg` and `cap-lints` would hide the rustflags of {path}");
             let help = "repeat them in [env]: `set = { RUSTFLAGS = \"...\" }`";
             let is_repeated = config.environment.set.contains_key("RUSTFLAGS");
             if !is_repeated {

@@ -7,6 +7,7 @@
 mod as_cargo;
 mod axes;
 mod baseline;
+mod checkout;
 mod bisect;
 mod compare;
 mod disk;

@@ -24,6 +24,8 @@ pub struct Cargo<'a> {
     pub toolchain: &'a Toolchain,
     /// The workspace it works on.
     pub folder: &'a Utf8Path,
+    /// The copy of the checkout that the workspace lies in.
+    pub checkout: &'a Utf8Path,
     /// All it sees of the environment.
     pub vars: BTreeMap<OsString, OsString>,
     /// How long one command may take.
@@ -99,6 +101,7 @@ impl Cargo<'_> {
     pub fn whereabouts(&self) -> Whereabouts<'_> {
         Whereabouts {
             folder: self.folder,
+            checkout: self.checkout,
             vars: &self.vars,
         }
     }
@@ -137,8 +140,42 @@ impl Cargo<'_> {
 pub struct Whereabouts<'a> {
     /// The workspace it works on.
     pub folder: &'a Utf8Path,
+    /// The copy of the checkout that the workspace lies in.
+    pub checkout: &'a Utf8Path,
     /// All it sees of the environment.
     pub vars: &'a BTreeMap<OsString, OsString>,
+}
+
+/// Text in which paths below a copy of a checkout are relative to the workspace in it.
+#[must_use]
+pub fn without_copy(text: &str, workspace: &Utf8Path, checkout: &Utf8Path) -> String {
+    let text = replace_path(text, workspace, ".");
+    let Ok(inside) = workspace.strip_prefix(checkout) else {
+        return text;
+    };
+    let up: Vec<&str> = inside.components().map(|_| "..").collect();
+    replace_path(&text, checkout, &up.join("/"))
+}
+
+/// Text with something else in place of a path; a longer name that begins like it stays.
+fn replace_path(text: &str, path: &Utf8Path, by: &str) -> String {
+    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(path.as_str()) {
+        replaced.push_str(before);
+        // A dot ends a sentence where nothing of a name follows it.
+        let mut next = after.chars();
+        let is_longer = match next.next() {
+            Some('.') => next.next().is_some_and(goes_on),
+            Some(c) => goes_on(c),
+            None => false,
+        };
+        replaced.push_str(if is_longer { path.as_str() } else { by });
+        rest = after;
+    }
+    replaced.push_str(rest);
+    replaced
 }
 
 impl Whereabouts<'_> {
@@ -150,7 +187,7 @@ impl Whereabouts<'_> {
                 .get(OsStr::new(name))
                 .and_then(|value| value.to_str())
         };
-        let mut text = text.replace(self.folder.as_str(), ".");
+        let mut text = without_copy(text, self.folder, self.checkout);
         if let Some(target) = var("CARGO_TARGET_DIR") {
             text = text.replace(target, "target");
         }

@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 use semver::Version;
 
@@ -21,6 +21,7 @@ use crate::exec::process::Interrupt;
 use crate::exec::records::Records;
 use crate::exec::resolution::Resolution;
 use crate::exec::{drift, key, msrv, repair, stage};
+use crate::files::remove;
 use crate::matrix::Matrix;
 use crate::model::cell::At;
 use crate::model::diagnostic::Diagnostic;
@@ -33,7 +34,7 @@ use crate::text;
 pub struct Resolver<'a> {
     /// The matrix: its subject, its registry, and the cargo that resolves.
     pub matrix: &'a Matrix,
-    /// The folder of the copy that is resolved.
+    /// The folder of the copy that is resolved: of the checkout that the subject lies in.
     pub folder: Utf8PathBuf,
     /// Where resolutions are kept.
     pub kept: Utf8PathBuf,
@@ -47,8 +48,9 @@ pub struct Resolver<'a> {
     pub fresh: bool,
     /// Whether the run should end.
     pub interrupt: &'a Interrupt,
-    /// Cargo's own lock on its package cache would make others wait without a word.
-    pub turn: Mutex<()>,
+    /// Cargo's own lock on its package cache would make others wait without a word. It holds which
+    /// checkout is laid out.
+    pub turn: Mutex<Option<Utf8PathBuf>>,
 }
 
 impl Resolver<'_> {
@@ -131,8 +133,8 @@ impl Resolver<'_> {
             return Ok(known);
         }
         let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let _turn = clock.wait(turn);
-        let resolution = self.resolve_anew(setting, log)?;
+        let mut laid_out = clock.wait(turn);
+        let resolution = self.resolve_anew(setting, log, &mut laid_out)?;
         if let Some(change) = self.matrix.resolver.change() {
             let doubt = Doubt::Machine(change.clone());
             let status = Status::Inconclusive { doubt };
@@ -145,18 +147,34 @@ impl Resolver<'_> {
         Ok(resolution)
     }
 
-    fn resolve_anew(&self, setting: &Setting<'_>, log: &mut Log) -> Result<Resolution> {
+    fn resolve_anew(
+        &self,
+        setting: &Setting<'_>,
+        log: &mut Log,
+        laid_out: &mut Option<Utf8PathBuf>,
+    ) -> Result<Resolution> {
+        let subject = &setting.tree.subject;
         let pinned = stage::pinned_for_resolve(setting)?;
-        stage::sync(&setting.tree.subject, &pinned, &self.folder)?;
+        // Nothing of the subject runs here, so that only what a cell changes has to be written anew.
+        if laid_out.as_ref() == Some(&subject.checkout.top) {
+            stage::rewrite(&pinned, &self.folder)?;
+            remove(&self.folder.join(subject.lock()))?;
+        } else {
+            *laid_out = None;
+            stage::lay_out(subject, &pinned, &self.folder)?;
+            *laid_out = Some(subject.checkout.top.clone());
+        }
+        let workspace = self.folder.join(&subject.inside);
         if let Some(mut seed) = self.seed(setting)? {
             if let Some(version) = self.withdrawn(setting) {
                 seed = holding(&seed, &setting.family.crate_names(), version)?;
             }
-            let path = self.folder.join("Cargo.lock");
+            let path = workspace.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
         }
         let mut work = Work {
             resolver: self,
+            workspace: &workspace,
             setting,
             log,
             moved: Vec::new(),
@@ -169,7 +187,7 @@ impl Resolver<'_> {
         for text in errors.iter_mut().flat_map(Diagnostic::texts) {
             *text = without(std::mem::take(text));
         }
-        let lock = fs::read_to_string(self.folder.join("Cargo.lock")).ok();
+        let lock = fs::read_to_string(workspace.join("Cargo.lock")).ok();
         let lock = lock.map(|lock| readable(lock, &setting.toolchain.cargo));
         if lock.is_none() && status == Status::Passed {
             status = Status::failed(Class::Resolve);
@@ -210,6 +228,8 @@ impl Resolver<'_> {
 /// One cell being resolved.
 pub(super) struct Work<'a, 'b> {
     resolver: &'a Resolver<'a>,
+    /// The workspace in the copy that is resolved.
+    workspace: &'a Utf8Path,
     setting: &'a Setting<'a>,
     log: &'b mut Log,
     moved: Vec<Moved>,
@@ -397,7 +417,8 @@ impl Work<'_, '_> {
         );
         let cargo = Cargo {
             toolchain: &matrix.resolver,
-            folder: &self.resolver.folder,
+            folder: self.workspace,
+            checkout: &self.resolver.folder,
             vars,
             limit: matrix.config.timeouts.resolve,
             bounds: Bounds::OPEN,
