@@ -24,6 +24,7 @@ use crate::model::cell::{At, Cell, Pin, Row};
 use crate::model::run::{FamilyRecord, SourceRecord};
 use crate::model::status::Doubt;
 use crate::published::Registry;
+use crate::releases::Releases;
 use crate::revision;
 use crate::subject::{Subject, folder_in_repository};
 use crate::toolchain::{Found, Sought, Toolchain, look_for_all};
@@ -158,11 +159,16 @@ impl Matrix {
         checks::build(&config, &tree.subject)?;
         checks::adjustments(&config, &tree.subject)?;
         let ladder = |family: &Family| {
-            let common = registry.common(&family.crate_names()).unwrap_or_default();
-            Ladder::of(family, &common)
+            let names = family.crate_names();
+            let published = registry.releases(&names);
+            Ladder::of(
+                family,
+                &published.unwrap_or_else(|| Releases::unknown(&names)),
+            )
         };
         let ladders: Vec<Ladder> = config.families.iter().map(ladder).collect();
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
+        notes.extend(registry.notes());
         notes.extend(remarks(&config, &trees, &place));
         let soil = Soil {
             config: &config,
@@ -321,6 +327,9 @@ impl Matrix {
                 published: all()
                     .filter_map(|(pin, _)| pin.at.version().cloned())
                     .collect(),
+                unusable: ladder.unusable.clone(),
+                yanked: ladder.yanked.clone(),
+                unlisted: ladder.unlisted.clone(),
                 declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
             }
         };
