@@ -134,14 +134,12 @@ impl Entry {
 /// Reads one line. What cannot be read may still say which version it is about and of which format
 /// it is, and cargo then goes by that.
 fn read(text: &[u8]) -> Result<Published, (Option<Version>, Why)> {
-    let unreadable = |error: serde_json::Error| Why::Unreadable(text::one_line(&error.to_string()));
     let line = serde_json::from_slice::<Line>(text);
     let (version, format) = match &line {
         Ok(line) => (line.vers.clone(), line.v),
         Err(error) => {
             let Ok(Least { vers, .. }) = serde_json::from_slice(text) else {
-                let words = text::one_line(&error.to_string());
-                return Err((None, Why::Unreadable(words)));
+                return Err((None, unreadable(error)));
             };
             let format = serde_json::from_slice::<Format>(text);
             (vers, format.unwrap_or_default().v)
@@ -152,8 +150,15 @@ fn read(text: &[u8]) -> Result<Published, (Option<Version>, Why)> {
             Err((Some(version), Why::NewerFormat(format)))
         }
         (_, Ok(line)) => Ok(line.published()),
-        (_, Err(error)) => Err((Some(version), unreadable(error))),
+        (_, Err(error)) => Err((Some(version), unreadable(&error))),
     }
+}
+
+/// The words of the parser without a place, which would be one within the line.
+fn unreadable(error: &serde_json::Error) -> Why {
+    let words = error.to_string();
+    let place = words.rfind(" at line ").unwrap_or(words.len());
+    Why::Unreadable(text::one_line(&words[..place]))
 }
 
 /// A line as cargo reads it: what may be left out, what may be null, and what may not.

@@ -7,6 +7,7 @@ use pinmatrix::model::cell::bare;
 use pinmatrix::outside;
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use semver::Version;
 
 /// How often each file of a corpus is changed.
 const CHANGES: u64 = 150;
@@ -110,7 +111,7 @@ fn whatever_an_index_holds_is_read_or_named_on_a_line() {
             assert!(versions.is_sorted_by(|a, b| a.version <= b.version));
             let releases = &indexed.releases.releases;
             assert!(releases.is_sorted_by(|a, b| a.version < b.version));
-            let is_named = |version| indexed.releases.release(version).is_some();
+            let is_named = |version: &Version| indexed.releases.release(version).is_some();
             assert!(versions.iter().all(|p| is_named(&bare(&p.version))));
             for words in indexed.words {
                 assert!(!words.chars().any(char::is_control), "{words:?}");
