@@ -220,6 +220,13 @@ impl Matrix {
         families.find(|f| *f.name.get_ref() == pin.family)
     }
 
+    /// What has become of a pin since the index was read, if it cannot be used any more.
+    #[must_use]
+    pub fn change(&self, pin: &Pin) -> Option<String> {
+        let crates = self.family(pin)?.crate_names();
+        self.registry.change(&crates, pin.at.version()?)
+    }
+
     /// The toolchain of a row, if it is here.
     #[must_use]
     pub fn toolchain(&self, row: &Row) -> Option<&Toolchain> {

@@ -59,17 +59,10 @@ impl Resolver<'_> {
         let is_blind = is_far && (self.offline || self.denies_what_is_published(setting, said));
         let blind = is_blind.then_some(Doubt::Network);
         let doubt = resolve_doubt(said).or(blind).or(self.matrix.stand_in());
-        match doubt.or_else(|| self.change(setting).map(Doubt::Machine)) {
+        match doubt.or_else(|| self.matrix.change(&setting.cell.pin).map(Doubt::Machine)) {
             Some(doubt) => in_doubt(doubt, said),
             None => Resolution::refused(Status::failed(Class::Resolve), first_error(&said.err)),
         }
-    }
-
-    /// What has become of the pin since the run began.
-    fn change(&self, setting: &Setting<'_>) -> Option<String> {
-        let crates = setting.family.crate_names();
-        let version = setting.cell.pin.at.version()?;
-        self.matrix.registry.change(&crates, version)
     }
 
     /// Whether a registry is said not to have what is known to be published.
