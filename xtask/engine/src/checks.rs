@@ -10,7 +10,9 @@ use semver::Version;
 use crate::config::mistake::Mistake;
 use crate::config::{Config, Family, Pins, did_you_mean};
 use crate::environment::Surroundings;
+use crate::index::PassedOver;
 use crate::manifest::Manifest;
+use crate::model::cell::bare;
 use crate::published::{Published, Registry};
 use crate::subject::Subject;
 use crate::toolchain::Toolchain;
@@ -202,9 +204,16 @@ impl Asked<'_> {
                 continue;
             }
             let version = pin.get_ref();
+            let entry = registry.entry(krate).unwrap_or_default();
+            let of_pin = |p: &&PassedOver| p.version.as_ref().map(bare).as_ref() == Some(version);
+            let message = match entry.passed_over.iter().find(of_pin) {
+                Some(line) => format!("{krate} {version} {}", line.why),
+                None if entry.is_empty() => format!("{krate} is not known to the registry"),
+                None => format!("{krate} {version} is not published"),
+            };
             return Err(config
                 .text
-                .mistake(format!("{krate} {version} is not published"))
+                .mistake(message)
                 .at(pin.span(), place)
                 .help(nearest_versions(version, &known))
                 .into());
@@ -218,7 +227,7 @@ impl Asked<'_> {
             let Pins::Chosen(choice) = &family.pins else {
                 continue;
             };
-            if self.registry.common(&family.crate_names()).is_none() {
+            if self.registry.releases(&family.crate_names()).is_none() {
                 let message =
                     "what is published cannot be read from here, so no pins can be chosen";
                 return Err(self
@@ -241,7 +250,8 @@ pub fn pins_not_yanked(config: &Config, registry: &Registry) -> Result<()> {
             let version = pin.get_ref();
             let is_yanked = |name: &str| {
                 let versions = registry.versions(name).unwrap_or_default();
-                versions.iter().any(|p| p.version == *version && p.yanked)
+                let mut alike = versions.iter().filter(|p| bare(&p.version) == *version);
+                alike.clone().next().is_some() && alike.all(|p| p.yanked)
             };
             let asks = matches!(&family.pins, Pins::Chosen(choice) if choice.yanked);
             if let Some(krate) = family
@@ -279,7 +289,8 @@ fn unpublished<'a>(config: &'a Config, registry: &Registry) -> Vec<Unpublished<'
             let Some(versions) = registry.versions(krate) else {
                 continue;
             };
-            let is_published = |version: &Version| versions.iter().any(|p| p.version == *version);
+            let is_published =
+                |version: &Version| versions.iter().any(|p| bare(&p.version) == *version);
             let pins = named(&family.pins).into_iter();
             missing.extend(
                 pins.filter(|pin| !is_published(pin.get_ref()))

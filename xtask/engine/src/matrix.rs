@@ -24,6 +24,7 @@ use crate::model::cell::{At, Cell, Pin, Row};
 use crate::model::run::{FamilyRecord, SourceRecord};
 use crate::model::status::Doubt;
 use crate::published::Registry;
+use crate::releases::Releases;
 use crate::subject::Subject;
 use crate::toolchain::{Found, Sought, Toolchain, look_for_all};
 
@@ -142,11 +143,16 @@ impl Matrix {
         checks::build(&config, &tree.subject)?;
         checks::adjustments(&config, &tree.subject)?;
         let ladder = |family: &Family| {
-            let common = registry.common(&family.crate_names()).unwrap_or_default();
-            Ladder::of(family, &common)
+            let names = family.crate_names();
+            let published = registry.releases(&names);
+            Ladder::of(
+                family,
+                &published.unwrap_or_else(|| Releases::unknown(&names)),
+            )
         };
         let ladders: Vec<Ladder> = config.families.iter().map(ladder).collect();
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
+        notes.extend(registry.notes());
         notes.extend(remarks(&config, &trees));
         let soil = Soil {
             config: &config,
@@ -196,6 +202,13 @@ impl Matrix {
     pub fn family(&self, pin: &Pin) -> Option<&Family> {
         let mut families = self.config.families.iter();
         families.find(|f| *f.name.get_ref() == pin.family)
+    }
+
+    /// What has become of a pin since the index was read, if it cannot be used any more.
+    #[must_use]
+    pub fn change(&self, pin: &Pin) -> Option<String> {
+        let crates = self.family(pin)?.crate_names();
+        self.registry.change(&crates, pin.at.version()?)
     }
 
     /// The toolchain of a row, if it is here.
@@ -305,6 +318,9 @@ impl Matrix {
                 published: all()
                     .filter_map(|(pin, _)| pin.at.version().cloned())
                     .collect(),
+                unusable: ladder.unusable.clone(),
+                yanked: ladder.yanked.clone(),
+                unlisted: ladder.unlisted.clone(),
                 declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
             }
         };

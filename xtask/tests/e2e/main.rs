@@ -19,6 +19,7 @@ mod findings;
 mod fixtures;
 mod flaky;
 mod harness;
+mod index;
 mod ladders;
 mod machines;
 mod merge;

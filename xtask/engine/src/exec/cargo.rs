@@ -355,6 +355,7 @@ pub fn first_error(err: &str) -> Diagnostic {
         .nth(1)
         .map(|l| l.trim());
     let conflict = conflict(&lines[start..end]);
+    let cause = cause.or(about_versions(&lines[start..end]));
     Diagnostic {
         message: match (conflict, cause) {
             (Some(conflict), _) => format!("{}{conflict}", said.trim_end_matches('.')),
@@ -367,6 +368,16 @@ pub fn first_error(err: &str) -> Diagnostic {
         )),
         ..Diagnostic::default()
     }
+}
+
+/// Why a requirement takes no version of what the index lists: it lists others, or cargo cannot use
+/// the one that is meant.
+fn about_versions<'a>(lines: &[&'a str]) -> Option<&'a str> {
+    let (first, rest) = lines.split_first()?;
+    let why = rest.first()?.trim();
+    let is_told = ["version ", "candidate versions found"];
+    let is_why = is_told.iter().any(|words| why.starts_with(words));
+    (is_why && first.contains("failed to select a version")).then_some(why)
 }
 
 /// What stands in the way of a version, from the words of cargo's resolver:
@@ -402,6 +413,17 @@ mod tests {
         assert_eq!(
             error.message,
             "failed to parse manifest at `/x`: feature `edition2024` is required"
+        );
+    }
+
+    #[test]
+    fn why_no_version_is_taken_is_said() {
+        let err = "error: failed to select a version for the requirement `a = \"=5.0.0\"`\n\
+                   \x20 version 5.0.0's index entry is invalid\nlocation searched: `r` index\n";
+        assert_eq!(
+            first_error(err).message,
+            "failed to select a version for the requirement `a = \"=5.0.0\"`: \
+             version 5.0.0's index entry is invalid"
         );
     }
 

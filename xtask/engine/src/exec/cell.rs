@@ -16,6 +16,7 @@ use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
 use crate::files::write_whole;
 use crate::model::cell::Cell;
+use crate::model::event::Event;
 use crate::model::outcome::{Outcome, Phase};
 use crate::model::status::{Class, Skip, Status};
 use crate::setting::Setting;
@@ -96,6 +97,9 @@ impl Work<'_> {
         let mut log = Log::create(logs.join("resolve.log").as_std_path(), self.secrets())?;
         let resolver = self.common.resolver;
         let resolution = resolver.resolve(self.setting, &mut log, &mut clock)?;
+        for note in self.common.matrix.registry.notes() {
+            self.common.listener.hear(Event::Noted(&note));
+        }
         keep_lock(self.common.results, self.setting.cell, &resolution)?;
         let (key, outcome) = self.recall(&resolution)?;
         if let Some(outcome) = outcome {

@@ -23,7 +23,7 @@ use crate::exec::resolution::Resolution;
 use crate::exec::{drift, key, msrv, repair, stage};
 use crate::files::remove;
 use crate::matrix::Matrix;
-use crate::model::cell::At;
+use crate::model::cell::{At, bare};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{Moved, Needs};
 use crate::model::status::{Class, Doubt, Status};
@@ -60,7 +60,8 @@ impl Resolver<'_> {
         let is_far = !self.matrix.registry.is_local();
         let is_blind = is_far && (self.offline || self.denies_what_is_published(setting, said));
         let blind = is_blind.then_some(Doubt::Network);
-        match resolve_doubt(said).or(blind).or(self.matrix.stand_in()) {
+        let doubt = resolve_doubt(said).or(blind).or(self.matrix.stand_in());
+        match doubt.or_else(|| self.matrix.change(&setting.cell.pin).map(Doubt::Machine)) {
             Some(doubt) => in_doubt(doubt, said),
             None => Resolution::refused(Status::failed(Class::Resolve), first_error(&said.err)),
         }
@@ -96,14 +97,11 @@ impl Resolver<'_> {
             .with_context(|| format!("read {}", path.display()))
     }
 
-    /// The pin's version, if it was withdrawn.
-    fn withdrawn<'a>(&self, setting: &'a Setting<'_>) -> Option<&'a Version> {
+    /// The family's crates at the pin's version, if that was withdrawn of any.
+    fn withdrawn(&self, setting: &Setting<'_>) -> Option<Vec<(String, Version)>> {
         let version = setting.cell.pin.at.version()?;
-        let common = self.matrix.registry.common(&setting.family.crate_names())?;
-        let common = common
-            .into_iter()
-            .find(|common| common.version == *version)?;
-        common.yanked.then_some(version)
+        let releases = self.matrix.registry.releases(&setting.family.crate_names());
+        releases?.release(version)?.withdrawn()
     }
 
     /// What an earlier run found, if nothing that decides it has changed.
@@ -166,8 +164,8 @@ impl Resolver<'_> {
         }
         let workspace = self.folder.join(&subject.inside);
         if let Some(mut seed) = self.seed(setting)? {
-            if let Some(version) = self.withdrawn(setting) {
-                seed = holding(&seed, &setting.family.crate_names(), version)?;
+            if let Some(packages) = self.withdrawn(setting) {
+                seed = holding(&seed, &packages)?;
             }
             let path = workspace.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
@@ -330,7 +328,8 @@ impl Work<'_, '_> {
         let of_family = metadata
             .packages
             .iter()
-            .filter(|p| p.source.is_some() && p.version != *version && self.is_of_family(&p.name));
+            .filter(|p| bare(&p.version) != *version)
+            .filter(|p| p.source.is_some() && self.is_of_family(&p.name));
         let mut astray: Vec<(String, Version)> = of_family
             .filter(|p| !self.resolver.locked && self.is_published(&p.name, version))
             .map(|p| (p.name.to_string(), p.version.clone()))
@@ -442,7 +441,7 @@ impl Work<'_, '_> {
 
     fn is_published(&self, name: &str, version: &Version) -> bool {
         match self.resolver.matrix.registry.versions(name) {
-            Some(versions) => versions.iter().any(|p| p.version == *version),
+            Some(versions) => versions.iter().any(|p| bare(&p.version) == *version),
             None => true,
         }
     }
@@ -485,7 +484,7 @@ impl Work<'_, '_> {
                 .is_some_and(|s| !s.repr.starts_with("git+"))
         };
         let is_at_pin = |p: &Package| match at {
-            At::Version { version } => p.version == *version,
+            At::Version { version } => bare(&p.version) == *version,
             At::Git { .. } | At::Path { .. } => !registry(p),
         };
         let is_published = at.version().is_some();
