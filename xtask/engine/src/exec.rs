@@ -34,6 +34,7 @@ mod lock;
 mod targets;
 mod refusal;
 pub(crate) mod heard;
+mod blame;
 mod judgement;
 mod build;
 pub(crate) mod libtest;

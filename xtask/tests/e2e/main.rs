@@ -8,6 +8,7 @@ mod as_cargo;
 mod axes;
 mod baseline;
 mod bisect;
+mod blame;
 mod compare;
 mod disk;
 mod drift;

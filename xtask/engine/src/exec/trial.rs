@@ -53,7 +53,10 @@ impl Work<'_> {
             } = self.common;
             let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
             let turn = clock.wait(enter)?;
-            let is_asked_for = |target: &TargetId| self.is_asked_for(target);
+            let is_asked_for = |target: &TargetId| {
+                let is_wanted = target.kind != Kind::Doc || config.build.doc_tests;
+                is_wanted && self.is_asked_for(target)
+            };
             let options = self.options(&is_asked_for);
             let built = build(&cargo, workspace, &options, &mut log, &mut step)?;
             let shop = &self.folders.shop;
@@ -104,7 +107,9 @@ impl Work<'_> {
                     kind: Kind::Lib,
                     ..id.clone()
                 };
-                let is_broken = built.made.get(&library).is_some_and(Made::has_failed);
+                // Where nothing else tells that the library is broken, its doc tests do.
+                let is_broken = built.made.get(&library).is_some_and(Made::has_failed)
+                    && built.broken_libraries.contains(package);
                 if !self.is_asked_for(id) {
                     outcomes.push(left_out(id));
                     continue;
