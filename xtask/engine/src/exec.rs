@@ -56,6 +56,7 @@ mod times;
 pub mod clean;
 mod schedule;
 mod board;
+mod confirm;
 mod lanes;
 pub mod verify;
 mod dependency;

@@ -282,7 +282,7 @@ pub(super) struct Timeouts {
     pub(super) resolve: Spanned<String>,
     pub(super) build: Spanned<String>,
     pub(super) target: Spanned<String>,
-    pub(super) case: Spanned<String>,
+    pub(super) case: Option<Spanned<String>>,
     pub(super) run: Option<Spanned<String>>,
 }
 
@@ -293,7 +293,7 @@ impl Default for Timeouts {
             resolve: unwritten("10min"),
             build: unwritten("1h"),
             target: unwritten("20min"),
-            case: unwritten("2min"),
+            case: None,
             run: None,
         }
     }
@@ -369,7 +369,7 @@ impl Default for Run {
             strategy: Strategy::Frontier,
             exact: false,
             probes: Spanned::new(0..0, 1),
-            retries: Spanned::new(0..0, 0),
+            retries: Spanned::new(0..0, 1),
             jobs: None,
             lanes: None,
             max_disk: Spanned::new(0..0, "10GB".to_owned()),

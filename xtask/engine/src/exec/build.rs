@@ -84,6 +84,7 @@ pub fn build(
         workspace,
         family: options.family,
         exit: &ended.exit,
+        limit: cargo.limit,
     };
     let judged = targets.into_iter().map(|t| (t.id.clone(), judge.judge(t)));
     let mut made: BTreeMap<TargetId, Made> = judged.collect();

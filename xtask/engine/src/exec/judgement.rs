@@ -1,11 +1,14 @@
 //! What became of each target of a build, from what was said of it and of what it needs.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use cargo_metadata::PackageId;
 
 use crate::config::Family;
 use crate::exec::blame::{Account, Build, unit_of};
 use crate::exec::cargo::{doubt, first_error};
+use crate::exec::clock::limit_in_words;
 use crate::exec::heard::Heard;
 use crate::exec::process::Exit;
 use crate::exec::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
@@ -44,6 +47,8 @@ pub struct Judge<'a> {
     pub family: &'a Family,
     /// How cargo ended.
     pub exit: &'a Exit,
+    /// How long it was allowed to take.
+    pub limit: Duration,
 }
 
 /// What the messages alone say of a target.
@@ -228,7 +233,10 @@ impl Judge<'_> {
             },
         };
         let error = match exit {
-            Exit::TimedOut => Diagnostic::said("the build did not end in time"),
+            Exit::TimedOut => Diagnostic::said(format!(
+                "the build did not end within {}",
+                limit_in_words(self.limit, "build")
+            )),
             Exit::Interrupted => Diagnostic::said("interrupted"),
             Exit::Lost(why) => Diagnostic::said(why),
             Exit::Code(_) | Exit::Signal(_) => first_error(said),

@@ -8,7 +8,7 @@ use cargo_metadata::PackageId;
 
 use crate::exec::build::{BuildOptions, Built, build};
 use crate::exec::cargo::{doubt, first_error};
-use crate::exec::clock::{Clock, Phases};
+use crate::exec::clock::{Clock, Phases, limit_in_words};
 use crate::exec::confine::confined;
 use crate::exec::doctest;
 use crate::exec::executable::{Executable, THREADS};
@@ -16,6 +16,7 @@ use crate::exec::inventory::touch;
 use crate::exec::judgement::Made;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
+use crate::exec::retry::{can_be_flaky, retried_together};
 use crate::exec::share::forget_programs;
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
@@ -192,10 +193,22 @@ impl Work<'_> {
         args.extend(chosen.iter().map(String::as_str));
         let features = workspace.feature_flags(package, self.setting.features);
         args.extend(features.iter().map(String::as_str));
-        let said = cargo.say(&args, log)?;
+        let mut said = cargo.say(&args, log)?;
         log.add(said.out.as_bytes());
         clock.add(&said.ended);
         let mut cases = doctest::cases(&said.out);
+        let retries = config.run.retries;
+        let was_late = said.ended.exit == Exit::TimedOut;
+        if retries > 0 && (was_late || cases.iter().any(|case| can_be_flaky(&case.status))) {
+            let again = cargo.say(&args, log)?;
+            log.add(again.out.as_bytes());
+            clock.add(&again.ended);
+            cases = retried_together(cases, doctest::cases(&again.out))?;
+            said = again;
+        }
+        let is_explained = doctest::cases(&said.out)
+            .iter()
+            .any(|c| c.status.is_failed());
         for case in &mut cases {
             case.output = case
                 .output
@@ -208,14 +221,18 @@ impl Work<'_> {
             Exit::Interrupted | Exit::Lost(_) | Exit::Signal(_) => true,
             Exit::Code(_) | Exit::TimedOut => false,
         };
-        if !said.ended.exit.is_success() && (is_cut_short || !status.is_failed()) {
+        if !said.ended.exit.is_success() && (is_cut_short || !(is_explained || status.is_failed()))
+        {
             status = match doubt(&said.ended.exit, &said.err) {
                 Some(doubt) => Status::Inconclusive { doubt },
                 None if said.ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
                 None => Status::failed(Class::Compile),
             };
             errors.push(match said.ended.exit {
-                Exit::TimedOut => Diagnostic::said("its doc tests did not end in time"),
+                Exit::TimedOut => Diagnostic::said(format!(
+                    "its doc tests did not end within {}",
+                    limit_in_words(config.timeouts.target, "target")
+                )),
                 Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
                     first_error(&said.err)
                 }

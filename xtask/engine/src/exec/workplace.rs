@@ -200,6 +200,12 @@ impl Workplace {
         Ok(folder)
     }
 
+    /// Where the logs are of what is run again after all cells.
+    #[must_use]
+    pub fn again(&self) -> Utf8PathBuf {
+        self.root.join("again")
+    }
+
     /// Where it is tried what a sandbox can do.
     #[must_use]
     pub fn trial(&self) -> Utf8PathBuf {
