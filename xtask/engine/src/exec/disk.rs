@@ -2,7 +2,9 @@
 //! nothing that a cell is working with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytesize::ByteSize;
@@ -10,8 +12,11 @@ use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 
 use crate::exec::inventory::{Inventory, Stored, weight};
 use crate::exec::shop::Shops;
-use crate::exec::workplace::{LaneFolders, Workplace};
+use crate::exec::workplace::{LaneFolders, SHOPS, Workplace, seize};
 use crate::files::{folders, remove};
+
+/// How long what other subjects take is not looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 /// Down to which part of the bound room is made, in percent, so that it is not made after every
 /// cell.
@@ -26,6 +31,8 @@ pub struct Keeper<'a> {
     own: BTreeSet<String>,
     /// What is kept beside what was compiled, in bytes: looked at once, since it grows slowly.
     beside: OnceLock<u64>,
+    /// What other subjects' work folders take, in bytes, and when that was looked at.
+    others: Mutex<Option<(Instant, u64)>>,
     /// How many cells work in each copy.
     at_work: Mutex<BTreeMap<Utf8PathBuf, usize>>,
     /// One makes room at a time.
@@ -64,6 +71,7 @@ impl<'a> Keeper<'a> {
             most,
             own,
             beside: OnceLock::new(),
+            others: Mutex::default(),
             at_work: Mutex::default(),
             turn: Mutex::default(),
         }
@@ -77,15 +85,17 @@ impl<'a> Keeper<'a> {
         Occupied { keeper: self, copy }
     }
 
-    /// The folder that is kept within a bound.
+    /// The folder that is kept within a bound: that of all subjects' work folders.
     #[must_use]
     pub fn root(&self) -> &Utf8Path {
-        self.workplace.root()
+        let own = self.workplace.root();
+        own.parent().unwrap_or(own)
     }
 
-    /// Makes room where work folders take more than they may. What goes first: all that toolchains
-    /// have of which `is_needed` says no; then what the subject's own packages are compiled to,
-    /// which is large and quickly made anew; then what was not used for longest.
+    /// Makes room where work folders of all subjects together take more than they may. What goes
+    /// first: all that other subjects have, unless a run works on them, and all that toolchains have
+    /// of which `is_needed` says no; then what the subject's own packages are compiled to, which is
+    /// large and quickly made anew; then what was not used for longest.
     ///
     /// # Errors
     ///
@@ -96,7 +106,7 @@ impl<'a> Keeper<'a> {
         };
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut inventory = self.inventory()?;
-        let before = inventory.bytes;
+        let before = inventory.bytes + self.others(LOOK_AGAIN)?;
         if before <= most.as_u64() {
             return Ok(Room {
                 before,
@@ -104,17 +114,26 @@ impl<'a> Keeper<'a> {
                 is_short: false,
             });
         }
+        // Held until room is made, so that no run begins there meanwhile.
+        let idle = self.idle_others()?;
+        for (root, _) in &idle {
+            for copy in copies(&shops_of(root))? {
+                inventory.add_copy(&copy)?;
+            }
+        }
         let shops = self.workplace.shops();
+        let is_own = |unit: &Stored| unit.copy.starts_with(&shops);
         let toolchain = |unit: &Stored| {
             let below = unit.copy.strip_prefix(&shops).ok();
             let label = below.and_then(|below| below.iter().next());
             label.unwrap_or_default().to_owned()
         };
         let mut units = std::mem::take(&mut inventory.units);
-        let toolchains: BTreeSet<String> = units.iter().map(toolchain).collect();
+        let toolchains = units.iter().filter(|unit| is_own(unit)).map(toolchain);
+        let toolchains: BTreeSet<String> = toolchains.collect();
         let needed: BTreeSet<String> = toolchains.into_iter().filter(|t| is_needed(t)).collect();
         units.sort_by_cached_key(|unit| {
-            let is_needed = needed.contains(&toolchain(unit));
+            let is_needed = is_own(unit) && needed.contains(&toolchain(unit));
             (is_needed, !self.own.contains(&unit.package), unit.used)
         });
         let goal = most.as_u64() / 100 * DOWN_TO;
@@ -129,15 +148,18 @@ impl<'a> Keeper<'a> {
             if at_work.contains_key(&unit.copy) {
                 continue;
             }
-            if self.own.contains(&unit.package) {
+            if !is_own(unit) || self.own.contains(&unit.package) {
                 remove_uplifted(&unit.profile)?;
             }
             unit.remove()?;
             after = after.saturating_sub(inventory.freed(unit));
         }
         self.builds.forget();
-        self.remove_empty_copies()?;
-        let after = self.inventory()?.bytes;
+        for root in idle.iter().map(|(root, _)| root.as_path()) {
+            self.remove_empty_copies(&shops_of(root))?;
+        }
+        self.remove_empty_copies(&shops)?;
+        let after = self.inventory()?.bytes + self.others(Duration::ZERO)?;
         Ok(Room {
             before,
             after,
@@ -145,11 +167,42 @@ impl<'a> Keeper<'a> {
         })
     }
 
-    /// Removes copies in which nothing is compiled any more.
-    fn remove_empty_copies(&self) -> Result<()> {
-        let inventory = self.inventory()?;
+    /// What other subjects' work folders take, in bytes, as it was so long ago at the most: they
+    /// change where another run is at work, or room is made.
+    fn others(&self, ago: Duration) -> Result<u64> {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        match *others {
+            Some((at, bytes)) if at.elapsed() < ago => Ok(bytes),
+            Some(_) | None => {
+                let bytes = weight(&self.workplace.others()?)?;
+                *others = Some((Instant::now(), bytes));
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// The work folders of other subjects on which no run works, each with the lock that keeps one
+    /// from beginning.
+    fn idle_others(&self) -> Result<Vec<(Utf8PathBuf, File)>> {
+        let mut idle = Vec::new();
+        for root in self.workplace.others()? {
+            if shops_of(&root).is_dir()
+                && let Some(lock) = seize(&root)?
+            {
+                idle.push((root, lock));
+            }
+        }
+        Ok(idle)
+    }
+
+    /// Removes copies in some shops in which nothing is compiled any more.
+    fn remove_empty_copies(&self, shops: &Utf8Path) -> Result<()> {
+        let mut inventory = Inventory::default();
+        for copy in copies(shops)? {
+            inventory.add_copy(&copy)?;
+        }
         let used: BTreeSet<&Utf8PathBuf> = inventory.units.iter().map(|unit| &unit.copy).collect();
-        for copy in copies(self.workplace)? {
+        for copy in copies(shops)? {
             let at_work = self.at_work();
             let _pause = self.builds.pause();
             if !used.contains(&copy) && !at_work.contains_key(&copy) {
@@ -168,7 +221,7 @@ impl<'a> Keeper<'a> {
                 *self.beside.get_or_init(|| bytes)
             }
         };
-        for copy in copies(self.workplace)? {
+        for copy in copies(&self.workplace.shops())? {
             inventory.add_copy(&copy)?;
         }
         Ok(inventory)
@@ -199,8 +252,13 @@ fn copy_of(folders: &LaneFolders) -> Utf8PathBuf {
         .to_owned()
 }
 
+/// The folder of the shops of a work folder.
+fn shops_of(root: &Utf8Path) -> Utf8PathBuf {
+    root.join(SHOPS)
+}
+
 /// The copies in all shops.
-fn copies(workplace: &Workplace) -> Result<Vec<Utf8PathBuf>> {
+fn copies(shops: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let below = |above: Vec<Utf8PathBuf>| -> Result<Vec<Utf8PathBuf>> {
         let mut below = Vec::new();
         for folder in above {
@@ -208,7 +266,7 @@ fn copies(workplace: &Workplace) -> Result<Vec<Utf8PathBuf>> {
         }
         Ok(below)
     };
-    below(below(below(vec![workplace.shops()])?)?)
+    below(below(below(vec![shops.to_owned()])?)?)
 }
 
 /// Removes the second names that cargo gives to what it makes of the subject's own packages; it
@@ -227,7 +285,7 @@ fn remove_uplifted(profile: &Utf8Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 
