@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::exec::board::{Board, Ended};
 use crate::exec::cell::keep;
@@ -57,23 +57,28 @@ pub fn confirm(
         let (Some(targets), Some(outcome)) = (passes.get(&record.id), record.outcome()) else {
             continue;
         };
-        let setting = Setting::of(matrix, &record.cell)?;
-        let setting = setting.context("find its toolchain")?;
+        // Of what earlier runs knew, the toolchain may be gone.
+        let Ok(Some(setting)) = Setting::of(matrix, &record.cell) else {
+            continue;
+        };
         let mut outcome = outcome.clone();
         let mut laps = Vec::new();
         for target in targets {
             if common.interrupt.is_asked() {
                 return Ok(());
             }
-            let folders = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
-            let _occupied = common.keeper.occupy(&folders);
-            let work = Work {
-                common: &again,
-                setting: &setting,
-                folders,
-                only: Some(target.to_string()),
+            let answer = || {
+                let folders = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
+                let _occupied = common.keeper.occupy(&folders);
+                Work {
+                    common: &again,
+                    setting: &setting,
+                    folders,
+                    only: Some(target.to_string()),
+                }
+                .run()
             };
-            if let Ok(answer) = work.run() {
+            if let Ok(answer) = answer() {
                 take_over(&mut outcome, target, &answer.outcome);
                 laps.extend(answer.laps);
             }
