@@ -9,13 +9,16 @@ use cargo_metadata::{BuildScript, PackageId};
 use semver::Version;
 
 use crate::config::{Family, FeatureSet};
+use crate::exec::broken::{broken, name_packages};
 use crate::exec::cargo::{Cargo, doubt};
 use crate::exec::heard::Heard;
 use crate::exec::judgement::{Judge, Made};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit};
 use crate::exec::targets::{Target, Workspace};
+use crate::model::moved::Broken;
 use crate::model::outcome::{Kind, TargetId};
+use crate::model::status::Status;
 
 /// How a build goes.
 pub struct BuildOptions<'a> {
@@ -35,6 +38,8 @@ pub struct BuildOptions<'a> {
 pub struct Built {
     /// Each target's own answer.
     pub made: BTreeMap<TargetId, Made>,
+    /// The packages from a registry and of the family that do not compile.
+    pub broken: Vec<(PackageId, Broken)>,
     /// What each package's build script said; tests see it too.
     pub scripts: BTreeMap<PackageId, BuildScript>,
     /// The binaries, by package and name.
@@ -117,6 +122,7 @@ pub fn build(
             ended = together(&ended, one);
         }
     }
+    name_packages(&mut heard, workspace, options.family);
     let judge = Judge {
         heard: &heard,
         workspace,
@@ -136,11 +142,24 @@ pub fn build(
     }
     Ok(Built {
         made,
+        broken: broken(&heard, workspace, options.family),
         scripts: heard.scripts,
         binaries: heard.binaries,
         used: heard.used,
         ended,
     })
+}
+
+impl Built {
+    /// Whether the machine kept a target from an answer.
+    #[must_use]
+    pub fn has_doubt(&self) -> bool {
+        let is_doubt = |made: &Made| match made {
+            Made::Not(status, _) => matches!(status, Status::Inconclusive { .. }),
+            Made::Executable(_) | Made::Example => false,
+        };
+        self.made.values().any(is_doubt)
+    }
 }
 
 /// Two commands as one that ended as the second did.

@@ -220,5 +220,6 @@ fn diagnostic(told: &Told, places: Whereabouts<'_>) -> Diagnostic {
         file,
         line: place.map(|p| p.line_start),
         rendered,
+        package: None,
     }
 }

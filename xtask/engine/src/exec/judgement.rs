@@ -1,7 +1,7 @@
 //! What became of each target of a build, from what was said of it and of what it needs.
 
 use camino::Utf8PathBuf;
-use cargo_metadata::PackageId;
+use cargo_metadata::{Package, PackageId};
 
 use crate::config::Family;
 use crate::exec::cargo::{doubt, first_error};
@@ -81,6 +81,18 @@ impl Heard {
     }
 }
 
+/// A build script that fails is told in words only.
+pub fn failed_script(said: &str, package: &Package) -> Option<Diagnostic> {
+    let Package { name, version, .. } = package;
+    let words = format!("error: failed to run custom build command for `{name} v{version}");
+    let start = said.find(&words)?;
+    let mut error = first_error(&said[start..]);
+    let told = error.rendered.as_deref().unwrap_or_default();
+    let said = script_said(told).map(text::one_line).unwrap_or_default();
+    error.message = format!("{BUILD_SCRIPT}{name} failed: {said}");
+    Some(error)
+}
+
 impl Judge<'_> {
     fn answer(&self, target: &Target) -> Answer {
         let own = self.heard.own_answer(target);
@@ -151,20 +163,10 @@ impl Judge<'_> {
         if let Some((_, errors)) = failed {
             return Some(errors.clone());
         }
-        let error = self.failed_script(&self.workspace.package(id)?.name)?;
+        let mut error = failed_script(&self.heard.err, self.workspace.package(id)?)?;
+        let package = self.workspace.foreign(id, self.family);
+        error.package = package.map(|p| format!("{} {}", p.name, p.version));
         Some(vec![error])
-    }
-
-    /// A build script that fails is told in words only.
-    fn failed_script(&self, package: &str) -> Option<Diagnostic> {
-        let words = format!("error: failed to run custom build command for `{package} v");
-        let said = &self.heard.err;
-        let start = said.find(&words)?;
-        let mut error = first_error(&said[start..]);
-        let told = error.rendered.as_deref().unwrap_or_default();
-        let said = script_said(told).map(text::one_line).unwrap_or_default();
-        error.message = format!("{BUILD_SCRIPT}{package} failed: {said}");
-        Some(error)
     }
 
     /// What became of a target.
