@@ -42,7 +42,7 @@ pub fn of(run: &Run) -> BTreeSet<String> {
             }
             for broken in &old.broken {
                 let tried = match &old.tried {
-                    Tried::Newer { moved } => format!("with {} moved", moved.len()),
+                    Tried::Newer { moved, .. } => format!("with {} moved", moved.len()),
                     Tried::Newest => "with nothing newer".to_owned(),
                     Tried::Locked => "locked".to_owned(),
                 };

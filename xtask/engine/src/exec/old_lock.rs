@@ -54,6 +54,9 @@ pub struct MovedLock {
     pub needs: Option<Needs>,
 }
 
+/// A step that can end in what keeps the cell from an answer.
+type Step<T> = Result<std::result::Result<T, Outcome>>;
+
 /// A lock that was built with.
 struct Attempt {
     lock: String,
@@ -75,7 +78,7 @@ impl Work<'_> {
         workspace: Workspace,
         logs: &Utf8Path,
         phases: &mut Phases,
-    ) -> Result<std::result::Result<Settled, Outcome>> {
+    ) -> Step<Settled> {
         self.enter(Phase::Build);
         let mut clock = Clock::start(Phase::Build);
         let mut log = Log::create(logs.join("build.log").as_std_path(), self.secrets())?;
@@ -95,40 +98,23 @@ impl Work<'_> {
         Ok(settled)
     }
 
-    fn settle_old_lock(
-        &self,
-        first: Attempt,
-        log: &mut Log,
-        clock: &mut Clock,
-    ) -> Result<std::result::Result<Settled, Outcome>> {
-        let is_locked = self.common.resolver.locked;
-        let mut hopeless = BTreeSet::new();
-        let mut in_vain = Vec::new();
-        let mut last = None;
-        // What does not compile whatever moves is left as it is, and so is all below it.
-        while !is_locked {
-            let (newer, moved) = match self.advance(&first, &hopeless, log, clock)? {
-                Ok(Some(newer)) => newer,
-                Ok(None) => break,
+    fn settle_old_lock(&self, first: Attempt, log: &mut Log, clock: &mut Clock) -> Step<Settled> {
+        let (newer, mut tried) = match self.common.resolver.locked {
+            true => (None, Tried::Locked),
+            false => match self.newest_that_builds(&first, log, clock)? {
+                Ok(found) => found,
                 Err(outcome) => return Ok(Err(outcome)),
-            };
-            let still: BTreeSet<Line> = newer.broken_lines().collect();
-            if still.is_subset(&hopeless) || newer.built.has_doubt() {
-                last = Some((newer, moved));
-                break;
-            }
-            in_vain = moved;
-            hopeless.extend(still);
-        }
+            },
+        };
         let broken = told(&first.built);
         let lines: Vec<Line> = first.broken_lines().collect();
         let targets = affected(&first.built).map(ToString::to_string).collect();
-        let (chosen, moved) = match last {
-            Some((last, moved)) if mends(&first.built, &last.built) || last.built.has_doubt() => {
-                (last, Some(moved))
+        let (chosen, moved) = match newer {
+            Some(newer) if newer.attempt.built.has_doubt() || newer.harms_nothing(&first) => {
+                (newer.attempt, Some(newer.moved))
             }
-            Some((_, moved)) => {
-                in_vain = moved;
+            Some(newer) => {
+                tried = newer.in_vain();
                 (first, None)
             }
             None => (first, None),
@@ -154,13 +140,34 @@ impl Work<'_> {
             mended: mended.map(|(broken, _)| broken).collect(),
             broken: told(&chosen.built),
             targets,
-            tried: match (is_locked, in_vain.is_empty()) {
-                (true, _) => Tried::Locked,
-                (false, true) => Tried::Newest,
-                (false, false) => Tried::Newer { moved: in_vain },
-            },
+            tried,
         };
         Ok(Ok(chosen.settled(Some(old_lock), moved)))
+    }
+
+    /// The attempt with newer packages that mends all that newer packages mend, and what was tried in
+    /// vain. What does not compile whatever moves is left as it is, and so is all below it.
+    fn newest_that_builds(
+        &self,
+        first: &Attempt,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Step<(Option<Newer>, Tried)> {
+        let mut hopeless = BTreeSet::new();
+        let mut tried = Tried::Newest;
+        loop {
+            let newer = match self.advance(first, &hopeless, log, clock)? {
+                Ok(Some(newer)) => newer,
+                Ok(None) => return Ok(Ok((None, tried))),
+                Err(outcome) => return Ok(Err(outcome)),
+            };
+            let still: BTreeSet<Line> = newer.attempt.broken_lines().collect();
+            if still.is_subset(&hopeless) || newer.attempt.built.has_doubt() {
+                return Ok(Ok((Some(newer), tried)));
+            }
+            tried = newer.in_vain();
+            hopeless.extend(still);
+        }
     }
 
     /// Moves what does not compile and what that depends on as far as is admitted, and builds with it,
@@ -171,7 +178,7 @@ impl Work<'_> {
         hopeless: &BTreeSet<Line>,
         log: &mut Log,
         clock: &mut Clock,
-    ) -> Result<std::result::Result<Option<(Attempt, Vec<Moved>)>, Outcome>> {
+    ) -> Step<Option<Newer>> {
         let mut asked = Asked::default();
         let mut last: Option<Attempt> = None;
         loop {
@@ -214,7 +221,8 @@ impl Work<'_> {
             return Ok(Ok(None));
         };
         let moved = asked.moved(first, &last)?;
-        Ok(Ok(Some((last, moved))))
+        let attempt = last;
+        Ok(Ok(Some(Newer { attempt, moved })))
     }
 
     /// Whether it is what was staged last.
@@ -224,12 +232,7 @@ impl Work<'_> {
     }
 
     /// Stages the workspace with a lock, and builds it.
-    fn build_with(
-        &self,
-        lock: &str,
-        log: &mut Log,
-        clock: &mut Clock,
-    ) -> Result<std::result::Result<(Workspace, Built), Outcome>> {
+    fn build_with(&self, lock: &str, log: &mut Log, clock: &mut Clock) -> Step<(Workspace, Built)> {
         let workspace = match self.prepare(lock, log, clock)? {
             Ok(workspace) => workspace,
             Err(refused) => return Ok(Err(refused)),
@@ -311,6 +314,30 @@ impl Asked {
 /// A package, and the versions of it that a requirement on one of them admits.
 type Line = (String, Compatible);
 
+/// An attempt with newer packages.
+struct Newer {
+    attempt: Attempt,
+    /// What moved for it.
+    moved: Vec<Moved>,
+}
+
+impl Newer {
+    /// Whether no target fails by what is not the subject's that did not before.
+    fn harms_nothing(&self, first: &Attempt) -> bool {
+        let before: BTreeSet<&TargetId> = affected(&first.built).collect();
+        affected(&self.attempt.built).all(|id| before.contains(id))
+    }
+
+    /// What is told of it where it comes to nothing.
+    fn in_vain(&self) -> Tried {
+        let broken = told(&self.attempt.built).into_iter();
+        Tried::Newer {
+            moved: self.moved.clone(),
+            broken: broken.map(|broken| broken.package).collect(),
+        }
+    }
+}
+
 impl Attempt {
     /// The line of each package that does not compile, in their order.
     fn broken_lines(&self) -> impl Iterator<Item = Line> {
@@ -352,13 +379,6 @@ fn affected(built: &Built) -> impl Iterator<Item = &TargetId> {
     };
     let made = built.made.iter().filter(move |(_, made)| is_foreign(made));
     made.map(|(id, _)| id)
-}
-
-/// Whether fewer targets fail by what is not the subject's, and none that did not before.
-fn mends(first: &Built, last: &Built) -> bool {
-    let before: BTreeSet<&TargetId> = affected(first).collect();
-    let still: BTreeSet<&TargetId> = affected(last).collect();
-    still.len() < before.len() && still.is_subset(&before)
 }
 
 fn told(built: &Built) -> Vec<Broken> {

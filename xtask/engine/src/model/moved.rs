@@ -78,6 +78,8 @@ pub enum Tried {
     Newer {
         /// What was moved.
         moved: Vec<Moved>,
+        /// The packages that did not compile then.
+        broken: Vec<String>,
     },
     /// Nothing: requirements and toolchain admit nothing newer.
     Newest,
@@ -105,7 +107,12 @@ impl OldLock {
     pub fn still_broken(&self) -> Option<String> {
         let told = told(&self.broken)?;
         let tried = match &self.tried {
-            Tried::Newer { moved } => format!("nor does it {}", with(moved)),
+            Tried::Newer { moved, broken } => {
+                let names: Vec<&str> = broken.iter().map(String::as_str).collect();
+                let verb = if names.len() == 1 { "does" } else { "do" };
+                let names = few(&names);
+                format!("{}, {names} {verb} not compile either", with(moved))
+            }
             Tried::Newest => "and requirements and toolchain admit nothing newer".to_owned(),
             Tried::Locked => "and --locked moves no package".to_owned(),
         };
@@ -156,5 +163,74 @@ fn few(names: &[&str]) -> String {
     match names.get(MOST_NAMES..).map_or(0, <[&str]>::len) {
         0 => names.join(", "),
         n => format!("{} and {n} more", names[..MOST_NAMES].join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(package: &str, fault: Fault) -> Moved {
+        Moved {
+            package: package.to_owned(),
+            from: "1.0.0".to_owned(),
+            to: "1.1.0".to_owned(),
+            because: "lathe 2.0.0 does not compile".to_owned(),
+            fault,
+        }
+    }
+
+    fn broken(package: &str) -> Broken {
+        let error = Diagnostic {
+            code: Some("E0425".to_owned()),
+            package: Some(package.to_owned()),
+            ..Diagnostic::said("cannot find it")
+        };
+        Broken {
+            package: package.to_owned(),
+            error,
+        }
+    }
+
+    #[test]
+    fn only_what_moves_forward_has_moved_from_a_lock_that_was_too_old() {
+        let both = [moved("a", Fault::TooNew), moved("b", Fault::TooOld)];
+        let told = "with 1 package moved from your lock: b 1.0.0 → 1.1.0";
+        assert_eq!(forward(&both).as_deref(), Some(told));
+        assert_eq!(forward(&both[..1]), None);
+    }
+
+    #[test]
+    fn what_is_mended_and_what_is_not_are_told_apart() {
+        let old = |mended: &[&str], left: &[&str], tried| OldLock {
+            targets: Vec::new(),
+            mended: mended.iter().map(|name| broken(name)).collect(),
+            broken: left.iter().map(|name| broken(name)).collect(),
+            tried,
+        };
+        let all = old(&["a 1.0.0", "b 1.0.0"], &[], Tried::Newest);
+        let told = "failed(old lock) with your lock as it is: a 1.0.0, b 1.0.0 do not compile: E0425 \
+                    cannot find it";
+        assert_eq!(all.as_it_is().as_deref(), Some(told));
+        assert_eq!(all.still_broken(), None);
+        let tried = Tried::Newer {
+            moved: vec![moved("c", Fault::TooOld)],
+            broken: vec!["a 1.0.0".to_owned()],
+        };
+        let none = old(&[], &["a 1.0.0"], tried);
+        let told = "the error is not in the subject's code: a 1.0.0 does not compile: E0425 cannot \
+                    find it; with 1 package moved from your lock: c 1.0.0 → 1.1.0, a 1.0.0 does not \
+                    compile either";
+        assert_eq!(none.still_broken().as_deref(), Some(told));
+        assert_eq!(none.as_it_is(), None);
+    }
+
+    #[test]
+    fn a_long_list_is_told_in_part() {
+        let many: Vec<Moved> = ["a", "b", "c", "d", "e", "f", "g", "h"]
+            .map(|package| moved(package, Fault::TooOld))
+            .into();
+        assert!(with(&many).starts_with("with 8 packages moved"));
+        assert!(with(&many).ends_with("f 1.0.0 → 1.1.0 and 2 more"));
     }
 }
