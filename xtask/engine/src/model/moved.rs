@@ -6,7 +6,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::diagnostic::Diagnostic;
-use crate::text;
 
 /// A package outside the family that moved in the lock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -133,7 +132,6 @@ fn told(broken: &[Broken]) -> Option<String> {
     let mut error = first.error.clone();
     // It is named.
     error.package = None;
-    let error = text::one_line(&error.to_string());
     Some(format!("{} {verb} not compile: {error}", few(&names)))
 }
 
