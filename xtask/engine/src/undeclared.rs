@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::config::{Config, Family};
-use crate::model::cell::{At, CellId};
+use crate::model::cell::{At, CellId, bare};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::{Rustc, Undeclared};
 use crate::model::moved::Tried;
@@ -129,7 +129,9 @@ fn is_same_code(family: &Family, cell: &Ran<'_>, newer: &Ran<'_>, error: &Diagno
         return false;
     };
     let is_at_pin = match &cell.record.cell.pin.at {
-        At::Version { version: pin } => pin.to_string() == version,
+        At::Version { version: pin } => {
+            Version::parse(version).is_ok_and(|version| bare(&version) == *pin)
+        }
         At::Git { .. } | At::Path { .. } => true,
     };
     let tried = cell.outcome.old_lock.as_ref().map(|old| &old.tried);

@@ -59,6 +59,7 @@ fixtures! {
     what_the_pin_brings_in_is_no_drift: "drift_pin" exits 1;
     an_old_lock_is_told_apart: "old_lock" exits 1;
     a_family_at_two_versions_is_refused: "two_versions" exits 1;
+    every_version_that_cargo_can_use_is_a_rung: "odd_index" exits 1;
 }
 
 /// A fixture on the oldest toolchain, whose cargo cannot keep going after an error and whose rustc

@@ -4,7 +4,7 @@ use cargo_metadata::{Metadata, Package};
 
 use crate::config::Family;
 use crate::exec::msrv;
-use crate::model::cell::At;
+use crate::model::cell::{At, bare};
 use crate::model::diagnostic::Diagnostic;
 
 /// Which family crate is not in the graph once, at the pin, and from where the pin says.
@@ -33,7 +33,7 @@ fn fault(krate: &str, at: &At, there: &[&Package], metadata: &Metadata) -> Optio
             .is_some_and(|s| !s.repr.starts_with("git+"))
     };
     let is_at_pin = |p: &Package| match at {
-        At::Version { version } => p.version == *version,
+        At::Version { version } => bare(&p.version) == *version,
         At::Git { .. } | At::Path { .. } => !registry(p),
     };
     let is_published = at.version().is_some();

@@ -12,7 +12,6 @@ use crate::exec::lock::{Resolver, Work};
 use crate::exec::lockfile::{moves, readable};
 use crate::exec::log::Log;
 use crate::exec::resolution::Resolution;
-use crate::exec::stage;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::Needs;
 use crate::model::status::{Doubt, Status};
@@ -49,12 +48,11 @@ impl Resolver<'_> {
         clock: &mut Clock,
     ) -> Result<Newest> {
         let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let _turn = clock.wait(turn);
-        let pinned = stage::pinned_for_resolve(setting)?;
-        stage::sync(&setting.tree.subject, &pinned, &self.folder)?;
-        let path = self.folder.join("Cargo.lock");
+        let mut laid_out = clock.wait(turn);
+        let workspace = self.lay_out(setting, &mut laid_out)?;
+        let path = workspace.join("Cargo.lock");
         fs::write(&path, lock).with_context(|| format!("write {path}"))?;
-        let mut work = Work::new(self, setting, log);
+        let mut work = Work::new(self, setting, &workspace, log);
         let mut args = vec!["update"];
         for package in packages {
             args.extend(["--package", package]);

@@ -99,9 +99,10 @@ impl Work<'_> {
     }
 
     fn settle_old_lock(&self, first: Attempt, log: &mut Log, clock: &mut Clock) -> Step<Settled> {
+        let mut staged = first.lock.clone();
         let (newer, mut tried) = match self.common.resolver.locked {
             true => (None, Tried::Locked),
-            false => match self.newest_that_builds(&first, log, clock)? {
+            false => match self.newest_that_builds(&first, &mut staged, log, clock)? {
                 Ok(found) => found,
                 Err(outcome) => return Ok(Err(outcome)),
             },
@@ -119,11 +120,11 @@ impl Work<'_> {
             }
             None => (first, None),
         };
-        let chosen = match self.is_staged(&chosen) {
+        let chosen = match staged == chosen.lock {
             true => chosen,
             false => {
                 log.note("[back to an earlier lock]");
-                match self.build_with(&chosen.lock, log, clock)? {
+                match self.build_with(&chosen.lock, &mut staged, log, clock)? {
                     Ok((workspace, built)) => Attempt {
                         workspace,
                         built,
@@ -150,13 +151,14 @@ impl Work<'_> {
     fn newest_that_builds(
         &self,
         first: &Attempt,
+        staged: &mut String,
         log: &mut Log,
         clock: &mut Clock,
     ) -> Step<(Option<Newer>, Tried)> {
         let mut hopeless = BTreeSet::new();
         let mut tried = Tried::Newest;
         loop {
-            let newer = match self.advance(first, &hopeless, log, clock)? {
+            let newer = match self.advance(first, &hopeless, staged, log, clock)? {
                 Ok(Some(newer)) => newer,
                 Ok(None) => return Ok(Ok((None, tried))),
                 Err(outcome) => return Ok(Err(outcome)),
@@ -176,6 +178,7 @@ impl Work<'_> {
         &self,
         first: &Attempt,
         hopeless: &BTreeSet<Line>,
+        staged: &mut String,
         log: &mut Log,
         clock: &mut Clock,
     ) -> Step<Option<Newer>> {
@@ -201,7 +204,7 @@ impl Work<'_> {
             };
             // The phase ends as its last build does.
             clock.exit = Exit::Code(0);
-            match self.build_with(&lock, log, clock)? {
+            match self.build_with(&lock, staged, log, clock)? {
                 Ok((workspace, built)) => {
                     last = Some(Attempt {
                         lock,
@@ -225,14 +228,15 @@ impl Work<'_> {
         Ok(Ok(Some(Newer { attempt, moved })))
     }
 
-    /// Whether it is what was staged last.
-    fn is_staged(&self, attempt: &Attempt) -> bool {
-        let lock = std::fs::read_to_string(self.folders.subject.join("Cargo.lock"));
-        lock.is_ok_and(|lock| lock == attempt.lock)
-    }
-
-    /// Stages the workspace with a lock, and builds it.
-    fn build_with(&self, lock: &str, log: &mut Log, clock: &mut Clock) -> Step<(Workspace, Built)> {
+    /// Stages the workspace with a lock, which is then the one that is staged, and builds it.
+    fn build_with(
+        &self,
+        lock: &str,
+        staged: &mut String,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Step<(Workspace, Built)> {
+        lock.clone_into(staged);
         let workspace = match self.prepare(lock, log, clock)? {
             Ok(workspace) => workspace,
             Err(refused) => return Ok(Err(refused)),
