@@ -38,6 +38,7 @@ use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::verdict::Judgement;
 use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
+use pinmatrix::report::LOCKED;
 use pinmatrix::shard::keep;
 use pinmatrix::text::shell_word;
 
@@ -129,7 +130,10 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     let matrix = open_with(&flags.selecting.flags, !flags.no_baseline, &progress)?;
     let out = flags.selecting.flags.out()?;
     check_out(&out)?;
-    let command = repeating(program, "run", &flags.selecting.flags);
+    let mut command = repeating(program, "run", &flags.selecting.flags);
+    if flags.locked {
+        command.push_str(LOCKED);
+    }
     let options = Options {
         jobs: flags.load.jobs.or(matrix.config.run.jobs),
         lanes: flags.load.lanes.or(matrix.config.run.lanes),

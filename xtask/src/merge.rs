@@ -12,6 +12,7 @@ use pinmatrix::model::event::{Event, Listener};
 use pinmatrix::model::findings::Findings;
 use pinmatrix::model::run::{Run, State};
 use pinmatrix::model::status::Skip;
+use pinmatrix::report::LOCKED;
 use pinmatrix::{parts, record};
 
 use crate::flags::MergeFlags;
@@ -45,6 +46,8 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
             .into());
     }
     let (parts, unread) = readable(&flags.parts)?;
+    let is_locked = |part: &Part| part.run.command.ends_with(LOCKED);
+    let are_locked = !parts.is_empty() && parts.iter().all(is_locked);
     let Merged {
         mut run,
         gaps,
@@ -53,6 +56,9 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
     } = merge(parts, &config)?;
     let baseline = Baseline::of_config(&config, &run.families, &mut notes)?;
     run.command = repeating(program, "run", &flags.flags);
+    if are_locked {
+        run.command.push_str(LOCKED);
+    }
     run.out = out.to_string();
     run.findings = Findings {
         gaps,

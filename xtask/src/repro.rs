@@ -7,6 +7,7 @@ use pinmatrix::exec::open::{Heard, Opened, open as open_cell};
 use pinmatrix::exec::{Interrupt, Options, cache};
 use pinmatrix::matrix::Matrix;
 use pinmatrix::model::cell::Cell;
+use pinmatrix::model::moved::with;
 use pinmatrix::model::status::Status;
 use pinmatrix::text::{clean, inert, one_line, shell_word};
 
@@ -29,6 +30,9 @@ pub struct ReproFlags {
     pub cell: String,
     #[command(flatten)]
     pub flags: Flags,
+    /// Move no package of the lock, as a run with --locked does not
+    #[arg(long)]
+    pub locked: bool,
     /// Print a shell script that does it with cargo alone, from a checkout of the subject
     #[arg(long)]
     pub print: bool,
@@ -49,7 +53,7 @@ pub fn obey(program: Program, flags: &ReproFlags) -> Result<Exit> {
         jobs: matrix.config.run.jobs,
         lanes: Some(1),
         max_disk: None,
-        locked: false,
+        locked: flags.locked,
         offline: flags.flags.offline,
         remaps: false,
         fresh: false,
@@ -136,6 +140,10 @@ fn conclude(opened: &Opened) -> Result<Exit> {
             }
         }
     };
+    if !opened.recipe.moved.is_empty() {
+        let moved = one_line(&with(&opened.recipe.moved));
+        page.push_str(&format!("{cell}: {moved}\n"));
+    }
     page.push_str(&format!("{cell} is in {}\n", opened.folder));
     show::put(&page)?;
     Ok(exit)

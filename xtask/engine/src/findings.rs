@@ -7,7 +7,7 @@ use crate::model::findings::Findings;
 use crate::model::gaps::Gaps;
 use crate::model::run::{FamilyRecord, Run};
 use crate::worklist::worklist;
-use crate::{baseline, claims, least};
+use crate::{baseline, claims, least, undeclared};
 
 /// Everything that follows from a run, whatever it takes from a machine.
 #[must_use]
@@ -20,6 +20,7 @@ pub fn findings(run: &Run, config: &Config, baseline: Option<&Baseline>) -> Find
     Findings {
         verdict: baseline.map(|baseline| baseline::judge(run, baseline)),
         claims: claims::judge(run, &config.claims, &least),
+        undeclared: undeclared::undeclared(run, config),
         reach: least::reach(run),
         worklists: run.families.iter().filter_map(at_last).collect(),
         wrongly_inferred: wrongly_inferred(run, config.run.probes),

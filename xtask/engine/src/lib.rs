@@ -59,6 +59,7 @@ pub mod shard;
 pub mod standing;
 pub mod worklist;
 mod least;
+mod undeclared;
 mod claims;
 mod hindsight;
 pub mod findings;

@@ -7,6 +7,7 @@ pub mod shard;
 pub mod status;
 pub mod diagnostic;
 pub mod case;
+pub mod moved;
 pub mod outcome;
 pub mod verdict;
 pub mod gaps;

@@ -9,6 +9,7 @@ pub mod denied;
 mod left_out;
 pub mod findings;
 pub mod flaky;
+pub mod old_lock;
 pub mod timeline;
 pub mod answer;
 pub mod html;
@@ -37,15 +38,20 @@ pub fn reproduce(run: &Run, cell: &CellId) -> String {
     format!("{before}{cell}{behind}")
 }
 
+/// How the command of a run ends that moved no package of a lock; only a cell has to know.
+pub const LOCKED: &str = " --locked";
+
 /// What stands around a cell's name in the command that shows it again.
 fn command_around(run: &Run) -> (String, String) {
     let (program, flags) = program(run);
-    (format!("{program} repro "), flags.to_owned())
+    let locked = run.command.strip_suffix(LOCKED).map_or("", |_| LOCKED);
+    (format!("{program} repro "), format!("{flags}{locked}"))
 }
 
-/// The words of the program that ran, and the flags that it was given.
+/// The words of the program that ran, and the flags that all of its subcommands take.
 fn program(run: &Run) -> (&str, &str) {
-    run.command.split_once(" run").unwrap_or((&run.command, ""))
+    let command = run.command.strip_suffix(LOCKED).unwrap_or(&run.command);
+    command.split_once(" run").unwrap_or((command, ""))
 }
 
 /// The closing line: how many cells ended which way, and why others were left out.

@@ -80,7 +80,7 @@ impl Error {
             file: error.file.clone(),
             line: error.line,
             code: error.code.clone().unwrap_or(class.to_owned()),
-            message: error.message.clone(),
+            message: error.words(),
         }
     }
 }

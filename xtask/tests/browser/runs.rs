@@ -5,8 +5,9 @@ use pinmatrix::model::diagnostic::Diagnostic;
 use pinmatrix::model::findings::{
     Cause, Findings, JudgedClaim, LeastToolchain, Truth, Work, Worklist,
 };
+use pinmatrix::model::moved::{Fault, Moved};
 use pinmatrix::model::outcome::{
-    CaseOutcome, Flaky, Kind, Moved, Need, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome,
+    CaseOutcome, Flaky, Kind, Need, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome,
 };
 use pinmatrix::model::run::{
     CellRecord, FamilyRecord, Run, SCHEMA, SourceRecord, State, SubjectRecord, ToolchainRecord,
@@ -98,6 +99,7 @@ fn error(code: &str, message: &str) -> Diagnostic {
         rendered: Some(format!(
             "error[{code}]: {message}\n --> turns/tests/old.rs:7:5\n  |\n7 |     gadget::turn();\n  |             ^^^^\n"
         )),
+        package: None,
     }
 }
 
@@ -156,6 +158,7 @@ pub fn small() -> Run {
         from: "0.1.26".to_owned(),
         to: "0.1.25".to_owned(),
         because: "archive 0.5.1 needs rustc 1.90.0".to_owned(),
+        fault: Fault::TooNew,
     }];
     let skipped = |reason| State::Skipped { reason };
     let of = |toolchain: &str, outcomes: Vec<Result<Outcome, Skip>>| {

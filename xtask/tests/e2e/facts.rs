@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pinmatrix::model::diagnostic::Diagnostic;
+use pinmatrix::model::moved::Tried;
 use pinmatrix::model::outcome::TargetOutcome;
 use pinmatrix::model::run::{Run, State};
 
@@ -35,6 +36,19 @@ pub fn of(run: &Run) -> BTreeSet<String> {
                 moved.package, moved.from, moved.to
             ));
         }
+        if let Some(old) = &outcome.old_lock {
+            for broken in &old.mended {
+                facts.insert(format!("{cell} - failed(old lock) {}", broken.package));
+            }
+            for broken in &old.broken {
+                let tried = match &old.tried {
+                    Tried::Newer { moved, .. } => format!("with {} moved", moved.len()),
+                    Tried::Newest => "with nothing newer".to_owned(),
+                    Tried::Locked => "locked".to_owned(),
+                };
+                facts.insert(format!("{cell} - broken {} {tried}", broken.package));
+            }
+        }
         for target in &outcome.targets {
             facts.insert(format!("{cell} {} {}", target.id, of_target(target)));
             for case in &target.cases {
@@ -44,6 +58,15 @@ pub fn of(run: &Run) -> BTreeSet<String> {
                     target.id, case.name, case.status
                 ));
             }
+        }
+    }
+    for found in &run.findings.undeclared {
+        let package = found.package.as_deref().unwrap_or("the subject");
+        let (fails, compiles) = (&found.fails_on.toolchain, &found.compiles_on.toolchain);
+        for cell in &found.cells {
+            facts.insert(format!(
+                "{cell} - undeclared {package}: fails on {fails}, compiles on {compiles}"
+            ));
         }
     }
     facts

@@ -25,6 +25,7 @@ mod ladders;
 mod machines;
 mod merge;
 mod mistakes;
+mod old_lock;
 mod pipelines;
 mod reports;
 mod repro;

@@ -22,6 +22,7 @@ use crate::manifest::Hold;
 use crate::matrix::{Matrix, Tree};
 use crate::model::bisection::{About, Answer, Asked, Bisection, SCHEMA, Why};
 use crate::model::event::Event;
+use crate::model::moved::forward;
 use crate::model::outcome::Outcome;
 use crate::model::status::Status;
 use crate::setting::Setting;
@@ -297,8 +298,11 @@ impl Desk<'_> {
             return Ok(());
         };
         for (at, (outcome, known)) in std::mem::take(&mut board.waiting) {
-            let answer = answer(&about, &outcome, &|file| self.is_own(at, file));
-            self.tell(board, at, answer, known);
+            let (answer, mut why) = answer(&about, &outcome, &|file| self.is_own(at, file));
+            if let Some(moved) = forward(&outcome.moved) {
+                why.said.push_str(&format!(" ({moved})"));
+            }
+            self.tell(board, at, (answer, why), known);
         }
         self.write(board)
     }

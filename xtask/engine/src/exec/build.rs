@@ -10,13 +10,16 @@ use semver::Version;
 
 use crate::config::{Family, FeatureSet};
 use crate::exec::blame::Account;
+use crate::exec::broken::{broken, name_packages};
 use crate::exec::cargo::{Cargo, doubt};
 use crate::exec::judgement::{Judge, Made};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit};
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::unit_store::UsedUnits;
+use crate::model::moved::Broken;
 use crate::model::outcome::{Kind, TargetId};
+use crate::model::status::Status;
 
 /// How a build goes.
 pub struct BuildOptions<'a> {
@@ -38,6 +41,8 @@ pub struct Built {
     pub made: BTreeMap<TargetId, Made>,
     /// The packages whose library, without its tests, is known not to build.
     pub broken_libraries: BTreeSet<PackageId>,
+    /// The packages from a registry and of the family that do not compile.
+    pub broken: Vec<(PackageId, Broken)>,
     /// What each package's build script said; tests see it too.
     pub scripts: BTreeMap<PackageId, BuildScript>,
     /// The binaries, by package and name.
@@ -79,7 +84,13 @@ pub fn build(
     } else if build.account.is_ambiguous() && build.can_go_on() {
         build.plain()?;
     }
-    let Build { account, ended, .. } = build;
+    let Build {
+        mut account, ended, ..
+    } = build;
+    let plain = account.plain.as_mut();
+    for heard in [&mut account.heard].into_iter().chain(plain) {
+        name_packages(heard, workspace, options.family);
+    }
     let judge = Judge {
         account: &account,
         workspace,
@@ -99,20 +110,37 @@ pub fn build(
             .for_each(|made| *made = of_none.clone());
     }
     let documented = workspace.documented.iter();
-    let broken = documented.filter(|(package, doc)| judge.has_broken_library(package, doc));
-    let broken_libraries = broken.map(|(package, _)| package.clone()).collect();
+    let broken_libraries =
+        documented.filter(|(package, doc)| judge.has_broken_library(package, doc));
+    let broken_libraries = broken_libraries
+        .map(|(package, _)| package.clone())
+        .collect();
     let heard = account.heard;
+    let broken = broken(&heard, workspace, options.family);
     let used = heard.used.into_iter();
     let used = used.filter_map(|(hash, package)| Some((hash, workspace.units.digest(&package)?)));
     let used = used.collect();
     Ok(Built {
         made,
         broken_libraries,
+        broken,
         scripts: heard.scripts,
         binaries: heard.binaries,
         used,
         ended,
     })
+}
+
+impl Built {
+    /// Whether the machine kept a target from an answer.
+    #[must_use]
+    pub fn has_doubt(&self) -> bool {
+        let is_doubt = |made: &Made| match made {
+            Made::Not(status, _) => matches!(status, Status::Inconclusive { .. }),
+            Made::Executable(_) | Made::Example => false,
+        };
+        self.made.values().any(is_doubt)
+    }
 }
 
 /// A build at work.

@@ -9,14 +9,16 @@ use crate::exec::clock::{Clock, Lap, Phases};
 use crate::exec::confine::confined;
 use crate::exec::left_out::left_out;
 use crate::exec::log::Log;
-use crate::exec::resolution::Resolution;
-use crate::exec::store::clear_logs;
+use crate::exec::old_lock::Settled;
+use crate::exec::resolution::{Resolution, decisive_lines};
+use crate::exec::store::{Kept, clear_logs};
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
 use crate::files::write_whole;
 use crate::model::cell::Cell;
 use crate::model::event::Event;
+use crate::model::moved::Tried;
 use crate::model::outcome::{Outcome, Phase};
 use crate::model::status::{Class, Skip, Status};
 use crate::setting::Setting;
@@ -38,7 +40,19 @@ pub fn known(common: &Common<'_>, setting: &Setting<'_>) -> Option<Outcome> {
         return None;
     }
     let resolution = common.resolver.known(setting)?;
-    let key = key_of(common, setting, &resolution).ok()?;
+    Some(kept(common, setting, &resolution)?.outcome)
+}
+
+/// What earlier runs kept of a cell that was resolved, unless that is not to be looked at.
+pub(super) fn kept(
+    common: &Common<'_>,
+    setting: &Setting<'_>,
+    resolution: &Resolution,
+) -> Option<Kept> {
+    if common.fresh {
+        return None;
+    }
+    let key = key_of(common, setting, resolution).ok()?;
     common.store.get(&key)
 }
 
@@ -51,8 +65,10 @@ pub fn restore(common: &Common<'_>, setting: &Setting<'_>) -> Result<()> {
     let Some(resolution) = common.resolver.known(setting) else {
         return Ok(());
     };
-    keep_lock(common.results, setting.cell, &resolution)?;
     let key = key_of(common, setting, &resolution)?;
+    let moved = common.store.get(&key).and_then(|kept| kept.lock);
+    let lock = moved.as_deref().or(resolution.usable());
+    keep_lock(common.results, setting.cell, lock)?;
     let logs = logs(common.results, setting.cell);
     common.store.restore_logs(&key, &logs)
 }
@@ -61,18 +77,16 @@ pub(super) fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {
     results.join("logs").join(cell.id().as_str())
 }
 
-/// Leaves a cell's lock in the results, where it can be committed from.
-pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, resolution: &Resolution) -> Result<()> {
-    match &resolution.lock {
-        Some(lock) if resolution.status == Status::Passed => {
-            let path = results.join("locks").join(format!("{}.lock", cell.id()));
-            if std::fs::read(&path).is_ok_and(|there| there == lock.as_bytes()) {
-                return Ok(());
-            }
-            write_whole(&path, lock.as_bytes())
-        }
-        Some(_) | None => Ok(()),
+/// Leaves the lock that a cell's verdict rests on in the results, where it can be committed from.
+pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> Result<()> {
+    let Some(lock) = lock else {
+        return Ok(());
+    };
+    let path = results.join("locks").join(format!("{}.lock", cell.id()));
+    if std::fs::read(&path).is_ok_and(|there| there == lock.as_bytes()) {
+        return Ok(());
     }
+    write_whole(&path, lock.as_bytes())
 }
 
 /// Keeps what a cell showed, of which more became known after it had ended.
@@ -86,16 +100,23 @@ pub(super) fn keep(common: &Common<'_>, setting: &Setting<'_>, outcome: &Outcome
     };
     let key = key_of(common, setting, &resolution)?;
     let logs = logs(common.results, setting.cell);
+    let lock = common.store.get(&key).and_then(|kept| kept.lock);
     match outcome.has_doubt() {
         true => Ok(()),
-        false => common.store.put(&key, outcome, &logs),
+        false => common.store.put(&key, outcome, lock.as_deref(), &logs),
     }
 }
 
 fn key_of(common: &Common<'_>, setting: &Setting<'_>, resolution: &Resolution) -> Result<String> {
     let resolution = key::of(&resolution.decisive())?;
     let sandbox = common.sandbox.decisive();
-    key::outcome(setting, &resolution, &common.matrix.config, &sandbox)
+    let locked = common.resolver.locked;
+    key::outcome(
+        setting,
+        &(resolution, locked),
+        &common.matrix.config,
+        &sandbox,
+    )
 }
 
 impl Work<'_> {
@@ -117,10 +138,12 @@ impl Work<'_> {
         for note in self.common.matrix.registry.notes() {
             self.common.listener.hear(Event::Noted(&note));
         }
-        keep_lock(self.common.results, self.setting.cell, &resolution)?;
-        let (key, outcome) = self.recall(&resolution)?;
-        if let Some(outcome) = outcome {
+        let lock = resolution.usable();
+        keep_lock(self.common.results, self.setting.cell, lock)?;
+        let (key, kept) = self.recall(&resolution)?;
+        if let Some(Kept { outcome, lock, .. }) = kept {
             log.finish()?;
+            keep_lock(self.common.results, self.setting.cell, lock.as_deref())?;
             self.common.store.restore_logs(&key, &logs)?;
             return Ok(Answer {
                 outcome,
@@ -128,11 +151,11 @@ impl Work<'_> {
                 laps: vec![clock.lap()],
             });
         }
-        let ready = match &resolution.lock {
-            Some(lock) if resolution.status == Status::Passed => {
-                self.prepare(lock, &mut log, &mut clock)?
-            }
-            Some(_) | None => Err(Outcome::whole(
+        let ready = match lock {
+            Some(lock) => self
+                .prepare(lock, &mut log, &mut clock)?
+                .map(|ready| (lock, ready)),
+            None => Err(Outcome::whole(
                 resolution.status.clone(),
                 resolution.errors.clone(),
             )),
@@ -140,25 +163,44 @@ impl Work<'_> {
         log.finish()?;
         phases.end(&clock, self.setting.cell);
 
-        let mut outcome = match ready {
-            Err(outcome) => outcome,
-            Ok(workspace) => {
-                let targets = self.build_and_test(&workspace, &logs, &mut phases)?;
+        let settled = match ready {
+            Err(outcome) => Err(outcome),
+            Ok((lock, workspace)) => self.settle(lock, workspace, &logs, &mut phases)?,
+        };
+        let (mut outcome, moved) = match settled {
+            Err(outcome) => (outcome, None),
+            Ok(settled) => {
+                let Settled {
+                    workspace, built, ..
+                } = &settled;
+                let targets = self.test_all(workspace, built, &logs, &mut phases)?;
                 let status = match targets.is_empty() {
                     true => Status::Skipped {
                         reason: Skip::NothingToTest,
                     },
                     false => Status::of_parts(targets.iter().map(|t| &t.status)),
                 };
-                Outcome {
+                let outcome = Outcome {
                     targets,
+                    old_lock: settled.old_lock,
                     ..Outcome::whole(status, Vec::new())
-                }
+                };
+                (outcome, settled.moved)
             }
         };
         outcome.phases = phases.records;
-        outcome.moved = resolution.moved;
-        outcome.needs = resolution.needs;
+        outcome.moved.clone_from(&resolution.moved);
+        outcome.needs.clone_from(&resolution.needs);
+        let lock = moved.map(|moved| {
+            outcome.moved.extend(moved.moved);
+            outcome.needs = moved.needs;
+            moved.lock
+        });
+        keep_lock(self.common.results, self.setting.cell, lock.as_deref())?;
+        let rests_on = lock.as_deref().or(resolution.usable());
+        outcome.lock = rests_on
+            .map(|lock| key::of(&decisive_lines(lock)))
+            .transpose()?;
         outcome.sandbox = self.common.sandbox.enforced();
         outcome.left_out = left_out(&self.setting.tree.subject, &outcome);
         if let Some(change) = self.setting.toolchain.change() {
@@ -170,8 +212,9 @@ impl Work<'_> {
             }
         }
         // Only what is certain is kept; a doubt anywhere is settled by the next run.
-        if !outcome.has_doubt() {
-            self.common.store.put(&key, &outcome, &logs)?;
+        if !outcome.has_doubt() && !self.is_blind(&outcome) {
+            let store = self.common.store;
+            store.put(&key, &outcome, lock.as_deref(), &logs)?;
         }
         Ok(Answer {
             outcome,
@@ -180,9 +223,22 @@ impl Work<'_> {
         })
     }
 
-    /// The key of the outcome, and the outcome where an earlier run had it. What is known of all
+    /// Whether packages were to move while the registry could not be asked: with the network there may
+    /// be newer ones.
+    fn is_blind(&self, outcome: &Outcome) -> bool {
+        let has_tried = outcome
+            .old_lock
+            .as_ref()
+            .is_some_and(|old| match old.tried {
+                Tried::Newer { .. } | Tried::Newest => true,
+                Tried::Locked => false,
+            });
+        has_tried && self.common.resolver.offline && !self.common.matrix.registry.is_local()
+    }
+
+    /// The key of the outcome, and what is kept where an earlier run had it. What is known of all
     /// targets answers for one as well.
-    fn recall(&self, resolution: &Resolution) -> Result<(String, Option<Outcome>)> {
+    fn recall(&self, resolution: &Resolution) -> Result<(String, Option<Kept>)> {
         let get = |key: &str| match self.common.fresh {
             true => None,
             false => self.common.store.get(key),

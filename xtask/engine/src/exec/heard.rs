@@ -245,5 +245,6 @@ fn diagnostic(told: &RustcDiagnostic, places: Whereabouts<'_>) -> Diagnostic {
         file,
         line: place.map(|p| p.line_start),
         rendered,
+        package: None,
     }
 }

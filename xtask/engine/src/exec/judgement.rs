@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use cargo_metadata::PackageId;
+use cargo_metadata::{Package, PackageId};
 
 use crate::config::Family;
 use crate::exec::blame::{Account, Build, unit_of};
@@ -88,6 +88,18 @@ impl Account {
     }
 }
 
+/// A build script that fails is told in words only.
+pub fn failed_script(said: &str, package: &Package) -> Option<Diagnostic> {
+    let Package { name, version, .. } = package;
+    let words = format!("error: failed to run custom build command for `{name} v{version}");
+    let start = said.find(&words)?;
+    let mut error = first_error(&said[start..]);
+    let told = error.rendered.as_deref().unwrap_or_default();
+    let said = script_said(told).map(text::one_line).unwrap_or_default();
+    error.message = format!("{BUILD_SCRIPT}{name} failed: {said}");
+    Some(error)
+}
+
 impl Judge<'_> {
     fn answer(&self, target: &Target) -> Answer {
         let own = self.account.own_answer(target);
@@ -153,20 +165,10 @@ impl Judge<'_> {
         if let Some(errors) = errors.find(|errors| !errors.is_empty()) {
             return Some(errors);
         }
-        let error = self.failed_script(&self.workspace.package(id)?.name)?;
+        let mut error = failed_script(&self.account.heard.err, self.workspace.package(id)?)?;
+        let package = self.workspace.foreign(id, self.family);
+        error.package = package.map(|p| format!("{} {}", p.name, p.version));
         Some(vec![error])
-    }
-
-    /// A build script that fails is told in words only.
-    fn failed_script(&self, package: &str) -> Option<Diagnostic> {
-        let words = format!("error: failed to run custom build command for `{package} v");
-        let said = &self.account.heard.err;
-        let start = said.find(&words)?;
-        let mut error = first_error(&said[start..]);
-        let told = error.rendered.as_deref().unwrap_or_default();
-        let said = script_said(told).map(text::one_line).unwrap_or_default();
-        error.message = format!("{BUILD_SCRIPT}{package} failed: {said}");
-        Some(error)
     }
 
     /// Whether the library that doc tests use is known not to build, by its own errors or by those of

@@ -11,7 +11,7 @@ use crate::setting::Setting;
 
 /// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
 /// change in the tool can change an outcome, so that nothing kept under older rules is taken over.
-pub const RULES: u32 = 9;
+pub const RULES: u32 = 10;
 
 /// A hash of any values.
 ///
@@ -23,7 +23,7 @@ pub fn of(parts: &impl Serialize) -> Result<String> {
     Ok(blake3::hash(&json).to_hex().to_string())
 }
 
-/// The key of an outcome: what its cell is made of, a hash of what decides of its resolution, how
+/// The key of an outcome: what its cell is made of, what decides of its resolution and of moving it, how
 /// the run goes, and what builds and tests may reach.
 ///
 /// # Errors
@@ -31,7 +31,7 @@ pub fn of(parts: &impl Serialize) -> Result<String> {
 /// As [`of`], and when the subject cannot be read.
 pub fn outcome(
     setting: &Setting<'_>,
-    resolution: &str,
+    resolution: &impl Serialize,
     config: &Config,
     sandbox: &impl Serialize,
 ) -> Result<String> {

@@ -9,9 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_metadata::{Metadata, MetadataCommand, Package};
+use cargo_metadata::{Metadata, MetadataCommand};
 use semver::Version;
 
+use crate::exec::at_pin::not_at_pin;
 use crate::exec::bounds::Bounds;
 use crate::exec::cargo::{Cargo, Said, first_error, resolve_doubt, unknown_to_registry};
 use crate::exec::clock::Clock;
@@ -23,9 +24,10 @@ use crate::exec::resolution::Resolution;
 use crate::exec::{drift, key, msrv, repair, stage};
 use crate::files::remove;
 use crate::matrix::Matrix;
-use crate::model::cell::{At, bare};
+use crate::model::cell::bare;
 use crate::model::diagnostic::Diagnostic;
-use crate::model::outcome::{Moved, Needs};
+use crate::model::moved::{Fault, Moved};
+use crate::model::outcome::Needs;
 use crate::model::status::{Class, Doubt, Status};
 use crate::setting::Setting;
 use crate::text;
@@ -145,12 +147,12 @@ impl Resolver<'_> {
         Ok(resolution)
     }
 
-    fn resolve_anew(
+    /// Lays out the copy that is resolved, without a lock; the workspace in it.
+    pub(super) fn lay_out(
         &self,
         setting: &Setting<'_>,
-        log: &mut Log,
         laid_out: &mut Option<Utf8PathBuf>,
-    ) -> Result<Resolution> {
+    ) -> Result<Utf8PathBuf> {
         let subject = &setting.tree.subject;
         let pinned = stage::pinned_for_resolve(setting)?;
         // Nothing of the subject runs here, so that only what a cell changes has to be written anew.
@@ -162,7 +164,16 @@ impl Resolver<'_> {
             stage::lay_out(subject, &pinned, &self.folder)?;
             *laid_out = Some(subject.checkout.top.clone());
         }
-        let workspace = self.folder.join(&subject.inside);
+        Ok(self.folder.join(&subject.inside))
+    }
+
+    fn resolve_anew(
+        &self,
+        setting: &Setting<'_>,
+        log: &mut Log,
+        laid_out: &mut Option<Utf8PathBuf>,
+    ) -> Result<Resolution> {
+        let workspace = self.lay_out(setting, laid_out)?;
         if let Some(mut seed) = self.seed(setting)? {
             if let Some(packages) = self.withdrawn(setting) {
                 seed = holding(&seed, &packages)?;
@@ -170,15 +181,7 @@ impl Resolver<'_> {
             let path = workspace.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
         }
-        let mut work = Work {
-            resolver: self,
-            workspace: &workspace,
-            setting,
-            log,
-            moved: Vec::new(),
-            needs: None,
-            said: String::new(),
-        };
+        let mut work = Work::new(self, setting, &workspace, log);
         let (mut status, mut errors) = work.settle()?;
         let secrets = &setting.ground.surroundings.secrets;
         let without = |text: String| secrets.without(&text).unwrap_or(text);
@@ -231,7 +234,8 @@ pub(super) struct Work<'a, 'b> {
     setting: &'a Setting<'a>,
     log: &'b mut Log,
     moved: Vec<Moved>,
-    needs: Option<Needs>,
+    /// The rustc that the graph asks for.
+    pub(super) needs: Option<Needs>,
     said: String,
 }
 
@@ -241,9 +245,29 @@ type Unmet = Option<(Class, Vec<Diagnostic>)>;
 /// A step that can end in words against the cell.
 type Step<T> = Result<std::result::Result<T, Resolution>>;
 
+impl<'a, 'b> Work<'a, 'b> {
+    /// One that begins.
+    pub(super) fn new(
+        resolver: &'a Resolver<'a>,
+        setting: &'a Setting<'a>,
+        workspace: &'a Utf8Path,
+        log: &'b mut Log,
+    ) -> Self {
+        Self {
+            resolver,
+            workspace,
+            setting,
+            log,
+            moved: Vec::new(),
+            needs: None,
+            said: String::new(),
+        }
+    }
+}
+
 impl Work<'_, '_> {
     /// From the pinned manifests and a seed to a lock that holds the pin and fits the toolchain.
-    fn settle(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
+    pub(super) fn settle(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
         let rustc = &self.setting.toolchain.rustc;
         // Cargo would refuse a member that is too new for the rust-version it is made to declare.
         let by_members = msrv::unmet_by_members(&self.setting.tree.subject, rustc);
@@ -311,10 +335,12 @@ impl Work<'_, '_> {
                     .note(&format!("[{name} {from} stays: nothing allows {version}]"));
             }
         }
-        Ok(match self.not_at_pin(&metadata) {
-            None => Ok(metadata),
-            Some(error) => Err(Resolution::refused(Status::failed(Class::Resolve), error)),
-        })
+        Ok(
+            match not_at_pin(&metadata, self.setting.family, &self.setting.cell.pin.at) {
+                None => Ok(metadata),
+                Some(error) => Err(Resolution::refused(Status::failed(Class::Resolve), error)),
+            },
+        )
     }
 
     /// A crate of the family that is not at the pin's version, though that is published, and that
@@ -362,6 +388,7 @@ impl Work<'_, '_> {
                 from: step.from.to_string(),
                 to: step.to.to_string(),
                 because: step.because,
+                fault: Fault::TooNew,
             });
             metadata = match self.metadata()? {
                 Ok(metadata) => metadata,
@@ -403,7 +430,7 @@ impl Work<'_, '_> {
         ])
     }
 
-    fn say(&mut self, args: &[&str]) -> Result<Said> {
+    pub(super) fn say(&mut self, args: &[&str]) -> Result<Said> {
         let mut args = args.to_vec();
         if self.resolver.offline {
             args.push("--offline");
@@ -456,53 +483,6 @@ impl Work<'_, '_> {
             (place, !self.is_of_family(&d.name))
         });
         demands
-    }
-
-    /// Which family crate is not in the graph once, at the pin, and from where the pin says.
-    fn not_at_pin(&self, metadata: &Metadata) -> Option<Diagnostic> {
-        let in_graph = msrv::in_graph(metadata);
-        let crates = self.setting.family.crate_names().into_iter();
-        let mut faults = crates.filter_map(|krate| {
-            let packages = metadata.packages.iter();
-            let there: Vec<&Package> = packages
-                .filter(|p| *p.name == krate && in_graph.contains(&p.id))
-                .collect();
-            self.fault(krate, &there, metadata)
-        });
-        faults.next().map(Diagnostic::said)
-    }
-
-    fn fault(&self, krate: &str, there: &[&Package], metadata: &Metadata) -> Option<String> {
-        if there.is_empty() {
-            let why = "the features that are on leave it out";
-            return Some(format!("{krate} is not in the graph: {why}"));
-        }
-        let at = &self.setting.cell.pin.at;
-        let registry = |p: &Package| {
-            p.source
-                .as_ref()
-                .is_some_and(|s| !s.repr.starts_with("git+"))
-        };
-        let is_at_pin = |p: &Package| match at {
-            At::Version { version } => bare(&p.version) == *version,
-            At::Git { .. } | At::Path { .. } => !registry(p),
-        };
-        let is_published = at.version().is_some();
-        if let Some(other) = there.iter().find(|p| is_published && !registry(p)) {
-            let from = &other.manifest_path;
-            return Some(format!("{krate} comes from {from}, not from a registry"));
-        }
-        let parents = msrv::parents(metadata);
-        let wrong = there.iter().find(|p| !is_at_pin(p))?;
-        let ids = parents.get(&wrong.id).into_iter().flatten();
-        let askers = ids.filter_map(|id| metadata.packages.iter().find(|p| p.id == *id));
-        let askers: Vec<String> = askers
-            .map(|p| format!("{} {}", p.name, p.version))
-            .collect();
-        let (version, askers) = (&wrong.version, askers.join(", "));
-        Some(format!(
-            "{krate} is in the graph at {version} and not only at {at}: {askers} asks for it"
-        ))
     }
 }
 

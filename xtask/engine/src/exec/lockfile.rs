@@ -1,5 +1,7 @@
 //! The text of a `Cargo.lock`: its format, and entries that cargo would not choose by itself.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use semver::Version;
 use toml_edit::{DocumentMut, Item, Table};
@@ -43,6 +45,65 @@ fn hold(entry: &mut Table, version: &Version) {
     entry.remove("checksum");
 }
 
+/// The packages with a source that two locks hold at different versions: name, version before, and
+/// version after. What only one of them holds has not moved.
+///
+/// # Errors
+///
+/// When a lock is not TOML.
+pub fn moves(before: &str, after: &str) -> Result<Vec<(String, Version, Version)>> {
+    let (before, after) = (packages(before)?, packages(after)?);
+    let mut moves = Vec::new();
+    for (name, was) in &before {
+        let is = after.get(name).map(Vec::as_slice).unwrap_or_default();
+        let gone = was.iter().filter(|version| !is.contains(version));
+        let mut new: Vec<&Version> = is.iter().filter(|version| !was.contains(version)).collect();
+        for from in gone {
+            // Of several, each goes to the one that the same requirements admit.
+            let is_compatible = |to: &&Version| compatible(to) == compatible(from);
+            let first = (!new.is_empty()).then_some(0);
+            if let Some(at) = new.iter().position(is_compatible).or(first) {
+                moves.push((name.clone(), from.clone(), new.remove(at).clone()));
+            }
+        }
+    }
+    Ok(moves)
+}
+
+/// What [`compatible`] versions have in common.
+pub type Compatible = (u64, u64, u64);
+
+/// What versions have in common that a caret requirement takes for compatible.
+/// <https://doc.rust-lang.org/cargo/reference/semver.html>
+#[must_use]
+pub fn compatible(version: &Version) -> Compatible {
+    match (version.major, version.minor) {
+        (0, 0) => (0, 0, version.patch),
+        (0, minor) => (0, minor, 0),
+        (major, _) => (major, 0, 0),
+    }
+}
+
+/// The versions of each package with a source.
+fn packages(lock: &str) -> Result<BTreeMap<String, Vec<Version>>> {
+    let document: DocumentMut = lock.parse().context("read Cargo.lock")?;
+    let entries = document.get("package").and_then(Item::as_array_of_tables);
+    let mut packages: BTreeMap<String, Vec<Version>> = BTreeMap::new();
+    for entry in entries.into_iter().flatten() {
+        let text = |key: &str| entry.get(key).and_then(Item::as_str);
+        let (Some(name), Some(version), Some(_)) = (text("name"), text("version"), text("source"))
+        else {
+            continue;
+        };
+        let version = Version::parse(version).context("read a version in Cargo.lock")?;
+        packages.entry(name.to_owned()).or_default().push(version);
+    }
+    for versions in packages.values_mut() {
+        versions.sort();
+    }
+    Ok(packages)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +122,39 @@ mod tests {
         assert!(readable(held, &Version::new(1, 65, 0)).contains("version = 4\n"));
         let old = readable("#\nversion = 4\n".to_owned(), &Version::new(1, 65, 0));
         assert_eq!(old, "#\nversion = 3\n");
+    }
+
+    #[test]
+    fn what_moved_goes_to_the_version_that_took_its_place() {
+        let lock = |packages: &[(&str, &str)]| -> String {
+            let entry = |(name, version): &(&str, &str)| {
+                let source = "source = \"r\"";
+                format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{source}\n")
+            };
+            packages.iter().map(entry).collect()
+        };
+        let before = [
+            ("a", "0.3.1"),
+            ("a", "1.0.0"),
+            ("b", "1.0.0"),
+            ("gone", "1.0.0"),
+        ];
+        let after = [
+            ("a", "0.3.4"),
+            ("a", "1.2.0"),
+            ("b", "1.0.0"),
+            ("new", "1.0.0"),
+        ];
+        let moved = moves(&lock(&before), &lock(&after)).expect("TOML");
+        let told = moved
+            .iter()
+            .map(|(name, from, to)| format!("{name} {from} {to}"));
+        let told: Vec<String> = told.collect();
+        assert_eq!(told, ["a 0.3.1 0.3.4", "a 1.0.0 1.2.0"]);
+        // One that several took the place of goes to the compatible one.
+        let after = [("b", "0.9.0"), ("b", "1.4.0")];
+        let moved = moves(&lock(&[("b", "1.0.0")]), &lock(&after)).expect("TOML");
+        assert_eq!(moved[0].2, Version::new(1, 4, 0));
+        assert_eq!(moved.len(), 1);
     }
 }

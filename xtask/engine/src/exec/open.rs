@@ -7,16 +7,20 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::mistake::Mistake;
-use crate::exec::clock::Clock;
+use crate::exec::cell::kept;
+use crate::exec::clock::{Clock, Phases};
 use crate::exec::lanes::{Options, in_place};
 use crate::exec::log::Log;
+use crate::exec::old_lock::MovedLock;
 use crate::exec::process::{Exit, Stream};
 use crate::exec::recipe::{Recipe, Step};
+use crate::exec::store::Kept;
 use crate::exec::work::{Common, Work};
 use crate::exec::workplace::{LaneFolders, Workplace};
 use crate::matrix::Matrix;
 use crate::model::cell::Cell;
 use crate::model::event::Event;
+use crate::model::moved::Fault;
 use crate::model::outcome::Phase;
 use crate::model::status::Status;
 use crate::setting::Setting;
@@ -83,22 +87,50 @@ pub fn open(
         let mut log = Log::create(logs.as_std_path(), work.secrets())?;
         let mut clock = Clock::start(Phase::Resolve);
         let mut resolution = common.resolver.resolve(&setting, &mut log, &mut clock)?;
+        // The lock that a run of the cell came to rest on, where there was one.
+        let known = kept(common, &setting, &resolution);
+        let is_known = known.is_some();
+        let mut moved = Vec::new();
+        if let Some(Kept { outcome, lock, .. }) = known {
+            moved = outcome.moved;
+            resolution.lock = lock.or(resolution.lock);
+        }
         let prepared = match &resolution.lock {
             Some(lock) => Some(work.prepare(lock, &mut log, &mut clock)?),
             None => None,
         };
-        let workspace = match prepared {
+        let mut workspace = match prepared {
             Some(Ok(workspace)) => Some(workspace),
             // What cannot be fetched or read stands against the cell, unless something did before.
             Some(Err(refused)) if resolution.status == Status::Passed => {
-                resolution.status = refused.status;
-                resolution.errors = refused.errors;
+                resolution.refuse(refused);
                 None
             }
             Some(Err(_)) | None => None,
         };
+        // Where no run has found out yet whether the lock is an old one, its build tells.
+        if !is_known
+            && hear.is_some()
+            && let Some(lock) = resolution.usable()
+            && let Some(staged) = workspace.take()
+        {
+            match work.settle(lock, staged, &folder, &mut Phases::default())? {
+                Ok(settled) => {
+                    workspace = Some(settled.workspace);
+                    if let Some(MovedLock {
+                        lock, moved: more, ..
+                    }) = settled.moved
+                    {
+                        moved = more;
+                        resolution.lock = Some(lock);
+                    }
+                }
+                Err(refused) => resolution.refuse(refused),
+            }
+        }
         log.finish()?;
-        let recipe = Recipe::of(matrix, &setting, &resolution, workspace.as_ref())?;
+        moved.retain(|moved| moved.fault == Fault::TooOld);
+        let recipe = Recipe::of(matrix, &setting, &resolution, workspace.as_ref())?.with(moved);
         let passed = match (&mut hear, &workspace) {
             (Some(hear), Some(workspace)) if resolution.status == Status::Passed => {
                 work.clear_folders()?;

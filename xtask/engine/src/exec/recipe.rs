@@ -17,6 +17,7 @@ use crate::exec::targets::Workspace;
 use crate::matrix::Matrix;
 use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::moved::Moved;
 use crate::model::outcome::TargetId;
 use crate::setting::Setting;
 
@@ -37,6 +38,8 @@ pub struct Recipe {
     pub empty_folders: Vec<Utf8PathBuf>,
     /// Its `Cargo.lock`; none where there is no lock at this pin.
     pub lock: Option<String>,
+    /// What moved forward in that lock, since something did not compile with it as it was.
+    pub moved: Vec<Moved>,
     /// The folder of its toolchain, which holds `bin/cargo`.
     pub sysroot: String,
     /// The host triple.
@@ -122,6 +125,7 @@ impl Recipe {
             files,
             empty_folders: subject.checkout.empty_folders(),
             lock: resolution.lock.clone(),
+            moved: Vec::new(),
             sysroot: sysroot.to_owned(),
             host: toolchain.host.clone(),
             passed: names(passed),
@@ -134,6 +138,12 @@ impl Recipe {
                 (Some(_), Some(workspace)) => steps(matrix, setting, workspace),
             },
         })
+    }
+
+    /// The recipe with what moved forward in its lock.
+    #[must_use]
+    pub fn with(self, moved: Vec<Moved>) -> Self {
+        Self { moved, ..self }
     }
 
     /// A shell script that does all of it from a checkout of the subject, and knows nothing of this

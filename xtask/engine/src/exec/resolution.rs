@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::diagnostic::Diagnostic;
-use crate::model::outcome::{Moved, Needs};
+use crate::model::moved::Moved;
+use crate::model::outcome::{Needs, Outcome};
 use crate::model::status::Status;
 
 /// What came of resolving a cell. Kept under a hash of all that decides it.
@@ -38,13 +39,25 @@ impl Resolution {
     /// What of it decides an outcome.
     #[must_use]
     pub fn decisive(&self) -> Decisive<'_> {
-        let lock = self.lock.as_deref().unwrap_or_default();
         Decisive {
             status: &self.status,
             errors: &self.errors,
             moved: &self.moved,
-            lock: lock.lines().filter(|line| decides(line)).collect(),
+            lock: decisive_lines(self.lock.as_deref().unwrap_or_default()),
         }
+    }
+
+    /// The lock, where nothing stands against building with it.
+    #[must_use]
+    pub fn usable(&self) -> Option<&str> {
+        let lock = self.lock.as_deref();
+        lock.filter(|_| self.status == Status::Passed)
+    }
+
+    /// Takes over what stands against a cell whose lock is there.
+    pub fn refuse(&mut self, outcome: Outcome) {
+        self.status = outcome.status;
+        self.errors = outcome.errors;
     }
 
     /// One that ended in words against the cell.
@@ -59,6 +72,12 @@ impl Resolution {
             said: String::new(),
         }
     }
+}
+
+/// The lines of a lock that say which packages are in it.
+#[must_use]
+pub fn decisive_lines(lock: &str) -> Vec<&str> {
+    lock.lines().filter(|line| decides(line)).collect()
 }
 
 /// Whether a line of a lock says which packages are in it. Comments do not, nor does the number of

@@ -4,7 +4,7 @@ use anyhow::Result;
 use camino::Utf8Path;
 
 use crate::config::mistake::Mistake;
-use crate::exec::cell::{keep_lock, logs};
+use crate::exec::cell::{keep_lock, kept, logs};
 use crate::exec::clock::Clock;
 use crate::exec::log::Log;
 use crate::exec::process::{Exit, Stream};
@@ -13,7 +13,6 @@ use crate::exec::targets::Workspace;
 use crate::exec::work::Work;
 use crate::model::bisection::Answer;
 use crate::model::outcome::{Outcome, Phase};
-use crate::model::status::Status;
 
 /// Runs a script in a cell's copy, pinned, locked and fetched, in place of build and tests: exit 0
 /// is good, 125 cannot tell, any other is bad, as for `git bisect run`
@@ -61,12 +60,13 @@ fn prepared(work: &Work<'_>, logs: &Utf8Path) -> Result<std::result::Result<Work
     let mut clock = Clock::start(Phase::Resolve);
     let mut log = Log::create(logs.join("resolve.log").as_std_path(), work.secrets())?;
     let resolution = common.resolver.resolve(setting, &mut log, &mut clock)?;
-    keep_lock(common.results, setting.cell, &resolution)?;
-    let prepared = match &resolution.lock {
-        Some(lock) if resolution.status == Status::Passed => {
-            work.prepare(lock, &mut log, &mut clock)?
-        }
-        Some(_) | None => Err(Outcome::whole(resolution.status, resolution.errors)),
+    // The lock that a run of the cell came to rest on, where there was one.
+    let moved = kept(common, setting, &resolution).and_then(|kept| kept.lock);
+    let lock = moved.as_deref().or(resolution.usable());
+    keep_lock(common.results, setting.cell, lock)?;
+    let prepared = match lock {
+        Some(lock) => work.prepare(lock, &mut log, &mut clock)?,
+        None => Err(Outcome::whole(resolution.status, resolution.errors)),
     };
     log.finish()?;
     Ok(prepared)

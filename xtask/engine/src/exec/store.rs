@@ -20,10 +20,14 @@ pub struct Store<'a> {
 
 /// What is kept under a key.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+pub struct Kept {
     /// What was installed, where that may have decided. With anything else, nothing is known.
     installed: Option<String>,
-    outcome: Outcome,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The lock that it rests on, where that is not the one that the cell was resolved to.
+    #[serde(default)]
+    pub lock: Option<String>,
 }
 
 impl<'a> Store<'a> {
@@ -37,20 +41,28 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// The outcome kept under a key, if it is there and whole.
+    /// What is kept under a key, if it is there and whole.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<Outcome> {
+    pub fn get(&self, key: &str) -> Option<Kept> {
         let kept: Kept = self.records.read(&self.record(key), key)?;
-        let still_holds = kept.installed.is_none_or(|then| then == self.installed());
-        still_holds.then_some(kept.outcome)
+        let then = kept.installed.as_ref();
+        let still_holds = then.is_none_or(|then| then == self.installed());
+        still_holds.then_some(kept)
     }
 
-    /// Keeps an outcome, and the logs in `logs`.
+    /// Keeps an outcome, the lock that it rests on where that is not the one that the cell was
+    /// resolved to, and the logs in `logs`.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn put(&self, key: &str, outcome: &Outcome, logs: &Utf8Path) -> Result<()> {
+    pub fn put(
+        &self,
+        key: &str,
+        outcome: &Outcome,
+        lock: Option<&str>,
+        logs: &Utf8Path,
+    ) -> Result<()> {
         let folder = self.folder.join(key);
         fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
         copy_logs(logs, &folder)?;
@@ -59,6 +71,7 @@ impl<'a> Store<'a> {
                 .may_lie_in_the_system()
                 .then(|| self.installed().to_owned()),
             outcome: outcome.clone(),
+            lock: lock.map(str::to_owned),
         };
         self.records.write_to_last(&self.record(key), key, &kept)
     }

@@ -119,6 +119,21 @@ impl Workspace {
         self.metadata.packages.iter().find(|p| p.id == *id)
     }
 
+    /// All packages that the lock names.
+    #[must_use]
+    pub fn packages(&self) -> &[Package] {
+        &self.metadata.packages
+    }
+
+    /// The package of that id, where it is not one of the subject's: it has a source, or is the
+    /// family's.
+    #[must_use]
+    pub fn foreign(&self, id: &PackageId, family: &Family) -> Option<&Package> {
+        let is_member = self.metadata.workspace_members.contains(id);
+        let package = self.package(id).filter(|_| !is_member)?;
+        (package.source.is_some() || family.holds(&package.name)).then_some(package)
+    }
+
     /// `NAME@VERSION`, wherever the package lies: any cargo since 1.62 takes it for one package.
     #[must_use]
     pub fn spec(&self, id: &PackageId) -> String {

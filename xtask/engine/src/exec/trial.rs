@@ -28,47 +28,54 @@ use crate::model::outcome::{Kind, Phase, TargetId, TargetOutcome};
 use crate::model::status::{Class, Skip, Status};
 
 impl Work<'_> {
-    /// Builds and tests a workspace that is staged, locked and fetched.
+    /// Builds a workspace that is staged, locked and fetched.
     ///
     /// # Errors
     ///
     /// When the work folders fail.
-    pub fn build_and_test(
+    pub(super) fn build(
         &self,
         workspace: &Workspace,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<Built> {
+        let config = &self.common.matrix.config;
+        let mut step = |what: &str| self.step(what);
+        self.clear_folders()?;
+        let cargo = self.enclosed_cargo(config.timeouts.build)?;
+        let Common {
+            shops, interrupt, ..
+        } = self.common;
+        let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
+        let turn = clock.wait(enter)?;
+        let is_asked_for = |target: &TargetId| {
+            let is_wanted = target.kind != Kind::Doc || config.build.doc_tests;
+            is_wanted && self.is_asked_for(target)
+        };
+        let options = self.options(&is_asked_for);
+        let built = build(&cargo, workspace, &options, log, &mut step)?;
+        turn.keep(&built.used)?;
+        // What did not end by itself, or was asked for a part, has not made all.
+        if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
+            turn.made_all();
+        }
+        clock.add(&built.ended);
+        Ok(built)
+    }
+
+    /// Tests what was built.
+    ///
+    /// # Errors
+    ///
+    /// As [`Work::build`].
+    pub(super) fn test_all(
+        &self,
+        workspace: &Workspace,
+        built: &Built,
         logs: &Utf8Path,
         phases: &mut Phases,
     ) -> Result<Vec<TargetOutcome>> {
         let config = &self.common.matrix.config;
-        self.enter(Phase::Build);
-        let mut clock = Clock::start(Phase::Build);
-        let mut log = Log::create(logs.join("build.log").as_std_path(), self.secrets())?;
-        let mut step = |what: &str| self.step(what);
-        self.clear_folders()?;
-        let cargo = self.enclosed_cargo(config.timeouts.build)?;
-        let built = {
-            let Common {
-                shops, interrupt, ..
-            } = self.common;
-            let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
-            let turn = clock.wait(enter)?;
-            let is_asked_for = |target: &TargetId| {
-                let is_wanted = target.kind != Kind::Doc || config.build.doc_tests;
-                is_wanted && self.is_asked_for(target)
-            };
-            let options = self.options(&is_asked_for);
-            let built = build(&cargo, workspace, &options, &mut log, &mut step)?;
-            turn.keep(&built.used)?;
-            // What did not end by itself, or was asked for a part, has not made all.
-            if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
-                turn.made_all();
-            }
-            built
-        };
-        log.finish()?;
-        clock.add(&built.ended);
-        phases.end(&clock, self.setting.cell);
-
         self.enter(Phase::Test);
         let mut clock = Clock::start(Phase::Test);
         let mut log = Log::create(logs.join("test.log").as_std_path(), self.secrets())?;
@@ -77,7 +84,7 @@ impl Work<'_> {
             outcomes.push(match built.made.get(&target.id) {
                 None if !self.is_asked_for(&target.id) => left_out(&target.id),
                 Some(Made::Executable(executable)) => {
-                    self.test(target, executable, workspace, &built, &mut log, &mut clock)?
+                    self.test(target, executable, workspace, built, &mut log, &mut clock)?
                 }
                 Some(Made::Example) => {
                     TargetOutcome::not_run(target.id.clone(), Status::Passed, Vec::new())

@@ -21,6 +21,9 @@ pub struct Diagnostic {
     /// The whole of it, as the compiler shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
+    /// The package that it lies in, where that is not one of the subject's: `axum-core 0.5.5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
 }
 
 impl Diagnostic {
@@ -42,6 +45,18 @@ impl Diagnostic {
             ..Self::default()
         }
     }
+
+    /// What was said, and in which package it lies where that is not one of the subject's.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let message = &self.message;
+        match self.package.as_ref() {
+            Some(package) if !message.starts_with(package.as_str()) => {
+                format!("{message} (in {package}, not in the subject's code)")
+            }
+            Some(_) | None => message.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Diagnostic {
@@ -55,6 +70,6 @@ impl fmt::Display for Diagnostic {
                 None => write!(f, "{file}: ")?,
             }
         }
-        f.write_str(&self.message)
+        f.write_str(&self.words())
     }
 }

@@ -1,6 +1,7 @@
 //! What follows from a run and from what `matrix.toml` asks of it: kept with the run, so that every
 //! report shows the same.
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::model::cell::{CellId, Row};
@@ -20,6 +21,9 @@ pub struct Findings {
     /// The least toolchain of each pin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub least: Vec<LeastToolchain>,
+    /// What needs a newer rustc, and does not say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undeclared: Vec<Undeclared>,
     /// How far each row gets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reach: Vec<Reach>,
@@ -81,6 +85,35 @@ pub struct LeastToolchain {
     pub lock: Option<Need>,
     /// The oldest toolchain on which as much passes as on any.
     pub measured: Option<String>,
+}
+
+/// Code that does not compile on one toolchain and does on a newer one, at one pin, and of which no
+/// package declares that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undeclared {
+    /// The family.
+    pub family: String,
+    /// The pin.
+    pub pin: String,
+    /// The package and its version; none where it is the subject's own code.
+    pub package: Option<String>,
+    /// The cells in which it does not compile.
+    pub cells: Vec<CellId>,
+    /// Its first error there.
+    pub error: String,
+    /// The newest toolchain of those on which it does not compile.
+    pub fails_on: Rustc,
+    /// The oldest newer one on which it does.
+    pub compiles_on: Rustc,
+}
+
+/// A toolchain and its rustc.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rustc {
+    /// The toolchain's label.
+    pub toolchain: String,
+    /// The version of its rustc.
+    pub rustc: Version,
 }
 
 /// How far one row gets.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::model::case::{CaseOutcome, Flaky};
 use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::moved::{Moved, OldLock};
 use crate::model::status::{Class, Doubt, Status};
 
 /// What one cell showed.
@@ -25,9 +26,18 @@ pub struct Outcome {
     /// Every target of the subject that is built and tested, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<TargetOutcome>,
-    /// Packages outside the family that were moved to make the lock fit the toolchain.
+    /// Packages outside the family that were moved: to make the lock fit the toolchain, or because
+    /// something did not compile with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<Moved>,
+    /// What did not compile with the lock as it is, where that is not the subject's, and what was
+    /// tried against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_lock: Option<OldLock>,
+    /// A hash of the packages in the lock that it rests on: where two are the same, so are all
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
     /// The rustc that its lock asks for, as packages declare it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<Needs>,
@@ -88,6 +98,8 @@ impl Outcome {
             phases: Vec::new(),
             targets: Vec::new(),
             moved: Vec::new(),
+            old_lock: None,
+            lock: None,
             needs: None,
             sandbox: Enforced::default(),
             left_out: Vec::new(),
@@ -105,9 +117,13 @@ impl Outcome {
     /// Every text in it that a child had a part in.
     pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         let Self {
-            errors, targets, ..
+            errors,
+            targets,
+            old_lock,
+            ..
         } = self;
         let own = errors.iter_mut().flat_map(Diagnostic::texts);
+        let own = own.chain(old_lock.iter_mut().flat_map(OldLock::texts));
         own.chain(targets.iter_mut().flat_map(|target| {
             let errors = target.errors.iter_mut().flat_map(Diagnostic::texts);
             errors.chain(target.cases.iter_mut().flat_map(|case| {
@@ -141,7 +157,10 @@ impl Outcome {
             },
             Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => true,
         };
-        !self.targets.iter().all(is_the_codes)
+        // Nothing would have moved, had it compiled.
+        let mended = self.old_lock.iter().flat_map(|old| &old.mended);
+        let is_coded = mended.map(|broken| &broken.error).all(|e| e.code.is_some());
+        !(is_coded && self.targets.iter().all(is_the_codes))
     }
 }
 
@@ -350,19 +369,6 @@ pub fn shown(status: &Status, error: Option<&Diagnostic>) -> String {
         Some(code) => format!("{status} {code}"),
         None => status.to_string(),
     }
-}
-
-/// A package outside the family that the lock's repair moved.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Moved {
-    /// The package.
-    pub package: String,
-    /// The version that the resolver chose.
-    pub from: String,
-    /// The version that fits the toolchain.
-    pub to: String,
-    /// Why: which package asked for which rustc.
-    pub because: String,
 }
 
 #[cfg(test)]

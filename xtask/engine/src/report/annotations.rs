@@ -154,6 +154,7 @@ mod tests {
             error: error.to_owned(),
             expected: None,
             changes: Vec::new(),
+            notes: Vec::new(),
             command: "x".to_owned(),
             place: Some(Place {
                 file: file.to_owned(),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frontier::{Change, ChangePoint, frontier};
 use crate::model::cell::{At, Row};
+use crate::model::moved::Fault;
 use crate::model::outcome::{Outcome, TargetId};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Status;
@@ -46,6 +47,7 @@ pub fn answer_from(run: &Run, points: &[ChangePoint]) -> Vec<Sentence> {
             "Some targets pass at some pins and fail at others, and no case of theirs ran at both.",
         ));
     }
+    answer.extend(old_lock(run));
     answer.extend(expected(run));
     if !run.finished {
         answer.push(Sentence::new(
@@ -79,6 +81,33 @@ fn regressed(run: &Run) -> Option<Sentence> {
     let found = text::ellipsis(&text::one_line(&first.found), LONGEST);
     let expected = text::ellipsis(&text::one_line(&first.expected), LONGEST);
     Some(sentence.say(format!("expected {expected}, found {found}.")))
+}
+
+/// Which packages have to move for that.
+fn old_lock(run: &Run) -> Option<Sentence> {
+    let moved = |outcome: &&Outcome| outcome.moved.iter().any(|m| m.fault == Fault::TooOld);
+    let outcomes = run.cells.iter().filter_map(CellRecord::outcome);
+    let cells: Vec<&Outcome> = outcomes.filter(moved).collect();
+    let all = cells.iter().flat_map(|outcome| &outcome.moved);
+    let all: BTreeSet<String> = all
+        .filter(|moved| moved.fault == Fault::TooOld)
+        .map(ToString::to_string)
+        .collect();
+    let mut told: Vec<String> = all.iter().take(MOST_NAMES).cloned().collect();
+    match all.len() - told.len() {
+        0 => {}
+        n => told.push(format!("{n} more")),
+    }
+    let told = text::ellipsis(&text::one_line(&listed(&told)), LONGEST);
+    Some(match cells.len() {
+        0 => return None,
+        1 => Sentence::new(format!(
+            "One cell does not build with your lock as it is, and ran with packages moved from it: {told}."
+        )),
+        n => Sentence::new(format!(
+            "{n} cells do not build with your lock as it is, and ran with packages moved from it: {told}."
+        )),
+    })
 }
 
 /// What else the baseline says.

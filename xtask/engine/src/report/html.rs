@@ -20,7 +20,7 @@ use crate::report::answer::{Part, Sentence, answer_from};
 use crate::report::html::heat::{Heat, heats};
 use crate::report::html::plots::{Lanes, Staircase, lanes, staircases};
 use crate::report::points::{Alike, alike};
-use crate::report::{closing_line, flaky, gaps, timeline, verdict};
+use crate::report::{closing_line, findings, flaky, gaps, old_lock, timeline, verdict};
 use crate::text;
 
 /// The file's name in the results folder.
@@ -62,6 +62,8 @@ struct Page<'a> {
     lanes: Option<Lanes>,
     time: Option<String>,
     flaky: Vec<String>,
+    old_locks: Vec<String>,
+    undeclared: Vec<String>,
 }
 
 /// One line of the table of changes.
@@ -107,6 +109,13 @@ pub fn html(run: &Run, locks: Option<&Utf8Path>) -> Result<String> {
         lanes: lanes(run),
         time: timeline::line(run),
         flaky: flaky::flaky(run).iter().map(ToString::to_string).collect(),
+        old_locks: old_lock::all(run).collect(),
+        undeclared: run
+            .findings
+            .undeclared
+            .iter()
+            .map(findings::undeclared)
+            .collect(),
     };
     // A hash of all that stands in the page: the same run makes the same page, and a text in it that
     // names the hash would change it.

@@ -12,8 +12,8 @@ use crate::model::status::Status;
 use crate::model::verdict::{Deviation, Kind, Verdict};
 use crate::report::junit::names::Names;
 use crate::report::junit::room::{Extent, share};
-use crate::report::reproduce;
 use crate::report::verdict::told;
+use crate::report::{old_lock, reproduce};
 use crate::text;
 
 mod names;
@@ -128,6 +128,9 @@ fn suite(run: &Run, judged: &Judged<'_>, names: &mut Names) -> Result<TestSuite>
             suite.add_testcase(judged.case(cell, &name, &record.status(), &[], None));
         }
     }
+    let old_lock = record.outcome().map(old_lock::lines).unwrap_or_default();
+    let told = old_lock.iter().map(|line| text::one_line(line));
+    notes.extend(told.map(|line| fit(&text::ellipsis(&line, LONGEST_NOTE))));
     if record.status().is_failed() {
         notes.push(format!("reproduce: {}", fit(&reproduce(run, &record.id))));
     }
@@ -310,6 +313,9 @@ fn known(class: &str, name: &str, status: &Status, message: &str) -> TestCase {
     builder.set_classname(&fit(class));
     builder.build()
 }
+
+/// The longest note on a cell, in characters.
+const LONGEST_NOTE: usize = 1000;
 
 /// The longest time that is told, in seconds: a hundred years.
 const LONGEST_TIME: f64 = 3.2e9;

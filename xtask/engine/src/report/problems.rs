@@ -16,7 +16,7 @@ use crate::model::outcome::{CaseOutcome, Outcome, TargetId};
 use crate::model::run::{CellRecord, Run, SourceRecord};
 use crate::model::status::{Class, Status};
 use crate::model::verdict::{Deviation, Kind};
-use crate::report::problems::told::{changes, expected, place_of, what};
+use crate::report::problems::told::{changes, expected, in_words, notes, place_of, what};
 use crate::report::reproduce;
 use crate::report::verdict::told;
 use crate::text;
@@ -42,6 +42,8 @@ pub struct Problem {
     pub expected: Option<String>,
     /// The changes along the ladder that it comes with.
     pub changes: Vec<String>,
+    /// What else has to be known of the cell that shows it: what moved in its lock, who is to blame.
+    pub notes: Vec<String>,
     /// The command that shows it.
     pub command: String,
     /// Where in the repository.
@@ -75,11 +77,12 @@ impl Problem {
         lines.join("\n")
     }
 
-    /// What was expected, and what changed: a line each.
+    /// What was expected, what changed, and what else has to be known: a line each.
     #[must_use]
     pub fn background(&self) -> Vec<String> {
         let expected = self.expected.iter();
-        expected.chain(&self.changes).cloned().collect()
+        let background = expected.chain(&self.changes).chain(&self.notes);
+        background.cloned().collect()
     }
 }
 
@@ -391,15 +394,6 @@ fn within(file: &Utf8Path) -> Option<String> {
     (*first != "target" && !is_crate).then(|| parts.join("/"))
 }
 
-/// An error without the place that stands beside it.
-fn in_words(error: &Diagnostic, is_placed: bool) -> String {
-    match (&error.code, is_placed) {
-        (Some(code), true) => format!("{code} {}", error.message),
-        (None, true) => error.message.clone(),
-        (_, false) => error.to_string(),
-    }
-}
-
 /// The longest error that is told, in characters.
 const LONGEST_ERROR: usize = 1000;
 
@@ -430,6 +424,7 @@ impl Group<'_> {
             error: text::ellipsis(&text::one_line(&first.error), LONGEST_ERROR),
             expected: first.expected.as_deref().map(text::one_line),
             changes: changes(points),
+            notes: notes(run, first.record),
             command: text::one_line(&reproduce(run, &first.record.id)),
             place: first.place.clone(),
             fingerprint: String::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::model::outcome::Moved;
+use crate::model::moved::Fault;
 use crate::model::run::{CellRecord, Run, SourceRecord};
 use crate::model::status::{Class, Status};
 use crate::report::answer::answer;
@@ -11,8 +11,8 @@ use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
 use crate::report::{
-    closing_line, denied, escaped, findings, gaps, left_out, line, points, reproduce, timeline,
-    verdict,
+    closing_line, denied, escaped, findings, gaps, left_out, line, old_lock, points, reproduce,
+    timeline, verdict,
 };
 use crate::text;
 
@@ -76,6 +76,7 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     findings::write(out, run)?;
     write_flaky(out, run)?;
     write_moved(out, run)?;
+    write_old_locks(out, run)?;
     write_errors(out, run)?;
     timeline::write(out, run)
 }
@@ -163,21 +164,13 @@ fn write_flaky(out: &mut String, run: &Run) -> std::fmt::Result {
 fn write_moved(out: &mut String, run: &Run) -> std::fmt::Result {
     let mut is_first = true;
     for record in &run.cells {
-        let moved = record
-            .outcome()
-            .map(|o| o.moved.as_slice())
-            .unwrap_or_default();
-        if !moved.is_empty() && std::mem::take(&mut is_first) {
-            writeln!(out, "## Locks that were too new for a toolchain\n")?;
-        }
-        for Moved {
-            package,
-            from,
-            to,
-            because,
-        } in moved
-        {
-            let line = format!("{}: {package} {from} → {to}, since {because}", record.id);
+        let moved = record.outcome().into_iter().flat_map(|o| &o.moved);
+        let back = moved.filter(|moved| moved.fault == Fault::TooNew);
+        for moved in back {
+            if std::mem::take(&mut is_first) {
+                writeln!(out, "## Locks that were too new for a toolchain\n")?;
+            }
+            let line = format!("{}: {moved}, since {}", record.id, moved.because);
             writeln!(out, "- {}", escaped(&line))?;
         }
     }
@@ -185,6 +178,19 @@ fn write_moved(out: &mut String, run: &Run) -> std::fmt::Result {
         true => Ok(()),
         false => writeln!(out),
     }
+}
+
+/// Where something that is not the subject's does not compile with the lock as it is.
+fn write_old_locks(out: &mut String, run: &Run) -> std::fmt::Result {
+    let mut lines = old_lock::all(run).peekable();
+    if lines.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "## What does not compile with your lock as it is\n")?;
+    for told in lines {
+        writeln!(out, "- {}", line(&told))?;
+    }
+    writeln!(out)
 }
 
 fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {
@@ -206,6 +212,9 @@ fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {
             escaped(record.id.as_str()),
             escaped(&status.to_string())
         )?;
+        for told in old_lock::lines(outcome) {
+            writeln!(out, "{}\n", line(&told))?;
+        }
         for error in &outcome.errors {
             writeln!(out, "- {}", line(&error.to_string()))?;
         }

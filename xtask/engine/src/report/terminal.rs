@@ -16,8 +16,8 @@ use crate::report::answer::answer;
 use crate::report::flaky::flaky;
 use crate::report::terminal::lines::Page;
 use crate::report::{
-    closing_line, denied, findings, gaps, html, junit, left_out, program, summary, timeline,
-    verdict,
+    closing_line, denied, findings, gaps, html, junit, left_out, old_lock, program, summary,
+    timeline, verdict,
 };
 use crate::text;
 
@@ -40,6 +40,9 @@ const LONGEST: usize = 400;
 /// How many flaky cases are listed; the summary has them all.
 const MOST_FLAKY: usize = 10;
 
+/// How many cells with an old lock are listed; the summary has them all.
+const MOST_OLD_LOCKS: usize = 10;
+
 /// The page of a run whose results are in a folder, with escapes for colour. Lines are broken at
 /// `columns`, commands and paths never; where it is none, whatever shows the page does that.
 #[must_use]
@@ -48,6 +51,7 @@ pub fn page(run: &Run, results: &Utf8Path, columns: Option<usize>) -> String {
     ladder::write(&mut page, run);
     blocks::write(&mut page, run, results);
     write_flaky(&mut page, run);
+    write_old_locks(&mut page, run);
     page.gap();
     write_places(&mut page, run, results);
     write_findings(&mut page, run);
@@ -126,10 +130,33 @@ fn write_findings(page: &mut Page, run: &Run) {
         let line = format!("{n_open} of {of} claims inconclusive, in {}", summary::FILE);
         page.say("", DIM, &line);
     }
+    for found in &findings.undeclared {
+        let line = text::ellipsis(&findings::undeclared(found), LONGEST);
+        page.say("", YELLOW, &line);
+    }
     for cell in &findings.wrongly_inferred {
         let line =
             format!("{cell} would have been inferred from neighbours that show something else");
         page.say("", YELLOW, &line);
+    }
+}
+
+/// Where something that is not the subject's does not compile with the lock as it is.
+fn write_old_locks(page: &mut Page, run: &Run) {
+    let lines: Vec<String> = old_lock::all(run).collect();
+    if !lines.is_empty() {
+        page.gap();
+    }
+    for line in lines.iter().take(MOST_OLD_LOCKS) {
+        page.say("", YELLOW, &text::ellipsis(line, LONGEST));
+    }
+    if let Some(rest) = lines.get(MOST_OLD_LOCKS..).filter(|rest| !rest.is_empty()) {
+        let line = format!(
+            "… and {} more cells with an old lock, in {}",
+            rest.len(),
+            summary::FILE
+        );
+        page.say("", DIM, &line);
     }
 }
 

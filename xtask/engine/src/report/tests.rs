@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::made_up::{self, ended, record, toolchain};
+use crate::model::moved::{Fault, Moved};
 use crate::model::outcome::*;
 use crate::model::run::*;
 use crate::model::status::*;
@@ -36,6 +37,7 @@ fn run() -> Run {
         file: Some("app/tests/before.rs".to_owned()),
         line: Some(7),
         rendered: Some("error[E0425]: cannot find function `turn`".to_owned()),
+        package: None,
     };
     let mut unsteady = case("unsteady", Status::Passed, None);
     unsteady.flaky = Some(Flaky {
@@ -77,6 +79,7 @@ fn run() -> Run {
             from: "0.1.26".to_owned(),
             to: "0.1.25".to_owned(),
             because: "archive 0.5.1 needs rustc 1.85.0".to_owned(),
+            fault: Fault::TooNew,
         }],
         ..Outcome::whole(status, Vec::new())
     };

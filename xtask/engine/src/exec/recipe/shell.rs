@@ -7,6 +7,7 @@ use camino::Utf8Path;
 
 use crate::environment::library_path_variable;
 use crate::exec::recipe::{Recipe, Value};
+use crate::model::moved::with;
 use crate::text::{ellipsis, one_line, shell_word};
 
 /// The longest error that is told, in characters.
@@ -31,6 +32,10 @@ fn write(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     }
     if let Some(lock) = &recipe.lock {
         writeln!(out, "\n# The lock of the cell.")?;
+        if !recipe.moved.is_empty() {
+            let moved = one_line(&with(&recipe.moved));
+            writeln!(out, "# It is yours {moved}.")?;
+        }
         write_file(out, &recipe.inside.join("Cargo.lock"), lock)?;
     }
     for folder in &recipe.empty_folders {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::frontier::{Change, ChangePoint};
 use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::moved::Fault;
 use crate::model::outcome::{CaseOutcome, Outcome, Phase, TargetId, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run, State};
 use crate::model::status::Status;
@@ -16,7 +17,7 @@ use crate::model::verdict::Deviation;
 use crate::report::html::interned::{Interned, Texts};
 use crate::report::html::locks::{self, Packages};
 use crate::report::html::ways::{self, Way, way};
-use crate::report::{command_around, verdict};
+use crate::report::{command_around, old_lock, verdict};
 use crate::text;
 
 /// What is said of a cell that a merged run lacks, which no machine kept from an answer.
@@ -91,6 +92,9 @@ struct Shown {
     problems: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     moved: Vec<usize>,
+    /// What does not compile with the lock as it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    old_lock: Vec<usize>,
     phases: Vec<Timed>,
     /// The pin whose lock comes before, and the number of the difference to it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -292,6 +296,7 @@ impl<'a> Collector<'a> {
                 .collect(),
             problems: self.problems(numbers, outcome),
             moved: self.moved(outcome),
+            old_lock: self.old_lock(outcome),
             phases: self.phases(record, outcome),
             lock,
             reused: *reused,
@@ -307,10 +312,14 @@ impl<'a> Collector<'a> {
     }
 
     fn moved(&mut self, outcome: &Outcome) -> Vec<usize> {
-        let lines = outcome.moved.iter().map(|moved| {
-            let (package, from, to) = (&moved.package, &moved.from, &moved.to);
-            format!("{package} {from} → {to}, since {}", moved.because)
-        });
+        let moved = outcome.moved.iter();
+        let back = moved.filter(|moved| moved.fault == Fault::TooNew);
+        let lines = back.map(|moved| format!("{moved}, since {}", moved.because));
+        lines.map(|line| self.texts.number(&line)).collect()
+    }
+
+    fn old_lock(&mut self, outcome: &Outcome) -> Vec<usize> {
+        let lines = old_lock::lines(outcome).into_iter();
         lines.map(|line| self.texts.number(&line)).collect()
     }
 
@@ -361,12 +370,7 @@ impl<'a> Collector<'a> {
                 Some(line) => format!("{file}:{line}"),
                 None => file.clone(),
             });
-            let texts = [
-                &error.code,
-                &place,
-                &Some(error.message.clone()),
-                &error.rendered,
-            ];
+            let texts = [&error.code, &place, &Some(error.words()), &error.rendered];
             texts.map(|text| text.as_ref().map(|text| self.texts.number(text)))
         });
         told.collect()

@@ -152,6 +152,7 @@ const openCell = (cell, from) => {
     ...problemsPart(cell, it.problems ?? []),
     ...phasesPart(id, it.phases),
     ...lockPart(cell, it.lock),
+    ...(it.old_lock ? section('What does not compile with your lock as it is', list(it.old_lock.map(text))) : []),
     ...(it.moved ? section('Moved back in the lock to fit the toolchain', list(it.moved.map(text))) : []),
   );
   opened?.removeAttribute('aria-current');

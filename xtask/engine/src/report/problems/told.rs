@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::frontier::ChangePoint;
 use crate::model::cell::{At, Row};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::run::{CellRecord, Run};
 use crate::model::verdict::{Deviation, Kind};
 use crate::report::points::{Alike, alike};
 use crate::report::problems::Sighting;
+use crate::report::{findings, old_lock};
 use crate::text;
 
 /// The targets that show it, and the case where it is one of a single target.
@@ -25,6 +28,31 @@ pub(super) fn expected(deviation: &Deviation) -> String {
     match kind {
         Kind::New => format!("{kind}: {expected}"),
         Kind::Regressed | Kind::Gone | Kind::Fixed => format!("{kind}: expected {expected}"),
+    }
+}
+
+/// What else has to be known of a cell: what moved in its lock, and who is to blame.
+pub(super) fn notes(run: &Run, record: &CellRecord) -> Vec<String> {
+    let old_lock = record.outcome().map(old_lock::lines).unwrap_or_default();
+    let undeclared = run.findings.undeclared.iter();
+    let undeclared = undeclared.filter(|found| found.cells.contains(&record.id));
+    let lines = old_lock
+        .into_iter()
+        .chain(undeclared.map(findings::undeclared));
+    lines
+        .map(|line| text::ellipsis(&text::one_line(&line), LONGEST_NOTE))
+        .collect()
+}
+
+/// The longest note, in characters.
+const LONGEST_NOTE: usize = 400;
+
+/// An error without the place that stands beside it.
+pub(super) fn in_words(error: &Diagnostic, is_placed: bool) -> String {
+    match (&error.code, is_placed) {
+        (Some(code), true) => format!("{code} {}", error.words()),
+        (None, true) => error.words(),
+        (_, false) => error.to_string(),
     }
 }
 

@@ -48,6 +48,7 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
             ("a workspace/Cargo.toml".into(), "no end".to_owned()),
         ]),
         lock: Some(format!("{HOSTILE}\n")),
+        moved: Vec::new(),
         sysroot: sysroot.to_string(),
         host: "x86_64-$(touch out)".to_owned(),
         vars: BTreeMap::from([
@@ -131,6 +132,7 @@ fn a_step_that_fails_stops_no_other_and_is_told() {
         empty_folders: Vec::new(),
         files: BTreeMap::new(),
         lock: None,
+        moved: Vec::new(),
         sysroot: folder.to_string(),
         host: "x".to_owned(),
         vars: BTreeMap::new(),
