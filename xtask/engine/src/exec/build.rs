@@ -13,7 +13,7 @@ use crate::exec::cargo::{Cargo, doubt};
 use crate::exec::heard::Heard;
 use crate::exec::judgement::{Judge, Made};
 use crate::exec::log::Log;
-use crate::exec::process::{Ended, Exit};
+use crate::exec::process::{Ended, Exit, together};
 use crate::exec::targets::{Target, Workspace};
 use crate::model::outcome::{Kind, TargetId};
 
@@ -94,7 +94,7 @@ pub fn build(
     if is_part && matches!(ended.exit, Exit::Code(n) if n != 0) && is_open(&heard) {
         // What else goes by that name may have stopped cargo before it came to what is asked for.
         let again = heard.listen(cargo, &whole, log, on_step)?;
-        ended = together(&ended, again);
+        ended = together(ended, again);
     }
     if !ended.exit.is_success() && !keeps_going {
         for target in &targets {
@@ -114,7 +114,7 @@ pub fn build(
             args.extend(chosen.iter().map(String::as_str));
             args.extend(flags.iter().chain(&features).map(String::as_str));
             let one = heard.listen(cargo, &args, log, on_step)?;
-            ended = together(&ended, one);
+            ended = together(ended, one);
         }
     }
     let judge = Judge {
@@ -141,16 +141,6 @@ pub fn build(
         used: heard.used,
         ended,
     })
-}
-
-/// Two commands as one that ended as the second did.
-fn together(first: &Ended, second: Ended) -> Ended {
-    Ended {
-        exit: second.exit,
-        wall: first.wall + second.wall,
-        cpu: first.cpu + second.cpu,
-        waited: first.waited + second.waited,
-    }
 }
 
 /// The flags that choose one target.

@@ -77,37 +77,10 @@ impl Shops {
         units: &Units,
         interrupt: &Interrupt,
     ) -> Result<Turn<'a>> {
-        self.wait(folders, units, interrupt, |shop| {
-            units.shared.difference(&shop.made).copied().collect()
-        })
-    }
-
-    /// As [`Shops::enter`], for a build that may make any unit anew: whoever needs one of them
-    /// waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Shops::enter`].
-    pub fn enter_for_all<'a>(
-        &'a self,
-        folders: &'a LaneFolders,
-        units: &Units,
-        interrupt: &Interrupt,
-    ) -> Result<Turn<'a>> {
-        self.wait(folders, units, interrupt, |_| units.shared.clone())
-    }
-
-    fn wait<'a>(
-        &'a self,
-        folders: &'a LaneFolders,
-        units: &Units,
-        interrupt: &Interrupt,
-        makes: impl Fn(&Shop) -> BTreeSet<[u8; 32]>,
-    ) -> Result<Turn<'a>> {
         let mut shops = self.shops();
         loop {
             let shop = shops.entry(folders.shop.clone()).or_default();
-            let makes = makes(shop);
+            let makes = units.shared.difference(&shop.made).copied().collect();
             let is_no_rival = |other: &UnderWay| other.makes.is_disjoint(&units.shared);
             if interrupt.is_asked() || shop.under_way.values().all(is_no_rival) {
                 let files = self.is_confined.then(|| Files {

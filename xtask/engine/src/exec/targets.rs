@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Dependency, Metadata, Package, PackageId, TargetKind};
 
 use crate::config::{Family, FeatureSet};
@@ -115,6 +115,14 @@ impl Workspace {
     #[must_use]
     pub fn package(&self, id: &PackageId) -> Option<&Package> {
         self.metadata.packages.iter().find(|p| p.id == *id)
+    }
+
+    /// The package that lies in a folder.
+    #[must_use]
+    pub fn package_in(&self, folder: &Utf8Path) -> Option<&PackageId> {
+        let mut packages = self.metadata.packages.iter();
+        let package = packages.find(|p| p.manifest_path.parent() == Some(folder))?;
+        Some(&package.id)
     }
 
     /// `NAME@VERSION`, wherever the package lies: any cargo since 1.62 takes it for one package.

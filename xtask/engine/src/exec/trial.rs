@@ -1,21 +1,18 @@
 //! A cell's trial: every target compiled as far as it goes, and what compiled run.
 
-use std::time::Instant;
-
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use cargo_metadata::PackageId;
 
 use crate::exec::build::{BuildOptions, Built, build};
-use crate::exec::cargo::{doubt, first_error};
+use crate::exec::cargo::Cargo;
 use crate::exec::clock::{Clock, Phases};
 use crate::exec::confine::confined;
-use crate::exec::doctest;
-use crate::exec::executable::{Executable, THREADS};
+use crate::exec::executable::Executable;
 use crate::exec::inventory::touch;
 use crate::exec::judgement::Made;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
+use crate::exec::rehearsal::{DocTests, Rehearsal, Rehearsed};
 use crate::exec::share::forget_programs;
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
@@ -23,10 +20,9 @@ use crate::exec::test_env::{self, Place};
 use crate::exec::work::{Common, Work};
 use crate::exec::workplace::LaneFolders;
 use crate::files::remove;
-use crate::model::diagnostic::Diagnostic;
 use crate::model::event::Event;
 use crate::model::outcome::{Kind, Phase, TargetId, TargetOutcome};
-use crate::model::status::{Class, Skip, Status};
+use crate::model::status::{Skip, Status};
 
 impl Work<'_> {
     /// Builds and tests a workspace that is staged, locked and fetched.
@@ -47,7 +43,7 @@ impl Work<'_> {
         let mut step = |what: &str| self.step(what);
         self.clear_folders()?;
         let cargo = self.enclosed_cargo(config.timeouts.build)?;
-        let built = {
+        let (built, doc_tests) = {
             let Common {
                 shops, interrupt, ..
             } = self.common;
@@ -56,17 +52,19 @@ impl Work<'_> {
             let is_asked_for = |target: &TargetId| self.is_asked_for(target);
             let options = self.options(&is_asked_for);
             let built = build(&cargo, workspace, &options, &mut log, &mut step)?;
+            clock.add(&built.ended);
+            let rehearsed = self.rehearse(cargo, workspace, &built, &mut log, &mut step)?;
+            clock.add(&rehearsed.ended);
             let shop = &self.folders.shop;
             let reached = self.common.sandbox.confines(shop, &[shop]);
-            confined(reached, || touch(&self.folders.target, &built.used))?;
+            confined(reached, || touch(&self.folders.target, &rehearsed.used))?;
             // What did not end by itself, or was asked for a part, has not made all.
             if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
                 turn.made_all();
             }
-            built
+            (built, rehearsed.doc_tests)
         };
         log.finish()?;
-        clock.add(&built.ended);
         phases.end(&clock, self.setting.cell);
 
         self.enter(Phase::Test);
@@ -88,30 +86,26 @@ impl Work<'_> {
                 None => continue,
             });
         }
-        let has_docs = workspace
-            .documented
-            .iter()
-            .any(|(_, id)| self.is_asked_for(id));
-        if config.build.doc_tests && has_docs {
-            // It compiles where a package by itself has other features than among all members.
-            let Common {
-                shops, interrupt, ..
-            } = self.common;
-            let enter = || shops.enter_for_all(&self.folders, &workspace.units, interrupt);
-            let _turn = clock.wait(enter)?;
-            for (package, id) in &workspace.documented {
-                let library = TargetId {
-                    kind: Kind::Lib,
-                    ..id.clone()
-                };
-                let is_broken = built.made.get(&library).is_some_and(Made::has_failed);
+        if config.build.doc_tests {
+            for (_, id) in &workspace.documented {
                 if !self.is_asked_for(id) {
                     outcomes.push(left_out(id));
                     continue;
                 }
-                outcomes.extend(match is_broken {
-                    true => Some(not_reached(id)),
-                    false => self.doc_test(package, id, workspace, &mut log, &mut clock)?,
+                let library = TargetId {
+                    kind: Kind::Lib,
+                    ..id.clone()
+                };
+                let has_failed = built.made.get(&library).is_some_and(Made::has_failed);
+                outcomes.extend(match doc_tests.get(id) {
+                    Some(DocTests::Ready(call)) => self.doc_test(call, id, &mut log, &mut clock)?,
+                    // The library's own outcome tells why.
+                    Some(DocTests::Not(..)) if has_failed => Some(not_reached(id)),
+                    Some(DocTests::Not(status, errors)) => {
+                        let (status, errors) = (status.clone(), errors.clone());
+                        Some(TargetOutcome::not_run(id.clone(), status, errors))
+                    }
+                    None => None,
                 });
             }
         }
@@ -119,6 +113,37 @@ impl Work<'_> {
         phases.end(&clock, self.setting.cell);
         outcomes.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(outcomes)
+    }
+
+    /// Builds what the doc tests that are asked for need beyond what tests needed, and learns how
+    /// cargo would run them.
+    fn rehearse(
+        &self,
+        cargo: Cargo<'_>,
+        workspace: &Workspace,
+        built: &Built,
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Rehearsed> {
+        let build = &self.common.matrix.config.build;
+        let documented = workspace.documented.iter();
+        let asked_for = documented.filter(|(_, id)| build.doc_tests && self.is_asked_for(id));
+        let asked_for: Vec<_> = asked_for.cloned().collect();
+        let has_ended = matches!(built.ended.exit, Exit::Code(_));
+        if asked_for.is_empty() || !has_ended {
+            return Ok(Rehearsed::of_none(&asked_for, built));
+        }
+        let mut flags = build.flags(&self.setting.toolchain.cargo);
+        flags.extend(self.setting.features.flags());
+        let rehearsal = Rehearsal {
+            cargo,
+            workspace,
+            family: self.setting.family,
+            flags,
+            target: &self.folders.target,
+            folder: self.folders.copy().join("rehearsal"),
+        };
+        rehearsal.run(&asked_for, &built.used, log, on_step)
     }
 
     fn test(
@@ -158,75 +183,6 @@ impl Work<'_> {
             stage: &self.folders.subject,
         };
         test(target, &executable, log, clock)
-    }
-
-    fn doc_test(
-        &self,
-        package: &PackageId,
-        id: &TargetId,
-        workspace: &Workspace,
-        log: &mut Log,
-        clock: &mut Clock,
-    ) -> Result<Option<TargetOutcome>> {
-        self.step(&id.to_string());
-        let config = &self.common.matrix.config;
-        let mut cargo = self.enclosed_cargo(config.timeouts.target)?;
-        cargo.bounds = self.bounds(Some(id));
-        // Cargo itself waits while rustdoc runs the tests.
-        let threads = clock.wait(|| self.common.budget.threads(usize::MAX))?;
-        cargo.budget = None;
-        if !threads.is_plenty {
-            let threads = threads.count().to_string();
-            cargo.vars.entry(THREADS.into()).or_insert(threads.into());
-        }
-        let started = Instant::now();
-        let spec = workspace.spec_here(package);
-        let chosen = config.build.flags(&self.setting.toolchain.cargo);
-        let jobs = format!("--jobs={}", threads.count());
-        let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &jobs];
-        args.extend(chosen.iter().map(String::as_str));
-        let features = workspace.feature_flags(package, self.setting.features);
-        args.extend(features.iter().map(String::as_str));
-        let said = cargo.say(&args, log)?;
-        log.add(said.out.as_bytes());
-        clock.add(&said.ended);
-        let mut cases = doctest::cases(&said.out);
-        for case in &mut cases {
-            case.output = case
-                .output
-                .take()
-                .map(|output| cargo.whereabouts().without(&output));
-        }
-        let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
-        let mut errors = Vec::new();
-        let is_cut_short = match said.ended.exit {
-            Exit::Interrupted | Exit::Lost(_) | Exit::Signal(_) => true,
-            Exit::Code(_) | Exit::TimedOut => false,
-        };
-        if !said.ended.exit.is_success() && (is_cut_short || !status.is_failed()) {
-            status = match doubt(&said.ended.exit, &said.err) {
-                Some(doubt) => Status::Inconclusive { doubt },
-                None if said.ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
-                None => Status::failed(Class::Compile),
-            };
-            errors.push(match said.ended.exit {
-                Exit::TimedOut => Diagnostic::said("its doc tests did not end in time"),
-                Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
-                    first_error(&said.err)
-                }
-            });
-        }
-        if cases.is_empty() && status == Status::Passed {
-            return Ok(None);
-        }
-        let seconds = started.elapsed().as_secs_f64();
-        Ok(Some(TargetOutcome {
-            id: id.clone(),
-            status,
-            errors,
-            cases,
-            seconds,
-        }))
     }
 
     /// Empties what builds and tests may leave things in: the folder that cargo gives to integration

@@ -1,0 +1,526 @@
+//! How cargo would run the doc tests of each library: told by cargo itself, which finds a script in
+//! the place of rustdoc.
+//!
+//! ```text
+//! cargo test --doc --workspace ── builds what is missing ──▶ the script ──▶ one call a library
+//!        │ a member does not build
+//!        ▼
+//! the same in an empty target folder, with scripts in the place of rustc and of build scripts:
+//! the calls of rustdoc, and of rustc for what cargo did not come to
+//! ```
+//!
+//! Which features a library has among all members, what it depends on, and what lints, build scripts
+//! and configuration add is cargo's own answer, whichever its version.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+
+use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::PackageId;
+
+use crate::config::Family;
+use crate::exec::bounds::Files;
+use crate::exec::build::Built;
+use crate::exec::cargo::{Cargo, doubt, first_error};
+use crate::exec::confine::confined;
+use crate::exec::heard::Heard;
+use crate::exec::judgement::{Judge, Made};
+use crate::exec::log::Log;
+use crate::exec::process::{Ended, Exit, together};
+use crate::exec::share::hash_of;
+use crate::exec::targets::{Target, Workspace};
+use crate::exec::workplace::write_program;
+use crate::files::{names, remove};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{Kind, TargetId};
+use crate::model::status::{Doubt, Skip, Status};
+use crate::text::{bounded, shell_word};
+
+const NOTE: &str = include_str!("rehearsal/note.sh");
+const SCRIPTS: [(&str, &str); 3] = [
+    ("rustdoc", include_str!("rehearsal/rustdoc.sh")),
+    ("rustc", include_str!("rehearsal/rustc.sh")),
+    ("script", include_str!("rehearsal/script.sh")),
+];
+
+/// The variable that names rustdoc to cargo.
+pub const RUSTDOC: &str = "RUSTDOC";
+/// The variable that names a wrapper of rustc to cargo.
+const WRAPPER: &str = "RUSTC_WRAPPER";
+
+/// How cargo calls a compiler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// What cargo adds to the environment that it was given, or changes in it.
+    pub vars: BTreeMap<OsString, OsString>,
+    /// Its working folder.
+    pub folder: Utf8PathBuf,
+}
+
+/// The doc tests of one library, before they run.
+#[derive(Clone, Debug)]
+pub enum DocTests {
+    /// All that they need is built; so rustdoc is called.
+    Ready(Call),
+    /// Something that they need is not, and why.
+    Not(Status, Vec<Diagnostic>),
+}
+
+/// What a rehearsal came to.
+pub struct Rehearsed {
+    /// The doc tests of each library that cargo would run; it passes over some kinds of libraries.
+    pub doc_tests: BTreeMap<TargetId, DocTests>,
+    /// The hashes in the names of the units that it used or made.
+    pub used: BTreeSet<String>,
+    /// How it ended, and what it took.
+    pub ended: Ended,
+}
+
+/// All that a rehearsal takes.
+pub struct Rehearsal<'a> {
+    /// The cell's cargo, within the bounds of a build.
+    pub cargo: Cargo<'a>,
+    /// The workspace.
+    pub workspace: &'a Workspace,
+    /// The family that is pinned.
+    pub family: &'a Family,
+    /// The flags that choose profile and features.
+    pub flags: Vec<String>,
+    /// The target folder of the build.
+    pub target: &'a Utf8Path,
+    /// A folder of its own, out of the reach of what builds and tests before and after.
+    pub folder: Utf8PathBuf,
+}
+
+impl Rehearsed {
+    /// No rehearsal: of nothing that is asked for is it known how it runs.
+    #[must_use]
+    pub fn of_none(asked_for: &[(PackageId, TargetId)], built: &Built) -> Self {
+        let skipped = DocTests::Not(Status::Skipped { reason: Skip::NotReached }, Vec::new());
+        let all = asked_for.iter().map(|(_, id)| (id.clone(), skipped.clone()));
+        Self {
+            doc_tests: all.collect(),
+            used: built.used.clone(),
+            ended: Ended::NOTHING,
+        }
+    }
+}
+
+impl Rehearsal<'_> {
+    /// Has cargo build what the doc tests of these libraries need beyond what tests needed, and say
+    /// how it would run them.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written, or a command not be started.
+    pub fn run(
+        mut self,
+        asked_for: &[(PackageId, TargetId)],
+        used: &BTreeSet<String>,
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Rehearsed> {
+        self.lay_out()?;
+        if let Some(files) = &mut self.cargo.bounds.files {
+            files.write.push(self.folder.clone());
+        }
+        let mut heard = Heard::default();
+        let cargo = self.cargo_with([(RUSTDOC, self.folder.join("rustdoc"))]);
+        let mut ended = heard.listen(&cargo, &self.args(), log, on_step)?;
+        heard.used.extend(used.iter().cloned());
+        let is_whole = ended.exit.is_success();
+        let mut calls = None;
+        if is_whole {
+            calls = Some(self.calls(None)?);
+        } else if can_go_on(&ended.exit) && doubt(&ended.exit, &heard.err).is_none() {
+            let told = match self.pretend(log)? {
+                Ok(told) => told,
+                Err(why) => return Ok(gave_up(asked_for, why, heard, ended)),
+            };
+            let compiled = self.make_missing(asked_for, &told, &mut heard, log, on_step)?;
+            ended = together(compiled, ended);
+            calls = Some(told);
+        }
+        self.clear()?;
+        let mut doc_tests = BTreeMap::new();
+        for (package, id) in asked_for {
+            let call = calls.as_ref().map(|calls| calls.of(self.workspace, package));
+            let ready = match call {
+                // Cargo has none to run.
+                Some(None) => continue,
+                Some(Some(call)) if is_whole || call.has_all(&heard.used) => {
+                    DocTests::Ready(call.clone())
+                }
+                Some(Some(_)) | None => self.broken(package, id, &heard, &ended.exit),
+            };
+            doc_tests.insert(id.clone(), ready);
+        }
+        Ok(Rehearsed {
+            doc_tests,
+            used: heard.used,
+            ended,
+        })
+    }
+
+    fn args(&self) -> Vec<&str> {
+        let mut args = vec!["test", "--doc", "--workspace", "--no-fail-fast"];
+        args.extend(self.flags.iter().map(String::as_str));
+        args
+    }
+
+    /// The folder with the scripts, and nothing else in it.
+    fn lay_out(&self) -> Result<()> {
+        self.clear()?;
+        let calls = self.folder.join("calls");
+        std::fs::create_dir_all(&calls).with_context(|| format!("make {calls}"))?;
+        let settings = [
+            ("calls", calls.as_str()),
+            ("script", self.folder.join("script").as_str()),
+            ("scratch", self.scratch().as_str()),
+            ("target", self.target.as_str()),
+            ("emits", ""),
+            ("type", ""),
+            ("name", ""),
+            ("out", ""),
+            ("extra", ""),
+            ("last", ""),
+        ]
+        .map(|(name, value)| format!("{name}={}\n", shell_word(value)))
+        .concat();
+        for (name, text) in SCRIPTS {
+            write_program(&self.folder.join(name), &format!("{settings}{NOTE}{text}"))?;
+        }
+        Ok(())
+    }
+
+    /// Cargo with some variables of its own.
+    fn cargo_with<const N: usize>(&self, vars: [(&str, Utf8PathBuf); N]) -> Cargo<'_> {
+        let own = vars.map(|(name, path)| (OsString::from(name), path.into_os_string()));
+        let mut vars = self.cargo.vars.clone();
+        vars.extend(own);
+        Cargo {
+            vars,
+            bounds: self.cargo.bounds.clone(),
+            ..self.cargo
+        }
+    }
+
+    fn scratch(&self) -> Utf8PathBuf {
+        self.folder.join("target")
+    }
+
+    fn clear(&self) -> Result<()> {
+        let own = self.folder.parent().unwrap_or(&self.folder);
+        confined(self.reach(own), || remove(&self.folder))
+    }
+
+    /// What the tool itself reaches while it works where the cell has written.
+    fn reach(&self, folder: &Utf8Path) -> Option<Files> {
+        self.cargo.bounds.files.as_ref().map(|_| Files {
+            read: Vec::new(),
+            write: vec![folder.to_owned()],
+        })
+    }
+
+    /// The same command once more where nothing is compiled or run; or what cargo said against it.
+    fn pretend(&self, log: &mut Log) -> Result<Result<Calls, Diagnostic>> {
+        let scratch = self.scratch();
+        let cargo = self.cargo_with([
+            (RUSTDOC, self.folder.join("rustdoc")),
+            (WRAPPER, self.folder.join("rustc")),
+            ("CARGO_TARGET_DIR", scratch.clone()),
+            // Configuration can put what is not final elsewhere.
+            ("CARGO_BUILD_BUILD_DIR", scratch.clone()),
+        ]);
+        let mut args = self.args();
+        args.push("--frozen");
+        let said = cargo.say(&args, log)?;
+        Ok(match said.ended.exit.is_success() {
+            true => Ok(self.calls(Some(&scratch))?),
+            false => Err(first_error(&said.err)),
+        })
+    }
+
+    /// All calls that were written down, with the target folder in the place of the scratch one.
+    fn calls(&self, scratch: Option<&Utf8Path>) -> Result<Calls> {
+        let given = &self.cargo.vars;
+        let folder = self.folder.join("calls");
+        let settle = |word: &OsStr| match (word.to_str(), scratch) {
+            (Some(word), Some(scratch)) => {
+                word.replace(scratch.as_str(), self.target.as_str()).into()
+            }
+            (Some(_) | None, _) => word.to_owned(),
+        };
+        confined(self.reach(&self.folder), || {
+            let mut calls = Calls::default();
+            for name in names(&folder)? {
+                let read = |what: &str| {
+                    let path = folder.join(&name).join(what);
+                    std::fs::read(&path).with_context(|| format!("read {path}"))
+                };
+                let at = String::from_utf8(read("folder")?).context("read a folder as text")?;
+                let (args, vars) = (read("args")?, read("vars")?);
+                let args: Vec<OsString> = words(&args).map(|word| settle(&word)).collect();
+                let vars = words(&vars).filter_map(|word| {
+                    let (name, value) = variable(&word)?;
+                    let is_given = given.get(&name) == Some(&value);
+                    (!is_given && !OURS.iter().any(|own| name == *own))
+                        .then(|| (name, settle(&value)))
+                });
+                let mut call = Call {
+                    vars: vars.collect(),
+                    args,
+                    folder: at.trim_end_matches('\n').into(),
+                };
+                // Options come first to rustdoc, and the compiler first to its wrapper.
+                let is_option = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-");
+                match call.args.first().is_some_and(is_option) {
+                    true => {
+                        call.words_errors_for_people();
+                        calls.rustdoc.push(call);
+                    }
+                    false => calls.rustc.push(call),
+                }
+            }
+            Ok(calls)
+        })
+    }
+
+    /// Compiles what rustdoc needs, that cargo did not come to and that can be compiled: one unit
+    /// after another, as cargo would.
+    fn make_missing(
+        &self,
+        asked_for: &[(PackageId, TargetId)],
+        calls: &Calls,
+        heard: &mut Heard,
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Ended> {
+        let by_hash: BTreeMap<&str, &Call> = calls
+            .rustc
+            .iter()
+            .filter_map(|call| Some((call.hash()?, call)))
+            .collect();
+        let asked_for = asked_for.iter().map(|(package, _)| package);
+        let asked_for = asked_for.filter_map(|package| calls.of(self.workspace, package));
+        let mut below: Vec<&str> = asked_for.flat_map(Call::needs).collect();
+        let mut open: BTreeMap<&str, &Call> = BTreeMap::new();
+        while let Some(hash) = below.pop() {
+            let missing = by_hash.get(hash).filter(|_| !heard.used.contains(hash));
+            if let Some(call) = missing
+                && open.insert(hash, call).is_none()
+            {
+                below.extend(call.needs());
+            }
+        }
+        let mut all = Ended::NOTHING;
+        loop {
+            let mut ready = open.iter().filter(|(_, call)| call.has_all(&heard.used));
+            let Some((hash, call)) = ready.next().map(|(hash, call)| (*hash, *call)) else {
+                return Ok(all);
+            };
+            open.remove(hash);
+            on_step(&call.crate_name());
+            let ended = self.compile(call, heard, log)?;
+            if ended.exit.is_success() {
+                heard.used.insert(hash.to_owned());
+            }
+            let is_over = !can_go_on(&ended.exit);
+            all = together(all, ended);
+            if is_over {
+                return Ok(all);
+            }
+        }
+    }
+
+    fn compile(&self, call: &Call, heard: &mut Heard, log: &mut Log) -> Result<Ended> {
+        let mut vars = self.cargo.vars.clone();
+        vars.extend(call.vars.clone());
+        let wrapper = vars.get(OsStr::new(WRAPPER)).filter(|w| !w.is_empty());
+        let words: Vec<OsString> = wrapper.into_iter().chain(&call.args).cloned().collect();
+        let Some((program, args)) = words.split_first() else {
+            bail!("cargo named no compiler");
+        };
+        log.note(&call.line(program));
+        let unit = call.package(self.workspace);
+        let unit = unit.map(|package| (package, Some(Kind::Lib), call.crate_name()));
+        let cargo = Cargo {
+            folder: &call.folder,
+            vars,
+            bounds: self.cargo.bounds.clone(),
+            ..self.cargo
+        };
+        let errand = cargo.errand(program.as_ref(), args)?;
+        let places = self.cargo.whereabouts();
+        let ended = heard.listen_to_rustc(&cargo, errand, unit, places, log)?;
+        log.note(&format!("[{}]", ended.exit));
+        Ok(ended)
+    }
+
+    /// Doc tests that need what is not built.
+    fn broken(&self, package: &PackageId, id: &TargetId, heard: &Heard, exit: &Exit) -> DocTests {
+        let judge = Judge {
+            heard,
+            workspace: self.workspace,
+            family: self.family,
+            exit,
+        };
+        let target = Target {
+            id: id.clone(),
+            package: package.clone(),
+            bears_tests: false,
+            harness: true,
+            missing_features: Vec::new(),
+            binaries: Vec::new(),
+        };
+        match judge.judge(&target) {
+            Made::Not(status, errors) => DocTests::Not(status, errors),
+            Made::Executable(_) | Made::Example => {
+                let why = "cargo made something else of them".to_owned();
+                DocTests::Not(Status::Inconclusive { doubt: Doubt::Machine(why) }, Vec::new())
+            }
+        }
+    }
+}
+
+/// Doc tests of which nothing is known, since cargo refused to tell.
+fn gave_up(
+    asked_for: &[(PackageId, TargetId)],
+    why: Diagnostic,
+    heard: Heard,
+    ended: Ended,
+) -> Rehearsed {
+    let told = format!("cargo does not say how it runs doc tests: {}", why.message);
+    let doubt = Doubt::Machine(told);
+    let not = DocTests::Not(Status::Inconclusive { doubt }, vec![why]);
+    let all = asked_for.iter().map(|(_, id)| (id.clone(), not.clone()));
+    Rehearsed {
+        doc_tests: all.collect(),
+        used: heard.used,
+        ended,
+    }
+}
+
+/// Whether a command ended by itself.
+fn can_go_on(exit: &Exit) -> bool {
+    match exit {
+        Exit::Code(_) => true,
+        Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => false,
+    }
+}
+
+/// The words of a list in which each ends with a zero.
+fn words(list: &[u8]) -> impl Iterator<Item = OsString> {
+    let ended = list.strip_suffix(&[0]).map(|list| list.split(|byte| *byte == 0));
+    ended.into_iter().flatten().map(word)
+}
+
+#[cfg(unix)]
+fn word(bytes: &[u8]) -> OsString {
+    use std::os::unix::ffi::OsStrExt;
+    OsStr::from_bytes(bytes).to_owned()
+}
+
+#[cfg(not(unix))]
+fn word(bytes: &[u8]) -> OsString {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+/// Name and value of `NAME=VALUE`.
+fn variable(word: &OsStr) -> Option<(OsString, OsString)> {
+    let bytes = word.as_encoded_bytes();
+    let at = bytes.iter().position(|byte| *byte == b'=')?;
+    Some((self::word(&bytes[..at]), self::word(&bytes[at + 1..])))
+}
+
+/// Variables that are set for the rehearsal alone, those of cargo's job server, which is gone when
+/// the call is made, and those of the shell.
+const OURS: [&str; 11] = [
+    RUSTDOC,
+    WRAPPER,
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_BUILD_DIR",
+    "CARGO_MAKEFLAGS",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "OLDPWD",
+    "PWD",
+    "SHLVL",
+    "_",
+];
+
+/// All calls of a rehearsal.
+#[derive(Debug, Default)]
+struct Calls {
+    rustdoc: Vec<Call>,
+    rustc: Vec<Call>,
+}
+
+impl Calls {
+    /// How rustdoc is called for a library.
+    fn of(&self, workspace: &Workspace, package: &PackageId) -> Option<&Call> {
+        let is_its = |call: &&Call| call.package(workspace).as_ref() == Some(package);
+        self.rustdoc.iter().find(is_its)
+    }
+}
+
+impl Call {
+    /// The command as a person would type it.
+    #[must_use]
+    pub fn line(&self, program: &OsStr) -> String {
+        let words = std::iter::once(program).chain(self.args.iter().map(OsString::as_os_str));
+        let words: Vec<String> = words.map(|w| shell_word(&w.to_string_lossy())).collect();
+        bounded(&format!("$ {}", words.join(" ")), 64 * 1024)
+    }
+
+    fn package(&self, workspace: &Workspace) -> Option<PackageId> {
+        let folder = self.vars.get(OsStr::new("CARGO_MANIFEST_DIR"))?.to_str()?;
+        workspace.package_in(Utf8Path::new(folder)).cloned()
+    }
+
+    /// The value of an option of the compiler's.
+    fn option(&self, option: &str) -> impl Iterator<Item = &str> {
+        let values = self.args.windows(2).filter(move |pair| pair[0] == option);
+        values.filter_map(|pair| pair[1].to_str())
+    }
+
+    fn crate_name(&self) -> String {
+        self.option("--crate-name").next().unwrap_or_default().to_owned()
+    }
+
+    /// The hash in the name of what it makes; none for a program.
+    fn hash(&self) -> Option<&str> {
+        let is_program = self.option("--crate-type").any(|of| of == "bin");
+        let mut extra = self.option("-C").filter_map(|of| of.strip_prefix("extra-filename=-"));
+        extra.next().filter(|_| !is_program)
+    }
+
+    /// The hashes in the names of all that it needs: what it links, and the build script whose files
+    /// it includes.
+    fn needs(&self) -> impl Iterator<Item = &str> {
+        let linked = self.option("--extern").filter_map(|of| {
+            let (_, path) = of.split_once('=')?;
+            hash_of(Utf8Path::new(path).file_name()?)
+        });
+        let included = self.vars.get(OsStr::new("OUT_DIR")).and_then(|path| {
+            let folder = Utf8Path::new(path.to_str()?).parent()?;
+            hash_of(folder.file_name()?)
+        });
+        linked.chain(included)
+    }
+
+    fn has_all(&self, used: &BTreeSet<String>) -> bool {
+        self.needs().all(|hash| used.contains(hash))
+    }
+
+    /// Cargo has rustdoc word errors as it was asked to word its own.
+    fn words_errors_for_people(&mut self) {
+        let at = self.args.iter().rposition(|arg| arg == "--error-format");
+        if let Some(format) = at.and_then(|at| self.args.get_mut(at + 1)) {
+            *format = "human".into();
+        }
+    }
+}
