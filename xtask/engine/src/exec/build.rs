@@ -31,6 +31,11 @@ pub struct BuildOptions<'a> {
     pub is_asked_for: &'a dyn Fn(&TargetId) -> bool,
 }
 
+/// By this variable a cargo takes itself for one of another channel. From 1.62 to 1.73, `--keep-going`
+/// was there and not stable: <https://github.com/rust-lang/cargo/issues/10496>. The variable that
+/// rustc knows too, `RUSTC_BOOTSTRAP`, would reach build scripts, which then find a nightly rustc.
+const CHANNEL: &str = "__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS";
+
 /// What a build came to.
 pub struct Built {
     /// Each target's own answer.
@@ -91,31 +96,24 @@ pub fn build(
         (false, false) => heard.listen(cargo, &whole, log, on_step)?,
     };
     let is_open = |heard: &Heard| targets.iter().any(|t| heard.own_answer(t).is_none());
-    if is_part && matches!(ended.exit, Exit::Code(n) if n != 0) && is_open(&heard) {
+    let has_failed = matches!(ended.exit, Exit::Code(n) if n != 0);
+    if is_part && keeps_going && has_failed && is_open(&heard) {
         // What else goes by that name may have stopped cargo before it came to what is asked for.
         let again = heard.listen(cargo, &whole, log, on_step)?;
         ended = together(ended, again);
     }
-    if !ended.exit.is_success() && !keeps_going {
-        for target in &targets {
-            let is_open = heard.own_answer(target).is_none() || !heard.has_binaries(target);
-            let is_open = is_open && target.missing_features.is_empty();
-            if !is_open || doubt(&ended.exit, &heard.err).is_some() || ended.exit == Exit::TimedOut
-            {
-                continue;
-            }
-            let spec = workspace.spec_here(&target.package);
-            let chosen = choice(&target.id);
-            let features = workspace.feature_flags(&target.package, options.features);
-            let mut args = match target.bears_tests {
-                true => vec!["test", "--no-run", "--package", &spec],
-                false => vec!["build", "--package", &spec],
-            };
-            args.extend(chosen.iter().map(String::as_str));
-            args.extend(flags.iter().chain(&features).map(String::as_str));
-            let one = heard.listen(cargo, &args, log, on_step)?;
-            ended = together(ended, one);
-        }
+    let has_failed = matches!(ended.exit, Exit::Code(n) if n != 0);
+    if has_failed && !keeps_going && doubt(&ended.exit, &heard.err).is_none() {
+        let mut nightly = cargo.vars.clone();
+        nightly.insert(CHANNEL.into(), "nightly".into());
+        let nightly = Cargo {
+            vars: nightly,
+            bounds: cargo.bounds.clone(),
+            ..*cargo
+        };
+        whole.extend(["-Zunstable-options", "--keep-going"]);
+        let again = heard.listen(&nightly, &whole, log, on_step)?;
+        ended = together(ended, again);
     }
     let judge = Judge {
         heard: &heard,

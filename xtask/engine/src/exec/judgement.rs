@@ -70,15 +70,6 @@ impl Heard {
         }
         Some(Answer::Errors(self.errors.get(&unit)?.clone()))
     }
-
-    /// Whether all binaries were made that a target can run.
-    pub fn has_binaries(&self, target: &Target) -> bool {
-        let is_made = |name: &String| {
-            let binary = (target.package.clone(), name.clone());
-            self.binaries.contains_key(&binary)
-        };
-        target.binaries.iter().all(is_made)
-    }
 }
 
 impl Judge<'_> {
