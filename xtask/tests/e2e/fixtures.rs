@@ -50,6 +50,7 @@ fixtures! {
     garbage_in_output_changes_no_status: "garbage" exits 1;
     targets_without_harness_are_one_case: "custom_harness" exits 1;
     doc_tests_are_cases: "doc_tests" exits 1;
+    doc_tests_see_the_features_of_the_whole_workspace: "doc_features" exits 1;
     tests_see_what_cargo_sets: "build_script" exits 1;
     targets_without_their_features_are_skipped: "required_features" exits 0;
     drift_is_repaired: "drift" exits 0;

@@ -10,6 +10,7 @@ mod baseline;
 mod bisect;
 mod compare;
 mod disk;
+mod doc_tests;
 mod drift;
 mod facts;
 #[cfg(unix)]

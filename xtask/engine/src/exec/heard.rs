@@ -91,11 +91,14 @@ impl Heard {
     ) -> Result<Ended> {
         let mut follower = |_: Stream, line: &[u8]| {
             let Ok(told) = serde_json::from_slice::<Told>(line) else {
-                log.add(line);
+                // Besides errors, it names in JSON what it has written.
+                if !line.starts_with(b"{") {
+                    log.add(line);
+                }
                 return;
             };
             if let Some(rendered) = &told.rendered {
-                log.add(rendered.as_bytes());
+                log.add(text::clean(rendered).as_bytes());
             }
             if let Some(unit) = &unit {
                 self.take_told(&told, unit.clone(), places);

@@ -24,12 +24,12 @@ use crate::exec::bounds::Files;
 use crate::exec::build::Built;
 use crate::exec::cargo::{Cargo, doubt, first_error};
 use crate::exec::confine::confined;
-use crate::exec::heard::Heard;
+use crate::exec::heard::{Heard, Unit};
 use crate::exec::judgement::{Judge, Made};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, together};
 use crate::exec::share::hash_of;
-use crate::exec::targets::{Target, Workspace};
+use crate::exec::targets::{Target, Workspace, name_of};
 use crate::exec::workplace::write_program;
 use crate::files::{names, remove};
 use crate::model::diagnostic::Diagnostic;
@@ -48,6 +48,9 @@ const SCRIPTS: [(&str, &str); 3] = [
 pub const RUSTDOC: &str = "RUSTDOC";
 /// The variable that names a wrapper of rustc to cargo.
 const WRAPPER: &str = "RUSTC_WRAPPER";
+
+/// How much of a command a log holds, in bytes.
+const MOST_OF_A_LINE: usize = 64 * 1024;
 
 /// How cargo calls a compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +102,15 @@ impl Rehearsed {
     /// No rehearsal: of nothing that is asked for is it known how it runs.
     #[must_use]
     pub fn of_none(asked_for: &[(PackageId, TargetId)], built: &Built) -> Self {
-        let skipped = DocTests::Not(Status::Skipped { reason: Skip::NotReached }, Vec::new());
-        let all = asked_for.iter().map(|(_, id)| (id.clone(), skipped.clone()));
+        let skipped = DocTests::Not(
+            Status::Skipped {
+                reason: Skip::NotReached,
+            },
+            Vec::new(),
+        );
+        let all = asked_for
+            .iter()
+            .map(|(_, id)| (id.clone(), skipped.clone()));
         Self {
             doc_tests: all.collect(),
             used: built.used.clone(),
@@ -147,7 +157,9 @@ impl Rehearsal<'_> {
         self.clear()?;
         let mut doc_tests = BTreeMap::new();
         for (package, id) in asked_for {
-            let call = calls.as_ref().map(|calls| calls.of(self.workspace, package));
+            let call = calls
+                .as_ref()
+                .map(|calls| calls.of(self.workspace, package));
             let ready = match call {
                 // Cargo has none to run.
                 Some(None) => continue,
@@ -235,6 +247,7 @@ impl Rehearsal<'_> {
             // Configuration can put what is not final elsewhere.
             ("CARGO_BUILD_BUILD_DIR", scratch.clone()),
         ]);
+        log.note("# The same once more where scripts stand in the place of compilers.");
         let mut args = self.args();
         args.push("--frozen");
         let said = cargo.say(&args, log)?;
@@ -316,6 +329,11 @@ impl Rehearsal<'_> {
                 below.extend(call.needs());
             }
         }
+        // Cargo has come to these already.
+        open.retain(|_, call| {
+            let unit = call.unit(self.workspace);
+            !unit.is_some_and(|unit| heard.errors.contains_key(&unit))
+        });
         let mut all = Ended::NOTHING;
         loop {
             let mut ready = open.iter().filter(|(_, call)| call.has_all(&heard.used));
@@ -344,9 +362,8 @@ impl Rehearsal<'_> {
         let Some((program, args)) = words.split_first() else {
             bail!("cargo named no compiler");
         };
-        log.note(&call.line(program));
-        let unit = call.package(self.workspace);
-        let unit = unit.map(|package| (package, Some(Kind::Lib), call.crate_name()));
+        log.note(&line(words.iter().map(OsString::as_os_str)));
+        let unit = call.unit(self.workspace);
         let cargo = Cargo {
             folder: &call.folder,
             vars,
@@ -380,7 +397,12 @@ impl Rehearsal<'_> {
             Made::Not(status, errors) => DocTests::Not(status, errors),
             Made::Executable(_) | Made::Example => {
                 let why = "cargo made something else of them".to_owned();
-                DocTests::Not(Status::Inconclusive { doubt: Doubt::Machine(why) }, Vec::new())
+                DocTests::Not(
+                    Status::Inconclusive {
+                        doubt: Doubt::Machine(why),
+                    },
+                    Vec::new(),
+                )
             }
         }
     }
@@ -404,6 +426,12 @@ fn gave_up(
     }
 }
 
+/// A command as a person would type it.
+fn line<'a>(words: impl Iterator<Item = &'a OsStr>) -> String {
+    let words: Vec<String> = words.map(|w| shell_word(&w.to_string_lossy())).collect();
+    bounded(&format!("$ {}", words.join(" ")), MOST_OF_A_LINE)
+}
+
 /// Whether a command ended by itself.
 fn can_go_on(exit: &Exit) -> bool {
     match exit {
@@ -414,7 +442,9 @@ fn can_go_on(exit: &Exit) -> bool {
 
 /// The words of a list in which each ends with a zero.
 fn words(list: &[u8]) -> impl Iterator<Item = OsString> {
-    let ended = list.strip_suffix(&[0]).map(|list| list.split(|byte| *byte == 0));
+    let ended = list
+        .strip_suffix(&[0])
+        .map(|list| list.split(|byte| *byte == 0));
     ended.into_iter().flatten().map(word)
 }
 
@@ -472,13 +502,18 @@ impl Call {
     #[must_use]
     pub fn line(&self, program: &OsStr) -> String {
         let words = std::iter::once(program).chain(self.args.iter().map(OsString::as_os_str));
-        let words: Vec<String> = words.map(|w| shell_word(&w.to_string_lossy())).collect();
-        bounded(&format!("$ {}", words.join(" ")), 64 * 1024)
+        line(words)
     }
 
     fn package(&self, workspace: &Workspace) -> Option<PackageId> {
         let folder = self.vars.get(OsStr::new("CARGO_MANIFEST_DIR"))?.to_str()?;
         workspace.package_in(Utf8Path::new(folder)).cloned()
+    }
+
+    /// The library that it makes.
+    fn unit(&self, workspace: &Workspace) -> Option<Unit> {
+        let name = name_of(Kind::Lib, &self.crate_name());
+        Some((self.package(workspace)?, Some(Kind::Lib), name))
     }
 
     /// The value of an option of the compiler's.
@@ -488,13 +523,18 @@ impl Call {
     }
 
     fn crate_name(&self) -> String {
-        self.option("--crate-name").next().unwrap_or_default().to_owned()
+        self.option("--crate-name")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The hash in the name of what it makes; none for a program.
     fn hash(&self) -> Option<&str> {
         let is_program = self.option("--crate-type").any(|of| of == "bin");
-        let mut extra = self.option("-C").filter_map(|of| of.strip_prefix("extra-filename=-"));
+        let mut extra = self
+            .option("-C")
+            .filter_map(|of| of.strip_prefix("extra-filename=-"));
         extra.next().filter(|_| !is_program)
     }
 
