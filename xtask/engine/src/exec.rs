@@ -38,6 +38,7 @@ mod judgement;
 mod build;
 pub(crate) mod libtest;
 pub(crate) mod doctest;
+mod call;
 mod rehearsal;
 mod test_env;
 mod executable;

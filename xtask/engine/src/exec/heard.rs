@@ -107,6 +107,13 @@ impl Heard {
         cargo.follow(errand, &mut follower)
     }
 
+    /// Whether there are errors of any of these packages, or of their build scripts.
+    #[must_use]
+    pub fn tells_of(&self, packages: &[PackageId]) -> bool {
+        let has_failed = |(package, _, _): &Unit| packages.contains(package);
+        self.errors.keys().any(has_failed) || self.err.contains("custom build command for `")
+    }
+
     fn take(&mut self, message: Message, places: Whereabouts<'_>) -> Option<String> {
         match message {
             Message::CompilerArtifact(artifact) => {

@@ -22,20 +22,20 @@ use cargo_metadata::PackageId;
 use crate::config::Family;
 use crate::exec::bounds::Files;
 use crate::exec::build::Built;
+use crate::exec::call::{Call, RUSTDOC, WRAPPER, line};
 use crate::exec::cargo::{Cargo, doubt, first_error};
 use crate::exec::confine::confined;
 use crate::exec::heard::{Heard, Unit};
 use crate::exec::judgement::{Judge, Made};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, together};
-use crate::exec::share::hash_of;
 use crate::exec::targets::{Target, Workspace, name_of};
 use crate::exec::workplace::write_program;
 use crate::files::{names, remove};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{Kind, TargetId};
 use crate::model::status::{Doubt, Skip, Status};
-use crate::text::{bounded, shell_word};
+use crate::text::shell_word;
 
 const NOTE: &str = include_str!("rehearsal/note.sh");
 const SCRIPTS: [(&str, &str); 3] = [
@@ -43,25 +43,6 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("rustc", include_str!("rehearsal/rustc.sh")),
     ("script", include_str!("rehearsal/script.sh")),
 ];
-
-/// The variable that names rustdoc to cargo.
-pub const RUSTDOC: &str = "RUSTDOC";
-/// The variable that names a wrapper of rustc to cargo.
-const WRAPPER: &str = "RUSTC_WRAPPER";
-
-/// How much of a command a log holds, in bytes.
-const MOST_OF_A_LINE: usize = 64 * 1024;
-
-/// How cargo calls a compiler.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// Its arguments.
-    pub args: Vec<OsString>,
-    /// What cargo adds to the environment that it was given, or changes in it.
-    pub vars: BTreeMap<OsString, OsString>,
-    /// Its working folder.
-    pub folder: Utf8PathBuf,
-}
 
 /// The doc tests of one library, before they run.
 #[derive(Clone, Debug)]
@@ -71,6 +52,14 @@ pub enum DocTests {
     /// Something that they need is not, and why.
     Not(Status, Vec<Diagnostic>),
 }
+
+/// Doc tests that need what nothing was said of.
+const NOT_REACHED: DocTests = DocTests::Not(
+    Status::Skipped {
+        reason: Skip::NotReached,
+    },
+    Vec::new(),
+);
 
 /// What a rehearsal came to.
 pub struct Rehearsed {
@@ -102,15 +91,7 @@ impl Rehearsed {
     /// No rehearsal: of nothing that is asked for is it known how it runs.
     #[must_use]
     pub fn of_none(asked_for: &[(PackageId, TargetId)], built: &Built) -> Self {
-        let skipped = DocTests::Not(
-            Status::Skipped {
-                reason: Skip::NotReached,
-            },
-            Vec::new(),
-        );
-        let all = asked_for
-            .iter()
-            .map(|(_, id)| (id.clone(), skipped.clone()));
+        let all = asked_for.iter().map(|(_, id)| (id.clone(), NOT_REACHED));
         Self {
             doc_tests: all.collect(),
             used: built.used.clone(),
@@ -148,10 +129,16 @@ impl Rehearsal<'_> {
         } else if can_go_on(&ended.exit) && doubt(&ended.exit, &heard.err).is_none() {
             let told = match self.pretend(log)? {
                 Ok(told) => told,
-                Err(why) => return Ok(gave_up(asked_for, why, heard, ended)),
+                Err(why) => {
+                    self.clear()?;
+                    return Ok(gave_up(asked_for, why, heard, ended));
+                }
             };
             let compiled = self.make_missing(asked_for, &told, &mut heard, log, on_step)?;
-            ended = together(compiled, ended);
+            ended = match can_go_on(&compiled.exit) {
+                true => together(compiled, ended),
+                false => together(ended, compiled),
+            };
             calls = Some(told);
         }
         self.clear()?;
@@ -259,42 +246,21 @@ impl Rehearsal<'_> {
 
     /// All calls that were written down, with the target folder in the place of the scratch one.
     fn calls(&self, scratch: Option<&Utf8Path>) -> Result<Calls> {
-        let given = &self.cargo.vars;
-        let folder = self.folder.join("calls");
         let settle = |word: &OsStr| match (word.to_str(), scratch) {
             (Some(word), Some(scratch)) => {
                 word.replace(scratch.as_str(), self.target.as_str()).into()
             }
             (Some(_) | None, _) => word.to_owned(),
         };
+        let folder = self.folder.join("calls");
         confined(self.reach(&self.folder), || {
             let mut calls = Calls::default();
             for name in names(&folder)? {
-                let read = |what: &str| {
-                    let path = folder.join(&name).join(what);
-                    std::fs::read(&path).with_context(|| format!("read {path}"))
-                };
-                let at = String::from_utf8(read("folder")?).context("read a folder as text")?;
-                let (args, vars) = (read("args")?, read("vars")?);
-                let args: Vec<OsString> = words(&args).map(|word| settle(&word)).collect();
-                let vars = words(&vars).filter_map(|word| {
-                    let (name, value) = variable(&word)?;
-                    let is_given = given.get(&name) == Some(&value);
-                    (!is_given && !OURS.iter().any(|own| name == *own))
-                        .then(|| (name, settle(&value)))
-                });
-                let mut call = Call {
-                    vars: vars.collect(),
-                    args,
-                    folder: at.trim_end_matches('\n').into(),
-                };
+                let call = Call::read(&folder.join(name), &self.cargo.vars, settle)?;
                 // Options come first to rustdoc, and the compiler first to its wrapper.
                 let is_option = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-");
                 match call.args.first().is_some_and(is_option) {
-                    true => {
-                        call.words_errors_for_people();
-                        calls.rustdoc.push(call);
-                    }
+                    true => calls.rustdoc.push(call.with_errors_for_people()),
                     false => calls.rustc.push(call),
                 }
             }
@@ -331,7 +297,7 @@ impl Rehearsal<'_> {
         }
         // Cargo has come to these already.
         open.retain(|_, call| {
-            let unit = call.unit(self.workspace);
+            let unit = unit(call, self.workspace);
             !unit.is_some_and(|unit| heard.errors.contains_key(&unit))
         });
         let mut all = Ended::NOTHING;
@@ -362,8 +328,8 @@ impl Rehearsal<'_> {
         let Some((program, args)) = words.split_first() else {
             bail!("cargo named no compiler");
         };
-        log.note(&line(words.iter().map(OsString::as_os_str)));
-        let unit = call.unit(self.workspace);
+        log.note(&line(&words));
+        let unit = unit(call, self.workspace);
         let cargo = Cargo {
             folder: &call.folder,
             vars,
@@ -379,6 +345,10 @@ impl Rehearsal<'_> {
 
     /// Doc tests that need what is not built.
     fn broken(&self, package: &PackageId, id: &TargetId, heard: &Heard, exit: &Exit) -> DocTests {
+        let below = self.workspace.below(package);
+        if can_go_on(exit) && doubt(exit, &heard.err).is_none() && !heard.tells_of(&below) {
+            return NOT_REACHED;
+        }
         let judge = Judge {
             heard,
             workspace: self.workspace,
@@ -426,12 +396,6 @@ fn gave_up(
     }
 }
 
-/// A command as a person would type it.
-fn line<'a>(words: impl Iterator<Item = &'a OsStr>) -> String {
-    let words: Vec<String> = words.map(|w| shell_word(&w.to_string_lossy())).collect();
-    bounded(&format!("$ {}", words.join(" ")), MOST_OF_A_LINE)
-}
-
 /// Whether a command ended by itself.
 fn can_go_on(exit: &Exit) -> bool {
     match exit {
@@ -439,48 +403,6 @@ fn can_go_on(exit: &Exit) -> bool {
         Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => false,
     }
 }
-
-/// The words of a list in which each ends with a zero.
-fn words(list: &[u8]) -> impl Iterator<Item = OsString> {
-    let ended = list
-        .strip_suffix(&[0])
-        .map(|list| list.split(|byte| *byte == 0));
-    ended.into_iter().flatten().map(word)
-}
-
-#[cfg(unix)]
-fn word(bytes: &[u8]) -> OsString {
-    use std::os::unix::ffi::OsStrExt;
-    OsStr::from_bytes(bytes).to_owned()
-}
-
-#[cfg(not(unix))]
-fn word(bytes: &[u8]) -> OsString {
-    String::from_utf8_lossy(bytes).into_owned().into()
-}
-
-/// Name and value of `NAME=VALUE`.
-fn variable(word: &OsStr) -> Option<(OsString, OsString)> {
-    let bytes = word.as_encoded_bytes();
-    let at = bytes.iter().position(|byte| *byte == b'=')?;
-    Some((self::word(&bytes[..at]), self::word(&bytes[at + 1..])))
-}
-
-/// Variables that are set for the rehearsal alone, those of cargo's job server, which is gone when
-/// the call is made, and those of the shell.
-const OURS: [&str; 11] = [
-    RUSTDOC,
-    WRAPPER,
-    "CARGO_TARGET_DIR",
-    "CARGO_BUILD_BUILD_DIR",
-    "CARGO_MAKEFLAGS",
-    "MAKEFLAGS",
-    "MFLAGS",
-    "OLDPWD",
-    "PWD",
-    "SHLVL",
-    "_",
-];
 
 /// All calls of a rehearsal.
 #[derive(Debug, Default)]
@@ -492,75 +414,19 @@ struct Calls {
 impl Calls {
     /// How rustdoc is called for a library.
     fn of(&self, workspace: &Workspace, package: &PackageId) -> Option<&Call> {
-        let is_its = |call: &&Call| call.package(workspace).as_ref() == Some(package);
+        let is_its = |call: &&Call| package_of(call, workspace) == Some(package);
         self.rustdoc.iter().find(is_its)
     }
 }
 
-impl Call {
-    /// The command as a person would type it.
-    #[must_use]
-    pub fn line(&self, program: &OsStr) -> String {
-        let words = std::iter::once(program).chain(self.args.iter().map(OsString::as_os_str));
-        line(words)
-    }
+/// The package that a compiler is called for.
+fn package_of<'a>(call: &Call, workspace: &'a Workspace) -> Option<&'a PackageId> {
+    let folder = call.vars.get(OsStr::new("CARGO_MANIFEST_DIR"))?.to_str()?;
+    workspace.package_in(Utf8Path::new(folder))
+}
 
-    fn package(&self, workspace: &Workspace) -> Option<PackageId> {
-        let folder = self.vars.get(OsStr::new("CARGO_MANIFEST_DIR"))?.to_str()?;
-        workspace.package_in(Utf8Path::new(folder)).cloned()
-    }
-
-    /// The library that it makes.
-    fn unit(&self, workspace: &Workspace) -> Option<Unit> {
-        let name = name_of(Kind::Lib, &self.crate_name());
-        Some((self.package(workspace)?, Some(Kind::Lib), name))
-    }
-
-    /// The value of an option of the compiler's.
-    fn option(&self, option: &str) -> impl Iterator<Item = &str> {
-        let values = self.args.windows(2).filter(move |pair| pair[0] == option);
-        values.filter_map(|pair| pair[1].to_str())
-    }
-
-    fn crate_name(&self) -> String {
-        self.option("--crate-name")
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    }
-
-    /// The hash in the name of what it makes; none for a program.
-    fn hash(&self) -> Option<&str> {
-        let is_program = self.option("--crate-type").any(|of| of == "bin");
-        let mut extra = self
-            .option("-C")
-            .filter_map(|of| of.strip_prefix("extra-filename=-"));
-        extra.next().filter(|_| !is_program)
-    }
-
-    /// The hashes in the names of all that it needs: what it links, and the build script whose files
-    /// it includes.
-    fn needs(&self) -> impl Iterator<Item = &str> {
-        let linked = self.option("--extern").filter_map(|of| {
-            let (_, path) = of.split_once('=')?;
-            hash_of(Utf8Path::new(path).file_name()?)
-        });
-        let included = self.vars.get(OsStr::new("OUT_DIR")).and_then(|path| {
-            let folder = Utf8Path::new(path.to_str()?).parent()?;
-            hash_of(folder.file_name()?)
-        });
-        linked.chain(included)
-    }
-
-    fn has_all(&self, used: &BTreeSet<String>) -> bool {
-        self.needs().all(|hash| used.contains(hash))
-    }
-
-    /// Cargo has rustdoc word errors as it was asked to word its own.
-    fn words_errors_for_people(&mut self) {
-        let at = self.args.iter().rposition(|arg| arg == "--error-format");
-        if let Some(format) = at.and_then(|at| self.args.get_mut(at + 1)) {
-            *format = "human".into();
-        }
-    }
+/// The library that a compiler makes.
+fn unit(call: &Call, workspace: &Workspace) -> Option<Unit> {
+    let name = name_of(Kind::Lib, &call.crate_name());
+    Some((package_of(call, workspace)?.clone(), Some(Kind::Lib), name))
 }

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::exec::call::{Call, RUSTDOC, line};
 use crate::exec::cargo::{Cargo, doubt, first_error};
 use crate::exec::clock::Clock;
 use crate::exec::doctest;
 use crate::exec::executable::THREADS;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
-use crate::exec::rehearsal::{Call, RUSTDOC};
 use crate::exec::test_env::{self, Place};
 use crate::exec::work::Work;
 use crate::model::diagnostic::Diagnostic;
@@ -58,7 +58,7 @@ impl Work<'_> {
             budget: None,
             ..build
         };
-        log.note(&call.line(&rustdoc));
+        log.note(&line(std::iter::once(&rustdoc).chain(&call.args)));
         let errand = cargo.errand(rustdoc.as_ref(), &call.args)?;
         let said = cargo.hear_out(errand, build.whereabouts(), log)?;
         log.add(said.out.as_bytes());
