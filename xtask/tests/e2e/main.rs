@@ -22,6 +22,7 @@ mod ladders;
 mod machines;
 mod merge;
 mod mistakes;
+mod nested;
 mod pipelines;
 mod reports;
 mod repro;

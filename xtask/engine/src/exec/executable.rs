@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use camino::Utf8Path;
+use semver::Version;
 
 use crate::config::Timeouts;
 use crate::exec::bounds::Bounds;
@@ -26,6 +27,8 @@ pub struct Executable<'a> {
     pub path: &'a Utf8Path,
     /// The package's folder.
     pub folder: &'a Utf8Path,
+    /// The rustc that it is compiled with.
+    pub rustc: &'a Version,
     /// All it sees of the environment.
     pub vars: BTreeMap<OsString, OsString>,
     /// What it may reach.

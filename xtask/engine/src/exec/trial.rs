@@ -149,6 +149,7 @@ impl Work<'_> {
         let executable = Executable {
             path: executable,
             folder: &folder,
+            rustc: &self.setting.toolchain.rustc,
             bounds: self.bounds(Some(&target.id)),
             vars,
             timeouts: &self.common.matrix.config.timeouts,
