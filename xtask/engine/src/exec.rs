@@ -4,6 +4,8 @@
 
 mod bounds;
 #[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
 mod enclosure;
 #[cfg(target_os = "linux")]
 mod warden;

@@ -24,6 +24,8 @@ mod merge;
 mod mistakes;
 mod nested;
 mod pipelines;
+#[cfg(target_os = "linux")]
+mod places;
 mod reports;
 mod repro;
 mod reuse;

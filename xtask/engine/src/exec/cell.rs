@@ -14,7 +14,7 @@ use crate::exec::store::clear_logs;
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
-use crate::files::write_whole;
+use crate::files::{remove, write_whole};
 use crate::model::cell::Cell;
 use crate::model::outcome::{Outcome, Phase};
 use crate::model::status::{Class, Skip, Status};
@@ -191,6 +191,10 @@ impl Work<'_> {
         let reached = reached.confines(&subject.root, &[&self.folders.shop]);
         let n_forgotten = confined(reached, || {
             let n_forgotten = self.forget_future()?;
+            // Where the cache lies below a folder that cells write in, they can write beside the copy.
+            for name in [".cargo", "Cargo.toml"] {
+                remove(&self.folders.copy().join(name))?;
+            }
             stage::sync(subject, &files, &self.folders.subject)?;
             Ok(n_forgotten)
         })?;
@@ -231,7 +235,7 @@ impl Work<'_> {
 
     /// Forgets what was compiled later than now, by the clock that dates files.
     fn forget_future(&self) -> Result<usize> {
-        let now = self.folders.copy().join("now");
+        let now = self.folders.beside("now");
         write_whole(&now, b"")?;
         let now = now.metadata().and_then(|metadata| metadata.modified());
         let now = now.context("read the time")?;

@@ -154,8 +154,7 @@ fn run(
             Some(_) => timeouts.build.saturating_add(timeouts.target),
             None => timeouts.build,
         };
-        let mut cargo = work.enclosed_cargo(limit)?;
-        cargo.bounds = work.bounds(step.target.as_ref());
+        let mut cargo = work.enclosed_cargo(step.target.as_ref(), limit)?;
         // It is alone.
         cargo.budget = None;
         let args: Vec<&str> = step.args.iter().map(String::as_str).collect();

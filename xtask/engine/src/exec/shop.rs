@@ -113,6 +113,7 @@ impl Shops {
                 let files = self.is_confined.then(|| Files {
                     read: Vec::new(),
                     write: vec![folders.shop.clone()],
+                    mounts: None,
                 });
                 confined(files, || shop.take_over_from_others(folders, units))?;
                 let since = SystemTime::now();

@@ -46,7 +46,7 @@ impl Work<'_> {
         let mut log = Log::create(logs.join("build.log").as_std_path(), self.secrets())?;
         let mut step = |what: &str| self.step(what);
         self.clear_folders()?;
-        let cargo = self.enclosed_cargo(config.timeouts.build)?;
+        let cargo = self.enclosed_cargo(None, config.timeouts.build)?;
         let built = {
             let Common {
                 shops, interrupt, ..
@@ -144,13 +144,14 @@ impl Work<'_> {
             setting: self.setting,
             folders: &self.folders,
         };
+        let bounds = self.bounds(Some(&target.id));
         let mut vars = test_env::vars(&place, &target.package, workspace, built);
-        self.take_home(&mut vars);
+        self.take_home(&mut vars, &bounds);
         let executable = Executable {
             path: executable,
             folder: &folder,
             rustc: &self.setting.toolchain.rustc,
-            bounds: self.bounds(Some(&target.id)),
+            bounds,
             vars,
             timeouts: &self.common.matrix.config.timeouts,
             retries: self.common.matrix.config.run.retries,
@@ -171,8 +172,7 @@ impl Work<'_> {
     ) -> Result<Option<TargetOutcome>> {
         self.step(&id.to_string());
         let config = &self.common.matrix.config;
-        let mut cargo = self.enclosed_cargo(config.timeouts.target)?;
-        cargo.bounds = self.bounds(Some(id));
+        let mut cargo = self.enclosed_cargo(Some(id), config.timeouts.target)?;
         // Cargo itself waits while rustdoc runs the tests.
         let threads = clock.wait(|| self.common.budget.threads(usize::MAX))?;
         cargo.budget = None;
@@ -231,7 +231,7 @@ impl Work<'_> {
     }
 
     /// Empties what builds and tests may leave things in: the folder that cargo gives to integration
-    /// tests, the home, and the folder for temporary files; and removes binaries. What another pin
+    /// tests, the home, and the folders for temporary files; and removes binaries. What another pin
     /// left there is none of this one's.
     pub(super) fn clear_folders(&self) -> Result<()> {
         let LaneFolders { shop, tmp, .. } = &self.folders;
@@ -241,8 +241,14 @@ impl Work<'_> {
             forget_programs(&self.folders.target)?;
             // Cargo makes the first only when it compiles a test, and not where that is fresh.
             let of_tests = self.folders.target.join("tmp");
-            for folder in [of_tests, self.folders.home(), tmp.clone()] {
+            let private = self.folders.private().map(|private| private.folder);
+            for folder in [of_tests, self.folders.home()].into_iter().chain(private) {
                 remove(&folder)?;
+                std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+            }
+            // A person's own folder for temporary files can lie in one that all programs share.
+            let mounts = self.common.sandbox.enforced().mounts;
+            if let Some(folder) = self.temporary().filter(|_| mounts) {
                 std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
             }
             // What a cell may write has to be there before it begins.

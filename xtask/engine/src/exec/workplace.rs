@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::Linker;
+use crate::exec::bounds::{Private, SHARED};
 use crate::exec::process::Interrupt;
 use crate::files::{CACHEDIR_TAG, names, write_whole};
 use crate::model::cell::Cell;
@@ -312,12 +313,13 @@ pub struct LaneFolders {
     pub subject: Utf8PathBuf,
     /// Cargo's target folder.
     pub target: Utf8PathBuf,
-    /// The folder for temporary files that builds and tests see.
+    /// The folder for temporary files that builds and tests see, in the place of `/tmp` where the
+    /// system allows that.
     pub tmp: Utf8PathBuf,
 }
 
 impl LaneFolders {
-    /// The folder of all that the lane writes.
+    /// The folder of all that the lane's cells write, but for temporary files.
     #[must_use]
     pub fn copy(&self) -> &Utf8Path {
         self.subject.parent().unwrap_or(&self.subject)
@@ -329,6 +331,28 @@ impl LaneFolders {
         self.copy().join("home")
     }
 
+    /// Folders that builds and tests see in the place of those that all programs share.
+    #[must_use]
+    pub fn private(&self) -> [Private; 3] {
+        let [temporary, of_var, of_memory] = ["", ".var", ".shm"];
+        [
+            (SHARED, temporary),
+            ("/var/tmp", of_var),
+            ("/dev/shm", of_memory),
+        ]
+        .map(|(place, ending)| Private {
+            place: place.into(),
+            folder: format!("{}{ending}", self.tmp).into(),
+        })
+    }
+
+    /// A file of the tool's own for this lane, which no cell writes.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> Utf8PathBuf {
+        let lane = self.copy().file_name().unwrap_or_default();
+        self.shop.join(format!("{lane}-{name}"))
+    }
+
     /// A wrapper of rustc that hides where the copy lies from what is compiled. A flag would do as
     /// well, but cargo names units by their flags.
     ///
@@ -336,7 +360,7 @@ impl LaneFolders {
     ///
     /// When it cannot be written.
     pub fn remapper(&self, before: Option<&str>) -> Result<Utf8PathBuf> {
-        let path = self.copy().join("remapping-rustc");
+        let path = self.beside("rustc");
         let before = before
             .map(|wrapper| format!("'{wrapper}' "))
             .unwrap_or_default();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::enforced::Enforced;
 use crate::model::status::{Class, Doubt, Status};
 
 /// What one cell showed.
@@ -33,26 +34,6 @@ pub struct Outcome {
     /// What its build and its tests were kept from.
     #[serde(default)]
     pub sandbox: Enforced,
-}
-
-/// What of the sandbox is in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Enforced {
-    /// Only files that are allowed can be reached.
-    pub files: bool,
-    /// The network cannot be reached.
-    pub network: bool,
-}
-
-impl fmt::Display for Enforced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.files, self.network) {
-            (true, true) => "files and network closed",
-            (true, false) => "files closed, network open",
-            (false, true) => "network closed, files open",
-            (false, false) => "open",
-        })
-    }
 }
 
 /// The rustc that a lock asks for.

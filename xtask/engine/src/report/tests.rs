@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::enforced::Enforced;
 use crate::model::made_up::{self, ended, record, toolchain};
 use crate::model::outcome::*;
 use crate::model::run::*;
@@ -78,6 +79,7 @@ fn run() -> Run {
             to: "0.1.25".to_owned(),
             because: "archive 0.5.1 needs rustc 1.85.0".to_owned(),
         }],
+        sandbox: Enforced::ALL,
         ..Outcome::whole(status, Vec::new())
     };
     let msrv = Outcome::whole(
