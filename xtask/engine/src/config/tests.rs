@@ -37,7 +37,7 @@ fn a_good_file_is_taken_and_defaults_hold() {
     assert!(matches!(&config.families[0].pins, Pins::Written(pins) if pins.len() == 2));
     assert_eq!(config.timeouts.case, Duration::from_secs(120));
     assert_eq!(config.run.strategy, Strategy::Frontier);
-    assert_eq!(config.build.debug, Debug::None);
+    assert_eq!(config.build.debug, Debug::Subject);
 }
 
 #[test]
