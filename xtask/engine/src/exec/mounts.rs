@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
@@ -189,16 +188,11 @@ fn bind(held: &OwnedFd, place: &Path) -> Result<()> {
 fn put_back(held: &OwnedFd, place: &Path) -> Result<()> {
     let kind = FileType::from_raw_mode(rustix::fs::fstat(held)?.st_mode);
     let above = place.parent().unwrap_or(place);
-    let made = match kind {
-        FileType::Directory => std::fs::create_dir_all(place),
-        _ => std::fs::create_dir_all(above).and_then(|()| {
-            let mut new = File::options();
-            let made = new.write(true).create_new(true).open(place);
-            made.map(drop).or_else(|error| match error.kind() {
-                ErrorKind::AlreadyExists => Ok(()),
-                _ => Err(error),
-            })
-        }),
+    let mut file = File::options();
+    file.append(true).create(true);
+    let made = match kind == FileType::Directory {
+        true => std::fs::create_dir_all(place),
+        false => std::fs::create_dir_all(above).and_then(|()| file.open(place).map(drop)),
     };
     made.with_context(|| format!("make {}", place.display()))?;
     bind(held, place)
