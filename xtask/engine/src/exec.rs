@@ -4,6 +4,8 @@
 
 mod bounds;
 #[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
 mod enclosure;
 #[cfg(target_os = "linux")]
 mod warden;
@@ -18,6 +20,7 @@ mod budget;
 mod units;
 mod unit_store;
 mod records;
+mod lane_folders;
 mod workplace;
 mod shop;
 mod inventory;

@@ -63,6 +63,32 @@ fn make_readable(_: &fs::File) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Writes a program of one or more lines of shell, unless it is there.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn write_program(path: &Utf8Path, lines: &str) -> Result<()> {
+    let script = format!("#!/bin/sh\n{lines}\n");
+    if std::fs::read_to_string(path).is_ok_and(|there| there == script) {
+        return Ok(());
+    }
+    write_whole(path, script.as_bytes())?;
+    make_executable(path)
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Utf8Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("make {path} executable"))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &Utf8Path) -> Result<()> {
+    Ok(())
+}
+
 /// The names of the folders in a folder, which need not be there. A link to one is none.
 ///
 /// # Errors

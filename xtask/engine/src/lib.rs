@@ -48,6 +48,7 @@ mod checks;
 pub mod frontier;
 pub mod baseline;
 mod ground;
+pub mod source_tree;
 pub mod matrix;
 pub mod setting;
 pub mod strategy;

@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use semver::Version;
 
 use crate::baseline::Baseline;
 use crate::cargo_home::{configs_above, own_config};
-use crate::checkout::Checkout;
 use crate::checks;
-use crate::config::mistake::{Mistake, Text};
-use crate::config::{Config, Family, FeatureSet, Source};
+use crate::config::mistake::Mistake;
+use crate::config::{Config, Family, FeatureSet};
 use crate::environment::Surroundings;
 use crate::files::normal;
 use crate::ground::{Ground, Grounds, Soil};
@@ -25,7 +24,7 @@ use crate::model::run::{FamilyRecord, SourceRecord};
 use crate::model::status::Doubt;
 use crate::published::Registry;
 use crate::releases::Releases;
-use crate::subject::Subject;
+use crate::source_tree::Tree;
 use crate::toolchain::{Found, Sought, Toolchain, look_for_all};
 
 /// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
@@ -58,54 +57,6 @@ pub struct Matrix {
     grounds: Grounds,
     /// The names of the committed locks.
     committed: BTreeSet<String>,
-}
-
-/// One revision of the subject.
-#[derive(Clone, Debug)]
-pub struct Tree {
-    /// The label of its `[[source]]`; none where the matrix has no such axis.
-    pub label: Option<String>,
-    /// Its files.
-    pub subject: Subject,
-    /// A hash of them, its lock aside.
-    pub sources: String,
-    /// What its own cargo config says.
-    pub cargo_config: String,
-    /// A hash of its own lock.
-    pub lock: Option<String>,
-}
-
-impl Tree {
-    /// Reads a revision of the subject, which is laid out below `cache` where it has to be.
-    ///
-    /// # Errors
-    ///
-    /// A [`Mistake`] for whatever the person at the keyboard can mend.
-    pub fn read(
-        source: &Source,
-        config: &Config,
-        place: &Utf8Path,
-        cache: &Path,
-        cargo: &Toolchain,
-        surroundings: &Surroundings,
-    ) -> Result<Self> {
-        let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
-        let checkout = match (&source.rev, &source.patch) {
-            (None, None) => Checkout::of_working_tree(config, place, cache)?,
-            (_, _) => Checkout::of_revision(source, config, place, cache)?,
-        };
-        let subject = Subject::read(config, place, checkout, cargo, surroundings)?;
-        let configs = subject.cargo_configs()?.into_iter();
-        let lock = subject.checkout.entry(subject.lock().as_std_path());
-        check_lock(&subject)?;
-        Ok(Self {
-            label: source.label.clone(),
-            sources: subject.sources(),
-            cargo_config: configs.map(|config| config.text).collect(),
-            lock: lock.map(|file| file.hash.to_hex().to_string()),
-            subject,
-        })
-    }
 }
 
 impl Matrix {
@@ -397,31 +348,6 @@ fn locals(
         }
     }
     Ok(locals)
-}
-
-/// A lock in which a merge left its marks is no lock.
-fn check_lock(subject: &Subject) -> Result<()> {
-    let lock = subject.text_of("Cargo.lock")?.unwrap_or_default();
-    let mut at = 0;
-    for line in lock.split_inclusive('\n') {
-        let is_mark = ["<<<<<<<", "=======", ">>>>>>>"]
-            .iter()
-            .any(|mark| line.starts_with(mark));
-        if is_mark {
-            let place = subject.checkout.in_origin(&subject.root).join("Cargo.lock");
-            let text = Text::new(place.as_std_path(), lock.clone());
-            return Err(text
-                .mistake("Cargo.lock holds the marks of a merge conflict")
-                .at(
-                    at..at + line.trim_end().len(),
-                    "from a merge that has not ended",
-                )
-                .help("`git checkout --ours Cargo.lock` or `--theirs`, then `cargo metadata`")
-                .into());
-        }
-        at += line.len();
-    }
-    Ok(())
 }
 
 /// What a person should know before a run that stops nothing.

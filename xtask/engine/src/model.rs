@@ -8,6 +8,7 @@ pub mod status;
 pub mod diagnostic;
 pub mod case;
 pub mod moved;
+pub mod enforced;
 pub mod outcome;
 pub mod verdict;
 pub mod gaps;

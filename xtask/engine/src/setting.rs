@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::config::{Family, FeatureSet};
 use crate::ground::Ground;
-use crate::matrix::{Matrix, Tree};
+use crate::matrix::Matrix;
 use crate::model::cell::Cell;
+use crate::source_tree::Tree;
 use crate::toolchain::Toolchain;
 
 /// Everything that a cell is made of.

@@ -18,6 +18,34 @@ fn inline_targets_without_harness_are_programs() {
 }
 
 #[test]
+fn a_backtrace_tells_the_lines_of_the_subjects_own_code() {
+    let fixture = with_test(
+        "#[test] fn finds_itself() {
+            let trace = fails_test::trace();
+            for line in [\"tests/outcomes.rs:2\", \"src/lib.rs:2\"] {
+                assert!(trace.contains(line), \"{}\", trace);
+            }
+         }",
+    );
+    fixture.write(
+        "src/lib.rs",
+        "pub fn trace() -> String {
+            std::backtrace::Backtrace::force_capture().to_string()
+         }",
+    );
+    let old = "[[toolchain]]\nlabel = \"old\"\nrustup = \"debian-1.78\"\n\n[[toolchain]]";
+    let config = fixture
+        .read("matrix.toml")
+        .replacen("[[toolchain]]", old, 1);
+    fixture.write("matrix.toml", &config);
+    let (_, run) = fixture.run(&[]);
+    for toolchain in ["stable", "old"] {
+        let case = "fails-test test:outcomes finds_itself passed";
+        holds(&run, &format!("{toolchain}@gadget-1.0.0 {case}"));
+    }
+}
+
+#[test]
 fn a_test_whose_binary_does_not_build_is_not_run() {
     let fixture = with_test(
         "#[test] fn runs() {

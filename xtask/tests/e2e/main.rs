@@ -27,7 +27,10 @@ mod machines;
 mod merge;
 mod mistakes;
 mod old_lock;
+mod nested;
 mod pipelines;
+#[cfg(target_os = "linux")]
+mod places;
 mod reports;
 mod repro;
 mod reuse;

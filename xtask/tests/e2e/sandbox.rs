@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use pinmatrix::model::outcome::Enforced;
+use pinmatrix::model::enforced::Enforced;
 use pinmatrix::model::run::Run;
 
 use crate::harness::{Fixture, text};
@@ -13,6 +13,7 @@ use crate::harness::{Fixture, text};
 const CLOSED: Enforced = Enforced {
     files: true,
     network: true,
+    mounts: true,
 };
 
 /// What a cell is tempted with: a folder of the user's, and someone who listens.
@@ -23,7 +24,8 @@ struct Outside {
 
 impl Outside {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        // Not in a folder that a cell has one of its own for.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         std::fs::write(folder.path().join("key"), "secret").expect("written");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("set");
@@ -155,8 +157,9 @@ fn links_that_a_cell_leaves_do_not_lead_the_tool_out() {
                 let _ = std::fs::remove_dir_all(target.join(\"tmp\"));\n    \
                 symlink(&outside, target.join(\"tmp\")).unwrap();\n    \
                 // What stands beside the copy decides for whoever works in it.\n    \
-                assert!(std::fs::create_dir(\"../.cargo\").is_err());\n    \
-                assert!(std::fs::rename(\"../target\", \"../other\").is_err());\n}\n";
+                let _ = std::fs::create_dir(\"../.cargo\");\n    \
+                let _ = std::fs::write(\"../.cargo/config.toml\", \"no config\");\n    \
+                let _ = std::fs::rename(\"../target\", \"../other\");\n}\n";
     fixture.write("tests/open.rs", test);
     for content in ["one", "two", "three"] {
         fixture.write("data/file", content);
@@ -274,13 +277,17 @@ fn a_system_that_cannot_cut_off_the_network_is_told_of() {
 
     let mut auto = without(&["run"]);
     let said = text(&auto.output().expect("unshare starts").stderr);
-    let note = "note: what builds and tests reach is not bounded in all: ";
+    let note = "note: builds and tests are not bounded in all (";
     assert_eq!(said.matches(note).count(), 1, "{said}");
+    let gaps = "they can reach the network; they can change modes, owners and times of your files";
+    assert!(said.contains(gaps), "{said}");
+    let summary = std::fs::read_to_string(fixture.out().join("summary.md")).expect("a summary");
+    assert!(summary.contains(gaps), "{summary}");
     let (_, run) = fixture.ran(&mut auto);
     let sandbox = run.cells[0].outcome().expect("an outcome").sandbox;
     let files_only = Enforced {
         files: true,
-        network: false,
+        ..Enforced::default()
     };
     assert_eq!(sandbox, files_only);
 }

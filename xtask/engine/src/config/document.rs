@@ -276,7 +276,7 @@ impl Default for Build {
     fn default() -> Self {
         Self {
             profile: Spanned::new(0..0, "test".to_owned()),
-            debug: Debug::None,
+            debug: Debug::Subject,
             codegen_units: None,
             linker: None,
             features: Vec::new(),

@@ -38,7 +38,7 @@ fn a_good_file_is_taken_and_defaults_hold() {
     assert_eq!(config.timeouts.case, None);
     assert_eq!(config.run.retries, 1);
     assert_eq!(config.run.strategy, Strategy::Frontier);
-    assert_eq!(config.build.debug, Debug::None);
+    assert_eq!(config.build.debug, Debug::Subject);
 }
 
 #[test]

@@ -19,13 +19,14 @@ use crate::files::{CACHEDIR_TAG, write_whole};
 use crate::inquiry::{Axis, Inquiry, Place, Point, Question, about, answer};
 use crate::local::Local;
 use crate::manifest::Hold;
-use crate::matrix::{Matrix, Tree};
+use crate::matrix::Matrix;
 use crate::model::bisection::{About, Answer, Asked, Bisection, SCHEMA, Why};
 use crate::model::event::Event;
 use crate::model::moved::forward;
 use crate::model::outcome::Outcome;
 use crate::model::status::Status;
 use crate::setting::Setting;
+use crate::source_tree::Tree;
 
 /// The file's name in the results folder.
 pub const FILE: &str = "bisection.json";

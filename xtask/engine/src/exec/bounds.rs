@@ -3,6 +3,9 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+/// The folder for temporary files where nothing names another.
+pub const SHARED: &str = "/tmp";
+
 /// What a child may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
@@ -20,6 +23,41 @@ pub struct Files {
     pub read: Vec<Utf8PathBuf>,
     /// What may be written, too.
     pub write: Vec<Utf8PathBuf>,
+    /// What is mounted for it; `None` where it sees the mounts of the machine as they are.
+    pub mounts: Option<Mounts>,
+}
+
+/// What is mounted for a child: the machine read-only, but for `/proc` and for this.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mounts {
+    /// What stays writable. Each is one mount: within it, files can be moved and linked, and not from
+    /// one to another.
+    pub write: Vec<Utf8PathBuf>,
+    /// Folders that it sees in other places than where they are.
+    pub private: Vec<Private>,
+}
+
+/// A folder of a cell's own in the place of one that all programs share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Private {
+    /// The place. Where there is no folder, none is put.
+    pub place: Utf8PathBuf,
+    /// The folder that is seen there.
+    pub folder: Utf8PathBuf,
+}
+
+impl Files {
+    /// Whether a place is covered by a folder of the cell's own.
+    #[must_use]
+    pub fn has_private(&self, place: &str) -> bool {
+        let private = self.mounts.iter().flat_map(|mounts| &mounts.private);
+        private.into_iter().any(|own| own.place == place)
+    }
+
+    /// All that may be read.
+    pub fn all(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+        self.read.iter().chain(&self.write)
+    }
 }
 
 impl Bounds {

@@ -2,6 +2,7 @@
 //! hung or took the process down.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -184,7 +185,11 @@ impl<'a, 'b> Cases<'a, 'b> {
             args.extend(names.iter().cloned());
         }
         let mut command = self.executable.command(&args)?;
-        command.command.env("RUSTC_BOOTSTRAP", "1");
+        if let Some((name, value)) = libtest::unlocking(self.executable.rustc)
+            && !self.executable.vars.contains_key(OsStr::new(name))
+        {
+            command.command.env(name, value);
+        }
         let n_tests = match names.len() {
             0 => self.names.len(),
             n => n,

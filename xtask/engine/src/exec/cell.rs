@@ -15,7 +15,7 @@ use crate::exec::store::{Kept, clear_logs};
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
-use crate::files::write_whole;
+use crate::files::{remove, write_whole};
 use crate::model::cell::Cell;
 use crate::model::event::Event;
 use crate::model::moved::Tried;
@@ -267,8 +267,14 @@ impl Work<'_> {
         files.insert(subject.lock(), lock.to_owned());
         let git = subject.git.as_ref().map(|git| git.folder.as_path());
         let read: Vec<&Utf8Path> = git.into_iter().chain([&*subject.checkout.top]).collect();
-        let reached = self.common.sandbox.confines(&read, &[self.folders.copy()]);
+        let copy = self.folders.copy();
+        std::fs::create_dir_all(copy).with_context(|| format!("make {copy}"))?;
+        let reached = self.common.sandbox.confines(&read, &[copy]);
         confined(reached, || {
+            // Where the cache lies below a folder that cells write in, they can write beside the copy.
+            for name in [".cargo", "Cargo.toml"] {
+                remove(&self.folders.copy().join(name))?;
+            }
             stage::lay_out(subject, &files, &self.folders.checkout)
         })?;
 

@@ -11,10 +11,10 @@ use bytesize::ByteSize;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exec::inventory::{Stored, What, stored, weight};
+use crate::exec::lane_folders::LaneFolders;
 use crate::exec::shop::Shops;
-use crate::exec::unit_store::STORE;
-use crate::exec::workplace::{LaneFolders, SHOPS, Workplace, seize};
-use crate::files::{folders, remove};
+use crate::exec::workplace::{SHOPS, Workplace, seize};
+use crate::files::remove;
 
 /// How long what other subjects take is not looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
@@ -180,12 +180,7 @@ impl<'a> Keeper<'a> {
                 if at_work.contains_key(&stored.folder) {
                     return Ok(false);
                 }
-                for name in folders(&stored.folder)? {
-                    if name != STORE {
-                        remove(&stored.folder.join(name))?;
-                    }
-                }
-                Ok(true)
+                remove(&stored.folder).map(|()| true)
             }
         }
     }
@@ -230,6 +225,7 @@ mod tests {
     use super::*;
     use crate::exec::process::Interrupt;
     use crate::exec::units::{Digest, Units};
+    use crate::files::folders;
 
     /// Units of a package of so many KiB, last used so many hours ago.
     fn units(workplace: &Workplace, store: &str, package: &str, kib: usize, hours: u64) {
@@ -259,7 +255,7 @@ mod tests {
         units("old/s/units", "serde", 1);
         units("new/s/units", "hyper", 3);
         units("new/s/units", "wasmtime", 2);
-        units("new/s/1/units", "bytes", 9);
+        units("new/s/1-units", "bytes", 9);
         let lane = workplace.shops().join("new/s/0");
         for folder in ["checkout", "target/debug"] {
             std::fs::create_dir_all(lane.join(folder)).expect("a folder");
@@ -295,11 +291,11 @@ mod tests {
         let turn = turn.expect("its turn");
         assert!(keep(10).make_room(told).expect("as much as goes").is_short);
         assert_eq!(left(&workplace, "new/s/units"), expect(&["hyper"]));
-        assert_eq!(left(&workplace, "new/s/1/units"), expect(&["bytes"]));
+        assert_eq!(left(&workplace, "new/s/1-units"), expect(&["bytes"]));
         drop(turn);
         keep(10).make_room(told).expect("room");
         assert_eq!(left(&workplace, "new/s/units"), BTreeSet::new());
-        assert_eq!(left(&workplace, "new/s/1/units"), BTreeSet::new());
+        assert_eq!(left(&workplace, "new/s/1-units"), BTreeSet::new());
     }
 
     #[test]

@@ -2,9 +2,8 @@
 //!
 //! Files are Landlock's (<https://docs.kernel.org/userspace-api/landlock.html>), the network is cut
 //! off by a namespace that has nothing but a loopback
-//! (<https://man7.org/linux/man-pages/man7/network_namespaces.7.html>).
-
-use std::path::Path;
+//! (<https://man7.org/linux/man-pages/man7/network_namespaces.7.html>), and mounts are changed in
+//! another (`mounts.rs`).
 
 use anyhow::{Context, Result, ensure};
 use landlock::{
@@ -12,11 +11,11 @@ use landlock::{
     RulesetStatus, Scope, path_beneath_rules,
 };
 use nix::sched::{CloneFlags, unshare};
-use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
-use crate::exec::bounds::Files;
+use crate::exec::bounds::{Bounds, Files};
+use crate::exec::mounts::mount;
 
 /// The oldest Landlock that will do: the second lets files be linked and moved from one folder to
 /// another, which cargo does, and the third keeps them from being cut short.
@@ -47,23 +46,35 @@ pub fn restrict_thread(files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// Moves into a network of its own, as the same user as before: a user namespace is what lets
-/// anyone do that (<https://man7.org/linux/man-pages/man7/user_namespaces.7.html>). This process must
-/// have a single thread.
+/// Moves into namespaces that keep to some bounds, as the same user as before: a network of their
+/// own, and mounts of their own. A user namespace is what lets anyone do that
+/// (<https://man7.org/linux/man-pages/man7/user_namespaces.7.html>). This process must have a single
+/// thread.
 ///
 /// # Errors
 ///
 /// When the system does not have what that takes.
-pub fn leave_network() -> Result<()> {
+pub fn enter_namespaces(bounds: &Bounds) -> Result<()> {
+    let mounts = bounds
+        .files
+        .as_ref()
+        .and_then(|files| files.mounts.as_ref());
+    if bounds.network && mounts.is_none() {
+        return Ok(());
+    }
+    let what = match (bounds.network, mounts) {
+        (false, None) => "cut off the network",
+        (true | false, _) => "mount what is the cell's own",
+    };
+    enter(bounds).context(what)
+}
+
+fn enter(bounds: &Bounds) -> Result<()> {
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     let (user, group) = (user.as_raw(), group.as_raw());
-    unshare(
-        CloneFlags::CLONE_NEWUSER
-            | CloneFlags::CLONE_NEWNET
-            | CloneFlags::CLONE_NEWNS
-            | CloneFlags::CLONE_NEWIPC,
-    )
-    .context("make namespaces")?;
+    let mut kinds = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC;
+    kinds.set(CloneFlags::CLONE_NEWNET, !bounds.network);
+    unshare(kinds).context("make namespaces")?;
     let maps = [
         // Without this, a group cannot be mapped by anyone.
         ("/proc/self/setgroups", "deny".to_owned()),
@@ -73,29 +84,11 @@ pub fn leave_network() -> Result<()> {
     for (file, text) in maps {
         std::fs::write(file, text).with_context(|| format!("write {file}"))?;
     }
-    hide_sockets(user).context("hide the sockets of others")?;
-    raise_loopback().context("raise the loopback")
-}
-
-/// Puts empty folders over those where programs of the user, and of the system, listen on sockets
-/// that have a path: container engines, the session's bus, agents, X11, tmux.
-fn hide_sockets(user: u32) -> Result<()> {
-    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    rustix::mount::mount_change("/", private)?;
-    let places = [
-        "/run",
-        "/var/run",
-        "/tmp/.X11-unix",
-        &format!("/tmp/tmux-{user}"),
-    ];
-    for place in places {
-        let is_folder = std::fs::symlink_metadata(place).is_ok_and(|m| m.is_dir());
-        if is_folder && !Path::new(place).join("current-system").exists() {
-            rustix::mount::mount("none", place, "tmpfs", MountFlags::empty(), None)
-                .with_context(|| format!("cover {place}"))?;
-        }
+    mount(bounds, user)?;
+    if bounds.network {
+        return Ok(());
     }
-    Ok(())
+    raise_loopback().context("raise the loopback")
 }
 
 /// Brings up the loopback of a new network, which many tests talk over, with the one message that

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 use camino::Utf8Path;
+use semver::Version;
 
 use crate::config::Timeouts;
 use crate::exec::bounds::Bounds;
 use crate::exec::budget::{Budget, Threads};
 use crate::exec::cargo::{is_refused_memory, machine_fault, without_copy};
 use crate::exec::clock::limit_in_words;
+use crate::exec::lane_folders::LaneFolders;
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Terms, run};
-use crate::exec::workplace::LaneFolders;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::CaseOutcome;
 use crate::model::status::{Doubt, Status};
@@ -28,6 +29,8 @@ pub struct Executable<'a> {
     pub path: &'a Utf8Path,
     /// The package's folder.
     pub folder: &'a Utf8Path,
+    /// The rustc that it is compiled with.
+    pub rustc: &'a Version,
     /// All it sees of the environment.
     pub vars: BTreeMap<OsString, OsString>,
     /// What it may reach.

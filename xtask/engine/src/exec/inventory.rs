@@ -61,19 +61,15 @@ pub fn stored(shops: &Utf8Path) -> Result<Vec<Stored>> {
             };
             for name in folders(&shop)? {
                 let folder = shop.join(&name);
-                let store = match name == STORE {
-                    true => folder.clone(),
-                    false => folder.join(STORE),
-                };
-                for digest in folders(&store)? {
-                    let units = store.join(digest);
+                if !name.ends_with(STORE) {
+                    let bytes = weight(std::slice::from_ref(&folder))?;
+                    add(folder, What::Lane, bytes);
+                    continue;
+                }
+                for digest in folders(&folder)? {
+                    let units = folder.join(digest);
                     let bytes = weight(std::slice::from_ref(&units))?;
                     add(units, What::Units, bytes);
-                }
-                if name != STORE {
-                    let others = folders(&folder)?.into_iter().filter(|name| name != STORE);
-                    let others: Vec<Utf8PathBuf> = others.map(|name| folder.join(name)).collect();
-                    add(folder, What::Lane, weight(&others)?);
                 }
             }
         }

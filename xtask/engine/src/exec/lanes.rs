@@ -116,7 +116,8 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             is_most: plan.strategy == Strategy::Frontier,
         });
         if let Some(why) = &common.sandbox.missing {
-            let told = format!("what builds and tests reach is not bounded in all: {why}");
+            let gaps = common.sandbox.enforced().gaps().join("; ");
+            let told = format!("builds and tests are not bounded in all ({why}): {gaps}");
             options.listener.hear(Event::Noted(&told));
         }
         let board = Board::new(begin(matrix, plan, options), options.out)?;

@@ -1,11 +1,12 @@
 //! libtest's JSON, event by event: which tests ran, which are running, how each ended.
 //!
-//! Stable executables speak it when the run (never the build) has `RUSTC_BOOTSTRAP=1`; seen alike
-//! from 1.63 on. <https://github.com/rust-lang/rust/issues/49359>
+//! Stable executables speak it when the run (never the build) has [`UNLOCKING`] set; seen alike from
+//! 1.63 on. <https://github.com/rust-lang/rust/issues/49359>
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use semver::Version;
 use serde::Deserialize;
 
 use crate::model::outcome::CaseOutcome;
@@ -20,6 +21,23 @@ pub const FLAGS: [&str; 5] = [
     "json",
     "--report-time",
 ];
+
+/// The variable that unlocks the flags of a stable executable.
+///
+/// libtest asks whether it is set, and takes any value. A compiler that a test starts inherits it:
+/// rustc reads a value as a list of crates that may use unstable features
+/// (<https://doc.rust-lang.org/unstable-book/compiler-environment-variables/RUSTC_BOOTSTRAP.html>),
+/// cargo heeds nothing but `1`. An empty value is no crate's name, so both are what they are without.
+const UNLOCKING: &str = "RUSTC_BOOTSTRAP";
+
+/// What a test executable of that rustc needs in its environment to speak JSON. One that has unstable
+/// features needs nothing.
+#[must_use]
+pub fn unlocking(rustc: &Version) -> Option<(&'static str, &'static str)> {
+    let channel = rustc.pre.as_str();
+    let is_unlocked = channel.starts_with("nightly") || channel.starts_with("dev");
+    (!is_unlocked).then_some((UNLOCKING, ""))
+}
 
 /// How much of the last words of a process is kept, in bytes.
 const LAST_WORDS: usize = 8 * 1024;
@@ -194,6 +212,17 @@ mod tests {
             suite.line(format!("{line}\n").as_bytes(), Instant::now());
         }
         suite
+    }
+
+    #[test]
+    fn an_executable_is_unlocked_by_a_value_that_unlocks_no_compiler() {
+        let unlocking = |rustc: &str| unlocking(&Version::parse(rustc).expect("a version"));
+        for stable in ["1.63.0", "1.95.0", "1.96.0-beta.3"] {
+            assert_eq!(unlocking(stable), Some(("RUSTC_BOOTSTRAP", "")));
+        }
+        for unlocked in ["1.97.0-nightly", "1.97.0-dev"] {
+            assert_eq!(unlocking(unlocked), None);
+        }
     }
 
     #[test]

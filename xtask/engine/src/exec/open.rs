@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::config::mistake::Mistake;
 use crate::exec::cell::kept;
 use crate::exec::clock::{Clock, Phases};
+use crate::exec::lane_folders::LaneFolders;
 use crate::exec::lanes::{Options, in_place};
 use crate::exec::log::Log;
 use crate::exec::old_lock::MovedLock;
@@ -16,7 +17,7 @@ use crate::exec::process::{Exit, Stream};
 use crate::exec::recipe::{Recipe, Step};
 use crate::exec::store::Kept;
 use crate::exec::work::{Common, Work};
-use crate::exec::workplace::{LaneFolders, Workplace};
+use crate::exec::workplace::Workplace;
 use crate::matrix::Matrix;
 use crate::model::cell::Cell;
 use crate::model::event::Event;
@@ -181,8 +182,7 @@ fn run(
             Some(_) => timeouts.build.saturating_add(timeouts.target),
             None => timeouts.build,
         };
-        let mut cargo = work.enclosed_cargo(limit)?;
-        cargo.bounds = work.bounds(step.target.as_ref());
+        let mut cargo = work.enclosed_cargo(step.target.as_ref(), limit)?;
         // It is alone.
         cargo.budget = None;
         let args: Vec<&str> = step.args.iter().map(String::as_str).collect();

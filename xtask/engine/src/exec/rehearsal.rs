@@ -31,8 +31,7 @@ use crate::exec::judgement::{Judge, Made};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, together};
 use crate::exec::targets::{Target, Workspace, name_of};
-use crate::exec::workplace::write_program;
-use crate::files::{names, remove};
+use crate::files::{names, remove, write_program};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{Kind, TargetId};
 use crate::model::status::{Doubt, Skip, Status};
@@ -219,6 +218,7 @@ impl Rehearsal<'_> {
         self.cargo.bounds.files.as_ref().map(|_| Files {
             read: Vec::new(),
             write: vec![folder.to_owned()],
+            mounts: None,
         })
     }
 

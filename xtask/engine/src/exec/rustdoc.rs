@@ -40,7 +40,8 @@ impl Work<'_> {
             folders: &self.folders,
         };
         let mut vars = test_env::inherited(&place);
-        self.take_home(&mut vars);
+        let bounds = self.bounds(Some(id));
+        self.take_home(&mut vars, &bounds);
         vars.extend(call.vars.clone());
         // rustdoc runs as many at a time as it is told.
         let threads = clock.wait(|| self.common.budget.threads(usize::MAX))?;
@@ -51,11 +52,11 @@ impl Work<'_> {
         let rustdoc = vars.get(OsStr::new(RUSTDOC)).cloned();
         let rustdoc = rustdoc.unwrap_or_else(|| self.setting.toolchain.program("rustdoc").into());
         let started = Instant::now();
-        let build = self.enclosed_cargo(config.timeouts.target)?;
+        let build = self.enclosed_cargo(Some(id), config.timeouts.target)?;
         let cargo = Cargo {
             folder: &call.folder,
             vars,
-            bounds: self.bounds(Some(id)),
+            bounds,
             budget: None,
             ..build
         };

@@ -13,13 +13,14 @@ use crate::cargo_config;
 use crate::cargo_home::{cargo_home, own_config};
 use crate::config::mistake::Mistake;
 use crate::config::{Config, Mode, Reach};
-use crate::exec::bounds::{Bounds, Files};
+use crate::exec::bounds::{Bounds, Files, Mounts, Private, SHARED};
 use crate::exec::key;
+use crate::exec::lane_folders::LaneFolders;
 use crate::exec::process::{Errand, Interrupt, Stream, Terms, run};
 use crate::exec::transcript::Transcript;
-use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
-use crate::model::outcome::{Enforced, TargetId};
+use crate::model::enforced::Enforced;
+use crate::model::outcome::TargetId;
 use crate::setting::Setting;
 
 /// Where a system keeps what compilers and programs are made of.
@@ -49,11 +50,17 @@ const DEVICES: &[&str] = &[
     "/dev/urandom",
     "/dev/zero",
 ];
+/// What is the cell's own where it has mounts of its own: terminals, and what a process changes of
+/// itself. What the system has in `/proc` is read-only then.
+const OF_ITS_OWN: &[&str] = &["/dev/ptmx", "/dev/pts", "/dev/tty", "/proc"];
 /// What cargo's home has that builds read. Its credentials are not among it.
 const OF_CARGO: &[&str] = &["config", "config.toml", "git", "registry"];
 
 /// What is tried to learn what a system can hold a child to: what cargo and tests do.
-const TRIAL: &str = "mkdir -p a b && : > a/c && ln -f a/c b/c && rm -r a b";
+const TRIAL: &str = "mkdir -p a b && : > a/c && ln -f a/c b/c && mv a/c c && rm -r a b c";
+/// What is tried besides where the child has mounts of its own: a file elsewhere keeps its mode, and
+/// a file in a shared folder is seen in the cell's own.
+const TRIAL_OF_MOUNTS: &str = " && : > /tmp/d && ! chmod 0700 ../key 2> /dev/null";
 /// How long that may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -92,19 +99,30 @@ impl<'a> Sandbox<'a> {
         {
             anyhow::bail!("this machine cannot even try what a sandbox takes: {why}");
         }
+        let nothing = Enforced::default();
         let files = attempt(Enforced {
             files: true,
-            network: false,
+            ..nothing
         })?;
         let network = attempt(Enforced {
-            files: false,
             network: true,
+            ..nothing
         })?;
+        // What may be written is mounted apart, so that takes knowing it.
+        let mounts = match &files {
+            Some(why) => Some(why.clone()),
+            None => attempt(Enforced {
+                files: true,
+                mounts: true,
+                ..nothing
+            })?,
+        };
         sandbox.enforced = Enforced {
             files: files.is_none(),
             network: network.is_none(),
+            mounts: mounts.is_none(),
         };
-        sandbox.missing = files.or(network);
+        sandbox.missing = files.or(network).or(mounts);
         if let Some(why) = &sandbox.missing
             && *mode.get_ref() == Mode::Required
         {
@@ -124,7 +142,8 @@ impl<'a> Sandbox<'a> {
     pub fn bounds(&self, cell: &Enclosed<'_>, target: Option<&TargetId>) -> Bounds {
         let reach = self.config.sandbox.reach(target);
         let network = reach.network || !self.enforced.network;
-        let files = self.enforced.files.then(|| cell.files(reach));
+        let mounts = self.enforced.mounts;
+        let files = self.enforced.files.then(|| cell.files(reach, mounts));
         Bounds { files, network }
     }
 
@@ -135,6 +154,7 @@ impl<'a> Sandbox<'a> {
         self.enforced.files.then(|| Files {
             read: read.iter().map(|path| (*path).to_owned()).collect(),
             write: write.iter().map(|path| (*path).to_owned()).collect(),
+            mounts: None,
         })
     }
 
@@ -175,13 +195,35 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
     if !interrupt.has_wardens() {
         return Ok(Some("only Linux has what a sandbox takes".to_owned()));
     }
-    let args = ["-c", TRIAL].map(OsString::from);
+    let [cell, temporary] = ["cell", "tmp"].map(|name| trial.join(name));
+    for folder in [&cell, &temporary] {
+        std::fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
+    }
+    let key = trial.join("key");
+    std::fs::write(&key, "").with_context(|| format!("write {key}"))?;
+    let private = Private {
+        place: "/tmp".into(),
+        folder: temporary.clone(),
+    };
+    let (script, mounts) = match enforced.mounts {
+        false => (TRIAL.to_owned(), None),
+        true => {
+            let mounts = Mounts {
+                write: vec![cell.clone()],
+                private: vec![private],
+            };
+            (format!("{TRIAL}{TRIAL_OF_MOUNTS}"), Some(mounts))
+        }
+    };
+    let args = ["-c", &script].map(OsString::from);
     let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
-    let errand = Errand::new(Path::new("/bin/sh"), &args, trial, &vars, true)?;
+    let errand = Errand::new(Path::new("/bin/sh"), &args, &cell, &vars, true)?;
     let devices = DEVICES.iter().map(Utf8PathBuf::from);
+    let shared = mounts.iter().map(|_| "/tmp".into());
     let files = Files {
         read: SYSTEM.iter().map(Utf8PathBuf::from).collect(),
-        write: devices.chain([trial.to_owned()]).collect(),
+        write: devices.chain([cell.clone()]).chain(shared).collect(),
+        mounts,
     };
     let terms = Terms {
         limit: PATIENCE,
@@ -194,8 +236,12 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
     let mut said = Transcript::default();
     let mut follower = |_: Stream, line: &[u8]| said.add(line);
     let ended = run(errand, terms, &mut follower);
-    let told = format!("{} {}", ended.exit, said.text().trim());
-    Ok((!ended.exit.is_success()).then(|| told.trim().to_owned()))
+    if !ended.exit.is_success() {
+        let told = format!("{} {}", ended.exit, said.text().trim());
+        return Ok(Some(told.trim().to_owned()));
+    }
+    let is_seen = !enforced.mounts || temporary.join("d").exists();
+    Ok((!is_seen).then(|| "/tmp stays the one that all programs share".to_owned()))
 }
 
 /// A cell at work in a lane's folders, and what it sees of the environment.
@@ -210,7 +256,7 @@ pub struct Enclosed<'a> {
 
 impl Enclosed<'_> {
     /// Everything that compiling and testing reads and writes, and what is allowed besides.
-    fn files(&self, reach: Reach) -> Files {
+    fn files(&self, reach: Reach, mounts: bool) -> Files {
         let Self {
             setting, folders, ..
         } = self;
@@ -250,17 +296,50 @@ impl Enclosed<'_> {
         );
         // What a build script made stands in the copy of the lane that ran it.
         read.push(folders.shop.clone());
+        let mounts = mounts.then(|| self.mounts(&reach));
         read.extend(reach.read);
         // Not the copy as a whole: what stands beside these decides for whoever works in them.
         let mut write = vec![
             folders.checkout.clone(),
             folders.target.clone(),
             folders.home(),
-            folders.tmp.clone(),
         ];
         write.extend(DEVICES.iter().map(Utf8PathBuf::from));
         write.extend(reach.write);
-        Files { read, write }
+        if let Some(mounts) = &mounts {
+            write.extend(mounts.private.iter().map(|private| private.place.clone()));
+            write.extend(OF_ITS_OWN.iter().map(Utf8PathBuf::from));
+        }
+        let mut files = Files {
+            read,
+            write,
+            mounts,
+        };
+        if !files.has_private(SHARED) {
+            files.write.push(folders.tmp.clone());
+        }
+        files
+    }
+
+    /// What stays writable, and folders of the cell's own in the place of shared ones that are not
+    /// allowed as they are.
+    fn mounts(&self, reach: &Reach) -> Mounts {
+        let folders = self.folders;
+        let is_reached = |place: &Utf8Path| {
+            let mut reached = reach.read.iter().chain(&reach.write);
+            reached.any(|path| place.starts_with(path))
+        };
+        let private = folders.private().into_iter();
+        // One for all folders of the lane, since files are moved and linked between them.
+        let mut write = vec![folders.copy().to_owned()];
+        write.extend(reach.write.iter().cloned());
+        if is_reached(SHARED.into()) {
+            write.push(folders.tmp.clone());
+        }
+        Mounts {
+            write,
+            private: private.filter(|own| !is_reached(&own.place)).collect(),
+        }
     }
 
     /// The folders of programs, but for one that holds the user's home; and single files that

@@ -11,10 +11,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exec::bounds::Files;
 use crate::exec::confine::confined;
+use crate::exec::lane_folders::LaneFolders;
 use crate::exec::process::Interrupt;
 use crate::exec::unit_store::UsedUnits;
 use crate::exec::units::{Digest, Units};
-use crate::exec::workplace::LaneFolders;
 
 /// How often an interrupt is looked for while a build waits.
 const TICK: Duration = Duration::from_millis(200);
@@ -149,6 +149,7 @@ impl Shops {
         let files = self.is_confined.then(|| Files {
             read: Vec::new(),
             write: vec![folders.shop.clone(), folders.copy().to_owned()],
+            mounts: None,
         });
         confined(files, then)
     }

@@ -11,8 +11,8 @@ use crate::cargo_config;
 use crate::cargo_home::{cargo_home, own_config};
 use crate::environment::{library_path_variable, prepend};
 use crate::exec::build::Built;
+use crate::exec::lane_folders::LaneFolders;
 use crate::exec::targets::Workspace;
-use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
 use crate::setting::Setting;
 

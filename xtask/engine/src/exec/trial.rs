@@ -10,6 +10,7 @@ use crate::exec::clock::{Clock, Phases};
 use crate::exec::confine::confined;
 use crate::exec::executable::Executable;
 use crate::exec::judgement::Made;
+use crate::exec::lane_folders::LaneFolders;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
 use crate::exec::rehearsal::{Rehearsal, Rehearsed};
@@ -17,7 +18,6 @@ use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
 use crate::exec::work::{Common, Work};
-use crate::exec::workplace::LaneFolders;
 use crate::files::remove;
 use crate::model::event::Event;
 use crate::model::outcome::{Kind, Phase, TargetId, TargetOutcome};
@@ -38,7 +38,7 @@ impl Work<'_> {
         let config = &self.common.matrix.config;
         let mut step = |what: &str| self.step(what);
         self.clear_folders()?;
-        let cargo = self.enclosed_cargo(config.timeouts.build)?;
+        let cargo = self.enclosed_cargo(None, config.timeouts.build)?;
         let Common {
             shops, interrupt, ..
         } = self.common;
@@ -177,12 +177,14 @@ impl Work<'_> {
             setting: self.setting,
             folders: &self.folders,
         };
+        let bounds = self.bounds(Some(&target.id));
         let mut vars = test_env::vars(&place, &target.package, workspace, built);
-        self.take_home(&mut vars);
+        self.take_home(&mut vars, &bounds);
         let executable = Executable {
             path: executable,
             folder: &folder,
-            bounds: self.bounds(Some(&target.id)),
+            rustc: &self.setting.toolchain.rustc,
+            bounds,
             vars,
             timeouts: &self.common.matrix.config.timeouts,
             retries: self.common.matrix.config.run.retries,
@@ -194,16 +196,23 @@ impl Work<'_> {
     }
 
     /// Empties all that builds and tests may leave things in, but for the copy of the checkout: the
-    /// target folder, the home, and the folder for temporary files.
+    /// target folder, the home, and the folders for temporary files.
     pub(super) fn clear_folders(&self) -> Result<()> {
         let LaneFolders { tmp, .. } = &self.folders;
         let own = self.folders.copy();
         let all_tmp = tmp.parent().unwrap_or(tmp);
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
         confined(self.common.sandbox.confines(&[], &[own, all_tmp]), || {
-            for folder in [&self.folders.target, &self.folders.home(), tmp] {
-                remove(folder)?;
-                std::fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
+            let private = self.folders.private().map(|private| private.folder);
+            let own = [self.folders.target.clone(), self.folders.home()];
+            for folder in own.into_iter().chain(private) {
+                remove(&folder)?;
+                std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+            }
+            // A person's own folder for temporary files can lie in one that all programs share.
+            let mounts = self.common.sandbox.enforced().mounts;
+            if let Some(folder) = self.temporary().filter(|_| mounts) {
+                std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
             }
             Ok(())
         })

@@ -36,22 +36,19 @@ const FINGERPRINTS: &str = ".fingerprint";
 pub struct UnitStores {
     /// Holds units that do not hold the path of the lane in which they were made.
     pub common: Utf8PathBuf,
-    /// The lane, which has a store of its own for units that do: a crate that includes what its
-    /// build script wrote, for example.
+    /// Holds units that do: a crate that includes what its build script wrote, for example.
+    pub of_lane: Utf8PathBuf,
+    /// The lane.
     pub lane: Utf8PathBuf,
 }
 
-/// The folder of a store, in a shop and in a lane.
+/// The folder of a store: of a shop, and at the end of a name that of a lane.
 pub const STORE: &str = "units";
 
 /// A unit that a build used: the hash in its file names, and the package it belongs to.
 pub type UsedUnits = BTreeMap<String, Digest>;
 
 impl UnitStores {
-    fn of_lane(&self) -> Utf8PathBuf {
-        self.lane.join(STORE)
-    }
-
     /// Copies the units of some packages into a target folder, and returns how many that were.
     ///
     /// # Errors
@@ -60,7 +57,7 @@ impl UnitStores {
     pub fn import(&self, packages: &BTreeSet<Digest>, target: &Utf8Path) -> Result<usize> {
         let mut n_units = 0;
         for digest in packages {
-            for store in [&self.common, &self.of_lane()] {
+            for store in [&self.common, &self.of_lane] {
                 let entry = store.join(digest.to_string());
                 if !entry.is_dir() {
                     continue;
@@ -94,7 +91,7 @@ impl UnitStores {
                     continue;
                 };
                 let place = |store: &Utf8Path| store.join(digest.to_string()).join(&profile);
-                let (common, here) = (place(&self.common), place(&self.of_lane()));
+                let (common, here) = (place(&self.common), place(&self.of_lane));
                 let has = |store: &Utf8Path| store.join(FINGERPRINTS).join(&unit).is_dir();
                 if has(&common) || has(&here) || !from.is_as_cargo_left_it(&unit)? {
                     continue;
@@ -335,6 +332,7 @@ mod tests {
             target: root.join("lane/target"),
             stores: UnitStores {
                 common: root.join("units"),
+                of_lane: root.join("lane-units"),
                 lane: root.join("lane"),
             },
             used: BTreeMap::from([("0123456789abcdef".to_owned(), Digest::of("serde"))]),
@@ -447,7 +445,7 @@ mod tests {
         lane.write("deps/libserde-0123456789abcdef.rmeta", &path);
         lane.write(".fingerprint/serde-0123456789abcdef/lib-serde", "hash");
         lane.keep();
-        assert!(lane.kept_in(&lane.stores.of_lane()) && !lane.kept_in(&lane.stores.common));
+        assert!(lane.kept_in(&lane.stores.of_lane) && !lane.kept_in(&lane.stores.common));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::exec::bounds::Bounds;
-use crate::exec::enclosure::{leave_network, restrict_thread};
+use crate::exec::enclosure::{enter_namespaces, restrict_thread};
 
 /// The first argument that makes this program a warden.
 const WARDEN: &str = "pinmatrix-warden";
@@ -92,9 +92,7 @@ fn watch(command: &[OsString]) -> Result<()> {
     let start: Start = serde_json::from_str(&start)?;
     let null = File::options().write(true).open("/dev/null")?;
     // Before there is another thread: only a process of a single one can leave its namespaces.
-    if !start.bounds.network
-        && let Err(error) = leave_network().context("cut off the network")
-    {
+    if let Err(error) = enter_namespaces(&start.bounds) {
         return tell(&tool, End::Lost(format!("{error:#}")));
     }
     let charge = Arc::new(Charge::default());

@@ -5,24 +5,27 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use anyhow::Result;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo_home::cargo_home;
-use crate::exec::bounds::Bounds;
+use crate::exec::bounds::{Bounds, SHARED};
 use crate::exec::budget::Budget;
 use crate::exec::cargo::Cargo;
 use crate::exec::disk::Keeper;
+use crate::exec::lane_folders::LaneFolders;
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
 use crate::exec::sandbox::{Enclosed, Sandbox};
 use crate::exec::shop::Shops;
 use crate::exec::store::Store;
-use crate::exec::workplace::LaneFolders;
 use crate::matrix::Matrix;
 use crate::model::event::{Event, Listener};
 use crate::model::outcome::{Kind, Phase, TargetId};
 use crate::secrets::Secrets;
 use crate::setting::Setting;
+
+/// The variable that names the folder for temporary files.
+const TMPDIR: &str = "TMPDIR";
 
 /// Everything a cell needs that other cells need too.
 pub struct Common<'a> {
@@ -81,16 +84,16 @@ impl Work<'_> {
         target.goes_by(only) || (target.kind == Kind::Lib && doc.goes_by(only))
     }
 
-    /// The cell's own cargo, at work on its copy, within bounds: what it runs is the subject's code,
-    /// or that of its dependencies.
+    /// The cell's own cargo, at work on its copy, within the bounds of the build, or of a target's
+    /// tests: what it runs is the subject's code, or that of its dependencies.
     ///
     /// # Errors
     ///
     /// When the lane's folders cannot be written.
-    pub fn enclosed_cargo(&self, limit: Duration) -> Result<Cargo<'_>> {
+    pub fn enclosed_cargo(&self, target: Option<&TargetId>, limit: Duration) -> Result<Cargo<'_>> {
         let mut cargo = self.cargo(limit);
-        self.take_home(&mut cargo.vars);
-        cargo.bounds = self.bounds(None);
+        cargo.bounds = self.bounds(target);
+        self.take_home(&mut cargo.vars, &cargo.bounds);
         if self.common.remaps {
             let wrapper = cargo.vars.get(OsStr::new("RUSTC_WRAPPER"));
             let wrapper = self.folders.remapper(wrapper.and_then(|w| w.to_str()))?;
@@ -113,7 +116,7 @@ impl Work<'_> {
 
     /// Puts a home and a folder for temporary files of the cell's own in the place of the user's, and
     /// leaves out secrets, unless `matrix.toml` asks for those.
-    pub fn take_home(&self, vars: &mut BTreeMap<OsString, OsString>) {
+    pub fn take_home(&self, vars: &mut BTreeMap<OsString, OsString>, bounds: &Bounds) {
         let environment = &self.common.matrix.config.environment;
         let is_asked_for = |name: &str| {
             environment.set.contains_key(name) || environment.pass.iter().any(|p| p == name)
@@ -125,13 +128,32 @@ impl Work<'_> {
         if let Some(home) = cargo_home() {
             vars.entry("CARGO_HOME".into()).or_insert(home.into());
         }
-        let own = [
-            ("HOME", self.folders.home()),
-            ("TMPDIR", self.folders.tmp.clone()),
-        ];
-        for (name, folder) in own.into_iter().filter(|(name, _)| !is_asked_for(name)) {
-            vars.insert(name.into(), folder.into_os_string());
+        if !is_asked_for("HOME") {
+            vars.insert("HOME".into(), self.folders.home().into_os_string());
         }
+        if is_asked_for(TMPDIR) {
+            return;
+        }
+        let own = match bounds.files.as_ref().is_some_and(|f| f.has_private(SHARED)) {
+            // What the user has is seen in its place, or the system's folder is.
+            true if vars.contains_key(OsStr::new(TMPDIR)) && self.temporary().is_none() => SHARED,
+            true => return,
+            false => self.folders.tmp.as_str(),
+        };
+        vars.insert(TMPDIR.into(), own.into());
+    }
+
+    /// Where the user's folder for temporary files is to the tool, where it is one that builds and
+    /// tests see in its place.
+    #[must_use]
+    pub fn temporary(&self) -> Option<Utf8PathBuf> {
+        let vars = self.setting.vars(self.setting.toolchain);
+        let asked = Utf8Path::new(vars.get(OsStr::new(TMPDIR))?.to_str()?);
+        let mut private = self.folders.private().into_iter();
+        private.find_map(|private| {
+            let below = asked.strip_prefix(private.place).ok()?;
+            Some(private.folder.join(below))
+        })
     }
 
     /// The cell's own cargo, at work on its copy, without bounds.

@@ -12,9 +12,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
 use crate::config::Linker;
+use crate::exec::lane_folders::LaneFolders;
 use crate::exec::process::Interrupt;
-use crate::exec::unit_store::{STORE, UnitStores};
-use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, names, write_whole};
+use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, names, write_program};
 use crate::model::cell::Cell;
 use crate::revision::short;
 use crate::setting::Setting;
@@ -153,7 +153,6 @@ impl Workplace {
         // Sockets in it must not have a path of more than 107 bytes.
         let hash = blake3::hash(copy.as_str().as_bytes()).to_hex();
         let checkout = copy.join("checkout");
-        std::fs::create_dir_all(&copy).with_context(|| format!("make {copy}"))?;
         Ok(LaneFolders {
             subject: checkout.join(&setting.tree.subject.inside),
             checkout,
@@ -343,33 +342,6 @@ pub fn turn(lock: &Path, interrupt: &Interrupt, on_wait: impl FnOnce()) -> Resul
     }
 }
 
-/// Writes a program of one line of shell, unless it is there.
-/// A program of one or more lines of shell.
-///
-/// # Errors
-///
-/// When it cannot be written.
-pub fn write_program(path: &Utf8Path, lines: &str) -> Result<()> {
-    let script = format!("#!/bin/sh\n{lines}\n");
-    if std::fs::read_to_string(path).is_ok_and(|there| there == script) {
-        return Ok(());
-    }
-    write_whole(path, script.as_bytes())?;
-    make_executable(path)
-}
-
-#[cfg(unix)]
-fn make_executable(path: &Utf8Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("make {path} executable"))
-}
-
-#[cfg(not(unix))]
-fn make_executable(_: &Utf8Path) -> Result<()> {
-    Ok(())
-}
-
 /// Removes a folder that was made in another place: build scripts write absolute paths into what
 /// they make, which cargo takes for fresh wherever it lies.
 fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
@@ -383,64 +355,6 @@ fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
     }
     std::fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
     std::fs::write(&marker, folder.as_str()).with_context(|| format!("write {marker}"))
-}
-
-/// Where one lane works in one shop. Cells follow one another in the same folders, each of which is
-/// emptied for each cell.
-#[derive(Clone, Debug)]
-pub struct LaneFolders {
-    /// The shop, which holds the folders of all its lanes.
-    pub shop: Utf8PathBuf,
-    /// The copy of the checkout that the subject lies in.
-    pub checkout: Utf8PathBuf,
-    /// The subject's workspace in that copy.
-    pub subject: Utf8PathBuf,
-    /// Cargo's target folder.
-    pub target: Utf8PathBuf,
-    /// The folder for temporary files that builds and tests see.
-    pub tmp: Utf8PathBuf,
-}
-
-impl LaneFolders {
-    /// The folder of all that the lane writes.
-    #[must_use]
-    pub fn copy(&self) -> &Utf8Path {
-        self.checkout.parent().unwrap_or(&self.checkout)
-    }
-
-    /// Where compiled units are kept from cell to cell.
-    #[must_use]
-    pub fn stores(&self) -> UnitStores {
-        UnitStores {
-            common: self.shop.join(STORE),
-            lane: self.copy().to_owned(),
-        }
-    }
-
-    /// The home folder that builds and tests see in place of the user's.
-    #[must_use]
-    pub fn home(&self) -> Utf8PathBuf {
-        self.copy().join("home")
-    }
-
-    /// A wrapper of rustc that hides where the copy lies from what is compiled. A flag would do as
-    /// well, but cargo names units by their flags.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
-    pub fn remapper(&self, before: Option<&str>) -> Result<Utf8PathBuf> {
-        let path = self.copy().join("remapping-rustc");
-        let before = before
-            .map(|wrapper| format!("'{wrapper}' "))
-            .unwrap_or_default();
-        let line = format!(
-            "exec {before}\"$@\" --remap-path-prefix='{}'=/cell",
-            self.copy()
-        );
-        write_program(&path, &line)?;
-        Ok(path)
-    }
 }
 
 /// The folder below which all work folders are: `PINMATRIX_CACHE`, else `pinmatrix` in the

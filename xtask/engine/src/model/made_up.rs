@@ -4,6 +4,7 @@ use semver::Version;
 
 use crate::model::cell::{Cell, Pin, Row};
 use crate::model::diagnostic::Diagnostic;
+use crate::model::enforced::Enforced;
 use crate::model::findings::Findings;
 use crate::model::outcome::{CaseOutcome, Flaky, Kind, Outcome, TargetId, TargetOutcome};
 use crate::model::run::{
@@ -54,6 +55,7 @@ pub fn outcome(targets: Vec<TargetOutcome>) -> Outcome {
     let status = Status::of_parts(targets.iter().map(|target| &target.status));
     Outcome {
         targets,
+        sandbox: Enforced::ALL,
         ..Outcome::whole(status, Vec::new())
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::model::case::{CaseOutcome, Flaky};
 use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::enforced::Enforced;
 use crate::model::moved::{Moved, OldLock};
 use crate::model::status::{Class, Doubt, Status};
 
@@ -48,26 +49,6 @@ pub struct Outcome {
     /// relative to the top of the checkout, or absolute where it lies outside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
-}
-
-/// What of the sandbox is in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Enforced {
-    /// Only files that are allowed can be reached.
-    pub files: bool,
-    /// The network cannot be reached.
-    pub network: bool,
-}
-
-impl fmt::Display for Enforced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.files, self.network) {
-            (true, true) => "files and network closed",
-            (true, false) => "files closed, network open",
-            (false, true) => "network closed, files open",
-            (false, false) => "open",
-        })
-    }
 }
 
 /// The rustc that a lock asks for.

@@ -1,5 +1,9 @@
-//! Where a failure is worded as one that the sandbox leads to, and how to learn whether it was.
+//! Where a failure is worded as one that the sandbox leads to, and how to learn whether it was; and
+//! which of its guarantees did not hold.
 
+use std::collections::BTreeSet;
+
+use crate::model::enforced::Enforced;
 use crate::model::outcome::{Outcome, TargetOutcome};
 use crate::model::run::Run;
 use crate::report::reproduce;
@@ -9,6 +13,9 @@ const WORDS: &[&str] = &[
     "Permission denied",
     "PermissionDenied",
     "os error 13)",
+    "Read-only file system",
+    "ReadOnlyFilesystem",
+    "os error 30)",
     "Network is unreachable",
     "NetworkUnreachable",
     "failed to lookup address information",
@@ -21,7 +28,7 @@ const WORDS: &[&str] = &[
 pub fn line(run: &Run) -> Option<String> {
     let ended = run.cells.iter().filter_map(|c| Some((&c.id, c.outcome()?)));
     let denied = |outcome: &Outcome| {
-        let is_bounded = outcome.sandbox.files || outcome.sandbox.network;
+        let is_bounded = outcome.sandbox != Enforced::default();
         let mut targets = outcome.targets.iter().filter(|t| is_bounded && says_so(t));
         targets.next().map(|target| target.id.to_string())
     };
@@ -32,6 +39,24 @@ pub fn line(run: &Run) -> Option<String> {
         "{cell} {target} was denied something; `{again} --sandbox off` tells whether the sandbox was \
          in the way, and `[[sandbox.allow]]` lets it through"
     ))
+}
+
+/// What builds and tests could do in this run because the system could not keep them from it; in one
+/// sentence, if there is anything.
+#[must_use]
+pub fn unbounded(run: &Run) -> Option<String> {
+    let outcomes = run.cells.iter().filter_map(|cell| cell.outcome());
+    let ran = outcomes.filter(|outcome| !outcome.targets.is_empty());
+    let kinds: BTreeSet<Enforced> = ran.map(|outcome| outcome.sandbox).collect();
+    let mut gaps = Vec::new();
+    for gap in kinds.into_iter().flat_map(Enforced::gaps) {
+        if !gaps.contains(&gap) {
+            gaps.push(gap);
+        }
+    }
+    let told = gaps.join("; ");
+    (!gaps.is_empty())
+        .then(|| format!("Builds and tests are not bounded in all on this system: {told}."))
 }
 
 fn says_so(target: &TargetOutcome) -> bool {

@@ -20,7 +20,7 @@ use crate::report::answer::{Part, Sentence, answer_from};
 use crate::report::html::heat::{Heat, heats};
 use crate::report::html::plots::{Lanes, Staircase, lanes, staircases};
 use crate::report::points::{Alike, alike};
-use crate::report::{closing_line, findings, flaky, gaps, old_lock, timeline, verdict};
+use crate::report::{closing_line, denied, findings, flaky, gaps, old_lock, timeline, verdict};
 use crate::text;
 
 /// The file's name in the results folder.
@@ -101,7 +101,10 @@ pub fn html(run: &Run, locks: Option<&Utf8Path>) -> Result<String> {
         answer: answer_from(run, &points),
         closing_line: closing_line(&run.counts()),
         verdict: verdict.map(verdict::headline),
-        gaps: gaps::lines(run),
+        gaps: gaps::lines(run)
+            .into_iter()
+            .chain(denied::unbounded(run))
+            .collect(),
         deviations: deviations.into_iter().map(verdict::told).collect(),
         heats,
         changes: alike(points).iter().map(change).collect(),

@@ -61,6 +61,9 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     {
         writeln!(out, "Hint: {}\n", escaped(&line))?;
     }
+    if let Some(line) = denied::unbounded(run) {
+        writeln!(out, "{}\n", escaped(&line))?;
+    }
     if shows_drift(run) {
         writeln!(out, "{DRIFT}\n")?;
     }

@@ -61,6 +61,9 @@ pub fn page(run: &Run, results: &Utf8Path, columns: Option<usize>) -> String {
     {
         page.say("", "", &format!("hint: {line}"));
     }
+    if let Some(line) = denied::unbounded(run) {
+        page.say("", YELLOW, &line);
+    }
     for line in gaps::lines(run) {
         page.say("", YELLOW, &line);
     }

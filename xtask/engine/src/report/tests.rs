@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::enforced::Enforced;
 use crate::model::made_up::{self, ended, record, toolchain};
 use crate::model::moved::{Fault, Moved};
 use crate::model::outcome::*;
@@ -81,6 +82,7 @@ fn run() -> Run {
             because: "archive 0.5.1 needs rustc 1.85.0".to_owned(),
             fault: Fault::TooNew,
         }],
+        sandbox: Enforced::ALL,
         ..Outcome::whole(status, Vec::new())
     };
     let msrv = Outcome::whole(
