@@ -64,6 +64,12 @@ pub struct Draft {
     pub flags: Vec<(String, String)>,
     /// Whether the workspace comes with a lock.
     pub has_lock: bool,
+    /// Whether the tool is asked twice, the second time with everything compiled.
+    pub runs_twice: bool,
+    /// More lines of `[workspace]`.
+    pub workspace_lines: Vec<String>,
+    /// Whether members take their requirements on the family from the workspace.
+    pub inherits: bool,
     /// Files and folders, relative to the outermost folder.
     pub entries: BTreeMap<OsString, (Entry, Kept)>,
     /// Lines of `.gitignore`.
@@ -125,6 +131,12 @@ pub struct Member {
     pub is_macro: bool,
     /// More lines of `[lib]`.
     pub lib_lines: Vec<&'static str>,
+    /// What its library is called, where that is not the package's name.
+    pub lib_name: Option<&'static str>,
+    /// Modules of its library that lie in files of their own.
+    pub modules: BTreeMap<String, String>,
+    /// The `links` key: native code that no other package may link.
+    pub links: Option<String>,
     /// The text of its library; none where it has none.
     pub lib: Option<Source>,
     /// Its other targets.
@@ -158,6 +170,10 @@ pub struct Target {
     pub source: Source,
     /// False where it brings its own `main` as a test.
     pub harness: bool,
+    /// Whether it is the binary in `src/main.rs`.
+    pub is_main: bool,
+    /// Whether it lies in a folder of its own, as `main.rs`.
+    pub in_folder: bool,
     /// The `test` key, where it is not the default.
     pub test: Option<bool>,
     pub required: Option<&'static str>,
@@ -182,6 +198,9 @@ impl Draft {
             outer_config: BTreeMap::new(),
             flags: Vec::new(),
             has_lock: true,
+            runs_twice: false,
+            workspace_lines: Vec::new(),
+            inherits: false,
             entries: BTreeMap::new(),
             ignored: Vec::new(),
             borne: BTreeMap::new(),
@@ -258,7 +277,7 @@ impl Draft {
 impl Member {
     /// The name of its library in code.
     pub fn krate(&self) -> String {
-        self.name.replace('-', "_")
+        self.lib_name.unwrap_or(self.name).replace('-', "_")
     }
 
     /// Its target of a kind and name, for reports.
@@ -277,7 +296,9 @@ impl Member {
 
     /// Asks for a dependency.
     pub fn ask(&mut self, table: Table, name: &str) -> &mut Asked {
-        self.dependencies.entry((table, name.to_owned())).or_default()
+        self.dependencies
+            .entry((table, name.to_owned()))
+            .or_default()
     }
 
     /// Whether code sees a dependency: tests, or what is built without them.
@@ -293,6 +314,8 @@ impl Member {
             name,
             source: Source::default(),
             harness: true,
+            is_main: false,
+            in_folder: false,
             test: None,
             required: None,
             is_closed: false,
@@ -313,13 +336,17 @@ impl Target {
     /// The path of its text within the package.
     pub fn path(&self) -> String {
         let folder = match self.kind {
+            Kind::Bin if self.is_main => return "src/main.rs".to_owned(),
             Kind::Bin => "src/bin",
             Kind::Test => "tests",
             Kind::Example => "examples",
             Kind::Bench => "benches",
             Kind::Lib | Kind::Doc => "src",
         };
-        format!("{folder}/{}.rs", self.name)
+        match self.in_folder {
+            true => format!("{folder}/{}/main.rs", self.name),
+            false => format!("{folder}/{}.rs", self.name),
+        }
     }
 }
 

@@ -11,4 +11,40 @@ pub fn seeds() -> Vec<(Toolchain, u64)> {
 
 /// Pieces that the tool is known to be wrong about. The fixed seeds draw none of them; each line goes
 /// with the fault behind it.
-pub const NOT_YET: &[&str] = &[];
+pub const NOT_YET: &[&str] = &[
+    // The copy is not the checkout.
+    "text-above*",
+    "text-beside*",
+    "empty-folder*",
+    "mode@*",
+    "git*",
+    "config-*-outer*",
+    "kept-ignored*",
+    "odd-name-latin*",
+    // What is carried from pin to pin.
+    "script-*",
+    "leftover*",
+    "listing*",
+    "mode-set*",
+    "overwritten*",
+    "removed*",
+    "lock@*",
+    "*@told/*",
+    // What tests see.
+    "nested*",
+    "temporary-tmp*",
+    "temporary-var-tmp*",
+    "temporary-dev-shm*",
+    "shallow*",
+    "unset*",
+    "profile-debug*",
+    "backtrace*",
+    "arguments*",
+    // Doc tests: their features, and of a library whose unit tests do not compile.
+    "*feature@doc*",
+    "gated*",
+    "asks",
+    "flags",
+    "turn@lib*",
+    "break*@lib*",
+];

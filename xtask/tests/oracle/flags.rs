@@ -54,8 +54,14 @@ pub fn read(args: impl Iterator<Item = String>) -> Result<Ask, String> {
             "--verbose" => flags.verbose = true,
             "--test-threads" => drop(value()?),
             flag if OF_LIBTEST.contains(&flag) || flag.starts_with("--test-threads=") => {}
-            flag if flag.starts_with("--list") || !flag.starts_with('-') => return Ok(Ask::Nothing),
-            flag => return Err(format!("unknown flag {flag}; xtask/tests/oracle/main.rs tells all")),
+            flag if flag.starts_with("--list") || !flag.starts_with('-') => {
+                return Ok(Ask::Nothing);
+            }
+            flag => {
+                return Err(format!(
+                    "unknown flag {flag}; xtask/tests/oracle/main.rs tells all"
+                ));
+            }
         }
     }
     flags.seeds = match (seeds, toolchain) {

@@ -7,6 +7,7 @@ mod code;
 mod commands;
 mod environment;
 mod files;
+mod order;
 mod places;
 mod scripts;
 mod shape;
@@ -56,6 +57,7 @@ const FACTS: &[(usize, (&str, Look))] = &[
     (3, ("profile", environment::profile)),
     (3, ("config-env", environment::configured)),
     (2, ("config-cfg", environment::configured_cfg)),
+    (1, ("config-profile", environment::configured_profile)),
     (4, ("folder", environment::folder)),
     (2, ("folder-for-tests", environment::folder_for_tests)),
     (1, ("arguments", environment::arguments)),
@@ -84,6 +86,7 @@ const FACTS: &[(usize, (&str, Look))] = &[
     (2, ("nested-version", commands::version)),
     (3, ("git", commands::git)),
     (1, ("itself", commands::itself)),
+    (1, ("floods", commands::floods)),
     (3, ("left-running", commands::left_running)),
     (1, ("killed", commands::killed)),
     (3, ("backtrace", commands::backtrace)),
@@ -103,6 +106,11 @@ const CHANGES: &[(usize, (&str, Change))] = &[
     (3, ("flags", shape::flags)),
     (3, ("root-profile", shape::profile)),
     (2, ("library", shape::library_lines)),
+    (1, ("library-name", shape::library_name)),
+    (2, ("main-binary", shape::main_binary)),
+    (1, ("target-lines", shape::target_lines)),
+    (2, ("links", shape::links)),
+    (2, ("order", order::order)),
     (1, ("same-name", shape::same_name)),
     (1, ("ignored-data", shape::ignored_data)),
 ];
@@ -112,7 +120,7 @@ pub fn draw(seed: u64, toolchain: Toolchain, choice: &Choice) -> Drawn {
     let mut rng = Rng::new(seed);
     let mut draft = shape::shape(toolchain, &mut Rng::new(rng.next()));
     let mut pieces = Vec::new();
-    let n_pieces = 6 + rng.below(9);
+    let n_pieces = 8 + rng.below(12);
     while pieces.len() < n_pieces {
         let member = rng.below(draft.members.len());
         let mut site = Rng::new(rng.next());
@@ -140,7 +148,7 @@ fn piece(
 ) -> Option<String> {
     let is_fact = rng.chance(68);
     let place = *rng.weighted(&Place::ALL);
-    let wrap = *rng.weighted(&Wrap::ALL);
+    let wrap = rng.weighted(&Wrap::ALL).at(place);
     let (fact, look) = *rng.weighted(FACTS);
     let (change, apply) = *rng.weighted(CHANGES);
     let name = match is_fact {
@@ -157,6 +165,7 @@ fn piece(
         false => member,
     };
     let mut site = Site {
+        never: &choice.never,
         draft,
         member,
         rng: Rng::new(rng.next()),
@@ -167,12 +176,13 @@ fn piece(
         return Some(site.piece);
     }
     let is_macro = site.draft.members[member].is_macro;
-    if is_macro && !matches!(place, Place::Macro | Place::LibUnit | Place::Test) {
+    let of_macros = [Place::Macro, Place::LibUnit, Place::Test, Place::Doc];
+    if is_macro && !of_macros.contains(&place) {
         return None;
     }
     let fact = look(&mut site, place)?;
     // A fact can choose among kinds that have names of their own.
-    if is(&choice.never, &site.piece) {
+    if site.is_never() {
         return None;
     }
     let wrap = match (wrap, fact.is_once) {

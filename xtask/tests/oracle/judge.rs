@@ -44,7 +44,7 @@ fn targets(draft: &Draft) -> Vec<(&Member, Option<&Target>, TargetId)> {
         }
     }
     for member in &members {
-        let is_off = member.lib_lines.iter().any(|line| *line == "doctest = false");
+        let is_off = member.lib_lines.contains(&"doctest = false");
         if member.lib.is_some() && !is_off {
             all.push((*member, None, member.lib_id(Kind::Doc)));
         }
@@ -70,16 +70,16 @@ pub fn judge(trial: &Trial<'_>) -> Result<Word, String> {
     if said.is_ok || !sections.is_empty() {
         return trial.word(&said, sections, &BTreeSet::new());
     }
-    let built = match trial.draft.toolchain.minor >= 74 {
-        true => trial.built()?,
-        false => trial.built_one_by_one(),
-    };
+    let built = trial.built()?;
     let all = targets(trial.draft).into_iter().map(|(_, _, id)| id);
     let off: BTreeSet<TargetId> = all.filter(|id| !built.contains(id)).collect();
     let rest = trial.test(&off);
     let sections = crate::said::sections(&rest.said);
     if !rest.is_ok && sections.is_empty() {
-        return Err(format!("what builds does not build alone:\n{}\n{}", said.said, rest.said));
+        return Err(format!(
+            "what builds does not build alone:\n{}\n{}",
+            said.said, rest.said
+        ));
     }
     let word = trial.word(&rest, sections, &off)?;
     Ok(Word {
@@ -101,7 +101,8 @@ impl Trial<'_> {
     fn cargo(&self, folder: &Path, args: &[&str]) -> Said {
         let flags = self.draft.flags.iter().map(|(flag, _)| flag.as_str());
         let args: Vec<&str> = args.iter().copied().chain(flags).collect();
-        self.workshop.cargo(self.draft.toolchain.rustup, folder, &args)
+        self.workshop
+            .cargo(self.draft.toolchain.rustup, folder, &args)
     }
 
     fn test(&self, off: &BTreeSet<TargetId>) -> Said {
@@ -128,9 +129,11 @@ impl Trial<'_> {
                 (_, Some(target)) => Some(target.path()),
                 (_, None) => Some("src/lib.rs".to_owned()),
             };
-            let krate = match id.kind {
-                Kind::Lib | Kind::Doc => member.krate(),
-                _ => id.name.replace('-', "_"),
+            let is_lib = matches!(id.kind, Kind::Lib | Kind::Doc);
+            let krate = if is_lib {
+                member.krate()
+            } else {
+                id.name.replace('-', "_")
             };
             // Examples keep their dashes in the names of their executables.
             let is_it = |s: &&mut Option<Section>| {
@@ -164,38 +167,53 @@ impl Trial<'_> {
         }
     }
 
-    /// The targets that build, asked for all at once.
+    /// The targets that build. A cargo that cannot keep going is asked for the rest one by one.
     fn built(&self) -> Result<BTreeSet<TargetId>, String> {
-        let args = [
-            "build",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--examples",
-            "--keep-going",
-            "--offline",
-            "--message-format=json",
-        ];
+        let mut args = vec!["build", "--workspace", "--bins", "--tests", "--examples"];
+        args.extend(["--offline", "--message-format=json"]);
+        let keeps_going = self.draft.toolchain.minor >= 74;
+        if keeps_going {
+            args.push("--keep-going");
+        }
         // Cargo refuses `--lib` where no package has a library.
-        let has_library = self.draft.members.iter().any(|member| member.lib.is_some());
-        let args: Vec<&str> = args.into_iter().filter(|a| has_library || *a != "--lib").collect();
+        if self.draft.members.iter().any(|member| member.lib.is_some()) {
+            args.push("--lib");
+        }
         self.within(&BTreeSet::new(), |copy| {
             let said = self.cargo(copy, &args);
-            let mut units = BTreeSet::new();
-            for line in said.said.lines().filter(|line| line.starts_with('{')) {
-                let Ok(artifact) = serde_json::from_str::<Artifact>(line) else {
-                    continue;
-                };
-                if let Some(unit) = self.unit(copy, &artifact) {
-                    units.insert(unit);
-                }
-            }
-            if units.is_empty() && !said.said.contains("could not compile") && !said.said.contains("custom build command") {
+            let artifacts = said.said.lines().filter(|line| line.starts_with('{'));
+            let artifacts = artifacts.filter_map(|line| serde_json::from_str(line).ok());
+            let units = artifacts.filter_map(|artifact| self.unit(copy, &artifact));
+            let mut built = self.of_units(&units.collect());
+            let is_of_code = |words: &str| said.said.contains(words);
+            if !is_of_code("could not compile") && !is_of_code("custom build command") {
                 return Err(format!("cargo does not build at all:\n{}", said.said));
             }
-            Ok(self.of_units(&units))
+            if !keeps_going {
+                let all: Vec<TargetId> = targets(self.draft).into_iter().map(|t| t.2).collect();
+                let rest = all.iter().filter(|id| !built.contains(id));
+                let more: Vec<_> = rest.filter(|id| self.is_built(copy, id, &all)).collect();
+                built.extend(more.into_iter().cloned());
+            }
+            Ok(built)
         })
+    }
+
+    /// Whether a target builds in a checkout in which all others are off.
+    fn is_built(&self, copy: &Path, id: &TargetId, all: &[TargetId]) -> bool {
+        let off = all.iter().filter(|other| *other != id).cloned().collect();
+        write_manifests(self.draft, copy, &format!("={}", self.pin), &off);
+        // A doc test is compiled when it runs; that it is about to says that its library is there.
+        match id.kind {
+            Kind::Doc => {
+                let said = self.cargo(copy, &["test", "--workspace", "--offline"]);
+                !sections(&said.said).is_empty()
+            }
+            Kind::Lib | Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => {
+                let args = ["test", "--workspace", "--offline", "--no-run"];
+                self.cargo(copy, &args).is_ok
+            }
+        }
     }
 
     /// The target that an artifact is of, and whether as a test.
@@ -217,8 +235,15 @@ impl Trial<'_> {
 
     /// The targets of which everything is built.
     fn of_units(&self, units: &BTreeSet<(TargetId, bool)>) -> BTreeSet<TargetId> {
-        let has_library =
-            |member: &Member| units.contains(&(member.lib_id(Kind::Lib), false));
+        let has_library = |member: &Member| units.contains(&(member.lib_id(Kind::Lib), false));
+        // Cargo compiles a test beside the binaries of its package and not after them, so it keeps
+        // going; but a test whose binaries are not there cannot run.
+        let has_programs = |member: &Member, kind: Kind| {
+            let runs_programs = matches!(kind, Kind::Test | Kind::Bench);
+            let mut programs = member.targets.iter().filter(|t| t.kind == Kind::Bin);
+            !runs_programs
+                || programs.all(|t| units.contains(&(member.id(Kind::Bin, &t.name), false)))
+        };
         let mut built = BTreeSet::new();
         for (member, target, id) in targets(self.draft) {
             let is_built = match id.kind {
@@ -231,9 +256,9 @@ impl Trial<'_> {
                             !member.dependencies.contains_key(&key) || has_library(other)
                         })
                 }
-                _ => {
+                Kind::Lib | Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => {
                     let is_test = target.is_none_or(Target::bears_tests);
-                    units.contains(&(id.clone(), is_test))
+                    units.contains(&(id.clone(), is_test)) && has_programs(member, id.kind)
                 }
             };
             if is_built {
@@ -241,29 +266,6 @@ impl Trial<'_> {
             }
         }
         built
-    }
-
-    /// The targets that build, each with all others off: a cargo that cannot keep going.
-    fn built_one_by_one(&self) -> BTreeSet<TargetId> {
-        let all: Vec<TargetId> = targets(self.draft).into_iter().map(|(_, _, id)| id).collect();
-        let is_built = |copy: &Path, id: &TargetId| {
-            let off = all.iter().filter(|other| *other != id).cloned().collect();
-            let requirement = format!("={}", self.pin);
-            write_manifests(self.draft, copy, &requirement, &off);
-            match id.kind {
-                Kind::Doc => {
-                    let said = self.cargo(copy, &["test", "--workspace", "--offline", "--doc"]);
-                    !sections(&said.said).is_empty()
-                }
-                _ => {
-                    let args = ["test", "--workspace", "--offline", "--no-run"];
-                    self.cargo(copy, &args).is_ok
-                }
-            }
-        };
-        self.within(&BTreeSet::new(), |copy| {
-            all.iter().filter(|id| is_built(copy, id)).cloned().collect()
-        })
     }
 }
 

@@ -106,6 +106,9 @@ fn write_sources(draft: &Draft, workspace: &Path) {
         if let Some(lib) = &member.lib {
             write(&folder.join("src/lib.rs"), &lib.text(false));
         }
+        for (name, text) in &member.modules {
+            write(&folder.join(format!("src/{name}.rs")), text);
+        }
         if !member.script.main.is_empty() {
             write(&folder.join("build.rs"), &member.script.text(true));
         }
@@ -131,7 +134,10 @@ fn write_config(sections: &std::collections::BTreeMap<&'static str, Vec<String>>
 
 fn matrix(draft: &Draft) -> String {
     let mut text = "[subject]\npath = \".\"\n".to_owned();
-    let own = [("stable", "stable"), (draft.toolchain.label, draft.toolchain.rustup)];
+    let own = [
+        ("stable", "stable"),
+        (draft.toolchain.label, draft.toolchain.rustup),
+    ];
     // The tool resolves with the newest cargo of the matrix, whichever rows run.
     let rows: &[_] = if own[0] == own[1] { &own[..1] } else { &own };
     for (label, rustup) in rows {
@@ -139,13 +145,20 @@ fn matrix(draft: &Draft) -> String {
     }
     let asks_for = |name: &str| {
         let mut members = draft.members.iter();
-        members.any(|m| m.dependencies.keys().any(|(_, dependency)| dependency == name))
+        members.any(|m| {
+            m.dependencies
+                .keys()
+                .any(|(_, dependency)| dependency == name)
+        })
     };
     let crates = match asks_for("gadget-io") {
         true => "[\"gadget\", \"gadget-io\"]\ncompanions = [\"gadget-*\"]",
         false => "[\"gadget\"]",
     };
-    text += &format!("[[family]]\nname = \"gadget\"\ncrates = {crates}\npins = {:?}\n", draft.pins);
+    text += &format!(
+        "[[family]]\nname = \"gadget\"\ncrates = {crates}\npins = {:?}\n",
+        draft.pins
+    );
     if !draft.flags.is_empty() {
         let lines: Vec<&str> = draft.flags.iter().map(|(_, line)| line.as_str()).collect();
         text += &format!("[build]\n{}\n", lines.join("\n"));
@@ -166,15 +179,26 @@ fn write_entry(path: &Path, entry: &Entry) {
             fs::set_permissions(path, fs::Permissions::from_mode(*mode)).expect("a mode");
         }
         Entry::Folder => fs::create_dir_all(path).expect("a folder"),
-        Entry::Link(to) => symlink(to, path).expect("a link"),
+        Entry::Link(to) => {
+            symlink(to, path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        }
     }
 }
 
 /// Files and folders that git ignores and does not keep.
 fn ignored(top: &Path) -> BTreeSet<PathBuf> {
-    let flags = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
+    let flags = [
+        "ls-files",
+        "-z",
+        "--others",
+        "--ignored",
+        "--exclude-standard",
+        "--directory",
+    ];
     let listed = git(top, &flags);
-    let paths = listed.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+    let paths = listed
+        .split(|byte| *byte == 0)
+        .filter(|path| !path.is_empty());
     let path = |path: &[u8]| {
         let path = path.strip_suffix(b"/").unwrap_or(path);
         top.join(OsStr::from_bytes(path))

@@ -26,7 +26,7 @@ mod tool;
 mod word;
 mod workshop;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 fn run(flags: &Flags, workshop: &Workshop) -> usize {
     let next = AtomicUsize::new(0);
     let n_differing = AtomicUsize::new(0);
-    let printing = Mutex::new(());
+    let kinds: Mutex<BTreeMap<String, Vec<u64>>> = Mutex::default();
     let exceptions = Exceptions::read();
     std::thread::scope(|scope| {
         for _ in 0..flags.parallel {
@@ -85,7 +85,10 @@ fn run(flags: &Flags, workshop: &Workshop) -> usize {
                     if flags.shrinks && !held.found.is_empty() {
                         held = shrunk(held, &flags.choice, &hold);
                     }
-                    let _one_at_a_time = printing.lock();
+                    let mut kinds = kinds.lock().expect("no one panics with it");
+                    for kind in &held.kinds {
+                        kinds.entry(kind.clone()).or_default().push(*seed);
+                    }
                     held.print(*seed, *toolchain);
                     if !held.found.is_empty() {
                         n_differing.fetch_add(1, Ordering::Relaxed);
@@ -94,6 +97,13 @@ fn run(flags: &Flags, workshop: &Workshop) -> usize {
             });
         }
     });
+    for (kind, seeds) in kinds.into_inner().expect("no one panics with it") {
+        println!(
+            "{kind}: {} seeds, {:?}",
+            seeds.len(),
+            &seeds[..seeds.len().min(4)]
+        );
+    }
     n_differing.into_inner()
 }
 
@@ -103,6 +113,8 @@ struct Held {
     n_cells: usize,
     /// Each difference, after its cell.
     found: Vec<String>,
+    /// What differs, without the places: a kind of difference.
+    kinds: BTreeSet<String>,
     folder: PathBuf,
     seconds: u64,
 }
@@ -124,6 +136,7 @@ fn hold(
         pieces: drawn.pieces.clone(),
         n_cells: 0,
         found: Vec::new(),
+        kinds: BTreeSet::new(),
         folder: folder.clone(),
         seconds: 0,
     };
@@ -154,6 +167,8 @@ fn hold(
                                 println!("{seed} {}: {}", cell.cell, right.told(draft));
                             }
                             let found = exceptions.without(draft, differences(word, &right));
+                            let of_targets = found.iter().filter(|one| one.target.is_some());
+                            held.kinds.extend(of_targets.map(|one| kind(draft, one)));
                             found.iter().map(|one| named(draft, one)).collect()
                         }
                     },
@@ -180,6 +195,25 @@ fn named(draft: &Draft, difference: &Difference) -> String {
     format!("{difference} [{}]", pieces.join(" "))
 }
 
+/// A difference without the places where it was seen.
+fn kind(draft: &Draft, difference: &Difference) -> String {
+    let Some(target) = &difference.target else {
+        return "the whole cell".to_owned();
+    };
+    let pieces: Vec<&str> = draft
+        .pieces(target, difference.case.as_deref())
+        .into_iter()
+        .collect();
+    let what = match difference.case.is_some() {
+        true => pieces.join(" "),
+        false => format!("a {} target: {}", target.kind, pieces.join(" ")),
+    };
+    format!(
+        "{what}: the tool: {}, cargo: {}",
+        difference.tool, difference.cargo
+    )
+}
+
 /// Leaves out one piece after another for as long as the two still differ.
 fn shrunk(mut held: Held, choice: &Choice, hold: &dyn Fn(&Choice) -> Held) -> Held {
     let mut choice = choice.clone();
@@ -200,7 +234,11 @@ fn shrunk(mut held: Held, choice: &Choice, hold: &dyn Fn(&Choice) -> Held) -> He
 
 impl Held {
     fn print(&self, seed: u64, toolchain: Toolchain) {
-        let told = if self.found.is_empty() { "as cargo" } else { "NOT as cargo" };
+        let told = if self.found.is_empty() {
+            "as cargo"
+        } else {
+            "NOT as cargo"
+        };
         println!(
             "seed {seed} on {}: {told}, {} cells, {} s",
             toolchain.label, self.n_cells, self.seconds
@@ -208,7 +246,12 @@ impl Held {
         if self.found.is_empty() {
             return;
         }
-        for (at, piece) in self.pieces.iter().enumerate().filter(|(_, p)| !p.is_empty()) {
+        for (at, piece) in self
+            .pieces
+            .iter()
+            .enumerate()
+            .filter(|(_, p)| !p.is_empty())
+        {
             println!("    piece {at}: {piece}");
         }
         for found in &self.found {

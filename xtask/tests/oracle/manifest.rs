@@ -26,28 +26,36 @@ pub fn manifests(
             false => all.push((member.folder, text)),
         }
     }
-    let folders: Vec<String> = all.iter().map(|(folder, _)| format!("{folder:?}")).collect();
+    let folders: Vec<String> = all
+        .iter()
+        .map(|(folder, _)| format!("{folder:?}"))
+        .collect();
     writeln!(root, "[workspace]\nmembers = [{}]", folders.join(", ")).expect("memory");
     if let Some(resolver) = draft.resolver {
         writeln!(root, "resolver = \"{resolver}\"").expect("memory");
     }
-    for line in &draft.manifest {
-        writeln!(root, "{}", line.replace("@requirement@", requirement)).expect("memory");
+    let lines = draft.workspace_lines.iter().chain(&draft.manifest);
+    for line in lines {
+        writeln!(root, "{line}").expect("memory");
+    }
+    if draft.inherits {
+        root.push_str("[workspace.dependencies]\n");
+        for name in ["gadget", "gadget-io"] {
+            writeln!(root, "{name} = \"{requirement}\"").expect("memory");
+        }
     }
     all.push(("", root));
     all
 }
 
-fn package(
-    draft: &Draft,
-    member: &Member,
-    requirement: &str,
-    off: &BTreeSet<TargetId>,
-) -> String {
+fn package(draft: &Draft, member: &Member, requirement: &str, off: &BTreeSet<TargetId>) -> String {
     let mut text = format!(
         "[package]\nname = \"{}\"\nversion = \"0.1.0\"\nedition = \"{}\"\npublish = false\n",
         member.name, member.edition
     );
+    if let Some(links) = &member.links {
+        writeln!(text, "links = \"{links}\"").expect("memory");
+    }
     let is_explicit = member.is_explicit || member.edition == "2015" || !off.is_empty();
     if is_explicit {
         for kind in ["bins", "tests", "examples", "benches"] {
@@ -57,6 +65,9 @@ fn package(
     let mut lib: Vec<String> = member.lib_lines.iter().map(ToString::to_string).collect();
     if member.is_macro {
         lib.push("proc-macro = true".to_owned());
+    }
+    if let Some(name) = member.lib_name {
+        lib.push(format!("name = \"{name}\""));
     }
     for (kind, key) in [(Kind::Lib, "test"), (Kind::Doc, "doctest")] {
         if off.contains(&member.lib_id(kind)) {
@@ -68,7 +79,16 @@ fn package(
         writeln!(text, "[lib]\n{}", lib.join("\n")).expect("memory");
     }
     text.push_str("[features]\n");
-    writeln!(text, "default = {:?}\nf0 = []\nf1 = [\"f0\"]", member.default).expect("memory");
+    writeln!(
+        text,
+        "default = {:?}\nf0 = []\nf1 = [\"f0\"]",
+        member.default
+    )
+    .expect("memory");
+    // A feature that no other member has.
+    if draft.members[0].name == member.name {
+        text.push_str("only = []\n");
+    }
     for ((table, name), asked) in &member.dependencies {
         let table = match table {
             Table::Normal => "dependencies",
@@ -105,6 +125,8 @@ fn source(draft: &Draft, member: &Member, name: &str, requirement: &str) -> Stri
             };
             format!("path = {:?}\n", way + other.folder)
         }
+        // What is renamed cannot be inherited under another name.
+        None if draft.inherits && key(member, name) == name => "workspace = true\n".to_owned(),
         None => format!("package = \"{name}\"\nversion = \"{requirement}\"\n"),
     }
 }

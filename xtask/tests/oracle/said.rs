@@ -26,9 +26,13 @@ pub fn sections(said: &str) -> Vec<Section> {
         };
         let tests = &mut section.tests;
         // The line can follow on words of a process that died in the middle of one.
-        if ["error: test failed", "error: doctest failed", "error: bench failed"]
-            .iter()
-            .any(|error| line.contains(error))
+        if [
+            "error: test failed",
+            "error: doctest failed",
+            "error: bench failed",
+        ]
+        .iter()
+        .any(|error| line.contains(error))
         {
             tests.is_ok = false;
         }
@@ -59,7 +63,12 @@ fn head(line: &str) -> Option<Section> {
     let name = path.strip_suffix(')')?.rsplit('/').next()?;
     let (krate, _) = name.rsplit_once('-')?;
     Some(Section {
-        source: Some(source.strip_prefix("unittests ").unwrap_or(source).to_owned()),
+        source: Some(
+            source
+                .strip_prefix("unittests ")
+                .unwrap_or(source)
+                .to_owned(),
+        ),
         krate: krate.to_owned(),
         tests,
     })

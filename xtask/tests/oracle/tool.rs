@@ -26,14 +26,53 @@ pub fn told(
     folder: &Path,
     workshop: &Workshop,
 ) -> Result<Vec<Told>, String> {
+    let toolchain = ["--toolchain", draft.toolchain.label];
+    let first = run(draft, workspace, folder, workshop, &toolchain)?;
+    if !draft.runs_twice {
+        return Ok(first);
+    }
+    let again = [toolchain[0], toolchain[1], "--fresh"];
+    let again = run(draft, workspace, folder, workshop, &again)?;
+    for (one, other) in first.iter().zip(&again) {
+        if one.word != other.word {
+            let (one_word, other_word) = (one.told(draft), other.told(draft));
+            let cell = &one.cell;
+            return Err(format!(
+                "{cell}, once: {one_word}\n{cell}, and once more: {other_word}"
+            ));
+        }
+    }
+    Ok(first)
+}
+
+impl Told {
+    fn told(&self, draft: &Draft) -> String {
+        match &self.word {
+            Ok(word) => word.told(draft),
+            Err(why) => why.clone(),
+        }
+    }
+}
+
+fn run(
+    draft: &Draft,
+    workspace: &Path,
+    folder: &Path,
+    workshop: &Workshop,
+    flags: &[&str],
+) -> Result<Vec<Told>, String> {
     let (out, cache) = (folder.join("out"), folder.join("cache"));
     std::fs::create_dir_all(&out).expect("a folder");
     let config = workspace.join("matrix.toml");
-    let said = workshop.tool(&config, &out, &cache, draft.toolchain.label);
+    let said = workshop.tool(&config, &out, &cache, flags);
     if !matches!(said.code, Some(0 | 1 | 3)) {
-        return Err(format!("the tool ended with {:?}:\n{}", said.code, said.said));
+        return Err(format!(
+            "the tool ended with {:?}:\n{}",
+            said.code, said.said
+        ));
     }
-    let text = std::fs::read_to_string(out.join("run.json")).map_err(|e| e.to_string())?;
+    let text = std::fs::read_to_string(out.join("run.json"))
+        .map_err(|e| format!("the tool wrote no run.json, {e}:\n{}", said.said))?;
     let run: Run = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let mut all = Vec::new();
     for record in &run.cells {
@@ -80,7 +119,15 @@ fn seen(own: Option<&Target>, target: &TargetOutcome) -> Seen {
         Status::Skipped { reason } => match reason {
             Skip::RequiredFeatures(_) => return Seen::LeftOut,
             Skip::NotReached => true,
-            _ => false,
+            Skip::ToolchainMissing
+            | Skip::NotAnEnd
+            | Skip::NotSelected(_)
+            | Skip::OtherShard
+            | Skip::BetweenRungs
+            | Skip::Excluded(_)
+            | Skip::Ignored
+            | Skip::Inferred
+            | Skip::NothingToTest => false,
         },
         Status::Passed | Status::Inconclusive { .. } => false,
     };

@@ -88,7 +88,10 @@ impl Word {
                 Seen::NotBuilt | Seen::Built | Seen::LeftOut => continue,
             };
             for (name, case) in cases {
-                text += &format!("\n    {name:?} {case} {:?}", draft.pieces(target, Some(name)));
+                text += &format!(
+                    "\n    {name:?} {case} {:?}",
+                    draft.pieces(target, Some(name))
+                );
             }
         }
         text

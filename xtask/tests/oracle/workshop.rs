@@ -19,7 +19,15 @@ pub struct Said {
 
 /// What is left of the environment: what every build needs, and nothing that the cargo that runs
 /// these tests has set.
-const NEEDED: [&str; 7] = ["PATH", "HOME", "USER", "LANG", "RUSTUP_HOME", "TMPDIR", "LC_ALL"];
+const NEEDED: [&str; 7] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "RUSTUP_HOME",
+    "TMPDIR",
+    "LC_ALL",
+];
 
 impl Workshop {
     /// A new one in an empty folder.
@@ -57,10 +65,12 @@ impl Workshop {
     }
 
     /// Runs the tool on a workspace.
-    pub fn tool(&self, config: &Path, out: &Path, cache: &Path, toolchain: &str) -> Said {
+    pub fn tool(&self, config: &Path, out: &Path, cache: &Path, more: &[&str]) -> Said {
         let folder = config.parent().expect("a folder");
         let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), folder);
-        command.args(["matrix", "run", "--full", "--offline", "--toolchain", toolchain]);
+        command
+            .args(["matrix", "run", "--full", "--offline"])
+            .args(more);
         command.arg("--config").arg(config).arg("--out").arg(out);
         command.env("PINMATRIX_CACHE", cache).env("NO_COLOR", "1");
         ended(command, out)
@@ -92,7 +102,11 @@ fn ended(mut command: Command, beside: &Path) -> Said {
     ));
     let file = File::create(&path).expect("a file");
     let both = file.try_clone().expect("the same file");
-    let status = command.stdout(file).stderr(both).status().expect("the program starts");
+    let status = command
+        .stdout(file)
+        .stderr(both)
+        .status()
+        .expect("the program starts");
     let said = fs::read(&path).expect("what was said");
     fs::remove_file(path).expect("removed");
     Said {

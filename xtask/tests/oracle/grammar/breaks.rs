@@ -17,10 +17,11 @@ enum Where {
     BinWithoutTests,
     Test,
     Example,
+    ExampleWithoutTests,
     Bench,
 }
 
-const PLACES: [(usize, Where, &str); 9] = [
+const PLACES: [(usize, Where, &str); 10] = [
     (3, Where::Lib, "lib"),
     (4, Where::LibTests, "lib-tests"),
     (2, Where::LibWithoutTests, "lib-without-tests"),
@@ -29,19 +30,27 @@ const PLACES: [(usize, Where, &str); 9] = [
     (2, Where::BinWithoutTests, "bin-without-tests"),
     (5, Where::Test, "test"),
     (4, Where::Example, "example"),
+    (1, Where::ExampleWithoutTests, "example-without-tests"),
     (2, Where::Bench, "bench"),
 ];
 
 /// Something that stops the compiler or the linker at a pin.
 pub fn compile(site: &mut Site<'_>) {
-    let places: Vec<(usize, (Where, &str))> =
-        PLACES.iter().map(|(weight, at, name)| (*weight, (*at, *name))).collect();
+    let places: Vec<(usize, (Where, &str))> = PLACES
+        .iter()
+        .map(|(weight, at, name)| (*weight, (*at, *name)))
+        .collect();
     let (at, at_name) = *site.rng.weighted(&places);
     let (how, items) = items(site, at);
     site.piece = format!("{}-{how}@{at_name}", site.piece);
+    if site.is_never() {
+        return;
+    }
     let items = match at {
         Where::LibTests | Where::BinTests => format!("#[cfg(test)] {items}"),
-        Where::LibWithoutTests | Where::BinWithoutTests => format!("#[cfg(not(test))] {items}"),
+        Where::LibWithoutTests | Where::BinWithoutTests | Where::ExampleWithoutTests => {
+            format!("#[cfg(not(test))] {items}")
+        }
         Where::Lib | Where::Bin | Where::Test | Where::Example | Where::Bench => items,
     };
     let kind = match at {
@@ -53,11 +62,11 @@ pub fn compile(site: &mut Site<'_>) {
         }
         Where::Bin | Where::BinTests | Where::BinWithoutTests => Kind::Bin,
         Where::Test => Kind::Test,
-        Where::Example => Kind::Example,
+        Where::Example | Where::ExampleWithoutTests => Kind::Example,
         Where::Bench => Kind::Bench,
     };
     let target = site.target(kind, true, false);
-    if kind == Kind::Bench {
+    if matches!(at, Where::Bench | Where::ExampleWithoutTests) {
         site.draft.members[site.member].targets[target].test = Some(true);
     }
     site.source(target).items.push_str(&items);
@@ -67,7 +76,10 @@ pub fn compile(site: &mut Site<'_>) {
 fn items(site: &mut Site<'_>, at: Where) -> (&'static str, String) {
     let name = site.draft.fresh("breaks_");
     let pin = site.rng.pick(&site.draft.pins);
-    let is_test = matches!(at, Where::Test | Where::Bench | Where::LibTests | Where::BinTests);
+    let is_test = matches!(
+        at,
+        Where::Test | Where::Bench | Where::LibTests | Where::BinTests
+    );
     let table = match is_test && site.rng.chance(40) {
         true => Table::Dev,
         false => Table::Normal,
@@ -83,7 +95,7 @@ fn items(site: &mut Site<'_>, at: Where) -> (&'static str, String) {
         "2015" => "self::",
         _ => "",
     };
-    let module = |inner: String| format!("pub mod {name} {{ {inner} }}\n");
+    let module = |inner: String| format!("#[allow(dead_code)] mod {name} {{ {inner} }}\n");
     match how {
         0 | 1 => {
             member.ask(table, "gadget");
@@ -92,7 +104,10 @@ fn items(site: &mut Site<'_>, at: Where) -> (&'static str, String) {
         }
         2 => {
             member.ask(table, "gadget");
-            let at_pin = format!("({reach}{gadget}::VERSION.as_bytes()[0] != b'{}') as usize", &pin[..1]);
+            let at_pin = format!(
+                "({reach}{gadget}::VERSION.as_bytes()[0] != b'{}') as usize",
+                &pin[..1]
+            );
             let check = format!("{declared}pub const HOLDS: [(); 1] = [(); {at_pin}];");
             ("const", module(check))
         }
@@ -105,11 +120,21 @@ fn items(site: &mut Site<'_>, at: Where) -> (&'static str, String) {
         }
         4 => {
             let cfg = cfg_at(site, pin);
-            ("said", module(format!("#[cfg({cfg})] compile_error!(\"not at this pin\");")))
+            (
+                "said",
+                module(format!(
+                    "#[cfg({cfg})] compile_error!(\"not at this pin\");"
+                )),
+            )
         }
         5 => {
             let cfg = cfg_at(site, pin);
-            ("missing-file", module(format!("#[cfg({cfg})] pub const TEXT: &str = include_str!(\"no/where\");")))
+            (
+                "missing-file",
+                module(format!(
+                    "#[cfg({cfg})] pub const TEXT: &str = include_str!(\"no/where\");"
+                )),
+            )
         }
         _ => {
             let cfg = cfg_at(site, pin);

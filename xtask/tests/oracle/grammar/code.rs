@@ -19,7 +19,10 @@ pub fn pin(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let gadget = site.need(place, "gadget");
     let pin = site.rng.pick(&site.draft.pins);
     let is = site.rng.pick(&["!=", "!=", "!=", "=="]);
-    Some(Fact::with(format!("{gadget}::VERSION {is} {pin:?}"), &gadget))
+    Some(Fact::with(
+        format!("{gadget}::VERSION {is} {pin:?}"),
+        &gadget,
+    ))
 }
 
 /// `turn` is gone at 3.0.0.
@@ -31,13 +34,14 @@ pub fn turn(site: &mut Site<'_>, place: Place) -> Option<Fact> {
 /// The crates of the family are of one version.
 pub fn lockstep(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let io = site.need(place, "gadget-io");
-    let one = format!("{io}::VERSION == {io}::GADGET_VERSION && {io}::VERSION == {io}::TYPES_VERSION");
+    let one =
+        format!("{io}::VERSION == {io}::GADGET_VERSION && {io}::VERSION == {io}::TYPES_VERSION");
     Some(Fact::with(one, &io))
 }
 
 /// A feature of the package itself.
 pub fn own_feature(site: &mut Site<'_>, _: Place) -> Option<Fact> {
-    let feature = site.rng.pick(&["f0", "f1"]);
+    let feature = site.rng.pick(&["f0", "f1", "only"]);
     let is_on = site.rng.pick(&["", "", "!"]);
     Some(Fact::plain(format!("{is_on}cfg!(feature = {feature:?})")))
 }
@@ -114,14 +118,10 @@ pub fn own_library(site: &mut Site<'_>, place: Place) -> Option<Fact> {
 
 /// Another member's library, made visible.
 fn other(site: &mut Site<'_>, place: Place) -> Option<String> {
-    let n_below = match place {
-        Place::Macro => return None,
-        _ => site.member,
-    };
-    if n_below == 0 {
+    if place == Place::Macro || site.member == 0 {
         return None;
     }
-    let at = site.rng.below(n_below);
+    let at = site.rng.below(site.member);
     let other = &site.draft.members[at];
     if other.lib.is_none() || other.is_macro {
         return None;

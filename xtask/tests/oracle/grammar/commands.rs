@@ -5,8 +5,14 @@ use crate::grammar::site::{Fact, Place, Site};
 /// How a test finds a program of the toolchain: a name for reports, and a path.
 fn program(site: &mut Site<'_>, program: &str) -> (&'static str, String) {
     match (program, site.rng.below(3)) {
-        ("cargo", 0) => ("variable", "std::env::var_os(\"CARGO\").unwrap()".to_owned()),
-        ("cargo", 1) => ("compiled-in", "std::ffi::OsString::from(env!(\"CARGO\"))".to_owned()),
+        ("cargo", 0) => (
+            "variable",
+            "std::env::var_os(\"CARGO\").unwrap()".to_owned(),
+        ),
+        ("cargo", 1) => (
+            "compiled-in",
+            "std::ffi::OsString::from(env!(\"CARGO\"))".to_owned(),
+        ),
         (_, _) => ("path", format!("std::ffi::OsString::from({program:?})")),
     }
 }
@@ -30,10 +36,14 @@ pub fn rustc(site: &mut Site<'_>, place: Place) -> Option<Fact> {
 pub fn cargo(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let (way, cargo) = program(site, "cargo");
     let inner = site.draft.fresh("inner-");
-    let manifest = "[package]\nname = \"inner\"\nversion = \"0.1.0\"\nedition = \"2018\"\n[workspace]\n";
+    let manifest =
+        "[package]\nname = \"inner\"\nversion = \"0.1.0\"\nedition = \"2018\"\n[workspace]\n";
     let files = [
         ("Cargo.toml", manifest),
-        ("src/main.rs", "fn main() { print!(\"{}\", env!(\"SEEN\")); }\n"),
+        (
+            "src/main.rs",
+            "fn main() { print!(\"{}\", env!(\"SEEN\")); }\n",
+        ),
         (
             "build.rs",
             "fn main() { println!(\"cargo:rustc-env=SEEN={}\", std::env::var_os(\"RUSTC_BOOTSTRAP\").is_none()); }\n",
@@ -44,8 +54,14 @@ pub fn cargo(site: &mut Site<'_>, place: Place) -> Option<Fact> {
         site.draft.write(site.member, &path, text);
     }
     let (kind, place_of_output) = match site.rng.chance(50) {
-        true => ("own-target", format!("std::path::PathBuf::from(\"{inner}/target\")")),
-        false => ("said-target", "std::env::temp_dir().join(format!(\"inner-{}\", std::process::id()))".to_owned()),
+        true => (
+            "own-target",
+            format!("std::path::PathBuf::from(\"{inner}/target\")"),
+        ),
+        false => (
+            "said-target",
+            "std::env::temp_dir().join(format!(\"inner-{}\", std::process::id()))".to_owned(),
+        ),
     };
     let flag = match kind {
         "own-target" => String::new(),
@@ -95,13 +111,23 @@ pub fn git(site: &mut Site<'_>, place: Place) -> Option<Fact> {
 
 /// The running executable once more, for its list of tests.
 pub fn itself(_: &mut Site<'_>, place: Place) -> Option<Fact> {
-    let has_harness = matches!(place, Place::LibUnit | Place::BinUnit | Place::Test | Place::BenchUnit);
+    let has_harness = matches!(
+        place,
+        Place::LibUnit | Place::BinUnit | Place::Test | Place::BenchUnit
+    );
     has_harness.then(|| {
         Fact::plain(
             "{ let ended = std::process::Command::new(std::env::current_exe().unwrap()).arg(\"--list\").output().unwrap(); \
              ended.status.success() && String::from_utf8_lossy(&ended.stdout).contains(\": test\") }",
         )
     })
+}
+
+/// More output than anyone reads.
+pub fn floods(_: &mut Site<'_>, _: Place) -> Option<Fact> {
+    Some(Fact::plain(
+        "{ for line in 0..20_000 { println!(\"a line of many, number {}\", line); } true }",
+    ))
 }
 
 /// A process that outlives the test.

@@ -65,11 +65,9 @@ pub fn profile(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     if !place.is_script() {
         return None;
     }
-    let (var, value) = site.rng.pick(&[
-        ("PROFILE", "debug"),
-        ("DEBUG", "true"),
-        ("OPT_LEVEL", "0"),
-    ]);
+    let (var, value) =
+        site.rng
+            .pick(&[("PROFILE", "debug"), ("DEBUG", "true"), ("OPT_LEVEL", "0")]);
     site.piece = format!("profile-{}@{}", var.to_lowercase(), place.name());
     Some(Fact::plain(format!(
         "std::env::var({var:?}).ok().as_deref() == Some({value:?})"
@@ -117,14 +115,30 @@ pub fn configured_cfg(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     Some(Fact::plain(format!("cfg!({cfg})")))
 }
 
+/// A profile of a `.cargo/config.toml`.
+pub fn configured_profile(site: &mut Site<'_>, place: Place) -> Option<Fact> {
+    let is_outer = site.draft.in_git && !site.draft.below.is_empty() && site.rng.chance(50);
+    let config = match is_outer {
+        true => &mut site.draft.outer_config,
+        false => &mut site.draft.config,
+    };
+    let origin = if is_outer { "outer" } else { "own" };
+    site.piece = format!("config-profile-{origin}@{}", place.name());
+    let lines = vec!["debug-assertions = false".to_owned()];
+    config.insert("profile.dev", lines);
+    Some(Fact::plain("cfg!(debug_assertions)"))
+}
+
 /// Where the process is.
 pub fn folder(site: &mut Site<'_>, _: Place) -> Option<Fact> {
     let folder = site.draft.members[site.member].folder;
     let last = folder.rsplit('/').next().unwrap_or_default();
     let fact = match site.rng.below(4) {
         0 => "std::path::Path::new(\"Cargo.toml\").is_file()".to_owned(),
-        1 => "std::env::current_dir().unwrap() == std::path::Path::new(env!(\"CARGO_MANIFEST_DIR\"))"
-            .to_owned(),
+        1 => {
+            "std::env::current_dir().unwrap() == std::path::Path::new(env!(\"CARGO_MANIFEST_DIR\"))"
+                .to_owned()
+        }
         2 if !last.is_empty() => format!("std::env::current_dir().unwrap().ends_with({last:?})"),
         _ => "std::env::var_os(\"CARGO_MANIFEST_DIR\").map(std::path::PathBuf::from) == \
               std::env::current_dir().ok()"
@@ -159,9 +173,15 @@ pub fn executable(site: &mut Site<'_>, _: Place) -> Option<Fact> {
 /// Folders for temporary files, by variable and by hard-coded path.
 pub fn temporary(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let name = site.draft.fresh("pinmatrix-oracle-");
-    let folder = site.rng.pick(&["std::env::temp_dir()", "/tmp", "/var/tmp", "/dev/shm"]);
+    let folder = site
+        .rng
+        .pick(&["std::env::temp_dir()", "/tmp", "/var/tmp", "/dev/shm"]);
     let kind = folder.trim_matches('/').replace('/', "-");
-    let kind = if kind.contains("env") { "variable" } else { kind.as_str() };
+    let kind = if kind.contains("env") {
+        "variable"
+    } else {
+        kind.as_str()
+    };
     site.piece = format!("temporary-{kind}@{}", place.name());
     let folder = match folder.starts_with('/') {
         true => format!("std::path::PathBuf::from({folder:?})"),

@@ -24,14 +24,18 @@ pub fn text(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     site.piece = format!("text-{origin}@{}", place.name());
     let entry = Entry::File(b"here".to_vec(), 0o644);
     let path = join(&folder, &name);
-    site.draft.entries.insert(path.into(), (entry, Kept::Tracked));
+    site.draft
+        .entries
+        .insert(path.into(), (entry, Kept::Tracked));
     let path = format!("{way}/{name}");
     Some(Fact::plain(match site.rng.below(3) {
         0 => format!("std::fs::read_to_string({path:?}).ok().as_deref() == Some(\"here\")"),
         1 => format!(
             "std::fs::read_to_string(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{path}\")).is_ok()"
         ),
-        _ => format!("include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{path}\")) == \"here\""),
+        _ => {
+            format!("include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{path}\")) == \"here\"")
+        }
     }))
 }
 
@@ -57,7 +61,8 @@ pub fn empty_file(site: &mut Site<'_>, _: Place) -> Option<Fact> {
 pub fn mode(site: &mut Site<'_>, _: Place) -> Option<Fact> {
     let name = site.draft.fresh("mode-");
     let mode = site.rng.pick(&[0o444, 0o400, 0o600, 0o755, 0o664]);
-    site.draft.put(site.member, &name, Entry::File(b"x".to_vec(), mode));
+    site.draft
+        .put(site.member, &name, Entry::File(b"x".to_vec(), mode));
     Some(Fact::plain(format!(
         "{{ use std::os::unix::fs::PermissionsExt; \
          std::fs::metadata({name:?}).map(|m| m.permissions().mode() & 0o777).ok() == Some({mode:#o}) }}"
@@ -68,7 +73,8 @@ pub fn mode(site: &mut Site<'_>, _: Place) -> Option<Fact> {
 pub fn mode_set(site: &mut Site<'_>, _: Place) -> Option<Fact> {
     let name = site.draft.fresh("set-");
     let mode = site.rng.pick(&[0o400, 0o755]);
-    site.draft.put(site.member, &name, Entry::File(b"x".to_vec(), 0o644));
+    site.draft
+        .put(site.member, &name, Entry::File(b"x".to_vec(), 0o644));
     let expression = format!(
         "{{ use std::os::unix::fs::PermissionsExt; \
          let was = std::fs::metadata({name:?}).map(|m| m.permissions().mode() & 0o777).ok(); \
@@ -95,12 +101,25 @@ pub fn script(site: &mut Site<'_>, _: Place) -> Option<Fact> {
 pub fn link(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let name = site.draft.fresh("link-");
     let (kind, to, fact) = match site.rng.below(3) {
-        0 => ("file", "Cargo.toml", format!("std::fs::read_to_string({name:?}).is_ok()")),
-        1 => ("folder", ".", format!("std::path::Path::new({name:?}).join(\"Cargo.toml\").is_file()")),
-        _ => ("nothing", "no/where", format!("std::fs::symlink_metadata({name:?}).is_ok()")),
+        0 => (
+            "file",
+            "Cargo.toml",
+            format!("std::fs::read_to_string({name:?}).is_ok()"),
+        ),
+        1 => (
+            "folder",
+            ".",
+            format!("std::path::Path::new({name:?}).join(\"Cargo.toml\").is_file()"),
+        ),
+        _ => (
+            "nothing",
+            "no/where",
+            format!("std::fs::symlink_metadata({name:?}).is_ok()"),
+        ),
     };
     site.piece = format!("link-{kind}@{}", place.name());
-    site.draft.put(site.member, &name, Entry::Link(to.to_owned()));
+    site.draft
+        .put(site.member, &name, Entry::Link(to.to_owned()));
     Some(Fact::plain(format!(
         "{fact} && std::fs::read_link({name:?}).map(|to| to == std::path::Path::new({to:?})).unwrap_or(false)"
     )))
@@ -117,6 +136,9 @@ pub fn odd_name(site: &mut Site<'_>, place: Place) -> Option<Fact> {
         ("star", b"*?[a]".as_slice()),
     ]);
     site.piece = format!("odd-name-{kind}@{}", place.name());
+    if site.is_never() {
+        return None;
+    }
     let mut path = join(&folder, "odd/").into_bytes();
     path.extend(name);
     let entry = Entry::File(b"odd".to_vec(), 0o644);
@@ -149,7 +171,9 @@ pub fn kept(site: &mut Site<'_>, place: Place) -> Option<Fact> {
         true => "!",
         false => "",
     };
-    Some(Fact::plain(format!("{is}std::path::Path::new({name:?}).exists()")))
+    Some(Fact::plain(format!(
+        "{is}std::path::Path::new({name:?}).exists()"
+    )))
 }
 
 /// What lies in a folder: a listing, which what is left behind would make longer.
@@ -176,7 +200,8 @@ pub fn leftover(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let name = site.draft.fresh("left-");
     let up = site.draft.up_to_workspace(site.member);
     let top = site.draft.up_to_top(site.member);
-    let path = |folder: String| format!("std::path::PathBuf::from({:?})", format!("{folder}/{name}"));
+    let path =
+        |folder: String| format!("std::path::PathBuf::from({:?})", format!("{folder}/{name}"));
     let mut folders = vec![
         ("package", path(".".to_owned())),
         ("source", path("src".to_owned())),
@@ -187,7 +212,9 @@ pub fn leftover(site: &mut Site<'_>, place: Place) -> Option<Fact> {
         ),
         (
             "target",
-            format!("std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join({name:?})"),
+            format!(
+                "std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join({name:?})"
+            ),
         ),
     ];
     if site.draft.in_git && !site.draft.below.is_empty() {

@@ -13,9 +13,21 @@ pub fn put(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact) {
     match place {
         Place::LibUnit => {
             let name = site.function("unit_");
-            let wrap = in_company(wrap);
-            if let Some(lib) = site.lib(Kind::Lib) {
-                lib.items.push_str(&wrap.test(&name, fact, edition));
+            let test = wrap.test(&name, fact, edition);
+            let in_file = site.rng.chance(20) && edition != "2015";
+            let module = site.draft.fresh("part_");
+            let Some(lib) = site.lib(Kind::Lib) else {
+                return;
+            };
+            if in_file {
+                lib.items.push_str(&format!("mod {module};\n"));
+                let member = &mut site.draft.members[site.member];
+                member.modules.insert(
+                    module,
+                    format!("#[allow(unused_imports)] use super::*;\n{test}"),
+                );
+            } else {
+                lib.items.push_str(&test);
             }
         }
         Place::BinUnit => unit(site, Kind::Bin, wrap, fact),
@@ -23,37 +35,26 @@ pub fn put(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact) {
         Place::ExampleUnit => unit(site, Kind::Example, wrap, fact),
         Place::BenchUnit => unit(site, Kind::Bench, wrap, fact),
         Place::Program => {
-            let target = site.target(Kind::Test, false, true);
-            let wrap = as_program(wrap);
-            site.source(target).main.push_str(&wrap.statements(fact, edition));
+            let kind = site.rng.pick(&[Kind::Test, Kind::Test, Kind::Bench]);
+            let target = site.target(kind, false, true);
+            if kind == Kind::Bench {
+                site.draft.members[site.member].targets[target].test = Some(true);
+            }
+            site.source(target)
+                .main
+                .push_str(&wrap.statements(fact, edition));
         }
         Place::Doc => doc(site, fact, edition),
         Place::BinRun | Place::BinFound | Place::ExampleFound => {
             program(site, place, wrap, fact, edition);
         }
         Place::Script => {
-            let statements = as_program(wrap).statements(fact, edition);
+            let statements = wrap.statements(fact, edition);
             script(site, &statements);
             site.bears_all();
         }
         Place::Told => told(site, fact, edition),
         Place::Macro => expanded(site, wrap, fact, edition),
-    }
-}
-
-/// Unit tests share a process, so none of them may end it.
-fn in_company(wrap: Wrap) -> Wrap {
-    match wrap.ends_process() {
-        true => Wrap::Assert,
-        false => wrap,
-    }
-}
-
-/// A `main` is neither ignored nor expected to panic.
-fn as_program(wrap: Wrap) -> Wrap {
-    match wrap {
-        Wrap::ShouldPanic | Wrap::Ignore | Wrap::Returned => Wrap::Assert,
-        wrap => wrap,
     }
 }
 
@@ -90,26 +91,48 @@ fn doc(site: &mut Site<'_>, fact: &Fact, edition: &str) {
     for line in body.lines() {
         writeln!(text, "/// {}", line.trim()).expect("memory");
     }
-    write!(text, "/// ```\npub fn {name}() {{}}\n").expect("memory");
-    if let Some(lib) = site.lib(Kind::Doc) {
-        lib.items.push_str(&text);
+    text.push_str("/// ```\n");
+    // The text of a README is a doc test too.
+    let is_readme = site.draft.toolchain.minor >= 54 && site.rng.chance(15);
+    let file = format!("README-{name}.md");
+    let documented = match is_readme {
+        true => format!("#[doc = include_str!(\"../{file}\")]\n"),
+        false => text.clone(),
+    };
+    let is_macro = site.draft.members[site.member].is_macro;
+    let Some(lib) = site.lib(Kind::Doc) else {
+        return;
+    };
+    // A package of macros exports nothing else; what is private is tested all the same.
+    let head = match is_macro {
+        true => "#[allow(dead_code)] fn",
+        false => "pub fn",
+    };
+    writeln!(lib.items, "{documented}{head} {name}() {{}}").expect("memory");
+    if is_readme {
+        let text = text.replace("/// ", "");
+        site.draft.write(site.member, &file, &text);
     }
 }
 
 /// A program that a test runs.
 fn program(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact, edition: &str) {
-    let kind = match place {
-        Place::ExampleFound => Kind::Example,
-        _ => Kind::Bin,
+    let kind = if place == Place::ExampleFound {
+        Kind::Example
+    } else {
+        Kind::Bin
     };
     let at = site.target(kind, true, true);
-    let wrap = as_program(wrap);
-    site.source(at).main.push_str(&wrap.statements(fact, edition));
+    site.source(at)
+        .main
+        .push_str(&wrap.statements(fact, edition));
     let name = site.draft.members[site.member].targets[at].name.clone();
-    let path = match place {
-        Place::BinRun => format!("std::path::PathBuf::from(env!(\"CARGO_BIN_EXE_{name}\"))"),
-        Place::ExampleFound => beside(&format!("examples/{name}")),
-        _ => beside(&name),
+    let path = if place == Place::BinRun {
+        format!("std::path::PathBuf::from(env!(\"CARGO_BIN_EXE_{name}\"))")
+    } else if place == Place::ExampleFound {
+        beside(&format!("examples/{name}"))
+    } else {
+        beside(&name)
     };
     let runs = Fact::plain(format!(
         "std::process::Command::new({path}).status().unwrap().success()"
@@ -135,7 +158,11 @@ pub fn script(site: &mut Site<'_>, statements: &str) {
 fn told(site: &mut Site<'_>, fact: &Fact, edition: &str) {
     let var = site.draft.fresh("TOLD_");
     let declared = match edition {
-        "2015" => fact.crates.iter().map(|c| format!("extern crate {c};")).collect(),
+        "2015" => fact
+            .crates
+            .iter()
+            .map(|c| format!("extern crate {c};"))
+            .collect(),
         _ => String::new(),
     };
     let said = &fact.expression;
@@ -144,7 +171,9 @@ fn told(site: &mut Site<'_>, fact: &Fact, edition: &str) {
         &format!("        {declared}\n        println!(\"cargo:rustc-env={var}={{}}\", {said});\n"),
     );
     let told = Fact::plain(format!("env!({var:?}) == \"true\""));
-    let place = site.rng.pick(&[Place::LibUnit, Place::Test, Place::Doc, Place::BinRun]);
+    let place = site
+        .rng
+        .pick(&[Place::LibUnit, Place::Test, Place::Doc, Place::BinRun]);
     put(site, place, Wrap::Assert, &told);
 }
 
@@ -153,12 +182,16 @@ fn expanded(site: &mut Site<'_>, wrap: Wrap, fact: &Fact, edition: &str) {
     let name = site.draft.fresh("looks_");
     // The fact was made for the macro's package, which the site is at.
     let user = site.rng.below(site.draft.members.len());
-    let statements = match wrap {
-        Wrap::Abort | Wrap::Exit => "assert!(holds, \"it does not hold\");",
-        _ => "",
+    let statements = match wrap.ends_process() {
+        true => "assert!(holds, \"it does not hold\");",
+        false => "",
     };
     let declared = match edition {
-        "2015" => fact.crates.iter().map(|c| format!("extern crate {c}; ")).collect(),
+        "2015" => fact
+            .crates
+            .iter()
+            .map(|c| format!("extern crate {c}; "))
+            .collect(),
         _ => String::new(),
     };
     let text = format!(
@@ -179,6 +212,9 @@ fn expanded(site: &mut Site<'_>, wrap: Wrap, fact: &Fact, edition: &str) {
     if !member.sees(&krate, true) {
         member.ask(Table::Dev, &krate);
     }
-    let holds = Fact::with(format!("{}::{name}!()", krate.replace('-', "_")), &krate.replace('-', "_"));
+    let holds = Fact::with(
+        format!("{}::{name}!()", krate.replace('-', "_")),
+        &krate.replace('-', "_"),
+    );
     put(site, Place::Test, Wrap::Assert, &holds);
 }

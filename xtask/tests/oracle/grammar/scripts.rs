@@ -21,7 +21,9 @@ fn written(site: &mut Site<'_>, file: &str) -> Written {
     let own = |kind, path: String| Written {
         kind,
         in_script: format!("std::path::PathBuf::from({path:?})"),
-        compiled_in: Some(format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{path}\")")),
+        compiled_in: Some(format!(
+            "concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{path}\")"
+        )),
         at_run_time: Some(format!("std::path::PathBuf::from({path:?})")),
     };
     let in_target = |kind, way: &str| Written {
@@ -30,7 +32,9 @@ fn written(site: &mut Site<'_>, file: &str) -> Written {
             "std::path::PathBuf::from(std::env::var_os(\"OUT_DIR\").unwrap()).join(\"{way}{file}\")"
         ),
         compiled_in: Some(format!("concat!(env!(\"OUT_DIR\"), \"/{way}{file}\")")),
-        at_run_time: Some(format!("std::path::Path::new(env!(\"OUT_DIR\")).join(\"{way}{file}\")")),
+        at_run_time: Some(format!(
+            "std::path::Path::new(env!(\"OUT_DIR\")).join(\"{way}{file}\")"
+        )),
     };
     match site.rng.below(8) {
         0 | 1 => in_target("out", ""),
@@ -178,11 +182,10 @@ pub fn reads(site: &mut Site<'_>) {
         ),
         2 => (
             "listing",
-            format!(
-                "{{ let mut names: Vec<_> = std::fs::read_dir(\".\").unwrap()\
-                 .map(|e| e.unwrap().file_name()).filter(|n| n != \"target\").collect(); \
-                 names.sort(); let all = format!(\"{{:?}}\", names); all.contains(\"Cargo.toml\").to_string() }}"
-            ),
+            "{ let mut names: Vec<_> = std::fs::read_dir(\".\").unwrap()\
+             .map(|e| e.unwrap().file_name()).filter(|n| n != \"target\").collect(); \
+             names.sort(); format!(\"{:?}\", names).contains(\"Cargo.toml\").to_string() }"
+                .to_owned(),
         ),
         _ => (
             "above",
@@ -196,7 +199,9 @@ pub fn reads(site: &mut Site<'_>) {
     };
     script(
         site,
-        &format!("        let said = {said};\n        println!(\"cargo:rustc-env={var}={{}}\", said);\n        {rerun}\n"),
+        &format!(
+            "        let said = {said};\n        println!(\"cargo:rustc-env={var}={{}}\", said);\n        {rerun}\n"
+        ),
     );
     let fact = match kind {
         "lock" => {
@@ -222,7 +227,9 @@ pub fn generates(site: &mut Site<'_>) {
             format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/src/{name}.rs\")"),
         ),
         false => (
-            format!("std::path::PathBuf::from(std::env::var_os(\"OUT_DIR\").unwrap()).join(\"{name}.rs\")"),
+            format!(
+                "std::path::PathBuf::from(std::env::var_os(\"OUT_DIR\").unwrap()).join(\"{name}.rs\")"
+            ),
             format!("concat!(env!(\"OUT_DIR\"), \"/{name}.rs\")"),
         ),
     };
@@ -235,7 +242,7 @@ pub fn generates(site: &mut Site<'_>) {
         site,
         &format!(
             "        let path = {path};\n        \
-             std::fs::write(&path, \"pub fn {name}() -> u32 {{ 7 }}\\n\").unwrap();\n        {rerun}\n"
+             std::fs::write(&path, \"pub(crate) fn {name}() -> u32 {{ 7 }}\\n\").unwrap();\n        {rerun}\n"
         ),
     );
     let where_to = if is_beside { "source" } else { "out" };

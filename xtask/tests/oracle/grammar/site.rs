@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use pinmatrix::model::outcome::{Kind, TargetId};
 
-use crate::draft::{Draft, Source, Table, Target};
+use crate::draft::{Draft, Member, Source, Table, Target};
+use crate::grammar::matches;
 use crate::rng::Rng;
 
 /// A piece at work: the workspace, the member, and the numbers that decide.
@@ -14,6 +15,8 @@ pub struct Site<'a> {
     pub rng: Rng,
     /// The piece's name, which its targets bear.
     pub piece: String,
+    /// Patterns of names that no piece has.
+    pub never: &'a [String],
 }
 
 /// What is looked at: an expression that is true or false, and what it takes.
@@ -189,6 +192,34 @@ impl Wrap {
         matches!(self, Self::Abort | Self::Exit | Self::ExitZero)
     }
 
+    /// What it is at a place: unit tests share a process, so none of them may end it; a `main` is
+    /// neither ignored nor expected to panic; a doc test says so in another way.
+    pub fn at(self, place: Place) -> Self {
+        match place {
+            Place::LibUnit if self.ends_process() => Self::Assert,
+            Place::LibUnit
+            | Place::BinUnit
+            | Place::Test
+            | Place::ExampleUnit
+            | Place::BenchUnit => self,
+            Place::Program
+            | Place::BinRun
+            | Place::BinFound
+            | Place::ExampleFound
+            | Place::Script => match self {
+                Self::ShouldPanic | Self::Ignore | Self::Returned => Self::Assert,
+                Self::Assert
+                | Self::Negated
+                | Self::Thread
+                | Self::Abort
+                | Self::Exit
+                | Self::ExitZero => self,
+            },
+            Place::Macro if self.ends_process() => Self::Abort,
+            Place::Doc | Place::Told | Place::Macro => Self::Assert,
+        }
+    }
+
     /// Statements that fail in this way unless the fact holds.
     pub fn statements(self, fact: &Fact, edition: &str) -> String {
         let mut text = String::new();
@@ -202,7 +233,9 @@ impl Wrap {
             Self::Assert | Self::Ignore => format!("assert!({fact});"),
             Self::Negated | Self::ShouldPanic => format!("assert!(!({fact}));"),
             Self::Returned => {
-                format!("if {{ {fact} }} {{ Ok(()) }} else {{ Err(\"it does not hold\".to_owned()) }}")
+                format!(
+                    "if {{ {fact} }} {{ Ok(()) }} else {{ Err(\"it does not hold\".to_owned()) }}"
+                )
             }
             Self::Thread => {
                 format!("std::thread::spawn(|| assert!({fact})).join().unwrap();")
@@ -228,9 +261,10 @@ impl Wrap {
             | Self::Exit
             | Self::ExitZero => "",
         };
-        let returns = match self {
-            Self::Returned => " -> Result<(), String>",
-            _ => "",
+        let returns = if self == Self::Returned {
+            " -> Result<(), String>"
+        } else {
+            ""
         };
         let statements = self.statements(fact, edition);
         format!("#[test] {attribute}fn {name}(){returns} {{\n{statements}}}\n")
@@ -260,10 +294,19 @@ impl Site<'_> {
         if !is_seen {
             member.ask(table, name);
         }
-        match name {
-            "gadget" => member.gadget.to_owned(),
-            name => name.replace('-', "_"),
+        if name == "gadget" {
+            return member.gadget.to_owned();
         }
+        let mut members = self.draft.members.iter();
+        let member = members.find(|member| member.name == name);
+        member.map_or_else(|| name.replace('-', "_"), Member::krate)
+    }
+
+    /// Whether no piece of this name is drawn.
+    pub fn is_never(&self) -> bool {
+        self.never
+            .iter()
+            .any(|pattern| matches(pattern, &self.piece))
     }
 
     /// A new name for a function that shows this piece.
@@ -282,9 +325,8 @@ impl Site<'_> {
     pub fn target(&mut self, kind: Kind, harness: bool, is_closed: bool) -> usize {
         let is_kept_apart = is_closed || !harness || self.rng.chance(40);
         let member = &self.draft.members[self.member];
-        let is_open = |t: &Target| {
-            t.kind == kind && t.harness && !t.is_closed && t.required.is_none()
-        };
+        let is_open =
+            |t: &Target| t.kind == kind && t.harness && !t.is_closed && t.required.is_none();
         let at = match is_kept_apart {
             true => None,
             false => member.targets.iter().position(is_open),
@@ -299,9 +341,11 @@ impl Site<'_> {
             };
             let name = self.draft.fresh(prefix);
             let is_required = self.rng.chance(4) && kind == Kind::Test;
+            let in_folder = self.rng.chance(12);
             let member = &mut self.draft.members[self.member];
             let target = member.add(kind, name);
             target.harness = harness;
+            target.in_folder = in_folder;
             target.is_closed = is_closed;
             target.required = is_required.then_some("f1");
             member.targets.len() - 1
