@@ -2,7 +2,7 @@
 
 use crate::draft::{TOOLCHAINS, Toolchain};
 use crate::fixed;
-use crate::grammar::Choice;
+use crate::grammar::{self, Choice};
 
 /// What to do.
 pub enum Ask {
@@ -49,6 +49,10 @@ pub fn read(args: impl Iterator<Item = String>) -> Result<Ask, String> {
             }
             "--only" => flags.choice.only.push(value()?),
             "--never" => flags.choice.never.push(value()?),
+            "--names" => {
+                grammar::names().for_each(|name| println!("{name}"));
+                return Ok(Ask::Nothing);
+            }
             "--shrink" => flags.shrinks = true,
             "--print" => flags.prints = true,
             "--verbose" => flags.verbose = true,

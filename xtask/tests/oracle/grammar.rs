@@ -197,6 +197,12 @@ fn piece(
     Some(piece)
 }
 
+/// The names of all productions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let facts = FACTS.iter().map(|(_, (name, _))| *name);
+    facts.chain(CHANGES.iter().map(|(_, (name, _))| *name))
+}
+
 /// Whether a name is of a pattern, in which `*` stands for anything.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');

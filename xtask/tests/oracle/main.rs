@@ -9,7 +9,8 @@
 //! cargo test -p xtask --test oracle -- --seeds 17 --print       # the workspace alone, not run
 //! ```
 //!
-//! `--verbose` tells cargo's word of every cell. `--only PATTERN` and `--never PATTERN` choose pieces by name, with `*` for anything. A workspace on
+//! `--verbose` tells cargo's word of every cell. `--only PATTERN` and `--never PATTERN` choose pieces by
+//! name, with `*` for anything; `--names` lists the names. A workspace on
 //! which the two differ is kept, in the folder that is named with it.
 
 mod draft;
