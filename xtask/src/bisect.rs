@@ -11,8 +11,10 @@ use pinmatrix::exec::bisection::{Bisected, FILE, axis, bisect};
 use pinmatrix::exec::{Interrupt, Options, cache};
 use pinmatrix::inquiry::{Axis, Ends, Inquiry, Place, Point, Question, points};
 use pinmatrix::matrix::Matrix;
+use pinmatrix::model::between::Between;
 use pinmatrix::model::bisection::{Answer, Asked, Bisection, SCHEMA};
 use pinmatrix::model::cell::{Cell, Pin, Row};
+use pinmatrix::model::run::FamilyRecord;
 use pinmatrix::text::shell_word;
 
 use crate::flags::{AxisFlags, BisectFlags, QuestionFlags};
@@ -62,6 +64,7 @@ pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
     };
     progress.end();
     let page = Page {
+        families: matrix.family_records(),
         inquiry: &inquiry,
         bisected: &bisected,
         out: &out,
@@ -262,6 +265,7 @@ fn replay(file: &Utf8Path, inquiry: &Inquiry) -> Result<Bisection> {
 
 /// What stands on the terminal at the end.
 struct Page<'a> {
+    families: Vec<FamilyRecord>,
     inquiry: &'a Inquiry,
     bisected: &'a Bisected,
     out: &'a Utf8Path,
@@ -329,10 +333,7 @@ impl Page<'_> {
             }) => {
                 self.write_point(page, *before)?;
                 self.write_point(page, *after)?;
-                match untold.len() {
-                    0 => writeln!(page, "{}", self.exact())?,
-                    n => writeln!(page, "not exact: {n} between them could not tell")?,
-                }
+                writeln!(page, "{}", self.exactness(*before, *after, untold.len()))?;
                 writeln!(page)?;
                 writeln!(page, "{DIM}{}{RESET}", self.command(*before))?;
                 writeln!(page, "{DIM}{}{RESET}", self.command(*after))?;
@@ -350,16 +351,37 @@ impl Page<'_> {
         )
     }
 
-    fn exact(&self) -> String {
+    /// How exactly it is known where the answer changes; `n_untold` points between could not tell.
+    fn exactness(&self, before: usize, after: usize, n_untold: usize) -> String {
+        let between = self.between(before, after);
+        let remarks = between.remarks().into_iter();
+        let remarks: String = remarks.map(|remark| format!("; {remark}")).collect();
+        if n_untold > 0 {
+            return format!("not exact: {n_untold} between them could not tell{remarks}");
+        }
         match &self.inquiry.axis {
-            Axis::Pins(_) => {
-                "exact: nothing that is published and not yanked lies between".to_owned()
+            Axis::Pins(_) if between.is_exact() => {
+                format!("exact: nothing that is published and not yanked lies between{remarks}")
             }
+            Axis::Pins(_) => format!("not exact: {between}"),
             Axis::Toolchains(_) => "neighbours among the toolchains that are here".to_owned(),
             Axis::Commits { .. } | Axis::Dependency { .. } => {
                 "exact: the second follows on the first".to_owned()
             }
         }
+    }
+
+    /// What is published between two points, where they are pins.
+    fn between(&self, before: usize, after: usize) -> Between {
+        let Axis::Pins(_) = &self.inquiry.axis else {
+            return Between::default();
+        };
+        let [before, after] = [before, after].map(|at| &self.inquiry.points[at].cell.pin);
+        let mut families = self.families.iter();
+        let family = families.find(|family| family.name == before.family);
+        family.map_or_else(Between::default, |family| {
+            Between::of(family, &before.at, &after.at)
+        })
     }
 
     fn asked(&self, at: usize) -> Option<&Asked> {

@@ -7,25 +7,25 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
+use crate::files::normal;
 use crate::manifest::package_name;
 
 /// The places of a subject's own config, relative to its root; cargo prefers the second.
 pub const PLACES: [&str; 2] = [".cargo/config.toml", ".cargo/config"];
 
-/// Makes relative paths that leave the subject absolute, and takes out patches of `pinned` crates,
-/// which would stand in for the pin. `root` is the subject's root, which is what such paths are
-/// relative to.
+/// Makes relative paths that leave `top` absolute, and takes out patches of `pinned` crates, which
+/// would stand in for the pin. `root` is what such paths are relative to.
 ///
 /// # Errors
 ///
 /// When the text is not TOML.
-pub fn anchored(text: &str, root: &Utf8Path, pinned: &[&str]) -> Result<String> {
+pub fn anchored(text: &str, root: &Utf8Path, top: &Utf8Path, pinned: &[&str]) -> Result<String> {
     let mut document: DocumentMut = text.parse().context("read a cargo config")?;
     let table = document.as_table_mut();
     if let Some(sources) = table.get_mut("source").and_then(Item::as_table_like_mut) {
         for (_, source) in sources.iter_mut() {
             for key in ["local-registry", "directory"] {
-                anchor(source.get_mut(key), root);
+                anchor(source.get_mut(key), root, top);
             }
         }
     }
@@ -43,13 +43,13 @@ pub fn anchored(text: &str, root: &Utf8Path, pinned: &[&str]) -> Result<String> 
                 crates.remove(&key);
             }
             for (_, krate) in crates.iter_mut() {
-                anchor(krate.get_mut("path"), root);
+                anchor(krate.get_mut("path"), root, top);
             }
         }
     }
     if let Some(paths) = table.get_mut("paths").and_then(Item::as_array_mut) {
         for path in paths.iter_mut() {
-            anchor_value(path, root);
+            anchor_value(path, root, top);
         }
     }
     Ok(document.to_string())
@@ -79,16 +79,17 @@ pub fn folders(text: &str, root: &Utf8Path) -> Vec<Utf8PathBuf> {
     named.chain(paths).map(|path| root.join(path)).collect()
 }
 
-fn anchor(item: Option<&mut Item>, root: &Utf8Path) {
+fn anchor(item: Option<&mut Item>, root: &Utf8Path, top: &Utf8Path) {
     if let Some(value) = item.and_then(Item::as_value_mut) {
-        anchor_value(value, root);
+        anchor_value(value, root, top);
     }
 }
 
-fn anchor_value(value: &mut Value, root: &Utf8Path) {
+fn anchor_value(value: &mut Value, root: &Utf8Path, top: &Utf8Path) {
     let Some(path) = value.as_str() else { return };
-    if path.starts_with("..") {
-        *value = Value::from(root.join(path).as_str());
+    let leads_to = normal(&root.join(path));
+    if !leads_to.starts_with(top) {
+        *value = Value::from(leads_to.as_str());
     }
 }
 
@@ -136,11 +137,11 @@ mod tests {
     fn paths_that_leave_the_subject_are_anchored_and_the_rest_is_kept() {
         let text = "# mine\n[source.near]\nlocal-registry = \"../registry\"\n\
                     [source.own]\ndirectory = \"vendor\"\n";
-        let anchored = anchored(text, Utf8Path::new("/w/subject"), &[]).expect("TOML");
-        assert_eq!(
-            anchored,
-            text.replace("\"../registry\"", "\"/w/subject/../registry\"")
-        );
+        let root = Utf8Path::new("/w/subject");
+        let kept = anchored(text, root, Utf8Path::new("/w"), &[]).expect("TOML");
+        assert_eq!(kept, text);
+        let anchored = anchored(text, root, root, &[]).expect("TOML");
+        assert_eq!(anchored, text.replace("\"../registry\"", "\"/w/registry\""));
     }
 
     #[test]
@@ -154,11 +155,9 @@ mod tests {
     #[test]
     fn patches_of_pinned_crates_are_taken_out() {
         let text = "[patch.crates-io]\na = { path = \"fork\" }\nb = { path = \"../b\" }\n";
-        let anchored = anchored(text, Utf8Path::new("/w/s"), &["a"]).expect("TOML");
-        assert_eq!(
-            anchored,
-            "[patch.crates-io]\nb = { path = \"/w/s/../b\" }\n"
-        );
+        let root = Utf8Path::new("/w/s");
+        let anchored = anchored(text, root, root, &["a"]).expect("TOML");
+        assert_eq!(anchored, "[patch.crates-io]\nb = { path = \"/w/b\" }\n");
     }
 
     #[test]

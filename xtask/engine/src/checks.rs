@@ -10,7 +10,9 @@ use semver::Version;
 use crate::config::mistake::Mistake;
 use crate::config::{Config, Family, Pins, did_you_mean};
 use crate::environment::Surroundings;
+use crate::index::PassedOver;
 use crate::manifest::Manifest;
+use crate::model::cell::bare;
 use crate::published::{Published, Registry};
 use crate::subject::Subject;
 use crate::toolchain::Toolchain;
@@ -94,7 +96,7 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
 pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
     let mut used = BTreeSet::new();
     for path in &subject.manifests {
-        if let Some(text) = subject.text_of(path.as_str())? {
+        if let Some(text) = subject.checkout.text_of(path)? {
             used.extend(
                 Manifest::parse(&text)
                     .with_context(|| format!("read {path}"))?
@@ -146,15 +148,14 @@ pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
     if !sets_flags {
         return Ok(());
     }
-    for place in crate::cargo_config::PLACES {
+    for crate::subject::CargoConfig { path, text, .. } in subject.cargo_configs()? {
         // RUSTFLAGS of the environment takes the place of those of a cargo config.
         // https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags
-        let text = subject.text_of(place)?.unwrap_or_default();
         if text
             .lines()
             .any(|line| line.trim_start().starts_with("rustflags"))
         {
-            let message = format!("`cfg` and `cap-lints` would hide the rustflags of {place}");
+            let message = format!("`cfg` and `cap-lints` would hide the rustflags of {path}");
             let help = "repeat them in [env]: `set = { RUSTFLAGS = \"...\" }`";
             let is_repeated = config.environment.set.contains_key("RUSTFLAGS");
             if !is_repeated {
@@ -203,9 +204,16 @@ impl Asked<'_> {
                 continue;
             }
             let version = pin.get_ref();
+            let entry = registry.entry(krate).unwrap_or_default();
+            let of_pin = |p: &&PassedOver| p.version.as_ref().map(bare).as_ref() == Some(version);
+            let message = match entry.passed_over.iter().find(of_pin) {
+                Some(line) => format!("{krate} {version} {}", line.why),
+                None if entry.is_empty() => format!("{krate} is not known to the registry"),
+                None => format!("{krate} {version} is not published"),
+            };
             return Err(config
                 .text
-                .mistake(format!("{krate} {version} is not published"))
+                .mistake(message)
                 .at(pin.span(), place)
                 .help(nearest_versions(version, &known))
                 .into());
@@ -219,7 +227,7 @@ impl Asked<'_> {
             let Pins::Chosen(choice) = &family.pins else {
                 continue;
             };
-            if self.registry.common(&family.crate_names()).is_none() {
+            if self.registry.releases(&family.crate_names()).is_none() {
                 let message =
                     "what is published cannot be read from here, so no pins can be chosen";
                 return Err(self
@@ -242,7 +250,8 @@ pub fn pins_not_yanked(config: &Config, registry: &Registry) -> Result<()> {
             let version = pin.get_ref();
             let is_yanked = |name: &str| {
                 let versions = registry.versions(name).unwrap_or_default();
-                versions.iter().any(|p| p.version == *version && p.yanked)
+                let mut alike = versions.iter().filter(|p| bare(&p.version) == *version);
+                alike.clone().next().is_some() && alike.all(|p| p.yanked)
             };
             let asks = matches!(&family.pins, Pins::Chosen(choice) if choice.yanked);
             if let Some(krate) = family
@@ -280,7 +289,8 @@ fn unpublished<'a>(config: &'a Config, registry: &Registry) -> Vec<Unpublished<'
             let Some(versions) = registry.versions(krate) else {
                 continue;
             };
-            let is_published = |version: &Version| versions.iter().any(|p| p.version == *version);
+            let is_published =
+                |version: &Version| versions.iter().any(|p| bare(&p.version) == *version);
             let pins = named(&family.pins).into_iter();
             missing.extend(
                 pins.filter(|pin| !is_published(pin.get_ref()))

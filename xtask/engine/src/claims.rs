@@ -198,10 +198,7 @@ fn told(point: &ChangePoint) -> String {
         [one] => format!(" {one}"),
         [first, rest @ ..] => format!(" {first} and {} more", rest.len()),
     };
-    let untested = match point.n_untested {
-        0 => "exact".to_owned(),
-        n => format!("{n} untested between"),
-    };
+    let untested = point.between.brief();
     let (row, subject) = (&point.row, point.subject());
     format!(
         "{row}: {subject}{cases}: {} → {} ({untested})",

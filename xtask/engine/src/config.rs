@@ -7,6 +7,7 @@
 pub mod mistake;
 mod document;
 mod values;
+mod checkout;
 mod rows;
 mod columns;
 mod adjust;
@@ -26,6 +27,7 @@ use semver::Version;
 use toml::Spanned;
 
 pub use self::adjust::{Adjustment, Change, Extra, together};
+pub use self::checkout::{Checkout, Globs};
 pub use self::claims::{Claim, Claimed};
 pub use self::columns::{Choice, Choose, Companions, Family, Pins};
 pub use self::rows::{FeatureSet, Origin, Source, ToolchainSpec};
@@ -47,6 +49,8 @@ pub struct Config {
     pub text: Text,
     /// The subject's folder, as written.
     pub subject: Spanned<String>,
+    /// What of the files around it a cell gets.
+    pub checkout: Checkout,
     /// The toolchains that rows are of.
     pub toolchains: Vec<ToolchainSpec>,
     /// The revisions of the subject that rows are of; at least one.
@@ -266,8 +270,10 @@ impl Config {
         let families = columns::families(&text, &document.family)?;
         let claims = claims::claims(&text, document.claim, &families)?;
         let adjustments = adjust::adjustments(&text, document.adjust, &families)?;
+        let subject = document.subject.path.clone();
         let config = Self {
-            subject: document.subject.path,
+            subject,
+            checkout: checkout::checkout(&text, document.subject)?,
             toolchains,
             sources,
             feature_sets,

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::model::between::Between;
 use crate::model::cell::{At, CellId, Row};
 use crate::model::outcome::{Outcome, Phase, TargetId, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
@@ -34,9 +34,8 @@ pub struct ChangePoint {
     pub before: Side,
     /// The first pin after it, and what that showed.
     pub after: Side,
-    /// How many versions lie between that are published, not yanked, and not tested. With none,
-    /// the change point is exact.
-    pub n_untested: usize,
+    /// What is published between its sides.
+    pub between: Between,
     /// True where this is not the only change between passing and not passing along the ladder.
     pub is_island: bool,
 }
@@ -102,7 +101,7 @@ impl ChangePoint {
     /// True when nothing that is published lies between its sides.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        self.n_untested == 0
+        self.between.is_exact()
     }
 
     /// What it is about, in words: the target, or the cell as a whole.
@@ -206,7 +205,7 @@ impl History<'_> {
             change,
             before: before.clone(),
             after: after.clone(),
-            n_untested: n_between(self.family, &before.at, &after.at),
+            between: Between::of(self.family, &before.at, &after.at),
             is_island: is_island && change != Change::Shift,
         }
     }
@@ -379,14 +378,6 @@ fn changes(verdicts: &[Side]) -> impl Iterator<Item = (&Side, &Side, bool)> {
     pairs()
         .filter(|(a, b)| a.status != b.status)
         .map(move |(before, after)| (before, after, is_island))
-}
-
-/// How many published versions lie between two pins.
-#[must_use]
-pub fn n_between(family: &FamilyRecord, before: &At, after: &At) -> usize {
-    let at = |version: &Version| At::from(version.clone());
-    let is_between = |version: &&Version| *before < at(version) && at(version) < *after;
-    family.published.iter().filter(is_between).count()
 }
 
 /// Whether two went the same way, whatever was said on it.

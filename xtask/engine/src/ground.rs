@@ -13,7 +13,7 @@ use crate::environment::Surroundings;
 use crate::ladder::Ladder;
 use crate::local::Local;
 use crate::manifest::{Hold, Holds};
-use crate::model::cell::{At, Pin};
+use crate::model::cell::{At, Pin, bare};
 use crate::published::Registry;
 
 /// What the cells of one pin have in common.
@@ -176,7 +176,7 @@ impl Soil<'_> {
             };
             for published in versions.iter() {
                 if let Some(rustc) = &published.rust_version {
-                    let of_version = needs.entry(published.version.clone()).or_default();
+                    let of_version = needs.entry(bare(&published.version)).or_default();
                     of_version.push((name.clone(), rustc.clone()));
                 }
             }

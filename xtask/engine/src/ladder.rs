@@ -8,7 +8,8 @@ use semver::Version;
 
 use crate::config::{Choice, Choose, Family, Pins};
 use crate::model::cell::Pin;
-use crate::published::Common;
+use crate::model::run::Unusable;
+use crate::releases::{Release, Releases};
 
 /// The ordered pins of a family.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,39 +19,56 @@ pub struct Ladder {
     /// What is published between the first rung and the last and is no rung, ascending. Looked at
     /// where a change has to be known exactly.
     pub between: Vec<Arc<Pin>>,
+    /// What is published there as well and no cell can be at, ascending.
+    pub unusable: Vec<Unusable>,
+    /// What was published there and withdrawn, ascending.
+    pub yanked: Vec<Version>,
+    /// The crates of which it is not known what is published.
+    pub unlisted: Vec<String>,
 }
 
 impl Ladder {
-    /// The ladder of a family, of which `published` is known, ascending.
+    /// The ladder of a family, of which `published` is known. Pre-releases lie on it where a rung
+    /// is one.
     #[must_use]
-    pub fn of(family: &Family, published: &[Common]) -> Self {
+    pub fn of(family: &Family, published: &Releases) -> Self {
+        let releases = &published.releases;
         let rungs: Vec<Version> = match &family.pins {
             Pins::Written(pins) => pins.iter().map(|pin| pin.get_ref().clone()).collect(),
-            Pins::Chosen(choice) => chosen(choice, published),
+            Pins::Chosen(choice) => chosen(choice, releases),
         };
-        let is_between = |common: &&Common| {
-            let version = &common.version;
-            let is_usable = !common.yanked && version.pre.is_empty();
+        let has_pre_releases = rungs.iter().any(|version| !version.pre.is_empty());
+        let is_between = |release: &&Release| {
+            let version = &release.version;
+            let counts = has_pre_releases || version.pre.is_empty();
             let is_inside = rungs.first() < Some(version) && Some(version) < rungs.last();
             // What is not released follows on all that is.
             let is_after = !family.unreleased.is_empty() && rungs.first() < Some(version);
-            is_usable && (is_inside || is_after) && !rungs.contains(version)
+            counts && (is_inside || is_after) && !rungs.contains(version)
         };
+        let between = || releases.iter().filter(is_between);
         let pin = |version: &Version| {
             Arc::new(Pin {
                 family: family.name.get_ref().clone(),
                 at: version.clone().into(),
             })
         };
-        let between = published.iter().filter(is_between);
-        let between = between.map(|common| pin(&common.version)).collect();
         let unreleased = family
             .unreleased
             .iter()
             .map(|pin| Arc::new(pin.get_ref().clone()));
         Self {
             rungs: rungs.iter().map(pin).chain(unreleased).collect(),
-            between,
+            between: between()
+                .filter(|release| release.is_usable())
+                .map(|release| pin(&release.version))
+                .collect(),
+            unusable: between().filter_map(Release::unusable).collect(),
+            yanked: between()
+                .filter(|release| release.is_withdrawn())
+                .map(|release| release.version.clone())
+                .collect(),
+            unlisted: published.unlisted.clone(),
         }
     }
 
@@ -67,19 +85,20 @@ impl Ladder {
 }
 
 /// The versions that a choice takes from what is published.
-fn chosen(choice: &Choice, published: &[Common]) -> Vec<Version> {
+fn chosen(choice: &Choice, published: &[Release]) -> Vec<Version> {
     let from = choice.from.get_ref();
     let to = choice.to.as_ref().map(toml::Spanned::get_ref);
     let is_end = |version: &Version| version == from || Some(version) == to;
-    let is_usable = |common: &Common| {
-        let Common { version, yanked } = common;
+    let is_usable = |release: &Release| {
+        let version = &release.version;
+        let yanked = !release.yanked.is_empty();
         let is_inside = from <= version && to.is_none_or(|to| version <= to);
         let is_open = (choice.yanked || !yanked) && (choice.pre_releases || version.pre.is_empty());
         let is_excluded = choice.exclude.iter().any(|req| req.matches(version));
-        is_inside && (is_end(version) || (is_open && !is_excluded))
+        release.is_whole() && is_inside && (is_end(version) || (is_open && !is_excluded))
     };
-    let usable = published.iter().filter(|common| is_usable(common));
-    let usable: Vec<&Version> = usable.map(|common| &common.version).collect();
+    let usable = published.iter().filter(|release| is_usable(release));
+    let usable: Vec<&Version> = usable.map(|release| &release.version).collect();
     let mut rungs: Vec<Version> = Vec::new();
     for (at, version) in usable.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|at| usable.get(at));
@@ -139,7 +158,29 @@ mod tests {
     use crate::config::Config;
     use crate::config::mistake::Text;
 
-    /// A ladder over a made-up history; `!` after a version stands for yanked.
+    /// What is published of one crate; `!` after a version stands for yanked.
+    fn releases(published: &str) -> Releases {
+        let release = |written: &str| {
+            let version = Version::parse(written.trim_end_matches('!')).expect("a version");
+            let had = vec![("f".to_owned(), version.clone())];
+            let (usable, yanked) = match written.ends_with('!') {
+                true => (Vec::new(), had),
+                false => (had, Vec::new()),
+            };
+            Release {
+                version,
+                usable,
+                yanked,
+                lacking: Vec::new(),
+            }
+        };
+        Releases {
+            releases: published.split_whitespace().map(release).collect(),
+            unlisted: Vec::new(),
+        }
+    }
+
+    /// A ladder over a made-up history.
     fn rungs(pins: &str, published: &str) -> String {
         let text = format!(
             "[subject]\npath = \".\"\n[[toolchain]]\nlabel = \"s\"\nrustup = \"s\"\n\
@@ -147,11 +188,7 @@ mod tests {
         );
         let text = Text::new(std::path::Path::new("matrix.toml"), text);
         let config = Config::parse(text).expect("a config");
-        let published = published.split_whitespace().map(|written| Common {
-            version: Version::parse(written.trim_end_matches('!')).expect("a version"),
-            yanked: written.ends_with('!'),
-        });
-        let ladder = Ladder::of(&config.families[0], &published.collect::<Vec<_>>());
+        let ladder = Ladder::of(&config.families[0], &releases(published));
         let told = |(pin, is_rung): (&Arc<Pin>, bool)| match is_rung {
             true => pin.at.to_string(),
             false => format!("({})", pin.at),
@@ -203,6 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn pre_releases_lie_between_where_a_rung_is_one() {
+        let published = "1.0.0 2.0.0-rc.1 2.0.0-rc.2 2.0.0 3.0.0-rc.1 3.0.0";
+        assert_eq!(
+            rungs("[\"1.0.0\", \"3.0.0\"]", published),
+            "1.0.0 (2.0.0) 3.0.0"
+        );
+        assert_eq!(
+            rungs("[\"1.0.0\", \"2.0.0-rc.1\", \"3.0.0\"]", published),
+            "1.0.0 2.0.0-rc.1 (2.0.0-rc.2) (2.0.0) (3.0.0-rc.1) 3.0.0"
+        );
+    }
+
+    #[test]
     fn versions_are_excluded_by_range_included_by_name_and_thinned_evenly() {
         let pins = "{ from = \"0.9.0\", choose = \"all\", exclude = [\">=1, <2\"], include = [\"1.0.1\"] }";
         assert_eq!(
@@ -244,10 +294,8 @@ mod tests {
         ) {
             let versions: Vec<Version> =
                 versions.into_iter().map(|(a, b, c)| Version::new(a, b, c)).collect();
-            let common: Vec<Common> = versions
-                .iter()
-                .map(|v| Common { version: v.clone(), yanked: false })
-                .collect();
+            let written: Vec<String> = versions.iter().map(ToString::to_string).collect();
+            let published = releases(&written.join(" "));
             let choice = Choice {
                 span: 0..0,
                 from: Spanned::new(0..0, versions[0].clone()),
@@ -259,7 +307,7 @@ mod tests {
                 yanked: false,
                 pre_releases: false,
             };
-            let rungs = chosen(&choice, &common);
+            let rungs = chosen(&choice, &published.releases);
             prop_assert!(rungs.windows(2).all(|pair| pair[0] < pair[1]));
             prop_assert_eq!((rungs.first(), rungs.last()), (versions.first(), versions.last()));
         }

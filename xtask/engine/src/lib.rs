@@ -7,8 +7,8 @@
 //! ```text
 //! model, text, files                                   values, and what outside text is made into
 //! config, manifest, cargo_config, cargo_home           files that people wrote
-//! secrets, environment, toolchain, published, ladder,
-//! revision, source_files, subject, local, ground,
+//! secrets, environment, toolchain, index, releases,
+//! published, ladder, revision, source_files, subject, local, ground,
 //! matrix, setting                                      what this machine has of a matrix
 //! frontier, baseline                                   where things change, and what is expected
 //! strategy, search, bisect, inquiry, plan, shard,
@@ -34,10 +34,14 @@ mod cargo_home;
 pub mod secrets;
 pub mod environment;
 pub mod toolchain;
+pub mod index;
+pub mod releases;
 pub mod published;
 pub mod ladder;
 pub mod revision;
-pub mod source_files;
+mod working_tree;
+pub mod checkout;
+pub mod git;
 pub mod subject;
 mod local;
 mod checks;

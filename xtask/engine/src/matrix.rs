@@ -10,10 +10,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
 use crate::baseline::Baseline;
-use crate::cargo_config;
 use crate::cargo_home::{configs_above, own_config};
+use crate::checkout::Checkout;
 use crate::checks;
-use crate::config::mistake::Mistake;
+use crate::config::mistake::{Mistake, Text};
 use crate::config::{Config, Family, FeatureSet, Source};
 use crate::environment::Surroundings;
 use crate::files::normal;
@@ -24,8 +24,8 @@ use crate::model::cell::{At, Cell, Pin, Row};
 use crate::model::run::{FamilyRecord, SourceRecord};
 use crate::model::status::Doubt;
 use crate::published::Registry;
-use crate::revision;
-use crate::subject::{Subject, folder_in_repository};
+use crate::releases::Releases;
+use crate::subject::Subject;
 use crate::toolchain::{Found, Sought, Toolchain, look_for_all};
 
 /// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
@@ -89,36 +89,19 @@ impl Tree {
         cargo: &Toolchain,
         surroundings: &Surroundings,
     ) -> Result<Self> {
-        let laid_out = match (&source.rev, &source.patch) {
-            (None, None) => None,
-            (_, _) => {
-                let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
-                Some(revision::lay_out(
-                    source,
-                    config,
-                    place,
-                    &cache.join(revision::SOURCES),
-                )?)
-            }
+        let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
+        let checkout = match (&source.rev, &source.patch) {
+            (None, None) => Checkout::of_working_tree(config, place, cache)?,
+            (_, _) => Checkout::of_revision(source, config, place, cache)?,
         };
-        let folder = match &laid_out {
-            Some(laid_out) => laid_out.subject.as_std_path(),
-            None => &config.subject_folder(),
-        };
-        let mut subject = Subject::read(config, folder, cargo, surroundings)?;
-        if let Some(laid_out) = laid_out {
-            subject.record.revision = Some(laid_out.commit);
-            subject.record.dirty = laid_out.dirty;
-            subject.record.folder = folder_in_repository(place);
-        }
-        let own = cargo_config::PLACES.map(|place| subject.text_of(place));
-        let own: Vec<Option<String>> = own.into_iter().collect::<Result<_>>()?;
-        let mut files = subject.files.iter();
-        let lock = files.find(|file| file.path == "Cargo.lock");
+        let subject = Subject::read(config, place, checkout, cargo, surroundings)?;
+        let configs = subject.cargo_configs()?.into_iter();
+        let lock = subject.checkout.entry(subject.lock().as_std_path());
+        check_lock(&subject)?;
         Ok(Self {
             label: source.label.clone(),
             sources: subject.sources(),
-            cargo_config: own.into_iter().flatten().collect(),
+            cargo_config: configs.map(|config| config.text).collect(),
             lock: lock.map(|file| file.hash.to_hex().to_string()),
             subject,
         })
@@ -141,12 +124,14 @@ impl Matrix {
         let read = |source| Tree::read(source, &config, &place, cache, &resolver, &surroundings);
         let trees: Vec<Tree> = config.sources.iter().map(read).collect::<Result<_>>()?;
         let tree = trees.first().context("find a revision of the subject")?;
-        let registry = Registry::of_subject(&tree.subject.root, &resolver)?;
+        // Paths in its cargo config can lead out of the checkout.
+        let workspace = tree.subject.checkout.in_origin(&tree.subject.root);
+        let registry = Registry::of_subject(&workspace, &resolver)?;
         let mut notes = Vec::new();
         checks::families_used(&config, &tree.subject)?;
         let asked = checks::Asked {
             config: &config,
-            subject: &tree.subject.root,
+            subject: &workspace,
             registry: &registry,
             resolver: &resolver,
             surroundings: &surroundings,
@@ -158,12 +143,17 @@ impl Matrix {
         checks::build(&config, &tree.subject)?;
         checks::adjustments(&config, &tree.subject)?;
         let ladder = |family: &Family| {
-            let common = registry.common(&family.crate_names()).unwrap_or_default();
-            Ladder::of(family, &common)
+            let names = family.crate_names();
+            let published = registry.releases(&names);
+            Ladder::of(
+                family,
+                &published.unwrap_or_else(|| Releases::unknown(&names)),
+            )
         };
         let ladders: Vec<Ladder> = config.families.iter().map(ladder).collect();
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
-        notes.extend(remarks(&config, &trees, &place));
+        notes.extend(registry.notes());
+        notes.extend(remarks(&config, &trees));
         let soil = Soil {
             config: &config,
             surroundings: &surroundings,
@@ -212,6 +202,13 @@ impl Matrix {
     pub fn family(&self, pin: &Pin) -> Option<&Family> {
         let mut families = self.config.families.iter();
         families.find(|f| *f.name.get_ref() == pin.family)
+    }
+
+    /// What has become of a pin since the index was read, if it cannot be used any more.
+    #[must_use]
+    pub fn change(&self, pin: &Pin) -> Option<String> {
+        let crates = self.family(pin)?.crate_names();
+        self.registry.change(&crates, pin.at.version()?)
     }
 
     /// The toolchain of a row, if it is here.
@@ -321,6 +318,9 @@ impl Matrix {
                 published: all()
                     .filter_map(|(pin, _)| pin.at.version().cloned())
                     .collect(),
+                unusable: ladder.unusable.clone(),
+                yanked: ladder.yanked.clone(),
+                unlisted: ladder.unlisted.clone(),
                 declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
             }
         };
@@ -399,8 +399,33 @@ fn locals(
     Ok(locals)
 }
 
+/// A lock in which a merge left its marks is no lock.
+fn check_lock(subject: &Subject) -> Result<()> {
+    let lock = subject.text_of("Cargo.lock")?.unwrap_or_default();
+    let mut at = 0;
+    for line in lock.split_inclusive('\n') {
+        let is_mark = ["<<<<<<<", "=======", ">>>>>>>"]
+            .iter()
+            .any(|mark| line.starts_with(mark));
+        if is_mark {
+            let place = subject.checkout.in_origin(&subject.root).join("Cargo.lock");
+            let text = Text::new(place.as_std_path(), lock.clone());
+            return Err(text
+                .mistake("Cargo.lock holds the marks of a merge conflict")
+                .at(
+                    at..at + line.trim_end().len(),
+                    "from a merge that has not ended",
+                )
+                .help("`git checkout --ours Cargo.lock` or `--theirs`, then `cargo metadata`")
+                .into());
+        }
+        at += line.len();
+    }
+    Ok(())
+}
+
 /// What a person should know before a run that stops nothing.
-fn remarks(config: &Config, trees: &[Tree], place: &Utf8Path) -> Vec<String> {
+fn remarks(config: &Config, trees: &[Tree]) -> Vec<String> {
     let mut notes = Vec::new();
     let plain = config.sources.iter().zip(trees);
     let mut plain = plain.filter(|(source, _)| source.rev.is_none());
@@ -413,11 +438,23 @@ fn remarks(config: &Config, trees: &[Tree], place: &Utf8Path) -> Vec<String> {
         let locks = locks.display();
         notes.push(format!("{locks} is not there, so no lock is committed"));
     }
-    let above = place.parent().unwrap_or(place).as_std_path();
-    notes.extend(configs_above(above).map(|file| {
-        let file = file.display();
-        format!("cells do not see {file}, which stands above the subject")
-    }));
+    for checkout in trees.iter().map(|tree| &tree.subject.checkout) {
+        notes.extend(checkout.notes.iter().cloned());
+        notes.extend(checkout.missing_submodules.iter().map(|submodule| {
+            format!(
+                "submodule {} is not checked out, and cells do not have it",
+                submodule.display()
+            )
+        }));
+        let above = checkout.origin.parent().unwrap_or(&checkout.origin);
+        for file in configs_above(above.as_std_path()) {
+            let (file, origin) = (file.display(), &checkout.origin);
+            let note = format!("cells do not see {file}, which stands above {origin}");
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
     notes
 }
 

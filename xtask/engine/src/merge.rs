@@ -10,6 +10,8 @@ mod infer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use semver::Version;
+
 use crate::config::Config;
 use crate::config::mistake::Mistake;
 use crate::matrix::Matrix;
@@ -201,6 +203,20 @@ fn families(parts: &[Part]) -> Vec<FamilyRecord> {
             .clone()
             .flat_map(|other| other.published.iter().cloned());
         let published: BTreeSet<_> = published.collect();
+        let unusable = others.clone().flat_map(|other| other.unusable.clone());
+        let unusable = unusable.filter(|unusable| !published.contains(&unusable.version));
+        let unusable: BTreeSet<_> = unusable.collect();
+        family.unusable = unusable.into_iter().collect();
+        family.unusable.dedup_by(|a, b| a.version == b.version);
+        let is_known = |version: &Version| {
+            let mut unusable = family.unusable.iter();
+            published.contains(version) || unusable.any(|unusable| unusable.version == *version)
+        };
+        let yanked = others.clone().flat_map(|other| other.yanked.clone());
+        let yanked: BTreeSet<_> = yanked.filter(|version| !is_known(version)).collect();
+        family.yanked = yanked.into_iter().collect();
+        let unlisted = others.clone().flat_map(|other| other.unlisted.clone());
+        family.unlisted = unlisted.collect::<BTreeSet<_>>().into_iter().collect();
         family.published = published.into_iter().collect();
         let declared = others.flat_map(|other| other.declared.clone());
         family.declared = declared.collect();

@@ -12,6 +12,7 @@ pub mod gaps;
 pub mod findings;
 pub mod timeline;
 pub mod run;
+pub mod between;
 pub mod bisection;
 pub mod verified;
 pub mod event;

@@ -2,13 +2,17 @@
 //! all. For fuzzing (`fuzz`), and for the corpus that it has led to.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::Config;
 use crate::config::mistake::Text;
 use crate::exec;
+use crate::index::Entry;
 use crate::model::outcome::CaseOutcome;
 use crate::model::run::Run;
+use crate::published;
+use crate::releases::{Release, Releases};
 use crate::report;
 
 /// A `matrix.toml`; the words that are said against it.
@@ -18,6 +22,35 @@ pub fn matrix_toml(bytes: &[u8]) -> Option<String> {
         String::from_utf8_lossy(bytes).into_owned(),
     );
     Config::parse(text).err().map(|mistake| mistake.to_string())
+}
+
+/// What an index tells of a crate, or of a family of one.
+#[derive(Debug)]
+pub struct Indexed {
+    /// What it is: versions, and lines that are passed over.
+    pub entry: Entry,
+    /// What is published of a family that consists of the crate.
+    pub releases: Releases,
+    /// Whatever is said of lines that are passed over and versions that cannot be used.
+    pub words: Vec<String>,
+}
+
+/// The index of a crate, as a registry writes it and as cargo keeps it.
+#[must_use]
+pub fn index(bytes: &[u8]) -> Vec<Indexed> {
+    let entries = [Some(Entry::of_lines(bytes)), Entry::of_cache(bytes)];
+    let indexed = |entry: Entry| {
+        let releases = Releases::of(&[("krate".to_owned(), Arc::new(entry.clone()))]);
+        let unusable = releases.releases.iter().filter_map(Release::unusable);
+        let words = unusable.map(|unusable| unusable.to_string());
+        let words = words.chain(published::remark("krate", &entry.passed_over));
+        Indexed {
+            words: words.collect(),
+            releases,
+            entry,
+        }
+    };
+    entries.into_iter().flatten().map(indexed).collect()
 }
 
 /// What cargo says on standard output of a build: the errors that are kept.

@@ -4,54 +4,48 @@
 //! refresh it where a pin is not in it. So mirrors, proxies and tokens stay cargo's business.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::{Version, VersionReq};
-use tame_index::index::{FileLock, IndexLocation, IndexUrl, LocalRegistry, SparseIndex};
-use tame_index::{IndexKrate, KrateName};
+use tame_index::index::{IndexLocation, IndexUrl};
 use xshell::{Shell, cmd};
 
 use crate::environment::Surroundings;
+use crate::index::{Entry, PassedOver};
+use crate::model::cell::bare;
+use crate::releases::Releases;
 use crate::toolchain::Toolchain;
 
-/// One published version.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// The version.
-    pub version: Version,
-    /// True when it was withdrawn.
-    pub yanked: bool,
-    /// The rustc it declares; an edition it needs is not known to an index.
-    pub rust_version: Option<Version>,
-    /// What it requires in any build but tests.
-    pub requires: Vec<(String, VersionReq)>,
-}
-
-/// A version that every crate of a family has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Common {
-    /// The version.
-    pub version: Version,
-    /// True when that of any of the crates was withdrawn.
-    pub yanked: bool,
-}
+pub use crate::index::Published;
 
 /// Where the subject's cargo gets its crates.
 pub struct Registry {
     index: Index,
-    /// What was read already; a crate can have hundreds of versions, and every cell asks.
-    read: Mutex<BTreeMap<String, Arc<[Published]>>>,
+    /// What was read already. It is read once: what a run says does not change with an index that
+    /// changes under it.
+    read: Mutex<Known>,
+}
+
+/// What was read of an index.
+#[derive(Default)]
+struct Known {
+    entries: BTreeMap<String, Arc<Entry>>,
+    /// What a person should know of it, as far as no one was told.
+    notes: Vec<String>,
 }
 
 enum Index {
-    Sparse(SparseIndex),
-    Local(LocalRegistry),
+    /// Cargo's copy of a sparse index.
+    Sparse(Utf8PathBuf),
+    /// The index of a local registry.
+    Local(Utf8PathBuf),
     /// A folder of unpacked crates.
     /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html#directory-sources>
-    Directory(BTreeMap<String, Vec<Published>>),
+    Directory(BTreeMap<String, Entry>),
     /// A git index: cargo alone can tell what is in it.
     Opaque,
 }
@@ -62,7 +56,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When a cargo config on the way cannot be read.
+    /// When a cargo config on the way cannot be read, or when a local registry has no index.
     pub fn of_subject(subject: &Utf8Path, cargo: &Toolchain) -> Result<Self> {
         if let Some(folder) = directory_source(subject) {
             return Ok(Self::new(Index::Directory(unpacked(&folder)?)));
@@ -71,13 +65,21 @@ impl Registry {
         let url = IndexUrl::crates_io(Some(subject.to_owned()), None, Some(&version))
             .with_context(|| format!("read the cargo config of {subject}"))?;
         let index = match url {
-            IndexUrl::Local(path) => Index::Local(LocalRegistry::open(path.into_owned(), false)?),
+            IndexUrl::Local(path) => {
+                let folder = path.join("index");
+                let listing = folder.read_dir_utf8();
+                listing.with_context(|| format!("find the index of the local registry {path}"))?;
+                Index::Local(folder)
+            }
             IndexUrl::CratesIoGit => Index::Opaque,
             IndexUrl::NonCratesIo(url) if !url.starts_with("sparse+") => Index::Opaque,
             url @ (IndexUrl::CratesIoSparse | IndexUrl::NonCratesIo(_)) => {
                 let mut location = IndexLocation::new(url);
                 location.cargo_version = Some(cargo.cargo.clone());
-                Index::Sparse(SparseIndex::new(location)?)
+                let (folder, _) = location
+                    .into_parts()
+                    .context("find cargo's copy of the index")?;
+                Index::Sparse(folder.join(".cache"))
             }
         };
         Ok(Self::new(index))
@@ -96,67 +98,96 @@ impl Registry {
         }
     }
 
-    /// All known versions of a crate, ascending. `None` when this registry cannot be read from
-    /// outside cargo; an empty list when the crate is not known (yet).
+    /// All versions of a crate that cargo can use, ascending. `None` when this registry cannot be
+    /// read from outside cargo; an empty list when the crate is not known (yet).
     #[must_use]
-    pub fn versions(&self, name: &str) -> Option<Arc<[Published]>> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(versions) = read.get(name).filter(|versions| !versions.is_empty()) {
-            return Some(Arc::clone(versions));
-        }
-        let versions: Arc<[Published]> = self.read_versions(name)?.into();
-        read.insert(name.to_owned(), Arc::clone(&versions));
-        Some(versions)
+    pub fn versions(&self, name: &str) -> Option<Vec<Published>> {
+        Some(self.entry(name)?.versions.clone())
     }
 
-    /// The versions that every one of some crates has, ascending; `None` as for
-    /// [`Registry::versions`].
+    /// All that is known of a crate; `None` when this registry cannot be read from outside cargo.
     #[must_use]
-    pub fn common(&self, crates: &[&str]) -> Option<Vec<Common>> {
-        let mut common: Option<BTreeMap<Version, bool>> = None;
-        for name in crates {
-            let of_crate = self.versions(name)?;
-            let of_crate = of_crate.iter().map(|p| (p.version.clone(), p.yanked));
-            let of_crate: BTreeMap<Version, bool> = of_crate.collect();
-            common = Some(match common {
-                None => of_crate,
-                Some(before) => before
-                    .into_iter()
-                    .filter_map(|(version, yanked)| {
-                        let of_this = of_crate.get(&version)?;
-                        Some((version, yanked || *of_this))
-                    })
-                    .collect(),
-            });
+    pub fn entry(&self, name: &str) -> Option<Arc<Entry>> {
+        let mut known = self.known();
+        if let Some(entry) = known.entries.get(name) {
+            return Some(Arc::clone(entry));
         }
-        let common = common.unwrap_or_default().into_iter();
-        Some(
-            common
-                .map(|(version, yanked)| Common { version, yanked })
-                .collect(),
-        )
+        let (entry, fault) = match self.read(name)? {
+            Ok(entry) => (entry, None),
+            Err(fault) => (Entry::default(), Some(fault)),
+        };
+        known.notes.extend(remark(name, &entry.passed_over));
+        known.notes.extend(fault);
+        let entry = Arc::new(entry);
+        // Cargo fetches what it has to know of a crate when it resolves, and that can be later.
+        if self.is_local() || !entry.is_empty() {
+            known.entries.insert(name.to_owned(), Arc::clone(&entry));
+        }
+        Some(entry)
     }
 
-    fn read_versions(&self, name: &str) -> Option<Vec<Published>> {
-        let lock = FileLock::unlocked();
-        let krate = KrateName::try_from(name).ok();
-        let entry = match &self.index {
+    /// What is published of a family; `None` as for [`Registry::versions`].
+    #[must_use]
+    pub fn releases(&self, crates: &[&str]) -> Option<Releases> {
+        let entry = |name: &&str| Some(((*name).to_owned(), self.entry(name)?));
+        let entries: Option<Vec<_>> = crates.iter().map(entry).collect();
+        Some(Releases::of(&entries?))
+    }
+
+    /// What a person should know of what was read since this was last asked for.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.known().notes)
+    }
+
+    /// What has become of a version that some crates had when the index was read, if any of them has
+    /// it no more.
+    #[must_use]
+    pub fn change(&self, crates: &[&str], version: &Version) -> Option<String> {
+        crates.iter().find_map(|name| {
+            let now = self.read(name)?.unwrap_or_default();
+            let is_usable = |entry: &Entry| {
+                let mut versions = entry.versions.iter();
+                versions.any(|p| bare(&p.version) == *version && !p.yanked)
+            };
+            let is_gone = is_usable(&*self.entry(name)?) && !is_usable(&now);
+            is_gone.then(|| {
+                format!("the index has changed since it was read: {name} {version} could be used, and now it cannot")
+            })
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the index holds of a crate now, or why that cannot be told.
+    fn read(&self, name: &str) -> Option<Result<Entry, String>> {
+        let folder = match &self.index {
             Index::Opaque => return None,
             Index::Directory(crates) => {
-                return Some(crates.get(name).cloned().unwrap_or_default());
+                return Some(Ok(crates.get(name).cloned().unwrap_or_default()));
             }
-            Index::Sparse(index) => {
-                krate.and_then(|name| index.cached_krate(name, &lock).ok().flatten())
-            }
-            Index::Local(registry) => {
-                krate.and_then(|name| registry.index().krate(name, &lock).ok().flatten())
-            }
+            Index::Sparse(folder) | Index::Local(folder) => folder,
         };
-        let krate: Option<IndexKrate> = entry.and_then(|entry| entry.deserialize().ok());
-        let known = krate.iter().flat_map(|k| &k.versions);
-        let mut versions: Vec<Published> = known.filter_map(published).collect();
-        versions.sort_by(|a, b| a.version.cmp(&b.version));
-        Some(versions)
+        let Some(path) = place(name).map(|place| folder.join(place)) else {
+            return Some(Ok(Entry::default()));
+        };
+        Some(match (std::fs::read(&path), &self.index) {
+            (Ok(bytes), Index::Sparse(_)) => {
+                let entry = Entry::of_cache(&bytes);
+                entry.ok_or_else(|| {
+                    format!("cargo keeps its index in a form that is not known here: {path}")
+                })
+            }
+            (Ok(bytes), Index::Local(_) | Index::Directory(_) | Index::Opaque) => {
+                Ok(Entry::of_lines(&bytes))
+            }
+            (Err(error), _) if error.kind() == ErrorKind::NotFound => Ok(Entry::default()),
+            (Err(error), _) => Err(format!(
+                "{path} cannot be read, so nothing is known of {name}: {error}"
+            )),
+        })
     }
 
     /// Has cargo bring its copy of the index up to date for some crates.
@@ -206,27 +237,9 @@ impl Registry {
             .ignore_stderr()
             .ignore_stdout()
             .run();
-        self.read
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        *self.known() = Known::default();
         Ok(())
     }
-}
-
-fn published(version: &tame_index::IndexVersion) -> Option<Published> {
-    let requires = version
-        .dependencies()
-        .iter()
-        .filter(|d| d.kind() != tame_index::krate::DependencyKind::Dev)
-        .map(|d| (d.crate_name().to_owned(), d.version_requirement()))
-        .collect();
-    Some(Published {
-        version: Version::parse(&version.version).ok()?,
-        yanked: version.is_yanked(),
-        rust_version: version.rust_version().and_then(parse_rust_version),
-        requires,
-    })
 }
 
 /// A `rust-version` may leave out its last parts: `1.80` means 1.80.0.
@@ -238,6 +251,41 @@ pub fn parse_rust_version(written: &str) -> Option<Version> {
     let minor = parts.next().unwrap_or(Some(0))?;
     let patch = parts.next().unwrap_or(Some(0))?;
     Some(Version::new(major, minor, patch))
+}
+
+/// Where the file of a crate is below the folder of an index; `None` for what names no crate.
+/// <https://doc.rust-lang.org/cargo/reference/registry-index.html#index-files>
+fn place(name: &str) -> Option<Utf8PathBuf> {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let name = name.to_lowercase();
+    if !name.chars().all(is_plain) {
+        return None;
+    }
+    let part = |from: usize, to: usize| name.get(from..to);
+    let place = match name.len() {
+        0 => return None,
+        1 => format!("1/{name}"),
+        2 => format!("2/{name}"),
+        3 => format!("3/{}/{name}", part(0, 1)?),
+        _ => format!("{}/{}/{name}", part(0, 2)?, part(2, 4)?),
+    };
+    Some(place.into())
+}
+
+/// How many lines of one crate are named.
+const MOST_LINES: usize = 3;
+
+/// That lines of a crate are passed over, and which.
+#[must_use]
+pub fn remark(name: &str, passed_over: &[PassedOver]) -> Option<String> {
+    let told = |passed: &PassedOver| format!("{name} {} {}", passed.name(), passed.why);
+    let lines: Vec<String> = passed_over.iter().take(MOST_LINES).map(told).collect();
+    let more = match passed_over.len().saturating_sub(MOST_LINES) {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    let lines = lines.join("; ");
+    (!passed_over.is_empty()).then(|| format!("passed over, as cargo does: {lines}{more}"))
 }
 
 /// The folder of unpacked crates that a subject's own cargo config names.
@@ -257,8 +305,8 @@ fn directory_source(subject: &Utf8Path) -> Option<Utf8PathBuf> {
 }
 
 /// The crates in a folder of them, each in a folder of its own; versions ascend.
-fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, Vec<Published>>> {
-    let mut crates: BTreeMap<String, Vec<Published>> = BTreeMap::new();
+fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, Entry>> {
+    let mut crates: BTreeMap<String, Entry> = BTreeMap::new();
     let entries = folder.read_dir_utf8();
     for entry in entries.with_context(|| format!("list the crates in {folder}"))? {
         let entry = entry.with_context(|| format!("list the crates in {folder}"))?;
@@ -273,7 +321,8 @@ fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, Vec<Published>>> {
             .into_iter()
             .chain(manifest.build_dependencies);
         let package = manifest.package;
-        crates.entry(package.name).or_default().push(Published {
+        let entry = crates.entry(package.name).or_default();
+        entry.versions.push(Published {
             version: package.version,
             yanked: false,
             rust_version: package.rust_version.as_deref().and_then(parse_rust_version),
@@ -282,8 +331,8 @@ fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, Vec<Published>>> {
                 .collect(),
         });
     }
-    for versions in crates.values_mut() {
-        versions.sort_by(|a, b| a.version.cmp(&b.version));
+    for entry in crates.values_mut() {
+        entry.versions.sort_by(|a, b| a.version.cmp(&b.version));
     }
     Ok(crates)
 }
@@ -356,6 +405,7 @@ mod tests {
         assert_eq!(told, ["1.0.0", "2.0.0"]);
         assert_eq!(versions[0].rust_version, Some(Version::new(1, 70, 0)));
         assert_eq!(versions[1].requires[0].0, "b");
-        assert_eq!(registry.common(&["a", "b"]), Some(Vec::new()));
+        let releases = registry.releases(&["a", "b"]).expect("known");
+        assert!(!releases.releases.iter().any(|release| release.is_whole()));
     }
 }

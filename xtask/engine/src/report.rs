@@ -6,6 +6,7 @@ pub mod points;
 pub mod verdict;
 pub mod gaps;
 pub mod denied;
+mod left_out;
 pub mod findings;
 pub mod flaky;
 pub mod timeline;

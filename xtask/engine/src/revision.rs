@@ -25,8 +25,10 @@ pub struct Repository {
 /// A revision of the subject, laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaidOut {
-    /// The subject's folder in it.
-    pub subject: Utf8PathBuf,
+    /// Where it is.
+    pub top: Utf8PathBuf,
+    /// The top of the repository that it is a revision of.
+    pub repository: Utf8PathBuf,
     /// The commit it comes from.
     pub commit: String,
     /// True where anything is changed on top of that commit.
@@ -58,6 +60,14 @@ impl Repository {
             "git rev-parse --verify --quiet --end-of-options {rev}"
         );
         quiet(asked).read().ok()
+    }
+
+    /// Whether git ignores a folder in it.
+    #[must_use]
+    pub fn ignores(&self, folder: &Utf8Path) -> bool {
+        quiet(cmd!(self.shell, "git check-ignore --quiet {folder}"))
+            .run()
+            .is_ok()
     }
 
     /// A git command in its top folder that only reads.
@@ -149,7 +159,8 @@ impl Repository {
         for name in listed.split('\0').filter(|name| !name.is_empty()) {
             let (from, to) = (self.top.join(name), into.join(name));
             if from.symlink_metadata().is_ok_and(|there| !there.is_dir()) {
-                copy(&from, &to).with_context(|| format!("copy {from} to {to}"))?;
+                copy(from.as_std_path(), to.as_std_path())
+                    .with_context(|| format!("copy {from} to {to}"))?;
             }
         }
         Ok(())
@@ -178,7 +189,12 @@ pub fn quiet(command: Cmd<'_>) -> Cmd<'_> {
     alone(command).ignore_stderr()
 }
 
-fn copy(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
+/// Copies a file or a link.
+///
+/// # Errors
+///
+/// When it cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -229,11 +245,6 @@ pub fn lay_out(
     let tree = Utf8Path::from_path(work.path())
         .context("read its path as text")?
         .join("tree");
-    let place = |name: &str| -> Result<Utf8PathBuf> {
-        let inside = subject.strip_prefix(&repository.top);
-        let inside = inside.with_context(|| format!("find {subject} in {}", repository.top))?;
-        Ok(cache.join(name).join(inside))
-    };
     let dirty = patch.is_some() || source.rev.is_none();
     if !dirty {
         let name = short(&commit);
@@ -244,7 +255,8 @@ pub fn lay_out(
             settle(&tree, &cache.join(name))?;
         }
         return Ok(LaidOut {
-            subject: place(name)?,
+            top: cache.join(name),
+            repository: repository.top,
             commit,
             dirty,
         });
@@ -268,7 +280,8 @@ pub fn lay_out(
         settle(&tree, &cache.join(&name))?;
     }
     Ok(LaidOut {
-        subject: place(&name)?,
+        top: cache.join(&name),
+        repository: repository.top,
         commit,
         dirty,
     })
@@ -333,7 +346,11 @@ fn apply(patch: &Utf8Path, tree: &Utf8Path) -> std::result::Result<(), String> {
 }
 
 /// Moves what was laid out to where it is looked for: there whole or not at all.
-fn settle(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
+///
+/// # Errors
+///
+/// When it cannot be moved.
+pub fn settle(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
     match std::fs::rename(tree, place) {
         // Another run was quicker.
         Err(_) if place.is_dir() => Ok(()),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::config::{Family, FeatureSet};
 use crate::ground::Ground;
 use crate::matrix::{Matrix, Tree};
-use crate::model::cell::{At, Cell};
+use crate::model::cell::Cell;
 use crate::toolchain::Toolchain;
 
 /// Everything that a cell is made of.
@@ -98,25 +98,5 @@ impl<'a> Setting<'a> {
             hasher.update(&[0]);
         }
         hasher.finalize().to_hex().to_string()
-    }
-
-    /// What keeps the copies of the subject apart that share one shop: the revision, and a hash of
-    /// what they reach by a path, whose files could be newer than they look.
-    #[must_use]
-    pub fn copy(&self) -> String {
-        let source = self.cell.row.source.as_deref();
-        let outside = &self.tree.subject.outside;
-        // Commits of a dependency follow one another in one folder, and their files are always new.
-        let is_pin =
-            matches!(&self.cell.pin.at, At::Path { path, .. } if !path.as_str().is_empty());
-        let local = self.ground.local.as_ref().filter(|_| is_pin);
-        let local = local.map(|(_, content)| content.as_str());
-        let mut copy = source.map(|label| format!("~{label}")).unwrap_or_default();
-        if !outside.is_empty() || local.is_some() {
-            let reached = format!("{outside} {}", local.unwrap_or_default());
-            let hash = blake3::hash(reached.as_bytes()).to_hex();
-            copy.push_str(&format!("-{}", &hash[..12]));
-        }
-        copy
     }
 }

@@ -1,9 +1,9 @@
 //! The subject: which workspace it is, which manifests it has, what all its files hash to.
 //!
-//! The subject is read here and never written.
+//! The subject is read here, in the copy of its checkout, and never written.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -12,37 +12,57 @@ use semver::Version;
 use walkdir::{DirEntry, WalkDir};
 use xshell::{Shell, cmd};
 
+use crate::cargo_config;
+use crate::checkout::{Checkout, Entry, content};
 use crate::config::Config;
 use crate::config::mistake::Mistake;
 use crate::environment::Surroundings;
 use crate::files::normal;
+use crate::git;
 use crate::manifest::Manifest;
 use crate::model::run::SubjectRecord;
 use crate::revision::quiet;
-use crate::source_files::{FileKind, SourceFile, config_within, content, files};
 use crate::toolchain::Toolchain;
+use crate::working_tree::Kind;
 
 /// The workspace under migration.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// The workspace's root, absolute.
+    /// The checkout that it lies in.
+    pub checkout: Checkout,
+    /// The workspace's root in the copy of that, absolute.
     pub root: Utf8PathBuf,
-    /// The manifests of the root, of all members, and of all else below the root that they reach
-    /// by path; relative to the root, sorted.
+    /// Where the workspace lies in the checkout; empty for the top.
+    pub inside: Utf8PathBuf,
+    /// The manifests of the root, of all members, and of all else in the checkout that they reach by
+    /// path; relative to the top of the checkout, sorted.
     pub manifests: Vec<Utf8PathBuf>,
     /// True when its root manifest declares a workspace; a single package need not.
     pub is_workspace: bool,
     /// What its members declare, sorted by name.
     pub members: Vec<Member>,
-    /// A hash of all that the subject reaches by a path or a link outside its folder; empty where
-    /// it reaches nothing there.
+    /// A hash of all that decides and is not in the checkout: what the subject reaches by a path or a
+    /// link outside it, and git's metadata where cells can read that; empty where there is nothing.
     pub outside: String,
-    /// Where that is.
+    /// What it reaches outside the checkout.
     pub reaches: Vec<Utf8PathBuf>,
-    /// Every file, sorted.
-    pub files: Vec<SourceFile>,
+    /// The repository's metadata, where cells can read it.
+    pub git: Option<git::Metadata>,
     /// What reports keep of it.
     pub record: SubjectRecord,
+    /// Files that belong to the matrix and decide nothing: the config, its baseline and its locks.
+    of_matrix: Vec<PathBuf>,
+}
+
+/// A cargo config in the checkout that cargo reads for the workspace.
+#[derive(Clone, Debug)]
+pub struct CargoConfig {
+    /// Its path, relative to the top of the checkout.
+    pub path: Utf8PathBuf,
+    /// The folder that relative paths in it are relative to, relative to the top of the checkout.
+    pub folder: Utf8PathBuf,
+    /// What stands in it.
+    pub text: String,
 }
 
 /// A member of the workspace.
@@ -59,7 +79,7 @@ pub struct Member {
 }
 
 impl Subject {
-    /// Reads the subject that a config names, in `folder`.
+    /// Reads the subject that a config names, whose folder the user has at `place`, in a checkout.
     ///
     /// # Errors
     ///
@@ -67,50 +87,66 @@ impl Subject {
     /// cannot be read.
     pub fn read(
         config: &Config,
-        folder: &Path,
+        place: &Utf8Path,
+        checkout: Checkout,
         cargo: &Toolchain,
         surroundings: &Surroundings,
     ) -> Result<Self> {
+        let inside = inside(place, &checkout)?;
+        let folder = checkout.top.join(&inside);
         let manifest = folder.join("Cargo.toml");
         if !manifest.is_file() {
+            let why = match place.join("Cargo.toml").is_file() {
+                true => "has a Cargo.toml that the copy of its repository does not have",
+                false => "has no Cargo.toml",
+            };
             return Err(config
                 .text
-                .mistake(format!("{} is no cargo workspace", folder.display()))
-                .at(config.subject.span(), "has no Cargo.toml")
+                .mistake(format!("{place} is no cargo workspace"))
+                .at(config.subject.span(), why)
                 .help("name the folder of the workspace's root manifest, relative to this file")
                 .into());
         }
-        let metadata = metadata(config, &manifest, cargo, surroundings)?;
-        let root = metadata.workspace_root.clone();
-        let given = folder.canonicalize().context("find the subject's folder")?;
-        if given
-            != root
-                .as_std_path()
-                .canonicalize()
-                .context("find the workspace's folder")?
-        {
+        let live = checkout.live();
+        let manifest = live.join(&inside).join("Cargo.toml");
+        let metadata = metadata(config, &checkout, &manifest, cargo, surroundings)?;
+        let workspace = metadata.workspace_root.clone();
+        let real = |folder: &Utf8Path| folder.canonicalize().context("find the workspace's folder");
+        if real(&live.join(&inside))? != real(&workspace)? {
             return Err(config
                 .text
-                .mistake(format!(
-                    "{} is a member of a larger workspace",
-                    folder.display()
-                ))
-                .at(config.subject.span(), format!("the workspace is {root}"))
+                .mistake(format!("{place} is a member of a larger workspace"))
+                .at(
+                    config.subject.span(),
+                    format!("the workspace is {}", checkout.in_origin(&workspace)),
+                )
                 .help("name the workspace's own folder")
                 .into());
         }
-        let mut manifests = BTreeSet::from([root.join("Cargo.toml")]);
+        let mut manifests = BTreeSet::from([folder.join("Cargo.toml")]);
         let mut members = Vec::new();
         for package in metadata.workspace_packages() {
-            if !package.manifest_path.starts_with(&root) {
+            let manifest = checkout.in_copy(&package.manifest_path);
+            if manifest.starts_with(&checkout.top) && !manifest.is_file() {
                 return Err(Mistake::new(format!(
-                    "member `{}` of the subject stands outside its folder: {}",
+                    "member `{}` of the subject is not in the copy that cells work on: {}",
                     package.name, package.manifest_path
                 ))
-                .help("cells work on a copy of the workspace's folder; move the member into it")
+                .help("git ignores it; track it, or name it under [subject] as `include`")
                 .into());
             }
-            manifests.insert(package.manifest_path.clone());
+            if !manifest.starts_with(&checkout.top) {
+                return Err(Mistake::new(format!(
+                    "member `{}` of the subject lies outside {}: {}",
+                    package.name, checkout.origin, package.manifest_path
+                ))
+                .help(
+                    "cells work on a copy of that folder; move the member into it, or name a folder \
+                     that holds both as `root` under [subject]",
+                )
+                .into());
+            }
+            manifests.insert(manifest);
             members.push(Member {
                 name: package.name.to_string(),
                 version: package.version.clone(),
@@ -119,83 +155,155 @@ impl Subject {
             });
         }
         members.sort();
-        let files = files(
-            &root,
-            &manifests,
-            &metadata.target_directory,
-            config_within(config).as_deref(),
-        )?;
-        let mut reached = reached(manifests)?;
-        let links = files.iter().filter(|f| f.kind == FileKind::Link);
-        reached.extend(links.filter_map(|link| target_of(&root.join(&link.path))));
-        let (inside, outside): (Vec<_>, Vec<_>) = reached
+        let git = match config.checkout.git || asks_git(&metadata) {
+            true => git::Metadata::of(&checkout.origin, checkout.commit.as_deref())?,
+            false => None,
+        };
+        let mut reached = reached(&checkout, manifests)?;
+        let links = checkout.entries.iter().filter(|e| e.kind == Kind::Link);
+        let links = links.filter_map(|link| Utf8Path::from_path(&link.path));
+        reached.extend(links.filter_map(|link| target_of(&checkout, link)));
+        let (in_copy, outside): (Vec<_>, Vec<_>) = reached
             .into_iter()
-            .partition(|path| path.starts_with(&root));
+            .partition(|path| path.starts_with(&checkout.top));
         let reaches: Vec<_> = outside.into_iter().map(whole).collect();
-        let outside = hash_outside(&reaches)?;
-        let manifests = inside
+        let mut outside = hash_outside(&reaches)?;
+        outside.extend(git.iter().map(git::Metadata::state));
+        let manifests = in_copy
             .iter()
             .filter(|path| path.file_name() == Some("Cargo.toml"))
-            .filter_map(|path| Some(path.strip_prefix(&root).ok()?.to_owned()))
+            .filter_map(|path| Some(path.strip_prefix(&checkout.top).ok()?.to_owned()))
             .collect();
-        let (revision, dirty) = git(&root);
-        let folder = folder_in_repository(&root);
-        let record = SubjectRecord {
-            path: config.subject.get_ref().clone(),
-            content: content(&files),
-            revision,
-            dirty,
-            folder,
-        };
-        let text = std::fs::read_to_string(root.join("Cargo.toml")).context("read its manifest")?;
+        let of_matrix = of_matrix(config, &checkout.origin);
+        let text = std::fs::read_to_string(folder.join("Cargo.toml"));
+        let text = text.context("read its manifest")?;
         let is_workspace = Manifest::parse(&text)?.is_workspace();
-        Ok(Self {
-            root,
+        let (revision, dirty) = match &checkout.commit {
+            Some(commit) => (Some(commit.clone()), checkout.dirty),
+            None => uncommitted(&checkout.origin, &of_matrix),
+        };
+        let mut subject = Self {
+            root: checkout.top.join(&inside),
+            inside,
             is_workspace,
             manifests,
             members,
             outside,
             reaches,
-            files,
-            record,
-        })
-    }
-
-    /// The bytes of a file, which must still be what it held when the subject was read: an outcome
-    /// is kept under a hash of that.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read, or has changed since.
-    pub fn bytes_of(&self, file: &SourceFile) -> Result<Vec<u8>> {
-        let path = self.root.join(&file.path);
-        let bytes = std::fs::read(&path).with_context(|| format!("read {path}"))?;
-        anyhow::ensure!(
-            blake3::hash(&bytes) == file.hash,
-            "{path} has changed since the run began"
-        );
-        Ok(bytes)
-    }
-
-    /// The text of a file of the subject, if it has it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Subject::bytes_of`], and when it is no text.
-    pub fn text_of(&self, path: &str) -> Result<Option<String>> {
-        let Some(file) = self.files.iter().find(|f| f.path == path) else {
-            return Ok(None);
+            git,
+            record: SubjectRecord {
+                path: config.subject.get_ref().clone(),
+                content: String::new(),
+                revision,
+                dirty,
+                folder: folder_in_repository(place),
+            },
+            of_matrix,
+            checkout,
         };
-        let text = String::from_utf8(self.bytes_of(file)?);
-        text.map(Some)
-            .with_context(|| format!("read {} as text", self.root.join(path)))
+        subject.record.content = content(subject.deciding());
+        Ok(subject)
+    }
+
+    /// The text of a file of the workspace, if it has it; its path is relative to the workspace.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is not UTF-8.
+    pub fn text_of(&self, path: &str) -> Result<Option<String>> {
+        self.checkout.text_of(&self.inside.join(path))
+    }
+
+    /// Whether the checkout holds a file, whose path is relative to the workspace.
+    #[must_use]
+    pub fn holds(&self, path: &str) -> bool {
+        let path = normal(&self.inside.join(path));
+        self.checkout.entry(path.as_std_path()).is_some()
+    }
+
+    /// The place of its lock, relative to the top of the checkout.
+    #[must_use]
+    pub fn lock(&self) -> Utf8PathBuf {
+        self.inside.join("Cargo.lock")
+    }
+
+    /// The cargo configs in the checkout that cargo reads for the workspace, those that come first
+    /// before the others.
+    /// <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>
+    ///
+    /// # Errors
+    ///
+    /// As [`Subject::text_of`].
+    pub fn cargo_configs(&self) -> Result<Vec<CargoConfig>> {
+        let mut configs = Vec::new();
+        for folder in self.inside.ancestors() {
+            for name in cargo_config::PLACES {
+                let path = folder.join(name);
+                if let Some(text) = self.checkout.text_of(&path)? {
+                    let folder = folder.to_owned();
+                    configs.push(CargoConfig { path, folder, text });
+                }
+            }
+        }
+        Ok(configs)
     }
 
     /// A hash of everything but the subject's own lock: what a cell builds besides its own lock.
     #[must_use]
     pub fn sources(&self) -> String {
-        content(self.files.iter().filter(|f| f.path != "Cargo.lock"))
+        let lock = self.lock();
+        content(
+            self.deciding()
+                .filter(|entry| entry.path != lock.as_std_path()),
+        )
     }
+
+    fn deciding(&self) -> impl Iterator<Item = &Entry> {
+        let is_of_matrix =
+            |entry: &Entry| self.of_matrix.iter().any(|own| entry.path.starts_with(own));
+        self.checkout
+            .entries
+            .iter()
+            .filter(move |entry| !is_of_matrix(entry))
+    }
+}
+
+/// Where the workspace that the user has at `place` lies in its checkout.
+fn inside(place: &Utf8Path, checkout: &Checkout) -> Result<Utf8PathBuf> {
+    let real = |folder: &Utf8Path| folder.canonicalize_utf8();
+    let (real_place, real_origin) = (real(place), real(&checkout.origin));
+    let place = real_place.unwrap_or_else(|_| place.to_owned());
+    let origin = real_origin.unwrap_or_else(|_| checkout.origin.clone());
+    let inside = place.strip_prefix(&origin).map(Utf8Path::to_owned);
+    inside.with_context(|| format!("find {place} in {origin}"))
+}
+
+/// What the config names in the checkout and writes itself, relative to its top.
+fn of_matrix(config: &Config, origin: &Utf8Path) -> Vec<PathBuf> {
+    let folder = config.folder();
+    let named = [&config.run.baseline, &config.run.locks];
+    let named = named.into_iter().flatten().map(|path| folder.join(path));
+    let named = named.chain([config.text.file().to_owned()]);
+    let inside = |path: PathBuf| {
+        let path = std::path::absolute(path).ok()?;
+        // It need not be there yet.
+        let (parent, name) = (path.parent()?.canonicalize().ok()?, path.file_name()?);
+        let path = parent.join(name);
+        Some(path.strip_prefix(origin.as_std_path()).ok()?.to_owned())
+    };
+    named.filter_map(inside).collect()
+}
+
+/// Whether a build script of the workspace has cargo run it again when git's metadata change, so that
+/// it asks git for something.
+fn asks_git(metadata: &cargo_metadata::Metadata) -> bool {
+    let packages = metadata.workspace_packages().into_iter();
+    let targets = packages.flat_map(|package| &package.targets);
+    let scripts = targets.filter(|target| target.is_custom_build());
+    let texts = scripts.filter_map(|script| std::fs::read_to_string(&script.src_path).ok());
+    texts
+        .into_iter()
+        .any(|text| text.contains("rerun-if-changed") && text.contains(".git/"))
 }
 
 /// The rustc a package needs: what it declares, and at the least what can read its edition; with
@@ -217,8 +325,9 @@ pub fn needs(package: &Package) -> Option<(Version, bool)> {
     }
 }
 
-/// All manifests that some manifests reach by path, themselves included.
-fn reached(manifests: BTreeSet<Utf8PathBuf>) -> Result<BTreeSet<Utf8PathBuf>> {
+/// All manifests that some manifests reach by path, themselves included: in the copy of the checkout,
+/// or outside it.
+fn reached(checkout: &Checkout, manifests: BTreeSet<Utf8PathBuf>) -> Result<BTreeSet<Utf8PathBuf>> {
     let mut reached = BTreeSet::new();
     let mut open: Vec<Utf8PathBuf> = manifests.into_iter().collect();
     while let Some(path) = open.pop() {
@@ -227,21 +336,18 @@ fn reached(manifests: BTreeSet<Utf8PathBuf>) -> Result<BTreeSet<Utf8PathBuf>> {
         }
         let text = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
         let manifest = Manifest::parse(&text).with_context(|| format!("read {path}"))?;
-        let folder = path.parent().unwrap_or(&path);
-        open.extend(
-            manifest
-                .paths(folder)
-                .into_iter()
-                .map(|p| p.join("Cargo.toml")),
-        );
+        let origin = checkout.in_origin(path.parent().unwrap_or(&path));
+        let paths = manifest.paths(&origin).into_iter();
+        open.extend(paths.map(|path| checkout.in_copy(&path.join("Cargo.toml"))));
     }
     Ok(reached)
 }
 
-/// Where a symbolic link leads.
-fn target_of(link: &Utf8Path) -> Option<Utf8PathBuf> {
-    let leads_to = link.read_link_utf8().ok()?;
-    Some(normal(&link.parent()?.join(leads_to)))
+/// Where a symbolic link of the checkout leads.
+fn target_of(checkout: &Checkout, link: &Utf8Path) -> Option<Utf8PathBuf> {
+    let leads_to = checkout.top.join(link).read_link_utf8().ok()?;
+    let from = checkout.origin.join(link);
+    Some(checkout.in_copy(&normal(&from.parent()?.join(leads_to))))
 }
 
 /// The folder of a manifest, or what else a path leads to.
@@ -279,18 +385,35 @@ fn hash_outside(paths: &[Utf8PathBuf]) -> Result<String> {
 
 fn metadata(
     config: &Config,
-    manifest: &Path,
+    checkout: &Checkout,
+    manifest: &Utf8Path,
     cargo: &Toolchain,
     surroundings: &Surroundings,
 ) -> Result<cargo_metadata::Metadata> {
-    workspace(manifest, cargo, surroundings)?.map_err(|said| {
+    workspace(manifest.as_std_path(), cargo, surroundings)?.map_err(|said| {
+        let said = said.replace(checkout.top.as_str(), checkout.origin.as_str());
+        let manifest = checkout.in_origin(manifest);
+        let help = match missing_submodule(checkout, &said) {
+            Some(submodule) => format!(
+                "submodule {} is not checked out: `git submodule update --init` gets it; \
+                 cargo says:\n{said}",
+                submodule.display()
+            ),
+            None => format!("cargo says:\n{said}"),
+        };
         config
             .text
-            .mistake(format!("cargo cannot read {}", manifest.display()))
+            .mistake(format!("cargo cannot read {manifest}"))
             .at(config.subject.span(), "this subject")
-            .help(format!("cargo says:\n{said}"))
+            .help(help)
             .into()
     })
+}
+
+/// The submodule that is not checked out and that some words name.
+fn missing_submodule<'a>(checkout: &'a Checkout, said: &str) -> Option<&'a PathBuf> {
+    let mut submodules = checkout.missing_submodules.iter();
+    submodules.find(|path| path.to_str().is_some_and(|path| said.contains(path)))
 }
 
 /// What cargo says of the workspace of a manifest, without what it depends on; or what it says
@@ -326,13 +449,16 @@ pub fn workspace(
     Ok(Ok(metadata.context("read cargo's metadata")?))
 }
 
-/// The commit the subject is at, and whether its folder has changes on top of it.
-fn git(root: &Utf8Path) -> (Option<String>, bool) {
+/// The commit that a checkout is at, and whether anything is changed on top of it but what belongs to
+/// the matrix.
+fn uncommitted(top: &Utf8Path, of_matrix: &[PathBuf]) -> (Option<String>, bool) {
     let ask = || -> Result<(String, bool)> {
         let shell = Shell::new()?;
-        shell.change_dir(root);
+        shell.change_dir(top);
         let revision = quiet(cmd!(shell, "git rev-parse HEAD")).read()?;
-        let changes = quiet(cmd!(shell, "git status --porcelain -- .")).read()?;
+        let others = of_matrix.iter().filter_map(|path| path.to_str());
+        let others = others.map(|path| format!(":(exclude){path}"));
+        let changes = quiet(cmd!(shell, "git status --porcelain -- . {others...}")).read()?;
         Ok((revision, !changes.is_empty()))
     };
     match ask() {
@@ -348,54 +474,4 @@ pub fn folder_in_repository(folder: &Utf8Path) -> Option<String> {
     shell.change_dir(folder);
     let inside = quiet(cmd!(shell, "git rev-parse --show-prefix")).read();
     Some(inside.ok()?.trim_end_matches('/').to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_changes_under_a_run_is_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let root = Utf8PathBuf::try_from(folder.path().to_owned()).expect("text");
-        std::fs::write(root.join("a.rs"), "one").expect("written");
-        std::fs::create_dir_all(root.join("target")).expect("a folder");
-        std::fs::write(root.join("target/b.rs"), "").expect("written");
-        let files = files(
-            &root,
-            &BTreeSet::new(),
-            &root.join("target"),
-            Some(Path::new("matrix.toml")),
-        )
-        .expect("files");
-        let record = SubjectRecord {
-            path: ".".to_owned(),
-            content: content(&files),
-            revision: None,
-            dirty: false,
-            folder: None,
-        };
-        let subject = Subject {
-            root: root.clone(),
-            is_workspace: false,
-            manifests: Vec::new(),
-            members: Vec::new(),
-            outside: String::new(),
-            reaches: Vec::new(),
-            files,
-            record,
-        };
-        let [file] = subject.files.as_slice() else {
-            panic!("{:?}", subject.files)
-        };
-        assert_eq!(subject.bytes_of(file).expect("unchanged"), b"one");
-        std::fs::write(root.join("a.rs"), "two").expect("written");
-        let error = subject.bytes_of(file).expect_err("changed");
-        assert!(
-            error
-                .to_string()
-                .ends_with("has changed since the run began"),
-            "{error}"
-        );
-    }
 }

@@ -291,6 +291,9 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
         toolchains: toolchains.collect(),
         families: vec![FamilyRecord {
             declared: Default::default(),
+            unusable: Vec::new(),
+            yanked: Vec::new(),
+            unlisted: Vec::new(),
             name: "gadget".to_owned(),
             crates: vec!["gadget".to_owned()],
             pins: (0..n_pins).map(pin).collect(),

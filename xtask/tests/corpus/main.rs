@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use pinmatrix::model::cell::bare;
 use pinmatrix::outside;
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use semver::Version;
 
 /// How often each file of a corpus is changed.
 const CHANGES: u64 = 150;
@@ -102,6 +104,23 @@ fn any_matrix_toml_is_taken_or_refused_in_words() {
 }
 
 #[test]
+fn whatever_an_index_holds_is_read_or_named_on_a_line() {
+    for_all("index", |bytes| {
+        for indexed in outside::index(bytes) {
+            let versions = &indexed.entry.versions;
+            assert!(versions.is_sorted_by(|a, b| a.version <= b.version));
+            let releases = &indexed.releases.releases;
+            assert!(releases.is_sorted_by(|a, b| a.version < b.version));
+            let is_named = |version: &Version| indexed.releases.release(version).is_some();
+            assert!(versions.iter().all(|p| is_named(&bare(&p.version))));
+            for words in indexed.words {
+                assert!(!words.chars().any(char::is_control), "{words:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn whatever_cargo_says_errors_fit_on_a_line() {
     for_all("cargo_messages", |bytes| {
         for error in outside::cargo_messages(bytes) {
@@ -163,6 +182,16 @@ fn what_is_in_the_corpus_gets_somewhere() {
         );
     };
     gets("matrix_toml", |bytes| outside::matrix_toml(bytes).is_none());
+    gets("index", |bytes| {
+        outside::index(bytes)
+            .iter()
+            .any(|indexed| !indexed.words.is_empty() && indexed.entry.versions.len() > 1)
+    });
+    // One of them is a file of cargo's cache.
+    gets("index", |bytes| {
+        let indexed = outside::index(bytes);
+        indexed.len() == 2 && !indexed[1].entry.versions.is_empty()
+    });
     gets("cargo_messages", |bytes| {
         !outside::cargo_messages(bytes).is_empty()
     });

@@ -58,6 +58,7 @@ fixtures! {
     what_does_not_build_outside_the_family_is_drift: "drift_build" exits 1;
     what_the_pin_brings_in_is_no_drift: "drift_pin" exits 1;
     a_family_at_two_versions_is_refused: "two_versions" exits 1;
+    every_version_that_cargo_can_use_is_a_rung: "odd_index" exits 1;
 }
 
 /// A fixture on the oldest toolchain, whose cargo cannot keep going after an error and whose rustc

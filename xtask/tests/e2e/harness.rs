@@ -41,6 +41,23 @@ impl Fixture {
         Self { subject, ..fixture }
     }
 
+    /// A subject of which only the registry is there, for a test that writes the rest.
+    pub fn empty(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let subject = folder.path().join("fixtures/subjects").join(name);
+        copy(
+            &root().join("tests/fixtures/registry"),
+            &folder.path().join("fixtures/registry"),
+        );
+        let fixture = Self { folder, subject };
+        fixture.write(
+            ".cargo/config.toml",
+            "[source.crates-io]\nreplace-with = \"fixtures\"\n\n\
+             [source.fixtures]\nlocal-registry = \"../../registry\"\n",
+        );
+        fixture
+    }
+
     /// The subject's folder.
     pub fn subject(&self) -> &Path {
         &self.subject

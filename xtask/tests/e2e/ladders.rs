@@ -10,7 +10,7 @@ use crate::harness::{Fixture, text};
 fn told(point: &ChangePoint) -> String {
     let exact = match point.is_exact() {
         true => "exact".to_owned(),
-        false => format!("{} untested", point.n_untested),
+        false => format!("{} untested", point.between.n_untested()),
     };
     let island = if point.is_island { ", island" } else { "" };
     format!(

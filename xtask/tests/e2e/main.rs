@@ -7,6 +7,7 @@
 mod as_cargo;
 mod axes;
 mod baseline;
+mod checkout;
 mod bisect;
 mod compare;
 mod disk;
@@ -18,6 +19,7 @@ mod findings;
 mod fixtures;
 mod flaky;
 mod harness;
+mod index;
 mod ladders;
 mod machines;
 mod merge;

@@ -80,7 +80,7 @@ const CELLS: [&str; 3] = [
 
 #[test]
 fn the_printed_script_shows_what_the_run_showed() {
-    let fixture = Fixture::in_place("history");
+    let fixture = Fixture::copied("history");
     let (_, run) = fixture.run(&["--cell", "stable@gadget-[135].0.0"]);
     for cell in CELLS {
         let printed = fixture.call(&["repro", cell, "--print"]);
@@ -108,13 +108,13 @@ fn the_printed_script_shows_what_the_run_showed() {
         assert_eq!(output.status.code(), Some(i32::from(!passes)), "{said}");
         let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a lock");
         let lock = fixture.out().join("locks").join(format!("{cell}.lock"));
-        assert_eq!(read(&copy.join("subject/Cargo.lock")), read(&lock));
+        assert_eq!(read(&copy.join("checkout/Cargo.lock")), read(&lock));
     }
 }
 
 #[test]
 fn a_cell_in_the_open_shows_what_the_run_showed_and_stays() {
-    let fixture = Fixture::in_place("history");
+    let fixture = Fixture::copied("history");
     let (_, run) = fixture.run(&["--cell", "stable@gadget-[135].0.0"]);
     for cell in CELLS {
         let output = fixture.call(&["repro", cell]);
@@ -125,7 +125,7 @@ fn a_cell_in_the_open_shows_what_the_run_showed_and_stays() {
         assert_eq!(output.status.code(), Some(i32::from(!passes)), "{said}");
         let page = text(&output.stdout);
         let (_, folder) = page.trim().split_once(" is in ").expect("a folder");
-        let subject = std::path::Path::new(folder).join("subject");
+        let subject = std::path::Path::new(folder).join("checkout");
         let manifest = std::fs::read_to_string(subject.join("Cargo.toml")).expect("a manifest");
         let (_, version) = cell.split_once('-').expect("a pin");
         assert!(manifest.contains(&format!("\"={version}\"")), "{manifest}");

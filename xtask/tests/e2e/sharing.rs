@@ -7,8 +7,8 @@ use pinmatrix::model::run::Run;
 
 use crate::harness::Fixture;
 
-/// A compiler's wrapper that writes down what it compiles, in the target folder, and then calls the
-/// compiler.
+/// A compiler's wrapper that writes down what it compiles, and then calls the compiler. A sandbox
+/// would keep it from writing where the list outlives a cell, so there is none.
 struct Counter {
     folder: tempfile::TempDir,
 }
@@ -17,11 +17,13 @@ impl Counter {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let counter = Self { folder };
+        let list = counter.list();
+        let list = list.display();
         let script = format!(
             "#!/bin/sh\nname=; metadata=; kind=\nfor arg in \"$@\"; do\n  case $before in\n    \
              --crate-name) name=$arg ;;\n  esac\n  case $arg in\n    metadata=*) metadata=$arg ;;\n    \
              --test) kind=test ;;\n  esac\n  before=$arg\ndone\ncase $name in\n  '' | ___) ;;\n  \
-             *) echo \"$name $metadata $kind\" >> \"$CARGO_TARGET_DIR/{LIST}\" ;;\nesac\nexec \"$@\"\n"
+             *) echo \"$name $metadata $kind\" >> '{list}' ;;\nesac\nexec \"$@\"\n"
         );
         write_program(&counter.wrapper(), &script);
         counter
@@ -31,22 +33,24 @@ impl Counter {
         self.folder.path().join("counting-rustc")
     }
 
+    fn list(&self) -> PathBuf {
+        self.folder.path().join("compiled")
+    }
+
     /// How often each unit was compiled since this was last asked.
-    fn compiled(&self, fixture: &Fixture) -> BTreeMap<String, usize> {
+    fn compiled(&self) -> BTreeMap<String, usize> {
         let mut units = BTreeMap::new();
-        for list in lists(&fixture.cache(), 6) {
-            let text = std::fs::read_to_string(&list).expect("a list");
-            std::fs::remove_file(&list).expect("removed");
-            for unit in text.lines() {
-                *units.entry(unit.to_owned()).or_default() += 1;
-            }
+        let text = std::fs::read_to_string(self.list()).unwrap_or_default();
+        for unit in text.lines() {
+            *units.entry(unit.to_owned()).or_default() += 1;
         }
+        let _ = std::fs::remove_file(self.list());
         units
     }
 
     /// Of the crates that are published, how often each unit was compiled.
-    fn compiled_from_registry(&self, fixture: &Fixture) -> BTreeMap<String, usize> {
-        let mut units = self.compiled(fixture);
+    fn compiled_from_registry(&self) -> BTreeMap<String, usize> {
+        let mut units = self.compiled();
         let published = ["gadget", "relay", "tempo", "brittle", "build_script"];
         units.retain(|unit, _| published.iter().any(|name| unit.starts_with(name)));
         units
@@ -55,24 +59,11 @@ impl Counter {
     fn run(&self, fixture: &Fixture, args: &[&str]) -> Run {
         let mut all = vec!["run"];
         all.extend(args);
+        all.extend(["--sandbox", "off"]);
         let mut command = fixture.command(&all);
         command.env("RUSTC_WRAPPER", self.wrapper());
         fixture.ran(&mut command).1
     }
-}
-
-/// The name of a list of what was compiled.
-const LIST: &str = "compiled";
-
-/// The lists in a folder, and in those below it down to a depth.
-fn lists(folder: &Path, depth: usize) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let found = entries.flat_map(|entry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() && depth > 0 => lists(&entry.path(), depth - 1),
-        Ok(kind) if kind.is_file() && entry.file_name() == LIST => vec![entry.path()],
-        Ok(_) | Err(_) => Vec::new(),
-    });
-    found.collect()
 }
 
 fn write_program(path: &Path, script: &str) {
@@ -104,9 +95,9 @@ fn lanes_side_by_side_compile_nothing_twice_and_show_the_same() {
     let counter = Counter::new();
     let (alone, beside) = (Fixture::copied("history"), Fixture::copied("history"));
     let one = counter.run(&alone, &[&STABLE[..], &["--lanes", "1"]].concat());
+    let one_by_one = counter.compiled_from_registry();
     let four = counter.run(&beside, &[&STABLE[..], &["--lanes", "4"]].concat());
-    let one_by_one = counter.compiled_from_registry(&alone);
-    let side_by_side = counter.compiled_from_registry(&beside);
+    let side_by_side = counter.compiled_from_registry();
     assert_eq!(twice(&side_by_side), Vec::<&String>::new());
     assert_eq!(one_by_one.len(), side_by_side.len());
     assert!(one_by_one.len() > 6, "{one_by_one:?}");
@@ -124,9 +115,10 @@ fn what_a_build_script_made_goes_from_lane_to_lane_too() {
     );
     let old = ["--full", "--toolchain", "old"];
     let one = counter.run(&alone, &old);
+    let compiled_alone = counter.compiled_from_registry();
     let two = counter.run(&beside, &[&old[..], &["--lanes", "2"]].concat());
-    let compiled = counter.compiled_from_registry(&beside);
-    assert_eq!(compiled, counter.compiled_from_registry(&alone));
+    let compiled = counter.compiled_from_registry();
+    assert_eq!(compiled, compiled_alone);
     assert_eq!(twice(&compiled), Vec::<&String>::new());
     let is_script = |unit: &&String| unit.starts_with("build_script");
     assert!(compiled.keys().any(|unit| is_script(&unit)), "{compiled:?}");
@@ -140,11 +132,11 @@ fn the_next_run_compiles_only_what_is_new() {
     let (fixture, counter) = (Fixture::copied("history"), Counter::new());
     let cell = ["--cell", "stable@gadget-[12].0.0"];
     counter.run(&fixture, &cell);
-    assert!(!counter.compiled(&fixture).is_empty());
+    assert!(!counter.compiled().is_empty());
     fixture.change("app/tests/ratio.rs", "#[test]", "#[test]\n#[should_panic]");
     // More lanes than before: each takes over what the first one has.
     counter.run(&fixture, &[&cell[..], &["--lanes", "2"]].concat());
-    let again = counter.compiled(&fixture);
+    let again = counter.compiled();
     assert!(again.keys().any(|unit| unit.starts_with("ratio ")));
     let published = |unit: &&String| unit.starts_with("gadget") || unit.starts_with("relay");
     assert_eq!(again.keys().find(published), None);
@@ -194,11 +186,11 @@ fn two_compilers_that_differ_only_in_their_commit_share_nothing() {
     // many.
     make("aaaa");
     counter.run(&fixture, &cell);
-    let (first, shop) = (counter.compiled(&fixture), shops(&fixture, "daily"));
+    let (first, shop) = (counter.compiled(), shops(&fixture, "daily"));
     assert!(!first.is_empty());
     make("bbbb");
     counter.run(&fixture, &cell);
-    assert_eq!(counter.compiled(&fixture).len(), first.len());
+    assert_eq!(counter.compiled().len(), first.len());
     // Nor do they lie side by side, where all would hang on what cargo looks at.
     let other = shops(&fixture, "daily");
     assert_eq!((shop.len(), other.len()), (1, 1));
@@ -211,12 +203,12 @@ fn a_wrapper_of_the_compiler_is_used_and_is_part_of_the_key() {
     let cell = ["--cell", "stable@gadget-1.0.0"];
     let (one, other) = (Counter::new(), Counter::new());
     one.run(&fixture, &cell);
-    assert!(!one.compiled(&fixture).is_empty());
+    assert!(!one.compiled().is_empty());
     one.run(&fixture, &cell);
-    assert!(one.compiled(&fixture).is_empty(), "it was known");
+    assert!(one.compiled().is_empty(), "it was known");
     other.run(&fixture, &cell);
     assert!(
-        !other.compiled(&fixture).is_empty(),
+        !other.compiled().is_empty(),
         "another wrapper was not asked"
     );
 }

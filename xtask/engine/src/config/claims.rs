@@ -8,6 +8,7 @@ use super::columns::{Family, requirement};
 use super::did_you_mean;
 use super::document;
 use super::mistake::{Mistake, Text};
+use crate::model::cell::bare;
 
 /// A claim.
 #[derive(Clone, Debug)]
@@ -124,10 +125,11 @@ fn claimed(text: &Text, written: &document::Claim) -> Result<Claimed, Mistake> {
 }
 
 fn version(text: &Text, written: &Spanned<String>) -> Result<Version, Mistake> {
-    Version::parse(written.get_ref()).map_err(|e| {
+    let version = Version::parse(written.get_ref()).map_err(|e| {
         text.mistake(format!("`{}` is not an exact version", written.get_ref()))
             .at(written.span(), e.to_string())
-    })
+    })?;
+    Ok(bare(&version))
 }
 
 fn glob(text: &Text, written: &Spanned<String>) -> Result<GlobMatcher, Mistake> {

@@ -11,7 +11,7 @@ use super::Span;
 use super::document;
 use super::mistake::{Mistake, Text};
 use super::values::{check_name, count};
-use crate::model::cell::{At, Pin};
+use crate::model::cell::{At, Pin, bare};
 
 /// Crates that move in lockstep, and the pins they move along.
 #[derive(Clone, Debug)]
@@ -227,7 +227,7 @@ fn version(text: &Text, written: &Spanned<String>) -> Result<Spanned<Version>, M
             .at(written.span(), e.to_string())
             .help("a pin is one published version: MAJOR.MINOR.PATCH, without `=` or `^`")
     })?;
-    Ok(Spanned::new(written.span(), version))
+    Ok(Spanned::new(written.span(), bare(&version)))
 }
 
 fn choice(text: &Text, span: Span, written: &document::Range) -> Result<Choice, Mistake> {

@@ -43,9 +43,22 @@ pub(super) struct Document {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Subject {
     pub(super) path: Spanned<String>,
+    pub(super) root: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    pub(super) git: bool,
+    #[serde(default)]
+    pub(super) include: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) exclude: Vec<Spanned<String>>,
+    #[serde(default = "largest_copy")]
+    pub(super) max_size: Spanned<String>,
+}
+
+fn largest_copy() -> Spanned<String> {
+    Spanned::new(0..0, "1GB".to_owned())
 }
 
 #[derive(Deserialize)]

@@ -310,8 +310,8 @@ impl Desk<'_> {
             Place::Matrix | Place::Commit(_) => true,
             Place::Dependency(_) => {
                 let trees = self.matrix.trees.iter();
-                let mut files = trees.flat_map(|tree| &tree.subject.files);
-                files.any(|known| known.path == file)
+                let mut subjects = trees.map(|tree| &tree.subject);
+                subjects.any(|subject| subject.holds(file))
             }
         }
     }

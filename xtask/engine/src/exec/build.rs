@@ -15,6 +15,7 @@ use crate::exec::judgement::{Judge, Made};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit};
 use crate::exec::targets::{Target, Workspace};
+use crate::exec::unit_store::UsedUnits;
 use crate::model::outcome::{Kind, TargetId};
 
 /// How a build goes.
@@ -39,8 +40,8 @@ pub struct Built {
     pub scripts: BTreeMap<PackageId, BuildScript>,
     /// The binaries, by package and name.
     pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
-    /// The hashes in the names of the units that it used, made anew or not.
-    pub used: BTreeSet<String>,
+    /// The units of packages from elsewhere that it used, made anew or not.
+    pub used: UsedUnits,
     /// How the last command ended, and what all took.
     pub ended: Ended,
 }
@@ -134,11 +135,14 @@ pub fn build(
             .filter(|made| !matches!(made, Made::Not(..)))
             .for_each(|made| *made = of_none.clone());
     }
+    let used = heard.used.into_iter();
+    let used = used.filter_map(|(hash, package)| Some((hash, workspace.units.digest(&package)?)));
+    let used = used.collect();
     Ok(Built {
         made,
         scripts: heard.scripts,
         binaries: heard.binaries,
-        used: heard.used,
+        used,
         ended,
     })
 }

@@ -24,6 +24,8 @@ pub struct Cargo<'a> {
     pub toolchain: &'a Toolchain,
     /// The workspace it works on.
     pub folder: &'a Utf8Path,
+    /// The copy of the checkout that the workspace lies in.
+    pub checkout: &'a Utf8Path,
     /// All it sees of the environment.
     pub vars: BTreeMap<OsString, OsString>,
     /// How long one command may take.
@@ -99,6 +101,7 @@ impl Cargo<'_> {
     pub fn whereabouts(&self) -> Whereabouts<'_> {
         Whereabouts {
             folder: self.folder,
+            checkout: self.checkout,
             vars: &self.vars,
         }
     }
@@ -137,8 +140,42 @@ impl Cargo<'_> {
 pub struct Whereabouts<'a> {
     /// The workspace it works on.
     pub folder: &'a Utf8Path,
+    /// The copy of the checkout that the workspace lies in.
+    pub checkout: &'a Utf8Path,
     /// All it sees of the environment.
     pub vars: &'a BTreeMap<OsString, OsString>,
+}
+
+/// Text in which paths below a copy of a checkout are relative to the workspace in it.
+#[must_use]
+pub fn without_copy(text: &str, workspace: &Utf8Path, checkout: &Utf8Path) -> String {
+    let text = replace_path(text, workspace, ".");
+    let Ok(inside) = workspace.strip_prefix(checkout) else {
+        return text;
+    };
+    let up: Vec<&str> = inside.components().map(|_| "..").collect();
+    replace_path(&text, checkout, &up.join("/"))
+}
+
+/// Text with something else in place of a path; a longer name that begins like it stays.
+fn replace_path(text: &str, path: &Utf8Path, by: &str) -> String {
+    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(path.as_str()) {
+        replaced.push_str(before);
+        // A dot ends a sentence where nothing of a name follows it.
+        let mut next = after.chars();
+        let is_longer = match next.next() {
+            Some('.') => next.next().is_some_and(goes_on),
+            Some(c) => goes_on(c),
+            None => false,
+        };
+        replaced.push_str(if is_longer { path.as_str() } else { by });
+        rest = after;
+    }
+    replaced.push_str(rest);
+    replaced
 }
 
 impl Whereabouts<'_> {
@@ -150,7 +187,7 @@ impl Whereabouts<'_> {
                 .get(OsStr::new(name))
                 .and_then(|value| value.to_str())
         };
-        let mut text = text.replace(self.folder.as_str(), ".");
+        let mut text = without_copy(text, self.folder, self.checkout);
         if let Some(target) = var("CARGO_TARGET_DIR") {
             text = text.replace(target, "target");
         }
@@ -318,6 +355,7 @@ pub fn first_error(err: &str) -> Diagnostic {
         .nth(1)
         .map(|l| l.trim());
     let conflict = conflict(&lines[start..end]);
+    let cause = cause.or(about_versions(&lines[start..end]));
     Diagnostic {
         message: match (conflict, cause) {
             (Some(conflict), _) => format!("{}{conflict}", said.trim_end_matches('.')),
@@ -330,6 +368,16 @@ pub fn first_error(err: &str) -> Diagnostic {
         )),
         ..Diagnostic::default()
     }
+}
+
+/// Why a requirement takes no version of what the index lists: it lists others, or cargo cannot use
+/// the one that is meant.
+fn about_versions<'a>(lines: &[&'a str]) -> Option<&'a str> {
+    let (first, rest) = lines.split_first()?;
+    let why = rest.first()?.trim();
+    let is_told = ["version ", "candidate versions found"];
+    let is_why = is_told.iter().any(|words| why.starts_with(words));
+    (is_why && first.contains("failed to select a version")).then_some(why)
 }
 
 /// What stands in the way of a version, from the words of cargo's resolver:
@@ -365,6 +413,17 @@ mod tests {
         assert_eq!(
             error.message,
             "failed to parse manifest at `/x`: feature `edition2024` is required"
+        );
+    }
+
+    #[test]
+    fn why_no_version_is_taken_is_said() {
+        let err = "error: failed to select a version for the requirement `a = \"=5.0.0\"`\n\
+                   \x20 version 5.0.0's index entry is invalid\nlocation searched: `r` index\n";
+        assert_eq!(
+            first_error(err).message,
+            "failed to select a version for the requirement `a = \"=5.0.0\"`: \
+             version 5.0.0's index entry is invalid"
         );
     }
 

@@ -7,15 +7,16 @@ use cargo_metadata::MetadataCommand;
 use crate::exec::cargo::{Said, first_error};
 use crate::exec::clock::{Clock, Lap, Phases};
 use crate::exec::confine::confined;
+use crate::exec::left_out::left_out;
 use crate::exec::log::Log;
 use crate::exec::resolution::Resolution;
-use crate::exec::share::forget_later;
 use crate::exec::store::clear_logs;
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
 use crate::files::write_whole;
 use crate::model::cell::Cell;
+use crate::model::event::Event;
 use crate::model::outcome::{Outcome, Phase};
 use crate::model::status::{Class, Skip, Status};
 use crate::setting::Setting;
@@ -96,6 +97,9 @@ impl Work<'_> {
         let mut log = Log::create(logs.join("resolve.log").as_std_path(), self.secrets())?;
         let resolver = self.common.resolver;
         let resolution = resolver.resolve(self.setting, &mut log, &mut clock)?;
+        for note in self.common.matrix.registry.notes() {
+            self.common.listener.hear(Event::Noted(&note));
+        }
         keep_lock(self.common.results, self.setting.cell, &resolution)?;
         let (key, outcome) = self.recall(&resolution)?;
         if let Some(outcome) = outcome {
@@ -139,6 +143,7 @@ impl Work<'_> {
         outcome.moved = resolution.moved;
         outcome.needs = resolution.needs;
         outcome.sandbox = self.common.sandbox.enforced();
+        outcome.left_out = left_out(&self.setting.tree.subject, &outcome);
         if let Some(change) = self.setting.toolchain.change() {
             outcome = Outcome::in_doubt(change);
         }
@@ -185,19 +190,14 @@ impl Work<'_> {
     ) -> Result<std::result::Result<Workspace, Outcome>> {
         let matrix = self.common.matrix;
         let mut files = stage::pinned(self.setting)?;
-        files.insert("Cargo.lock".into(), lock.to_owned());
         let subject = &self.setting.tree.subject;
-        let reached = self.common.sandbox;
-        let reached = reached.confines(&subject.root, &[&self.folders.shop]);
-        let n_forgotten = confined(reached, || {
-            let n_forgotten = self.forget_future()?;
-            stage::sync(subject, &files, &self.folders.subject)?;
-            Ok(n_forgotten)
+        files.insert(subject.lock(), lock.to_owned());
+        let git = subject.git.as_ref().map(|git| git.folder.as_path());
+        let read: Vec<&Utf8Path> = git.into_iter().chain([&*subject.checkout.top]).collect();
+        let reached = self.common.sandbox.confines(&read, &[self.folders.copy()]);
+        confined(reached, || {
+            stage::lay_out(subject, &files, &self.folders.checkout)
         })?;
-        if n_forgotten > 0 {
-            let what = "the clock was set back, and what was compiled later than now is forgotten";
-            log.note(&format!("[{what}: {n_forgotten} units]"));
-        }
 
         let mut cargo = self.cargo(matrix.config.timeouts.resolve);
         // Nothing is compiled here.
@@ -227,22 +227,6 @@ impl Work<'_> {
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
         Workspace::of(metadata, matrix.config.build.examples).map(Ok)
-    }
-
-    /// Forgets what was compiled later than now, by the clock that dates files.
-    fn forget_future(&self) -> Result<usize> {
-        let now = self.folders.copy().join("now");
-        write_whole(&now, b"")?;
-        let now = now.metadata().and_then(|metadata| metadata.modified());
-        let now = now.context("read the time")?;
-        let n_units = {
-            let _others_wait = self.common.shops.pause();
-            forget_later(&self.folders.target, now)?
-        };
-        if n_units > 0 {
-            self.common.shops.forget();
-        }
-        Ok(n_units)
     }
 
     /// What a cell comes to whose lock is there and cannot be used.

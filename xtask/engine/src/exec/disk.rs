@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::Result;
 use bytesize::ByteSize;
-use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
+use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::exec::inventory::{Inventory, Stored, weight};
+use crate::exec::inventory::{Stored, What, stored, weight};
 use crate::exec::shop::Shops;
+use crate::exec::unit_store::STORE;
 use crate::exec::workplace::{LaneFolders, Workplace};
 use crate::files::{folders, remove};
 
@@ -22,8 +23,6 @@ pub struct Keeper<'a> {
     workplace: &'a Workplace,
     builds: &'a Shops,
     most: Option<ByteSize>,
-    /// The names of the subject's own packages.
-    own: BTreeSet<String>,
     /// What is kept beside what was compiled, in bytes: looked at once, since it grows slowly.
     beside: OnceLock<u64>,
     /// How many cells work in each copy.
@@ -50,19 +49,13 @@ pub struct Room {
 }
 
 impl<'a> Keeper<'a> {
-    /// A keeper of work folders, of a subject whose own packages have those names.
+    /// A keeper of work folders.
     #[must_use]
-    pub fn new(
-        workplace: &'a Workplace,
-        builds: &'a Shops,
-        most: Option<ByteSize>,
-        own: BTreeSet<String>,
-    ) -> Self {
+    pub fn new(workplace: &'a Workplace, builds: &'a Shops, most: Option<ByteSize>) -> Self {
         Self {
             workplace,
             builds,
             most,
-            own,
             beside: OnceLock::new(),
             at_work: Mutex::default(),
             turn: Mutex::default(),
@@ -72,7 +65,7 @@ impl<'a> Keeper<'a> {
     /// Marks a copy as being worked in.
     #[must_use]
     pub fn occupy(&self, folders: &LaneFolders) -> Occupied<'_> {
-        let copy = copy_of(folders);
+        let copy = folders.copy().to_owned();
         *self.at_work().entry(copy.clone()).or_default() += 1;
         Occupied { keeper: self, copy }
     }
@@ -84,8 +77,8 @@ impl<'a> Keeper<'a> {
     }
 
     /// Makes room where work folders take more than they may. What goes first: all that toolchains
-    /// have of which `is_needed` says no; then what the subject's own packages are compiled to,
-    /// which is large and quickly made anew; then what was not used for longest.
+    /// have of which `is_needed` says no; then the folders of lanes in which no cell is at work; then
+    /// units that were not used for longest.
     ///
     /// # Errors
     ///
@@ -95,49 +88,27 @@ impl<'a> Keeper<'a> {
             return Ok(Room::default());
         };
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inventory = self.inventory()?;
-        let before = inventory.bytes;
-        if before <= most.as_u64() {
-            return Ok(Room {
-                before,
-                after: before,
-                is_short: false,
-            });
-        }
-        let shops = self.workplace.shops();
-        let toolchain = |unit: &Stored| {
-            let below = unit.copy.strip_prefix(&shops).ok();
-            let label = below.and_then(|below| below.iter().next());
-            label.unwrap_or_default().to_owned()
-        };
-        let mut units = std::mem::take(&mut inventory.units);
-        let toolchains: BTreeSet<String> = units.iter().map(toolchain).collect();
-        let needed: BTreeSet<String> = toolchains.into_iter().filter(|t| is_needed(t)).collect();
-        units.sort_by_cached_key(|unit| {
-            let is_needed = needed.contains(&toolchain(unit));
-            (is_needed, !self.own.contains(&unit.package), unit.used)
-        });
-        let goal = most.as_u64() / 100 * DOWN_TO;
+        let mut stored = stored(&self.workplace.shops())?;
+        let before = self.beside()? + stored.iter().map(|stored| stored.bytes).sum::<u64>();
         let mut after = before;
-        for unit in &units {
-            if after <= goal {
-                break;
+        if before > most.as_u64() {
+            let toolchains = stored.iter().map(|stored| stored.toolchain.clone());
+            let toolchains: BTreeSet<String> = toolchains.collect();
+            let needed: BTreeSet<String> =
+                toolchains.into_iter().filter(|t| is_needed(t)).collect();
+            stored.sort_by_key(|stored| {
+                (needed.contains(&stored.toolchain), stored.what, stored.used)
+            });
+            let goal = most.as_u64() / 100 * DOWN_TO;
+            for stored in &stored {
+                if after <= goal {
+                    break;
+                }
+                if self.remove(stored)? {
+                    after = after.saturating_sub(stored.bytes);
+                }
             }
-            // Held while it goes, so that no cell begins to work with it meanwhile.
-            let at_work = self.at_work();
-            let _pause = self.builds.pause();
-            if at_work.contains_key(&unit.copy) {
-                continue;
-            }
-            if self.own.contains(&unit.package) {
-                remove_uplifted(&unit.profile)?;
-            }
-            unit.remove()?;
-            after = after.saturating_sub(inventory.freed(unit));
         }
-        self.builds.forget();
-        self.remove_empty_copies()?;
-        let after = self.inventory()?.bytes;
         Ok(Room {
             before,
             after,
@@ -145,33 +116,39 @@ impl<'a> Keeper<'a> {
         })
     }
 
-    /// Removes copies in which nothing is compiled any more.
-    fn remove_empty_copies(&self) -> Result<()> {
-        let inventory = self.inventory()?;
-        let used: BTreeSet<&Utf8PathBuf> = inventory.units.iter().map(|unit| &unit.copy).collect();
-        for copy in copies(self.workplace)? {
-            let at_work = self.at_work();
-            let _pause = self.builds.pause();
-            if !used.contains(&copy) && !at_work.contains_key(&copy) {
-                remove(&copy)?;
+    /// Removes something, unless a cell is at work with it.
+    fn remove(&self, stored: &Stored) -> Result<bool> {
+        match stored.what {
+            What::Units => {
+                let digest = stored.folder.file_name().unwrap_or_default();
+                let gone = || remove(&stored.folder);
+                self.builds.remove_unused(&stored.shop, digest, gone)
+            }
+            What::Lane => {
+                // Held while it goes, so that no cell begins to work in it meanwhile.
+                let at_work = self.at_work();
+                if at_work.contains_key(&stored.folder) {
+                    return Ok(false);
+                }
+                for name in folders(&stored.folder)? {
+                    if name != STORE {
+                        remove(&stored.folder.join(name))?;
+                    }
+                }
+                Ok(true)
             }
         }
-        Ok(())
     }
 
-    fn inventory(&self) -> Result<Inventory> {
-        let mut inventory = Inventory::default();
-        inventory.bytes = match self.beside.get() {
-            Some(bytes) => *bytes,
+    /// What is kept beside what was compiled.
+    fn beside(&self) -> Result<u64> {
+        match self.beside.get() {
+            Some(bytes) => Ok(*bytes),
             None => {
                 let bytes = weight(&self.workplace.folders_beside_shops())?;
-                *self.beside.get_or_init(|| bytes)
+                Ok(*self.beside.get_or_init(|| bytes))
             }
-        };
-        for copy in copies(self.workplace)? {
-            inventory.add_copy(&copy)?;
         }
-        Ok(inventory)
     }
 
     fn at_work(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, usize>> {
@@ -191,70 +168,31 @@ impl Drop for Occupied<'_> {
     }
 }
 
-fn copy_of(folders: &LaneFolders) -> Utf8PathBuf {
-    folders
-        .target
-        .parent()
-        .unwrap_or(&folders.target)
-        .to_owned()
-}
-
-/// The copies in all shops.
-fn copies(workplace: &Workplace) -> Result<Vec<Utf8PathBuf>> {
-    let below = |above: Vec<Utf8PathBuf>| -> Result<Vec<Utf8PathBuf>> {
-        let mut below = Vec::new();
-        for folder in above {
-            below.extend(folders(&folder)?.into_iter().map(|name| folder.join(name)));
-        }
-        Ok(below)
-    };
-    below(below(below(vec![workplace.shops()])?)?)
-}
-
-/// Removes the second names that cargo gives to what it makes of the subject's own packages; it
-/// gives them again.
-fn remove_uplifted(profile: &Utf8Path) -> Result<()> {
-    let entries = profile.read_dir_utf8().into_iter().flatten().flatten();
-    let is_file = |entry: &Utf8DirEntry| entry.file_type().is_ok_and(|t| t.is_file());
-    for file in entries.filter(is_file) {
-        // Cargo's locks are held by name.
-        if !file.file_name().starts_with(".cargo") {
-            remove(file.path())?;
-        }
-    }
-    remove(&profile.join("examples"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
+    use crate::exec::process::Interrupt;
+    use crate::exec::units::{Digest, Units};
 
-    /// A unit of so many KiB in the copy of a lane, last used so many hours ago.
-    fn unit(workplace: &Workplace, copy: &str, package: &str, kib: usize, hours: u64) {
-        let profile = workplace.shops().join(copy).join("target/debug");
-        let name = format!("{package}-0123456789abcde{}", package.len());
-        let fingerprint = profile.join(".fingerprint").join(&name);
-        std::fs::create_dir_all(&fingerprint).expect("a folder");
-        std::fs::create_dir_all(profile.join("deps")).expect("a folder");
-        let made = profile.join("deps").join(format!("lib{name}.rlib"));
-        std::fs::write(made, vec![1; kib * 1024]).expect("written");
+    /// Units of a package of so many KiB, last used so many hours ago.
+    fn units(workplace: &Workplace, store: &str, package: &str, kib: usize, hours: u64) {
+        let folder = workplace.shops().join(store).join(digest(package));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("lib.rlib"), vec![1; kib * 1024]).expect("written");
         let used = SystemTime::now() - Duration::from_secs(hours * 3600);
-        let folder = std::fs::File::open(&fingerprint).expect("a folder");
-        folder.set_modified(used).expect("dated");
+        let file = std::fs::File::open(&folder).expect("a folder");
+        file.set_modified(used).expect("dated");
     }
 
-    fn left(workplace: &Workplace, copy: &str) -> Vec<String> {
-        let profile = workplace.shops().join(copy).join("target/debug");
-        let mut units = folders(&profile.join(".fingerprint")).expect("a listing");
-        units.sort();
-        for unit in &units {
-            let made = profile.join("deps").join(format!("lib{unit}.rlib"));
-            assert!(made.is_file(), "{made} is gone, and its unit is there");
-        }
-        let names = units.iter().filter_map(|unit| unit.rsplit_once('-'));
-        names.map(|(package, _)| package.to_owned()).collect()
+    fn digest(package: &str) -> String {
+        Digest::of(package).to_string()
+    }
+
+    fn left(workplace: &Workplace, store: &str) -> BTreeSet<String> {
+        let left = folders(&workplace.shops().join(store)).expect("a listing");
+        left.into_iter().collect()
     }
 
     #[test]
@@ -262,44 +200,76 @@ mod tests {
         let cache = tempfile::tempdir().expect("a folder");
         let workplace =
             Workplace::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
-        let unit = |copy, package, hours| unit(&workplace, copy, package, 100, hours);
-        unit("old/s/0", "serde", 1);
-        unit("new/s/0", "app", 1);
-        unit("new/s/0", "hyper", 3);
-        unit("new/s/0", "wasmtime", 2);
-        unit("new/s/1", "bytes", 9);
+        let units = |store, package, hours| units(&workplace, store, package, 100, hours);
+        units("old/s/units", "serde", 1);
+        units("new/s/units", "hyper", 3);
+        units("new/s/units", "wasmtime", 2);
+        units("new/s/1/units", "bytes", 9);
+        let lane = workplace.shops().join("new/s/0");
+        for folder in ["checkout", "target/debug"] {
+            std::fs::create_dir_all(lane.join(folder)).expect("a folder");
+        }
+        let app = lane.join("target/debug/app");
+        std::fs::write(&app, vec![1; 100 * 1024]).expect("written");
         let shops = Shops::default();
-        let own = BTreeSet::from(["app".to_owned()]);
-        let keep = |kib: u64| {
-            let most = Some(ByteSize::kib(kib));
-            Keeper::new(&workplace, &shops, most, own.clone())
-        };
+        let keep = |kib: u64| Keeper::new(&workplace, &shops, Some(ByteSize::kib(kib)));
         let at_work = LaneFolders {
             shop: workplace.shops().join("new/s"),
-            subject: workplace.shops().join("new/s/1/subject"),
+            checkout: workplace.shops().join("new/s/1/checkout"),
+            subject: workplace.shops().join("new/s/1/checkout"),
             target: workplace.shops().join("new/s/1/target"),
             tmp: workplace.root().join("t"),
         };
         let told = |label: &str| label == "new";
+        let expect = |packages: &[&str]| packages.iter().map(|p| digest(p)).collect();
 
         let roomy = keep(100_000).make_room(told).expect("nothing to do");
         assert!(!roomy.is_short && roomy.before == roomy.after);
-        let keeper = keep(450);
-        let occupied = keeper.occupy(&at_work);
-        assert!(!keeper.make_room(told).expect("room").is_short);
-        assert_eq!(left(&workplace, "old/s/0"), Vec::<String>::new());
-        assert_eq!(left(&workplace, "new/s/0"), ["hyper", "wasmtime"]);
-        let keeper = keep(250);
-        let _occupied = keeper.occupy(&at_work);
-        assert!(!keeper.make_room(told).expect("room").is_short);
-        assert_eq!(left(&workplace, "new/s/0"), ["wasmtime"]);
-        assert_eq!(left(&workplace, "new/s/1"), ["bytes"]);
-        let keeper = keep(10);
-        let occupied_by_other = keeper.occupy(&at_work);
-        assert!(keeper.make_room(told).expect("as much as goes").is_short);
-        assert_eq!(left(&workplace, "new/s/1"), ["bytes"]);
-        drop((occupied, occupied_by_other));
-        keeper.make_room(told).expect("room");
-        assert_eq!(left(&workplace, "new/s/1"), Vec::<String>::new());
+        assert!(!keep(500).make_room(told).expect("room").is_short);
+        assert_eq!(left(&workplace, "old/s/units"), BTreeSet::new());
+        assert!(app.exists());
+        assert!(!keep(400).make_room(told).expect("room").is_short);
+        assert!(!app.exists());
+        assert_eq!(
+            left(&workplace, "new/s/units"),
+            expect(&["hyper", "wasmtime"])
+        );
+        let uses = ["bytes", "hyper"].map(Digest::of).into_iter();
+        let interrupt = Interrupt::default();
+        let turn = shops.enter(&at_work, &Units::of_digests(uses), &interrupt);
+        let turn = turn.expect("its turn");
+        assert!(keep(10).make_room(told).expect("as much as goes").is_short);
+        assert_eq!(left(&workplace, "new/s/units"), expect(&["hyper"]));
+        assert_eq!(left(&workplace, "new/s/1/units"), expect(&["bytes"]));
+        drop(turn);
+        keep(10).make_room(told).expect("room");
+        assert_eq!(left(&workplace, "new/s/units"), BTreeSet::new());
+        assert_eq!(left(&workplace, "new/s/1/units"), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_lane_at_work_keeps_its_folders() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let workplace =
+            Workplace::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
+        let lane = workplace.shops().join("new/s/0");
+        std::fs::create_dir_all(lane.join("checkout")).expect("a folder");
+        let file = lane.join("checkout/main.rs");
+        std::fs::write(&file, vec![1; 100 * 1024]).expect("written");
+        let folders = LaneFolders {
+            shop: workplace.shops().join("new/s"),
+            checkout: lane.join("checkout"),
+            subject: lane.join("checkout"),
+            target: lane.join("target"),
+            tmp: workplace.root().join("t"),
+        };
+        let shops = Shops::default();
+        let keeper = Keeper::new(&workplace, &shops, Some(ByteSize::kib(10)));
+        let occupied = keeper.occupy(&folders);
+        assert!(keeper.make_room(|_| true).expect("no room").is_short);
+        assert!(file.exists());
+        drop(occupied);
+        keeper.make_room(|_| true).expect("room");
+        assert!(!file.exists());
     }
 }

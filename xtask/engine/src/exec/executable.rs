@@ -10,8 +10,9 @@ use camino::Utf8Path;
 use crate::config::Timeouts;
 use crate::exec::bounds::Bounds;
 use crate::exec::budget::{Budget, Threads};
-use crate::exec::cargo::{is_refused_memory, machine_fault};
+use crate::exec::cargo::{is_refused_memory, machine_fault, without_copy};
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Terms, run};
+use crate::exec::workplace::LaneFolders;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::CaseOutcome;
 use crate::model::status::{Doubt, Status};
@@ -38,8 +39,8 @@ pub struct Executable<'a> {
     pub interrupt: &'a Interrupt,
     /// The budget that its threads are taken from.
     pub budget: &'a Budget,
-    /// The folder of the copy, which must not stand in what is kept: it differs by lane.
-    pub stage: &'a Utf8Path,
+    /// The folders of the copy, which must not stand in what is kept: they differ by lane.
+    pub folders: &'a LaneFolders,
 }
 
 /// What came of a target's tests.
@@ -101,7 +102,10 @@ impl Executable<'_> {
     /// Text without the place of the copy.
     #[must_use]
     pub fn without_stage(&self, text: &str) -> String {
-        text.replace(self.stage.as_str(), ".")
+        let LaneFolders {
+            subject, checkout, ..
+        } = self.folders;
+        without_copy(text, subject, checkout)
     }
 }
 

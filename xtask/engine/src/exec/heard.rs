@@ -10,8 +10,8 @@ use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId};
 use crate::exec::cargo::{Cargo, Whereabouts};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Follower, Stream};
-use crate::exec::share::hash_of;
 use crate::exec::targets::{kind_of, name_of};
+use crate::exec::unit_store::hash_of;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::Kind;
 use crate::text;
@@ -42,8 +42,8 @@ pub struct Heard {
     pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
     /// The examples, by package and name.
     pub examples: BTreeSet<(PackageId, String)>,
-    /// The hashes in the names of the units that were used, made anew or not.
-    pub used: BTreeSet<String>,
+    /// The units that were used, made anew or not, by the hashes in their names.
+    pub used: BTreeMap<String, PackageId>,
     /// What cargo says in words.
     pub err: String,
 }
@@ -81,7 +81,7 @@ impl Heard {
             Message::CompilerArtifact(artifact) => {
                 let kind = artifact.target.kind.first().and_then(kind_of);
                 for file in artifact.filenames.iter().chain(&artifact.executable) {
-                    self.use_unit(file);
+                    self.use_unit(file, &artifact.package_id);
                 }
                 let name = unit_name(kind, artifact.target.name);
                 match (artifact.executable, artifact.profile.test) {
@@ -105,7 +105,7 @@ impl Heard {
                 None
             }
             Message::BuildScriptExecuted(script) => {
-                self.use_unit(&script.out_dir);
+                self.use_unit(&script.out_dir, &script.package_id);
                 self.scripts.insert(script.package_id.clone(), script);
                 None
             }
@@ -116,10 +116,11 @@ impl Heard {
     }
 
     /// A unit goes by the name of a file that it was made into, or of the folder of that.
-    fn use_unit(&mut self, file: &Utf8Path) {
+    fn use_unit(&mut self, file: &Utf8Path, package: &PackageId) {
         let names = file.ancestors().filter_map(Utf8Path::file_name).take(2);
+        let hashes = names.filter_map(hash_of);
         self.used
-            .extend(names.filter_map(hash_of).map(str::to_owned));
+            .extend(hashes.map(|hash| (hash.to_owned(), package.clone())));
     }
 
     fn take_error(&mut self, told: CompilerMessage, places: Whereabouts<'_>) {
@@ -180,6 +181,7 @@ pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
     let mut heard = Heard::default();
     let nowhere = Whereabouts {
         folder: Utf8Path::new("/nowhere"),
+        checkout: Utf8Path::new("/nowhere"),
         vars: &BTreeMap::new(),
     };
     for line in said.split(|byte| *byte == b'\n') {

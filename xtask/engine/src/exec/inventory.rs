@@ -1,6 +1,6 @@
-//! What lies in work folders, and what it takes of the disk: every compile unit, and the rest.
+//! What lies in work folders, and what it takes of the disk.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashSet;
 use std::fs::Metadata;
 use std::time::SystemTime;
 
@@ -8,186 +8,99 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
 
-use crate::exec::share::{FINGERPRINTS, hash_of};
-use crate::files::{folders, names, remove};
+use crate::exec::unit_store::STORE;
+use crate::files::folders;
 
-/// What lies in some folders.
-#[derive(Debug, Default)]
-pub struct Inventory {
-    /// The compile units.
-    pub units: Vec<Stored>,
-    /// What all takes, in bytes. A file that several folders hold counts once.
-    pub bytes: u64,
-    files: HashMap<FileId, Links>,
-}
-
-/// One compile unit in one target folder.
-#[derive(Debug)]
+/// Something in the work folders that can be made anew.
+#[derive(Clone, Debug)]
 pub struct Stored {
-    /// The folder of the copy whose target folder it is in.
-    pub copy: Utf8PathBuf,
-    /// The folder of cargo's profile.
-    pub profile: Utf8PathBuf,
-    /// The package.
-    pub package: String,
-    /// The hash in its name.
-    pub hash: String,
+    /// The toolchain that made it.
+    pub toolchain: String,
+    /// The shop that it is in.
+    pub shop: Utf8PathBuf,
+    /// Its folder.
+    pub folder: Utf8PathBuf,
+    /// What it is.
+    pub what: What,
     /// When a build last used it.
     pub used: SystemTime,
-    files: Vec<FileId>,
+    /// What it takes, in bytes.
+    pub bytes: u64,
 }
 
-/// A file by what it is and not by its name.
-type FileId = (u64, u64);
-
-#[derive(Debug, Default)]
-struct Links {
-    bytes: u64,
-    n_names: usize,
+/// What something in the work folders is. What is made anew most quickly comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The folders of a lane, with what the subject's own packages were compiled to in its last
+    /// cell.
+    Lane,
+    /// The compiled units of a package.
+    Units,
 }
 
-impl Inventory {
-    /// Adds a folder, which need not be there, to what is told of none of the units.
-    ///
-    /// # Errors
-    ///
-    /// When a folder cannot be read.
-    pub fn add(&mut self, folder: &Utf8Path) -> Result<()> {
-        self.weigh(folder).map(drop)
-    }
-
-    /// Adds a copy of the subject, with the units in its target folder.
-    ///
-    /// # Errors
-    ///
-    /// As [`Inventory::add`].
-    pub fn add_copy(&mut self, copy: &Utf8Path) -> Result<()> {
-        let target = copy.join("target");
-        for entry in names(copy)? {
-            if entry != "target" {
-                self.add(&copy.join(entry))?;
-            }
-        }
-        for entry in names(&target)? {
-            let profile = target.join(entry);
-            match profile.join(FINGERPRINTS).is_dir() {
-                true => self.add_profile(copy, &profile)?,
-                false => self.add(&profile)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn add_profile(&mut self, copy: &Utf8Path, profile: &Utf8Path) -> Result<()> {
-        let mut by_hash: HashMap<String, Vec<FileId>> = HashMap::new();
-        for file in names(&profile.join("deps"))? {
-            let files = self.weigh(&profile.join("deps").join(&file))?;
-            if let Some(hash) = hash_of(&file) {
-                by_hash.entry(hash.to_owned()).or_default().extend(files);
-            }
-        }
-        let units = folders(&profile.join(FINGERPRINTS))?;
-        let built: BTreeSet<String> = units.iter().cloned().collect();
-        for unit in &units {
-            let place = profile.join(FINGERPRINTS).join(unit);
-            let mut files = self.weigh(&place)?;
-            files.extend(self.weigh(&profile.join("build").join(unit))?);
-            if let Some((package, hash)) = unit.rsplit_once('-') {
-                files.extend(by_hash.remove(hash).unwrap_or_default());
-                self.units.push(Stored {
-                    copy: copy.to_owned(),
-                    profile: profile.to_owned(),
-                    package: package.to_owned(),
-                    hash: hash.to_owned(),
-                    used: used(&place),
-                    files,
+/// All that lies in shops.
+///
+/// # Errors
+///
+/// When a folder cannot be read.
+pub fn stored(shops: &Utf8Path) -> Result<Vec<Stored>> {
+    let mut stored = Vec::new();
+    for toolchain in folders(shops)? {
+        for shop in folders(&shops.join(&toolchain))? {
+            let shop = shops.join(&toolchain).join(shop);
+            let mut add = |folder: Utf8PathBuf, what: What, bytes: u64| {
+                let used = folder.metadata().and_then(|m| m.modified());
+                stored.push(Stored {
+                    toolchain: toolchain.clone(),
+                    shop: shop.clone(),
+                    used: used.unwrap_or(SystemTime::UNIX_EPOCH),
+                    folder,
+                    what,
+                    bytes,
                 });
-            }
-        }
-        for entry in names(profile)? {
-            if !matches!(entry.as_str(), FINGERPRINTS | "deps" | "build") {
-                self.add(&profile.join(entry))?;
-            }
-        }
-        for entry in names(&profile.join("build"))? {
-            if !built.contains(&entry) {
-                self.add(&profile.join("build").join(entry))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Weighs a file, or a folder with all in it.
-    fn weigh(&mut self, place: &Utf8Path) -> Result<Vec<FileId>> {
-        let mut files = Vec::new();
-        for entry in WalkDir::new(place).follow_root_links(false) {
-            let metadata = match entry.and_then(|entry| entry.metadata()) {
-                Ok(metadata) => metadata,
-                // What another program removes meanwhile takes nothing.
-                Err(e) if is_gone(&e) => continue,
-                Err(e) => return Err(e).with_context(|| format!("look at {place}")),
             };
-            let (id, bytes) = identity(&metadata, self.files.len());
-            let links = self.files.entry(id).or_default();
-            if links.n_names == 0 {
-                links.bytes = bytes;
-                self.bytes += bytes;
-            }
-            links.n_names += 1;
-            files.push(id);
-        }
-        Ok(files)
-    }
-
-    /// What becomes free when a unit goes, besides those that went before.
-    pub fn freed(&mut self, unit: &Stored) -> u64 {
-        let mut freed = 0;
-        for id in &unit.files {
-            let Some(links) = self.files.get_mut(id) else {
-                continue;
-            };
-            links.n_names = links.n_names.saturating_sub(1);
-            if links.n_names == 0 {
-                freed += links.bytes;
+            for name in folders(&shop)? {
+                let folder = shop.join(&name);
+                let store = match name == STORE {
+                    true => folder.clone(),
+                    false => folder.join(STORE),
+                };
+                for digest in folders(&store)? {
+                    let units = store.join(digest);
+                    let bytes = weight(std::slice::from_ref(&units))?;
+                    add(units, What::Units, bytes);
+                }
+                if name != STORE {
+                    let others = folders(&folder)?.into_iter().filter(|name| name != STORE);
+                    let others: Vec<Utf8PathBuf> = others.map(|name| folder.join(name)).collect();
+                    add(folder, What::Lane, weight(&others)?);
+                }
             }
         }
-        freed
     }
+    Ok(stored)
 }
 
-impl Stored {
-    /// Removes it. Cargo takes it for one that was never built.
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be removed.
-    pub fn remove(&self) -> Result<()> {
-        let name = format!("{}-{}", self.package, self.hash);
-        // The fingerprint first: a unit of which only a part is left is none.
-        for folder in [FINGERPRINTS, "build"] {
-            remove(&self.profile.join(folder).join(&name))?;
-        }
-        let deps = self.profile.join("deps");
-        for file in names(&deps)? {
-            if hash_of(&file) == Some(self.hash.as_str()) {
-                remove(&deps.join(file))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What some folders take of the disk, in bytes; each need not be there.
+/// What some folders take of the disk, in bytes; each need not be there. A file that has several
+/// names counts once.
 ///
 /// # Errors
 ///
 /// When one cannot be read.
 pub fn weight(of: &[Utf8PathBuf]) -> Result<u64> {
-    let mut inventory = Inventory::default();
+    let mut bytes = 0;
+    let mut seen = HashSet::new();
     for folder in of {
-        inventory.add(folder)?;
+        for entry in WalkDir::new(folder).follow_root_links(false) {
+            match entry.and_then(|entry| entry.metadata()) {
+                Ok(metadata) => bytes += bytes_of(&metadata, &mut seen),
+                // What another program removes meanwhile takes nothing.
+                Err(e) if is_gone(&e) => {}
+                Err(e) => return Err(e).with_context(|| format!("look at {folder}")),
+            }
+        }
     }
-    Ok(inventory.bytes)
+    Ok(bytes)
 }
 
 fn is_gone(e: &walkdir::Error) -> bool {
@@ -195,42 +108,15 @@ fn is_gone(e: &walkdir::Error) -> bool {
     kind == Some(std::io::ErrorKind::NotFound)
 }
 
-/// When a build last used a unit: the time of its fingerprint's folder, of which cargo makes
-/// nothing.
-fn used(fingerprint: &Utf8Path) -> SystemTime {
-    let time = fingerprint.metadata().and_then(|m| m.modified());
-    time.unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-/// Takes note that a build has just used the units of those hashes.
-///
-/// # Errors
-///
-/// When a target folder cannot be read.
-pub fn touch(target: &Utf8Path, hashes: &BTreeSet<String>) -> Result<()> {
-    let now = SystemTime::now();
-    for profile in folders(target)? {
-        let fingerprints = target.join(profile).join(FINGERPRINTS);
-        for unit in names(&fingerprints)? {
-            let hash = unit.rsplit_once('-').map(|(_, hash)| hash);
-            if hash.is_some_and(|hash| hashes.contains(hash)) {
-                // Where a system cannot date a folder, the unit passes for as old as it is.
-                let folder = std::fs::File::open(fingerprints.join(&unit));
-                let _ = folder.and_then(|folder| folder.set_modified(now));
-            }
-        }
-    }
-    Ok(())
-}
-
 #[cfg(unix)]
-fn identity(metadata: &Metadata, _: usize) -> (FileId, u64) {
+fn bytes_of(metadata: &Metadata, seen: &mut HashSet<(u64, u64)>) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    ((metadata.dev(), metadata.ino()), metadata.blocks() * 512)
+    let is_new =
+        metadata.nlink() == 1 || metadata.is_dir() || seen.insert((metadata.dev(), metadata.ino()));
+    if is_new { metadata.blocks() * 512 } else { 0 }
 }
 
-/// Where a file has no number it counts as often as it has names.
 #[cfg(not(unix))]
-fn identity(metadata: &Metadata, n: usize) -> (FileId, u64) {
-    ((0, n as u64), metadata.len())
+fn bytes_of(metadata: &Metadata, _: &mut HashSet<(u64, u64)>) -> u64 {
+    metadata.len()
 }

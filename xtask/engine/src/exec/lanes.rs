@@ -164,6 +164,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             let note = "the run's time is up: what has not ended did not run";
             options.listener.hear(Event::Noted(note));
         }
+        note_changes(matrix, options.listener);
         let inferred = match is_whole {
             true => schedule.inferred(),
             false => BTreeSet::new(),
@@ -173,6 +174,26 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         });
         kept.and(run)
     })
+}
+
+/// Says whether the working tree is no longer what the run is of.
+fn note_changes(matrix: &Matrix, listener: &dyn Listener) {
+    for checkout in matrix.trees.iter().map(|tree| &tree.subject.checkout) {
+        // A tree that cannot be listed any more has changed in a way that its owner knows of.
+        let changed = checkout.changed_since(&matrix.config).unwrap_or_default();
+        let Some(first) = changed.first() else {
+            continue;
+        };
+        let others = match changed.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        let note = format!(
+            "files have changed since the run began, and this run is of what they were then: {}{others}",
+            first.display()
+        );
+        listener.hear(Event::Noted(&note));
+    }
 }
 
 /// Puts the locks and logs of what is known beside those of what will run.
@@ -205,7 +226,7 @@ pub(super) fn make_room(
     is_needed: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<()> {
     let root = common.keeper.root();
-    let files = common.sandbox.confines(root, &[root]);
+    let files = common.sandbox.confines(&[], &[root]);
     let room = confined(files, || common.keeper.make_room(is_needed))?;
     if room.is_short {
         let told = format!(
@@ -235,7 +256,7 @@ pub(super) fn in_place<T>(
         offline: options.offline,
         fresh: options.fresh,
         interrupt: options.interrupt,
-        turn: Mutex::new(()),
+        turn: Mutex::new(None),
     };
     let n_jobs = options.jobs.unwrap_or_else(default_jobs);
     let n_lanes = options.lanes.unwrap_or_else(|| default_lanes(n_jobs));
@@ -245,9 +266,7 @@ pub(super) fn in_place<T>(
     let linker = linker.transpose()?;
     let sandbox = Sandbox::open(matrix, &workplace.trial(), options.interrupt)?;
     let shops = Shops::new(sandbox.enforced().files);
-    let members = matrix.trees.iter().flat_map(|tree| &tree.subject.members);
-    let own = members.map(|member| member.name.clone()).collect();
-    let keeper = Keeper::new(workplace, &shops, options.max_disk, own);
+    let keeper = Keeper::new(workplace, &shops, options.max_disk);
     let common = Common {
         matrix,
         resolver: &resolver,

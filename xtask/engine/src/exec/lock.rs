@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 use semver::Version;
 
@@ -21,8 +21,9 @@ use crate::exec::process::Interrupt;
 use crate::exec::records::Records;
 use crate::exec::resolution::Resolution;
 use crate::exec::{drift, key, msrv, repair, stage};
+use crate::files::remove;
 use crate::matrix::Matrix;
-use crate::model::cell::At;
+use crate::model::cell::{At, bare};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{Moved, Needs};
 use crate::model::status::{Class, Doubt, Status};
@@ -33,7 +34,7 @@ use crate::text;
 pub struct Resolver<'a> {
     /// The matrix: its subject, its registry, and the cargo that resolves.
     pub matrix: &'a Matrix,
-    /// The folder of the copy that is resolved.
+    /// The folder of the copy that is resolved: of the checkout that the subject lies in.
     pub folder: Utf8PathBuf,
     /// Where resolutions are kept.
     pub kept: Utf8PathBuf,
@@ -47,8 +48,9 @@ pub struct Resolver<'a> {
     pub fresh: bool,
     /// Whether the run should end.
     pub interrupt: &'a Interrupt,
-    /// Cargo's own lock on its package cache would make others wait without a word.
-    pub turn: Mutex<()>,
+    /// Cargo's own lock on its package cache would make others wait without a word. It holds which
+    /// checkout is laid out.
+    pub turn: Mutex<Option<Utf8PathBuf>>,
 }
 
 impl Resolver<'_> {
@@ -58,7 +60,8 @@ impl Resolver<'_> {
         let is_far = !self.matrix.registry.is_local();
         let is_blind = is_far && (self.offline || self.denies_what_is_published(setting, said));
         let blind = is_blind.then_some(Doubt::Network);
-        match resolve_doubt(said).or(blind).or(self.matrix.stand_in()) {
+        let doubt = resolve_doubt(said).or(blind).or(self.matrix.stand_in());
+        match doubt.or_else(|| self.matrix.change(&setting.cell.pin).map(Doubt::Machine)) {
             Some(doubt) => in_doubt(doubt, said),
             None => Resolution::refused(Status::failed(Class::Resolve), first_error(&said.err)),
         }
@@ -94,14 +97,11 @@ impl Resolver<'_> {
             .with_context(|| format!("read {}", path.display()))
     }
 
-    /// The pin's version, if it was withdrawn.
-    fn withdrawn<'a>(&self, setting: &'a Setting<'_>) -> Option<&'a Version> {
+    /// The family's crates at the pin's version, if that was withdrawn of any.
+    fn withdrawn(&self, setting: &Setting<'_>) -> Option<Vec<(String, Version)>> {
         let version = setting.cell.pin.at.version()?;
-        let common = self.matrix.registry.common(&setting.family.crate_names())?;
-        let common = common
-            .into_iter()
-            .find(|common| common.version == *version)?;
-        common.yanked.then_some(version)
+        let releases = self.matrix.registry.releases(&setting.family.crate_names());
+        releases?.release(version)?.withdrawn()
     }
 
     /// What an earlier run found, if nothing that decides it has changed.
@@ -131,8 +131,8 @@ impl Resolver<'_> {
             return Ok(known);
         }
         let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let _turn = clock.wait(turn);
-        let resolution = self.resolve_anew(setting, log)?;
+        let mut laid_out = clock.wait(turn);
+        let resolution = self.resolve_anew(setting, log, &mut laid_out)?;
         if let Some(change) = self.matrix.resolver.change() {
             let doubt = Doubt::Machine(change.clone());
             let status = Status::Inconclusive { doubt };
@@ -145,18 +145,34 @@ impl Resolver<'_> {
         Ok(resolution)
     }
 
-    fn resolve_anew(&self, setting: &Setting<'_>, log: &mut Log) -> Result<Resolution> {
+    fn resolve_anew(
+        &self,
+        setting: &Setting<'_>,
+        log: &mut Log,
+        laid_out: &mut Option<Utf8PathBuf>,
+    ) -> Result<Resolution> {
+        let subject = &setting.tree.subject;
         let pinned = stage::pinned_for_resolve(setting)?;
-        stage::sync(&setting.tree.subject, &pinned, &self.folder)?;
+        // Nothing of the subject runs here, so that only what a cell changes has to be written anew.
+        if laid_out.as_ref() == Some(&subject.checkout.top) {
+            stage::rewrite(&pinned, &self.folder)?;
+            remove(&self.folder.join(subject.lock()))?;
+        } else {
+            *laid_out = None;
+            stage::lay_out(subject, &pinned, &self.folder)?;
+            *laid_out = Some(subject.checkout.top.clone());
+        }
+        let workspace = self.folder.join(&subject.inside);
         if let Some(mut seed) = self.seed(setting)? {
-            if let Some(version) = self.withdrawn(setting) {
-                seed = holding(&seed, &setting.family.crate_names(), version)?;
+            if let Some(packages) = self.withdrawn(setting) {
+                seed = holding(&seed, &packages)?;
             }
-            let path = self.folder.join("Cargo.lock");
+            let path = workspace.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
         }
         let mut work = Work {
             resolver: self,
+            workspace: &workspace,
             setting,
             log,
             moved: Vec::new(),
@@ -169,7 +185,7 @@ impl Resolver<'_> {
         for text in errors.iter_mut().flat_map(Diagnostic::texts) {
             *text = without(std::mem::take(text));
         }
-        let lock = fs::read_to_string(self.folder.join("Cargo.lock")).ok();
+        let lock = fs::read_to_string(workspace.join("Cargo.lock")).ok();
         let lock = lock.map(|lock| readable(lock, &setting.toolchain.cargo));
         if lock.is_none() && status == Status::Passed {
             status = Status::failed(Class::Resolve);
@@ -210,6 +226,8 @@ impl Resolver<'_> {
 /// One cell being resolved.
 pub(super) struct Work<'a, 'b> {
     resolver: &'a Resolver<'a>,
+    /// The workspace in the copy that is resolved.
+    workspace: &'a Utf8Path,
     setting: &'a Setting<'a>,
     log: &'b mut Log,
     moved: Vec<Moved>,
@@ -310,7 +328,8 @@ impl Work<'_, '_> {
         let of_family = metadata
             .packages
             .iter()
-            .filter(|p| p.source.is_some() && p.version != *version && self.is_of_family(&p.name));
+            .filter(|p| bare(&p.version) != *version)
+            .filter(|p| p.source.is_some() && self.is_of_family(&p.name));
         let mut astray: Vec<(String, Version)> = of_family
             .filter(|p| !self.resolver.locked && self.is_published(&p.name, version))
             .map(|p| (p.name.to_string(), p.version.clone()))
@@ -397,7 +416,8 @@ impl Work<'_, '_> {
         );
         let cargo = Cargo {
             toolchain: &matrix.resolver,
-            folder: &self.resolver.folder,
+            folder: self.workspace,
+            checkout: &self.resolver.folder,
             vars,
             limit: matrix.config.timeouts.resolve,
             bounds: Bounds::OPEN,
@@ -421,7 +441,7 @@ impl Work<'_, '_> {
 
     fn is_published(&self, name: &str, version: &Version) -> bool {
         match self.resolver.matrix.registry.versions(name) {
-            Some(versions) => versions.iter().any(|p| p.version == *version),
+            Some(versions) => versions.iter().any(|p| bare(&p.version) == *version),
             None => true,
         }
     }
@@ -464,7 +484,7 @@ impl Work<'_, '_> {
                 .is_some_and(|s| !s.repr.starts_with("git+"))
         };
         let is_at_pin = |p: &Package| match at {
-            At::Version { version } => p.version == *version,
+            At::Version { version } => bare(&p.version) == *version,
             At::Git { .. } | At::Path { .. } => !registry(p),
         };
         let is_published = at.version().is_some();

@@ -22,14 +22,15 @@ pub fn readable(lock: String, cargo: &Version) -> String {
 /// # Errors
 ///
 /// When the lock is not TOML.
-pub fn holding(lock: &str, packages: &[&str], version: &Version) -> Result<String> {
+pub fn holding(lock: &str, packages: &[(String, Version)]) -> Result<String> {
     let mut document: DocumentMut = lock.parse().context("read Cargo.lock")?;
     let entries = document
         .get_mut("package")
         .and_then(Item::as_array_of_tables_mut);
     for entry in entries.into_iter().flat_map(|entries| entries.iter_mut()) {
         let name = entry.get("name").and_then(Item::as_str).unwrap_or_default();
-        if packages.contains(&name) && entry.contains_key("source") {
+        let held = packages.iter().find(|(package, _)| package == name);
+        if let Some((_, version)) = held.filter(|_| entry.contains_key("source")) {
             hold(entry, version);
         }
     }
@@ -50,7 +51,8 @@ mod tests {
     fn packages_are_held_and_members_are_not() {
         let lock = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"r\"\n\
                     checksum = \"c\"\n\n[[package]]\nname = \"b\"\nversion = \"1.0.0\"\n";
-        let held = holding(lock, &["a", "b"], &Version::new(1, 0, 1)).expect("TOML");
+        let held = ["a", "b"].map(|name| (name.to_owned(), Version::new(1, 0, 1)));
+        let held = holding(lock, &held).expect("TOML");
         assert_eq!(
             held,
             "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.1\"\nsource = \"r\"\n\n\

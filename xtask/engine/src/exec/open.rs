@@ -8,14 +8,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::mistake::Mistake;
 use crate::exec::clock::Clock;
-use crate::exec::confine::confined;
 use crate::exec::lanes::{Options, in_place};
 use crate::exec::log::Log;
 use crate::exec::process::{Exit, Stream};
 use crate::exec::recipe::{Recipe, Step};
 use crate::exec::work::{Common, Work};
 use crate::exec::workplace::{LaneFolders, Workplace};
-use crate::files::{remove, write_whole};
 use crate::matrix::Matrix;
 use crate::model::cell::Cell;
 use crate::model::event::Event;
@@ -39,7 +37,7 @@ pub struct Opened {
     pub recipe: Recipe,
     /// What resolving it came to.
     pub resolved: Status,
-    /// The folder that it is in; its copy of the subject is in `subject` there.
+    /// The folder that it is in; its copy of the checkout is in `checkout` there.
     pub folder: Utf8PathBuf,
     /// Whether all commands that were run ended well; none where none was.
     pub passed: Option<bool>,
@@ -68,11 +66,11 @@ pub fn open(
     let workplace = Workplace::occupy(&options.cache, &matrix.place, options.interrupt, waits)?;
     in_place(matrix, options, &workplace, |common, _| {
         let folder = workplace.open_cell(cell)?;
-        forget_other_conditions(common, &setting, &folder)?;
+        let of_lane = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
         let work = Work {
             common,
             setting: &setting,
-            folders: folders(&folder),
+            folders: folders(&folder, of_lane, &setting.tree.subject.inside),
             only: None,
         };
         let logs = folder.join("resolve.log");
@@ -96,7 +94,12 @@ pub fn open(
         log.finish()?;
         let recipe = Recipe::of(matrix, &setting, &resolution, workspace.as_ref())?;
         let passed = match (&mut hear, &workspace) {
-            (Some(hear), Some(_)) if resolution.status == Status::Passed => {
+            (Some(hear), Some(workspace)) if resolution.status == Status::Passed => {
+                work.clear_folders()?;
+                let Common {
+                    shops, interrupt, ..
+                } = common;
+                let _turn = shops.enter(&work.folders, &workspace.units, interrupt)?;
                 Some(run(&work, common, &recipe, *hear)?)
             }
             (Some(_) | None, _) => None,
@@ -110,26 +113,13 @@ pub fn open(
     })
 }
 
-/// Removes what was built under other conditions, which cargo does not look at, as a shop has it.
-fn forget_other_conditions(
-    common: &Common<'_>,
-    setting: &Setting<'_>,
-    folder: &Utf8Path,
-) -> Result<()> {
-    let conditions = format!("{} {}", setting.shop(), common.sandbox.name()?);
-    let marker = folder.join("conditions");
-    if std::fs::read_to_string(&marker).is_ok_and(|known| known == conditions) {
-        return Ok(());
-    }
-    let reached = common.sandbox.confines(folder, &[folder]);
-    confined(reached, || remove(&folder.join("target")))?;
-    write_whole(&marker, conditions.as_bytes())
-}
-
-fn folders(folder: &Utf8Path) -> LaneFolders {
+/// Where a cell works in the open: beside the lanes of its shop, from whose store it takes units.
+fn folders(folder: &Utf8Path, of_lane: LaneFolders, inside: &Utf8Path) -> LaneFolders {
+    let checkout = folder.join("checkout");
     LaneFolders {
-        shop: folder.to_owned(),
-        subject: folder.join("subject"),
+        shop: of_lane.shop,
+        subject: checkout.join(inside),
+        checkout,
         target: folder.join("target"),
         tmp: folder.join("tmp"),
     }
@@ -142,7 +132,6 @@ fn run(
     recipe: &Recipe,
     hear: &mut dyn FnMut(Heard<'_>),
 ) -> Result<bool> {
-    work.clear_folders()?;
     let timeouts = &common.matrix.config.timeouts;
     let mut has_passed = true;
     for step in &recipe.steps {

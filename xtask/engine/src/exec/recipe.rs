@@ -29,8 +29,12 @@ pub struct Recipe {
     pub cell: CellId,
     /// What was said against it while it was resolved.
     pub error: Option<Diagnostic>,
-    /// What its copy of the subject holds in the place of files, by their paths in it.
+    /// Where the workspace lies in its checkout; empty for the top.
+    pub inside: Utf8PathBuf,
+    /// What its copy of the checkout holds in the place of files, by their paths in it.
     pub files: BTreeMap<Utf8PathBuf, String>,
+    /// The folders in it that hold nothing, which git does not keep.
+    pub empty_folders: Vec<Utf8PathBuf>,
     /// Its `Cargo.lock`; none where there is no lock at this pin.
     pub lock: Option<String>,
     /// The folder of its toolchain, which holds `bin/cargo`.
@@ -82,7 +86,7 @@ impl Recipe {
         let subject = &setting.tree.subject;
         let mut files = stage::pinned(setting)?;
         for (path, text) in std::mem::take(&mut files) {
-            if subject.text_of(path.as_str())?.as_deref() != Some(&*text) {
+            if subject.checkout.text_of(&path)?.as_deref() != Some(&*text) {
                 files.insert(path, text);
             }
         }
@@ -114,7 +118,9 @@ impl Recipe {
         Ok(Self {
             cell: setting.cell.id(),
             error: resolution.errors.first().cloned(),
+            inside: subject.inside.clone(),
             files,
+            empty_folders: subject.checkout.empty_folders(),
             lock: resolution.lock.clone(),
             sysroot: sysroot.to_owned(),
             host: toolchain.host.clone(),

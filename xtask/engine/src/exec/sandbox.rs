@@ -131,9 +131,9 @@ impl<'a> Sandbox<'a> {
     /// What the tool itself may reach while it works in folders that cells have written; `None` where
     /// it cannot be held to that.
     #[must_use]
-    pub fn confines(&self, read: &Utf8Path, write: &[&Utf8Path]) -> Option<Files> {
+    pub fn confines(&self, read: &[&Utf8Path], write: &[&Utf8Path]) -> Option<Files> {
         self.enforced.files.then(|| Files {
-            read: vec![read.to_owned()],
+            read: read.iter().map(|path| (*path).to_owned()).collect(),
             write: write.iter().map(|path| (*path).to_owned()).collect(),
         })
     }
@@ -226,11 +226,13 @@ impl Enclosed<'_> {
             let configs = own_config().into_iter().flatten();
             read.extend(configs.flat_map(|config| cargo_config::folders(&config, above)));
         }
-        for file in cargo_config::PLACES {
-            if let Ok(Some(config)) = subject.text_of(file) {
-                read.extend(cargo_config::folders(&config, &subject.root));
-            }
+        for config in subject.cargo_configs().unwrap_or_default() {
+            let root = folders.checkout.join(&config.folder);
+            read.extend(cargo_config::folders(&config.text, &root));
+            let root = subject.checkout.origin.join(&config.folder);
+            read.extend(cargo_config::folders(&config.text, &root));
         }
+        read.extend(subject.git.iter().map(|git| git.objects.clone()));
         read.extend(subject.reaches.iter().cloned());
         // A package can inherit from a workspace that stands above it, and cargo reads each config
         // above the one it works in.
@@ -251,7 +253,7 @@ impl Enclosed<'_> {
         read.extend(reach.read);
         // Not the copy as a whole: what stands beside these decides for whoever works in them.
         let mut write = vec![
-            folders.subject.clone(),
+            folders.checkout.clone(),
             folders.target.clone(),
             folders.home(),
             folders.tmp.clone(),

@@ -1,20 +1,20 @@
 //! Shops: each holds all the folders in which cells of one toolchain build under the same
-//! conditions. Cells in one shop share what they compile, and none compiles what another is at.
+//! conditions. Cells in one shop share what they compile of packages from elsewhere, and none
+//! compiles what another is at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exec::bounds::Files;
 use crate::exec::confine::confined;
 use crate::exec::process::Interrupt;
-use crate::exec::share::take_over;
-use crate::exec::units::Units;
+use crate::exec::unit_store::UsedUnits;
+use crate::exec::units::{Digest, Units};
 use crate::exec::workplace::LaneFolders;
-use crate::files::folders;
 
 /// How often an interrupt is looked for while a build waits.
 const TICK: Duration = Duration::from_millis(200);
@@ -32,13 +32,15 @@ struct Shop {
     /// The builds that are under way, by their target folders.
     under_way: BTreeMap<Utf8PathBuf, UnderWay>,
     /// What earlier builds of this run made.
-    made: BTreeSet<[u8; 32]>,
+    made: BTreeSet<Digest>,
 }
 
 #[derive(Debug)]
 struct UnderWay {
-    makes: BTreeSet<[u8; 32]>,
-    since: SystemTime,
+    /// What the build needs.
+    uses: BTreeSet<Digest>,
+    /// What of that is not made yet.
+    makes: BTreeSet<Digest>,
 }
 
 /// A build that is under way; its end makes way for others.
@@ -49,6 +51,17 @@ pub struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// Keeps the units that the build used, before anything else can write where they are.
+    ///
+    /// # Errors
+    ///
+    /// When files cannot be read or copied.
+    pub fn keep(&self, used: &UsedUnits) -> Result<()> {
+        let stores = self.folders.stores();
+        let keep = || stores.keep(used, &self.folders.target);
+        self.shops.confined(self.folders, keep).map(drop)
+    }
+
     /// Ends the build, which has made all that it said it would make, as far as that compiles.
     pub fn made_all(mut self) {
         self.has_made_all = true;
@@ -65,98 +78,83 @@ impl Shops {
         }
     }
 
-    /// Waits until no build that is under way makes what this one would make too, and then takes
-    /// over what other builds have made.
+    /// Waits until no build that is under way makes what this one would make too, and then imports
+    /// what other builds have made into its target folder.
     ///
     /// # Errors
     ///
-    /// When files cannot be linked or copied.
+    /// When files cannot be copied.
     pub fn enter<'a>(
         &'a self,
         folders: &'a LaneFolders,
         units: &Units,
         interrupt: &Interrupt,
     ) -> Result<Turn<'a>> {
-        self.wait(folders, units, interrupt, |shop| {
-            units.shared.difference(&shop.made).copied().collect()
-        })
-    }
-
-    /// As [`Shops::enter`], for a build that may make any unit anew: whoever needs one of them
-    /// waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Shops::enter`].
-    pub fn enter_for_all<'a>(
-        &'a self,
-        folders: &'a LaneFolders,
-        units: &Units,
-        interrupt: &Interrupt,
-    ) -> Result<Turn<'a>> {
-        self.wait(folders, units, interrupt, |_| units.shared.clone())
-    }
-
-    fn wait<'a>(
-        &'a self,
-        folders: &'a LaneFolders,
-        units: &Units,
-        interrupt: &Interrupt,
-        makes: impl Fn(&Shop) -> BTreeSet<[u8; 32]>,
-    ) -> Result<Turn<'a>> {
+        let uses = units.digests();
         let mut shops = self.shops();
         loop {
             let shop = shops.entry(folders.shop.clone()).or_default();
-            let makes = makes(shop);
-            let is_no_rival = |other: &UnderWay| other.makes.is_disjoint(&units.shared);
+            let is_no_rival = |other: &UnderWay| other.makes.is_disjoint(&uses);
             if interrupt.is_asked() || shop.under_way.values().all(is_no_rival) {
-                let files = self.is_confined.then(|| Files {
-                    read: Vec::new(),
-                    write: vec![folders.shop.clone()],
-                });
-                confined(files, || shop.take_over_from_others(folders, units))?;
-                let since = SystemTime::now();
-                let under_way = UnderWay { makes, since };
+                let makes = uses.difference(&shop.made).copied().collect();
+                let uses = uses.clone();
+                let under_way = UnderWay { uses, makes };
                 shop.under_way.insert(folders.target.clone(), under_way);
-                return Ok(Turn {
-                    shops: self,
-                    folders,
-                    has_made_all: false,
-                });
+                break;
             }
             let waited = self.changed.wait_timeout(shops, TICK);
             shops = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        drop(shops);
+        let turn = Turn {
+            shops: self,
+            folders,
+            has_made_all: false,
+        };
+        let stores = folders.stores();
+        self.confined(folders, || stores.import(&uses, &folders.target))?;
+        Ok(turn)
     }
 
-    /// Forgets what was made, since some of it was removed.
-    pub fn forget(&self) {
-        for shop in self.shops().values_mut() {
-            shop.made.clear();
+    /// Removes a package's units from a shop, unless a build that is under way uses them.
+    ///
+    /// # Errors
+    ///
+    /// Those of `remove`.
+    pub fn remove_unused(
+        &self,
+        shop: &Utf8Path,
+        digest: &str,
+        remove: impl FnOnce() -> Result<()>,
+    ) -> Result<bool> {
+        let mut shops = self.shops();
+        let shop = shops.entry(shop.to_owned()).or_default();
+        let is_it = |used: &Digest| used.to_string() == digest;
+        if shop
+            .under_way
+            .values()
+            .any(|build| build.uses.iter().any(is_it))
+        {
+            return Ok(false);
         }
+        shop.made.retain(|made| !is_it(made));
+        remove().map(|()| true)
     }
 
-    /// Keeps builds from beginning, and from taking anything over, as long as this is held.
-    pub fn pause(&self) -> impl Sized + '_ {
-        self.shops()
+    fn confined<T: Send>(
+        &self,
+        folders: &LaneFolders,
+        then: impl FnOnce() -> Result<T> + Send,
+    ) -> Result<T> {
+        let files = self.is_confined.then(|| Files {
+            read: Vec::new(),
+            write: vec![folders.shop.clone(), folders.copy().to_owned()],
+        });
+        confined(files, then)
     }
 
     fn shops(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, Shop>> {
         self.shops.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Shop {
-    fn take_over_from_others(&self, own: &LaneFolders, units: &Units) -> Result<()> {
-        for copy in folders(&own.shop)? {
-            let target = own.shop.join(copy).join("target");
-            // Where a build is under way, what was there before it is finished.
-            let until = self.under_way.get(&target).map(|build| build.since);
-            if target != own.target {
-                take_over(&target, &own.target, &units.own, until)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -185,17 +183,16 @@ mod tests {
         let copy = Utf8PathBuf::from(format!("{shop}/{n}"));
         LaneFolders {
             shop: shop.into(),
-            subject: copy.join("subject"),
+            checkout: copy.join("checkout"),
+            subject: copy.join("checkout"),
             target: copy.join("target"),
             tmp: copy.join("tmp"),
         }
     }
 
     fn units(all: &[u8]) -> Units {
-        Units {
-            shared: all.iter().map(|n| [*n; 32]).collect(),
-            own: BTreeSet::new(),
-        }
+        let digests = all.iter().map(|n| Digest::of(&n.to_string()));
+        Units::of_digests(digests)
     }
 
     #[test]

@@ -76,13 +76,18 @@ fn configured(
     let of_home = own_config().into_iter().flatten();
     let of_home = of_home.filter_map(|text| Some((text, around?)));
     let subject = &place.setting.tree.subject;
-    let own = cargo_config::PLACES.map(|file| subject.text_of(file));
-    let own = own.into_iter().flatten().flatten();
-    let own = own.map(|text| (text, place.folders.subject.as_path()));
+    // What comes first is applied last.
+    let own = subject
+        .cargo_configs()
+        .unwrap_or_default()
+        .into_iter()
+        .rev();
+    let own = own.map(|config| (config.text, place.folders.checkout.join(config.folder)));
     let outside = |name: &str| vars.contains_key(OsStr::new(name));
+    let of_home = of_home.map(|(text, root)| (text, root.to_owned()));
     let env = of_home
         .chain(own)
-        .flat_map(|(text, root)| cargo_config::env(&text, root, outside));
+        .flat_map(|(text, root)| cargo_config::env(&text, &root, outside));
     env.map(|(name, value)| (name.into(), value.into()))
         .collect()
 }

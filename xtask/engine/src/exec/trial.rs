@@ -12,11 +12,9 @@ use crate::exec::clock::{Clock, Phases};
 use crate::exec::confine::confined;
 use crate::exec::doctest;
 use crate::exec::executable::{Executable, THREADS};
-use crate::exec::inventory::touch;
 use crate::exec::judgement::Made;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
-use crate::exec::share::forget_programs;
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
@@ -56,9 +54,7 @@ impl Work<'_> {
             let is_asked_for = |target: &TargetId| self.is_asked_for(target);
             let options = self.options(&is_asked_for);
             let built = build(&cargo, workspace, &options, &mut log, &mut step)?;
-            let shop = &self.folders.shop;
-            let reached = self.common.sandbox.confines(shop, &[shop]);
-            confined(reached, || touch(&self.folders.target, &built.used))?;
+            turn.keep(&built.used)?;
             // What did not end by itself, or was asked for a part, has not made all.
             if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
                 turn.made_all();
@@ -93,12 +89,6 @@ impl Work<'_> {
             .iter()
             .any(|(_, id)| self.is_asked_for(id));
         if config.build.doc_tests && has_docs {
-            // It compiles where a package by itself has other features than among all members.
-            let Common {
-                shops, interrupt, ..
-            } = self.common;
-            let enter = || shops.enter_for_all(&self.folders, &workspace.units, interrupt);
-            let _turn = clock.wait(enter)?;
             for (package, id) in &workspace.documented {
                 let library = TargetId {
                     kind: Kind::Lib,
@@ -155,7 +145,7 @@ impl Work<'_> {
             retries: self.common.matrix.config.run.retries,
             interrupt: self.common.interrupt,
             budget: self.common.budget,
-            stage: &self.folders.subject,
+            folders: &self.folders,
         };
         test(target, &executable, log, clock)
     }
@@ -229,24 +219,19 @@ impl Work<'_> {
         }))
     }
 
-    /// Empties what builds and tests may leave things in: the folder that cargo gives to integration
-    /// tests, the home, and the folder for temporary files; and removes binaries. What another pin
-    /// left there is none of this one's.
+    /// Empties all that builds and tests may leave things in, but for the copy of the checkout: the
+    /// target folder, the home, and the folder for temporary files.
     pub(super) fn clear_folders(&self) -> Result<()> {
-        let LaneFolders { shop, tmp, .. } = &self.folders;
+        let LaneFolders { tmp, .. } = &self.folders;
+        let own = self.folders.copy();
         let all_tmp = tmp.parent().unwrap_or(tmp);
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
-        confined(self.common.sandbox.confines(shop, &[shop, all_tmp]), || {
-            forget_programs(&self.folders.target)?;
-            // Cargo makes the first only when it compiles a test, and not where that is fresh.
-            let of_tests = self.folders.target.join("tmp");
-            for folder in [of_tests, self.folders.home(), tmp.clone()] {
-                remove(&folder)?;
-                std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+        confined(self.common.sandbox.confines(&[], &[own, all_tmp]), || {
+            for folder in [&self.folders.target, &self.folders.home(), tmp] {
+                remove(folder)?;
+                std::fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
             }
-            // What a cell may write has to be there before it begins.
-            let target = &self.folders.target;
-            std::fs::create_dir_all(target).with_context(|| format!("make {target}"))
+            Ok(())
         })
     }
 

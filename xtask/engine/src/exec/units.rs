@@ -2,21 +2,38 @@
 //! it has from elsewhere, each with its features and with all it depends on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display, Formatter};
 
 use cargo_metadata::{Metadata, Node, PackageId};
 
-/// What names a package together with everything that decides what it compiles to.
-type Digest = blake3::Hash;
+/// A hash of a package together with everything that decides what it compiles to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
 
-/// What compiling a workspace makes.
+impl Digest {
+    /// The digest of a text.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(*blake3::hash(text.as_bytes()).as_bytes())
+    }
+}
+
+/// A folder's name: as much of the hash as tells packages apart.
+impl Display for Digest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0[..12]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What compiling a workspace makes of packages from registries and git repositories, by package.
+/// Two workspaces that have a digest in common compile the same. Packages that lie in folders are
+/// not among them: what they compile to may hold the path of that folder, may rest on files that
+/// nobody declares, and may be older than what is there now.
 #[derive(Clone, Debug, Default)]
 pub struct Units {
-    /// Of each package from a registry or a repository. Two workspaces that have a digest in common
-    /// compile the same.
-    pub shared: BTreeSet<[u8; 32]>,
-    /// The names of packages that lie in folders, which are never shared: what they compile to may
-    /// hold the place of that folder, and may be older than what stands there now.
-    pub own: BTreeSet<String>,
+    packages: BTreeMap<PackageId, Digest>,
 }
 
 impl Units {
@@ -26,16 +43,41 @@ impl Units {
         let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
         let nodes: BTreeMap<&PackageId, &Node> = nodes.map(|node| (&node.id, node)).collect();
         let mut digests = BTreeMap::new();
-        let mut units = Self::default();
+        let mut packages = BTreeMap::new();
         for package in &metadata.packages {
-            if package.source.is_none() {
-                units.own.insert(package.name.to_string());
-            } else if nodes.contains_key(&package.id) {
+            if package.source.is_some() && nodes.contains_key(&package.id) {
                 let digest = digest(&package.id, &nodes, &mut digests);
-                units.shared.insert(*digest.as_bytes());
+                packages.insert(package.id.clone(), digest);
             }
         }
-        units
+        Self { packages }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_digests(digests: impl Iterator<Item = Digest>) -> Self {
+        let package = |digest: Digest| {
+            (
+                PackageId {
+                    repr: digest.to_string(),
+                },
+                digest,
+            )
+        };
+        Self {
+            packages: digests.map(package).collect(),
+        }
+    }
+
+    /// The digests of all packages.
+    #[must_use]
+    pub fn digests(&self) -> BTreeSet<Digest> {
+        self.packages.values().copied().collect()
+    }
+
+    /// The digest of a package; none for one that lies in a folder.
+    #[must_use]
+    pub fn digest(&self, package: &PackageId) -> Option<Digest> {
+        self.packages.get(package).copied()
     }
 }
 
@@ -51,23 +93,23 @@ fn digest<'a>(
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update(id.repr.as_bytes());
-    known.insert(id, hasher.finalize());
+    known.insert(id, Digest(*hasher.finalize().as_bytes()));
     if let Some(node) = nodes.get(id) {
         let features: BTreeSet<&str> = node.features.iter().map(|f| f.as_str()).collect();
         for feature in features {
             hasher.update(b"\0");
             hasher.update(feature.as_bytes());
         }
-        let below: BTreeSet<[u8; 32]> = node
+        let below: BTreeSet<Digest> = node
             .dependencies
             .iter()
-            .map(|id| *digest(id, nodes, known).as_bytes())
+            .map(|id| digest(id, nodes, known))
             .collect();
         for digest in below {
-            hasher.update(&digest);
+            hasher.update(&digest.0);
         }
     }
-    let digest = hasher.finalize();
+    let digest = Digest(*hasher.finalize().as_bytes());
     known.insert(id, digest);
     digest
 }

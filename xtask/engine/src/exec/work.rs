@@ -150,6 +150,7 @@ impl Work<'_> {
         Cargo {
             toolchain: self.setting.toolchain,
             folder: &self.folders.subject,
+            checkout: &self.folders.checkout,
             vars,
             limit,
             bounds: Bounds::OPEN,

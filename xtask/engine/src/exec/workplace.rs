@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::Linker;
 use crate::exec::process::Interrupt;
+use crate::exec::unit_store::{STORE, UnitStores};
 use crate::files::{CACHEDIR_TAG, names, write_whole};
 use crate::model::cell::Cell;
 use crate::revision::short;
@@ -100,11 +101,14 @@ impl Workplace {
             checked.insert(shop.clone());
         }
         drop(checked);
-        let copy = shop.join(format!("{lane}{}", setting.copy()));
+        let copy = shop.join(lane.to_string());
         // Sockets in it must not have a path of more than 107 bytes.
         let hash = blake3::hash(copy.as_str().as_bytes()).to_hex();
+        let checkout = copy.join("checkout");
+        std::fs::create_dir_all(&copy).with_context(|| format!("make {copy}"))?;
         Ok(LaneFolders {
-            subject: copy.join("subject"),
+            subject: checkout.join(&setting.tree.subject.inside),
+            checkout,
             target: copy.join("target"),
             tmp: self.root.join(TMP).join(&hash[..8]),
             shop,
@@ -195,7 +199,7 @@ impl Workplace {
     /// When the folder cannot be made.
     pub fn open_cell(&self, cell: &Cell) -> Result<Utf8PathBuf> {
         let folder = self.root.join(OPEN).join(cell.id().as_str());
-        std::fs::create_dir_all(folder.join("subject"))
+        std::fs::create_dir_all(folder.join("checkout"))
             .with_context(|| format!("make {folder}"))?;
         Ok(folder)
     }
@@ -209,7 +213,7 @@ impl Workplace {
     /// Where the resolver works.
     #[must_use]
     pub fn resolver(&self) -> Utf8PathBuf {
-        self.root.join("resolve").join("subject")
+        self.root.join("resolve").join("checkout")
     }
 
     /// Where damaged records go.
@@ -302,13 +306,15 @@ fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
     std::fs::write(&marker, folder.as_str()).with_context(|| format!("write {marker}"))
 }
 
-/// Where one lane works in one shop. Pins follow one another in the same folders: cargo keeps their
-/// artefacts apart by hash, and what does not depend on the pin is compiled once.
+/// Where one lane works in one shop. Cells follow one another in the same folders, each of which is
+/// emptied for each cell.
 #[derive(Clone, Debug)]
 pub struct LaneFolders {
     /// The shop, which holds the folders of all its lanes.
     pub shop: Utf8PathBuf,
-    /// The copy of the subject.
+    /// The copy of the checkout that the subject lies in.
+    pub checkout: Utf8PathBuf,
+    /// The subject's workspace in that copy.
     pub subject: Utf8PathBuf,
     /// Cargo's target folder.
     pub target: Utf8PathBuf,
@@ -320,7 +326,16 @@ impl LaneFolders {
     /// The folder of all that the lane writes.
     #[must_use]
     pub fn copy(&self) -> &Utf8Path {
-        self.subject.parent().unwrap_or(&self.subject)
+        self.checkout.parent().unwrap_or(&self.checkout)
+    }
+
+    /// Where compiled units are kept from cell to cell.
+    #[must_use]
+    pub fn stores(&self) -> UnitStores {
+        UnitStores {
+            common: self.shop.join(STORE),
+            lane: self.copy().to_owned(),
+        }
     }
 
     /// The home folder that builds and tests see in place of the user's.

@@ -12,7 +12,7 @@ fn told(history: &str, n_patches: u64) -> Vec<String> {
             p.change,
             p.before,
             p.after,
-            p.n_untested,
+            p.between.n_untested(),
             if p.is_island { ", island" } else { "" },
             if p.cases.is_empty() {
                 String::new()
@@ -167,7 +167,7 @@ proptest! {
         for point in &points {
             let majors = major(&point.after) - major(&point.before);
             let between = majors * n_patches - 1;
-            prop_assert_eq!(point.n_untested as u64, between);
+            prop_assert_eq!(point.between.n_untested() as u64, between);
         }
     }
 }

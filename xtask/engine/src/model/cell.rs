@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use semver::Version;
+use semver::{BuildMetadata, Version};
 use serde::{Deserialize, Serialize};
 
 /// One place on a family's ladder: what all its crates are held at together.
@@ -55,9 +55,22 @@ impl At {
     }
 }
 
+/// A version as a pin holds it, without build metadata.
 impl From<Version> for At {
     fn from(version: Version) -> Self {
-        Self::Version { version }
+        Self::Version {
+            version: bare(&version),
+        }
+    }
+}
+
+/// A version without its build metadata, of which requirements take no notice: `=4.0.0` takes
+/// `4.0.0+up1`.
+#[must_use]
+pub fn bare(version: &Version) -> Version {
+    Version {
+        build: BuildMetadata::EMPTY,
+        ..version.clone()
     }
 }
 

@@ -33,6 +33,10 @@ pub struct Outcome {
     /// What its build and its tests were kept from.
     #[serde(default)]
     pub sandbox: Enforced,
+    /// What its failures name that is in the user's tree and not in the copy that it worked on:
+    /// relative to the top of the checkout, or absolute where it lies outside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// What of the sandbox is in force.
@@ -85,6 +89,7 @@ impl Outcome {
             moved: Vec::new(),
             needs: None,
             sandbox: Enforced::default(),
+            left_out: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! every report is a pure function of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -103,12 +104,44 @@ pub struct FamilyRecord {
     /// The ladder's rungs.
     pub pins: Vec<Pin>,
     /// All versions from its first pin to its last that are published for every crate and not
-    /// yanked, pre-releases aside. Nothing but the rungs where the registry does not tell.
+    /// yanked; pre-releases where a pin is one. Nothing but the rungs where the registry does not
+    /// tell.
     #[serde(default)]
     pub published: Vec<Version>,
+    /// Versions from its first pin to its last that are published and that no cell can be at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<Unusable>,
+    /// Versions from its first pin to its last that were withdrawn and are no pins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub yanked: Vec<Version>,
+    /// The crates of which it is not known what is published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<String>,
     /// The rustc that its crates declare at those, where any does: the newest of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub declared: BTreeMap<Version, Version>,
+}
+
+/// A version that is published and not withdrawn, and that no lock can hold a family at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unusable {
+    /// The version.
+    pub version: Version,
+    /// The crates of the family that have it.
+    pub crates: Vec<String>,
+    /// What is wrong with the others.
+    pub why: String,
+}
+
+/// `alpha 4.0.0 cannot be used: alpha-ext has no 4.0.0`
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, why, .. } = self;
+        match self.crates.as_slice() {
+            [] => write!(f, "{version} cannot be used: {why}"),
+            crates => write!(f, "{} {version} cannot be used: {why}", crates.join(", ")),
+        }
+    }
 }
 
 impl FamilyRecord {

@@ -323,10 +323,14 @@ fn verb<'a>(point: &ChangePoint, one: &'a str, many: &'a str) -> &'a str {
 fn known(point: &ChangePoint) -> Sentence {
     let it = verb(point, "It still passes", "They still pass");
     let at = &point.before.at;
-    Sentence::new(match point.n_untested {
-        0 => format!("{it} at {at}, and nothing is published between the two."),
-        1 => format!("{it} at {at}; one version between the two is untested."),
-        n => format!("{it} at {at}; {n} versions between the two are untested."),
+    let between = &point.between;
+    Sentence::new(match between.is_exact() {
+        true => {
+            let remarks = between.remarks().into_iter();
+            let remarks: String = remarks.map(|remark| format!("; {remark}")).collect();
+            format!("{it} at {at}, and nothing is published between the two{remarks}.")
+        }
+        false => format!("{it} at {at}; {between}."),
     })
 }
 

@@ -13,6 +13,7 @@ use askama::Template;
 use camino::Utf8Path;
 
 use crate::frontier::frontier;
+use crate::model::between::Between;
 use crate::model::findings::{Cause, JudgedClaim, Truth, Work};
 use crate::model::run::Run;
 use crate::report::answer::{Part, Sentence, answer_from};
@@ -150,14 +151,22 @@ fn change(alike: &Alike) -> Change {
         },
         before: text::one_line(&point.before.to_string()),
         after: text::one_line(&format!("{}{island}", point.after)),
-        known: match point.n_untested {
-            0 => "exactly".to_owned(),
-            n => format!("{n} untested between"),
-        },
+        known: text::one_line(&known(&point.between)),
         rows: rows.join(", "),
         error: point.after.error.clone().unwrap_or_default(),
         cell: point.after.cell.to_string(),
     }
+}
+
+/// How exactly a change is known, with what is to be said of single versions.
+fn known(between: &Between) -> String {
+    let remarks = between.remarks().into_iter();
+    let brief = match between.is_exact() {
+        true => "exactly".to_owned(),
+        false => between.brief(),
+    };
+    let told: Vec<String> = std::iter::once(brief).chain(remarks).collect();
+    told.join("; ")
 }
 
 /// An error that is left, in one line.

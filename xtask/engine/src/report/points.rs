@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::frontier::{ChangePoint, Side, frontier};
+use crate::model::between::Between;
 use crate::model::cell::{At, Row};
 use crate::model::run::{CellRecord, Run};
 use crate::report::{escaped, line, reproduce};
@@ -20,6 +21,7 @@ struct Shown<'a> {
     #[serde(flatten)]
     point: &'a ChangePoint,
     exact: bool,
+    n_untested: usize,
     show_before: String,
     show_after: String,
 }
@@ -35,6 +37,7 @@ pub fn json(run: &Run) -> serde_json::Result<String> {
         .iter()
         .map(|point| Shown {
             exact: point.is_exact(),
+            n_untested: point.between.n_untested(),
             show_before: reproduce(run, &point.before.cell),
             show_after: reproduce(run, &point.after.cell),
             point,
@@ -99,17 +102,13 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
         let island = if point.is_island { " (island)" } else { "" };
-        let untested = match point.is_exact() {
-            true => "exact".to_owned(),
-            false => point.n_untested.to_string(),
-        };
         let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
         let fields = [
             point.subject(),
             cases,
             point.before.to_string(),
             format!("{}{island}", point.after),
-            untested,
+            untested(&point.between),
             rows.join(", "),
         ];
         let fields = fields.map(|field| escaped(&field));
@@ -120,6 +119,15 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
         write_sides(out, run, point)?;
     }
     writeln!(out)
+}
+
+/// How many versions between are untested, for a column that says so.
+fn untested(between: &Between) -> String {
+    match (between.n_untested(), between.is_exact()) {
+        (0, true) => "exact".to_owned(),
+        (0, false) => "not known".to_owned(),
+        (n, _) => n.to_string(),
+    }
 }
 
 /// What each side of a change shows, and the command that shows it.
@@ -141,6 +149,9 @@ fn write_sides(out: &mut String, run: &Run, point: &ChangePoint) -> std::fmt::Re
             log.collect::<String>(),
             text::one_line(&reproduce(run, &side.cell)),
         )?;
+    }
+    for remark in point.between.remarks() {
+        writeln!(out, "  - between: {}", escaped(&remark))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::frontier::n_between;
+use crate::model::between::Between;
 use crate::model::cell::At;
 use crate::model::outcome::TargetId;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
@@ -95,9 +95,11 @@ impl Strip {
         for (status, pin) in self.statuses.iter().zip(&row.pins) {
             let Some(status) = status else { continue };
             if let Some((_, from)) = last.filter(|(before, _)| *before != status) {
-                let untested = match n_between(&row.family, from, pin) {
-                    0 => String::new(),
-                    n => format!(" ({n} untested)"),
+                let between = Between::of(&row.family, from, pin);
+                let untested = match (between.n_untested(), between.is_exact()) {
+                    (0, true) => String::new(),
+                    (0, false) => format!(" ({})", between.brief()),
+                    (n, _) => format!(" ({n} untested)"),
                 };
                 changes.push(format!("{} from {pin}{untested}", word(status)));
             }

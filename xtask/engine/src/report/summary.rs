@@ -11,7 +11,8 @@ use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
 use crate::report::{
-    closing_line, denied, escaped, findings, gaps, line, points, reproduce, timeline, verdict,
+    closing_line, denied, escaped, findings, gaps, left_out, line, points, reproduce, timeline,
+    verdict,
 };
 use crate::text;
 
@@ -54,7 +55,10 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out, "{}\n", escaped(&closing_line(&run.counts())))?;
     verdict::write(out, run)?;
     gaps::write(out, run)?;
-    if let Some(line) = denied::line(run) {
+    for line in [denied::line(run), left_out::line(run)]
+        .into_iter()
+        .flatten()
+    {
         writeln!(out, "Hint: {}\n", escaped(&line))?;
     }
     if shows_drift(run) {

@@ -16,7 +16,8 @@ use crate::report::answer::answer;
 use crate::report::flaky::flaky;
 use crate::report::terminal::lines::Page;
 use crate::report::{
-    closing_line, denied, findings, gaps, html, junit, program, summary, timeline, verdict,
+    closing_line, denied, findings, gaps, html, junit, left_out, program, summary, timeline,
+    verdict,
 };
 use crate::text;
 
@@ -50,7 +51,10 @@ pub fn page(run: &Run, results: &Utf8Path, columns: Option<usize>) -> String {
     page.gap();
     write_places(&mut page, run, results);
     write_findings(&mut page, run);
-    if let Some(line) = denied::line(run) {
+    for line in [denied::line(run), left_out::line(run)]
+        .into_iter()
+        .flatten()
+    {
         page.say("", "", &format!("hint: {line}"));
     }
     for line in gaps::lines(run) {

@@ -31,7 +31,13 @@ fn write(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     }
     if let Some(lock) = &recipe.lock {
         writeln!(out, "\n# The lock of the cell.")?;
-        write_file(out, Utf8Path::new("Cargo.lock"), lock)?;
+        write_file(out, &recipe.inside.join("Cargo.lock"), lock)?;
+    }
+    for folder in &recipe.empty_folders {
+        writeln!(out, "mkdir -p {}", file_word(folder))?;
+    }
+    if !recipe.inside.as_str().is_empty() {
+        writeln!(out, "cd {}", file_word(&recipe.inside))?;
     }
     write_cell(out, recipe)?;
     if recipe.lock.is_some() {
@@ -56,7 +62,7 @@ fn write_head(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         "#!/bin/sh
 # {cell}, with cargo alone: builds and tests a copy of a checkout as this cell does.
 # usage: sh THIS [WORKSPACE [FOLDER]]
-#     WORKSPACE the folder of its Cargo.toml, unchanged [default: .]
+#     WORKSPACE the folder of its Cargo.toml, unchanged, in its repository [default: .]
 #     FOLDER    where the copy goes, outside any repository [default: a new one]
 # Exits with 1 where anything fails. Nothing keeps builds and tests from the network or from your
 # files. A package that is tested by itself can have fewer features than among all members.
@@ -66,24 +72,36 @@ fn write_head(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         let error = ellipsis(&one_line(&error.to_string()), LONGEST);
         writeln!(out, "# What stands against it: {error}")?;
     }
+    let up: Vec<&str> = recipe.inside.components().map(|_| "/..").collect();
     write!(
         out,
         r#"set -eu
 toolchain={}
-checkout=${{1:-.}}
-[ -f "$checkout/Cargo.toml" ] || {{ echo "$checkout is no workspace: it has no Cargo.toml" >&2; exit 2; }}
+workspace=${{1:-.}}
+[ -f "$workspace/Cargo.toml" ] || {{ echo "$workspace is no workspace: it has no Cargo.toml" >&2; exit 2; }}
+top=$(cd "$workspace{}" && pwd)
 copy=${{2:-$(mktemp -d)}}
-mkdir -p "$copy/subject" "$copy/target" "$copy/home" "$copy/tmp"
+mkdir -p "$copy/checkout" "$copy/target" "$copy/home" "$copy/tmp"
 copy=$(cd "$copy" && pwd)
 echo "the copy is in $copy" >&2
-(cd "$checkout" && tar -cf - --exclude=./target --exclude=./.git .) | (cd "$copy/subject" && tar -xf -)
-cd "$copy/subject"
-# The toolchain is chosen above.
-rm -f rust-toolchain rust-toolchain.toml
+# What git tracks, and what it does not ignore; elsewhere all but what was built.
+files() {{
+    cd "$top"
+    if git rev-parse --show-toplevel > /dev/null 2>&1 && ! git check-ignore -q "$PWD"; then
+        git ls-files -z --cached --others --exclude-standard \
+            | xargs -0 sh -c 'for file; do if [ -e "$file" ] || [ -h "$file" ]; then printf "%s\0" "$file"; fi; done' sh \
+            | tar -cf - --null -T -
+    else
+        tar -cf - --exclude=./target --exclude=./.git .
+    fi
+}}
+(files) | (cd "$copy/checkout" && tar -xpf -)
+cd "$copy/checkout"
 
 # What the pin changes.
 "#,
-        shell_word(&recipe.sysroot)
+        shell_word(&recipe.sysroot),
+        up.concat(),
     )
 }
 

@@ -400,10 +400,7 @@ fn changed(point: &ChangePoint) -> String {
         Change::Fix => "is fixed",
         Change::Shift => "fails in another way",
     };
-    let between = match point.n_untested {
-        0 => "nothing published between".to_owned(),
-        n => format!("{n} untested between"),
-    };
+    let between = &point.between;
     format!(
         "{}{cases} {change}: {} → {} ({between})",
         point.subject(),

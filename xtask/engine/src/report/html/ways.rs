@@ -1,6 +1,6 @@
 //! Ways along the ladder: a letter a pin, and a mark where it changes.
 
-use crate::frontier::n_between;
+use crate::model::between::Between;
 use crate::model::cell::At;
 use crate::model::outcome::TargetOutcome;
 use crate::model::run::{CellRecord, FamilyRecord};
@@ -25,7 +25,7 @@ pub fn way(family: &FamilyRecord, row: &[&CellRecord], statuses: &[Option<&Statu
         let before = last.filter(|(before, _)| verdict.is_some_and(|status| status != *before));
         marks.push(match before {
             None => ' ',
-            Some((_, from)) if n_between(family, from, at) == 0 => '|',
+            Some((_, from)) if Between::of(family, from, at).is_exact() => '|',
             Some(_) => ':',
         });
         last = verdict.map(|status| (status, at)).or(last);

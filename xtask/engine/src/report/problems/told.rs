@@ -82,15 +82,11 @@ fn few(rows: &[String]) -> String {
 /// `needs rustc 1.80.0 from 3.0.0 on, and not at 2.0.0; nothing published lies between`.
 fn change(point: &ChangePoint) -> String {
     let ChangePoint { before, after, .. } = point;
-    let untested = match point.n_untested {
-        0 => "nothing published lies between".to_owned(),
-        1 => "one version between is untested".to_owned(),
-        n => format!("{n} versions between are untested"),
-    };
+    let between = &point.between;
     match &point.target {
-        Some(_) => format!("{before} → {after}: {untested}"),
+        Some(_) => format!("{before} → {after}: {between}"),
         None => format!(
-            "{} from {} on, and not at {}; {untested}",
+            "{} from {} on, and not at {}; {between}",
             after.words(),
             after.at,
             before.at

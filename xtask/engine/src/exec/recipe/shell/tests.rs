@@ -31,18 +31,21 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
     let folder = Utf8Path::from_path(folder.path()).expect("text");
     let sysroot = folder.join("tool'chain $(touch out)");
     executable(&sysroot.join("bin/cargo"), CARGO);
-    let checkout = folder.join("checkout");
+    let top = folder.join("checkout");
+    let checkout = top.join("a workspace");
     std::fs::create_dir_all(checkout.join("target")).expect("a folder");
+    std::fs::write(top.join("beside.txt"), "beside").expect("written");
     std::fs::write(checkout.join("kept.txt"), "kept").expect("written");
     std::fs::write(checkout.join("Cargo.toml"), "").expect("written");
-    std::fs::write(checkout.join("rust-toolchain"), "nightly").expect("written");
     let hostile_path = Utf8PathBuf::from("-a'$(touch out)/Cargo.toml");
     let recipe = Recipe {
         cell: serde_json::from_value("a@g-1.0.0".into()).expect("a name"),
         error: Some(Diagnostic::said("x\ntouch out\n$(touch out)")),
+        inside: "a workspace".into(),
+        empty_folders: vec!["-empty $(touch out)".into()],
         files: BTreeMap::from([
             (hostile_path.clone(), HOSTILE.to_owned()),
-            ("Cargo.toml".into(), "no end".to_owned()),
+            ("a workspace/Cargo.toml".into(), "no end".to_owned()),
         ]),
         lock: Some(format!("{HOSTILE}\n")),
         sysroot: sysroot.to_string(),
@@ -94,13 +97,14 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
     assert_eq!(vars["HOME"], copy.join("home"));
     assert!(!vars.contains_key("HUSH"), "only what is fetched needs it");
     assert!(!vars.contains_key("OTHER") && !vars.contains_key("UNSET"));
-    let subject = copy.join("subject");
+    let subject = copy.join("checkout");
     let read = |path: &str| std::fs::read_to_string(subject.join(path)).expect("a file");
-    assert_eq!(read("Cargo.lock"), format!("{HOSTILE}\n"));
+    assert_eq!(read("a workspace/Cargo.lock"), format!("{HOSTILE}\n"));
     assert_eq!(read(hostile_path.as_str()), format!("{HOSTILE}\n"));
-    assert_eq!(read("Cargo.toml"), "no end\n");
-    assert_eq!(read("kept.txt"), "kept");
-    assert!(!subject.join("rust-toolchain").exists() && !subject.join("target").exists());
+    assert_eq!(read("a workspace/Cargo.toml"), "no end\n");
+    assert_eq!(read("a workspace/kept.txt"), "kept");
+    assert_eq!(read("beside.txt"), "beside");
+    assert!(subject.join("-empty $(touch out)").is_dir());
     for place in [folder, &checkout, &subject] {
         assert!(!place.join("out").exists(), "a command in {place}");
     }
@@ -123,6 +127,8 @@ fn a_step_that_fails_stops_no_other_and_is_told() {
     let recipe = Recipe {
         cell: serde_json::from_value("a@g-1.0.0".into()).expect("a name"),
         error: None,
+        inside: Utf8PathBuf::new(),
+        empty_folders: Vec::new(),
         files: BTreeMap::new(),
         lock: None,
         sysroot: folder.to_string(),

@@ -1,0 +1,465 @@
+//! Compiled units of packages from registries and git repositories, kept from cell to cell.
+//!
+//! A cell begins with an empty target folder, as a fresh checkout does. What the subject's own
+//! packages compile to is made in each cell. What comes from elsewhere is compiled once: its units
+//! are copied from the store into the target folder before a build, and those that the build made
+//! are copied into the store after it, before any test runs. So nothing that a build script or a
+//! test of the subject writes can reach another cell.
+//!
+//! Cargo names a unit by a hash of all that decides what it compiles to, and checks its fingerprint
+//! before it takes it for fresh. So a unit that does not fit is compiled, as ever. The layout of a
+//! target folder is the same from cargo 1.63 on; under another one nothing is found, and all is
+//! compiled in each cell.
+//!
+//! ```text
+//! units/DIGEST/PROFILE/{.fingerprint,deps,build}   a package with its features and dependencies
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use memchr::memmem;
+use walkdir::WalkDir;
+
+use crate::exec::units::Digest;
+use crate::files::{folders, names};
+
+/// Where cargo keeps what it needs to tell whether a unit is fresh.
+const FINGERPRINTS: &str = ".fingerprint";
+
+/// The stores that one target folder takes units from.
+#[derive(Clone, Debug)]
+pub struct UnitStores {
+    /// Holds units that do not hold the path of the lane in which they were made.
+    pub common: Utf8PathBuf,
+    /// The lane, which has a store of its own for units that do: a crate that includes what its
+    /// build script wrote, for example.
+    pub lane: Utf8PathBuf,
+}
+
+/// The folder of a store, in a shop and in a lane.
+pub const STORE: &str = "units";
+
+/// A unit that a build used: the hash in its file names, and the package it belongs to.
+pub type UsedUnits = BTreeMap<String, Digest>;
+
+impl UnitStores {
+    fn of_lane(&self) -> Utf8PathBuf {
+        self.lane.join(STORE)
+    }
+
+    /// Copies the units of some packages into a target folder, and returns how many that were.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be copied.
+    pub fn import(&self, packages: &BTreeSet<Digest>, target: &Utf8Path) -> Result<usize> {
+        let mut n_units = 0;
+        for digest in packages {
+            for store in [&self.common, &self.of_lane()] {
+                let entry = store.join(digest.to_string());
+                if !entry.is_dir() {
+                    continue;
+                }
+                mark_used(&entry);
+                for profile in profiles(&entry)? {
+                    let to = target.join(&profile);
+                    let from = Profile::read(entry.join(&profile))?;
+                    for unit in from.units()? {
+                        from.copy(&unit, &to)?;
+                        n_units += 1;
+                    }
+                }
+            }
+        }
+        Ok(n_units)
+    }
+
+    /// Copies the units that a build used and the store lacks into the store, and returns how many
+    /// that were. A unit in which something was written after cargo finished it is left out.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read or copied.
+    pub fn keep(&self, used: &UsedUnits, target: &Utf8Path) -> Result<usize> {
+        let mut n_units = 0;
+        for profile in profiles(target)? {
+            let from = Profile::read(target.join(&profile))?;
+            for unit in from.units()? {
+                let Some(digest) = hash_in(&unit).and_then(|hash| used.get(hash)) else {
+                    continue;
+                };
+                let place = |store: &Utf8Path| store.join(digest.to_string()).join(&profile);
+                let (common, here) = (place(&self.common), place(&self.of_lane()));
+                let has = |store: &Utf8Path| store.join(FINGERPRINTS).join(&unit).is_dir();
+                if has(&common) || has(&here) || !from.is_as_cargo_left_it(&unit)? {
+                    continue;
+                }
+                let to = match from.holds(&unit, self.lane.as_str())? {
+                    true => here,
+                    false => common,
+                };
+                from.copy(&unit, &to)?;
+                n_units += 1;
+            }
+        }
+        Ok(n_units)
+    }
+}
+
+/// Notes that a package's units were used just now. Where a system cannot date a folder, they pass
+/// for as old as they are.
+fn mark_used(entry: &Utf8Path) {
+    let folder = File::open(entry);
+    let _ = folder.and_then(|folder| folder.set_modified(SystemTime::now()));
+}
+
+/// Where units lie in a target folder: in the folder of each profile, below that of a target triple
+/// where one is set.
+fn profiles(target: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+    let has_units = |folder: &Utf8Path| target.join(folder).join(FINGERPRINTS).is_dir();
+    let mut profiles = Vec::new();
+    for first in folders(target)? {
+        let first = Utf8PathBuf::from(first);
+        if has_units(&first) {
+            profiles.push(first);
+            continue;
+        }
+        let below = folders(&target.join(&first))?.into_iter();
+        profiles.extend(below.map(|name| first.join(name)).filter(|p| has_units(p)));
+    }
+    Ok(profiles)
+}
+
+/// The folder of a profile in a target folder.
+struct Profile {
+    folder: Utf8PathBuf,
+    /// What lies in `deps`, by the hash in its name.
+    made: BTreeMap<String, Vec<String>>,
+}
+
+impl Profile {
+    fn read(folder: Utf8PathBuf) -> Result<Self> {
+        let mut made = BTreeMap::<String, Vec<String>>::new();
+        for file in names(&folder.join("deps"))? {
+            if let Some(hash) = hash_of(&file) {
+                made.entry(hash.to_owned()).or_default().push(file);
+            }
+        }
+        Ok(Self { folder, made })
+    }
+
+    /// The names of the units that it has.
+    fn units(&self) -> Result<Vec<String>> {
+        let mut units = folders(&self.folder.join(FINGERPRINTS))?;
+        units.retain(|unit| hash_in(unit).is_some());
+        Ok(units)
+    }
+
+    /// What a unit was made into.
+    fn made(&self, unit: &str) -> impl Iterator<Item = Utf8PathBuf> {
+        let made = hash_in(unit).and_then(|hash| self.made.get(hash));
+        made.into_iter()
+            .flatten()
+            .map(|file| self.folder.join("deps").join(file))
+    }
+
+    /// Copies a unit into another profile's folder. Its fingerprint comes last and as a whole:
+    /// without it, cargo takes nothing of the unit for finished.
+    fn copy(&self, unit: &str, to: &Utf8Path) -> Result<()> {
+        let copy = || -> io::Result<()> {
+            fs::create_dir_all(to.join("deps"))?;
+            for file in self.made(unit) {
+                let name = file.file_name().unwrap_or_default();
+                copy_file(&file, &to.join("deps").join(name))?;
+            }
+            let build = to.join("build").join(unit);
+            clear(&build)?;
+            copy_folder(&self.folder.join("build").join(unit), &build)?;
+            let fingerprints = to.join(FINGERPRINTS);
+            let unfinished = fingerprints.join(format!("{unit}{UNFINISHED}"));
+            fs::create_dir_all(&fingerprints)?;
+            clear(&unfinished)?;
+            copy_folder(&self.folder.join(FINGERPRINTS).join(unit), &unfinished)?;
+            fs::rename(&unfinished, fingerprints.join(unit))
+        };
+        copy().with_context(|| format!("copy unit {unit} from {} to {to}", self.folder))
+    }
+
+    /// Whether nothing was written into a unit after cargo finished it. Cargo writes the fingerprint
+    /// last.
+    fn is_as_cargo_left_it(&self, unit: &str) -> Result<bool> {
+        let mut finished = SystemTime::UNIX_EPOCH;
+        let fingerprint = self.folder.join(FINGERPRINTS).join(unit);
+        for file in names(&fingerprint)? {
+            finished = finished.max(fingerprint.join(file).metadata()?.modified()?);
+        }
+        for file in self.files(unit) {
+            let file = file?;
+            if file.metadata()?.modified()? > finished {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a path stands in anything that a unit was made into, or that its build script wrote.
+    /// What cargo itself writes about a build script's run does not count: cargo puts the new path
+    /// in the place of the old one there.
+    fn holds(&self, unit: &str, path: &str) -> Result<bool> {
+        let written = self.folder.join("build").join(unit).join("out");
+        let finder = memmem::Finder::new(path);
+        for file in self.files(unit) {
+            let file = file?;
+            let is_made = file.path().extension().is_none_or(|e| e != "d");
+            let counts = match file.path().starts_with(self.folder.join("build")) {
+                true => file.path().starts_with(&written),
+                false => is_made,
+            };
+            if counts && file.file_type().is_file() {
+                let bytes = fs::read(file.path())
+                    .with_context(|| format!("read {}", file.path().display()))?;
+                if finder.find(&bytes).is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// All files of a unit but its fingerprint.
+    fn files(&self, unit: &str) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> {
+        let build = self.folder.join("build").join(unit);
+        let places = self.made(unit).chain(build.exists().then_some(build));
+        places.flat_map(|place| WalkDir::new(place).follow_root_links(false))
+    }
+}
+
+/// The end of a fingerprint's name while it is being copied.
+const UNFINISHED: &str = ".unfinished";
+
+/// The hash in the name of a unit's folder: `serde-0123456789abcdef`.
+fn hash_in(unit: &str) -> Option<&str> {
+    hash_of(unit).filter(|_| !unit.ends_with(UNFINISHED))
+}
+
+/// The hash in the name of what a unit is made into: `libserde-0123456789abcdef.rmeta`.
+#[must_use]
+pub fn hash_of(file: &str) -> Option<&str> {
+    let (stem, _) = file.split_once('.').unwrap_or((file, ""));
+    let (_, hash) = stem.rsplit_once('-')?;
+    let is_hash = hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hash.then_some(hash)
+}
+
+/// Removes what a copy that did not end left behind.
+fn clear(folder: &Utf8Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Copies a file with its time, by which cargo tells what is older.
+fn copy_file(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+    // What a copy left half done may be there, and may be read-only.
+    let _ = fs::remove_file(to);
+    fs::copy(from, to)?;
+    date_as(from, to)
+}
+
+fn copy_folder(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+    let entries = match from.read_dir_utf8() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    fs::create_dir_all(to)?;
+    for entry in entries {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy_folder(from, &to)?;
+        } else if kind.is_file() {
+            copy_file(from, &to)?;
+        } else if kind.is_symlink() {
+            copy_link(from, &to)?;
+        }
+    }
+    date_as(from, to)
+}
+
+/// Gives a copy the time of what it was copied from. Whoever owns a file can date it, though they
+/// may not write into it.
+fn date_as(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+    let time = fs::metadata(from)?.modified()?;
+    File::options()
+        .read(true)
+        .write(cfg!(windows))
+        .open(to)?
+        .set_modified(time)
+}
+
+#[cfg(unix)]
+fn copy_link(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(from.read_link_utf8()?, to)
+}
+
+#[cfg(not(unix))]
+fn copy_link(_: &Utf8Path, _: &Utf8Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERDE: &str = "serde-0123456789abcdef";
+
+    struct Lane {
+        _folder: tempfile::TempDir,
+        target: Utf8PathBuf,
+        stores: UnitStores,
+        used: UsedUnits,
+    }
+
+    /// A target folder in which one unit of a package was made.
+    fn lane() -> Lane {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Utf8Path::from_path(folder.path()).expect("text").to_owned();
+        let lane = Lane {
+            target: root.join("lane/target"),
+            stores: UnitStores {
+                common: root.join("units"),
+                lane: root.join("lane"),
+            },
+            used: BTreeMap::from([("0123456789abcdef".to_owned(), Digest::of("serde"))]),
+            _folder: folder,
+        };
+        lane.write("deps/libserde-0123456789abcdef.rlib", "code");
+        lane.write("deps/serde-0123456789abcdef.d", lane.target.as_str());
+        lane.write("build/serde-0123456789abcdef/out/deep/file", "generated");
+        lane.write("build/serde-0123456789abcdef/output", lane.target.as_str());
+        lane.write(".fingerprint/serde-0123456789abcdef/lib-serde", "hash");
+        lane
+    }
+
+    impl Lane {
+        fn write(&self, path: &str, text: &str) {
+            let path = self.target.join("debug").join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(&path, text).expect("written");
+        }
+
+        fn keep(&self) -> usize {
+            self.stores.keep(&self.used, &self.target).expect("kept")
+        }
+
+        fn kept_in(&self, store: &Utf8Path) -> bool {
+            store.join(Digest::of("serde").to_string()).is_dir()
+        }
+
+        /// Another target folder, into which the unit was imported.
+        fn import(&self) -> (usize, Utf8PathBuf) {
+            let other = self.target.with_file_name("other");
+            let packages = self.used.values().copied().collect();
+            (
+                self.stores.import(&packages, &other).expect("imported"),
+                other,
+            )
+        }
+    }
+
+    #[test]
+    fn a_hash_is_told_from_a_name() {
+        assert_eq!(
+            hash_of("libserde-0123456789abcdef.rmeta"),
+            Some("0123456789abcdef")
+        );
+        assert_eq!(hash_of("ratio-0123456789abcdef"), Some("0123456789abcdef"));
+        assert_eq!(hash_of("wasmtime-cranelift"), None);
+        assert_eq!(hash_of("app"), None);
+    }
+
+    #[test]
+    fn a_unit_comes_back_with_its_times() {
+        let lane = lane();
+        let dated = lane.target.join("debug/deps/serde-0123456789abcdef.d");
+        let past = SystemTime::UNIX_EPOCH;
+        let file = File::options().write(true).open(&dated).expect("a file");
+        file.set_modified(past).expect("a time");
+        assert_eq!(lane.keep(), 1);
+        assert_eq!(lane.keep(), 0, "it is there");
+        let (n_units, other) = lane.import();
+        assert_eq!(n_units, 1);
+        let copy = other.join("debug/deps/serde-0123456789abcdef.d");
+        let time = fs::metadata(copy).and_then(|m| m.modified());
+        assert_eq!(time.expect("a time"), past);
+        let deep = other.join("debug/build").join(SERDE).join("out/deep/file");
+        assert_eq!(fs::read_to_string(deep).expect("a file"), "generated");
+    }
+
+    #[test]
+    fn what_is_written_into_a_copy_does_not_reach_the_store() {
+        let lane = lane();
+        lane.keep();
+        let (_, other) = lane.import();
+        let file = "debug/deps/libserde-0123456789abcdef.rlib";
+        fs::write(other.join(file), "spoilt").expect("written");
+        fs::remove_dir_all(&other).expect("removed");
+        let (_, other) = lane.import();
+        let code = fs::read_to_string(other.join(file)).expect("a file");
+        assert_eq!(code, "code");
+    }
+
+    #[test]
+    fn a_unit_of_no_package_from_elsewhere_is_not_kept() {
+        let mut lane = lane();
+        lane.used.clear();
+        assert_eq!(lane.keep(), 0);
+    }
+
+    #[test]
+    fn a_unit_that_someone_wrote_into_is_not_kept() {
+        let lane = lane();
+        let out = lane
+            .target
+            .join("debug/build")
+            .join(SERDE)
+            .join("out/deep/file");
+        let file = File::options().write(true).open(out).expect("a file");
+        let later = SystemTime::now() + std::time::Duration::from_secs(60);
+        file.set_modified(later).expect("a time");
+        assert_eq!(lane.keep(), 0);
+    }
+
+    #[test]
+    fn a_unit_that_holds_the_path_of_its_lane_stays_there() {
+        let plain = lane();
+        plain.keep();
+        assert!(plain.kept_in(&plain.stores.common));
+        let lane = lane();
+        let path = format!("include {}", lane.target.join("debug/build"));
+        lane.write("deps/libserde-0123456789abcdef.rmeta", &path);
+        lane.write(".fingerprint/serde-0123456789abcdef/lib-serde", "hash");
+        lane.keep();
+        assert!(lane.kept_in(&lane.stores.of_lane()) && !lane.kept_in(&lane.stores.common));
+    }
+
+    #[test]
+    fn profiles_are_found_below_a_target_triple_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = Utf8Path::from_path(folder.path()).expect("text");
+        for profile in ["debug", "x86_64-unknown-linux-gnu/release"] {
+            fs::create_dir_all(target.join(profile).join(FINGERPRINTS)).expect("a folder");
+        }
+        fs::create_dir_all(target.join("tmp")).expect("a folder");
+        let mut found = profiles(target).expect("profiles");
+        found.sort();
+        assert_eq!(found, ["debug", "x86_64-unknown-linux-gnu/release"]);
+    }
+}

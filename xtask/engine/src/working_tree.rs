@@ -1,0 +1,544 @@
+//! A working tree: the files that a fresh checkout of it would hold. In a git repository these are
+//! what git tracks, ignored or not, and what is neither tracked nor ignored; elsewhere everything but
+//! build folders.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use xshell::{Shell, cmd};
+
+use crate::config::Checkout as Chosen;
+use crate::files::CACHEDIR_TAG_FILE;
+use crate::revision::quiet;
+
+/// What stands in a working tree.
+#[derive(Debug, Default)]
+pub struct WorkingTree {
+    /// Its files, links and folders, sorted by path.
+    pub entries: Vec<Listed>,
+    /// The folders of submodules that are not checked out.
+    pub missing_submodules: Vec<PathBuf>,
+    /// How many tracked files are not here: those of a sparse checkout, and deleted ones.
+    pub n_absent: usize,
+}
+
+/// One file, link or folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its path, relative to the top.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// Its permissions; none where the system has no such thing.
+    pub mode: Option<u32>,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// When it was last written to.
+    pub modified: Option<SystemTime>,
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A file.
+    File,
+    /// A symbolic link.
+    Link,
+    /// A folder.
+    Folder,
+}
+
+impl WorkingTree {
+    /// Lists the working tree in a folder.
+    ///
+    /// # Errors
+    ///
+    /// When a folder cannot be read, or git does not answer.
+    pub fn list(top: &Utf8Path, chosen: &Chosen) -> Result<Self> {
+        let mut tree = Self::default();
+        let (top, below) = (top.as_std_path(), Path::new(""));
+        match Repository::of(top, below)? {
+            Some(repository) => tree.add_repository(top, &repository)?,
+            None => tree.add_folder(top, below, &Everything)?,
+        }
+        for base in chosen.include.bases() {
+            tree.add(top, &base, &Included { chosen })?;
+        }
+        Ok(tree.chosen(chosen))
+    }
+
+    /// Lists all that lies in a folder, but for git's own.
+    ///
+    /// # Errors
+    ///
+    /// When a folder cannot be read.
+    pub fn all(top: &Utf8Path, chosen: &Chosen) -> Result<Self> {
+        let mut tree = Self::default();
+        tree.add_folder(top.as_std_path(), Path::new(""), &All)?;
+        Ok(tree.chosen(chosen))
+    }
+
+    /// Without what is left out, and in order.
+    fn chosen(mut self, chosen: &Chosen) -> Self {
+        self.entries
+            .retain(|entry| !chosen.exclude.matches(&entry.path));
+        self.entries.sort_by(|a, b| a.path.cmp(&b.path));
+        self.entries.dedup_by(|a, b| a.path == b.path);
+        self
+    }
+
+    /// The largest folders and files at the top, with their sizes in bytes.
+    #[must_use]
+    pub fn largest(&self, n: usize) -> Vec<(PathBuf, u64)> {
+        let mut sizes = BTreeMap::<&Path, u64>::new();
+        for entry in &self.entries {
+            if let Some(first) = entry.path.iter().next() {
+                *sizes.entry(Path::new(first)).or_default() += entry.bytes;
+            }
+        }
+        let mut sizes: Vec<(PathBuf, u64)> =
+            sizes.into_iter().map(|(p, n)| (p.to_owned(), n)).collect();
+        sizes.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        sizes.truncate(n);
+        sizes
+    }
+
+    /// The size of all files, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.bytes).sum()
+    }
+
+    /// What differs between two states of a working tree, by name and date.
+    #[must_use]
+    pub fn changed(&self, later: &Self) -> BTreeSet<PathBuf> {
+        let is_file = |entry: &&Listed| entry.kind != Kind::Folder;
+        let before: BTreeSet<_> = self.entries.iter().filter(is_file).map(stamp).collect();
+        let after: BTreeSet<_> = later.entries.iter().filter(is_file).map(stamp).collect();
+        let changed = before.symmetric_difference(&after);
+        changed.map(|(path, ..)| path.to_path_buf()).collect()
+    }
+
+    fn add_repository(&mut self, top: &Path, repository: &Repository) -> Result<()> {
+        self.add_folder(top, &repository.below, repository)?;
+        let is_absent = |file: &&PathBuf| {
+            let place = top.join(&repository.below).join(file);
+            place.symlink_metadata().is_err()
+        };
+        self.n_absent += repository.tracked.iter().filter(is_absent).count();
+        for nested in &repository.nested {
+            let below = repository.below.join(nested);
+            let is_repository = top.join(&below).join(".git").exists();
+            match Repository::of(top, &below)?.filter(|_| is_repository) {
+                Some(nested) => self.add_repository(top, &nested)?,
+                None => {
+                    self.add_itself(top, &below);
+                    self.missing_submodules.push(below);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a folder and what is chosen of what stands in it.
+    fn add_folder(&mut self, top: &Path, below: &Path, chooser: &dyn Chooser) -> Result<()> {
+        if !below.as_os_str().is_empty() {
+            self.add_itself(top, below);
+        }
+        let folder = top.join(below);
+        let context = || format!("list {}", folder.display());
+        for entry in fs::read_dir(&folder).with_context(context)? {
+            let path = below.join(entry.with_context(context)?.file_name());
+            self.add(top, &path, chooser)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, top: &Path, path: &Path, chooser: &dyn Chooser) -> Result<()> {
+        let absolute = top.join(path);
+        // What is removed meanwhile is not there.
+        let Ok(metadata) = absolute.symlink_metadata() else {
+            return Ok(());
+        };
+        if metadata.is_dir() {
+            return match chooser.of_folder(&absolute, path) {
+                Choice::All => self.add_folder(top, path, chooser),
+                Choice::Empty => {
+                    self.add_itself(top, path);
+                    Ok(())
+                }
+                Choice::Nothing => Ok(()),
+            };
+        }
+        // A pipe or a socket holds nothing that a build could read.
+        let is_kept = metadata.is_file() || metadata.is_symlink();
+        if is_kept && chooser.takes_file(path) {
+            self.push(path, &metadata);
+        }
+        Ok(())
+    }
+
+    fn add_itself(&mut self, top: &Path, folder: &Path) {
+        if let Ok(metadata) = top.join(folder).symlink_metadata() {
+            self.push(folder, &metadata);
+        }
+    }
+
+    fn push(&mut self, path: &Path, metadata: &Metadata) {
+        let kind = match (metadata.is_dir(), metadata.is_symlink()) {
+            (true, _) => Kind::Folder,
+            (false, true) => Kind::Link,
+            (false, false) => Kind::File,
+        };
+        self.entries.push(Listed {
+            path: path.to_owned(),
+            kind,
+            mode: mode_of(metadata),
+            bytes: if kind == Kind::File {
+                metadata.len()
+            } else {
+                0
+            },
+            modified: metadata.modified().ok(),
+        });
+    }
+}
+
+fn stamp(entry: &Listed) -> (&Path, Kind, u64, Option<SystemTime>) {
+    (&entry.path, entry.kind, entry.bytes, entry.modified)
+}
+
+#[cfg(unix)]
+fn mode_of(metadata: &Metadata) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(metadata.permissions().mode() & 0o7777)
+}
+
+#[cfg(not(unix))]
+fn mode_of(_: &Metadata) -> Option<u32> {
+    None
+}
+
+/// What is chosen of a folder.
+enum Choice {
+    All,
+    Empty,
+    Nothing,
+}
+
+/// What of a working tree a checkout holds. Paths are relative to the top.
+trait Chooser {
+    fn of_folder(&self, absolute: &Path, path: &Path) -> Choice;
+    fn takes_file(&self, path: &Path) -> bool;
+}
+
+/// All but version control and build folders.
+struct Everything;
+
+impl Chooser for Everything {
+    fn of_folder(&self, absolute: &Path, _: &Path) -> Choice {
+        let is_version_control = absolute.file_name().is_some_and(|name| {
+            [".git", ".hg", ".jj", ".svn"]
+                .iter()
+                .any(|known| name == *known)
+        });
+        match is_version_control || is_build_folder(absolute) {
+            true => Choice::Nothing,
+            false => Choice::All,
+        }
+    }
+
+    fn takes_file(&self, _: &Path) -> bool {
+        true
+    }
+}
+
+/// All but version control's own.
+struct All;
+
+impl Chooser for All {
+    fn of_folder(&self, absolute: &Path, _: &Path) -> Choice {
+        match absolute.file_name().is_some_and(|name| name == ".git") {
+            true => Choice::Nothing,
+            false => Choice::All,
+        }
+    }
+
+    fn takes_file(&self, path: &Path) -> bool {
+        path.file_name().is_none_or(|name| name != ".git")
+    }
+}
+
+/// Whether a program says of a folder that it can make it again, or it is where cargo builds.
+/// <https://bford.info/cachedir/>
+fn is_build_folder(folder: &Path) -> bool {
+    let is_target = folder.file_name().is_some_and(|name| name == "target");
+    let is_beside_manifest = || folder.with_file_name("Cargo.toml").is_file();
+    folder.join(CACHEDIR_TAG_FILE).is_file() || (is_target && is_beside_manifest())
+}
+
+/// What `[subject] include` names.
+struct Included<'a> {
+    chosen: &'a Chosen,
+}
+
+impl Chooser for Included<'_> {
+    fn of_folder(&self, _: &Path, _: &Path) -> Choice {
+        Choice::All
+    }
+
+    fn takes_file(&self, path: &Path) -> bool {
+        self.chosen.include.matches(path)
+    }
+}
+
+/// A git repository, or the part of one below a folder.
+struct Repository {
+    /// Where it lies below the top; all other paths are relative to this.
+    below: PathBuf,
+    tracked: BTreeSet<PathBuf>,
+    /// What git neither tracks nor ignores.
+    others: BTreeSet<PathBuf>,
+    /// Submodules, and repositories that are not.
+    nested: BTreeSet<PathBuf>,
+    /// Folders that git ignores.
+    ignored: BTreeSet<PathBuf>,
+    /// Folders that git does not ignore, with nothing in them but what it ignores.
+    hollow: BTreeSet<PathBuf>,
+}
+
+/// The mode of a submodule in git's index.
+const GITLINK: &[u8] = b"160000 ";
+
+impl Repository {
+    /// The repository that holds a folder; none where there is none, or no git.
+    fn of(top: &Path, below: &Path) -> Result<Option<Self>> {
+        let shell = Shell::new()?;
+        let folder = top.join(below);
+        shell.change_dir(&folder);
+        let inside = quiet(cmd!(shell, "git rev-parse --is-inside-work-tree")).read();
+        if !inside.is_ok_and(|answer| answer == "true") {
+            return Ok(None);
+        }
+        let list = |args: &[&str]| -> Result<Vec<Vec<u8>>> {
+            let output = quiet(cmd!(shell, "git ls-files -z {args...}")).output();
+            let output = output.with_context(|| format!("list {} with git", folder.display()))?;
+            let records = output.stdout.split(|byte| *byte == 0);
+            Ok(records
+                .filter(|r| !r.is_empty())
+                .map(<[u8]>::to_vec)
+                .collect())
+        };
+        let mut repository = Self {
+            below: below.to_owned(),
+            tracked: BTreeSet::new(),
+            others: BTreeSet::new(),
+            nested: BTreeSet::new(),
+            ignored: BTreeSet::new(),
+            hollow: BTreeSet::new(),
+        };
+        for record in list(&["--stage"])? {
+            // MODE HASH STAGE<tab>PATH
+            if let Some(tab) = record.iter().position(|byte| *byte == b'\t') {
+                let path = path_of(&record[tab + 1..]);
+                match record.starts_with(GITLINK) {
+                    true => repository.nested.insert(path),
+                    false => repository.tracked.insert(path),
+                };
+            }
+        }
+        for record in list(&["--others", "--exclude-standard"])? {
+            match record.strip_suffix(b"/") {
+                Some(nested) => repository.nested.insert(path_of(nested)),
+                None => repository.others.insert(path_of(&record)),
+            };
+        }
+        let ignored = list(&["--others", "--ignored", "--exclude-standard", "--directory"])?;
+        let folders: Vec<&[u8]> = ignored
+            .iter()
+            .filter_map(|r| r.strip_suffix(b"/"))
+            .collect();
+        let asked = folders.join(&0);
+        // It exits with 1 where it ignores none of them.
+        let check = quiet(cmd!(shell, "git check-ignore -z --stdin")).stdin(asked);
+        let answer = check.ignore_status().output()?.stdout;
+        let is_listed = |folder: &&[u8]| answer.split(|byte| *byte == 0).any(|r| r == *folder);
+        let (ignored, hollow): (Vec<&[u8]>, Vec<&[u8]>) = folders.into_iter().partition(is_listed);
+        repository.ignored = ignored.into_iter().map(path_of).collect();
+        repository.hollow = hollow.into_iter().map(path_of).collect();
+        Ok(Some(repository))
+    }
+
+    fn path<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.below).unwrap_or(path)
+    }
+
+    fn tracks_below(&self, folder: &Path) -> bool {
+        let mut from = self.tracked.range(folder.to_owned()..);
+        from.next().is_some_and(|first| first.starts_with(folder))
+    }
+}
+
+impl Chooser for Repository {
+    fn of_folder(&self, absolute: &Path, path: &Path) -> Choice {
+        let path = self.path(path);
+        let is_left_out = path.file_name().is_some_and(|name| name == ".git")
+            || self.nested.contains(path)
+            || self.ignored.contains(path)
+            || (is_build_folder(absolute) && !self.tracks_below(path));
+        match (is_left_out, self.hollow.contains(path)) {
+            (true, _) => Choice::Nothing,
+            (false, true) => Choice::Empty,
+            (false, false) => Choice::All,
+        }
+    }
+
+    fn takes_file(&self, path: &Path) -> bool {
+        let path = self.path(path);
+        self.tracked.contains(path) || self.others.contains(path)
+    }
+}
+
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    std::ffi::OsStr::from_bytes(bytes).into()
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::config::mistake::Text;
+
+    struct Tree(tempfile::TempDir);
+
+    impl Tree {
+        fn new() -> Self {
+            Self(tempfile::tempdir().expect("a folder"))
+        }
+
+        fn in_git() -> Self {
+            let tree = Self::new();
+            tree.git(&["init", "--quiet"]);
+            tree
+        }
+
+        fn git(&self, args: &[&str]) {
+            let shell = Shell::new().expect("a shell");
+            shell.change_dir(self.0.path());
+            quiet(cmd!(shell, "git {args...}")).run().expect("git");
+        }
+
+        fn write(&self, path: &str) -> &Self {
+            let path = self.0.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, "x").expect("written");
+            self
+        }
+
+        fn ignore(&self, lines: &str) -> &Self {
+            fs::write(self.0.path().join(".gitignore"), lines).expect("written");
+            self
+        }
+
+        fn folder(&self, path: &str) -> &Self {
+            fs::create_dir_all(self.0.path().join(path)).expect("a folder");
+            self
+        }
+
+        fn list(&self, keys: &str) -> Vec<String> {
+            let text = format!("[subject]\npath = \".\"\n{keys}\n{REST}");
+            let text = Text::new(Path::new("matrix.toml"), text);
+            let config = Config::parse(text).expect("a config");
+            let top = Utf8Path::from_path(self.0.path()).expect("text");
+            let tree = WorkingTree::list(top, &config.checkout).expect("a listing");
+            let name = |entry: &Listed| {
+                let end = if entry.kind == Kind::Folder { "/" } else { "" };
+                format!("{}{end}", entry.path.display())
+            };
+            let names = tree.entries.iter().map(name);
+            names.filter(|name| name != ".gitignore").collect()
+        }
+    }
+
+    const REST: &str = "[[toolchain]]\nlabel = \"stable\"\nrustup = \"stable\"\n\
+        [[family]]\nname = \"a\"\ncrates = [\"a\"]\npins = [\"1.0.0\"]\n";
+
+    #[test]
+    fn a_checkout_holds_what_git_does_not_ignore_and_what_it_tracks_all_the_same() {
+        let tree = Tree::in_git();
+        tree.ignore("*.bin\n/data/\n")
+            .write("src/lib.rs")
+            .write("kept.bin");
+        tree.write("other.bin").write("data/large").write("new.rs");
+        tree.git(&["add", "--force", "src/lib.rs", "kept.bin"]);
+        assert_eq!(tree.list(""), ["kept.bin", "new.rs", "src/", "src/lib.rs"]);
+    }
+
+    #[test]
+    fn empty_folders_are_kept_and_folders_that_git_ignores_are_not() {
+        let tree = Tree::in_git();
+        tree.ignore("/out/\n*.o\n")
+            .folder("snapshots/new")
+            .folder("out");
+        tree.write("objects/a.o");
+        assert_eq!(tree.list(""), ["objects/", "snapshots/", "snapshots/new/"]);
+    }
+
+    #[test]
+    fn build_folders_are_left_out_unless_something_in_them_is_tracked() {
+        let tree = Tree::in_git();
+        tree.write("Cargo.toml").write("target/debug/app");
+        tree.write("results/CACHEDIR.TAG").write("results/run.json");
+        tree.write("kept/CACHEDIR.TAG").write("kept/file");
+        tree.git(&["add", "kept/file"]);
+        assert_eq!(
+            tree.list(""),
+            ["Cargo.toml", "kept/", "kept/CACHEDIR.TAG", "kept/file"]
+        );
+    }
+
+    #[test]
+    fn without_git_everything_but_build_folders_is_there() {
+        let tree = Tree::new();
+        tree.write("Cargo.toml")
+            .write("src/lib.rs")
+            .write("target/debug/app");
+        tree.folder("empty").write("old/CACHEDIR.TAG");
+        assert_eq!(
+            tree.list(""),
+            ["Cargo.toml", "empty/", "src/", "src/lib.rs"]
+        );
+    }
+
+    #[test]
+    fn what_is_named_is_taken_in_or_left_out() {
+        let tree = Tree::in_git();
+        tree.ignore("*.bin\n")
+            .write("data/a.bin")
+            .write("data/b.bin")
+            .write("docs/a.md");
+        let keys = "include = [\"data/a.*\"]\nexclude = [\"docs/**\"]";
+        assert_eq!(tree.list(keys), ["data/", "data/a.bin", "docs/"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_not_utf8_is_a_name() {
+        use std::os::unix::ffi::OsStrExt;
+        let tree = Tree::in_git();
+        let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
+        fs::write(tree.0.path().join(name), "x").expect("written");
+        assert_eq!(tree.list("").len(), 1);
+    }
+}
