@@ -6,6 +6,7 @@ pub mod cell;
 pub mod shard;
 pub mod status;
 pub mod diagnostic;
+pub mod case;
 pub mod outcome;
 pub mod verdict;
 pub mod gaps;

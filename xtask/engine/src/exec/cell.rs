@@ -75,6 +75,23 @@ pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, resolution: &Resolution
     }
 }
 
+/// Keeps what a cell showed, of which more became known after it had ended.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(super) fn keep(common: &Common<'_>, setting: &Setting<'_>, outcome: &Outcome) -> Result<()> {
+    let Some(resolution) = common.resolver.known(setting) else {
+        return Ok(());
+    };
+    let key = key_of(common, setting, &resolution)?;
+    let logs = logs(common.results, setting.cell);
+    match outcome.has_doubt() {
+        true => Ok(()),
+        false => common.store.put(&key, outcome, &logs),
+    }
+}
+
 fn key_of(common: &Common<'_>, setting: &Setting<'_>, resolution: &Resolution) -> Result<String> {
     let resolution = key::of(&resolution.decisive())?;
     let sandbox = common.sandbox.decisive();
