@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use pinmatrix::model::outcome::{CaseOutcome, Kind, Outcome, TargetOutcome};
+use pinmatrix::model::case::CaseOutcome;
+use pinmatrix::model::outcome::{Kind, Outcome, TargetOutcome};
 use pinmatrix::model::run::{Run, State};
 use pinmatrix::model::status::{Class, Skip, Status};
 
