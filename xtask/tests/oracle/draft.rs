@@ -262,7 +262,7 @@ impl Draft {
 
     /// The names of the pieces behind a case, or behind all that a target bears.
     pub fn pieces(&self, target: &TargetId, case: Option<&str>) -> BTreeSet<&str> {
-        let words: BTreeSet<&str> = case.unwrap_or_default().split(' ').collect();
+        let words: BTreeSet<&str> = case.unwrap_or_default().split([' ', ':']).collect();
         let of_case = words.iter().filter_map(|word| self.functions.get(*word));
         let of_case: BTreeSet<&str> = of_case.map(String::as_str).collect();
         if !of_case.is_empty() {
