@@ -46,6 +46,8 @@ pub struct Draft {
     pub name: &'static str,
     /// Whether the outermost folder is a git repository.
     pub in_git: bool,
+    /// Whether code reads the repository's metadata; `matrix.toml` then says so.
+    pub reads_git: bool,
     /// The workspace's folder within the outermost one; empty where they are the same.
     pub below: &'static str,
     /// Whether the first member is the root package.
@@ -189,6 +191,7 @@ impl Draft {
             pins: Vec::new(),
             name: "subject",
             in_git: false,
+            reads_git: false,
             below: "",
             has_root_package: false,
             resolver: None,

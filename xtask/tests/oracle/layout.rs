@@ -134,6 +134,9 @@ fn write_config(sections: &std::collections::BTreeMap<&'static str, Vec<String>>
 
 fn matrix(draft: &Draft) -> String {
     let mut text = "[subject]\npath = \".\"\n".to_owned();
+    if draft.reads_git {
+        text += "git = true\n";
+    }
     let own = [
         ("stable", "stable"),
         (draft.toolchain.label, draft.toolchain.rustup),

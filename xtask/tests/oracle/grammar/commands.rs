@@ -100,6 +100,7 @@ pub fn git(site: &mut Site<'_>, place: Place) -> Option<Fact> {
         "[\"describe\", \"--tags\"]",
         "[\"log\", \"-1\", \"--format=%H\"]",
     ]);
+    site.draft.reads_git |= site.draft.in_git;
     let kind = if site.draft.in_git { "in" } else { "outside" };
     site.piece = format!("git-{kind}@{}", place.name());
     Some(Fact::plain(format!(
