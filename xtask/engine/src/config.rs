@@ -194,8 +194,8 @@ pub struct Timeouts {
     pub build: Duration,
     /// All of one target's tests.
     pub target: Duration,
-    /// One test.
-    pub case: Duration,
+    /// One test; `None` for no limit but that of its target.
+    pub case: Option<Duration>,
     /// All of a run; `None` for as long as it takes.
     pub run: Option<Duration>,
 }
@@ -298,11 +298,8 @@ impl Config {
                 resolve: values::duration(&text, &document.timeouts.resolve)?,
                 build: values::duration(&text, &document.timeouts.build)?,
                 target: values::duration(&text, &document.timeouts.target)?,
-                case: values::duration(&text, &document.timeouts.case)?,
-                run: {
-                    let written = document.timeouts.run.as_ref();
-                    written.map(|w| values::duration(&text, w)).transpose()?
-                },
+                case: values::duration_if_any(&text, document.timeouts.case.as_ref())?,
+                run: values::duration_if_any(&text, document.timeouts.run.as_ref())?,
             },
             environment: Environment {
                 set: values::variables(&text, document.env.set)?,

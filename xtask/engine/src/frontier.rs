@@ -79,6 +79,12 @@ pub struct Side {
     /// True where it passed only after it had failed: the change point rests on a flaky case.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_flaky: bool,
+    /// True where both sides are what tests did when they ran, and a single run tells of this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_seen_once: bool,
+    /// How many runs tell of it, where tests ran: nothing is run again that does not compile.
+    #[serde(skip)]
+    pub n_seen: Option<usize>,
 }
 
 impl Side {
@@ -89,11 +95,15 @@ impl Side {
     }
 }
 
-/// `2.0.0 passed`, or `2.0.0 passed (flaky)`.
+/// `2.0.0 passed`, or `2.0.0 passed (flaky)`, or `2.0.0 passed (seen once)`.
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let flaky = if self.is_flaky { " (flaky)" } else { "" };
-        write!(f, "{} {}{flaky}", self.at, self.words())
+        let mark = match (self.is_flaky, self.is_seen_once) {
+            (true, _) => " (flaky)",
+            (false, true) => " (seen once)",
+            (false, false) => "",
+        };
+        write!(f, "{} {}{mark}", self.at, self.words())
     }
 }
 
@@ -197,14 +207,18 @@ impl History<'_> {
             (true, false) => Change::Fix,
             (true, true) | (false, false) => Change::Shift,
         };
+        let side = |of: &Side, other: &Side| Side {
+            is_seen_once: of.n_seen == Some(1) && other.n_seen.is_some() && !of.is_flaky,
+            ..of.clone()
+        };
         ChangePoint {
             row: self.row.clone(),
             family: self.family.name.clone(),
             target: self.target.cloned(),
             cases: self.cases.clone(),
             change,
-            before: before.clone(),
-            after: after.clone(),
+            before: side(before, after),
+            after: side(after, before),
             between: Between::of(self.family, &before.at, &after.at),
             is_island: is_island && change != Change::Shift,
         }
@@ -224,6 +238,7 @@ fn ways(reached: &[Reached<'_>], of_target: &[Side]) -> Vec<(Verdicts, Vec<Strin
                 names.push(name.to_owned());
                 for (side, other) in known.iter_mut().zip(&way) {
                     side.is_flaky |= other.is_flaky;
+                    side.n_seen = side.n_seen.min(other.n_seen);
                 }
             }
             None => ways.push((way, vec![name.to_owned()])),
@@ -312,6 +327,8 @@ fn verdict(
         error: error.filter(|_| status.is_failed()),
         log: log.map(|phase| phase.log.clone()),
         is_flaky: false,
+        is_seen_once: false,
+        n_seen: None,
         shown: status.to_string(),
         of_whole: None,
         status,
@@ -333,8 +350,15 @@ impl Reached<'_> {
         let is_flaky = side.status == Status::Passed
             && self.target.cases.iter().any(|case| case.flaky.is_some());
         let shown = self.target.shown();
+        // It rests on the cases that went its way; one that has none hit a time limit, if anything.
+        let cases = self.target.cases.iter();
+        let cases = cases
+            .filter(|c| can_be_luck(&c.status) && c.status.is_failed() == side.status.is_failed());
+        let is_timeout = side.status == Status::failed(Class::Timeout);
+        let n_seen = cases.map(|case| case.n_seen).min();
         Some(Side {
             is_flaky,
+            n_seen: n_seen.or(is_timeout.then_some(1)),
             shown,
             ..side
         })
@@ -354,7 +378,12 @@ impl Reached<'_> {
                     Phase::Test,
                 )?;
                 let is_flaky = case.flaky.is_some();
-                Some(Side { is_flaky, ..side })
+                let n_seen = can_be_luck(&case.status).then_some(case.n_seen);
+                Some(Side {
+                    is_flaky,
+                    n_seen,
+                    ..side
+                })
             }
             None if self.target.cases.is_empty() => self.of_target(),
             None => None,
@@ -366,6 +395,23 @@ impl Reached<'_> {
             true => Phase::Build,
             false => Phase::Test,
         }
+    }
+}
+
+/// True for what a test shows by running, which another run may not show.
+fn can_be_luck(status: &Status) -> bool {
+    match status {
+        Status::Passed => true,
+        Status::Failed { class } => match class {
+            Class::Test | Class::Timeout | Class::Crash => true,
+            Class::Resolve
+            | Class::Msrv
+            | Class::Drift
+            | Class::Compile
+            | Class::Lint
+            | Class::Link => false,
+        },
+        Status::Skipped { .. } | Status::Inconclusive { .. } => false,
     }
 }
 

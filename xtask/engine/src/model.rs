@@ -7,6 +7,7 @@ pub mod shard;
 pub mod status;
 pub mod diagnostic;
 pub mod moved;
+pub mod case;
 pub mod outcome;
 pub mod verdict;
 pub mod gaps;

@@ -86,6 +86,7 @@ fn case(name: &str, output: Option<&str>) -> CaseOutcome {
         seconds: 0.1,
         output: output.map(str::to_owned),
         flaky: None,
+        n_seen: 1,
     }
 }
 

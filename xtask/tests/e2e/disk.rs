@@ -111,3 +111,29 @@ fn a_size_that_is_none_is_refused_with_what_would_do() {
     let said = text(&fixture.call(&["run"]).stderr);
     assert!(said.contains("lld"), "{said}");
 }
+
+#[test]
+fn the_bound_is_one_for_all_subjects_and_no_run_elsewhere_is_disturbed() {
+    let (first, second) = (Fixture::copied("history"), Fixture::copied("flaky"));
+    first.run(&[&ROW[..], &["--max-disk", "unlimited"]].concat());
+    let theirs = shops(&first);
+    let in_use = theirs.parent().expect("a folder").join("in-use");
+    let before = size(&theirs);
+    let tight = |fixture: &Fixture, more: &[&str]| {
+        let args = ["run", "--cell", "stable@gadget-2.0.0", "--max-disk", "1MB"];
+        let mut command = fixture.command(&[&args[..], more].concat());
+        fixture.ran(command.env("PINMATRIX_CACHE", first.cache()))
+    };
+    let lock = std::fs::File::create(&in_use).expect("a lock");
+    lock.lock().expect("locked");
+    tight(&second, &[]);
+    assert_eq!(size(&theirs), before);
+    drop(lock);
+    tight(&second, &["--fresh"]);
+    let after = size(&theirs);
+    assert!(after < before / 10, "{after} of {before} bytes are left");
+    // What is known of the other subject stays.
+    let (_, run) = first.run(&ROW);
+    let counts = run.counts();
+    assert_eq!(counts.reused, counts.passed + counts.failed);
+}

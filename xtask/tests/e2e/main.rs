@@ -9,6 +9,7 @@ mod axes;
 mod baseline;
 mod checkout;
 mod bisect;
+mod blame;
 mod compare;
 mod disk;
 mod drift;

@@ -1,13 +1,15 @@
 //! A cell in the open, and the script that does it with cargo alone: both show what the run showed.
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::status::Status;
 
 use crate::harness::{Fixture, text};
+use crate::verdicts::with_test;
 
 /// What a cell shows that plain cargo shows too: each case by its target, and each target that does
 /// not build.
@@ -166,4 +168,30 @@ fn a_cell_that_is_none_is_a_mistake_with_the_nearest_name() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(words), "{said}");
     }
+}
+
+#[test]
+fn a_script_is_printed_while_a_run_is_at_work() {
+    let fixture = with_test(
+        "#[test] fn hangs() { std::thread::sleep(std::time::Duration::from_secs(600)); }",
+    );
+    let mut run = fixture.command(&["run"]);
+    let mut run = run
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a run");
+    let test_log = fixture.out().join("logs/stable@gadget-1.0.0/test.log");
+    let until = Instant::now() + Duration::from_secs(120);
+    while !test_log.exists() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let printed = fixture.call(&["repro", "stable@gadget-1.0.0", "--print"]);
+    let is_at_work = run.try_wait().expect("a state").is_none();
+    run.kill().expect("ended");
+    run.wait().expect("ended");
+    assert!(is_at_work, "the run had ended before");
+    assert!(printed.status.success(), "{}", text(&printed.stderr));
+    assert!(text(&printed.stdout).contains("--test outcomes"));
+    assert!(!text(&printed.stderr).contains("waiting"));
 }

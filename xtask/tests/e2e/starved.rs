@@ -246,7 +246,8 @@ fn a_registry_that_never_answers_is_no_verdict() {
     let limits = "[timeouts]\nresolve = \"2s\"\n\n[[family]]";
     fixture.change("matrix.toml", "[[family]]", limits);
     let status = Registry::run(&fixture);
-    let doubt = Doubt::Machine("cargo did not resolve in time".to_owned());
+    let doubt =
+        Doubt::Machine("cargo did not resolve in time (`resolve` under `[timeouts]`)".to_owned());
     assert_eq!(status, Status::Inconclusive { doubt });
 }
 

@@ -295,7 +295,7 @@ pub(super) struct Timeouts {
     pub(super) resolve: Spanned<String>,
     pub(super) build: Spanned<String>,
     pub(super) target: Spanned<String>,
-    pub(super) case: Spanned<String>,
+    pub(super) case: Option<Spanned<String>>,
     pub(super) run: Option<Spanned<String>>,
 }
 
@@ -306,7 +306,7 @@ impl Default for Timeouts {
             resolve: unwritten("10min"),
             build: unwritten("1h"),
             target: unwritten("20min"),
-            case: unwritten("2min"),
+            case: None,
             run: None,
         }
     }
@@ -382,7 +382,7 @@ impl Default for Run {
             strategy: Strategy::Frontier,
             exact: false,
             probes: Spanned::new(0..0, 1),
-            retries: Spanned::new(0..0, 0),
+            retries: Spanned::new(0..0, 1),
             jobs: None,
             lanes: None,
             max_disk: Spanned::new(0..0, "10GB".to_owned()),

@@ -35,7 +35,8 @@ fn mistake(from: &str, to: &str) -> String {
 fn a_good_file_is_taken_and_defaults_hold() {
     let config = parse(GOOD).expect("good");
     assert!(matches!(&config.families[0].pins, Pins::Written(pins) if pins.len() == 2));
-    assert_eq!(config.timeouts.case, Duration::from_secs(120));
+    assert_eq!(config.timeouts.case, None);
+    assert_eq!(config.run.retries, 1);
     assert_eq!(config.run.strategy, Strategy::Frontier);
     assert_eq!(config.build.debug, Debug::None);
 }

@@ -117,6 +117,14 @@ pub(super) fn disk(text: &Text, written: &Spanned<String>) -> Result<Option<Byte
     })
 }
 
+/// As [`duration`], of a key that may be left out.
+pub(super) fn duration_if_any(
+    text: &Text,
+    written: Option<&Spanned<String>>,
+) -> Result<Option<Duration>, Mistake> {
+    written.map(|w| duration(text, w)).transpose()
+}
+
 /// As [`count`], from 1, of a key that may be left out.
 pub(super) fn count_if_any(
     text: &Text,

@@ -103,6 +103,12 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
+    /// All that is known so far.
+    #[must_use]
+    pub fn so_far(&self) -> Run {
+        self.state().run.clone()
+    }
+
     /// Writes the run down for the last time, with what follows from it.
     ///
     /// # Errors

@@ -250,7 +250,9 @@ pub fn doubt(exit: &Exit, err: &str) -> Option<Doubt> {
 #[must_use]
 pub fn resolve_doubt(said: &Said) -> Option<Doubt> {
     match said.ended.exit {
-        Exit::TimedOut => Some(Doubt::Machine("cargo did not resolve in time".to_owned())),
+        Exit::TimedOut => Some(Doubt::Machine(
+            "cargo did not resolve in time (`resolve` under `[timeouts]`)".to_owned(),
+        )),
         Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
             doubt(&said.ended.exit, &said.err).or_else(|| died_asking(&said.err))
         }

@@ -28,6 +28,8 @@ pub struct Cases<'a, 'b> {
     names: BTreeSet<String>,
     settled: BTreeMap<String, CaseOutcome>,
     deaths: Vec<Death>,
+    /// The tests that were under way when their target's time was over, and for how long.
+    cut: BTreeMap<String, Duration>,
     until: Instant,
     cpu: Duration,
     waited: Duration,
@@ -58,6 +60,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             names: BTreeSet::new(),
             settled: BTreeMap::new(),
             deaths: Vec::new(),
+            cut: BTreeMap::new(),
             until: Instant::now() + executable.timeouts.target,
             cpu: Duration::ZERO,
             waited: Duration::ZERO,
@@ -70,6 +73,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         if !matches!(error, Some((Status::Inconclusive { .. }, _))) {
             cases.retry()?;
         }
+        cases.forgive_the_cut();
         if error.is_none() && !cases.settled.values().any(|c| c.status.is_failed()) {
             // What was flaky ended badly at first.
             cases.exit = Exit::Code(0);
@@ -125,6 +129,8 @@ impl<'a, 'b> Cases<'a, 'b> {
 
     fn settle_all(&mut self) -> Result<Trouble> {
         let mut is_first = true;
+        // A time limit that is hit once is no answer.
+        let mut n_more = self.executable.retries.min(1);
         let mut alone: BTreeSet<String> = BTreeSet::new();
         loop {
             let batch: Vec<String> = match alone.pop_first() {
@@ -151,8 +157,14 @@ impl<'a, 'b> Cases<'a, 'b> {
             }
             alone.extend(self.judge(&batch, &ended, &suite));
             if Instant::now() >= self.until && !self.open().is_empty() {
-                let error = Diagnostic::said("its tests did not end in time");
-                return Ok(Some((Status::failed(Class::Timeout), error)));
+                if n_more == 0 {
+                    let limit = self.executable.target_limit();
+                    let error = format!("its tests did not end within {limit}");
+                    let error = Diagnostic::said(error);
+                    return Ok(Some((Status::failed(Class::Timeout), error)));
+                }
+                n_more -= 1;
+                self.until = Instant::now() + self.executable.timeouts.target;
             }
             if self.settled.len() == n_before && alone.is_empty() {
                 let error = format!("it ended without running its tests: {}", ended.exit);
@@ -223,13 +235,18 @@ impl<'a, 'b> Cases<'a, 'b> {
             self.deaths.push(death);
             return under_way;
         }
-        let ran_too_long = |name: &String| {
+        let has_used_up = |name: &String| {
             let since = suite.running.get(name);
-            since.is_some_and(|since| now - *since >= self.executable.timeouts.case)
+            since.is_some_and(|since| self.executable.limit_of(now - *since).is_some())
         };
-        let (too_long, others): (Vec<_>, Vec<_>) = under_way.into_iter().partition(ran_too_long);
-        for name in too_long {
-            self.blame(&name, ended, suite);
+        let (too_long, others): (Vec<_>, Vec<_>) = under_way.into_iter().partition(has_used_up);
+        for name in &too_long {
+            self.blame(name, ended, suite);
+        }
+        if too_long.is_empty() {
+            let since = |name: &String| suite.running.get(name).map_or(now, |since| *since);
+            let cut = others.iter().map(|name| (name.clone(), now - since(name)));
+            self.cut.extend(cut);
         }
         others.into_iter().collect()
     }
@@ -237,7 +254,8 @@ impl<'a, 'b> Cases<'a, 'b> {
     fn blame(&mut self, name: &str, ended: &Ended, suite: &Suite) {
         let (class, what) = match &ended.exit {
             Exit::TimedOut => {
-                let limit = humantime::format_duration(self.executable.timeouts.case);
+                let limit = self.executable.limit_of(ended.wall);
+                let limit = limit.unwrap_or_else(|| self.executable.target_limit());
                 (Class::Timeout, format!("still running after {limit}"))
             }
             Exit::Code(0) => {
@@ -257,12 +275,18 @@ impl<'a, 'b> Cases<'a, 'b> {
             seconds: ended.wall.as_secs_f64(),
             output: libtest::kept(&format!("{what}\n{said}")),
             flaky: None,
+            n_seen: match self.cut.contains_key(name) && class == Class::Timeout {
+                true => 2,
+                false => 1,
+            },
         };
         self.settled.insert(name.to_owned(), case);
     }
 
-    /// Runs each test that failed again by itself, as often as is asked for.
+    /// Runs each test that failed again by itself, as often as is asked for. All that together have
+    /// the time of the target once more: it may be spent.
     fn retry(&mut self) -> Result<()> {
+        self.until = Instant::now() + self.executable.timeouts.target;
         let failed = self.settled.values().filter(|c| c.status.is_failed());
         let failed: Vec<CaseOutcome> = failed.cloned().collect();
         for case in failed {
@@ -328,6 +352,21 @@ impl<'a, 'b> Cases<'a, 'b> {
         }
     }
 
+    /// Marks as flaky what was under way when the target's time was over, and passed by itself in less
+    /// time than it had taken until then. What had only begun is not to blame.
+    fn forgive_the_cut(&mut self) {
+        for (name, took) in &self.cut {
+            let case = self.settled.get_mut(name);
+            let passed = case.filter(|case| case.status == Status::Passed);
+            if let Some(case) = passed.filter(|case| case.seconds < took.as_secs_f64()) {
+                let limit = self.executable.target_limit();
+                let output = Some(format!("still running when its target had run for {limit}"));
+                let n_failed = 1;
+                case.flaky.get_or_insert(Flaky { n_failed, output });
+            }
+        }
+    }
+
     /// A process that died, and none of the tests that were under way fails alone.
     fn unexplained(&self) -> Trouble {
         let fails = |name: &String| self.settled.get(name).is_some_and(|c| c.status.is_failed());
@@ -388,6 +427,7 @@ fn not_run(name: String, status: Status) -> CaseOutcome {
         seconds: 0.0,
         output: None,
         flaky: None,
+        n_seen: 1,
     }
 }
 
@@ -405,7 +445,7 @@ fn contradiction(exit: &Exit, suite: &Suite) -> Trouble {
 
 struct Listener<'a> {
     suite: Suite,
-    case_limit: Duration,
+    case_limit: Option<Duration>,
     log: &'a mut Log,
 }
 

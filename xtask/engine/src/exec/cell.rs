@@ -89,6 +89,27 @@ pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> 
     write_whole(&path, lock.as_bytes())
 }
 
+/// Keeps what a cell showed, of which more became known after it had ended.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(super) fn keep(common: &Common<'_>, setting: &Setting<'_>, outcome: &Outcome) -> Result<()> {
+    let Some(resolution) = common.resolver.known(setting) else {
+        return Ok(());
+    };
+    let key = key_of(common, setting, &resolution)?;
+    let logs = logs(common.results, setting.cell);
+    // What was not kept in the first place is not kept now.
+    match common.store.get(&key) {
+        Some(kept) if !outcome.has_doubt() => {
+            let lock = kept.lock.as_deref();
+            common.store.put(&key, outcome, lock, &logs)
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn key_of(common: &Common<'_>, setting: &Setting<'_>, resolution: &Resolution) -> Result<String> {
     let resolution = key::of(&resolution.decisive())?;
     let sandbox = common.sandbox.decisive();

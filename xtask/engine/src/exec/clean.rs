@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::config::mistake::Mistake;
 use crate::exec::inventory::weight;
-use crate::exec::workplace::Workplace;
-use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, remove};
+use crate::exec::workplace::{Workplace, seize};
+use crate::files::{folders, remove};
 use crate::revision::SOURCES;
 
 /// What something is kept for.
@@ -63,7 +63,7 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
             vec![folder],
         )?;
     }
-    let work = ["resolve", "dependency"].map(|name| place.root().join(name));
+    let work = ["resolve", "beside", "dependency"].map(|name| place.root().join(name));
     add(
         "copies to resolve, and clones".to_owned(),
         Kept::Compiled,
@@ -71,24 +71,15 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
     )?;
     let known = ["outcomes", "resolutions"].map(|name| place.root().join(name));
     add("outcomes and locks".to_owned(), Kept::Known, known.into())?;
-    let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
-    for name in folders(cache)? {
-        let folder = cache.join(&name);
-        if folder != place.root() && is_ours(&folder) {
-            let what = match name.as_str() {
-                SOURCES => "revisions of subjects, laid out".to_owned(),
-                _ => format!("another subject, {name}"),
-            };
-            add(what, Kept::Others, vec![folder])?;
-        }
+    for folder in place.others()? {
+        let name = folder.file_name().unwrap_or_default();
+        let what = match name {
+            SOURCES => "revisions of subjects, laid out".to_owned(),
+            _ => format!("another subject, {name}"),
+        };
+        add(what, Kept::Others, vec![folder])?;
     }
     Ok(parts)
-}
-
-/// Whether this program made a folder: others may lie in the same cache.
-fn is_ours(folder: &Utf8Path) -> bool {
-    let tag = std::fs::read_to_string(folder.join(CACHEDIR_TAG_FILE));
-    tag.is_ok_and(|tag| tag == CACHEDIR_TAG)
 }
 
 /// Removes parts, and returns how many bytes that were.
@@ -97,10 +88,10 @@ fn is_ours(folder: &Utf8Path) -> bool {
 ///
 /// A [`Mistake`] where a run is at work with one of them; other errors when one cannot be removed.
 pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&Part]) -> Result<u64> {
-    let mut held = vec![seize(Workplace::look(cache, subject)?.root())?];
+    let mut held = vec![hold(Workplace::look(cache, subject)?.root())?];
     let of_others = parts.iter().filter(|part| part.kept == Kept::Others);
     for folder in of_others.flat_map(|part| &part.folders) {
-        held.push(seize(folder)?);
+        held.push(hold(folder)?);
     }
     for folder in parts.iter().flat_map(|part| &part.folders) {
         remove(folder)?;
@@ -109,15 +100,13 @@ pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&Part]) -> Result<u64> {
 }
 
 /// Holds work folders, so that no run begins in them.
-fn seize(root: &Utf8Path) -> Result<Option<File>> {
-    let path = root.join("in-use");
+fn hold(root: &Utf8Path) -> Result<Option<File>> {
     if root.file_name() == Some(SOURCES) {
         return Ok(None);
     }
-    let file = File::create(&path).with_context(|| format!("write {path}"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(_) => Err(Mistake::new(format!("a run is at work in {root}"))
+    match seize(root)? {
+        Some(file) => Ok(Some(file)),
+        None => Err(Mistake::new(format!("a run is at work in {root}"))
             .help("clean when it has ended")
             .into()),
     }

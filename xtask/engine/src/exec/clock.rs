@@ -105,3 +105,12 @@ impl Clock {
         }
     }
 }
+
+/// A time limit with its key in `matrix.toml`: ``20min (`target` under `[timeouts]`)``.
+#[must_use]
+pub fn limit_in_words(limit: Duration, key: &str) -> String {
+    format!(
+        "{} (`{key}` under `[timeouts]`)",
+        humantime::format_duration(limit)
+    )
+}

@@ -2,7 +2,9 @@
 //! nothing that a cell is working with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytesize::ByteSize;
@@ -11,8 +13,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::exec::inventory::{Stored, What, stored, weight};
 use crate::exec::shop::Shops;
 use crate::exec::unit_store::STORE;
-use crate::exec::workplace::{LaneFolders, Workplace};
+use crate::exec::workplace::{LaneFolders, SHOPS, Workplace, seize};
 use crate::files::{folders, remove};
+
+/// How long what other subjects take is not looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 /// Down to which part of the bound room is made, in percent, so that it is not made after every
 /// cell.
@@ -25,6 +30,8 @@ pub struct Keeper<'a> {
     most: Option<ByteSize>,
     /// What is kept beside what was compiled, in bytes: looked at once, since it grows slowly.
     beside: OnceLock<u64>,
+    /// What other subjects' work folders take, in bytes, and when that was looked at.
+    others: Mutex<Option<(Instant, u64)>>,
     /// How many cells work in each copy.
     at_work: Mutex<BTreeMap<Utf8PathBuf, usize>>,
     /// One makes room at a time.
@@ -57,6 +64,7 @@ impl<'a> Keeper<'a> {
             builds,
             most,
             beside: OnceLock::new(),
+            others: Mutex::default(),
             at_work: Mutex::default(),
             turn: Mutex::default(),
         }
@@ -70,15 +78,17 @@ impl<'a> Keeper<'a> {
         Occupied { keeper: self, copy }
     }
 
-    /// The folder that is kept within a bound.
+    /// The folder that is kept within a bound: that of all subjects' work folders.
     #[must_use]
     pub fn root(&self) -> &Utf8Path {
-        self.workplace.root()
+        let own = self.workplace.root();
+        own.parent().unwrap_or(own)
     }
 
-    /// Makes room where work folders take more than they may. What goes first: all that toolchains
-    /// have of which `is_needed` says no; then the folders of lanes in which no cell is at work; then
-    /// units that were not used for longest.
+    /// Makes room where work folders of all subjects together take more than they may. What goes
+    /// first: all that other subjects have, unless a run works on them, and all that toolchains have
+    /// of which `is_needed` says no; then the folders of lanes in which no cell is at work; then units
+    /// that were not used for longest.
     ///
     /// # Errors
     ///
@@ -88,19 +98,30 @@ impl<'a> Keeper<'a> {
             return Ok(Room::default());
         };
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut stored = stored(&self.workplace.shops())?;
-        let before = self.beside()? + stored.iter().map(|stored| stored.bytes).sum::<u64>();
+        let mut all = stored(&self.workplace.shops())?;
+        let own: u64 = all.iter().map(|stored| stored.bytes).sum();
+        let before = self.beside()? + own + self.others(LOOK_AGAIN)?;
         let mut after = before;
         if before > most.as_u64() {
-            let toolchains = stored.iter().map(|stored| stored.toolchain.clone());
-            let toolchains: BTreeSet<String> = toolchains.collect();
-            let needed: BTreeSet<String> =
-                toolchains.into_iter().filter(|t| is_needed(t)).collect();
-            stored.sort_by_key(|stored| {
-                (needed.contains(&stored.toolchain), stored.what, stored.used)
-            });
+            // Held until room is made, so that no run begins there meanwhile.
+            let idle = self.idle_others()?;
+            for (root, _) in &idle {
+                all.extend(stored(&shops_of(root))?);
+            }
+            let shops = self.workplace.shops();
+            let needed: BTreeSet<&str> = all
+                .iter()
+                .filter(|stored| stored.shop.starts_with(&shops))
+                .map(|stored| stored.toolchain.as_str())
+                .filter(|toolchain| is_needed(toolchain))
+                .collect();
+            let is_needed = |stored: &Stored| {
+                stored.shop.starts_with(&shops) && needed.contains(stored.toolchain.as_str())
+            };
+            let mut by_use: Vec<&Stored> = all.iter().collect();
+            by_use.sort_by_key(|stored| (is_needed(stored), stored.what, stored.used));
             let goal = most.as_u64() / 100 * DOWN_TO;
-            for stored in &stored {
+            for stored in by_use {
                 if after <= goal {
                     break;
                 }
@@ -108,12 +129,41 @@ impl<'a> Keeper<'a> {
                     after = after.saturating_sub(stored.bytes);
                 }
             }
+            *self.others.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
         Ok(Room {
             before,
             after,
             is_short: after > most.as_u64(),
         })
+    }
+
+    /// What other subjects' work folders take, in bytes, as it was so long ago at the most: they
+    /// change where another run is at work, or room is made.
+    fn others(&self, ago: Duration) -> Result<u64> {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        match *others {
+            Some((at, bytes)) if at.elapsed() < ago => Ok(bytes),
+            Some(_) | None => {
+                let bytes = weight(&self.workplace.others()?)?;
+                *others = Some((Instant::now(), bytes));
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// The work folders of other subjects on which no run works, each with the lock that keeps one
+    /// from beginning.
+    fn idle_others(&self) -> Result<Vec<(Utf8PathBuf, File)>> {
+        let mut idle = Vec::new();
+        for root in self.workplace.others()? {
+            if shops_of(&root).is_dir()
+                && let Some(lock) = seize(&root)?
+            {
+                idle.push((root, lock));
+            }
+        }
+        Ok(idle)
     }
 
     /// Removes something, unless a cell is at work with it.
@@ -168,9 +218,14 @@ impl Drop for Occupied<'_> {
     }
 }
 
+/// The folder of the shops of a work folder.
+fn shops_of(root: &Utf8Path) -> Utf8PathBuf {
+    root.join(SHOPS)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
     use crate::exec::process::Interrupt;

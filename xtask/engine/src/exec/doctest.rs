@@ -59,6 +59,7 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
                 seconds: 0.0,
                 output,
                 flaky: None,
+                n_seen: 1,
             },
         );
     }

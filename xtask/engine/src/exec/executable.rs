@@ -11,6 +11,7 @@ use crate::config::Timeouts;
 use crate::exec::bounds::Bounds;
 use crate::exec::budget::{Budget, Threads};
 use crate::exec::cargo::{is_refused_memory, machine_fault, without_copy};
+use crate::exec::clock::limit_in_words;
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Terms, run};
 use crate::exec::workplace::LaneFolders;
 use crate::model::diagnostic::Diagnostic;
@@ -97,6 +98,20 @@ impl Executable<'_> {
             errand.command.env(THREADS, threads.count().to_string());
         }
         Ok(threads)
+    }
+
+    /// The limit that a test has used up by itself, as a person would write it, with its key in
+    /// `matrix.toml`; `None` where it has not.
+    #[must_use]
+    pub fn limit_of(&self, took: Duration) -> Option<String> {
+        let limit = self.timeouts.case.filter(|limit| took >= *limit)?;
+        Some(limit_in_words(limit, "case"))
+    }
+
+    /// The limit of all tests, in the same way.
+    #[must_use]
+    pub fn target_limit(&self) -> String {
+        limit_in_words(self.timeouts.target, "target")
     }
 
     /// Text without the place of the copy.

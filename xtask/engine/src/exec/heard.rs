@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_metadata::diagnostic::{Diagnostic as Told, DiagnosticLevel};
+use cargo_metadata::diagnostic::{Diagnostic as RustcDiagnostic, DiagnosticLevel};
 use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId};
 
 use crate::exec::cargo::{Cargo, Whereabouts};
@@ -29,13 +29,25 @@ fn unit_name(kind: Option<Kind>, name: String) -> String {
     }
 }
 
+/// An error that was told of a unit.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The error.
+    pub error: Diagnostic,
+    /// How often it was told: a library that is compiled with and without its tests says the same
+    /// twice.
+    pub n_times: usize,
+}
+
 /// All that cargo and rustc said.
 #[derive(Default)]
 pub struct Heard {
     /// The test executables.
     pub executables: BTreeMap<Unit, Utf8PathBuf>,
     /// The errors.
-    pub errors: BTreeMap<Unit, Vec<Diagnostic>>,
+    pub errors: BTreeMap<Unit, Vec<Told>>,
+    /// The packages whose library was made, without its tests.
+    pub libraries: BTreeSet<PackageId>,
     /// What each package's build script said.
     pub scripts: BTreeMap<PackageId, BuildScript>,
     /// The binaries, by package and name.
@@ -76,6 +88,12 @@ impl Heard {
         Ok(ended)
     }
 
+    /// How much was heard: more where a command came further than those before it.
+    #[must_use]
+    pub fn extent(&self) -> (usize, usize) {
+        (self.used.len(), self.errors.len())
+    }
+
     fn take(&mut self, message: Message, places: Whereabouts<'_>) -> Option<String> {
         match message {
             Message::CompilerArtifact(artifact) => {
@@ -92,6 +110,9 @@ impl Heard {
                     (Some(binary), false) if kind == Some(Kind::Bin) => {
                         self.binaries
                             .insert((artifact.package_id, name.clone()), binary);
+                    }
+                    (_, false) if kind == Some(Kind::Lib) => {
+                        self.libraries.insert(artifact.package_id);
                     }
                     (_, false) if kind == Some(Kind::Example) => {
                         self.examples.insert((artifact.package_id, name.clone()));
@@ -136,9 +157,10 @@ impl Heard {
         let unit = (told.package_id, kind, unit_name(kind, told.target.name));
         let errors = self.errors.entry(unit).or_default();
         let error = diagnostic(&told.message, places);
-        // A library is compiled twice, with and without its tests, and says the same twice.
-        if errors.len() < MOST_ERRORS && !errors.contains(&error) {
-            errors.push(error);
+        if let Some(told) = errors.iter_mut().find(|told| told.error == error) {
+            told.n_times += 1;
+        } else if errors.len() < MOST_ERRORS {
+            errors.push(Told { error, n_times: 1 });
         }
     }
 }
@@ -189,7 +211,8 @@ pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
             heard.take(message, nowhere);
         }
     }
-    heard.errors.into_values().flatten().collect()
+    let told = heard.errors.into_values().flatten();
+    told.map(|told| told.error).collect()
 }
 
 /// Standard error is searched for a few phrases; a build that floods it keeps its end.
@@ -202,7 +225,7 @@ fn tail(err: String) -> String {
 }
 
 /// rustc's diagnostic as it is kept: code, place relative to the subject, words.
-fn diagnostic(told: &Told, places: Whereabouts<'_>) -> Diagnostic {
+fn diagnostic(told: &RustcDiagnostic, places: Whereabouts<'_>) -> Diagnostic {
     let place = told
         .spans
         .iter()

@@ -1,16 +1,20 @@
 //! What became of each target of a build, from what was said of it and of what it needs.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use cargo_metadata::{Package, PackageId};
 
 use crate::config::Family;
+use crate::exec::blame::{Account, Build, unit_of};
 use crate::exec::cargo::{doubt, first_error};
+use crate::exec::clock::limit_in_words;
 use crate::exec::heard::Heard;
 use crate::exec::process::Exit;
 use crate::exec::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
 use crate::exec::targets::{Target, Workspace};
 use crate::model::diagnostic::Diagnostic;
-use crate::model::outcome::Kind;
+use crate::model::outcome::{Kind, TargetId};
 use crate::model::status::{Class, Doubt, Skip, Status};
 use crate::text;
 
@@ -36,13 +40,15 @@ impl Made {
 /// All that targets are judged by.
 pub struct Judge<'a> {
     /// What cargo and rustc said.
-    pub heard: &'a Heard,
+    pub account: &'a Account,
     /// What needs what.
     pub workspace: &'a Workspace,
     /// The family that is pinned.
     pub family: &'a Family,
     /// How cargo ended.
     pub exit: &'a Exit,
+    /// How long it was allowed to take.
+    pub limit: Duration,
 }
 
 /// What the messages alone say of a target.
@@ -57,25 +63,26 @@ pub enum Answer {
     Open,
 }
 
-impl Heard {
+impl Account {
     /// What was said of the target itself.
     pub fn own_answer(&self, target: &Target) -> Option<Answer> {
-        let (package, name) = (target.package.clone(), target.id.name.clone());
-        let unit = (package.clone(), Some(target.id.kind), name.clone());
-        if !target.bears_tests && self.examples.contains(&(package, name)) {
+        let unit = unit_of(target);
+        let example = (target.package.clone(), target.id.name.clone());
+        if !target.bears_tests && self.heard.examples.contains(&example) {
             return Some(Answer::Made(Made::Example));
         }
-        if let Some(executable) = self.executables.get(&unit) {
+        if let Some(executable) = self.heard.executables.get(&unit) {
             return Some(Answer::Made(Made::Executable(executable.clone())));
         }
-        Some(Answer::Errors(self.errors.get(&unit)?.clone()))
+        let errors = self.errors(&unit, Build::of(target));
+        (!errors.is_empty()).then_some(Answer::Errors(errors))
     }
 
     /// Whether all binaries were made that a target can run.
     pub fn has_binaries(&self, target: &Target) -> bool {
         let is_made = |name: &String| {
             let binary = (target.package.clone(), name.clone());
-            self.binaries.contains_key(&binary)
+            self.heard.binaries.contains_key(&binary)
         };
         target.binaries.iter().all(is_made)
     }
@@ -95,7 +102,7 @@ pub fn failed_script(said: &str, package: &Package) -> Option<Diagnostic> {
 
 impl Judge<'_> {
     fn answer(&self, target: &Target) -> Answer {
-        let own = self.heard.own_answer(target);
+        let own = self.account.own_answer(target);
         let own = match own {
             Some(Answer::Made(_)) => self.without_binary(target).or(own),
             own => own,
@@ -106,19 +113,16 @@ impl Judge<'_> {
     /// Why a target cannot be run although it was made: a binary of its package was to be built and
     /// was not. Where an earlier build left one, it would be run with that.
     fn without_binary(&self, target: &Target) -> Option<Answer> {
-        let Heard {
-            binaries,
-            errors,
-            err,
-            ..
-        } = self.heard;
+        let Heard { binaries, err, .. } = &self.account.heard;
         target.binaries.iter().find_map(|name| {
             let package = target.package.clone();
             if binaries.contains_key(&(package.clone(), name.clone())) {
                 return None;
             }
-            if let Some(errors) = errors.get(&(package, Some(Kind::Bin), name.clone())) {
-                return Some(Answer::Errors(errors.clone()));
+            let binary = (package, Some(Kind::Bin), name.clone());
+            let errors = self.account.errors(&binary, Build::Plain);
+            if !errors.is_empty() {
+                return Some(Answer::Errors(errors));
             }
             let unit = format!("could not compile `{}` (bin \"{name}\")", target.id.package);
             // Cargo shows how it called a compiler that it could not start, or that died.
@@ -148,25 +152,38 @@ impl Judge<'_> {
 
     /// The errors of one package that a target needs.
     fn of_needed(&self, id: &PackageId, target: &Target) -> Option<Vec<Diagnostic>> {
-        let failed = self
-            .heard
-            .errors
-            .iter()
-            .find(|((package, kind, _), errors)| {
-                let is_needed = match kind {
-                    None | Some(Kind::Lib) => true,
-                    Some(Kind::Bin) => *package == target.package,
-                    Some(Kind::Test | Kind::Example | Kind::Bench | Kind::Doc) => false,
-                };
-                package == id && is_needed && !errors.is_empty()
-            });
-        if let Some((_, errors)) = failed {
-            return Some(errors.clone());
+        let is_needed = |kind: Option<Kind>, name: &String| match kind {
+            None => true,
+            // The tests within a library do not use the library.
+            Some(Kind::Lib) => *id != target.package || target.id.kind != Kind::Lib,
+            Some(Kind::Bin) => *id == target.package && target.binaries.contains(name),
+            Some(Kind::Test | Kind::Example | Kind::Bench | Kind::Doc) => false,
+        };
+        let units = self.account.units().into_iter();
+        let needed = units.filter(|(of, kind, name)| of == id && is_needed(*kind, name));
+        let mut errors = needed.map(|unit| self.account.errors(unit, Build::Plain));
+        if let Some(errors) = errors.find(|errors| !errors.is_empty()) {
+            return Some(errors);
         }
-        let mut error = failed_script(&self.heard.err, self.workspace.package(id)?)?;
+        let mut error = failed_script(&self.account.heard.err, self.workspace.package(id)?)?;
         let package = self.workspace.foreign(id, self.family);
         error.package = package.map(|p| format!("{} {}", p.name, p.version));
         Some(vec![error])
+    }
+
+    /// Whether the library that doc tests use is known not to build, by its own errors or by those of
+    /// what it needs. Its unit tests are another build.
+    #[must_use]
+    pub fn has_broken_library(&self, package: &PackageId, doc: &TargetId) -> bool {
+        let doc_tests = Target {
+            id: doc.clone(),
+            package: package.clone(),
+            bears_tests: false,
+            harness: true,
+            missing_features: Vec::new(),
+            binaries: Vec::new(),
+        };
+        !self.account.has_library(package) && !matches!(self.below(&doc_tests), Answer::Open)
     }
 
     /// What became of a target.
@@ -174,7 +191,7 @@ impl Judge<'_> {
     pub fn judge(&self, target: &Target) -> Made {
         // Cargo may find `dependency/feature` on where the list of features does not show it.
         let was_left_out =
-            !target.missing_features.is_empty() && self.heard.own_answer(target).is_none();
+            !target.missing_features.is_empty() && self.account.own_answer(target).is_none();
         if was_left_out {
             let reason = Skip::RequiredFeatures(target.missing_features.clone());
             return Made::Not(Status::Skipped { reason }, Vec::new());
@@ -205,7 +222,7 @@ impl Judge<'_> {
     /// What a target comes to of which nothing is said, in a build that failed.
     #[must_use]
     pub fn unexplained(&self) -> Made {
-        let (said, exit) = (&self.heard.err, self.exit);
+        let (said, exit) = (&self.account.heard.err, self.exit);
         let says_error = said.lines().any(|line| line.starts_with("error"));
         let status = match doubt(exit, said) {
             Some(doubt) => Status::Inconclusive { doubt },
@@ -218,7 +235,10 @@ impl Judge<'_> {
             },
         };
         let error = match exit {
-            Exit::TimedOut => Diagnostic::said("the build did not end in time"),
+            Exit::TimedOut => Diagnostic::said(format!(
+                "the build did not end within {}",
+                limit_in_words(self.limit, "build")
+            )),
             Exit::Interrupted => Diagnostic::said("interrupted"),
             Exit::Lost(why) => Diagnostic::said(why),
             Exit::Code(_) | Exit::Signal(_) => first_error(said),
@@ -231,15 +251,15 @@ impl Judge<'_> {
     #[must_use]
     pub fn of_none(&self) -> Option<Made> {
         let of_example = |target: &Target| {
-            let name = target.id.name.clone();
-            let unit = (target.package.clone(), Some(Kind::Example), name);
-            target.bears_tests && self.heard.errors.contains_key(&unit)
+            let is_example = target.id.kind == Kind::Example && target.bears_tests;
+            let errors = || self.account.errors(&unit_of(target), Build::Plain);
+            is_example && !errors().is_empty()
         };
         if self.workspace.targets.iter().any(of_example) {
             return None;
         }
-        let error = first_error(&self.heard.err);
-        let doubt = doubt(self.exit, &self.heard.err);
+        let error = first_error(&self.account.heard.err);
+        let doubt = doubt(self.exit, &self.account.heard.err);
         let doubt = doubt.unwrap_or_else(|| {
             let why = format!("all was made, and cargo ended: {}", self.exit);
             Doubt::Machine(why)

@@ -15,6 +15,7 @@ use crate::exec::board::{Board, Ended};
 use crate::exec::budget::{Budget, default_jobs};
 use crate::exec::cell::{Answer, known, restore};
 use crate::exec::confine::confined;
+use crate::exec::confirm::confirm;
 use crate::exec::disk::Keeper;
 use crate::exec::lock::Resolver;
 use crate::exec::process::Interrupt;
@@ -158,7 +159,11 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             Ok(())
         });
         let ended: Result<Vec<()>> = results.into_iter().collect();
-        let kept = ended.and_then(|_| schedule.keep_times());
+        let confirmed = ended.and_then(|_| match matrix.config.run.retries {
+            0 => Ok(()),
+            _ => confirm(matrix, &workplace, common, &board),
+        });
+        let kept = confirmed.and_then(|()| schedule.keep_times());
         let is_whole = kept.is_ok() && !options.interrupt.is_asked();
         if options.interrupt.is_asked() && !options.interrupt.is_asked_by_someone() {
             let note = "the run's time is up: what has not ended did not run";

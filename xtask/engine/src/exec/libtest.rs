@@ -66,10 +66,10 @@ impl Suite {
         self.take(event, now);
     }
 
-    /// The moment at which the test that runs longest has used up `limit`.
+    /// The moment at which the test that runs longest has used up `limit`, where there is one.
     #[must_use]
-    pub fn deadline(&self, limit: Duration) -> Option<Instant> {
-        self.running.values().min().map(|since| *since + limit)
+    pub fn deadline(&self, limit: Option<Duration>) -> Option<Instant> {
+        self.running.values().min()?.checked_add(limit?)
     }
 
     fn take(&mut self, event: Event, now: Instant) {
@@ -114,6 +114,7 @@ impl Suite {
                 seconds,
                 output,
                 flaky: None,
+                n_seen: 1,
             },
         );
     }
@@ -257,7 +258,7 @@ mod tests {
     fn a_test_that_does_not_end_stays_running() {
         let suite = heard(&[r#"{ "type": "test", "event": "started", "name": "a" }"#]);
         assert!(suite.running.contains_key("a"));
-        assert!(suite.deadline(Duration::from_secs(1)).is_some());
+        assert!(suite.deadline(Some(Duration::from_secs(1))).is_some());
     }
 
     proptest::proptest! {

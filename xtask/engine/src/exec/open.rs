@@ -41,13 +41,14 @@ pub struct Opened {
     pub recipe: Recipe,
     /// What resolving it came to.
     pub resolved: Status,
-    /// The folder that it is in; its copy of the checkout is in `checkout` there.
+    /// The folder that it is in, where it was run; its copy of the checkout is in `checkout` there.
     pub folder: Utf8PathBuf,
     /// Whether all commands that were run ended well; none where none was.
     pub passed: Option<bool>,
 }
 
-/// Resolves and stages a cell in a folder that stays; and where there is someone to hear it, runs it.
+/// Resolves and stages a cell; and where there is someone to hear it, runs it in a folder that stays,
+/// as soon as no run works on the subject.
 ///
 /// # Errors
 ///
@@ -67,7 +68,12 @@ pub fn open(
         let note = "another run works on this subject; waiting for it to end";
         options.listener.hear(Event::Noted(note));
     };
-    let workplace = Workplace::occupy(&options.cache, &matrix.place, options.interrupt, waits)?;
+    let (cache, place) = (&options.cache, &matrix.place);
+    let workplace = match hear {
+        Some(_) => Workplace::occupy(cache, place, options.interrupt, waits)?,
+        // Nothing stays of it, and so it need not wait.
+        None => Workplace::beside(cache, place)?,
+    };
     in_place(matrix, options, &workplace, |common, _| {
         let folder = workplace.open_cell(cell)?;
         let of_lane = workplace.folders(&setting, &common.sandbox.name()?, 0)?;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
-use cargo_metadata::{Dependency, Metadata, Package, PackageId, TargetKind};
+use cargo_metadata::{
+    Dependency, DependencyKind, Metadata, NodeDep, Package, PackageId, TargetKind,
+};
 
 use crate::config::{Family, FeatureSet};
 use crate::exec::units::Units;
@@ -166,23 +168,29 @@ impl Workspace {
         package.map_or(set.flags(), |package| own_features(set, package).flags())
     }
 
-    /// A package and all it depends on, the nearest first.
+    /// A package and all that its targets depend on, the nearest first. What only tests of its
+    /// dependencies use is none of that.
     #[must_use]
     pub fn below(&self, id: &PackageId) -> Vec<PackageId> {
-        let nodes: BTreeMap<&PackageId, &[PackageId]> = self
+        let nodes: BTreeMap<&PackageId, &[NodeDep]> = self
             .metadata
             .resolve
             .iter()
             .flat_map(|r| &r.nodes)
-            .map(|n| (&n.id, n.dependencies.as_slice()))
+            .map(|n| (&n.id, n.deps.as_slice()))
             .collect();
+        let is_of_tests = |dependency: &NodeDep| {
+            let mut kinds = dependency.dep_kinds.iter().map(|kind| kind.kind);
+            kinds.all(|kind| kind == DependencyKind::Development)
+        };
         let mut below = vec![id.clone()];
         let mut seen = BTreeSet::from([id.clone()]);
         let mut at = 0;
         while let Some(next) = below.get(at).cloned() {
             for dependency in nodes.get(&next).copied().unwrap_or_default() {
-                if seen.insert(dependency.clone()) {
-                    below.push(dependency.clone());
+                let is_used = next == *id || !is_of_tests(dependency);
+                if is_used && seen.insert(dependency.pkg.clone()) {
+                    below.push(dependency.pkg.clone());
                 }
             }
             at += 1;

@@ -57,8 +57,10 @@ pub fn test(
 
 /// A target that brings its own `main`: one case, run again as a whole where it failed.
 fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tested> {
-    let until = Instant::now() + executable.timeouts.target;
-    let (case, mut ended) = once(executable, name, until, log)?;
+    let until = || Instant::now() + executable.timeouts.target;
+    let (case, mut ended) = once(executable, name, until(), log)?;
+    // Another attempt has the same time.
+    let until = until();
     let case = retried(case, executable.retries, || {
         if Instant::now() >= until {
             return Ok(None);
@@ -113,11 +115,14 @@ fn once(
     let output = match status {
         Status::Passed => None,
         Status::Failed { .. } | Status::Skipped { .. } | Status::Inconclusive { .. } => {
-            libtest::kept(&format!(
-                "{}\n[{}]",
-                executable.without_stage(&said),
-                ended.exit
-            ))
+            let how = match ended.exit {
+                Exit::TimedOut => format!("still running after {}", executable.target_limit()),
+                Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
+                    ended.exit.to_string()
+                }
+            };
+            let said = executable.without_stage(&said);
+            libtest::kept(&format!("{said}\n[{how}]"))
         }
     };
     let case = CaseOutcome {
@@ -126,6 +131,7 @@ fn once(
         seconds: ended.wall.as_secs_f64(),
         output,
         flaky: None,
+        n_seen: 1,
     };
     Ok((case, ended))
 }

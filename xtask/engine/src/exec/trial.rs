@@ -8,13 +8,14 @@ use cargo_metadata::PackageId;
 
 use crate::exec::build::{BuildOptions, Built, build};
 use crate::exec::cargo::{doubt, first_error};
-use crate::exec::clock::{Clock, Phases};
+use crate::exec::clock::{Clock, Phases, limit_in_words};
 use crate::exec::confine::confined;
 use crate::exec::doctest;
 use crate::exec::executable::{Executable, THREADS};
 use crate::exec::judgement::Made;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
+use crate::exec::retry::{can_be_flaky, retried_together};
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
@@ -47,7 +48,10 @@ impl Work<'_> {
         } = self.common;
         let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
         let turn = clock.wait(enter)?;
-        let is_asked_for = |target: &TargetId| self.is_asked_for(target);
+        let is_asked_for = |target: &TargetId| {
+            let is_wanted = target.kind != Kind::Doc || config.build.doc_tests;
+            is_wanted && self.is_asked_for(target)
+        };
         let options = self.options(&is_asked_for);
         let built = build(&cargo, workspace, &options, log, &mut step)?;
         turn.keep(&built.used)?;
@@ -101,7 +105,9 @@ impl Work<'_> {
                     kind: Kind::Lib,
                     ..id.clone()
                 };
-                let is_broken = built.made.get(&library).is_some_and(Made::has_failed);
+                // Where nothing else tells that the library is broken, its doc tests do.
+                let is_broken = built.made.get(&library).is_some_and(Made::has_failed)
+                    && built.broken_libraries.contains(package);
                 if !self.is_asked_for(id) {
                     outcomes.push(left_out(id));
                     continue;
@@ -184,10 +190,22 @@ impl Work<'_> {
         args.extend(chosen.iter().map(String::as_str));
         let features = workspace.feature_flags(package, self.setting.features);
         args.extend(features.iter().map(String::as_str));
-        let said = cargo.say(&args, log)?;
+        let mut said = cargo.say(&args, log)?;
         log.add(said.out.as_bytes());
         clock.add(&said.ended);
         let mut cases = doctest::cases(&said.out);
+        let retries = config.run.retries;
+        let was_late = said.ended.exit == Exit::TimedOut;
+        if retries > 0 && (was_late || cases.iter().any(|case| can_be_flaky(&case.status))) {
+            let again = cargo.say(&args, log)?;
+            log.add(again.out.as_bytes());
+            clock.add(&again.ended);
+            cases = retried_together(cases, doctest::cases(&again.out))?;
+            said = again;
+        }
+        let is_explained = doctest::cases(&said.out)
+            .iter()
+            .any(|c| c.status.is_failed());
         for case in &mut cases {
             case.output = case
                 .output
@@ -200,14 +218,18 @@ impl Work<'_> {
             Exit::Interrupted | Exit::Lost(_) | Exit::Signal(_) => true,
             Exit::Code(_) | Exit::TimedOut => false,
         };
-        if !said.ended.exit.is_success() && (is_cut_short || !status.is_failed()) {
+        if !said.ended.exit.is_success() && (is_cut_short || !(is_explained || status.is_failed()))
+        {
             status = match doubt(&said.ended.exit, &said.err) {
                 Some(doubt) => Status::Inconclusive { doubt },
                 None if said.ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
                 None => Status::failed(Class::Compile),
             };
             errors.push(match said.ended.exit {
-                Exit::TimedOut => Diagnostic::said("its doc tests did not end in time"),
+                Exit::TimedOut => Diagnostic::said(format!(
+                    "its doc tests did not end within {}",
+                    limit_in_words(config.timeouts.target, "target")
+                )),
                 Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
                     first_error(&said.err)
                 }

@@ -9,17 +9,27 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use tempfile::TempDir;
 
 use crate::config::Linker;
 use crate::exec::process::Interrupt;
 use crate::exec::unit_store::{STORE, UnitStores};
-use crate::files::{CACHEDIR_TAG, names, write_whole};
+use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, names, write_whole};
 use crate::model::cell::Cell;
 use crate::revision::short;
 use crate::setting::Setting;
 
 /// The folder for temporary files of all lanes.
 const TMP: &str = "t";
+
+/// The folder of all that was compiled.
+pub const SHOPS: &str = "shops";
+
+/// The lock of a work folder.
+const IN_USE: &str = "in-use";
+
+/// The folder for what is resolved and staged beside a run.
+const BESIDE: &str = "beside";
 
 /// The folder for cells that are run in the open.
 const OPEN: &str = "reproduce";
@@ -30,6 +40,8 @@ pub struct Workplace {
     root: Utf8PathBuf,
     /// Held while a run works here.
     _in_use: Option<File>,
+    /// A folder for what resolves and stages beside a run that works here; gone when this is.
+    beside: Option<TempDir>,
     /// The shops that are known to be where they were made.
     checked: Mutex<BTreeSet<Utf8PathBuf>>,
 }
@@ -46,7 +58,7 @@ impl Workplace {
         let root = cache.join(format!("{name}-{}", &hash[..12]));
         let root = Utf8PathBuf::from_path_buf(root)
             .map_err(|p| anyhow::anyhow!("the work folder's path is no text: {}", p.display()))?;
-        for folder in ["shops", "resolutions", "outcomes"] {
+        for folder in [SHOPS, "resolutions", "outcomes"] {
             std::fs::create_dir_all(root.join(folder))
                 .with_context(|| format!("make the work folder {root}"))?;
         }
@@ -57,6 +69,7 @@ impl Workplace {
         Ok(Self {
             root,
             _in_use: None,
+            beside: None,
             checked: Mutex::default(),
         })
     }
@@ -73,11 +86,46 @@ impl Workplace {
         on_wait: impl FnOnce(),
     ) -> Result<Self> {
         let place = Self::look(cache, subject)?;
-        let in_use = turn(place.root.join("in-use").as_std_path(), interrupt, on_wait)?;
+        let in_use = turn(place.root.join(IN_USE).as_std_path(), interrupt, on_wait)?;
         Ok(Self {
             _in_use: Some(in_use),
             ..place
         })
+    }
+
+    /// Opens it to resolve and stage in, beside whatever run works there: what is kept is shared, and
+    /// all else has a folder of its own, which goes at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the folders cannot be made.
+    pub fn beside(cache: &Path, subject: &Utf8Path) -> Result<Self> {
+        let place = Self::look(cache, subject)?;
+        let all = place.root.join(BESIDE);
+        let made = std::fs::create_dir_all(&all).and_then(|()| tempfile::tempdir_in(&all));
+        let beside = made.with_context(|| format!("make a folder in {all}"))?;
+        Ok(Self {
+            beside: Some(beside),
+            ..place
+        })
+    }
+
+    /// The work folders of other subjects, and whatever else this program keeps below the cache.
+    ///
+    /// # Errors
+    ///
+    /// When the cache cannot be read.
+    pub fn others(&self) -> Result<Vec<Utf8PathBuf>> {
+        let cache = self.root.parent().unwrap_or(&self.root);
+        let folders = folders(cache)?.into_iter().map(|name| cache.join(name));
+        let others = folders.filter(|folder| *folder != self.root && is_ours(folder));
+        Ok(others.collect())
+    }
+
+    /// The folder of what is worked on: its own, for one that is beside a run.
+    fn workroom(&self) -> &Utf8Path {
+        let beside = self.beside.as_ref().map(|folder| folder.path());
+        beside.and_then(Utf8Path::from_path).unwrap_or(&self.root)
     }
 
     /// The folders in which a lane works on a cell, in a sandbox of that name.
@@ -165,6 +213,7 @@ impl Workplace {
             "resolve",
             "dependency",
             "damaged",
+            BESIDE,
             OPEN,
             TMP,
         ];
@@ -174,7 +223,7 @@ impl Workplace {
     /// The folder of all shops.
     #[must_use]
     pub fn shops(&self) -> Utf8PathBuf {
-        self.root.join("shops")
+        self.root.join(SHOPS)
     }
 
     /// Where a lane has a clone of the family's own repository.
@@ -198,22 +247,28 @@ impl Workplace {
     ///
     /// When the folder cannot be made.
     pub fn open_cell(&self, cell: &Cell) -> Result<Utf8PathBuf> {
-        let folder = self.root.join(OPEN).join(cell.id().as_str());
+        let folder = self.workroom().join(OPEN).join(cell.id().as_str());
         std::fs::create_dir_all(folder.join("checkout"))
             .with_context(|| format!("make {folder}"))?;
         Ok(folder)
     }
 
+    /// Where the logs are of what is run again after all cells.
+    #[must_use]
+    pub fn again(&self) -> Utf8PathBuf {
+        self.root.join("again")
+    }
+
     /// Where it is tried what a sandbox can do.
     #[must_use]
     pub fn trial(&self) -> Utf8PathBuf {
-        self.root.join("trial")
+        self.workroom().join("trial")
     }
 
     /// Where the resolver works.
     #[must_use]
     pub fn resolver(&self) -> Utf8PathBuf {
-        self.root.join("resolve").join("checkout")
+        self.workroom().join("resolve").join("checkout")
     }
 
     /// Where damaged records go.
@@ -239,6 +294,25 @@ impl Workplace {
     pub fn outcomes(&self) -> Utf8PathBuf {
         self.root.join("outcomes")
     }
+}
+
+/// Whether this program made a folder: others may lie in the same cache.
+#[must_use]
+pub fn is_ours(folder: &Utf8Path) -> bool {
+    let tag = std::fs::read_to_string(folder.join(CACHEDIR_TAG_FILE));
+    tag.is_ok_and(|tag| tag == CACHEDIR_TAG)
+}
+
+/// Holds the work folder of a subject for as long as the file is kept, so that no run begins in it;
+/// `None` where one is at work.
+///
+/// # Errors
+///
+/// When the lock cannot be written.
+pub fn seize(root: &Utf8Path) -> Result<Option<File>> {
+    let lock = root.join(IN_USE);
+    let file = File::create(&lock).with_context(|| format!("write {lock}"))?;
+    Ok(file.try_lock().is_ok().then_some(file))
 }
 
 /// Waits until nobody else has a lock, and takes it for as long as the file is kept; `on_wait` is

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::made_up;
+use crate::model::run::State;
 
 fn told(history: &str, n_patches: u64) -> Vec<String> {
     let line = |p: ChangePoint| {
@@ -53,6 +54,28 @@ fn a_flaky_pass_makes_no_change_and_is_told_where_one_rests_on_it() {
         told("f2", 1),
         ["Break 0.0.0 passed -> 1.0.0 failed(test), 0 between: two"]
     );
+}
+
+#[test]
+fn a_side_that_one_run_of_tests_shows_is_seen_once() {
+    let told = |history: &str, once: usize| {
+        let mut run = made_up::history(history, 1);
+        if let State::Ended { outcome, .. } = &mut run.cells[once].state {
+            let cases = outcome.targets.iter_mut().flat_map(|t| &mut t.cases);
+            cases.for_each(|case| case.n_seen = 1);
+        }
+        let points = frontier(&run).into_iter();
+        let points = points.map(|p| format!("{} -> {}", p.before, p.after));
+        points.collect::<Vec<_>>().join(", ")
+    };
+    let passed = "0.0.0 passed (seen once) -> 1.0.0 failed(test)";
+    assert_eq!(told(".1", 0), passed);
+    let failed = "0.0.0 passed -> 1.0.0 failed(test) (seen once)";
+    assert_eq!(told(".1", 1), failed);
+    // What does not compile fails whatever passed by luck.
+    assert_eq!(told(".b", 0), "0.0.0 passed -> 1.0.0 failed(compile)");
+    let flaky = "0.0.0 passed (flaky) -> 1.0.0 failed(test)";
+    assert_eq!(told("f1", 0), flaky);
 }
 
 #[test]

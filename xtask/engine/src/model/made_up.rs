@@ -36,6 +36,7 @@ pub fn case(name: &str, status: Status, output: Option<&str>) -> CaseOutcome {
         seconds: 0.0,
         output: output.map(str::to_owned),
         flaky: None,
+        n_seen: 2,
     }
 }
 

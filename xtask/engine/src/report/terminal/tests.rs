@@ -146,6 +146,7 @@ fn cases(run: &mut Run, at: usize, n_cases: usize) {
             seconds: 0.0,
             output: Some(said(n)),
             flaky: None,
+            n_seen: 2,
         })
         .collect();
 }

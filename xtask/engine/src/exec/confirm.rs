@@ -1,0 +1,171 @@
+//! What passed once where its neighbour fails, run again: by luck, or not.
+//!
+//! What failed ran again in its own cell. Whether a pass differs from its neighbours is known only
+//! when those have run, and which lane was quicker must not decide what is run again. So it is done
+//! after all cells, for what the change points of the run rest on, whatever lane is free.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+
+use crate::exec::board::{Board, Ended};
+use crate::exec::cell::keep;
+use crate::exec::work::{Common, Work};
+use crate::exec::workplace::Workplace;
+use crate::frontier::{ChangePoint, frontier};
+use crate::matrix::Matrix;
+use crate::model::case::{CaseOutcome, Flaky};
+use crate::model::cell::CellId;
+use crate::model::event::Event;
+use crate::model::outcome::{Outcome, TargetId, TargetOutcome};
+use crate::model::run::{Run, State};
+use crate::model::status::Status;
+use crate::setting::Setting;
+
+/// Runs each passing side of a change point again that was seen once, and takes note of what it
+/// shows then.
+///
+/// # Errors
+///
+/// When the results or the work folders cannot be written. What the machine keeps from an answer
+/// stays seen once.
+pub fn confirm(
+    matrix: &Matrix,
+    workplace: &Workplace,
+    common: &Common<'_>,
+    board: &Board<'_>,
+) -> Result<()> {
+    let run = board.so_far();
+    let passes = seen_once(&run);
+    if passes.is_empty() {
+        return Ok(());
+    }
+    let n_targets: usize = passes.values().map(BTreeSet::len).sum();
+    let plural = if n_targets == 1 { "" } else { "s" };
+    let note = format!("running {n_targets} target{plural} again that passed where others fail");
+    common.listener.hear(Event::Noted(&note));
+    let results = workplace.again();
+    // What runs again is no cell of the run, and is not told of as one.
+    let quiet = |_: Event<'_>| {};
+    let again = Common {
+        results: &results,
+        fresh: true,
+        listener: &quiet,
+        ..*common
+    };
+    for record in &run.cells {
+        let (Some(targets), Some(outcome)) = (passes.get(&record.id), record.outcome()) else {
+            continue;
+        };
+        // Of what earlier runs knew, the toolchain may be gone.
+        let Ok(Some(setting)) = Setting::of(matrix, &record.cell) else {
+            continue;
+        };
+        let mut outcome = outcome.clone();
+        let mut laps = Vec::new();
+        for target in targets {
+            if common.interrupt.is_asked() {
+                return Ok(());
+            }
+            let answer = || {
+                let folders = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
+                let _occupied = common.keeper.occupy(&folders);
+                Work {
+                    common: &again,
+                    setting: &setting,
+                    folders,
+                    only: Some(target.to_string()),
+                }
+                .run()
+            };
+            if let Ok(answer) = answer() {
+                take_over(&mut outcome, target, &answer.outcome);
+                laps.extend(answer.laps);
+            }
+        }
+        keep(common, &setting, &outcome)?;
+        board.record(Ended {
+            id: &record.id,
+            lane: 0,
+            outcome,
+            reused: matches!(record.state, State::Ended { reused: true, .. }),
+            laps,
+        })?;
+    }
+    Ok(())
+}
+
+/// The targets that passed, each cell's, on which alone a change point rests that one run saw.
+fn seen_once(run: &Run) -> BTreeMap<CellId, BTreeSet<TargetId>> {
+    let mut passes: BTreeMap<CellId, BTreeSet<TargetId>> = BTreeMap::new();
+    for ChangePoint {
+        target,
+        before,
+        after,
+        ..
+    } in frontier(run)
+    {
+        let sides = [before, after].into_iter();
+        let sides = sides.filter(|side| side.is_seen_once && side.status == Status::Passed);
+        for (side, target) in sides.zip(target) {
+            passes.entry(side.cell).or_default().insert(target);
+        }
+    }
+    passes
+}
+
+/// Takes note of what cases show that had passed once. One that fails now is flaky.
+fn take_over(outcome: &mut Outcome, target: &TargetId, again: &Outcome) {
+    let of_target = |t: &&TargetOutcome| t.id == *target;
+    let shown = again.targets.iter().find(of_target);
+    let shown = shown.map_or(&[][..], |target| target.cases.as_slice());
+    let targets = outcome.targets.iter_mut().filter(|t| t.id == *target);
+    let cases = targets.flat_map(|target| &mut target.cases);
+    for case in cases.filter(|case| case.status == Status::Passed) {
+        if let Some(again) = shown.iter().find(|again| again.name == case.name) {
+            see_again(case, again);
+        }
+    }
+}
+
+fn see_again(case: &mut CaseOutcome, again: &CaseOutcome) {
+    match (&again.status, &again.flaky) {
+        (Status::Passed, None) => case.n_seen += again.n_seen,
+        (Status::Passed, Some(flaky)) => {
+            case.flaky.get_or_insert_with(|| flaky.clone());
+        }
+        (Status::Failed { .. }, _) => {
+            let (n_failed, output) = (again.n_seen, again.output.clone());
+            case.flaky.get_or_insert(Flaky { n_failed, output });
+        }
+        (Status::Skipped { .. } | Status::Inconclusive { .. }, _) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::made_up::{case, outcome, target, test_named};
+    use crate::model::status::Class;
+
+    #[test]
+    fn what_passed_and_then_fails_is_flaky() {
+        let failed = Status::failed(Class::Test);
+        let once = |case: CaseOutcome| CaseOutcome { n_seen: 1, ..case };
+        let passed = |name| once(case(name, Status::Passed, None));
+        let mut first = outcome(vec![target(
+            "t",
+            vec![passed("a"), passed("b"), passed("c")],
+        )]);
+        let again = [passed("a"), once(case("b", failed, None))];
+        let again = outcome(vec![target("t", again.into())]);
+        take_over(&mut first, &test_named("t"), &again);
+        let told = first.targets[0].cases.iter().map(|case| {
+            let flaky = case.flaky.as_ref().map(ToString::to_string);
+            (case.n_seen, flaky.unwrap_or_default())
+        });
+        let flaky = "flaky: failed 1 of 2 attempts".to_owned();
+        let expected = [(2, String::new()), (1, flaky), (1, String::new())];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+}
