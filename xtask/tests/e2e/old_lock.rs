@@ -195,7 +195,7 @@ fn a_locked_run_moves_nothing_and_takes_over_nothing_that_moved() {
 #[test]
 fn a_cell_in_the_open_and_its_script_rest_on_the_moved_lock() {
     let cell = "stable@lathe-2.0.0";
-    let fixture = Fixture::in_place("old_lock");
+    let fixture = Fixture::copied("old_lock");
     // No run has looked at it yet.
     let open = fixture.call(&["repro", cell]);
     let (said, page) = (text(&open.stderr), text(&open.stdout));
