@@ -137,7 +137,7 @@ fn a_benchmark_that_fails_as_a_test_is_a_failure() {
     holds(&run, &format!("stable@gadget-5.0.0 {bench} failed(test)"));
 }
 
-/// Puts a row of an old cargo before the others, which asks for targets one by one.
+/// Puts a row of an old cargo before the others, which stops at the first error.
 fn with_old_row(fixture: &Fixture) {
     let row = "[[toolchain]]\nlabel = \"old\"\nrustup = \"debian-1.63\"\n\n[[toolchain]]";
     let config = fixture.read("matrix.toml");

@@ -50,6 +50,7 @@ fixtures! {
     garbage_in_output_changes_no_status: "garbage" exits 1;
     targets_without_harness_are_one_case: "custom_harness" exits 1;
     doc_tests_are_cases: "doc_tests" exits 1;
+    doc_tests_see_the_features_of_the_whole_workspace: "doc_features" exits 1;
     tests_see_what_cargo_sets: "build_script" exits 1;
     targets_without_their_features_are_skipped: "required_features" exits 0;
     drift_is_repaired: "drift" exits 0;
@@ -62,8 +63,8 @@ fixtures! {
     every_version_that_cargo_can_use_is_a_rung: "odd_index" exits 1;
 }
 
-/// A fixture on the oldest toolchain, whose cargo cannot keep going after an error and whose rustc
-/// is older than it, gives the facts that are written down for stable.
+/// A fixture on the oldest toolchain, whose cargo does not openly keep going after an error and whose
+/// rustc is older than it, gives the facts that are written down for stable.
 fn is_the_same_on_1_63(name: &str) {
     let fixture = Fixture::copied(name);
     let config = fixture.read("matrix.toml");
@@ -95,7 +96,7 @@ macro_rules! on_1_63 {
 }
 
 on_1_63! {
-    oldest_cargo_builds_target_by_target: "fails_build";
+    oldest_cargo_keeps_going: "fails_build";
     oldest_libtest_is_understood: "fails_test";
     oldest_libtest_crashes_are_told_apart: "crashes";
     oldest_cargo_sets_the_same: "build_script";

@@ -12,6 +12,7 @@ mod bisect;
 mod blame;
 mod compare;
 mod disk;
+mod doc_tests;
 mod drift;
 mod facts;
 #[cfg(unix)]

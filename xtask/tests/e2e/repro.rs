@@ -37,12 +37,12 @@ fn of_run(run: &Run, cell: &str) -> BTreeSet<String> {
 
 /// The same, from what a shell and its cargos say: the commands as `start` marks them, and libtest's
 /// lines after each.
-fn of_cargo(said: &str, start: &str) -> BTreeSet<String> {
+fn of_cargo(run: &Run, said: &str, start: &str) -> BTreeSet<String> {
     let mut facts = BTreeSet::new();
     let mut target = None;
     for line in said.lines() {
         if let Some(command) = line.strip_prefix(start) {
-            target = target_of(command);
+            target = target_of(run, command);
         }
         let Some(target) = &target else { continue };
         let case = line
@@ -58,20 +58,22 @@ fn of_cargo(said: &str, start: &str) -> BTreeSet<String> {
     facts
 }
 
-/// `test --package app@0.1.0 --test ratio` is of `app test:ratio`.
-fn target_of(command: &str) -> Option<String> {
+/// `test --package app@0.1.0 --test ratio` is of `app test:ratio`, and so is
+/// `test --workspace --test ratio` where there is no other.
+fn target_of(run: &Run, command: &str) -> Option<String> {
     let words: Vec<&str> = command.split(' ').collect();
-    let ["test", "--package", spec, kind, name, ..] = words.as_slice() else {
-        return None;
+    let (package, kind, name) = match words.as_slice() {
+        ["test", "--package", spec, kind, name, ..] => (spec.split_once('@')?.0, kind, name),
+        ["test", "--workspace", kind, name, ..] => ("", kind, name),
+        _ => return None,
     };
-    let (package, _) = spec.split_once('@').expect("a version");
     let kind = kind.trim_start_matches('-');
-    let name = if kind == "lib" || kind == "doc" {
-        package
-    } else {
-        name
-    };
-    Some(format!("{package} {kind}:{name}"))
+    let has_name = kind != "lib" && kind != "doc";
+    let outcomes = run.cells.iter().filter_map(|record| record.outcome());
+    let ids = outcomes.flat_map(|outcome| &outcome.targets).map(|t| &t.id);
+    let mut ids = ids.filter(|id| package.is_empty() || id.package == package);
+    let id = ids.find(|id| id.kind.to_string() == kind && (!has_name || id.name == *name))?;
+    Some(id.to_string())
 }
 
 const CELLS: [&str; 3] = [
@@ -105,7 +107,7 @@ fn the_printed_script_shows_what_the_run_showed() {
         let said = text(&output.stdout);
         let expected = of_run(&run, cell);
         assert!(expected.len() > 5, "{expected:?}");
-        assert_eq!(of_cargo(&said, "+ cell "), expected, "{said}");
+        assert_eq!(of_cargo(&run, &said, "+ cell "), expected, "{said}");
         let passes = cell == CELLS[0];
         assert_eq!(output.status.code(), Some(i32::from(!passes)), "{said}");
         let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a lock");
@@ -122,7 +124,11 @@ fn a_cell_in_the_open_shows_what_the_run_showed_and_stays() {
         let output = fixture.call(&["repro", cell]);
         // Streams are one on the terminal; here libtest's lines and cargo's are told one by one.
         let said = text(&output.stderr);
-        assert_eq!(of_cargo(&said, "$ cargo "), of_run(&run, cell), "{said}");
+        assert_eq!(
+            of_cargo(&run, &said, "$ cargo "),
+            of_run(&run, cell),
+            "{said}"
+        );
         let passes = cell == CELLS[0];
         assert_eq!(output.status.code(), Some(i32::from(!passes)), "{said}");
         let page = text(&output.stdout);

@@ -88,6 +88,15 @@ impl Account {
         }
     }
 
+    /// An account of what was heard where no unit is built with its tests.
+    #[must_use]
+    pub fn of_plain(heard: Heard) -> Self {
+        Self {
+            heard,
+            ..Self::default()
+        }
+    }
+
     /// Goes on with another account of the same build, which asks again for all that failed: what was
     /// made stays made.
     pub fn ask_again(&mut self, other: Self) {

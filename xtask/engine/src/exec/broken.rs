@@ -3,7 +3,7 @@
 use cargo_metadata::{Package, PackageId};
 
 use crate::config::Family;
-use crate::exec::blame::{Account, Build};
+use crate::exec::heard::Heard;
 use crate::exec::judgement::failed_script;
 use crate::exec::refusal::{class_of, fault_in};
 use crate::exec::targets::Workspace;
@@ -13,9 +13,8 @@ use crate::model::outcome::Kind;
 use crate::model::status::Class;
 
 /// Names the package in each error that does not lie in the subject's code.
-pub fn name_packages(account: &mut Account, workspace: &Workspace, family: &Family) {
-    let heard = std::iter::once(&mut account.heard).chain(&mut account.plain);
-    for ((id, _, _), errors) in heard.flat_map(|heard| &mut heard.errors) {
+pub fn name_packages(heard: &mut Heard, workspace: &Workspace, family: &Family) {
+    for ((id, _, _), errors) in &mut heard.errors {
         if let Some(package) = workspace.foreign(id, family) {
             for told in errors {
                 told.error.package = Some(named(package));
@@ -27,11 +26,7 @@ pub fn name_packages(account: &mut Account, workspace: &Workspace, family: &Fami
 /// The packages from a registry and of the family that the compiler or their own build script
 /// refused, in the order of their ids. What a linker or the machine refused is not among them.
 #[must_use]
-pub fn broken(
-    account: &Account,
-    workspace: &Workspace,
-    family: &Family,
-) -> Vec<(PackageId, Broken)> {
+pub fn broken(heard: &Heard, workspace: &Workspace, family: &Family) -> Vec<(PackageId, Broken)> {
     let mut packages: Vec<&Package> = workspace.packages().iter().collect();
     packages.sort_by(|a, b| a.id.cmp(&b.id));
     let is_published = |package: &&Package| {
@@ -42,7 +37,7 @@ pub fn broken(
     let packages = packages.into_iter().filter(is_published);
     let packages = packages.filter(|package| workspace.foreign(&package.id, family).is_some());
     let of = |package: &Package| {
-        let errors = errors_of(account, package);
+        let errors = errors_of(heard, package);
         let is_refused = fault_in(&errors).is_none() && class_of(&errors) != Class::Link;
         let error = errors.into_iter().next().filter(|_| is_refused)?;
         let broken = Broken {
@@ -55,13 +50,13 @@ pub fn broken(
 }
 
 /// All errors of a package's library and of its build script.
-fn errors_of(account: &Account, package: &Package) -> Vec<Diagnostic> {
+fn errors_of(heard: &Heard, package: &Package) -> Vec<Diagnostic> {
     let is_below = |kind: Option<Kind>| matches!(kind, None | Some(Kind::Lib));
-    let units = account.units().into_iter();
-    let units = units.filter(|(id, kind, _)| *id == package.id && is_below(*kind));
-    let told = units.flat_map(|unit| account.errors(unit, Build::Plain));
-    let script = failed_script(&account.heard.err, package);
-    told.chain(script).collect()
+    let told = heard.errors.iter();
+    let told = told.filter(|((id, kind, _), _)| *id == package.id && is_below(*kind));
+    let told = told.flat_map(|(_, errors)| errors);
+    let told = told.map(|told| told.error.clone());
+    told.chain(failed_script(&heard.err, package)).collect()
 }
 
 fn named(package: &Package) -> String {

@@ -11,12 +11,12 @@ use semver::Version;
 use crate::config::{Family, FeatureSet};
 use crate::exec::blame::Account;
 use crate::exec::broken::{broken, name_packages};
+use crate::exec::call::DocTests;
 use crate::exec::cargo::{Cargo, doubt};
 use crate::exec::judgement::{Judge, Made};
 use crate::exec::log::Log;
-use crate::exec::process::{Ended, Exit};
+use crate::exec::process::{Ended, Exit, together};
 use crate::exec::targets::{Target, Workspace};
-use crate::exec::unit_store::UsedUnits;
 use crate::model::moved::Broken;
 use crate::model::outcome::{Kind, TargetId};
 use crate::model::status::Status;
@@ -35,20 +35,25 @@ pub struct BuildOptions<'a> {
     pub is_asked_for: &'a dyn Fn(&TargetId) -> bool,
 }
 
+/// By this variable a cargo takes itself for one of another channel. From 1.62 to 1.73, `--keep-going`
+/// was there and not stable: <https://github.com/rust-lang/cargo/issues/10496>. The variable that
+/// rustc knows too, `RUSTC_BOOTSTRAP`, would reach build scripts, which then find a nightly rustc.
+const CHANNEL: &str = "__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS";
+
 /// What a build came to.
 pub struct Built {
     /// Each target's own answer.
     pub made: BTreeMap<TargetId, Made>,
     /// The packages from a registry and of the family that do not compile.
     pub broken: Vec<(PackageId, Broken)>,
-    /// The packages whose library, without its tests, is known not to build.
-    pub broken_libraries: BTreeSet<PackageId>,
+    /// The doc tests of each library, once it is known how they run.
+    pub doc_tests: BTreeMap<TargetId, DocTests>,
     /// What each package's build script said; tests see it too.
     pub scripts: BTreeMap<PackageId, BuildScript>,
     /// The binaries, by package and name.
     pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
-    /// The units of packages from elsewhere that it used, made anew or not.
-    pub used: UsedUnits,
+    /// The units that it used, made anew or not, by the hashes in their names.
+    pub used: BTreeMap<String, PackageId>,
     /// How the last command ended, and what all took.
     pub ended: Ended,
 }
@@ -79,15 +84,16 @@ pub fn build(
     if !targets.is_empty() {
         build.all(&targets)?;
     }
-    if !build.ended.exit.is_success() && !build.keeps_going() {
-        build.one_by_one(&targets)?;
-    } else if build.account.is_ambiguous() && build.can_go_on() {
+    if build.account.is_ambiguous() && build.can_go_on() {
         build.plain()?;
     }
     let Build {
         mut account, ended, ..
     } = build;
-    name_packages(&mut account, workspace, options.family);
+    let plain = account.plain.as_mut();
+    for heard in [&mut account.heard].into_iter().chain(plain) {
+        name_packages(heard, workspace, options.family);
+    }
     let judge = Judge {
         account: &account,
         workspace,
@@ -106,21 +112,15 @@ pub fn build(
             .filter(|made| !matches!(made, Made::Not(..)))
             .for_each(|made| *made = of_none.clone());
     }
-    let documented = workspace.documented.iter();
-    let documented = documented.filter(|(package, doc)| judge.has_broken_library(package, doc));
-    let broken_libraries = documented.map(|(package, _)| package.clone()).collect();
-    let broken = broken(&account, workspace, options.family);
     let heard = account.heard;
-    let used = heard.used.into_iter();
-    let used = used.filter_map(|(hash, package)| Some((hash, workspace.units.digest(&package)?)));
-    let used = used.collect();
+    let broken = broken(&heard, workspace, options.family);
     Ok(Built {
         made,
         broken,
-        broken_libraries,
+        doc_tests: BTreeMap::new(),
         scripts: heard.scripts,
         binaries: heard.binaries,
-        used,
+        used: heard.used,
         ended,
     })
 }
@@ -186,18 +186,24 @@ impl Build<'_> {
             // What else goes by that name may have stopped cargo before it came to what is asked for.
         }
         let mut whole = args(&["build", "--workspace", "--tests"]);
-        if self.keeps_going() {
-            whole.push("--keep-going".to_owned());
-        }
         if self.workspace.has_examples() {
             whole.push("--examples".to_owned());
+        }
+        if !self.keeps_going() {
+            // Where nothing fails, there is nothing to go on from.
+            let ended = self.listen(whole.clone())?;
+            self.ended = together(self.ended.clone(), ended);
+            let has_failed = matches!(self.ended.exit, Exit::Code(n) if n != 0);
+            if !has_failed || !self.can_go_on() {
+                return Ok(());
+            }
         }
         let is_built = |id: &TargetId| id.kind != Kind::Doc || (self.options.is_asked_for)(id);
         self.account
             .ask_again(Account::new(self.workspace, is_built));
-        self.account.is_complete = self.keeps_going();
-        let ended = self.listen(whole)?;
-        self.ended = together(&self.ended, ended);
+        self.account.is_complete = true;
+        let ended = self.listen_on(whole)?;
+        self.ended = together(self.ended.clone(), ended);
         Ok(())
     }
 
@@ -215,13 +221,7 @@ impl Build<'_> {
             plain.push("--bins".to_owned());
         }
         let both = std::mem::take(&mut self.account.heard);
-        let ended = match self.keeps_going() {
-            true => {
-                plain.push("--keep-going".to_owned());
-                self.listen(plain)
-            }
-            false => self.as_far_as_it_goes(plain),
-        };
+        let ended = self.listen_on(plain);
         let plain = std::mem::replace(&mut self.account.heard, both);
         let ended = ended?;
         let used = plain.used.iter();
@@ -230,97 +230,14 @@ impl Build<'_> {
         match ended.exit {
             Exit::Code(_) => {
                 self.account.plain = Some(plain);
-                let exit = self.ended.exit.clone();
-                self.ended = Ended {
-                    exit,
-                    ..together(&self.ended, ended)
-                };
+                self.ended = together(ended, self.ended.clone());
             }
             // What was not heard to its end tells nothing.
             Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => {
-                self.ended = together(&self.ended, ended);
+                self.ended = together(self.ended.clone(), ended);
             }
         }
         Ok(())
-    }
-
-    /// Each target that is open by itself, on a cargo that stops where one fails: first among all
-    /// members, which gives it the features that the whole build gives; where another member stops
-    /// cargo there too, in its own package alone.
-    fn one_by_one(&mut self, targets: &[&Target]) -> Result<()> {
-        if self.can_go_on() {
-            self.plain()?;
-        }
-        let named = targets.iter().filter(|t| t.id.kind != Kind::Lib);
-        for target in named {
-            let is_refused = |other: &Target| {
-                !other.missing_features.is_empty() && choice(&other.id) == choice(&target.id)
-            };
-            if self.is_open(target) && !self.workspace.targets.iter().any(is_refused) {
-                let mut one = args(match target.bears_tests {
-                    true => &["test", "--no-run", "--workspace"],
-                    false => &["build", "--workspace"],
-                });
-                one.extend(choice(&target.id));
-                let ended = self.listen(one)?;
-                self.ended = together(&self.ended, ended);
-            }
-        }
-        let mut libraries = targets.iter().filter(|t| t.id.kind == Kind::Lib);
-        if libraries.any(|target| self.is_open(target)) {
-            let tests = args(&["test", "--no-run", "--workspace", "--lib"]);
-            let ended = self.as_far_as_it_goes(tests)?;
-            self.ended = together(&self.ended, ended);
-        }
-        for target in targets {
-            if !self.is_open(target) {
-                continue;
-            }
-            let mut one = args(match target.bears_tests {
-                true => &["test", "--no-run", "--package"],
-                false => &["build", "--package"],
-            });
-            one.push(self.workspace.spec_here(&target.package));
-            one.extend(choice(&target.id));
-            let features = self.options.features;
-            let features = self.workspace.feature_flags(&target.package, features);
-            let ended = self.listen_with(self.cargo, one, features)?;
-            self.ended = together(&self.ended, ended);
-        }
-        Ok(())
-    }
-
-    /// Asks a cargo that stops where one target fails again and again, for as long as it comes to
-    /// something new. It starts all that can start before it sees one fail: so many at a time that
-    /// what fails each time cannot keep it from the rest.
-    fn as_far_as_it_goes(&mut self, mut args: Vec<String>) -> Result<Ended> {
-        args.push(format!("--jobs={AT_ONCE}"));
-        // The budget would let it start fewer.
-        let cargo = Cargo {
-            vars: self.cargo.vars.clone(),
-            bounds: self.cargo.bounds.clone(),
-            budget: None,
-            ..*self.cargo
-        };
-        let mut all = Ended::NOTHING;
-        loop {
-            let before = self.account.heard.extent();
-            let features = self.options.features.flags();
-            let ended = self.listen_with(&cargo, args.clone(), features)?;
-            all = together(&all, ended);
-            let is_further = self.account.heard.extent() != before;
-            let has_failed = matches!(all.exit, Exit::Code(n) if n != 0);
-            if !has_failed || !is_further || doubt(&all.exit, &self.account.heard.err).is_some() {
-                return Ok(all);
-            }
-        }
-    }
-
-    /// Whether a target is not answered for, and can be asked about.
-    fn is_open(&self, target: &Target) -> bool {
-        let is_made =
-            self.account.own_answer(target).is_some() && self.account.has_binaries(target);
-        !is_made && target.missing_features.is_empty() && self.can_go_on()
     }
 
     /// Whether there is a point in asking cargo again.
@@ -331,39 +248,37 @@ impl Build<'_> {
 
     /// One command among all members, with the features of the whole.
     fn listen(&mut self, args: Vec<String>) -> Result<Ended> {
-        let features = self.options.features.flags();
-        self.listen_with(self.cargo, args, features)
+        self.listen_to(self.cargo, args)
     }
 
-    fn listen_with(
-        &mut self,
-        cargo: &Cargo<'_>,
-        mut args: Vec<String>,
-        features: Vec<String>,
-    ) -> Result<Ended> {
+    /// As [`Build::listen`], and cargo goes on where a unit fails.
+    fn listen_on(&mut self, mut args: Vec<String>) -> Result<Ended> {
+        args.push("--keep-going".to_owned());
+        if self.keeps_going() {
+            return self.listen(args);
+        }
+        args.push("-Zunstable-options".to_owned());
+        let mut vars = self.cargo.vars.clone();
+        vars.insert(CHANNEL.into(), "nightly".into());
+        let nightly = Cargo {
+            vars,
+            bounds: self.cargo.bounds.clone(),
+            ..*self.cargo
+        };
+        self.listen_to(&nightly, args)
+    }
+
+    fn listen_to(&mut self, cargo: &Cargo<'_>, mut args: Vec<String>) -> Result<Ended> {
         args.extend(self.options.flags.iter().cloned());
-        args.extend(features);
+        args.extend(self.options.features.flags());
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let heard = &mut self.account.heard;
         heard.listen(cargo, &args, self.log, self.on_step)
     }
 }
 
-/// How many units a cargo may start at a time that stops where one fails.
-const AT_ONCE: usize = 16;
-
 fn args(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-/// Two commands as one that ended as the second did.
-fn together(first: &Ended, second: Ended) -> Ended {
-    Ended {
-        exit: second.exit,
-        wall: first.wall + second.wall,
-        cpu: first.cpu + second.cpu,
-        waited: first.waited + second.waited,
-    }
 }
 
 /// The flags that choose one target.

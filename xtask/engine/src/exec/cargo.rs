@@ -78,6 +78,16 @@ impl Cargo<'_> {
     /// As [`Cargo::command`].
     pub fn say(&self, args: &[&str], log: &mut Log) -> Result<Said> {
         log.note(&format!("$ cargo {}", args.join(" ")));
+        self.hear_out(self.command(args)?, self.whereabouts(), log)
+    }
+
+    /// As [`Cargo::say`], of another program in cargo's place, which works in other places than it
+    /// speaks of.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cargo::command`].
+    pub fn hear_out(&self, errand: Errand, places: Whereabouts<'_>, log: &mut Log) -> Result<Said> {
         let (mut out, mut err) = (Transcript::default(), Transcript::default());
         let mut keep = |stream: Stream, line: &[u8]| match stream {
             Stream::Out => out.add(line),
@@ -86,13 +96,13 @@ impl Cargo<'_> {
                 log.add(line);
             }
         };
-        let ended = self.follow(self.command(args)?, &mut keep)?;
+        let ended = self.follow(errand, &mut keep)?;
         let ended = err.ended(out.ended(ended));
         log.note(&format!("[{}]", ended.exit));
         Ok(Said {
             ended,
             out: out.text(),
-            err: self.whereabouts().without(&text::clean(&err.text())),
+            err: places.without(&text::clean(&err.text())),
         })
     }
 

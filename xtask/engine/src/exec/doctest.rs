@@ -1,5 +1,5 @@
-//! What `cargo test --doc` prints, read as text: rustdoc's JSON would need an unstable flag in a
-//! command that may still compile.
+//! What rustdoc prints of doc tests, read as text: its JSON would need an unstable flag in a command
+//! that compiles.
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId};
 
 use crate::exec::cargo::{Cargo, Whereabouts};
 use crate::exec::log::Log;
-use crate::exec::process::{Ended, Follower, Stream};
+use crate::exec::process::{Ended, Errand, Follower, Stream};
 use crate::exec::targets::{kind_of, name_of};
 use crate::exec::unit_store::hash_of;
 use crate::model::diagnostic::Diagnostic;
@@ -88,10 +88,42 @@ impl Heard {
         Ok(ended)
     }
 
-    /// How much was heard: more where a command came further than those before it.
+    /// Runs a compiler as cargo would have done, and hears what it says of a unit.
+    ///
+    /// # Errors
+    ///
+    /// When the budget of compile jobs is broken.
+    pub fn listen_to_rustc(
+        &mut self,
+        cargo: &Cargo<'_>,
+        errand: Errand,
+        unit: Option<Unit>,
+        places: Whereabouts<'_>,
+        log: &mut Log,
+    ) -> Result<Ended> {
+        let mut follower = |_: Stream, line: &[u8]| {
+            let Ok(told) = serde_json::from_slice::<RustcDiagnostic>(line) else {
+                // Besides errors, it names in JSON what it has written.
+                if !line.starts_with(b"{") {
+                    log.add(line);
+                }
+                return;
+            };
+            if let Some(rendered) = &told.rendered {
+                log.add(text::clean(rendered).as_bytes());
+            }
+            if let Some(unit) = &unit {
+                self.take_told(&told, unit.clone(), places);
+            }
+        };
+        cargo.follow(errand, &mut follower)
+    }
+
+    /// Whether there are errors of any of these packages, or of their build scripts.
     #[must_use]
-    pub fn extent(&self) -> (usize, usize) {
-        (self.used.len(), self.errors.len())
+    pub fn tells_of(&self, packages: &[PackageId]) -> bool {
+        let has_failed = |(package, _, _): &Unit| packages.contains(package);
+        self.errors.keys().any(has_failed) || self.err.contains("custom build command for `")
     }
 
     fn take(&mut self, message: Message, places: Whereabouts<'_>) -> Option<String> {
@@ -145,18 +177,19 @@ impl Heard {
     }
 
     fn take_error(&mut self, told: CompilerMessage, places: Whereabouts<'_>) {
-        let is_error = matches!(
-            told.message.level,
-            DiagnosticLevel::Error | DiagnosticLevel::Ice
-        );
-        // Older compilers end with a count of what they said already.
-        if !is_error || told.message.message.starts_with("aborting due to") {
-            return;
-        }
         let kind = told.target.kind.first().and_then(kind_of);
         let unit = (told.package_id, kind, unit_name(kind, told.target.name));
+        self.take_told(&told.message, unit, places);
+    }
+
+    fn take_told(&mut self, told: &RustcDiagnostic, unit: Unit, places: Whereabouts<'_>) {
+        let is_error = matches!(told.level, DiagnosticLevel::Error | DiagnosticLevel::Ice);
+        // Older compilers end with a count of what they said already.
+        if !is_error || told.message.starts_with("aborting due to") {
+            return;
+        }
         let errors = self.errors.entry(unit).or_default();
-        let error = diagnostic(&told.message, places);
+        let error = diagnostic(told, places);
         if let Some(told) = errors.iter_mut().find(|told| told.error == error) {
             told.n_times += 1;
         } else if errors.len() < MOST_ERRORS {

@@ -14,7 +14,7 @@ use crate::exec::process::Exit;
 use crate::exec::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
 use crate::exec::targets::{Target, Workspace};
 use crate::model::diagnostic::Diagnostic;
-use crate::model::outcome::{Kind, TargetId};
+use crate::model::outcome::Kind;
 use crate::model::status::{Class, Doubt, Skip, Status};
 use crate::text;
 
@@ -76,15 +76,6 @@ impl Account {
         }
         let errors = self.errors(&unit, Build::of(target));
         (!errors.is_empty()).then_some(Answer::Errors(errors))
-    }
-
-    /// Whether all binaries were made that a target can run.
-    pub fn has_binaries(&self, target: &Target) -> bool {
-        let is_made = |name: &String| {
-            let binary = (target.package.clone(), name.clone());
-            self.heard.binaries.contains_key(&binary)
-        };
-        target.binaries.iter().all(is_made)
     }
 }
 
@@ -169,21 +160,6 @@ impl Judge<'_> {
         let package = self.workspace.foreign(id, self.family);
         error.package = package.map(|p| format!("{} {}", p.name, p.version));
         Some(vec![error])
-    }
-
-    /// Whether the library that doc tests use is known not to build, by its own errors or by those of
-    /// what it needs. Its unit tests are another build.
-    #[must_use]
-    pub fn has_broken_library(&self, package: &PackageId, doc: &TargetId) -> bool {
-        let doc_tests = Target {
-            id: doc.clone(),
-            package: package.clone(),
-            bears_tests: false,
-            harness: true,
-            missing_features: Vec::new(),
-            binaries: Vec::new(),
-        };
-        !self.account.has_library(package) && !matches!(self.below(&doc_tests), Answer::Open)
     }
 
     /// What became of a target.

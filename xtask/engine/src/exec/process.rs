@@ -80,6 +80,17 @@ impl Ended {
     };
 }
 
+/// Two commands as one that ended as the second did.
+#[must_use]
+pub fn together(first: Ended, second: Ended) -> Ended {
+    Ended {
+        exit: second.exit,
+        wall: first.wall + second.wall,
+        cpu: first.cpu + second.cpu,
+        waited: first.waited + second.waited,
+    }
+}
+
 /// On which terms a child runs.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {

@@ -205,16 +205,22 @@ fn blind(matrix: &Matrix, setting: &Setting<'_>) -> Vec<Step> {
     vec![build, test.with(&setting.features.flags())]
 }
 
-/// The build, and each target by itself: one that does not build would stop all others.
+/// The build, and each target by itself: one that does not build would stop all others. Among all
+/// members where no other target goes by that name, since a package by itself can have fewer features.
 fn steps(matrix: &Matrix, setting: &Setting<'_>, workspace: &Workspace) -> Vec<Step> {
     let mut steps = vec![build(matrix, setting, workspace.has_examples())];
     let cargo = &setting.toolchain.cargo;
     let mut add = |id: &TargetId, package: &PackageId, does: &str, chosen: &[String]| {
-        let spec = workspace.spec(package);
-        let step = Step::of([does, "--package", &spec]).with(chosen);
-        let step = step.with(&["--frozen".to_owned()]);
+        let (step, features) = match workspace.is_only(id) {
+            true => (Step::of([does, "--workspace"]), setting.features.flags()),
+            false => (
+                Step::of([does, "--package", &workspace.spec(package)]),
+                workspace.feature_flags(package, setting.features),
+            ),
+        };
+        let step = step.with(chosen).with(&["--frozen".to_owned()]);
         let step = step.with(&matrix.config.build.flags(cargo));
-        let step = step.with(&workspace.feature_flags(package, setting.features));
+        let step = step.with(&features);
         steps.push(Step {
             target: Some(id.clone()),
             ..step

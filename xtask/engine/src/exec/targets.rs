@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{
     Dependency, DependencyKind, Metadata, NodeDep, Package, PackageId, TargetKind,
 };
@@ -134,6 +134,14 @@ impl Workspace {
         (package.source.is_some() || family.holds(&package.name)).then_some(package)
     }
 
+    /// The package that lies in a folder.
+    #[must_use]
+    pub fn package_in(&self, folder: &Utf8Path) -> Option<&PackageId> {
+        let mut packages = self.metadata.packages.iter();
+        let package = packages.find(|p| p.manifest_path.parent() == Some(folder))?;
+        Some(&package.id)
+    }
+
     /// `NAME@VERSION`, wherever the package lies: any cargo since 1.62 takes it for one package.
     #[must_use]
     pub fn spec(&self, id: &PackageId) -> String {
@@ -143,21 +151,23 @@ impl Workspace {
         }
     }
 
-    /// `URL#NAME@VERSION`, for a package where it lies: by name and version alone, a member can be
-    /// mistaken for what was published of it.
-    /// <https://doc.rust-lang.org/cargo/reference/pkgid-spec.html>
+    /// Whether the flags that choose a target choose no other among all members. Libraries go by no
+    /// name there, and neither do their doc tests.
     #[must_use]
-    pub fn spec_here(&self, id: &PackageId) -> String {
-        let spec = self.spec(id);
-        let Some((_, place)) = id.repr.split_once("path+") else {
-            return spec;
+    pub fn is_only(&self, id: &TargetId) -> bool {
+        let packages = self.metadata.workspace_packages();
+        let targets = packages.iter().flat_map(|package| &package.targets);
+        let is_chosen = |target: &&cargo_metadata::Target| {
+            let kind = target.kind.first().and_then(kind_of);
+            match id.kind {
+                Kind::Lib => kind == Some(Kind::Lib),
+                Kind::Doc => kind == Some(Kind::Lib) && target.doctest,
+                Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => {
+                    kind == Some(id.kind) && target.name == id.name
+                }
+            }
         };
-        // Before cargo 1.77 an id was `NAME VERSION (path+URL)`.
-        let url = match place.split_once('#') {
-            Some((url, _)) => url,
-            None => place.strip_suffix(')').unwrap_or(place),
-        };
-        format!("{url}#{spec}")
+        targets.filter(is_chosen).count() == 1
     }
 
     /// The flags that choose features for one package by itself: cargo refuses those that only other

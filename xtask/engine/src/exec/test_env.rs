@@ -35,15 +35,7 @@ pub fn vars(
     built: &Built,
 ) -> BTreeMap<OsString, OsString> {
     let toolchain = place.setting.toolchain;
-    let mut vars = place.setting.vars(toolchain);
-    // What the tool sets for builds says nothing to tests.
-    let set = &place.matrix.config.environment.set;
-    vars.retain(|name, _| {
-        let name = name.to_string_lossy();
-        let is_ours = matches!(&*name, "CARGO_INCREMENTAL" | "CARGO_TERM_COLOR")
-            || name.starts_with("CARGO_PROFILE_");
-        !is_ours || set.contains_key(&*name)
-    });
+    let mut vars = inherited(place);
     vars.extend(configured(place, &vars));
     vars.insert("CARGO".into(), toolchain.program("cargo").into());
     if let Some(package) = workspace.package(package) {
@@ -63,6 +55,20 @@ pub fn vars(
         library_path_variable(),
         library_folders(place, built),
     );
+    vars
+}
+
+/// What a test would find of the environment without cargo.
+pub fn inherited(place: &Place<'_>) -> BTreeMap<OsString, OsString> {
+    let mut vars = place.setting.vars(place.setting.toolchain);
+    // What the tool sets for builds says nothing to tests.
+    let set = &place.matrix.config.environment.set;
+    vars.retain(|name, _| {
+        let name = name.to_string_lossy();
+        let is_ours = matches!(&*name, "CARGO_INCREMENTAL" | "CARGO_TERM_COLOR")
+            || name.starts_with("CARGO_PROFILE_");
+        !is_ours || set.contains_key(&*name)
+    });
     vars
 }
 

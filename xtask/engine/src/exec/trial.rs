@@ -1,31 +1,27 @@
 //! A cell's trial: every target compiled as far as it goes, and what compiled run.
 
-use std::time::Instant;
-
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use cargo_metadata::PackageId;
 
 use crate::exec::build::{BuildOptions, Built, build};
-use crate::exec::cargo::{doubt, first_error};
-use crate::exec::clock::{Clock, Phases, limit_in_words};
+use crate::exec::call::DocTests;
+use crate::exec::cargo::Cargo;
+use crate::exec::clock::{Clock, Phases};
 use crate::exec::confine::confined;
-use crate::exec::doctest;
-use crate::exec::executable::{Executable, THREADS};
+use crate::exec::executable::Executable;
 use crate::exec::judgement::Made;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
-use crate::exec::retry::{can_be_flaky, retried_together};
+use crate::exec::rehearsal::{Rehearsal, Rehearsed};
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
 use crate::exec::test_env::{self, Place};
 use crate::exec::work::{Common, Work};
 use crate::exec::workplace::LaneFolders;
 use crate::files::remove;
-use crate::model::diagnostic::Diagnostic;
 use crate::model::event::Event;
 use crate::model::outcome::{Kind, Phase, TargetId, TargetOutcome};
-use crate::model::status::{Class, Skip, Status};
+use crate::model::status::{Skip, Status};
 
 impl Work<'_> {
     /// Builds a workspace that is staged, locked and fetched.
@@ -53,13 +49,16 @@ impl Work<'_> {
             is_wanted && self.is_asked_for(target)
         };
         let options = self.options(&is_asked_for);
-        let built = build(&cargo, workspace, &options, log, &mut step)?;
-        turn.keep(&built.used)?;
+        let mut built = build(&cargo, workspace, &options, log, &mut step)?;
+        clock.add(&built.ended);
+        let rehearsed = self.rehearse(cargo, workspace, &built, log, &mut step)?;
+        clock.add(&rehearsed.ended);
+        built.doc_tests = rehearsed.doc_tests;
+        turn.keep(&workspace.units.shared(&rehearsed.used))?;
         // What did not end by itself, or was asked for a part, has not made all.
         if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
             turn.made_all();
         }
-        clock.add(&built.ended);
         Ok(built)
     }
 
@@ -95,26 +94,26 @@ impl Work<'_> {
                 None => continue,
             });
         }
-        let has_docs = workspace
-            .documented
-            .iter()
-            .any(|(_, id)| self.is_asked_for(id));
-        if config.build.doc_tests && has_docs {
-            for (package, id) in &workspace.documented {
-                let library = TargetId {
-                    kind: Kind::Lib,
-                    ..id.clone()
-                };
-                // Where nothing else tells that the library is broken, its doc tests do.
-                let is_broken = built.made.get(&library).is_some_and(Made::has_failed)
-                    && built.broken_libraries.contains(package);
+        if config.build.doc_tests {
+            for (_, id) in &workspace.documented {
                 if !self.is_asked_for(id) {
                     outcomes.push(left_out(id));
                     continue;
                 }
-                outcomes.extend(match is_broken {
-                    true => Some(not_reached(id)),
-                    false => self.doc_test(package, id, workspace, &mut log, &mut clock)?,
+                let library = TargetId {
+                    kind: Kind::Lib,
+                    ..id.clone()
+                };
+                let has_failed = built.made.get(&library).is_some_and(Made::has_failed);
+                outcomes.extend(match built.doc_tests.get(id) {
+                    Some(DocTests::Ready(call)) => self.doc_test(call, id, &mut log, &mut clock)?,
+                    // The library's own outcome tells why.
+                    Some(DocTests::Not(..)) if has_failed => Some(not_reached(id)),
+                    Some(DocTests::Not(status, errors)) => {
+                        let (status, errors) = (status.clone(), errors.clone());
+                        Some(TargetOutcome::not_run(id.clone(), status, errors))
+                    }
+                    None => None,
                 });
             }
         }
@@ -122,6 +121,37 @@ impl Work<'_> {
         phases.end(&clock, self.setting.cell);
         outcomes.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(outcomes)
+    }
+
+    /// Builds what the doc tests that are asked for need beyond what tests needed, and learns how
+    /// cargo would run them.
+    fn rehearse(
+        &self,
+        cargo: Cargo<'_>,
+        workspace: &Workspace,
+        built: &Built,
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Rehearsed> {
+        let build = &self.common.matrix.config.build;
+        let documented = workspace.documented.iter();
+        let asked_for = documented.filter(|(_, id)| build.doc_tests && self.is_asked_for(id));
+        let asked_for: Vec<_> = asked_for.cloned().collect();
+        let has_ended = matches!(built.ended.exit, Exit::Code(_));
+        if asked_for.is_empty() || !has_ended {
+            return Ok(Rehearsed::of_none(&asked_for, built));
+        }
+        let mut flags = build.flags(&self.setting.toolchain.cargo);
+        flags.extend(self.setting.features.flags());
+        let rehearsal = Rehearsal {
+            cargo,
+            workspace,
+            family: self.setting.family,
+            flags,
+            target: &self.folders.target,
+            folder: self.folders.copy().join("rehearsal"),
+        };
+        rehearsal.run(&asked_for, &built.used, log, on_step)
     }
 
     fn test(
@@ -161,91 +191,6 @@ impl Work<'_> {
             folders: &self.folders,
         };
         test(target, &executable, log, clock)
-    }
-
-    fn doc_test(
-        &self,
-        package: &PackageId,
-        id: &TargetId,
-        workspace: &Workspace,
-        log: &mut Log,
-        clock: &mut Clock,
-    ) -> Result<Option<TargetOutcome>> {
-        self.step(&id.to_string());
-        let config = &self.common.matrix.config;
-        let mut cargo = self.enclosed_cargo(config.timeouts.target)?;
-        cargo.bounds = self.bounds(Some(id));
-        // Cargo itself waits while rustdoc runs the tests.
-        let threads = clock.wait(|| self.common.budget.threads(usize::MAX))?;
-        cargo.budget = None;
-        if !threads.is_plenty {
-            let threads = threads.count().to_string();
-            cargo.vars.entry(THREADS.into()).or_insert(threads.into());
-        }
-        let started = Instant::now();
-        let spec = workspace.spec_here(package);
-        let chosen = config.build.flags(&self.setting.toolchain.cargo);
-        let jobs = format!("--jobs={}", threads.count());
-        let mut args = vec!["test", "--doc", "--frozen", "--package", &spec, &jobs];
-        args.extend(chosen.iter().map(String::as_str));
-        let features = workspace.feature_flags(package, self.setting.features);
-        args.extend(features.iter().map(String::as_str));
-        let mut said = cargo.say(&args, log)?;
-        log.add(said.out.as_bytes());
-        clock.add(&said.ended);
-        let mut cases = doctest::cases(&said.out);
-        let retries = config.run.retries;
-        let was_late = said.ended.exit == Exit::TimedOut;
-        if retries > 0 && (was_late || cases.iter().any(|case| can_be_flaky(&case.status))) {
-            let again = cargo.say(&args, log)?;
-            log.add(again.out.as_bytes());
-            clock.add(&again.ended);
-            cases = retried_together(cases, doctest::cases(&again.out))?;
-            said = again;
-        }
-        let is_explained = doctest::cases(&said.out)
-            .iter()
-            .any(|c| c.status.is_failed());
-        for case in &mut cases {
-            case.output = case
-                .output
-                .take()
-                .map(|output| cargo.whereabouts().without(&output));
-        }
-        let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
-        let mut errors = Vec::new();
-        let is_cut_short = match said.ended.exit {
-            Exit::Interrupted | Exit::Lost(_) | Exit::Signal(_) => true,
-            Exit::Code(_) | Exit::TimedOut => false,
-        };
-        if !said.ended.exit.is_success() && (is_cut_short || !(is_explained || status.is_failed()))
-        {
-            status = match doubt(&said.ended.exit, &said.err) {
-                Some(doubt) => Status::Inconclusive { doubt },
-                None if said.ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
-                None => Status::failed(Class::Compile),
-            };
-            errors.push(match said.ended.exit {
-                Exit::TimedOut => Diagnostic::said(format!(
-                    "its doc tests did not end within {}",
-                    limit_in_words(config.timeouts.target, "target")
-                )),
-                Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
-                    first_error(&said.err)
-                }
-            });
-        }
-        if cases.is_empty() && status == Status::Passed {
-            return Ok(None);
-        }
-        let seconds = started.elapsed().as_secs_f64();
-        Ok(Some(TargetOutcome {
-            id: id.clone(),
-            status,
-            errors,
-            cases,
-            seconds,
-        }))
     }
 
     /// Empties all that builds and tests may leave things in, but for the copy of the checkout: the

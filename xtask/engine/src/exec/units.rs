@@ -74,10 +74,13 @@ impl Units {
         self.packages.values().copied().collect()
     }
 
-    /// The digest of a package; none for one that lies in a folder.
+    /// Of the units that a build used, by the hashes in their names, those of packages from
+    /// elsewhere.
     #[must_use]
-    pub fn digest(&self, package: &PackageId) -> Option<Digest> {
-        self.packages.get(package).copied()
+    pub fn shared(&self, used: &BTreeMap<String, PackageId>) -> BTreeMap<String, Digest> {
+        let shared = used.iter();
+        let shared = shared.filter_map(|(hash, id)| Some((hash.clone(), *self.packages.get(id)?)));
+        shared.collect()
     }
 }
 

@@ -344,8 +344,13 @@ pub fn turn(lock: &Path, interrupt: &Interrupt, on_wait: impl FnOnce()) -> Resul
 }
 
 /// Writes a program of one line of shell, unless it is there.
-fn write_program(path: &Utf8Path, line: &str) -> Result<()> {
-    let script = format!("#!/bin/sh\n{line}\n");
+/// A program of one or more lines of shell.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn write_program(path: &Utf8Path, lines: &str) -> Result<()> {
+    let script = format!("#!/bin/sh\n{lines}\n");
     if std::fs::read_to_string(path).is_ok_and(|there| there == script) {
         return Ok(());
     }

@@ -70,7 +70,7 @@ fn write_head(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
 #     WORKSPACE the folder of its Cargo.toml, unchanged, in its repository [default: .]
 #     FOLDER    where the copy goes, outside any repository [default: a new one]
 # Exits with 1 where anything fails. Nothing keeps builds and tests from the network or from your
-# files. A package that is tested by itself can have fewer features than among all members.
+# files. A package that is chosen by its name can have other features than among all members.
 "
     )?;
     if let Some(error) = &recipe.error {

@@ -1,0 +1,168 @@
+//! Doc tests are run as cargo runs them: the same commands on every cargo, also where cargo itself
+//! cannot run them, since a member does not build; and cargo compiles nothing for them.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::facts;
+use crate::harness::{Fixture, text};
+use crate::verdicts::{holds, with_test};
+
+const TOOLCHAINS: [&str; 3] = ["oldest", "middle", "stable"];
+
+#[test]
+fn rustdoc_is_called_as_cargo_calls_it() {
+    let fixture = Fixture::copied("doc_commands");
+    let (_, run) = fixture.run(&["--full"]);
+    for toolchain in TOOLCHAINS {
+        let told = told(&fixture, toolchain, "1.0.0");
+        let by_cargo = by_cargo(&fixture, toolchain);
+        assert_eq!(told.len(), 4, "{toolchain}: {told:#?}");
+        assert_eq!(told, by_cargo, "{toolchain}");
+        // The member that does not build is the only one that is missed.
+        let mut of_broken = self::told(&fixture, toolchain, "3.0.0");
+        let is_of_bad = |call: &Vec<String>| call.contains(&"bad".to_owned());
+        let mut of_others: Vec<_> = told.into_iter().filter(|call| !is_of_bad(call)).collect();
+        of_others.sort();
+        of_broken.sort();
+        assert_eq!(of_broken, of_others, "{toolchain}");
+        for pin in ["1.0.0", "3.0.0"] {
+            let all = facts::of(&run);
+            let cell = format!("{toolchain}@gadget-{pin} ");
+            let passed = |fact: &&String| fact.starts_with(&cell) && fact.contains(" doc:");
+            let n_passed = all.iter().filter(passed).filter(|f| f.ends_with(" passed"));
+            let expected = if pin == "1.0.0" { 7 } else { 6 };
+            assert_eq!(n_passed.count(), expected, "{all:#?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_compiled_for_doc_tests_twice() {
+    let fixture = Fixture::copied("doc_features");
+    fixture.run(&["--full", "--cell", "stable@gadget-1.0.0"]);
+    let log = |phase: &str| log(&fixture, "stable@gadget-1.0.0", phase);
+    assert!(!log("test").contains("$ cargo"), "{}", log("test"));
+    let build = log("build");
+    let (tests, doc_tests) = build.split_once("$ cargo test --doc").expect("both");
+    // What the tests of others needed is there; these four no test needs.
+    for member in ["kit", "turns", "gadget"] {
+        assert!(tests.contains(&format!("Compiling {member} v")), "{build}");
+        assert!(
+            !doc_tests.contains(&format!("Compiling {member} v")),
+            "{build}"
+        );
+    }
+    assert_eq!(doc_tests.matches("Compiling ").count(), 6, "{build}");
+}
+
+#[test]
+fn what_the_tool_sets_for_builds_says_nothing_to_doc_tests() {
+    let fixture = with_test("");
+    let library = "/// ```
+/// let ours = |name: &str| name.starts_with(\"CARGO_PROFILE\") || name.starts_with(\"RUSTDOC\");
+/// let ours: Vec<_> = std::env::vars().filter(|(name, _)| ours(name)).collect();
+/// assert_eq!(ours, []);
+/// assert_eq!(std::env::var(\"NEAR\").unwrap(), \"own\");
+/// ```
+pub fn f() {}
+";
+    fixture.write("src/lib.rs", library);
+    let config = fixture.read(".cargo/config.toml") + "\n[env]\nNEAR = \"own\"\n";
+    fixture.write(".cargo/config.toml", &config);
+    let (_, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test doc:fails_test src/lib.rs - f (line 1) passed",
+    );
+}
+
+/// How the tool called rustdoc in a cell.
+fn told(fixture: &Fixture, toolchain: &str, pin: &str) -> Vec<Vec<String>> {
+    let log = log(fixture, &format!("{toolchain}@gadget-{pin}"), "test");
+    let calls = log.lines().filter_map(|line| line.strip_prefix("$ "));
+    let cache = fixture.cache();
+    let cache = cache.to_str().expect("text");
+    let settle = |word: &str| match word.split_once(cache) {
+        Some((option, path)) => {
+            let at = path.find("/subject").or(path.find("/target"));
+            format!("{option}{}", &path[at.expect("a place in the copy")..])
+        }
+        None => word.to_owned(),
+    };
+    calls.filter_map(|line| call(line, settle)).collect()
+}
+
+/// How cargo itself calls it, in a copy of what the cell was made of.
+fn by_cargo(fixture: &Fixture, toolchain: &str) -> Vec<Vec<String>> {
+    let cell = format!("{toolchain}@gadget-1.0.0");
+    let build = log(fixture, &cell, "build");
+    let mut lines = build.lines();
+    let line = lines.find_map(|line| line.strip_prefix("$ cargo test --doc "));
+    let line = line
+        .expect("a rehearsal")
+        .replace("--message-format=json", "");
+    let lock = fixture.out().join("locks").join(format!("{cell}.lock"));
+    std::fs::copy(&lock, fixture.subject().join("Cargo.lock")).expect("its lock");
+    let names = [
+        ("oldest", "debian-1.63"),
+        ("middle", "debian-1.78"),
+        ("stable", "stable"),
+    ];
+    let name = names.iter().find(|(label, _)| *label == toolchain);
+    let sysroot = Command::new("rustup")
+        .args(["run", name.expect("a toolchain").1, "rustc"])
+        .args(["--print", "sysroot"])
+        .output()
+        .expect("rustup starts");
+    let sysroot = text(&sysroot.stdout);
+    let sysroot = Path::new(sysroot.trim());
+    let path = std::env::var("PATH").expect("a path");
+    let output = Command::new(sysroot.join("bin/cargo"))
+        .args(["test", "--doc", "-v", "--target-dir"])
+        .arg(fixture.out().join(toolchain))
+        .args(line.split_whitespace())
+        .current_dir(fixture.subject())
+        .env("PATH", format!("{}:{path}", sysroot.join("bin").display()))
+        .env("LD_LIBRARY_PATH", sysroot.join("lib"))
+        .env("CARGO_TERM_COLOR", "never")
+        .output()
+        .expect("cargo starts");
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let calls = said.lines().map(str::trim);
+    let calls = calls.filter_map(|line| line.strip_prefix("Running `")?.strip_suffix('`'));
+    let target = fixture.out().join(toolchain);
+    let settle = |word: &str| {
+        let word = word.replace(target.to_str().expect("text"), "/target");
+        word.replace(fixture.subject().to_str().expect("text"), "/subject")
+    };
+    calls.filter_map(|line| call(line, settle)).collect()
+}
+
+/// The words of a command after the program, where that is rustdoc, with places made alike; and
+/// without the hashes of units, which hold what the tool sets for builds.
+fn call(line: &str, settle: impl Fn(&str) -> String) -> Option<Vec<String>> {
+    let (program, args) = line.split_once(' ')?;
+    if !program.ends_with("rustdoc") {
+        return None;
+    }
+    let script = format!("printf '%s\\n' {args}");
+    let output = Command::new("sh").args(["-c", &script]).output();
+    let words = text(&output.expect("a shell").stdout);
+    let is_hash = |part: &str| part.len() == 16 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let without_hash = |word: String| {
+        let parts = word.split_inclusive(['-', '.', '/']);
+        parts
+            .filter(|part| !is_hash(part.trim_end_matches(['-', '.', '/'])))
+            .collect()
+    };
+    let words = words.lines().map(|word| without_hash(settle(word)));
+    Some(words.collect())
+}
+
+fn log(fixture: &Fixture, cell: &str, phase: &str) -> String {
+    let path = fixture.out().join("logs").join(cell);
+    let path = path.join(format!("{phase}.log"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
