@@ -195,7 +195,7 @@ fn a_locked_run_moves_nothing_and_takes_over_nothing_that_moved() {
 #[test]
 fn a_cell_in_the_open_and_its_script_rest_on_the_moved_lock() {
     let cell = "stable@lathe-2.0.0";
-    let fixture = Fixture::in_place("old_lock");
+    let fixture = Fixture::copied("old_lock");
     // No run has looked at it yet.
     let open = fixture.call(&["repro", cell]);
     let (said, page) = (text(&open.stderr), text(&open.stdout));
@@ -203,7 +203,7 @@ fn a_cell_in_the_open_and_its_script_rest_on_the_moved_lock() {
     assert!(said.contains("test turns ... ok"), "{said}");
     assert!(page.contains(&format!("{cell}: {MOVED}")), "{page}");
     let (_, folder) = page.trim().split_once(" is in ").expect("a folder");
-    let copy = std::path::Path::new(folder).join("subject/Cargo.lock");
+    let copy = std::path::Path::new(folder).join("checkout/Cargo.lock");
     let opened = fs::read_to_string(copy).expect("a lock");
     assert!(has(&opened, "chuck", "1.2.0") && has(&opened, "brittle", "3.0.1"));
 
@@ -224,7 +224,7 @@ fn a_cell_in_the_open_and_its_script_rest_on_the_moved_lock() {
         .output()
         .expect("a shell");
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let read = fs::read_to_string(copy.join("subject/Cargo.lock")).expect("a lock");
+    let read = fs::read_to_string(copy.join("checkout/Cargo.lock")).expect("a lock");
     assert_eq!(read, opened);
 }
 

@@ -100,10 +100,13 @@ pub(super) fn keep(common: &Common<'_>, setting: &Setting<'_>, outcome: &Outcome
     };
     let key = key_of(common, setting, &resolution)?;
     let logs = logs(common.results, setting.cell);
-    let lock = common.store.get(&key).and_then(|kept| kept.lock);
-    match outcome.has_doubt() {
-        true => Ok(()),
-        false => common.store.put(&key, outcome, lock.as_deref(), &logs),
+    // What was not kept in the first place is not kept now.
+    match common.store.get(&key) {
+        Some(kept) if !outcome.has_doubt() => {
+            let lock = kept.lock.as_deref();
+            common.store.put(&key, outcome, lock, &logs)
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
