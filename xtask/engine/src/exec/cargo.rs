@@ -189,7 +189,7 @@ fn replace_path(text: &str, path: &Utf8Path, by: &str) -> String {
 }
 
 impl Whereabouts<'_> {
-    /// Text without the places of the copy, of its target folder, and of cargo's unpacked crates.
+    /// Text without the places of the copy and of cargo's unpacked crates.
     #[must_use]
     pub fn without(&self, text: &str) -> String {
         let var = |name: &str| {
@@ -197,10 +197,7 @@ impl Whereabouts<'_> {
                 .get(OsStr::new(name))
                 .and_then(|value| value.to_str())
         };
-        let mut text = without_copy(text, self.folder, self.checkout);
-        if let Some(target) = var("CARGO_TARGET_DIR") {
-            text = text.replace(target, "target");
-        }
+        let text = without_copy(text, self.folder, self.checkout);
         let home = var("CARGO_HOME").map(str::to_owned);
         let home = home.or_else(|| Some(format!("{}/.cargo", var("HOME")?)));
         match home {

@@ -155,11 +155,12 @@ pub fn open(
 /// Where a cell works in the open: beside the lanes of its shop, from whose store it takes units.
 fn folders(folder: &Utf8Path, of_lane: LaneFolders, inside: &Utf8Path) -> LaneFolders {
     let checkout = folder.join("checkout");
+    let subject = checkout.join(inside);
     LaneFolders {
         shop: of_lane.shop,
-        subject: checkout.join(inside),
         checkout,
-        target: folder.join("target"),
+        target: subject.join("target"),
+        subject,
         tmp: folder.join("tmp"),
     }
 }

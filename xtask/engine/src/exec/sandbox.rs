@@ -299,11 +299,7 @@ impl Enclosed<'_> {
         let mounts = mounts.then(|| self.mounts(&reach));
         read.extend(reach.read);
         // Not the copy as a whole: what stands beside these decides for whoever works in them.
-        let mut write = vec![
-            folders.checkout.clone(),
-            folders.target.clone(),
-            folders.home(),
-        ];
+        let mut write = vec![folders.checkout.clone(), folders.home()];
         write.extend(DEVICES.iter().map(Utf8PathBuf::from));
         write.extend(reach.write);
         if let Some(mounts) = &mounts {

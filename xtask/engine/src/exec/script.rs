@@ -10,7 +10,7 @@ use crate::exec::log::Log;
 use crate::exec::process::{Exit, Stream};
 use crate::exec::store::clear_logs;
 use crate::exec::targets::Workspace;
-use crate::exec::work::Work;
+use crate::exec::work::{TARGET_DIR, Work};
 use crate::model::bisection::Answer;
 use crate::model::outcome::{Outcome, Phase};
 
@@ -83,6 +83,7 @@ fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answ
         ("PINMATRIX_CELL", cell.id().as_str().into()),
         ("PINMATRIX_TOOLCHAIN", (&cell.row.toolchain).into()),
         ("PINMATRIX_PIN", cell.pin.at.to_string().into()),
+        (TARGET_DIR, work.folders.target.clone().into_os_string()),
     ];
     let told = told.map(|(name, value)| (name.into(), value));
     cargo.vars.extend(told);

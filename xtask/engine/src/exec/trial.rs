@@ -195,8 +195,8 @@ impl Work<'_> {
         test(target, &executable, log, clock)
     }
 
-    /// Empties all that builds and tests may leave things in, but for the copy of the checkout: the
-    /// target folder, the home, and the folders for temporary files.
+    /// Empties all that builds and tests may leave things in, but for the copy of the checkout, which is
+    /// laid out anew for each cell: the home, and the folders for temporary files.
     pub(super) fn clear_folders(&self) -> Result<()> {
         let LaneFolders { tmp, .. } = &self.folders;
         let own = self.folders.copy();
@@ -204,8 +204,7 @@ impl Work<'_> {
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
         confined(self.common.sandbox.confines(&[], &[own, all_tmp]), || {
             let private = self.folders.private().map(|private| private.folder);
-            let own = [self.folders.target.clone(), self.folders.home()];
-            for folder in own.into_iter().chain(private) {
+            for folder in [self.folders.home()].into_iter().chain(private) {
                 remove(&folder)?;
                 std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
             }

@@ -26,10 +26,15 @@ use memchr::memmem;
 use walkdir::WalkDir;
 
 use crate::exec::units::Digest;
-use crate::files::{folders, names};
+use crate::files::{CACHEDIR_TAG_FILE, folders, names};
 
 /// Where cargo keeps what it needs to tell whether a unit is fresh.
 const FINGERPRINTS: &str = ".fingerprint";
+
+/// What cargo writes into a target folder that it makes.
+const TAG_OF_CARGO: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+    # This file is a cache directory tag created by cargo.\n\
+    # For information about cache directory tags see https://bford.info/cachedir/\n";
 
 /// The stores that one target folder takes units from.
 #[derive(Clone, Debug)]
@@ -55,6 +60,9 @@ impl UnitStores {
     ///
     /// When a file cannot be copied.
     pub fn import(&self, packages: &BTreeSet<Digest>, target: &Utf8Path) -> Result<usize> {
+        let tag = target.join(CACHEDIR_TAG_FILE);
+        fs::create_dir_all(target).with_context(|| format!("make {target}"))?;
+        fs::write(&tag, TAG_OF_CARGO).with_context(|| format!("write {tag}"))?;
         let mut n_units = 0;
         for digest in packages {
             for store in [&self.common, &self.of_lane] {

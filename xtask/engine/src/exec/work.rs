@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::cargo_home::cargo_home;
+use crate::cargo_home::{cargo_home, own_config};
 use crate::exec::bounds::{Bounds, SHARED};
 use crate::exec::budget::Budget;
 use crate::exec::cargo::Cargo;
@@ -26,6 +26,9 @@ use crate::setting::Setting;
 
 /// The variable that names the folder for temporary files.
 const TMPDIR: &str = "TMPDIR";
+
+/// The variable that names the target folder to cargo.
+pub const TARGET_DIR: &str = "CARGO_TARGET_DIR";
 
 /// Everything a cell needs that other cells need too.
 pub struct Common<'a> {
@@ -156,14 +159,27 @@ impl Work<'_> {
         })
     }
 
+    /// Whether a variable or a cargo config puts the target folder elsewhere, where other cells could
+    /// use it too.
+    fn has_other_target(&self, vars: &BTreeMap<OsString, OsString>) -> bool {
+        let own = self.setting.tree.cargo_config.lines();
+        let of_home = own_config().into_iter().flatten();
+        let of_home: Vec<String> = of_home.collect();
+        let of_home = of_home.iter().flat_map(|config| config.lines());
+        vars.contains_key(OsStr::new(TARGET_DIR))
+            || vars.contains_key(OsStr::new("CARGO_BUILD_TARGET_DIR"))
+            || own.chain(of_home).any(|line| line.contains("target-dir"))
+    }
+
     /// The cell's own cargo, at work on its copy, without bounds.
     #[must_use]
     pub fn cargo(&self, limit: Duration) -> Cargo<'_> {
         let mut vars = self.setting.vars(self.setting.toolchain);
-        vars.insert(
-            "CARGO_TARGET_DIR".into(),
-            self.folders.target.as_os_str().to_owned(),
-        );
+        // Cargo's own default is where tests expect it; and build scripts are told nothing of it.
+        if self.has_other_target(&vars) {
+            let target = self.folders.target.as_os_str().to_owned();
+            vars.insert(TARGET_DIR.into(), target);
+        }
         if let Some(linker) = self.common.linker {
             let host = self.setting.toolchain.host.to_uppercase().replace('-', "_");
             let name = format!("CARGO_TARGET_{host}_LINKER");

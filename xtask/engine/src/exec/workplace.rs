@@ -153,10 +153,11 @@ impl Workplace {
         // Sockets in it must not have a path of more than 107 bytes.
         let hash = blake3::hash(copy.as_str().as_bytes()).to_hex();
         let checkout = copy.join("checkout");
+        let subject = checkout.join(&setting.tree.subject.inside);
         Ok(LaneFolders {
-            subject: checkout.join(&setting.tree.subject.inside),
             checkout,
-            target: copy.join("target"),
+            target: subject.join("target"),
+            subject,
             tmp: self.root.join(TMP).join(&hash[..8]),
             shop,
         })

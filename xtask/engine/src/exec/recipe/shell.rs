@@ -86,7 +86,7 @@ workspace=${{1:-.}}
 [ -f "$workspace/Cargo.toml" ] || {{ echo "$workspace is no workspace: it has no Cargo.toml" >&2; exit 2; }}
 top=$(cd "$workspace{}" && pwd)
 copy=${{2:-$(mktemp -d)}}
-mkdir -p "$copy/checkout" "$copy/target" "$copy/home" "$copy/tmp"
+mkdir -p "$copy/checkout" "$copy/home" "$copy/tmp"
 copy=$(cd "$copy" && pwd)
 echo "the copy is in $copy" >&2
 # What git tracks, and what it does not ignore; elsewhere all but what was built.
@@ -166,7 +166,7 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     };
     line(&folders("PATH", "$toolchain/bin"))?;
     line(&folders(library_path_variable(), "$toolchain/lib"))?;
-    line("HOME=\"$copy/home\" TMPDIR=\"$copy/tmp\" CARGO_TARGET_DIR=\"$copy/target\"")?;
+    line("HOME=\"$copy/home\" TMPDIR=\"$copy/tmp\"")?;
     line("CARGO_HOME=\"${CARGO_HOME:-$HOME/.cargo}\"")?;
     if recipe.linker.is_some() {
         let host = recipe.host.to_uppercase().replace('-', "_");
