@@ -221,6 +221,10 @@ impl Checkout {
     /// Where a path in the user's tree is in the copy; a path outside stays as it is.
     #[must_use]
     pub fn in_copy(&self, path: &Utf8Path) -> Utf8PathBuf {
+        // The copy can lie in the user's tree, as work folders can.
+        if path.starts_with(&self.top) {
+            return path.to_owned();
+        }
         match path.strip_prefix(&self.origin) {
             Ok(inside) => self.top.join(inside),
             Err(_) => path.to_owned(),

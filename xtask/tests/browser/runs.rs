@@ -344,6 +344,7 @@ fn spoil(value: &mut Value) {
                 "doubt",
                 "version",
                 "published",
+                "fault",
             ];
             for (name, field) in fields.iter_mut() {
                 let is_need =

@@ -162,7 +162,10 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         let ended: Result<Vec<()>> = results.into_iter().collect();
         let confirmed = ended.and_then(|_| match matrix.config.run.retries {
             0 => Ok(()),
-            _ => confirm(matrix, &workplace, common, &board),
+            _ => {
+                confirm(matrix, &workplace, common, &board)?;
+                make_room(common, &|label| schedule.may_need(label))
+            }
         });
         let kept = confirmed.and_then(|()| schedule.keep_times());
         let is_whole = kept.is_ok() && !options.interrupt.is_asked();

@@ -117,7 +117,6 @@ pub fn open(
         {
             match work.settle(lock, staged, &folder, &mut Phases::default())? {
                 Ok(settled) => {
-                    workspace = Some(settled.workspace);
                     if let Some(MovedLock {
                         lock, moved: more, ..
                     }) = settled.moved
@@ -125,6 +124,11 @@ pub fn open(
                         moved = more;
                         resolution.lock = Some(lock);
                     }
+                    // What that build wrote into sources is not there in a fresh checkout.
+                    workspace = match resolution.usable() {
+                        Some(lock) => work.prepare(lock, &mut log, &mut clock)?.ok(),
+                        None => None,
+                    };
                 }
                 Err(refused) => resolution.refuse(refused),
             }

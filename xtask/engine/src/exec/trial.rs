@@ -204,6 +204,8 @@ impl Work<'_> {
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
         confined(self.common.sandbox.confines(&[], &[own, all_tmp]), || {
             let private = self.folders.private().map(|private| private.folder);
+            // A build may have begun in this copy already.
+            remove(&self.folders.target)?;
             for folder in [self.folders.home()].into_iter().chain(private) {
                 remove(&folder)?;
                 std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
