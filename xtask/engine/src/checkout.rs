@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use bytesize::ByteSize;
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
+use xshell::{Shell, cmd};
 
 use crate::config::mistake::Mistake;
 use crate::config::{Config, Source};
@@ -52,6 +53,9 @@ pub struct Entry {
     /// A hash of its content, or of where a link leads.
     pub hash: blake3::Hash,
 }
+
+/// The end of the name of a lock on copies.
+pub const IN_USE: &str = ".in-use";
 
 /// How often a working tree that changes while it is read is read again.
 const TRIES: usize = 3;
@@ -104,8 +108,7 @@ impl Checkout {
         let mut notes = Vec::new();
         if n_pointers > 0 {
             notes.push(format!(
-                "{n_pointers} files are Git LFS pointers and not what they stand for; \
-                 `git lfs pull` gets that"
+                "{n_pointers} files are Git LFS pointers, not the files themselves; run `git lfs pull`"
             ));
         }
         if tree.n_absent > 0 {
@@ -244,8 +247,8 @@ impl Checkout {
     /// for the most part. The path is relative to the top.
     #[must_use]
     pub fn leaves_out(&self, path: &Utf8Path) -> bool {
-        self.entry(path.as_std_path()).is_none()
-            && !path.starts_with("target")
+        !path.as_str().is_empty()
+            && self.entry(path.as_std_path()).is_none()
             && self.origin.join(path).exists()
     }
 
@@ -336,12 +339,19 @@ fn hold(sources: &Utf8Path, of_origin: &str, name: &str) -> Result<File> {
     if !tag.exists() {
         write_whole(&tag, CACHEDIR_TAG.as_bytes())?;
     }
-    let path = sources.join(format!("{of_origin}.in-use"));
+    let path = sources.join(format!("{of_origin}{IN_USE}"));
     let lock = File::create(&path).with_context(|| format!("write {path}"))?;
     if lock.try_lock().is_ok() {
         for other in folders(sources)? {
             if other.starts_with(of_origin) && other != name {
-                remove(&sources.join(other))?;
+                // Elsewhere first, so that no half of it passes for the whole later.
+                let gone = sources.join(format!("{of_origin}.gone"));
+                if sources.join(&other) != gone {
+                    remove(&gone)?;
+                    fs::rename(sources.join(&other), &gone)
+                        .with_context(|| format!("move {other}"))?;
+                }
+                remove(&gone)?;
             }
         }
         lock.unlock().with_context(|| format!("unlock {path}"))?;
@@ -355,10 +365,11 @@ fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
     let real = |folder: &Utf8Path| folder.canonicalize_utf8();
     let subject = real(subject).with_context(|| format!("find {subject}"))?;
     let Some(root) = &config.checkout.root else {
-        return Ok(match Repository::of(&subject)? {
-            Some(repository) if !repository.ignores(&subject) => repository.top,
-            Some(_) | None => subject,
-        });
+        return match Repository::of(&subject)? {
+            Some(repository) if !repository.ignores(&subject) => Ok(repository.top),
+            Some(_) => Ok(subject),
+            None => refused_by_git(&subject).map_or(Ok(subject), |mistake| Err(mistake.into())),
+        };
     };
     let written = config.folder().join(root.get_ref());
     let mistake = |label: &str| {
@@ -373,6 +384,23 @@ fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
         Some(folder) if subject.starts_with(&folder) => Ok(folder),
         Some(_) => Err(mistake("the subject does not lie in it").into()),
     }
+}
+
+/// What git has against a repository that a folder lies in by the looks of it: other files would be
+/// copied without git than with it.
+fn refused_by_git(folder: &Utf8Path) -> Option<Mistake> {
+    let top = folder
+        .ancestors()
+        .find(|above| above.join(".git").exists())?;
+    let shell = Shell::new().ok()?;
+    shell.change_dir(top);
+    let asked = revision::alone(cmd!(shell, "git rev-parse --show-toplevel"));
+    let said = match asked.ignore_status().output() {
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let mistake = Mistake::new(format!("git does not read the repository in {top}"));
+    Some(mistake.help(format!("git says:\n{said}")))
 }
 
 /// A copy that is too large is refused before it is made.

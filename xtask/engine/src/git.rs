@@ -101,7 +101,9 @@ impl Metadata {
             "[core]\n\trepositoryformatversion = 0\n\tbare = false\n",
         )?;
         write("objects/info/alternates", &format!("{}\n", self.objects))?;
-        write("packed-refs", &format!("{}\n", self.tags))?;
+        if !self.tags.is_empty() {
+            write("packed-refs", &format!("{}\n", self.tags))?;
+        }
         fs::create_dir_all(git.join("refs/heads")).context("make a folder for branches")?;
         if let (Some(branch), Some(commit)) = (branch, commit) {
             write(branch, &format!("{commit}\n"))?;

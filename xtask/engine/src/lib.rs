@@ -8,12 +8,14 @@
 //! model, text, files                                   values, and what outside text is made into
 //! config, manifest, cargo_config, cargo_home           files that people wrote
 //! secrets, environment, toolchain, index, releases,
-//! published, ladder, revision, source_files, subject, local, ground,
-//! matrix, setting                                      what this machine has of a matrix
+//! published, ladder, revision, working_tree, checkout,
+//! git, subject, local, ground, source_tree, matrix,
+//! setting                                              what this machine has of a matrix
 //! frontier, baseline                                   where things change, and what is expected
 //! strategy, search, bisect, inquiry, plan, shard,
 //! standing                                             which cells run, where, and why not
-//! worklist, least, claims, hindsight, findings         what follows from a run
+//! worklist, least, claims, hindsight, undeclared,
+//! findings                                             what follows from a run
 //! merge                                                runs of several machines as one
 //! record, compare, parts                              run.json; two of them held together; results from elsewhere
 //! exec                                                 running them

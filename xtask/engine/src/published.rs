@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
@@ -14,6 +13,7 @@ use semver::{Version, VersionReq};
 use tame_index::index::{IndexLocation, IndexUrl};
 use xshell::{Shell, cmd};
 
+use crate::cargo_config::{PLACES, anchored};
 use crate::environment::Surroundings;
 use crate::index::{Entry, PassedOver};
 use crate::model::cell::bare;
@@ -208,7 +208,16 @@ impl Registry {
     ) -> Result<()> {
         let folder = tempfile::tempdir().context("make a folder for a package")?;
         let shell = Shell::new()?;
-        shell.change_dir(folder.path());
+        // A folder a config, so that cargo prefers them in the same order.
+        let mut place = folder.path().to_owned();
+        for (root, config) in configs(subject).into_iter().rev() {
+            place.push("below");
+            // Nothing is below this, so that all paths become absolute.
+            let config = anchored(&config, root, Utf8Path::new("/dev/null"), &[])?;
+            shell.write_file(place.join(".cargo/config.toml"), config)?;
+        }
+        shell.create_dir(&place)?;
+        shell.change_dir(&place);
         let requirements: String = crates
             .iter()
             .map(|name| format!("{name} = {{ version = \"*\", default-features = false }}\n"))
@@ -221,12 +230,6 @@ impl Registry {
             ),
         )?;
         shell.write_file("lib.rs", "")?;
-        for name in ["config.toml", "config"] {
-            let config = subject.join(".cargo").join(name);
-            if config.is_file() {
-                shell.write_file(Path::new(".cargo/config.toml"), shell.read_file(config)?)?;
-            }
-        }
         let program = cargo.program("cargo");
         // Its end says nothing; the index is read again afterwards.
         let _ = cmd!(shell, "{program} generate-lockfile --quiet")
@@ -295,13 +298,22 @@ fn directory_source(subject: &Utf8Path) -> Option<Utf8PathBuf> {
         #[serde(default)]
         source: BTreeMap<String, toml::Table>,
     }
-    crate::cargo_config::PLACES.iter().find_map(|place| {
-        let text = std::fs::read_to_string(subject.join(place)).ok()?;
+    configs(subject).into_iter().find_map(|(folder, text)| {
         let config = toml::from_str::<CargoConfig>(&text).ok()?;
         let mut sources = config.source.values();
-        let folder = sources.find_map(|source| source.get("directory")?.as_str())?;
-        Some(subject.join(folder))
+        let directory = sources.find_map(|source| source.get("directory")?.as_str())?;
+        Some(folder.join(directory))
     })
+}
+
+/// The cargo configs of a folder and of those above it, each with the folder that its paths are
+/// relative to; what comes first is preferred.
+fn configs(subject: &Utf8Path) -> Vec<(&Utf8Path, String)> {
+    let folders = subject.ancestors();
+    let places = folders.flat_map(|folder| PLACES.map(|place| (folder, folder.join(place))));
+    let read =
+        |(folder, place): (_, Utf8PathBuf)| Some((folder, std::fs::read_to_string(place).ok()?));
+    places.filter_map(read).collect()
 }
 
 /// The crates in a folder of them, each in a folder of its own; versions ascend.

@@ -126,14 +126,10 @@ impl Subject {
         let mut manifests = BTreeSet::from([folder.join("Cargo.toml")]);
         let mut members = Vec::new();
         for package in metadata.workspace_packages() {
-            let manifest = checkout.in_copy(&package.manifest_path);
+            let manifest = in_checkout(&checkout, &package.manifest_path);
+            // A fresh checkout does not have it: git ignores it, and a pattern of members finds it.
             if manifest.starts_with(&checkout.top) && !manifest.is_file() {
-                return Err(Mistake::new(format!(
-                    "member `{}` of the subject is not in the copy that cells work on: {}",
-                    package.name, package.manifest_path
-                ))
-                .help("git ignores it; track it, or name it under [subject] as `include`")
-                .into());
+                continue;
             }
             if !manifest.starts_with(&checkout.top) {
                 return Err(Mistake::new(format!(
@@ -289,7 +285,9 @@ fn of_matrix(config: &Config, origin: &Utf8Path) -> Vec<PathBuf> {
         // It need not be there yet.
         let (parent, name) = (path.parent()?.canonicalize().ok()?, path.file_name()?);
         let path = parent.join(name);
-        Some(path.strip_prefix(origin.as_std_path()).ok()?.to_owned())
+        let inside = path.strip_prefix(origin.as_std_path()).ok()?;
+        // The whole checkout is no folder of locks.
+        (!inside.as_os_str().is_empty()).then(|| inside.to_owned())
     };
     named.filter_map(inside).collect()
 }
@@ -303,7 +301,13 @@ fn asks_git(metadata: &cargo_metadata::Metadata) -> bool {
     let texts = scripts.filter_map(|script| std::fs::read_to_string(&script.src_path).ok());
     texts
         .into_iter()
-        .any(|text| text.contains("rerun-if-changed") && text.contains(".git/"))
+        .any(|text| text.contains("rerun-if-changed") && names_git(&text))
+}
+
+/// Whether a text names `.git`, and not a longer name such as `.gitignore`.
+fn names_git(text: &str) -> bool {
+    let mut after = text.split(".git").skip(1);
+    after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
 /// The rustc a package needs: what it declares, and at the least what can read its edition; with
@@ -338,16 +342,32 @@ fn reached(checkout: &Checkout, manifests: BTreeSet<Utf8PathBuf>) -> Result<BTre
         let manifest = Manifest::parse(&text).with_context(|| format!("read {path}"))?;
         let origin = checkout.in_origin(path.parent().unwrap_or(&path));
         let paths = manifest.paths(&origin).into_iter();
-        open.extend(paths.map(|path| checkout.in_copy(&path.join("Cargo.toml"))));
+        open.extend(paths.map(|path| in_checkout(checkout, &path.join("Cargo.toml"))));
     }
     Ok(reached)
+}
+
+/// Where a file of the user's tree is in the copy, by the path that no link is a part of; a path
+/// outside stays as it is.
+fn in_checkout(checkout: &Checkout, path: &Utf8Path) -> Utf8PathBuf {
+    let path = checkout.in_copy(path);
+    let real = |path: &Utf8Path| path.canonicalize_utf8();
+    match (real(&path), real(&checkout.top)) {
+        (Ok(real_path), Ok(real_top)) => match real_path.strip_prefix(&real_top) {
+            Ok(inside) => checkout.top.join(inside),
+            Err(_) => path,
+        },
+        (Err(_), _) | (_, Err(_)) => path,
+    }
 }
 
 /// Where a symbolic link of the checkout leads.
 fn target_of(checkout: &Checkout, link: &Utf8Path) -> Option<Utf8PathBuf> {
     let leads_to = checkout.top.join(link).read_link_utf8().ok()?;
     let from = checkout.origin.join(link);
-    Some(checkout.in_copy(&normal(&from.parent()?.join(leads_to))))
+    let leads_to = normal(&from.parent()?.join(leads_to));
+    // One that leads above the checkout leads to the checkout too, and to whatever else is there.
+    (!checkout.origin.starts_with(&leads_to)).then(|| checkout.in_copy(&leads_to))
 }
 
 /// The folder of a manifest, or what else a path leads to.
@@ -458,7 +478,11 @@ fn uncommitted(top: &Utf8Path, of_matrix: &[PathBuf]) -> (Option<String>, bool) 
         let revision = quiet(cmd!(shell, "git rev-parse HEAD")).read()?;
         let others = of_matrix.iter().filter_map(|path| path.to_str());
         let others = others.map(|path| format!(":(exclude){path}"));
-        let changes = quiet(cmd!(shell, "git status --porcelain -- . {others...}")).read()?;
+        let changes = quiet(cmd!(
+            shell,
+            "git --no-optional-locks status --porcelain -- . {others...}"
+        ))
+        .read()?;
         Ok((revision, !changes.is_empty()))
     };
     match ask() {

@@ -67,7 +67,10 @@ impl WorkingTree {
             None => tree.add_folder(top, below, &Everything)?,
         }
         for base in chosen.include.bases() {
-            tree.add(top, &base, &Included { chosen })?;
+            match top.join(&base).is_dir() {
+                true => tree.add_below(top, &base, &Included { chosen })?,
+                false => tree.add(top, &base, &Included { chosen })?,
+            }
         }
         Ok(tree.chosen(chosen))
     }
@@ -150,6 +153,11 @@ impl WorkingTree {
         if !below.as_os_str().is_empty() {
             self.add_itself(top, below);
         }
+        self.add_below(top, below, chooser)
+    }
+
+    /// Adds what is chosen of what stands in a folder.
+    fn add_below(&mut self, top: &Path, below: &Path, chooser: &dyn Chooser) -> Result<()> {
         let folder = top.join(below);
         let context = || format!("list {}", folder.display());
         for entry in fs::read_dir(&folder).with_context(context)? {
@@ -168,6 +176,7 @@ impl WorkingTree {
         if metadata.is_dir() {
             return match chooser.of_folder(&absolute, path) {
                 Choice::All => self.add_folder(top, path, chooser),
+                Choice::Below => self.add_below(top, path, chooser),
                 Choice::Empty => {
                     self.add_itself(top, path);
                     Ok(())
@@ -226,7 +235,11 @@ fn mode_of(_: &Metadata) -> Option<u32> {
 
 /// What is chosen of a folder.
 enum Choice {
+    /// It, and what is chosen of what stands in it.
     All,
+    /// What is chosen of what stands in it, and not the folder by itself.
+    Below,
+    /// It, and nothing that stands in it.
     Empty,
     Nothing,
 }
@@ -288,8 +301,12 @@ struct Included<'a> {
 }
 
 impl Chooser for Included<'_> {
-    fn of_folder(&self, _: &Path, _: &Path) -> Choice {
-        Choice::All
+    fn of_folder(&self, absolute: &Path, _: &Path) -> Choice {
+        let is_git = absolute.file_name().is_some_and(|name| name == ".git");
+        match is_git || absolute.join(".git").exists() || is_build_folder(absolute) {
+            true => Choice::Nothing,
+            false => Choice::Below,
+        }
     }
 
     fn takes_file(&self, path: &Path) -> bool {

@@ -208,6 +208,14 @@ fn a_build_script_that_asks_git_is_answered_and_cannot_write_there() {
     git(&fixture, &["tag", "--delete", "v1.2.3"]);
     let (code, run) = fixture.run(&ONE);
     assert_eq!((code, run.counts().reused), (1, 0));
+    let targets = run.cells.iter().filter_map(|cell| cell.outcome());
+    let mut cases = targets.flat_map(|outcome| outcome.targets.iter().flat_map(|t| &t.cases));
+    let failed = cases
+        .find(|case| case.status.is_failed())
+        .expect("a failure");
+    let commit = git(&fixture, &["rev-parse", "--short", "HEAD"]);
+    let said = failed.output.as_deref().expect("what it said");
+    assert!(said.contains(&commit), "{commit} is not in {said}");
 }
 
 #[test]
@@ -417,4 +425,77 @@ fn a_repository_without_commits_is_a_checkout_too() {
     let (_, run) = fixture.run(&ONE);
     all_pass(&run);
     assert!(!Path::new(&run.sources[0].subject.path).is_absolute());
+}
+
+#[test]
+fn a_subject_in_a_folder_that_git_ignores_is_a_folder_of_its_own() {
+    let fixture = in_repository();
+    test_file(&fixture, "#[test]\nfn passes() {}\n");
+    fixture.write("../../.gitignore", "/subjects/\n");
+    commit(&fixture);
+    let (_, run) = fixture.run(&ONE);
+    all_pass(&run);
+}
+
+#[test]
+fn an_ignored_file_in_an_ignored_folder_can_be_included() {
+    let fixture = in_repository();
+    fixture.write("../../.gitignore", "/subjects/plain/data/\n/target/\n");
+    fixture.write("data/large.bin", "x");
+    fixture.write("../../target/debug/other.bin", "x");
+    test_file(
+        &fixture,
+        "#[test]\nfn included() {\n    assert!(std::fs::read(\"data/large.bin\").is_ok());\n}\n\
+         #[test]\nfn nothing_else() {\n    assert!(!std::path::Path::new(\"../../target\").exists());\n    \
+         assert!(!std::path::Path::new(\"../../.git\").exists());\n}\n",
+    );
+    commit(&fixture);
+    for glob in ["subjects/plain/data/large.bin", "**/large.bin"] {
+        let config = fixture.read("matrix.toml");
+        with_key(&fixture, &format!("include = [\"{glob}\"]"));
+        let (_, run) = fixture.run(&ONE);
+        all_pass(&run);
+        fixture.write("matrix.toml", &config);
+    }
+}
+
+#[test]
+fn a_package_that_is_reached_by_a_linked_folder_is_built() {
+    let fixture = in_repository();
+    fixture.write(
+        "../../libs/a/Cargo.toml",
+        "[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+    );
+    fixture.write("../../libs/a/src/lib.rs", "pub fn one() -> u32 { 1 }\n");
+    fs::create_dir_all(fixture.subject().join("vendor")).expect("a folder");
+    let link = fixture.subject().join("vendor/a");
+    std::os::unix::fs::symlink("../../../libs/a", link).expect("a link");
+    let manifest = fixture.read("Cargo.toml");
+    let dependency = "[dependencies]\na = { path = \"vendor/a\" }\n";
+    fixture.write(
+        "Cargo.toml",
+        &manifest.replacen("[dependencies]\n", dependency, 1),
+    );
+    test_file(&fixture, "#[test]\nfn one() { assert_eq!(a::one(), 1); }\n");
+    commit(&fixture);
+    let (_, run) = fixture.run(&ONE);
+    all_pass(&run);
+}
+
+#[test]
+fn a_nested_cargo_builds_where_it_does_in_place() {
+    let fixture = in_repository();
+    fixture.write("src/bin/tool.rs", "fn main() { println!(\"ran\"); }\n");
+    test_file(
+        &fixture,
+        "use std::process::Command;\n\
+         #[test]\nfn nested() {\n    \
+         let status = Command::new(env!(\"CARGO\")).args([\"build\", \"--offline\", \"--bin\", \"tool\"]).status();\n    \
+         assert!(status.unwrap().success());\n    \
+         let ran = Command::new(\"target/debug/tool\").output().unwrap();\n    \
+         assert_eq!(ran.stdout, b\"ran\\n\");\n}\n",
+    );
+    commit(&fixture);
+    let (_, run) = fixture.run(&ONE);
+    all_pass(&run);
 }

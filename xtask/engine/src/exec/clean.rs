@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::checkout::IN_USE;
 use crate::config::mistake::Mistake;
 use crate::exec::inventory::weight;
 use crate::exec::workplace::{Workplace, seize};
-use crate::files::{folders, remove};
+use crate::files::{folders, names, remove};
 use crate::revision::SOURCES;
 
 /// What something is kept for.
@@ -74,7 +75,7 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
     for folder in place.others()? {
         let name = folder.file_name().unwrap_or_default();
         let what = match name {
-            SOURCES => "revisions of subjects, laid out".to_owned(),
+            SOURCES => "copies of working trees and revisions".to_owned(),
             _ => format!("another subject, {name}"),
         };
         add(what, Kept::Others, vec![folder])?;
@@ -88,26 +89,39 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
 ///
 /// A [`Mistake`] where a run is at work with one of them; other errors when one cannot be removed.
 pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&Part]) -> Result<u64> {
-    let mut held = vec![hold(Workplace::look(cache, subject)?.root())?];
+    let mut held = hold(Workplace::look(cache, subject)?.root())?;
     let of_others = parts.iter().filter(|part| part.kept == Kept::Others);
     for folder in of_others.flat_map(|part| &part.folders) {
-        held.push(hold(folder)?);
+        held.extend(hold(folder)?);
     }
     for folder in parts.iter().flat_map(|part| &part.folders) {
-        remove(folder)?;
+        // Elsewhere first, so that no half of it passes for the whole where this is cut short.
+        let gone = Utf8PathBuf::from(format!("{folder}.gone"));
+        remove(&gone)?;
+        if folder.exists() {
+            std::fs::rename(folder, &gone).with_context(|| format!("move {folder}"))?;
+        }
+        remove(&gone)?;
     }
     Ok(parts.iter().map(|part| part.bytes).sum())
 }
 
-/// Holds work folders, so that no run begins in them.
-fn hold(root: &Utf8Path) -> Result<Option<File>> {
-    if root.file_name() == Some(SOURCES) {
-        return Ok(None);
+/// Holds work folders, so that no run begins in them; or all copies that runs are of.
+fn hold(root: &Utf8Path) -> Result<Vec<File>> {
+    let busy =
+        || Mistake::new(format!("a run is at work in {root}")).help("clean when it has ended");
+    if root.file_name() != Some(SOURCES) {
+        return Ok(vec![seize(root)?.ok_or_else(busy)?]);
     }
-    match seize(root)? {
-        Some(file) => Ok(Some(file)),
-        None => Err(Mistake::new(format!("a run is at work in {root}"))
-            .help("clean when it has ended")
-            .into()),
+    let mut held = Vec::new();
+    for name in names(root)?
+        .into_iter()
+        .filter(|name| name.ends_with(IN_USE))
+    {
+        let path = root.join(name);
+        let lock = File::open(&path).with_context(|| format!("open {path}"))?;
+        lock.try_lock().map_err(|_| busy())?;
+        held.push(lock);
     }
+    Ok(held)
 }

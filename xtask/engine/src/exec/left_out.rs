@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::checkout::Checkout;
 use crate::files::normal;
 use crate::model::outcome::Outcome;
 use crate::subject::Subject;
@@ -17,7 +16,6 @@ const LONGEST: usize = 300;
 /// not hold: relative to the top of the checkout, or absolute where they lie outside it.
 #[must_use]
 pub fn left_out(subject: &Subject, outcome: &Outcome) -> Vec<String> {
-    let checkout = &subject.checkout;
     let folders = subject.manifests.iter().filter_map(|path| path.parent());
     let folders: BTreeSet<&Utf8Path> = folders.chain([&*subject.inside]).collect();
     let failed = outcome
@@ -29,12 +27,15 @@ pub fn left_out(subject: &Subject, outcome: &Outcome) -> Vec<String> {
         let errors = errors.flat_map(|e| [Some(e.message.as_str()), e.rendered.as_deref()]);
         errors.chain(target.cases.iter().map(|case| case.output.as_deref()))
     });
+    let whole = outcome.errors.iter();
+    let whole = whole.flat_map(|e| [Some(e.message.as_str()), e.rendered.as_deref()]);
+    let texts = texts.chain(whole.filter(|_| outcome.status.is_failed()));
     let words: BTreeSet<&str> = texts.flatten().flat_map(paths).collect();
     let places = words
         .iter()
         .flat_map(|word| folders.iter().map(move |folder| (word, folder)));
     let found: BTreeSet<String> = places
-        .filter_map(|(word, folder)| place(checkout, folder, word))
+        .filter_map(|(word, folder)| place(subject, folder, word))
         .map(Utf8PathBuf::into_string)
         .collect();
     found.into_iter().collect()
@@ -48,12 +49,21 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
     words.filter(is_path).take(MOST_WORDS)
 }
 
-/// Where a path that is relative to a folder of the checkout leads, if that is left out of it.
-fn place(checkout: &Checkout, folder: &Utf8Path, word: &str) -> Option<Utf8PathBuf> {
+/// Where a path that is relative to a folder of the checkout leads, if that is left out of it. What
+/// cargo builds is left out of every checkout.
+fn place(subject: &Subject, folder: &Utf8Path, word: &str) -> Option<Utf8PathBuf> {
+    let checkout = &subject.checkout;
     let absolute = normal(&checkout.origin.join(folder).join(word));
     match absolute.strip_prefix(&checkout.origin) {
-        Ok(inside) => checkout.leaves_out(inside).then(|| inside.to_owned()),
-        Err(_) => (word.starts_with("..") && absolute.exists()).then_some(absolute),
+        Ok(inside) => {
+            let is_built = inside.starts_with(subject.inside.join("target"));
+            (!is_built && checkout.leaves_out(inside)).then(|| inside.to_owned())
+        }
+        Err(_) => {
+            let is_above = checkout.origin.starts_with(&absolute);
+            let is_left_out = word.starts_with("..") && !is_above && absolute.exists();
+            is_left_out.then_some(absolute)
+        }
     }
 }
 

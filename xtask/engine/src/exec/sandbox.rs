@@ -294,8 +294,8 @@ impl Enclosed<'_> {
                 .iter()
                 .map(|(folder, _)| folder.clone()),
         );
-        // What a build script made stands in the copy of the lane that ran it.
-        read.push(folders.shop.clone());
+        // The lane's own folder, the wrapper of rustc beside it, and nothing of other lanes.
+        read.extend([folders.copy().to_owned(), folders.beside("rustc")]);
         let mounts = mounts.then(|| self.mounts(&reach));
         read.extend(reach.read);
         // Not the copy as a whole: what stands beside these decides for whoever works in them.

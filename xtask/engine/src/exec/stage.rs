@@ -90,6 +90,9 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
         if Utf8Path::from_path(&entry.path).is_some_and(is_replaced) {
             continue;
         }
+        if let Some(above) = to.parent() {
+            fs::create_dir_all(above).with_context(|| format!("make {}", above.display()))?;
+        }
         let laid_out = match entry.kind {
             Kind::Folder => fs::create_dir_all(&to),
             Kind::File => copy(subject, entry, &to),

@@ -185,6 +185,7 @@ impl Profile {
             let build = to.join("build").join(unit);
             clear(&build)?;
             copy_folder(&self.folder.join("build").join(unit), &build)?;
+            move_output(&build)?;
             let fingerprints = to.join(FINGERPRINTS);
             let unfinished = fingerprints.join(format!("{unit}{UNFINISHED}"));
             fs::create_dir_all(&fingerprints)?;
@@ -259,6 +260,25 @@ pub fn hash_of(file: &str) -> Option<&str> {
     let (_, hash) = stem.rsplit_once('-')?;
     let is_hash = hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit());
     is_hash.then_some(hash)
+}
+
+/// Puts the folder of a build script's run in the place of the one where it ran, in what cargo keeps
+/// of what the script said. Cargo does so when it reads that, and others read it too.
+fn move_output(build: &Utf8Path) -> io::Result<()> {
+    let (root, output) = (build.join("root-output"), build.join("output"));
+    let (Ok(ran_in), Ok(said)) = (fs::read_to_string(&root), fs::read_to_string(&output)) else {
+        return Ok(());
+    };
+    let out = build.join("out");
+    for (file, text) in [
+        (&output, said.replace(&ran_in, out.as_str())),
+        (&root, out.to_string()),
+    ] {
+        let time = fs::metadata(file)?.modified()?;
+        fs::write(file, text)?;
+        File::options().write(true).open(file)?.set_modified(time)?;
+    }
+    Ok(())
 }
 
 /// Removes what a copy that did not end left behind.

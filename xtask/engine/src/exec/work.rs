@@ -29,6 +29,9 @@ const TMPDIR: &str = "TMPDIR";
 
 /// The variable that names the target folder to cargo.
 pub const TARGET_DIR: &str = "CARGO_TARGET_DIR";
+/// The variable that names the folder of all that is not final.
+/// <https://doc.rust-lang.org/cargo/reference/build-cache.html>
+const BUILD_DIR: &str = "CARGO_BUILD_BUILD_DIR";
 
 /// Everything a cell needs that other cells need too.
 pub struct Common<'a> {
@@ -166,9 +169,14 @@ impl Work<'_> {
         let of_home = own_config().into_iter().flatten();
         let of_home: Vec<String> = of_home.collect();
         let of_home = of_home.iter().flat_map(|config| config.lines());
-        vars.contains_key(OsStr::new(TARGET_DIR))
-            || vars.contains_key(OsStr::new("CARGO_BUILD_TARGET_DIR"))
-            || own.chain(of_home).any(|line| line.contains("target-dir"))
+        let variables = [TARGET_DIR, BUILD_DIR, "CARGO_BUILD_TARGET_DIR"];
+        let keys = ["target-dir", "build-dir"];
+        variables
+            .iter()
+            .any(|name| vars.contains_key(OsStr::new(name)))
+            || own
+                .chain(of_home)
+                .any(|line| keys.iter().any(|key| line.contains(key)))
     }
 
     /// The cell's own cargo, at work on its copy, without bounds.
@@ -177,8 +185,10 @@ impl Work<'_> {
         let mut vars = self.setting.vars(self.setting.toolchain);
         // Cargo's own default is where tests expect it; and build scripts are told nothing of it.
         if self.has_other_target(&vars) {
-            let target = self.folders.target.as_os_str().to_owned();
-            vars.insert(TARGET_DIR.into(), target);
+            for name in [TARGET_DIR, BUILD_DIR] {
+                let target = self.folders.target.as_os_str().to_owned();
+                vars.insert(name.into(), target);
+            }
         }
         if let Some(linker) = self.common.linker {
             let host = self.setting.toolchain.host.to_uppercase().replace('-', "_");

@@ -16,7 +16,9 @@ pub fn line(run: &Run) -> Option<String> {
         path if path.starts_with('/') => format!(
             "`root = \"FOLDER\"` under [subject] names a folder that holds the subject and {path}"
         ),
-        path => format!("`include = [\"{path}\"]` under [subject] copies it"),
+        path => format!(
+            "`include = [\"{path}\"]` under [subject] copies it; \"{path}/**\" where it is a folder"
+        ),
     };
     Some(format!(
         "{cell} names {path}, which is in your tree and not in the copy that cells work on: {how}"

@@ -37,6 +37,13 @@ impl Repository {
         if !inside.is_ok_and(|answer| answer == "true") {
             return Ok(None);
         }
+        // What lies in a folder that git ignores is none of its repository's.
+        if quiet(cmd!(shell, "git check-ignore --quiet {folder}"))
+            .run()
+            .is_ok()
+        {
+            return Ok(None);
+        }
         let list = |args: &[&str]| -> Result<Vec<Vec<u8>>> {
             let output = quiet(cmd!(shell, "git ls-files -z {args...}")).output();
             let output = output.with_context(|| format!("list {} with git", folder.display()))?;
