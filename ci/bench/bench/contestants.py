@@ -29,7 +29,7 @@ KEPT_PREFIXES = ("CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_")
 KNOWN = {
     "loop": "a script: a target folder a cell, the subject's own profile",
     "shared": "the script with one target folder a toolchain",
-    "lean": "the script as `shared`, without debug info and incremental compilation",
+    "lean": "the script as `shared`, with lines for the subject's own packages as all debug info, and without incremental compilation",
     "hack": "cargo-hack's --version-range, in a script that sets the pins",
     "sccache": "the script as `loop`, with sccache",
     "full": "pinmatrix --full",
@@ -166,16 +166,19 @@ class Peer:
         """A cell with its target folder and variables."""
         shares = self.name in ("shared", "lean")
         place = cell["label"] if shares else cell["id"]
-        env = {"RUSTC_WRAPPER": str(self.timed)}
+        env, flags = {"RUSTC_WRAPPER": str(self.timed)}, []
         if self.name == "lean":
-            env.update(CARGO_PROFILE_DEV_DEBUG="0", CARGO_INCREMENTAL="0")
+            # As much debug info as the tool has by default.
+            env.update(CARGO_PROFILE_DEV_DEBUG="line-tables-only", CARGO_INCREMENTAL="0")
+            flags = ['--config=profile.dev.package."*".debug=0']
         if self.name == "sccache":
             # sccache asks for a program that is called rustc, and runs it on a miss only.
             rustc = self.folder / "bin" / cell["label"] / "rustc"
             wrapper(rustc, self.log, f"{cell['sysroot']}/bin/rustc")
             # What is incremental is not cached. https://github.com/mozilla/sccache#known-caveats
             env = {"RUSTC": str(rustc), "RUSTC_WRAPPER": "sccache", "CARGO_INCREMENTAL": "0"}
-        return {**cell, "target": str(self.folder / "targets" / place), "env": env}
+        target = str(self.folder / "targets" / place)
+        return {**cell, "target": target, "env": env, "flags": flags}
 
     def spec(self, only_fetch: bool = False) -> dict:
         """What the script is told."""

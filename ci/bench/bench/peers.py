@@ -65,7 +65,8 @@ def run_cell(cell: dict, spec: dict):
             ended = run_test(executable, target, env)
             results[target["shown"]] = "passed" if ended == 0 else "failed"
     if made:
-        doc_tests([cargo, "test", "--doc", "--target-dir", cell["target"]], metadata, work, env, results)
+        command = [cargo, "test", "--doc"] + cell["flags"] + ["--target-dir", cell["target"]]
+        doc_tests(command, metadata, work, env, results)
     return results, ""
 
 
@@ -112,7 +113,8 @@ def build(cargo: str, cell: dict, targets: List[dict], work: Path, env: Dict[str
     made = {}
 
     def listen(args: List[str]) -> int:
-        command = [cargo] + args + ["--target-dir", cell["target"], "--message-format=json"]
+        command = [cargo] + args + cell["flags"]
+        command += ["--target-dir", cell["target"], "--message-format=json"]
         done = subprocess.run(command, cwd=work, env=env, stdout=subprocess.PIPE)
         for line in done.stdout.splitlines():
             message = json.loads(line) if line.startswith(b"{") else {}

@@ -363,7 +363,7 @@ fn hold(sources: &Utf8Path, of_origin: &str, name: &str) -> Result<File> {
 /// The top of what is copied.
 fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
     let real = |folder: &Utf8Path| folder.canonicalize_utf8();
-    let subject = real(subject).with_context(|| format!("find {subject}"))?;
+    let subject = real(subject).map_err(|_| no_workspace(config, subject, "is not there"))?;
     let Some(root) = &config.checkout.root else {
         return match Repository::of(&subject)? {
             Some(repository) if !repository.ignores(&subject) => Ok(repository.top),
@@ -384,6 +384,15 @@ fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
         Some(folder) if subject.starts_with(&folder) => Ok(folder),
         Some(_) => Err(mistake("the subject does not lie in it").into()),
     }
+}
+
+/// A subject's folder that is no workspace.
+pub fn no_workspace(config: &Config, place: &Utf8Path, why: &str) -> Mistake {
+    config
+        .text
+        .mistake(format!("{place} is no cargo workspace"))
+        .at(config.subject.span(), why)
+        .help("name the folder of the workspace's root manifest, relative to this file")
 }
 
 /// What git has against a repository that a folder lies in by the looks of it: other files would be

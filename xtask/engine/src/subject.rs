@@ -13,7 +13,7 @@ use walkdir::{DirEntry, WalkDir};
 use xshell::{Shell, cmd};
 
 use crate::cargo_config;
-use crate::checkout::{Checkout, Entry, content};
+use crate::checkout::{Checkout, Entry, content, no_workspace};
 use crate::config::Config;
 use crate::config::mistake::Mistake;
 use crate::environment::Surroundings;
@@ -100,12 +100,7 @@ impl Subject {
                 true => "has a Cargo.toml that the copy of its repository does not have",
                 false => "has no Cargo.toml",
             };
-            return Err(config
-                .text
-                .mistake(format!("{place} is no cargo workspace"))
-                .at(config.subject.span(), why)
-                .help("name the folder of the workspace's root manifest, relative to this file")
-                .into());
+            return Err(no_workspace(config, place, why).into());
         }
         let live = checkout.live();
         let manifest = live.join(&inside).join("Cargo.toml");

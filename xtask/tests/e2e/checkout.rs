@@ -10,7 +10,7 @@ use pinmatrix::model::run::Run;
 use crate::harness::{Fixture, text};
 
 /// A package that asks for the family, in `subjects/plain` of a repository.
-fn in_repository() -> Fixture {
+pub fn in_repository() -> Fixture {
     let fixture = Fixture::empty("plain");
     fixture.write(
         "Cargo.toml",
@@ -29,7 +29,7 @@ fn in_repository() -> Fixture {
 }
 
 /// Runs git at the top of the repository.
-fn git(fixture: &Fixture, args: &[&str]) -> String {
+pub fn git(fixture: &Fixture, args: &[&str]) -> String {
     crate::harness::git(&top(fixture), args)
 }
 
@@ -38,13 +38,13 @@ fn top(fixture: &Fixture) -> std::path::PathBuf {
     above.expect("fixtures/subjects/NAME").to_owned()
 }
 
-fn commit(fixture: &Fixture) {
+pub fn commit(fixture: &Fixture) {
     git(fixture, &["add", "--all"]);
     git(fixture, &["commit", "--quiet", "-m", "all"]);
 }
 
 /// The subject's test file.
-fn test_file(fixture: &Fixture, body: &str) {
+pub fn test_file(fixture: &Fixture, body: &str) {
     fixture.write("tests/it.rs", body);
 }
 
@@ -72,14 +72,14 @@ fn cases(run: &Run) -> Vec<String> {
     cases.collect()
 }
 
-fn all_pass(run: &Run) {
+pub fn all_pass(run: &Run) {
     let cases = cases(run);
     assert!(!cases.is_empty());
     let others: Vec<&String> = cases.iter().filter(|c| !c.ends_with(": passed")).collect();
     assert!(others.is_empty(), "{others:?}\n{run:#?}");
 }
 
-const ONE: [&str; 2] = ["--cell", "stable@gadget-1.0.0"];
+pub const ONE: [&str; 2] = ["--cell", "stable@gadget-1.0.0"];
 
 #[test]
 fn files_of_the_repository_around_the_subject_are_where_they_are_in_place() {
@@ -298,112 +298,11 @@ fn nothing_that_builds_and_tests_write_is_carried_from_pin_to_pin() {
     assert!(run.counts().passed > 1, "{:#?}", run.counts());
 }
 
-/// A mistake's words, and that nothing ran.
-fn refused(fixture: &Fixture) -> String {
-    let output = fixture.call(&["run"]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(!fixture.out().join("run.json").exists());
-    said
-}
-
-fn with_key(fixture: &Fixture, key: &str) {
+pub fn with_key(fixture: &Fixture, key: &str) {
     let config = fixture.read("matrix.toml");
     let config = config.replacen("path = \".\"\n", &format!("path = \".\"\n{key}\n"), 1);
     assert!(config.contains(key));
     fixture.write("matrix.toml", &config);
-}
-
-#[test]
-fn a_root_that_does_not_hold_the_subject_is_refused() {
-    let fixture = in_repository();
-    with_key(&fixture, "root = \"src\"");
-    let said = refused(&fixture);
-    assert!(
-        said.contains("the subject does not lie in it") && said.contains("matrix.toml:"),
-        "{said}"
-    );
-}
-
-#[test]
-fn a_copy_that_would_be_too_large_is_refused_with_what_is_large() {
-    let fixture = in_repository();
-    with_key(&fixture, "max-size = \"300KB\"");
-    fixture.write("../../assets/film", &"x".repeat(400_000));
-    let said = refused(&fixture);
-    assert!(
-        said.contains("assets 400.0 kB") || said.contains("assets 390"),
-        "{said}"
-    );
-    assert!(said.contains("exclude"), "{said}");
-    with_key(
-        &fixture,
-        "exclude = [\"assets/**\", \"registry/**/*.crate\"]",
-    );
-    let output = fixture.call(&["plan"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-}
-
-#[test]
-fn a_lock_with_the_marks_of_a_merge_is_refused_by_its_line() {
-    let fixture = in_repository();
-    let lock = "version = 3\n\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n";
-    fixture.write("Cargo.lock", lock);
-    let said = refused(&fixture);
-    let line = lock
-        .lines()
-        .position(|line| line.starts_with("<<<"))
-        .expect("the mark")
-        + 1;
-    assert!(said.contains(&format!("Cargo.lock:{line}:")), "{said}");
-    assert!(said.contains("merge conflict"), "{said}");
-}
-
-#[test]
-fn a_submodule_that_is_not_checked_out_is_named() {
-    let fixture = in_repository();
-    let module = tempfile::tempdir().expect("a folder");
-    let at = |path: &str| module.path().join(path);
-    fs::create_dir_all(at("src")).expect("a folder");
-    fs::write(at("src/lib.rs"), "").expect("written");
-    let package =
-        "[package]\nname = \"module\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
-    fs::write(at("Cargo.toml"), package).expect("written");
-    crate::harness::git(module.path(), &["init", "--quiet"]);
-    crate::harness::git(module.path(), &["add", "."]);
-    crate::harness::git(module.path(), &["commit", "--quiet", "-m", "all"]);
-    commit(&fixture);
-    let url = module.path().to_str().expect("text");
-    git(
-        &fixture,
-        &[
-            "-c",
-            "protocol.file.allow=always",
-            "submodule",
-            "--quiet",
-            "add",
-            url,
-            "module",
-        ],
-    );
-    let manifest = fixture.read("Cargo.toml");
-    let dependency = "[dependencies]\nmodule = { path = \"../../module\" }\n";
-    fixture.write(
-        "Cargo.toml",
-        &manifest.replacen("[dependencies]\n", dependency, 1),
-    );
-    test_file(&fixture, "#[test]\nfn there() { use module as _; }\n");
-    commit(&fixture);
-    let (_, run) = fixture.run(&ONE);
-    all_pass(&run);
-    git(
-        &fixture,
-        &["submodule", "--quiet", "deinit", "--force", "module"],
-    );
-    fs::remove_dir_all(fixture.out()).expect("removed");
-    let output = fixture.call(&["run"]);
-    let said = text(&output.stderr);
-    assert!(said.contains("module is not checked out"), "{said}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod as_cargo;
 mod axes;
 mod baseline;
 mod checkout;
+mod checkout_mistakes;
 mod bisect;
 mod blame;
 mod compare;

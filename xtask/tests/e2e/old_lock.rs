@@ -87,7 +87,7 @@ fn an_old_lock_is_told_in_every_report() {
 
 #[test]
 fn the_lock_that_is_left_is_the_one_that_the_verdict_rests_on_and_a_second_run_knows_it() {
-    let fixture = Fixture::in_place("old_lock");
+    let fixture = Fixture::copied("old_lock");
     let cells = [
         "--full",
         "--toolchain",

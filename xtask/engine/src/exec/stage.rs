@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
+use walkdir::WalkDir;
 
 use crate::cargo_config;
 use crate::checkout::Entry;
@@ -76,33 +77,39 @@ fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Re
 /// Lays the subject's checkout out in `folder`, in place of whatever is there, with `rewritten` in
 /// place of some files and beside the others. The subject's own lock is left out.
 ///
+/// A file that is there already with the same content, mode and owner stays: on some systems it takes
+/// a hundred times as long to make a file as to read it.
+///
 /// # Errors
 ///
 /// When a file cannot be read or written.
 pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
-    remove(folder)?;
     fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
     let entries = &subject.checkout.entries;
-    let lock = subject.lock();
+    remove_others(subject, rewritten, folder)?;
     for entry in entries {
         let to = folder.as_std_path().join(&entry.path);
-        let is_replaced = |path: &Utf8Path| *path == lock || rewritten.contains_key(path);
-        if Utf8Path::from_path(&entry.path).is_some_and(is_replaced) {
+        if is_replaced(subject, rewritten, &entry.path) || is_there(subject, entry, &to) {
             continue;
         }
-        if let Some(above) = to.parent() {
-            fs::create_dir_all(above).with_context(|| format!("make {}", above.display()))?;
-        }
-        let laid_out = match entry.kind {
+        let lay_out = || match entry.kind {
             Kind::Folder => fs::create_dir_all(&to),
             Kind::File => copy(subject, entry, &to),
             Kind::Link => link(subject, entry, &to),
         };
+        let is_other = entry.kind != Kind::Folder && to.symlink_metadata().is_ok();
+        let laid_out = match is_other {
+            true => fs::remove_file(&to).and_then(|()| lay_out()),
+            false => lay_out(),
+        };
+        // Of an included file, the folder need not be there.
+        let laid_out = laid_out.or_else(|_| {
+            fs::create_dir_all(to.parent().unwrap_or(&to))?;
+            lay_out()
+        });
         laid_out.with_context(|| format!("make {}", to.display()))?;
     }
-    for (path, text) in rewritten {
-        write(&folder.join(path), text)?;
-    }
+    rewrite(rewritten, folder)?;
     if let Some(git) = &subject.git {
         git.write(folder)?;
     }
@@ -116,6 +123,89 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
     Ok(())
 }
 
+/// Whether a file of the checkout is another one in the copy, or none: what is rewritten, and the
+/// subject's own lock.
+fn is_replaced(subject: &Subject, rewritten: &Rewritten, path: &Path) -> bool {
+    let replaces = |path: &Utf8Path| *path == subject.lock() || rewritten.contains_key(path);
+    Utf8Path::from_path(path).is_some_and(replaces)
+}
+
+/// Removes what an earlier cell left in a copy, or left in the place of something else, and lets the
+/// tool into all folders that stay.
+fn remove_others(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
+    let mut walk = WalkDir::new(folder).min_depth(1).into_iter();
+    // Nothing can be listed or made in a folder that was closed.
+    set_mode(folder.as_std_path(), 0o755).with_context(|| format!("open {folder}"))?;
+    while let Some(found) = walk.next() {
+        let found = found.with_context(|| format!("list {folder}"))?;
+        let path = found.path();
+        let inside = path.strip_prefix(folder).unwrap_or(path);
+        let kind = match (found.file_type().is_dir(), found.path_is_symlink()) {
+            (true, _) => Kind::Folder,
+            (false, true) => Kind::Link,
+            (false, false) => Kind::File,
+        };
+        let entry = subject.checkout.entry(inside);
+        let stays = match kind {
+            Kind::Folder => entry.is_some_and(|entry| entry.kind == kind),
+            Kind::File | Kind::Link => {
+                let is_rewritten = |path: &Utf8Path| rewritten.contains_key(path);
+                let is_as_it_is = entry.is_some_and(|entry| entry.kind == kind)
+                    && !is_replaced(subject, rewritten, inside);
+                is_as_it_is
+                    || kind == Kind::File && Utf8Path::from_path(inside).is_some_and(is_rewritten)
+            }
+        };
+        match (stays, kind) {
+            (true, Kind::Folder) => set_mode(path, 0o755),
+            (true, Kind::File | Kind::Link) => Ok(()),
+            (false, Kind::File | Kind::Link) => fs::remove_file(path),
+            (false, Kind::Folder) => {
+                walk.skip_current_dir();
+                remove_folder(path)
+            }
+        }
+        .with_context(|| format!("clear {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Whether an entry is in a copy as it should be.
+fn is_there(subject: &Subject, entry: &Entry, to: &Path) -> bool {
+    let from = subject.checkout.top.as_std_path().join(&entry.path);
+    match entry.kind {
+        Kind::Folder => to.is_dir(),
+        Kind::Link => false,
+        Kind::File => {
+            let is_own = to.symlink_metadata().is_ok_and(|there| {
+                fs::metadata(&from).is_ok_and(|from| there.len() == from.len()) && is_plain(&there)
+            });
+            is_own && fs::read(&from).is_ok_and(|from| fs::read(to).is_ok_and(|to| to == from))
+        }
+    }
+}
+
+/// Whether a file has one name and is this user's.
+#[cfg(unix)]
+fn is_plain(file: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    file.nlink() == 1 && file.uid() == user
+}
+
+#[cfg(not(unix))]
+fn is_plain(_: &fs::Metadata) -> bool {
+    true
+}
+
+/// Removes a folder, whatever a test did to what stands in it.
+fn remove_folder(folder: &Path) -> std::io::Result<()> {
+    match Utf8Path::from_path(folder) {
+        Some(folder) => remove(folder).map_err(std::io::Error::other),
+        None => fs::remove_dir_all(folder),
+    }
+}
+
 /// Puts rewritten files into a copy that is laid out already, which nothing else has written to.
 ///
 /// # Errors
@@ -127,6 +217,10 @@ pub fn rewrite(rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
 }
 
 fn write(path: &Utf8Path, text: &str) -> Result<()> {
+    let is_own = path.symlink_metadata().is_ok_and(|there| is_plain(&there));
+    if is_own && fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
     }

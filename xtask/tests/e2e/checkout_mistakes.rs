@@ -1,0 +1,107 @@
+//! Checkouts of which no cell can be made: each is refused with what is wrong and how to mend it.
+
+use std::fs;
+
+use crate::checkout::{ONE, all_pass, commit, git, in_repository, test_file, with_key};
+use crate::harness::{Fixture, text};
+
+/// A mistake's words, and that nothing ran.
+fn refused(fixture: &Fixture) -> String {
+    let output = fixture.call(&["run"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(!fixture.out().join("run.json").exists());
+    said
+}
+
+#[test]
+fn a_root_that_does_not_hold_the_subject_is_refused() {
+    let fixture = in_repository();
+    with_key(&fixture, "root = \"src\"");
+    let said = refused(&fixture);
+    assert!(
+        said.contains("the subject does not lie in it") && said.contains("matrix.toml:"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_copy_that_would_be_too_large_is_refused_with_what_is_large() {
+    let fixture = in_repository();
+    with_key(&fixture, "max-size = \"300KB\"");
+    fixture.write("../../assets/film", &"x".repeat(400_000));
+    let said = refused(&fixture);
+    assert!(
+        said.contains("assets 400.0 kB") || said.contains("assets 390"),
+        "{said}"
+    );
+    assert!(said.contains("exclude"), "{said}");
+    with_key(
+        &fixture,
+        "exclude = [\"assets/**\", \"registry/**/*.crate\"]",
+    );
+    let output = fixture.call(&["plan"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_lock_with_the_marks_of_a_merge_is_refused_by_its_line() {
+    let fixture = in_repository();
+    let lock = "version = 3\n\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n";
+    fixture.write("Cargo.lock", lock);
+    let said = refused(&fixture);
+    let line = lock
+        .lines()
+        .position(|line| line.starts_with("<<<"))
+        .expect("the mark")
+        + 1;
+    assert!(said.contains(&format!("Cargo.lock:{line}:")), "{said}");
+    assert!(said.contains("merge conflict"), "{said}");
+}
+
+#[test]
+fn a_submodule_that_is_not_checked_out_is_named() {
+    let fixture = in_repository();
+    let module = tempfile::tempdir().expect("a folder");
+    let at = |path: &str| module.path().join(path);
+    fs::create_dir_all(at("src")).expect("a folder");
+    fs::write(at("src/lib.rs"), "").expect("written");
+    let package =
+        "[package]\nname = \"module\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
+    fs::write(at("Cargo.toml"), package).expect("written");
+    crate::harness::git(module.path(), &["init", "--quiet"]);
+    crate::harness::git(module.path(), &["add", "."]);
+    crate::harness::git(module.path(), &["commit", "--quiet", "-m", "all"]);
+    commit(&fixture);
+    let url = module.path().to_str().expect("text");
+    git(
+        &fixture,
+        &[
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "add",
+            url,
+            "module",
+        ],
+    );
+    let manifest = fixture.read("Cargo.toml");
+    let dependency = "[dependencies]\nmodule = { path = \"../../module\" }\n";
+    fixture.write(
+        "Cargo.toml",
+        &manifest.replacen("[dependencies]\n", dependency, 1),
+    );
+    test_file(&fixture, "#[test]\nfn there() { use module as _; }\n");
+    commit(&fixture);
+    let (_, run) = fixture.run(&ONE);
+    all_pass(&run);
+    git(
+        &fixture,
+        &["submodule", "--quiet", "deinit", "--force", "module"],
+    );
+    fs::remove_dir_all(fixture.out()).expect("removed");
+    let output = fixture.call(&["run"]);
+    let said = text(&output.stderr);
+    assert!(said.contains("module is not checked out"), "{said}");
+}
