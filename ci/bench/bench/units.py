@@ -12,7 +12,7 @@ class Units:
     """The units of one measured run."""
 
     compiled: int = 0  # compiles that succeeded or failed
-    twice: int = 0  # compiles of a unit that had been compiled with success before
+    twice: int = 0  # compiles of a registry's unit that had been compiled with success before
     failed_again: int = 0  # compiles of a unit that had failed before; no cargo keeps a failure
     cpu: float = 0.0  # seconds
     least: Dict[str, float] = field(default_factory=dict)  # of each unit, the least CPU time
@@ -37,7 +37,8 @@ def read(log: Path, offset: int, version_of: Callable[[str], str]):
             name = identity(unit, version_of(unit["rustc"]))
             units.compiled += 1
             units.cpu += cpu
-            if name in done:
+            # A cell compiles the subject's own packages from nothing, as a fresh checkout does.
+            if name in done and unit["hash"] == "-":
                 units.twice += 1
                 repeated[unit["crate"]] += 1
             elif name in failed:

@@ -166,7 +166,10 @@ impl Build<'_> {
         // `cargo test` that names an example makes a test executable of it.
         let all_bear_tests = targets.iter().all(|target| target.bears_tests);
         let any_refused = self.workspace.targets.iter().any(is_refused);
-        if !self.options.is_whole && all_bear_tests && !any_refused {
+        // A test can run any example, which a build of some targets does not make.
+        let mut others = self.workspace.targets.iter();
+        let has_examples = others.any(|target| target.id.kind == Kind::Example);
+        if !self.options.is_whole && all_bear_tests && !any_refused && !has_examples {
             // The same members with the same features, whether all of their targets are built or
             // some.
             let mut part = args(&["test", "--no-run", "--workspace"]);

@@ -295,6 +295,8 @@ pub fn machine_fault(said: &str) -> Option<Doubt> {
         "No space left on device",
         "Disk quota exceeded",
         "os error 28)",
+        // A linker that maps its output into memory finds no room for it when it writes there.
+        "ld terminated with signal 7 [Bus error]",
     ]) {
         return Some(Doubt::OutOfDisk);
     }

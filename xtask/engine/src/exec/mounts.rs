@@ -187,14 +187,16 @@ fn bind(held: &OwnedFd, place: &Path) -> Result<()> {
 /// Puts back what was covered, in a folder that covers it.
 fn put_back(held: &OwnedFd, place: &Path) -> Result<()> {
     let held_file = rustix::fs::fstat(held)?;
-    // One file can go by two paths, `a/../b` and `b`, and is back by either.
+    let above = place.parent().unwrap_or(place);
+    // One file can go by two paths, `a/../b` and `b`, and is back by either, once there is an `a`.
+    // What cannot be made is told of below.
+    let _ = std::fs::create_dir_all(above);
     let is_back =
         |there: Metadata| (there.dev(), there.ino()) == (held_file.st_dev, held_file.st_ino);
     if std::fs::metadata(place).is_ok_and(is_back) {
         return Ok(());
     }
     let kind = FileType::from_raw_mode(held_file.st_mode);
-    let above = place.parent().unwrap_or(place);
     let mut file = File::options();
     file.append(true).create(true);
     let made = match kind == FileType::Directory {

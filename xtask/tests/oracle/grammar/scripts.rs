@@ -77,6 +77,9 @@ pub fn writes(site: &mut Site<'_>) {
     );
     let who = site.piece.clone();
     site.piece = format!("{who}-{}-{said}-{when}-{rerun}", place.kind);
+    if site.is_never() {
+        return;
+    }
     site.bears_all();
     let expected = match is_pin {
         true => pin_as_expected(site),
@@ -193,6 +196,9 @@ pub fn reads(site: &mut Site<'_>) {
         ),
     };
     site.piece = format!("{}-{kind}", site.piece);
+    if site.is_never() {
+        return;
+    }
     let rerun = match site.rng.chance(60) {
         true => "println!(\"cargo:rerun-if-changed=build.rs\");",
         false => "",
@@ -247,6 +253,9 @@ pub fn generates(site: &mut Site<'_>) {
     );
     let where_to = if is_beside { "source" } else { "out" };
     site.piece = format!("{}-{where_to}", site.piece);
+    if site.is_never() {
+        return;
+    }
     site.bears_all();
     if let Some(lib) = site.lib(Kind::Lib) {
         lib.items.push_str(&format!("include!({include});\n"));
