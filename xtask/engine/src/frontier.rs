@@ -402,15 +402,7 @@ impl Reached<'_> {
 fn can_be_luck(status: &Status) -> bool {
     match status {
         Status::Passed => true,
-        Status::Failed { class } => match class {
-            Class::Test | Class::Timeout | Class::Crash => true,
-            Class::Resolve
-            | Class::Msrv
-            | Class::Drift
-            | Class::Compile
-            | Class::Lint
-            | Class::Link => false,
-        },
+        Status::Failed { class } => class.arises_while_running(),
         Status::Skipped { .. } | Status::Inconclusive { .. } => false,
     }
 }

@@ -148,15 +148,7 @@ fn is_built(outcome: &Outcome, target: &TargetOutcome) -> bool {
     let there = targets.find(|there| there.id == target.id);
     there.is_some_and(|there| match &there.status {
         Status::Passed => true,
-        Status::Failed { class } => match class {
-            Class::Test | Class::Timeout | Class::Crash => !there.cases.is_empty(),
-            Class::Resolve
-            | Class::Msrv
-            | Class::Drift
-            | Class::Compile
-            | Class::Lint
-            | Class::Link => false,
-        },
+        Status::Failed { class } => class.arises_while_running() && !there.cases.is_empty(),
         Status::Skipped { .. } | Status::Inconclusive { .. } => !there.cases.is_empty(),
     })
 }

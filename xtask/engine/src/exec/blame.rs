@@ -244,7 +244,7 @@ mod tests {
 
     /// What an account says of the library, and of its unit tests, after both were built at once and,
     /// where that is given, the library alone.
-    fn told(both: &[&str], plain: Option<&[&str]>, is_complete: bool) -> (String, String) {
+    fn describe(both: &[&str], plain: Option<&[&str]>, is_complete: bool) -> (String, String) {
         let account = Account {
             heard: heard(both),
             plain: plain.map(heard),
@@ -263,17 +263,17 @@ mod tests {
     #[test]
     fn an_error_is_of_the_build_that_said_it() {
         let is = |plain: &str, test: &str| (plain.to_owned(), test.to_owned());
-        let by_both = told(&["E1", "E2", "E1", "E2"], None, true);
+        let by_both = describe(&["E1", "E2", "E1", "E2"], None, true);
         assert_eq!(by_both, is("E1 E2", "E1 E2"));
-        assert_eq!(told(&["missing", "E1"], None, true), is("", ""));
-        let each_its_own = told(&["missing", "E1"], Some(&["E1"]), true);
+        assert_eq!(describe(&["missing", "E1"], None, true), is("", ""));
+        let each_its_own = describe(&["missing", "E1"], Some(&["E1"]), true);
         assert_eq!(each_its_own, is("E1", "missing"));
-        let more = told(&["E1", "E3", "missing", "E1"], Some(&["E1"]), true);
+        let more = describe(&["E1", "E3", "missing", "E1"], Some(&["E1"]), true);
         assert_eq!(more, is("E1", "missing E1 E3"));
-        assert_eq!(told(&["E1"], Some(&["E1"]), true), is("E1", ""));
+        assert_eq!(describe(&["E1"], Some(&["E1"]), true), is("E1", ""));
         // Commands that stopped at the first failure say nothing of how often an error was told.
-        assert_eq!(told(&["E1", "E1"], None, false), is("", ""));
-        assert_eq!(told(&["E1"], Some(&["E1"]), false), is("E1", "E1"));
+        assert_eq!(describe(&["E1", "E1"], None, false), is("", ""));
+        assert_eq!(describe(&["E1"], Some(&["E1"]), false), is("E1", "E1"));
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
             });
             let merged: Vec<&str> = merged.collect();
             assert_eq!(merged.len(), n);
-            seen.insert(told(&merged, Some(plain), true));
+            seen.insert(describe(&merged, Some(plain), true));
         }
         let expected = ("E1 E2".to_owned(), "missing E1 E2 E9".to_owned());
         assert_eq!(seen, BTreeSet::from([expected]));

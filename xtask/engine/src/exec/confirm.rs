@@ -79,7 +79,7 @@ pub fn confirm(
                 .run()
             };
             if let Ok(answer) = answer() {
-                take_over(&mut outcome, target, &answer.outcome);
+                add_reruns(&mut outcome, target, &answer.outcome);
                 laps.extend(answer.laps);
             }
         }
@@ -115,7 +115,7 @@ fn seen_once(run: &Run) -> BTreeMap<CellId, BTreeSet<TargetId>> {
 }
 
 /// Takes note of what cases show that had passed once. One that fails now is flaky.
-fn take_over(outcome: &mut Outcome, target: &TargetId, again: &Outcome) {
+fn add_reruns(outcome: &mut Outcome, target: &TargetId, again: &Outcome) {
     let of_target = |t: &&TargetOutcome| t.id == *target;
     let shown = again.targets.iter().find(of_target);
     let shown = shown.map_or(&[][..], |target| target.cases.as_slice());
@@ -159,7 +159,7 @@ mod tests {
         )]);
         let again = [passed("a"), once(case("b", failed, None))];
         let again = outcome(vec![target("t", again.into())]);
-        take_over(&mut first, &test_named("t"), &again);
+        add_reruns(&mut first, &test_named("t"), &again);
         let told = first.targets[0].cases.iter().map(|case| {
             let flaky = case.flaky.as_ref().map(ToString::to_string);
             (case.n_seen, flaky.unwrap_or_default())

@@ -83,15 +83,7 @@ pub fn retried_together(
 #[must_use]
 pub fn can_be_flaky(status: &Status) -> bool {
     match status {
-        Status::Failed { class } => match class {
-            Class::Test | Class::Timeout | Class::Crash => true,
-            Class::Resolve
-            | Class::Msrv
-            | Class::Drift
-            | Class::Compile
-            | Class::Lint
-            | Class::Link => false,
-        },
+        Status::Failed { class } => class.arises_while_running(),
         Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => false,
     }
 }

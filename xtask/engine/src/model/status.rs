@@ -113,6 +113,20 @@ pub enum Class {
     Crash,
 }
 
+impl Class {
+    /// True for what shows only while a test runs, so that the target was built and another run may
+    /// show something else.
+    #[must_use]
+    pub fn arises_while_running(self) -> bool {
+        match self {
+            Self::Test | Self::Timeout | Self::Crash => true,
+            Self::Resolve | Self::Msrv | Self::Drift | Self::Compile | Self::Lint | Self::Link => {
+                false
+            }
+        }
+    }
+}
+
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
