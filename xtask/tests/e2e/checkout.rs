@@ -285,11 +285,15 @@ fn nothing_that_builds_and_tests_write_is_carried_from_pin_to_pin() {
          for place in [\"left-behind\", concat!(env!(\"CARGO_TARGET_TMPDIR\"), \"/left-behind\")] {\n        \
              assert!(!fs::exists(place).unwrap(), \"{place} is there already\");\n        \
              fs::write(place, \"\").unwrap();\n    }\n    \
+         // Of the same length, so that only the content tells.\n    \
+         assert_eq!(fs::read_to_string(\"state.txt\").unwrap(), \"fresh\");\n    \
+         fs::write(\"state.txt\", \"stale\").unwrap();\n    \
          let mode = fs::metadata(\"Cargo.toml\").unwrap().permissions().mode();\n    \
          assert_eq!(mode & 0o777, 0o644);\n    \
          fs::set_permissions(\"Cargo.toml\", fs::Permissions::from_mode(0o600)).unwrap();\n    \
          fs::write(\"src/generated.rs\", \"pub fn generated() -> u32 { 2 }\").unwrap();\n}\n",
     );
+    fixture.write("state.txt", "fresh");
     let manifest = fixture.subject().join("Cargo.toml");
     fs::set_permissions(manifest, fs::Permissions::from_mode(0o644)).expect("a mode");
     commit(&fixture);
