@@ -5,8 +5,9 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
+from . import members
 from .config import Config, Mistake
 from .contestants import Ground, Peer, base_env
 from .machine import said
@@ -27,6 +28,8 @@ class Suite:
     target: str = ""  # where several have such a case
     beside: List[str] = field(default_factory=list)
     offline: bool = False
+    # Writes the subject and its config, where they are made for this suite.
+    make: Optional[Callable[[Path, Path], None]] = None
 
 
 SUITES = {
@@ -36,6 +39,14 @@ SUITES = {
         toolchains=["stable", "1.85"],
         case="with_override::host_is_forbidden",
         target="wasi-http-headers test:before",
+    ),
+    "members": Suite(
+        config="matrix.toml",
+        pins=["24.0.5", "36.0.3"],
+        toolchains=["stable"],
+        case="with_override::host_is_forbidden",
+        target="wasi-http-headers test:before",
+        make=members.make,
     ),
     "fixtures": Suite(
         config="tests/fixtures/subjects/long_history/matrix.toml",
@@ -53,10 +64,14 @@ SHORT_PINS = ["1.0.0", "2.0.0", "3.0.0", "6.0.0", "10.0.0"]
 def ground(name: str, tool: Path, work: Path, options) -> Ground:
     """Everything that the contestants of a suite share, looked up and checked."""
     suite = SUITES[name]
-    path = REPOSITORY / (options.config or suite.config)
+    root = REPOSITORY
+    if suite.make:
+        root = work / "made"
+        suite.make(root, REPOSITORY)
+    path = root / (options.config or suite.config)
     config = Config(path)
     pins = options.pins or suite.pins or local_versions(config.crates[0])
-    tree = Tree(REPOSITORY, path, pins, suite.beside)
+    tree = Tree(root, path, pins, suite.beside)
     wanted = options.toolchains or suite.toolchains
     unknown = [label for label in wanted if label not in config.labels()]
     if unknown:

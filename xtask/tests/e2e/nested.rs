@@ -22,13 +22,25 @@ fn judges_alike(command: &mut Command) {
     assert_eq!(output.status.success(), !is_stable(), "{}", said);
 }
 
-fn cargo_refuses(name: &str, cargo: impl AsRef<OsStr>) {
+fn build(name: &str, cargo: &OsStr, files: &[(&str, &str)]) -> Command {
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir_all(folder.join("src")).unwrap();
-    std::fs::write(folder.join("src/main.rs"), SOURCE).unwrap();
     let manifest = "[package]\nname = \"nested\"\nversion = \"0.1.0\"\nedition = \"2018\"\n";
-    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-    judges_alike(Command::new(cargo).args(["build", "--offline"]).current_dir(&folder));
+    for (path, text) in [("Cargo.toml", manifest)].iter().chain(files) {
+        std::fs::write(folder.join(path), text).unwrap();
+    }
+    let mut command = Command::new(cargo);
+    command.args(["build", "--offline"]).current_dir(&folder);
+    command
+}
+
+const ASKS: &str = "fn main() { assert!(std::env::var_os(\"RUSTC_BOOTSTRAP\").is_none()); }";
+
+fn cargo_refuses(name: &str, cargo: impl AsRef<OsStr>) {
+    judges_alike(&mut build(name, cargo.as_ref(), &[("src/main.rs", SOURCE)]));
+    let files = [("build.rs", ASKS), ("src/main.rs", "fn main() {}")];
+    let asked = build(&format!("{}-asks", name), cargo.as_ref(), &files).output().unwrap();
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
 }
 
 #[test]

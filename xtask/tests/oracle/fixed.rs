@@ -14,8 +14,6 @@ pub fn seeds() -> Vec<(Toolchain, u64)> {
 pub const NOT_YET: &[&str] = &[
     // On purpose: an executable with libtest is asked for JSON by its arguments.
     "arguments*",
-    // What is built by a cargo that a test starts finds `RUSTC_BOOTSTRAP` set, to nothing, where it asks.
-    "nested-cargo*",
     // A build script that cargo runs again whenever it is asked runs more than once in a cell.
     "script-writes-target-count-always*",
 ];

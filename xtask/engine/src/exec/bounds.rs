@@ -33,11 +33,13 @@ pub struct Mounts {
     /// What stays writable. Each is one mount: within it, files can be moved and linked, and not from
     /// one to another.
     pub write: Vec<Utf8PathBuf>,
-    /// Folders that it sees in other places than where they are.
+    /// Folders that it sees in other places than where they are, and can write.
     pub private: Vec<Private>,
+    /// A folder that it sees in the place of its toolchain's programs.
+    pub programs: Option<Private>,
 }
 
-/// A folder of a cell's own in the place of one that all programs share.
+/// A folder that a child sees in the place of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Private {
     /// The place. Where there is no folder, none is put.
@@ -66,4 +68,9 @@ impl Bounds {
         files: None,
         network: true,
     };
+
+    /// What is mounted for the child, if anything is.
+    pub fn mounts_mut(&mut self) -> Option<&mut Mounts> {
+        self.files.as_mut()?.mounts.as_mut()
+    }
 }

@@ -13,6 +13,7 @@ use crate::exec::blame::Account;
 use crate::exec::broken::{broken, name_packages};
 use crate::exec::call::DocTests;
 use crate::exec::cargo::{Cargo, doubt};
+use crate::exec::chosen::compile_only;
 use crate::exec::judgement::{Judge, Made};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Exit, together};
@@ -33,6 +34,9 @@ pub struct BuildOptions<'a> {
     pub is_whole: bool,
     /// Which targets and doc tests are asked for.
     pub is_asked_for: &'a dyn Fn(&TargetId) -> bool,
+    /// Where a wrapper of rustc may be written for packages of the workspace; `None` where they have
+    /// one.
+    pub wrapper: Option<Utf8PathBuf>,
 }
 
 /// By this variable a cargo takes itself for one of another channel. From 1.62 to 1.73, `--keep-going`
@@ -172,15 +176,13 @@ impl Build<'_> {
         if !self.options.is_whole && all_bear_tests && !any_refused && !has_examples {
             // The same members with the same features, whether all of their targets are built or
             // some.
-            let mut part = args(&["test", "--no-run", "--workspace"]);
-            part.extend(chosen.iter().flatten().cloned());
+            let names: Vec<String> = chosen.iter().flatten().cloned().collect();
             let is_named = |id: &TargetId| {
                 id.kind != Kind::Doc && chosen.contains(&choice(id))
                     || (self.options.is_asked_for)(id)
             };
             self.account = Account::new(self.workspace, is_named);
-            let ended = self.listen(part)?;
-            self.ended = ended;
+            self.ended = self.some(targets, &names)?;
             let is_open = |target: &&Target| self.account.own_answer(target).is_none();
             let has_failed = matches!(self.ended.exit, Exit::Code(n) if n != 0);
             if !has_failed || !targets.iter().any(is_open) {
@@ -208,6 +210,37 @@ impl Build<'_> {
         let ended = self.listen_on(whole)?;
         self.ended = together(self.ended.clone(), ended);
         Ok(())
+    }
+
+    /// Some targets, by their names. Others that go by the same are left out where cargo can.
+    fn some(&mut self, targets: &[&Target], names: &[String]) -> Result<Ended> {
+        let is_other = |target: &Target| {
+            let choice = choice(&target.id);
+            target.bears_tests
+                && choice.iter().all(|word| names.contains(word))
+                && !targets.iter().any(|asked| asked.id == target.id)
+        };
+        let has_others = self.workspace.targets.iter().any(is_other);
+        let wrapper = self.options.wrapper.as_ref();
+        let wrapper = wrapper.filter(|_| has_others && self.keeps_going());
+        let Some(wrapper) = wrapper else {
+            let mut part = args(&["test", "--no-run", "--workspace"]);
+            part.extend(names.iter().cloned());
+            return self.listen(part);
+        };
+        let packages = targets.iter();
+        let packages = packages.filter_map(|t| self.workspace.folder(&t.package));
+        let packages: Vec<Utf8PathBuf> = packages.collect();
+        let mut vars = self.cargo.vars.clone();
+        compile_only(&packages, wrapper, &mut vars)?;
+        let choosy = Cargo {
+            vars,
+            bounds: self.cargo.bounds.clone(),
+            ..*self.cargo
+        };
+        let mut part = args(&["build", "--workspace", "--keep-going"]);
+        part.extend(names.iter().cloned());
+        self.listen_to(&choosy, part)
     }
 
     /// What others use, without its tests: every library, and the binaries and examples that count.

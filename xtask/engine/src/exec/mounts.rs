@@ -19,7 +19,7 @@ use rustix::mount::{
     MountFlags, MountPropagationFlags, mount_bind_recursive, mount_change, mount_remount,
 };
 
-use crate::exec::bounds::{Bounds, Files, Mounts};
+use crate::exec::bounds::{Bounds, Files, Mounts, Private};
 
 /// Each process has files there by which it changes itself.
 const PROC: &str = "/proc";
@@ -83,17 +83,16 @@ fn change_all(files: &Files, mounts: &Mounts, sockets: &[PathBuf], user: u32) ->
     let folder = std::env::current_dir().context("find the working folder")?;
     let before = mounted()?;
     let is_folder = |place: &Path| std::fs::symlink_metadata(place).is_ok_and(|m| m.is_dir());
+    // While what is to be covered can still be seen.
+    let held = |own: &Private| -> Result<(OwnedFd, PathBuf)> {
+        let place = own.place.as_std_path().to_owned();
+        Ok((hold(own.folder.as_std_path())?, place))
+    };
     let private = mounts.private.iter();
     let private = private.filter(|private| is_folder(private.place.as_std_path()));
-    let private: Vec<_> = private
-        .map(|private| {
-            Ok((
-                hold(private.folder.as_std_path())?,
-                private.place.as_std_path(),
-            ))
-        })
-        .collect::<Result<_>>()?;
-    let covered: Vec<&Path> = private.iter().map(|(_, place)| *place).collect();
+    let private: Vec<(OwnedFd, PathBuf)> = private.map(held).collect::<Result<_>>()?;
+    let programs = mounts.programs.as_ref().map(held).transpose()?;
+    let covered: Vec<&Path> = private.iter().map(|(_, place)| place.as_path()).collect();
     let covered: Vec<&Path> = [covered, sockets.iter().map(PathBuf::as_path).collect()].concat();
     let kept = kept(files, &covered)?;
     // What is not there cannot be written; a link leads to what is mounted.
@@ -127,6 +126,11 @@ fn change_all(files: &Files, mounts: &Mounts, sockets: &[PathBuf], user: u32) ->
             put_back(own, path)?;
             last = Some(path);
         }
+    }
+    if let Some((own, place)) = &programs {
+        bind(own, place)?;
+        let place = place.canonicalize()?;
+        make_read_only(&place, flags_of(&place, &mounted()?))?;
     }
     for place in sockets {
         make_read_only(place, MountFlags::empty())?;

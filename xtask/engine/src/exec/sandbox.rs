@@ -211,6 +211,7 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
             let mounts = Mounts {
                 write: vec![cell.clone()],
                 private: vec![private],
+                programs: None,
             };
             (format!("{TRIAL}{TRIAL_OF_MOUNTS}"), Some(mounts))
         }
@@ -294,8 +295,9 @@ impl Enclosed<'_> {
                 .iter()
                 .map(|(folder, _)| folder.clone()),
         );
-        // The lane's own folder, the wrapper of rustc beside it, and nothing of other lanes.
-        read.extend([folders.copy().to_owned(), folders.beside("rustc")]);
+        // The lane's own folder, the wrappers of rustc beside it, and nothing of other lanes.
+        read.push(folders.copy().to_owned());
+        read.extend(["rustc", "chosen"].map(|wrapper| folders.beside(wrapper)));
         let mounts = mounts.then(|| self.mounts(&reach));
         read.extend(reach.read);
         // Not the copy as a whole: what stands beside these decides for whoever works in them.
@@ -335,6 +337,7 @@ impl Enclosed<'_> {
         Mounts {
             write,
             private: private.filter(|own| !is_reached(&own.place)).collect(),
+            programs: None,
         }
     }
 

@@ -37,8 +37,8 @@ struct Shop {
 
 #[derive(Debug)]
 struct UnderWay {
-    /// What the build needs.
-    uses: BTreeSet<Digest>,
+    /// What it takes from the store, and may put there.
+    uses: BTreeSet<String>,
     /// What of that is not made yet.
     makes: BTreeSet<Digest>,
 }
@@ -90,29 +90,32 @@ impl Shops {
         units: &Units,
         interrupt: &Interrupt,
     ) -> Result<Turn<'a>> {
-        let uses = units.digests();
+        let needs = units.digests();
+        let stores = folders.stores();
         let mut shops = self.shops();
         loop {
             let shop = shops.entry(folders.shop.clone()).or_default();
-            let is_no_rival = |other: &UnderWay| other.makes.is_disjoint(&uses);
+            let is_no_rival = |other: &UnderWay| other.makes.is_disjoint(&needs);
             if interrupt.is_asked() || shop.under_way.values().all(is_no_rival) {
-                let makes = uses.difference(&shop.made).copied().collect();
-                let uses = uses.clone();
-                let under_way = UnderWay { uses, makes };
-                shop.under_way.insert(folders.target.clone(), under_way);
                 break;
             }
             let waited = self.changed.wait_timeout(shops, TICK);
             shops = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        let entries = stores.entries(&needs)?;
+        let shop = shops.entry(folders.shop.clone()).or_default();
+        let makes = needs.difference(&shop.made).copied().collect();
+        let names = needs.iter().map(Digest::to_string);
+        let uses = names.chain(entries.iter().cloned()).collect();
+        let under_way = UnderWay { uses, makes };
+        shop.under_way.insert(folders.target.clone(), under_way);
         drop(shops);
         let turn = Turn {
             shops: self,
             folders,
             has_made_all: false,
         };
-        let stores = folders.stores();
-        self.confined(folders, || stores.import(&uses, &folders.target))?;
+        self.confined(folders, || stores.import(&entries, &folders.target))?;
         Ok(turn)
     }
 
@@ -129,15 +132,14 @@ impl Shops {
     ) -> Result<bool> {
         let mut shops = self.shops();
         let shop = shops.entry(shop.to_owned()).or_default();
-        let is_it = |used: &Digest| used.to_string() == digest;
         if shop
             .under_way
             .values()
-            .any(|build| build.uses.iter().any(is_it))
+            .any(|build| build.uses.contains(digest))
         {
             return Ok(false);
         }
-        shop.made.retain(|made| !is_it(made));
+        shop.made.retain(|made| made.to_string() != digest);
         remove().map(|()| true)
     }
 

@@ -1,11 +1,15 @@
 //! A cell's trial: every target compiled as far as it goes, and what compiled run.
 
+use std::ffi::OsStr;
+
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 
+use crate::cargo_home::own_config;
 use crate::exec::build::{BuildOptions, Built, build};
 use crate::exec::call::DocTests;
 use crate::exec::cargo::Cargo;
+use crate::exec::chosen;
 use crate::exec::clock::{Clock, Phases};
 use crate::exec::confine::confined;
 use crate::exec::executable::Executable;
@@ -13,6 +17,7 @@ use crate::exec::judgement::Made;
 use crate::exec::lane_folders::LaneFolders;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
+use crate::exec::programs::shims;
 use crate::exec::rehearsal::{Rehearsal, Rehearsed};
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
@@ -177,7 +182,10 @@ impl Work<'_> {
             setting: self.setting,
             folders: &self.folders,
         };
-        let bounds = self.bounds(Some(&target.id));
+        let mut bounds = self.bounds(Some(&target.id));
+        if let Some(mounts) = bounds.mounts_mut() {
+            mounts.programs = shims(self.setting.toolchain, &self.folders.shop)?;
+        }
         let mut vars = test_env::vars(&place, &target.package, workspace, built);
         self.take_home(&mut vars, &bounds);
         let executable = Executable {
@@ -227,7 +235,19 @@ impl Work<'_> {
             family: self.setting.family,
             is_whole: self.only.is_none(),
             is_asked_for,
+            wrapper: (!self.has_workspace_wrapper()).then(|| self.folders.beside("chosen")),
         }
+    }
+
+    /// Whether packages of the workspace have a wrapper of rustc of their own.
+    fn has_workspace_wrapper(&self) -> bool {
+        let vars = self.setting.vars(self.setting.toolchain);
+        let mut variables = chosen::VARIABLES.iter();
+        let has_variable = variables.any(|name| vars.contains_key(OsStr::new(name)));
+        let configs = self.setting.tree.subject.cargo_configs();
+        let configs = configs.into_iter().flatten().map(|config| config.text);
+        let own = own_config().into_iter().flatten();
+        has_variable || configs.chain(own).any(|text| text.contains(chosen::KEY))
     }
 }
 

@@ -15,6 +15,7 @@
 //! units/DIGEST/PROFILE/{.fingerprint,deps,build}   a package with its features and dependencies
 //! ```
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
@@ -30,6 +31,9 @@ use crate::files::{CACHEDIR_TAG_FILE, folders, names};
 
 /// Where cargo keeps what it needs to tell whether a unit is fresh.
 const FINGERPRINTS: &str = ".fingerprint";
+
+/// How many entries of a package are looked into where none is the one that is asked for.
+const MOST_OTHERS: usize = 4;
 
 /// What cargo writes into a target folder that it makes.
 const TAG_OF_CARGO: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -54,19 +58,57 @@ pub const STORE: &str = "units";
 pub type UsedUnits = BTreeMap<String, Digest>;
 
 impl UnitStores {
-    /// Copies the units of some packages into a target folder, and returns how many that were.
+    /// The names of the entries that may hold units of some packages: for each its own, or where there
+    /// is none those of the same package with other features or dependencies, the last used first. A
+    /// unit of it can be the same: it is compiled for the host, say, and only the target has the feature.
+    ///
+    /// # Errors
+    ///
+    /// When a store cannot be listed.
+    pub fn entries(&self, packages: &BTreeSet<Digest>) -> Result<BTreeSet<String>> {
+        let mut known: BTreeMap<String, SystemTime> = BTreeMap::new();
+        for store in [&self.common, &self.of_lane] {
+            for name in folders(store)? {
+                let used = store.join(&name).metadata().and_then(|m| m.modified());
+                let last = known.entry(name).or_insert(SystemTime::UNIX_EPOCH);
+                *last = (*last).max(used.unwrap_or(SystemTime::UNIX_EPOCH));
+            }
+        }
+        let mut entries = BTreeSet::new();
+        for digest in packages {
+            let name = digest.to_string();
+            if known.contains_key(&name) {
+                entries.insert(name);
+                continue;
+            }
+            let prefix = digest.prefix();
+            let others = known.range(prefix.clone()..);
+            let others = others.take_while(|(name, _)| name.starts_with(&prefix));
+            let mut others: Vec<(&String, &SystemTime)> = others.collect();
+            others.sort_by_key(|(_, used)| Reverse(**used));
+            entries.extend(
+                others
+                    .into_iter()
+                    .take(MOST_OTHERS)
+                    .map(|(name, _)| name.clone()),
+            );
+        }
+        Ok(entries)
+    }
+
+    /// Copies the units of some entries into a target folder, and returns how many that were.
     ///
     /// # Errors
     ///
     /// When a file cannot be copied.
-    pub fn import(&self, packages: &BTreeSet<Digest>, target: &Utf8Path) -> Result<usize> {
+    pub fn import(&self, entries: &BTreeSet<String>, target: &Utf8Path) -> Result<usize> {
         let tag = target.join(CACHEDIR_TAG_FILE);
         fs::create_dir_all(target).with_context(|| format!("make {target}"))?;
         fs::write(&tag, TAG_OF_CARGO).with_context(|| format!("write {tag}"))?;
         let mut n_units = 0;
-        for digest in packages {
+        for name in entries {
             for store in [&self.common, &self.of_lane] {
-                let entry = store.join(digest.to_string());
+                let entry = store.join(name);
                 if !entry.is_dir() {
                     continue;
                 }
@@ -206,7 +248,9 @@ impl Profile {
         }
         for file in self.files(unit) {
             let file = file?;
-            if file.metadata()?.modified()? > finished {
+            // Cargo itself links a program anew in the folder of a build script that it finds fresh.
+            let is_own_folder = file.depth() == 0 && file.file_type().is_dir();
+            if !is_own_folder && file.metadata()?.modified()? > finished {
                 return Ok(false);
             }
         }
@@ -392,11 +436,17 @@ mod tests {
         /// Another target folder, into which the unit was imported.
         fn import(&self) -> (usize, Utf8PathBuf) {
             let other = self.target.with_file_name("other");
-            let packages = self.used.values().copied().collect();
-            (
-                self.stores.import(&packages, &other).expect("imported"),
-                other,
-            )
+            (self.import_into(&other, self.used.values()), other)
+        }
+
+        fn import_into<'a>(
+            &self,
+            other: &Utf8Path,
+            packages: impl Iterator<Item = &'a Digest>,
+        ) -> usize {
+            let packages = packages.copied().collect();
+            let entries = self.stores.entries(&packages).expect("a listing");
+            self.stores.import(&entries, other).expect("imported")
         }
     }
 
@@ -427,6 +477,29 @@ mod tests {
         assert_eq!(time.expect("a time"), past);
         let deep = other.join("debug/build").join(SERDE).join("out/deep/file");
         assert_eq!(fs::read_to_string(deep).expect("a file"), "generated");
+    }
+
+    #[test]
+    fn a_package_with_other_features_is_looked_into_where_none_has_these() {
+        let mut lane = lane();
+        let serde = Digest::of("serde");
+        let hash = lane.used.keys().next().expect("a unit").clone();
+        let import = |lane: &Lane, digest: Digest| {
+            let other = lane.target.with_file_name(digest.to_string());
+            lane.import_into(&other, [digest].iter())
+        };
+        lane.keep();
+        assert_eq!(import(&lane, serde.with("derive")), 1);
+        assert_eq!(import(&lane, Digest::of("serde_core")), 0);
+        // Of many, the last used.
+        for n in 0..MOST_OTHERS + 3 {
+            lane.used.insert(hash.clone(), serde.with(&n.to_string()));
+            lane.keep();
+        }
+        let packages = BTreeSet::from([serde.with("derive")]);
+        let entries = lane.stores.entries(&packages).expect("a listing");
+        assert_eq!(entries.len(), MOST_OTHERS);
+        assert!(!entries.contains(&serde.to_string()));
     }
 
     #[test]

@@ -1,29 +1,64 @@
 //! What compiling a workspace makes that does not depend on where the workspace lies: the packages
 //! it has from elsewhere, each with its features and with all it depends on.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 
 use cargo_metadata::{Metadata, Node, PackageId};
 
 /// A hash of a package together with everything that decides what it compiles to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Digest([u8; 32]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest {
+    package: blake3::Hash,
+    whole: blake3::Hash,
+}
 
 impl Digest {
-    /// The digest of a text.
+    /// The digest of a package that has no features and depends on nothing.
     #[must_use]
-    pub fn of(text: &str) -> Self {
-        Self(*blake3::hash(text.as_bytes()).as_bytes())
+    pub fn of(package: &str) -> Self {
+        let package = blake3::hash(package.as_bytes());
+        Self {
+            package,
+            whole: package,
+        }
+    }
+
+    /// The same package with a feature.
+    #[cfg(test)]
+    pub(super) fn with(self, feature: &str) -> Self {
+        Self {
+            whole: blake3::hash(feature.as_bytes()),
+            ..self
+        }
+    }
+
+    /// How the names of all digests of this package begin.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        format!("{}-", &self.package.to_hex()[..12])
     }
 }
 
-/// A folder's name: as much of the hash as tells packages apart.
+/// By their bytes.
+impl Ord for Digest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let bytes = |digest: &Self| (*digest.package.as_bytes(), *digest.whole.as_bytes());
+        bytes(self).cmp(&bytes(other))
+    }
+}
+
+impl PartialOrd for Digest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A folder's name: as much of the hashes as tells packages apart.
 impl Display for Digest {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.0[..12]
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}{}", self.prefix(), &self.whole.to_hex()[..24])
     }
 }
 
@@ -94,25 +129,28 @@ fn digest<'a>(
     if let Some(known) = known.get(id) {
         return *known;
     }
+    let alone = Digest::of(&id.repr);
+    known.insert(id, alone);
     let mut hasher = blake3::Hasher::new();
     hasher.update(id.repr.as_bytes());
-    known.insert(id, Digest(*hasher.finalize().as_bytes()));
     if let Some(node) = nodes.get(id) {
         let features: BTreeSet<&str> = node.features.iter().map(|f| f.as_str()).collect();
         for feature in features {
             hasher.update(b"\0");
             hasher.update(feature.as_bytes());
         }
-        let below: BTreeSet<Digest> = node
-            .dependencies
-            .iter()
-            .map(|id| digest(id, nodes, known))
+        let below = node.dependencies.iter();
+        let below: BTreeSet<[u8; 32]> = below
+            .map(|id| *digest(id, nodes, known).whole.as_bytes())
             .collect();
-        for digest in below {
-            hasher.update(&digest.0);
+        for hash in below {
+            hasher.update(&hash);
         }
     }
-    let digest = Digest(*hasher.finalize().as_bytes());
+    let digest = Digest {
+        whole: hasher.finalize(),
+        ..alone
+    };
     known.insert(id, digest);
     digest
 }
