@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use clap::ValueEnum;
+use pinmatrix::analysis::Analysis;
 use pinmatrix::files::write_whole;
 use pinmatrix::model::run::Run;
 use pinmatrix::report::{annotations, code_quality, step_summary};
@@ -68,15 +69,16 @@ impl Ci {
 ///
 /// When what it reads cannot be written.
 pub fn tell(run: &Run, out: &Utf8Path, host: Host) -> Result<()> {
+    let analysis = Analysis::of(run);
     match host {
         Host::GitHub(summary) => {
             if let Some(file) = summary {
-                append_summary(run, &file)?;
+                append_summary(&analysis, &file)?;
             }
-            show::put_commands(&annotations::annotations(run))
+            show::put_commands(&annotations::annotations(&analysis))
         }
         Host::GitLab => {
-            let json = code_quality::json(run).context("write the code quality report")?;
+            let json = code_quality::json(&analysis).context("write the code quality report")?;
             write_whole(&out.join(code_quality::FILE), json.as_bytes())
         }
         Host::Other => Ok(()),
@@ -84,7 +86,7 @@ pub fn tell(run: &Run, out: &Utf8Path, host: Host) -> Result<()> {
 }
 
 /// Other commands of the step can have written into its summary before.
-fn append_summary(run: &Run, file: &Path) -> Result<()> {
+fn append_summary(analysis: &Analysis<'_>, file: &Path) -> Result<()> {
     let context = || format!("write the step's summary {}", file.display());
     let mut options = OpenOptions::new();
     let mut open = options
@@ -95,7 +97,7 @@ fn append_summary(run: &Run, file: &Path) -> Result<()> {
     let there = open.metadata().with_context(context)?.len();
     let there = usize::try_from(there).unwrap_or(usize::MAX);
     let room = step_summary::MOST.saturating_sub(there);
-    let summary = step_summary::step_summary(run, room);
+    let summary = step_summary::step_summary(analysis, room);
     open.write_all(summary.as_bytes()).with_context(context)
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use pinmatrix::analysis::Analysis;
 use pinmatrix::config::mistake::Mistake;
 use pinmatrix::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 use pinmatrix::record;
@@ -45,7 +46,7 @@ pub fn obey(flags: &ReportFlags) -> Result<Exit> {
     };
     let run = record::read(&results)?;
     if let Some(format) = flags.format {
-        let text = reports::text(&run, folder(&results), format)?;
+        let text = reports::text(&Analysis::of(&run), folder(&results), format)?;
         match format {
             Format::Annotations => show::put_commands(&text)?,
             Format::CodeQuality | Format::Sarif | Format::Frontier => show::put_json(&text)?,

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use clap::ValueEnum;
+use pinmatrix::analysis::Analysis;
 use pinmatrix::files::write_whole;
 use pinmatrix::model::run::Run;
 use pinmatrix::report::{annotations, code_quality, html, junit, points, sarif, summary, terminal};
@@ -44,8 +45,12 @@ const FILES: [(&str, Format); 4] = [
 ///
 /// When one cannot be written.
 pub fn write(run: &Run, results: &Utf8Path, out: &Utf8Path) -> Result<()> {
+    let analysis = Analysis::of(run);
     for (file, format) in FILES {
-        write_whole(&out.join(file), text(run, results, format)?.as_bytes())?;
+        write_whole(
+            &out.join(file),
+            text(&analysis, results, format)?.as_bytes(),
+        )?;
     }
     Ok(())
 }
@@ -64,15 +69,17 @@ pub fn remove(out: &Utf8Path) {
 /// # Errors
 ///
 /// When the format's writer refuses; none has a reason to.
-pub fn text(run: &Run, results: &Utf8Path, format: Format) -> Result<String> {
+pub fn text(analysis: &Analysis<'_>, results: &Utf8Path, format: Format) -> Result<String> {
     match format {
-        Format::Text => Ok(terminal::page(run, results, show::columns())),
-        Format::Markdown => Ok(summary::summary(run)),
-        Format::Html => html::html(run, Some(&results.join(html::LOCKS))),
-        Format::Junit => junit::junit(run),
-        Format::Frontier => points::json(run).context("write the frontier"),
-        Format::Annotations => Ok(annotations::annotations(run)),
-        Format::CodeQuality => code_quality::json(run).context("write the code quality report"),
-        Format::Sarif => sarif::json(run).context("write SARIF"),
+        Format::Text => Ok(terminal::page(analysis, results, show::columns())),
+        Format::Markdown => Ok(summary::summary(analysis)),
+        Format::Html => html::html(analysis, Some(&results.join(html::LOCKS))),
+        Format::Junit => junit::junit(analysis.run),
+        Format::Frontier => points::json(analysis).context("write the frontier"),
+        Format::Annotations => Ok(annotations::annotations(analysis)),
+        Format::CodeQuality => {
+            code_quality::json(analysis).context("write the code quality report")
+        }
+        Format::Sarif => sarif::json(analysis).context("write SARIF"),
     }
 }

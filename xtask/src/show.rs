@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use pinmatrix::analysis::Analysis;
 use pinmatrix::model::run::Run;
 use pinmatrix::report::terminal;
 use pinmatrix::text::{inert, inert_json};
@@ -16,7 +17,7 @@ pub use pinmatrix::report::terminal::{BOLD, DIM, GREEN, RED, RESET, YELLOW, mark
 ///
 /// When standard output cannot be written.
 pub fn results(run: &Run, out: &Utf8Path) -> Result<()> {
-    put(&terminal::page(run, out, columns()))
+    put(&terminal::page(&Analysis::of(run), out, columns()))
 }
 
 /// How wide the terminal is; none where whatever reads a file or a CI log breaks lines by itself.

@@ -176,9 +176,10 @@ pub fn against_baseline(run: &Run, verdict: &Verdict) -> Comparison {
     }
     let n_ended = run.cells.iter().filter(|cell| cell.outcome().is_some());
     let n_ended = n_ended.count();
+    let n_unknown: usize = verdict.unknown_rows.values().map(BTreeSet::len).sum();
     finder.finish(Comparison {
-        n_compared: n_ended.saturating_sub(verdict.n_inconclusive),
-        n_not_compared: verdict.n_inconclusive + verdict.n_unjudged,
+        n_compared: n_ended.saturating_sub(verdict.n_inconclusive + n_unknown),
+        n_not_compared: verdict.n_inconclusive + verdict.n_unjudged + n_unknown,
         ..Comparison::default()
     })
 }

@@ -15,7 +15,7 @@
 //! strategy, search, bisect, inquiry, plan, shard,
 //! standing                                             which cells run, where, and why not
 //! worklist, least, claims, hindsight, undeclared,
-//! findings                                             what follows from a run
+//! findings, analysis                                   what follows from a run
 //! merge                                                runs of several machines as one
 //! record, compare, parts                              run.json; two of them held together; results from elsewhere
 //! exec                                                 running them
@@ -66,6 +66,7 @@ mod undeclared;
 mod claims;
 mod hindsight;
 pub mod findings;
+pub mod analysis;
 pub mod merge;
 pub mod record;
 pub mod compare;

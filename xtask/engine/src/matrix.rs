@@ -273,9 +273,24 @@ impl Matrix {
                 yanked: ladder.yanked.clone(),
                 unlisted: ladder.unlisted.clone(),
                 declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
+                today: self.today(family),
             }
         };
         families.map(record).collect()
+    }
+
+    /// The version that the subject's own lock holds of all crates of a family that it uses.
+    fn today(&self, family: &Family) -> Option<Version> {
+        let locked = &self.trees.first()?.locked;
+        let crates = family.crate_names().into_iter();
+        let versions: BTreeSet<&Version> = crates
+            .filter_map(|name| locked.get(name))
+            .flatten()
+            .collect();
+        match versions.into_iter().collect::<Vec<_>>().as_slice() {
+            [one] => Some((*one).clone()),
+            [] | [_, ..] => None,
+        }
     }
 
     /// The revisions of the subject as reports keep them.

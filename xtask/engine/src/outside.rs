@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::analysis::Analysis;
 use crate::config::Config;
 use crate::config::mistake::Text;
 use crate::exec;
@@ -99,13 +100,14 @@ pub struct Reports {
 #[must_use]
 pub fn run_json(bytes: &[u8]) -> Option<Reports> {
     let run: Run = serde_json::from_slice(bytes).ok()?;
+    let analysis = Analysis::of(&run);
     Some(Reports {
         junit: report::junit::junit(&run).ok()?,
-        summary: report::summary::summary(&run),
-        frontier: report::points::json(&run).ok()?,
-        annotations: report::annotations::annotations(&run),
-        code_quality: report::code_quality::json(&run).ok()?,
-        sarif: report::sarif::json(&run).ok()?,
-        page: report::html::html(&run, None).ok()?,
+        summary: report::summary::summary(&analysis),
+        frontier: report::points::json(&analysis).ok()?,
+        annotations: report::annotations::annotations(&analysis),
+        code_quality: report::code_quality::json(&analysis).ok()?,
+        sarif: report::sarif::json(&analysis).ok()?,
+        page: report::html::html(&analysis, None).ok()?,
     })
 }

@@ -69,10 +69,10 @@ pub fn closing_line(counts: &Counts) -> String {
         parts.push(format!("{} inconclusive", counts.inconclusive));
     }
     for (reason, n) in &counts.skipped {
-        let is_inferred = *reason == Skip::Inferred;
-        parts.push(match is_inferred {
-            true => format!("{n} inferred and not run"),
-            false => format!("{n} skipped ({reason})"),
+        parts.push(match reason {
+            Skip::Inferred => format!("{n} inferred and not run"),
+            Skip::NotBegun => format!("{n} not run"),
+            reason => format!("{n} skipped ({reason})"),
         });
     }
     let mut line = format!("cells: {}", parts.join(", "));

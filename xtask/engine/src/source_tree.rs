@@ -1,14 +1,18 @@
 //! One revision of the subject: its files, and what of them decides.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
+use semver::Version;
+use serde::Deserialize;
 
 use crate::checkout::Checkout;
 use crate::config::mistake::Text;
 use crate::config::{Config, Source};
 use crate::environment::Surroundings;
+use crate::model::cell::bare;
 use crate::subject::Subject;
 use crate::toolchain::Toolchain;
 
@@ -25,6 +29,8 @@ pub struct Tree {
     pub cargo_config: String,
     /// A hash of its own lock.
     pub lock: Option<String>,
+    /// The versions that its own lock holds, by package.
+    pub locked: BTreeMap<String, BTreeSet<Version>>,
 }
 
 impl Tree {
@@ -49,8 +55,10 @@ impl Tree {
         let subject = Subject::read(config, place, checkout, cargo, surroundings)?;
         let configs = subject.cargo_configs()?.into_iter();
         let lock = subject.checkout.entry(subject.lock().as_std_path());
-        check_lock(&subject)?;
+        let text = subject.text_of("Cargo.lock")?.unwrap_or_default();
+        check_lock(&subject, &text)?;
         Ok(Self {
+            locked: locked(&text),
             label: source.label.clone(),
             sources: subject.sources(),
             cargo_config: configs.map(|config| config.text).collect(),
@@ -60,9 +68,31 @@ impl Tree {
     }
 }
 
+/// The versions that a lock holds, by package; none of one that cannot be read, which cargo will say.
+fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Version>> {
+    #[derive(Deserialize)]
+    struct Lock {
+        #[serde(default)]
+        package: Vec<Package>,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+        version: Version,
+    }
+    let mut locked: BTreeMap<String, BTreeSet<Version>> = BTreeMap::new();
+    for package in toml::from_str::<Lock>(lock)
+        .into_iter()
+        .flat_map(|lock| lock.package)
+    {
+        let versions = locked.entry(package.name).or_default();
+        versions.insert(bare(&package.version));
+    }
+    locked
+}
+
 /// A lock in which a merge left its marks is no lock.
-fn check_lock(subject: &Subject) -> Result<()> {
-    let lock = subject.text_of("Cargo.lock")?.unwrap_or_default();
+fn check_lock(subject: &Subject, lock: &str) -> Result<()> {
     let mut at = 0;
     for line in lock.split_inclusive('\n') {
         let is_mark = ["<<<<<<<", "=======", ">>>>>>>"]
@@ -70,7 +100,7 @@ fn check_lock(subject: &Subject) -> Result<()> {
             .any(|mark| line.starts_with(mark));
         if is_mark {
             let place = subject.checkout.in_origin(&subject.root).join("Cargo.lock");
-            let text = Text::new(place.as_std_path(), lock.clone());
+            let text = Text::new(place.as_std_path(), lock.to_owned());
             return Err(text
                 .mistake("Cargo.lock holds the marks of a merge conflict")
                 .at(

@@ -226,6 +226,7 @@ fn findings(cells: &[CellRecord]) -> Findings {
             n_expected: 20,
             n_inconclusive: 1,
             n_unjudged: 6,
+            ..Verdict::default()
         }),
         claims: vec![
             claim("old code breaks at 3", Truth::Confirmed),
@@ -295,6 +296,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
         toolchains: toolchains.collect(),
         families: vec![FamilyRecord {
             declared: Default::default(),
+            today: None,
             unusable: Vec::new(),
             yanked: Vec::new(),
             unlisted: Vec::new(),

@@ -25,10 +25,17 @@ pub fn judge(run: &Run, baseline: &Baseline) -> Verdict {
                 continue;
             }
         };
+        let lines = lines_of(baseline, record);
+        if lines.is_empty() {
+            let row = record.cell.row.to_string();
+            let cells = verdict.unknown_rows.entry(row).or_default();
+            cells.insert(record.id.clone());
+            continue;
+        }
         let mut bench = Bench {
             record,
             baseline,
-            lines: lines_of(baseline, record),
+            lines,
             today: today(run),
             is_open: outcome.has_doubt(),
             verdict: &mut verdict,

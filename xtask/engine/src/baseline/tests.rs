@@ -50,6 +50,29 @@ fn a_line_is_written_for_every_change_and_read_again() {
 }
 
 #[test]
+fn a_row_that_the_baseline_does_not_know_is_not_held_against_it() {
+    let baseline = blessed("..bb");
+    let mut run = history("..bb", 1);
+    let mut other = history("..bb", 1);
+    for record in &mut other.cells {
+        record.cell.row = crate::model::cell::Row::of_toolchain("1.86").into();
+        record.id = record.cell.id();
+    }
+    let unknown = other.cells[2].id.clone();
+    run.cells.extend(other.cells);
+    let verdict = judge(&run, &baseline);
+    assert_eq!(verdict.judgement(), Judgement::AsExpected);
+    assert_eq!(verdict.unknown_rows.keys().collect::<Vec<_>>(), ["1.86"]);
+    let target = Some("app test:t");
+    assert!(!verdict.expects(&unknown, target, None));
+    assert!(verdict.expects(&run.cells[2].id, target, None));
+    // A baseline that knows no row that ran says nothing.
+    run.cells.drain(..4);
+    let judgement = judge(&run, &baseline).judgement();
+    assert_eq!(judgement, Judgement::Inconclusive);
+}
+
+#[test]
 fn what_regressed_is_gone_or_was_fixed_is_told_apart() {
     let baseline = blessed("..bb");
     assert_eq!(

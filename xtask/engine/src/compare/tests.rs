@@ -199,6 +199,7 @@ fn a_baseline_is_compared_by_its_verdict() {
         n_expected: 3,
         n_inconclusive: 1,
         n_unjudged: 2,
+        ..Verdict::default()
     };
     let compared = against_baseline(&after, &verdict);
     let kinds: Vec<Kind> = compared.changes.iter().map(|change| change.kind).collect();

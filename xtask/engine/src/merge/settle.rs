@@ -143,7 +143,7 @@ fn unanswered(known: &[Known<'_>], has_toolchain: bool) -> State {
     let state = states.max_by_key(|state| (weight(state), std::cmp::Reverse(reason(state))));
     match state {
         Some(State::Skipped { reason }) => match reason {
-            Skip::OtherShard => State::Pending,
+            Skip::OtherShard | Skip::NotBegun => State::Pending,
             Skip::ToolchainMissing if has_toolchain => State::Pending,
             Skip::ToolchainMissing
             | Skip::Excluded(_)
@@ -178,6 +178,7 @@ fn weight(state: &State) -> u8 {
             Skip::Excluded(_) => 6,
             // Whoever was to run the cell and did not end had the toolchain.
             Skip::ToolchainMissing => 5,
+            Skip::NotBegun => 4,
             Skip::Inferred => 3,
             Skip::OtherShard => 2,
             Skip::NotSelected(_) | Skip::NotAnEnd => 1,

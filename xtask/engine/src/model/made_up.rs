@@ -128,6 +128,7 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             crates: vec!["gadget".to_owned()],
             pins,
             declared: Default::default(),
+            today: None,
             published: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),

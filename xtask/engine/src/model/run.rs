@@ -11,7 +11,7 @@ use crate::model::cell::{At, Cell, CellId, Pin, Row};
 use crate::model::findings::Findings;
 use crate::model::outcome::Outcome;
 use crate::model::shard::Shard;
-use crate::model::status::{Class, Doubt, Skip, Status};
+use crate::model::status::{Class, Skip, Status};
 use crate::model::timeline::Span;
 
 /// The version of `run.json`'s form. Raised whenever a reader of the last form would misread it.
@@ -120,6 +120,10 @@ pub struct FamilyRecord {
     /// The rustc that its crates declare at those, where any does: the newest of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub declared: BTreeMap<Version, Version>,
+    /// The version that the subject's own lock holds of all its crates, where that is one: what the
+    /// subject is on today.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub today: Option<Version>,
 }
 
 /// A version that is published and not withdrawn, and that no lock can hold a family at.
@@ -198,8 +202,8 @@ impl CellRecord {
     #[must_use]
     pub fn status(&self) -> Status {
         match &self.state {
-            State::Pending => Status::Inconclusive {
-                doubt: Doubt::Interrupted,
+            State::Pending => Status::Skipped {
+                reason: Skip::NotBegun,
             },
             State::Skipped { reason } => Status::Skipped {
                 reason: reason.clone(),
@@ -228,6 +232,7 @@ impl CellRecord {
                 | Skip::Inferred
                 | Skip::Ignored
                 | Skip::NotReached
+                | Skip::NotBegun
                 | Skip::NothingToTest
                 | Skip::RequiredFeatures(_) => false,
             },

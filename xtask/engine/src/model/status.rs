@@ -165,6 +165,8 @@ pub enum Skip {
     Inferred,
     /// Its target did not come to it: it ran out of time, or died.
     NotReached,
+    /// The run ended before it began, or no results answer it.
+    NotBegun,
     /// The subject has no target to build and test.
     NothingToTest,
     /// The target asks for features that are off.
@@ -186,6 +188,7 @@ impl Skip {
             | Self::Excluded(_)
             | Self::Ignored
             | Self::NotReached
+            | Self::NotBegun
             | Self::NothingToTest
             | Self::RequiredFeatures(_) => false,
         }
@@ -204,6 +207,7 @@ impl fmt::Display for Skip {
             Self::Ignored => f.write_str("ignored"),
             Self::Inferred => f.write_str("inferred"),
             Self::NotReached => f.write_str("not reached"),
+            Self::NotBegun => f.write_str("not run"),
             Self::NothingToTest => f.write_str("nothing to test"),
             Self::RequiredFeatures(features) => {
                 write!(f, "required features off: {}", features.join(", "))

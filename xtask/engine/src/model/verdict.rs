@@ -1,5 +1,7 @@
 //! The verdict on a run: how it differs from what was expected of it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::cell::CellId;
@@ -15,6 +17,10 @@ pub struct Verdict {
     pub n_inconclusive: usize,
     /// How many cells no one ran, inferred ones among them: nothing is said of those.
     pub n_unjudged: usize,
+    /// The cells that ran in rows of which the baseline has no line, by those rows: they are not held
+    /// against it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unknown_rows: BTreeMap<String, BTreeSet<CellId>>,
 }
 
 /// Something that a cell shows and that was not expected.
@@ -94,7 +100,14 @@ impl Verdict {
     /// what it is a part of.
     #[must_use]
     pub fn expects(&self, cell: &CellId, target: Option<&str>, case: Option<&str>) -> bool {
-        self.news(cell, target, case).is_none()
+        self.knows(cell) && self.news(cell, target, case).is_none()
+    }
+
+    /// Whether the baseline knows the cell's row.
+    #[must_use]
+    pub fn knows(&self, cell: &CellId) -> bool {
+        let mut unknown = self.unknown_rows.values();
+        !unknown.any(|cells| cells.contains(cell))
     }
 
     /// What is said of a cell, a target or a case of it, or else of what it is a part of.

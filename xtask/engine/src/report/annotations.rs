@@ -2,7 +2,7 @@
 //! beside the lines that they are at.
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>
 
-use crate::model::run::Run;
+use crate::analysis::Analysis;
 use crate::report::gaps;
 use crate::report::problems::{Problem, Standing, problems};
 use crate::text;
@@ -47,13 +47,13 @@ impl Level {
 
 /// The problems of a run as workflow commands, a line each, the most important first.
 #[must_use]
-pub fn annotations(run: &Run) -> String {
+pub fn annotations(analysis: &Analysis<'_>) -> String {
     // First, since an engine that shows a few shows the first: without these, nothing else is whole.
-    let gaps = gaps::lines(run);
+    let gaps = gaps::lines(analysis.run);
     let gaps = gaps
         .iter()
         .map(|line| format!("::warning title=pinmatrix::{}\n", data(line)));
-    gaps.collect::<String>() + &commands(&problems(run))
+    gaps.collect::<String>() + &commands(&problems(analysis))
 }
 
 fn commands(problems: &[Problem]) -> String {

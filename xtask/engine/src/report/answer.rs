@@ -1,11 +1,14 @@
 //! The answer: what breaks where, in the few sentences that a person would say of a run.
 
 mod constant;
+mod course;
 mod sentence;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::frontier::{Change, ChangePoint, frontier};
+use crate::analysis::{Analysis, Course, Tally};
+use crate::frontier::{Change, ChangePoint};
 use crate::model::cell::{At, Row};
 use crate::model::moved::Fault;
 use crate::model::outcome::{Outcome, TargetId};
@@ -13,6 +16,7 @@ use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Status;
 use crate::model::verdict::{Judgement, Kind};
 use crate::report::answer::sentence::{LONGEST, listed};
+use crate::report::answer::upgrade::{off_the_ladder, upgrades};
 use crate::report::verdict;
 use crate::text;
 
@@ -23,23 +27,20 @@ const MOST_NAMES: usize = 4;
 
 /// What a run answers, the most important first. Never empty.
 #[must_use]
-pub fn answer(run: &Run) -> Vec<Sentence> {
-    answer_from(run, &frontier(run))
-}
-
-/// As [`answer`], where the change points of the run are known.
-#[must_use]
-pub fn answer_from(run: &Run, points: &[ChangePoint]) -> Vec<Sentence> {
+pub fn answer(analysis: &Analysis<'_>) -> Vec<Sentence> {
+    let run = analysis.run;
     let mut answer = Vec::new();
     answer.extend(regressed(run));
     let ended: Vec<&Outcome> = run.cells.iter().filter_map(CellRecord::outcome).collect();
     if !ended.iter().any(|outcome| outcome.status.is_verdict()) {
         answer.push(nothing_known(run, &ended));
     }
-    for family in &run.families {
-        let family = Family::new(run, family);
+    for (record, tally) in run.families.iter().zip(&analysis.tallies) {
+        let family = Family::new(run, record);
         if family.has_verdicts() {
-            answer.extend(family.answer(points));
+            answer.extend(upgrades(analysis, &record.name));
+            answer.extend(off_the_ladder(record));
+            answer.extend(family.answer(analysis, tally));
         }
     }
     if answer.is_empty() {
@@ -169,18 +170,37 @@ impl<'a> Family<'a> {
         self.outcomes().any(|(_, o)| o.status.is_verdict())
     }
 
-    fn answer(&self, points: &[ChangePoint]) -> Vec<Sentence> {
-        let of_family = points.iter().filter(|p| p.family == self.record.name);
-        let (whole, of_targets): (Vec<_>, Vec<_>) =
-            of_family.partition(|point| point.target.is_none());
-        let of = |change: Change| self.first_of_each(&of_targets, change);
-        let (breaks, fixes, shifts) = (of(Change::Break), of(Change::Fix), of(Change::Shift));
-        let mut answer = self.breaks(&breaks, &of_targets);
+    fn answer(&self, analysis: &Analysis<'_>, tally: &Tally<'_>) -> Vec<Sentence> {
+        let points = analysis.points.iter();
+        let points = points.filter(|p| p.family == self.record.name && p.target.is_some());
+        let points: Vec<&ChangePoint> = points.collect();
+        let courses = analysis.courses.iter();
+        let courses: Vec<&Course> = courses.filter(|c| c.family == self.record.name).collect();
+        // What had passed before begins nothing.
+        let is_first = |point: &&&ChangePoint| {
+            let course = courses.iter().find(|course| course.is_of(point));
+            course.is_some_and(|course| course.turns[0].at == point.after.at)
+        };
+        let of = |change: Change| self.first_of_each(&points, change);
+        let (breaks, shifts) = (of(Change::Break), of(Change::Shift));
+        let first: Vec<&ChangePoint> = points.iter().filter(is_first).copied().collect();
+        let fixes = self.first_of_each(&first, Change::Fix);
+        let turning = self.turning(&courses);
+        let mut answer = match (breaks.as_slice(), turning.as_slice()) {
+            // One sentence tells its break with all that follows.
+            ([only], [told]) if turns(&courses, only.point) => {
+                vec![told.clone(), known(only.point)]
+            }
+            _ => {
+                let breaks = self.breaks(&breaks, &points).into_iter();
+                breaks.chain(turning).collect()
+            }
+        };
         answer.extend(self.shifts(&shifts));
         answer.extend(self.fixes(&fixes, breaks.is_empty()));
-        answer.extend(self.too_old(&whole));
-        answer.extend(self.differing(&of_targets));
-        answer.extend(self.constant());
+        answer.extend(self.unbuilt(&courses));
+        answer.extend(self.differing(&points));
+        answer.extend(self.constant(tally));
         answer
     }
 
@@ -274,24 +294,6 @@ impl<'a> Family<'a> {
         })
     }
 
-    /// Rows in which from some pin on nothing can be built.
-    fn too_old(&self, whole: &[&ChangePoint]) -> Vec<Sentence> {
-        let breaks: Vec<_> = whole.iter().filter(|p| p.change == Change::Break).collect();
-        let told = breaks.iter().take(MOST_NAMES).map(|point| {
-            let at = &point.after.at;
-            Sentence::new(format!("On {} nothing builds from {at} on", point.row))
-                .ends_with(point.after.error.as_deref())
-        });
-        let rest = match breaks.len().saturating_sub(MOST_NAMES) {
-            0 => None,
-            1 => Some("So it is on one more row.".to_owned()),
-            n => Some(format!(
-                "So it is on {n} more rows, each from a pin of its own on."
-            )),
-        };
-        told.chain(rest.map(Sentence::new)).collect()
-    }
-
     /// On which rows, as a person says it.
     fn on(&self, rows: &BTreeSet<&Row>, at: &At) -> String {
         let names = |keep: &dyn Fn(&CellRecord, &Outcome) -> bool| -> BTreeSet<&Row> {
@@ -323,6 +325,12 @@ impl<'a> Family<'a> {
             format!("on {} of {} {row}s", rows.len(), all.len())
         }
     }
+}
+
+/// Whether what a change point is about turns more than once.
+fn turns(courses: &[&Course], point: &ChangePoint) -> bool {
+    let mut courses = courses.iter();
+    courses.any(|course| course.is_of(point) && course.turns.len() > 1)
 }
 
 /// Names what a change point is about.

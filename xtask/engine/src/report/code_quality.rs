@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::analysis::Analysis;
 use crate::model::run::Run;
 use crate::report::problems::{Place, Problem, Standing, place_of_all, problems};
 
@@ -35,8 +36,11 @@ struct Lines {
 /// # Errors
 ///
 /// When they have no JSON form; they always have.
-pub fn json(run: &Run) -> serde_json::Result<String> {
-    let issues = problems(run).into_iter().map(|problem| issue(run, problem));
+pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
+    let run = analysis.run;
+    let issues = problems(analysis)
+        .into_iter()
+        .map(|problem| issue(run, problem));
     let issues: Vec<Issue> = issues.collect();
     Ok(serde_json::to_string_pretty(&issues)? + "\n")
 }

@@ -12,11 +12,11 @@ use anyhow::{Context, Result};
 use askama::Template;
 use camino::Utf8Path;
 
-use crate::frontier::frontier;
+use crate::analysis::Analysis;
 use crate::model::between::Between;
 use crate::model::findings::{Cause, JudgedClaim, Truth, Work};
 use crate::model::run::Run;
-use crate::report::answer::{Part, Sentence, answer_from};
+use crate::report::answer::{Part, Sentence, answer};
 use crate::report::html::heat::{Heat, heats};
 use crate::report::html::plots::{Lanes, Staircase, lanes, staircases};
 use crate::report::points::{Alike, alike};
@@ -85,10 +85,10 @@ struct Change {
 ///
 /// When the run has no JSON form or the page cannot be put together; neither can happen to a run
 /// that was read.
-pub fn html(run: &Run, locks: Option<&Utf8Path>) -> Result<String> {
-    let points = frontier(run);
-    let heats = heats(run, &points);
-    let data = data::data(run, &points, locks);
+pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String> {
+    let Analysis { run, points, .. } = analysis;
+    let heats = heats(run, points);
+    let data = data::data(run, points, locks);
     let verdict = run.findings.verdict.as_ref();
     let deviations = verdict.map(verdict::sorted).unwrap_or_default();
     let mut page = Page {
@@ -98,7 +98,7 @@ pub fn html(run: &Run, locks: Option<&Utf8Path>) -> Result<String> {
         data: within_script(&serde_json::to_string(&data).context("write the page's data")?),
         run,
         started: started(run),
-        answer: answer_from(run, &points),
+        answer: answer(analysis),
         closing_line: closing_line(&run.counts()),
         verdict: verdict.map(verdict::headline),
         gaps: gaps::lines(run)

@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::frontier::{ChangePoint, Side, frontier};
+use crate::analysis::Analysis;
+use crate::frontier::{ChangePoint, Side};
 use crate::model::between::Between;
 use crate::model::cell::{At, Row};
 use crate::model::run::{CellRecord, Run};
@@ -31,8 +32,8 @@ struct Shown<'a> {
 /// # Errors
 ///
 /// When they have no JSON form; they always have.
-pub fn json(run: &Run) -> serde_json::Result<String> {
-    let points = frontier(run);
+pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
+    let Analysis { run, points, .. } = analysis;
     let shown: Vec<Shown<'_>> = points
         .iter()
         .map(|point| Shown {
@@ -55,7 +56,7 @@ pub(super) struct Alike {
 }
 
 /// Change points, those together that differ in nothing but their row.
-pub(super) fn alike(points: Vec<ChangePoint>) -> Vec<Alike> {
+pub(super) fn alike(points: &[ChangePoint]) -> Vec<Alike> {
     let is_alike = |a: &ChangePoint, b: &ChangePoint| {
         let side = |a: &Side, b: &Side| a.at == b.at && a.status == b.status;
         (&a.family, &a.target, &a.cases) == (&b.family, &b.target, &b.cases)
@@ -66,12 +67,12 @@ pub(super) fn alike(points: Vec<ChangePoint>) -> Vec<Alike> {
     for point in points {
         match groups
             .iter_mut()
-            .find(|group| is_alike(&group.point, &point))
+            .find(|group| is_alike(&group.point, point))
         {
-            Some(group) => group.rows.push(point.row),
+            Some(group) => group.rows.push(point.row.clone()),
             None => groups.push(Alike {
                 rows: vec![point.row.clone()],
-                point,
+                point: point.clone(),
             }),
         }
     }
@@ -84,8 +85,9 @@ pub(super) fn alike(points: Vec<ChangePoint>) -> Vec<Alike> {
 /// # Errors
 ///
 /// When `out` cannot be written.
-pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
-    let groups = alike(frontier(run));
+pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
+    let run = analysis.run;
+    let groups = alike(&analysis.points);
     if groups.is_empty() {
         return Ok(());
     }

@@ -9,7 +9,8 @@ use std::fmt;
 use camino::{Utf8Component, Utf8Path};
 use semver::Version;
 
-use crate::frontier::{Change, ChangePoint, frontier};
+use crate::analysis::Analysis;
+use crate::frontier::{Change, ChangePoint};
 use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{CaseOutcome, Outcome, TargetId};
@@ -142,7 +143,8 @@ pub enum Standing {
 /// All problems of a run, the most important first: by what the baseline says of them, then those
 /// of a change point, then in the order of the run.
 #[must_use]
-pub fn problems(run: &Run) -> Vec<Problem> {
+pub fn problems(analysis: &Analysis<'_>) -> Vec<Problem> {
+    let run = analysis.run;
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut known: BTreeMap<Thing, usize> = BTreeMap::new();
     for record in &run.cells {
@@ -156,7 +158,7 @@ pub fn problems(run: &Run) -> Vec<Problem> {
             }
         }
     }
-    let points = Points::of(frontier(run));
+    let points = Points::of(&analysis.points);
     let mut problems: Vec<(bool, Thing, Problem)> = Vec::new();
     for group in &groups {
         problems.extend(group.problem(run, &points));
@@ -264,7 +266,7 @@ impl<'a> Seer<'a> {
         let verdict = self.run.findings.verdict.as_ref();
         let case_name = case.map(|case| case.name.as_str());
         let news = verdict.and_then(|v| v.news(&self.record.id, name.as_deref(), case_name));
-        let is_known = verdict.is_some() && news.is_none();
+        let is_known = verdict.is_some_and(|v| v.knows(&self.record.id)) && news.is_none();
         let standing = match check {
             Check::Failed(_) if is_known => Standing::Known,
             Check::Failed(class) if class != Class::Drift => Standing::New,
@@ -462,13 +464,13 @@ fn tell_apart(problems: &mut [(bool, Thing, Problem)]) {
 struct Points(BTreeMap<CellId, Vec<ChangePoint>>);
 
 impl Points {
-    fn of(points: Vec<ChangePoint>) -> Self {
+    fn of(points: &[ChangePoint]) -> Self {
         let mut by_cell: BTreeMap<CellId, Vec<ChangePoint>> = BTreeMap::new();
         for point in points {
             match point.change {
                 Change::Break | Change::Shift => {
                     let of_cell = by_cell.entry(point.after.cell.clone());
-                    of_cell.or_default().push(point);
+                    of_cell.or_default().push(point.clone());
                 }
                 Change::Fix => {}
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::analysis::Analysis;
 use crate::model::run::Run;
 use crate::model::status::Class;
 use crate::report::problems::{Check, Place, Problem, Standing, place_of_all, problems};
@@ -14,8 +15,9 @@ use crate::report::problems::{Check, Place, Problem, Standing, place_of_all, pro
 /// # Errors
 ///
 /// When they have no JSON form; they always have.
-pub fn json(run: &Run) -> serde_json::Result<String> {
-    let problems = problems(run);
+pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
+    let run = analysis.run;
+    let problems = problems(analysis);
     let checks: BTreeSet<Check> = problems.iter().map(|problem| problem.check).collect();
     let rules: Vec<Value> = checks.into_iter().map(rule).collect();
     let results: Vec<Value> = problems

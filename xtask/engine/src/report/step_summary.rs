@@ -1,6 +1,6 @@
 //! The summary of a GitHub step: `summary.md` within what the runner takes, cut between sections.
 
-use crate::model::run::Run;
+use crate::analysis::Analysis;
 use crate::report::summary;
 
 /// The most that the summary of one step may hold, in bytes: the runner refuses the whole of what is
@@ -11,8 +11,8 @@ pub const MOST: usize = 1024 * 1024;
 /// A run as Markdown of no more than `room` bytes. Where that is too little, the last sections are
 /// left out, and a sentence says which.
 #[must_use]
-pub fn step_summary(run: &Run, room: usize) -> String {
-    cut(&summary::summary(run), room)
+pub fn step_summary(analysis: &Analysis<'_>, room: usize) -> String {
+    cut(&summary::summary(analysis), room)
 }
 
 fn cut(summary: &str, room: usize) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use crate::analysis::Analysis;
 use crate::model::moved::Fault;
 use crate::model::run::{CellRecord, Run, SourceRecord};
 use crate::model::status::{Class, Status};
@@ -21,16 +22,17 @@ pub const FILE: &str = "summary.md";
 
 /// A run as Markdown.
 #[must_use]
-pub fn summary(run: &Run) -> String {
+pub fn summary(analysis: &Analysis<'_>) -> String {
     let mut out = String::new();
     // Writing into a String cannot fail.
-    let _ = write_summary(&mut out, run);
+    let _ = write_summary(&mut out, analysis);
     out
 }
 
-fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
+fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
+    let run = analysis.run;
     writeln!(out, "# Matrix of {}\n", escaped(&run.title()))?;
-    for sentence in answer(run) {
+    for sentence in answer(analysis) {
         writeln!(out, "{}", escaped(&sentence.to_string()))?;
     }
     writeln!(out)?;
@@ -74,7 +76,7 @@ fn write_summary(out: &mut String, run: &Run) -> std::fmt::Result {
             write_strips(out, &row)?;
         }
     }
-    points::write(out, run)?;
+    points::write(out, analysis)?;
     points::write_stretches(out, run)?;
     findings::write(out, run)?;
     write_flaky(out, run)?;

@@ -7,6 +7,7 @@ mod blocks;
 
 use camino::Utf8Path;
 
+use crate::analysis::Analysis;
 use crate::model::findings::Truth;
 use crate::model::run::Run;
 use crate::model::status::Status;
@@ -46,10 +47,11 @@ const MOST_OLD_LOCKS: usize = 10;
 /// The page of a run whose results are in a folder, with escapes for colour. Lines are broken at
 /// `columns`, commands and paths never; where it is none, whatever shows the page does that.
 #[must_use]
-pub fn page(run: &Run, results: &Utf8Path, columns: Option<usize>) -> String {
+pub fn page(analysis: &Analysis<'_>, results: &Utf8Path, columns: Option<usize>) -> String {
+    let run = analysis.run;
     let mut page = Page::new(columns);
     ladder::write(&mut page, run);
-    blocks::write(&mut page, run, results);
+    blocks::write(&mut page, analysis, results);
     write_flaky(&mut page, run);
     write_old_locks(&mut page, run);
     page.gap();
@@ -68,13 +70,14 @@ pub fn page(run: &Run, results: &Utf8Path, columns: Option<usize>) -> String {
         page.say("", YELLOW, &line);
     }
     page.gap();
-    write_answer(&mut page, run);
+    write_answer(&mut page, analysis);
     page.into_text()
 }
 
-fn write_answer(page: &mut Page, run: &Run) {
+fn write_answer(page: &mut Page, analysis: &Analysis<'_>) {
+    let run = analysis.run;
     let mut paint = BOLD;
-    for sentence in answer(run) {
+    for sentence in answer(analysis) {
         page.say("", paint, &sentence.to_string());
         paint = "";
     }

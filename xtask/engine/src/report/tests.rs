@@ -1,6 +1,7 @@
 //! Reports of one made-up run with everything in it that can be in one.
 
 use super::*;
+use crate::analysis::Analysis;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::enforced::Enforced;
 use crate::model::made_up::{self, ended, record, toolchain};
@@ -125,12 +126,12 @@ fn run() -> Run {
 
 #[test]
 fn summary_shows_everything_and_stays_markdown() {
-    insta::assert_snapshot!(summary::summary(&run()));
+    insta::assert_snapshot!(summary::summary(&Analysis::of(&run())));
 }
 
 #[test]
 fn the_page_of_a_terminal_ends_with_the_answer() {
-    let page = terminal::page(&run(), "target/matrix".into(), Some(80));
+    let page = terminal::page(&Analysis::of(&run()), "target/matrix".into(), Some(80));
     insta::assert_snapshot!(text::clean(&page));
 }
 
@@ -178,7 +179,7 @@ fn a_run_survives_its_own_json() {
 
 #[test]
 fn problems_are_shown_beside_their_lines_by_every_engine() {
-    insta::assert_snapshot!(annotations::annotations(&run()));
-    insta::assert_snapshot!(code_quality::json(&run()).expect("JSON"));
-    insta::assert_snapshot!(sarif::json(&run()).expect("JSON"));
+    insta::assert_snapshot!(annotations::annotations(&Analysis::of(&run())));
+    insta::assert_snapshot!(code_quality::json(&Analysis::of(&run())).expect("JSON"));
+    insta::assert_snapshot!(sarif::json(&Analysis::of(&run())).expect("JSON"));
 }

@@ -26,6 +26,13 @@ pub fn headline(verdict: &Verdict) -> String {
             verdict.n_unjudged
         ));
     }
+    let rows: Vec<&str> = verdict.unknown_rows.keys().map(String::as_str).collect();
+    if !rows.is_empty() {
+        parts.push(format!(
+            "not judged, since the baseline does not know {}: `bless` takes it in",
+            rows.join(", ")
+        ));
+    }
     let judgement = match verdict.judgement() {
         Judgement::AsExpected => "as expected",
         Judgement::Regressed => "regressed",

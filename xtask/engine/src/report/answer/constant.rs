@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::analysis::Tally;
 use crate::frontier::ChangePoint;
 use crate::model::cell::At;
 use crate::model::outcome::{Outcome, TargetId};
@@ -42,39 +43,36 @@ impl Family<'_> {
     }
 
     /// What is the same wherever it ran.
-    pub(super) fn constant(&self) -> Vec<Sentence> {
-        let mut seen: BTreeMap<&TargetId, (bool, bool)> = BTreeMap::new();
-        for target in self.outcomes().flat_map(|(_, outcome)| &outcome.targets) {
-            if target.status.is_verdict() {
-                let (passes, fails) = seen.entry(&target.id).or_default();
-                *passes |= !target.status.is_failed();
-                *fails |= target.status.is_failed();
-            }
-        }
-        let of = |sort: (bool, bool)| -> Vec<&TargetId> {
-            let found = seen.iter().filter(|(_, seen)| **seen == sort);
-            found.map(|(id, _)| *id).collect()
-        };
-        let (pass, fail) = (of((true, false)), of((false, true)));
+    pub(super) fn constant(&self, tally: &Tally<'_>) -> Vec<Sentence> {
+        let Tally {
+            passing,
+            failing,
+            idle,
+            ..
+        } = tally;
         let mut answer = Vec::new();
-        if seen.is_empty() {
+        if tally.is_empty() {
             answer.push(self.without_targets());
-        } else if pass.len() == seen.len() {
-            answer.push(self.all_pass(seen.len()));
-        } else if !pass.is_empty() {
+        } else if !passing.is_empty() && passing.len() + idle.len() == tally.len() {
+            answer.push(self.all_pass(passing.len(), idle.len()));
+        } else if !passing.is_empty() || !idle.is_empty() {
+            let ran_no_test = match idle.len() {
+                0 => String::new(),
+                n => format!("; {n} never failed and ran no test"),
+            };
             answer.push(Sentence::new(format!(
-                "{} of {} targets pass wherever they ran.",
-                pass.len(),
-                seen.len()
+                "{} of {} targets pass wherever they ran{ran_no_test}.",
+                passing.len(),
+                tally.len()
             )));
         }
-        if let Some(first) = fail.first() {
-            answer.push(self.all_fail(first, fail.len()));
+        if let Some(first) = failing.first() {
+            answer.push(self.all_fail(first, failing.len()));
         }
         answer
     }
 
-    fn all_pass(&self, n_targets: usize) -> Sentence {
+    fn all_pass(&self, n_targets: usize, n_idle: usize) -> Sentence {
         let has_targets = |outcome: &Outcome| outcome.targets.iter().any(|t| t.status.is_verdict());
         let n_ran = self.outcomes().filter(|(_, o)| has_targets(o)).count();
         let n_cells: usize = self.rows.iter().map(Vec::len).sum();
@@ -86,8 +84,13 @@ impl Family<'_> {
             true => format!("in all {n_cells} cells"),
             false => format!("in {n_ran} of {n_cells} cells"),
         };
+        let idle = match n_idle {
+            0 => String::new(),
+            1 => "; one more never failed and ran no test".to_owned(),
+            n => format!("; {n} more never failed and ran no test"),
+        };
         Sentence::new(format!(
-            "With {}, {targets} {cells}{}.",
+            "With {}, {targets} {cells}{}{idle}.",
             self.record.name,
             self.reach()
         ))

@@ -10,7 +10,10 @@ use crate::model::status::{Class, Doubt, Skip};
 use crate::model::verdict::{Deviation, Verdict};
 
 fn said(run: &Run) -> String {
-    let sentences: Vec<String> = answer(run).iter().map(ToString::to_string).collect();
+    let sentences: Vec<String> = answer(&Analysis::of(run))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     sentences.join("\n")
 }
 
@@ -78,6 +81,47 @@ fn cases_that_go_their_own_way_are_named() {
 #[test]
 fn a_fix_without_a_break_is_told() {
     insta::assert_snapshot!(said(&history("bb..", 1)));
+}
+
+/// The move from first to last breaks nothing, and some pins between do.
+#[test]
+fn a_last_pin_that_works_is_said_first_and_what_does_not_before_it() {
+    insta::assert_snapshot!(said(&history("..bbb.", 1)));
+}
+
+/// Up to 36.0.0 it was told: that it breaks again at 37.0.0 was missing.
+#[test]
+fn every_turn_of_what_breaks_more_than_once_is_told_in_order() {
+    insta::assert_snapshot!(said(&history("..b.b", 1)));
+}
+
+/// What had passed before begins nothing.
+#[test]
+fn only_what_had_never_passed_begins_to_pass() {
+    let said = said(&history(".b.", 1));
+    assert!(!said.contains("begins to pass"), "{said}");
+}
+
+/// Two breaks that no one had run stood under "pass wherever they ran".
+#[test]
+fn an_answer_that_rests_on_few_cells_says_so_first() {
+    let said = said(&history(".--.-.-", 1));
+    let first = said.lines().next().expect("a sentence");
+    assert!(
+        first.contains("3 of 7 pins were tested, and `cargo xtask matrix run --full`"),
+        "{said}"
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn nothing_changes_is_a_verdict_of_its_own() {
+    insta::assert_snapshot!(said(&history("1111", 1)));
+}
+
+#[test]
+fn what_works_after_something_in_doubt_is_told_with_it() {
+    insta::assert_snapshot!(said(&history(".d.b", 1)));
 }
 
 #[test]
@@ -211,7 +255,7 @@ fn what_comes_from_outside_stays_on_one_line_and_short() {
             error.message.clone_from(&long);
         }
     }
-    for sentence in answer(&run) {
+    for sentence in answer(&Analysis::of(&run)) {
         let sentence = sentence.to_string();
         assert!(sentence.len() < 1024 && !sentence.contains(['\n', '\u{202e}']));
     }

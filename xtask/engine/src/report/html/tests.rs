@@ -25,13 +25,13 @@ fn json_in_a_script_means_the_same_and_ends_no_script() {
 
 #[test]
 fn the_data_of_a_page_is_what_the_run_shows() {
-    let page = html(&history("..1b", 2), None).expect("a page");
+    let page = html(&Analysis::of(&history("..1b", 2)), None).expect("a page");
     insta::assert_snapshot!(serde_json::to_string_pretty(&data_of(&page)).expect("JSON"));
 }
 
 #[test]
 fn the_same_run_makes_the_same_page_and_another_has_another_nonce() {
-    let page = |letters| html(&history(letters, 1), None).expect("a page");
+    let page = |letters| html(&Analysis::of(&history(letters, 1)), None).expect("a page");
     assert_eq!(page("..b"), page("..b"));
     let nonce = |page: String| {
         page.split("nonce-")
@@ -54,7 +54,7 @@ fn locks_are_compared_with_the_last_one_that_is_there() {
     write(0, "[[package]]\nname = \"relay\"\nversion = \"1.0.0\"\n");
     write(2, "[[package]]\nname = \"relay\"\nversion = \"1.1.0\"\n");
     write(3, "no lock");
-    let data = data_of(&html(&run, Some(&folder)).expect("a page"));
+    let data = data_of(&html(&Analysis::of(&run), Some(&folder)).expect("a page"));
     let cells = &data["families"][0]["rows"][0]["cells"];
     assert_eq!(cells[0]["lock"], serde_json::Value::Null);
     assert_eq!(cells[2]["lock"][0], 0, "it is compared with the first pin");
@@ -66,7 +66,7 @@ fn locks_are_compared_with_the_last_one_that_is_there() {
 
 #[test]
 fn what_reads_without_scripts_is_in_the_page_itself() {
-    let page = html(&history("..b", 1), None).expect("a page");
+    let page = html(&Analysis::of(&history("..b", 1)), None).expect("a page");
     let (page, _) = page.split_once("<script").expect("scripts come last");
     for part in [
         "<code>app test:t</code> breaks at gadget 2.0.0",

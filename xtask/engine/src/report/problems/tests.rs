@@ -55,7 +55,7 @@ fn what_many_cells_show_is_one_problem_with_its_change_point() {
         ]
     };
     let run = run(&[("stable", breaks()), ("old", breaks())]);
-    let problems = problems(&run);
+    let problems = problems(&Analysis::of(&run));
     let [problem] = problems.as_slice() else {
         panic!("{problems:#?}")
     };
@@ -70,7 +70,10 @@ fn an_error_of_a_library_is_told_once_for_all_targets_that_need_it() {
         broken("b", "E0308", "app/src/lib.rs", 3),
     ];
     let run = run(&[("stable", vec![both])]);
-    let titles: Vec<String> = problems(&run).into_iter().map(|p| p.title()).collect();
+    let titles: Vec<String> = problems(&Analysis::of(&run))
+        .into_iter()
+        .map(|p| p.title())
+        .collect();
     assert_eq!(
         titles,
         ["app test:a and 1 more: failed(compile) at gadget 1.0.0 on stable"]
@@ -81,7 +84,7 @@ fn an_error_of_a_library_is_told_once_for_all_targets_that_need_it() {
 fn a_panic_tells_the_place_of_a_case() {
     let said = "thread 'adds' panicked at app/tests/a.rs:9:5:\nno";
     let run = run(&[("stable", vec![vec![failing("a", said)]])]);
-    let problems = problems(&run);
+    let problems = problems(&Analysis::of(&run));
     assert_eq!(
         problems[0].title(),
         "app test:a adds: failed(test) at gadget 1.0.0 on stable"
@@ -107,7 +110,7 @@ fn no_place_leads_out_of_the_subject() {
     ] {
         let said = format!("thread 'adds' panicked at {file}:9:5:\nno");
         let run = run(&[("stable", vec![vec![failing("a", &said)]])]);
-        assert_eq!(problems(&run)[0].place, None, "{file}");
+        assert_eq!(problems(&Analysis::of(&run))[0].place, None, "{file}");
     }
 }
 
@@ -130,7 +133,10 @@ fn news_come_first_then_what_changes_and_what_is_expected_last() {
     }
     let checks = |run: &Run| {
         let standing = |p: Problem| (p.standing, p.place.map(|p| p.file).unwrap_or_default());
-        problems(run).into_iter().map(standing).collect::<Vec<_>>()
+        problems(&Analysis::of(run))
+            .into_iter()
+            .map(standing)
+            .collect::<Vec<_>>()
     };
     let file = |name: &str| format!("sub/ject/{name}.rs");
     let new = Standing::New;
@@ -165,7 +171,7 @@ fn fingerprints_outlast_lines_words_and_the_order_of_toolchains() {
         ]]
     };
     let prints = |run: &Run| -> Vec<(Option<String>, String)> {
-        let problems = problems(run).into_iter();
+        let problems = problems(&Analysis::of(run)).into_iter();
         let mut all: Vec<_> = problems
             .map(|p| (p.place.map(|place| place.file), p.fingerprint))
             .collect();

@@ -127,7 +127,7 @@ const MOST_CHANGES: usize = 3;
 
 /// The changes, those of several rows together; of which rows is said where there are several.
 pub(super) fn changes(points: Vec<ChangePoint>) -> Vec<String> {
-    let groups = alike(points);
+    let groups = alike(&points);
     let mut told: Vec<String> = groups
         .iter()
         .take(MOST_CHANGES)

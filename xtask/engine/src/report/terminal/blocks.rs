@@ -3,7 +3,7 @@
 
 use camino::Utf8Path;
 
-use crate::model::run::Run;
+use crate::analysis::Analysis;
 use crate::model::status::Class;
 use crate::report::html;
 use crate::report::problems::{Check, Problem, Standing, problems};
@@ -18,8 +18,8 @@ const MOST_BLOCKS: usize = 10;
 const MOST_CASES: usize = 4;
 
 /// Writes the blocks of a run, the most important first; what a baseline expects is counted.
-pub(super) fn write(page: &mut Page, run: &Run, results: &Utf8Path) {
-    let problems = problems(run);
+pub(super) fn write(page: &mut Page, analysis: &Analysis<'_>, results: &Utf8Path) {
+    let problems = problems(analysis);
     let is_known = |problem: &&Problem| problem.standing == Standing::Known;
     let n_known = problems.iter().filter(is_known).count();
     let told = problems.iter().filter(|problem| !is_known(problem));

@@ -11,7 +11,11 @@ use crate::model::status::{Class, Doubt};
 use crate::model::verdict::{Deviation, Kind, Verdict};
 
 fn seen(run: &Run, columns: usize) -> String {
-    text::clean(&page(run, Utf8Path::new("target/matrix"), Some(columns)))
+    text::clean(&page(
+        &Analysis::of(run),
+        Utf8Path::new("target/matrix"),
+        Some(columns),
+    ))
 }
 
 /// A made-up history, by the command that people run.
@@ -179,8 +183,11 @@ fn a_large_run_keeps_within_the_terminal_and_counts_what_it_does_not_tell() {
     );
     assert!(page.lines().count() < 400, "{}", page.lines().count());
     // Where no terminal is, whatever shows the page breaks its lines.
-    let whole = super::page(&run, Utf8Path::new("target/matrix"), None);
-    let answer: Vec<String> = answer(&run).iter().map(ToString::to_string).collect();
+    let whole = super::page(&Analysis::of(&run), Utf8Path::new("target/matrix"), None);
+    let answer: Vec<String> = answer(&Analysis::of(&run))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let whole = text::clean(&whole);
     assert!(answer.iter().all(|sentence| whole.contains(sentence)));
     assert!(whole.trim_end().ends_with(&closing_line(&run.counts())));
@@ -208,7 +215,7 @@ fn nothing_from_outside_becomes_colour_or_a_line_of_its_own() {
         }
     }
     for columns in [Some(0), Some(80), None] {
-        let page = page(&run, Utf8Path::new("target/matrix"), columns);
+        let page = page(&Analysis::of(&run), Utf8Path::new("target/matrix"), columns);
         assert!(
             !page.contains("\u{1b}[7m") && !page.contains(['\u{202e}', '\u{0}']),
             "{page}"

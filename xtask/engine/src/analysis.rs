@@ -1,0 +1,46 @@
+//! What a run shows, found once: every report, and every sentence in it, is a function of this.
+
+mod upgrade;
+mod course;
+mod tally;
+
+use crate::frontier::{ChangePoint, frontier};
+use crate::model::run::Run;
+
+pub use self::course::{Course, Turn};
+pub use self::tally::Tally;
+pub use self::upgrade::{Fate, Step, Upgrade};
+
+/// What a run shows.
+#[derive(Clone, Debug)]
+pub struct Analysis<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// Every change point.
+    pub points: Vec<ChangePoint>,
+    /// How far each row can go, in the order of the run; none for a row of which nothing is known.
+    pub upgrades: Vec<Upgrade<'a>>,
+    /// How things went that changed between passing and failing.
+    pub courses: Vec<Course>,
+    /// What each family's targets did, wherever they ran.
+    pub tallies: Vec<Tally<'a>>,
+}
+
+impl<'a> Analysis<'a> {
+    /// Looks at a run.
+    #[must_use]
+    pub fn of(run: &'a Run) -> Self {
+        let points = frontier(run);
+        let families = run.families.iter();
+        Self {
+            run,
+            upgrades: upgrade::upgrades(run),
+            courses: course::courses(&points),
+            tallies: families.map(|family| Tally::of(run, family)).collect(),
+            points,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

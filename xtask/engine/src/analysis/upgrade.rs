@@ -1,0 +1,193 @@
+//! How far a row can go without a change of code: what becomes, at each later pin, of all that passes
+//! today, or at the first pin that was tested.
+
+use std::collections::BTreeMap;
+
+use crate::model::cell::{At, Row};
+use crate::model::outcome::{Outcome, TargetId, TargetOutcome};
+use crate::model::run::{CellRecord, FamilyRecord, Run, State};
+use crate::model::status::{Skip, Status};
+
+/// What the pins of one row are, held against the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgrade<'a> {
+    /// The family's name.
+    pub family: &'a str,
+    /// The row.
+    pub row: &'a Row,
+    /// What the others are held against: the pin that the subject is on today, or else the first of
+    /// the row at which something passes.
+    pub from: &'a At,
+    /// Whether that is the pin that the subject is on today.
+    pub is_today: bool,
+    /// The later pins of the ladder, and versions between that were tested, in their order.
+    pub steps: Vec<Step<'a>>,
+    /// Whether a run of all cells would test what was not.
+    pub has_more: bool,
+    /// Whether every later pin was tested, and shows in each target and case what `from` does.
+    pub is_constant: bool,
+}
+
+/// One later pin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// The pin.
+    pub at: &'a At,
+    /// What becomes there of what passes at the first.
+    pub fate: Fate,
+}
+
+/// What becomes, at a later pin, of what passes at the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// It was tested, and none of it fails.
+    Works,
+    /// Some of it is in doubt, and none fails.
+    Unsure,
+    /// It was tested, and some of it fails.
+    Breaks,
+    /// No one ran it.
+    Untested,
+}
+
+impl Upgrade<'_> {
+    /// The newest pin that was tested and works.
+    #[must_use]
+    pub fn newest(&self) -> Option<&At> {
+        let works = |step: &&Step<'_>| step.fate == Fate::Works;
+        self.steps.iter().rev().find(works).map(|step| step.at)
+    }
+
+    /// How many of all its pins were tested, the first one too.
+    #[must_use]
+    pub fn n_tested(&self) -> usize {
+        let tested = self.steps.iter().filter(|step| step.fate != Fate::Untested);
+        1 + tested.count()
+    }
+}
+
+/// The upgrades of a run's rows.
+pub fn upgrades(run: &Run) -> Vec<Upgrade<'_>> {
+    let families = run.families.iter();
+    let rows =
+        families.flat_map(|family| run.rows(family).into_iter().map(move |row| (family, row)));
+    rows.filter_map(|(family, row)| of_row(family, &row))
+        .collect()
+}
+
+fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrade<'a>> {
+    let today = family
+        .today
+        .as_ref()
+        .map(|version| At::from(version.clone()));
+    let today = row
+        .iter()
+        .position(|record| Some(&record.cell.pin.at) == today.as_ref());
+    let first = today.filter(|at| passes(row[*at]));
+    let first = first.or_else(|| row.iter().position(|record| passes(record)))?;
+    let (from, later) = (row[first], &row[first + 1..]);
+    let reference = from.outcome()?;
+    let steps = later.iter().filter(|record| !lies_between(record));
+    let steps: Vec<Step<'a>> = steps
+        .map(|record| Step {
+            at: &record.cell.pin.at,
+            fate: fate(reference, record),
+        })
+        .collect();
+    let outcomes = later.iter().filter_map(|record| record.outcome());
+    let mut shown = outcomes.map(Outcome::signature);
+    let expected = reference.signature();
+    let has_more = later.iter().any(|record| is_open(record));
+    let is_tested = steps.iter().all(|step| step.fate == Fate::Works);
+    Some(Upgrade {
+        family: &family.name,
+        row: &from.cell.row,
+        from: &from.cell.pin.at,
+        is_today: today == Some(first),
+        has_more,
+        is_constant: is_tested && expected.is_some() && shown.all(|shown| shown == expected),
+        steps,
+    })
+}
+
+/// Whether anything passes in a cell.
+fn passes(record: &CellRecord) -> bool {
+    let targets = record
+        .outcome()
+        .into_iter()
+        .flat_map(|outcome| &outcome.targets);
+    let mut targets = targets.filter(|target| !passing(target).is_empty());
+    targets.next().is_some()
+}
+
+/// Whether only a strategy or a selection keeps a pin from being tested.
+fn is_open(record: &CellRecord) -> bool {
+    match &record.state {
+        State::Skipped { reason } => {
+            reason.is_open() || matches!(reason, Skip::NotAnEnd | Skip::NotSelected(_))
+        }
+        State::Pending | State::Ended { .. } => false,
+    }
+}
+
+/// A version that is no pin of the ladder, and that no one asked for.
+fn lies_between(record: &CellRecord) -> bool {
+    match &record.state {
+        State::Skipped { reason } => *reason == Skip::BetweenRungs,
+        State::Pending | State::Ended { .. } => false,
+    }
+}
+
+/// What passes in a target: some of its cases, or the target itself where it has none.
+fn passing(target: &TargetOutcome) -> Vec<Option<&str>> {
+    if target.cases.is_empty() {
+        let passed = target.status == Status::Passed;
+        return passed.then_some(None).into_iter().collect();
+    }
+    let cases = target.cases.iter();
+    let passed = cases.filter(|case| case.status == Status::Passed);
+    passed.map(|case| Some(case.name.as_str())).collect()
+}
+
+fn fate(reference: &Outcome, record: &CellRecord) -> Fate {
+    let Some(outcome) = record.outcome() else {
+        return Fate::Untested;
+    };
+    if outcome.targets.is_empty() {
+        return of_status(&outcome.status);
+    }
+    let targets = outcome.targets.iter().map(|target| (&target.id, target));
+    let targets: BTreeMap<&TargetId, &TargetOutcome> = targets.collect();
+    let pairs = reference.targets.iter();
+    let pairs = pairs.filter_map(|before| Some((before, *targets.get(&before.id)?)));
+    let fates = pairs.flat_map(|(before, after)| {
+        let passing = passing(before).into_iter();
+        passing.map(move |case| of_thing(case, after))
+    });
+    fates.max().unwrap_or(Fate::Works)
+}
+
+/// What became of a case, or of a target without cases. One that is not there any more, or is left
+/// out, does not fail.
+fn of_thing(case: Option<&str>, after: &TargetOutcome) -> Fate {
+    let found = after
+        .cases
+        .iter()
+        .find(|found| Some(found.name.as_str()) == case);
+    match found {
+        Some(found) => of_status(&found.status),
+        None if case.is_none() || after.cases.is_empty() => of_status(&after.status),
+        None => Fate::Works,
+    }
+}
+
+fn of_status(status: &Status) -> Fate {
+    match status {
+        Status::Skipped {
+            reason: Skip::NotReached,
+        } => Fate::Unsure,
+        Status::Passed | Status::Skipped { .. } => Fate::Works,
+        Status::Failed { .. } if status.is_verdict() => Fate::Breaks,
+        Status::Failed { .. } | Status::Inconclusive { .. } => Fate::Unsure,
+    }
+}

@@ -1,0 +1,136 @@
+//! What changes more than once on its way up: every turn, in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::analysis::{Course, Turn};
+use crate::frontier::Change;
+use crate::model::cell::Row;
+use crate::model::outcome::TargetId;
+use crate::report::answer::sentence::{Sentence, listed};
+use crate::report::answer::{Family, MOST_NAMES};
+
+/// A target, and the cases that it is about.
+type Thing<'a> = (&'a TargetId, &'a [String]);
+
+impl Family<'_> {
+    /// Targets that break and are mended more than once; those that go alike on the same rows
+    /// together.
+    pub(super) fn turning(&self, courses: &[&Course]) -> Vec<Sentence> {
+        let mut ways: BTreeMap<(&[Turn], Thing<'_>), (BTreeSet<&Row>, Option<&str>)> =
+            BTreeMap::new();
+        for course in courses.iter().filter(|course| course.turns.len() > 1) {
+            let Some(target) = &course.target else {
+                continue;
+            };
+            let way = ways.entry((&course.turns, (target, &course.cases)));
+            let (rows, error) = way.or_default();
+            rows.insert(&course.row);
+            *error = error.or(course.error.as_deref());
+        }
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for ((turns, thing), (rows, error)) in ways {
+            let is_alike = |group: &&mut Group<'_>| group.turns == turns && group.rows == rows;
+            match groups.iter_mut().find(is_alike) {
+                Some(group) => group.things.push(thing),
+                None => groups.push(Group {
+                    turns,
+                    rows,
+                    things: vec![thing],
+                    error,
+                }),
+            }
+        }
+        let told = groups.iter().take(MOST_TURNING);
+        let told = told.map(|group| self.turns(group));
+        let rest = groups.iter().skip(MOST_TURNING);
+        let rest: usize = rest.map(|group| group.things.len()).sum();
+        let rest = (rest > 0).then(|| Sentence::new(format!("{rest} more break and pass again.")));
+        told.chain(rest).collect()
+    }
+
+    fn turns(&self, group: &Group<'_>) -> Sentence {
+        let n = group.things.len();
+        let sentence = match group.things.as_slice() {
+            [(target, cases)] => named(Sentence::default(), target, cases),
+            [(target, cases), ..] => {
+                named(Sentence::default(), target, cases).say(format!(" and {} more", n - 1))
+            }
+            [] => Sentence::default(),
+        };
+        let is_one = n == 1 && group.things[0].1.len() < 2;
+        let told: Vec<String> = turns(group.turns, is_one);
+        let first = group
+            .turns
+            .first()
+            .map(|turn| self.on(&group.rows, &turn.at));
+        let on = first.unwrap_or_default();
+        sentence
+            .say(format!(" {}, {on}", listed(&told)))
+            .ends_with(group.error)
+    }
+
+    /// Rows in which at some pins nothing can be built.
+    pub(super) fn unbuilt(&self, courses: &[&Course]) -> Vec<Sentence> {
+        let whole = courses.iter().filter(|course| course.target.is_none());
+        let whole: Vec<_> = whole.collect();
+        let told = whole.iter().take(MOST_NAMES).map(|course| {
+            let turns = course.turns.iter().enumerate();
+            let told = turns.map(|(n, turn)| match (turn.change, n) {
+                (Change::Break | Change::Shift, 0) => format!("nothing builds from {} on", turn.at),
+                (Change::Break | Change::Shift, _) => format!("nothing again from {}", turn.at),
+                (Change::Fix, 0) => format!("nothing builds before {}", turn.at),
+                (Change::Fix, _) => format!("it does again from {}", turn.at),
+            });
+            let told: Vec<String> = told.collect();
+            Sentence::new(format!("On {} {}", course.row, listed(&told)))
+                .ends_with(course.error.as_deref())
+        });
+        let rest = match whole.len().saturating_sub(MOST_NAMES) {
+            0 => None,
+            1 => Some("The same holds for one more row.".to_owned()),
+            n => Some(format!(
+                "The same holds for {n} more rows, each from a pin of its own."
+            )),
+        };
+        told.chain(rest.map(Sentence::new)).collect()
+    }
+}
+
+/// How many groups of targets that turn more than once are told.
+const MOST_TURNING: usize = 6;
+
+/// What turns alike, on the same rows.
+struct Group<'a> {
+    turns: &'a [Turn],
+    rows: BTreeSet<&'a Row>,
+    things: Vec<Thing<'a>>,
+    error: Option<&'a str>,
+}
+
+fn named(sentence: Sentence, target: &TargetId, cases: &[String]) -> Sentence {
+    match cases {
+        [] => sentence.name(target),
+        [case] => sentence.name(case).say(" of ").name(target),
+        cases => sentence
+            .say(format!("{} cases of ", cases.len()))
+            .name(target),
+    }
+}
+
+/// Every turn in words: `breaks at 33.0.0`, `passes again from 36.0.0`, `breaks again at 37.0.0`.
+fn turns(turns: &[Turn], is_one: bool) -> Vec<String> {
+    let verb = |one: &'static str, many: &'static str| if is_one { one } else { many };
+    let mut n_breaks = 0;
+    let told = turns.iter().enumerate().map(|(n, Turn { at, change })| {
+        let again = if n_breaks > 0 { " again" } else { "" };
+        match change {
+            Change::Fix if n == 0 => format!("{} to pass at {at}", verb("begins", "begin")),
+            Change::Fix => format!("{} again from {at}", verb("passes", "pass")),
+            Change::Break | Change::Shift => {
+                n_breaks += 1;
+                format!("{}{again} at {at}", verb("breaks", "break"))
+            }
+        }
+    });
+    told.collect()
+}

@@ -1,0 +1,144 @@
+//! How far each row can go: the first thing that a reader asks.
+
+use crate::analysis::{Analysis, Fate, Step, Upgrade};
+use crate::model::cell::At;
+use crate::model::run::FamilyRecord;
+use crate::report::answer::MOST_NAMES;
+use crate::report::answer::sentence::{Sentence, listed};
+use crate::report::program;
+
+/// How far the rows of a family can go, those that go alike together, in the order of the run.
+pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
+    let upgrades = analysis.upgrades.iter();
+    let mut groups: Vec<Vec<&Upgrade<'_>>> = Vec::new();
+    for upgrade in upgrades.filter(|upgrade| upgrade.family == family) {
+        let is_alike = |group: &&mut Vec<&Upgrade<'_>>| goes_as(upgrade, group[0]);
+        match groups.iter_mut().find(is_alike) {
+            Some(group) => group.push(upgrade),
+            None => groups.push(vec![upgrade]),
+        }
+    }
+    let told = groups.iter().take(MOST_NAMES);
+    let told = told.map(|group| sentence(analysis, group, groups.len() == 1));
+    let rest = groups.len().saturating_sub(MOST_NAMES);
+    let rest = (rest > 0).then(|| Sentence::new(format!("Rows go {rest} more ways.")));
+    told.chain(rest).collect()
+}
+
+/// That the version which the subject is on is no pin of the ladder.
+pub(super) fn off_the_ladder(family: &FamilyRecord) -> Option<Sentence> {
+    let today = family.today.as_ref()?;
+    let at = At::from(today.clone());
+    let is_pin = family.pins.iter().any(|pin| pin.at == at);
+    let said = || {
+        Sentence::new(format!(
+            "Your lock holds {} {today}, which is no pin of this ladder.",
+            family.name
+        ))
+    };
+    (!is_pin).then(said)
+}
+
+/// Whether the rows of two upgrades can go as far.
+fn goes_as(one: &Upgrade<'_>, other: &Upgrade<'_>) -> bool {
+    (one.from, &one.steps, one.is_constant) == (other.from, &other.steps, other.is_constant)
+}
+
+fn sentence(analysis: &Analysis<'_>, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
+    let upgrade = rows[0];
+    let Upgrade { family, from, .. } = upgrade;
+    let passes = match upgrade.is_today {
+        true => format!("passes today ({from})"),
+        false => format!("passes at {from}"),
+    };
+    let names: Vec<String> = rows.iter().map(|upgrade| upgrade.row.to_string()).collect();
+    let on = match names.len() {
+        1 => format!("on {}", names[0]),
+        _ if are_all => "on every row that was tested".to_owned(),
+        n if n > MOST_NAMES => format!("on {n} rows"),
+        _ => format!("on {}", listed(&names)),
+    };
+    let at = |fate| stretches(&upgrade.steps, fate);
+    let (breaks, unsure) = (at(Fate::Breaks), at(Fate::Unsure));
+    let Some(last) = upgrade.steps.last() else {
+        return Sentence::new(format!("Only {family} {from} was tested {on}."));
+    };
+    let words = match upgrade.newest() {
+        Some(_) if upgrade.is_constant => format!(
+            "Moving {family} from {from} to {} changes nothing {on}: each test shows at {} what it shows at {from}",
+            last.at,
+            match upgrade.steps.len() {
+                1 => last.at.to_string(),
+                n => format!("all {n} pins after it"),
+            },
+        ),
+        Some(newest) => {
+            let is_followed = upgrade.steps.iter().rev();
+            let mut after = is_followed.take_while(|step| step.at != newest);
+            let works = match after.any(|step| step.fate == Fate::Breaks) {
+                true => "is the newest that works",
+                false => "works",
+            };
+            let there = match breaks.is_empty() {
+                true => "there, or at any other pin that was tested".to_owned(),
+                false => format!("there; {} {}", listed(&breaks), do_not(&breaks)),
+            };
+            format!(
+                "{family} {newest} {works} without a change of code {on}: nothing that {passes} fails {there}"
+            )
+        }
+        None if breaks.is_empty() && unsure.is_empty() => {
+            format!("Only {family} {from} was tested {on}")
+        }
+        None if breaks.is_empty() => {
+            format!("Whether a {family} after {from} works {on} is not known")
+        }
+        None => {
+            let tested = match upgrade.n_tested() == upgrade.steps.len() + 1 && unsure.is_empty() {
+                true => "",
+                false => "tested ",
+            };
+            format!(
+                "No {tested}{family} after {from} works without a change of code {on}: something that {passes} fails at {}",
+                listed(&breaks)
+            )
+        }
+    };
+    let doubts = match unsure.is_empty() {
+        true => String::new(),
+        false => format!("; nothing is known of {}", listed(&unsure)),
+    };
+    let left = left(analysis, upgrade);
+    Sentence::new(format!("{words}{doubts}{left}."))
+}
+
+/// What was not tested, and how to have it.
+fn left(analysis: &Analysis<'_>, upgrade: &Upgrade<'_>) -> String {
+    let (tested, all) = (upgrade.n_tested(), upgrade.steps.len() + 1);
+    if tested == all {
+        return String::new();
+    }
+    let (program, flags) = program(analysis.run);
+    let how = match upgrade.has_more {
+        true => format!(", and `{program} run --full{flags}` tests the rest"),
+        false => String::new(),
+    };
+    let were = if tested == 1 { "was" } else { "were" };
+    format!("; {tested} of {all} pins {were} tested{how}")
+}
+
+fn do_not(stretches: &[String]) -> &'static str {
+    let is_one = stretches.len() == 1 && !stretches[0].contains(" to ");
+    if is_one { "does not" } else { "do not" }
+}
+
+/// The pins that share a fate, those in a row from the first to the last: `33.0.2 to 35.0.0`.
+fn stretches(steps: &[Step<'_>], fate: Fate) -> Vec<String> {
+    let alike = steps.chunk_by(|a, b| a.fate == b.fate);
+    let alike = alike.filter(|stretch| stretch[0].fate == fate);
+    let told = alike.flat_map(|stretch| match stretch {
+        [first, _, .., last] => vec![format!("{} to {}", first.at, last.at)],
+        few => few.iter().map(|step| step.at.to_string()).collect(),
+    });
+    told.collect()
+}
