@@ -26,6 +26,7 @@ mod shop;
 mod inventory;
 mod disk;
 mod stage;
+mod missing_feature;
 mod cargo;
 mod msrv;
 mod repair;

@@ -11,6 +11,7 @@ use camino::Utf8Path;
 use crate::exec::bounds::Bounds;
 use crate::exec::budget::Budget;
 use crate::exec::log::Log;
+use crate::exec::missing_feature::MissingFeature;
 use crate::exec::process::{Ended, Errand, Exit, Follower, Interrupt, Stream, Terms, run};
 use crate::exec::transcript::Transcript;
 use crate::model::diagnostic::Diagnostic;
@@ -367,11 +368,13 @@ pub fn first_error(err: &str) -> Diagnostic {
         .map(|l| l.trim());
     let conflict = conflict(&lines[start..end]);
     let cause = cause.or(about_versions(&lines[start..end]));
+    let feature = MissingFeature::read(&lines[start..end]);
     Diagnostic {
-        message: match (conflict, cause) {
-            (Some(conflict), _) => format!("{}{conflict}", said.trim_end_matches('.')),
-            (None, Some(cause)) => format!("{said}: {cause}"),
-            (None, None) => said.to_owned(),
+        message: match (conflict, cause, feature) {
+            (Some(conflict), _, _) => format!("{}{conflict}", said.trim_end_matches('.')),
+            (None, Some(cause), _) => format!("{said}: {cause}"),
+            (None, None, Some(feature)) => format!("{}: {feature}", said.trim_end_matches('.')),
+            (None, None, None) => said.to_owned(),
         },
         rendered: Some(text::bounded(
             lines[start..end].join("\n").trim_end(),

@@ -21,7 +21,7 @@ use crate::exec::log::Log;
 use crate::exec::process::Interrupt;
 use crate::exec::records::Records;
 use crate::exec::resolution::Resolution;
-use crate::exec::{drift, key, msrv, repair, stage};
+use crate::exec::{drift, key, missing_feature, msrv, repair, stage};
 use crate::files::remove;
 use crate::matrix::Matrix;
 use crate::model::cell::bare;
@@ -65,7 +65,10 @@ impl Resolver<'_> {
         let doubt = resolve_doubt(said).or(blind).or(self.matrix.stand_in());
         match doubt.or_else(|| self.matrix.change(&setting.cell.pin).map(Doubt::Machine)) {
             Some(doubt) => in_doubt(doubt, said),
-            None => Resolution::refused(Status::failed(Class::Resolve), first_error(&said.err)),
+            None => {
+                let error = missing_feature::told(&said.err, &setting.cell.pin);
+                Resolution::refused(Status::failed(Class::Resolve), error)
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 mod constant;
 mod course;
 mod sentence;
-mod upgrade;
+pub mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -185,7 +185,7 @@ impl<'a> Family<'a> {
         let (breaks, shifts) = (of(Change::Break), of(Change::Shift));
         let first: Vec<&ChangePoint> = points.iter().filter(is_first).copied().collect();
         let fixes = self.first_of_each(&first, Change::Fix);
-        let turning = self.turning(&courses);
+        let turning = self.turning(&courses, breaks.len() == 1);
         let mut answer = match (breaks.as_slice(), turning.as_slice()) {
             // One sentence tells its break with all that follows.
             ([only], [told]) if turns(&courses, only.point) => {

@@ -1,6 +1,7 @@
 //! What follows from a run, as people read it: claims, the least toolchain, what is left to do, and
 //! where inference would have erred.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::model::findings::{
@@ -96,7 +97,9 @@ fn write_claims(out: &mut String, claims: &[JudgedClaim]) -> std::fmt::Result {
 }
 
 fn write_least(out: &mut String, least: &[LeastToolchain], reach: &[Reach]) -> std::fmt::Result {
-    if least.is_empty() {
+    // One row says nothing of which is the least.
+    let rows: BTreeSet<String> = reach.iter().map(|reach| reach.row.to_string()).collect();
+    if least.is_empty() || rows.len() < 2 {
         return Ok(());
     }
     writeln!(out, "## Least toolchain\n")?;

@@ -16,10 +16,10 @@ use crate::analysis::Analysis;
 use crate::model::between::Between;
 use crate::model::findings::{Cause, JudgedClaim, Truth, Work};
 use crate::model::run::Run;
-use crate::report::answer::{Part, Sentence, answer};
+use crate::report::answer::{Part, Sentence, answer, upgrade};
 use crate::report::html::heat::{Heat, heats};
 use crate::report::html::plots::{Lanes, Staircase, lanes, staircases};
-use crate::report::points::{Alike, alike};
+use crate::report::points::{Alike, alike, stretches};
 use crate::report::{closing_line, denied, findings, flaky, gaps, old_lock, timeline, verdict};
 use crate::text;
 
@@ -59,6 +59,11 @@ struct Page<'a> {
     heats: Vec<Heat>,
     changes: Vec<Change>,
     stairs: Vec<Staircase>,
+    /// How far each row can go: the row, the newest pin that works, those that do not, those of which
+    /// nothing is known, and how many were tested.
+    upgrades: Vec<[String; 5]>,
+    /// Stretches that no one ran.
+    untested: Vec<String>,
     lanes: Option<Lanes>,
     time: Option<String>,
     flaky: Vec<String>,
@@ -109,6 +114,8 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
         heats,
         changes: alike(points).iter().map(change).collect(),
         stairs: staircases(run),
+        upgrades: analysis.upgrades.iter().map(upgrade::fields).collect(),
+        untested: stretches(run).iter().map(ToString::to_string).collect(),
         lanes: lanes(run),
         time: timeline::line(run),
         flaky: flaky::flaky(run).iter().map(ToString::to_string).collect(),

@@ -1,7 +1,7 @@
 //! Change points as people and programs read them: alike ones of several rows together, with the
 //! first error, the log and the command of each side; and how far what was not tested reaches.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use serde::Serialize;
 
@@ -171,6 +171,18 @@ pub struct Stretch {
     pub n_pins: usize,
 }
 
+impl fmt::Display for Stretch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            row,
+            after,
+            before,
+            n_pins,
+        } = self;
+        write!(f, "{row}: {n_pins} between {after} and {before}")
+    }
+}
+
 /// How far what was inferred reaches.
 #[must_use]
 pub fn stretches(run: &Run) -> Vec<Stretch> {
@@ -211,15 +223,8 @@ pub fn write_stretches(out: &mut String, run: &Run) -> std::fmt::Result {
         out,
         "Both sides of each stretch ran and agree; what lies between is inferred and may differ all the same. `--full` settles it.\n"
     )?;
-    for Stretch {
-        row,
-        after,
-        before,
-        n_pins,
-    } in stretches
-    {
-        let told = format!("{row}: {n_pins} between {after} and {before}");
-        writeln!(out, "- {}", escaped(&told))?;
+    for stretch in stretches {
+        writeln!(out, "- {}", escaped(&stretch.to_string()))?;
     }
     writeln!(out)
 }

@@ -14,8 +14,8 @@ type Thing<'a> = (&'a TargetId, &'a [String]);
 
 impl Family<'_> {
     /// Targets that break and are mended more than once; those that go alike on the same rows
-    /// together.
-    pub(super) fn turning(&self, courses: &[&Course]) -> Vec<Sentence> {
+    /// together. Their errors are left out where others tell them.
+    pub(super) fn turning(&self, courses: &[&Course], with_error: bool) -> Vec<Sentence> {
         let mut ways: BTreeMap<(&[Turn], Thing<'_>), (BTreeSet<&Row>, Option<&str>)> =
             BTreeMap::new();
         for course in courses.iter().filter(|course| course.turns.len() > 1) {
@@ -41,13 +41,17 @@ impl Family<'_> {
             }
         }
         let told = groups.iter().take(MOST_TURNING);
-        let told = told.map(|group| self.turns(group));
+        let told = told.map(|group| {
+            let error = group.error.filter(|_| with_error);
+            self.turns(group).ends_with(error)
+        });
         let rest = groups.iter().skip(MOST_TURNING);
         let rest: usize = rest.map(|group| group.things.len()).sum();
         let rest = (rest > 0).then(|| Sentence::new(format!("{rest} more break and pass again.")));
         told.chain(rest).collect()
     }
 
+    /// Every turn of some targets, but for the end of the sentence.
     fn turns(&self, group: &Group<'_>) -> Sentence {
         let n = group.things.len();
         let sentence = match group.things.as_slice() {
@@ -64,9 +68,7 @@ impl Family<'_> {
             .first()
             .map(|turn| self.on(&group.rows, &turn.at));
         let on = first.unwrap_or_default();
-        sentence
-            .say(format!(" {}, {on}", listed(&told)))
-            .ends_with(group.error)
+        sentence.say(format!(" {}, {on}", listed(&told)))
     }
 
     /// Rows in which at some pins nothing can be built.

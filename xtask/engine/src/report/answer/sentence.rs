@@ -7,6 +7,9 @@ use crate::text;
 /// The longest error or name in a sentence, in characters.
 pub(super) const LONGEST: usize = 160;
 
+/// The longest command in a sentence, in characters.
+const LONGEST_COMMAND: usize = 400;
+
 /// One sentence, in parts: names come from outside, and are drawn as such.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sentence(pub Vec<Part>);
@@ -16,7 +19,7 @@ pub struct Sentence(pub Vec<Part>);
 pub enum Part {
     /// Words.
     Words(String),
-    /// The name of a target or a case.
+    /// The name of a target or a case, or a command.
     Name(String),
 }
 
@@ -35,6 +38,13 @@ impl Sentence {
     pub(super) fn name(mut self, name: impl fmt::Display) -> Self {
         let name = text::ellipsis(&text::one_line(&name.to_string()), LONGEST);
         self.0.push(Part::Name(name));
+        self
+    }
+
+    /// Says a command, which is of no use in parts.
+    pub(super) fn command(mut self, command: &str) -> Self {
+        let command = text::ellipsis(&text::one_line(command), LONGEST_COMMAND);
+        self.0.push(Part::Name(command));
         self
     }
 

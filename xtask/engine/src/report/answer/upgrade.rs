@@ -2,7 +2,7 @@
 
 use crate::analysis::{Analysis, Fate, Step, Upgrade};
 use crate::model::cell::At;
-use crate::model::run::FamilyRecord;
+use crate::model::run::{FamilyRecord, Run};
 use crate::report::answer::MOST_NAMES;
 use crate::report::answer::sentence::{Sentence, listed};
 use crate::report::program;
@@ -18,8 +18,15 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
             None => groups.push(vec![upgrade]),
         }
     }
-    let told = groups.iter().take(MOST_NAMES);
-    let told = told.map(|group| sentence(analysis, group, groups.len() == 1));
+    let told = groups.iter().enumerate().take(MOST_NAMES);
+    let told = told.map(|(n, group)| {
+        let rows = sentence(group, groups.len() == 1);
+        let left = (n == 0 && group[0].has_more).then(|| full(analysis.run));
+        match left {
+            Some(command) => rows.say(", and ").command(&command).say(" tests the rest."),
+            None => rows.say("."),
+        }
+    });
     let rest = groups.len().saturating_sub(MOST_NAMES);
     let rest = (rest > 0).then(|| Sentence::new(format!("Rows go {rest} more ways.")));
     told.chain(rest).collect()
@@ -44,7 +51,8 @@ fn goes_as(one: &Upgrade<'_>, other: &Upgrade<'_>) -> bool {
     (one.from, &one.steps, one.is_constant) == (other.from, &other.steps, other.is_constant)
 }
 
-fn sentence(analysis: &Analysis<'_>, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
+/// How far some rows can go, but for the end of the sentence.
+fn sentence(rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     let upgrade = rows[0];
     let Upgrade { family, from, .. } = upgrade;
     let passes = match upgrade.is_today {
@@ -61,7 +69,7 @@ fn sentence(analysis: &Analysis<'_>, rows: &[&Upgrade<'_>], are_all: bool) -> Se
     let at = |fate| stretches(&upgrade.steps, fate);
     let (breaks, unsure) = (at(Fate::Breaks), at(Fate::Unsure));
     let Some(last) = upgrade.steps.last() else {
-        return Sentence::new(format!("Only {family} {from} was tested {on}."));
+        return Sentence::new(format!("Only {family} {from} was tested {on}"));
     };
     let words = match upgrade.newest() {
         Some(_) if upgrade.is_constant => format!(
@@ -108,23 +116,38 @@ fn sentence(analysis: &Analysis<'_>, rows: &[&Upgrade<'_>], are_all: bool) -> Se
         true => String::new(),
         false => format!("; nothing is known of {}", listed(&unsure)),
     };
-    let left = left(analysis, upgrade);
-    Sentence::new(format!("{words}{doubts}{left}."))
+    Sentence::new(format!("{words}{doubts}{}", tested(upgrade)))
 }
 
-/// What was not tested, and how to have it.
-fn left(analysis: &Analysis<'_>, upgrade: &Upgrade<'_>) -> String {
+/// What a table tells of a row: its name, the newest pin that works, the pins that do not, those of which
+/// nothing is known, and how many were tested.
+#[must_use]
+pub fn fields(upgrade: &Upgrade<'_>) -> [String; 5] {
+    let at = |fate| listed(&stretches(&upgrade.steps, fate));
+    let newest = upgrade.newest().unwrap_or(upgrade.from);
+    [
+        upgrade.row.to_string(),
+        format!("{} {newest}", upgrade.family),
+        at(Fate::Breaks),
+        at(Fate::Unsure),
+        format!("{} of {}", upgrade.n_tested(), upgrade.steps.len() + 1),
+    ]
+}
+
+/// How many pins were tested, where that is not all.
+fn tested(upgrade: &Upgrade<'_>) -> String {
     let (tested, all) = (upgrade.n_tested(), upgrade.steps.len() + 1);
-    if tested == all {
-        return String::new();
+    match tested {
+        n if n == all => String::new(),
+        1 => format!("; 1 of {all} pins was tested"),
+        n => format!("; {n} of {all} pins were tested"),
     }
-    let (program, flags) = program(analysis.run);
-    let how = match upgrade.has_more {
-        true => format!(", and `{program} run --full{flags}` tests the rest"),
-        false => String::new(),
-    };
-    let were = if tested == 1 { "was" } else { "were" };
-    format!("; {tested} of {all} pins {were} tested{how}")
+}
+
+/// The command that tests every pin.
+fn full(run: &Run) -> String {
+    let (program, flags) = program(run);
+    format!("{program} run --full{flags}")
 }
 
 fn do_not(stretches: &[String]) -> &'static str {

@@ -35,7 +35,7 @@ const RISE: usize = 26;
 /// Where the drawing begins, from the top.
 const TOP: usize = 14;
 
-/// The staircases of a run, one a family of which anything is known.
+/// The staircases of a run, one a family that ran on more than one row.
 pub fn staircases(run: &Run) -> Vec<Staircase> {
     let families = run.families.iter().filter_map(|family| {
         let of_family = run
@@ -44,7 +44,12 @@ pub fn staircases(run: &Run) -> Vec<Staircase> {
             .iter()
             .filter(|l| l.family == family.name);
         let least: Vec<&LeastToolchain> = of_family.collect();
-        (!least.is_empty()).then(|| staircase(run, &family.name, &least))
+        let rows = run.rows(family);
+        let ran = rows
+            .iter()
+            .filter(|row| row.iter().any(|cell| cell.outcome().is_some()));
+        let is_several = ran.count() > 1;
+        (is_several && !least.is_empty()).then(|| staircase(run, &family.name, &least))
     });
     families.collect()
 }

@@ -1,0 +1,134 @@
+//! A feature that a dependency does not have at a pin, as cargo's resolver tells it.
+
+use std::fmt;
+
+use crate::exec::cargo::first_error;
+use crate::model::cell::Pin;
+use crate::model::diagnostic::Diagnostic;
+
+/// A feature that a package asks for and its dependency does not have, in the words of cargo's resolver:
+/// ``package `a` depends on `b` with feature `x-y` but `b` does not have that feature.``, and in the next
+/// line the name of one that it has, where that is alike.
+pub struct MissingFeature<'a> {
+    /// The package that asks.
+    asker: &'a str,
+    /// The package that does not have it.
+    dependency: &'a str,
+    /// The feature.
+    feature: &'a str,
+    /// One that the dependency has, of a name alike.
+    instead: Option<&'a str>,
+}
+
+impl<'a> MissingFeature<'a> {
+    /// The feature that an error is about, if it is about one.
+    #[must_use]
+    pub fn read(lines: &[&'a str]) -> Option<Self> {
+        let is_it =
+            |line: &&str| line.contains("` with feature `") && line.contains("does not have");
+        let at = lines.iter().position(is_it)?;
+        // Names stand between backticks: every second part is one.
+        let names: Vec<&str> = lines[at].split('`').skip(1).step_by(2).collect();
+        let &[asker, dependency, feature, ..] = names.as_slice() else {
+            return None;
+        };
+        let next = lines.get(at + 1).filter(|next| next.contains("feature"));
+        let named = next
+            .into_iter()
+            .flat_map(|next| next.split('`').skip(1).step_by(2));
+        Some(Self {
+            asker,
+            dependency,
+            feature,
+            instead: named.filter(|name| *name != dependency).last(),
+        })
+    }
+}
+
+/// What cargo says against a pin, and where it misses a feature, what to write into `matrix.toml`.
+#[must_use]
+pub fn told(err: &str, pin: &Pin) -> Diagnostic {
+    let mut error = first_error(err);
+    error.message += &help(err, pin);
+    error
+}
+
+fn help(err: &str, pin: &Pin) -> String {
+    let lines: Vec<&str> = err.lines().collect();
+    let Some(missing) = MissingFeature::read(&lines) else {
+        return String::new();
+    };
+    let MissingFeature {
+        dependency,
+        feature,
+        instead,
+        ..
+    } = missing;
+    let pins = match pin.at.version() {
+        Some(version) => format!("pins = \"={version}\""),
+        None => "unreleased = true".to_owned(),
+    };
+    let instead = instead.map(|instead| format!("\"{instead}\""));
+    let instead = instead.unwrap_or_default();
+    format!(
+        "; an `[[adjust]]` with `{pins}` and `features = {{ {dependency} = {{ {feature} = [{instead}] }} }}` changes that"
+    )
+}
+
+impl fmt::Display for MissingFeature<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            asker,
+            dependency,
+            feature,
+            instead,
+        } = self;
+        write!(
+            f,
+            "{asker} asks for its feature `{feature}`, which {dependency} does not have"
+        )?;
+        match instead {
+            Some(instead) => write!(f, "; it has `{instead}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_that_is_not_there_is_named_with_one_that_is() {
+        let err = |help: &str| {
+            format!(
+                "error: failed to select a version for `b`.\n    ... required by package `a v0.1.0 (/a)`\n\
+                 versions that meet the requirements `=1.0.0` are: 1.0.0\n\n\
+                 package `a` depends on `b` with feature `x-y` but `b` does not have that feature.\n{help}\n\n\
+                 failed to select a version for `b` which could resolve this conflict\n"
+            )
+        };
+        let said = "failed to select a version for `b`: a asks for its feature `x-y`, which b does not have";
+        // Of cargo 1.78, of a newer one, and where no name is alike.
+        for help in [
+            "help: there is a feature `x_y` with a similar name",
+            " package `b` does have feature `x_y`",
+        ] {
+            let message = first_error(&err(help)).message;
+            assert_eq!(message, format!("{said}; it has `x_y`"));
+        }
+        assert_eq!(first_error(&err("")).message, said);
+    }
+
+    #[test]
+    fn what_to_write_names_the_pin_and_both_features() {
+        let err = "package `a` depends on `b` with feature `x-y` but `b` does not have that feature.\n\
+                   help: there is a feature `x_y` with a similar name";
+        let pin = crate::model::made_up::pin(2);
+        assert_eq!(
+            help(err, &pin),
+            "; an `[[adjust]]` with `pins = \"=2.0.0\"` and `features = { b = { x-y = [\"x_y\"] } }` changes that"
+        );
+        assert_eq!(help("error: no", &pin), "");
+    }
+}
