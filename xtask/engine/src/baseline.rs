@@ -28,6 +28,9 @@ pub struct Baseline {
     pub schema: u32,
     /// The ladder that it is for, by family.
     pub ladders: BTreeMap<String, Vec<String>>,
+    /// The rows that it knows, by family; one that older baselines knew has a line.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rows: BTreeMap<String, BTreeSet<String>>,
     /// What is expected, sorted.
     pub expectations: Vec<Expectation>,
 }
@@ -164,10 +167,14 @@ impl Baseline {
     /// When a value has no JSON form; all have.
     pub fn text(&self) -> serde_json::Result<String> {
         let ladders = serde_json::to_string(&self.ladders)?;
+        let rows = match self.rows.is_empty() {
+            true => String::new(),
+            false => format!("\"rows\": {},\n", serde_json::to_string(&self.rows)?),
+        };
         let lines = self.expectations.iter().map(serde_json::to_string);
         let lines = lines.collect::<serde_json::Result<Vec<_>>>()?.join(",\n");
         Ok(format!(
-            "{{\n\"schema\": {},\n\"ladders\": {ladders},\n\"expectations\": [\n{lines}\n]\n}}\n",
+            "{{\n\"schema\": {},\n\"ladders\": {ladders},\n{rows}\"expectations\": [\n{lines}\n]\n}}\n",
             self.schema
         ))
     }
@@ -259,9 +266,16 @@ impl Baseline {
         let is_in = |list: &[Expectation], one: &Expectation| list.contains(one);
         changed.n_added = expectations.iter().filter(|one| !is_in(old, one)).count();
         changed.n_removed = old.iter().filter(|one| !is_in(&expectations, one)).count();
+        let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let of_lines = expectations.iter();
+        let of_lines = of_lines.map(|line| (line.family.clone(), line.row.clone()));
+        for (family, row) in of_lines.chain(told) {
+            known.entry(family).or_default().insert(row);
+        }
         let mut baseline = Self {
             schema: SCHEMA,
             ladders: ladders(&run.families),
+            rows: known,
             expectations,
         };
         baseline.sort();
@@ -350,6 +364,12 @@ fn of_history(history: &History<'_>) -> Vec<Expectation> {
 type Rank = (bool, Option<Version>, usize);
 
 impl Baseline {
+    /// Whether a cell's row was in a run that was blessed.
+    fn knows(&self, record: &CellRecord) -> bool {
+        let rows = self.rows.get(&record.cell.pin.family);
+        rows.is_some_and(|rows| rows.contains(&record.cell.row.to_string()))
+    }
+
     /// By family, row, target, cases and pin.
     fn sort(&mut self) {
         let ladders = std::mem::take(&mut self.ladders);

@@ -176,7 +176,13 @@ pub fn against_baseline(run: &Run, verdict: &Verdict) -> Comparison {
     }
     let n_ended = run.cells.iter().filter(|cell| cell.outcome().is_some());
     let n_ended = n_ended.count();
-    let n_unknown: usize = verdict.unknown_rows.values().map(BTreeSet::len).sum();
+    let is_unknown = |record: &&CellRecord| !verdict.knows(&record.id);
+    let sure = run
+        .cells
+        .iter()
+        .filter_map(|record| Some((record, record.outcome()?)));
+    let sure = sure.filter(|(_, outcome)| !outcome.has_doubt());
+    let n_unknown = sure.map(|(record, _)| record).filter(is_unknown).count();
     finder.finish(Comparison {
         n_compared: n_ended.saturating_sub(verdict.n_inconclusive + n_unknown),
         n_not_compared: verdict.n_inconclusive + verdict.n_unjudged + n_unknown,

@@ -20,7 +20,7 @@ pub const CACHEDIR_TAG_FILE: &str = "CACHEDIR.TAG";
 ///
 /// When it cannot be written.
 pub fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes, false)
+    write(path, bytes, false, READABLE)
 }
 
 /// As [`write_whole`], and the file is on the disk when this returns.
@@ -29,10 +29,10 @@ pub fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
 ///
 /// As [`write_whole`].
 pub fn write_to_last(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes, true)
+    write(path, bytes, true, READABLE)
 }
 
-fn write(path: &Utf8Path, bytes: &[u8], syncs: bool) -> Result<()> {
+fn write(path: &Utf8Path, bytes: &[u8], syncs: bool, mode: u32) -> Result<()> {
     let context = || format!("write {path}");
     let folder = path
         .parent()
@@ -44,7 +44,7 @@ fn write(path: &Utf8Path, bytes: &[u8], syncs: bool) -> Result<()> {
     if syncs {
         file.as_file().sync_data().with_context(context)?;
     }
-    make_readable(file.as_file()).with_context(context)?;
+    set_mode(file.as_file(), mode).with_context(context)?;
     file.persist(path)
         .map_err(|e| e.error)
         .with_context(context)?;
@@ -52,14 +52,19 @@ fn write(path: &Utf8Path, bytes: &[u8], syncs: bool) -> Result<()> {
 }
 
 /// Temporary files are for their owner's eyes only; results are for whoever reads CI's artifacts.
+const READABLE: u32 = 0o644;
+
+/// The mode of a program.
+const EXECUTABLE: u32 = 0o755;
+
 #[cfg(unix)]
-fn make_readable(file: &fs::File) -> std::io::Result<()> {
+fn set_mode(file: &fs::File, mode: u32) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
+    file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn make_readable(_: &fs::File) -> std::io::Result<()> {
+fn set_mode(_: &fs::File, _: u32) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -73,20 +78,7 @@ pub fn write_program(path: &Utf8Path, lines: &str) -> Result<()> {
     if std::fs::read_to_string(path).is_ok_and(|there| there == script) {
         return Ok(());
     }
-    write_whole(path, script.as_bytes())?;
-    make_executable(path)
-}
-
-#[cfg(unix)]
-fn make_executable(path: &Utf8Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("make {path} executable"))
-}
-
-#[cfg(not(unix))]
-fn make_executable(_: &Utf8Path) -> Result<()> {
-    Ok(())
+    write(path, script.as_bytes(), false, EXECUTABLE)
 }
 
 /// The names of the folders in a folder, which need not be there. A link to one is none.

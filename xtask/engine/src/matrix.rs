@@ -279,18 +279,16 @@ impl Matrix {
         families.map(record).collect()
     }
 
-    /// The version that the subject's own lock holds of all crates of a family that it uses.
+    /// The version that the subject's own locks hold of all crates of a family that it uses.
     fn today(&self, family: &Family) -> Option<Version> {
-        let locked = &self.trees.first()?.locked;
-        let crates = family.crate_names().into_iter();
-        let versions: BTreeSet<&Version> = crates
-            .filter_map(|name| locked.get(name))
-            .flatten()
-            .collect();
-        match versions.into_iter().collect::<Vec<_>>().as_slice() {
-            [one] => Some((*one).clone()),
-            [] | [_, ..] => None,
-        }
+        let crates = family.crate_names();
+        let of_tree = |tree: &'_ Tree| -> BTreeSet<Version> {
+            let crates = crates.iter().filter_map(|name| tree.locked.get(*name));
+            crates.flatten().cloned().collect()
+        };
+        let mut versions: BTreeSet<Version> = self.trees.iter().flat_map(of_tree).collect();
+        let only = versions.pop_first()?;
+        versions.is_empty().then_some(only)
     }
 
     /// The revisions of the subject as reports keep them.

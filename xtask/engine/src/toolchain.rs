@@ -92,12 +92,6 @@ impl Toolchain {
         (!is_as_found).then(|| format!("{} changed during the run", self.source))
     }
 
-    /// What its files were when it answered.
-    #[must_use]
-    pub fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
-
     /// The first line of `rustc -vV`, which is what `rustc -V` prints.
     #[must_use]
     pub fn rustc_short(&self) -> &str {
@@ -107,8 +101,8 @@ impl Toolchain {
 
 /// Length and time of the programs that make a toolchain what it is, and of the folder of its
 /// standard library, whose time is when something last came or went. What is not there has neither.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Stamp(Vec<Option<(u64, SystemTime)>>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp(Vec<Option<(u64, SystemTime)>>);
 
 impl Stamp {
     fn of_programs(sysroot: &Path) -> Self {

@@ -7,6 +7,7 @@ mod runs;
 
 use std::path::Path;
 
+use pinmatrix::analysis::Analysis;
 use pinmatrix::model::run::Run;
 use pinmatrix::report::html::html;
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ const PHONE: View = View {
 };
 
 fn page(run: &Run) -> String {
-    html(run, None).expect("a page")
+    html(&Analysis::of(run), None).expect("a page")
 }
 
 fn open(run: &Run, view: View) -> Tab {

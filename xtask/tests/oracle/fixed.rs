@@ -14,6 +14,4 @@ pub fn seeds() -> Vec<(Toolchain, u64)> {
 pub const NOT_YET: &[&str] = &[
     // On purpose: an executable with libtest is asked for JSON by its arguments.
     "arguments*",
-    // A build script that cargo runs again whenever it is asked runs more than once in a cell.
-    "script-writes-target-count-always*",
 ];

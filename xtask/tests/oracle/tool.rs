@@ -128,6 +128,7 @@ fn seen(own: Option<&Target>, target: &TargetOutcome) -> Seen {
             | Skip::Excluded(_)
             | Skip::Ignored
             | Skip::Inferred
+            | Skip::NotBegun
             | Skip::NothingToTest => false,
         },
         Status::Passed | Status::Inconclusive { .. } => false,

@@ -34,8 +34,12 @@ impl Course {
     /// Whether a change point is one of this course's.
     #[must_use]
     pub fn is_of(&self, point: &ChangePoint) -> bool {
-        (&self.family, &self.row) == (&point.family, &point.row)
-            && (&self.target, &self.cases) == (&point.target, &point.cases)
+        self.is_near(point) && self.cases == point.cases
+    }
+
+    /// Whether it is of the same target on the same row.
+    fn is_near(&self, point: &ChangePoint) -> bool {
+        (&self.family, &self.row, &self.target) == (&point.family, &point.row, &point.target)
     }
 }
 
@@ -52,7 +56,10 @@ pub fn courses(points: &[ChangePoint]) -> Vec<Course> {
         };
         let error = point.after.error.as_ref();
         let error = error.filter(|_| point.change == Change::Break);
-        match courses.iter_mut().rev().find(|course| course.is_of(point)) {
+        // Points of one target on one row stand together.
+        let mut near = courses.iter_mut().rev();
+        let mut near = near.by_ref().take_while(|course| course.is_near(point));
+        match near.find(|course| course.cases == point.cases) {
             Some(course) => {
                 course.turns.push(turn);
                 course.error = course.error.take().or_else(|| error.cloned());

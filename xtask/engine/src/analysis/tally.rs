@@ -9,14 +9,16 @@ use crate::model::status::Status;
 /// The targets of a family's cells, each in one of these lists; sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally<'a> {
-    /// Pass wherever they ran, and ran a test.
+    /// Passed, never failed, and ran a test.
     pub passing: Vec<&'a TargetId>,
-    /// Fail wherever they ran.
+    /// Failed, and never passed.
     pub failing: Vec<&'a TargetId>,
-    /// Pass at one cell and fail at another.
+    /// Passed at one cell and failed at another.
     pub changing: Vec<&'a TargetId>,
-    /// Never failed, and ran no test: none of their own, all ignored, features off, not reached.
+    /// Never failed, and ran no test: has none, all are ignored, or features are off.
     pub idle: Vec<&'a TargetId>,
+    /// Neither passed nor failed: drift or doubts kept it from that.
+    pub unknown: Vec<&'a TargetId>,
 }
 
 /// What a target showed so far.
@@ -24,6 +26,8 @@ pub struct Tally<'a> {
 struct Shown {
     passes: bool,
     fails: bool,
+    has_run: bool,
+    is_left_out: bool,
 }
 
 impl<'a> Tally<'a> {
@@ -35,17 +39,17 @@ impl<'a> Tally<'a> {
         let outcomes = cells.filter_map(CellRecord::outcome);
         let mut shown: BTreeMap<&TargetId, Shown> = BTreeMap::new();
         for target in outcomes.flat_map(|outcome| &outcome.targets) {
-            let of_target = shown.entry(&target.id).or_default();
-            of_target.passes |= has_passed(target);
-            of_target.fails |= target.status.is_verdict() && target.status.is_failed();
+            shown.entry(&target.id).or_default().add(target);
         }
         let mut tally = Self::default();
-        for (id, Shown { passes, fails }) in shown {
-            let list = match (passes, fails) {
-                (true, false) => &mut tally.passing,
-                (false, true) => &mut tally.failing,
+        for (id, shown) in shown {
+            let list = match (shown.passes, shown.fails) {
                 (true, true) => &mut tally.changing,
-                (false, false) => &mut tally.idle,
+                (false, true) => &mut tally.failing,
+                (true, false) if shown.has_run => &mut tally.passing,
+                (true, false) => &mut tally.idle,
+                (false, false) if shown.is_left_out => &mut tally.idle,
+                (false, false) => &mut tally.unknown,
             };
             list.push(id);
         }
@@ -60,11 +64,10 @@ impl<'a> Tally<'a> {
             failing,
             changing,
             idle,
+            unknown,
         } = self;
-        [passing, failing, changing, idle]
-            .map(Vec::len)
-            .iter()
-            .sum()
+        let lists = [passing, failing, changing, idle, unknown];
+        lists.map(Vec::len).iter().sum()
     }
 
     /// Whether no cell got as far as a target.
@@ -74,11 +77,15 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Whether a target passed, by a test that ran.
-fn has_passed(target: &TargetOutcome) -> bool {
-    let has_run = target
-        .cases
-        .iter()
-        .any(|case| case.status == Status::Passed);
-    target.status == Status::Passed && has_run
+impl Shown {
+    fn add(&mut self, target: &TargetOutcome) {
+        let mut cases = target.cases.iter();
+        self.has_run |= cases.any(|case| case.status == Status::Passed);
+        match target.status {
+            Status::Passed => self.passes = true,
+            Status::Failed { .. } => self.fails |= target.status.is_verdict(),
+            Status::Skipped { .. } => self.is_left_out = true,
+            Status::Inconclusive { .. } => {}
+        }
+    }
 }

@@ -22,7 +22,7 @@ pub struct Upgrade<'a> {
     pub is_today: bool,
     /// The later pins of the ladder, and versions between that were tested, in their order.
     pub steps: Vec<Step<'a>>,
-    /// Whether a run of all cells would test what was not.
+    /// Whether there are later pins that no one ran, and a run of all cells would.
     pub has_more: bool,
     /// Whether every later pin was tested, and shows in each target and case what `from` does.
     pub is_constant: bool,
@@ -58,11 +58,11 @@ impl Upgrade<'_> {
         self.steps.iter().rev().find(works).map(|step| step.at)
     }
 
-    /// How many of all its pins were tested, the first one too.
+    /// How many of the later pins were tested.
     #[must_use]
     pub fn n_tested(&self) -> usize {
         let tested = self.steps.iter().filter(|step| step.fate != Fate::Untested);
-        1 + tested.count()
+        tested.count()
     }
 }
 
@@ -97,7 +97,9 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
     let outcomes = later.iter().filter_map(|record| record.outcome());
     let mut shown = outcomes.map(Outcome::signature);
     let expected = reference.signature();
-    let has_more = later.iter().any(|record| is_open(record));
+    let mut untested = later.iter().filter(|record| record.outcome().is_none());
+    let has_untested = untested.clone().any(|record| !lies_between(record));
+    let has_more = has_untested && untested.all(|record| lies_between(record) || is_open(record));
     let is_tested = steps.iter().all(|step| step.fate == Fate::Works);
     Some(Upgrade {
         family: &family.name,
@@ -138,15 +140,13 @@ fn lies_between(record: &CellRecord) -> bool {
     }
 }
 
-/// What passes in a target: some of its cases, or the target itself where it has none.
+/// What passes in a target: the target itself, where it does, and some of its cases.
 fn passing(target: &TargetOutcome) -> Vec<Option<&str>> {
-    if target.cases.is_empty() {
-        let passed = target.status == Status::Passed;
-        return passed.then_some(None).into_iter().collect();
-    }
     let cases = target.cases.iter();
     let passed = cases.filter(|case| case.status == Status::Passed);
-    passed.map(|case| Some(case.name.as_str())).collect()
+    let passed = passed.map(|case| Some(case.name.as_str()));
+    let itself = (target.status == Status::Passed).then_some(None);
+    itself.into_iter().chain(passed).collect()
 }
 
 fn fate(reference: &Outcome, record: &CellRecord) -> Fate {
@@ -161,23 +161,26 @@ fn fate(reference: &Outcome, record: &CellRecord) -> Fate {
     let pairs = reference.targets.iter();
     let pairs = pairs.filter_map(|before| Some((before, *targets.get(&before.id)?)));
     let fates = pairs.flat_map(|(before, after)| {
+        let cases = after
+            .cases
+            .iter()
+            .map(|case| (case.name.as_str(), &case.status));
+        let cases: BTreeMap<&str, &Status> = cases.collect();
         let passing = passing(before).into_iter();
-        passing.map(move |case| of_thing(case, after))
+        passing.map(move |case| of_thing(case, after, &cases))
     });
     fates.max().unwrap_or(Fate::Works)
 }
 
-/// What became of a case, or of a target without cases. One that is not there any more, or is left
-/// out, does not fail.
-fn of_thing(case: Option<&str>, after: &TargetOutcome) -> Fate {
-    let found = after
-        .cases
-        .iter()
-        .find(|found| Some(found.name.as_str()) == case);
-    match found {
-        Some(found) => of_status(&found.status),
-        None if case.is_none() || after.cases.is_empty() => of_status(&after.status),
-        None => Fate::Works,
+/// What became of a case, or of the target itself. One that is not there any more, or is left out, does
+/// not fail.
+fn of_thing(case: Option<&str>, after: &TargetOutcome, cases: &BTreeMap<&str, &Status>) -> Fate {
+    match case.map(|name| cases.get(name)) {
+        Some(Some(status)) => of_status(status),
+        // It was not built, or did not come to any.
+        Some(None) if cases.is_empty() => of_status(&after.status),
+        Some(None) => Fate::Works,
+        None => of_status(&after.status),
     }
 }
 

@@ -36,7 +36,7 @@ fn a_line_is_written_for_every_change_and_read_again() {
     let baseline = blessed("..bb");
     let text = baseline.text().expect("JSON");
     assert_eq!(
-        text.lines().skip(4).take(3).collect::<Vec<_>>(),
+        text.lines().skip(5).take(3).collect::<Vec<_>>(),
         [
             r#"{"row":"stable","family":"gadget","from":"0.0.0","expect":"passed"},"#,
             r#"{"row":"stable","family":"gadget","target":"app test:t","from":"0.0.0","expect":"passed"},"#,
@@ -62,7 +62,10 @@ fn a_row_that_the_baseline_does_not_know_is_not_held_against_it() {
     run.cells.extend(other.cells);
     let verdict = judge(&run, &baseline);
     assert_eq!(verdict.judgement(), Judgement::AsExpected);
-    assert_eq!(verdict.unknown_rows.keys().collect::<Vec<_>>(), ["1.86"]);
+    assert_eq!(
+        verdict.unknown_rows.keys().collect::<Vec<_>>(),
+        ["gadget on 1.86"]
+    );
     let target = Some("app test:t");
     assert!(!verdict.expects(&unknown, target, None));
     assert!(verdict.expects(&run.cells[2].id, target, None));

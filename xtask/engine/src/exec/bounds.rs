@@ -1,6 +1,7 @@
 //! What a child, and all that it starts, may reach of the machine.
 
-use camino::Utf8PathBuf;
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// The folder for temporary files where nothing names another.
@@ -35,8 +36,19 @@ pub struct Mounts {
     pub write: Vec<Utf8PathBuf>,
     /// Folders that it sees in other places than where they are, and can write.
     pub private: Vec<Private>,
-    /// A folder that it sees in the place of its toolchain's programs.
-    pub programs: Option<Private>,
+    /// A script that it finds in the place of a program.
+    pub shim: Option<Shim>,
+}
+
+/// A script in the place of a program, which it calls by another path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shim {
+    /// The program.
+    pub program: Utf8PathBuf,
+    /// The script that is seen there.
+    pub script: Utf8PathBuf,
+    /// Where the program itself is seen: an empty file elsewhere.
+    pub itself: Utf8PathBuf,
 }
 
 /// A folder that a child sees in the place of another.
@@ -69,8 +81,20 @@ impl Bounds {
         network: true,
     };
 
-    /// What is mounted for the child, if anything is.
-    pub fn mounts_mut(&mut self) -> Option<&mut Mounts> {
-        self.files.as_mut()?.mounts.as_mut()
+    /// Puts a script in the place of a program, where the child has mounts of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`.
+    pub fn put_in_place(&mut self, make: impl FnOnce() -> Result<Option<Shim>>) -> Result<()> {
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
+        if let Some(mounts) = &mut files.mounts {
+            mounts.shim = make()?;
+            let folder = mounts.shim.as_ref().and_then(|shim| shim.script.parent());
+            files.read.extend(folder.map(Utf8Path::to_owned));
+        }
+        Ok(())
     }
 }

@@ -223,6 +223,7 @@ impl Build<'_> {
         let has_others = self.workspace.targets.iter().any(is_other);
         let wrapper = self.options.wrapper.as_ref();
         let wrapper = wrapper.filter(|_| has_others && self.keeps_going());
+        let wrapper = wrapper.filter(|_| targets.iter().all(|target| can_be_chosen(target)));
         let Some(wrapper) = wrapper else {
             let mut part = args(&["test", "--no-run", "--workspace"]);
             part.extend(names.iter().cloned());
@@ -311,6 +312,14 @@ impl Build<'_> {
         let heard = &mut self.account.heard;
         heard.listen(cargo, &args, self.log, self.on_step)
     }
+}
+
+/// Whether a target alone can be compiled of those that share its name: cargo makes a test of it by that
+/// name alone, and a shell in between loses no variable. It drops those whose names are not its own
+/// kind, such as `CARGO_BIN_EXE_a-b`.
+fn can_be_chosen(target: &Target) -> bool {
+    let is_plain = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    target.id.kind == Kind::Test && target.binaries.iter().all(is_plain)
 }
 
 fn args(words: &[&str]) -> Vec<String> {

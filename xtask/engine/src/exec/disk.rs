@@ -270,6 +270,7 @@ mod tests {
             subject: workplace.shops().join("new/s/1/checkout"),
             target: workplace.shops().join("new/s/1/target"),
             tmp: workplace.root().join("t"),
+            programs: workplace.root().join("programs"),
         };
         let told = |label: &str| label == "new";
         let expect = |packages: &[&str]| packages.iter().map(|p| digest(p)).collect();
@@ -313,6 +314,7 @@ mod tests {
             subject: lane.join("checkout"),
             target: lane.join("target"),
             tmp: workplace.root().join("t"),
+            programs: workplace.root().join("programs"),
         };
         let shops = Shops::default();
         let keeper = Keeper::new(&workplace, &shops, Some(ByteSize::kib(10)));

@@ -22,6 +22,8 @@ pub struct LaneFolders {
     /// The folder for temporary files that builds and tests see, in the place of `/tmp` where the
     /// system allows that.
     pub tmp: Utf8PathBuf,
+    /// Where scripts lie that stand for programs of toolchains; no cell writes there.
+    pub programs: Utf8PathBuf,
 }
 
 impl LaneFolders {

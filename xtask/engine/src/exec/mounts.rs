@@ -13,6 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use camino::Utf8Path;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -91,7 +92,15 @@ fn change_all(files: &Files, mounts: &Mounts, sockets: &[PathBuf], user: u32) ->
     let private = mounts.private.iter();
     let private = private.filter(|private| is_folder(private.place.as_std_path()));
     let private: Vec<(OwnedFd, PathBuf)> = private.map(held).collect::<Result<_>>()?;
-    let programs = mounts.programs.as_ref().map(held).transpose()?;
+    let shim = mounts.shim.as_ref();
+    let shim = shim.map(|shim| -> Result<[(OwnedFd, &Path); 2]> {
+        let of = |seen: &'_ Utf8Path| hold(seen.as_std_path());
+        Ok([
+            (of(&shim.program)?, shim.itself.as_std_path()),
+            (of(&shim.script)?, shim.program.as_std_path()),
+        ])
+    });
+    let shim = shim.transpose()?;
     let covered: Vec<&Path> = private.iter().map(|(_, place)| place.as_path()).collect();
     let covered: Vec<&Path> = [covered, sockets.iter().map(PathBuf::as_path).collect()].concat();
     let kept = kept(files, &covered)?;
@@ -127,8 +136,8 @@ fn change_all(files: &Files, mounts: &Mounts, sockets: &[PathBuf], user: u32) ->
             last = Some(path);
         }
     }
-    if let Some((own, place)) = &programs {
-        bind(own, place)?;
+    for (held, place) in shim.iter().flatten() {
+        bind(held, place)?;
         let place = place.canonicalize()?;
         make_read_only(&place, flags_of(&place, &mounted()?))?;
     }

@@ -166,6 +166,7 @@ fn folders(folder: &Utf8Path, of_lane: LaneFolders, inside: &Utf8Path) -> LaneFo
         target: subject.join("target"),
         subject,
         tmp: folder.join("tmp"),
+        programs: of_lane.programs,
     }
 }
 

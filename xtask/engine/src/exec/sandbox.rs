@@ -211,7 +211,7 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
             let mounts = Mounts {
                 write: vec![cell.clone()],
                 private: vec![private],
-                programs: None,
+                shim: None,
             };
             (format!("{TRIAL}{TRIAL_OF_MOUNTS}"), Some(mounts))
         }
@@ -337,7 +337,7 @@ impl Enclosed<'_> {
         Mounts {
             write,
             private: private.filter(|own| !is_reached(&own.place)).collect(),
-            programs: None,
+            shim: None,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::exec::bounds::Files;
 use crate::exec::confine::confined;
 use crate::exec::lane_folders::LaneFolders;
 use crate::exec::process::Interrupt;
-use crate::exec::unit_store::UsedUnits;
+use crate::exec::unit_store::{Imported, UnitStores, UsedUnits};
 use crate::exec::units::{Digest, Units};
 
 /// How often an interrupt is looked for while a build waits.
@@ -47,10 +47,21 @@ struct UnderWay {
 pub struct Turn<'a> {
     shops: &'a Shops,
     folders: &'a LaneFolders,
+    imported: Vec<Imported>,
     has_made_all: bool,
 }
 
 impl Turn<'_> {
+    /// Removes what was imported and is none of the units, by their hashes, that the build used.
+    ///
+    /// # Errors
+    ///
+    /// When files cannot be removed.
+    pub fn sweep(&self, used: &BTreeSet<String>) -> Result<()> {
+        let sweep = || UnitStores::sweep(&self.imported, used, &self.folders.target);
+        self.shops.confined(self.folders, sweep)
+    }
+
     /// Keeps the units that the build used, before anything else can write where they are.
     ///
     /// # Errors
@@ -110,12 +121,14 @@ impl Shops {
         let under_way = UnderWay { uses, makes };
         shop.under_way.insert(folders.target.clone(), under_way);
         drop(shops);
-        let turn = Turn {
+        let mut turn = Turn {
             shops: self,
             folders,
+            imported: Vec::new(),
             has_made_all: false,
         };
-        self.confined(folders, || stores.import(&entries, &folders.target))?;
+        let import = || stores.import(&entries, &folders.target);
+        turn.imported = self.confined(folders, import)?;
         Ok(turn)
     }
 
@@ -190,6 +203,7 @@ mod tests {
             subject: copy.join("checkout"),
             target: copy.join("target"),
             tmp: copy.join("tmp"),
+            programs: copy.join("programs"),
         }
     }
 

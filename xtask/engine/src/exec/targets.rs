@@ -208,6 +208,19 @@ impl Workspace {
         below
     }
 
+    /// Whether a package of the subject has a build script.
+    #[must_use]
+    pub fn has_build_scripts(&self) -> bool {
+        let packages = self.metadata.packages.iter();
+        let mut own = packages.filter(|package| package.source.is_none());
+        own.any(|package| {
+            package
+                .targets
+                .iter()
+                .any(|target| target.is_custom_build())
+        })
+    }
+
     /// The package of that id, where it is neither the subject's nor the family's and uses nothing
     /// of the family: whatever it does, the pin has no part in it.
     #[must_use]

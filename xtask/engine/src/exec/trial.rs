@@ -17,7 +17,7 @@ use crate::exec::judgement::Made;
 use crate::exec::lane_folders::LaneFolders;
 use crate::exec::log::Log;
 use crate::exec::process::Exit;
-use crate::exec::programs::shims;
+use crate::exec::programs::shim;
 use crate::exec::rehearsal::{Rehearsal, Rehearsed};
 use crate::exec::targets::{Target, Workspace};
 use crate::exec::test::test;
@@ -60,6 +60,7 @@ impl Work<'_> {
         clock.add(&rehearsed.ended);
         built.doc_tests = rehearsed.doc_tests;
         turn.keep(&workspace.units.shared(&rehearsed.used))?;
+        turn.sweep(&rehearsed.used.into_keys().collect())?;
         // What did not end by itself, or was asked for a part, has not made all.
         if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
             turn.made_all();
@@ -155,6 +156,7 @@ impl Work<'_> {
             flags,
             target: &self.folders.target,
             folder: self.folders.copy().join("rehearsal"),
+            only_pretends: workspace.has_build_scripts(),
         };
         rehearsal.run(&asked_for, &built.used, log, on_step)
     }
@@ -183,9 +185,7 @@ impl Work<'_> {
             folders: &self.folders,
         };
         let mut bounds = self.bounds(Some(&target.id));
-        if let Some(mounts) = bounds.mounts_mut() {
-            mounts.programs = shims(self.setting.toolchain, &self.folders.shop)?;
-        }
+        bounds.put_in_place(|| shim(self.setting.toolchain, &self.folders.programs))?;
         let mut vars = test_env::vars(&place, &target.package, workspace, built);
         self.take_home(&mut vars, &bounds);
         let executable = Executable {

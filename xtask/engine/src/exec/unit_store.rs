@@ -27,7 +27,7 @@ use memchr::memmem;
 use walkdir::WalkDir;
 
 use crate::exec::units::Digest;
-use crate::files::{CACHEDIR_TAG_FILE, folders, names};
+use crate::files::{CACHEDIR_TAG_FILE, folders, names, remove};
 
 /// Where cargo keeps what it needs to tell whether a unit is fresh.
 const FINGERPRINTS: &str = ".fingerprint";
@@ -50,6 +50,9 @@ pub struct UnitStores {
     /// The lane.
     pub lane: Utf8PathBuf,
 }
+
+/// A unit that was copied into a target folder: the folder of its profile, and its name.
+pub type Imported = (Utf8PathBuf, String);
 
 /// The folder of a store: of a shop, and at the end of a name that of a lane.
 pub const STORE: &str = "units";
@@ -96,16 +99,18 @@ impl UnitStores {
         Ok(entries)
     }
 
-    /// Copies the units of some entries into a target folder, and returns how many that were.
+    /// Copies the units of some entries into a target folder, and returns which that were. Of a unit that
+    /// several have, the one that was finished first comes: nothing that was made from it is older.
     ///
     /// # Errors
     ///
     /// When a file cannot be copied.
-    pub fn import(&self, entries: &BTreeSet<String>, target: &Utf8Path) -> Result<usize> {
+    pub fn import(&self, entries: &BTreeSet<String>, target: &Utf8Path) -> Result<Vec<Imported>> {
         let tag = target.join(CACHEDIR_TAG_FILE);
         fs::create_dir_all(target).with_context(|| format!("make {target}"))?;
         fs::write(&tag, TAG_OF_CARGO).with_context(|| format!("write {tag}"))?;
-        let mut n_units = 0;
+        let mut sources: Vec<Profile> = Vec::new();
+        let mut chosen: BTreeMap<Imported, (SystemTime, usize)> = BTreeMap::new();
         for name in entries {
             for store in [&self.common, &self.of_lane] {
                 let entry = store.join(name);
@@ -114,16 +119,38 @@ impl UnitStores {
                 }
                 mark_used(&entry);
                 for profile in profiles(&entry)? {
-                    let to = target.join(&profile);
                     let from = Profile::read(entry.join(&profile))?;
                     for unit in from.units()? {
-                        from.copy(&unit, &to)?;
-                        n_units += 1;
+                        let this = (from.finished(&unit)?, sources.len());
+                        let place = chosen.entry((profile.clone(), unit)).or_insert(this);
+                        *place = (*place).min(this);
                     }
+                    sources.push(from);
                 }
             }
         }
-        Ok(n_units)
+        for ((profile, unit), (_, at)) in &chosen {
+            sources[*at].copy(unit, &target.join(profile))?;
+        }
+        Ok(chosen.into_keys().collect())
+    }
+
+    /// Removes imported units that a build had no use for: a fresh checkout does not have them, and who
+    /// looks into the target folder would find two of one package.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be removed.
+    pub fn sweep(imported: &[Imported], used: &BTreeSet<String>, target: &Utf8Path) -> Result<()> {
+        let is_unused = |unit: &str| hash_in(unit).is_some_and(|hash| !used.contains(hash));
+        let mut read: BTreeMap<&Utf8Path, Profile> = BTreeMap::new();
+        for (profile, unit) in imported.iter().filter(|(_, unit)| is_unused(unit)) {
+            if !read.contains_key(profile.as_path()) {
+                read.insert(profile, Profile::read(target.join(profile))?);
+            }
+            read[profile.as_path()].remove(unit)?;
+        }
+        Ok(())
     }
 
     /// Copies the units that a build used and the store lacks into the store, and returns how many
@@ -238,14 +265,30 @@ impl Profile {
         copy().with_context(|| format!("copy unit {unit} from {} to {to}", self.folder))
     }
 
-    /// Whether nothing was written into a unit after cargo finished it. Cargo writes the fingerprint
-    /// last.
-    fn is_as_cargo_left_it(&self, unit: &str) -> Result<bool> {
+    /// When cargo finished a unit.
+    fn finished(&self, unit: &str) -> Result<SystemTime> {
         let mut finished = SystemTime::UNIX_EPOCH;
         let fingerprint = self.folder.join(FINGERPRINTS).join(unit);
         for file in names(&fingerprint)? {
             finished = finished.max(fingerprint.join(file).metadata()?.modified()?);
         }
+        Ok(finished)
+    }
+
+    /// Removes a unit: its fingerprint first, without which cargo takes nothing of it for finished.
+    fn remove(&self, unit: &str) -> Result<()> {
+        let fingerprint = self.folder.join(FINGERPRINTS).join(unit);
+        let build = self.folder.join("build").join(unit);
+        for place in [fingerprint, build].into_iter().chain(self.made(unit)) {
+            remove(&place)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing was written into a unit after cargo finished it. Cargo writes the fingerprint
+    /// last.
+    fn is_as_cargo_left_it(&self, unit: &str) -> Result<bool> {
+        let finished = self.finished(unit)?;
         for file in self.files(unit) {
             let file = file?;
             // Cargo itself links a program anew in the folder of a build script that it finds fresh.
@@ -446,7 +489,8 @@ mod tests {
         ) -> usize {
             let packages = packages.copied().collect();
             let entries = self.stores.entries(&packages).expect("a listing");
-            self.stores.import(&entries, other).expect("imported")
+            let imported = self.stores.import(&entries, other);
+            imported.expect("imported").len()
         }
     }
 
@@ -500,6 +544,20 @@ mod tests {
         let entries = lane.stores.entries(&packages).expect("a listing");
         assert_eq!(entries.len(), MOST_OTHERS);
         assert!(!entries.contains(&serde.to_string()));
+        // What several of them have comes once, and goes where no build used it.
+        let other = lane.target.with_file_name("several");
+        let imported = lane.stores.import(&entries, &other).expect("imported");
+        assert_eq!(imported.len(), 1);
+        let file = other.join("debug/deps/libserde-0123456789abcdef.rlib");
+        UnitStores::sweep(&imported, &BTreeSet::from([hash]), &other).expect("swept");
+        assert!(file.exists());
+        UnitStores::sweep(&imported, &BTreeSet::new(), &other).expect("swept");
+        let left = ["deps", "build", ".fingerprint"].map(|folder| {
+            names(&other.join("debug").join(folder))
+                .expect("a listing")
+                .len()
+        });
+        assert_eq!(left, [0, 0, 0]);
     }
 
     #[test]

@@ -159,6 +159,7 @@ impl Workplace {
             target: subject.join("target"),
             subject,
             tmp: self.root.join(TMP).join(&hash[..8]),
+            programs: self.root.join("programs"),
             shop,
         })
     }

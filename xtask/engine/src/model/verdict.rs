@@ -17,7 +17,7 @@ pub struct Verdict {
     pub n_inconclusive: usize,
     /// How many cells no one ran, inferred ones among them: nothing is said of those.
     pub n_unjudged: usize,
-    /// The cells that ran in rows of which the baseline has no line, by those rows: they are not held
+    /// The cells that ran in rows that the baseline does not know, by family and row: they are not held
     /// against it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown_rows: BTreeMap<String, BTreeSet<CellId>>,

@@ -115,7 +115,12 @@ fn old_lock(run: &Run) -> Option<Sentence> {
 fn expected(run: &Run) -> Option<Sentence> {
     let verdict = run.findings.verdict.as_ref()?;
     match verdict.judgement() {
-        Judgement::AsExpected => Some(Sentence::new("All of that is as expected.")),
+        Judgement::AsExpected if verdict.unknown_rows.is_empty() => {
+            Some(Sentence::new("All of that is as expected."))
+        }
+        Judgement::AsExpected => Some(Sentence::new(
+            "All of that is as expected, where the baseline knows the row.",
+        )),
         Judgement::Regressed | Judgement::Fixed | Judgement::Inconclusive => None,
     }
 }
@@ -177,9 +182,13 @@ impl<'a> Family<'a> {
         let courses = analysis.courses.iter();
         let courses: Vec<&Course> = courses.filter(|c| c.family == self.record.name).collect();
         // What had passed before begins nothing.
+        let firsts = courses
+            .iter()
+            .filter_map(|course| Some((course, course.turns.first()?)));
+        let firsts: BTreeMap<_, &At> = firsts.map(|(c, turn)| (key(c), &turn.at)).collect();
         let is_first = |point: &&&ChangePoint| {
-            let course = courses.iter().find(|course| course.is_of(point));
-            course.is_some_and(|course| course.turns[0].at == point.after.at)
+            let of_point = (&point.row, point.target.as_ref(), point.cases.as_slice());
+            firsts.get(&of_point) == Some(&&point.after.at)
         };
         let of = |change: Change| self.first_of_each(&points, change);
         let (breaks, shifts) = (of(Change::Break), of(Change::Shift));
@@ -187,8 +196,8 @@ impl<'a> Family<'a> {
         let fixes = self.first_of_each(&first, Change::Fix);
         let turning = self.turning(&courses, breaks.len() == 1);
         let mut answer = match (breaks.as_slice(), turning.as_slice()) {
-            // One sentence tells its break with all that follows.
-            ([only], [told]) if turns(&courses, only.point) => {
+            // One sentence tells its break on all rows, with all that follows.
+            ([only], [told]) if tells_all(&courses, only.point) => {
                 vec![told.clone(), known(only.point)]
             }
             _ => {
@@ -327,10 +336,17 @@ impl<'a> Family<'a> {
     }
 }
 
-/// Whether what a change point is about turns more than once.
-fn turns(courses: &[&Course], point: &ChangePoint) -> bool {
-    let mut courses = courses.iter();
-    courses.any(|course| course.is_of(point) && course.turns.len() > 1)
+/// What a course is about, within its family.
+fn key(course: &Course) -> (&Row, Option<&TargetId>, &[String]) {
+    (&course.row, course.target.as_ref(), &course.cases)
+}
+
+/// Whether what a change point is about turns more than once, and alike on each row.
+fn tells_all(courses: &[&Course], point: &ChangePoint) -> bool {
+    let is_alike = |course: &&&Course| course.target == point.target && course.cases == point.cases;
+    let alike: Vec<_> = courses.iter().filter(is_alike).collect();
+    let first = alike.first().map(|course| &course.turns);
+    first.is_some_and(|first| first.len() > 1 && alike.iter().all(|c| c.turns == *first))
 }
 
 /// Names what a change point is about.

@@ -59,8 +59,8 @@ struct Page<'a> {
     heats: Vec<Heat>,
     changes: Vec<Change>,
     stairs: Vec<Staircase>,
-    /// How far each row can go: the row, the newest pin that works, those that do not, those of which
-    /// nothing is known, and how many were tested.
+    /// How far each row can go: the row, the newest pin that works, those that do not, those without
+    /// a verdict, and how many later ones were tested.
     upgrades: Vec<[String; 5]>,
     /// Stretches that no one ran.
     untested: Vec<String>,

@@ -8,7 +8,7 @@ use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBu
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{CaseOutcome, Outcome, TargetOutcome};
 use crate::model::run::{CellRecord, Run};
-use crate::model::status::Status;
+use crate::model::status::{Skip, Status};
 use crate::model::verdict::{Deviation, Kind, Verdict};
 use crate::report::junit::names::Names;
 use crate::report::junit::room::{Extent, share};
@@ -268,6 +268,15 @@ impl Judged<'_> {
         let message = message_of(self.extent, status, errors, case);
         let mut builder = match status {
             Status::Passed => TestCaseBuilder::success(name, time),
+            // Whoever reads a green file takes all of it for run.
+            Status::Skipped {
+                reason: Skip::NotBegun,
+            } => TestCaseBuilder::error(
+                name,
+                time,
+                "not run",
+                "the run ended before it began, or its results are missing",
+            ),
             Status::Skipped { reason } => {
                 TestCaseBuilder::skipped_with_cause(name, "skipped", &fit(&reason.to_string()))
             }

@@ -96,9 +96,14 @@ impl Family<'_> {
         ))
     }
 
-    /// From which pin to which any cell came to a verdict.
+    /// From which pin to which any target came to a verdict, or else any cell.
     fn reach(&self) -> String {
-        let ran = self.outcomes().filter(|(_, o)| o.status.is_verdict());
+        let has_targets = |o: &Outcome| o.targets.iter().any(|t| t.status.is_verdict());
+        let any_has = self.outcomes().any(|(_, o)| has_targets(o));
+        let ran = self.outcomes().filter(|(_, o)| match any_has {
+            true => has_targets(o),
+            false => o.status.is_verdict(),
+        });
         let pins: BTreeSet<&At> = ran.map(|(record, _)| &record.cell.pin.at).collect();
         match (pins.first(), pins.last()) {
             (Some(first), Some(last)) if first != last => format!(", from {first} to {last}"),

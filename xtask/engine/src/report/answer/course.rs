@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::{Course, Turn};
 use crate::frontier::Change;
-use crate::model::cell::Row;
+use crate::model::cell::{At, Row};
 use crate::model::outcome::TargetId;
 use crate::report::answer::sentence::{Sentence, listed};
 use crate::report::answer::{Family, MOST_NAMES};
@@ -47,7 +47,11 @@ impl Family<'_> {
         });
         let rest = groups.iter().skip(MOST_TURNING);
         let rest: usize = rest.map(|group| group.things.len()).sum();
-        let rest = (rest > 0).then(|| Sentence::new(format!("{rest} more break and pass again.")));
+        let rest = match rest {
+            0 => None,
+            1 => Some(Sentence::new("One more turns more than once.")),
+            n => Some(Sentence::new(format!("{n} more turn more than once."))),
+        };
         told.chain(rest).collect()
     }
 
@@ -76,26 +80,38 @@ impl Family<'_> {
         let whole = courses.iter().filter(|course| course.target.is_none());
         let whole: Vec<_> = whole.collect();
         let told = whole.iter().take(MOST_NAMES).map(|course| {
-            let turns = course.turns.iter().enumerate();
-            let told = turns.map(|(n, turn)| match (turn.change, n) {
-                (Change::Break | Change::Shift, 0) => format!("nothing builds from {} on", turn.at),
-                (Change::Break | Change::Shift, _) => format!("nothing again from {}", turn.at),
-                (Change::Fix, 0) => format!("nothing builds before {}", turn.at),
-                (Change::Fix, _) => format!("it does again from {}", turn.at),
-            });
-            let told: Vec<String> = told.collect();
-            Sentence::new(format!("On {} {}", course.row, listed(&told)))
-                .ends_with(course.error.as_deref())
+            let stretches = unbuilt(&course.turns);
+            Sentence::new(format!(
+                "On {} nothing builds {}",
+                course.row,
+                listed(&stretches)
+            ))
+            .ends_with(course.error.as_deref())
         });
         let rest = match whole.len().saturating_sub(MOST_NAMES) {
             0 => None,
-            1 => Some("The same holds for one more row.".to_owned()),
-            n => Some(format!(
-                "The same holds for {n} more rows, each from a pin of its own."
-            )),
+            1 => Some("On one more row nothing builds at some pins.".to_owned()),
+            n => Some(format!("On {n} more rows nothing builds at some pins.")),
         };
         told.chain(rest.map(Sentence::new)).collect()
     }
+}
+
+/// Where nothing builds: `before 2.0.0`, `from 3.0.0 until 5.0.0`, `from 6.0.0 on`.
+fn unbuilt(turns: &[Turn]) -> Vec<String> {
+    let mut stretches = Vec::new();
+    let mut since: Option<&At> = None;
+    for Turn { at, change } in turns {
+        match change {
+            Change::Break | Change::Shift => since = Some(at),
+            Change::Fix => stretches.push(match since.take() {
+                Some(since) => format!("from {since} until {at}"),
+                None => format!("before {at}"),
+            }),
+        }
+    }
+    stretches.extend(since.map(|since| format!("from {since} on")));
+    stretches
 }
 
 /// How many groups of targets that turn more than once are told.

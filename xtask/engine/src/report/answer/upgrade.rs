@@ -1,11 +1,13 @@
 //! How far each row can go: the first thing that a reader asks.
 
+use std::collections::BTreeSet;
+
 use crate::analysis::{Analysis, Fate, Step, Upgrade};
-use crate::model::cell::At;
+use crate::model::cell::{At, Row};
 use crate::model::run::{FamilyRecord, Run};
 use crate::report::answer::MOST_NAMES;
 use crate::report::answer::sentence::{Sentence, listed};
-use crate::report::program;
+use crate::report::{LOCKED, program};
 
 /// How far the rows of a family can go, those that go alike together, in the order of the run.
 pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
@@ -19,8 +21,9 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
         }
     }
     let told = groups.iter().enumerate().take(MOST_NAMES);
+    let n_rows = tested_rows(analysis.run, family);
     let told = told.map(|(n, group)| {
-        let rows = sentence(group, groups.len() == 1);
+        let rows = sentence(group, group.len() == n_rows);
         let left = (n == 0 && group[0].has_more).then(|| full(analysis.run));
         match left {
             Some(command) => rows.say(", and ").command(&command).say(" tests the rest."),
@@ -28,7 +31,7 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
         }
     });
     let rest = groups.len().saturating_sub(MOST_NAMES);
-    let rest = (rest > 0).then(|| Sentence::new(format!("Rows go {rest} more ways.")));
+    let rest = (rest > 0).then(|| Sentence::new(format!("Other rows go {rest} more ways.")));
     told.chain(rest).collect()
 }
 
@@ -46,9 +49,18 @@ pub(super) fn off_the_ladder(family: &FamilyRecord) -> Option<Sentence> {
     (!is_pin).then(said)
 }
 
+/// How many rows of a family have a cell that ended.
+fn tested_rows(run: &Run, family: &str) -> usize {
+    let cells = run.cells.iter();
+    let cells = cells.filter(|c| c.cell.pin.family == family && c.outcome().is_some());
+    let rows: BTreeSet<&Row> = cells.map(|record| &*record.cell.row).collect();
+    rows.len()
+}
+
 /// Whether the rows of two upgrades can go as far.
 fn goes_as(one: &Upgrade<'_>, other: &Upgrade<'_>) -> bool {
-    (one.from, &one.steps, one.is_constant) == (other.from, &other.steps, other.is_constant)
+    let goes = |upgrade: &Upgrade<'_>| (upgrade.is_constant, upgrade.has_more);
+    (one.from, &one.steps, goes(one)) == (other.from, &other.steps, goes(other))
 }
 
 /// How far some rows can go, but for the end of the sentence.
@@ -69,8 +81,9 @@ fn sentence(rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     let at = |fate| stretches(&upgrade.steps, fate);
     let (breaks, unsure) = (at(Fate::Breaks), at(Fate::Unsure));
     let Some(last) = upgrade.steps.last() else {
-        return Sentence::new(format!("Only {family} {from} was tested {on}"));
+        return Sentence::new(format!("{family} {from} is the last pin {on}"));
     };
+    let are_all_known = upgrade.n_tested() == upgrade.steps.len() && unsure.is_empty();
     let words = match upgrade.newest() {
         Some(_) if upgrade.is_constant => format!(
             "Moving {family} from {from} to {} changes nothing {on}: each test shows at {} what it shows at {from}",
@@ -81,14 +94,16 @@ fn sentence(rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
             },
         ),
         Some(newest) => {
-            let is_followed = upgrade.steps.iter().rev();
-            let mut after = is_followed.take_while(|step| step.at != newest);
-            let works = match after.any(|step| step.fate == Fate::Breaks) {
-                true => "is the newest that works",
-                false => "works",
+            let after = upgrade.steps.iter().rev();
+            let after: Vec<_> = after.take_while(|step| step.at != newest).collect();
+            let breaks_after = after.iter().filter(|step| step.fate == Fate::Breaks);
+            let works = match breaks_after.count() {
+                0 => "works",
+                n if n == after.len() => "is the newest that works",
+                _ => "is the newest tested pin that works",
             };
             let there = match breaks.is_empty() {
-                true => "there, or at any other pin that was tested".to_owned(),
+                true => "there, or at any other later pin that was tested".to_owned(),
                 false => format!("there; {} {}", listed(&breaks), do_not(&breaks)),
             };
             format!(
@@ -96,16 +111,13 @@ fn sentence(rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
             )
         }
         None if breaks.is_empty() && unsure.is_empty() => {
-            format!("Only {family} {from} was tested {on}")
+            format!("No {family} after {from} was tested {on}")
         }
         None if breaks.is_empty() => {
-            format!("Whether a {family} after {from} works {on} is not known")
+            format!("Whether any {family} after {from} works {on} is not known")
         }
         None => {
-            let tested = match upgrade.n_tested() == upgrade.steps.len() + 1 && unsure.is_empty() {
-                true => "",
-                false => "tested ",
-            };
+            let tested = if are_all_known { "" } else { "tested " };
             format!(
                 "No {tested}{family} after {from} works without a change of code {on}: something that {passes} fails at {}",
                 listed(&breaks)
@@ -114,13 +126,13 @@ fn sentence(rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     };
     let doubts = match unsure.is_empty() {
         true => String::new(),
-        false => format!("; nothing is known of {}", listed(&unsure)),
+        false => format!("; something has no verdict at {}", listed(&unsure)),
     };
     Sentence::new(format!("{words}{doubts}{}", tested(upgrade)))
 }
 
-/// What a table tells of a row: its name, the newest pin that works, the pins that do not, those of which
-/// nothing is known, and how many were tested.
+/// What a table tells of a row: its name, the newest pin that works, the pins that do not, those without a
+/// verdict, and how many later ones were tested.
 #[must_use]
 pub fn fields(upgrade: &Upgrade<'_>) -> [String; 5] {
     let at = |fate| listed(&stretches(&upgrade.steps, fate));
@@ -130,24 +142,30 @@ pub fn fields(upgrade: &Upgrade<'_>) -> [String; 5] {
         format!("{} {newest}", upgrade.family),
         at(Fate::Breaks),
         at(Fate::Unsure),
-        format!("{} of {}", upgrade.n_tested(), upgrade.steps.len() + 1),
+        format!("{} of {}", upgrade.n_tested(), upgrade.steps.len()),
     ]
 }
 
-/// How many pins were tested, where that is not all.
+/// How many later pins were tested, where those are some.
 fn tested(upgrade: &Upgrade<'_>) -> String {
-    let (tested, all) = (upgrade.n_tested(), upgrade.steps.len() + 1);
+    let (tested, all) = (upgrade.n_tested(), upgrade.steps.len());
     match tested {
+        0 => String::new(),
         n if n == all => String::new(),
-        1 => format!("; 1 of {all} pins was tested"),
-        n => format!("; {n} of {all} pins were tested"),
+        1 => format!("; 1 of {all} later pins was tested"),
+        n => format!("; {n} of {all} later pins were tested"),
     }
 }
 
 /// The command that tests every pin.
 fn full(run: &Run) -> String {
     let (program, flags) = program(run);
-    format!("{program} run --full{flags}")
+    let locked = if run.command.ends_with(LOCKED) {
+        LOCKED
+    } else {
+        ""
+    };
+    format!("{program} run --full{flags}{locked}")
 }
 
 fn do_not(stretches: &[String]) -> &'static str {

@@ -135,6 +135,9 @@ fn spoken(status: &Status) -> String {
     match status {
         Status::Passed => "passed".to_owned(),
         Status::Failed { class } => format!("failed, {class}"),
+        Status::Skipped {
+            reason: Skip::NotBegun,
+        } => "not run".to_owned(),
         Status::Skipped { reason } => format!("not run, {reason}"),
         Status::Inconclusive { doubt } => format!("inconclusive, {doubt}"),
     }
