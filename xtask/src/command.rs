@@ -15,7 +15,7 @@ use crate::verify::{self, VerifyFlags};
 const EXIT_CODES: &str = "\
 Exit codes:
   0    every cell that ran passed; with a baseline: all that ran is as it expects
-  1    a cell failed; with a baseline: something regressed, is gone, or was fixed
+  1    a cell failed; with a baseline: something regressed, is gone, is new and fails, or was fixed
   2    a mistake in matrix.toml, the flags or the subject; nothing ran
   3    inconclusive: the machine or the network kept a cell from an answer, or nothing ran
   130  interrupted; what had ended is kept, and the next run goes on from there";
@@ -24,11 +24,12 @@ const BISECT_CODES: &str = "\
 Without a question the whole cell is asked about, and without an axis every published version.
 
 Exit codes:
-  0    the answer changes between two neighbours; with --only: good
+  0    a change was found; points between its sides may not have been able to tell; with --only: good
   1    both ends answer the same; with --only: bad
   2    a mistake in matrix.toml, the flags, the question or the axis
   3    inconclusive: an end could not tell, or the machine failed
-  130  interrupted; what was answered is kept, and the next run goes on from there";
+  130  interrupted; the next run goes on from there; with --script only by --replay of a copy of
+       bisection.json";
 
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
@@ -93,17 +94,19 @@ pub enum Command {
     /// Run the matrix; the same as no subcommand
     #[command(after_help = EXIT_CODES)]
     Run(Box<RunFlags>),
-    /// Show what would run, what is foreseen or known already, and why the rest is skipped
+    /// Show what would run, what is predicted from declared rust-versions, what is known already, and
+    /// why the rest is skipped
     Plan(PlanFlags),
     /// Put the results of several machines together into one run
     #[command(after_help = MERGE_CODES)]
     Merge(MergeFlags),
-    /// Write down what the last run showed as what is expected from now on
+    /// Record the last run's results as the new baseline
     Bless(Flags),
     /// Hold two runs against each other, or a run against the baseline
     #[command(after_help = compare::CODES)]
     Compare(CompareFlags),
-    /// Run one cell in the open, or print the cargo commands that do it
+    /// Run one cell with cargo's output on the terminal, in a folder that is kept, or print the cargo
+    /// commands that do it
     #[command(after_help = repro::CODES)]
     Repro(ReproFlags),
     /// Make every report again, from run.json and the locks beside it

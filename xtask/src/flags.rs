@@ -32,7 +32,7 @@ pub struct Flags {
     /// Take the subject as it was at a git revision, in place of its files
     #[arg(long, value_name = "REV")]
     pub rev: Option<String>,
-    /// Whether builds and tests are kept from the network and from files that are none of theirs
+    /// Whether builds and tests are kept from the network and from files outside their cell
     /// [default: what the config says]
     #[arg(long, value_name = "MODE", overrides_with = "sandbox")]
     pub sandbox: Option<SandboxMode>,
@@ -43,7 +43,7 @@ pub struct Flags {
 pub enum SandboxMode {
     /// As far as the system can
     Auto,
-    /// In all, or nothing runs
+    /// Fully, or nothing runs
     Required,
     /// Not at all
     Off,
@@ -128,7 +128,7 @@ pub struct Selecting {
     /// Every cell, whatever the config's strategy says
     #[arg(long)]
     pub full: bool,
-    /// Go on into versions between two pins of the ladder that differ, until it is exact
+    /// Where two neighbouring pins differ, also test the releases between them, until it is exact
     #[arg(long, conflicts_with = "ends")]
     pub exact: bool,
 }
@@ -147,11 +147,11 @@ impl Selecting {
 /// How much of the machine is used.
 #[derive(Debug, Args)]
 pub struct Load {
-    /// How many compile jobs and test threads at a time, over all cells [default: the cores this
-    /// process may use]
+    /// How many compile jobs and test threads at a time, over all cells [default: jobs in the
+    /// config, or the cores this process may use]
     #[arg(long, value_name = "N", value_parser = number)]
     pub jobs: Option<usize>,
-    /// How many cells at a time [default: one for every four jobs]
+    /// How many cells at a time [default: lanes in the config, or one for every four jobs]
     #[arg(long, value_name = "N", value_parser = number)]
     pub lanes: Option<usize>,
 }
@@ -163,7 +163,8 @@ pub struct RunFlags {
     pub selecting: Selecting,
     #[command(flatten)]
     pub load: Load,
-    /// How much of the disk work folders may take, for example 40GB, or unlimited [default: 10GB]
+    /// How much of the disk work folders may take, for example 40GB, or unlimited [default:
+    /// max-disk in the config, or 10GB]
     #[arg(long, value_name = "SIZE", value_parser = max_disk)]
     pub max_disk: Option<MaxDisk>,
     /// Take every lock from the folder of committed locks, and fail where it does not fit
@@ -175,7 +176,7 @@ pub struct RunFlags {
     /// Judge the run by its cells alone, whatever the baseline expects
     #[arg(long)]
     pub no_baseline: bool,
-    /// Which CI engine is told of the run where it shows a change
+    /// Which CI system to report to: annotations, code quality
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Ci::Auto)]
     pub ci: Ci,
     #[command(flatten)]
@@ -276,7 +277,7 @@ pub struct BisectFlags {
     /// How many compile jobs and test threads at a time [default: the cores this process may use]
     #[arg(long, value_name = "N", value_parser = number)]
     pub jobs: Option<usize>,
-    /// How many points at a time; lanes that are idle probe ahead [default: one for every four jobs]
+    /// How many points at a time; lanes that are idle probe ahead [default: lanes in the config, or one for every four jobs]
     #[arg(long, value_name = "N", value_parser = number)]
     pub lanes: Option<usize>,
     /// Run cells again whose outcome is known
@@ -334,7 +335,8 @@ pub struct CleanFlags {
     /// Forget also what is known of cells: all of them run again
     #[arg(long)]
     pub outcomes: bool,
-    /// Remove also what other subjects have, with all that is known of them
+    /// Remove everything: what is known of this subject's cells, all work folders of other subjects,
+    /// and the copies of working trees
     #[arg(long)]
     pub all_subjects: bool,
 }

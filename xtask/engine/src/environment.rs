@@ -96,7 +96,8 @@ impl Surroundings {
                 || NEEDED_PREFIXES
                     .iter()
                     .any(|prefix| known.starts_with(prefix));
-            if needed && !decides && looks_secret(&name) {
+            let is_secret = looks_secret(&name) || environment.secret.iter().any(|s| s == known);
+            if needed && !decides && is_secret {
                 secret_vars.insert(name.clone(), value.clone());
             }
             if decides {
