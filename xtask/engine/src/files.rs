@@ -127,6 +127,30 @@ pub fn remove(place: &Utf8Path) -> Result<()> {
     removed.with_context(|| format!("remove {place}"))
 }
 
+/// Removes all that is in a folder but for some of it, whatever names it has.
+///
+/// # Errors
+///
+/// When the folder cannot be listed, or something stays.
+pub fn remove_all_but(folder: &Utf8Path, kept: &[&Utf8Path]) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("list {folder}"))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("list {folder}"))?.path();
+        let path = match Utf8PathBuf::from_path_buf(path) {
+            Ok(path) if kept.contains(&&*path) => continue,
+            Ok(path) => path,
+            // By a name that can be written.
+            Err(path) => {
+                let other = folder.join("not-text");
+                fs::rename(&path, &other).with_context(|| format!("move {}", path.display()))?;
+                other
+            }
+        };
+        remove(&path)?;
+    }
+    Ok(())
+}
+
 /// Lets the owner into a folder and all below it, as far as that is possible.
 #[cfg(unix)]
 fn open_up(folder: &Utf8Path) {

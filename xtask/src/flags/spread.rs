@@ -14,7 +14,7 @@ of which parts say different things is contradicted: both are named, and are inc
 
 Exit codes:
   0    every cell that ran passed; with a baseline: all that ran is as it expects
-  1    a cell failed; with a baseline: something regressed, is gone, or was fixed
+  1    a cell failed; with a baseline: something regressed, is gone, is new and fails, or was fixed
   2    a mistake in matrix.toml or the flags, or parts that are not of one run
   3    inconclusive: a cell is missing, contradicted or in doubt, and nothing regressed";
 

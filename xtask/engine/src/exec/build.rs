@@ -34,6 +34,8 @@ pub struct BuildOptions<'a> {
     pub is_whole: bool,
     /// Which targets and doc tests are asked for.
     pub is_asked_for: &'a dyn Fn(&TargetId) -> bool,
+    /// Lays the copy and the target folder out as they were before anything was compiled.
+    pub start_over: &'a dyn Fn() -> Result<()>,
     /// Where a wrapper of rustc may be written for packages of the workspace; `None` where they have
     /// one.
     pub wrapper: Option<Utf8PathBuf>,
@@ -201,6 +203,9 @@ impl Build<'_> {
             let has_failed = matches!(self.ended.exit, Exit::Code(n) if n != 0);
             if !has_failed || !self.can_go_on() {
                 return Ok(());
+            }
+            if self.workspace.runs_as_it_builds() {
+                (self.options.start_over)()?;
             }
         }
         let is_built = |id: &TargetId| id.kind != Kind::Doc || (self.options.is_asked_for)(id);

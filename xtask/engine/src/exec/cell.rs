@@ -15,7 +15,7 @@ use crate::exec::store::{Kept, clear_logs};
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
-use crate::files::{remove, write_whole};
+use crate::files::{remove, remove_all_but, write_whole};
 use crate::model::cell::Cell;
 use crate::model::event::Event;
 use crate::model::moved::Tried;
@@ -256,15 +256,8 @@ impl Work<'_> {
         Ok((part, known))
     }
 
-    /// The copy is pinned and locked, and everything it needs is fetched: by the cell's own cargo,
-    /// since versions of cargo keep what they fetch in different places.
-    pub(super) fn prepare(
-        &self,
-        lock: &str,
-        log: &mut Log,
-        clock: &mut Clock,
-    ) -> Result<std::result::Result<Workspace, Outcome>> {
-        let matrix = self.common.matrix;
+    /// The copy of the checkout, pinned and locked, as a fresh one is.
+    pub(super) fn lay_out(&self, lock: &str) -> Result<()> {
         let mut files = stage::pinned(self.setting)?;
         let subject = &self.setting.tree.subject;
         files.insert(subject.lock(), lock.to_owned());
@@ -275,12 +268,21 @@ impl Work<'_> {
         let reached = self.common.sandbox.confines(&read, &[copy]);
         confined(reached, || {
             // Where the cache lies below a folder that cells write in, they can write beside the copy.
-            for name in [".cargo", "Cargo.toml"] {
-                remove(&self.folders.copy().join(name))?;
-            }
+            remove_all_but(copy, &[&self.folders.checkout, &self.folders.home()])?;
             stage::lay_out(subject, &files, &self.folders.checkout)
-        })?;
+        })
+    }
 
+    /// The copy is pinned and locked, and everything it needs is fetched: by the cell's own cargo,
+    /// since versions of cargo keep what they fetch in different places.
+    pub(super) fn prepare(
+        &self,
+        lock: &str,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<std::result::Result<Workspace, Outcome>> {
+        let matrix = self.common.matrix;
+        self.lay_out(lock)?;
         let mut cargo = self.cargo(matrix.config.timeouts.resolve);
         // Nothing is compiled here.
         cargo.budget = None;

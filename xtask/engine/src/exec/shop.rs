@@ -47,11 +47,32 @@ struct UnderWay {
 pub struct Turn<'a> {
     shops: &'a Shops,
     folders: &'a LaneFolders,
+    entries: BTreeSet<String>,
     imported: Vec<Imported>,
     has_made_all: bool,
 }
 
 impl Turn<'_> {
+    fn import(&mut self, entries: &BTreeSet<String>) -> Result<()> {
+        let import = || self.folders.stores().import(entries, &self.folders.target);
+        self.imported = self.shops.confined(self.folders, import)?;
+        Ok(())
+    }
+
+    /// Imports once more what it began with, into a target folder that was emptied.
+    ///
+    /// # Errors
+    ///
+    /// When files cannot be copied.
+    pub fn import_again(&self) -> Result<()> {
+        let import = || {
+            self.folders
+                .stores()
+                .import(&self.entries, &self.folders.target)
+        };
+        self.shops.confined(self.folders, import).map(drop)
+    }
+
     /// Removes what was imported and is none of the units, by their hashes, that the build used.
     ///
     /// # Errors
@@ -124,11 +145,12 @@ impl Shops {
         let mut turn = Turn {
             shops: self,
             folders,
+            entries: BTreeSet::new(),
             imported: Vec::new(),
             has_made_all: false,
         };
-        let import = || stores.import(&entries, &folders.target);
-        turn.imported = self.confined(folders, import)?;
+        turn.import(&entries)?;
+        turn.entries = entries;
         Ok(turn)
     }
 

@@ -221,6 +221,15 @@ impl Workspace {
         })
     }
 
+    /// Whether code of the subject runs while it is built: it finds what another build left.
+    #[must_use]
+    pub fn runs_as_it_builds(&self) -> bool {
+        let packages = self.metadata.packages.iter();
+        let own = packages.filter(|package| package.source.is_none());
+        let mut targets = own.flat_map(|package| &package.targets);
+        targets.any(|target| target.is_custom_build() || target.is_proc_macro())
+    }
+
     /// The package of that id, where it is neither the subject's nor the family's and uses nothing
     /// of the family: whatever it does, the pin has no part in it.
     #[must_use]

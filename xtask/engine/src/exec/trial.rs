@@ -53,7 +53,14 @@ impl Work<'_> {
             let is_wanted = target.kind != Kind::Doc || config.build.doc_tests;
             is_wanted && self.is_asked_for(target)
         };
-        let options = self.options(&is_asked_for);
+        let lock = self.folders.subject.join("Cargo.lock");
+        let lock = std::fs::read_to_string(&lock).with_context(|| format!("read {lock}"))?;
+        let start_over = || {
+            self.clear_folders()?;
+            self.lay_out(&lock)?;
+            turn.import_again()
+        };
+        let options = self.options(&is_asked_for, &start_over);
         let mut built = build(&cargo, workspace, &options, log, &mut step)?;
         clock.add(&built.ended);
         let rehearsed = self.rehearse(cargo, workspace, &built, log, &mut step)?;
@@ -227,7 +234,11 @@ impl Work<'_> {
         })
     }
 
-    fn options<'a>(&'a self, is_asked_for: &'a dyn Fn(&TargetId) -> bool) -> BuildOptions<'a> {
+    fn options<'a>(
+        &'a self,
+        is_asked_for: &'a dyn Fn(&TargetId) -> bool,
+        start_over: &'a dyn Fn() -> Result<()>,
+    ) -> BuildOptions<'a> {
         let build = &self.common.matrix.config.build;
         BuildOptions {
             flags: build.flags(&self.setting.toolchain.cargo),
@@ -235,6 +246,7 @@ impl Work<'_> {
             family: self.setting.family,
             is_whole: self.only.is_none(),
             is_asked_for,
+            start_over,
             wrapper: (!self.has_workspace_wrapper()).then(|| self.folders.beside("chosen")),
         }
     }
