@@ -69,10 +69,12 @@ pub fn closing_line(counts: &Counts) -> String {
         parts.push(format!("{} inconclusive", counts.inconclusive));
     }
     for (reason, n) in &counts.skipped {
-        parts.push(match reason {
-            Skip::Inferred => format!("{n} inferred and not run"),
-            Skip::NotBegun => format!("{n} not run"),
-            reason => format!("{n} skipped ({reason})"),
+        parts.push(if *reason == Skip::Inferred {
+            format!("{n} inferred and not run")
+        } else if *reason == Skip::NotBegun {
+            format!("{n} not run")
+        } else {
+            format!("{n} skipped ({reason})")
         });
     }
     let mut line = format!("cells: {}", parts.join(", "));

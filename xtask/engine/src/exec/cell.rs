@@ -15,7 +15,7 @@ use crate::exec::store::{Kept, clear_logs};
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
-use crate::files::{remove, remove_all_but, write_whole};
+use crate::files::{remove_all_but, write_whole};
 use crate::model::cell::Cell;
 use crate::model::event::Event;
 use crate::model::moved::Tried;

@@ -66,7 +66,8 @@ impl Resolver<'_> {
         match doubt.or_else(|| self.matrix.change(&setting.cell.pin).map(Doubt::Machine)) {
             Some(doubt) => in_doubt(doubt, said),
             None => {
-                let error = missing_feature::told(&said.err, &setting.cell.pin);
+                let mut error = first_error(&said.err);
+                error.message += &missing_feature::help(&said.err, &setting.cell.pin);
                 Resolution::refused(Status::failed(Class::Resolve), error)
             }
         }
@@ -490,11 +491,9 @@ impl Work<'_, '_> {
 }
 
 fn in_doubt(doubt: Doubt, said: &Said) -> Resolution {
-    let error = match doubt {
-        Doubt::Interrupted => Diagnostic::said("interrupted"),
-        Doubt::OutOfDisk | Doubt::OutOfMemory | Doubt::Network | Doubt::Machine(_) => {
-            first_error(&said.err)
-        }
+    let error = match doubt == Doubt::Interrupted {
+        true => Diagnostic::said("interrupted"),
+        false => first_error(&said.err),
     };
     Resolution::refused(Status::Inconclusive { doubt }, error)
 }

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use crate::exec::cargo::first_error;
 use crate::model::cell::Pin;
-use crate::model::diagnostic::Diagnostic;
 
 /// A feature that a package asks for and its dependency does not have, in the words of cargo's resolver:
 /// ``package `a` depends on `b` with feature `x-y` but `b` does not have that feature.``, and in the next
@@ -45,15 +43,9 @@ impl<'a> MissingFeature<'a> {
     }
 }
 
-/// What cargo says against a pin, and where it misses a feature, what to write into `matrix.toml`.
+/// What to write into `matrix.toml` where cargo misses a feature at a pin; nothing where it does not.
 #[must_use]
-pub fn told(err: &str, pin: &Pin) -> Diagnostic {
-    let mut error = first_error(err);
-    error.message += &help(err, pin);
-    error
-}
-
-fn help(err: &str, pin: &Pin) -> String {
+pub fn help(err: &str, pin: &Pin) -> String {
     let lines: Vec<&str> = err.lines().collect();
     let Some(missing) = MissingFeature::read(&lines) else {
         return String::new();
@@ -100,24 +92,22 @@ mod tests {
 
     #[test]
     fn a_feature_that_is_not_there_is_named_with_one_that_is() {
-        let err = |help: &str| {
-            format!(
-                "error: failed to select a version for `b`.\n    ... required by package `a v0.1.0 (/a)`\n\
-                 versions that meet the requirements `=1.0.0` are: 1.0.0\n\n\
-                 package `a` depends on `b` with feature `x-y` but `b` does not have that feature.\n{help}\n\n\
-                 failed to select a version for `b` which could resolve this conflict\n"
-            )
+        let said = |help: &str| {
+            let line =
+                "package `a` depends on `b` with feature `x-y` but `b` does not have that feature.";
+            let lines = ["error: failed to select a version for `b`.", line, help];
+            let missing = MissingFeature::read(&lines).expect("a feature");
+            missing.to_string()
         };
-        let said = "failed to select a version for `b`: a asks for its feature `x-y`, which b does not have";
+        let asks = "a asks for its feature `x-y`, which b does not have";
         // Of cargo 1.78, of a newer one, and where no name is alike.
         for help in [
             "help: there is a feature `x_y` with a similar name",
             " package `b` does have feature `x_y`",
         ] {
-            let message = first_error(&err(help)).message;
-            assert_eq!(message, format!("{said}; it has `x_y`"));
+            assert_eq!(said(help), format!("{asks}; it has `x_y`"));
         }
-        assert_eq!(first_error(&err("")).message, said);
+        assert_eq!(said(""), asks);
     }
 
     #[test]

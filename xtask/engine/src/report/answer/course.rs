@@ -12,12 +12,14 @@ use crate::report::answer::{Family, MOST_NAMES};
 /// A target, and the cases that it is about.
 type Thing<'a> = (&'a TargetId, &'a [String]);
 
+/// How a thing went.
+type Way<'a> = (&'a [Turn], Thing<'a>);
+
 impl Family<'_> {
     /// Targets that break and are mended more than once; those that go alike on the same rows
     /// together. Their errors are left out where others tell them.
     pub(super) fn turning(&self, courses: &[&Course], with_error: bool) -> Vec<Sentence> {
-        let mut ways: BTreeMap<(&[Turn], Thing<'_>), (BTreeSet<&Row>, Option<&str>)> =
-            BTreeMap::new();
+        let mut ways: BTreeMap<Way<'_>, (BTreeSet<&Row>, Option<&str>)> = BTreeMap::new();
         for course in courses.iter().filter(|course| course.turns.len() > 1) {
             let Some(target) = &course.target else {
                 continue;
