@@ -15,7 +15,7 @@ use crate::exec::store::{Kept, clear_logs};
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
 use crate::exec::{drift, key, stage};
-use crate::files::{remove_all_but, write_whole};
+use crate::files::{remove, remove_all_but, write_whole};
 use crate::model::cell::Cell;
 use crate::model::event::Event;
 use crate::model::moved::Tried;
@@ -268,7 +268,13 @@ impl Work<'_> {
         let reached = self.common.sandbox.confines(&read, &[copy]);
         confined(reached, || {
             // Where the cache lies below a folder that cells write in, they can write beside the copy.
-            remove_all_but(copy, &[&self.folders.checkout, &self.folders.home()])?;
+            let own = [&*self.folders.checkout, &self.folders.home()];
+            if self.folders.is_lane() {
+                remove_all_but(copy, &own)?;
+            }
+            for name in [".cargo", "Cargo.toml"] {
+                remove(&copy.join(name))?;
+            }
             stage::lay_out(subject, &files, &self.folders.checkout)
         })
     }

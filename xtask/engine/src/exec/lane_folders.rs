@@ -33,6 +33,12 @@ impl LaneFolders {
         self.checkout.parent().unwrap_or(&self.checkout)
     }
 
+    /// Whether they are a lane's, and not those of a cell in the open, where logs lie beside the checkout.
+    #[must_use]
+    pub fn is_lane(&self) -> bool {
+        self.copy().parent() == Some(&self.shop)
+    }
+
     /// Where compiled units are kept from cell to cell.
     #[must_use]
     pub fn stores(&self) -> UnitStores {
