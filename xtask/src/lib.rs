@@ -12,6 +12,7 @@ mod merge;
 mod mistakes;
 mod pipeline;
 mod planned;
+mod lines;
 mod progress;
 mod report;
 mod reports;

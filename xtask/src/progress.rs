@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pinmatrix::model::event::{Event, Listener};
 use pinmatrix::text;
 
+use crate::lines::Lines;
 use crate::show;
 
 /// The longest time that is told, in seconds.
@@ -19,6 +20,8 @@ const LONGEST: f64 = 1e9;
 /// Shows events on standard error.
 pub struct Progress {
     bars: Option<Bars>,
+    /// What is said where there are no bars.
+    lines: Mutex<Lines>,
 }
 
 struct Bars {
@@ -39,7 +42,10 @@ impl Progress {
     /// Bars where standard error is a terminal, lines where it is not.
     pub fn new() -> Self {
         if !std::io::stderr().is_terminal() {
-            return Self { bars: None };
+            return Self {
+                bars: None,
+                lines: Mutex::default(),
+            };
         }
         let all = MultiProgress::new();
         let run = all.add(ProgressBar::no_length());
@@ -51,6 +57,7 @@ impl Progress {
                 is_most: AtomicBool::new(false),
                 cells,
             }),
+            lines: Mutex::default(),
         }
     }
 
@@ -79,6 +86,12 @@ impl Progress {
     }
 }
 
+impl Progress {
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Listener for Progress {
     fn hear(&self, event: Event<'_>) {
         match event {
@@ -100,21 +113,31 @@ impl Listener for Progress {
             }
             Event::Entered { cell, phase } => match &self.bars {
                 Some(bars) => bars.enter(cell.as_str(), &phase.to_string()),
-                None => self.say(&format!("{cell}: {phase}")),
-            },
-            Event::Step { cell, what } => {
-                if let Some(bars) = &self.bars {
-                    bars.step(cell.as_str(), what);
+                None => {
+                    let line =
+                        self.lines()
+                            .enter(cell.as_str(), &phase.to_string(), Instant::now());
+                    self.say(&line);
                 }
-            }
+            },
+            Event::Step { cell, what } => match &self.bars {
+                Some(bars) => bars.step(cell.as_str(), what),
+                None => {
+                    let line = self.lines().step(cell.as_str(), what, Instant::now());
+                    if let Some(line) = line {
+                        self.say(&line);
+                    }
+                }
+            },
             Event::Made { .. } => {}
             Event::Ended {
                 cell,
                 outcome,
                 seconds,
             } => {
-                if let Some(bars) = &self.bars {
-                    bars.leave(cell.as_str());
+                match &self.bars {
+                    Some(bars) => bars.leave(cell.as_str()),
+                    None => self.lines().leave(cell.as_str()),
                 }
                 let seconds = Duration::from_secs_f64(seconds);
                 let time = indicatif::HumanDuration(seconds);
