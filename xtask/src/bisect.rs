@@ -290,6 +290,23 @@ impl Page<'_> {
         })
     }
 
+    /// Where else the answer is known to change.
+    fn write_elsewhere(&self, page: &mut String) -> std::fmt::Result {
+        let points = &self.inquiry.points;
+        let told = self.bisected.elsewhere.iter().map(|(at, answer)| {
+            let answer = match answer {
+                Answer::Good => "good",
+                Answer::Bad | Answer::CannotTell => "bad",
+            };
+            format!("{} is {answer}", points[*at].name)
+        });
+        let told: Vec<String> = told.collect();
+        match told.is_empty() {
+            true => Ok(()),
+            false => writeln!(page, "not the only change: {}", told.join(", ")),
+        }
+    }
+
     fn write(&self, page: &mut String) -> std::fmt::Result {
         let Inquiry {
             question, points, ..
@@ -334,6 +351,7 @@ impl Page<'_> {
                 self.write_point(page, *before)?;
                 self.write_point(page, *after)?;
                 writeln!(page, "{}", self.exactness(*before, *after, untold.len()))?;
+                self.write_elsewhere(page)?;
                 writeln!(page)?;
                 writeln!(page, "{DIM}{}{RESET}", self.command(*before))?;
                 writeln!(page, "{DIM}{}{RESET}", self.command(*after))?;

@@ -340,3 +340,17 @@ fn a_target_whose_name_another_member_has_is_told_apart_from_it() {
     let words = said(&fixture, &asked, 0);
     assert!(words.contains("✔ good  4.0.0  passed"), "{words}");
 }
+
+#[test]
+fn what_the_matrix_knows_beside_the_change_is_told() {
+    let fixture = Fixture::in_place("history");
+    // 3.0.0 and 5.0.0 break something that is mended at the next pin, and 7.0.0 is too new.
+    fixture.run(&["--toolchain", "stable", "--full", "--no-baseline"]);
+    let words = said(&fixture, &["--toolchain", "stable"], 0);
+    for part in [
+        "✘ bad   3.0.0",
+        "not the only change: 4.0.0 is good, 6.0.0 is good\n",
+    ] {
+        assert!(words.contains(part), "{part} is not in\n{words}");
+    }
+}

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use crate::bisect::{End, Known, end, next};
 use crate::config::Source;
 use crate::config::mistake::Mistake;
+use crate::exec::cell::known;
 use crate::exec::dependency::check_out;
 use crate::exec::lanes::{Options, in_doubt, in_place, make_room, shops_of};
 use crate::exec::work::{Common, Work};
@@ -40,6 +41,8 @@ pub struct Bisected {
     pub record: Bisection,
     /// What it came to; `None` where it was interrupted.
     pub end: Option<End>,
+    /// Where, beside that change, another point is known not to answer as its end does: by its number.
+    pub elsewhere: Vec<(usize, Answer)>,
 }
 
 /// Asks an inquiry to its end. What `replayed` says is taken over.
@@ -82,6 +85,7 @@ pub fn bisect(
             .context("start the lanes")?
             .broadcast(|lane| desk.work(lane.index()));
         let results: Result<Vec<()>> = results.into_iter().collect();
+        let elsewhere = desk.elsewhere(&desk.board());
         let board = desk
             .board
             .into_inner()
@@ -92,6 +96,7 @@ pub fn bisect(
         results?;
         Ok(Bisected {
             end: end(&board.points),
+            elsewhere,
             record: board.record,
         })
     })
@@ -310,6 +315,40 @@ impl Desk<'_> {
 
     /// Whether an error in a file speaks of the question; one in the dependency's own commit does
     /// not.
+    /// Points beside the change that was found, asked or known from runs of the matrix, that do not answer
+    /// as the end on their side does.
+    fn elsewhere(&self, board: &Board) -> Vec<(usize, Answer)> {
+        let (Some(End::Found { before, after, .. }), Some(about)) =
+            (end(&board.points), &board.about)
+        else {
+            return Vec::new();
+        };
+        let told = |at: usize| match board.points.get(at)? {
+            Known::Told(answer) => Some(*answer),
+            Known::Open | Known::Running => self.known_answer(at, about),
+        };
+        let last = board.points.len() - 1;
+        let beside = (0..before).chain(after..last);
+        let others = beside.filter_map(|at| {
+            let expected = told(if at < before { 0 } else { last })?;
+            let answer = told(at).filter(|answer| *answer != Answer::CannotTell)?;
+            (answer != expected).then_some((at, answer))
+        });
+        others.collect()
+    }
+
+    /// What runs of the matrix know of a point.
+    fn known_answer(&self, at: usize, about: &About) -> Option<Answer> {
+        let point = &self.inquiry.points[at];
+        match (&point.place, &self.inquiry.question) {
+            (Place::Commit(_) | Place::Dependency(_), _) | (_, Question::Script(_)) => return None,
+            (Place::Matrix, Question::Cell | Question::Target(_) | Question::Case { .. }) => {}
+        }
+        let setting = Setting::of(self.matrix, &point.cell).ok()??;
+        let outcome = known(self.common, &setting)?;
+        Some(answer(about, &outcome, &|file| self.is_own(at, file)).0)
+    }
+
     fn is_own(&self, at: usize, file: &str) -> bool {
         match self.inquiry.points[at].place {
             Place::Matrix | Place::Commit(_) => true,
