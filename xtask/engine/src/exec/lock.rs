@@ -67,7 +67,7 @@ impl Resolver<'_> {
             Some(doubt) => in_doubt(doubt, said),
             None => {
                 let mut error = first_error(&said.err);
-                error.message += &missing_feature::help(&said.err, &setting.cell.pin);
+                error.message += &missing_feature::help(&said.err, setting);
                 Resolution::refused(Status::failed(Class::Resolve), error)
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::model::cell::Pin;
+use crate::setting::Setting;
 
 /// A feature that a package asks for and its dependency does not have, in the words of cargo's resolver:
 /// ``package `a` depends on `b` with feature `x-y` but `b` does not have that feature.``, and in the next
@@ -43,28 +44,34 @@ impl<'a> MissingFeature<'a> {
     }
 }
 
-/// What to write into `matrix.toml` where cargo misses a feature at a pin; nothing where it does not.
+/// What to write into `matrix.toml` where cargo misses a feature of a family crate at a cell's pin; nothing
+/// where it does not.
 #[must_use]
-pub fn help(err: &str, pin: &Pin) -> String {
+pub fn help(err: &str, setting: &Setting<'_>) -> String {
     let lines: Vec<&str> = err.lines().collect();
-    let Some(missing) = MissingFeature::read(&lines) else {
-        return String::new();
-    };
-    let MissingFeature {
-        dependency,
-        feature,
-        instead,
-        ..
-    } = missing;
-    let pins = match pin.at.version() {
-        Some(version) => format!("pins = \"={version}\""),
-        None => "unreleased = true".to_owned(),
-    };
-    let instead = instead.map(|instead| format!("\"{instead}\""));
-    let instead = instead.unwrap_or_default();
-    format!(
-        "; an `[[adjust]]` with `{pins}` and `features = {{ {dependency} = {{ {feature} = [{instead}] }} }}` changes that"
-    )
+    let missing = MissingFeature::read(&lines);
+    let missing = missing.filter(|missing| setting.family.holds(missing.dependency));
+    missing.map_or(String::new(), |missing| missing.help(&setting.cell.pin))
+}
+
+impl MissingFeature<'_> {
+    fn help(&self, pin: &Pin) -> String {
+        let Self {
+            dependency,
+            feature,
+            instead,
+            ..
+        } = self;
+        let pins = match pin.at.version() {
+            Some(version) => format!("pins = \"={version}\""),
+            None => "unreleased = true".to_owned(),
+        };
+        let instead = instead.map(|instead| format!("\"{instead}\""));
+        let instead = instead.unwrap_or_default();
+        format!(
+            "; an `[[adjust]]` with `{pins}` and `features = {{ {dependency} = {{ {feature} = [{instead}] }} }}` changes that"
+        )
+    }
 }
 
 impl fmt::Display for MissingFeature<'_> {
@@ -112,13 +119,14 @@ mod tests {
 
     #[test]
     fn what_to_write_names_the_pin_and_both_features() {
-        let err = "package `a` depends on `b` with feature `x-y` but `b` does not have that feature.\n\
-                   help: there is a feature `x_y` with a similar name";
-        let pin = crate::model::made_up::pin(2);
+        let line =
+            "package `a` depends on `b` with feature `x-y` but `b` does not have that feature.";
+        let lines = [line, "help: there is a feature `x_y` with a similar name"];
+        let missing = MissingFeature::read(&lines).expect("a feature");
         assert_eq!(
-            help(err, &pin),
+            missing.help(&crate::model::made_up::pin(2)),
             "; an `[[adjust]]` with `pins = \"=2.0.0\"` and `features = { b = { x-y = [\"x_y\"] } }` changes that"
         );
-        assert_eq!(help("error: no", &pin), "");
+        assert!(MissingFeature::read(&["error: no"]).is_none());
     }
 }
