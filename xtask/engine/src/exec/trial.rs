@@ -163,7 +163,7 @@ impl Work<'_> {
             flags,
             target: &self.folders.target,
             folder: self.folders.copy().join("rehearsal"),
-            only_pretends: workspace.has_build_scripts(),
+            only_pretends: built.ended.exit.is_success() && workspace.has_build_scripts(),
         };
         rehearsal.run(&asked_for, &built.used, log, on_step)
     }
