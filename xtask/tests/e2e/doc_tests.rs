@@ -163,3 +163,26 @@ fn log(fixture: &Fixture, cell: &str, phase: &str) -> String {
     let path = path.join(format!("{phase}.log"));
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
+
+#[test]
+fn a_build_script_runs_once_where_there_are_doc_tests() {
+    let count = "fn main() {\n    let path = std::path::Path::new(&std::env::var_os(\"OUT_DIR\").unwrap()).join(\"runs\");\n    \
+                 let runs = std::fs::read_to_string(&path).map_or(0, |text| text.len());\n    \
+                 std::fs::write(&path, \"x\".repeat(runs + 1)).unwrap();\n    \
+                 println!(\"cargo:rerun-if-changed=never-there\");\n}\n";
+    let fixture = with_test(
+        "#[test] fn once() { let runs = concat!(env!(\"OUT_DIR\"), \"/runs\"); \
+         assert_eq!(std::fs::read_to_string(runs).unwrap(), \"x\"); }",
+    );
+    fixture.write("build.rs", count);
+    fixture.write(
+        "src/lib.rs",
+        "/// ```\n/// fails_test::f();\n/// ```\npub fn f() {}\n",
+    );
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test doc:fails_test src/lib.rs - f (line 1) passed",
+    );
+}

@@ -57,8 +57,8 @@ pub fn courses(points: &[ChangePoint]) -> Vec<Course> {
         let error = point.after.error.as_ref();
         let error = error.filter(|_| point.change == Change::Break);
         // Points of one target on one row stand together.
-        let mut near = courses.iter_mut().rev();
-        let mut near = near.by_ref().take_while(|course| course.is_near(point));
+        let near = courses.iter_mut().rev();
+        let mut near = near.take_while(|course| course.is_near(point));
         match near.find(|course| course.cases == point.cases) {
             Some(course) => {
                 course.turns.push(turn);

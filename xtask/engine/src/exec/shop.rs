@@ -53,24 +53,15 @@ pub struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn import(&mut self, entries: &BTreeSet<String>) -> Result<()> {
-        let import = || self.folders.stores().import(entries, &self.folders.target);
-        self.imported = self.shops.confined(self.folders, import)?;
-        Ok(())
-    }
-
-    /// Imports once more what it began with, into a target folder that was emptied.
+    /// Imports what it began with into the target folder, which is empty; which units that were.
     ///
     /// # Errors
     ///
     /// When files cannot be copied.
-    pub fn import_again(&self) -> Result<()> {
-        let import = || {
-            self.folders
-                .stores()
-                .import(&self.entries, &self.folders.target)
-        };
-        self.shops.confined(self.folders, import).map(drop)
+    pub fn import(&self) -> Result<Vec<Imported>> {
+        let (stores, target) = (self.folders.stores(), &self.folders.target);
+        let import = || stores.import(&self.entries, target);
+        self.shops.confined(self.folders, import)
     }
 
     /// Removes what was imported and is none of the units, by their hashes, that the build used.
@@ -145,12 +136,11 @@ impl Shops {
         let mut turn = Turn {
             shops: self,
             folders,
-            entries: BTreeSet::new(),
+            entries,
             imported: Vec::new(),
             has_made_all: false,
         };
-        turn.import(&entries)?;
-        turn.entries = entries;
+        turn.imported = turn.import()?;
         Ok(turn)
     }
 

@@ -58,7 +58,7 @@ impl Work<'_> {
         let start_over = || {
             self.clear_folders()?;
             self.lay_out(&lock)?;
-            turn.import_again()
+            turn.import().map(drop)
         };
         let options = self.options(&is_asked_for, &start_over);
         let mut built = build(&cargo, workspace, &options, log, &mut step)?;
