@@ -46,6 +46,7 @@ mod broken;
 mod call;
 mod chosen;
 mod build;
+mod build_script;
 pub(crate) mod libtest;
 pub(crate) mod doctest;
 mod rehearsal;

@@ -164,8 +164,8 @@ fn log(fixture: &Fixture, cell: &str, phase: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-#[test]
-fn a_build_script_runs_once_where_there_are_doc_tests() {
+/// A build script that cargo runs again whenever it is asked, and a test that it ran once.
+fn with_counting_script() -> Fixture {
     let count = "fn main() {\n    let path = std::path::Path::new(&std::env::var_os(\"OUT_DIR\").unwrap()).join(\"runs\");\n    \
                  let runs = std::fs::read_to_string(&path).map_or(0, |text| text.len());\n    \
                  std::fs::write(&path, \"x\".repeat(runs + 1)).unwrap();\n    \
@@ -175,14 +175,35 @@ fn a_build_script_runs_once_where_there_are_doc_tests() {
          assert_eq!(std::fs::read_to_string(runs).unwrap(), \"x\"); }",
     );
     fixture.write("build.rs", count);
-    fixture.write(
-        "src/lib.rs",
-        "/// ```\n/// fails_test::f();\n/// ```\npub fn f() {}\n",
-    );
-    let (code, run) = fixture.run(&[]);
+    // The tests of a library need no binary.
+    let library = "/// ```\n/// fails_test::f();\n/// ```\npub fn f() {}\n\
+                   #[cfg(test)]\n#[path = \"../tests/outcomes.rs\"]\nmod tests;\n";
+    fixture.write("src/lib.rs", library);
+    fixture
+}
+
+#[test]
+fn a_build_script_runs_once_where_there_are_doc_tests() {
+    let (code, run) = with_counting_script().run(&[]);
     assert_eq!(code, 0, "{:#?}", facts::of(&run));
     holds(
         &run,
         "stable@gadget-1.0.0 fails-test doc:fails_test src/lib.rs - f (line 1) passed",
     );
+}
+
+#[test]
+fn a_build_script_runs_once_where_something_does_not_build() {
+    let fixture = with_counting_script();
+    // Whether an error is of a binary or of its tests takes another command, and doc tests one more.
+    fixture.write("src/bin/broken.rs", "fn main() { missing(); }\n");
+    fixture.write("tests/broken.rs", "#[test] fn never() { missing(); }\n");
+    let (_, run) = fixture.run(&[]);
+    for fact in [
+        "stable@gadget-1.0.0 fails-test bin:broken failed(compile) E0425",
+        "stable@gadget-1.0.0 fails-test lib:fails_test tests::once passed",
+        "stable@gadget-1.0.0 fails-test doc:fails_test src/lib.rs - f (line 1) passed",
+    ] {
+        holds(&run, fact);
+    }
 }

@@ -36,6 +36,8 @@ pub struct BuildOptions<'a> {
     pub is_asked_for: &'a dyn Fn(&TargetId) -> bool,
     /// Lays the copy and the target folder out as they were before anything was compiled.
     pub start_over: &'a dyn Fn() -> Result<()>,
+    /// Has build scripts that ran not run again, by their executables.
+    pub run_no_more: &'a dyn Fn(&[Utf8PathBuf]) -> Result<()>,
     /// Where a wrapper of rustc may be written for packages of the workspace; `None` where they have
     /// one.
     pub wrapper: Option<Utf8PathBuf>,
@@ -315,7 +317,12 @@ impl Build<'_> {
         args.extend(self.options.features.flags());
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let heard = &mut self.account.heard;
-        heard.listen(cargo, &args, self.log, self.on_step)
+        let ended = heard.listen(cargo, &args, self.log, self.on_step)?;
+        let scripts = heard.script_executables.iter();
+        let own = scripts.filter(|(package, _)| self.workspace.is_own(package));
+        let own: Vec<Utf8PathBuf> = own.map(|(_, executable)| executable.clone()).collect();
+        (self.options.run_no_more)(&own)?;
+        Ok(ended)
     }
 }
 

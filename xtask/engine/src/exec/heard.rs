@@ -50,6 +50,8 @@ pub struct Heard {
     pub libraries: BTreeSet<PackageId>,
     /// What each package's build script said.
     pub scripts: BTreeMap<PackageId, BuildScript>,
+    /// The executables of build scripts.
+    pub script_executables: BTreeSet<(PackageId, Utf8PathBuf)>,
     /// The binaries, by package and name.
     pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
     /// The examples, by package and name.
@@ -132,6 +134,11 @@ impl Heard {
                 let kind = artifact.target.kind.first().and_then(kind_of);
                 for file in artifact.filenames.iter().chain(&artifact.executable) {
                     self.use_unit(file, &artifact.package_id);
+                }
+                if artifact.target.is_custom_build() {
+                    let files = artifact.filenames.into_iter();
+                    let files = files.map(|file| (artifact.package_id.clone(), file));
+                    self.script_executables.extend(files);
                 }
                 let name = unit_name(kind, artifact.target.name);
                 match (artifact.executable, artifact.profile.test) {

@@ -208,6 +208,13 @@ impl Workspace {
         below
     }
 
+    /// Whether a package is the subject's: of no registry and no repository.
+    #[must_use]
+    pub fn is_own(&self, id: &PackageId) -> bool {
+        self.package(id)
+            .is_some_and(|package| package.source.is_none())
+    }
+
     /// Whether a package of the subject has a build script.
     #[must_use]
     pub fn has_build_scripts(&self) -> bool {

@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo_home::own_config;
 use crate::exec::build::{BuildOptions, Built, build};
+use crate::exec::build_script;
 use crate::exec::call::DocTests;
 use crate::exec::cargo::Cargo;
 use crate::exec::chosen;
@@ -60,7 +61,8 @@ impl Work<'_> {
             self.lay_out(&lock)?;
             turn.import().map(drop)
         };
-        let options = self.options(&is_asked_for, &start_over);
+        let run_no_more = |executables: &[Utf8PathBuf]| self.run_no_more(executables);
+        let options = self.options(&is_asked_for, &start_over, &run_no_more);
         let mut built = build(&cargo, workspace, &options, log, &mut step)?;
         clock.add(&built.ended);
         let rehearsed = self.rehearse(cargo, workspace, &built, log, &mut step)?;
@@ -210,6 +212,18 @@ impl Work<'_> {
         test(target, &executable, log, clock)
     }
 
+    /// Has build scripts that ran say the same in later commands of the cell. One that is still at work
+    /// stays as it is.
+    fn run_no_more(&self, executables: &[Utf8PathBuf]) -> Result<()> {
+        let reached = self.common.sandbox.confines(&[], &[self.folders.copy()]);
+        confined(reached, || {
+            for executable in executables {
+                let _ = build_script::replace(executable);
+            }
+            Ok(())
+        })
+    }
+
     /// Empties all that builds and tests may leave things in, but for the copy of the checkout, which is
     /// laid out anew for each cell: the home, and the folders for temporary files.
     pub(super) fn clear_folders(&self) -> Result<()> {
@@ -238,6 +252,7 @@ impl Work<'_> {
         &'a self,
         is_asked_for: &'a dyn Fn(&TargetId) -> bool,
         start_over: &'a dyn Fn() -> Result<()>,
+        run_no_more: &'a dyn Fn(&[Utf8PathBuf]) -> Result<()>,
     ) -> BuildOptions<'a> {
         let build = &self.common.matrix.config.build;
         BuildOptions {
@@ -247,6 +262,7 @@ impl Work<'_> {
             is_whole: self.only.is_none(),
             is_asked_for,
             start_over,
+            run_no_more,
             wrapper: (!self.has_workspace_wrapper()).then(|| self.folders.beside("chosen")),
         }
     }
