@@ -24,6 +24,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use memchr::memmem;
+use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use crate::exec::units::Digest;
@@ -129,9 +130,11 @@ impl UnitStores {
                 }
             }
         }
-        for ((profile, unit), (_, at)) in &chosen {
-            sources[*at].copy(unit, &target.join(profile))?;
-        }
+        let all: Vec<(&Imported, usize)> =
+            chosen.iter().map(|(this, (_, at))| (this, *at)).collect();
+        on_all_cores(&all, |((profile, unit), at)| {
+            sources[*at].copy(unit, &target.join(profile))
+        })?;
         Ok(chosen.into_keys().collect())
     }
 
@@ -163,26 +166,42 @@ impl UnitStores {
         let mut n_units = 0;
         for profile in profiles(target)? {
             let from = Profile::read(target.join(&profile))?;
-            for unit in from.units()? {
-                let Some(digest) = hash_in(&unit).and_then(|hash| used.get(hash)) else {
-                    continue;
+            let kept = on_all_cores(&from.units()?, |unit| {
+                let Some(digest) = hash_in(unit).and_then(|hash| used.get(hash)) else {
+                    return Ok(false);
                 };
                 let place = |store: &Utf8Path| store.join(digest.to_string()).join(&profile);
-                let (common, here) = (place(&self.common), place(&self.of_lane));
-                let has = |store: &Utf8Path| store.join(FINGERPRINTS).join(&unit).is_dir();
-                if has(&common) || has(&here) || !from.is_as_cargo_left_it(&unit)? {
-                    continue;
-                }
-                let to = match from.holds(&unit, self.lane.as_str())? {
-                    true => here,
-                    false => common,
-                };
-                from.copy(&unit, &to)?;
-                n_units += 1;
-            }
+                self.keep_unit(&from, unit, [place(&self.common), place(&self.of_lane)])
+            })?;
+            n_units += kept.into_iter().filter(|is_kept| *is_kept).count();
         }
         Ok(n_units)
     }
+
+    /// Copies a unit to its place in one of the two stores, unless one has it; whether it did.
+    fn keep_unit(&self, from: &Profile, unit: &str, places: [Utf8PathBuf; 2]) -> Result<bool> {
+        let has = |place: &Utf8PathBuf| place.join(FINGERPRINTS).join(unit).is_dir();
+        if places.iter().any(has) || !from.is_as_cargo_left_it(unit)? {
+            return Ok(false);
+        }
+        let [common, of_lane] = places;
+        let to = match from.holds(unit, self.lane.as_str())? {
+            true => of_lane,
+            false => common,
+        };
+        from.copy(unit, &to)?;
+        Ok(true)
+    }
+}
+
+/// Does something with each of many at once. The threads are of this one's making, and so within its
+/// bounds, as those of a pool that all share would not be.
+fn on_all_cores<T: Sync, R: Send>(
+    all: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync + Send,
+) -> Result<Vec<R>> {
+    let cores = rayon::ThreadPoolBuilder::new().build()?;
+    cores.install(|| all.par_iter().map(work).collect())
 }
 
 /// Notes that a package's units were used just now. Where a system cannot date a folder, they pass
