@@ -106,6 +106,30 @@ fn a_pass_that_differs_from_its_neighbour_is_seen_twice() {
 }
 
 #[test]
+fn a_pass_that_relies_on_other_targets_is_no_luck() {
+    let fixture = with_test(
+        "#[test] fn finds() {
+            assert_eq!(gadget::ratio(7, 2), 3);
+            assert!(std::path::Path::new(\"left-behind\").exists()); }",
+    );
+    fixture.write(
+        "tests/before.rs",
+        "#[test] fn leaves() { std::fs::write(\"left-behind\", \"\").unwrap(); }",
+    );
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"5.0.0\"]");
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 1);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes finds passed",
+    );
+    let targets = run.cells[0].outcome().expect("it ran").targets.iter();
+    let cases = targets.flat_map(|target| &target.cases);
+    let seen: Vec<(&str, usize)> = cases.map(|case| (&*case.name, case.n_seen)).collect();
+    assert_eq!(seen, [("leaves", 1), ("finds", 2)]);
+}
+
+#[test]
 fn a_change_that_one_run_showed_says_that_it_was_seen_once() {
     let fixture = with_luck();
     let config = fixture.read("matrix.toml") + "\n[run]\nretries = 0\n";

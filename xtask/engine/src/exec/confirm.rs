@@ -17,7 +17,7 @@ use crate::matrix::Matrix;
 use crate::model::case::{CaseOutcome, Flaky};
 use crate::model::cell::CellId;
 use crate::model::event::Event;
-use crate::model::outcome::{Outcome, TargetId, TargetOutcome};
+use crate::model::outcome::{Outcome, TargetId};
 use crate::model::run::{Run, State};
 use crate::model::status::Status;
 use crate::setting::Setting;
@@ -63,24 +63,35 @@ pub fn confirm(
         };
         let mut outcome = outcome.clone();
         let mut laps = Vec::new();
+        let mut run_again = |only: Option<&TargetId>| {
+            let folders = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
+            let _occupied = common.keeper.occupy(&folders);
+            let work = Work {
+                common: &again,
+                setting: &setting,
+                folders,
+                only: only.map(TargetId::to_string),
+            };
+            let answer = work.run()?;
+            laps.extend(answer.laps);
+            anyhow::Ok(answer.outcome)
+        };
+        let mut fails_alone = Vec::new();
         for target in targets {
             if common.interrupt.is_asked() {
                 return Ok(());
             }
-            let answer = || {
-                let folders = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
-                let _occupied = common.keeper.occupy(&folders);
-                Work {
-                    common: &again,
-                    setting: &setting,
-                    folders,
-                    only: Some(target.to_string()),
-                }
-                .run()
-            };
-            if let Ok(answer) = answer() {
-                add_reruns(&mut outcome, target, &answer.outcome);
-                laps.extend(answer.laps);
+            match run_again(Some(target)) {
+                Ok(alone) if fails(&outcome, target, &alone) => fails_alone.push(target),
+                Ok(alone) => add_reruns(&mut outcome, target, &alone),
+                Err(_) => {}
+            }
+        }
+        if !fails_alone.is_empty()
+            && let Ok(whole) = run_again(None)
+        {
+            for target in fails_alone {
+                add_reruns(&mut outcome, target, &whole);
             }
         }
         keep(common, &setting, &outcome)?;
@@ -114,11 +125,20 @@ fn seen_once(run: &Run) -> BTreeMap<CellId, BTreeSet<TargetId>> {
     passes
 }
 
+/// Whether a case that had passed fails when its target is run alone.
+fn fails(outcome: &Outcome, target: &TargetId, alone: &Outcome) -> bool {
+    let fails = |name: &str| {
+        let mut alone = cases_of(alone, target).iter();
+        alone.any(|case| case.name == name && case.status.is_failed())
+    };
+    let cases = cases_of(outcome, target).iter();
+    let mut passed = cases.filter(|case| case.status == Status::Passed);
+    passed.any(|case| fails(&case.name))
+}
+
 /// Takes note of what cases show that had passed once. One that fails now is flaky.
 fn add_reruns(outcome: &mut Outcome, target: &TargetId, again: &Outcome) {
-    let of_target = |t: &&TargetOutcome| t.id == *target;
-    let shown = again.targets.iter().find(of_target);
-    let shown = shown.map_or(&[][..], |target| target.cases.as_slice());
+    let shown = cases_of(again, target);
     let targets = outcome.targets.iter_mut().filter(|t| t.id == *target);
     let cases = targets.flat_map(|target| &mut target.cases);
     for case in cases.filter(|case| case.status == Status::Passed) {
@@ -126,6 +146,11 @@ fn add_reruns(outcome: &mut Outcome, target: &TargetId, again: &Outcome) {
             see_again(case, again);
         }
     }
+}
+
+fn cases_of<'a>(outcome: &'a Outcome, target: &TargetId) -> &'a [CaseOutcome] {
+    let found = outcome.targets.iter().find(|t| t.id == *target);
+    found.map_or(&[], |target| &target.cases)
 }
 
 fn see_again(case: &mut CaseOutcome, again: &CaseOutcome) {
