@@ -29,8 +29,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use clap::{Parser, ValueEnum};
+use pinmatrix::analysis::{Held, held};
 use pinmatrix::config::mistake::Mistake;
-use pinmatrix::config::{Config, Strategy};
+use pinmatrix::config::{Config, RunOptions, Strategy};
 use pinmatrix::exec::{Interrupt, Options, cache, known_outcomes, run};
 use pinmatrix::matrix::Matrix;
 use pinmatrix::model::cell::Cell;
@@ -128,7 +129,14 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     let interrupt = Interrupt::with_wardens();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
-    let matrix = open_with(&flags.selecting.flags, !flags.no_baseline, &progress)?;
+    let matrix = open_with(
+        &flags.selecting.flags,
+        |options| {
+            options.today &= !flags.selecting.no_today;
+            options.baseline.take_if(|_| flags.no_baseline);
+        },
+        &progress,
+    )?;
     let out = flags.selecting.flags.out()?;
     check_out(&out)?;
     let mut command = repeating(program, "run", &flags.selecting.flags);
@@ -187,7 +195,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
 fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
     let interrupt = Interrupt::with_wardens();
     let progress = progress::Progress::new();
-    let matrix = open(&flags.selecting.flags, &progress)?;
+    let matrix = open_selected(&flags.selecting, &progress)?;
     if flags.spread.round {
         progress.end();
         round::show(&matrix, flags)?;
@@ -223,14 +231,25 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
 }
 
 fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
-    open_with(flags, false, listener)
+    open_with(flags, |options| options.baseline = None, listener)
 }
 
-fn open_with(flags: &Flags, has_baseline: bool, listener: &dyn Listener) -> Result<Matrix> {
+/// A matrix of which cells are selected, and which is not judged.
+fn open_selected(selecting: &Selecting, listener: &dyn Listener) -> Result<Matrix> {
+    let change = |options: &mut RunOptions| {
+        options.today &= !selecting.no_today;
+        options.baseline = None;
+    };
+    open_with(&selecting.flags, change, listener)
+}
+
+fn open_with(
+    flags: &Flags,
+    change: impl FnOnce(&mut RunOptions),
+    listener: &dyn Listener,
+) -> Result<Matrix> {
     let mut config = Config::read(&flags.config())?;
-    if !has_baseline {
-        config.run.baseline = None;
-    }
+    change(&mut config.run);
     if let Some(rev) = &flags.rev {
         config.take_revision(rev);
     }
@@ -298,7 +317,8 @@ fn select(
         &selecting.cell,
         selecting.strategy().unwrap_or(strategy),
         selecting.exact || matrix.config.run.exact,
-    )?;
+    )?
+    .with_today(matrix.today());
     let cells = matrix.cells();
     selection.check(&cells)?;
     Ok((cells, selection))
@@ -344,7 +364,6 @@ fn judge(run: &Run) -> Exit {
 }
 
 fn judge_cells(run: &Run) -> Exit {
-    let counts = run.counts();
     if let Some(verdict) = &run.findings.verdict {
         return match verdict.judgement() {
             Judgement::AsExpected => Exit::Passed,
@@ -354,13 +373,12 @@ fn judge_cells(run: &Run) -> Exit {
     }
     if !run.findings.gaps.is_empty() {
         // That a cell fails says less than that another is not known.
-        Exit::Inconclusive
-    } else if counts.failed > 0 {
-        Exit::Failed
-    } else if counts.inconclusive > 0 || counts.passed == 0 {
-        Exit::Inconclusive
-    } else {
-        Exit::Passed
+        return Exit::Inconclusive;
+    }
+    match held(run) {
+        Held::Passed => Exit::Passed,
+        Held::Failed => Exit::Failed,
+        Held::Nothing | Held::Unsure => Exit::Inconclusive,
     }
 }
 

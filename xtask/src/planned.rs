@@ -67,6 +67,9 @@ fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
                     }
                     false => write!(out, "run, {} of {n_run}", place.unwrap_or_default())?,
                 }
+                if planned.is_today {
+                    write!(out, "; what the subject is on today")?;
+                }
                 if let Some(forecast) = &planned.forecast {
                     write!(out, "; foreseen: failed(msrv), {forecast}")?;
                 }

@@ -10,7 +10,9 @@ use pinmatrix::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 use pinmatrix::model::verified::{Executable, Verified};
 
 use crate::flags::{Format, Load, Selecting};
-use crate::{Exit, Program, check_out, listen_for_signals, make_plan, open, progress, show};
+use crate::{
+    Exit, Program, check_out, listen_for_signals, make_plan, open_selected, progress, show,
+};
 
 /// The file's name in the results folder.
 const FILE: &str = "verify.json";
@@ -49,7 +51,9 @@ pub fn obey(program: Program, flags: &VerifyFlags) -> Result<Exit> {
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
     let selecting = &flags.selecting;
-    let matrix = open(&selecting.flags, &progress)?;
+    let mut matrix = open_selected(selecting, &progress)?;
+    // What runs twice is what is selected, and nothing is held against anything.
+    matrix.config.run.today = false;
     let out = selecting.flags.out()?;
     check_out(&out)?;
     let options = Options {

@@ -2,12 +2,14 @@
 
 mod upgrade;
 mod course;
+mod held;
 mod tally;
 
 use crate::frontier::{ChangePoint, frontier};
 use crate::model::run::Run;
 
 pub use self::course::{Course, Turn};
+pub use self::held::{Held, held};
 pub use self::tally::Tally;
 pub use self::upgrade::{Fate, Step, Upgrade};
 

@@ -218,6 +218,9 @@ pub struct RunOptions {
     pub strategy: Strategy,
     /// Whether what lies between two pins of the ladder that differ is looked at too.
     pub exact: bool,
+    /// Whether the version that the subject is on today is a pin of each ladder, and runs whatever else
+    /// does.
+    pub today: bool,
     /// How many cells strategy `frontier` runs inside a row whose ends agree.
     pub probes: usize,
     /// How often a case that failed is run again; one that then passes is flaky.
@@ -310,6 +313,7 @@ impl Config {
             run: RunOptions {
                 strategy: document.run.strategy,
                 exact: document.run.exact,
+                today: document.run.today,
                 probes: values::count(&text, "probes", &document.run.probes, 0)?,
                 retries: values::count(&text, "retries", &document.run.retries, 0)?,
                 jobs: values::count_if_any(&text, "jobs", document.run.jobs.as_ref())?,

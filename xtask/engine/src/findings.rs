@@ -23,7 +23,7 @@ pub fn findings(run: &Run, config: &Config, baseline: Option<&Baseline>) -> Find
         undeclared: undeclared::undeclared(run, config),
         reach: least::reach(run),
         worklists: run.families.iter().filter_map(at_last).collect(),
-        wrongly_inferred: wrongly_inferred(run, config.run.probes),
+        wrongly_inferred: wrongly_inferred(run, &config.run),
         least,
         gaps: Gaps::default(),
     }

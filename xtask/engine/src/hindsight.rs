@@ -1,6 +1,6 @@
 //! Hindsight: which cells strategy `frontier` would have inferred wrongly, in a run of all of them.
 
-use crate::config::Strategy;
+use crate::config::{RunOptions, Strategy};
 use crate::model::cell::CellId;
 use crate::model::outcome::Signature;
 use crate::model::run::{CellRecord, Run};
@@ -12,7 +12,7 @@ use crate::strategy::Place;
 /// said of a run in which something was inferred, which is its own foresight, nor of a shard, which
 /// does not see the rows that lead.
 #[must_use]
-pub fn wrongly_inferred(run: &Run, n_probes: usize) -> Vec<CellId> {
+pub fn wrongly_inferred(run: &Run, options: &RunOptions) -> Vec<CellId> {
     if run.shard.is_some() || run.cells.iter().any(CellRecord::is_inferred) {
         return Vec::new();
     }
@@ -20,7 +20,9 @@ pub fn wrongly_inferred(run: &Run, n_probes: usize) -> Vec<CellId> {
     for family in &run.families {
         let rows = run.rows(family);
         let known: Vec<Vec<Option<Signature>>> = rows.iter().map(|row| signatures(row)).collect();
-        let search = replay(&rows, &known, n_probes);
+        let runs_today =
+            |record: &CellRecord| options.today && family.is_today(&record.cell.pin.at);
+        let search = replay(&rows, &known, options.probes, runs_today);
         for (row, place) in search.inferred() {
             let cells = (rows.get(row), known.get(row));
             let (Some(cells), Some(known)) = cells else {
@@ -48,6 +50,7 @@ fn replay<'a>(
     rows: &[Vec<&CellRecord>],
     known: &'a [Vec<Option<Signature>>],
     n_probes: usize,
+    is_today: impl Fn(&CellRecord) -> bool,
 ) -> Search<&'a Signature> {
     let is_too_old = |record: &&CellRecord| {
         record
@@ -74,6 +77,7 @@ fn replay<'a>(
                 .collect(),
             rungs: vec![true; row.len()],
             foreseen: row.iter().map(is_too_old).collect(),
+            today: row.iter().position(|record| is_today(record)),
             leader,
         });
     }

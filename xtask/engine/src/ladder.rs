@@ -16,6 +16,8 @@ use crate::releases::{Release, Releases};
 pub struct Ladder {
     /// The pins that the matrix looks at, ascending.
     pub rungs: Vec<Arc<Pin>>,
+    /// Whether the version that the subject is on today is a rung for no other reason.
+    pub is_today_added: bool,
     /// What is published between the first rung and the last and is no rung, ascending. Looked at
     /// where a change has to be known exactly.
     pub between: Vec<Arc<Pin>>,
@@ -28,16 +30,24 @@ pub struct Ladder {
 }
 
 impl Ladder {
-    /// The ladder of a family, of which `published` is known. Pre-releases lie on it where a rung
-    /// is one.
+    /// The ladder of a family, of which `published` is known, with the version that the subject is on
+    /// `today`, where that is to be a rung and is published. Pre-releases lie on it where a rung of
+    /// the config is one.
     #[must_use]
-    pub fn of(family: &Family, published: &Releases) -> Self {
+    pub fn of(family: &Family, published: &Releases, today: Option<&Version>) -> Self {
         let releases = &published.releases;
-        let rungs: Vec<Version> = match &family.pins {
+        let mut rungs: Vec<Version> = match &family.pins {
             Pins::Written(pins) => pins.iter().map(|pin| pin.get_ref().clone()).collect(),
             Pins::Chosen(choice) => chosen(choice, releases),
         };
         let has_pre_releases = rungs.iter().any(|version| !version.pre.is_empty());
+        let release = today.and_then(|version| published.release(version));
+        let added = release
+            .filter(|release| release.is_whole() && !rungs.contains(&release.version))
+            .map(|release| release.version.clone());
+        let is_today_added = added.is_some();
+        rungs.extend(added);
+        rungs.sort();
         let is_between = |release: &&Release| {
             let version = &release.version;
             let counts = has_pre_releases || version.pre.is_empty();
@@ -59,6 +69,7 @@ impl Ladder {
             .map(|pin| Arc::new(pin.get_ref().clone()));
         Self {
             rungs: rungs.iter().map(pin).chain(unreleased).collect(),
+            is_today_added,
             between: between()
                 .filter(|release| release.is_usable())
                 .map(|release| pin(&release.version))
@@ -182,13 +193,19 @@ mod tests {
 
     /// A ladder over a made-up history.
     fn rungs(pins: &str, published: &str) -> String {
+        rungs_today(pins, published, None)
+    }
+
+    /// A ladder of a subject that is on a version today.
+    fn rungs_today(pins: &str, published: &str, today: Option<&str>) -> String {
         let text = format!(
             "[subject]\npath = \".\"\n[[toolchain]]\nlabel = \"s\"\nrustup = \"s\"\n\
              [[family]]\nname = \"f\"\ncrates = [\"f\"]\npins = {pins}\n"
         );
         let text = Text::new(std::path::Path::new("matrix.toml"), text);
         let config = Config::parse(text).expect("a config");
-        let ladder = Ladder::of(&config.families[0], &releases(published));
+        let today = today.map(|version| Version::parse(version).expect("a version"));
+        let ladder = Ladder::of(&config.families[0], &releases(published), today.as_ref());
         let told = |(pin, is_rung): (&Arc<Pin>, bool)| match is_rung {
             true => pin.at.to_string(),
             false => format!("({})", pin.at),
@@ -264,6 +281,22 @@ mod tests {
             rungs(pins, PUBLISHED),
             "0.9.0 (0.9.1) (0.10.0) 1.0.0 (1.0.1) (1.1.1) (2.0.0) 3.0.0"
         );
+    }
+
+    #[test]
+    fn what_the_subject_is_on_today_is_a_rung() {
+        let pins = "[\"1.0.0\", \"3.0.0\"]";
+        let today = |version| rungs_today(pins, PUBLISHED, Some(version));
+        let without = "1.0.0 (1.0.1) (1.1.1) (2.0.0) 3.0.0";
+        assert_eq!(today("1.0.0"), without);
+        assert_eq!(today("0.10.0"), format!("0.10.0 {without}"));
+        assert_eq!(today("1.1.1"), "1.0.0 (1.0.1) 1.1.1 (2.0.0) 3.0.0");
+        // A lock still holds what was withdrawn; what no registry has comes from elsewhere.
+        assert_eq!(today("2.0.1"), "1.0.0 (1.0.1) (1.1.1) (2.0.0) 2.0.1 3.0.0");
+        assert_eq!(today("1.5.0"), without);
+        // That it is a pre-release does not make rungs of others.
+        let with_candidate = "1.0.0 (1.0.1) (1.1.1) 2.0.0-rc.1 (2.0.0) 3.0.0";
+        assert_eq!(today("2.0.0-rc.1"), with_candidate);
     }
 
     #[test]

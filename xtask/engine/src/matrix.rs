@@ -96,10 +96,9 @@ impl Matrix {
         let ladder = |family: &Family| {
             let names = family.crate_names();
             let published = registry.releases(&names);
-            Ladder::of(
-                family,
-                &published.unwrap_or_else(|| Releases::unknown(&names)),
-            )
+            let published = published.unwrap_or_else(|| Releases::unknown(&names));
+            let today = today(&trees, family).filter(|_| config.run.today);
+            Ladder::of(family, &published, today.as_ref())
         };
         let ladders: Vec<Ladder> = config.families.iter().map(ladder).collect();
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
@@ -273,22 +272,26 @@ impl Matrix {
                 yanked: ladder.yanked.clone(),
                 unlisted: ladder.unlisted.clone(),
                 declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
-                today: self.today(family),
+                today: today(&self.trees, family),
+                is_today_added: ladder.is_today_added,
             }
         };
         families.map(record).collect()
     }
 
-    /// The version that the subject's own locks hold of all crates of a family that it uses.
-    fn today(&self, family: &Family) -> Option<Version> {
-        let crates = family.crate_names();
-        let of_tree = |tree: &'_ Tree| -> BTreeSet<Version> {
-            let crates = crates.iter().filter_map(|name| tree.locked.get(*name));
-            crates.flatten().cloned().collect()
+    /// The rungs that the subject is on today, which everything else is held against.
+    #[must_use]
+    pub fn today(&self) -> Vec<Pin> {
+        let families = self.config.families.iter().zip(&self.ladders);
+        let rung = |(family, ladder): (&Family, &Ladder)| {
+            let today = At::from(today(&self.trees, family)?);
+            let mut rungs = ladder.rungs.iter();
+            rungs.find(|pin| pin.at == today).map(|pin| Pin::clone(pin))
         };
-        let mut versions: BTreeSet<Version> = self.trees.iter().flat_map(of_tree).collect();
-        let only = versions.pop_first()?;
-        versions.is_empty().then_some(only)
+        match self.config.run.today {
+            true => families.filter_map(rung).collect(),
+            false => Vec::new(),
+        }
     }
 
     /// The revisions of the subject as reports keep them.
@@ -341,6 +344,18 @@ pub fn place_of(config: &Config) -> Result<Utf8PathBuf> {
     let place = std::path::absolute(config.subject_folder()).context("find the subject")?;
     let place = Utf8PathBuf::try_from(place).context("read the subject's path as text")?;
     Ok(normal(&place))
+}
+
+/// The version that the subject's own locks hold of all crates of a family that it uses.
+fn today(trees: &[Tree], family: &Family) -> Option<Version> {
+    let crates = family.crate_names();
+    let of_tree = |tree: &'_ Tree| -> BTreeSet<Version> {
+        let crates = crates.iter().filter_map(|name| tree.locked.get(*name));
+        crates.flatten().cloned().collect()
+    };
+    let mut versions: BTreeSet<Version> = trees.iter().flat_map(of_tree).collect();
+    let only = versions.pop_first()?;
+    versions.is_empty().then_some(only)
 }
 
 /// What the folders of unreleased pins hold; each must hold every crate of its family.

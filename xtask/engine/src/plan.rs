@@ -8,7 +8,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::config::Strategy;
 use crate::config::mistake::{Mistake, nearest};
-use crate::model::cell::{Cell, CellId, Row};
+use crate::model::cell::{Cell, CellId, Pin, Row};
 use crate::model::outcome::Outcome;
 use crate::model::shard::Shard;
 use crate::model::status::Skip;
@@ -20,6 +20,7 @@ pub struct Selection {
     toolchains: Vec<Pattern>,
     pins: Vec<Pattern>,
     cells: Vec<Pattern>,
+    today: Vec<Pin>,
     /// Which pins of a row run.
     pub strategy: Strategy,
     /// Whether what lies between two rungs that differ is looked at too.
@@ -49,9 +50,20 @@ impl Selection {
             toolchains: patterns("--toolchain", toolchains)?,
             pins: patterns("--pin", pins)?,
             cells: patterns("--cell", cells)?,
+            today: Vec::new(),
             strategy,
             exact,
         })
+    }
+
+    /// The same, and the pins that the subject is on today run whatever pins are selected.
+    #[must_use]
+    pub fn with_today(self, today: Vec<Pin>) -> Self {
+        Self { today, ..self }
+    }
+
+    fn is_today(&self, cell: &Cell) -> bool {
+        self.today.contains(&cell.pin)
     }
 
     /// Checks that every glob selects something.
@@ -139,7 +151,7 @@ impl Selection {
         if !hit(&self.toolchains, &|p| p.glob.is_match(&cell.row.toolchain)) {
             return not("--toolchain");
         }
-        if !hit(&self.pins, &|p| p.hits_pin(cell)) {
+        if !hit(&self.pins, &|p| p.hits_pin(cell)) && !self.is_today(cell) {
             return not("--pin");
         }
         if !hit(&self.cells, &|p| p.glob.is_match(cell.id().as_str())) {
@@ -213,6 +225,8 @@ pub struct Planned {
     pub cell: Cell,
     /// False where its pin lies between two rungs of the ladder.
     pub is_rung: bool,
+    /// True where it is what the subject is on today.
+    pub is_today: bool,
     /// What the registry's index says against it.
     pub forecast: Option<String>,
     /// What is to become of it.
@@ -263,13 +277,15 @@ pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowl
         let length = excluded.iter().filter(|reason| reason.is_none()).count();
         let mut place = 0;
         for ((cell, is_rung), reason) in row.iter().zip(excluded) {
-            let depth = depth(place, length);
+            let is_today = selection.is_today(cell);
+            let depth = if is_today { 0 } else { depth(place, length) };
             place += usize::from(reason.is_none());
             planned.push(Planned {
                 id: cell.id(),
                 cell: cell.clone(),
                 // What is named runs, rung or not.
                 is_rung: *is_rung || selection.names_cells(),
+                is_today,
                 forecast: knowledge.forecast(cell),
                 fate: match reason {
                     Some(reason) => Fate::Skip(Skip::Excluded(reason)),

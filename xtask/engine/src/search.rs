@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 
 use crate::config::Strategy;
-use crate::strategy::{Hint, Place, Row, depth};
+use crate::strategy::{Hint, Place, Row};
 
 /// What is known of every row.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct SearchRow<S> {
     pub rungs: Vec<bool>,
     /// Of which of them it is declared that its toolchain is too old.
     pub foreseen: Vec<bool>,
+    /// Which of them the subject is on today.
+    pub today: Option<usize>,
     /// The row that it follows, which stands before it.
     pub leader: Option<usize>,
 }
@@ -116,7 +118,7 @@ impl<S: PartialEq> Search<S> {
     fn ranked(&self, row: usize) -> Vec<Ranked> {
         let known = &self.rows[row];
         let rank = |place| {
-            let depth = depth(place, known.places.len());
+            let depth = known.view().depth(place);
             match self.strategy {
                 Strategy::Full | Strategy::Ends => depth,
                 Strategy::Frontier => depth.min(1),
@@ -191,8 +193,9 @@ impl<S: PartialEq> Search<S> {
                 let leader = row.leader.and_then(|leader| self.rows.get(leader));
                 if leader.is_some_and(|leader| !self.is_settled(leader)) {
                     // Its ends are run whatever the other row shows.
-                    let is_end = |place: &usize| depth(*place, row.places.len()) == 0;
-                    return row.view().full().into_iter().filter(is_end).collect();
+                    let view = row.view();
+                    let is_end = |place: &usize| view.depth(*place) == 0;
+                    return view.full().into_iter().filter(is_end).collect();
                 }
                 // Where its own toolchain is declared too old, what the other row shows is no hint.
                 let foreseen = |at: usize| row.foreseen.get(at).copied().unwrap_or(false);
@@ -220,6 +223,7 @@ impl<S> SearchRow<S> {
             places: &self.places,
             rungs: &self.rungs,
             foreseen: &self.foreseen,
+            today: self.today,
         }
     }
 }

@@ -39,6 +39,7 @@ impl<'a> Standing<'a> {
                 foreseen: planned()
                     .map(|planned| planned.forecast.is_some())
                     .collect(),
+                today: planned().position(|planned| planned.is_today),
                 leader,
             });
             rows.push(cells);

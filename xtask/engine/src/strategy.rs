@@ -32,6 +32,8 @@ pub struct Row<'a, S> {
     /// Of which of them it is declared that the toolchain is too old. Only what it is declared not
     /// to be too old for is worth a probe.
     pub foreseen: &'a [bool],
+    /// Which of them the subject is on today: it is run as an end is.
+    pub today: Option<usize>,
 }
 
 impl<S: PartialEq> Row<'_, S> {
@@ -41,7 +43,7 @@ impl<S: PartialEq> Row<'_, S> {
     pub fn full(&self) -> Vec<usize> {
         let rungs = (0..self.places.len()).filter(|n| self.is_rung(*n));
         let mut open = self.open(rungs);
-        open.sort_by_key(|place| depth(*place, self.places.len()));
+        open.sort_by_key(|place| self.depth(*place));
         let stretches = self.stretches().into_iter();
         let splits = stretches
             .filter(|s| s.rungs.is_empty())
@@ -61,7 +63,8 @@ impl<S: PartialEq> Row<'_, S> {
     pub fn frontier(&self, n_probes: usize, hints: &BTreeSet<Hint>) -> Vec<usize> {
         let is_usable = |n: &usize| self.is_rung(*n) && self.places[*n] != Place::Barred;
         let usable: Vec<usize> = (0..self.places.len()).filter(is_usable).collect();
-        let ends: BTreeSet<usize> = [usable.first(), usable.last()]
+        let today = usable.iter().find(|place| Some(**place) == self.today);
+        let ends: BTreeSet<usize> = [usable.first(), usable.last(), today]
             .into_iter()
             .flatten()
             .copied()
@@ -79,8 +82,17 @@ impl<S: PartialEq> Row<'_, S> {
         let stretches = self.stretches();
         let next = stretches.iter().flat_map(|s| self.within(s, hints));
         let mut next: Vec<usize> = next.collect();
-        next.sort_by_key(|place| (depth(*place, self.places.len()), *place));
+        next.sort_by_key(|place| (self.depth(*place), *place));
         next
+    }
+
+    /// After how many halvings a place is reached.
+    #[must_use]
+    pub fn depth(&self, place: usize) -> u32 {
+        match self.today == Some(place) {
+            true => 0,
+            false => depth(place, self.places.len()),
+        }
     }
 
     /// The rungs that no one ran and whose nearest neighbours that ran agree.

@@ -297,6 +297,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
         families: vec![FamilyRecord {
             declared: Default::default(),
             today: None,
+            is_today_added: false,
             unusable: Vec::new(),
             yanked: Vec::new(),
             unlisted: Vec::new(),

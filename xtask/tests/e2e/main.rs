@@ -43,5 +43,6 @@ mod sharing;
 #[cfg(target_os = "linux")]
 mod starved;
 mod terminal;
+mod today;
 mod verdicts;
 mod verify;

@@ -91,6 +91,35 @@ proptest! {
     }
 
     #[test]
+    fn a_run_is_held_against_today(letters in "[.b12xfd-]{1,30}", today in 0..30_u64) {
+        let mut run = history(&letters, 1);
+        run.families[0].today = Some(semver::Version::new(today, 0, 0));
+        let all: Vec<char> = letters.chars().collect();
+        let others = all.iter().enumerate().filter(|(at, l)| *at as u64 != today && **l != '-');
+        let others: Vec<char> = others.map(|(_, letter)| *letter).collect();
+        let alone = |letter: &char| match letter {
+            '.' | 'f' => Held::Passed,
+            _ => Held::Failed,
+        };
+        let expected = match all.get(today as usize).filter(|letter| **letter != '-') {
+            // Nothing is known of today: each cell by itself.
+            None => others.iter().map(alone).max().unwrap_or(Held::Nothing),
+            Some(now) if others.is_empty() => alone(now),
+            Some('d') => Held::Unsure,
+            Some('b' | 'x') => Held::Nothing,
+            Some(now) => {
+                let fates = others.iter().map(|letter| match fate_of(*now, *letter) {
+                    Fate::Breaks => Held::Failed,
+                    Fate::Unsure => Held::Unsure,
+                    Fate::Works | Fate::Untested => Held::Passed,
+                });
+                fates.max().expect("some")
+            }
+        };
+        prop_assert_eq!(held(&run), expected);
+    }
+
+    #[test]
     fn a_target_is_counted_once_and_as_what_it_did(letters in "[.b12xfd-]{1,30}") {
         let run = history(&letters, 1);
         let tally = &Analysis::of(&run).tallies[0];

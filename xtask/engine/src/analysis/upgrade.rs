@@ -76,13 +76,8 @@ pub fn upgrades(run: &Run) -> Vec<Upgrade<'_>> {
 }
 
 fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrade<'a>> {
-    let today = family
-        .today
-        .as_ref()
-        .map(|version| At::from(version.clone()));
-    let today = row
-        .iter()
-        .position(|record| Some(&record.cell.pin.at) == today.as_ref());
+    let mut cells = row.iter();
+    let today = cells.position(|record| family.is_today(&record.cell.pin.at));
     let first = today.filter(|at| passes(row[*at]));
     let first = first.or_else(|| row.iter().position(|record| passes(record)))?;
     let (from, later) = (row[first], &row[first + 1..]);
@@ -113,7 +108,7 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
 }
 
 /// Whether anything passes in a cell.
-fn passes(record: &CellRecord) -> bool {
+pub(super) fn passes(record: &CellRecord) -> bool {
     let targets = record
         .outcome()
         .into_iter()
@@ -149,7 +144,8 @@ fn passing(target: &TargetOutcome) -> Vec<Option<&str>> {
     itself.into_iter().chain(passed).collect()
 }
 
-fn fate(reference: &Outcome, record: &CellRecord) -> Fate {
+/// What becomes in a cell of what passes in another.
+pub(super) fn fate(reference: &Outcome, record: &CellRecord) -> Fate {
     let Some(outcome) = record.outcome() else {
         return Fate::Untested;
     };

@@ -50,6 +50,32 @@ fn a_line_is_written_for_every_change_and_read_again() {
 }
 
 #[test]
+fn what_is_a_pin_only_today_is_neither_blessed_nor_judged() {
+    let baseline = blessed("..bb");
+    let mut run = history("b..bb", 1);
+    // The same ladder with one rung before it, which the config does not name.
+    let known: Vec<String> = run.families[0]
+        .pins
+        .iter()
+        .map(|pin| pin.at.to_string())
+        .collect();
+    assert_eq!(known[0], "0.0.0");
+    run.families[0].today = Some(Version::new(0, 0, 0));
+    run.families[0].is_today_added = true;
+    let (again, _) = Baseline::of(&run, None).expect("a baseline");
+    assert_eq!(again.ladders["gadget"], known[1..]);
+    assert!(again.expectations.iter().all(|line| line.from != "0.0.0"));
+    let verdict = judge(&run, &again);
+    assert_eq!(verdict.judgement(), Judgement::AsExpected);
+    assert_eq!(verdict.n_unjudged, 1);
+    let file = Utf8Path::new("baseline.json");
+    again.check(&run.families, file).expect("the same ladder");
+    baseline
+        .check(&run.families, file)
+        .expect_err("another ladder");
+}
+
+#[test]
 fn a_row_that_the_baseline_does_not_know_is_not_held_against_it() {
     let baseline = blessed("..bb");
     let mut run = history("..bb", 1);

@@ -367,6 +367,7 @@ pub(super) struct Reach {
 pub(super) struct Run {
     pub(super) strategy: Strategy,
     pub(super) exact: bool,
+    pub(super) today: bool,
     pub(super) probes: Spanned<i64>,
     pub(super) retries: Spanned<i64>,
     pub(super) jobs: Option<Spanned<i64>>,
@@ -381,6 +382,7 @@ impl Default for Run {
         Self {
             strategy: Strategy::Frontier,
             exact: false,
+            today: true,
             probes: Spanned::new(0..0, 1),
             retries: Spanned::new(0..0, 1),
             jobs: None,

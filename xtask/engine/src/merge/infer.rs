@@ -91,6 +91,7 @@ impl Row {
                 places: Vec::new(),
                 rungs: Vec::new(),
                 foreseen: Vec::new(),
+                today: None,
                 leader: None,
             },
             cells: Vec::new(),
@@ -122,6 +123,10 @@ impl Row {
                 None if row.is_left_out || config.excluded(&cell).is_some() => Place::Barred,
                 None => Place::Open,
             };
+            let is_today = family.is_some_and(|family| family.is_today(&cell.pin.at));
+            if is_today && config.run.today {
+                row.known.today = Some(row.known.places.len());
+            }
             row.known.places.push(place);
             row.known.rungs.push(is_rung);
             row.known.foreseen.push(run.too_new(&cell).is_some());

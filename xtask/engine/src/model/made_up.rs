@@ -129,6 +129,7 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             pins,
             declared: Default::default(),
             today: None,
+            is_today_added: false,
             published: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),

@@ -124,6 +124,9 @@ pub struct FamilyRecord {
     /// subject is on today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub today: Option<Version>,
+    /// Whether it is a pin for no other reason: the config does not name it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_today_added: bool,
 }
 
 /// A version that is published and not withdrawn, and that no lock can hold a family at.
@@ -149,6 +152,18 @@ impl fmt::Display for Unusable {
 }
 
 impl FamilyRecord {
+    /// Whether a pin is the version that the subject is on today.
+    #[must_use]
+    pub fn is_today(&self, at: &At) -> bool {
+        self.today.is_some() && at.version() == self.today.as_ref()
+    }
+
+    /// Whether a pin is one only since the subject is on it today.
+    #[must_use]
+    pub fn is_added(&self, at: &At) -> bool {
+        self.is_today_added && self.is_today(at)
+    }
+
     /// All pins that cells can be at, in the order of the ladder: what is not released comes last.
     #[must_use]
     pub fn all(&self) -> Vec<At> {

@@ -131,6 +131,24 @@ fn what_is_no_rung_is_planned_where_it_is_named_or_exact_answers_are_asked_for()
 }
 
 #[test]
+fn what_the_subject_is_on_today_runs_whatever_pins_are_selected() {
+    let cells = cells(&["a"], 4);
+    let today = || vec![Pin::clone(&cells[1].0.pin)];
+    let queue_of =
+        |selection: Selection| queue(&plan(&cells, &selection.with_today(today()), &Knows("")));
+    let [first, second, third, last] = ["a@f-1.0.0", "a@f-2.0.0", "a@f-3.0.0", "a@f-4.0.0"];
+    let all = |strategy| select(&[], &[], &[], strategy);
+    assert_eq!(queue_of(all(Strategy::Ends)), [first, second, last]);
+    assert_eq!(queue_of(all(Strategy::Full)), [first, second, last, third]);
+    let by_pin = select(&[], &["3.0.0"], &[], Strategy::Frontier);
+    assert_eq!(queue_of(by_pin.clone()), [second, third]);
+    assert_eq!(queue(&plan(&cells, &by_pin, &Knows(""))), [third]);
+    // Who names a cell wants that one.
+    let by_cell = select(&[], &[], &[third], Strategy::Frontier);
+    assert_eq!(queue_of(by_cell), [third]);
+}
+
+#[test]
 fn rows_follow_the_first_of_their_kind_that_runs() {
     let plan = plan(
         &cells(&["absent", "a", "b"], 2),

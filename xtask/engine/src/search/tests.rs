@@ -13,6 +13,7 @@ fn row(n: usize, every: usize, leader: Option<usize>) -> SearchRow<u8> {
         places: vec![Place::Open; n],
         rungs: (0..n).map(|at| at % every == 0 || at + 1 == n).collect(),
         foreseen: vec![false; n],
+        today: None,
         leader,
     }
 }

@@ -143,6 +143,7 @@ fn a_cell_weighs_what_it_took_and_else_what_its_row_did() {
             id: cell.id(),
             cell,
             is_rung: true,
+            is_today: false,
             forecast: None,
             fate: Fate::Skip(Skip::ToolchainMissing),
         })

@@ -1,0 +1,68 @@
+//! A run held against what the subject is on today, where no baseline says what is expected of it.
+
+use super::upgrade::{Fate, fate, passes};
+use crate::model::run::{CellRecord, FamilyRecord, Run};
+use crate::model::status::Status;
+
+/// What a run comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Held {
+    /// Nothing passes today, so there is nothing that a pin could break.
+    Nothing,
+    /// Nothing that passes today fails at a pin that ran.
+    Passed,
+    /// Something has no verdict, and nothing that passes today fails.
+    Unsure,
+    /// Something that passes today fails at a pin that ran.
+    Failed,
+}
+
+/// Holds each row against its own cell of today, and one without such a cell by its cells alone. What
+/// fails today and at a pin alike is no failure of that pin.
+#[must_use]
+pub fn held(run: &Run) -> Held {
+    let families = run.families.iter();
+    let rows =
+        families.flat_map(|family| run.rows(family).into_iter().map(move |row| (family, row)));
+    let held = rows.filter_map(|(family, row)| of_row(family, &row));
+    held.max().unwrap_or(Held::Nothing)
+}
+
+/// What a row comes to; `None` where nothing of it ran.
+fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<Held> {
+    let is_today = |record: &&&CellRecord| family.is_today(&record.cell.pin.at);
+    let ended = row.iter().filter(|record| record.outcome().is_some());
+    let today = ended.clone().find(is_today);
+    let others = ended.clone().filter(|record| !is_today(record));
+    let Some((today, outcome)) = today.and_then(|record| Some((record, record.outcome()?))) else {
+        return ended.map(|record| by_itself(record)).max();
+    };
+    if others.clone().next().is_none() {
+        return Some(by_itself(today));
+    }
+    if outcome.has_doubt() {
+        return Some(Held::Unsure);
+    }
+    if !passes(today) {
+        return Some(match outcome.status.is_verdict() {
+            true => Held::Nothing,
+            false => Held::Unsure,
+        });
+    }
+    let fates = others.map(|record| match fate(outcome, record) {
+        Fate::Works | Fate::Untested => Held::Passed,
+        Fate::Unsure => Held::Unsure,
+        Fate::Breaks => Held::Failed,
+    });
+    fates.max()
+}
+
+/// What a cell comes to where it is held against nothing.
+fn by_itself(record: &CellRecord) -> Held {
+    match record.outcome().map(|outcome| &outcome.status) {
+        Some(Status::Passed) => Held::Passed,
+        Some(Status::Failed { .. }) => Held::Failed,
+        Some(Status::Skipped { .. }) | None => Held::Nothing,
+        Some(Status::Inconclusive { .. }) => Held::Unsure,
+    }
+}

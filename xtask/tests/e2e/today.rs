@@ -1,0 +1,87 @@
+//! What the subject is on today, which everything else is held against.
+
+use pinmatrix::model::run::Run;
+
+use crate::harness::{Fixture, text};
+use crate::verdicts::with_test;
+
+/// A test of its own for each way in which something can go; the lock holds gadget 1.0.0.
+fn with_pins(pins: &str, body: &str) -> Fixture {
+    let fixture = with_test(body);
+    fixture.change("matrix.toml", "[\"1.0.0\"]", pins);
+    fixture
+}
+
+const BREAKS: &str = "#[test] fn breaks() { assert_eq!(gadget::ratio(7, 2), 3); }";
+const MENDS: &str = "#[test] fn mends() { assert_ne!(gadget::ratio(7, 2), 3); }";
+const FAILS: &str = "#[test] fn fails() { panic!(); }";
+const PASSES: &str = "#[test] fn passes() {}";
+
+fn ran(run: &Run) -> Vec<&str> {
+    let ended = run.cells.iter().filter(|cell| cell.outcome().is_some());
+    ended.map(|cell| cell.id.as_str()).collect()
+}
+
+#[test]
+fn what_the_lock_holds_is_a_pin_unless_told_otherwise() {
+    let fixture = with_pins("[\"3.0.0\", \"5.0.0\"]", &[PASSES, BREAKS].concat());
+    let (now, third, fifth) = (
+        "stable@gadget-1.0.0",
+        "stable@gadget-3.0.0",
+        "stable@gadget-5.0.0",
+    );
+    let (code, run) = fixture.run(&["--full"]);
+    assert_eq!((code, ran(&run)), (1, vec![now, third, fifth]));
+    let (_, run) = fixture.run(&["--pin", "5.0.0"]);
+    assert_eq!(ran(&run), [now, fifth]);
+    let (_, run) = fixture.run(&["--cell", fifth]);
+    assert_eq!(ran(&run), [fifth]);
+
+    let output = fixture.call(&["run", "--full", "--no-today"]);
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("Your lock holds gadget 1.0.0, which is no pin of this ladder."),
+        "{said}"
+    );
+    assert!(!said.contains(now), "{said}");
+    let config = fixture.read("matrix.toml") + "\n[run]\ntoday = false\n";
+    fixture.write("matrix.toml", &config);
+    let (_, run) = fixture.run(&["--full"]);
+    assert_eq!(ran(&run), [third, fifth]);
+}
+
+#[test]
+fn what_fails_today_and_at_a_pin_alike_is_no_failure_of_the_pin() {
+    let pins = "[\"1.0.0\", \"5.0.0\"]";
+    for (body, expected) in [
+        ([PASSES, FAILS].concat(), 0),
+        ([PASSES, MENDS].concat(), 0),
+        ([PASSES, BREAKS].concat(), 1),
+    ] {
+        let (code, _) = with_pins(pins, &body).run(&[]);
+        assert_eq!(code, expected, "{body}");
+    }
+    // Where it is held against nothing, what fails has failed.
+    let (code, _) = with_pins("[\"1.0.0\"]", &[PASSES, FAILS].concat()).run(&[]);
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn a_baseline_holds_whatever_the_subject_is_on() {
+    let fixture = with_pins("[\"3.0.0\", \"5.0.0\"]", &[PASSES, BREAKS].concat());
+    let config = fixture.read("matrix.toml") + "\n[run]\nbaseline = \"baseline.json\"\n";
+    fixture.write("matrix.toml", &config);
+    fixture.run(&["--full"]);
+    let output = fixture.call(&["bless"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let baseline = fixture.read("baseline.json");
+    assert!(
+        baseline.contains("\"ladders\": {\"gadget\":[\"3.0.0\",\"5.0.0\"]}"),
+        "{baseline}"
+    );
+    assert_eq!(fixture.run(&["--full"]).0, 0);
+    // The subject moves on, and the baseline stays.
+    std::fs::remove_file(fixture.subject().join("Cargo.lock")).expect("a lock");
+    let (code, run) = fixture.run(&["--full"]);
+    assert_eq!((code, run.cells.len()), (0, 2));
+}
