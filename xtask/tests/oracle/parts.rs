@@ -23,11 +23,14 @@ use crate::word::{Case, Seen, Tests, Word, differences};
 fn what_cargo_prints_is_read_target_by_target() {
     let said = "     Running unittests src/lib.rs (target/debug/deps/a_b-c3c9)\n\
         test sp - should panic ... ok\ntest ig ... ignored, later\ntest bad ... FAILED\n\
-        test result: FAILED. 1 passed; 1 failed\nerror: test failed, to rerun pass `--lib`\n\
+        test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured\nerror: test failed, to rerun pass `--lib`\n\
         \x20    Running tests/tt.rs (target/debug/deps/tt-35d5)\n\
         test tu ... error: test failed, to rerun pass `--test tt`\n\
         \x20    Running tests/prog.rs (target/debug/deps/prog-6ff2)\n\
-        \x20  Doc-tests a-b\ntest src/lib.rs - f (line 13) - compile fail ... ok\ntest result: ok.\n";
+        \x20    Running tests/torn.rs (target/debug/deps/torn-81aa)\n\
+        test torn ... a line of another process\nok\ntest result: ok. 1 passed; 0 failed; 0 ignored\n\
+        \x20  Doc-tests a-b\ntest src/lib.rs - f (line 13) - compile fail ... ok\n\
+        test result: ok. 1 passed; 0 failed; 0 ignored\n";
     let told: Vec<String> = sections(said)
         .iter()
         .map(|section| {
@@ -44,6 +47,7 @@ fn what_cargo_prints_is_read_target_by_target() {
         r#"src/lib.rs a_b false true {"bad": Failed, "ig": Ignored, "sp": Passed}"#,
         "tests/tt.rs tt false false {}",
         "tests/prog.rs prog true false {}",
+        "tests/torn.rs torn true false {}",
         r#"docs a_b true true {"src/lib.rs - f (line 13) - compile fail": Passed}"#,
     ];
     assert_eq!(told, expected);

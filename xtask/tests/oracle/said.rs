@@ -11,6 +11,8 @@ pub struct Section {
     pub krate: String,
     /// What its tests said.
     pub tests: Tests,
+    /// How many cases its summaries count.
+    n_counted: Option<usize>,
 }
 
 /// The sections of what `cargo test` printed, both streams in one, in their order.
@@ -36,14 +38,26 @@ pub fn sections(said: &str) -> Vec<Section> {
         {
             tests.is_ok = false;
         }
-        if line.starts_with("test result: ") {
-            tests.is_whole = true;
+        if let Some(n) = counted(line) {
+            section.n_counted = Some(section.n_counted.unwrap_or_default() + n);
         }
         if let Some((name, case)) = case(line, section.source.is_none()) {
             tests.cases.insert(name, case);
         }
     }
+    for section in &mut sections {
+        section.tests.is_whole = section.n_counted == Some(section.tests.cases.len());
+    }
     sections
+}
+
+/// How many cases a summary counts. A process that a test starts writes between the words of its line,
+/// which then cannot be read.
+fn counted(line: &str) -> Option<usize> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let counts = counts.split("; ").take(3);
+    let counts = counts.map(|count| count.split(' ').next()?.parse::<usize>().ok());
+    counts.sum()
 }
 
 fn head(line: &str) -> Option<Section> {
@@ -57,6 +71,7 @@ fn head(line: &str) -> Option<Section> {
             source: None,
             krate: name.replace('-', "_"),
             tests,
+            n_counted: None,
         });
     }
     let (source, path) = line.strip_prefix("Running ")?.rsplit_once(" (")?;
@@ -71,6 +86,7 @@ fn head(line: &str) -> Option<Section> {
         ),
         krate: krate.to_owned(),
         tests,
+        n_counted: None,
     })
 }
 
