@@ -13,6 +13,7 @@ use pinmatrix::model::findings::Findings;
 use pinmatrix::model::run::{Run, State};
 use pinmatrix::model::status::Skip;
 use pinmatrix::report::LOCKED;
+use pinmatrix::text::count;
 use pinmatrix::{parts, record};
 
 use crate::flags::MergeFlags;
@@ -112,7 +113,8 @@ fn unfinished(run: &Run, strategy: Strategy) -> Option<String> {
     let n = run.cells.iter().filter(|c| c.state == left_out).count();
     (n > 0 && strategy == Strategy::Frontier).then(|| {
         format!(
-            "{n} cells are in no part; of rounds, `plan --round --results` tells whether all is done"
+            "in no part: {}; of rounds, `plan --round --results` tells whether all is done",
+            count(n, "cell")
         )
     })
 }

@@ -16,6 +16,7 @@ use crate::config::mistake::Mistake;
 use crate::config::{Config, Source};
 use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, remove, write_whole};
 use crate::revision::{self, Repository, short};
+use crate::text::count;
 use crate::working_tree::{Kind, Listed, WorkingTree};
 
 /// The files of a repository, or of a folder that lies in none, as they were at one moment.
@@ -107,8 +108,9 @@ impl Checkout {
         }
         let mut notes = Vec::new();
         if n_pointers > 0 {
+            let files = count(n_pointers, "file");
             notes.push(format!(
-                "{n_pointers} files are Git LFS pointers, not the files themselves; run `git lfs pull`"
+                "Git LFS pointers stand in the place of {files}; run `git lfs pull`"
             ));
         }
         if tree.n_absent > 0 {

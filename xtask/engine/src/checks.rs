@@ -1,6 +1,8 @@
 //! What a config gets wrong that only the subject, the registry or both can tell: each is a
 //! [`Mistake`](crate::config::mistake::Mistake) at its place in the file.
 
+pub mod matched;
+
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};

@@ -250,7 +250,11 @@ fn passes(
             }
         }
         if n_passed > 0 {
-            passed.push(format!("{}: {n_passed} targets pass", record.id));
+            let pass = match n_passed {
+                1 => "1 target passes".to_owned(),
+                n => format!("{n} targets pass"),
+            };
+            passed.push(format!("{}: {pass}", record.id));
         }
     }
     // A name that nothing goes by is a slip, and not something that passes.

@@ -20,6 +20,9 @@ const DEPENDENCY_TABLES: [&str; 5] = [
     "build_dependencies",
 ];
 
+/// Where a requirement says that a package comes from, if not from a registry.
+const SOURCES: [&str; 5] = ["path", "git", "branch", "tag", "rev"];
+
 /// What a requirement is held at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hold {
@@ -133,23 +136,58 @@ impl Manifest {
         }
     }
 
-    /// Adds dependencies to a package, but for those it has.
+    /// Whether it asks a crate for a feature, in a way that [`Self::rename_features`] would change.
+    #[must_use]
+    pub fn asks_for(&self, krate: &str, feature: &str) -> bool {
+        let dropped = BTreeMap::from([(feature.to_owned(), Vec::new())]);
+        let mut without = self.clone();
+        without.rename_features(&[(krate.to_owned(), dropped)].into());
+        without.text() != self.text()
+    }
+
+    /// Has a package ask for dependencies, by their keys: one that is there is changed in each table in
+    /// which it stands, and others are added. One that inherits from the workspace is left alone.
     pub fn require(&mut self, dependencies: &BTreeMap<String, toml::Value>) {
-        let own = self.document.as_table_mut();
-        if !own.contains_key("package") || dependencies.is_empty() {
-            return;
-        }
-        let table = own.entry("dependencies").or_insert_with(toml_edit::table);
-        let Some(table) = table.as_table_like_mut() else {
-            return;
-        };
-        for (name, requirement) in dependencies {
-            // What toml writes, toml_edit reads.
-            let requirement = requirement.to_string().parse::<Value>();
-            if let (false, Ok(requirement)) = (table.contains_key(name), requirement) {
-                table.insert(name, Item::Value(requirement));
+        for (key, requirement) in dependencies {
+            let mut stands = false;
+            self.each_own_requirement(|other, _, item| {
+                if other == key {
+                    stands = true;
+                    change(item, requirement);
+                }
+            });
+            if stands {
+                continue;
+            }
+            let own = self.document.as_table_mut();
+            let table = own.entry("dependencies").or_insert_with(toml_edit::table);
+            if let (Some(table), Some(item)) = (table.as_table_like_mut(), item(requirement)) {
+                table.insert(key, item);
             }
         }
+    }
+
+    /// Changes what the workspace's members inherit of a dependency, by its key.
+    pub fn require_for_members(&mut self, key: &str, requirement: &toml::Value) {
+        let workspace = table_in(self.document.as_table_mut(), "workspace");
+        if let Some(workspace) = workspace {
+            each_in(workspace, &mut |other, _, item| {
+                if other == key {
+                    change(item, requirement);
+                }
+            });
+        }
+    }
+
+    /// Whether it takes a dependency, by its key, from the workspace.
+    #[must_use]
+    pub fn inherits(&self, key: &str) -> bool {
+        let mut inherits = false;
+        // Reading and writing walk the same tables, so reading works on a copy.
+        self.clone().each_named_requirement(|other, _, item| {
+            inherits |= other == key && is_inherited(item);
+        });
+        inherits
     }
 
     /// The package's name, where it is one.
@@ -266,26 +304,20 @@ impl Manifest {
 
     /// Every requirement, with its key and the name of the package it is on.
     fn each_named_requirement(&mut self, mut each: impl FnMut(&str, &str, &mut Item)) {
-        let root = self.document.as_table_mut();
-        let mut visit = |table: &mut dyn TableLike| {
-            for name in DEPENDENCY_TABLES {
-                let Some(requirements) = table_in(table, name) else {
-                    continue;
-                };
-                for (key, item) in requirements.iter_mut() {
-                    let package = package_name(key.get(), item).to_owned();
-                    each(key.get(), &package, item);
-                }
-            }
-        };
-        visit(root);
-        if let Some(workspace) = table_in(root, "workspace") {
-            visit(workspace);
+        self.each_own_requirement(&mut each);
+        if let Some(workspace) = table_in(self.document.as_table_mut(), "workspace") {
+            each_in(workspace, &mut each);
         }
+    }
+
+    /// The same of the package alone, without what members inherit.
+    fn each_own_requirement(&mut self, mut each: impl FnMut(&str, &str, &mut Item)) {
+        let root = self.document.as_table_mut();
+        each_in(root, &mut each);
         if let Some(targets) = table_in(root, "target") {
             for (_, target) in targets.iter_mut() {
                 if let Some(target) = target.as_table_like_mut() {
-                    visit(target);
+                    each_in(target, &mut each);
                 }
             }
         }
@@ -296,6 +328,19 @@ impl Manifest {
             .into_iter()
             .flat_map(|patch| patch.iter_mut())
             .filter_map(|(_, source)| source.as_table_like_mut())
+    }
+}
+
+/// Every requirement below a table, with its key and the name of the package it is on.
+fn each_in(table: &mut dyn TableLike, each: &mut impl FnMut(&str, &str, &mut Item)) {
+    for name in DEPENDENCY_TABLES {
+        let Some(requirements) = table_in(table, name) else {
+            continue;
+        };
+        for (key, item) in requirements.iter_mut() {
+            let package = package_name(key.get(), item).to_owned();
+            each(key.get(), &package, item);
+        }
     }
 }
 
@@ -313,6 +358,44 @@ pub fn package_name<'a>(key: &'a str, requirement: &'a Item) -> &'a str {
         .unwrap_or(key)
 }
 
+fn is_inherited(requirement: &Item) -> bool {
+    let table = requirement.as_table_like();
+    table.is_some_and(|table| table.contains_key("workspace"))
+}
+
+/// What toml writes, toml_edit reads.
+fn item(requirement: &toml::Value) -> Option<Item> {
+    let value = requirement.to_string().parse::<Value>();
+    value.ok().map(Item::Value)
+}
+
+/// Changes a requirement to what another asks for. What that does not name stays, but for where the
+/// package comes from.
+fn change(requirement: &mut Item, other: &toml::Value) {
+    if is_inherited(requirement) {
+        return;
+    }
+    let Some(table) = requirement.as_table_like_mut() else {
+        if let Some(other) = item(other) {
+            *requirement = other;
+        }
+        return;
+    };
+    let named = match other.as_table() {
+        Some(named) => named.clone(),
+        None => toml::Table::from_iter([("version".to_owned(), other.clone())]),
+    };
+    let sources = || SOURCES.into_iter().chain(["version"]);
+    if sources().any(|source| named.contains_key(source)) {
+        sources().for_each(|source| drop(table.remove(source)));
+    }
+    for (key, value) in &named {
+        if let Some(item) = item(value) {
+            table.insert(key, item);
+        }
+    }
+}
+
 fn set_hold(requirement: &mut Item, hold: &Hold) {
     let exact = match hold {
         Hold::Version(version) => Some(format!("={version}")),
@@ -328,10 +411,10 @@ fn set_hold(requirement: &mut Item, hold: &Hold) {
         }
         return;
     };
-    if table.get("workspace").is_some() {
+    if table.contains_key("workspace") {
         return;
     }
-    for source in ["path", "git", "branch", "tag", "rev"] {
+    for source in SOURCES {
         table.remove(source);
     }
     let Some(exact) = exact else {

@@ -93,6 +93,7 @@ impl Matrix {
         checks::pins_not_yanked(&config, &registry)?;
         checks::build(&config, &tree.subject)?;
         checks::adjustments(&config, &tree.subject)?;
+        checks::matched::features(&config, trees.iter().map(|tree| &tree.subject))?;
         let ladder = |family: &Family| {
             let names = family.crate_names();
             let published = registry.releases(&names);
@@ -101,6 +102,7 @@ impl Matrix {
             Ladder::of(family, &published, today.as_ref())
         };
         let ladders: Vec<Ladder> = config.families.iter().map(ladder).collect();
+        checks::matched::pins(&config, &ladders)?;
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
         notes.extend(registry.notes());
         notes.extend(remarks(&config, &trees));

@@ -127,6 +127,15 @@ pub fn ellipsis(text: &str, most: usize) -> String {
     short
 }
 
+/// How many of something there are: `1 case`, `2 cases`.
+#[must_use]
+pub fn count(n: usize, noun: &str) -> String {
+    match n {
+        1 => format!("1 {noun}"),
+        n => format!("{n} {noun}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

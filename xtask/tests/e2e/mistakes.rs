@@ -49,6 +49,44 @@ fn a_pin_that_was_yanked_is_refused() {
 }
 
 #[test]
+fn what_matches_no_pin_and_no_feature_is_refused() {
+    let with = |section: &str| {
+        let fixture = Fixture::copied("history");
+        let config = fixture.read("matrix.toml") + section;
+        fixture.write("matrix.toml", &config);
+        said(&fixture, &["run"])
+    };
+    let adjust = "\n[[adjust]]\npins = \">=9\"\nenv = { A = \"1\" }\n";
+    holds(
+        &with(adjust),
+        &["an adjustment matches nothing", "matrix.toml:23"],
+    );
+    let exclude = "\n[[exclude]]\npins = \"<1\"\nreason = \"too old\"\n";
+    holds(
+        &with(exclude),
+        &["a selection of cells matches nothing", "matrix.toml:24"],
+    );
+    for what in [
+        "least-rust = \"1.80\"\npin = \"2.5.0\"",
+        "changes = \"*\"\nat = \"9\"",
+    ] {
+        let claim = format!("\n[[claim]]\nsays = \"so\"\n{what}\n");
+        holds(
+            &with(&claim),
+            &["a claim matches nothing", "matrix.toml:23"],
+        );
+    }
+    let feature = "\n[[adjust]]\npins = \">=2\"\nfeatures = { gadget = { nosuch = [\"x\"] } }\n";
+    holds(
+        &with(feature),
+        &[
+            "the subject asks for no feature `nosuch` of `gadget`",
+            "matrix.toml:23",
+        ],
+    );
+}
+
+#[test]
 fn a_ladder_upside_down_is_refused() {
     let said = refused("\"1.0.0\", \"1.1.0\"", "\"1.1.0\", \"1.0.0\"");
     holds(&said, &["upside down", "1.0.0 stands after 1.1.0"]);

@@ -6,6 +6,7 @@ use semver::VersionReq;
 use serde::Serialize;
 use toml::Spanned;
 
+use super::Span;
 use super::columns::{Family, requirement};
 use super::did_you_mean;
 use super::document;
@@ -17,6 +18,8 @@ use crate::model::cell::{At, Pin};
 /// What is changed for a range of a family's pins.
 #[derive(Clone, Debug)]
 pub struct Adjustment {
+    /// Where its pins are written.
+    pub at: Span,
     /// The family.
     pub family: String,
     /// The published pins it is for.
@@ -88,6 +91,7 @@ pub(super) fn adjustments(
         }
         let features = written.features.into_iter();
         Ok(Adjustment {
+            at: written.pins.span(),
             family: family.name.get_ref().clone(),
             pins: requirement(text, &written.pins)?,
             unreleased: written.unreleased,

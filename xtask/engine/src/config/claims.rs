@@ -4,6 +4,7 @@ use globset::{Glob, GlobMatcher};
 use semver::{Version, VersionReq};
 use toml::Spanned;
 
+use super::Span;
 use super::columns::{Family, requirement};
 use super::did_you_mean;
 use super::document;
@@ -13,6 +14,8 @@ use crate::model::cell::bare;
 /// A claim.
 #[derive(Clone, Debug)]
 pub struct Claim {
+    /// Where that is written.
+    pub at: Span,
     /// What is claimed, in words.
     pub says: String,
     /// The family it is about.
@@ -58,6 +61,7 @@ pub(super) fn claims(
         Ok(Claim {
             family: family(text, &written, families)?,
             claimed: claimed(text, &written)?,
+            at: written.says.span(),
             says: written.says.into_inner(),
         })
     };

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::columns::requirement;
 use super::mistake::{Mistake, Text};
-use super::{Config, did_you_mean, document};
+use super::{Config, Span, did_you_mean, document};
 use crate::model::cell::{At, Cell};
 
 /// Cells that are left out, and why.
@@ -21,6 +21,8 @@ pub struct Exclude {
 /// Some cells of a matrix: those that every part says yes to.
 #[derive(Clone, Debug)]
 pub struct Which {
+    /// Where it is written, or the reason for it.
+    pub at: Span,
     toolchain: Option<Globs>,
     source: Option<Globs>,
     features: Option<Globs>,
@@ -100,6 +102,7 @@ fn which<T>(text: &Text, written: document::Which, place: &Spanned<T>) -> Result
         .map(|pins| requirement(text, pins))
         .transpose()?;
     let which = Which {
+        at: place.span(),
         toolchain: globs(text, written.toolchain)?,
         source: globs(text, written.source)?,
         features: globs(text, written.features)?,
@@ -112,6 +115,7 @@ fn which<T>(text: &Text, written: document::Which, place: &Spanned<T>) -> Result
         features,
         family,
         pins,
+        ..
     } = &which;
     let is_any = [toolchain, source, features, family]
         .iter()

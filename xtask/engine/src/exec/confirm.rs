@@ -21,6 +21,7 @@ use crate::model::outcome::{Outcome, TargetId};
 use crate::model::run::{Run, State};
 use crate::model::status::Status;
 use crate::setting::Setting;
+use crate::text::count;
 
 /// Runs each passing side of a change point again that was seen once, and takes note of what it
 /// shows then.
@@ -41,8 +42,8 @@ pub fn confirm(
         return Ok(());
     }
     let n_targets: usize = passes.values().map(BTreeSet::len).sum();
-    let plural = if n_targets == 1 { "" } else { "s" };
-    let note = format!("running {n_targets} target{plural} again that passed where others fail");
+    let targets = count(n_targets, "target");
+    let note = format!("running {targets} again, which passed where others fail");
     common.listener.hear(Event::Noted(&note));
     let results = workplace.again();
     // What runs again is no cell of the run, and is not told of as one.

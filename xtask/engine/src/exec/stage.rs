@@ -11,6 +11,7 @@ use walkdir::WalkDir;
 
 use crate::cargo_config;
 use crate::checkout::Entry;
+use crate::config::Extra;
 use crate::files::{normal, remove};
 use crate::manifest::Manifest;
 use crate::setting::Setting;
@@ -45,6 +46,7 @@ fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Re
     let subject = &setting.tree.subject;
     let origin = &subject.checkout.origin;
     let mut files = Rewritten::new();
+    let mut manifests = Vec::new();
     for path in &subject.manifests {
         let absolute = origin.join(path);
         let text = subject.checkout.text_of(path)?;
@@ -52,13 +54,12 @@ fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Re
         let mut manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
         manifest.pin(&setting.ground.holds);
         manifest.rename_features(&setting.ground.change.features);
-        for extra in &setting.ground.change.extra {
-            let is_meant =
-                |name: &str| extra.members.is_empty() || extra.members.iter().any(|m| m == name);
-            if manifest.package().is_some_and(is_meant) {
-                manifest.require(&extra.dependencies);
-            }
-        }
+        manifests.push((path, absolute, manifest));
+    }
+    for extra in &setting.ground.change.extra {
+        require(extra, &mut manifests);
+    }
+    for (path, absolute, mut manifest) in manifests {
         change(&mut manifest);
         let folder = absolute.parent().unwrap_or(origin);
         manifest.anchor_paths(folder, origin);
@@ -72,6 +73,26 @@ fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Re
         files.insert(config.path, text);
     }
     Ok(files)
+}
+
+/// Adds or changes dependencies of members. What one of them inherits changes for all that do.
+fn require(extra: &Extra, manifests: &mut [(&Utf8PathBuf, Utf8PathBuf, Manifest)]) {
+    let is_meant = |manifest: &Manifest| {
+        let is_named = |name: &str| extra.members.iter().any(|member| member == name);
+        let mut name = manifest.package().into_iter();
+        name.any(|name| extra.members.is_empty() || is_named(name))
+    };
+    for (key, requirement) in &extra.dependencies {
+        let mut all = manifests.iter();
+        if all.any(|(_, _, manifest)| is_meant(manifest) && manifest.inherits(key)) {
+            let roots = manifests.iter_mut();
+            roots.for_each(|(_, _, root)| root.require_for_members(key, requirement));
+        }
+    }
+    let members = manifests.iter_mut().map(|(_, _, manifest)| manifest);
+    for member in members.filter(|manifest| is_meant(manifest)) {
+        member.require(&extra.dependencies);
+    }
 }
 
 /// Lays the subject's checkout out in `folder`, in place of whatever is there, with `rewritten` in

@@ -77,20 +77,22 @@ fn features_are_renamed_wherever_they_are_asked_for() {
 }
 
 #[test]
-fn dependencies_are_added_but_for_those_that_are_there() {
-    let extra: BTreeMap<String, toml::Value> =
-        toml::from_str("a = \"2\"\nb = { version = \"1\", features = [\"x\"] }").expect("TOML");
-    let mut manifest =
-        Manifest::parse("[package]\nname = \"p\"\n[dependencies]\na = \"1\"\n").expect("TOML");
+fn dependencies_are_changed_where_they_stand_and_added_where_they_do_not() {
+    let extra: BTreeMap<String, toml::Value> = toml::from_str(
+        "a = \"2\"\nb = { version = \"1\", features = [\"x\"] }\nc = { optional = true }\nw = \"5\"",
+    )
+    .expect("TOML");
+    let mut manifest = Manifest::parse(
+        "[package]\nname = \"p\"\n[dependencies]\nc = { git = \"u\", rev = \"r\" }\n\
+         w.workspace = true\n[dev-dependencies.a]\nversion = \"1\"\nfeatures = [\"y\"]\n\
+         [target.'cfg(unix)'.dependencies]\na = { path = \"../a\" }\n\
+         [workspace.dependencies]\nw = { version = \"4\", features = [\"z\"] }\n",
+    )
+    .expect("TOML");
+    assert!(manifest.inherits("w") && !manifest.inherits("a"));
     manifest.require(&extra);
-    let text = manifest.text();
-    assert!(
-        text.contains("a = \"1\"\nb = { features = [\"x\"], version = \"1\" }"),
-        "{text}"
-    );
-    let mut root = Manifest::parse("[workspace]\n").expect("TOML");
-    root.require(&extra);
-    assert_eq!(root.text(), "[workspace]\n");
+    manifest.require_for_members("w", &extra["w"]);
+    insta::assert_snapshot!(manifest.text());
 }
 
 #[test]

@@ -210,7 +210,8 @@ fn closing_line(comparison: &Comparison) -> String {
         0 => String::new(),
         n => format!(", {n} not, since only one side has an answer"),
     };
-    format!("{}; {n_compared} cells compared{not}", parts.join(", "))
+    let cells = text::count(*n_compared, "cell");
+    format!("{}; {cells} compared{not}", parts.join(", "))
 }
 
 #[cfg(test)]

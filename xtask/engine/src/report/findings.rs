@@ -9,6 +9,7 @@ use crate::model::findings::{
 };
 use crate::model::run::Run;
 use crate::report::{escaped, line};
+use crate::text::count;
 
 /// A claim in one line, without its evidence.
 #[must_use]
@@ -222,10 +223,11 @@ fn write_text(page: &mut String, worklist: &Worklist) -> std::fmt::Result {
         files,
     } = worklist;
     let n: usize = files.iter().map(|(_, n)| n).sum();
-    let (n_causes, rows) = (causes.len(), rows.join(", "));
+    let (errors, things) = (count(n, "error"), count(causes.len(), "thing"));
+    let rows = rows.join(", ");
     writeln!(
         page,
-        "{family} {pin}: {n} errors with {n_causes} things to blame, on {rows}"
+        "{family} {pin}: {errors} with {things} to blame, on {rows}"
     )?;
     for Cause { item, errors } in causes {
         writeln!(page, "\n{item}, {}", times(errors.len()))?;

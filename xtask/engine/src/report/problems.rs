@@ -426,7 +426,7 @@ impl Group<'_> {
             error: text::ellipsis(&text::one_line(&first.error), LONGEST_ERROR),
             expected: first.expected.as_deref().map(text::one_line),
             changes: changes(points),
-            notes: notes(run, first.record),
+            notes: notes(run, first),
             command: text::one_line(&reproduce(run, &first.record.id)),
             place: first.place.clone(),
             fingerprint: String::new(),

@@ -158,8 +158,8 @@ fn write_old_locks(page: &mut Page, run: &Run) {
     }
     if let Some(rest) = lines.get(MOST_OLD_LOCKS..).filter(|rest| !rest.is_empty()) {
         let line = format!(
-            "… and {} more cells with an old lock, in {}",
-            rest.len(),
+            "… and {} with an old lock, in {}",
+            text::count(rest.len(), "more cell"),
             summary::FILE
         );
         page.say("", DIM, &line);
@@ -176,8 +176,8 @@ fn write_flaky(page: &mut Page, run: &Run) {
     }
     if let Some(rest) = cases.get(MOST_FLAKY..).filter(|rest| !rest.is_empty()) {
         let line = format!(
-            "… and {} more flaky cases, in {}",
-            rest.len(),
+            "… and {}, in {}",
+            text::count(rest.len(), "more flaky case"),
             summary::FILE
         );
         page.say("", DIM, &line);

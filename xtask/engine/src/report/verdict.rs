@@ -18,13 +18,12 @@ pub fn headline(verdict: &Verdict) -> String {
     let mut parts: Vec<String> = kinds.into_iter().filter_map(count).collect();
     parts.push(format!("{} as expected", verdict.n_expected));
     if verdict.n_inconclusive > 0 {
-        parts.push(format!("{} cells inconclusive", verdict.n_inconclusive));
+        let cells = text::count(verdict.n_inconclusive, "cell");
+        parts.push(format!("{cells} inconclusive"));
     }
     if verdict.n_unjudged > 0 {
-        parts.push(format!(
-            "{} cells not judged, since no one ran them",
-            verdict.n_unjudged
-        ));
+        let cells = text::count(verdict.n_unjudged, "cell");
+        parts.push(format!("{cells} not judged, since no one ran them"));
     }
     let rows: Vec<&str> = verdict.unknown_rows.keys().map(String::as_str).collect();
     if !rows.is_empty() {

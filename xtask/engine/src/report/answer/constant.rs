@@ -11,6 +11,7 @@ use crate::model::run::CellRecord;
 use crate::model::status::Status;
 use crate::report::answer::Family;
 use crate::report::answer::sentence::{Sentence, listed};
+use crate::text::count;
 
 impl Family<'_> {
     /// A target that never changes along the ladder, and fails on one row where it passes on
@@ -60,10 +61,14 @@ impl Family<'_> {
                 0 => String::new(),
                 n => format!("; {n} never failed and ran no test"),
             };
+            let of_all = count(tally.len(), "target");
+            let pass = match passing.len() {
+                1 => "passes wherever it ran",
+                _ => "pass wherever they ran",
+            };
             answer.push(Sentence::new(format!(
-                "{} of {} targets pass wherever they ran{ran_no_test}.",
-                passing.len(),
-                tally.len()
+                "{} of {of_all} {pass}{ran_no_test}.",
+                passing.len()
             )));
         }
         if let Some(first) = failing.first() {
@@ -81,8 +86,9 @@ impl Family<'_> {
             n => format!("{n} targets pass wherever they ran,"),
         };
         let cells = match n_ran == n_cells {
+            true if n_cells == 1 => "in the one cell".to_owned(),
             true => format!("in all {n_cells} cells"),
-            false => format!("in {n_ran} of {n_cells} cells"),
+            false => format!("in {n_ran} of {}", count(n_cells, "cell")),
         };
         let idle = match n_idle {
             0 => String::new(),

@@ -8,6 +8,7 @@ use crate::model::run::{FamilyRecord, Run};
 use crate::report::answer::MOST_NAMES;
 use crate::report::answer::sentence::{Sentence, listed};
 use crate::report::{LOCKED, program};
+use crate::text::count;
 
 /// How far the rows of a family can go, those that go alike together, in the order of the run.
 pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
@@ -31,7 +32,8 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
         }
     });
     let rest = groups.len().saturating_sub(MOST_NAMES);
-    let rest = (rest > 0).then(|| Sentence::new(format!("Other rows go {rest} more ways.")));
+    let rest =
+        (rest > 0).then(|| Sentence::new(format!("Other rows go {}.", count(rest, "more way"))));
     told.chain(rest).collect()
 }
 

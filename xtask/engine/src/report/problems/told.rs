@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::frontier::ChangePoint;
 use crate::model::cell::{At, Row};
 use crate::model::diagnostic::Diagnostic;
-use crate::model::run::{CellRecord, Run};
+use crate::model::run::Run;
+use crate::model::status::{Class, Status};
 use crate::model::verdict::{Deviation, Kind};
 use crate::report::points::{Alike, alike};
 use crate::report::problems::Sighting;
@@ -31,18 +32,25 @@ pub(super) fn expected(deviation: &Deviation) -> String {
     }
 }
 
-/// What else has to be known of a cell: what moved in its lock, and who is to blame.
-pub(super) fn notes(run: &Run, record: &CellRecord) -> Vec<String> {
+/// What else has to be known of a failure: what moved in the lock of its cell, who is to blame, and what
+/// lets it compile.
+pub(super) fn notes(run: &Run, sighting: &Sighting<'_>) -> Vec<String> {
+    let record = sighting.record;
     let old_lock = record.outcome().map(old_lock::lines).unwrap_or_default();
     let undeclared = run.findings.undeclared.iter();
     let undeclared = undeclared.filter(|found| found.cells.contains(&record.id));
+    let is_lint = sighting.status == Status::failed(Class::Lint).to_string();
     let lines = old_lock
         .into_iter()
-        .chain(undeclared.map(findings::undeclared));
+        .chain(undeclared.map(findings::undeclared))
+        .chain(is_lint.then(|| CAP_LINTS.to_owned()));
     lines
         .map(|line| text::ellipsis(&text::one_line(&line), LONGEST_NOTE))
         .collect()
 }
+
+/// How code compiles that denies what a compiler warns of.
+const CAP_LINTS: &str = "nothing but lints that the code denies stops it: `cap-lints = \"warn\"` under [build] lets it compile";
 
 /// The longest note, in characters.
 const LONGEST_NOTE: usize = 400;
@@ -141,7 +149,7 @@ pub(super) fn changes(points: Vec<ChangePoint>) -> Vec<String> {
         })
         .collect();
     if let Some(rest) = groups.get(MOST_CHANGES..).filter(|rest| !rest.is_empty()) {
-        told.push(format!("and {} more changes", rest.len()));
+        told.push(format!("and {}", text::count(rest.len(), "more change")));
     }
     told
 }

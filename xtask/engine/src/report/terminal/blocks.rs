@@ -10,6 +10,7 @@ use crate::report::problems::{Check, Problem, Standing, problems};
 use crate::report::terminal::lines::Page;
 use crate::report::terminal::{BOLD, DIM, GREEN, LONGEST, RED, RESET, YELLOW};
 use crate::text;
+use crate::text::count;
 
 /// How many blocks there are; the page for a browser has all that is wrong.
 const MOST_BLOCKS: usize = 10;
@@ -32,7 +33,10 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis<'_>, results: &Utf8Path
     if rest > 0 {
         page.gap();
         let all = results.join(html::FILE);
-        page.put(&format!("{DIM}… and {rest} more problems: {all}{RESET}"));
+        page.put(&format!(
+            "{DIM}… and {}: {all}{RESET}",
+            count(rest, "more problem")
+        ));
     }
     if n_known > 0 {
         page.gap();
@@ -89,7 +93,11 @@ fn write_block(page: &mut Page, block: &[&Problem]) {
                 page.say("  ", "", &format!("{case}: {}", said(problem)));
             }
             if let Some(rest) = block.get(MOST_CASES..).filter(|rest| !rest.is_empty()) {
-                let line = format!("… and {} more cases, in {}", rest.len(), html::FILE);
+                let line = format!(
+                    "… and {}, in {}",
+                    count(rest.len(), "more case"),
+                    html::FILE
+                );
                 page.say("  ", DIM, &line);
             }
         }
