@@ -250,6 +250,7 @@ fn pins_that_are_not_released_come_last_and_are_what_is_in_their_folder() {
     assert_eq!(
         statuses,
         [
+            "stable@cog-1.0.0 passed",
             "stable@cog-10.0.0 passed",
             "stable@cog-next passed",
             "stable@cog-main failed(compile)",

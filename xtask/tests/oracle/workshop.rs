@@ -69,7 +69,7 @@ impl Workshop {
         let folder = config.parent().expect("a folder");
         let mut command = self.command(env!("CARGO_BIN_EXE_xtask"), folder);
         command
-            .args(["matrix", "run", "--full", "--offline"])
+            .args(["matrix", "run", "--full", "--no-today", "--offline"])
             .args(more);
         command.arg("--config").arg(config).arg("--out").arg(out);
         command.env("PINMATRIX_CACHE", cache).env("NO_COLOR", "1");

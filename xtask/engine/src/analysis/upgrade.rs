@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use semver::Version;
+
 use crate::model::cell::{At, Row};
 use crate::model::outcome::{Outcome, TargetId, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run, State};
@@ -22,6 +24,8 @@ pub struct Upgrade<'a> {
     pub is_today: bool,
     /// The later pins of the ladder, and versions between that were tested, in their order.
     pub steps: Vec<Step<'a>>,
+    /// How many versions between these are published, are no pins and were not tested.
+    pub n_between: usize,
     /// Whether there are later pins that no one ran, and a run of all cells would.
     pub has_more: bool,
     /// Whether every later pin was tested, and shows in each target and case what `from` does.
@@ -89,6 +93,14 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
             fate: fate(reference, record),
         })
         .collect();
+    let is_step = |version: &Version| steps.iter().any(|step| step.at.version() == Some(version));
+    let ends = (
+        from.cell.pin.at.version(),
+        steps.last().and_then(|last| last.at.version()),
+    );
+    let lies_inside = |version: &&Version| ends.0 < Some(*version) && Some(*version) < ends.1;
+    let inside = family.published.iter().filter(lies_inside);
+    let n_between = inside.filter(|version| !is_step(version)).count();
     let outcomes = later.iter().filter_map(|record| record.outcome());
     let mut shown = outcomes.map(Outcome::signature);
     let expected = reference.signature();
@@ -101,6 +113,7 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
         row: &from.cell.row,
         from: &from.cell.pin.at,
         is_today: today == Some(first),
+        n_between,
         has_more,
         is_constant: is_tested && expected.is_some() && shown.all(|shown| shown == expected),
         steps,

@@ -117,6 +117,11 @@ fn an_answer_that_rests_on_few_cells_says_so_first() {
 #[test]
 fn nothing_changes_is_a_verdict_of_its_own() {
     insta::assert_snapshot!(said(&history("1111", 1)));
+    let said = said(&history("..", 3));
+    assert!(
+        said.contains("; 2 versions between them were not tested"),
+        "{said}"
+    );
 }
 
 #[test]

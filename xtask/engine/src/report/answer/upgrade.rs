@@ -88,11 +88,16 @@ fn sentence(rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     let are_all_known = upgrade.n_tested() == upgrade.steps.len() && unsure.is_empty();
     let words = match upgrade.newest() {
         Some(_) if upgrade.is_constant => format!(
-            "Moving {family} from {from} to {} changes nothing {on}: each test shows at {} what it shows at {from}",
+            "Moving {family} from {from} to {} changes nothing {on}: each test shows at {} what it shows at {from}{}",
             last.at,
             match upgrade.steps.len() {
                 1 => last.at.to_string(),
                 n => format!("all {n} pins after it"),
+            },
+            match upgrade.n_between {
+                0 => String::new(),
+                1 => "; 1 version between them was not tested".to_owned(),
+                n => format!("; {n} versions between them were not tested"),
             },
         ),
         Some(newest) => {
