@@ -37,6 +37,7 @@ mod lockfile;
 mod at_pin;
 mod lock;
 mod newest;
+mod features;
 mod targets;
 mod refusal;
 pub(crate) mod heard;

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::exec::unit_store::hash_of;
+use crate::exec::unit_store::{hash_of, name_of_unit};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::status::Status;
 use crate::text::{bounded, shell_word};
@@ -108,22 +108,28 @@ impl Call {
         names.next().unwrap_or_default().to_owned()
     }
 
-    /// The hash in the name of the library that it makes.
+    /// What the library that it makes goes by.
     #[must_use]
-    pub fn hash(&self) -> Option<&str> {
+    pub fn makes(&self) -> Option<String> {
         let is_program = self.option("--crate-type").any(|of| of == "bin");
         let mut extra = self
             .option("-C")
-            .filter_map(|of| of.strip_prefix("extra-filename=-"));
-        extra.next().filter(|_| !is_program)
+            .filter_map(|of| of.strip_prefix("extra-filename="));
+        let file = format!(
+            "lib{}{}",
+            self.crate_name(),
+            extra.next().unwrap_or_default()
+        );
+        name_of_unit(&file)
+            .map(str::to_owned)
+            .filter(|_| !is_program)
     }
 
-    /// The hashes in the names of all that it needs: what it links, and the build script whose files
-    /// it includes.
+    /// What all goes by that it needs: what it links, and the build script whose files it includes.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         let linked = self.option("--extern").filter_map(|of| {
             let (_, path) = of.split_once('=')?;
-            hash_of(Utf8Path::new(path).file_name()?)
+            name_of_unit(Utf8Path::new(path).file_name()?)
         });
         let included = self.vars.get(OsStr::new("OUT_DIR")).and_then(|path| {
             let folder = Utf8Path::new(path.to_str()?).parent()?;
@@ -235,16 +241,21 @@ mod tests {
             "noprelude:kern=/scratch/deps/libkern-1111111111111111.rmeta",
             "--extern",
             "proc_macro",
+            "--extern",
+            // With a `cdylib` beside it, its name has no hash.
+            "both=/scratch/deps/libboth.rlib",
         ];
         let vars = ["OUT_DIR=/scratch/debug/build/app-2222222222222222/out"];
         let call = call(&folder, &args, &vars).expect("a call");
         assert_eq!(call.crate_name(), "app");
-        assert_eq!(call.hash(), Some("0123456789abcdef"));
+        assert_eq!(call.makes().as_deref(), Some("0123456789abcdef"));
         let needs: Vec<&str> = call.needs().collect();
-        assert_eq!(needs, ["1111111111111111", "2222222222222222"]);
+        assert_eq!(needs, ["1111111111111111", "libboth", "2222222222222222"]);
         let mut used = BTreeMap::from([("1111111111111111".to_owned(), ())]);
         assert!(!call.has_all(&used));
         used.insert("2222222222222222".to_owned(), ());
+        assert!(!call.has_all(&used));
+        used.insert("libboth".to_owned(), ());
         assert!(call.has_all(&used));
     }
 

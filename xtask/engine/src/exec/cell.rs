@@ -14,7 +14,7 @@ use crate::exec::resolution::{Resolution, decisive_lines};
 use crate::exec::store::{Kept, clear_logs};
 use crate::exec::targets::Workspace;
 use crate::exec::work::{Common, Work};
-use crate::exec::{drift, key, stage};
+use crate::exec::{drift, features, key, stage};
 use crate::files::{remove, remove_all_but, write_whole};
 use crate::model::cell::Cell;
 use crate::model::event::Event;
@@ -308,15 +308,26 @@ impl Work<'_> {
         }
         let mut metadata = vec!["metadata", "--format-version", "1", "--frozen"];
         metadata.extend(["--filter-platform", &self.setting.toolchain.host]);
-        let features = self.setting.features.flags();
-        metadata.extend(features.iter().map(String::as_str));
+        let flags = self.setting.features.flags();
+        metadata.extend(flags.iter().map(String::as_str));
         let said = cargo.say(&metadata, log)?;
         clock.add(&said.ended);
         if !said.ended.exit.is_success() {
             return Ok(Err(self.not_prepared(&said)));
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
-        Workspace::of(metadata, matrix.config.build.examples).map(Ok)
+        let mut workspace = Workspace::of(metadata, matrix.config.build.examples)?;
+        if workspace.requires_features() {
+            let mut tree = features::COMMAND.to_vec();
+            tree.extend(["--target", &self.setting.toolchain.host]);
+            tree.extend(flags.iter().map(String::as_str));
+            let said = cargo.say(&tree, log)?;
+            clock.add(&said.ended);
+            if said.ended.exit.is_success() {
+                workspace.take_features(&features::read(&said.out));
+            }
+        }
+        Ok(Ok(workspace))
     }
 
     /// What a cell comes to whose lock is there and cannot be used.

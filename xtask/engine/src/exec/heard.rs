@@ -11,7 +11,7 @@ use crate::exec::cargo::{Cargo, Whereabouts};
 use crate::exec::log::Log;
 use crate::exec::process::{Ended, Errand, Follower, Stream};
 use crate::exec::targets::{kind_of, name_of};
-use crate::exec::unit_store::hash_of;
+use crate::exec::unit_store::{hash_of, name_of_unit};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::Kind;
 use crate::text;
@@ -56,7 +56,7 @@ pub struct Heard {
     pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
     /// The examples, by package and name.
     pub examples: BTreeSet<(PackageId, String)>,
-    /// The units that were used, made anew or not, by the hashes in their names.
+    /// The units that were used, made anew or not, by what they go by.
     pub used: BTreeMap<String, PackageId>,
     /// What cargo says in words.
     pub err: String,
@@ -177,10 +177,12 @@ impl Heard {
 
     /// A unit goes by the name of a file that it was made into, or of the folder of that.
     fn use_unit(&mut self, file: &Utf8Path, package: &PackageId) {
-        let names = file.ancestors().filter_map(Utf8Path::file_name).take(2);
-        let hashes = names.filter_map(hash_of);
+        let mut names = file.ancestors().filter_map(Utf8Path::file_name);
+        let of_file = names.next().and_then(name_of_unit);
+        let of_folder = names.next().and_then(hash_of);
+        let names = of_file.into_iter().chain(of_folder);
         self.used
-            .extend(hashes.map(|hash| (hash.to_owned(), package.clone())));
+            .extend(names.map(|name| (name.to_owned(), package.clone())));
     }
 
     fn take_error(&mut self, told: CompilerMessage, places: Whereabouts<'_>) {

@@ -308,19 +308,19 @@ impl Rehearsal<'_> {
         log: &mut Log,
         on_step: &mut dyn FnMut(&str),
     ) -> Result<Ended> {
-        let by_hash: BTreeMap<&str, &Call> = calls
+        let by_name: BTreeMap<String, &Call> = calls
             .rustc
             .iter()
-            .filter_map(|call| Some((call.hash()?, call)))
+            .filter_map(|call| Some((call.makes()?, call)))
             .collect();
         let asked_for = asked_for.iter().map(|(package, _)| package);
         let asked_for = asked_for.filter_map(|package| calls.of(self.workspace, package));
         let mut below: Vec<&str> = asked_for.flat_map(Call::needs).collect();
         let mut open: BTreeMap<&str, &Call> = BTreeMap::new();
-        while let Some(hash) = below.pop() {
-            let missing = by_hash.get(hash).filter(|_| !heard.used.contains_key(hash));
+        while let Some(name) = below.pop() {
+            let missing = by_name.get(name).filter(|_| !heard.used.contains_key(name));
             if let Some(call) = missing
-                && open.insert(hash, call).is_none()
+                && open.insert(name, call).is_none()
             {
                 below.extend(call.needs());
             }
@@ -333,16 +333,16 @@ impl Rehearsal<'_> {
         let mut all = Ended::NOTHING;
         loop {
             let mut ready = open.iter().filter(|(_, call)| call.has_all(&heard.used));
-            let Some((hash, call)) = ready.next().map(|(hash, call)| (*hash, *call)) else {
+            let Some((name, call)) = ready.next().map(|(name, call)| (*name, *call)) else {
                 return Ok(all);
             };
-            open.remove(hash);
+            open.remove(name);
             on_step(&call.crate_name());
             let ended = self.compile(call, heard, log)?;
             if ended.exit.is_success()
                 && let Some(package) = package_of(call, self.workspace)
             {
-                heard.used.insert(hash.to_owned(), package.clone());
+                heard.used.insert(name.to_owned(), package.clone());
             }
             let is_over = !can_go_on(&ended.exit);
             all = together(all, ended);
@@ -400,6 +400,7 @@ impl Rehearsal<'_> {
             package: package.clone(),
             bears_tests: false,
             harness: true,
+            required_features: Vec::new(),
             missing_features: Vec::new(),
             binaries: Vec::new(),
         };

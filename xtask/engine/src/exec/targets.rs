@@ -9,6 +9,7 @@ use cargo_metadata::{
 };
 
 use crate::config::{Family, FeatureSet};
+use crate::exec::features::ByFolder;
 use crate::exec::units::Units;
 use crate::manifest::Manifest;
 use crate::model::outcome::{Kind, TargetId};
@@ -25,7 +26,9 @@ pub struct Target {
     pub bears_tests: bool,
     /// False when it brings its own `main`.
     pub harness: bool,
-    /// Features it asks for that are off.
+    /// Features without which it is not built.
+    pub required_features: Vec<String>,
+    /// Those of them that are off.
     pub missing_features: Vec<String>,
     /// The binaries of its package, which it can run: cargo builds those beside it whose features
     /// are on.
@@ -58,11 +61,6 @@ impl Workspace {
         for package in metadata.workspace_packages() {
             let without_harness = without_harness(package)?;
             let features = features_of(&metadata, &package.id);
-            let missing_features = |target: &cargo_metadata::Target| -> Vec<String> {
-                let asked_for = target.required_features.iter();
-                let missing = asked_for.filter(|f| !features.contains(f.as_str()));
-                missing.cloned().collect()
-            };
             let binaries = package.targets.iter().filter(|target| target.is_bin());
             let binaries: Vec<String> = binaries.map(|target| target.name.clone()).collect();
             for target in &package.targets {
@@ -89,7 +87,8 @@ impl Workspace {
                     package: package.id.clone(),
                     bears_tests: target.test,
                     harness: !own_main,
-                    missing_features: missing_features(target),
+                    missing_features: missing(&target.required_features, &features),
+                    required_features: target.required_features.clone(),
                     binaries: match kind {
                         Kind::Test | Kind::Bench => binaries.clone(),
                         Kind::Lib | Kind::Bin | Kind::Example | Kind::Doc => Vec::new(),
@@ -105,6 +104,27 @@ impl Workspace {
             targets,
             documented,
         })
+    }
+
+    /// Whether what is built depends on which features are on.
+    #[must_use]
+    pub fn requires_features(&self) -> bool {
+        let mut targets = self.targets.iter();
+        targets.any(|target| !target.required_features.is_empty())
+    }
+
+    /// Takes note of which features are on, where that is known.
+    pub fn take_features(&mut self, known: &ByFolder) {
+        let folders: Vec<_> = self
+            .targets
+            .iter()
+            .map(|t| self.folder(&t.package))
+            .collect();
+        for (target, folder) in self.targets.iter_mut().zip(folders) {
+            if let Some(features) = folder.and_then(|folder| known.get(&folder)) {
+                target.missing_features = missing(&target.required_features, features);
+            }
+        }
     }
 
     /// Whether there are examples that bear no tests.
@@ -302,6 +322,11 @@ fn own_features(set: &FeatureSet, package: &Package) -> FeatureSet {
         package.name == of || is_below(of.trim_end_matches('?'))
     });
     own
+}
+
+fn missing(required: &[String], features: &BTreeSet<String>) -> Vec<String> {
+    let missing = required.iter().filter(|f| !features.contains(f.as_str()));
+    missing.cloned().collect()
 }
 
 fn features_of(metadata: &Metadata, id: &PackageId) -> BTreeSet<String> {

@@ -368,6 +368,15 @@ pub fn hash_of(file: &str) -> Option<&str> {
     is_hash.then_some(hash)
 }
 
+/// What a unit goes by, read off a file that it is made into: the hash in its name or, where cargo puts
+/// none there, the name of the library. It puts none into those of a package reached by a path that is
+/// made into a `cdylib` too.
+#[must_use]
+pub fn name_of_unit(file: &str) -> Option<&str> {
+    let (stem, _) = file.split_once('.').unwrap_or((file, ""));
+    hash_of(file).or_else(|| Some(stem).filter(|stem| stem.starts_with("lib")))
+}
+
 /// Puts the folder of a build script's run in the place of the one where it ran, in what cargo keeps
 /// of what the script said. Cargo does so when it reads that, and others read it too.
 fn move_output(build: &Utf8Path) -> io::Result<()> {

@@ -1,0 +1,70 @@
+//! Which features of the subject's packages are on for its tests.
+//!
+//! Cargo's metadata holds all features of a package as one set. With the resolver of edition 2021, what
+//! a build script or a procedural macro asks a package for is not on where others use it.
+//! <https://doc.rust-lang.org/cargo/reference/features.html#feature-resolver-version-2>
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8PathBuf;
+
+/// Features, by the folder of their package.
+pub type ByFolder = BTreeMap<Utf8PathBuf, BTreeSet<String>>;
+
+/// The command that tells them, without what is built for the machine that builds.
+/// <https://doc.rust-lang.org/cargo/commands/cargo-tree.html>
+pub const COMMAND: [&str; 10] = [
+    "tree",
+    "--workspace",
+    "--depth=0",
+    "--prefix=none",
+    "--format={p}|{f}",
+    "--edges=no-build,no-proc-macro",
+    "--color=never",
+    "--charset=ascii",
+    "--quiet",
+    "--frozen",
+];
+
+/// Reads what the command says: `app v0.1.0 (/path)|default,extra`, a line each.
+#[must_use]
+pub fn read(said: &str) -> ByFolder {
+    let mut all = ByFolder::new();
+    for line in said.lines() {
+        let Some((package, features)) = line.rsplit_once('|') else {
+            continue;
+        };
+        let Some((_, folder)) = package.split_once(" (/") else {
+            continue;
+        };
+        let folder = format!("/{}", folder.trim_end_matches(')'));
+        let features = features.trim_end_matches(" (*)").split(',');
+        let features = features.filter(|feature| !feature.is_empty());
+        let of_package = all.entry(folder.into()).or_default();
+        of_package.extend(features.map(str::to_owned));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_told_by_folder() {
+        let said = "app v0.1.0 (/w/a (b)/app)|default,dep/x\n\n\
+                    mac v0.1.0 (proc-macro) (/w/mac)|\nmac v0.1.0 (proc-macro) (/w/mac)|extra (*)\n\
+                    warning: nothing\n";
+        let told: Vec<String> = read(said)
+            .into_iter()
+            .map(|(folder, features)| format!("{folder}: {features:?}"))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                r#"/w/a (b)/app: {"default", "dep/x"}"#,
+                r#"/w/mac: {"extra"}"#
+            ]
+        );
+    }
+}
