@@ -66,8 +66,8 @@ pub struct Side {
     /// The status with the code of the first error, which change points do not tell apart.
     #[serde(skip)]
     pub shown: String,
-    /// What a person says of the cell as a whole, whose status is not about any target: that it can
-    /// be built, or why not.
+    /// What a person says where the status is not what tests showed: whether anything of a cell can be
+    /// built, or that a target compiles and all its tests are ignored.
     #[serde(skip)]
     pub of_whole: Option<String>,
     /// The first error, where it failed.
@@ -251,6 +251,9 @@ fn ways(reached: &[Reached<'_>], of_target: &[Side]) -> Vec<(Verdicts, Vec<Strin
     ways
 }
 
+/// What is said of a target in which no test runs.
+const ONLY_COMPILES: &str = "compiles, all its tests ignored";
+
 /// A cell that reached a target.
 struct Reached<'a> {
     record: &'a CellRecord,
@@ -337,14 +340,26 @@ fn verdict(
 
 impl Reached<'_> {
     fn of_target(&self) -> Option<Side> {
-        let phase = self.phase();
         let error = Some(self.target.first_error());
+        if self.target.only_compiles() {
+            let side = verdict(
+                self.record,
+                self.outcome,
+                Status::Passed,
+                error,
+                Phase::Build,
+            )?;
+            return Some(Side {
+                of_whole: Some(ONLY_COMPILES.to_owned()),
+                ..side
+            });
+        }
         let side = verdict(
             self.record,
             self.outcome,
             self.target.status.clone(),
             error,
-            phase,
+            self.phase(),
         )?;
         // What failed rests on the cases that failed, and those are not flaky.
         let is_flaky = side.status == Status::Passed
@@ -368,6 +383,7 @@ impl Reached<'_> {
     fn of_case(&self, name: &str) -> Option<Side> {
         let case = self.target.cases.iter().find(|case| case.name == name);
         match case {
+            Some(_) if self.target.only_compiles() => self.of_target(),
             Some(case) => {
                 let error = case.said().map(str::to_owned);
                 let side = verdict(

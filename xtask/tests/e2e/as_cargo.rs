@@ -149,6 +149,64 @@ fn a_binary_whose_features_are_off_in_the_build_is_not_missed() {
     assert_eq!(code, 0, "{:#?}", facts::of(&run));
 }
 
+/// `fails_test` with another member, of which the manifest says this.
+fn with_helper(manifest: &str) -> Fixture {
+    let fixture = with_test("#[test] fn passes() {}");
+    fixture.change(
+        "Cargo.toml",
+        "[workspace]\n",
+        "[workspace]\nmembers = [\"helper\"]\n",
+    );
+    let package = "[package]\nname = \"helper\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    fixture.write("helper/Cargo.toml", &(package.to_owned() + manifest));
+    fixture.write("helper/src/lib.rs", "");
+    fixture
+}
+
+#[test]
+fn a_feature_that_only_a_build_script_asks_for_is_off_for_tests() {
+    let extra = "features = [\"extra\"]";
+    let fixture = with_helper(&format!(
+        "[build-dependencies]\nfails-test = {{ path = \"..\", {extra} }}\n"
+    ));
+    fixture.write("helper/build.rs", "fn main() {}");
+    let manifest = fixture.read("Cargo.toml")
+        + "[features]\nextra = []\n[[test]]\nname = \"needs\"\nrequired-features = [\"extra\"]\n";
+    fixture.write("Cargo.toml", &manifest);
+    fixture.write("tests/needs.rs", "#[test] fn fails() { panic!(); }");
+    with_old_row(&fixture);
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0);
+    for row in ["stable", "old"] {
+        let cell = format!("{row}@gadget-1.0.0 fails-test test:");
+        holds(&run, &format!("{cell}outcomes passes passed"));
+        holds(
+            &run,
+            &format!("{cell}needs skipped(required features off: extra)"),
+        );
+    }
+}
+
+#[test]
+fn doc_tests_wait_for_a_library_whose_name_has_no_hash() {
+    let fixture = with_helper("[lib]\ncrate-type = [\"lib\", \"cdylib\"]\n");
+    fixture.write("helper/src/lib.rs", "fn broken() -> u8 { \"text\" }");
+    let manifest = fixture.read("Cargo.toml");
+    fixture.write(
+        "Cargo.toml",
+        &(manifest + "helper = { path = \"helper\" }\n"),
+    );
+    fixture.write(
+        "src/lib.rs",
+        "/// ```\n/// fails_test::f();\n/// ```\npub fn f() {}\n",
+    );
+    let (_, run) = fixture.run(&[]);
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test doc:fails_test skipped(not reached)",
+    );
+}
+
 #[test]
 fn a_benchmark_that_fails_as_a_test_is_a_failure() {
     let fixture = with_test(

@@ -263,8 +263,9 @@ fn pins_that_are_not_released_come_last_and_are_what_is_in_their_folder() {
     let past = std::time::SystemTime::UNIX_EPOCH;
     changed.expect("a file").set_modified(past).expect("a time");
     let (_, run) = fixture.ran(&mut fixture.online(&["run", "--full"]));
-    assert_eq!(run.cells[1].status().to_string(), "failed(compile)");
-    assert_eq!(run.counts().reused, 2);
+    assert_eq!(run.cells[2].id.as_str(), "stable@cog-next");
+    assert_eq!(run.cells[2].status().to_string(), "failed(compile)");
+    assert_eq!(run.counts().reused, 3);
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn ended(run: &Run) -> Vec<(&str, &Status)> {
 fn a_pin_is_one_with_and_without_its_build_metadata() {
     let fixture = Fixture::copied("odd_index");
     pins(&fixture, "[\"3.0.0\", \"4.0.0+up1\"]");
-    let (_, run) = fixture.run(&["--pin", "4.0.0"]);
+    let (_, run) = fixture.run(&["--pin", "4.0.0", "--no-today"]);
     assert_eq!(ended(&run)[0].0, "stable@valve-4.0.0");
 }
 
@@ -157,11 +157,11 @@ fn a_pin_is_one_with_and_without_its_build_metadata() {
 fn a_pre_release_lies_between_where_the_ladder_holds_one() {
     let fixture = Fixture::copied("odd_index");
     pins(&fixture, "[\"6.0.0\", \"7.0.0-rc.1\", \"7.0.0\"]");
-    let (_, run) = fixture.run(&["--full"]);
+    let (_, run) = fixture.run(&["--full", "--no-today"]);
     let before = "odd-index test:turning: 7.0.0-rc.1 failed(compile) -> 7.0.0 passed";
     let between = "7.0.0-rc.2 lies between and is untested";
     assert_eq!(points(&run), [format!("{before}: not exact: {between}")]);
-    let (_, run) = fixture.run(&["--exact"]);
+    let (_, run) = fixture.run(&["--exact", "--no-today"]);
     let before = "odd-index test:turning: 7.0.0-rc.2 failed(compile) -> 7.0.0 passed";
     let between = "nothing published lies between";
     assert_eq!(points(&run), [format!("{before}: exact: {between}")]);

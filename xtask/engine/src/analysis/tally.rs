@@ -13,7 +13,7 @@ pub struct Tally<'a> {
     pub passing: Vec<&'a TargetId>,
     /// Failed, and never passed.
     pub failing: Vec<&'a TargetId>,
-    /// Passed at one cell and failed at another.
+    /// Passed, or compiled with all its tests ignored, at one cell, and failed at another.
     pub changing: Vec<&'a TargetId>,
     /// Never failed, and ran no test: has none, all are ignored, or features are off.
     pub idle: Vec<&'a TargetId>,
@@ -84,6 +84,7 @@ impl Shown {
         match target.status {
             Status::Passed => self.passes = true,
             Status::Failed { .. } => self.fails |= target.status.is_verdict(),
+            Status::Skipped { .. } if target.only_compiles() => self.passes = true,
             Status::Skipped { .. } => self.is_left_out = true,
             Status::Inconclusive { .. } => {}
         }

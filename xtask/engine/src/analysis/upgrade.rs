@@ -148,12 +148,14 @@ fn lies_between(record: &CellRecord) -> bool {
     }
 }
 
-/// What passes in a target: the target itself, where it does, and some of its cases.
+/// What passes in a target: the target itself, where it does or all its tests are ignored, and some of its
+/// cases.
 fn passing(target: &TargetOutcome) -> Vec<Option<&str>> {
     let cases = target.cases.iter();
     let passed = cases.filter(|case| case.status == Status::Passed);
     let passed = passed.map(|case| Some(case.name.as_str()));
-    let itself = (target.status == Status::Passed).then_some(None);
+    let compiles = target.status == Status::Passed || target.only_compiles();
+    let itself = compiles.then_some(None);
     itself.into_iter().chain(passed).collect()
 }
 

@@ -143,7 +143,7 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
 }
 
 /// What a target of two cases shows at one pin: `.` both pass, `f` too and the first is flaky, `b`
-/// does not build, `d` drift, `1` and `2` that case fails, `x` both fail, `-` not run.
+/// does not build, `d` drift, `1` and `2` that case fails, `x` both fail, `i` both are ignored, `-` not run.
 fn shown(letter: char) -> Option<TargetOutcome> {
     let ran = |one: bool, two: bool| {
         let case = |name: &str, fails: bool| {
@@ -172,6 +172,19 @@ fn shown(letter: char) -> Option<TargetOutcome> {
         '1' => Some(ran(true, false)),
         '2' => Some(ran(false, true)),
         'x' => Some(ran(true, true)),
+        'i' => {
+            let reason = Skip::Ignored;
+            let ignored = |name| {
+                case(
+                    name,
+                    Status::Skipped {
+                        reason: reason.clone(),
+                    },
+                    None,
+                )
+            };
+            Some(target("t", vec![ignored("one"), ignored("two")]))
+        }
         'b' => Some(broken(Class::Compile)),
         'd' => Some(broken(Class::Drift)),
         _ => None,

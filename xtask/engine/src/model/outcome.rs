@@ -10,7 +10,7 @@ use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::enforced::Enforced;
 use crate::model::moved::{Moved, OldLock};
-use crate::model::status::{Class, Doubt, Status};
+use crate::model::status::{Class, Doubt, Skip, Status};
 
 /// What one cell showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -307,6 +307,15 @@ pub struct TargetOutcome {
 }
 
 impl TargetOutcome {
+    /// Whether it compiles, and all its tests are ignored.
+    #[must_use]
+    pub fn only_compiles(&self) -> bool {
+        let ignored = Status::Skipped {
+            reason: Skip::Ignored,
+        };
+        self.status == ignored
+    }
+
     /// A target that did not get as far as running.
     #[must_use]
     pub fn not_run(id: TargetId, status: Status, errors: Vec<Diagnostic>) -> Self {

@@ -374,7 +374,10 @@ fn verb<'a>(point: &ChangePoint, one: &'a str, many: &'a str) -> &'a str {
 
 /// How exactly a change point is known.
 fn known(point: &ChangePoint) -> Sentence {
-    let it = verb(point, "It still passes", "They still pass");
+    let it = match (&point.target, &point.before.of_whole) {
+        (Some(_), Some(words)) => format!("It {words}"),
+        (_, _) => verb(point, "It still passes", "They still pass").to_owned(),
+    };
     let at = &point.before.at;
     let between = &point.between;
     Sentence::new(match between.is_exact() {

@@ -125,6 +125,11 @@ fn nothing_changes_is_a_verdict_of_its_own() {
 }
 
 #[test]
+fn that_ignored_tests_do_not_compile_any_more_is_told() {
+    insta::assert_snapshot!(said(&history("iib", 1)));
+}
+
+#[test]
 fn what_works_after_something_in_doubt_is_told_with_it() {
     insta::assert_snapshot!(said(&history(".d.b", 1)));
 }
