@@ -252,7 +252,7 @@ fn ways(reached: &[Reached<'_>], of_target: &[Side]) -> Vec<(Verdicts, Vec<Strin
 }
 
 /// What is said of a target in which no test runs.
-const ONLY_COMPILES: &str = "compiles, all its tests ignored";
+const ONLY_COMPILES: &str = "compiles with all its tests ignored";
 
 /// A cell that reached a target.
 struct Reached<'a> {

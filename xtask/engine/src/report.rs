@@ -94,10 +94,28 @@ fn line(text: &str) -> String {
     escaped(&text::ellipsis(&text::one_line(text), LONGEST))
 }
 
-/// Text that Markdown shows as it is, also within a table.
+/// Text that Markdown shows as it is, also within a table; what stands between backticks is code.
+/// <https://github.github.com/gfm/#code-spans>
 fn escaped(text: &str) -> String {
+    let text = text::one_line(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len() % 2 == 0 {
+        return escaped_words(&text);
+    }
+    // A bar ends a cell of a table even within code, and a backslash before it is shown outside of one.
+    let is_code = |part: &str| !part.trim().is_empty() && !part.contains('|');
+    let parts = parts.iter().enumerate();
+    let shown = parts.map(|(at, part)| match at % 2 {
+        0 => escaped_words(part),
+        _ if is_code(part) => format!("`{part}`"),
+        _ => escaped_words(&format!("`{part}`")),
+    });
+    shown.collect()
+}
+
+fn escaped_words(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text::one_line(text).chars() {
+    for c in text.chars() {
         if matches!(
             c,
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&'
