@@ -99,7 +99,7 @@ fn line(text: &str) -> String {
 fn escaped(text: &str) -> String {
     let text = text::one_line(text);
     let parts: Vec<&str> = text.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return escaped_words(&text);
     }
     // A bar ends a cell of a table even within code, and a backslash before it is shown outside of one.

@@ -1,5 +1,7 @@
 //! The house is in order: floors hold, documents say what the code does.
 
+mod examples;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -180,3 +180,38 @@ fn real_cells_show_what_was_measured() {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
 }
+
+/// The versions that README's example names are published, whoever types it in.
+#[test]
+fn what_the_readme_shows_for_another_workspace_can_be_planned() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    let after = readme.split_once("```toml\n").expect("an example").1;
+    let config = after.split_once("```").expect("its end").0;
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    };
+    write("matrix.toml", config);
+    let package =
+        "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
+    let requirements =
+        "[dependencies]\ntonic = \"0.11\"\n[build-dependencies]\ntonic-build = \"0.11\"\n";
+    write("Cargo.toml", &(package.to_owned() + requirements));
+    std::fs::create_dir(folder.path().join("src")).expect("a folder");
+    write("src/lib.rs", "");
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["matrix", "plan", "--config"])
+        .arg(folder.path().join("matrix.toml"))
+        .env("PINMATRIX_CACHE", folder.path().join("cache"))
+        .output()
+        .expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for cell in ["stable@tonic-0.11.0", "stable@tonic-0.12.3"] {
+        assert!(said.contains(cell), "{said}");
+    }
+}
