@@ -158,7 +158,7 @@ pub fn histories(run: &Run) -> Vec<History<'_>> {
             let whole: Verdicts = cells.iter().filter_map(|record| whole(record)).collect();
             histories.push(of_row(None, Vec::new(), whole));
             for (target, reached) in targets(&cells) {
-                let of_target: Verdicts = reached.iter().filter_map(Reached::of_target).collect();
+                let of_target = telling(reached.iter().filter_map(Reached::of_target));
                 let ways = ways(&reached, &of_target).into_iter();
                 histories.push(of_row(Some(target), Vec::new(), of_target));
                 histories.extend(ways.map(|(way, cases)| of_row(Some(target), cases, way)));
@@ -232,7 +232,7 @@ fn ways(reached: &[Reached<'_>], of_target: &[Side]) -> Vec<(Verdicts, Vec<Strin
     let names: BTreeSet<&str> = cases.map(|case| case.name.as_str()).collect();
     let mut ways: Vec<(Verdicts, Vec<String>)> = Vec::new();
     for name in names {
-        let way: Verdicts = reached.iter().filter_map(|r| r.of_case(name)).collect();
+        let way = telling(reached.iter().filter_map(|r| r.of_case(name)));
         match ways.iter_mut().find(|(known, _)| is_alike(known, &way)) {
             Some((known, names)) => {
                 names.push(name.to_owned());
@@ -253,6 +253,28 @@ fn ways(reached: &[Reached<'_>], of_target: &[Side]) -> Vec<(Verdicts, Vec<Strin
 
 /// What is said of a target in which no test runs.
 const ONLY_COMPILES: &str = "compiles with all its tests ignored";
+
+/// The verdicts of a target or a case. That a target compiles with all its tests ignored is one where
+/// it compiles no more next, and had not failed before: whether those tests pass is not known.
+fn telling(sides: impl Iterator<Item = Side>) -> Verdicts {
+    let all: Vec<Side> = sides.collect();
+    let only_compiles = |side: &Side| side.of_whole.is_some();
+    let mut telling = Verdicts::new();
+    for (at, side) in all.iter().enumerate() {
+        let mut later = all[at..].iter().filter(|side| !only_compiles(side));
+        let breaks_next = later.next().is_some_and(|next| match next.status {
+            Status::Failed { class } => !class.arises_while_running(),
+            Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => false,
+        });
+        let has_failed = telling
+            .last()
+            .is_some_and(|last: &Side| last.status.is_failed());
+        if !only_compiles(side) || (breaks_next && !has_failed) {
+            telling.push(side.clone());
+        }
+    }
+    telling
+}
 
 /// A cell that reached a target.
 struct Reached<'a> {

@@ -307,6 +307,16 @@ pub struct TargetOutcome {
 }
 
 impl TargetOutcome {
+    /// Whether its tests ran, whatever they showed.
+    #[must_use]
+    pub fn has_run(&self) -> bool {
+        match &self.status {
+            Status::Passed => true,
+            Status::Failed { class } => class.arises_while_running(),
+            Status::Skipped { .. } | Status::Inconclusive { .. } => false,
+        }
+    }
+
     /// Whether it compiles, and all its tests are ignored.
     #[must_use]
     pub fn only_compiles(&self) -> bool {

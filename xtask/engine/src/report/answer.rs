@@ -158,6 +158,8 @@ struct Family<'a> {
 struct Break<'a> {
     point: &'a ChangePoint,
     rows: BTreeSet<&'a Row>,
+    /// Whether the pin before is the same on all of them.
+    is_alike: bool,
 }
 
 impl<'a> Family<'a> {
@@ -181,10 +183,9 @@ impl<'a> Family<'a> {
         let points: Vec<&ChangePoint> = points.collect();
         let courses = analysis.courses.iter();
         let courses: Vec<&Course> = courses.filter(|c| c.family == self.record.name).collect();
-        // What had passed before begins nothing.
-        let firsts = courses
-            .iter()
-            .filter_map(|course| Some((course, course.turns.first()?)));
+        // What had passed before begins nothing, and of what turns again every turn is told.
+        let once = courses.iter().filter(|course| course.turns.len() == 1);
+        let firsts = once.filter_map(|course| Some((course, course.turns.first()?)));
         let firsts: BTreeMap<_, &At> = firsts.map(|(c, turn)| (key(c), &turn.at)).collect();
         let is_first = |point: &&&ChangePoint| {
             let of_point = (&point.row, point.target.as_ref(), point.cases.as_slice());
@@ -198,7 +199,7 @@ impl<'a> Family<'a> {
         let mut answer = match (breaks.as_slice(), turning.as_slice()) {
             // One sentence tells its break on all rows, with all that follows.
             ([only], [told]) if tells_all(&courses, only.point) => {
-                vec![told.clone(), known(only.point)]
+                vec![told.clone(), known(only)]
             }
             _ => {
                 let breaks = self.breaks(&breaks, &points).into_iter();
@@ -214,25 +215,38 @@ impl<'a> Family<'a> {
     }
 
     /// Of each target the first change of a kind, with all rows in which it is the same, in the
-    /// order of the ladder.
+    /// order of the ladder. Where other cases of it change there on another row, that is told apart.
     fn first_of_each(&self, points: &[&'a ChangePoint], change: Change) -> Vec<Break<'a>> {
-        let mut first: BTreeMap<Option<&TargetId>, Break<'a>> = BTreeMap::new();
-        for point in points.iter().copied().filter(|p| p.change == change) {
-            let new = Break {
-                point,
-                rows: BTreeSet::from([&point.row]),
-            };
-            match first.get_mut(&point.target.as_ref()) {
-                Some(known) if known.point.after.at < point.after.at => {}
-                Some(known) if known.point.after.at == point.after.at => {
+        let points = points.iter().copied().filter(|p| p.change == change);
+        let mut first: BTreeMap<Option<&TargetId>, &At> = BTreeMap::new();
+        for point in points.clone() {
+            let at = first
+                .entry(point.target.as_ref())
+                .or_insert(&point.after.at);
+            *at = (*at).min(&point.after.at);
+        }
+        let mut breaks: Vec<Break<'a>> = Vec::new();
+        for point in points.filter(|p| first.get(&p.target.as_ref()) == Some(&&p.after.at)) {
+            let is_of_target = |known: &&mut Break<'a>| known.point.target == point.target;
+            let mut alike: Vec<_> = breaks.iter_mut().filter(is_of_target).collect();
+            if alike.iter().any(|known| known.rows.contains(&point.row)) {
+                continue;
+            }
+            let same = alike
+                .iter_mut()
+                .find(|known| known.point.cases == point.cases);
+            match same {
+                Some(known) => {
                     known.rows.insert(&point.row);
+                    known.is_alike &= known.point.before.at == point.before.at;
                 }
-                Some(_) | None => {
-                    first.insert(point.target.as_ref(), new);
-                }
+                None => breaks.push(Break {
+                    point,
+                    rows: BTreeSet::from([&point.row]),
+                    is_alike: true,
+                }),
             }
         }
-        let mut breaks: Vec<Break<'a>> = first.into_values().collect();
         breaks.sort_by(|a, b| a.point.after.at.cmp(&b.point.after.at));
         breaks
     }
@@ -241,8 +255,8 @@ impl<'a> Family<'a> {
         let Some(earliest) = breaks.first() else {
             return Vec::new();
         };
-        let Break { point, rows } = earliest;
-        let how = match breaks.len() {
+        let Break { point, rows, .. } = earliest;
+        let how = match n_targets(breaks) {
             1 => format!(" {} at ", verb(point, "breaks", "break")),
             n => format!(
                 " {} the first of {n} targets to break, at ",
@@ -256,16 +270,38 @@ impl<'a> Family<'a> {
                 self.record.name, point.after.at
             ))
             .ends_with(point.after.error.as_deref());
-        let mut answer = vec![first, known(point)];
+        let mut answer = vec![first, known(earliest)];
         answer.extend(elsewhere(earliest, points));
-        answer.extend(followers(&breaks[1..]));
+        answer.extend(self.followers(earliest, &breaks[1..]));
         answer
+    }
+
+    /// Where the others break: by name where they are few, else by number.
+    fn followers(&self, earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
+        let (first, rest) = breaks.split_first()?;
+        if breaks.len() >= MOST_NAMES {
+            return Some(many_followers(breaks));
+        }
+        let at = |follower: &Break<'_>| {
+            let at = &follower.point.after.at;
+            match follower.point.target == earliest.point.target {
+                true => format!("at {at}, {}", self.on(&follower.rows, at)),
+                false => format!("at {at}"),
+            }
+        };
+        let follows = verb(first.point, "follows", "follow");
+        let sentence = what(Sentence::default(), first.point);
+        let sentence = sentence.say(format!(" {follows} {}", at(first)));
+        let sentence = rest.iter().fold(sentence, |sentence, follower| {
+            what(sentence.say(", "), follower.point).say(format!(" {}", at(follower)))
+        });
+        Some(sentence.say("."))
     }
 
     fn shifts(&self, shifts: &[Break<'_>]) -> Option<Sentence> {
         let point = shifts.first()?.point;
         let after = &point.after;
-        let more = match shifts.len() - 1 {
+        let more = match n_targets(shifts) - 1 {
             0 => String::new(),
             1 => ", and so does another target".to_owned(),
             n => format!(", and so do {n} other targets"),
@@ -281,26 +317,34 @@ impl<'a> Family<'a> {
         Some(sentence)
     }
 
-    fn fixes(&self, fixes: &[Break<'_>], is_first: bool) -> Option<Sentence> {
-        let Break { point, rows } = fixes.first()?;
+    fn fixes(&self, fixes: &[Break<'_>], is_first: bool) -> Vec<Sentence> {
+        let Some(first) = fixes.first() else {
+            return Vec::new();
+        };
         let family = match is_first {
             true => format!("{} ", self.record.name),
             false => String::new(),
         };
-        let at = format!(
-            "at {family}{}, {}",
-            point.after.at,
-            self.on(rows, &point.after.at)
-        );
-        Some(match fixes.len() {
-            1 => what(Sentence::default(), point)
-                .say(format!(" {} to pass {at}.", verb(point, "begins", "begin"))),
-            n => what(
-                Sentence::new(format!("{n} targets begin to pass on the way, the first ")),
-                point,
-            )
-            .say(format!(" {at}.")),
-        })
+        let at = |Break { point, rows, .. }: &Break<'_>| {
+            let at = &point.after.at;
+            format!("at {family}{at}, {}", self.on(rows, at))
+        };
+        match n_targets(fixes) {
+            1 => {
+                let each = fixes.iter().take(MOST_NAMES);
+                let each = each.map(|fix| {
+                    let begins = verb(fix.point, "begins", "begin");
+                    let sentence = what(Sentence::default(), fix.point);
+                    sentence.say(format!(" {begins} to pass {}.", at(fix)))
+                });
+                each.collect()
+            }
+            n => {
+                let sentence =
+                    Sentence::new(format!("{n} targets begin to pass on the way, the first "));
+                vec![what(sentence, first.point).say(format!(" {}.", at(first)))]
+            }
+        }
     }
 
     /// On which rows, as a person says it.
@@ -336,6 +380,11 @@ impl<'a> Family<'a> {
     }
 }
 
+fn n_targets(changes: &[Break<'_>]) -> usize {
+    let targets = changes.iter().map(|change| change.point.target.as_ref());
+    targets.collect::<BTreeSet<_>>().len()
+}
+
 /// What a course is about, within its family.
 fn key(course: &Course) -> (&Row, Option<&TargetId>, &[String]) {
     (&course.row, course.target.as_ref(), &course.cases)
@@ -343,10 +392,13 @@ fn key(course: &Course) -> (&Row, Option<&TargetId>, &[String]) {
 
 /// Whether what a change point is about turns more than once, and alike on each row.
 fn tells_all(courses: &[&Course], point: &ChangePoint) -> bool {
-    let is_alike = |course: &&&Course| course.target == point.target && course.cases == point.cases;
-    let alike: Vec<_> = courses.iter().filter(is_alike).collect();
-    let first = alike.first().map(|course| &course.turns);
-    first.is_some_and(|first| first.len() > 1 && alike.iter().all(|c| c.turns == *first))
+    let of_target: Vec<_> = courses
+        .iter()
+        .filter(|c| c.target == point.target)
+        .collect();
+    let first = of_target.first().map(|course| &course.turns);
+    let is_alike = |course: &Course| course.cases == point.cases && Some(&course.turns) == first;
+    first.is_some_and(|first| first.len() > 1) && of_target.iter().all(|course| is_alike(course))
 }
 
 /// Names what a change point is about.
@@ -373,12 +425,16 @@ fn verb<'a>(point: &ChangePoint, one: &'a str, many: &'a str) -> &'a str {
 }
 
 /// How exactly a change point is known.
-fn known(point: &ChangePoint) -> Sentence {
+fn known(first: &Break<'_>) -> Sentence {
+    let point = first.point;
     let it = match (&point.target, &point.before.of_whole) {
         (Some(_), Some(words)) => format!("It {words}"),
         (_, _) => verb(point, "It still passes", "They still pass").to_owned(),
     };
-    let at = &point.before.at;
+    let at = match first.is_alike {
+        true => point.before.at.to_string(),
+        false => format!("{} on {}", point.before.at, point.row),
+    };
     let between = &point.between;
     Sentence::new(match between.is_exact() {
         true => {
@@ -390,35 +446,31 @@ fn known(point: &ChangePoint) -> Sentence {
     })
 }
 
-/// Where the same breaks on rows on which it breaks later.
+/// Where a target breaks later, on rows other than those on which it breaks first: each row once.
 fn elsewhere(first: &Break<'_>, points: &[&ChangePoint]) -> Option<Sentence> {
-    let is_later = |point: &&&ChangePoint| {
-        point.change == Change::Break
-            && (&point.target, &point.cases) == (&first.point.target, &first.point.cases)
-            && !first.rows.contains(&point.row)
+    let point = first.point;
+    let mut later: Vec<&ChangePoint> = Vec::new();
+    for other in points.iter().filter(|p| p.change == Change::Break) {
+        let is_later = other.target == point.target && other.after.at > point.after.at;
+        let is_known = later.iter().any(|known| known.row == other.row);
+        if is_later && !is_known && !first.rows.contains(&other.row) {
+            later.push(other);
+        }
+    }
+    let is_same = later.iter().all(|other| other.cases == point.cases);
+    let sentence = Sentence::new("Elsewhere ");
+    let sentence = match &point.target {
+        Some(target) if !is_same => sentence.say("cases of ").name(target).say(" break"),
+        Some(_) | None => sentence.say(verb(point, "it breaks", "they break")),
     };
-    let later = points.iter().filter(is_later).take(MOST_NAMES);
-    let later = later.map(|point| format!("at {} on {}", point.after.at, point.row));
-    let later: Vec<String> = later.collect();
-    let breaks = verb(first.point, "it breaks", "they break");
-    let sentence = || Sentence::new(format!("Elsewhere {breaks} {}.", listed(&later)));
-    (!later.is_empty()).then(sentence)
+    let told = later.iter().take(MOST_NAMES);
+    let told = told.map(|other| format!("at {} on {}", other.after.at, other.row));
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| sentence.say(format!(" {}.", listed(&told))))
 }
 
-/// Where the others break: by name where they are few, else by number.
-fn followers(breaks: &[Break<'_>]) -> Option<Sentence> {
-    let (first, rest) = breaks.split_first()?;
-    if breaks.len() < MOST_NAMES {
-        let sentence = what(Sentence::default(), first.point).say(format!(
-            " {} at {}",
-            verb(first.point, "follows", "follow"),
-            first.point.after.at
-        ));
-        let sentence = rest.iter().fold(sentence, |sentence, follower| {
-            what(sentence.say(", "), follower.point).say(format!(" at {}", follower.point.after.at))
-        });
-        return Some(sentence.say("."));
-    }
+/// Where many others break: by number.
+fn many_followers(breaks: &[Break<'_>]) -> Sentence {
     let mut at: Vec<(&At, usize)> = Vec::new();
     for follower in breaks {
         match at.last_mut() {
@@ -435,10 +487,7 @@ fn followers(breaks: &[Break<'_>]) -> Option<Sentence> {
     if at.len() > most {
         told.push("later".to_owned());
     }
-    Some(Sentence::new(format!(
-        "The others follow at {}.",
-        listed(&told)
-    )))
+    Sentence::new(format!("The others follow at {}.", listed(&told)))
 }
 
 #[cfg(test)]

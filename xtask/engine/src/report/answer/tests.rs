@@ -1,5 +1,9 @@
 //! What is said of made-up histories: true, and as a person would say it.
 
+mod checker;
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::Findings;
@@ -268,5 +272,40 @@ fn what_comes_from_outside_stays_on_one_line_and_short() {
     for sentence in answer(&Analysis::of(&run)) {
         let sentence = sentence.to_string();
         assert!(sentence.len() < 1024 && !sentence.contains(['\n', '\u{202e}']));
+    }
+}
+
+/// Holds what is said of a run against a second reading of it.
+fn checked(run: &Run) -> Result<(), TestCaseError> {
+    let said = said(run);
+    let json = serde_json::to_value(run).expect("JSON");
+    let checked = checker::check(&json, &said);
+    checked.map_err(|why| TestCaseError::fail(format!("{why}\n{said}")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5000))]
+
+    #[test]
+    fn every_sentence_is_true_and_every_change_is_told(
+        letters in "[.b12xfd-]{1,12}",
+        today in 0..14_u64,
+        n_patches in 1..3_u64,
+    ) {
+        let mut run = history(&letters, n_patches);
+        run.families[0].today = (today < letters.len() as u64).then(|| semver::Version::new(today, 0, 0));
+        checked(&run)?;
+    }
+
+    #[test]
+    fn what_is_said_of_rows_that_differ_is_true(
+        one in "[.b12xfd-]{2,7}",
+        other in "[.b12xfd-]{2,7}",
+        today in 0..9_u64,
+    ) {
+        let length = one.len().min(other.len());
+        let mut run = rows(&[("stable", &one[..length]), ("old", &other[..length])], 1);
+        run.families[0].today = (today < length as u64).then(|| semver::Version::new(today, 0, 0));
+        checked(&run)?;
     }
 }
