@@ -105,9 +105,19 @@ impl Build {
     #[must_use]
     pub fn flags(&self, cargo: &Version) -> Vec<String> {
         let profile = self.profile.get_ref();
-        let mut flags = vec![format!("--profile={profile}")];
+        let mut flags = vec![format!("--profile={profile}"), "--color=never".to_owned()];
+        if !takes_settings(cargo) {
+            return flags;
+        }
+        flags.push("--config=build.incremental=false".to_owned());
+        if let Some(level) = self.debug_level() {
+            flags.push(format!("--config=profile.{profile}.debug={level}"));
+        }
+        if let Some(n) = self.codegen_units {
+            flags.push(format!("--config=profile.{profile}.codegen-units={n}"));
+        }
         // An older one gives all packages line numbers.
-        if self.debug == Debug::Subject && *cargo >= Version::new(1, 63, 0) {
+        if self.debug == Debug::Subject {
             // Whatever is no member of the workspace.
             let others = match profile.as_str() {
                 "test" => "dev",
@@ -117,6 +127,43 @@ impl Build {
         }
         flags
     }
+
+    /// How much debug info, unless the subject's own profile is to decide.
+    #[must_use]
+    pub fn debug_level(&self) -> Option<u8> {
+        match self.debug {
+            Debug::None => Some(0),
+            // Named levels are newer than 1.70; `1` means nearly the same to every cargo.
+            Debug::Subject | Debug::LineTablesOnly => Some(1),
+            Debug::Full => Some(2),
+            Debug::Profile => None,
+        }
+    }
+
+    /// A variable that stands for a key of the profile.
+    /// <https://doc.rust-lang.org/cargo/reference/config.html#profile>
+    #[must_use]
+    pub fn variable(&self, key: &str) -> String {
+        let profile = self.profile.get_ref().to_uppercase().replace('-', "_");
+        format!("CARGO_PROFILE_{profile}_{key}")
+    }
+
+    /// What `[env]` sets of the profile comes before what `[build]` says.
+    fn give_way_to(&mut self, set: &BTreeMap<String, String>) {
+        if set.contains_key(&self.variable("DEBUG")) {
+            self.debug = Debug::Profile;
+        }
+        if set.contains_key(&self.variable("CODEGEN_UNITS")) {
+            self.codegen_units = None;
+        }
+    }
+}
+
+/// Whether a cargo takes settings as flags, where build scripts do not see them. An older one finds
+/// them in its environment.
+#[must_use]
+pub fn takes_settings(cargo: &Version) -> bool {
+    *cargo >= Version::new(1, 63, 0)
 }
 
 /// A linker that the C compiler can be asked to use.
@@ -274,7 +321,7 @@ impl Config {
         let claims = claims::claims(&text, document.claim, &families)?;
         let adjustments = adjust::adjustments(&text, document.adjust, &families)?;
         let subject = document.subject.path.clone();
-        let config = Self {
+        let mut config = Self {
             subject,
             checkout: checkout::checkout(&text, document.subject)?,
             toolchains,
@@ -324,6 +371,7 @@ impl Config {
             },
             text,
         };
+        config.build.give_way_to(&config.environment.set);
         selection::check(&config)?;
         Ok(config)
     }

@@ -3,11 +3,11 @@
 //! `cargo xtask` itself runs under cargo and rustup, which leave `RUSTUP_TOOLCHAIN`, `CARGO`,
 //! `CARGO_MANIFEST_DIR`, `LD_LIBRARY_PATH` and more behind; none of that may reach a cell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use crate::config::{Build, CapLints, Change, Debug, Environment};
+use crate::config::{Build, CapLints, Change, Environment};
 use crate::secrets::{Secrets, looks_secret};
 
 /// What every build needs and what says nothing about the result: not part of a cell's key.
@@ -72,6 +72,8 @@ pub struct Surroundings {
     pub secrets: Secrets,
     /// Secrets that came in with what is needed, and not because `matrix.toml` asks for them.
     secret_vars: BTreeMap<OsString, OsString>,
+    /// The variables that tell an old cargo how to build.
+    settings: BTreeSet<String>,
 }
 
 impl Surroundings {
@@ -111,14 +113,13 @@ impl Surroundings {
             vars.insert(name.into(), value.into());
             deciding.insert(name.to_owned(), value.to_owned());
         };
-        set("CARGO_INCREMENTAL", "0");
-        if let Some(value) = debug_info(build.debug) {
-            set(&of_profile(build, "DEBUG"), value);
-        }
-        if let Some(n) = build.codegen_units {
-            set(&of_profile(build, "CODEGEN_UNITS"), &n.to_string());
-        }
-        for (name, value) in &environment.set {
+        let mut settings = BTreeMap::from([("CARGO_INCREMENTAL".to_owned(), "0".to_owned())]);
+        let debug = build.debug_level().map(|level| level.to_string());
+        settings.extend(debug.map(|level| (build.variable("DEBUG"), level)));
+        let units = build.codegen_units.map(|n| n.to_string());
+        settings.extend(units.map(|n| (build.variable("CODEGEN_UNITS"), n)));
+        settings.retain(|name, _| !environment.set.contains_key(name));
+        for (name, value) in settings.iter().chain(&environment.set) {
             set(name, value);
         }
         // No variable has this name; what links is chosen for the host of each toolchain.
@@ -137,6 +138,7 @@ impl Surroundings {
             deciding,
             secrets,
             secret_vars,
+            settings: settings.into_keys().collect(),
         }
     }
 
@@ -182,6 +184,12 @@ impl Surroundings {
         &self.deciding
     }
 
+    /// Whether a variable only tells an old cargo how to build: newer ones are told by flags.
+    #[must_use]
+    pub fn is_setting(&self, name: &str) -> bool {
+        name == "CARGO_TERM_COLOR" || self.settings.contains(name)
+    }
+
     /// All variables for a child that works with the toolchain in `sysroot`.
     ///
     /// Its `bin` comes first on the path, and its `lib` on the library path, as rustup itself does
@@ -192,25 +200,6 @@ impl Surroundings {
         prepend(&mut vars, "PATH", [sysroot.join("bin")]);
         prepend(&mut vars, library_path_variable(), [sysroot.join("lib")]);
         vars
-    }
-}
-
-/// A variable that stands for a key of the profile.
-/// <https://doc.rust-lang.org/cargo/reference/config.html#profile>
-fn of_profile(build: &Build, key: &str) -> String {
-    let profile = build.profile.get_ref().to_uppercase().replace('-', "_");
-    format!("CARGO_PROFILE_{profile}_{key}")
-}
-
-/// How much debug info, unless the subject's own profile is to decide. For packages other than the
-/// subject's there is no variable; [`Build::flags`] has the rest.
-fn debug_info(debug: Debug) -> Option<&'static str> {
-    match debug {
-        Debug::None => Some("0"),
-        // Named levels are newer than 1.70; `1` means nearly the same to every cargo.
-        Debug::Subject | Debug::LineTablesOnly => Some("1"),
-        Debug::Full => Some("2"),
-        Debug::Profile => None,
     }
 }
 
@@ -247,6 +236,7 @@ pub fn library_path_variable() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Debug;
 
     fn build() -> Build {
         Build {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
-use crate::config::{Family, FeatureSet};
+use crate::config::{Family, FeatureSet, takes_settings};
 use crate::ground::Ground;
 use crate::matrix::Matrix;
 use crate::model::cell::Cell;
@@ -72,7 +72,12 @@ impl<'a> Setting<'a> {
     /// All variables for a child that works with a toolchain.
     #[must_use]
     pub fn vars(&self, toolchain: &Toolchain) -> BTreeMap<OsString, OsString> {
-        self.ground.surroundings.with_sysroot(&toolchain.sysroot)
+        let surroundings = &self.ground.surroundings;
+        let mut vars = surroundings.with_sysroot(&toolchain.sysroot);
+        if takes_settings(&toolchain.cargo) {
+            vars.retain(|name, _| !name.to_str().is_some_and(|n| surroundings.is_setting(n)));
+        }
+        vars
     }
 
     /// What decides and is neither the subject's, nor a toolchain's, nor the pin's: the

@@ -224,6 +224,26 @@ fn a_benchmark_that_fails_as_a_test_is_a_failure() {
 }
 
 /// Puts a row of an old cargo before the others, which stops at the first error.
+#[test]
+fn targets_run_in_the_order_in_which_cargo_runs_them() {
+    let fixture = with_test(
+        "#[test] fn second() { assert!(std::path::Path::new(\"a\").exists()); std::fs::write(\"b\", \"\").unwrap(); }",
+    );
+    let manifest = fixture.read("Cargo.toml")
+        + "[[bench]]\nname = \"z\"\ntest = true\n[[example]]\nname = \"y\"\ntest = true\n";
+    fixture.write("Cargo.toml", &manifest);
+    let body = |finds: &str, leaves: &str| {
+        format!(
+            "fn main() {{}}\n#[test] fn runs() {{ assert!({finds:?}.is_empty() || std::path::Path::new({finds:?}).exists()); std::fs::write({leaves:?}, \"\").unwrap(); }}\n"
+        )
+    };
+    fixture.write("src/main.rs", &body("", "a"));
+    fixture.write("benches/z.rs", &body("b", "c"));
+    fixture.write("examples/y.rs", &body("c", "d"));
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+}
+
 fn with_old_row(fixture: &Fixture) {
     let row = "[[toolchain]]\nlabel = \"old\"\nrustup = \"debian-1.63\"\n\n[[toolchain]]";
     let config = fixture.read("matrix.toml");

@@ -51,8 +51,17 @@ fn nothing_is_compiled_for_doc_tests_twice() {
 }
 
 #[test]
-fn what_the_tool_sets_for_builds_says_nothing_to_doc_tests() {
-    let fixture = with_test("");
+fn what_the_tool_sets_for_builds_says_nothing_to_what_runs() {
+    let fixture = with_test("#[test] fn built() {}");
+    fixture.write(
+        "build.rs",
+        "fn main() {
+            let ours = [\"CARGO_PROFILE_\", \"CARGO_INCREMENTAL\", \"CARGO_TERM_\"];
+            let is_ours = |name: &str| ours.iter().any(|prefix| name.starts_with(prefix));
+            let found: Vec<_> = std::env::vars().filter(|(name, _)| is_ours(name)).collect();
+            assert_eq!(found, []);
+         }",
+    );
     let library = "/// ```
 /// let ours = |name: &str| name.starts_with(\"CARGO_PROFILE\") || name.starts_with(\"RUSTDOC\");
 /// let ours: Vec<_> = std::env::vars().filter(|(name, _)| ours(name)).collect();
@@ -65,10 +74,12 @@ pub fn f() {}
     let config = fixture.read(".cargo/config.toml") + "\n[env]\nNEAR = \"own\"\n";
     fixture.write(".cargo/config.toml", &config);
     let (_, run) = fixture.run(&[]);
-    holds(
-        &run,
+    for fact in [
+        "stable@gadget-1.0.0 fails-test test:outcomes built passed",
         "stable@gadget-1.0.0 fails-test doc:fails_test src/lib.rs - f (line 1) passed",
-    );
+    ] {
+        holds(&run, fact);
+    }
 }
 
 /// How the tool called rustdoc in a cell.

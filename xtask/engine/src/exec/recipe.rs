@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 use cargo_metadata::PackageId;
 use semver::Version;
 
-use crate::config::Linker;
+use crate::config::{Linker, takes_settings};
 use crate::exec::build::choice;
 use crate::exec::resolution::Resolution;
 use crate::exec::stage;
@@ -100,6 +100,9 @@ impl Recipe {
         let mut vars = surroundings.deciding().clone();
         // No variable has this name; see the linker below.
         vars.remove("linker");
+        if takes_settings(&toolchain.cargo) {
+            vars.retain(|name, _| !surroundings.is_setting(name));
+        }
         let value = |value: String| match surroundings.secrets.without(&value) {
             Some(_) => Value::Secret,
             None => Value::Plain(value),

@@ -241,10 +241,10 @@ pub enum Kind {
     Bin,
     /// An integration test.
     Test,
-    /// An example with tests.
-    Example,
     /// A benchmark that is also a test.
     Bench,
+    /// An example with tests.
+    Example,
     /// The library's doc tests.
     Doc,
 }
