@@ -160,7 +160,7 @@ fn the_worklist_names_what_is_to_blame_with_file_and_line() {
     fixture.run(&["--toolchain", "stable", "--pin", "3.0.0", "--pin", "5.0.0"]);
     let words = ask(&["--pin", "3.0.0"], 0);
     for part in [
-        "gadget 3.0.0: 2 errors with 1 things to blame, on stable",
+        "gadget 3.0.0: 2 errors with 1 thing to blame, on stable",
         "gadget::turn, 2 times",
         "app/tests/turning.rs:5: E0425 cannot find function `turn` in crate `gadget`",
         "2  app/tests/turning.rs",

@@ -123,7 +123,13 @@ impl Trial<'_> {
             targets: BTreeMap::new(),
         };
         for (member, target, id) in targets(self.draft) {
-            let is_required = target.is_some_and(|target| target.required.is_some());
+            // With all features on, what is not there did not build.
+            let has_all = self
+                .draft
+                .flags
+                .iter()
+                .any(|(flag, _)| flag == "--all-features");
+            let is_required = target.is_some_and(|target| target.required.is_some() && !has_all);
             let source = match (id.kind, target) {
                 (Kind::Doc, _) => None,
                 (_, Some(target)) => Some(target.path()),

@@ -287,6 +287,12 @@ fn upgrade(seen: &Seen, sentence: &str) -> Result<(), String> {
         None => major(rest.split_once("passes at ").ok_or("no start")?.1)?,
     };
     for row in seen.rows_in(rows)? {
+        let now = seen.today.and_then(|at| seen.rows[&row].get(&at)?.as_ref());
+        let passes_now = now.is_some_and(|cell| cell.values().any(|s| *s == Shown::Passes));
+        holds(
+            !passes_now || seen.today == Some(from),
+            "today is not what it is held against",
+        )?;
         let later = seen.later(&row, from)?;
         let fates = later
             .iter()
