@@ -215,8 +215,8 @@ impl Baseline {
     ///
     /// A [`Mistake`] when the run did not end, or when a cell of it is in doubt.
     pub fn of(run: &Run, before: Option<&Self>) -> Result<(Self, Changed), Mistake> {
-        check_whole(run)?;
         let run = &at_named_pins(run);
+        check_whole(run)?;
         let mut changed = Changed::default();
         let mut expectations = Vec::new();
         let told = run.whole_rows();

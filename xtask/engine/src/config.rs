@@ -148,7 +148,7 @@ impl Build {
         format!("CARGO_PROFILE_{profile}_{key}")
     }
 
-    /// What `[env]` sets of the profile comes before what `[build]` says.
+    /// What `[env]` or an adjustment sets of the profile comes before what `[build]` says.
     fn give_way_to(&mut self, set: &BTreeMap<String, String>) {
         if set.contains_key(&self.variable("DEBUG")) {
             self.debug = Debug::Profile;
@@ -371,7 +371,10 @@ impl Config {
             },
             text,
         };
-        config.build.give_way_to(&config.environment.set);
+        let adjusted = config.adjustments.iter().map(|a| &a.change.env);
+        for set in adjusted.chain([&config.environment.set]) {
+            config.build.give_way_to(set);
+        }
         selection::check(&config)?;
         Ok(config)
     }
@@ -383,6 +386,13 @@ impl Config {
             rev: Some(Spanned::new(0..0, rev.to_owned())),
             patch: None,
         }];
+    }
+
+    /// Whether the subject is taken as it was at a revision that no source names.
+    #[must_use]
+    pub fn is_at_revision(&self) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|source| source.label.is_none() && source.rev.is_some())
     }
 
     /// Bounds builds and tests in another way than `[sandbox]` says.

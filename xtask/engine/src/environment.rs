@@ -154,6 +154,9 @@ impl Surroundings {
         for (name, value) in &change.env {
             set(name, value.clone());
         }
+        changed
+            .settings
+            .retain(|name| !change.env.contains_key(name));
         let flags = change.cfg.iter().map(|cfg| format!("--cfg={cfg}"));
         let cap = cap_lints.map(|level| format!("--cap-lints={level}"));
         let flags: Vec<String> = flags.chain(cap).collect();

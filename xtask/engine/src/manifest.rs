@@ -375,10 +375,12 @@ fn change(requirement: &mut Item, other: &toml::Value) {
     if is_inherited(requirement) {
         return;
     }
+    if let Some(version) = requirement.as_value().cloned().filter(Value::is_str) {
+        let mut table = toml_edit::InlineTable::new();
+        table.insert("version", version);
+        *requirement = toml_edit::value(table);
+    }
     let Some(table) = requirement.as_table_like_mut() else {
-        if let Some(other) = item(other) {
-            *requirement = other;
-        }
         return;
     };
     let named = match other.as_table() {

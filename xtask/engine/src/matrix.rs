@@ -231,6 +231,10 @@ impl Matrix {
         let keep =
             "every run leaves its locks in the folder `locks` of its results, to be committed";
         for cell in cells {
+            // What the subject is on today has the subject's own.
+            if self.is_only_today(&cell.pin) {
+                continue;
+            }
             let Some(path) = self.committed_lock(cell) else {
                 let message =
                     "--locked needs committed locks, and the config names no folder of them";
@@ -279,6 +283,16 @@ impl Matrix {
             }
         };
         families.map(record).collect()
+    }
+
+    /// Whether a pin is one only since the subject is on it today.
+    fn is_only_today(&self, pin: &Pin) -> bool {
+        let families = self.config.families.iter().zip(&self.ladders);
+        let mut added = families.filter(|(_, ladder)| ladder.is_today_added);
+        added.any(|(family, _)| {
+            let today = today(&self.trees, family).map(At::from);
+            *family.name.get_ref() == pin.family && today.as_ref() == Some(&pin.at)
+        })
     }
 
     /// The rungs that the subject is on today, which everything else is held against.
@@ -348,14 +362,17 @@ pub fn place_of(config: &Config) -> Result<Utf8PathBuf> {
     Ok(normal(&place))
 }
 
-/// The version that the subject's own locks hold of all crates of a family that it uses.
+/// The version that the locks of all sources hold of all crates of a family that they use, where all
+/// come from a registry.
 fn today(trees: &[Tree], family: &Family) -> Option<Version> {
     let crates = family.crate_names();
-    let of_tree = |tree: &'_ Tree| -> BTreeSet<Version> {
-        let crates = crates.iter().filter_map(|name| tree.locked.get(*name));
-        crates.flatten().cloned().collect()
-    };
-    let mut versions: BTreeSet<Version> = trees.iter().flat_map(of_tree).collect();
+    let mut versions: BTreeSet<Version> = BTreeSet::new();
+    for tree in trees {
+        let locked = crates.iter().filter_map(|name| tree.locked.get(*name));
+        let locked: BTreeSet<Option<Version>> = locked.flatten().cloned().collect();
+        let of_tree: Option<BTreeSet<Version>> = locked.into_iter().collect();
+        versions.extend(of_tree.filter(|versions| !versions.is_empty())?);
+    }
     let only = versions.pop_first()?;
     versions.is_empty().then_some(only)
 }

@@ -29,8 +29,8 @@ pub struct Tree {
     pub cargo_config: String,
     /// A hash of its own lock.
     pub lock: Option<String>,
-    /// The versions that its own lock holds, by package.
-    pub locked: BTreeMap<String, BTreeSet<Version>>,
+    /// The versions that its own lock holds, by package; none stands for one that comes from no registry.
+    pub locked: BTreeMap<String, BTreeSet<Option<Version>>>,
 }
 
 impl Tree {
@@ -69,7 +69,7 @@ impl Tree {
 }
 
 /// The versions that a lock holds, by package; none of one that cannot be read, which cargo will say.
-fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Version>> {
+fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Option<Version>>> {
     #[derive(Deserialize)]
     struct Lock {
         #[serde(default)]
@@ -79,14 +79,18 @@ fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Version>> {
     struct Package {
         name: String,
         version: Version,
+        source: Option<String>,
     }
-    let mut locked: BTreeMap<String, BTreeSet<Version>> = BTreeMap::new();
+    let is_registry =
+        |source: &str| source.starts_with("registry+") || source.starts_with("sparse+");
+    let mut locked: BTreeMap<String, BTreeSet<Option<Version>>> = BTreeMap::new();
     for package in toml::from_str::<Lock>(lock)
         .into_iter()
         .flat_map(|lock| lock.package)
     {
         let versions = locked.entry(package.name).or_default();
-        versions.insert(bare(&package.version));
+        let is_published = package.source.as_deref().is_some_and(is_registry);
+        versions.insert(is_published.then(|| bare(&package.version)));
     }
     locked
 }

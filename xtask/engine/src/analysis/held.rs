@@ -1,6 +1,7 @@
 //! A run held against what the subject is on today, where no baseline says what is expected of it.
 
 use super::upgrade::{Fate, fate, passes};
+use crate::model::outcome::Outcome;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Status;
 
@@ -43,18 +44,22 @@ fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<Held> {
     if outcome.has_doubt() {
         return Some(Held::Unsure);
     }
+    // What the machine kept from an answer is open, whatever had passed.
+    let mut outcomes = ended.filter_map(|record| record.outcome());
+    let is_open = outcomes.any(Outcome::has_doubt).then_some(Held::Unsure);
     if !passes(today) {
-        return Some(match outcome.status.is_verdict() {
+        let held = match outcome.status.is_verdict() {
             true => Held::Nothing,
             false => Held::Unsure,
-        });
+        };
+        return is_open.max(Some(held));
     }
     let fates = others.map(|record| match fate(outcome, record) {
         Fate::Works | Fate::Untested => Held::Passed,
         Fate::Unsure => Held::Unsure,
         Fate::Breaks => Held::Failed,
     });
-    fates.max()
+    fates.max().max(is_open)
 }
 
 /// What a cell comes to where it is held against nothing.

@@ -28,6 +28,7 @@ pub fn judge(run: &Run, baseline: &Baseline) -> Verdict {
         let pin = &record.cell.pin;
         let mut families = run.families.iter();
         if families.any(|family| family.name == pin.family && family.is_added(&pin.at)) {
+            verdict.only_today.insert(record.id.clone());
             continue;
         }
         let lines = lines_of(baseline, record);

@@ -37,9 +37,11 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), Mistake> {
             pins().map(cell).collect::<Vec<_>>()
         })
     };
+    // `--rev` takes the place of all sources, by which cells may be selected.
+    let is_replaced = config.is_at_revision();
     let excluded = config.excludes.iter().map(|exclude| &exclude.cells);
     for which in excluded.chain(&config.includes) {
-        if !cells().any(|cell| which.means(&cell)) {
+        if !is_replaced && !cells().any(|cell| which.means(&cell)) {
             return nothing("a selection of cells", &which.at);
         }
     }
@@ -67,7 +69,8 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), Mistake> {
 ///
 /// A [`Mistake`] that names the first that is not; other errors when a manifest cannot be read.
 pub fn features<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject>) -> Result<()> {
-    if config.adjustments.is_empty() {
+    // At another revision, it may ask for others.
+    if config.adjustments.is_empty() || config.is_at_revision() {
         return Ok(());
     }
     let mut manifests = Vec::new();

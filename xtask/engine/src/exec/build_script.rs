@@ -5,9 +5,10 @@
 //! <https://doc.rust-lang.org/cargo/reference/build-scripts.html#change-detection>
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
+use std::time::SystemTime;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 /// In the place of a build script: says what the real one said where it ended well, as cargo wrote it
 /// down, and otherwise runs it.
@@ -24,26 +25,54 @@ exec "$0.itself" "$@"
 ///
 /// When the files cannot be written: a process that a build script left behind may hold them.
 pub fn replace(executable: &Utf8Path) -> io::Result<()> {
-    let itself = executable.with_file_name(format!(
-        "{}.itself",
-        executable.file_name().unwrap_or_default()
-    ));
+    let itself = beside(executable);
     if !cfg!(unix) || itself.exists() || !executable.is_file() {
         return Ok(());
     }
     let built = fs::metadata(executable)?.modified()?;
     let mut file = File::options().write(true).open(executable)?;
     fs::copy(executable, &itself)?;
+    let written = overwrite(&mut file, STAND_IN.as_bytes(), built);
+    if written.is_err() {
+        put_back(executable)?;
+    }
+    written
+}
+
+/// Puts a build script's executable back in its place, if it was replaced: a cargo that a test starts
+/// finds it as it was built.
+///
+/// # Errors
+///
+/// When the files cannot be written.
+pub fn put_back(executable: &Utf8Path) -> io::Result<()> {
+    let itself = beside(executable);
+    if !itself.exists() {
+        return Ok(());
+    }
+    let built = fs::metadata(executable)?.modified()?;
+    let mut file = File::options().write(true).open(executable)?;
+    overwrite(&mut file, &fs::read(&itself)?, built)?;
+    fs::remove_file(itself)
+}
+
+/// The file stays the same one, with its links and its mode.
+fn overwrite(file: &mut File, bytes: &[u8], time: SystemTime) -> io::Result<()> {
     file.set_len(0)?;
-    file.write_all(STAND_IN.as_bytes())?;
-    file.set_modified(built)
+    file.rewind()?;
+    file.write_all(bytes)?;
+    file.set_modified(time)
+}
+
+/// Where the executable is while a script stands in its place.
+fn beside(executable: &Utf8Path) -> Utf8PathBuf {
+    let name = executable.file_name().unwrap_or_default();
+    executable.with_file_name(format!("{name}.itself"))
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use std::process::Command;
-
-    use camino::Utf8PathBuf;
 
     use super::*;
     use crate::files::write_program;
@@ -71,6 +100,10 @@ mod tests {
         fs::write(ran.join("output"), "cargo:rustc-cfg=first\n").expect("written");
         assert_eq!(said(&executable, &ran), "cargo:rustc-cfg=first\n");
         assert_eq!(said(&executable, &folder.join("never")), "ran\n");
+        put_back(&executable).expect("put back");
+        put_back(&executable).expect("left as it is");
+        assert_eq!(said(&executable, &ran), "ran\n");
+        assert!(!beside(&executable).exists());
         assert_eq!(fs::metadata(&linked).expect("there").modified().ok(), built);
     }
 }

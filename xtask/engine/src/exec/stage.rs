@@ -51,15 +51,15 @@ fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Re
         let absolute = origin.join(path);
         let text = subject.checkout.text_of(path)?;
         let text = text.with_context(|| format!("read {absolute}"))?;
-        let mut manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
-        manifest.pin(&setting.ground.holds);
-        manifest.rename_features(&setting.ground.change.features);
+        let manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
         manifests.push((path, absolute, manifest));
     }
     for extra in &setting.ground.change.extra {
         require(extra, &mut manifests);
     }
     for (path, absolute, mut manifest) in manifests {
+        manifest.pin(&setting.ground.holds);
+        manifest.rename_features(&setting.ground.change.features);
         change(&mut manifest);
         let folder = absolute.parent().unwrap_or(origin);
         manifest.anchor_paths(folder, origin);

@@ -1,5 +1,7 @@
 //! A cell's trial: every target compiled as far as it goes, and what compiled run.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 use anyhow::{Context, Result};
@@ -61,13 +63,18 @@ impl Work<'_> {
             self.lay_out(&lock)?;
             turn.import().map(drop)
         };
-        let run_no_more = |executables: &[Utf8PathBuf]| self.run_no_more(executables);
+        let replaced: RefCell<BTreeSet<Utf8PathBuf>> = RefCell::default();
+        let run_no_more = |executables: &[Utf8PathBuf]| {
+            replaced.borrow_mut().extend(executables.iter().cloned());
+            self.to_each(executables, build_script::replace)
+        };
         let options = self.options(&is_asked_for, &start_over, &run_no_more);
         let mut built = build(&cargo, workspace, &options, log, &mut step)?;
         clock.add(&built.ended);
         let rehearsed = self.rehearse(cargo, workspace, &built, log, &mut step)?;
         clock.add(&rehearsed.ended);
         built.doc_tests = rehearsed.doc_tests;
+        self.to_each(&replaced.take(), build_script::put_back)?;
         turn.keep(&workspace.units.shared(&rehearsed.used))?;
         turn.sweep(&rehearsed.used.into_keys().collect())?;
         // What did not end by itself, or was asked for a part, has not made all.
@@ -212,13 +219,16 @@ impl Work<'_> {
         test(target, &executable, log, clock)
     }
 
-    /// Has build scripts that ran say the same in later commands of the cell. One that is still at work
-    /// stays as it is.
-    fn run_no_more(&self, executables: &[Utf8PathBuf]) -> Result<()> {
+    /// Does something to executables of build scripts. One that is still at work stays as it is.
+    fn to_each<'p>(
+        &self,
+        executables: impl IntoIterator<Item = &'p Utf8PathBuf> + Send,
+        change: fn(&Utf8Path) -> std::io::Result<()>,
+    ) -> Result<()> {
         let reached = self.common.sandbox.confines(&[], &[self.folders.copy()]);
         confined(reached, || {
             for executable in executables {
-                let _ = build_script::replace(executable);
+                let _ = change(executable);
             }
             Ok(())
         })

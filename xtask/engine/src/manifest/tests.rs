@@ -79,11 +79,12 @@ fn features_are_renamed_wherever_they_are_asked_for() {
 #[test]
 fn dependencies_are_changed_where_they_stand_and_added_where_they_do_not() {
     let extra: BTreeMap<String, toml::Value> = toml::from_str(
-        "a = \"2\"\nb = { version = \"1\", features = [\"x\"] }\nc = { optional = true }\nw = \"5\"",
+        "a = \"2\"\nb = { version = \"1\", features = [\"x\"] }\nc = { optional = true }\n\
+         d = { features = [\"x\"] }\nw = \"5\"",
     )
     .expect("TOML");
     let mut manifest = Manifest::parse(
-        "[package]\nname = \"p\"\n[dependencies]\nc = { git = \"u\", rev = \"r\" }\n\
+        "[package]\nname = \"p\"\n[dependencies]\nc = { git = \"u\", rev = \"r\" }\nd = \"3\"\n\
          w.workspace = true\n[dev-dependencies.a]\nversion = \"1\"\nfeatures = [\"y\"]\n\
          [target.'cfg(unix)'.dependencies]\na = { path = \"../a\" }\n\
          [workspace.dependencies]\nw = { version = \"4\", features = [\"z\"] }\n",

@@ -21,6 +21,10 @@ pub struct Verdict {
     /// against it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown_rows: BTreeMap<String, BTreeSet<CellId>>,
+    /// The cells at pins that the subject is on today and that the config does not name: they are not
+    /// held against the baseline either.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub only_today: BTreeSet<CellId>,
 }
 
 /// Something that a cell shows and that was not expected.
@@ -103,11 +107,11 @@ impl Verdict {
         self.knows(cell) && self.news(cell, target, case).is_none()
     }
 
-    /// Whether the baseline knows the cell's row.
+    /// Whether the baseline speaks of the cell.
     #[must_use]
     pub fn knows(&self, cell: &CellId) -> bool {
         let mut unknown = self.unknown_rows.values();
-        !unknown.any(|cells| cells.contains(cell))
+        !unknown.any(|cells| cells.contains(cell)) && !self.only_today.contains(cell)
     }
 
     /// What is said of a cell, a target or a case of it, or else of what it is a part of.
