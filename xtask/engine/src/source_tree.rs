@@ -118,3 +118,39 @@ fn check_lock(subject: &Subject, lock: &str) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_comes_from_a_registry_has_a_version_that_can_be_pinned() {
+        let package = |name: &str, version: &str, source: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{source}\n")
+        };
+        let registry = "source = \"registry+https://example.org/index\"";
+        let lock = [
+            package("a", "1.0.0+up1", registry),
+            package("a", "2.0.0", registry),
+            package(
+                "b",
+                "3.0.0",
+                "source = \"git+https://example.org/b#0123abc\"",
+            ),
+            package("c", "4.0.0", ""),
+        ];
+        let told: Vec<String> = locked(&lock.concat())
+            .into_iter()
+            .map(|(name, versions)| {
+                let versions = versions.into_iter();
+                let version = |v: Option<Version>| v.map_or("none".to_owned(), |v| v.to_string());
+                format!(
+                    "{name}: {}",
+                    versions.map(version).collect::<Vec<_>>().join(" ")
+                )
+            })
+            .collect();
+        assert_eq!(told, ["a: 1.0.0 2.0.0", "b: none", "c: none"]);
+        assert!(locked("no lock").is_empty());
+    }
+}

@@ -85,3 +85,29 @@ fn a_baseline_holds_whatever_the_subject_is_on() {
     let (code, run) = fixture.run(&["--full"]);
     assert_eq!((code, run.cells.len()), (0, 2));
 }
+
+#[test]
+fn what_is_a_pin_only_today_needs_no_committed_lock() {
+    let fixture = with_pins("[\"3.0.0\"]", PASSES);
+    fixture.run(&["--full"]);
+    std::fs::create_dir(fixture.subject().join("locks")).expect("a folder");
+    let lock = "stable@gadget-3.0.0.lock";
+    let committed = fixture.subject().join("locks").join(lock);
+    std::fs::copy(fixture.out().join("locks").join(lock), committed).expect("copied");
+    let config = fixture.read("matrix.toml") + "\n[run]\nlocks = \"locks\"\n";
+    fixture.write("matrix.toml", &config);
+    let (code, run) = fixture.run(&["--full", "--locked"]);
+    let expected = vec!["stable@gadget-1.0.0", "stable@gadget-3.0.0"];
+    assert_eq!((code, ran(&run)), (0, expected));
+}
+
+#[test]
+fn an_adjusted_dependency_keeps_its_version_and_a_family_crate_its_pin() {
+    let fixture = with_pins("[\"1.0.0\", \"3.0.0\"]", PASSES);
+    let adjust = "\n[[adjust]]\npins = \">=3\"\ndependencies = { gadget = { version = \"1\", optional = false } }\n";
+    let config = fixture.read("matrix.toml") + adjust;
+    fixture.write("matrix.toml", &config);
+    let (code, run) = fixture.run(&["--full"]);
+    let expected = vec!["stable@gadget-1.0.0", "stable@gadget-3.0.0"];
+    assert_eq!((code, ran(&run)), (0, expected));
+}
