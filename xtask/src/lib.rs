@@ -40,7 +40,7 @@ use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::verdict::Judgement;
 use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
-use pinmatrix::report::LOCKED;
+use pinmatrix::report::{LOCKED, NO_TODAY};
 use pinmatrix::shard::keep;
 use pinmatrix::text::shell_word;
 
@@ -140,6 +140,9 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     let out = flags.selecting.flags.out()?;
     check_out(&out)?;
     let mut command = repeating(program, "run", &flags.selecting.flags);
+    if flags.selecting.no_today {
+        command.push_str(NO_TODAY);
+    }
     if flags.locked {
         command.push_str(LOCKED);
     }

@@ -12,7 +12,7 @@ use pinmatrix::model::event::{Event, Listener};
 use pinmatrix::model::findings::Findings;
 use pinmatrix::model::run::{Run, State};
 use pinmatrix::model::status::Skip;
-use pinmatrix::report::LOCKED;
+use pinmatrix::report::{LOCKED, NO_TODAY};
 use pinmatrix::text::count;
 use pinmatrix::{parts, record};
 
@@ -49,6 +49,8 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
     let (parts, unread) = readable(&flags.parts)?;
     let is_locked = |part: &Part| part.run.command.ends_with(LOCKED);
     let are_locked = !parts.is_empty() && parts.iter().all(is_locked);
+    let is_without_today = parts.iter().any(|part| part.run.command.contains(NO_TODAY));
+    config.run.today &= !is_without_today;
     let Merged {
         mut run,
         gaps,
@@ -57,6 +59,9 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
     } = merge(parts, &config)?;
     let baseline = Baseline::of_config(&config, &run.families, &mut notes)?;
     run.command = repeating(program, "run", &flags.flags);
+    if is_without_today {
+        run.command.push_str(NO_TODAY);
+    }
     if are_locked {
         run.command.push_str(LOCKED);
     }

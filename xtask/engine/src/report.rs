@@ -41,6 +41,9 @@ pub fn reproduce(run: &Run, cell: &CellId) -> String {
 /// How the command of a run ends that moved no package of a lock; only a cell has to know.
 pub const LOCKED: &str = " --locked";
 
+/// How the command of a run ends that does not run what the subject is on today, before [`LOCKED`].
+pub const NO_TODAY: &str = " --no-today";
+
 /// What stands around a cell's name in the command that shows it again.
 fn command_around(run: &Run) -> (String, String) {
     let (program, flags) = program(run);
@@ -51,7 +54,16 @@ fn command_around(run: &Run) -> (String, String) {
 /// The words of the program that ran, and the flags that all of its subcommands take.
 fn program(run: &Run) -> (&str, &str) {
     let command = run.command.strip_suffix(LOCKED).unwrap_or(&run.command);
+    let command = command.strip_suffix(NO_TODAY).unwrap_or(command);
     command.split_once(" run").unwrap_or((command, ""))
+}
+
+/// The command that runs all cells.
+fn run_all(run: &Run) -> String {
+    let (program, _) = program(run);
+    let flags = run.command.get(program.len()..).unwrap_or_default();
+    let flags = flags.strip_prefix(" run").unwrap_or(flags);
+    format!("{program} run --full{flags}")
 }
 
 /// The closing line: how many cells ended which way, and why others were left out.

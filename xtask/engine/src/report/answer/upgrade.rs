@@ -7,7 +7,7 @@ use crate::model::cell::{At, Row};
 use crate::model::run::{FamilyRecord, Run};
 use crate::report::answer::MOST_NAMES;
 use crate::report::answer::sentence::{Sentence, listed};
-use crate::report::{LOCKED, program};
+use crate::report::run_all;
 use crate::text::count;
 
 /// How far the rows of a family can go, those that go alike together, in the order of the run.
@@ -25,7 +25,7 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
     let n_rows = tested_rows(analysis.run, family);
     let told = told.map(|(n, group)| {
         let rows = sentence(group, group.len() == n_rows);
-        let left = (n == 0 && group[0].has_more).then(|| full(analysis.run));
+        let left = (n == 0 && group[0].has_more).then(|| run_all(analysis.run));
         match left {
             Some(command) => rows.say(", and ").command(&command).say(" tests the rest."),
             None => rows.say("."),
@@ -162,17 +162,6 @@ fn tested(upgrade: &Upgrade<'_>) -> String {
         1 => format!("; 1 of {all} later pins was tested"),
         n => format!("; {n} of {all} later pins were tested"),
     }
-}
-
-/// The command that tests every pin.
-fn full(run: &Run) -> String {
-    let (program, flags) = program(run);
-    let locked = if run.command.ends_with(LOCKED) {
-        LOCKED
-    } else {
-        ""
-    };
-    format!("{program} run --full{flags}{locked}")
 }
 
 fn do_not(stretches: &[String]) -> &'static str {
