@@ -148,7 +148,7 @@ fn a_change_that_one_run_showed_says_that_it_was_seen_once() {
 #[test]
 fn a_case_that_fails_runs_once_more_unless_told_otherwise() {
     let fixture = Fixture::copied("flaky");
-    fixture.change("matrix.toml", "[run]\nretries = 2\n", "");
+    fixture.change("matrix.toml", "retries = 2\n", "");
     let (_, run) = fixture.run(&AT_2);
     let unsteady = "stable@gadget-2.0.0 flaky test:unsteady";
     holds(&run, &format!("{unsteady} fails_once passed (flaky)"));

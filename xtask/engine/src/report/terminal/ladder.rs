@@ -101,8 +101,8 @@ fn write_strips(page: &mut Page, rows: &[Strips]) {
         }
         let n_others = row.strips.len() - shown.len();
         let others = match at {
-            0 => format!("{n_others} pass wherever they ran"),
-            _ => format!("{n_others} pass, or do as above"),
+            0 => format!("{n_others} never failed"),
+            _ => format!("{n_others} never failed, or do as above"),
         };
         page.gap();
         let lead = format!("{BOLD}targets on {}{RESET}, ", name(&row.row));
