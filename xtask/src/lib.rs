@@ -35,12 +35,12 @@ use pinmatrix::config::{Config, RunOptions, Strategy};
 use pinmatrix::exec::{Interrupt, Options, cache, known_outcomes, run};
 use pinmatrix::matrix::Matrix;
 use pinmatrix::model::cell::Cell;
+use pinmatrix::model::command::{LOCKED, NO_TODAY};
 use pinmatrix::model::event::{Event, Listener};
 use pinmatrix::model::outcome::Outcome;
 use pinmatrix::model::run::Run;
 use pinmatrix::model::verdict::Judgement;
 use pinmatrix::plan::{Knowledge, Plan, Selection, plan};
-use pinmatrix::report::{LOCKED, NO_TODAY};
 use pinmatrix::shard::keep;
 use pinmatrix::text::shell_word;
 

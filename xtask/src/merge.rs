@@ -8,11 +8,11 @@ use pinmatrix::config::{Config, Strategy};
 use pinmatrix::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 use pinmatrix::findings::findings;
 use pinmatrix::merge::{Merged, Part, merge};
+use pinmatrix::model::command::{LOCKED, NO_TODAY};
 use pinmatrix::model::event::{Event, Listener};
 use pinmatrix::model::findings::Findings;
 use pinmatrix::model::run::{Run, State};
 use pinmatrix::model::status::Skip;
-use pinmatrix::report::{LOCKED, NO_TODAY};
 use pinmatrix::text::count;
 use pinmatrix::{parts, record};
 

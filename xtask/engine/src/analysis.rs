@@ -1,10 +1,12 @@
 //! What a run shows, found once: every report, and every sentence in it, is a function of this.
 
+pub mod problems;
 mod upgrade;
 mod course;
 mod held;
 mod tally;
 
+use self::problems::Problem;
 use crate::frontier::{ChangePoint, frontier};
 use crate::model::run::Run;
 
@@ -26,6 +28,8 @@ pub struct Analysis<'a> {
     pub courses: Vec<Course>,
     /// What each family's targets did, wherever they ran.
     pub tallies: Vec<Tally<'a>>,
+    /// What a person should be pointed at, the most important first.
+    pub problems: Vec<Problem>,
 }
 
 impl<'a> Analysis<'a> {
@@ -38,6 +42,7 @@ impl<'a> Analysis<'a> {
             run,
             upgrades: upgrade::upgrades(run),
             courses: course::courses(&points),
+            problems: problems::problems(run, &points),
             tallies: families.map(|family| Tally::of(run, family)).collect(),
             points,
         }

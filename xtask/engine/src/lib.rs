@@ -60,6 +60,7 @@ pub mod inquiry;
 pub mod plan;
 pub mod shard;
 pub mod standing;
+mod blame;
 pub mod worklist;
 mod least;
 mod undeclared;

@@ -15,6 +15,7 @@ pub mod gaps;
 pub mod findings;
 pub mod timeline;
 pub mod run;
+pub mod command;
 pub mod between;
 pub mod bisection;
 pub mod verified;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::blame::items;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::{Cause, Work, Worklist};
 use crate::model::outcome::{Outcome, TargetOutcome};
@@ -142,95 +143,5 @@ fn put_together(
         rows,
         causes,
         files,
-    }
-}
-
-/// What an error is to be blamed on: the items that its message names, as its code reads them.
-/// <https://doc.rust-lang.org/error_codes/error-index.html>
-fn items(error: &Diagnostic) -> Vec<String> {
-    let named: Vec<&str> = error.message.split('`').skip(1).step_by(2).collect();
-    let within = |item: &str, of: &str| format!("{of}::{item}");
-    match (error.code.as_deref().unwrap_or_default(), named.as_slice()) {
-        // Each of several imports that are not there is a thing of its own.
-        ("E0432", [_, ..]) => named.iter().map(|item| (*item).to_owned()).collect(),
-        // method `m` is not a member of trait `T`; cannot find `x` in `m`
-        ("E0407" | "E0437" | "E0438" | "E0433" | "E0425" | "E0412", [item, of, ..]) => {
-            vec![within(item, of)]
-        }
-        // no method named `m` found for struct `S` in the current scope
-        ("E0599" | "E0609" | "E0560", [item, of, ..]) => vec![within(item, of)],
-        ("E0046", [item, ..]) => vec![format!("trait item {item}")],
-        ("E0053" | "E0050" | "E0195", [item, ..]) => vec![format!("signature of {item}")],
-        (_, [item, ..]) => vec![format!("{item}: {}", plain(&error.message))],
-        (_, []) => vec![error.message.clone()],
-    }
-}
-
-/// A message without what it quotes.
-fn plain(message: &str) -> String {
-    let unquoted: String = message.split('`').step_by(2).collect();
-    unquoted.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn blamed(code: &str, message: &str) -> String {
-        let error = Diagnostic {
-            code: Some(code.to_owned()),
-            ..Diagnostic::said(message)
-        };
-        items(&error).join(" and ")
-    }
-
-    #[test]
-    fn an_error_is_blamed_on_the_item_that_it_names() {
-        let cases = [
-            (
-                "E0407",
-                "method `table` is not a member of trait `WasiView`",
-                "WasiView::table",
-            ),
-            (
-                "E0433",
-                "cannot find `bindings` in `wasmtime_wasi`",
-                "wasmtime_wasi::bindings",
-            ),
-            (
-                "E0425",
-                "cannot find function `turn` in crate `cog`",
-                "cog::turn",
-            ),
-            (
-                "E0599",
-                "no method named `export_index` found for struct `wasmtime::component::Component` in the current scope",
-                "wasmtime::component::Component::export_index",
-            ),
-            (
-                "E0432",
-                "unresolved imports `a::B`, `a::C`",
-                "a::B and a::C",
-            ),
-            (
-                "E0046",
-                "not all trait items implemented, missing: `table`",
-                "trait item table",
-            ),
-            (
-                "E0053",
-                "method `ctx` has an incompatible type for trait",
-                "signature of ctx",
-            ),
-            (
-                "E0310",
-                "the parameter type `T` may not live long enough",
-                "T: the parameter type may not live long enough",
-            ),
-            ("E0308", "mismatched types", "mismatched types"),
-        ];
-        for (code, message, item) in cases {
-            assert_eq!(blamed(code, message), item);
-        }
     }
 }

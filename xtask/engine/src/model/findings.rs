@@ -1,6 +1,8 @@
 //! What follows from a run and from what `matrix.toml` asks of it: kept with the run, so that every
 //! report shows the same.
 
+use std::fmt;
+
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -62,8 +64,8 @@ pub enum Truth {
     Inconclusive,
 }
 
-impl std::fmt::Display for Truth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Confirmed => "confirmed",
             Self::Refuted => "refuted",
@@ -107,6 +109,27 @@ pub struct Undeclared {
     pub compiles_on: Rustc,
 }
 
+/// `needs a newer rustc, undeclared: PACKAGE at FAMILY PIN does not compile on ROW and does on ROW: ERROR`.
+impl fmt::Display for Undeclared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            family,
+            pin,
+            package,
+            error,
+            fails_on,
+            compiles_on,
+            ..
+        } = self;
+        let what = package.as_deref().unwrap_or("the subject's own code");
+        write!(
+            f,
+            "needs a newer rustc, undeclared: {what} at {family} {pin} does not compile on {fails_on} \
+             and does on {compiles_on}: {error}"
+        )
+    }
+}
+
 /// A toolchain and its rustc.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rustc {
@@ -114,6 +137,13 @@ pub struct Rustc {
     pub toolchain: String,
     /// The version of its rustc.
     pub rustc: Version,
+}
+
+/// `old (rustc 1.78.0)`.
+impl fmt::Display for Rustc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (rustc {})", self.toolchain, self.rustc)
+    }
 }
 
 /// How far one row gets.

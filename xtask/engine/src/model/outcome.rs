@@ -9,7 +9,7 @@ pub use crate::model::case::{CaseOutcome, Flaky};
 use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::enforced::Enforced;
-use crate::model::moved::{Moved, OldLock};
+use crate::model::moved::{Moved, OldLock, forward};
 use crate::model::status::{Class, Doubt, Skip, Status};
 
 /// What one cell showed.
@@ -126,6 +126,19 @@ impl Outcome {
 }
 
 impl Outcome {
+    /// What is said beside its result where the lock was too old for what it holds: a line for what
+    /// moving packages mends, and one for what it does not.
+    #[must_use]
+    pub fn of_old_lock(&self) -> Vec<String> {
+        let Some(old) = &self.old_lock else {
+            return Vec::new();
+        };
+        let status = &self.status;
+        let mended = old.as_it_is().zip(forward(&self.moved));
+        let mended = mended.map(|(as_it_is, moved)| format!("{as_it_is}; {status} {moved}"));
+        mended.into_iter().chain(old.still_broken()).collect()
+    }
+
     /// Whether a target failed by something else than what the compiler has against code: a library
     /// may be missing on this system, or a program that a test starts.
     #[must_use]

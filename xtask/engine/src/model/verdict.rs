@@ -1,6 +1,7 @@
 //! The verdict on a run: how it differs from what was expected of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,25 @@ pub struct Deviation {
     pub found: String,
 }
 
+/// `regressed: stable@gadget-2.0.0 app test:a: expected passed, found failed(test)`.
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            cell,
+            target,
+            case,
+            expected,
+            found,
+        } = self;
+        write!(f, "{kind}: {cell}")?;
+        for name in [target, case].into_iter().flatten() {
+            write!(f, " {name}")?;
+        }
+        write!(f, ": expected {expected}, found {found}")
+    }
+}
+
 /// How something differs from what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -60,8 +80,8 @@ pub enum Kind {
     Fixed,
 }
 
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Regressed => "regressed",
             Self::Gone => "gone",

@@ -3,8 +3,8 @@
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>
 
 use crate::analysis::Analysis;
+use crate::analysis::problems::{Problem, Standing};
 use crate::report::gaps;
-use crate::report::problems::{Problem, Standing, problems};
 use crate::text;
 
 /// How many of each level one step may have; the runner drops the rest without a word. A job may
@@ -53,7 +53,7 @@ pub fn annotations(analysis: &Analysis<'_>) -> String {
     let gaps = gaps
         .iter()
         .map(|line| format!("::warning title=pinmatrix::{}\n", data(line)));
-    gaps.collect::<String>() + &commands(&problems(analysis))
+    gaps.collect::<String>() + &commands(&analysis.problems)
 }
 
 fn commands(problems: &[Problem]) -> String {
@@ -113,7 +113,7 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::problems::{Check, Place};
+    use crate::analysis::problems::{Check, Place};
 
     /// A command as the runner takes it apart.
     /// <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>

@@ -5,8 +5,8 @@
 use serde::Serialize;
 
 use crate::analysis::Analysis;
+use crate::analysis::problems::{Place, Problem, Standing, place_of_all};
 use crate::model::run::Run;
-use crate::report::problems::{Place, Problem, Standing, place_of_all, problems};
 
 /// The file's name in the results folder.
 pub const FILE: &str = "gl-code-quality-report.json";
@@ -38,21 +38,19 @@ struct Lines {
 /// When they have no JSON form; they always have.
 pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
     let run = analysis.run;
-    let issues = problems(analysis)
-        .into_iter()
-        .map(|problem| issue(run, problem));
+    let issues = analysis.problems.iter().map(|problem| issue(run, problem));
     let issues: Vec<Issue> = issues.collect();
     Ok(serde_json::to_string_pretty(&issues)? + "\n")
 }
 
-fn issue(run: &Run, problem: Problem) -> Issue {
+fn issue(run: &Run, problem: &Problem) -> Issue {
     // An issue without a place is dropped.
     let description = format!("{}\n{}", problem.title(), problem.message());
-    let Place { file, line } = problem.place.unwrap_or_else(|| place_of_all(run));
+    let Place { file, line } = problem.place.clone().unwrap_or_else(|| place_of_all(run));
     Issue {
         description,
         check_name: format!("pinmatrix/{}", problem.check),
-        fingerprint: problem.fingerprint,
+        fingerprint: problem.fingerprint.clone(),
         severity: match problem.standing {
             Standing::New => "critical",
             Standing::Fixed | Standing::Unsure => "minor",

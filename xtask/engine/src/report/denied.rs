@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::command::reproduce;
 use crate::model::enforced::Enforced;
 use crate::model::outcome::{Outcome, TargetOutcome};
 use crate::model::run::Run;
-use crate::report::reproduce;
 
 /// What programs say of what they may not do.
 const WORDS: &[&str] = &[

@@ -4,9 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::model::findings::{
-    Cause, JudgedClaim, LeastToolchain, Reach, Rustc, Truth, Undeclared, Work, Worklist,
-};
+use crate::model::findings::{Cause, JudgedClaim, LeastToolchain, Reach, Truth, Work, Worklist};
 use crate::model::run::Run;
 use crate::report::{escaped, line};
 use crate::text::count;
@@ -27,30 +25,6 @@ pub fn mark(truth: Truth) -> char {
     }
 }
 
-/// Code that needs a newer rustc and does not say so, in one line.
-#[must_use]
-pub fn undeclared(undeclared: &Undeclared) -> String {
-    let Undeclared {
-        family,
-        pin,
-        package,
-        error,
-        fails_on,
-        compiles_on,
-        ..
-    } = undeclared;
-    let what = match package {
-        Some(package) => package.clone(),
-        None => "the subject's own code".to_owned(),
-    };
-    let on = |on: &Rustc| format!("{} (rustc {})", on.toolchain, on.rustc);
-    let (fails_on, compiles_on) = (on(fails_on), on(compiles_on));
-    format!(
-        "needs a newer rustc, undeclared: {what} at {family} {pin} does not compile on {fails_on} \
-         and does on {compiles_on}: {error}"
-    )
-}
-
 /// Sections of a summary that tell of the ladder as a whole.
 ///
 /// # Errors
@@ -62,7 +36,7 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     if !run.findings.undeclared.is_empty() {
         writeln!(out, "## Needs a newer rustc, undeclared\n")?;
         for found in &run.findings.undeclared {
-            writeln!(out, "- {}", line(&undeclared(found)))?;
+            writeln!(out, "- {}", line(&found.to_string()))?;
         }
         writeln!(out)?;
     }

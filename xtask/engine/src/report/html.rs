@@ -20,7 +20,7 @@ use crate::report::answer::{Part, Sentence, answer, upgrade};
 use crate::report::html::heat::{Heat, heats};
 use crate::report::html::plots::{Lanes, Staircase, lanes, staircases};
 use crate::report::points::{Alike, alike, stretches};
-use crate::report::{closing_line, denied, findings, flaky, gaps, old_lock, timeline, verdict};
+use crate::report::{closing_line, denied, flaky, gaps, old_lock, timeline, verdict};
 use crate::text;
 
 /// The file's name in the results folder.
@@ -110,7 +110,7 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
             .into_iter()
             .chain(denied::unbounded(run))
             .collect(),
-        deviations: deviations.into_iter().map(verdict::told).collect(),
+        deviations: deviations.into_iter().map(ToString::to_string).collect(),
         heats,
         changes: alike(points).iter().map(change).collect(),
         stairs: staircases(run),
@@ -124,7 +124,7 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
             .findings
             .undeclared
             .iter()
-            .map(findings::undeclared)
+            .map(ToString::to_string)
             .collect(),
     };
     // A hash of all that stands in the page: the same run makes the same page, and a text in it that

@@ -5,6 +5,7 @@
 use anyhow::{Context, Result};
 use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuite};
 
+use crate::model::command::reproduce;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{CaseOutcome, Outcome, TargetOutcome};
 use crate::model::run::{CellRecord, Run};
@@ -12,8 +13,6 @@ use crate::model::status::{Skip, Status};
 use crate::model::verdict::{Deviation, Kind, Verdict};
 use crate::report::junit::names::Names;
 use crate::report::junit::room::{Extent, share};
-use crate::report::verdict::told;
-use crate::report::{old_lock, reproduce};
 use crate::text;
 
 mod names;
@@ -128,7 +127,10 @@ fn suite(run: &Run, judged: &Judged<'_>, names: &mut Names) -> Result<TestSuite>
             suite.add_testcase(judged.case(cell, &name, &record.status(), &[], None));
         }
     }
-    let old_lock = record.outcome().map(old_lock::lines).unwrap_or_default();
+    let old_lock = record
+        .outcome()
+        .map(Outcome::of_old_lock)
+        .unwrap_or_default();
     let told = old_lock.iter().map(|line| text::one_line(line));
     notes.extend(told.map(|line| fit(&text::ellipsis(&line, LONGEST_NOTE))));
     if record.status().is_failed() {
@@ -176,7 +178,7 @@ impl Judged<'_> {
                 let name = names.take(&class, &format!("baseline{}", case.unwrap_or_default()));
                 let kind = deviation.kind.to_string();
                 let message =
-                    text::ellipsis(&text::one_line(&told(deviation)), self.extent.message);
+                    text::ellipsis(&text::one_line(&deviation.to_string()), self.extent.message);
                 let message = fit(&message);
                 let mut builder = TestCaseBuilder::failure(&name, Duration::ZERO, &kind, &message);
                 builder.set_classname(&fit(&class));

@@ -9,8 +9,9 @@ use crate::analysis::Analysis;
 use crate::frontier::{ChangePoint, Side};
 use crate::model::between::Between;
 use crate::model::cell::{At, Row};
+use crate::model::command::reproduce;
 use crate::model::run::{CellRecord, Run};
-use crate::report::{escaped, line, reproduce};
+use crate::report::{escaped, line};
 use crate::text;
 
 /// The file's name in the results folder.

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::analysis::Analysis;
+use crate::analysis::problems::{Check, Place, Problem, Standing, place_of_all};
 use crate::model::run::Run;
 use crate::model::status::Class;
-use crate::report::problems::{Check, Place, Problem, Standing, place_of_all, problems};
 
 /// The problems of a run as SARIF.
 ///
@@ -17,7 +17,7 @@ use crate::report::problems::{Check, Place, Problem, Standing, place_of_all, pro
 /// When they have no JSON form; they always have.
 pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
     let run = analysis.run;
-    let problems = problems(analysis);
+    let problems = &analysis.problems;
     let checks: BTreeSet<Check> = problems.iter().map(|problem| problem.check).collect();
     let rules: Vec<Value> = checks.into_iter().map(rule).collect();
     let results: Vec<Value> = problems

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::analysis::Analysis;
+use crate::model::command::reproduce;
 use crate::model::moved::Fault;
 use crate::model::run::{CellRecord, Run, SourceRecord};
 use crate::model::status::{Class, Status};
@@ -12,8 +13,8 @@ use crate::report::flaky::flaky;
 use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
 use crate::report::{
-    closing_line, denied, escaped, findings, gaps, left_out, line, old_lock, points, reproduce,
-    timeline, verdict,
+    closing_line, denied, escaped, findings, gaps, left_out, line, old_lock, points, timeline,
+    verdict,
 };
 use crate::text;
 
@@ -217,7 +218,7 @@ fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {
             escaped(record.id.as_str()),
             escaped(&status.to_string())
         )?;
-        for told in old_lock::lines(outcome) {
+        for told in outcome.of_old_lock() {
             writeln!(out, "{}\n", line(&told))?;
         }
         for error in &outcome.errors {

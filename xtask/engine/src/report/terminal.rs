@@ -8,6 +8,7 @@ mod blocks;
 use camino::Utf8Path;
 
 use crate::analysis::Analysis;
+use crate::model::command::program;
 use crate::model::findings::Truth;
 use crate::model::run::Run;
 use crate::model::status::Status;
@@ -17,8 +18,8 @@ use crate::report::answer::answer;
 use crate::report::flaky::flaky;
 use crate::report::terminal::lines::Page;
 use crate::report::{
-    closing_line, denied, findings, gaps, html, junit, left_out, old_lock, program, summary,
-    timeline, verdict,
+    closing_line, denied, findings, gaps, html, junit, left_out, old_lock, summary, timeline,
+    verdict,
 };
 use crate::text;
 
@@ -137,7 +138,7 @@ fn write_findings(page: &mut Page, run: &Run) {
         page.say("", DIM, &line);
     }
     for found in &findings.undeclared {
-        let line = text::ellipsis(&findings::undeclared(found), LONGEST);
+        let line = text::ellipsis(&found.to_string(), LONGEST);
         page.say("", YELLOW, &line);
     }
     for cell in &findings.wrongly_inferred {

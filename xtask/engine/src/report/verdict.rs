@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use crate::model::command::reproduce;
 use crate::model::run::Run;
 use crate::model::verdict::{Deviation, Judgement, Kind, Verdict};
-use crate::report::{escaped, line, reproduce};
+use crate::report::{escaped, line};
 use crate::text;
 
 /// The verdict in one line.
@@ -50,27 +51,6 @@ pub fn sorted(verdict: &Verdict) -> Vec<&Deviation> {
     deviations
 }
 
-/// What deviates, and how, in one line.
-#[must_use]
-pub fn told(deviation: &Deviation) -> String {
-    let Deviation {
-        kind,
-        cell,
-        target,
-        case,
-        expected,
-        found,
-    } = deviation;
-    let thing = [target, case]
-        .into_iter()
-        .flatten()
-        .map(|name| format!(" {name}"));
-    format!(
-        "{kind}: {cell}{}: expected {expected}, found {found}",
-        thing.collect::<String>()
-    )
-}
-
 /// The section of a summary.
 ///
 /// # Errors
@@ -83,7 +63,7 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out, "**{}**\n", escaped(&headline(verdict)))?;
     for deviation in sorted(verdict) {
         let command = text::one_line(&reproduce(run, &deviation.cell));
-        writeln!(out, "- {}, `{command}`", line(&told(deviation)))?;
+        writeln!(out, "- {}, `{command}`", line(&deviation.to_string()))?;
     }
     match verdict.deviations.is_empty() {
         true => Ok(()),

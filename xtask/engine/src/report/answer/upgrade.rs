@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::analysis::{Analysis, Fate, Step, Upgrade};
 use crate::model::cell::{At, Row};
+use crate::model::command::run_all;
 use crate::model::run::{FamilyRecord, Run};
 use crate::report::answer::MOST_NAMES;
 use crate::report::answer::sentence::{Sentence, listed};
-use crate::report::run_all;
 use crate::text::count;
 
 /// How far the rows of a family can go, those that go alike together, in the order of the run.

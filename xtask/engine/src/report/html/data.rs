@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::frontier::{Change, ChangePoint};
 use crate::model::cell::CellId;
+use crate::model::command::command_around;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::moved::Fault;
 use crate::model::outcome::{CaseOutcome, Outcome, Phase, TargetId, TargetOutcome};
@@ -17,7 +18,6 @@ use crate::model::verdict::Deviation;
 use crate::report::html::interned::{Interned, Texts};
 use crate::report::html::locks::{self, Packages};
 use crate::report::html::ways::{self, Way, way};
-use crate::report::{command_around, old_lock, verdict};
 use crate::text;
 
 /// What is said of a cell that a merged run lacks, which no machine kept from an answer.
@@ -307,7 +307,7 @@ impl<'a> Collector<'a> {
         let deviations = self.deviations.get(&record.id).cloned().unwrap_or_default();
         deviations
             .iter()
-            .map(|d| self.texts.number(&verdict::told(d)))
+            .map(|d| self.texts.number(&d.to_string()))
             .collect()
     }
 
@@ -319,7 +319,7 @@ impl<'a> Collector<'a> {
     }
 
     fn old_lock(&mut self, outcome: &Outcome) -> Vec<usize> {
-        let lines = old_lock::lines(outcome).into_iter();
+        let lines = outcome.of_old_lock().into_iter();
         lines.map(|line| self.texts.number(&line)).collect()
     }
 

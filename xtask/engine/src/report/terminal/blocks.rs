@@ -4,9 +4,9 @@
 use camino::Utf8Path;
 
 use crate::analysis::Analysis;
+use crate::analysis::problems::{Check, Problem, Standing};
 use crate::model::status::Class;
 use crate::report::html;
-use crate::report::problems::{Check, Problem, Standing, problems};
 use crate::report::terminal::lines::Page;
 use crate::report::terminal::{BOLD, DIM, GREEN, LONGEST, RED, RESET, YELLOW};
 use crate::text;
@@ -20,7 +20,7 @@ const MOST_CASES: usize = 4;
 
 /// Writes the blocks of a run, the most important first; what a baseline expects is counted.
 pub(super) fn write(page: &mut Page, analysis: &Analysis<'_>, results: &Utf8Path) {
-    let problems = problems(analysis);
+    let problems = &analysis.problems;
     let is_known = |problem: &&Problem| problem.standing == Standing::Known;
     let n_known = problems.iter().filter(is_known).count();
     let told = problems.iter().filter(|problem| !is_known(problem));

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::analysis::Analysis;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::made_up::{self, target, test_named};
 use crate::model::outcome::TargetOutcome;
 use crate::model::run::State;
-use crate::model::verdict::Verdict;
+use crate::model::status::Status;
+use crate::model::verdict::{Deviation, Kind, Verdict};
 
 fn broken(name: &str, code: &str, file: &str, line: usize) -> TargetOutcome {
     let error = Diagnostic {
@@ -55,7 +58,7 @@ fn what_many_cells_show_is_one_problem_with_its_change_point() {
         ]
     };
     let run = run(&[("stable", breaks()), ("old", breaks())]);
-    let problems = problems(&Analysis::of(&run));
+    let problems = Analysis::of(&run).problems;
     let [problem] = problems.as_slice() else {
         panic!("{problems:#?}")
     };
@@ -70,13 +73,99 @@ fn an_error_of_a_library_is_told_once_for_all_targets_that_need_it() {
         broken("b", "E0308", "app/src/lib.rs", 3),
     ];
     let run = run(&[("stable", vec![both])]);
-    let titles: Vec<String> = problems(&Analysis::of(&run))
+    let titles: Vec<String> = Analysis::of(&run)
+        .problems
         .into_iter()
         .map(|p| p.title())
         .collect();
     assert_eq!(
         titles,
-        ["app test:a and 1 more: failed(compile) at gadget 1.0.0 on stable"]
+        ["app test:a and 1 more target: failed(compile) at gadget 1.0.0 on stable"]
+    );
+}
+
+fn missing(name: &str, item: &str, line: usize) -> TargetOutcome {
+    let mut target = broken(name, "E0432", &format!("app/tests/{name}.rs"), line);
+    target.errors[0].message = format!("unresolved import `{item}`");
+    target
+}
+
+#[test]
+fn an_item_that_is_missing_in_several_files_is_one_problem() {
+    let missing = |name: &str, line| missing(name, "gadget::turn", line);
+    let targets = || vec![missing("a", 3), missing("b", 4), missing("c", 5)];
+    let passing = |name: &str| TargetOutcome::not_run(test_named(name), Status::Passed, Vec::new());
+    let before = || vec![passing("a"), passing("b"), missing("c", 5)];
+    let rows = || vec![before(), targets()];
+    let run = run(&[("stable", rows()), ("old", rows())]);
+    let problems = Analysis::of(&run).problems;
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:#?}")
+    };
+    assert_eq!(
+        problem.title(),
+        "app test:c and 2 more targets: failed(compile) at gadget 1.0.0, 2.0.0 on stable, old"
+    );
+    let background = problem.background();
+    let [change, also] = background.as_slice() else {
+        panic!("{background:?}")
+    };
+    assert!(
+        change.starts_with("1.0.0 passed → 2.0.0 failed(compile)"),
+        "{change}"
+    );
+    assert_eq!(
+        also,
+        "also at sub/ject/app/tests/a.rs:3, sub/ject/app/tests/b.rs:4"
+    );
+}
+
+#[test]
+fn what_fails_differently_at_one_place_is_two_problems() {
+    let at = |item: &str| vec![missing("a", item, 3)];
+    let ran = run(&[("stable", vec![at("gadget::turn"), at("gadget::spin")])]);
+    assert_eq!(Analysis::of(&ran).problems.len(), 2);
+    let said = |words: &str| {
+        let said = format!("thread 'adds' panicked at app/tests/a.rs:9:5:\n{words}");
+        vec![failing("a", &said)]
+    };
+    let ran = run(&[(
+        "stable",
+        vec![said("an `Err`: Shut"), said("an `Err`: Full 3")],
+    )]);
+    assert_eq!(Analysis::of(&ran).problems.len(), 2);
+    let ran = run(&[(
+        "stable",
+        vec![said("an `Err`: Full 4"), said("an `Err`: Full 3")],
+    )]);
+    assert_eq!(Analysis::of(&ran).problems.len(), 1);
+}
+
+#[test]
+fn a_package_outside_the_subject_stands_once() {
+    let outside = |name: &str, line: usize| {
+        let mut target = broken(name, "E0432", "g-1.0.0/src/lib.rs", line);
+        target.errors[0].package = Some("g 1.0.0".to_owned());
+        target.errors[0].message = "unresolved import `gadget::turn`".to_owned();
+        target
+    };
+    let targets = vec![
+        outside("a", 3),
+        outside("b", 3),
+        missing("c", "gadget::turn", 1),
+    ];
+    let ran = run(&[("stable", vec![targets])]);
+    let titles: Vec<String> = Analysis::of(&ran)
+        .problems
+        .iter()
+        .map(Problem::title)
+        .collect();
+    assert_eq!(
+        titles,
+        [
+            "app test:a and 1 more target: failed(compile) at gadget 1.0.0 on stable",
+            "app test:c: failed(compile) at gadget 1.0.0 on stable"
+        ]
     );
 }
 
@@ -84,7 +173,7 @@ fn an_error_of_a_library_is_told_once_for_all_targets_that_need_it() {
 fn a_panic_tells_the_place_of_a_case() {
     let said = "thread 'adds' panicked at app/tests/a.rs:9:5:\nno";
     let run = run(&[("stable", vec![vec![failing("a", said)]])]);
-    let problems = problems(&Analysis::of(&run));
+    let problems = Analysis::of(&run).problems;
     assert_eq!(
         problems[0].title(),
         "app test:a adds: failed(test) at gadget 1.0.0 on stable"
@@ -110,7 +199,7 @@ fn no_place_leads_out_of_the_subject() {
     ] {
         let said = format!("thread 'adds' panicked at {file}:9:5:\nno");
         let run = run(&[("stable", vec![vec![failing("a", &said)]])]);
-        assert_eq!(problems(&Analysis::of(&run))[0].place, None, "{file}");
+        assert_eq!(Analysis::of(&run).problems[0].place, None, "{file}");
     }
 }
 
@@ -133,7 +222,8 @@ fn news_come_first_then_what_changes_and_what_is_expected_last() {
     }
     let checks = |run: &Run| {
         let standing = |p: Problem| (p.standing, p.place.map(|p| p.file).unwrap_or_default());
-        problems(&Analysis::of(run))
+        Analysis::of(run)
+            .problems
             .into_iter()
             .map(standing)
             .collect::<Vec<_>>()
@@ -171,7 +261,7 @@ fn fingerprints_outlast_lines_words_and_the_order_of_toolchains() {
         ]]
     };
     let prints = |run: &Run| -> Vec<(Option<String>, String)> {
-        let problems = problems(&Analysis::of(run)).into_iter();
+        let problems = Analysis::of(run).problems.into_iter();
         let mut all: Vec<_> = problems
             .map(|p| (p.place.map(|place| place.file), p.fingerprint))
             .collect();

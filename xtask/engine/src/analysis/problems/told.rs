@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::analysis::problems::{Place, Sighting};
 use crate::frontier::ChangePoint;
 use crate::model::cell::{At, Row};
 use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{Outcome, TargetId};
 use crate::model::run::Run;
 use crate::model::status::{Class, Status};
 use crate::model::verdict::{Deviation, Kind};
-use crate::report::points::{Alike, alike};
-use crate::report::problems::Sighting;
-use crate::report::{findings, old_lock};
 use crate::text;
 
 /// The targets that show it, and the case where it is one of a single target.
@@ -19,8 +18,20 @@ pub(super) fn what(alike: &[&Sighting<'_>], first: &Sighting<'_>) -> (String, Op
     match targets.as_slice() {
         [] => (first.thing.family.clone(), None),
         [target] => (target.clone(), first.case.clone()),
-        [target, rest @ ..] => (format!("{target} and {} more", rest.len()), None),
+        [target, rest @ ..] => {
+            let rest = text::count(rest.len(), "more target");
+            (format!("{target} and {rest}"), None)
+        }
     }
+}
+
+/// The other places at which it is seen.
+pub(super) fn places(alike: &[&Sighting<'_>]) -> Option<String> {
+    let places: BTreeSet<&Place> = alike.iter().filter_map(|s| s.place.as_ref()).collect();
+    let first = alike.first()?.place.as_ref();
+    let others = places.into_iter().filter(|place| Some(*place) != first);
+    let others: Vec<String> = others.map(ToString::to_string).collect();
+    (!others.is_empty()).then(|| format!("also at {}", few(&others)))
 }
 
 /// How a baseline puts what it did not expect.
@@ -36,13 +47,16 @@ pub(super) fn expected(deviation: &Deviation) -> String {
 /// lets it compile.
 pub(super) fn notes(run: &Run, sighting: &Sighting<'_>) -> Vec<String> {
     let record = sighting.record;
-    let old_lock = record.outcome().map(old_lock::lines).unwrap_or_default();
+    let old_lock = record
+        .outcome()
+        .map(Outcome::of_old_lock)
+        .unwrap_or_default();
     let undeclared = run.findings.undeclared.iter();
     let undeclared = undeclared.filter(|found| found.cells.contains(&record.id));
     let is_lint = sighting.status == Status::failed(Class::Lint).to_string();
     let lines = old_lock
         .into_iter()
-        .chain(undeclared.map(findings::undeclared))
+        .chain(undeclared.map(ToString::to_string))
         .chain(is_lint.then(|| CAP_LINTS.to_owned()));
     lines
         .map(|line| text::ellipsis(&text::one_line(&line), LONGEST_NOTE))
@@ -133,25 +147,56 @@ fn change(point: &ChangePoint) -> String {
 /// How many changes are told of one problem.
 const MOST_CHANGES: usize = 3;
 
-/// The changes, those of several rows together; of which rows is said where there are several.
-pub(super) fn changes(points: Vec<ChangePoint>) -> Vec<String> {
-    let groups = alike(&points);
-    let mut told: Vec<String> = groups
-        .iter()
-        .take(MOST_CHANGES)
-        .map(|Alike { point, rows }| {
-            let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
-            let on = match groups.len() {
-                1 => String::new(),
-                _ => format!("on {}: ", few(&rows)),
-            };
-            text::one_line(&format!("{on}{}", change(point)))
-        })
-        .collect();
-    if let Some(rest) = groups.get(MOST_CHANGES..).filter(|rest| !rest.is_empty()) {
-        told.push(format!("and {}", text::count(rest.len(), "more change")));
+/// A change, and who comes with it.
+struct Transition<'a> {
+    change: String,
+    rows: BTreeSet<&'a Row>,
+    targets: BTreeSet<Option<&'a TargetId>>,
+}
+
+/// The changes, each once; on which rows and of which targets is said where they differ in that.
+pub(super) fn changes(points: &[&ChangePoint]) -> Vec<String> {
+    let mut groups: Vec<Transition<'_>> = Vec::new();
+    for point in points {
+        let (change, target) = (change(point), point.target.as_ref());
+        let known = groups.iter_mut().find(|known| known.change == change);
+        match known {
+            Some(known) => {
+                known.rows.insert(&point.row);
+                known.targets.insert(target);
+            }
+            None => groups.push(Transition {
+                change,
+                rows: BTreeSet::from([&point.row]),
+                targets: BTreeSet::from([target]),
+            }),
+        }
     }
-    told
+    let is_of_all =
+        |told: &Transition<'_>| groups.iter().all(|other| other.targets == told.targets);
+    let shown = groups.iter().take(MOST_CHANGES).map(|told| {
+        let targets: Vec<String> = told
+            .targets
+            .iter()
+            .flatten()
+            .map(|t| t.to_string())
+            .collect();
+        let rows: Vec<String> = told.rows.iter().map(ToString::to_string).collect();
+        let of = match is_of_all(told) {
+            true => String::new(),
+            false => format!("{} ", few(&targets)),
+        };
+        let on = match groups.len() {
+            1 => String::new(),
+            _ => format!("{of}on {}: ", few(&rows)),
+        };
+        text::one_line(&format!("{on}{}", told.change))
+    });
+    let mut shown: Vec<String> = shown.collect();
+    if let Some(rest) = groups.get(MOST_CHANGES..).filter(|rest| !rest.is_empty()) {
+        shown.push(format!("and {}", text::count(rest.len(), "more change")));
+    }
+    shown
 }
 
 fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
