@@ -1,6 +1,7 @@
 //! What a run shows, found once: every report, and every sentence in it, is a function of this.
 
 pub mod problems;
+mod obstacles;
 mod upgrade;
 mod course;
 mod held;
@@ -12,6 +13,7 @@ use crate::model::run::Run;
 
 pub use self::course::{Course, Turn};
 pub use self::held::{Held, held};
+pub use self::obstacles::{Obstacle, Obstacles};
 pub use self::tally::Tally;
 pub use self::upgrade::{Fate, Step, Upgrade};
 
@@ -24,6 +26,8 @@ pub struct Analysis<'a> {
     pub points: Vec<ChangePoint>,
     /// How far each row can go, in the order of the run; none for a row of which nothing is known.
     pub upgrades: Vec<Upgrade<'a>>,
+    /// What stands before the last tested pin of each of these; none where nothing does.
+    pub obstacles: Vec<Option<Obstacles<'a>>>,
     /// How things went that changed between passing and failing.
     pub courses: Vec<Course>,
     /// What each family's targets did, wherever they ran.
@@ -38,9 +42,14 @@ impl<'a> Analysis<'a> {
     pub fn of(run: &'a Run) -> Self {
         let points = frontier(run);
         let families = run.families.iter();
+        let upgrades = upgrade::upgrades(run);
         Self {
             run,
-            upgrades: upgrade::upgrades(run),
+            obstacles: upgrades
+                .iter()
+                .map(|u| obstacles::obstacles(run, u))
+                .collect(),
+            upgrades,
             courses: course::courses(&points),
             problems: problems::problems(run, &points),
             tallies: families.map(|family| Tally::of(run, family)).collect(),

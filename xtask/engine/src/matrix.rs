@@ -13,14 +13,14 @@ use crate::baseline::Baseline;
 use crate::cargo_home::{configs_above, own_config};
 use crate::checks;
 use crate::config::mistake::Mistake;
-use crate::config::{Config, Family, FeatureSet};
+use crate::config::{Config, Family, FeatureSet, together};
 use crate::environment::Surroundings;
 use crate::files::normal;
 use crate::ground::{Ground, Grounds, Soil};
 use crate::ladder::Ladder;
 use crate::local::Local;
 use crate::model::cell::{At, Cell, Pin, Row};
-use crate::model::run::{FamilyRecord, SourceRecord};
+use crate::model::run::{Adjusted, FamilyRecord, SourceRecord};
 use crate::model::status::Doubt;
 use crate::published::Registry;
 use crate::releases::Releases;
@@ -280,9 +280,18 @@ impl Matrix {
                 declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
                 today: today(&self.trees, family),
                 is_today_added: ladder.is_today_added,
+                adjusted: all().filter_map(|(pin, _)| self.adjusted(pin)).collect(),
             }
         };
         families.map(record).collect()
+    }
+
+    /// What is changed at a pin; `None` where nothing is.
+    fn adjusted(&self, pin: &Pin) -> Option<Adjusted> {
+        let adjustments = self.config.adjustments.iter();
+        let changes = together(adjustments.filter(|a| a.is_for(pin)).map(|a| &a.change)).words();
+        let at = pin.at.clone();
+        (!changes.is_empty()).then_some(Adjusted { at, changes })
     }
 
     /// Whether a pin is one only since the subject is on it today.

@@ -298,6 +298,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
             declared: Default::default(),
             today: None,
             is_today_added: false,
+            adjusted: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),
             unlisted: Vec::new(),

@@ -2,7 +2,7 @@
 //! however many targets and cells show it, with its place in the subject's repository where one is known.
 
 mod thing;
-mod sightings;
+pub(super) mod sightings;
 mod points;
 mod place;
 mod told;
@@ -12,6 +12,7 @@ use std::fmt;
 
 use self::points::Points;
 use self::sightings::{Sighting, sightings};
+
 use self::thing::{Thing, tell_apart};
 use self::told::{changes, notes, place_of, places, what};
 use crate::frontier::ChangePoint;

@@ -150,7 +150,7 @@ fn lies_between(record: &CellRecord) -> bool {
 
 /// What passes in a target: the target itself, where it does or all its tests are ignored, and some of its
 /// cases.
-fn passing(target: &TargetOutcome) -> Vec<Option<&str>> {
+pub(super) fn passing(target: &TargetOutcome) -> Vec<Option<&str>> {
     let cases = target.cases.iter();
     let passed = cases.filter(|case| case.status == Status::Passed);
     let passed = passed.map(|case| Some(case.name.as_str()));

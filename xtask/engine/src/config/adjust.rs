@@ -52,6 +52,23 @@ pub struct Extra {
     pub members: Vec<String>,
 }
 
+impl Change {
+    /// What is changed, in words.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let features = self.features.keys();
+        let features = features.map(|krate| format!("the features of {krate}"));
+        let extra = self
+            .extra
+            .iter()
+            .flat_map(|extra| extra.dependencies.keys());
+        let extra = extra.map(|name| format!("the dependency {name}"));
+        let cfg = self.cfg.iter().map(|cfg| format!("--cfg {cfg}"));
+        let env = self.env.keys().map(|name| format!("the variable {name}"));
+        features.chain(extra).chain(cfg).chain(env).collect()
+    }
+}
+
 impl Adjustment {
     /// True where it is for this pin. Pre-releases of a version count as that version.
     #[must_use]

@@ -127,6 +127,18 @@ pub struct FamilyRecord {
     /// Whether it is a pin for no other reason: the config does not name it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_today_added: bool,
+    /// What `[[adjust]]` changes at which of its pins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adjusted: Vec<Adjusted>,
+}
+
+/// What is changed in the copy of the subject at one pin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adjusted {
+    /// The pin.
+    pub at: At,
+    /// What is changed, in words: `the features of gadget`.
+    pub changes: Vec<String>,
 }
 
 /// A version that is published and not withdrawn, and that no lock can hold a family at.

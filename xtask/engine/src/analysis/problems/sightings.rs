@@ -12,20 +12,30 @@ use crate::model::verdict::{Deviation, Kind};
 use crate::text;
 
 /// One cell that shows something.
-pub(super) struct Sighting<'a> {
-    pub(super) thing: Thing,
+pub(in crate::analysis) struct Sighting<'a> {
+    pub(in crate::analysis) thing: Thing,
     pub(super) standing: Standing,
     pub(super) record: &'a CellRecord,
-    pub(super) target: Option<String>,
-    pub(super) case: Option<String>,
+    pub(in crate::analysis) target: Option<String>,
+    pub(in crate::analysis) case: Option<String>,
     pub(super) place: Option<Place>,
     pub(super) status: String,
-    pub(super) error: String,
+    pub(in crate::analysis) error: String,
     pub(super) expected: Option<String>,
 }
 
+impl Sighting<'_> {
+    /// Whether something fails, and the pin can be blamed for it.
+    pub(in crate::analysis) fn is_failure(&self) -> bool {
+        matches!(self.thing.check, Check::Failed(class) if class != Class::Drift)
+    }
+}
+
 /// All that one cell shows.
-pub(super) fn sightings<'a>(run: &'a Run, record: &'a CellRecord) -> Vec<Sighting<'a>> {
+pub(in crate::analysis) fn sightings<'a>(
+    run: &'a Run,
+    record: &'a CellRecord,
+) -> Vec<Sighting<'a>> {
     let Some(outcome) = record.outcome() else {
         return Vec::new();
     };

@@ -8,7 +8,7 @@ use crate::model::outcome::TargetId;
 
 /// What several cells can show alike. The order of its lines numbers what is otherwise the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Thing {
+pub(in crate::analysis) struct Thing {
     pub(super) family: String,
     pub(super) check: Check,
     /// None where its blame or its place says more, since many targets can show one error.

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::findings::Findings;
-use crate::model::made_up::history;
-use crate::model::outcome::Outcome;
-use crate::model::run::State;
+use crate::model::made_up::{self, case, history, target};
+use crate::model::outcome::{Outcome, TargetOutcome};
+use crate::model::run::{Adjusted, State};
 use crate::model::status::{Class, Doubt, Skip};
 use crate::model::verdict::{Deviation, Verdict};
 
@@ -273,6 +273,42 @@ fn what_comes_from_outside_stays_on_one_line_and_short() {
         let sentence = sentence.to_string();
         assert!(sentence.len() < 1024 && !sentence.contains(['\n', '\u{202e}']));
     }
+}
+
+/// A target that lacks an item.
+fn lacking(name: &str, item: &str) -> TargetOutcome {
+    let error = Diagnostic {
+        code: Some("E0432".to_owned()),
+        ..Diagnostic::said(format!("unresolved import `{item}`"))
+    };
+    let status = Status::failed(Class::Compile);
+    TargetOutcome::not_run(made_up::test_named(name), status, vec![error])
+}
+
+#[test]
+fn what_stands_before_the_last_pin_is_told_by_cause() {
+    let mut run = history("...", 1);
+    let names = ["a", "b", "c", "d", "e"];
+    let last = run.cells.len() - 1;
+    for (n, record) in run.cells.iter_mut().enumerate() {
+        let targets = names.iter().map(|name| match (n == last, *name) {
+            (true, "a" | "b" | "d") => lacking(name, "gadget::turn"),
+            (true, "c") => lacking(name, "gadget::spin"),
+            (_, name) => target(name, vec![case("adds", Status::Passed, None)]),
+        });
+        record.state = made_up::ended(made_up::outcome(targets.collect()));
+    }
+    insta::assert_snapshot!(said(&run));
+}
+
+#[test]
+fn what_is_adjusted_at_a_pin_is_told() {
+    let mut run = history("..b", 1);
+    run.families[0].adjusted = vec![Adjusted {
+        at: semver::Version::new(1, 0, 0).into(),
+        changes: vec!["the features of gadget".to_owned()],
+    }];
+    insta::assert_snapshot!(said(&run));
 }
 
 /// Holds what is said of a run against a second reading of it.

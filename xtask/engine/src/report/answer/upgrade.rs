@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::{Analysis, Fate, Step, Upgrade};
+use crate::analysis::{Analysis, Fate, Obstacles, Step, Upgrade};
 use crate::model::cell::{At, Row};
 use crate::model::command::run_all;
 use crate::model::run::{FamilyRecord, Run};
 use crate::report::answer::MOST_NAMES;
-use crate::report::answer::sentence::{Sentence, listed};
-use crate::text::count;
+use crate::report::answer::sentence::{LONGEST, Sentence, listed};
+use crate::text::{self, count};
 
 /// How far the rows of a family can go, those that go alike together, in the order of the run.
 pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
@@ -24,7 +24,7 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
     let told = groups.iter().enumerate().take(MOST_NAMES);
     let n_rows = tested_rows(analysis.run, family);
     let told = told.map(|(n, group)| {
-        let rows = sentence(group, group.len() == n_rows);
+        let rows = sentence(analysis.run, group, group.len() == n_rows);
         let left = (n == 0 && group[0].has_more).then(|| run_all(analysis.run));
         match left {
             Some(command) => rows.say(", and ").command(&command).say(" tests the rest."),
@@ -34,7 +34,66 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
     let rest = groups.len().saturating_sub(MOST_NAMES);
     let rest =
         (rest > 0).then(|| Sentence::new(format!("Other rows go {}.", count(rest, "more way"))));
-    told.chain(rest).collect()
+    let first = analysis.upgrades.iter().zip(&analysis.obstacles);
+    let mut first = first.filter(|(upgrade, _)| upgrade.family == family);
+    let obstacles = first
+        .next()
+        .and_then(|(upgrade, obstacles)| stand_before(upgrade, obstacles.as_ref()?));
+    told.chain(rest).chain(obstacles).collect()
+}
+
+/// How many causes are told.
+const MOST_CAUSES: usize = 3;
+
+/// What stands before the last tested pin of a row, by cause; what one target shows is told where it breaks.
+fn stand_before(upgrade: &Upgrade<'_>, obstacles: &Obstacles<'_>) -> Option<Sentence> {
+    let Obstacles {
+        at,
+        targets,
+        causes,
+    } = obstacles;
+    let n_targets = targets.len();
+    if n_targets < 2 {
+        return None;
+    }
+    let Upgrade { family, row, .. } = upgrade;
+    let passes = match upgrade.is_today {
+        true => "passes today".to_owned(),
+        false => format!("passes at {}", upgrade.from),
+    };
+    let by = match causes.len() {
+        1 => "for one reason".to_owned(),
+        n => format!("for {n} reasons"),
+    };
+    let words = format!(
+        "At {family} {at}, on {row}, something that {passes} fails in {n_targets} targets, {by}: "
+    );
+    let sentence = Sentence::new(words);
+    let told = causes.iter().take(MOST_CAUSES).enumerate();
+    let sentence = told.fold(sentence, |sentence, (n, cause)| {
+        let error = text::ellipsis(&text::one_line(&cause.error), LONGEST);
+        let gap = if n == 0 { "" } else { "; " };
+        let sentence = sentence.say(format!("{gap}{}, in ", error.trim_end_matches('.')));
+        match (cause.targets.len(), cause.targets.first()) {
+            (1, Some(only)) => sentence.name(only),
+            (n, _) => sentence.say(count(n, "target")),
+        }
+    });
+    let rest = causes.len().saturating_sub(MOST_CAUSES);
+    Some(match rest {
+        0 => sentence.say("."),
+        n => sentence.say(format!("; and {}.", count(n, "more reason"))),
+    })
+}
+
+/// What `[[adjust]]` changes at a pin, as the end of a clause.
+fn adjusted(run: &Run, family: &str, at: &At) -> Option<String> {
+    let mut families = run.families.iter();
+    let family = families.find(|known| known.name == family)?;
+    let adjusted = family.adjusted.iter().find(|adjusted| adjusted.at == *at)?;
+    let changes = text::one_line(&listed(&adjusted.changes));
+    let changes = text::ellipsis(&changes, LONGEST);
+    Some(format!("; at {at} `[[adjust]]` changes {changes}"))
 }
 
 /// That the version which the subject is on is no pin of the ladder.
@@ -66,7 +125,7 @@ fn goes_as(one: &Upgrade<'_>, other: &Upgrade<'_>) -> bool {
 }
 
 /// How far some rows can go, but for the end of the sentence.
-fn sentence(rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
+fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     let upgrade = rows[0];
     let Upgrade { family, from, .. } = upgrade;
     let passes = match upgrade.is_today {
@@ -135,7 +194,11 @@ fn sentence(rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
         true => String::new(),
         false => format!("; something has no verdict at {}", listed(&unsure)),
     };
-    Sentence::new(format!("{words}{doubts}{}", tested(upgrade)))
+    let newest = upgrade.newest();
+    let adjusted = newest.and_then(|newest| adjusted(run, family, newest));
+    let adjusted = adjusted.unwrap_or_default();
+    let tested = tested(upgrade);
+    Sentence::new(format!("{words}{adjusted}{doubts}{tested}"))
 }
 
 /// What a table tells of a row: its name, the newest pin that works, the pins that do not, those without a

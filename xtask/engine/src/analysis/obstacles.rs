@@ -1,0 +1,81 @@
+//! What stands before the last pin of a row: by cause, and not by target.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::analysis::problems::sightings::sightings;
+use crate::analysis::upgrade::{Fate, Upgrade, passing};
+use crate::model::cell::At;
+use crate::model::run::{CellRecord, Run};
+
+/// What of all that passes at the first pin of an upgrade fails at the last that was tested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacles<'a> {
+    /// The last pin that was tested.
+    pub at: &'a At,
+    /// The targets of which something fails there.
+    pub targets: BTreeSet<String>,
+    /// The causes, those of the most targets first.
+    pub causes: Vec<Obstacle>,
+}
+
+/// One cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The first error, without its place.
+    pub error: String,
+    /// The targets that show it.
+    pub targets: BTreeSet<String>,
+}
+
+/// What stands before the last tested pin of a row; `None` where nothing does, or nothing is built there.
+pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a>> {
+    let tested = upgrade.steps.iter().rev();
+    let last = tested.clone().find(|step| step.fate != Fate::Untested)?;
+    let at = Some(last.at).filter(|_| last.fate == Fate::Breaks)?;
+    let of_row = |record: &&CellRecord| {
+        let of = &record.cell;
+        of.pin.family == upgrade.family && *of.row == *upgrade.row
+    };
+    let cell = |at: &At| {
+        let mut row = run.cells.iter().filter(of_row);
+        row.find(|record| record.cell.pin.at == *at)
+    };
+    let (reference, record) = (cell(upgrade.from)?.outcome()?, cell(at)?);
+    let passing: BTreeMap<String, BTreeSet<Option<&str>>> = reference
+        .targets
+        .iter()
+        .map(|target| (target.id.to_string(), passing(target).into_iter().collect()))
+        .collect();
+    // What is not built at all has lost whatever passes in it.
+    let has_passed = |target: &str, case: &Option<String>| {
+        let passing = passing.get(target);
+        passing.is_some_and(|passing| match case {
+            Some(_) => passing.contains(&case.as_deref()),
+            None => !passing.is_empty(),
+        })
+    };
+    let mut known = BTreeMap::new();
+    let mut causes: Vec<Obstacle> = Vec::new();
+    for seen in sightings(run, record) {
+        let Some(target) = seen.target.as_ref().filter(|_| seen.is_failure()) else {
+            continue;
+        };
+        if has_passed(target, &seen.case) {
+            let number = *known.entry(seen.thing).or_insert(causes.len());
+            if number == causes.len() {
+                causes.push(Obstacle {
+                    error: seen.error,
+                    targets: BTreeSet::new(),
+                });
+            }
+            causes[number].targets.insert(target.clone());
+        }
+    }
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.targets.len()));
+    let targets: BTreeSet<String> = causes.iter().flat_map(|c| &c.targets).cloned().collect();
+    (!targets.is_empty()).then_some(Obstacles {
+        at,
+        targets,
+        causes,
+    })
+}
