@@ -1,5 +1,6 @@
 //! The answer: what breaks where, in the few sentences that a person would say of a run.
 
+mod breaks;
 mod constant;
 mod course;
 mod sentence;
@@ -15,6 +16,7 @@ use crate::model::outcome::{Outcome, TargetId};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Status;
 use crate::model::verdict::{Judgement, Kind};
+use crate::report::answer::breaks::known;
 use crate::report::answer::sentence::{LONGEST, listed};
 use crate::report::answer::upgrade::{off_the_ladder, upgrades};
 use crate::report::verdict;
@@ -151,6 +153,8 @@ fn why_not(record: &CellRecord) -> String {
 /// A family with its rows.
 struct Family<'a> {
     record: &'a FamilyRecord,
+    /// Whether the run has others.
+    is_one_of_several: bool,
     rows: Vec<Vec<&'a CellRecord>>,
 }
 
@@ -165,7 +169,25 @@ struct Break<'a> {
 impl<'a> Family<'a> {
     fn new(run: &'a Run, record: &'a FamilyRecord) -> Self {
         let rows = run.rows(record);
-        Self { record, rows }
+        Self {
+            record,
+            is_one_of_several: run.families.len() > 1,
+            rows,
+        }
+    }
+
+    /// A sentence that begins with some words, and with the family where it is one of several.
+    fn opening(&self, words: &str) -> Sentence {
+        let mut letters = words.chars();
+        match letters.next() {
+            _ if !self.is_one_of_several => Sentence::new(words),
+            Some(first) => {
+                let words = first.to_lowercase().chain(letters);
+                let name = &self.record.name;
+                Sentence::new(format!("With {name}, {}", words.collect::<String>()))
+            }
+            None => Sentence::new(format!("With {}, ", self.record.name)),
+        }
     }
 
     fn outcomes(&self) -> impl Iterator<Item = (&'a CellRecord, &'a Outcome)> {
@@ -251,53 +273,6 @@ impl<'a> Family<'a> {
         breaks
     }
 
-    fn breaks(&self, breaks: &[Break<'_>], points: &[&ChangePoint]) -> Vec<Sentence> {
-        let Some(earliest) = breaks.first() else {
-            return Vec::new();
-        };
-        let Break { point, rows, .. } = earliest;
-        let how = match n_targets(breaks) {
-            1 => format!(" {} at ", verb(point, "breaks", "break")),
-            n => format!(
-                " {} the first of {n} targets to break, at ",
-                verb(point, "is", "are")
-            ),
-        };
-        let on = self.on(rows, &point.after.at);
-        let first = what(Sentence::default(), point)
-            .say(format!(
-                "{how}{} {}, {on}",
-                self.record.name, point.after.at
-            ))
-            .ends_with(point.after.error.as_deref());
-        let mut answer = vec![first, known(earliest)];
-        answer.extend(elsewhere(earliest, points));
-        answer.extend(self.followers(earliest, &breaks[1..]));
-        answer
-    }
-
-    /// Where the others break: by name where they are few, else by number.
-    fn followers(&self, earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
-        let (first, rest) = breaks.split_first()?;
-        if breaks.len() >= MOST_NAMES {
-            return Some(many_followers(breaks));
-        }
-        let at = |follower: &Break<'_>| {
-            let at = &follower.point.after.at;
-            match follower.point.target == earliest.point.target {
-                true => format!("at {at}, {}", self.on(&follower.rows, at)),
-                false => format!("at {at}"),
-            }
-        };
-        let follows = verb(first.point, "follows", "follow");
-        let sentence = what(Sentence::default(), first.point);
-        let sentence = sentence.say(format!(" {follows} {}", at(first)));
-        let sentence = rest.iter().fold(sentence, |sentence, follower| {
-            what(sentence.say(", "), follower.point).say(format!(" {}", at(follower)))
-        });
-        Some(sentence.say("."))
-    }
-
     fn shifts(&self, shifts: &[Break<'_>]) -> Option<Sentence> {
         let point = shifts.first()?.point;
         let after = &point.after;
@@ -306,7 +281,7 @@ impl<'a> Family<'a> {
             1 => ", and so does another target".to_owned(),
             n => format!(", and so do {n} other targets"),
         };
-        let sentence = what(Sentence::new(format!("From {} on, ", after.at)), point)
+        let sentence = what(self.opening(&format!("From {} on, ", after.at)), point)
             .say(format!(
                 " {} at {}, and no longer at {}{more}",
                 verb(point, "fails", "fail"),
@@ -321,7 +296,7 @@ impl<'a> Family<'a> {
         let Some(first) = fixes.first() else {
             return Vec::new();
         };
-        let family = match is_first {
+        let family = match is_first || self.is_one_of_several {
             true => format!("{} ", self.record.name),
             false => String::new(),
         };
@@ -340,8 +315,8 @@ impl<'a> Family<'a> {
                 each.collect()
             }
             n => {
-                let sentence =
-                    Sentence::new(format!("{n} targets begin to pass on the way, the first "));
+                let words = format!("{n} targets begin to pass on the way, the first ");
+                let sentence = self.opening(&words);
                 vec![what(sentence, first.point).say(format!(" {}.", at(first)))]
             }
         }
@@ -422,72 +397,6 @@ fn class(status: &Status) -> String {
 
 fn verb<'a>(point: &ChangePoint, one: &'a str, many: &'a str) -> &'a str {
     if point.cases.len() > 1 { many } else { one }
-}
-
-/// How exactly a change point is known.
-fn known(first: &Break<'_>) -> Sentence {
-    let point = first.point;
-    let it = match (&point.target, &point.before.of_whole) {
-        (Some(_), Some(words)) => format!("It {words}"),
-        (_, _) => verb(point, "It still passes", "They still pass").to_owned(),
-    };
-    let at = match first.is_alike {
-        true => point.before.at.to_string(),
-        false => format!("{} on {}", point.before.at, point.row),
-    };
-    let between = &point.between;
-    Sentence::new(match between.is_exact() {
-        true => {
-            let remarks = between.remarks().into_iter();
-            let remarks: String = remarks.map(|remark| format!("; {remark}")).collect();
-            format!("{it} at {at}, and nothing is published between the two{remarks}.")
-        }
-        false => format!("{it} at {at}; {between}."),
-    })
-}
-
-/// Where a target breaks later, on rows other than those on which it breaks first: each row once.
-fn elsewhere(first: &Break<'_>, points: &[&ChangePoint]) -> Option<Sentence> {
-    let point = first.point;
-    let mut later: Vec<&ChangePoint> = Vec::new();
-    for other in points.iter().filter(|p| p.change == Change::Break) {
-        let is_later = other.target == point.target && other.after.at > point.after.at;
-        let is_known = later.iter().any(|known| known.row == other.row);
-        if is_later && !is_known && !first.rows.contains(&other.row) {
-            later.push(other);
-        }
-    }
-    let is_same = later.iter().all(|other| other.cases == point.cases);
-    let sentence = Sentence::new("Elsewhere ");
-    let sentence = match &point.target {
-        Some(target) if !is_same => sentence.say("cases of ").name(target).say(" break"),
-        Some(_) | None => sentence.say(verb(point, "it breaks", "they break")),
-    };
-    let told = later.iter().take(MOST_NAMES);
-    let told = told.map(|other| format!("at {} on {}", other.after.at, other.row));
-    let told: Vec<String> = told.collect();
-    (!told.is_empty()).then(|| sentence.say(format!(" {}.", listed(&told))))
-}
-
-/// Where many others break: by number.
-fn many_followers(breaks: &[Break<'_>]) -> Sentence {
-    let mut at: Vec<(&At, usize)> = Vec::new();
-    for follower in breaks {
-        match at.last_mut() {
-            Some((last, n)) if **last == follower.point.after.at => *n += 1,
-            Some(_) | None => at.push((&follower.point.after.at, 1)),
-        }
-    }
-    let most = 3 * MOST_NAMES;
-    let told = at.iter().take(most).map(|(at, n)| match n {
-        1 => at.to_string(),
-        n => format!("{at} ({n})"),
-    });
-    let mut told: Vec<String> = told.collect();
-    if at.len() > most {
-        told.push("later".to_owned());
-    }
-    Sentence::new(format!("The others follow at {}.", listed(&told)))
 }
 
 #[cfg(test)]

@@ -66,10 +66,8 @@ impl Family<'_> {
                 1 => "passes wherever it ran",
                 _ => "pass wherever they ran",
             };
-            answer.push(Sentence::new(format!(
-                "{} of {of_all} {pass}{ran_no_test}.",
-                passing.len()
-            )));
+            let n = passing.len();
+            answer.push(self.opening(&format!("{n} of {of_all} {pass}{ran_no_test}.")));
         }
         if let Some(first) = failing.first() {
             answer.push(self.all_fail(first, failing.len()));
@@ -122,7 +120,7 @@ impl Family<'_> {
         let mut targets = self.outcomes().flat_map(|(_, outcome)| &outcome.targets);
         let error = targets.find(|target| target.id == *first && target.status.is_failed());
         let error = error.map(|target| target.first_error());
-        let sentence = Sentence::default().name(first);
+        let sentence = self.opening("").name(first);
         let sentence = match n {
             1 => sentence.say(" fails wherever it ran"),
             2 => sentence.say(" and another target fail wherever they ran"),

@@ -51,8 +51,8 @@ impl Family<'_> {
         let rest: usize = rest.map(|group| group.things.len()).sum();
         let rest = match rest {
             0 => None,
-            1 => Some(Sentence::new("One more turns more than once.")),
-            n => Some(Sentence::new(format!("{n} more turn more than once."))),
+            1 => Some(self.opening("One more turns more than once.")),
+            n => Some(self.opening(&format!("{n} more turn more than once."))),
         };
         told.chain(rest).collect()
     }
@@ -61,9 +61,9 @@ impl Family<'_> {
     fn turns(&self, group: &Group<'_>) -> Sentence {
         let n = group.things.len();
         let sentence = match group.things.as_slice() {
-            [(target, cases)] => named(Sentence::default(), target, cases),
+            [(target, cases)] => named(self.opening(""), target, cases),
             [(target, cases), ..] => {
-                named(Sentence::default(), target, cases).say(format!(" and {} more", n - 1))
+                named(self.opening(""), target, cases).say(format!(" and {} more", n - 1))
             }
             [] => Sentence::default(),
         };
@@ -83,7 +83,7 @@ impl Family<'_> {
         let whole: Vec<_> = whole.collect();
         let told = whole.iter().take(MOST_NAMES).map(|course| {
             let stretches = unbuilt(&course.turns);
-            Sentence::new(format!(
+            self.opening(&format!(
                 "On {} nothing builds {}",
                 course.row,
                 listed(&stretches)
@@ -95,7 +95,7 @@ impl Family<'_> {
             1 => Some("On one more row nothing builds at some pins.".to_owned()),
             n => Some(format!("On {n} more rows nothing builds at some pins.")),
         };
-        told.chain(rest.map(Sentence::new)).collect()
+        told.chain(rest.map(|rest| self.opening(&rest))).collect()
     }
 }
 
