@@ -22,6 +22,8 @@ pub struct Place {
     pub status: Status,
     /// At most eight characters that say it without colour.
     pub word: String,
+    /// Whether nobody ran it and both that stand around it fail, alike.
+    pub is_among_failing: bool,
 }
 
 /// The grids of a run, one a family.
@@ -42,17 +44,38 @@ fn grid(run: &Run, family: &FamilyRecord) -> Grid {
         pins: pins.map(|record| record.cell.pin.at.to_string()).collect(),
         rows: rows
             .iter()
-            .map(|row| {
-                let places = row.iter().map(|record| place(record));
-                (label(row).unwrap_or_default(), places.collect())
-            })
+            .map(|row| (label(row).unwrap_or_default(), places(row)))
             .collect(),
     }
 }
 
-/// What stands in the place of a cell.
+/// What stands in the places of a row.
 #[must_use]
-pub fn place(record: &CellRecord) -> Place {
+pub fn places(row: &[&CellRecord]) -> Vec<Place> {
+    // Whether the last cell before each that was not inferred fails.
+    let mut before = Vec::with_capacity(row.len());
+    let mut fails = false;
+    for record in row {
+        if !record.is_inferred() {
+            fails = record.status().is_failed();
+        }
+        before.push(fails);
+    }
+    let mut places: Vec<Place> = row.iter().map(|record| place(record)).collect();
+    let mut fails = false;
+    for ((record, place), before) in row.iter().zip(&mut places).zip(before).rev() {
+        if !record.is_inferred() {
+            fails = record.status().is_failed();
+        } else if fails && before {
+            place.is_among_failing = true;
+            place.word = "≈✘".to_owned();
+        }
+    }
+    places
+}
+
+/// What stands in the place of a cell, whatever its neighbours are.
+fn place(record: &CellRecord) -> Place {
     let status = record.status();
     let word = match &status {
         Status::Passed => "✔".to_owned(),
@@ -70,7 +93,11 @@ pub fn place(record: &CellRecord) -> Place {
         Status::Skipped { .. } => "·".to_owned(),
         Status::Inconclusive { .. } => "?".to_owned(),
     };
-    Place { status, word }
+    Place {
+        status,
+        word,
+        is_among_failing: false,
+    }
 }
 
 /// How many of a cell's targets failed, and how many it has.
@@ -96,10 +123,35 @@ fn short(class: Class) -> &'static str {
 }
 
 /// What the words mean, each entry by the mark that it begins with; under every grid.
-pub const LEGEND: [&str; 5] = [
+pub const LEGEND: [&str; 6] = [
     "✔ passed",
     "✘ n/m failed: n of m targets, or what stopped the cell",
     "? inconclusive",
     "≈ inferred, not run",
+    "≈✘ inferred between two that fail alike, not run",
     "· not run",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::made_up::history;
+    use crate::model::run::State;
+
+    #[test]
+    fn what_is_inferred_between_two_that_fail_is_drawn_apart() {
+        // What was not run is inferred here.
+        let words = |letters: &str| {
+            let mut run = history(letters, 1);
+            for record in &mut run.cells {
+                if let State::Skipped { reason } = &mut record.state {
+                    *reason = Skip::Inferred;
+                }
+            }
+            let grid = grids(&run).remove(0);
+            let words = grid.rows[0].1.iter().map(|place| place.word.clone());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(words("b--b-.-.-"), "✘ 1/1 ≈✘ ≈✘ ✘ 1/1 ≈ ✔ ≈ ✔ ≈");
+    }
+}

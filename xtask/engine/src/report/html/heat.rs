@@ -6,7 +6,7 @@ use crate::frontier::ChangePoint;
 use crate::model::cell::CellId;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{Class, Skip, Status};
-use crate::report::grid::{failing_targets, place};
+use crate::report::grid::{Place, failing_targets, places};
 use crate::text;
 
 /// The heat map of one family.
@@ -82,7 +82,11 @@ fn heat(run: &Run, family: &FamilyRecord, marks: &Marks<'_>) -> Heat {
             has_targets: row
                 .iter()
                 .any(|r| r.outcome().is_some_and(|o| !o.targets.is_empty())),
-            spots: row.iter().map(|record| spot(record, marks)).collect(),
+            spots: row
+                .iter()
+                .zip(places(row))
+                .map(|(record, place)| spot(record, place, marks))
+                .collect(),
         }
     };
     Heat {
@@ -92,12 +96,14 @@ fn heat(run: &Run, family: &FamilyRecord, marks: &Marks<'_>) -> Heat {
     }
 }
 
-fn spot(record: &CellRecord, marks: &Marks<'_>) -> Spot {
-    let place = place(record);
+fn spot(record: &CellRecord, place: Place, marks: &Marks<'_>) -> Spot {
     let failing = failing_targets(record);
     let mut look = kind(&place.status).to_owned();
     if place.status.is_verdict() && place.status.is_failed() {
         look.push_str(heat_of(failing));
+    }
+    if place.is_among_failing {
+        look.push_str(" among-failing");
     }
     let (row, pin) = (&record.cell.row, &record.cell.pin);
     let status = spoken(&place.status);
@@ -109,6 +115,9 @@ fn spot(record: &CellRecord, marks: &Marks<'_>) -> Spot {
     }
     if place.status.is_failed() && !label.contains(word) {
         label.push_str(&format!(", {word}"));
+    }
+    if place.is_among_failing {
+        label.push_str(" between two that fail alike");
     }
     let changes = marks.changes.get(&record.id).map_or(&[][..], Vec::as_slice);
     if !changes.is_empty() {

@@ -28,22 +28,25 @@ pub(super) fn write(page: &mut Page, run: &Run) {
     }
     let places = grids.iter().flat_map(|grid| &grid.rows);
     let words = places.flat_map(|(_, places)| places.iter().map(|place| place.word.as_str()));
-    write_legend(
-        page,
-        &grid::LEGEND,
-        words.filter_map(|word| word.chars().next()),
-    );
+    write_legend(page, &grid::LEGEND, words.map(|word| mark(word).to_owned()));
     for family in &run.families {
         write_strips(page, &strips::strips(run, family));
     }
 }
 
+/// The mark that a word or an entry of a legend begins with.
+fn mark(word: &str) -> &str {
+    word.split(' ').next().unwrap_or_default()
+}
+
 /// What the marks that are there mean; marks that need no word get none.
-fn write_legend(page: &mut Page, legend: &[&str], shown: impl Iterator<Item = char>) {
-    let shown: BTreeSet<char> = shown.collect();
-    let is_shown = |entry: &&&str| entry.chars().next().is_some_and(|c| shown.contains(&c));
-    let entries: Vec<&str> = legend.iter().filter(is_shown).copied().collect();
-    if shown != BTreeSet::from(['✔']) {
+fn write_legend(page: &mut Page, legend: &[&str], shown: impl Iterator<Item = String>) {
+    let shown: BTreeSet<String> = shown.collect();
+    let entries = legend.iter().copied();
+    let entries: Vec<&str> = entries
+        .filter(|entry| shown.contains(mark(entry)))
+        .collect();
+    if shown != BTreeSet::from(["✔".to_owned()]) {
         page.list(DIM, &entries);
     }
 }
@@ -119,7 +122,8 @@ fn write_strips(page: &mut Page, rows: &[Strips]) {
         );
         page.say("", DIM, &line);
     }
-    write_legend(page, &strips::LEGEND, letters.into_iter());
+    let letters = letters.into_iter().map(String::from);
+    write_legend(page, &strips::LEGEND, letters);
 }
 
 fn write_ways(page: &mut Page, row: &Strips, shown: &[&Strip]) {
