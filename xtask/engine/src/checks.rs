@@ -2,6 +2,7 @@
 //! [`Mistake`](crate::config::mistake::Mistake) at its place in the file.
 
 pub mod matched;
+pub mod unbuilt;
 
 use std::collections::BTreeSet;
 

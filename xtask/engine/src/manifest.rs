@@ -1,5 +1,7 @@
 //! A `Cargo.toml` with its formatting: which crates it requires, and the changes a cell makes.
 
+mod requirement;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
@@ -9,6 +11,8 @@ use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use crate::files::normal;
 use crate::model::outcome::Kind;
+
+pub use self::requirement::Requirement;
 
 /// The tables that hold requirements, in a package and below each of its `target.*`.
 const DEPENDENCY_TABLES: [&str; 5] = [

@@ -106,6 +106,9 @@ impl Matrix {
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
         notes.extend(registry.notes());
         notes.extend(remarks(&config, &trees));
+        if let Some(tree) = trees.first() {
+            notes.extend(checks::unbuilt::notes(&config, &tree.subject)?);
+        }
         let soil = Soil {
             config: &config,
             surroundings: &surroundings,

@@ -5,7 +5,7 @@ use std::fs;
 use pinmatrix::model::run::Run;
 
 use crate::facts;
-use crate::harness::Fixture;
+use crate::harness::{Fixture, text};
 
 /// Holds that a run shows a fact, by its first words.
 pub fn holds(run: &Run, fact: &str) {
@@ -42,6 +42,41 @@ fn an_edition_that_the_toolchain_cannot_read_is_msrv() {
         &run,
         "old@gadget-1.0.0 - failed(msrv) fails-test 0.1.0 needs rustc 1.85.0 for its edition",
     );
+}
+
+#[test]
+fn a_family_crate_that_nothing_builds_here_is_told_and_fails_no_other() {
+    let optional = "gadget-io = { version = \"1.0.0\", optional = true }";
+    let windows = "[target.'cfg(windows)'.dependencies]\ngadget-io = \"1.0.0\"";
+    for (requirement, why) in [
+        (
+            optional,
+            "it is optional in `fails-test`, and no feature that is on there asks for it",
+        ),
+        (windows, "`fails-test` requires it for `cfg(windows)` only"),
+    ] {
+        let fixture = with_test("#[test] fn passes() {}");
+        let manifest = fixture.read("Cargo.toml");
+        let own = manifest.replace(
+            "gadget = \"1.0.0\"",
+            &format!("gadget = \"1.0.0\"\n{requirement}"),
+        );
+        assert_ne!(own, manifest);
+        fixture.write("Cargo.toml", &own);
+        fixture.change("matrix.toml", "[\"gadget\"]", "[\"gadget\", \"gadget-io\"]");
+        let output = fixture.call(&["plan"]);
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("`gadget-io` is held at each pin") && said.contains(why),
+            "{said}"
+        );
+        let (code, run) = fixture.run(&[]);
+        holds(
+            &run,
+            "stable@gadget-1.0.0 fails-test test:outcomes passes passed",
+        );
+        assert_eq!(code, 0);
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Whether a graph holds the family at the pin: each of its crates once, and from where the pin says.
+//! Whether a graph holds the family at the pin: each of its crates that is built once, and from where the
+//! pin says.
 
 use cargo_metadata::{Metadata, Package};
 
@@ -11,22 +12,52 @@ use crate::model::diagnostic::Diagnostic;
 #[must_use]
 pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &At) -> Option<Diagnostic> {
     let in_graph = msrv::in_graph(metadata);
+    let built: Vec<&Package> = metadata
+        .packages
+        .iter()
+        .filter(|p| in_graph.contains(&p.id))
+        .collect();
     let crates = family.crate_names().into_iter();
+    let is_built = |krate: &str| built.iter().any(|p| *p.name == krate);
+    let is_any_built = crates.clone().any(is_built);
     let mut faults = crates.filter_map(|krate| {
-        let packages = metadata.packages.iter();
-        let there: Vec<&Package> = packages
-            .filter(|p| *p.name == krate && in_graph.contains(&p.id))
-            .collect();
-        fault(krate, at, &there, metadata)
+        let there: Vec<&Package> = built.iter().filter(|p| *p.name == krate).copied().collect();
+        match (there.is_empty(), why_absent(krate, &built)) {
+            (false, _) => fault(krate, at, &there, metadata),
+            // The others show what there is to see.
+            (true, Some(_)) if is_any_built => None,
+            (true, why) => {
+                let why = why.unwrap_or_else(|| "the features that are on leave it out".to_owned());
+                Some(format!("{krate} is not in the graph: {why}"))
+            }
+        }
     });
     faults.next().map(Diagnostic::said)
 }
 
-fn fault(krate: &str, at: &At, there: &[&Package], metadata: &Metadata) -> Option<String> {
-    if there.is_empty() {
-        let why = "the features that are on leave it out";
-        return Some(format!("{krate} is not in the graph: {why}"));
+/// Why nothing that is built requires a crate: each requirement on it is optional, or for another platform.
+fn why_absent(krate: &str, built: &[&Package]) -> Option<String> {
+    let mut reasons = Vec::new();
+    for package in built {
+        for requirement in package.dependencies.iter().filter(|d| d.name == krate) {
+            reasons.push(match &requirement.target {
+                Some(platform) => format!("{} requires it for {platform} only", package.name),
+                None if requirement.optional => {
+                    format!(
+                        "it is optional in {}, and no feature asks for it",
+                        package.name
+                    )
+                }
+                None => return None,
+            });
+        }
     }
+    reasons.sort();
+    reasons.dedup();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+fn fault(krate: &str, at: &At, there: &[&Package], metadata: &Metadata) -> Option<String> {
     let registry = |p: &Package| {
         p.source
             .as_ref()

@@ -11,7 +11,7 @@ use crate::setting::Setting;
 
 /// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
 /// change in the tool can change an outcome, so that nothing kept under older rules is taken over.
-pub const RULES: u32 = 15;
+pub const RULES: u32 = 16;
 
 /// A hash of any values.
 ///

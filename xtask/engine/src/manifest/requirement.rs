@@ -1,0 +1,80 @@
+//! What a package requires, read and left as it is.
+
+use std::collections::BTreeMap;
+
+use toml_edit::{Item, TableLike};
+
+use super::{DEPENDENCY_TABLES, Manifest, is_inherited, package_name};
+
+/// What a package requires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// Its key.
+    pub key: String,
+    /// The package that it is on, where the requirement itself says so.
+    pub package: String,
+    /// Whether the workspace says the rest of it.
+    pub is_inherited: bool,
+    /// Whether only a feature brings it.
+    pub is_optional: bool,
+    /// The platform that it is for, as `[target]` puts it; none for all.
+    pub platform: Option<String>,
+}
+
+impl Manifest {
+    /// What the package itself requires, without what members inherit.
+    #[must_use]
+    pub fn requirements(&self) -> Vec<Requirement> {
+        let root = self.document.as_table();
+        let mut requirements = requirements_in(root, None);
+        let targets = root.get("target").and_then(Item::as_table_like);
+        for (platform, target) in targets.into_iter().flat_map(TableLike::iter) {
+            let target = target.as_table_like();
+            requirements.extend(
+                target
+                    .into_iter()
+                    .flat_map(|t| requirements_in(t, Some(platform))),
+            );
+        }
+        requirements
+    }
+
+    /// The package that a requirement of the workspace is on, which members inherit by its key.
+    #[must_use]
+    pub fn inherited(&self, key: &str) -> Option<String> {
+        let workspace = self.document.get("workspace")?.as_table_like()?;
+        let requirement = workspace.get("dependencies")?.as_table_like()?.get(key)?;
+        Some(package_name(key, requirement).to_owned())
+    }
+
+    /// What each feature turns on.
+    #[must_use]
+    pub fn features(&self) -> BTreeMap<String, Vec<String>> {
+        let features = self.document.get("features").and_then(Item::as_table_like);
+        let features = features.into_iter().flat_map(TableLike::iter);
+        let words = |item: &Item| {
+            let words = item.as_array().into_iter().flatten();
+            words
+                .filter_map(|word| word.as_str().map(str::to_owned))
+                .collect()
+        };
+        features
+            .map(|(name, item)| (name.to_owned(), words(item)))
+            .collect()
+    }
+}
+
+/// The requirements below a table.
+fn requirements_in(table: &dyn TableLike, platform: Option<&str>) -> Vec<Requirement> {
+    let tables = DEPENDENCY_TABLES
+        .iter()
+        .filter_map(|name| table.get(name)?.as_table_like());
+    let requirement = |(key, item): (&str, &Item)| Requirement {
+        key: key.to_owned(),
+        package: package_name(key, item).to_owned(),
+        is_inherited: is_inherited(item),
+        is_optional: item.get("optional").and_then(Item::as_bool) == Some(true),
+        platform: platform.map(str::to_owned),
+    };
+    tables.flat_map(TableLike::iter).map(requirement).collect()
+}
