@@ -22,3 +22,5 @@ pub mod verified;
 pub mod event;
 #[cfg(test)]
 pub mod made_up;
+#[cfg(test)]
+pub mod drawn;

@@ -1,5 +1,7 @@
 //! Reports of one made-up run with everything in it that can be in one.
 
+mod agreement;
+
 use super::*;
 use crate::analysis::Analysis;
 use crate::model::diagnostic::Diagnostic;

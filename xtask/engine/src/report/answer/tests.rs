@@ -1,12 +1,12 @@
 //! What is said of made-up histories: true, and as a person would say it.
 
 mod checker;
-mod drawn;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::drawn;
 use crate::model::findings::Findings;
 use crate::model::made_up::{self, case, history, target};
 use crate::model::outcome::{Outcome, TargetOutcome};

@@ -24,6 +24,13 @@ pub fn turning(
         let is_break = turn.starts_with("break");
         let is_fix = turn.starts_with("pass") || turn.starts_with("begin");
         holds(is_break || is_fix, "no turn")?;
+        let is_first = expected.iter().all(|(_, other)| *other != is_break);
+        let says_again = turn.contains(" again ");
+        let should_again = match is_break {
+            true => !is_first,
+            false => !expected.is_empty(),
+        };
+        holds(says_again == should_again, "whether it is so again")?;
         expected.push((major(at)?, is_break));
     }
     let rows = rows(family, &format!("on {on}"), expected[0].0)?;

@@ -27,6 +27,7 @@ pub struct Drawn {
     is_killed: bool,
 }
 
+/// Draws a run.
 pub fn drawn() -> impl Strategy<Value = Drawn> {
     let sizes = (1..3_usize, 1..4_usize, 2..7_usize, 1..5_usize);
     sizes.prop_flat_map(|(n_families, n_rows, n_pins, n_targets)| {
@@ -110,6 +111,7 @@ fn state(byte: u8, targets: &[u8], is_killed: bool) -> State {
 }
 
 impl Drawn {
+    /// The run that was drawn.
     pub fn run(&self) -> Run {
         let mut cells: Vec<CellRecord> = Vec::new();
         for (family, rows) in FAMILIES.iter().zip(&self.families) {
