@@ -29,7 +29,7 @@ pub struct Drawn {
 
 /// Draws a run.
 pub fn drawn() -> impl Strategy<Value = Drawn> {
-    let sizes = (1..3_usize, 1..4_usize, 2..7_usize, 1..5_usize);
+    let sizes = (1..3_usize, 1..4_usize, 2..7_usize, 1..7_usize);
     sizes.prop_flat_map(|(n_families, n_rows, n_pins, n_targets)| {
         let cell = (any::<u8>(), vec(any::<u8>(), n_targets));
         let families = vec(vec(vec(cell, n_pins), n_rows), n_families);
@@ -46,7 +46,7 @@ pub fn drawn() -> impl Strategy<Value = Drawn> {
 
 const FAMILIES: [&str; 2] = ["gadget", "cog"];
 const ROWS: [&str; 3] = ["stable", "old", "new"];
-const TARGETS: [&str; 4] = ["s", "t", "u", "v"];
+const TARGETS: [&str; 6] = ["s", "t", "u", "v", "w", "x"];
 
 /// A target that does not compile.
 fn broken(name: &str, code: Option<&str>, words: &str, class: Class) -> TargetOutcome {

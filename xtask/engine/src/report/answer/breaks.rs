@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frontier::{Change, ChangePoint};
 use crate::model::cell::{At, Row};
+use crate::model::outcome::TargetId;
 use crate::report::answer::sentence::{Sentence, listed};
 use crate::report::answer::{Break, Family, MOST_NAMES, n_targets, verb, what};
 
@@ -81,7 +82,7 @@ impl Family<'_> {
     fn followers(&self, earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
         let (first, rest) = breaks.split_first()?;
         if breaks.len() >= MOST_NAMES {
-            return Some(many_followers(breaks));
+            return many_followers(earliest, breaks);
         }
         let at = |follower: &Break<'_>| {
             let at = &follower.point.after.at;
@@ -152,23 +153,27 @@ fn elsewhere(first: &Break<'_>, later: &[&ChangePoint]) -> Option<Sentence> {
     (!told.is_empty()).then(|| sentence.say(format!(" {}.", listed(&told))))
 }
 
-/// Where many others break: by number.
-fn many_followers(breaks: &[Break<'_>]) -> Sentence {
-    let mut at: Vec<(&At, usize)> = Vec::new();
-    for follower in breaks {
-        match at.last_mut() {
-            Some((last, n)) if **last == follower.point.after.at => *n += 1,
-            Some(_) | None => at.push((&follower.point.after.at, 1)),
+/// Where many other targets break: by number.
+fn many_followers(earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
+    let mut at: BTreeMap<&At, BTreeSet<Option<&TargetId>>> = BTreeMap::new();
+    for follower in breaks.iter().map(|follower| follower.point) {
+        if follower.target != earliest.point.target {
+            let targets = at.entry(&follower.after.at).or_default();
+            targets.insert(follower.target.as_ref());
         }
     }
     let most = 3 * MOST_NAMES;
-    let told = at.iter().take(most).map(|(at, n)| match n {
-        1 => at.to_string(),
-        n => format!("{at} ({n})"),
-    });
+    let told = at
+        .iter()
+        .take(most)
+        .map(|(at, targets)| match targets.len() {
+            1 => at.to_string(),
+            n => format!("{at} ({n})"),
+        });
     let mut told: Vec<String> = told.collect();
     if at.len() > most {
         told.push("later".to_owned());
     }
-    Sentence::new(format!("The others follow at {}.", listed(&told)))
+    let words = format!("The others follow at {}.", listed(&told));
+    (!told.is_empty()).then(|| Sentence::new(words))
 }

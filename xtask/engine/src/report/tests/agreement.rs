@@ -79,17 +79,21 @@ fn suites(xml: &str) -> BTreeMap<String, (usize, usize)> {
     let mut suites: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut current = String::new();
     loop {
-        match reader.read_event().expect("XML") {
-            Event::Eof => return suites,
-            Event::Start(tag) | Event::Empty(tag) => match tag.name().as_ref() {
-                b"testsuite" => {
-                    let name = tag.try_get_attribute("name").expect("XML").expect("a name");
-                    current = String::from_utf8_lossy(&name.value).into_owned();
-                }
-                b"testcase" => suites.entry(current.clone()).or_default().0 += 1,
-                b"failure" | b"error" => suites.entry(current.clone()).or_default().1 += 1,
-                _ => {}
-            },
+        let event = reader.read_event().expect("XML");
+        if let Event::Eof = event {
+            return suites;
+        }
+        let (Event::Start(tag) | Event::Empty(tag)) = event else {
+            continue;
+        };
+        match tag.name().as_ref() {
+            b"testsuite" => {
+                let name = tag.try_get_attribute("name").expect("XML");
+                let name = name.expect("a name");
+                current = String::from_utf8_lossy(&name.value).into_owned();
+            }
+            b"testcase" => suites.entry(current.clone()).or_default().0 += 1,
+            b"failure" | b"error" => suites.entry(current.clone()).or_default().1 += 1,
             _ => {}
         }
     }

@@ -132,7 +132,7 @@ fn of_family(family: &Family, sentence: &str, context: &mut Context) -> Result<(
         return course::still(family, rest, context);
     }
     if let Some(list) = sentence.strip_prefix("The others follow at ") {
-        return course::others_follow(family, list);
+        return course::others_follow(family, list, context);
     }
     if let Some(rest) = sentence.strip_prefix("Elsewhere ") {
         let last = context.last_break.clone();

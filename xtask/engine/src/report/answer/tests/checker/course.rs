@@ -1,5 +1,7 @@
 //! What breaks and is mended, read back.
 
+use std::collections::BTreeMap;
+
 use super::seen::{Family, Shown, Thing, major};
 use super::words::{Subject, holds, rows, subject};
 use super::{Context, Told};
@@ -140,29 +142,30 @@ pub fn followers(family: &Family, sentence: &str, context: &mut Context) -> Resu
 }
 
 /// `2.0.0 (2), 3.0.0 and later.`
-pub fn others_follow(family: &Family, list: &str) -> Result<(), String> {
+pub fn others_follow(family: &Family, list: &str, context: &Context) -> Result<(), String> {
+    let (_, first, _) = context.last_break.as_ref().ok_or("nothing broke")?;
+    let first = first.first().map(|thing| thing.0.clone());
     let breaking = family.targets_that_turn(|turns| turns.iter().any(|turn| turn.1));
-    let at: Vec<u64> = breaking
+    let mut expected: BTreeMap<u64, usize> = BTreeMap::new();
+    for target in breaking
         .iter()
-        .filter_map(|target| breaks_first(family, target))
-        .collect();
-    let list = list.trim_end_matches('.').replace(" and ", ", ");
-    let first = at.iter().min().copied();
-    for part in list.split(", ") {
-        let pin = major(part)?;
-        let n = part
-            .split_once('(')
-            .map_or(1, |(_, n)| n.trim_end_matches(')').parse().unwrap_or(0));
-        // The first is told before.
-        let n_here = at.iter().filter(|at| **at == pin).count();
-        let n_here = n_here - usize::from(Some(pin) == first).min(n_here);
-        // Cases of one target that break apart on other rows are told apart.
-        holds(
-            n >= n_here && n_here > 0 || n > 0 && n_here == 0 && Some(pin) == first,
-            &format!("{n_here} follow at {pin}"),
-        )?;
+        .filter(|target| Some(*target) != first.as_ref())
+    {
+        let at = breaks_first(family, target).ok_or("it does not break")?;
+        *expected.entry(at).or_default() += 1;
     }
-    Ok(())
+    let list = list.trim_end_matches('.').replace(" and ", ", ");
+    let mut told = BTreeMap::new();
+    for part in list.split(", ") {
+        let n = part
+            .split_once(" (")
+            .map_or("1", |(_, n)| n.trim_end_matches(')'));
+        told.insert(
+            major(part)?,
+            n.parse::<usize>().map_err(|why| why.to_string())?,
+        );
+    }
+    holds(told == expected, &format!("others follow at {expected:?}"))
 }
 
 /// `1.0.0; 2 versions between are untested.`
