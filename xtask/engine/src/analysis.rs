@@ -12,7 +12,7 @@ use crate::frontier::{ChangePoint, frontier};
 use crate::model::run::Run;
 
 pub use self::course::{Course, Turn};
-pub use self::held::{Held, held};
+pub use self::held::{Held, held, held_unknown};
 pub use self::obstacles::{Obstacle, Obstacles};
 pub use self::tally::Tally;
 pub use self::upgrade::{Fate, Step, Upgrade};

@@ -67,6 +67,25 @@ fn what_fails_today_and_at_a_pin_alike_is_no_failure_of_the_pin() {
 }
 
 #[test]
+fn a_row_that_the_baseline_does_not_know_is_held_against_today() {
+    for (body, expected) in [(BREAKS, 1), (PASSES, 0)] {
+        let fixture = with_pins("[\"1.0.0\", \"5.0.0\"]", body);
+        let config = fixture.read("matrix.toml") + "\n[run]\nbaseline = \"baseline.json\"\n";
+        fixture.write("matrix.toml", &config);
+        fixture.run(&[]);
+        assert_eq!(fixture.call(&["bless"]).status.code(), Some(0));
+        let (code, _) = fixture.run(&[]);
+        assert_eq!(code, 0);
+        fixture.change("matrix.toml", "label = \"stable\"", "label = \"renamed\"");
+        let output = fixture.call(&["run"]);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(expected), "{said}");
+        let told = "held against today, since the baseline does not know gadget on renamed: `bless` takes it in";
+        assert!(said.replace('\n', " ").contains(told), "{said}");
+    }
+}
+
+#[test]
 fn a_baseline_holds_whatever_the_subject_is_on() {
     let fixture = with_pins("[\"3.0.0\", \"5.0.0\"]", &[PASSES, BREAKS].concat());
     let config = fixture.read("matrix.toml") + "\n[run]\nbaseline = \"baseline.json\"\n";

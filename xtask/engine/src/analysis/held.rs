@@ -1,6 +1,7 @@
 //! A run held against what the subject is on today, where no baseline says what is expected of it.
 
 use super::upgrade::{Fate, fate, passes};
+use crate::model::cell::CellId;
 use crate::model::outcome::Outcome;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Status;
@@ -22,11 +23,23 @@ pub enum Held {
 /// fails today and at a pin alike is no failure of that pin.
 #[must_use]
 pub fn held(run: &Run) -> Held {
+    rows(run, |_| true).max().unwrap_or(Held::Nothing)
+}
+
+/// What a run comes to on rows that its baseline does not know; `None` where it knows all that ran.
+#[must_use]
+pub fn held_unknown(run: &Run) -> Option<Held> {
+    let verdict = run.findings.verdict.as_ref()?;
+    rows(run, |cell| verdict.is_of_unknown_row(cell)).max()
+}
+
+/// What each row comes to of which some cell is meant.
+fn rows(run: &Run, is_meant: impl Fn(&CellId) -> bool) -> impl Iterator<Item = Held> {
     let families = run.families.iter();
     let rows =
         families.flat_map(|family| run.rows(family).into_iter().map(move |row| (family, row)));
-    let held = rows.filter_map(|(family, row)| of_row(family, &row));
-    held.max().unwrap_or(Held::Nothing)
+    let meant = rows.filter(move |(_, row)| row.iter().any(|record| is_meant(&record.id)));
+    meant.filter_map(|(family, row)| of_row(family, &row))
 }
 
 /// What a row comes to; `None` where nothing of it ran.

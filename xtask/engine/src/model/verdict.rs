@@ -130,8 +130,14 @@ impl Verdict {
     /// Whether the baseline speaks of the cell.
     #[must_use]
     pub fn knows(&self, cell: &CellId) -> bool {
+        !self.is_of_unknown_row(cell) && !self.only_today.contains(cell)
+    }
+
+    /// Whether a cell ran on a row of which the baseline has no line.
+    #[must_use]
+    pub fn is_of_unknown_row(&self, cell: &CellId) -> bool {
         let mut unknown = self.unknown_rows.values();
-        !unknown.any(|cells| cells.contains(cell)) && !self.only_today.contains(cell)
+        unknown.any(|cells| cells.contains(cell))
     }
 
     /// What is said of a cell, a target or a case of it, or else of what it is a part of.

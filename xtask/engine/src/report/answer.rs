@@ -8,7 +8,7 @@ pub mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::analysis::{Analysis, Course, Tally};
+use crate::analysis::{Analysis, Course, Held, Tally, held_unknown};
 use crate::frontier::{Change, ChangePoint};
 use crate::model::cell::{At, Row};
 use crate::model::moved::Fault;
@@ -120,9 +120,17 @@ fn expected(run: &Run) -> Option<Sentence> {
         Judgement::AsExpected if verdict.unknown_rows.is_empty() => {
             Some(Sentence::new("All of that is as expected."))
         }
-        Judgement::AsExpected => Some(Sentence::new(
-            "All of that is as expected, where the baseline knows the row.",
-        )),
+        Judgement::AsExpected => {
+            let fails = match held_unknown(run) {
+                Some(Held::Failed) => {
+                    "; on a row that it does not know, something that passes today fails"
+                }
+                Some(Held::Passed | Held::Nothing | Held::Unsure) | None => "",
+            };
+            Some(Sentence::new(format!(
+                "All of that is as expected, where the baseline knows the row{fails}."
+            )))
+        }
         Judgement::Regressed | Judgement::Fixed | Judgement::Inconclusive => None,
     }
 }

@@ -29,7 +29,7 @@ pub fn headline(verdict: &Verdict) -> String {
     let rows: Vec<&str> = verdict.unknown_rows.keys().map(String::as_str).collect();
     if !rows.is_empty() {
         parts.push(format!(
-            "not judged, since the baseline does not know {}: `bless` takes {} in",
+            "held against today, since the baseline does not know {}: `bless` takes {} in",
             rows.join(", "),
             if rows.len() == 1 { "it" } else { "them" }
         ));
