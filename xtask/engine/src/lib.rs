@@ -51,6 +51,7 @@ pub mod frontier;
 pub mod baseline;
 mod ground;
 pub mod source_tree;
+mod today;
 pub mod matrix;
 pub mod setting;
 pub mod strategy;

@@ -25,6 +25,7 @@ use crate::model::status::Doubt;
 use crate::published::Registry;
 use crate::releases::Releases;
 use crate::source_tree::Tree;
+use crate::today::{Today, today};
 use crate::toolchain::{Found, Sought, Toolchain, look_for_all};
 
 /// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
@@ -47,6 +48,8 @@ pub struct Matrix {
     pub trees: Vec<Tree>,
     /// The ladders, in the order of the config's families.
     pub ladders: Vec<Ladder>,
+    /// What the subject is on, in the order of the config's families.
+    todays: Vec<Option<Today>>,
     /// What is published.
     pub registry: Registry,
     /// What is expected of a run.
@@ -94,14 +97,17 @@ impl Matrix {
         checks::build(&config, &tree.subject)?;
         checks::adjustments(&config, &tree.subject)?;
         checks::matched::features(&config, trees.iter().map(|tree| &tree.subject))?;
-        let ladder = |family: &Family| {
+        let (mut ladders, mut todays) = (Vec::new(), Vec::new());
+        for family in &config.families {
             let names = family.crate_names();
             let published = registry.releases(&names);
             let published = published.unwrap_or_else(|| Releases::unknown(&names));
-            let today = today(&trees, family).filter(|_| config.run.today);
-            Ladder::of(family, &published, today.as_ref())
-        };
-        let ladders: Vec<Ladder> = config.families.iter().map(ladder).collect();
+            let today = today(&trees, family, &published)?;
+            let rung = today.as_ref().filter(|_| config.run.today);
+            let rung = rung.map(|today| &today.version);
+            ladders.push(Ladder::of(family, &published, rung));
+            todays.push(today);
+        }
         checks::matched::pins(&config, &ladders)?;
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
         notes.extend(registry.notes());
@@ -127,6 +133,7 @@ impl Matrix {
             surroundings,
             trees,
             ladders,
+            todays,
             registry,
             notes,
         };
@@ -263,7 +270,8 @@ impl Matrix {
     #[must_use]
     pub fn family_records(&self) -> Vec<FamilyRecord> {
         let families = self.config.families.iter().zip(&self.ladders);
-        let record = |(family, ladder): (&Family, &Ladder)| {
+        let families = families.zip(&self.todays);
+        let record = |((family, ladder), on): ((&Family, &Ladder), &Option<Today>)| {
             let all = || ladder.all().into_iter();
             let declared = |pin: &Arc<Pin>| {
                 let needs = self.ground(pin)?.needs.iter();
@@ -281,7 +289,8 @@ impl Matrix {
                 yanked: ladder.yanked.clone(),
                 unlisted: ladder.unlisted.clone(),
                 declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
-                today: today(&self.trees, family),
+                today: on.as_ref().map(|today| today.version.clone()),
+                is_today_fresh: on.as_ref().is_some_and(|today| !today.is_locked),
                 is_today_added: ladder.is_today_added,
                 adjusted: all().filter_map(|(pin, _)| self.adjusted(pin)).collect(),
             }
@@ -300,24 +309,27 @@ impl Matrix {
     /// Whether a pin is one only since the subject is on it today.
     fn is_only_today(&self, pin: &Pin) -> bool {
         let families = self.config.families.iter().zip(&self.ladders);
-        let mut added = families.filter(|(_, ladder)| ladder.is_today_added);
-        added.any(|(family, _)| {
-            let today = today(&self.trees, family).map(At::from);
-            *family.name.get_ref() == pin.family && today.as_ref() == Some(&pin.at)
+        let mut added = families
+            .zip(&self.todays)
+            .filter(|((_, ladder), _)| ladder.is_today_added);
+        added.any(|((family, _), today)| {
+            let today = today.as_ref().map(|today| &today.version);
+            *family.name.get_ref() == pin.family && today == pin.at.version()
         })
     }
 
     /// The rungs that the subject is on today, which everything else is held against.
     #[must_use]
     pub fn today(&self) -> Vec<Pin> {
-        let families = self.config.families.iter().zip(&self.ladders);
-        let rung = |(family, ladder): (&Family, &Ladder)| {
-            let today = At::from(today(&self.trees, family)?);
+        let ladders = self.ladders.iter().zip(&self.todays);
+        let rung = |(ladder, today): (&Ladder, &Option<Today>)| {
+            let version = &today.as_ref()?.version;
             let mut rungs = ladder.rungs.iter();
-            rungs.find(|pin| pin.at == today).map(|pin| Pin::clone(pin))
+            let rung = rungs.find(|pin| pin.at.version() == Some(version));
+            rung.map(|pin| Pin::clone(pin))
         };
         match self.config.run.today {
-            true => families.filter_map(rung).collect(),
+            true => ladders.filter_map(rung).collect(),
             false => Vec::new(),
         }
     }
@@ -372,21 +384,6 @@ pub fn place_of(config: &Config) -> Result<Utf8PathBuf> {
     let place = std::path::absolute(config.subject_folder()).context("find the subject")?;
     let place = Utf8PathBuf::try_from(place).context("read the subject's path as text")?;
     Ok(normal(&place))
-}
-
-/// The version that the locks of all sources hold of all crates of a family that they use, where all
-/// come from a registry.
-fn today(trees: &[Tree], family: &Family) -> Option<Version> {
-    let crates = family.crate_names();
-    let mut versions: BTreeSet<Version> = BTreeSet::new();
-    for tree in trees {
-        let locked = crates.iter().filter_map(|name| tree.locked.get(*name));
-        let locked: BTreeSet<Option<Version>> = locked.flatten().cloned().collect();
-        let of_tree: Option<BTreeSet<Version>> = locked.into_iter().collect();
-        versions.extend(of_tree.filter(|versions| !versions.is_empty())?);
-    }
-    let only = versions.pop_first()?;
-    versions.is_empty().then_some(only)
 }
 
 /// What the folders of unreleased pins hold; each must hold every crate of its family.

@@ -298,6 +298,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
             declared: Default::default(),
             today: None,
             is_today_added: false,
+            is_today_fresh: false,
             adjusted: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),

@@ -102,7 +102,27 @@ fn a_baseline_holds_whatever_the_subject_is_on() {
     // The subject moves on, and the baseline stays.
     std::fs::remove_file(fixture.subject().join("Cargo.lock")).expect("a lock");
     let (code, run) = fixture.run(&["--full"]);
-    assert_eq!((code, run.cells.len()), (0, 2));
+    assert_eq!((code, run.cells.len()), (0, 3));
+}
+
+#[test]
+fn without_a_lock_it_is_the_newest_that_all_requirements_take() {
+    let fixture = with_pins("[\"3.0.0\", \"5.0.0\"]", PASSES);
+    std::fs::remove_file(fixture.subject().join("Cargo.lock")).expect("a lock");
+    let (code, run) = fixture.run(&["--full"]);
+    let expected = ["1.1.0", "3.0.0", "5.0.0"].map(|pin| format!("stable@gadget-{pin}"));
+    assert_eq!(
+        (code, ran(&run)),
+        (0, expected.iter().map(String::as_str).collect())
+    );
+    let output = fixture.call(&["run", "--full", "--no-today"]);
+    let said = text(&output.stdout);
+    let told = "Without a lock, you are on gadget 1.1.0, which is no pin of this ladder.";
+    assert!(said.contains(told), "{said}");
+    // What a fresh lock holds then rests on more than the family.
+    fixture.change("Cargo.toml", "resolver = \"2\"", "resolver = \"3\"");
+    let (_, run) = fixture.run(&["--full"]);
+    assert_eq!(run.cells.len(), 2);
 }
 
 #[test]

@@ -52,9 +52,8 @@ fn reasons(
                 let mut inherited = manifests
                     .iter()
                     .filter_map(|m| m.inherited(&requirement.key));
-                inherited
-                    .next()
-                    .unwrap_or_else(|| requirement.package.clone())
+                let inherited = inherited.next().map(|inherited| inherited.package);
+                inherited.unwrap_or_else(|| requirement.package.clone())
             }
             false => requirement.package.clone(),
         };

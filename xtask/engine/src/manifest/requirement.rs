@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml_edit::{Item, TableLike};
 
-use super::{DEPENDENCY_TABLES, Manifest, is_inherited, package_name};
+use super::{DEPENDENCY_TABLES, Manifest, SOURCES, is_inherited, package_name};
 
 /// What a package requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,9 @@ pub struct Requirement {
     pub key: String,
     /// The package that it is on, where the requirement itself says so.
     pub package: String,
+    /// The versions that it takes, as written; none where it comes from no registry, or the workspace says
+    /// it.
+    pub version: Option<String>,
     /// Whether the workspace says the rest of it.
     pub is_inherited: bool,
     /// Whether only a feature brings it.
@@ -39,12 +42,33 @@ impl Manifest {
         requirements
     }
 
-    /// The package that a requirement of the workspace is on, which members inherit by its key.
+    /// The requirement of the workspace that members inherit by its key.
     #[must_use]
-    pub fn inherited(&self, key: &str) -> Option<String> {
+    pub fn inherited(&self, key: &str) -> Option<Requirement> {
         let workspace = self.document.get("workspace")?.as_table_like()?;
-        let requirement = workspace.get("dependencies")?.as_table_like()?.get(key)?;
-        Some(package_name(key, requirement).to_owned())
+        let requirements = requirements_in(workspace, None).into_iter();
+        let mut requirements = requirements.filter(|requirement| requirement.key == key);
+        requirements.next()
+    }
+
+    /// Whether cargo takes older packages for the sake of the Rust version that the package declares.
+    /// <https://doc.rust-lang.org/cargo/reference/resolver.html#rust-version>
+    #[must_use]
+    pub fn prefers_older(&self) -> bool {
+        let root = self.document.as_table();
+        let tables = ["package", "workspace"]
+            .into_iter()
+            .filter_map(|name| root.get(name));
+        let workspace_package = root.get("workspace").and_then(|table| table.get("package"));
+        let tables: Vec<&Item> = tables.chain(workspace_package).collect();
+        let says = |key: &str, value: &str| {
+            let mut said = tables.iter().filter_map(|table| table.get(key)?.as_str());
+            said.any(|said| said == value)
+        };
+        let declares = tables
+            .iter()
+            .any(|table| table.get("rust-version").is_some());
+        declares && (says("resolver", "3") || says("edition", "2024"))
     }
 
     /// What each feature turns on.
@@ -72,9 +96,20 @@ fn requirements_in(table: &dyn TableLike, platform: Option<&str>) -> Vec<Require
     let requirement = |(key, item): (&str, &Item)| Requirement {
         key: key.to_owned(),
         package: package_name(key, item).to_owned(),
+        version: version_of(item),
         is_inherited: is_inherited(item),
         is_optional: item.get("optional").and_then(Item::as_bool) == Some(true),
         platform: platform.map(str::to_owned),
     };
     tables.flat_map(TableLike::iter).map(requirement).collect()
+}
+
+/// The versions that a requirement takes, where a registry has them.
+fn version_of(item: &Item) -> Option<String> {
+    let Some(table) = item.as_table_like() else {
+        return item.as_str().map(str::to_owned);
+    };
+    let is_elsewhere = SOURCES.iter().any(|source| table.contains_key(source));
+    let version = table.get("version").and_then(Item::as_str);
+    version.filter(|_| !is_elsewhere).map(str::to_owned)
 }

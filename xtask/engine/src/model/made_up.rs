@@ -130,6 +130,7 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             declared: Default::default(),
             today: None,
             is_today_added: false,
+            is_today_fresh: false,
             adjusted: Vec::new(),
             published: Vec::new(),
             unusable: Vec::new(),

@@ -120,10 +120,13 @@ pub struct FamilyRecord {
     /// The rustc that its crates declare at those, where any does: the newest of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub declared: BTreeMap<Version, Version>,
-    /// The version that the subject's own lock holds of all its crates, where that is one: what the
-    /// subject is on today.
+    /// The version that the subject's own lock holds of all its crates, where that is one, or else a fresh
+    /// one would: what the subject is on today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub today: Option<Version>,
+    /// Whether it is the newest that all requirements take, since no lock holds one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_today_fresh: bool,
     /// Whether it is a pin for no other reason: the config does not name it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_today_added: bool,

@@ -102,8 +102,12 @@ pub(super) fn off_the_ladder(family: &FamilyRecord) -> Option<Sentence> {
     let at = At::from(today.clone());
     let is_pin = family.pins.iter().any(|pin| pin.at == at);
     let said = || {
+        let holds = match family.is_today_fresh {
+            true => "Without a lock, you are on",
+            false => "Your lock holds",
+        };
         Sentence::new(format!(
-            "Your lock holds {} {today}, which is no pin of this ladder.",
+            "{holds} {} {today}, which is no pin of this ladder.",
             family.name
         ))
     };

@@ -124,7 +124,8 @@ fn of_family(family: &Family, sentence: &str, context: &mut Context) -> Result<(
     if let Some(rest) = sentence.strip_prefix(&format!("At {name} ")) {
         return upgrade::stands_before(family, rest);
     }
-    if sentence.starts_with("Your lock holds ") {
+    let holds_today = ["Your lock holds ", "Without a lock, you are on "];
+    if holds_today.iter().any(|words| sentence.starts_with(words)) {
         return upgrade::off_the_ladder(family, sentence);
     }
     let still = ["It still passes at ", "They still pass at "];
