@@ -14,8 +14,8 @@ use crate::verify::{self, VerifyFlags};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    nothing that passes today fails, or today is not known and every cell passed; with a baseline: all that ran is as it expects
-  1    something that passes today fails, or today is not known and a cell failed; with a baseline: something regressed, is gone, is new and fails, or was fixed
+  0    nothing that passes today fails, or today is not known and every cell passed; with a baseline: all that ran is as it expects, and rows that it does not know are judged without it
+  1    something that passes today fails, or today is not known and a cell failed; with a baseline: something regressed, is gone, is new and fails, or was fixed, or fails on a row that it does not know
   2    a mistake in matrix.toml, the flags or the subject; nothing ran
   3    inconclusive: the machine or the network kept a cell from an answer, nothing passes today, or nothing ran
   130  interrupted; what had ended is kept, and the next run goes on from there";

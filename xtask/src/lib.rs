@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use clap::{Parser, ValueEnum};
-use pinmatrix::analysis::{Held, held, held_unknown};
+use pinmatrix::analysis::{Held, held, judgement};
 use pinmatrix::config::mistake::Mistake;
 use pinmatrix::config::{Config, RunOptions, Strategy};
 use pinmatrix::exec::{Interrupt, Options, cache, known_outcomes, run};
@@ -367,14 +367,11 @@ fn judge(run: &Run) -> Exit {
 }
 
 fn judge_cells(run: &Run) -> Exit {
-    if let Some(verdict) = &run.findings.verdict {
-        let unknown = held_unknown(run);
-        let knows_none = verdict.n_expected == 0 && verdict.n_inconclusive == 0;
-        return match (verdict.judgement(), unknown) {
-            (Judgement::Regressed | Judgement::Fixed, _) | (_, Some(Held::Failed)) => Exit::Failed,
-            (Judgement::AsExpected, None | Some(Held::Passed | Held::Nothing)) => Exit::Passed,
-            (Judgement::Inconclusive, Some(Held::Passed)) if knows_none => Exit::Passed,
-            (Judgement::AsExpected | Judgement::Inconclusive, _) => Exit::Inconclusive,
+    if let Some(judgement) = judgement(run) {
+        return match judgement {
+            Judgement::AsExpected => Exit::Passed,
+            Judgement::Regressed | Judgement::Fixed => Exit::Failed,
+            Judgement::Inconclusive => Exit::Inconclusive,
         };
     }
     if !run.findings.gaps.is_empty() {

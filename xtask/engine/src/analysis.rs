@@ -1,6 +1,7 @@
 //! What a run shows, found once: every report, and every sentence in it, is a function of this.
 
 pub mod problems;
+mod passing;
 mod obstacles;
 mod upgrade;
 mod course;
@@ -12,7 +13,7 @@ use crate::frontier::{ChangePoint, frontier};
 use crate::model::run::Run;
 
 pub use self::course::{Course, Turn};
-pub use self::held::{Held, held, held_unknown};
+pub use self::held::{Held, held, judgement, unknown_failing};
 pub use self::obstacles::{Obstacle, Obstacles};
 pub use self::tally::Tally;
 pub use self::upgrade::{Fate, Step, Upgrade};
@@ -26,8 +27,9 @@ pub struct Analysis<'a> {
     pub points: Vec<ChangePoint>,
     /// How far each row can go, in the order of the run; none for a row of which nothing is known.
     pub upgrades: Vec<Upgrade<'a>>,
-    /// What stands before the last tested pin of each of these; none where nothing does.
-    pub obstacles: Vec<Option<Obstacles<'a>>>,
+    /// What stands before the last tested pin of each family, on its first row; none where nothing does, or
+    /// where it is not known what.
+    pub obstacles: Vec<Obstacles<'a>>,
     /// How things went that changed between passing and failing.
     pub courses: Vec<Course>,
     /// What each family's targets did, wherever they ran.
@@ -45,9 +47,13 @@ impl<'a> Analysis<'a> {
         let upgrades = upgrade::upgrades(run);
         Self {
             run,
-            obstacles: upgrades
+            obstacles: run
+                .families
                 .iter()
-                .map(|u| obstacles::obstacles(run, u))
+                .filter_map(|family| {
+                    let mut rows = upgrades.iter().filter(|u| u.family == family.name);
+                    obstacles::obstacles(run, rows.next()?)
+                })
                 .collect(),
             upgrades,
             courses: course::courses(&points),

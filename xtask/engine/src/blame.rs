@@ -1,5 +1,4 @@
-//! What an error is to be blamed on: as far as its code and its words tell, and the same on each
-//! toolchain.
+//! What an error is to be blamed on, as far as its code and its words tell.
 
 use std::fmt;
 
@@ -53,25 +52,24 @@ pub fn shared(error: &Diagnostic, family: &[String], package: &str) -> Option<Bl
 }
 
 /// The item that an error says is missing. A path that begins in the file itself means another item in
-/// each.
+/// each, and so can a type that is named without its path.
 fn missing(error: &Diagnostic) -> Option<String> {
-    let is_missing = matches!(
-        error.code.as_deref()?,
-        "E0407"
-            | "E0412"
-            | "E0425"
-            | "E0432"
-            | "E0433"
-            | "E0437"
-            | "E0438"
-            | "E0560"
-            | "E0599"
-            | "E0609"
-    );
+    let code = error.code.as_deref()?;
+    let named = quoted(&error.message);
     let item = items(error).join(", ");
+    let is_path = |path: &str| {
+        path.chars()
+            .all(|c| c.is_alphanumeric() || "_:".contains(c))
+    };
+    let is_named = match code {
+        "E0432" => named.len() == 1 && item.contains("::"),
+        "E0433" | "E0425" | "E0412" | "E0407" | "E0437" | "E0438" => named.len() > 1,
+        "E0599" | "E0609" => named.len() > 1 && named[1].contains("::"),
+        _ => false,
+    };
     let root = item.split("::").next().unwrap_or_default();
-    let is_own = matches!(root, "crate" | "self" | "super" | "Self");
-    (is_missing && item.contains("::") && !item.contains(' ') && !is_own).then_some(item)
+    let is_own = matches!(root, "crate" | "self" | "super" | "Self" | "");
+    (is_named && is_path(&item) && !is_own).then_some(item)
 }
 
 /// The items that a message names, as its code reads them.
@@ -88,7 +86,9 @@ pub fn items(error: &Diagnostic) -> Vec<String> {
             vec![within(item, of)]
         }
         // no method named `m` found for struct `S` in the current scope
-        ("E0599" | "E0609" | "E0560", [item, of, ..]) => vec![within(item, of)],
+        ("E0599" | "E0609", [item, of, ..]) => vec![within(item, of)],
+        // struct `S` has no field named `f`
+        ("E0560", [of, item, ..]) => vec![within(item, of)],
         ("E0046", [item, ..]) => vec![format!("trait item {item}")],
         ("E0053" | "E0050" | "E0195", [item, ..]) => vec![format!("signature of {item}")],
         (_, [item, ..]) => vec![format!("{item}: {}", unquoted(&error.message))],
@@ -96,8 +96,7 @@ pub fn items(error: &Diagnostic) -> Vec<String> {
     }
 }
 
-/// What of an error's words is the same on each toolchain and at each pin: what it quotes, since compilers
-/// put the rest anew.
+/// What of an error's words tells it from others: what it quotes, since compilers put the rest anew.
 #[must_use]
 pub fn gist_of(error: &Diagnostic) -> String {
     match error.code {
@@ -105,6 +104,9 @@ pub fn gist_of(error: &Diagnostic) -> String {
         None => gist(&error.message),
     }
 }
+
+/// How much of what was said tells one cause from another, in characters.
+const LONGEST_GIST: usize = 200;
 
 /// What of words without a code is the same each time: no numbers, versions and paths. What an assertion
 /// says, its place tells.
@@ -116,9 +118,11 @@ pub fn gist(said: &str) -> String {
         Some((words, _)) => words,
         None => said,
     };
-    if said.starts_with("assertion ") {
+    let is_assertion = ["assertion ", "left: `", "left == right"];
+    if is_assertion.iter().any(|words| said.starts_with(words)) {
         return String::new();
     }
+    let said = crate::text::ellipsis(said, LONGEST_GIST);
     let varies = |word: &&str| word.contains(|c: char| c.is_ascii_digit() || c == '/');
     let words = said.split_whitespace().filter(|word| !varies(word));
     words.collect::<Vec<_>>().join(" ")
@@ -189,6 +193,7 @@ mod tests {
                 "the parameter type `T` may not live long enough",
                 "T: the parameter type may not live long enough",
             ),
+            ("E0560", "struct `S` has no field named `f`", "S::f"),
             ("E0308", "mismatched types", "mismatched types"),
         ];
         for (code, message, item) in cases {
@@ -254,6 +259,7 @@ mod tests {
                 "assertion failed: `(left == right)`",
             ),
             ("thread 'a' panicked at 'no luck', a.rs:3:5", "no luck"),
+            ("left: `1`,", "assertion `left == right` failed"),
         ] {
             assert_eq!(gist(one), gist(other));
         }

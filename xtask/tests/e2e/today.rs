@@ -80,7 +80,14 @@ fn a_row_that_the_baseline_does_not_know_is_held_against_today() {
         let output = fixture.call(&["run"]);
         let said = text(&output.stdout);
         assert_eq!(output.status.code(), Some(expected), "{said}");
-        let told = "held against today, since the baseline does not know gadget on renamed: `bless` takes it in";
+        let told =
+            "gadget on renamed is not in the baseline and judged without it: `bless` adds it";
+        let word = if expected == 0 {
+            "as expected"
+        } else {
+            "regressed"
+        };
+        assert!(said.contains(&format!("verdict: {word} (")), "{said}");
         assert!(said.replace('\n', " ").contains(told), "{said}");
     }
 }

@@ -5,6 +5,7 @@ use crate::model::cell::CellId;
 use crate::model::outcome::Outcome;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Status;
+use crate::model::verdict::Judgement;
 
 /// What a run comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,23 +24,49 @@ pub enum Held {
 /// fails today and at a pin alike is no failure of that pin.
 #[must_use]
 pub fn held(run: &Run) -> Held {
-    rows(run, |_| true).max().unwrap_or(Held::Nothing)
+    let rows = rows(run, |_| true).map(|(_, held)| held);
+    rows.max().unwrap_or(Held::Nothing)
 }
 
-/// What a run comes to on rows that its baseline does not know; `None` where it knows all that ran.
+/// What a run comes to where it was held against a baseline: rows that the baseline does not know are held
+/// as they would be without one.
 #[must_use]
-pub fn held_unknown(run: &Run) -> Option<Held> {
+pub fn judgement(run: &Run) -> Option<Judgement> {
     let verdict = run.findings.verdict.as_ref()?;
-    rows(run, |cell| verdict.is_of_unknown_row(cell)).max()
+    let unknown = rows(run, |cell| verdict.is_of_unknown_row(cell));
+    let unknown = unknown.map(|(_, held)| held).max();
+    let knows_none = verdict.n_expected == 0 && verdict.n_inconclusive == 0;
+    Some(match (verdict.judgement(), unknown) {
+        (Judgement::Regressed, _) | (_, Some(Held::Failed)) => Judgement::Regressed,
+        (Judgement::Fixed, _) => Judgement::Fixed,
+        // Where nothing passes today, there is nothing to break.
+        (Judgement::AsExpected, None | Some(Held::Passed | Held::Nothing)) => Judgement::AsExpected,
+        (Judgement::Inconclusive, Some(Held::Passed)) if knows_none => Judgement::AsExpected,
+        (Judgement::AsExpected | Judgement::Inconclusive, _) => Judgement::Inconclusive,
+    })
 }
 
-/// What each row comes to of which some cell is meant.
-fn rows(run: &Run, is_meant: impl Fn(&CellId) -> bool) -> impl Iterator<Item = Held> {
+/// The rows that a baseline does not know and that fail by themselves: `gadget on old`.
+#[must_use]
+pub fn unknown_failing(run: &Run) -> Vec<String> {
+    let Some(verdict) = &run.findings.verdict else {
+        return Vec::new();
+    };
+    let rows = rows(run, |cell| verdict.is_of_unknown_row(cell));
+    let failing = rows.filter(|(_, held)| *held == Held::Failed);
+    failing.map(|(name, _)| name).collect()
+}
+
+/// What each row comes to of which some cell is meant, with its name.
+fn rows(run: &Run, is_meant: impl Fn(&CellId) -> bool) -> impl Iterator<Item = (String, Held)> {
     let families = run.families.iter();
     let rows =
         families.flat_map(|family| run.rows(family).into_iter().map(move |row| (family, row)));
     let meant = rows.filter(move |(_, row)| row.iter().any(|record| is_meant(&record.id)));
-    meant.filter_map(|(family, row)| of_row(family, &row))
+    meant.filter_map(|(family, row)| {
+        let name = format!("{} on {}", family.name, row.first()?.cell.row);
+        Some((name, of_row(family, &row)?))
+    })
 }
 
 /// What a row comes to; `None` where nothing of it ran.

@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::analysis::passing::Passing;
 use crate::analysis::problems::sightings::sightings;
-use crate::analysis::upgrade::{Fate, Upgrade, passing};
+use crate::analysis::upgrade::{Fate, Upgrade};
 use crate::model::cell::At;
 use crate::model::run::{CellRecord, Run};
 
 /// What of all that passes at the first pin of an upgrade fails at the last that was tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacles<'a> {
+    /// How far the row can go.
+    pub upgrade: Upgrade<'a>,
     /// The last pin that was tested.
     pub at: &'a At,
     /// The targets of which something fails there.
@@ -21,7 +24,7 @@ pub struct Obstacles<'a> {
 /// One cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// The first error, without its place.
+    /// The first error; without its place where that is in the repository.
     pub error: String,
     /// The targets that show it.
     pub targets: BTreeSet<String>,
@@ -41,27 +44,23 @@ pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a
         row.find(|record| record.cell.pin.at == *at)
     };
     let (reference, record) = (cell(upgrade.from)?.outcome()?, cell(at)?);
-    let passing: BTreeMap<String, BTreeSet<Option<&str>>> = reference
-        .targets
-        .iter()
-        .map(|target| (target.id.to_string(), passing(target).into_iter().collect()))
-        .collect();
-    // What is not built at all has lost whatever passes in it.
-    let has_passed = |target: &str, case: &Option<String>| {
-        let passing = passing.get(target);
-        passing.is_some_and(|passing| match case {
-            Some(_) => passing.contains(&case.as_deref()),
-            None => !passing.is_empty(),
-        })
+    let passing = Passing::of(reference);
+    // What came to no case has lost whatever passes in it.
+    let targets = record.outcome()?.targets.iter();
+    let has_cases = targets.filter(|target| !target.cases.is_empty());
+    let has_cases: BTreeSet<String> = has_cases.map(|target| target.id.to_string()).collect();
+    let has_passed = |target: &str, case: &Option<String>| match case {
+        None if !has_cases.contains(target) => passing.has_some_of(target),
+        Some(_) | None => passing.has(target, case.as_deref()),
     };
     let mut known = BTreeMap::new();
     let mut causes: Vec<Obstacle> = Vec::new();
-    for seen in sightings(run, record) {
+    for seen in sightings(run, record, None) {
         let Some(target) = seen.target.as_ref().filter(|_| seen.is_failure()) else {
             continue;
         };
         if has_passed(target, &seen.case) {
-            let number = *known.entry(seen.thing).or_insert(causes.len());
+            let number = *known.entry(seen.thing.cause()).or_insert(causes.len());
             if number == causes.len() {
                 causes.push(Obstacle {
                     error: seen.error,
@@ -73,7 +72,8 @@ pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a
     }
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.targets.len()));
     let targets: BTreeSet<String> = causes.iter().flat_map(|c| &c.targets).cloned().collect();
-    (!targets.is_empty()).then_some(Obstacles {
+    (!targets.is_empty()).then(|| Obstacles {
+        upgrade: upgrade.clone(),
         at,
         targets,
         causes,

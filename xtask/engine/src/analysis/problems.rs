@@ -15,9 +15,11 @@ use self::sightings::{Sighting, sightings};
 
 use self::thing::{Thing, tell_apart};
 use self::told::{changes, notes, place_of, places, what};
+use crate::analysis::passing::Passing;
 use crate::frontier::ChangePoint;
+use crate::model::cell::Row;
 use crate::model::command::reproduce;
-use crate::model::run::Run;
+use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Class;
 use crate::text;
 
@@ -52,7 +54,7 @@ pub struct Problem {
     /// Where in the repository.
     pub place: Option<Place>,
     /// The same in every run that has the problem, on whichever line it stands and whatever is said
-    /// of it; no two problems of a run have the same.
+    /// of it, unless there are several that differ in nothing else; no two problems of a run have the same.
     pub fingerprint: String,
 }
 
@@ -116,13 +118,13 @@ impl fmt::Display for Check {
 /// How much a problem matters: what matters most comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// No baseline expects it.
+    /// No baseline expects it, and it does not fail today too.
     New,
     /// It should fail and passes: the baseline has to be told.
     Fixed,
     /// It says nothing of the pin: a doubt, or drift.
     Unsure,
-    /// The baseline expects it.
+    /// The baseline expects it, or where none speaks of its row, it fails today too.
     Known,
 }
 
@@ -131,8 +133,10 @@ pub enum Standing {
 pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut known: BTreeMap<Thing, usize> = BTreeMap::new();
+    let todays = todays(run);
     for record in &run.cells {
-        for sighting in sightings(run, record) {
+        let today = todays.get(&(record.cell.pin.family.as_str(), &*record.cell.row));
+        for sighting in sightings(run, record, today) {
             let at = *known.entry(sighting.thing.clone()).or_insert(groups.len());
             match groups.get_mut(at) {
                 Some(group) => group.sightings.push(sighting),
@@ -154,6 +158,25 @@ pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
         .into_iter()
         .map(|(_, _, problem)| problem)
         .collect()
+}
+
+/// What passes today on each row of each family, where that is known.
+fn todays(run: &Run) -> BTreeMap<(&str, &Row), Passing<'_>> {
+    let families = run.families.iter();
+    let families: BTreeMap<&str, &FamilyRecord> = families
+        .map(|family| (family.name.as_str(), family))
+        .collect();
+    let today = |record: &&CellRecord| {
+        let family = families.get(record.cell.pin.family.as_str());
+        family.is_some_and(|family| family.is_today(&record.cell.pin.at))
+    };
+    let cells = run.cells.iter().filter(today);
+    let passing = cells.filter_map(|record| {
+        let place = (record.cell.pin.family.as_str(), &*record.cell.row);
+        let outcome = record.outcome().filter(|outcome| !outcome.has_doubt())?;
+        Some((place, Passing::of(outcome)))
+    });
+    passing.collect()
 }
 
 /// The longest error that is told, in characters.

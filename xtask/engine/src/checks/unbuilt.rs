@@ -10,6 +10,10 @@ use cargo_platform::{Cfg, CfgExpr, Ident, Platform};
 use crate::config::{Config, FeatureSet};
 use crate::manifest::{Manifest, Requirement};
 use crate::subject::Subject;
+use crate::text;
+
+/// The longest note, in characters.
+const LONGEST: usize = 400;
 
 /// What is said of such crates, a line each.
 ///
@@ -27,10 +31,8 @@ pub fn notes(config: &Config, subject: &Subject) -> Result<Vec<String>> {
     let note = |krate: &str| {
         let reasons = reasons(krate, &manifests, &config.feature_sets)?;
         let reasons: Vec<String> = reasons.into_iter().collect();
-        Some(format!(
-            "`{krate}` is held at each pin, and cells build it only where something else asks for it: {}",
-            reasons.join("; ")
-        ))
+        let reasons = text::ellipsis(&text::one_line(&reasons.join("; ")), LONGEST);
+        Some(format!("no cell may build `{krate}`: {reasons}"))
     };
     Ok(crates.filter_map(|krate| note(krate.get_ref())).collect())
 }
@@ -69,7 +71,7 @@ fn reasons(
                 Some(platform) => format!("`{name}` requires it for `{platform}` only"),
                 None if requirement.is_optional && !is_asked_for() => {
                     format!(
-                        "it is optional in `{name}`, and no feature that is on there asks for it"
+                        "it is optional in `{name}`, where no feature that is on by itself asks for it"
                     )
                 }
                 None => return None,
@@ -214,7 +216,8 @@ mod tests {
         };
         let optional = "[dependencies]\ngadget-io = { version = '1', optional = true }\n";
         let by_default = format!("{optional}[features]\ndefault = ['x']\nx = ['dep:gadget-io']\n");
-        let is_optional = "it is optional in `app`, and no feature that is on there asks for it";
+        let is_optional =
+            "it is optional in `app`, where no feature that is on by itself asks for it";
         assert_eq!(told(optional, set(&[], true)), is_optional);
         assert_eq!(told(optional, set(&["gadget-io"], true)), "");
         assert_eq!(told(&by_default, set(&[], true)), "");

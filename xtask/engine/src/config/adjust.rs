@@ -1,6 +1,6 @@
 //! Adjustments: what is changed in the copy of the subject for a range of pins, written once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::VersionReq;
 use serde::Serialize;
@@ -57,15 +57,16 @@ impl Change {
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let features = self.features.keys();
-        let features = features.map(|krate| format!("the features of {krate}"));
+        let features = features.map(|krate| format!("features of {krate}"));
         let extra = self
             .extra
             .iter()
             .flat_map(|extra| extra.dependencies.keys());
-        let extra = extra.map(|name| format!("the dependency {name}"));
+        let extra = extra.map(|name| format!("dependency {name}"));
         let cfg = self.cfg.iter().map(|cfg| format!("--cfg {cfg}"));
-        let env = self.env.keys().map(|name| format!("the variable {name}"));
-        features.chain(extra).chain(cfg).chain(env).collect()
+        let env = self.env.keys().map(|name| format!("variable {name}"));
+        let words: BTreeSet<String> = features.chain(extra).chain(cfg).chain(env).collect();
+        words.into_iter().collect()
     }
 }
 

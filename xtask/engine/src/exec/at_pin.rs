@@ -1,6 +1,8 @@
 //! Whether a graph holds the family at the pin: each of its crates that is built once, and from where the
 //! pin says.
 
+use std::collections::BTreeSet;
+
 use cargo_metadata::{Metadata, Package};
 
 use crate::config::Family;
@@ -22,39 +24,37 @@ pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &At) -> Option<Diagn
     let is_any_built = crates.clone().any(is_built);
     let mut faults = crates.filter_map(|krate| {
         let there: Vec<&Package> = built.iter().filter(|p| *p.name == krate).copied().collect();
-        match (there.is_empty(), why_absent(krate, &built)) {
-            (false, _) => fault(krate, at, &there, metadata),
+        match there.is_empty() {
+            false => fault(krate, at, &there, metadata),
             // The others show what there is to see.
-            (true, Some(_)) if is_any_built => None,
-            (true, why) => {
-                let why = why.unwrap_or_else(|| "the features that are on leave it out".to_owned());
-                Some(format!("{krate} is not in the graph: {why}"))
-            }
+            true if is_any_built => None,
+            true => Some(format!(
+                "{krate} is not in the graph: {}",
+                why_absent(krate, metadata)
+            )),
         }
     });
     faults.next().map(Diagnostic::said)
 }
 
-/// Why nothing that is built requires a crate: each requirement on it is optional, or for another platform.
-fn why_absent(krate: &str, built: &[&Package]) -> Option<String> {
-    let mut reasons = Vec::new();
-    for package in built {
-        for requirement in package.dependencies.iter().filter(|d| d.name == krate) {
-            reasons.push(match &requirement.target {
-                Some(platform) => format!("{} requires it for {platform} only", package.name),
-                None if requirement.optional => {
-                    format!(
-                        "it is optional in {}, and no feature asks for it",
-                        package.name
-                    )
-                }
-                None => return None,
-            });
+/// Why no member brings a crate: each requirement on it is optional, or for another platform.
+fn why_absent(krate: &str, metadata: &Metadata) -> String {
+    let members = metadata.workspace_packages().into_iter();
+    let requirements = members.flat_map(|member| {
+        let own = member.dependencies.iter().filter(|d| d.name == krate);
+        own.map(move |requirement| (member, requirement))
+    });
+    let reasons = requirements.map(|(member, requirement)| {
+        match (requirement.optional, &requirement.target) {
+            (false, Some(platform)) => format!("{} requires it for {platform} only", member.name),
+            (_, _) => format!("no feature of {} that is on asks for it", member.name),
         }
+    });
+    let reasons: BTreeSet<String> = reasons.collect();
+    match reasons.is_empty() {
+        true => "the features that are on leave it out".to_owned(),
+        false => reasons.into_iter().collect::<Vec<_>>().join("; "),
     }
-    reasons.sort();
-    reasons.dedup();
-    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 fn fault(krate: &str, at: &At, there: &[&Package], metadata: &Metadata) -> Option<String> {

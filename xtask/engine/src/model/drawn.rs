@@ -9,7 +9,7 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::made_up::{self, case, test_named};
 use crate::model::outcome::{Outcome, TargetOutcome};
 use crate::model::run::{Adjusted, CellRecord, FamilyRecord, Run, State};
-use crate::model::status::{Class, Skip, Status};
+use crate::model::status::{Class, Doubt, Skip, Status};
 
 /// A byte for a cell, and one for each target of it.
 type DrawnCell = (u8, Vec<u8>);
@@ -103,7 +103,13 @@ fn state(byte: u8, targets: &[u8], is_killed: bool) -> State {
         200..230 => skipped(Skip::NotAnEnd),
         230..240 if is_killed => skipped(Skip::NotBegun),
         230..245 => skipped(Skip::Inferred),
-        245.. => {
+        245..250 => {
+            let doubt = Status::Inconclusive {
+                doubt: Doubt::Network,
+            };
+            made_up::ended(Outcome::whole(doubt, vec![Diagnostic::said("no answer")]))
+        }
+        250.. => {
             let error = Diagnostic::said("gadget needs rustc 1.99");
             made_up::ended(Outcome::whole(Status::failed(Class::Msrv), vec![error]))
         }
@@ -155,7 +161,7 @@ impl Drawn {
                     adjusted: odd
                         .map(|version| Adjusted {
                             at: version.into(),
-                            changes: vec![format!("the features of {name}")],
+                            changes: vec![format!("features of {name}")],
                         })
                         .collect(),
                     ..record.clone()

@@ -140,7 +140,7 @@ pub struct FamilyRecord {
 pub struct Adjusted {
     /// The pin.
     pub at: At,
-    /// What is changed, in words: `the features of gadget`.
+    /// What is changed, in words: `features of gadget`.
     pub changes: Vec<String>,
 }
 

@@ -8,7 +8,7 @@ pub mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::analysis::{Analysis, Course, Held, Tally, held_unknown};
+use crate::analysis::{Analysis, Course, Tally, judgement, unknown_failing};
 use crate::frontier::{Change, ChangePoint};
 use crate::model::cell::{At, Row};
 use crate::model::moved::Fault;
@@ -63,7 +63,9 @@ pub fn answer(analysis: &Analysis<'_>) -> Vec<Sentence> {
 /// What regressed, which outweighs all else.
 fn regressed(run: &Run) -> Option<Sentence> {
     let verdict = run.findings.verdict.as_ref()?;
-    let first = *verdict::sorted(verdict).first()?;
+    let Some(first) = verdict::sorted(verdict).first().copied() else {
+        return unknown(run);
+    };
     let is_fixed = |kind: Kind| kind == Kind::Fixed;
     let n = verdict.deviations.iter();
     let n = n
@@ -84,6 +86,18 @@ fn regressed(run: &Run) -> Option<Sentence> {
     let found = text::ellipsis(&text::one_line(&first.found), LONGEST);
     let expected = text::ellipsis(&text::one_line(&first.expected), LONGEST);
     Some(sentence.say(format!("expected {expected}, found {found}.")))
+}
+
+/// What fails on rows that the baseline does not know.
+fn unknown(run: &Run) -> Option<Sentence> {
+    let failing = unknown_failing(run);
+    let are = if failing.len() == 1 { "is" } else { "are" };
+    let rows = text::ellipsis(&text::one_line(&listed(&failing)), LONGEST);
+    (!failing.is_empty()).then(|| {
+        Sentence::new(format!(
+            "{rows} {are} not in the baseline, and something fails there."
+        ))
+    })
 }
 
 /// Which packages have to move for that.
@@ -116,22 +130,18 @@ fn old_lock(run: &Run) -> Option<Sentence> {
 /// What else the baseline says.
 fn expected(run: &Run) -> Option<Sentence> {
     let verdict = run.findings.verdict.as_ref()?;
-    match verdict.judgement() {
+    match judgement(run)? {
         Judgement::AsExpected if verdict.unknown_rows.is_empty() => {
             Some(Sentence::new("All of that is as expected."))
         }
-        Judgement::AsExpected => {
-            let fails = match held_unknown(run) {
-                Some(Held::Failed) => {
-                    "; on a row that it does not know, something that passes today fails"
-                }
-                Some(Held::Passed | Held::Nothing | Held::Unsure) | None => "",
-            };
-            Some(Sentence::new(format!(
-                "All of that is as expected, where the baseline knows the row{fails}."
-            )))
-        }
-        Judgement::Regressed | Judgement::Fixed | Judgement::Inconclusive => None,
+        // Where the baseline knows no row, nothing is expected.
+        Judgement::AsExpected if verdict.n_expected > 0 => Some(Sentence::new(
+            "All of that is as expected, where the baseline knows the row.",
+        )),
+        Judgement::AsExpected
+        | Judgement::Regressed
+        | Judgement::Fixed
+        | Judgement::Inconclusive => None,
     }
 }
 

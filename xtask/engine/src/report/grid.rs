@@ -1,6 +1,7 @@
 //! The grid: toolchains down, pins across, a short word in each place. Drawing it is left to
 //! whoever shows it.
 
+use crate::model::outcome::{Outcome, Signature};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{Class, Skip, Status};
 
@@ -22,7 +23,7 @@ pub struct Place {
     pub status: Status,
     /// At most eight characters that say it without colour.
     pub word: String,
-    /// Whether nobody ran it and both that stand around it fail, alike.
+    /// Whether nobody ran it, and the tested pins around it fail alike.
     pub is_among_failing: bool,
 }
 
@@ -52,23 +53,19 @@ fn grid(run: &Run, family: &FamilyRecord) -> Grid {
 /// What stands in the places of a row.
 #[must_use]
 pub fn places(row: &[&CellRecord]) -> Vec<Place> {
-    // Whether the last cell before each that was not inferred fails.
-    let mut before = Vec::with_capacity(row.len());
-    let mut fails = false;
-    for record in row {
-        if !record.is_inferred() {
-            fails = record.status().is_failed();
-        }
-        before.push(fails);
-    }
     let mut places: Vec<Place> = row.iter().map(|record| place(record)).collect();
-    let mut fails = false;
-    for ((record, place), before) in row.iter().zip(&mut places).zip(before).rev() {
-        if !record.is_inferred() {
-            fails = record.status().is_failed();
-        } else if fails && before {
-            place.is_among_failing = true;
-            place.word = "≈✘".to_owned();
+    let shown: Vec<Option<Signature>> = row
+        .iter()
+        .map(|record| record.outcome().and_then(Outcome::signature))
+        .collect();
+    let tested: Vec<usize> = (0..row.len()).filter(|at| shown[*at].is_some()).collect();
+    for pair in tested.windows(2) {
+        let fails = row[pair[0]].status().is_failed() && shown[pair[0]] == shown[pair[1]];
+        for at in pair[0] + 1..pair[1] {
+            if fails && row[at].is_inferred() {
+                places[at].is_among_failing = true;
+                places[at].word = "≈✘".to_owned();
+            }
         }
     }
     places
@@ -128,7 +125,7 @@ pub const LEGEND: [&str; 6] = [
     "✘ n/m failed: n of m targets, or what stopped the cell",
     "? inconclusive",
     "≈ inferred, not run",
-    "≈✘ inferred between two that fail alike, not run",
+    "≈✘ not run; the tested pins around it fail alike",
     "· not run",
 ];
 
@@ -153,5 +150,9 @@ mod tests {
             words.collect::<Vec<_>>().join(" ")
         };
         assert_eq!(words("b--b-.-.-"), "✘ 1/1 ≈✘ ≈✘ ✘ 1/1 ≈ ✔ ≈ ✔ ≈");
+        // What gives no verdict says nothing of its neighbours.
+        assert_eq!(words(".d-d."), "✔ ✘ drift ≈ ✘ drift ✔");
+        assert_eq!(words("b-d-b"), "✘ 1/1 ≈✘ ✘ drift ≈✘ ✘ 1/1");
+        assert_eq!(words("b-1"), "✘ 1/1 ≈ ✘ 1/1");
     }
 }

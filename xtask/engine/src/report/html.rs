@@ -105,7 +105,7 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
         started: started(run),
         answer: answer(analysis),
         closing_line: closing_line(&run.counts()),
-        verdict: verdict.map(verdict::headline),
+        verdict: verdict::headline(run),
         gaps: gaps::lines(run)
             .into_iter()
             .chain(denied::unbounded(run))

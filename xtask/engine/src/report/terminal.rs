@@ -7,7 +7,7 @@ mod blocks;
 
 use camino::Utf8Path;
 
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, judgement};
 use crate::model::command::program;
 use crate::model::findings::Truth;
 use crate::model::run::Run;
@@ -82,13 +82,13 @@ fn write_answer(page: &mut Page, analysis: &Analysis<'_>) {
         page.say("", paint, &sentence.to_string());
         paint = "";
     }
-    if let Some(verdict) = &run.findings.verdict {
-        let color = match verdict.judgement() {
+    if let (Some(judgement), Some(headline)) = (judgement(run), verdict::headline(run)) {
+        let color = match judgement {
             Judgement::AsExpected => GREEN,
             Judgement::Regressed => RED,
             Judgement::Fixed | Judgement::Inconclusive => YELLOW,
         };
-        page.say("", &format!("{BOLD}{color}"), &verdict::headline(verdict));
+        page.say("", &format!("{BOLD}{color}"), &headline);
     }
     page.say("", BOLD, &closing_line(&run.counts()));
 }

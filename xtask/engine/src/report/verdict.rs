@@ -2,15 +2,17 @@
 
 use std::fmt::Write;
 
+use crate::analysis::judgement;
 use crate::model::command::reproduce;
 use crate::model::run::Run;
 use crate::model::verdict::{Deviation, Judgement, Kind, Verdict};
 use crate::report::{escaped, line};
 use crate::text;
 
-/// The verdict in one line.
+/// The verdict on a run in one line; none where no baseline was there.
 #[must_use]
-pub fn headline(verdict: &Verdict) -> String {
+pub fn headline(run: &Run) -> Option<String> {
+    let verdict = run.findings.verdict.as_ref()?;
     let count = |kind: Kind| {
         let n = verdict.deviations.iter().filter(|d| d.kind == kind).count();
         (n > 0).then(|| format!("{n} {kind}"))
@@ -28,19 +30,23 @@ pub fn headline(verdict: &Verdict) -> String {
     }
     let rows: Vec<&str> = verdict.unknown_rows.keys().map(String::as_str).collect();
     if !rows.is_empty() {
+        let (are, them) = if rows.len() == 1 {
+            ("is", "it")
+        } else {
+            ("are", "them")
+        };
+        let rows = rows.join(", ");
         parts.push(format!(
-            "held against today, since the baseline does not know {}: `bless` takes {} in",
-            rows.join(", "),
-            if rows.len() == 1 { "it" } else { "them" }
+            "{rows} {are} not in the baseline and judged without it: `bless` adds {them}"
         ));
     }
-    let judgement = match verdict.judgement() {
+    let judgement = match judgement(run)? {
         Judgement::AsExpected => "as expected",
         Judgement::Regressed => "regressed",
         Judgement::Fixed => "fixed; `bless` makes that what is expected",
         Judgement::Inconclusive => "inconclusive",
     };
-    format!("verdict: {judgement} ({})", parts.join(", "))
+    Some(format!("verdict: {judgement} ({})", parts.join(", ")))
 }
 
 /// The deviations, those that matter most first.
@@ -57,10 +63,10 @@ pub fn sorted(verdict: &Verdict) -> Vec<&Deviation> {
 ///
 /// When `out` cannot be written.
 pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
-    let Some(verdict) = &run.findings.verdict else {
+    let (Some(verdict), Some(headline)) = (&run.findings.verdict, headline(run)) else {
         return Ok(());
     };
-    writeln!(out, "**{}**\n", escaped(&headline(verdict)))?;
+    writeln!(out, "**{}**\n", escaped(&headline))?;
     for deviation in sorted(verdict) {
         let command = text::one_line(&reproduce(run, &deviation.cell));
         writeln!(out, "- {}, `{command}`", line(&deviation.to_string()))?;

@@ -206,17 +206,14 @@ pub fn leftover(site: &mut Site<'_>, place: Place) -> Option<Fact> {
         ("package", path(".".to_owned())),
         ("source", path("src".to_owned())),
         ("workspace", path(up)),
-        (
-            "executable",
-            format!("std::env::current_exe().unwrap().parent().unwrap().join({name:?})"),
-        ),
-        (
-            "target",
-            format!(
-                "std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join({name:?})"
-            ),
-        ),
     ];
+    // A macro runs in the compiler, which stands among the toolchain's files, and a doc test below the
+    // temporary folder: what they leave there is no longer of this checkout.
+    if !matches!(place, Place::Macro | Place::Doc) {
+        let own = "std::env::current_exe().unwrap().parent().unwrap()";
+        folders.push(("executable", format!("{own}.join({name:?})")));
+        folders.push(("target", format!("{own}.parent().unwrap().join({name:?})")));
+    }
     if site.draft.in_git && !site.draft.below.is_empty() {
         folders.push(("above", path(top)));
     }

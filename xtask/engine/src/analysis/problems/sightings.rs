@@ -1,5 +1,6 @@
 //! What the cells of a run show, one thing a cell, before what is alike is put together.
 
+use crate::analysis::passing::Passing;
 use crate::analysis::problems::place::{Place, in_repository};
 use crate::analysis::problems::told::{expected, in_words};
 use crate::analysis::problems::{Check, LONGEST_NAME, Standing, Thing};
@@ -35,11 +36,12 @@ impl Sighting<'_> {
 pub(in crate::analysis) fn sightings<'a>(
     run: &'a Run,
     record: &'a CellRecord,
+    today: Option<&Passing<'_>>,
 ) -> Vec<Sighting<'a>> {
     let Some(outcome) = record.outcome() else {
         return Vec::new();
     };
-    let seer = Seer { run, record };
+    let seer = Seer { run, record, today };
     let mut seen = Vec::new();
     if !outcome.errors.is_empty() || outcome.targets.is_empty() {
         let error = of_whole(outcome);
@@ -71,12 +73,14 @@ fn of_whole(outcome: &Outcome) -> Option<Diagnostic> {
 }
 
 /// Looks at one cell of a run.
-struct Seer<'a> {
+struct Seer<'a, 't> {
     run: &'a Run,
     record: &'a CellRecord,
+    /// What passes today on its row.
+    today: Option<&'t Passing<'t>>,
 }
 
-impl<'a> Seer<'a> {
+impl<'a> Seer<'a, '_> {
     fn sighting(
         &self,
         status: &Status,
@@ -93,7 +97,10 @@ impl<'a> Seer<'a> {
         let verdict = self.run.findings.verdict.as_ref();
         let case_name = case.map(|case| case.name.as_str());
         let news = verdict.and_then(|v| v.news(&self.record.id, name.as_deref(), case_name));
-        let is_known = verdict.is_some_and(|v| v.knows(&self.record.id)) && news.is_none();
+        let is_known = match verdict.filter(|v| !v.is_of_unknown_row(&self.record.id)) {
+            Some(verdict) => verdict.knows(&self.record.id) && news.is_none(),
+            None => self.fails_today(name.as_deref(), case_name),
+        };
         let standing = match check {
             Check::Failed(_) if is_known => Standing::Known,
             Check::Failed(class) if class != Class::Drift => Standing::New,
@@ -139,6 +146,15 @@ impl<'a> Seer<'a> {
             place,
             status: text::ellipsis(&text::one_line(&status.to_string()), LONGEST_NAME),
             error: said,
+        })
+    }
+
+    /// Whether something that fails does not pass today either.
+    fn fails_today(&self, target: Option<&str>, case: Option<&str>) -> bool {
+        self.today.is_some_and(|today| match (target, case) {
+            (None, _) => !today.has_any(),
+            (Some(target), None) => !today.has_some_of(target),
+            (Some(target), Some(_)) => !today.has(target, case),
         })
     }
 

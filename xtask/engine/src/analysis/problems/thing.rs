@@ -22,6 +22,15 @@ pub(in crate::analysis) struct Thing {
 }
 
 impl Thing {
+    /// What stands behind it, whichever case shows it: cases that fail at one place, or in one target where
+    /// no place is known, fail for one reason.
+    pub(in crate::analysis) fn cause(mut self) -> Self {
+        if self.case.take().is_some() && self.place.is_some() {
+            self.target = None;
+        }
+        self
+    }
+
     /// All of it that stays when lines move and words change.
     fn lasting(&self) -> Self {
         let mut lasting = self.clone();
@@ -33,7 +42,7 @@ impl Thing {
     }
 }
 
-/// Fingerprints, from all that lasts; what is the same in that is numbered by its lines.
+/// Fingerprints, from all that lasts; what is the same in that is numbered by its lines and words.
 pub(super) fn tell_apart(problems: &mut [(bool, Thing, Problem)]) {
     let mut order: Vec<usize> = (0..problems.len()).collect();
     order.sort_by(|a, b| problems[*a].1.cmp(&problems[*b].1));
@@ -44,7 +53,10 @@ pub(super) fn tell_apart(problems: &mut [(bool, Thing, Problem)]) {
         let n = n_seen.entry(lasting.clone()).or_default();
         let mut hasher = blake3::Hasher::new();
         let target = lasting.target.map(|target| target.to_string());
+        // What a case printed can be cut, and its place with it.
+        let is_of_case = lasting.case.is_some();
         let file = lasting.place.map(|place| place.file);
+        let file = file.filter(|_| !is_of_case);
         let blame = lasting.blame.map(|blame| blame.to_string());
         let parts = [target, lasting.case, lasting.code, file];
         let parts = parts

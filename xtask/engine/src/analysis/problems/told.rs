@@ -31,7 +31,8 @@ pub(super) fn places(alike: &[&Sighting<'_>]) -> Option<String> {
     let first = alike.first()?.place.as_ref();
     let others = places.into_iter().filter(|place| Some(*place) != first);
     let others: Vec<String> = others.map(ToString::to_string).collect();
-    (!others.is_empty()).then(|| format!("also at {}", few(&others)))
+    let told = text::one_line(&few(&others));
+    (!others.is_empty()).then(|| format!("also at {}", text::ellipsis(&told, LONGEST_NOTE)))
 }
 
 /// How a baseline puts what it did not expect.

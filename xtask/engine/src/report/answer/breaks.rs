@@ -92,6 +92,15 @@ impl Family<'_> {
                 false => format!("at {at}"),
             }
         };
+        let is_there = |other: &Break<'_>| {
+            let (point, other_point) = (earliest.point, other.point);
+            point.after.at == other_point.after.at
+                && earliest.rows == other.rows
+                && point.target != other_point.target
+        };
+        if breaks.iter().all(is_there) {
+            return Some(there_too(breaks));
+        }
         let follows = verb(first.point, "follows", "follow");
         let sentence = what(Sentence::default(), first.point);
         let sentence = sentence.say(format!(" {follows} {}", at(first)));
@@ -151,6 +160,25 @@ fn elsewhere(first: &Break<'_>, later: &[&ChangePoint]) -> Option<Sentence> {
     let told = told.map(|other| format!("at {} on {}", other.after.at, other.row));
     let told: Vec<String> = told.collect();
     (!told.is_empty()).then(|| sentence.say(format!(" {}.", listed(&told))))
+}
+
+/// That others break at the same pin, on the same rows.
+fn there_too(breaks: &[Break<'_>]) -> Sentence {
+    let last = breaks.len().saturating_sub(1);
+    let named = breaks.iter().enumerate();
+    let sentence = named.fold(Sentence::default(), |sentence, (n, other)| {
+        let gap = match n {
+            0 => "",
+            n if n == last => " and ",
+            _ => ", ",
+        };
+        what(sentence.say(gap), other.point)
+    });
+    let breaks = match breaks {
+        [only] => verb(only.point, "breaks", "break"),
+        _ => "break",
+    };
+    sentence.say(format!(" {breaks} there too."))
 }
 
 /// Where many other targets break: by number.

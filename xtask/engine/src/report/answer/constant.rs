@@ -56,7 +56,10 @@ impl Family<'_> {
             answer.push(self.without_targets());
         } else if !passing.is_empty() && passing.len() + idle.len() == tally.len() {
             answer.push(self.all_pass(passing.len(), idle.len()));
-        } else if !passing.is_empty() || !idle.is_empty() {
+        } else if passing.is_empty() && !idle.is_empty() {
+            let (n, of_all) = (idle.len(), count(tally.len(), "target"));
+            answer.push(self.opening(&format!("{n} of {of_all} never failed and ran no test.")));
+        } else if !passing.is_empty() {
             let ran_no_test = match idle.len() {
                 0 => String::new(),
                 n => format!("; {n} never failed and ran no test"),

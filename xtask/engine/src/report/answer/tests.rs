@@ -307,7 +307,7 @@ fn what_is_adjusted_at_a_pin_is_told() {
     let mut run = history("..b", 1);
     run.families[0].adjusted = vec![Adjusted {
         at: semver::Version::new(1, 0, 0).into(),
-        changes: vec!["the features of gadget".to_owned()],
+        changes: vec!["features of gadget".to_owned()],
     }];
     insta::assert_snapshot!(said(&run));
 }

@@ -34,11 +34,9 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
     let rest = groups.len().saturating_sub(MOST_NAMES);
     let rest =
         (rest > 0).then(|| Sentence::new(format!("Other rows go {}.", count(rest, "more way"))));
-    let first = analysis.upgrades.iter().zip(&analysis.obstacles);
-    let mut first = first.filter(|(upgrade, _)| upgrade.family == family);
-    let obstacles = first
-        .next()
-        .and_then(|(upgrade, obstacles)| stand_before(upgrade, obstacles.as_ref()?));
+    let mut obstacles = analysis.obstacles.iter();
+    let obstacles = obstacles.find(|obstacles| obstacles.upgrade.family == family);
+    let obstacles = obstacles.and_then(stand_before);
     told.chain(rest).chain(obstacles).collect()
 }
 
@@ -46,8 +44,9 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
 const MOST_CAUSES: usize = 3;
 
 /// What stands before the last tested pin of a row, by cause; what one target shows is told where it breaks.
-fn stand_before(upgrade: &Upgrade<'_>, obstacles: &Obstacles<'_>) -> Option<Sentence> {
+fn stand_before(obstacles: &Obstacles<'_>) -> Option<Sentence> {
     let Obstacles {
+        upgrade,
         at,
         targets,
         causes,
@@ -57,27 +56,22 @@ fn stand_before(upgrade: &Upgrade<'_>, obstacles: &Obstacles<'_>) -> Option<Sent
         return None;
     }
     let Upgrade { family, row, .. } = upgrade;
-    let passes = match upgrade.is_today {
-        true => "passes today".to_owned(),
-        false => format!("passes at {}", upgrade.from),
-    };
     let by = match causes.len() {
         1 => "for one reason".to_owned(),
         n => format!("for {n} reasons"),
     };
-    let words = format!(
-        "At {family} {at}, on {row}, something that {passes} fails in {n_targets} targets, {by}: "
-    );
+    let words = format!("On {row}, {family} {at} breaks {n_targets} targets, {by}: ");
     let sentence = Sentence::new(words);
     let told = causes.iter().take(MOST_CAUSES).enumerate();
     let sentence = told.fold(sentence, |sentence, (n, cause)| {
         let error = text::ellipsis(&text::one_line(&cause.error), LONGEST);
         let gap = if n == 0 { "" } else { "; " };
-        let sentence = sentence.say(format!("{gap}{}, in ", error.trim_end_matches('.')));
-        match (cause.targets.len(), cause.targets.first()) {
+        let sentence = sentence.say(format!("{gap}{} (", error.trim_end_matches('.')));
+        let sentence = match (cause.targets.len(), cause.targets.first()) {
             (1, Some(only)) => sentence.name(only),
             (n, _) => sentence.say(count(n, "target")),
-        }
+        };
+        sentence.say(")")
     });
     let rest = causes.len().saturating_sub(MOST_CAUSES);
     Some(match rest {
@@ -86,14 +80,20 @@ fn stand_before(upgrade: &Upgrade<'_>, obstacles: &Obstacles<'_>) -> Option<Sent
     })
 }
 
-/// What `[[adjust]]` changes at a pin, as the end of a clause.
-fn adjusted(run: &Run, family: &str, at: &At) -> Option<String> {
+/// What `[[adjust]]` does at a pin and not at the first, as the end of a clause.
+fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
     let mut families = run.families.iter();
-    let family = families.find(|known| known.name == family)?;
-    let adjusted = family.adjusted.iter().find(|adjusted| adjusted.at == *at)?;
-    let changes = text::one_line(&listed(&adjusted.changes));
-    let changes = text::ellipsis(&changes, LONGEST);
-    Some(format!("; at {at} `[[adjust]]` changes {changes}"))
+    let family = families.find(|known| known.name == upgrade.family)?;
+    let of = |at: &At| {
+        let mut adjusted = family.adjusted.iter();
+        adjusted
+            .find(|adjusted| adjusted.at == *at)
+            .map(|a| &a.changes)
+    };
+    let newest = upgrade.newest()?;
+    let changes = of(newest).filter(|changes| Some(*changes) != of(upgrade.from))?;
+    let changes = text::ellipsis(&text::one_line(&listed(changes)), LONGEST);
+    Some(format!("; `[[adjust]]` applies at {newest}: {changes}"))
 }
 
 /// That the version which the subject is on is no pin of the ladder.
@@ -198,9 +198,7 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
         true => String::new(),
         false => format!("; something has no verdict at {}", listed(&unsure)),
     };
-    let newest = upgrade.newest();
-    let adjusted = newest.and_then(|newest| adjusted(run, family, newest));
-    let adjusted = adjusted.unwrap_or_default();
+    let adjusted = adjusted(run, upgrade).unwrap_or_default();
     let tested = tested(upgrade);
     Sentence::new(format!("{words}{adjusted}{doubts}{tested}"))
 }

@@ -117,7 +117,7 @@ fn spot(record: &CellRecord, place: Place, marks: &Marks<'_>) -> Spot {
         label.push_str(&format!(", {word}"));
     }
     if place.is_among_failing {
-        label.push_str(" between two that fail alike");
+        label.push_str("; the tested pins around it fail alike");
     }
     let changes = marks.changes.get(&record.id).map_or(&[][..], Vec::as_slice);
     if !changes.is_empty() {

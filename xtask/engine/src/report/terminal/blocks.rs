@@ -40,9 +40,13 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis<'_>, results: &Utf8Path
     }
     if n_known > 0 {
         page.gap();
+        let known = match analysis.run.findings.verdict {
+            Some(_) => "known to the baseline, or there today too",
+            None => "there today too",
+        };
         let line = match n_known {
-            1 => "one problem is expected".to_owned(),
-            n => format!("{n} problems are expected"),
+            1 => format!("one problem is {known}"),
+            n => format!("{n} problems are {known}"),
         };
         let all = results.join(html::FILE);
         page.put(&format!("{DIM}{line}: {all}{RESET}"));

@@ -1,5 +1,6 @@
-//! A second reading of a run, from its JSON, that shares nothing with the first: every sentence of an
-//! answer is read back and held against what the cells show, and no change may be left untold.
+//! A second reading of a run, from its JSON, that shares nothing with the first: sentences of an answer are
+//! read back and held against what the cells show; no target that breaks or begins to pass may be left out,
+//! and no row on which something breaks.
 
 mod course;
 mod seen;
@@ -26,6 +27,8 @@ pub struct Context {
     told: Told,
     /// The targets of which a change was told, by name or in a number.
     named: BTreeSet<String>,
+    /// The targets of which it was told that something begins to pass.
+    begun: BTreeSet<String>,
     last_break: Option<Broken>,
     n_more_turning: usize,
 }
@@ -54,6 +57,15 @@ pub fn check(run: &Value, answer: &str) -> Result<(), String> {
 /// Every target that breaks is told, and the first break on each row.
 fn all_is_told(family: &Family, context: &Context) -> Result<(), String> {
     let breaking = family.targets_that_turn(|turns| turns.iter().any(|turn| turn.1));
+    let beginning = family.targets_that_turn(|turns| matches!(turns, [(_, false)]));
+    let untold: Vec<&String> = beginning.difference(&context.begun).collect();
+    holds(
+        untold.is_empty(),
+        &format!(
+            "that {untold:?} begins to pass with {} is not told",
+            family.name
+        ),
+    )?;
     let untold: Vec<&String> = breaking.difference(&context.named).collect();
     holds(
         untold.len() <= context.n_more_turning,
@@ -101,7 +113,7 @@ fn statement(
         Some(family) => *current = family,
         None => {
             let goes_on = goes_on.iter().any(|words| sentence.starts_with(words))
-                || [" follows at ", " follow at "]
+                || [" follows at ", " follow at ", " there too."]
                     .iter()
                     .any(|words| sentence.contains(words));
             holds(goes_on || seen.families.len() == 1, "of which family?")?;
@@ -121,7 +133,9 @@ fn of_family(family: &Family, sentence: &str, context: &mut Context) -> Result<(
     if let Some(rest) = sentence.strip_prefix(&format!("Moving {name} from ")) {
         return upgrade::constant(family, rest);
     }
-    if let Some(rest) = sentence.strip_prefix(&format!("At {name} ")) {
+    let stands_before = sentence.strip_prefix("On ");
+    let stands_before = stands_before.filter(|rest| rest.contains(" targets, for "));
+    if let Some(rest) = stands_before {
         return upgrade::stands_before(family, rest);
     }
     let holds_today = ["Your lock holds ", "Without a lock, you are on "];
@@ -198,6 +212,9 @@ fn of_target(
     }
     if rest.contains(" at the same pins of ") {
         return whole::differs(family, about, rest);
+    }
+    if sentence.ends_with(" there too.") {
+        return course::there_too(family, sentence, context);
     }
     if rest.starts_with(" follow") {
         return course::followers(family, sentence, context);

@@ -56,6 +56,9 @@ pub fn turning(
             .extend(expected.iter().map(|(at, _)| (row.clone(), *at)));
     }
     context.named.insert(subject.target.clone());
+    if !expected[0].1 {
+        context.begun.insert(subject.target.clone());
+    }
     if let Some((at, _)) = expected.iter().find(|turn| turn.1) {
         context.last_break = Some((rows, subject.things.clone(), *at));
     }
@@ -137,6 +140,34 @@ pub fn followers(family: &Family, sentence: &str, context: &mut Context) -> Resu
             context.told.insert((row, at));
         }
         rest = next.map_or("", |next| &after[next + 2..]);
+    }
+    Ok(())
+}
+
+/// ``t`, `u` and `v` break there too.``
+pub fn there_too(family: &Family, sentence: &str, context: &mut Context) -> Result<(), String> {
+    let (last_rows, _, at) = context.last_break.clone().ok_or("nothing broke")?;
+    let mut rest = sentence;
+    while let Some((about, after)) = subject(family, rest) {
+        for row in &last_rows {
+            for thing in &about.things {
+                let turns = family.turns(row, thing);
+                let first = turns.iter().find(|turn| turn.1);
+                holds(
+                    first == Some(&(at, true)),
+                    &format!("{thing:?} turns at {turns:?} on {row}"),
+                )?;
+            }
+        }
+        holds(
+            breaks_first(family, &about.target) == Some(at),
+            "it breaks before",
+        )?;
+        context.named.insert(about.target);
+        rest = [", ", " and "]
+            .iter()
+            .find_map(|gap| after.strip_prefix(gap))
+            .unwrap_or("");
     }
     Ok(())
 }
@@ -231,6 +262,7 @@ pub fn many_begin(family: &Family, sentence: &str, context: &mut Context) -> Res
         n == beginning.len().to_string(),
         &format!("{} begin to pass", beginning.len()),
     )?;
+    context.begun.extend(beginning);
     let (about, rest) = subject(family, rest).ok_or("no target")?;
     turning(family, &about, &format!("begins{rest}"), context)
 }

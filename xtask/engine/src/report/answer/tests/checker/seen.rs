@@ -303,7 +303,7 @@ impl Family {
             let reasons = lost.entry(target.clone()).or_default();
             let reason = match (last.errors.get(target), case) {
                 (Some(error), _) => error.clone(),
-                (None, Some(case)) => format!("{target} {case}"),
+                (None, Some(_)) => format!("{target} tests"),
                 // Its cases are the reason.
                 (None, None) => continue,
             };

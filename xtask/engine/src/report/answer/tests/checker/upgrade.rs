@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Told;
-use super::seen::{Family, Shown, major};
+use super::seen::{Cell, Family, Shown, major};
 use super::words::{holds, listed, rows, versions};
 
 /// `gadget 2.0.0 works ... on stable: nothing that passes at 0.0.0 fails there; 1.0.0 does not.`
@@ -40,7 +40,7 @@ pub fn upgrade(family: &Family, sentence: &str, told: &mut Told) -> Result<(), S
                     !is_newest || n_breaks_after == after.len(),
                     "not all after it break",
                 )?;
-                adjusted(family, rest, major(what)?)?;
+                adjusted(family, rest, from, major(what)?)?;
             }
             None => {
                 holds(newest.is_none(), "one works")?;
@@ -102,14 +102,18 @@ fn of(fates: &BTreeMap<u64, Option<Shown>>, fate: Shown) -> BTreeSet<u64> {
     at.map(|(at, _)| *at).collect()
 }
 
-/// `; at 1.0.0 [[adjust]] changes the features of gadget`, where it does.
-fn adjusted(family: &Family, rest: &str, newest: u64) -> Result<(), String> {
-    let told = rest.split_once(" `[[adjust]]` changes ");
+/// `; [[adjust]] applies at 1.0.0: features of gadget`, where it does, and differs from the start.
+fn adjusted(family: &Family, rest: &str, from: u64, newest: u64) -> Result<(), String> {
+    let told = rest.split_once(&format!("; `[[adjust]]` applies at {newest}.0.0: "));
     let told = told.map(|(_, changes)| changes.split("; ").next().unwrap_or_default());
     let told = told.map(|changes| changes.split(", and `").next().unwrap_or_default());
     let told = told.map(|changes| changes.trim_end_matches('.').to_owned());
     holds(
-        told.as_ref() == family.adjusted.get(&newest),
+        told.as_ref()
+            == family
+                .adjusted
+                .get(&newest)
+                .filter(|own| Some(*own) != family.adjusted.get(&from)),
         "what is adjusted",
     )
 }
@@ -120,7 +124,7 @@ pub fn constant(family: &Family, rest: &str) -> Result<(), String> {
     let (to, rest) = rest.split_once(" changes nothing ").ok_or("no verdict")?;
     let (on, rest) = rest.split_once(": ").ok_or("no rows")?;
     let (from, to) = (major(from)?, major(to)?);
-    adjusted(family, rest, to)?;
+    adjusted(family, rest, from, to)?;
     for row in rows(family, on, 0)? {
         let later = family.later(&row, from)?;
         holds(later.last() == Some(&to), "another is the last")?;
@@ -136,52 +140,68 @@ pub fn constant(family: &Family, rest: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `gadget 2.0.0, on stable, something that passes today fails in 4 targets, for 2 reasons: …`
+/// `stable, gadget 2.0.0 breaks 4 targets, for 2 reasons: … (3 targets); … (`t`).`
 pub fn stands_before(family: &Family, rest: &str) -> Result<(), String> {
-    let (at, rest) = rest.split_once(", on ").ok_or("no row")?;
-    let (row, rest) = rest.split_once(", something that ").ok_or("no row")?;
-    let (words, reasons) = rest.split_once(": ").ok_or("no reasons")?;
-    let from = match words.strip_prefix("passes today ") {
-        Some(_) => family.today.ok_or("no today")?,
-        None => major(words.strip_prefix("passes at ").ok_or("no start")?)?,
-    };
-    let at = major(at)?;
+    let (row, rest) = rest.split_once(", ").ok_or("no row")?;
+    let (at, rest) = rest.split_once(" breaks ").ok_or("no pin")?;
+    let (words, told) = rest.split_once(": ").ok_or("no reasons")?;
+    let at = major(at.rsplit(' ').next().unwrap_or_default())?;
     let cells = family.row(row)?;
-    let ended = cells.iter().filter(|(_, cell)| cell.is_some());
-    let last = ended.map(|(at, _)| *at).next_back();
+    let passes = |at: &u64| {
+        cells
+            .get(at)
+            .is_some_and(|cell| cell.as_ref().is_some_and(Cell::has_pass))
+    };
+    let today = family.today.filter(passes);
+    let from = today.or_else(|| cells.keys().copied().find(passes));
+    let from = from.ok_or("nothing passes")?;
+    let mut ended = cells.iter().filter(|(_, cell)| cell.is_some());
+    let last = ended.next_back().map(|(at, _)| *at);
     holds(last == Some(at), "another is the last that was tested")?;
     let lost = family.lost(row, from, at)?;
-    let n_targets = lost.len();
-    holds(
-        words.contains(&format!("fails in {n_targets} targets")),
-        &format!("it fails in {n_targets} targets"),
-    )?;
-    let mut by_reason: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
-    for (target, errors) in &lost {
-        for error in errors {
-            by_reason.entry(error).or_default().insert(target);
+    let mut reasons: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    for (target, own) in &lost {
+        for reason in own {
+            reasons.entry(reason).or_default().insert(target);
         }
     }
-    let n = by_reason.len();
-    let is_told = match n {
-        1 => words.ends_with("for one reason"),
-        n => words.ends_with(&format!("for {n} reasons")),
+    let n = reasons.len();
+    let by = match n {
+        1 => "one reason".to_owned(),
+        n => format!("{n} reasons"),
     };
-    holds(is_told, &format!("there are {n} reasons"))?;
-    for (error, targets) in by_reason {
-        let Some((_, rest)) = reasons.split_once(&format!("{error}, in ")) else {
-            continue;
+    let expected = format!("{} targets, for {by}", lost.len());
+    holds(words == expected, &format!("it breaks {expected}"))?;
+    let mut told: Vec<&str> = told.trim_end_matches('.').split("; ").collect();
+    let rest = told.last().and_then(|last| last.strip_prefix("and "));
+    let rest = rest.and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+    if rest.is_some() {
+        told.pop();
+    }
+    holds(
+        told.len() + rest.unwrap_or(0) == n,
+        "how many reasons are told",
+    )?;
+    for reason in told {
+        let shows = |(error, targets): &(&&String, &BTreeSet<&String>)| {
+            let who = match (targets.len(), targets.first()) {
+                (1, Some(only)) => format!("`{only}`"),
+                (n, _) => format!("{n} targets"),
+            };
+            // Tests that printed nothing give no reason but that.
+            let error = if error.ends_with(" tests") {
+                "failed(test)"
+            } else {
+                error
+            };
+            reason.ends_with(&format!("{error} ({who})"))
         };
-        let own = rest
-            .split("; ")
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches('.');
-        let is_told = match targets.first() {
-            Some(only) if targets.len() == 1 => own == format!("`{only}`"),
-            _ => own == format!("{} targets", targets.len()),
-        };
-        holds(is_told, &format!("{error} is in {}", targets.len()))?;
+        let known = reasons
+            .iter()
+            .find(|pair| shows(pair))
+            .map(|(error, _)| *error);
+        let known = known.ok_or(format!("no such reason: {reason}"))?;
+        reasons.remove(known);
     }
     Ok(())
 }
