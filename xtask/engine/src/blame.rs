@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::model::diagnostic::Diagnostic;
+use crate::text;
 
 /// What stands behind an error that several targets show, each at a place of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,7 +101,7 @@ pub fn items(error: &Diagnostic) -> Vec<String> {
 #[must_use]
 pub fn gist_of(error: &Diagnostic) -> String {
     match error.code {
-        Some(_) => quoted(&error.message).join(", "),
+        Some(_) => text::ellipsis(&quoted(&error.message).join(", "), LONGEST_GIST),
         None => gist(&error.message),
     }
 }
@@ -122,7 +123,7 @@ pub fn gist(said: &str) -> String {
     if is_assertion.iter().any(|words| said.starts_with(words)) {
         return String::new();
     }
-    let said = crate::text::ellipsis(said, LONGEST_GIST);
+    let said = text::ellipsis(said, LONGEST_GIST);
     let varies = |word: &&str| word.contains(|c: char| c.is_ascii_digit() || c == '/');
     let words = said.split_whitespace().filter(|word| !varies(word));
     words.collect::<Vec<_>>().join(" ")

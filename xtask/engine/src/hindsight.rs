@@ -20,8 +20,7 @@ pub fn wrongly_inferred(run: &Run, options: &RunOptions) -> Vec<CellId> {
     for family in &run.families {
         let rows = run.rows(family);
         let known: Vec<Vec<Option<Signature>>> = rows.iter().map(|row| signatures(row)).collect();
-        let runs_today =
-            |record: &CellRecord| options.today && family.is_today(&record.cell.pin.at);
+        let runs_today = |record: &CellRecord| options.today && family.is_today(&record.cell);
         let search = replay(&rows, &known, options.probes, runs_today);
         for (row, place) in search.inferred() {
             let cells = (rows.get(row), known.get(row));

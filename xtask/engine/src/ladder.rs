@@ -2,6 +2,7 @@
 //!
 //! A function of what `matrix.toml` asks for and of what is published.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use semver::Version;
@@ -16,8 +17,8 @@ use crate::releases::{Release, Releases};
 pub struct Ladder {
     /// The pins that the matrix looks at, ascending.
     pub rungs: Vec<Arc<Pin>>,
-    /// Whether the version that the subject is on today is a rung for no other reason.
-    pub is_today_added: bool,
+    /// The versions that are rungs for no other reason than that the subject is on them today.
+    pub added: BTreeSet<Version>,
     /// What is published between the first rung and the last and is no rung, ascending. Looked at
     /// where a change has to be known exactly.
     pub between: Vec<Arc<Pin>>,
@@ -30,23 +31,25 @@ pub struct Ladder {
 }
 
 impl Ladder {
-    /// The ladder of a family, of which `published` is known, with the version that the subject is on
-    /// `today`, where that is to be a rung and is published. Pre-releases lie on it where a rung of
+    /// The ladder of a family, of which `published` is known, with the versions that the subject is on
+    /// `today`, where those are to be rungs and are published. Pre-releases lie on it where a rung of
     /// the config is one.
     #[must_use]
-    pub fn of(family: &Family, published: &Releases, today: Option<&Version>) -> Self {
+    pub fn of(family: &Family, published: &Releases, today: &BTreeSet<Version>) -> Self {
         let releases = &published.releases;
         let mut rungs: Vec<Version> = match &family.pins {
             Pins::Written(pins) => pins.iter().map(|pin| pin.get_ref().clone()).collect(),
             Pins::Chosen(choice) => chosen(choice, releases),
         };
         let has_pre_releases = rungs.iter().any(|version| !version.pre.is_empty());
-        let release = today.and_then(|version| published.release(version));
-        let added = release
+        let releases_today = today
+            .iter()
+            .filter_map(|version| published.release(version));
+        let added: BTreeSet<Version> = releases_today
             .filter(|release| release.is_whole() && !rungs.contains(&release.version))
-            .map(|release| release.version.clone());
-        let is_today_added = added.is_some();
-        rungs.extend(added);
+            .map(|release| release.version.clone())
+            .collect();
+        rungs.extend(added.iter().cloned());
         rungs.sort();
         let is_between = |release: &&Release| {
             let version = &release.version;
@@ -69,7 +72,7 @@ impl Ladder {
             .map(|pin| Arc::new(pin.get_ref().clone()));
         Self {
             rungs: rungs.iter().map(pin).chain(unreleased).collect(),
-            is_today_added,
+            added,
             between: between()
                 .filter(|release| release.is_usable())
                 .map(|release| pin(&release.version))
@@ -205,7 +208,8 @@ mod tests {
         let text = Text::new(std::path::Path::new("matrix.toml"), text);
         let config = Config::parse(text).expect("a config");
         let today = today.map(|version| Version::parse(version).expect("a version"));
-        let ladder = Ladder::of(&config.families[0], &releases(published), today.as_ref());
+        let today = today.into_iter().collect();
+        let ladder = Ladder::of(&config.families[0], &releases(published), &today);
         let told = |(pin, is_rung): (&Arc<Pin>, bool)| match is_rung {
             true => pin.at.to_string(),
             false => format!("({})", pin.at),

@@ -20,12 +20,12 @@ use crate::ground::{Ground, Grounds, Soil};
 use crate::ladder::Ladder;
 use crate::local::Local;
 use crate::model::cell::{At, Cell, Pin, Row};
-use crate::model::run::{Adjusted, FamilyRecord, SourceRecord};
+use crate::model::run::{Adjusted, FamilyRecord, SourceRecord, TodayRecord};
 use crate::model::status::Doubt;
 use crate::published::Registry;
 use crate::releases::Releases;
 use crate::source_tree::Tree;
-use crate::today::{Today, today};
+use crate::today::{Today, todays as todays_of};
 use crate::toolchain::{Found, Sought, Toolchain, look_for_all};
 
 /// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
@@ -48,8 +48,8 @@ pub struct Matrix {
     pub trees: Vec<Tree>,
     /// The ladders, in the order of the config's families.
     pub ladders: Vec<Ladder>,
-    /// What the subject is on, in the order of the config's families.
-    todays: Vec<Option<Today>>,
+    /// What each revision of the subject is on, in the order of the config's families.
+    todays: Vec<Vec<Option<Today>>>,
     /// What is published.
     pub registry: Registry,
     /// What is expected of a run.
@@ -102,11 +102,11 @@ impl Matrix {
             let names = family.crate_names();
             let published = registry.releases(&names);
             let published = published.unwrap_or_else(|| Releases::unknown(&names));
-            let today = today(&trees, family, &published)?;
-            let rung = today.as_ref().filter(|_| config.run.today);
-            let rung = rung.map(|today| &today.version);
-            ladders.push(Ladder::of(family, &published, rung));
-            todays.push(today);
+            let of_family = todays_of(&trees, family, &published)?;
+            let rungs = of_family.iter().flatten().filter(|_| config.run.today);
+            let rungs = rungs.map(|today| today.version.clone()).collect();
+            ladders.push(Ladder::of(family, &published, &rungs));
+            todays.push(of_family);
         }
         checks::matched::pins(&config, &ladders)?;
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
@@ -271,7 +271,7 @@ impl Matrix {
     pub fn family_records(&self) -> Vec<FamilyRecord> {
         let families = self.config.families.iter().zip(&self.ladders);
         let families = families.zip(&self.todays);
-        let record = |((family, ladder), on): ((&Family, &Ladder), &Option<Today>)| {
+        let record = |((family, ladder), on): ((&Family, &Ladder), &Vec<Option<Today>>)| {
             let all = || ladder.all().into_iter();
             let declared = |pin: &Arc<Pin>| {
                 let needs = self.ground(pin)?.needs.iter();
@@ -289,9 +289,8 @@ impl Matrix {
                 yanked: ladder.yanked.clone(),
                 unlisted: ladder.unlisted.clone(),
                 declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
-                today: on.as_ref().map(|today| today.version.clone()),
-                is_today_fresh: on.as_ref().is_some_and(|today| !today.is_locked),
-                is_today_added: ladder.is_today_added,
+                today: self.trees.iter().zip(on).filter_map(record_of).collect(),
+                added: ladder.added.clone(),
                 adjusted: all().filter_map(|(pin, _)| self.adjusted(pin)).collect(),
             }
         };
@@ -308,28 +307,28 @@ impl Matrix {
 
     /// Whether a pin is one only since the subject is on it today.
     fn is_only_today(&self, pin: &Pin) -> bool {
-        let families = self.config.families.iter().zip(&self.ladders);
-        let mut added = families
-            .zip(&self.todays)
-            .filter(|((_, ladder), _)| ladder.is_today_added);
-        added.any(|((family, _), today)| {
-            let today = today.as_ref().map(|today| &today.version);
-            *family.name.get_ref() == pin.family && today == pin.at.version()
+        let mut families = self.config.families.iter().zip(&self.ladders);
+        families.any(|(family, ladder)| {
+            let is_added = |version| ladder.added.contains(version);
+            *family.name.get_ref() == pin.family && pin.at.version().is_some_and(is_added)
         })
     }
 
-    /// The rungs that the subject is on today, which everything else is held against.
+    /// The rungs that the subject is on today, which everything else is held against, each with the label of
+    /// the revision that is on it.
     #[must_use]
-    pub fn today(&self) -> Vec<Pin> {
+    pub fn today(&self) -> Vec<(Option<String>, Pin)> {
         let ladders = self.ladders.iter().zip(&self.todays);
-        let rung = |(ladder, today): (&Ladder, &Option<Today>)| {
-            let version = &today.as_ref()?.version;
-            let mut rungs = ladder.rungs.iter();
-            let rung = rungs.find(|pin| pin.at.version() == Some(version));
-            rung.map(|pin| Pin::clone(pin))
-        };
+        let rungs = ladders.flat_map(|(ladder, todays)| {
+            self.trees.iter().zip(todays).filter_map(|(tree, today)| {
+                let version = &today.as_ref()?.version;
+                let mut rungs = ladder.rungs.iter();
+                let rung = rungs.find(|pin| pin.at.version() == Some(version))?;
+                Some((tree.label.clone(), Pin::clone(rung)))
+            })
+        });
         match self.config.run.today {
-            true => ladders.filter_map(rung).collect(),
+            true => rungs.collect(),
             false => Vec::new(),
         }
     }
@@ -384,6 +383,16 @@ pub fn place_of(config: &Config) -> Result<Utf8PathBuf> {
     let place = std::path::absolute(config.subject_folder()).context("find the subject")?;
     let place = Utf8PathBuf::try_from(place).context("read the subject's path as text")?;
     Ok(normal(&place))
+}
+
+/// What a revision of the subject is on, as reports keep it.
+fn record_of((tree, today): (&Tree, &Option<Today>)) -> Option<TodayRecord> {
+    let Today { version, is_locked } = today.as_ref()?;
+    Some(TodayRecord {
+        source: tree.label.clone(),
+        version: version.clone(),
+        is_fresh: !is_locked,
+    })
 }
 
 /// What the folders of unreleased pins hold; each must hold every crate of its family.

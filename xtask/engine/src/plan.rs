@@ -20,7 +20,7 @@ pub struct Selection {
     toolchains: Vec<Pattern>,
     pins: Vec<Pattern>,
     cells: Vec<Pattern>,
-    today: Vec<Pin>,
+    today: Vec<(Option<String>, Pin)>,
     /// Which pins of a row run.
     pub strategy: Strategy,
     /// Whether what lies between two rungs that differ is looked at too.
@@ -58,12 +58,13 @@ impl Selection {
 
     /// The same, and the pins that the subject is on today run whatever pins are selected.
     #[must_use]
-    pub fn with_today(self, today: Vec<Pin>) -> Self {
+    pub fn with_today(self, today: Vec<(Option<String>, Pin)>) -> Self {
         Self { today, ..self }
     }
 
     fn is_today(&self, cell: &Cell) -> bool {
-        self.today.contains(&cell.pin)
+        let mut today = self.today.iter();
+        today.any(|(source, pin)| *source == cell.row.source && *pin == *cell.pin)
     }
 
     /// Checks that every glob selects something.

@@ -19,30 +19,21 @@ pub struct Today {
     pub is_locked: bool,
 }
 
-/// What all sources are on alike; `None` where they differ, where the crates of the family do, or where it
-/// is not known.
+/// What each source is on; none where the crates of the family differ, or it is not known.
 ///
 /// # Errors
 ///
 /// When a manifest cannot be read.
-pub fn today(trees: &[Tree], family: &Family, published: &Releases) -> Result<Option<Today>> {
-    let mut all = BTreeSet::new();
-    let mut is_locked = true;
-    for tree in trees {
-        let version = match tree.lock {
-            Some(_) => of_lock(tree, family),
-            None => {
-                is_locked = false;
-                of_requirements(tree, family, published)?
-            }
+pub fn todays(trees: &[Tree], family: &Family, published: &Releases) -> Result<Vec<Option<Today>>> {
+    let today = |tree: &Tree| {
+        let is_locked = tree.lock.is_some();
+        let version = match is_locked {
+            true => of_lock(tree, family),
+            false => of_requirements(tree, family, published)?,
         };
-        let Some(version) = version else {
-            return Ok(None);
-        };
-        all.insert(version);
-    }
-    let only = all.pop_first().filter(|_| all.is_empty());
-    Ok(only.map(|version| Today { version, is_locked }))
+        Ok(version.map(|version| Today { version, is_locked }))
+    };
+    trees.iter().map(today).collect()
 }
 
 /// The version that a lock holds of all crates of a family that are there, where all come from a registry.

@@ -296,9 +296,8 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
         toolchains: toolchains.collect(),
         families: vec![FamilyRecord {
             declared: Default::default(),
-            today: None,
-            is_today_added: false,
-            is_today_fresh: false,
+            today: Vec::new(),
+            added: Default::default(),
             adjusted: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),

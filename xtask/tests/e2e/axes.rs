@@ -269,6 +269,44 @@ fn pins_that_are_not_released_come_last_and_are_what_is_in_their_folder() {
 }
 
 #[test]
+fn each_revision_is_held_against_what_its_own_lock_holds() {
+    let fixture = with(
+        "pins = [\"1.0.0\", \"5.0.0\"]",
+        "[[source]]\nlabel = \"before\"\nrev = \"before\"\n\n[[source]]\nlabel = \"now\"\n",
+    );
+    fixture.write("tests/turning.rs", BEFORE);
+    commit(&fixture, "before");
+    fixture.git(&["tag", "before"]);
+    fixture.write("tests/turning.rs", AFTER);
+    let lock = fixture.read("Cargo.lock");
+    let (version, checksum) = ("version = \"1.0.0\"", "checksum = ");
+    let of_cog = lock.find("name = \"cog\"").expect("cog in the lock");
+    let moved = lock[of_cog..].replacen(version, "version = \"5.0.0\"", 1);
+    let end = moved.find(checksum).expect("a checksum");
+    let rest = moved[end..].split_once('\n').expect("its end").1;
+    let lock = format!("{}{}{rest}", &lock[..of_cog], &moved[..end]);
+    fixture.write("Cargo.lock", &lock);
+    fixture.change("Cargo.toml", "cog = \"1.0.0\"", "cog = \"5.0.0\"");
+    let (_, run) = fixture.run(&["--full"]);
+    let today: Vec<String> = run.families[0]
+        .today
+        .iter()
+        .map(|today| {
+            let source = today.source.as_deref().unwrap_or_default();
+            format!("{source} {}", today.version)
+        })
+        .collect();
+    assert_eq!(today, ["before 1.0.0", "now 5.0.0"]);
+    let said = text(&fixture.call(&["run", "--full"]).stdout).replace('\n', " ");
+    for told in [
+        "No cog after 1.0.0 works without a change of code on stable~before: something that passes today (1.0.0) fails at 5.0.0",
+        "cog 5.0.0 is the last pin on stable~now",
+    ] {
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[test]
 fn mistakes_about_rows_and_pins_name_the_place_and_the_mend() {
     let said = |fixture: &Fixture| {
         let output = fixture.call(&["run"]);

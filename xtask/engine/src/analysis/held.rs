@@ -71,7 +71,7 @@ fn rows(run: &Run, is_meant: impl Fn(&CellId) -> bool) -> impl Iterator<Item = (
 
 /// What a row comes to; `None` where nothing of it ran.
 fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<Held> {
-    let is_today = |record: &&&CellRecord| family.is_today(&record.cell.pin.at);
+    let is_today = |record: &&&CellRecord| family.is_today(&record.cell);
     let ended = row.iter().filter(|record| record.outcome().is_some());
     let today = ended.clone().find(is_today);
     let others = ended.clone().filter(|record| !is_today(record));

@@ -168,7 +168,7 @@ fn todays(run: &Run) -> BTreeMap<(&str, &Row), Passing<'_>> {
         .collect();
     let today = |record: &&CellRecord| {
         let family = families.get(record.cell.pin.family.as_str());
-        family.is_some_and(|family| family.is_today(&record.cell.pin.at))
+        family.is_some_and(|family| family.is_today(&record.cell))
     };
     let cells = run.cells.iter().filter(today);
     let passing = cells.filter_map(|record| {

@@ -123,7 +123,7 @@ impl Row {
                 None if row.is_left_out || config.excluded(&cell).is_some() => Place::Barred,
                 None => Place::Open,
             };
-            let is_today = family.is_some_and(|family| family.is_today(&cell.pin.at));
+            let is_today = family.is_some_and(|family| family.is_today(&cell));
             if is_today && config.run.today {
                 row.known.today = Some(row.known.places.len());
             }

@@ -157,7 +157,7 @@ impl Drawn {
                         .collect(),
                     published: versions.collect(),
                     // Two above the last are on no ladder, and one more is unknown.
-                    today: (*today < rows[0].len() as u64 + 2).then(|| Version::new(*today, 0, 0)),
+                    today: made_up::today((*today < rows[0].len() as u64 + 2).then_some(*today)),
                     adjusted: odd
                         .map(|version| Adjusted {
                             at: version.into(),

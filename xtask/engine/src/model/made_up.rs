@@ -8,7 +8,8 @@ use crate::model::enforced::Enforced;
 use crate::model::findings::Findings;
 use crate::model::outcome::{CaseOutcome, Flaky, Kind, Outcome, TargetId, TargetOutcome};
 use crate::model::run::{
-    CellRecord, FamilyRecord, Run, SCHEMA, SourceRecord, State, SubjectRecord, ToolchainRecord,
+    CellRecord, FamilyRecord, Run, SCHEMA, SourceRecord, State, SubjectRecord, TodayRecord,
+    ToolchainRecord,
 };
 use crate::model::status::{Class, Skip, Status};
 
@@ -128,9 +129,8 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             crates: vec!["gadget".to_owned()],
             pins,
             declared: Default::default(),
-            today: None,
-            is_today_added: false,
-            is_today_fresh: false,
+            today: Vec::new(),
+            added: Default::default(),
             adjusted: Vec::new(),
             published: Vec::new(),
             unusable: Vec::new(),
@@ -210,4 +210,14 @@ pub fn history(letters: &str, n_patches: u64) -> Run {
     let published = majors.flat_map(|major| (0..n_patches).map(move |p| Version::new(major, 0, p)));
     run.families[0].published = published.collect();
     run
+}
+
+/// What a subject without revisions is on, where its lock holds that major.
+pub fn today(major: Option<u64>) -> Vec<TodayRecord> {
+    let record = |major| TodayRecord {
+        source: None,
+        version: Version::new(major, 0, 0),
+        is_fresh: false,
+    };
+    major.map(record).into_iter().collect()
 }

@@ -120,19 +120,28 @@ pub struct FamilyRecord {
     /// The rustc that its crates declare at those, where any does: the newest of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub declared: BTreeMap<Version, Version>,
-    /// The version that the subject's own lock holds of all its crates, where that is one, or else a fresh
-    /// one would: what the subject is on today.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub today: Option<Version>,
-    /// Whether it is the newest that all requirements take, since no lock holds one.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_today_fresh: bool,
-    /// Whether it is a pin for no other reason: the config does not name it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_today_added: bool,
+    /// What each revision of the subject is on today, where that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub today: Vec<TodayRecord>,
+    /// The versions of these that are pins for no other reason: the config does not name them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub added: BTreeSet<Version>,
     /// What `[[adjust]]` changes at which of its pins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adjusted: Vec<Adjusted>,
+}
+
+/// What a revision of the subject is on today.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TodayRecord {
+    /// The label of its `[[source]]`; none where the matrix has no such axis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The version of the family that its own lock holds, or else that a fresh one would.
+    pub version: Version,
+    /// Whether no lock holds it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_fresh: bool,
 }
 
 /// What is changed in the copy of the subject at one pin.
@@ -167,16 +176,19 @@ impl fmt::Display for Unusable {
 }
 
 impl FamilyRecord {
-    /// Whether a pin is the version that the subject is on today.
+    /// Whether a cell is at the version that its revision of the subject is on today.
     #[must_use]
-    pub fn is_today(&self, at: &At) -> bool {
-        self.today.is_some() && at.version() == self.today.as_ref()
+    pub fn is_today(&self, cell: &Cell) -> bool {
+        let is_of_row = |today: &&TodayRecord| today.source == cell.row.source;
+        let today = self.today.iter().find(is_of_row);
+        today.is_some_and(|today| cell.pin.at.version() == Some(&today.version))
     }
 
     /// Whether a pin is one only since the subject is on it today.
     #[must_use]
     pub fn is_added(&self, at: &At) -> bool {
-        self.is_today_added && self.is_today(at)
+        at.version()
+            .is_some_and(|version| self.added.contains(version))
     }
 
     /// All pins that cells can be at, in the order of the ladder: what is not released comes last.

@@ -133,7 +133,7 @@ fn what_is_no_rung_is_planned_where_it_is_named_or_exact_answers_are_asked_for()
 #[test]
 fn what_the_subject_is_on_today_runs_whatever_pins_are_selected() {
     let cells = cells(&["a"], 4);
-    let today = || vec![Pin::clone(&cells[1].0.pin)];
+    let today = || vec![(None, Pin::clone(&cells[1].0.pin))];
     let queue_of =
         |selection: Selection| queue(&plan(&cells, &selection.with_today(today()), &Knows("")));
     let [first, second, third, last] = ["a@f-1.0.0", "a@f-2.0.0", "a@f-3.0.0", "a@f-4.0.0"];

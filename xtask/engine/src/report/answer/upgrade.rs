@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::analysis::{Analysis, Fate, Obstacles, Step, Upgrade};
 use crate::model::cell::{At, Row};
 use crate::model::command::run_all;
-use crate::model::run::{FamilyRecord, Run};
+use crate::model::run::{FamilyRecord, Run, TodayRecord};
 use crate::report::answer::MOST_NAMES;
 use crate::report::answer::sentence::{LONGEST, Sentence, listed};
 use crate::text::{self, count};
@@ -96,22 +96,25 @@ fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
     Some(format!("; `[[adjust]]` applies at {newest}: {changes}"))
 }
 
-/// That the version which the subject is on is no pin of the ladder.
-pub(super) fn off_the_ladder(family: &FamilyRecord) -> Option<Sentence> {
-    let today = family.today.as_ref()?;
-    let at = At::from(today.clone());
-    let is_pin = family.pins.iter().any(|pin| pin.at == at);
-    let said = || {
-        let holds = match family.is_today_fresh {
-            true => "Without a lock, you are on",
-            false => "Your lock holds",
-        };
-        Sentence::new(format!(
-            "{holds} {} {today}, which is no pin of this ladder.",
-            family.name
-        ))
+/// That the version which a revision of the subject is on is no pin of the ladder.
+pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
+    let is_off = |today: &&TodayRecord| {
+        let at = At::from(today.version.clone());
+        !family.pins.iter().any(|pin| pin.at == at)
     };
-    (!is_pin).then(said)
+    let told = family.today.iter().filter(is_off).map(|today| {
+        let holds = match (&today.source, today.is_fresh) {
+            (None, true) => "Without a lock, you are on".to_owned(),
+            (None, false) => "Your lock holds".to_owned(),
+            (Some(source), true) => format!("Without a lock, {source} is on"),
+            (Some(source), false) => format!("The lock of {source} holds"),
+        };
+        let (name, version) = (&family.name, &today.version);
+        Sentence::new(format!(
+            "{holds} {name} {version}, which is no pin of this ladder."
+        ))
+    });
+    told.collect()
 }
 
 /// How many rows of a family have a cell that ended.

@@ -153,7 +153,9 @@ impl Seen {
                 (at, changes.collect::<Vec<_>>().join(" and "))
             });
             Family {
-                today: family["today"].as_str().and_then(|today| major(today).ok()),
+                today: family["today"][0]["version"]
+                    .as_str()
+                    .and_then(|today| major(today).ok()),
                 adjusted: adjusted.collect(),
                 name,
                 rows,
