@@ -148,7 +148,11 @@ fn write_worklist(out: &mut String, worklist: &Worklist) -> std::fmt::Result {
         escaped(pin)
     )?;
     let rows = escaped(&rows.join(", "));
-    writeln!(out, "On {rows}: {} things to blame.\n", causes.len())?;
+    writeln!(
+        out,
+        "On {rows}: {} to blame.\n",
+        count(causes.len(), "thing")
+    )?;
     for Cause { item, errors } in causes {
         writeln!(out, "- **{}**, {}", line(item), times(errors.len()))?;
         for error in errors {

@@ -19,9 +19,9 @@ use crate::model::run::Run;
 use crate::report::answer::{Part, Sentence, answer, upgrade};
 use crate::report::html::heat::{Heat, heats};
 use crate::report::html::plots::{Lanes, Staircase, lanes, staircases};
-use crate::report::points::{Alike, alike, stretches};
+use crate::report::points::{Alike, alike, stretches, until};
 use crate::report::{closing_line, denied, flaky, gaps, old_lock, timeline, verdict};
-use crate::text;
+use crate::text::{self, count};
 
 /// The file's name in the results folder.
 pub const FILE: &str = "report.html";
@@ -112,7 +112,10 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
             .collect(),
         deviations: deviations.into_iter().map(ToString::to_string).collect(),
         heats,
-        changes: alike(points).iter().map(change).collect(),
+        changes: alike(points)
+            .iter()
+            .map(|alike| change(analysis, alike))
+            .collect(),
         stairs: staircases(run),
         upgrades: analysis.upgrades.iter().map(upgrade::fields).collect(),
         untested: stretches(run).iter().map(ToString::to_string).collect(),
@@ -152,9 +155,10 @@ fn started(run: &Run) -> String {
     told.unwrap_or_default()
 }
 
-fn change(alike: &Alike) -> Change {
+fn change(analysis: &Analysis<'_>, alike: &Alike) -> Change {
     let Alike { point, rows } = alike;
-    let island = if point.is_island { ", an island" } else { "" };
+    let until = until(analysis, point);
+    let until = until.map(|at| format!(", until {at}")).unwrap_or_default();
     let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
     Change {
         target: text::one_line(&point.subject()),
@@ -169,7 +173,7 @@ fn change(alike: &Alike) -> Change {
             crate::frontier::Change::Shift => "shift",
         },
         before: text::one_line(&point.before.to_string()),
-        after: text::one_line(&format!("{}{island}", point.after)),
+        after: text::one_line(&format!("{}{until}", point.after)),
         known: text::one_line(&known(&point.between)),
         rows: rows.join(", "),
         error: point.after.error.clone().unwrap_or_default(),

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use serde::Serialize;
 
 use crate::analysis::Analysis;
-use crate::frontier::{ChangePoint, Side};
+use crate::frontier::{Change, ChangePoint, Side};
 use crate::model::between::Between;
 use crate::model::cell::{At, Row};
 use crate::model::command::reproduce;
@@ -104,13 +104,14 @@ pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
             [one] => one.clone(),
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
-        let island = if point.is_island { " (island)" } else { "" };
+        let until = until(analysis, point);
+        let until = until.map(|at| format!(", until {at}")).unwrap_or_default();
         let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
         let fields = [
             point.subject(),
             cases,
             point.before.to_string(),
-            format!("{}{island}", point.after),
+            format!("{}{until}", point.after),
             untested(&point.between),
             rows.join(", "),
         ];
@@ -122,6 +123,17 @@ pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
         write_sides(out, run, point)?;
     }
     writeln!(out)
+}
+
+/// Where what breaks at a change point passes again, if it does.
+pub(super) fn until<'a>(analysis: &'a Analysis<'_>, point: &ChangePoint) -> Option<&'a At> {
+    if !point.is_island || point.change != Change::Break {
+        return None;
+    }
+    let course = analysis.courses.iter().find(|course| course.is_of(point))?;
+    let mut turns = course.turns.iter();
+    turns.find(|turn| turn.at == point.after.at)?;
+    turns.next().map(|turn| &turn.at)
 }
 
 /// How many versions between are untested, for a column that says so.

@@ -185,3 +185,17 @@ fn problems_are_shown_beside_their_lines_by_every_engine() {
     insta::assert_snapshot!(code_quality::json(&Analysis::of(&run())).expect("JSON"));
     insta::assert_snapshot!(sarif::json(&Analysis::of(&run())).expect("JSON"));
 }
+
+#[test]
+fn a_break_says_until_where_and_only_if_it_ends() {
+    let run = crate::model::made_up::history(".b.b", 1);
+    let markdown = summary::summary(&Analysis::of(&run));
+    let ends = [
+        "1.0.0 failed(compile), until 2.0.0 |",
+        "3.0.0 failed(compile) |",
+        "2.0.0 passed |",
+    ];
+    for end in ends {
+        assert!(markdown.contains(end), "{end} is not in\n{markdown}");
+    }
+}

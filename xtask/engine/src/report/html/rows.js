@@ -131,3 +131,11 @@ for (const [family, table] of grids.entries()) {
     else openCell(placeOf(button), button);
   });
 }
+
+// A grid that is wider than the page stands in a frame, which shows that it scrolls.
+for (const frame of document.querySelectorAll('.family .scroll')) {
+  const look = () => frame.classList.toggle('overflows', frame.scrollWidth > frame.clientWidth);
+  const observer = new ResizeObserver(look);
+  observer.observe(frame);
+  observer.observe(frame.firstElementChild);
+}
