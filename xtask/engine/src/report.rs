@@ -3,6 +3,7 @@
 pub mod grid;
 pub mod strips;
 pub mod points;
+pub mod untested;
 pub mod verdict;
 pub mod gaps;
 pub mod denied;

@@ -31,10 +31,10 @@ pub struct Turn {
 }
 
 impl Course {
-    /// Whether a change point is one of this course's.
+    /// Whether a change point is of the same target and cases, on whichever row.
     #[must_use]
-    pub fn is_of(&self, point: &ChangePoint) -> bool {
-        self.is_near(point) && self.cases == point.cases
+    pub fn is_of_kind(&self, point: &ChangePoint) -> bool {
+        (&self.family, &self.target, &self.cases) == (&point.family, &point.target, &point.cases)
     }
 
     /// Whether it is of the same target on the same row.

@@ -26,6 +26,8 @@ pub struct Upgrade<'a> {
     pub steps: Vec<Step<'a>>,
     /// How many versions between these are published, are no pins and were not tested.
     pub n_between: usize,
+    /// Whether a version that no one tested is published between the newest pin that works and the next.
+    pub is_newest_open: bool,
     /// Whether there are later pins that no one ran, and a run of all cells would.
     pub has_more: bool,
     /// Whether every later pin was tested, and shows in each target and case what `from` does.
@@ -114,9 +116,21 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
         from: &from.cell.pin.at,
         is_today: today == Some(first),
         n_between,
+        is_newest_open: is_newest_open(family, &steps),
         has_more,
         is_constant: is_tested && expected.is_some() && shown.all(|shown| shown == expected),
         steps,
+    })
+}
+
+/// Whether a version that is no step is published between the newest step that works and the next.
+fn is_newest_open(family: &FamilyRecord, steps: &[Step<'_>]) -> bool {
+    let works = |step: &Step<'_>| step.fate == Fate::Works;
+    let newest = steps.iter().rposition(works);
+    let next = newest.and_then(|newest| Some((steps[newest].at, steps.get(newest + 1)?.at)));
+    next.is_some_and(|(newest, next)| {
+        let mut published = family.published.iter();
+        published.any(|version| newest.version() < Some(version) && Some(version) < next.version())
     })
 }
 

@@ -19,8 +19,8 @@ use crate::model::run::Run;
 use crate::report::answer::{Part, Sentence, answer, upgrade};
 use crate::report::html::heat::{Heat, heats};
 use crate::report::html::plots::{Lanes, Staircase, lanes, staircases};
-use crate::report::points::{Alike, alike, stretches, until};
-use crate::report::{closing_line, denied, flaky, gaps, old_lock, timeline, verdict};
+use crate::report::points::{Alike, alike, until};
+use crate::report::{closing_line, denied, flaky, gaps, old_lock, timeline, untested, verdict};
 use crate::text::{self, count};
 
 /// The file's name in the results folder.
@@ -62,7 +62,7 @@ struct Page<'a> {
     /// How far each row can go: the row, the newest pin that works, those that do not, those without
     /// a verdict, and how many later ones were tested.
     upgrades: Vec<[String; 5]>,
-    /// Stretches that no one ran.
+    /// What no one ran, a line each.
     untested: Vec<String>,
     lanes: Option<Lanes>,
     time: Option<String>,
@@ -118,7 +118,7 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
             .collect(),
         stairs: staircases(run),
         upgrades: analysis.upgrades.iter().map(upgrade::fields).collect(),
-        untested: stretches(run).iter().map(ToString::to_string).collect(),
+        untested: untested::lines(run),
         lanes: lanes(run),
         time: timeline::line(run),
         flaky: flaky::flaky(run).iter().map(ToString::to_string).collect(),
@@ -157,8 +157,7 @@ fn started(run: &Run) -> String {
 
 fn change(analysis: &Analysis<'_>, alike: &Alike) -> Change {
     let Alike { point, rows } = alike;
-    let until = until(analysis, point);
-    let until = until.map(|at| format!(", until {at}")).unwrap_or_default();
+    let until = until(analysis, alike);
     let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
     Change {
         target: text::one_line(&point.subject()),

@@ -1,7 +1,8 @@
 //! Change points as people and programs read them: alike ones of several rows together, with the
-//! first error, the log and the command of each side; and how far what was not tested reaches.
+//! first error, the log and the command of each side.
 
-use std::fmt::{self, Write};
+use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::frontier::{Change, ChangePoint, Side};
 use crate::model::between::Between;
 use crate::model::cell::{At, Row};
 use crate::model::command::reproduce;
-use crate::model::run::{CellRecord, Run};
+use crate::model::run::Run;
 use crate::report::{escaped, line};
 use crate::text;
 
@@ -56,7 +57,7 @@ pub(super) struct Alike {
     pub rows: Vec<Row>,
 }
 
-/// Change points, those together that differ in nothing but their row.
+/// Change points in the order of each ladder, those together that differ in nothing but their row.
 pub(super) fn alike(points: &[ChangePoint]) -> Vec<Alike> {
     let is_alike = |a: &ChangePoint, b: &ChangePoint| {
         let side = |a: &Side, b: &Side| a.at == b.at && a.status == b.status;
@@ -77,6 +78,16 @@ pub(super) fn alike(points: &[ChangePoint]) -> Vec<Alike> {
             }),
         }
     }
+    let mut families: Vec<String> = Vec::new();
+    for group in &groups {
+        if !families.contains(&group.point.family) {
+            families.push(group.point.family.clone());
+        }
+    }
+    groups.sort_by_key(|group| {
+        let family = families.iter().position(|name| *name == group.point.family);
+        (family, group.point.after.at.clone())
+    });
     groups
 }
 
@@ -98,14 +109,14 @@ pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
         "| target | cases | last | first | untested between | rows |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|")?;
-    for Alike { point, rows } in &groups {
+    for alike in &groups {
+        let Alike { point, rows } = alike;
         let cases = match point.cases.as_slice() {
             [] => "all".to_owned(),
             [one] => one.clone(),
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
-        let until = until(analysis, point);
-        let until = until.map(|at| format!(", until {at}")).unwrap_or_default();
+        let until = until(analysis, alike);
         let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
         let fields = [
             point.subject(),
@@ -125,15 +136,30 @@ pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// Where what breaks at a change point passes again, if it does.
-pub(super) fn until<'a>(analysis: &'a Analysis<'_>, point: &ChangePoint) -> Option<&'a At> {
-    if !point.is_island || point.change != Change::Break {
-        return None;
+/// Where what breaks at a change point passes again: `, until 3.0.0`, with the rows where it does so on some
+/// only.
+pub(super) fn until(analysis: &Analysis<'_>, alike: &Alike) -> String {
+    let Alike { point, rows } = alike;
+    if point.change != Change::Break {
+        return String::new();
     }
-    let course = analysis.courses.iter().find(|course| course.is_of(point))?;
-    let mut turns = course.turns.iter();
-    turns.find(|turn| turn.at == point.after.at)?;
-    turns.next().map(|turn| &turn.at)
+    let mut ends: BTreeMap<&At, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        let mut courses = analysis.courses.iter();
+        let course = courses.find(|course| course.row == *row && course.is_of_kind(point));
+        let mut turns = course.into_iter().flat_map(|course| &course.turns);
+        if turns.any(|turn| turn.at == point.after.at)
+            && let Some(next) = turns.next()
+        {
+            ends.entry(&next.at).or_default().push(row.to_string());
+        }
+    }
+    let is_one = ends.values().any(|of| of.len() == rows.len());
+    let told = ends.iter().map(|(at, of)| match is_one {
+        true => format!(", until {at}"),
+        false => format!(", until {at} on {}", of.join(", ")),
+    });
+    told.collect()
 }
 
 /// How many versions between are untested, for a column that says so.
@@ -169,75 +195,4 @@ fn write_sides(out: &mut String, run: &Run, point: &ChangePoint) -> std::fmt::Re
         writeln!(out, "  - between: {}", escaped(&remark))?;
     }
     Ok(())
-}
-
-/// Pins of one row that no one ran, between two that ran and agree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stretch {
-    /// The row.
-    pub row: Row,
-    /// The pin before it, which ran.
-    pub after: At,
-    /// The pin behind it, which ran.
-    pub before: At,
-    /// How many pins of the ladder lie in it.
-    pub n_pins: usize,
-}
-
-impl fmt::Display for Stretch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            row,
-            after,
-            before,
-            n_pins,
-        } = self;
-        write!(f, "{row}: {n_pins} between {after} and {before}")
-    }
-}
-
-/// How far what was inferred reaches.
-#[must_use]
-pub fn stretches(run: &Run) -> Vec<Stretch> {
-    let mut stretches = Vec::new();
-    for family in &run.families {
-        for row in run.rows(family) {
-            let ran = |record: &&CellRecord| record.outcome().is_some();
-            let ends: Vec<usize> = (0..row.len()).filter(|at| ran(&row[*at])).collect();
-            for pair in ends.windows(2) {
-                let inside = row[pair[0]..pair[1]].iter();
-                let n_pins = inside.filter(|record| record.is_inferred()).count();
-                if n_pins > 0 {
-                    stretches.push(Stretch {
-                        row: Row::clone(&row[pair[0]].cell.row),
-                        after: row[pair[0]].cell.pin.at.clone(),
-                        before: row[pair[1]].cell.pin.at.clone(),
-                        n_pins,
-                    });
-                }
-            }
-        }
-    }
-    stretches
-}
-
-/// The section of a summary that says how far what was not tested reaches.
-///
-/// # Errors
-///
-/// When `out` cannot be written.
-pub fn write_stretches(out: &mut String, run: &Run) -> std::fmt::Result {
-    let stretches = stretches(run);
-    if stretches.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "## Not tested\n")?;
-    writeln!(
-        out,
-        "Both sides of each stretch ran and agree; what lies between is inferred and may differ all the same. `--full` settles it.\n"
-    )?;
-    for stretch in stretches {
-        writeln!(out, "- {}", escaped(&stretch.to_string()))?;
-    }
-    writeln!(out)
 }

@@ -14,7 +14,7 @@ use crate::report::grid::{LEGEND, grids};
 use crate::report::strips::{self, Strips, word};
 use crate::report::{
     closing_line, denied, escaped, findings, gaps, left_out, line, old_lock, points, timeline,
-    verdict,
+    untested, verdict,
 };
 use crate::text;
 
@@ -78,7 +78,7 @@ fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result 
         }
     }
     points::write(out, analysis)?;
-    points::write_stretches(out, run)?;
+    untested::write(out, run)?;
     findings::write(out, run)?;
     write_flaky(out, run)?;
     write_moved(out, run)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::analysis::{Analysis, Fate, Obstacles, Step, Upgrade};
 use crate::model::cell::{At, Row};
 use crate::model::command::run_all;
+use crate::model::outcome::TargetOutcome;
 use crate::model::run::{FamilyRecord, Run, TodayRecord};
 use crate::report::answer::MOST_NAMES;
 use crate::report::answer::sentence::{LONGEST, Sentence, listed};
@@ -37,7 +38,32 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
     let mut obstacles = analysis.obstacles.iter();
     let obstacles = obstacles.find(|obstacles| obstacles.upgrade.family == family);
     let obstacles = obstacles.and_then(stand_before);
-    told.chain(rest).chain(obstacles).collect()
+    let mut upgrades = analysis.upgrades.iter();
+    let first = upgrades.find(|upgrade| upgrade.family == family);
+    let failing = first.and_then(|first| failing_today(analysis.run, first));
+    told.chain(rest).chain(obstacles).chain(failing).collect()
+}
+
+/// What fails today already, on the row of an upgrade that is held against today.
+fn failing_today(run: &Run, upgrade: &Upgrade<'_>) -> Option<Sentence> {
+    let Upgrade { family, row, .. } = upgrade;
+    let mut cells = run.cells.iter().filter(|_| upgrade.is_today);
+    let today = cells.find(|record| {
+        let cell = &record.cell;
+        cell.pin.family == *family && *cell.row == **row && cell.pin.at == *upgrade.from
+    });
+    let targets = today?.outcome()?.targets.iter();
+    let fails = |target: &&TargetOutcome| target.status.is_failed() && target.status.is_verdict();
+    let failing: Vec<&TargetOutcome> = targets.filter(fails).collect();
+    let first = failing.first()?;
+    let opening = Sentence::new(format!("On {row}, with {family} {}, ", upgrade.from));
+    Some(match failing.len() {
+        1 => opening.name(&first.id).say(" fails today already."),
+        n => opening
+            .say(format!("{n} targets fail today already, the first "))
+            .name(&first.id)
+            .say("."),
+    })
 }
 
 /// How many causes are told.
@@ -172,7 +198,7 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
             let breaks_after = after.iter().filter(|step| step.fate == Fate::Breaks);
             let works = match breaks_after.count() {
                 0 => "works",
-                n if n == after.len() => "is the newest that works",
+                n if n == after.len() && !upgrade.is_newest_open => "is the newest that works",
                 _ => "is the newest tested pin that works",
             };
             let there = match breaks.is_empty() {

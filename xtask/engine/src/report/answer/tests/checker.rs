@@ -133,6 +133,9 @@ fn of_family(family: &Family, sentence: &str, context: &mut Context) -> Result<(
     if let Some(rest) = sentence.strip_prefix(&format!("Moving {name} from ")) {
         return upgrade::constant(family, rest);
     }
+    if sentence.contains(" today already") {
+        return upgrade::fails_today(family, sentence);
+    }
     let stands_before = sentence.strip_prefix("On ");
     let stands_before = stands_before.filter(|rest| rest.contains(" targets, for "));
     if let Some(rest) = stands_before {

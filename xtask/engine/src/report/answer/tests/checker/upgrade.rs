@@ -216,3 +216,38 @@ pub fn off_the_ladder(family: &Family, sentence: &str) -> Result<(), String> {
     let mut rows = family.rows.values();
     holds(rows.all(|row| !row.contains_key(&today)), "it is a pin")
 }
+
+/// ``On stable, with gadget 1.0.0, 3 targets fail today already, the first `t`.``
+pub fn fails_today(family: &Family, sentence: &str) -> Result<(), String> {
+    let rest = sentence.strip_prefix("On ").ok_or("no row")?;
+    let (row, rest) = rest
+        .split_once(&format!(", with {} ", family.name))
+        .ok_or("no row")?;
+    let (from, rest) = rest.split_once(", ").ok_or("no pin")?;
+    let from = major(from)?;
+    holds(family.today == Some(from), "that is not today")?;
+    let cell = family
+        .row(row)?
+        .get(&from)
+        .and_then(Option::as_ref)
+        .ok_or("it did not run")?;
+    let failing = cell
+        .things
+        .iter()
+        .filter(|((_, case), shown)| case.is_none() && **shown == Shown::Fails);
+    let failing: BTreeSet<&String> = failing.map(|((target, _), _)| target).collect();
+    let told = match rest.strip_prefix('`') {
+        Some(rest) => {
+            holds(
+                failing.contains(&rest.split('`').next().unwrap_or_default().to_owned()),
+                "it passes",
+            )?;
+            "1".to_owned()
+        }
+        None => rest.split(' ').next().unwrap_or_default().to_owned(),
+    };
+    holds(
+        told == failing.len().to_string(),
+        &format!("{} fail today", failing.len()),
+    )
+}
