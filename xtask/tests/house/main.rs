@@ -5,6 +5,8 @@ mod examples;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pinmatrix::config::Config;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -210,6 +212,28 @@ fn readme_names_every_flag_and_every_exit_code() {
         assert!(
             readme.contains(&format!("| {code} |")),
             "README.md does not name exit code {code}"
+        );
+    }
+}
+
+/// With whichever of them installed, the first command that a newcomer types is judged, and exits 0.
+#[test]
+fn the_baseline_and_the_measured_table_know_every_row_of_the_matrix() {
+    let config = Config::read(&root().join("matrix.toml")).expect("matrix.toml");
+    let (baseline, measured) = (
+        read("ci/baseline.json"),
+        read("tests/migration-measured.tsv"),
+    );
+    let rows = config.rows();
+    assert!(rows.len() > 4);
+    for row in rows {
+        assert!(
+            baseline.contains(&format!("{{\"row\":\"{row}\",")),
+            "{row} in the baseline"
+        );
+        assert!(
+            measured.contains(&format!("\n{row}\t-\t-\t")),
+            "{row} in the table"
         );
     }
 }

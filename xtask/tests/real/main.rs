@@ -1,7 +1,7 @@
 //! Real cells of this repository's own matrix, held against the table that was measured.
 //!
 //! `tests/migration-measured.tsv` has a line a target and case of each toolchain and a column a
-//! pin. `PINMATRIX_BLESS=target/matrix/run.json` writes it anew from a whole run.
+//! pin. `PINMATRIX_BLESS=target/matrix/run.json` writes the lines of the toolchains of a run anew.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -107,6 +107,35 @@ fn measured() -> Table {
         .collect()
 }
 
+/// Writes the lines of the toolchains anew that a run tells of at every pin; the others stay.
+fn bless(run: &Run) {
+    let pins = run.families.iter().flat_map(|family| &family.pins);
+    let pins: Vec<String> = pins.map(|pin| pin.at.to_string()).collect();
+    let mut all = measured();
+    let known = all.values().next().expect("a measured line").keys();
+    let is_known = |pin: &String| known.clone().any(|known| known == pin);
+    assert!(
+        pins.iter().all(is_known),
+        "another ladder: measure every toolchain"
+    );
+    let is_whole = |toolchain: &str| {
+        let mut cells = run
+            .cells
+            .iter()
+            .filter(|c| c.cell.row.toolchain == toolchain);
+        cells.all(|record| record.outcome().is_some())
+    };
+    let found = table(run)
+        .into_iter()
+        .filter(|((toolchain, ..), _)| is_whole(toolchain));
+    let found: Table = found.collect();
+    assert!(!found.is_empty(), "no toolchain ran at every pin");
+    let is_found = |toolchain: &str| found.keys().any(|(known, ..)| known == toolchain);
+    all.retain(|(toolchain, ..), _| !is_found(toolchain));
+    all.extend(found);
+    write(&all, &pins);
+}
+
 /// The cells that a test of the whole runs: both ends on the default toolchain, and one answer
 /// that an older toolchain gives without compiling.
 const CELLS: [&str; 3] = [
@@ -120,12 +149,7 @@ fn real_cells_show_what_was_measured() {
     if let Some(run) = std::env::var_os("PINMATRIX_BLESS") {
         let text = std::fs::read_to_string(root().join(run)).expect("a run");
         let run: Run = serde_json::from_str(&text).expect("a run");
-        let pins = run
-            .families
-            .iter()
-            .flat_map(|f| &f.pins)
-            .map(|p| p.at.to_string());
-        write(&table(&run), &pins.collect::<Vec<_>>());
+        bless(&run);
         return;
     }
     let work = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");

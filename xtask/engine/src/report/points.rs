@@ -61,7 +61,8 @@ pub(super) struct Alike {
 pub(super) fn alike(points: &[ChangePoint]) -> Vec<Alike> {
     let is_alike = |a: &ChangePoint, b: &ChangePoint| {
         let side = |a: &Side, b: &Side| a.at == b.at && a.status == b.status;
-        (&a.family, &a.target, &a.cases) == (&b.family, &b.target, &b.cases)
+        (&a.family, &a.target, &a.cases, a.is_island)
+            == (&b.family, &b.target, &b.cases, b.is_island)
             && side(&a.before, &b.before)
             && side(&a.after, &b.after)
     };
@@ -140,7 +141,7 @@ pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
 /// only.
 pub(super) fn until(analysis: &Analysis<'_>, alike: &Alike) -> String {
     let Alike { point, rows } = alike;
-    if point.change != Change::Break {
+    if point.change != Change::Break || !point.is_island {
         return String::new();
     }
     let mut ends: BTreeMap<&At, Vec<String>> = BTreeMap::new();
