@@ -7,7 +7,7 @@ mod points;
 mod place;
 mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use self::points::Points;
@@ -19,7 +19,7 @@ use crate::analysis::passing::Passing;
 use crate::frontier::ChangePoint;
 use crate::model::cell::Row;
 use crate::model::command::reproduce;
-use crate::model::run::{CellRecord, FamilyRecord, Run};
+use crate::model::run::{FamilyRecord, Run};
 use crate::model::status::Class;
 use crate::text;
 
@@ -160,23 +160,29 @@ pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
         .collect()
 }
 
-/// What passes today on each row of each family, where that is known.
+/// What passes today on each row of each family, where that is known and there is anything to hold against
+/// it.
 fn todays(run: &Run) -> BTreeMap<(&str, &Row), Passing<'_>> {
     let families = run.families.iter();
     let families: BTreeMap<&str, &FamilyRecord> = families
         .map(|family| (family.name.as_str(), family))
         .collect();
-    let today = |record: &&CellRecord| {
-        let family = families.get(record.cell.pin.family.as_str());
-        family.is_some_and(|family| family.is_today(&record.cell))
-    };
-    let cells = run.cells.iter().filter(today);
-    let passing = cells.filter_map(|record| {
-        let place = (record.cell.pin.family.as_str(), &*record.cell.row);
-        let outcome = record.outcome().filter(|outcome| !outcome.has_doubt())?;
-        Some((place, Passing::of(outcome)))
-    });
-    passing.collect()
+    let (mut todays, mut has_others) = (BTreeMap::new(), BTreeSet::new());
+    for record in &run.cells {
+        let family = record.cell.pin.family.as_str();
+        let place = (family, &*record.cell.row);
+        let Some(outcome) = record.outcome() else {
+            continue;
+        };
+        let family = families.get(family);
+        if !family.is_some_and(|family| family.is_today(&record.cell)) {
+            has_others.insert(place);
+        } else if !outcome.has_doubt() {
+            todays.insert(place, Passing::of(outcome));
+        }
+    }
+    todays.retain(|place, _| has_others.contains(place));
+    todays
 }
 
 /// The longest error that is told, in characters.

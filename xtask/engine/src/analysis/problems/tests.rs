@@ -275,3 +275,17 @@ fn fingerprints_outlast_lines_words_and_the_order_of_toolchains() {
     let distinct: BTreeSet<_> = one.iter().map(|(_, print)| print).collect();
     assert_eq!(distinct.len(), 3);
 }
+
+#[test]
+fn what_fails_today_too_is_known_where_another_pin_ran() {
+    let broken = || vec![broken("a", "E0308", "a.rs", 7)];
+    let standings = |outcomes: Vec<Vec<TargetOutcome>>| {
+        let mut run = run(&[("stable", outcomes)]);
+        run.families[0].today = made_up::today(Some(1));
+        let problems = Analysis::of(&run).problems;
+        problems.iter().map(|p| p.standing).collect::<Vec<_>>()
+    };
+    assert_eq!(standings(vec![broken()]), [Standing::New]);
+    assert_eq!(standings(vec![broken(), broken()]), [Standing::Known]);
+    assert_eq!(standings(vec![passing(), broken()]), [Standing::New]);
+}
