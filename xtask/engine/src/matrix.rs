@@ -289,7 +289,7 @@ impl Matrix {
                 yanked: ladder.yanked.clone(),
                 unlisted: ladder.unlisted.clone(),
                 declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
-                today: self.trees.iter().zip(on).filter_map(record_of).collect(),
+                todays: self.trees.iter().zip(on).filter_map(record_of).collect(),
                 added: ladder.added.clone(),
                 adjusted: all().filter_map(|(pin, _)| self.adjusted(pin)).collect(),
             }

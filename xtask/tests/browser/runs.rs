@@ -296,7 +296,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
         toolchains: toolchains.collect(),
         families: vec![FamilyRecord {
             declared: Default::default(),
-            today: Vec::new(),
+            todays: Vec::new(),
             added: Default::default(),
             adjusted: Vec::new(),
             unusable: Vec::new(),

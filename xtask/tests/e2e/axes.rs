@@ -289,7 +289,7 @@ fn each_revision_is_held_against_what_its_own_lock_holds() {
     fixture.change("Cargo.toml", "cog = \"1.0.0\"", "cog = \"5.0.0\"");
     let (_, run) = fixture.run(&["--full"]);
     let today: Vec<String> = run.families[0]
-        .today
+        .todays
         .iter()
         .map(|today| {
             let source = today.source.as_deref().unwrap_or_default();

@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn a_run_is_held_against_today(letters in "[.b12xfd-]{1,30}", today in 0..30_u64) {
         let mut run = history(&letters, 1);
-        run.families[0].today = crate::model::made_up::today(Some(today));
+        run.families[0].todays = crate::model::made_up::today(Some(today));
         let all: Vec<char> = letters.chars().collect();
         let others = all.iter().enumerate().filter(|(at, l)| *at as u64 != today && **l != '-');
         let others: Vec<char> = others.map(|(_, letter)| *letter).collect();

@@ -60,7 +60,7 @@ fn what_is_a_pin_only_today_is_neither_blessed_nor_judged() {
         .map(|pin| pin.at.to_string())
         .collect();
     assert_eq!(known[0], "0.0.0");
-    run.families[0].today = crate::model::made_up::today(Some(0));
+    run.families[0].todays = crate::model::made_up::today(Some(0));
     run.families[0].added = [Version::new(0, 0, 0)].into();
     let (again, _) = Baseline::of(&run, None).expect("a baseline");
     assert_eq!(again.ladders["gadget"], known[1..]);

@@ -157,7 +157,7 @@ impl Drawn {
                         .collect(),
                     published: versions.collect(),
                     // Two above the last are on no ladder, and one more is unknown.
-                    today: made_up::today((*today < rows[0].len() as u64 + 2).then_some(*today)),
+                    todays: made_up::today((*today < rows[0].len() as u64 + 2).then_some(*today)),
                     adjusted: odd
                         .map(|version| Adjusted {
                             at: version.into(),

@@ -129,7 +129,7 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             crates: vec!["gadget".to_owned()],
             pins,
             declared: Default::default(),
-            today: Vec::new(),
+            todays: Vec::new(),
             added: Default::default(),
             adjusted: Vec::new(),
             published: Vec::new(),

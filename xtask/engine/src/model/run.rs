@@ -122,7 +122,7 @@ pub struct FamilyRecord {
     pub declared: BTreeMap<Version, Version>,
     /// What each revision of the subject is on today, where that is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub today: Vec<TodayRecord>,
+    pub todays: Vec<TodayRecord>,
     /// The versions of these that are pins for no other reason: the config does not name them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub added: BTreeSet<Version>,
@@ -180,7 +180,7 @@ impl FamilyRecord {
     #[must_use]
     pub fn is_today(&self, cell: &Cell) -> bool {
         let is_of_row = |today: &&TodayRecord| today.source == cell.row.source;
-        let today = self.today.iter().find(is_of_row);
+        let today = self.todays.iter().find(is_of_row);
         today.is_some_and(|today| cell.pin.at.version() == Some(&today.version))
     }
 

@@ -281,7 +281,7 @@ fn what_fails_today_too_is_known_where_another_pin_ran() {
     let broken = || vec![broken("a", "E0308", "a.rs", 7)];
     let standings = |outcomes: Vec<Vec<TargetOutcome>>| {
         let mut run = run(&[("stable", outcomes)]);
-        run.families[0].today = made_up::today(Some(1));
+        run.families[0].todays = made_up::today(Some(1));
         let problems = Analysis::of(&run).problems;
         problems.iter().map(|p| p.standing).collect::<Vec<_>>()
     };

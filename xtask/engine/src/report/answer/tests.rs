@@ -330,7 +330,7 @@ proptest! {
         n_patches in 1..3_u64,
     ) {
         let mut run = history(&letters, n_patches);
-        run.families[0].today = made_up::today((today < letters.len() as u64).then_some(today));
+        run.families[0].todays = made_up::today((today < letters.len() as u64).then_some(today));
         checked(&run)?;
     }
 
@@ -347,7 +347,7 @@ proptest! {
     ) {
         let length = one.len().min(other.len());
         let mut run = rows(&[("stable", &one[..length]), ("old", &other[..length])], 1);
-        run.families[0].today = made_up::today((today < length as u64).then_some(today));
+        run.families[0].todays = made_up::today((today < length as u64).then_some(today));
         checked(&run)?;
     }
 }

@@ -128,7 +128,7 @@ pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
         let at = At::from(today.version.clone());
         !family.pins.iter().any(|pin| pin.at == at)
     };
-    let told = family.today.iter().filter(is_off).map(|today| {
+    let told = family.todays.iter().filter(is_off).map(|today| {
         let holds = match (&today.source, today.is_fresh) {
             (None, true) => "Without a lock, you are on".to_owned(),
             (None, false) => "Your lock holds".to_owned(),

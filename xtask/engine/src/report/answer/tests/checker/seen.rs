@@ -153,7 +153,7 @@ impl Seen {
                 (at, changes.collect::<Vec<_>>().join(" and "))
             });
             Family {
-                today: family["today"][0]["version"]
+                today: family["todays"][0]["version"]
                     .as_str()
                     .and_then(|today| major(today).ok()),
                 adjusted: adjusted.collect(),
