@@ -102,6 +102,8 @@ fn state(byte: u8, targets: &[u8], is_killed: bool) -> State {
         }
         200..230 => skipped(Skip::NotAnEnd),
         230..240 if is_killed => skipped(Skip::NotBegun),
+        // A part of a merged run that is missing leaves such cells.
+        240..245 if is_killed => State::Pending,
         230..245 => skipped(Skip::Inferred),
         245..250 => {
             let doubt = Status::Inconclusive {
