@@ -131,8 +131,8 @@ pub struct Selecting {
     /// Where two neighbouring pins differ, also test the releases between them, until it is exact
     #[arg(long, conflicts_with = "ends")]
     pub exact: bool,
-    /// Do not add the version that the subject's own lock holds to the pins, and do not run it where
-    /// others are selected
+    /// Do not add the version that the subject is on today to the pins, and do not run it where others
+    /// are selected
     #[arg(long)]
     pub no_today: bool,
 }

@@ -15,6 +15,7 @@ use xshell::{Shell, cmd};
 use crate::config::mistake::Mistake;
 use crate::config::{Config, Source};
 use crate::files::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, remove, write_whole};
+use crate::manifest::Manifest;
 use crate::revision::{self, Repository, short};
 use crate::text::count;
 use crate::working_tree::{Kind, Listed, WorkingTree};
@@ -176,6 +177,22 @@ impl Checkout {
             .entries
             .binary_search_by(|entry| entry.path.as_path().cmp(path));
         self.entries.get(found.ok()?)
+    }
+
+    /// The manifests at some paths, in their order; those that are not there are left out.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read, or is not TOML.
+    pub fn manifests(&self, paths: &[Utf8PathBuf]) -> Result<Vec<Manifest>> {
+        let texts = paths.iter().filter_map(|path| {
+            let text = self.text_of(path).transpose()?;
+            Some((path, text))
+        });
+        let read = |(path, text): (&Utf8PathBuf, Result<String>)| {
+            Manifest::parse(&text?).with_context(|| format!("read {path}"))
+        };
+        texts.map(read).collect()
     }
 
     /// The text of a file, if there is one at that path, relative to the top.

@@ -6,7 +6,7 @@ pub mod unbuilt;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use camino::Utf8Path;
 use semver::Version;
 
@@ -97,16 +97,9 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
 
 /// A family crate that the subject neither requires nor holds in its lock moves nothing.
 pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
-    let mut used = BTreeSet::new();
-    for path in &subject.manifests {
-        if let Some(text) = subject.checkout.text_of(path)? {
-            used.extend(
-                Manifest::parse(&text)
-                    .with_context(|| format!("read {path}"))?
-                    .required_packages(),
-            );
-        }
-    }
+    let manifests = subject.checkout.manifests(&subject.manifests)?;
+    let used = manifests.iter().flat_map(Manifest::required_packages);
+    let used: BTreeSet<String> = used.collect();
     let lock = subject.text_of("Cargo.lock")?.unwrap_or_default();
     for family in &config.families {
         for krate in &family.crates {

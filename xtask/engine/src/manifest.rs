@@ -12,7 +12,7 @@ use toml_edit::{DocumentMut, Item, TableLike, Value};
 use crate::files::normal;
 use crate::model::outcome::Kind;
 
-pub use self::requirement::Requirement;
+pub use self::requirement::{Requirement, may_prefer_older, requirements_of};
 
 /// The tables that hold requirements, in a package and below each of its `target.*`.
 const DEPENDENCY_TABLES: [&str; 5] = [

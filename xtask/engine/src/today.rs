@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use semver::{Version, VersionReq};
 
 use crate::config::Family;
-use crate::manifest::Manifest;
+use crate::manifest::{may_prefer_older, requirements_of};
 use crate::releases::Releases;
 use crate::source_tree::Tree;
 
@@ -47,18 +47,17 @@ fn of_lock(tree: &Tree, family: &Family) -> Option<Version> {
 
 /// The newest release that every requirement takes, as cargo chooses it.
 fn of_requirements(tree: &Tree, family: &Family, published: &Releases) -> Result<Option<Version>> {
-    let mut manifests = Vec::new();
-    for path in &tree.subject.manifests {
-        if let Some(text) = tree.subject.checkout.text_of(path)? {
-            manifests.push(Manifest::parse(&text).with_context(|| format!("read {path}"))?);
-        }
-    }
+    let manifests = tree.subject.checkout.manifests(&tree.subject.manifests)?;
     // What it takes then rests on more than the family.
-    let prefers_older = manifests.iter().any(Manifest::prefers_older);
-    if prefers_older || tree.cargo_config.contains("incompatible-rust-versions") {
+    let is_told_to = tree.cargo_config.contains("incompatible-rust-versions");
+    if is_told_to || may_prefer_older(&manifests) {
         return Ok(None);
     }
-    let Some(requirements) = requirements(&manifests, family) else {
+    let of_family = requirements_of(&manifests).into_iter();
+    let of_family = of_family.filter(|(_, requirement)| family.holds(&requirement.package));
+    // One that comes from elsewhere than a registry says nothing of versions.
+    let taken = of_family.map(|(_, own)| VersionReq::parse(&own.version?).ok());
+    let Some(requirements) = taken.collect::<Option<Vec<VersionReq>>>() else {
         return Ok(None);
     };
     let mut newest_first = published.releases.iter().rev();
@@ -67,28 +66,4 @@ fn of_requirements(tree: &Tree, family: &Family, published: &Releases) -> Result
     Ok(newest
         .filter(|_| !requirements.is_empty())
         .map(|release| release.version.clone()))
-}
-
-/// What members require of the crates of a family; `None` where one comes from elsewhere than a registry.
-fn requirements(manifests: &[Manifest], family: &Family) -> Option<Vec<VersionReq>> {
-    let mut all = Vec::new();
-    for manifest in manifests
-        .iter()
-        .filter(|manifest| manifest.package().is_some())
-    {
-        for own in manifest.requirements() {
-            let inherited = || {
-                let mut inherited = manifests.iter().filter_map(|m| m.inherited(&own.key));
-                inherited.next()
-            };
-            let requirement = match own.is_inherited {
-                true => inherited()?,
-                false => own.clone(),
-            };
-            if family.holds(&requirement.package) {
-                all.push(VersionReq::parse(&requirement.version?).ok()?);
-            }
-        }
-    }
-    Some(all)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::passing::Passing;
-use crate::analysis::problems::sightings::sightings;
+use crate::analysis::problems::occurrences::occurrences;
 use crate::analysis::upgrade::{Fate, Upgrade};
 use crate::model::cell::At;
 use crate::model::run::{CellRecord, Run};
@@ -55,12 +55,12 @@ pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a
     };
     let mut known = BTreeMap::new();
     let mut causes: Vec<Obstacle> = Vec::new();
-    for seen in sightings(run, record, None) {
+    for seen in occurrences(run, record, None) {
         let Some(target) = seen.target.as_ref().filter(|_| seen.is_failure()) else {
             continue;
         };
         if has_passed(target, &seen.case) {
-            let number = *known.entry(seen.thing.cause()).or_insert(causes.len());
+            let number = *known.entry(seen.key.cause()).or_insert(causes.len());
             if number == causes.len() {
                 causes.push(Obstacle {
                     error: seen.error,

@@ -1,8 +1,8 @@
 //! Problems: what a run shows that a person should be pointed at. Each has one cause and stands once,
 //! however many targets and cells show it, with its place in the subject's repository where one is known.
 
-mod thing;
-pub(super) mod sightings;
+mod key;
+pub(super) mod occurrences;
 mod points;
 mod place;
 mod told;
@@ -10,10 +10,9 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use self::key::{ProblemKey, tell_apart};
+use self::occurrences::{Occurrence, occurrences};
 use self::points::Points;
-use self::sightings::{Sighting, sightings};
-
-use self::thing::{Thing, tell_apart};
 use self::told::{changes, notes, place_of, places, what};
 use crate::analysis::passing::Passing;
 use crate::frontier::ChangePoint;
@@ -132,22 +131,22 @@ pub enum Standing {
 /// of a change point, then in the order of the run.
 pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut known: BTreeMap<Thing, usize> = BTreeMap::new();
+    let mut known: BTreeMap<ProblemKey, usize> = BTreeMap::new();
     let todays = todays(run);
     for record in &run.cells {
         let today = todays.get(&(record.cell.pin.family.as_str(), &*record.cell.row));
-        for sighting in sightings(run, record, today) {
-            let at = *known.entry(sighting.thing.clone()).or_insert(groups.len());
+        for occurrence in occurrences(run, record, today) {
+            let at = *known.entry(occurrence.key.clone()).or_insert(groups.len());
             match groups.get_mut(at) {
-                Some(group) => group.sightings.push(sighting),
+                Some(group) => group.occurrences.push(occurrence),
                 None => groups.push(Group {
-                    sightings: vec![sighting],
+                    occurrences: vec![occurrence],
                 }),
             }
         }
     }
     let points = Points::of(points);
-    let mut problems: Vec<(bool, Thing, Problem)> = Vec::new();
+    let mut problems: Vec<(bool, ProblemKey, Problem)> = Vec::new();
     for group in &groups {
         problems.extend(group.problem(run, &points));
     }
@@ -193,25 +192,25 @@ const LONGEST_NAME: usize = 120;
 
 /// The same thing, wherever it was seen.
 struct Group<'a> {
-    sightings: Vec<Sighting<'a>>,
+    occurrences: Vec<Occurrence<'a>>,
 }
 
 impl Group<'_> {
-    fn problem(&self, run: &Run, points: &Points) -> Option<(bool, Thing, Problem)> {
-        let standing = self.sightings.iter().map(|seen| seen.standing).min()?;
-        let alike = self.sightings.iter();
-        let alike: Vec<&Sighting<'_>> = alike.filter(|s| s.standing == standing).collect();
+    fn problem(&self, run: &Run, points: &Points) -> Option<(bool, ProblemKey, Problem)> {
+        let standing = self.occurrences.iter().map(|seen| seen.standing).min()?;
+        let alike = self.occurrences.iter();
+        let alike: Vec<&Occurrence<'_>> = alike.filter(|s| s.standing == standing).collect();
         let first = alike.first()?;
         let points: Vec<&ChangePoint> = alike.iter().filter_map(|s| points.at(s)).collect();
         let is_name = |name: String| text::ellipsis(&text::one_line(&name), LONGEST_NAME);
         let (thing, case) = what(&alike, first);
         let problem = Problem {
             standing,
-            check: first.thing.check,
+            check: first.key.check,
             thing: is_name(thing),
             case: case.map(is_name),
             status: first.status.clone(),
-            seen: text::one_line(&place_of(&first.thing.family, &alike)),
+            seen: text::one_line(&place_of(&first.key.family, &alike)),
             error: text::ellipsis(&text::one_line(&first.error), LONGEST_ERROR),
             expected: first.expected.as_deref().map(text::one_line),
             changes: changes(&points),
@@ -224,7 +223,7 @@ impl Group<'_> {
             fingerprint: String::new(),
         };
         let has_changed = !problem.changes.is_empty();
-        Some((has_changed, first.thing.clone(), problem))
+        Some((has_changed, first.key.clone(), problem))
     }
 }
 

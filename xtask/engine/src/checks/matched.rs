@@ -1,12 +1,11 @@
 //! What a config says of pins and features that there are not: it would change, leave out or claim
 //! nothing, and nobody would know.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::config::mistake::Mistake;
 use crate::config::{Claimed, Config, Span};
 use crate::ladder::Ladder;
-use crate::manifest::Manifest;
 use crate::model::cell::{Cell, Pin};
 use crate::subject::Subject;
 
@@ -75,11 +74,7 @@ pub fn features<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject>
     }
     let mut manifests = Vec::new();
     for subject in subjects {
-        for path in &subject.manifests {
-            if let Some(text) = subject.checkout.text_of(path)? {
-                manifests.push(Manifest::parse(&text).with_context(|| format!("read {path}"))?);
-            }
-        }
+        manifests.extend(subject.checkout.manifests(&subject.manifests)?);
     }
     for adjustment in &config.adjustments {
         for (krate, features) in &adjustment.change.features {

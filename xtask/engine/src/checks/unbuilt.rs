@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use cargo_platform::{Cfg, CfgExpr, Ident, Platform};
 
 use crate::config::{Config, FeatureSet};
-use crate::manifest::{Manifest, Requirement};
+use crate::manifest::{Manifest, requirements_of};
 use crate::subject::Subject;
 use crate::text;
 
@@ -21,12 +21,7 @@ const LONGEST: usize = 400;
 ///
 /// When a manifest cannot be read.
 pub fn notes(config: &Config, subject: &Subject) -> Result<Vec<String>> {
-    let mut manifests = Vec::new();
-    for path in &subject.manifests {
-        if let Some(text) = subject.checkout.text_of(path)? {
-            manifests.push(Manifest::parse(&text).with_context(|| format!("read {path}"))?);
-        }
-    }
+    let manifests = subject.checkout.manifests(&subject.manifests)?;
     let crates = config.families.iter().flat_map(|family| &family.crates);
     let note = |krate: &str| {
         let reasons = reasons(krate, &manifests, &config.feature_sets)?;
@@ -45,38 +40,22 @@ fn reasons(
     feature_sets: &[FeatureSet],
 ) -> Option<BTreeSet<String>> {
     let mut reasons = BTreeSet::new();
-    for manifest in manifests {
-        let Some(name) = manifest.package() else {
-            continue;
+    let requirements = requirements_of(manifests).into_iter();
+    for (manifest, requirement) in requirements.filter(|(_, own)| own.package == krate) {
+        let name = manifest.package().unwrap_or_default();
+        let platform = requirement.platform.as_deref();
+        let elsewhere = platform.filter(|platform| !may_be_here(platform));
+        let is_asked_for = || {
+            let mut sets = feature_sets.iter();
+            sets.any(|set| turns_on(manifest, set, &requirement.key))
         };
-        let package_of = |requirement: &Requirement| match requirement.is_inherited {
-            true => {
-                let mut inherited = manifests
-                    .iter()
-                    .filter_map(|m| m.inherited(&requirement.key));
-                let inherited = inherited.next().map(|inherited| inherited.package);
-                inherited.unwrap_or_else(|| requirement.package.clone())
-            }
-            false => requirement.package.clone(),
-        };
-        let requirements = manifest.requirements().into_iter();
-        for requirement in requirements.filter(|r| package_of(r) == krate) {
-            let platform = requirement.platform.as_deref();
-            let elsewhere = platform.filter(|platform| !may_be_here(platform));
-            let is_asked_for = || {
-                let mut sets = feature_sets.iter();
-                sets.any(|set| turns_on(manifest, set, &requirement.key))
-            };
-            reasons.insert(match elsewhere {
-                Some(platform) => format!("`{name}` requires it for `{platform}` only"),
-                None if requirement.is_optional && !is_asked_for() => {
-                    format!(
-                        "it is optional in `{name}`, where no feature that is on by itself asks for it"
-                    )
-                }
-                None => return None,
-            });
-        }
+        reasons.insert(match elsewhere {
+            Some(platform) => format!("`{name}` requires it for `{platform}` only"),
+            None if requirement.is_optional && !is_asked_for() => format!(
+                "it is optional in `{name}`, where no feature that is on by itself asks for it"
+            ),
+            None => return None,
+        });
     }
     (!reasons.is_empty()).then_some(reasons)
 }

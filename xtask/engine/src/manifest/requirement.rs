@@ -25,9 +25,8 @@ pub struct Requirement {
 }
 
 impl Manifest {
-    /// What the package itself requires, without what members inherit.
-    #[must_use]
-    pub fn requirements(&self) -> Vec<Requirement> {
+    /// What the package itself requires, without what the workspace says of it.
+    fn requirements(&self) -> Vec<Requirement> {
         let root = self.document.as_table();
         let mut requirements = requirements_in(root, None);
         let targets = root.get("target").and_then(Item::as_table_like);
@@ -43,32 +42,22 @@ impl Manifest {
     }
 
     /// The requirement of the workspace that members inherit by its key.
-    #[must_use]
-    pub fn inherited(&self, key: &str) -> Option<Requirement> {
+    fn inherited(&self, key: &str) -> Option<Requirement> {
         let workspace = self.document.get("workspace")?.as_table_like()?;
         let requirements = requirements_in(workspace, None).into_iter();
         let mut requirements = requirements.filter(|requirement| requirement.key == key);
         requirements.next()
     }
 
-    /// Whether cargo takes older packages for the sake of the Rust version that the package declares.
-    /// <https://doc.rust-lang.org/cargo/reference/resolver.html#rust-version>
-    #[must_use]
-    pub fn prefers_older(&self) -> bool {
+    /// What one of the tables that tell of the whole package or workspace says of a key.
+    fn says(&self, key: &str) -> impl Iterator<Item = &Item> {
         let root = self.document.as_table();
-        let tables = ["package", "workspace"]
-            .into_iter()
-            .filter_map(|name| root.get(name));
-        let workspace_package = root.get("workspace").and_then(|table| table.get("package"));
-        let tables: Vec<&Item> = tables.chain(workspace_package).collect();
-        let says = |key: &str, value: &str| {
-            let mut said = tables.iter().filter_map(|table| table.get(key)?.as_str());
-            said.any(|said| said == value)
-        };
-        let declares = tables
-            .iter()
-            .any(|table| table.get("rust-version").is_some());
-        declares && (says("resolver", "3") || says("edition", "2024"))
+        let tables = ["package", "workspace"].into_iter();
+        let tables = tables.filter_map(|name| root.get(name));
+        let of_workspace = root.get("workspace").and_then(|table| table.get("package"));
+        tables
+            .chain(of_workspace)
+            .filter_map(move |table| table.get(key))
     }
 
     /// What each feature turns on.
@@ -86,6 +75,44 @@ impl Manifest {
             .map(|(name, item)| (name.to_owned(), words(item)))
             .collect()
     }
+}
+
+/// What the packages of a workspace require, each with its manifest: what they inherit is put together.
+#[must_use]
+pub fn requirements_of(manifests: &[Manifest]) -> Vec<(&Manifest, Requirement)> {
+    let inherited = |key: &str| {
+        manifests
+            .iter()
+            .find_map(|manifest| manifest.inherited(key))
+    };
+    let whole = |own: Requirement| match inherited(&own.key).filter(|_| own.is_inherited) {
+        Some(inherited) => Requirement {
+            package: inherited.package,
+            version: inherited.version,
+            ..own
+        },
+        None => own,
+    };
+    let packages = manifests
+        .iter()
+        .filter(|manifest| manifest.package().is_some());
+    let all = packages.flat_map(|manifest| {
+        let own = manifest.requirements().into_iter();
+        own.map(move |requirement| (manifest, whole(requirement)))
+    });
+    all.collect()
+}
+
+/// Whether cargo may take older packages for the sake of a Rust version that any of a workspace's packages
+/// declares. <https://doc.rust-lang.org/cargo/reference/resolver.html#rust-version>
+#[must_use]
+pub fn may_prefer_older(manifests: &[Manifest]) -> bool {
+    let mut declared = manifests.iter().flat_map(|m| m.says("rust-version"));
+    let says = |key: &str, value: &str| {
+        let mut said = manifests.iter().flat_map(|m| m.says(key));
+        said.any(|said| said.as_str() == Some(value))
+    };
+    declared.next().is_some() && (says("resolver", "3") || says("edition", "2024"))
 }
 
 /// The requirements below a table.

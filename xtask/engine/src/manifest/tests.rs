@@ -130,3 +130,53 @@ fn targets_without_harness_are_found() {
         [(Kind::Test, Some("c".to_owned()))]
     );
 }
+
+#[test]
+fn cargo_may_prefer_older_packages_wherever_the_two_reasons_stand() {
+    let of = |texts: &[&str]| {
+        let manifests = texts
+            .iter()
+            .map(|text| Manifest::parse(text).expect("a manifest"));
+        may_prefer_older(&manifests.collect::<Vec<_>>())
+    };
+    let (root, member) = (
+        "[workspace]\nresolver = '3'",
+        "[package]\nrust-version = '1.70'",
+    );
+    assert!(of(&[root, member]));
+    assert!(of(&["[package]\nedition = '2024'\nrust-version = '1.85'"]));
+    let shared = "[workspace.package]\nrust-version = '1.70'\n[workspace]\nresolver = '3'";
+    assert!(of(&[shared, "[package]\nrust-version.workspace = true"]));
+    assert!(!of(&[root, "[package]\nname = 'app'"]));
+    assert!(!of(&["[workspace]\nresolver = '2'", member]));
+}
+
+#[test]
+fn what_members_inherit_is_put_together() {
+    let texts = [
+        "[workspace.dependencies]\ncog = { package = 'gadget', version = '1.2' }",
+        "[package]\nname = 'app'\n[target.'cfg(unix)'.dependencies]\ncog = { workspace = true, optional = true }",
+        "[package]\nname = 'other'\n[dependencies]\ngadget = { path = '../gadget', version = '1' }",
+    ];
+    let manifests = texts.map(|text| Manifest::parse(text).expect("a manifest"));
+    let told = requirements_of(&manifests)
+        .into_iter()
+        .map(|(manifest, own)| {
+            let name = manifest.package().unwrap_or_default();
+            let Requirement {
+                package,
+                version,
+                is_optional,
+                platform,
+                ..
+            } = own;
+            format!("{name}: {package} {version:?} {is_optional} {platform:?}")
+        });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "app: gadget Some(\"1.2\") true Some(\"cfg(unix)\")",
+            "other: gadget None false None"
+        ]
+    );
+}

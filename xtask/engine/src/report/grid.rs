@@ -54,6 +54,9 @@ fn grid(run: &Run, family: &FamilyRecord) -> Grid {
 #[must_use]
 pub fn places(row: &[&CellRecord]) -> Vec<Place> {
     let mut places: Vec<Place> = row.iter().map(|record| place(record)).collect();
+    if !row.iter().any(|record| record.is_inferred()) {
+        return places;
+    }
     let shown: Vec<Option<Signature>> = row
         .iter()
         .map(|record| record.outcome().and_then(Outcome::signature))

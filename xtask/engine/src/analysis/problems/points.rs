@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::problems::Sighting;
+use crate::analysis::problems::Occurrence;
 use crate::frontier::{Change, ChangePoint};
 use crate::model::cell::CellId;
 use crate::text;
@@ -25,15 +25,20 @@ impl<'a> Points<'a> {
         Self(by_cell)
     }
 
-    pub(super) fn at(&self, sighting: &Sighting<'_>) -> Option<&'a ChangePoint> {
+    pub(super) fn at(&self, occurrence: &Occurrence<'_>) -> Option<&'a ChangePoint> {
         let is_of = |point: &&&ChangePoint| {
             let target = point.target.as_ref().map(ToString::to_string);
             let is_case = |case: &String| {
                 let case = text::one_line(case);
-                sighting.thing.case.as_ref() == Some(&case)
+                occurrence.key.case.as_ref() == Some(&case)
             };
-            target == sighting.target && (point.cases.is_empty() || point.cases.iter().any(is_case))
+            target == occurrence.target
+                && (point.cases.is_empty() || point.cases.iter().any(is_case))
         };
-        self.0.get(&sighting.record.id)?.iter().find(is_of).copied()
+        self.0
+            .get(&occurrence.record.id)?
+            .iter()
+            .find(is_of)
+            .copied()
     }
 }

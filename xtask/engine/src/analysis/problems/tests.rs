@@ -125,6 +125,15 @@ fn what_fails_differently_at_one_place_is_two_problems() {
     let at = |item: &str| vec![missing("a", item, 3)];
     let ran = run(&[("stable", vec![at("gadget::turn"), at("gadget::spin")])]);
     assert_eq!(Analysis::of(&ran).problems.len(), 2);
+    let lacks = |bound: &str| {
+        let mut target = broken("a", "E0277", "app/tests/a.rs", 3);
+        target.errors[0].message = format!("the trait bound `{bound}` is not satisfied");
+        vec![target]
+    };
+    let ran = run(&[("stable", vec![lacks("Turn: Copy"), lacks("Turn: Send")])]);
+    assert_eq!(Analysis::of(&ran).problems.len(), 2);
+    let ran = run(&[("stable", vec![lacks("Turn: Copy"), lacks("Turn: Copy")])]);
+    assert_eq!(Analysis::of(&ran).problems.len(), 1);
     let said = |words: &str| {
         let said = format!("thread 'adds' panicked at app/tests/a.rs:9:5:\n{words}");
         vec![failing("a", &said)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::problems::{Place, Sighting};
+use crate::analysis::problems::{Occurrence, Place};
 use crate::frontier::ChangePoint;
 use crate::model::cell::{At, Row};
 use crate::model::diagnostic::Diagnostic;
@@ -13,10 +13,10 @@ use crate::model::verdict::{Deviation, Kind};
 use crate::text;
 
 /// The targets that show it, and the case where it is one of a single target.
-pub(super) fn what(alike: &[&Sighting<'_>], first: &Sighting<'_>) -> (String, Option<String>) {
+pub(super) fn what(alike: &[&Occurrence<'_>], first: &Occurrence<'_>) -> (String, Option<String>) {
     let targets = distinct(alike.iter().filter_map(|s| s.target.clone()));
     match targets.as_slice() {
-        [] => (first.thing.family.clone(), None),
+        [] => (first.key.family.clone(), None),
         [target] => (target.clone(), first.case.clone()),
         [target, rest @ ..] => {
             let rest = text::count(rest.len(), "more target");
@@ -26,7 +26,7 @@ pub(super) fn what(alike: &[&Sighting<'_>], first: &Sighting<'_>) -> (String, Op
 }
 
 /// The other places at which it is seen.
-pub(super) fn places(alike: &[&Sighting<'_>]) -> Option<String> {
+pub(super) fn places(alike: &[&Occurrence<'_>]) -> Option<String> {
     let places: BTreeSet<&Place> = alike.iter().filter_map(|s| s.place.as_ref()).collect();
     let first = alike.first()?.place.as_ref();
     let others = places.into_iter().filter(|place| Some(*place) != first);
@@ -46,15 +46,15 @@ pub(super) fn expected(deviation: &Deviation) -> String {
 
 /// What else has to be known of a failure: what moved in the lock of its cell, who is to blame, and what
 /// lets it compile.
-pub(super) fn notes(run: &Run, sighting: &Sighting<'_>) -> Vec<String> {
-    let record = sighting.record;
+pub(super) fn notes(run: &Run, occurrence: &Occurrence<'_>) -> Vec<String> {
+    let record = occurrence.record;
     let old_lock = record
         .outcome()
         .map(Outcome::of_old_lock)
         .unwrap_or_default();
     let undeclared = run.findings.undeclared.iter();
     let undeclared = undeclared.filter(|found| found.cells.contains(&record.id));
-    let is_lint = sighting.status == Status::failed(Class::Lint).to_string();
+    let is_lint = occurrence.status == Status::failed(Class::Lint).to_string();
     let lines = old_lock
         .into_iter()
         .chain(undeclared.map(ToString::to_string))
@@ -83,9 +83,9 @@ pub(super) fn in_words(error: &Diagnostic, is_placed: bool) -> String {
 const MOST_SETS: usize = 3;
 
 /// `gadget 2.0.0 on stable, old`; rows that differ in their pins are told apart while they are few.
-pub(super) fn place_of(family: &str, alike: &[&Sighting<'_>]) -> String {
+pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
     let mut rows: Vec<(&Row, BTreeSet<&At>)> = Vec::new();
-    for record in alike.iter().map(|sighting| sighting.record) {
+    for record in alike.iter().map(|occurrence| occurrence.record) {
         let (row, at) = (&*record.cell.row, &record.cell.pin.at);
         match rows.iter_mut().find(|(known, _)| *known == row) {
             Some((_, pins)) => _ = pins.insert(at),

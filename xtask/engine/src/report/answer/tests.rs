@@ -10,7 +10,7 @@ use crate::model::drawn;
 use crate::model::findings::Findings;
 use crate::model::made_up::{self, case, history, target};
 use crate::model::outcome::{Outcome, TargetOutcome};
-use crate::model::run::{Adjusted, State};
+use crate::model::run::{Adjusted, State, TodayRecord};
 use crate::model::status::{Class, Doubt, Skip};
 use crate::model::verdict::{Deviation, Verdict};
 
@@ -300,6 +300,36 @@ fn what_stands_before_the_last_pin_is_told_by_cause() {
         record.state = made_up::ended(made_up::outcome(targets.collect()));
     }
     insta::assert_snapshot!(said(&run));
+}
+
+#[test]
+fn rows_held_against_the_same_pin_are_told_apart_where_it_is_today_for_one_only() {
+    let mut run = rows(&[("stable", "..b"), ("stable", "..b")], 1);
+    let sources = ["before", "now"];
+    for (n, record) in run.cells.iter_mut().enumerate() {
+        let row = Row {
+            source: Some(sources[n / 3].to_owned()),
+            ..Row::of_toolchain("stable")
+        };
+        record.cell.row = row.into();
+        record.id = record.cell.id();
+    }
+    let today = |source: &str, major| TodayRecord {
+        source: Some(source.to_owned()),
+        version: semver::Version::new(major, 0, 0),
+        is_fresh: false,
+    };
+    // Nothing passes at what the second is on.
+    run.families[0].todays = vec![today("before", 0), today("now", 2)];
+    let said = said(&run);
+    assert!(
+        said.contains("on stable~before: nothing that passes today (0.0.0)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("on stable~now: nothing that passes at 0.0.0"),
+        "{said}"
+    );
 }
 
 #[test]

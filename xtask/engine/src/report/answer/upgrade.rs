@@ -151,9 +151,9 @@ fn tested_rows(run: &Run, family: &str) -> usize {
     rows.len()
 }
 
-/// Whether the rows of two upgrades can go as far.
+/// Whether the rows of two upgrades can go as far, held against the same.
 fn goes_as(one: &Upgrade<'_>, other: &Upgrade<'_>) -> bool {
-    let goes = |upgrade: &Upgrade<'_>| (upgrade.is_constant, upgrade.has_more);
+    let goes = |upgrade: &Upgrade<'_>| (upgrade.is_today, upgrade.is_constant, upgrade.has_more);
     (one.from, &one.steps, goes(one)) == (other.from, &other.steps, goes(other))
 }
 

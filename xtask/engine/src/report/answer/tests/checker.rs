@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use self::seen::{Family, Seen, Thing};
+use self::seen::{Seen, SeenFamily, Thing};
 use self::words::{holds, subject};
 
 /// What sentences told of: that something breaks or is mended at a pin of a row.
-pub type Told = BTreeSet<(String, u64)>;
+pub type Covered = BTreeSet<(String, u64)>;
 
 /// What broke last, on which rows and where.
 pub type Broken = (Vec<String>, Vec<Thing>, u64);
@@ -24,7 +24,7 @@ pub type Broken = (Vec<String>, Vec<Thing>, u64);
 /// What the sentences of one family have said so far.
 #[derive(Default)]
 pub struct Context {
-    told: Told,
+    told: Covered,
     /// The targets of which a change was told, by name or in a number.
     named: BTreeSet<String>,
     /// The targets of which it was told that something begins to pass.
@@ -55,7 +55,7 @@ pub fn check(run: &Value, answer: &str) -> Result<(), String> {
 }
 
 /// Every target that breaks is told, and the first break on each row.
-fn all_is_told(family: &Family, context: &Context) -> Result<(), String> {
+fn all_is_told(family: &SeenFamily, context: &Context) -> Result<(), String> {
     let breaking = family.targets_that_turn(|turns| turns.iter().any(|turn| turn.1));
     let beginning = family.targets_that_turn(|turns| matches!(turns, [(_, false)]));
     let untold: Vec<&String> = beginning.difference(&context.begun).collect();
@@ -104,7 +104,7 @@ fn statement(
     let goes_on = ["It ", "They ", "Elsewhere ", "The others follow "];
     // An error can name any of them.
     let head = format!(" {} ", sentence.split(": ").next().unwrap_or_default());
-    let names = |family: &Family| {
+    let names = |family: &SeenFamily| {
         let name = &family.name;
         head.contains(&format!(" {name} ")) || head.contains(&format!(" {name},"))
     };
@@ -125,7 +125,7 @@ fn statement(
     of_family(family, sentence, context)
 }
 
-fn of_family(family: &Family, sentence: &str, context: &mut Context) -> Result<(), String> {
+fn of_family(family: &SeenFamily, sentence: &str, context: &mut Context) -> Result<(), String> {
     let name = &family.name;
     if sentence.contains(" without a change of code ") {
         return upgrade::upgrade(family, sentence, &mut context.told);
@@ -204,9 +204,9 @@ fn of_family(family: &Family, sentence: &str, context: &mut Context) -> Result<(
 }
 
 fn of_target(
-    family: &Family,
+    family: &SeenFamily,
     sentence: &str,
-    about: &words::Subject,
+    about: &words::About,
     rest: &str,
     context: &mut Context,
 ) -> Result<(), String> {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::seen::{Family, Shown, Thing, major};
-use super::words::{Subject, holds, rows, subject};
-use super::{Context, Told};
+use super::seen::{SeenFamily, Shown, Thing, major};
+use super::words::{About, holds, rows, subject};
+use super::{Context, Covered};
 
 /// `breaks at gadget 2.0.0, on stable: why.`, and what turns more than once.
 pub fn turning(
-    family: &Family,
-    subject: &Subject,
+    family: &SeenFamily,
+    subject: &About,
     rest: &str,
     context: &mut Context,
 ) -> Result<(), String> {
@@ -67,8 +67,8 @@ pub fn turning(
 
 /// ` is the first of 3 targets to break, at gadget 2.0.0, on stable: why.`
 pub fn first_of_many(
-    family: &Family,
-    subject: &Subject,
+    family: &SeenFamily,
+    subject: &About,
     rest: &str,
     context: &mut Context,
 ) -> Result<(), String> {
@@ -88,7 +88,7 @@ pub fn first_of_many(
 }
 
 /// Where the first of some targets breaks, on any row.
-fn first_break(family: &Family, targets: &std::collections::BTreeSet<String>) -> Option<u64> {
+fn first_break(family: &SeenFamily, targets: &std::collections::BTreeSet<String>) -> Option<u64> {
     let things = family.things();
     let of = things.iter().filter(|(target, _)| targets.contains(target));
     let turns = of.flat_map(|thing| {
@@ -100,12 +100,12 @@ fn first_break(family: &Family, targets: &std::collections::BTreeSet<String>) ->
 }
 
 /// Where a target breaks first, on any row.
-fn breaks_first(family: &Family, target: &str) -> Option<u64> {
+fn breaks_first(family: &SeenFamily, target: &str) -> Option<u64> {
     first_break(family, &[target.to_owned()].into())
 }
 
 /// ``follows at 2.0.0, `b` at 3.0.0, `c` at 4.0.0, on old.``
-pub fn followers(family: &Family, sentence: &str, context: &mut Context) -> Result<(), String> {
+pub fn followers(family: &SeenFamily, sentence: &str, context: &mut Context) -> Result<(), String> {
     let mut rest = sentence;
     while let Some((about, after)) = subject(family, rest) {
         let after = after.trim_start();
@@ -145,7 +145,7 @@ pub fn followers(family: &Family, sentence: &str, context: &mut Context) -> Resu
 }
 
 /// ``t`, `u` and `v` break there too.``
-pub fn there_too(family: &Family, sentence: &str, context: &mut Context) -> Result<(), String> {
+pub fn there_too(family: &SeenFamily, sentence: &str, context: &mut Context) -> Result<(), String> {
     let (last_rows, _, at) = context.last_break.clone().ok_or("nothing broke")?;
     let mut rest = sentence;
     while let Some((about, after)) = subject(family, rest) {
@@ -173,7 +173,7 @@ pub fn there_too(family: &Family, sentence: &str, context: &mut Context) -> Resu
 }
 
 /// `2.0.0 (2), 3.0.0 and later.`
-pub fn others_follow(family: &Family, list: &str, context: &Context) -> Result<(), String> {
+pub fn others_follow(family: &SeenFamily, list: &str, context: &Context) -> Result<(), String> {
     let (_, first, _) = context.last_break.as_ref().ok_or("nothing broke")?;
     let first = first.first().map(|thing| thing.0.clone());
     let breaking = family.targets_that_turn(|turns| turns.iter().any(|turn| turn.1));
@@ -200,7 +200,7 @@ pub fn others_follow(family: &Family, list: &str, context: &Context) -> Result<(
 }
 
 /// `1.0.0; 2 versions between are untested.`
-pub fn still(family: &Family, rest: &str, context: &Context) -> Result<(), String> {
+pub fn still(family: &SeenFamily, rest: &str, context: &Context) -> Result<(), String> {
     let (rows, things, at) = context.last_break.as_ref().ok_or("nothing broke")?;
     let before = major(rest)?;
     let own = rest.split(['.', ',', ';']).take(3).collect::<String>();
@@ -228,9 +228,9 @@ pub fn still(family: &Family, rest: &str, context: &Context) -> Result<(), Strin
 
 /// `it breaks at 3.0.0 on old and at 4.0.0 on new.`
 pub fn elsewhere(
-    family: &Family,
+    family: &SeenFamily,
     rest: &str,
-    told: &mut Told,
+    told: &mut Covered,
     context: &Option<super::Broken>,
 ) -> Result<(), String> {
     let target = |thing: &Thing| thing.0.clone();
@@ -253,7 +253,11 @@ pub fn elsewhere(
 }
 
 /// ``3 targets begin to pass on the way, the first `t` at 2.0.0, on stable.``
-pub fn many_begin(family: &Family, sentence: &str, context: &mut Context) -> Result<(), String> {
+pub fn many_begin(
+    family: &SeenFamily,
+    sentence: &str,
+    context: &mut Context,
+) -> Result<(), String> {
     let (n, rest) = sentence
         .split_once(" targets begin to pass on the way, the first ")
         .ok_or("no number")?;
@@ -268,7 +272,11 @@ pub fn many_begin(family: &Family, sentence: &str, context: &mut Context) -> Res
 }
 
 /// ``On old `one` of `t` is the first to break, at 2.0.0: why.``
-pub fn first_on_row(family: &Family, sentence: &str, context: &mut Context) -> Result<(), String> {
+pub fn first_on_row(
+    family: &SeenFamily,
+    sentence: &str,
+    context: &mut Context,
+) -> Result<(), String> {
     let (row, rest) = sentence[3..].split_once(' ').ok_or("no row")?;
     let (about, rest) = subject(family, rest).ok_or("no target")?;
     let (_, at) = rest
@@ -289,7 +297,7 @@ pub fn first_on_row(family: &Family, sentence: &str, context: &mut Context) -> R
 }
 
 /// ``2.0.0 on, `t` fails at test, and no longer at compile, and so does another target: why.``
-pub fn shifts(family: &Family, rest: &str) -> Result<(), String> {
+pub fn shifts(family: &SeenFamily, rest: &str) -> Result<(), String> {
     let (at, rest) = rest.split_once(" on, ").ok_or("no pin")?;
     let (about, rest) = subject(family, rest).ok_or("no target")?;
     let at = major(at)?;

@@ -18,7 +18,7 @@ pub type Thing = (String, Option<String>);
 
 /// What a cell that ended shows.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Cell {
+pub struct SeenCell {
     /// Targets and cases.
     pub things: BTreeMap<Thing, Shown>,
     /// The first error of each target.
@@ -31,20 +31,20 @@ pub struct Cell {
 }
 
 /// The cells of a row by their major; none where no one ran it.
-pub type Row = BTreeMap<u64, Option<Cell>>;
+pub type SeenRow = BTreeMap<u64, Option<SeenCell>>;
 
 /// One family of a run.
-pub struct Family {
+pub struct SeenFamily {
     pub name: String,
     pub today: Option<u64>,
     /// What is adjusted at which pin.
     pub adjusted: BTreeMap<u64, String>,
-    pub rows: BTreeMap<String, Row>,
+    pub rows: BTreeMap<String, SeenRow>,
 }
 
 /// A run.
 pub struct Seen {
-    pub families: Vec<Family>,
+    pub families: Vec<SeenFamily>,
     pub is_finished: bool,
 }
 
@@ -73,7 +73,7 @@ fn shown(value: &Value) -> Option<Shown> {
     }
 }
 
-impl Cell {
+impl SeenCell {
     fn of(outcome: &Value) -> Self {
         let mut cell = Self {
             status: text(&outcome["class"]),
@@ -138,12 +138,12 @@ impl Seen {
     pub fn of(run: &Value) -> Self {
         let families = items(&run["families"]).map(|family| {
             let name = text(&family["name"]);
-            let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+            let mut rows: BTreeMap<String, SeenRow> = BTreeMap::new();
             let of_family = |record: &&Value| record["pin"]["family"] == family["name"];
             for record in items(&run["cells"]).filter(of_family) {
                 let at = major(&text(&record["pin"]["version"])).unwrap_or_default();
                 let has_ended = record["state"] == "ended";
-                let cell = has_ended.then(|| Cell::of(&record["outcome"]));
+                let cell = has_ended.then(|| SeenCell::of(&record["outcome"]));
                 let row = rows.entry(text(&record["toolchain"])).or_default();
                 row.insert(at, cell);
             }
@@ -152,7 +152,7 @@ impl Seen {
                 let changes = items(&adjusted["changes"]).map(text);
                 (at, changes.collect::<Vec<_>>().join(" and "))
             });
-            Family {
+            SeenFamily {
                 today: family["todays"][0]["version"]
                     .as_str()
                     .and_then(|today| major(today).ok()),
@@ -168,14 +168,14 @@ impl Seen {
     }
 }
 
-impl Family {
-    pub fn row(&self, name: &str) -> Result<&Row, String> {
+impl SeenFamily {
+    pub fn row(&self, name: &str) -> Result<&SeenRow, String> {
         self.rows.get(name).ok_or(format!("no row {name}"))
     }
 
     /// All cells that ended.
-    pub fn ended(&self) -> impl Iterator<Item = &Cell> {
-        self.rows.values().flat_map(Row::values).flatten()
+    pub fn ended(&self) -> impl Iterator<Item = &SeenCell> {
+        self.rows.values().flat_map(SeenRow::values).flatten()
     }
 
     /// Every target and case that any cell shows.
@@ -196,7 +196,7 @@ impl Family {
     /// The verdicts of one thing on a row, in order.
     pub fn verdicts(&self, row: &str, thing: &Thing) -> Vec<(u64, bool)> {
         let cells = self.rows.get(row).into_iter().flatten();
-        let verdict = |(at, cell): (&u64, &Option<Cell>)| match cell.as_ref()?.at(thing)? {
+        let verdict = |(at, cell): (&u64, &Option<SeenCell>)| match cell.as_ref()?.at(thing)? {
             Shown::Passes => Some((*at, true)),
             Shown::Fails => Some((*at, false)),
             Shown::Unsure => None,
@@ -225,7 +225,7 @@ impl Family {
             .rows
             .get(row)
             .into_iter()
-            .flat_map(Row::values)
+            .flat_map(SeenRow::values)
             .flatten();
         let things: BTreeSet<Thing> = cells.flat_map(|cell| cell.things.keys().cloned()).collect();
         let has_cases = |target: &str| {

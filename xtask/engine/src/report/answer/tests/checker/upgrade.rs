@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Told;
-use super::seen::{Cell, Family, Shown, major};
+use super::Covered;
+use super::seen::{SeenCell, SeenFamily, Shown, major};
 use super::words::{holds, listed, rows, versions};
 
 /// `gadget 2.0.0 works ... on stable: nothing that passes at 0.0.0 fails there; 1.0.0 does not.`
-pub fn upgrade(family: &Family, sentence: &str, told: &mut Told) -> Result<(), String> {
+pub fn upgrade(family: &SeenFamily, sentence: &str, told: &mut Covered) -> Result<(), String> {
     let halves = sentence.split_once(" without a change of code ");
     let (what, rest) = halves.ok_or("half")?;
     let (on, rest) = rest.split_once(": ").ok_or("no rows")?;
@@ -78,7 +78,7 @@ pub fn upgrade(family: &Family, sentence: &str, told: &mut Told) -> Result<(), S
 }
 
 /// What the sentence holds pins against.
-fn start(family: &Family, rest: &str) -> Result<u64, String> {
+fn start(family: &SeenFamily, rest: &str) -> Result<u64, String> {
     match rest.split_once("passes today (") {
         Some((_, rest)) => {
             let from = major(rest)?;
@@ -89,7 +89,11 @@ fn start(family: &Family, rest: &str) -> Result<u64, String> {
     }
 }
 
-fn fates(family: &Family, row: &str, from: u64) -> Result<BTreeMap<u64, Option<Shown>>, String> {
+fn fates(
+    family: &SeenFamily,
+    row: &str,
+    from: u64,
+) -> Result<BTreeMap<u64, Option<Shown>>, String> {
     let later = family.later(row, from)?;
     let fates = later
         .iter()
@@ -103,7 +107,7 @@ fn of(fates: &BTreeMap<u64, Option<Shown>>, fate: Shown) -> BTreeSet<u64> {
 }
 
 /// `; [[adjust]] applies at 1.0.0: features of gadget`, where it does, and differs from the start.
-fn adjusted(family: &Family, rest: &str, from: u64, newest: u64) -> Result<(), String> {
+fn adjusted(family: &SeenFamily, rest: &str, from: u64, newest: u64) -> Result<(), String> {
     let told = rest.split_once(&format!("; `[[adjust]]` applies at {newest}.0.0: "));
     let told = told.map(|(_, changes)| changes.split("; ").next().unwrap_or_default());
     let told = told.map(|changes| changes.split(", and `").next().unwrap_or_default());
@@ -119,7 +123,7 @@ fn adjusted(family: &Family, rest: &str, from: u64, newest: u64) -> Result<(), S
 }
 
 /// `0.0.0 to 3.0.0 changes nothing on stable: each test shows ...`
-pub fn constant(family: &Family, rest: &str) -> Result<(), String> {
+pub fn constant(family: &SeenFamily, rest: &str) -> Result<(), String> {
     let (from, rest) = rest.split_once(" to ").ok_or("no end")?;
     let (to, rest) = rest.split_once(" changes nothing ").ok_or("no verdict")?;
     let (on, rest) = rest.split_once(": ").ok_or("no rows")?;
@@ -141,7 +145,7 @@ pub fn constant(family: &Family, rest: &str) -> Result<(), String> {
 }
 
 /// `stable, gadget 2.0.0 breaks 4 targets, for 2 reasons: … (3 targets); … (`t`).`
-pub fn stands_before(family: &Family, rest: &str) -> Result<(), String> {
+pub fn stands_before(family: &SeenFamily, rest: &str) -> Result<(), String> {
     let (row, rest) = rest.split_once(", ").ok_or("no row")?;
     let (at, rest) = rest.split_once(" breaks ").ok_or("no pin")?;
     let (words, told) = rest.split_once(": ").ok_or("no reasons")?;
@@ -150,7 +154,7 @@ pub fn stands_before(family: &Family, rest: &str) -> Result<(), String> {
     let passes = |at: &u64| {
         cells
             .get(at)
-            .is_some_and(|cell| cell.as_ref().is_some_and(Cell::has_pass))
+            .is_some_and(|cell| cell.as_ref().is_some_and(SeenCell::has_pass))
     };
     let today = family.today.filter(passes);
     let from = today.or_else(|| cells.keys().copied().find(passes));
@@ -207,7 +211,7 @@ pub fn stands_before(family: &Family, rest: &str) -> Result<(), String> {
 }
 
 /// `Your lock holds gadget 7.0.0, which is no pin of this ladder.`
-pub fn off_the_ladder(family: &Family, sentence: &str) -> Result<(), String> {
+pub fn off_the_ladder(family: &SeenFamily, sentence: &str) -> Result<(), String> {
     let today = family.today.ok_or("no today")?;
     holds(
         sentence.contains(&format!("{} {today}.", family.name)),
@@ -218,7 +222,7 @@ pub fn off_the_ladder(family: &Family, sentence: &str) -> Result<(), String> {
 }
 
 /// ``On stable, with gadget 1.0.0, 3 targets fail today already, the first `t`.``
-pub fn fails_today(family: &Family, sentence: &str) -> Result<(), String> {
+pub fn fails_today(family: &SeenFamily, sentence: &str) -> Result<(), String> {
     let rest = sentence.strip_prefix("On ").ok_or("no row")?;
     let (row, rest) = rest
         .split_once(&format!(", with {} ", family.name))

@@ -1,10 +1,10 @@
 //! What is the same wherever it ran, and what a run is as a whole, read back.
 
-use super::seen::{Family, Seen};
-use super::words::{Subject, holds};
+use super::seen::{Seen, SeenFamily};
+use super::words::{About, holds};
 
 /// The targets that passed wherever they came to a verdict.
-fn passing(family: &Family) -> usize {
+fn passing(family: &SeenFamily) -> usize {
     let targets = family.targets().into_iter();
     let is_passing = |target: &String| {
         let verdicts = family.all_verdicts(target);
@@ -14,7 +14,7 @@ fn passing(family: &Family) -> usize {
 }
 
 /// `the one target passes wherever it ran, in 2 of 3 cells, …` and `2 of 3 targets pass wherever they ran.`
-pub fn pass(family: &Family, sentence: &str) -> Result<(), String> {
+pub fn pass(family: &SeenFamily, sentence: &str) -> Result<(), String> {
     let (n_passing, n_targets) = (passing(family), family.targets().len());
     let says = match sentence.split_once(" of ") {
         Some((n, rest)) if n.parse::<usize>().is_ok() => {
@@ -37,7 +37,7 @@ pub fn pass(family: &Family, sentence: &str) -> Result<(), String> {
     };
     holds(says == n_passing.to_string(), &format!("{n_passing} pass"))?;
     let n_cells: usize = family.rows.values().map(|row| row.len()).sum();
-    let has_verdict = |cell: &&super::seen::Cell| {
+    let has_verdict = |cell: &&super::seen::SeenCell| {
         let targets = cell.things.iter().filter(|((_, case), _)| case.is_none());
         let mut verdicts = targets.filter(|(_, shown)| **shown != super::seen::Shown::Unsure);
         verdicts.next().is_some()
@@ -57,7 +57,7 @@ pub fn pass(family: &Family, sentence: &str) -> Result<(), String> {
 }
 
 /// `` fails wherever it ran: why.``, and more targets.
-pub fn fail(family: &Family, about: &Subject, rest: &str) -> Result<(), String> {
+pub fn fail(family: &SeenFamily, about: &About, rest: &str) -> Result<(), String> {
     let is_failing = |target: &String| {
         let verdicts = family.all_verdicts(target);
         !verdicts.is_empty() && verdicts.iter().all(|passes| !passes)
@@ -74,7 +74,7 @@ pub fn fail(family: &Family, about: &Subject, rest: &str) -> Result<(), String> 
 }
 
 /// `` fails on stable and passes on old at the same pins of gadget: why.``
-pub fn differs(family: &Family, about: &Subject, rest: &str) -> Result<(), String> {
+pub fn differs(family: &SeenFamily, about: &About, rest: &str) -> Result<(), String> {
     let halves = rest.split_once(" at the same pins of ");
     let (rows, _) = halves.ok_or("no rows")?;
     let rows = rows.strip_prefix(" fails on ").ok_or("no rows")?;
@@ -90,12 +90,12 @@ pub fn differs(family: &Family, about: &Subject, rest: &str) -> Result<(), Strin
 
 /// `Nothing was tested: …` and `Nothing can be said of the code: the 2 cells that ran are …`
 pub fn nothing(seen: &Seen, sentence: &str) -> Result<(), String> {
-    let mut ended = seen.families.iter().flat_map(Family::ended);
+    let mut ended = seen.families.iter().flat_map(SeenFamily::ended);
     holds(
         !ended.any(|cell| cell.is_verdict),
         "something has a verdict",
     )?;
-    let n_ended = seen.families.iter().flat_map(Family::ended).count();
+    let n_ended = seen.families.iter().flat_map(SeenFamily::ended).count();
     let is_told = match n_ended {
         0 => sentence.starts_with("Nothing was tested: "),
         1 => sentence.contains("the one cell that ran is "),
@@ -105,7 +105,7 @@ pub fn nothing(seen: &Seen, sentence: &str) -> Result<(), String> {
 }
 
 /// `On old nothing builds from 2.0.0 on: why.`
-pub fn unbuilt(family: &Family, rest: &str) -> Result<(), String> {
+pub fn unbuilt(family: &SeenFamily, rest: &str) -> Result<(), String> {
     let (row, rest) = rest.split_once(" nothing builds ").ok_or("no row")?;
     let is_bare = |at: &u64| {
         let cell = family.rows.get(row).and_then(|row| row.get(at)?.as_ref());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::seen::{Cell, Family, Thing, major};
+use super::seen::{SeenCell, SeenFamily, Thing, major};
 
 pub fn holds(is_so: bool, what: &str) -> Result<(), String> {
     is_so.then_some(()).ok_or_else(|| what.to_owned())
@@ -31,20 +31,20 @@ pub fn listed(list: &str, all: &[u64]) -> Result<BTreeSet<u64>, String> {
 }
 
 /// What a sentence is about: things of one target.
-pub struct Subject {
+pub struct About {
     pub target: String,
     pub things: Vec<Thing>,
 }
 
 /// What a sentence is about, and the rest of it.
-pub fn subject<'a>(family: &Family, sentence: &'a str) -> Option<(Subject, &'a str)> {
+pub fn subject<'a>(family: &SeenFamily, sentence: &'a str) -> Option<(About, &'a str)> {
     if let Some((n, rest)) = sentence.split_once(" cases of `") {
         let n: usize = n.parse().ok()?;
         let (target, rest) = rest.split_once('`')?;
         let cases = family.things().into_iter();
         let things: Vec<Thing> = cases.filter(|t| t.0 == target && t.1.is_some()).collect();
         // Made-up targets have no more cases than that.
-        let subject = Subject {
+        let subject = About {
             target: target.to_owned(),
             things,
         };
@@ -58,7 +58,7 @@ pub fn subject<'a>(family: &Family, sentence: &'a str) -> Option<(Subject, &'a s
         }
         None => (None, name, rest),
     };
-    let subject = Subject {
+    let subject = About {
         target: target.to_owned(),
         things: vec![(target.to_owned(), case)],
     };
@@ -66,11 +66,11 @@ pub fn subject<'a>(family: &Family, sentence: &'a str) -> Option<(Subject, &'a s
 }
 
 /// Which rows words such as `on stable` mean, of what happens at a pin.
-pub fn rows(family: &Family, words: &str, at: u64) -> Result<Vec<String>, String> {
+pub fn rows(family: &SeenFamily, words: &str, at: u64) -> Result<Vec<String>, String> {
     let words = words
         .strip_prefix("on ")
         .ok_or(format!("no rows: {words}"))?;
-    let has = |keep: &dyn Fn(u64, &Cell) -> bool| -> Vec<String> {
+    let has = |keep: &dyn Fn(u64, &SeenCell) -> bool| -> Vec<String> {
         let rows = family.rows.iter().filter(|(_, row)| {
             let mut cells = row.iter();
             cells.any(|(at, cell)| cell.as_ref().is_some_and(|cell| keep(*at, cell)))

@@ -3,7 +3,7 @@
 use crate::analysis::passing::Passing;
 use crate::analysis::problems::place::{Place, in_repository};
 use crate::analysis::problems::told::{expected, in_words};
-use crate::analysis::problems::{Check, LONGEST_NAME, Standing, Thing};
+use crate::analysis::problems::{Check, LONGEST_NAME, ProblemKey, Standing};
 use crate::blame::{self, Blame};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{CaseOutcome, Outcome, TargetId};
@@ -13,8 +13,8 @@ use crate::model::verdict::{Deviation, Kind};
 use crate::text;
 
 /// One cell that shows something.
-pub(in crate::analysis) struct Sighting<'a> {
-    pub(in crate::analysis) thing: Thing,
+pub(in crate::analysis) struct Occurrence<'a> {
+    pub(in crate::analysis) key: ProblemKey,
     pub(super) standing: Standing,
     pub(super) record: &'a CellRecord,
     pub(in crate::analysis) target: Option<String>,
@@ -25,40 +25,40 @@ pub(in crate::analysis) struct Sighting<'a> {
     pub(super) expected: Option<String>,
 }
 
-impl Sighting<'_> {
+impl Occurrence<'_> {
     /// Whether something fails, and the pin can be blamed for it.
     pub(in crate::analysis) fn is_failure(&self) -> bool {
-        matches!(self.thing.check, Check::Failed(class) if class != Class::Drift)
+        matches!(self.key.check, Check::Failed(class) if class != Class::Drift)
     }
 }
 
 /// All that one cell shows.
-pub(in crate::analysis) fn sightings<'a>(
+pub(in crate::analysis) fn occurrences<'a>(
     run: &'a Run,
     record: &'a CellRecord,
     today: Option<&Passing<'_>>,
-) -> Vec<Sighting<'a>> {
+) -> Vec<Occurrence<'a>> {
     let Some(outcome) = record.outcome() else {
         return Vec::new();
     };
-    let seer = Seer { run, record, today };
+    let collector = Collector { run, record, today };
     let mut seen = Vec::new();
     if !outcome.errors.is_empty() || outcome.targets.is_empty() {
         let error = of_whole(outcome);
-        seen.extend(seer.sighting(&outcome.status, None, None, error.as_ref()));
+        seen.extend(collector.occurrence(&outcome.status, None, None, error.as_ref()));
     }
     for target in &outcome.targets {
         if !target.errors.is_empty() || target.cases.is_empty() {
             let error = target.errors.first();
-            seen.extend(seer.sighting(&target.status, Some(&target.id), None, error));
+            seen.extend(collector.occurrence(&target.status, Some(&target.id), None, error));
         }
         for case in &target.cases {
-            seen.extend(seer.sighting(&case.status, Some(&target.id), Some(case), None));
+            seen.extend(collector.occurrence(&case.status, Some(&target.id), Some(case), None));
         }
     }
     let deviations = run.findings.verdict.iter().flat_map(|v| &v.deviations);
     let of_cell = deviations.filter(|deviation| deviation.cell == record.id);
-    seen.extend(of_cell.filter_map(|deviation| seer.surprise(deviation)));
+    seen.extend(of_cell.filter_map(|deviation| collector.surprise(deviation)));
     seen
 }
 
@@ -73,21 +73,21 @@ fn of_whole(outcome: &Outcome) -> Option<Diagnostic> {
 }
 
 /// Looks at one cell of a run.
-struct Seer<'a, 't> {
+struct Collector<'a, 't> {
     run: &'a Run,
     record: &'a CellRecord,
     /// What passes today on its row.
     today: Option<&'t Passing<'t>>,
 }
 
-impl<'a> Seer<'a, '_> {
-    fn sighting(
+impl<'a> Collector<'a, '_> {
+    fn occurrence(
         &self,
         status: &Status,
         target: Option<&TargetId>,
         case: Option<&CaseOutcome>,
         error: Option<&Diagnostic>,
-    ) -> Option<Sighting<'a>> {
+    ) -> Option<Occurrence<'a>> {
         let check = match status {
             Status::Passed | Status::Skipped { .. } => return None,
             Status::Failed { class } => Check::Failed(*class),
@@ -115,7 +115,7 @@ impl<'a> Seer<'a, '_> {
         let shared = error.and_then(|error| self.shared(target, error));
         let is_item = matches!(shared, Some(Blame::Item(_) | Blame::ItemIn { .. }));
         let is_of_code = case.is_none() && (shared.is_some() || place.is_some());
-        let thing = Thing {
+        let key = ProblemKey {
             family: self.record.cell.pin.family.clone(),
             check,
             target: target.filter(|_| !is_of_code).cloned(),
@@ -136,8 +136,8 @@ impl<'a> Seer<'a, '_> {
             (None, Some(error)) => in_words(error, place.is_some()),
             (None, None) => status.to_string(),
         };
-        Some(Sighting {
-            thing,
+        Some(Occurrence {
+            key,
             standing,
             record: self.record,
             expected: news.map(expected),
@@ -167,7 +167,7 @@ impl<'a> Seer<'a, '_> {
     }
 
     /// What should fail and passes, or should be there and is not.
-    fn surprise(&self, deviation: &Deviation) -> Option<Sighting<'a>> {
+    fn surprise(&self, deviation: &Deviation) -> Option<Occurrence<'a>> {
         let (check, standing) = match deviation.kind {
             Kind::Fixed => (Check::Fixed, Standing::Fixed),
             Kind::Gone => (Check::Gone, Standing::New),
@@ -176,7 +176,7 @@ impl<'a> Seer<'a, '_> {
         let name = deviation.target.as_ref();
         let mut targets = self.record.outcome().into_iter().flat_map(|o| &o.targets);
         let target = targets.find(|target| name == Some(&target.id.to_string()));
-        let thing = Thing {
+        let key = ProblemKey {
             family: self.record.cell.pin.family.clone(),
             check,
             target: target.map(|target| target.id.clone()),
@@ -190,8 +190,8 @@ impl<'a> Seer<'a, '_> {
             place: None,
             gist: String::new(),
         };
-        Some(Sighting {
-            thing,
+        Some(Occurrence {
+            key,
             standing,
             record: self.record,
             target: deviation.target.clone(),

@@ -1,4 +1,4 @@
-//! What makes two sightings one problem, and what tells problems apart in every run.
+//! What makes two occurrences one problem, and what tells problems apart in every run.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::model::outcome::TargetId;
 
 /// What several cells can show alike. The order of its lines numbers what is otherwise the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::analysis) struct Thing {
+pub(in crate::analysis) struct ProblemKey {
     pub(super) family: String,
     pub(super) check: Check,
     /// None where its blame or its place says more, since many targets can show one error.
@@ -21,7 +21,7 @@ pub(in crate::analysis) struct Thing {
     pub(super) gist: String,
 }
 
-impl Thing {
+impl ProblemKey {
     /// What stands behind it, whichever case shows it: cases that fail at one place, or in one target where
     /// no place is known, fail for one reason.
     pub(in crate::analysis) fn cause(mut self) -> Self {
@@ -43,10 +43,10 @@ impl Thing {
 }
 
 /// Fingerprints, from all that lasts; what is the same in that is numbered by its lines and words.
-pub(super) fn tell_apart(problems: &mut [(bool, Thing, Problem)]) {
+pub(super) fn tell_apart(problems: &mut [(bool, ProblemKey, Problem)]) {
     let mut order: Vec<usize> = (0..problems.len()).collect();
     order.sort_by(|a, b| problems[*a].1.cmp(&problems[*b].1));
-    let mut n_seen: BTreeMap<Thing, usize> = BTreeMap::new();
+    let mut n_seen: BTreeMap<ProblemKey, usize> = BTreeMap::new();
     for at in order {
         let (_, thing, problem) = &mut problems[at];
         let lasting = thing.lasting();
