@@ -27,7 +27,7 @@ pub fn notes(config: &Config, subject: &Subject) -> Result<Vec<String>> {
         let reasons = reasons(krate, &manifests, &config.feature_sets)?;
         let reasons: Vec<String> = reasons.into_iter().collect();
         let reasons = text::ellipsis(&text::one_line(&reasons.join("; ")), LONGEST);
-        Some(format!("no cell may build `{krate}`: {reasons}"))
+        Some(format!("`{krate}` may be in no cell: {reasons}"))
     };
     Ok(crates.filter_map(|krate| note(krate.get_ref())).collect())
 }
