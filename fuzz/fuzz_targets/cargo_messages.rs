@@ -2,7 +2,7 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    for error in pinmatrix::outside::cargo_messages(bytes) {
+    for error in pinmatrix::fuzzing::cargo_messages(bytes) {
         assert!(!error.message.chars().any(char::is_control));
     }
 });

@@ -2,14 +2,19 @@
 //! and words that fit on a line for what is passed over.
 #![no_main]
 
-use pinmatrix::model::cell::bare;
+use pinmatrix_core::model::cell::bare;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    for indexed in pinmatrix::outside::index(bytes) {
+    for indexed in pinmatrix::fuzzing::index(bytes) {
         let releases = &indexed.releases.releases;
         assert!(releases.is_sorted_by(|a, b| a.version < b.version));
         for published in &indexed.entry.versions {
-            assert!(indexed.releases.release(&bare(&published.version)).is_some());
+            assert!(
+                indexed
+                    .releases
+                    .release(&bare(&published.version))
+                    .is_some()
+            );
         }
         for words in indexed.words {
             assert!(!words.chars().any(char::is_control), "{words:?}");

@@ -1,7 +1,7 @@
 //! Anything in the place of what a test executable or `cargo test --doc` says.
 #![no_main]
 
-use pinmatrix::outside::{doc_tests, libtest_events};
+use pinmatrix::fuzzing::{doc_tests, libtest_events};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     for case in libtest_events(bytes).into_iter().chain(doc_tests(bytes)) {

@@ -2,7 +2,7 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Some(words) = pinmatrix::outside::matrix_toml(bytes) {
+    if let Some(words) = pinmatrix::fuzzing::matrix_toml(bytes) {
         assert!(!words.is_empty());
     }
 });

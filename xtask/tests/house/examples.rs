@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use pinmatrix::config::Config;
+use pinmatrix::input::read_config;
 
 use crate::read;
 
@@ -71,7 +71,7 @@ fn configs_in_documents_are_taken() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("matrix.toml");
         std::fs::write(&file, &config).expect("written");
-        if let Err(mistake) = Config::read(&file) {
+        if let Err(mistake) = read_config(&file) {
             panic!("{mistake}\n{config}");
         }
     }

@@ -1,0 +1,471 @@
+//! `bisect`: one question along one axis, and what came of it.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix::bisect::query::{Axis, Ends, Inquiry, Place, Point, Question, points};
+use pinmatrix::bisect::{Bisected, FILE, axis, bisect};
+use pinmatrix::matrix::Matrix;
+use pinmatrix::run::Options;
+use pinmatrix::workdir::work_dirs::cache;
+use pinmatrix_core::error::{Mistake, nearest};
+use pinmatrix_core::model::cell::{Cell, Pin, Row};
+use pinmatrix_core::model::run::FamilyRecord;
+use pinmatrix_core::model::run::between::Between;
+use pinmatrix_core::model::run::bisection::{Answer, Asked, Bisection, SCHEMA};
+use pinmatrix_core::search::bisect::End;
+use pinmatrix_core::text::shell_word;
+use pinmatrix_process::cancel::Interrupt;
+
+use crate::args::flags::{AxisFlags, BisectFlags, QuestionFlags};
+use crate::output::stdout::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
+use crate::output::{progress, stdout};
+use crate::{Exit, Program, check_out, listen_for_signals, no_place, open};
+
+/// How much of what a compiler or a test printed is shown of one point; its log has all of it.
+const MOST_LINES: usize = 12;
+
+/// Obeys `bisect`.
+///
+/// # Errors
+///
+/// A mistake in the config, the flags, the question or the axis; or a machine that fails.
+pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
+    let interrupt = Interrupt::with_wardens();
+    listen_for_signals(&interrupt)?;
+    let progress = progress::Progress::new();
+    let matrix = open(&flags.flags, &progress)?;
+    let out = flags.flags.out()?;
+    check_out(&out)?;
+    let inquiry = inquiry(&matrix, flags)?;
+    let replayed = flags
+        .replay
+        .as_deref()
+        .map(|file| replay(file, &inquiry))
+        .transpose()?;
+    let options = Options {
+        jobs: flags.jobs.or(matrix.config.run.jobs),
+        lanes: flags.lanes.or(matrix.config.run.lanes),
+        max_disk: matrix.config.run.max_disk,
+        locked: false,
+        offline: flags.flags.offline,
+        remaps: false,
+        fresh: flags.fresh,
+        out: &out,
+        cache: cache()?,
+        command: program.words(),
+        interrupt: &interrupt,
+        listener: &progress,
+    };
+    matrix.check_cache(&options.cache)?;
+    std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
+    let bisected = match bisect(&matrix, &inquiry, &options, replayed) {
+        Err(_) if interrupt.is_asked() => return Ok(Exit::Interrupted),
+        bisected => bisected?,
+    };
+    progress.end();
+    let page = Page {
+        families: matrix.family_records(),
+        inquiry: &inquiry,
+        bisected: &bisected,
+        out: &out,
+        program,
+        flags,
+    };
+    page.show()
+}
+
+/// What is asked, from the flags.
+fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<Inquiry> {
+    let question = question(&flags.question)?;
+    let axis = axis_of(flags)?;
+    let cell = place(matrix, flags)?;
+    let mut points = points(matrix, &axis, &cell)?;
+    if let Some(only) = &flags.only {
+        let is_named = |point: &Point| point.name == *only || full_name(point) == Some(only);
+        if !points.iter().any(is_named) {
+            let names = points.iter().map(|point| point.name.as_str());
+            let hint = nearest(only, names).map(|name| format!("did you mean `{name}`?"));
+            let mistake = Mistake::new(format!("there is no point `{only}` on this axis"));
+            return Err(mistake.maybe_help(hint).into());
+        }
+        points.retain(is_named);
+        points.truncate(1);
+    }
+    Ok(Inquiry {
+        question,
+        axis,
+        points,
+    })
+}
+
+fn full_name(point: &Point) -> Option<&String> {
+    match &point.place {
+        Place::Matrix => None,
+        Place::Commit(commit) | Place::Dependency(commit) => Some(commit),
+    }
+}
+
+fn question(flags: &QuestionFlags) -> Result<Question> {
+    if let Some(script) = &flags.script {
+        let script = std::path::absolute(script).context("find the script")?;
+        let script = Utf8PathBuf::try_from(script).context("read the script's path as text")?;
+        if !script.is_file() {
+            return Err(Mistake::new(format!("script {script} is not there")).into());
+        }
+        return Ok(Question::Script(script));
+    }
+    Ok(match (&flags.case, &flags.target) {
+        (Some(case), target) => Question::Case {
+            target: target.clone(),
+            case: case.clone(),
+        },
+        (None, Some(target)) => Question::Target(target.clone()),
+        (None, None) => Question::Cell,
+    })
+}
+
+fn axis_of(flags: &BisectFlags) -> Result<Axis> {
+    let axis: &AxisFlags = &flags.axis;
+    if let Some(toolchains) = &axis.toolchains {
+        return Ok(Axis::Toolchains(Ends::parse(toolchains)));
+    }
+    if let Some(commits) = &axis.commits {
+        let Ends {
+            from: Some(from),
+            to,
+        } = Ends::parse(commits)
+        else {
+            return Err(
+                Mistake::new(format!("`{commits}` names no range of commits"))
+                    .help("for example `v1.0..HEAD`")
+                    .into(),
+            );
+        };
+        let to = to.unwrap_or("HEAD".to_owned());
+        return Ok(Axis::Commits { from, to });
+    }
+    if let Some(repository) = &axis.dependency_commits {
+        let repository = std::path::absolute(repository).context("find the repository")?;
+        let repository = Utf8PathBuf::try_from(repository).context("read its path as text")?;
+        if !repository.is_dir() {
+            return Err(Mistake::new(format!("{repository} is not there")).into());
+        }
+        return Ok(Axis::Dependency {
+            repository,
+            tags: flags.tags.clone(),
+            between: flags
+                .between
+                .as_deref()
+                .map(Ends::parse)
+                .unwrap_or_default(),
+        });
+    }
+    Ok(Axis::Pins(
+        axis.pins.as_deref().map(Ends::parse).unwrap_or_default(),
+    ))
+}
+
+/// Where it is asked, but for what the axis varies.
+fn place(matrix: &Matrix, flags: &BisectFlags) -> Result<Cell> {
+    let families = || {
+        matrix
+            .config
+            .families
+            .iter()
+            .map(|f| f.name.get_ref().as_str())
+    };
+    let family = one_of("family", flags.family.as_deref(), families())?;
+    let here = || {
+        let here = matrix
+            .toolchains
+            .iter()
+            .filter(|sought| sought.toolchain().is_some());
+        here.map(|sought| sought.label.as_str())
+    };
+    let toolchain = match &flags.toolchain {
+        Some(label) => one_of("toolchain", Some(label), here())?,
+        None => here().next().context("find a toolchain")?.to_owned(),
+    };
+    let sets = || matrix.config.feature_sets.iter();
+    let labels = || sets().filter_map(|set| set.label.as_deref());
+    let features = match &flags.features {
+        Some(label) => Some(one_of("feature set", Some(label), labels())?),
+        None => sets().next().and_then(|set| set.label.clone()),
+    };
+    let mut ladders = matrix.config.families.iter().zip(&matrix.ladders);
+    let ladder = ladders.find(|(of, _)| *of.name.get_ref() == family);
+    let (_, ladder) = ladder.context("find the family")?;
+    let pins: Vec<&Arc<Pin>> = ladder.all().into_iter().map(|(pin, _)| pin).collect();
+    let names: Vec<String> = pins.iter().map(|pin| pin.at.to_string()).collect();
+    let pin = match &flags.pin {
+        Some(name) => {
+            let name = one_of("pin", Some(name), names.iter().map(String::as_str))?;
+            pins.into_iter().find(|pin| pin.at.to_string() == name)
+        }
+        None => ladder.rungs.last(),
+    };
+    Ok(Cell {
+        row: Arc::new(Row {
+            toolchain,
+            source: matrix.trees.first().and_then(|tree| tree.label.clone()),
+            features,
+        }),
+        pin: Arc::clone(pin.context("find a pin")?),
+    })
+}
+
+/// The one that is named, or the only one there is.
+fn one_of<'a>(
+    what: &str,
+    named: Option<&str>,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<String, Mistake> {
+    let names: Vec<&str> = names.collect();
+    match (named, names.as_slice()) {
+        (Some(name), names) if names.contains(&name) => Ok(name.to_owned()),
+        (Some(name), names) => {
+            let hint = nearest(name, names.iter().copied());
+            let hint = hint.map(|name| format!("did you mean `{name}`?"));
+            let hint = hint.unwrap_or(format!("there are {}", names.join(", ")));
+            Err(Mistake::new(format!("there is no {what} `{name}` here")).help(hint))
+        }
+        (None, [only]) => Ok((*only).to_owned()),
+        (None, names) => Err(Mistake::new(format!("on which {what}?"))
+            .help(format!("there are {}", names.join(", ")))),
+    }
+}
+
+/// An earlier bisection of the same question along the same axis.
+fn replay(file: &Utf8Path, inquiry: &Inquiry) -> Result<Bisection> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Mistake::new(format!("cannot read {file}: {e}")))?;
+    let bisection: Bisection = serde_json::from_str(&text)
+        .map_err(|e| Mistake::new(format!("{file} is no bisection: {e}")))?;
+    if bisection.schema != SCHEMA {
+        let message = format!(
+            "{file} has schema {}, and this version reads {SCHEMA}",
+            bisection.schema
+        );
+        return Err(Mistake::new(message)
+            .help("bisect again without --replay")
+            .into());
+    }
+    let (question, along) = (inquiry.question.to_string(), axis(&inquiry.axis));
+    if bisection.question != question || bisection.axis != along {
+        let message = format!(
+            "{file} asked about {} along {}, and not about {question} along {along}",
+            bisection.question, bisection.axis
+        );
+        return Err(Mistake::new(message)
+            .help("name the bisection of this question")
+            .into());
+    }
+    Ok(bisection)
+}
+
+/// What stands on the terminal at the end.
+struct Page<'a> {
+    families: Vec<FamilyRecord>,
+    inquiry: &'a Inquiry,
+    bisected: &'a Bisected,
+    out: &'a Utf8Path,
+    program: Program,
+    flags: &'a BisectFlags,
+}
+
+impl Page<'_> {
+    fn show(&self) -> Result<Exit> {
+        let mut page = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write(&mut page);
+        stdout::put(&page)?;
+        let Some(end) = &self.bisected.end else {
+            return Ok(Exit::Interrupted);
+        };
+        Ok(match end {
+            End::Found { .. } => Exit::Passed,
+            End::EndsAgree(Answer::Good) if self.flags.only.is_some() => Exit::Passed,
+            End::EndsAgree(_) => Exit::Failed,
+            End::InDoubt(_) => Exit::Inconclusive,
+        })
+    }
+
+    /// Where else the answer is known to change.
+    fn write_elsewhere(&self, page: &mut String) -> std::fmt::Result {
+        let points = &self.inquiry.points;
+        let told = self.bisected.elsewhere.iter().map(|(at, answer)| {
+            let answer = match answer {
+                Answer::Good => "good",
+                Answer::Bad | Answer::CannotTell => "bad",
+            };
+            format!("{} is {answer}", points[*at].name)
+        });
+        let told: Vec<String> = told.collect();
+        match told.is_empty() {
+            true => Ok(()),
+            false => writeln!(page, "not the only change: {}", told.join(", ")),
+        }
+    }
+
+    fn write(&self, page: &mut String) -> std::fmt::Result {
+        let Inquiry {
+            question, points, ..
+        } = self.inquiry;
+        let n_asked = self.bisected.record.asked.len();
+        let n_known = self
+            .bisected
+            .record
+            .asked
+            .iter()
+            .filter(|asked| asked.known)
+            .count();
+        writeln!(
+            page,
+            "\n{BOLD}{question}{RESET}, along {}",
+            self.bisected.record.axis
+        )?;
+        match &self.bisected.end {
+            None => writeln!(page, "interrupted; what was answered is kept")?,
+            Some(End::EndsAgree(_)) if self.flags.only.is_some() => self.write_point(page, 0)?,
+            Some(End::EndsAgree(answer)) => {
+                self.write_point(page, 0)?;
+                self.write_point(page, points.len() - 1)?;
+                let what = match answer {
+                    Answer::Good => "both ends are good",
+                    Answer::Bad | Answer::CannotTell => "both ends are bad",
+                };
+                writeln!(
+                    page,
+                    "{what}, so there is no change to find; a change that was undone may lie between"
+                )?;
+            }
+            Some(End::InDoubt(at)) => {
+                self.write_point(page, *at)?;
+                writeln!(page, "an end that cannot tell leaves the question open")?;
+            }
+            Some(End::Found {
+                before,
+                after,
+                untold,
+            }) => {
+                self.write_point(page, *before)?;
+                self.write_point(page, *after)?;
+                writeln!(page, "{}", self.exactness(*before, *after, untold.len()))?;
+                self.write_elsewhere(page)?;
+                writeln!(page)?;
+                writeln!(page, "{DIM}{}{RESET}", self.command(*before))?;
+                writeln!(page, "{DIM}{}{RESET}", self.command(*after))?;
+            }
+        }
+        let known = match n_known {
+            0 => String::new(),
+            n => format!(", {n} of them known already"),
+        };
+        writeln!(
+            page,
+            "\nasked {n_asked} of {} points{known}; {}",
+            points.len(),
+            self.out.join(FILE)
+        )
+    }
+
+    /// How exactly it is known where the answer changes; `n_untold` points between could not tell.
+    fn exactness(&self, before: usize, after: usize, n_untold: usize) -> String {
+        let between = self.between(before, after);
+        let remarks = between.remarks().into_iter();
+        let remarks: String = remarks.map(|remark| format!("; {remark}")).collect();
+        if n_untold > 0 {
+            return format!("not exact: {n_untold} between them could not tell{remarks}");
+        }
+        match &self.inquiry.axis {
+            Axis::Pins(_) if between.is_exact() => {
+                format!("exact: nothing that is published and not yanked lies between{remarks}")
+            }
+            Axis::Pins(_) => format!("not exact: {between}"),
+            Axis::Toolchains(_) => "neighbours among the toolchains that are here".to_owned(),
+            Axis::Commits { .. } | Axis::Dependency { .. } => {
+                "exact: the second follows on the first".to_owned()
+            }
+        }
+    }
+
+    /// What is published between two points, where they are pins.
+    fn between(&self, before: usize, after: usize) -> Between {
+        let Axis::Pins(_) = &self.inquiry.axis else {
+            return Between::default();
+        };
+        let [before, after] = [before, after].map(|at| &self.inquiry.points[at].cell.pin);
+        let mut families = self.families.iter();
+        let family = families.find(|family| family.name == before.family);
+        family.map_or_else(Between::default, |family| {
+            Between::of(family, &before.at, &after.at)
+        })
+    }
+
+    fn asked(&self, at: usize) -> Option<&Asked> {
+        let name = &self.inquiry.points.get(at)?.name;
+        self.bisected
+            .record
+            .asked
+            .iter()
+            .find(|asked| asked.point == *name)
+    }
+
+    fn write_point(&self, page: &mut String, at: usize) -> std::fmt::Result {
+        let Some(asked) = self.asked(at) else {
+            return Ok(());
+        };
+        let (color, mark) = match asked.answer {
+            Answer::Good => (GREEN, "✔ good"),
+            Answer::Bad => (RED, "✘ bad "),
+            Answer::CannotTell => (YELLOW, "? cannot tell"),
+        };
+        let (point, said) = (&asked.point, &asked.why.said);
+        writeln!(page, "{color}{mark}{RESET}  {point}  {said}")?;
+        let detail = asked.why.detail.as_deref().unwrap_or_default();
+        for line in detail.lines().take(MOST_LINES) {
+            writeln!(page, "        {DIM}{line}{RESET}")?;
+        }
+        Ok(())
+    }
+
+    /// The command that shows one point.
+    fn command(&self, at: usize) -> String {
+        let Some(point) = self.inquiry.points.get(at) else {
+            return String::new();
+        };
+        let plain = |cell: &Cell| {
+            let words = format!("repro {}", shell_word(cell.id().as_str()));
+            crate::repeating(self.program, &words, &self.flags.flags)
+        };
+        match (&self.inquiry.question, &point.place) {
+            (Question::Cell | Question::Target(_) | Question::Case { .. }, Place::Matrix) => {
+                plain(&point.cell)
+            }
+            (
+                Question::Cell | Question::Target(_) | Question::Case { .. },
+                Place::Commit(commit),
+            ) => {
+                // With --rev the matrix has no axis of sources.
+                let mut cell = point.cell.clone();
+                Arc::make_mut(&mut cell.row).source = None;
+                format!("{} --rev {commit}", plain(&cell))
+            }
+            (_, _) => {
+                let words = std::env::args()
+                    .skip(1)
+                    .filter(|word| word != "matrix" && word != "pinmatrix");
+                let words: Vec<String> = words.map(|word| shell_word(&word)).collect();
+                format!(
+                    "{} {} --only {}",
+                    self.program.words(),
+                    words.join(" "),
+                    point.name
+                )
+            }
+        }
+    }
+}

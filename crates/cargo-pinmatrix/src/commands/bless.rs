@@ -1,0 +1,59 @@
+//! `bless`: what the last run showed becomes what is expected from now on.
+
+use anyhow::{Context, Result};
+use pinmatrix::fs_ext::write_to_last;
+use pinmatrix::input::read_config;
+use pinmatrix::results;
+use pinmatrix_core::analysis::baseline::{Baseline, Changed};
+use pinmatrix_core::error::Mistake;
+
+use crate::Exit;
+use crate::args::flags::Flags;
+use crate::output::stdout;
+
+/// Obeys `bless`.
+///
+/// # Errors
+///
+/// A mistake when the config names no baseline, or when the last run is none to expect; other
+/// errors when the file cannot be written, and then the old one is still whole.
+pub fn obey(flags: &Flags) -> Result<Exit> {
+    let config = read_config(&flags.config())?;
+    let file = config.baseline_file().ok_or_else(|| {
+        let mistake = config.text.mistake("the config names no baseline");
+        mistake.help("add `baseline = \"ci/baseline.json\"` to [run]")
+    })?;
+    let run = results::read(&flags.out()?)?;
+    let before = pinmatrix::input::read_baseline(&file)?;
+    let (baseline, changed) = Baseline::of(&run, before.as_ref())?;
+    if baseline.expectations.is_empty() {
+        return Err(
+            Mistake::new("the last run tells nothing that could be expected")
+                .help("run whole rows: without --pin, --cell, --toolchain and --ends")
+                .into(),
+        );
+    }
+    let text = baseline.text().context("write the baseline")?;
+    write_to_last(&file, text.as_bytes())?;
+    let Changed {
+        n_added,
+        n_removed,
+        kept,
+        lost,
+    } = changed;
+    let n = baseline.expectations.len();
+    let mut page = format!("{file}: {n} expectations, {n_added} new, {n_removed} gone\n");
+    for row in kept {
+        page.push_str(&format!(
+            "{row}: the last run does not tell of it as a whole; its lines stay\n"
+        ));
+    }
+    for line in lost {
+        let line = serde_json::to_string(&line).context("write a line of the baseline")?;
+        page.push_str(&format!(
+            "nothing takes the place of a line that was written on: {line}\n"
+        ));
+    }
+    stdout::put(&page)?;
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,65 @@
+//! What takes what of the disk, and removing it.
+
+use anyhow::{Context, Result};
+use bytesize::ByteSize;
+use camino::Utf8PathBuf;
+use pinmatrix::input::read_config;
+use pinmatrix::matrix::place_of;
+use pinmatrix::workdir::clean::{Kept, Part, clean, survey};
+use pinmatrix::workdir::work_dirs::cache;
+
+use crate::Exit;
+use crate::args::flags::{CleanFlags, config};
+use crate::output::stdout::{BOLD, DIM, RESET, put};
+
+/// Shows what work folders take, and removes what the flags ask for.
+///
+/// # Errors
+///
+/// When a run is at work there, or something cannot be read or removed.
+pub fn obey(flags: &CleanFlags) -> Result<Exit> {
+    let read = read_config(&config(flags.config.as_ref()))?;
+    let (cache, place) = (cache()?, place_of(&read)?);
+    let parts = survey(&cache, &place)?;
+    let goes = |part: &Part| match part.kept {
+        Kept::Compiled => true,
+        Kept::Known => flags.outcomes || flags.all_subjects,
+        Kept::Others => flags.all_subjects,
+    };
+    let is_kept = |part: &&Part| !goes(part);
+    put(&table(&parts, &goes))?;
+    let total = |parts: &[&Part]| ByteSize(parts.iter().map(|part| part.bytes).sum());
+    let (kept, gone): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(is_kept);
+    let verb = match flags.dry_run {
+        true => "would be removed",
+        false => {
+            clean(&cache, &place, &gone)?;
+            "removed"
+        }
+    };
+    let cache = Utf8PathBuf::from_path_buf(cache)
+        .ok()
+        .context("read the cache's path as text")?;
+    put(&format!(
+        "{BOLD}{} {verb}, {} kept{RESET} in {cache}\n",
+        total(&gone),
+        total(&kept)
+    ))?;
+    Ok(Exit::Passed)
+}
+
+fn table(parts: &[Part], goes: &dyn Fn(&Part) -> bool) -> String {
+    let width = parts.iter().map(|part| part.what.len()).max();
+    let width = width.unwrap_or_default();
+    let line = |part: &Part| {
+        let note = match (part.kept, goes(part)) {
+            (_, true) => String::new(),
+            (Kept::Compiled, false) => String::new(),
+            (Kept::Known, false) => format!("  {DIM}stays without --outcomes{RESET}"),
+            (Kept::Others, false) => format!("  {DIM}stays without --all-subjects{RESET}"),
+        };
+        let size = ByteSize(part.bytes).to_string();
+        format!("{:width$}  {size:>10}{note}\n", part.what)
+    };
+    parts.iter().map(line).collect()
+}

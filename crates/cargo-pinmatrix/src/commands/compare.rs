@@ -1,0 +1,107 @@
+//! `compare`: two runs, or a run and the baseline.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, ValueEnum};
+use pinmatrix::input::read_config;
+use pinmatrix::results;
+use pinmatrix_core::analysis::baseline::judge;
+use pinmatrix_core::compare::{Comparison, against_baseline, compare};
+use pinmatrix_core::error::Mistake;
+use pinmatrix_report::comparison;
+
+use crate::Exit;
+use crate::args::flags;
+use crate::output::stdout;
+
+/// How a comparison ends.
+pub const CODES: &str = "\
+Exit codes:
+  0    nothing broke
+  1    something broke; with --baseline: something regressed, or is new and fails
+  2    a mistake: no run, or another form of one
+  3    inconclusive: the two have no cell in common that both have an answer for";
+
+/// Flags of a comparison.
+#[derive(Debug, Args)]
+pub struct CompareFlags {
+    /// The run before and the run after, each a results folder or its run.json; with --baseline
+    /// the run alone [default: target/matrix beside the config]
+    #[arg(value_name = "RUN", num_args = 0..=2)]
+    pub runs: Vec<Utf8PathBuf>,
+    /// Hold a run against what the config's baseline expects
+    #[arg(long)]
+    pub baseline: bool,
+    /// The config [default: matrix.toml, here or in the nearest folder above]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// How to show what differs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// How a comparison is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For a comment on a pull request
+    Markdown,
+    /// For programs
+    Json,
+}
+
+/// Obeys `compare`.
+///
+/// # Errors
+///
+/// A mistake when there are not the runs that it takes, or no baseline.
+pub fn obey(flags: &CompareFlags) -> Result<Exit> {
+    let config = flags::config(flags.config.as_ref());
+    let compared = match (flags.baseline, flags.runs.as_slice()) {
+        (false, [before, after]) => compare(&results::read(before)?, &results::read(after)?),
+        (false, _) => {
+            return Err(Mistake::new("which two runs?")
+                .help("name two results folders, the earlier one first; or --baseline and one")
+                .into());
+        }
+        (true, []) => with_baseline(&config, &flags::results_folder(&config)?)?,
+        (true, [run]) => with_baseline(&config, run)?,
+        (true, _) => {
+            return Err(
+                Mistake::new("one run is held against the baseline, and here are two")
+                    .help("leave out --baseline to hold them against each other")
+                    .into(),
+            );
+        }
+    };
+    match flags.format {
+        Format::Text => stdout::put(&comparison::text(&compared))?,
+        Format::Markdown => stdout::put(&comparison::markdown(&compared))?,
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&compared).context("write what differs")?;
+            stdout::put_json(&format!("{json}\n"))?;
+        }
+    }
+    Ok(match (compared.has_broken(), compared.n_compared) {
+        (true, _) => Exit::Failed,
+        (false, 0) => Exit::Inconclusive,
+        (false, _) => Exit::Passed,
+    })
+}
+
+fn with_baseline(config: &std::path::Path, run: &Utf8Path) -> Result<Comparison> {
+    let config = read_config(config)?;
+    let file = config.baseline_file().ok_or_else(|| {
+        let mistake = config.text.mistake("the config names no baseline");
+        mistake.help("add `baseline = \"ci/baseline.json\"` to [run]")
+    })?;
+    let baseline = pinmatrix::input::read_baseline(&file)?.ok_or_else(|| {
+        Mistake::new(format!("{file} is not there")).help("`bless` writes it from the last run")
+    })?;
+    let run = results::read(run)?;
+    baseline.check(&run.families, &file)?;
+    Ok(against_baseline(&run, &judge(&run, &baseline)))
+}

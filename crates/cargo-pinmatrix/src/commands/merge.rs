@@ -1,0 +1,143 @@
+//! `merge`: the results of several machines become one run, with the reports of one.
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use pinmatrix::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
+use pinmatrix::input::read_config;
+use pinmatrix::results;
+use pinmatrix::results::untrusted_input;
+use pinmatrix_core::analysis::findings::findings;
+use pinmatrix_core::config::Strategy;
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::merge::{Merged, Part, merge};
+use pinmatrix_core::model::command::{LOCKED, NO_TODAY};
+use pinmatrix_core::model::event::{Event, Listener};
+use pinmatrix_core::model::run::findings::Findings;
+use pinmatrix_core::model::run::{Run, State};
+use pinmatrix_core::model::status::Skip;
+use pinmatrix_core::text::count;
+
+use crate::args::flags::MergeFlags;
+use crate::output::progress::Progress;
+use crate::output::{ci, reports, stdout};
+use crate::{Exit, Program, check_out, judge, repeating};
+
+/// Obeys `merge`.
+///
+/// # Errors
+///
+/// A mistake where a part cannot be read, or parts are not of one run; other errors when the
+/// results cannot be written.
+pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
+    let mut config = read_config(&flags.flags.config())?;
+    if flags.no_baseline {
+        config.run.baseline = None;
+    }
+    if let Some(rev) = &flags.flags.rev {
+        config.take_revision(rev);
+    }
+    let out = flags.flags.out()?;
+    check_out(&out)?;
+    if let Some(part) = flags
+        .parts
+        .iter()
+        .find(|p| untrusted_input::is_same(untrusted_input::folder(p), &out))
+    {
+        let message = format!("{part} cannot be a part: the merged results would take its place");
+        return Err(Mistake::new(message)
+            .help("name another folder with --out")
+            .into());
+    }
+    let (parts, unread) = readable(&flags.parts)?;
+    let is_locked = |part: &Part| part.run.command.ends_with(LOCKED);
+    let are_locked = !parts.is_empty() && parts.iter().all(is_locked);
+    let is_without_today = parts.iter().any(|part| part.run.command.contains(NO_TODAY));
+    config.run.today &= !is_without_today;
+    let Merged {
+        mut run,
+        gaps,
+        taken,
+        mut notes,
+    } = merge(parts, &config)?;
+    let baseline = pinmatrix::input::baseline_of(&config, &run.families, &mut notes)?;
+    run.command = repeating(program, "run", &flags.flags);
+    if is_without_today {
+        run.command.push_str(NO_TODAY);
+    }
+    if are_locked {
+        run.command.push_str(LOCKED);
+    }
+    run.out = out.to_string();
+    run.findings = Findings {
+        gaps,
+        ..findings(&run, &config, baseline.as_ref())
+    };
+    notes.extend(unread);
+    notes.extend(unfinished(&run, config.run.strategy));
+    write_whole(&out.join(CACHEDIR_TAG_FILE), CACHEDIR_TAG.as_bytes())?;
+    untrusted_input::clear(&out)?;
+    for (cell, part) in &taken {
+        untrusted_input::take_over(Utf8Path::new(part), cell, &out)?;
+    }
+    results::write(&run, &out).context("keep the merged run")?;
+    let progress = Progress::new();
+    notes
+        .iter()
+        .for_each(|note| progress.hear(Event::Noted(note)));
+    progress.end();
+    reports::write(&run, &out, &out)?;
+    stdout::results(&run, &out)?;
+    ci::tell(&run, &out, flags.ci.host())?;
+    Ok(judge(&run))
+}
+
+/// The parts that can be read, and what is to be said of the others: a machine can die before it has
+/// written anything that is whole.
+fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<Part>, Vec<String>), Mistake> {
+    let (mut parts, mut unread) = (Vec::new(), Vec::new());
+    let mut first = None;
+    for name in named {
+        match read(std::slice::from_ref(name)) {
+            Ok(part) => parts.extend(part),
+            Err(mistake) => {
+                unread.push(format!("{}; the other parts are merged", mistake.message()));
+                first.get_or_insert(mistake);
+            }
+        }
+    }
+    match first {
+        Some(mistake) if parts.is_empty() => Err(mistake),
+        Some(_) | None => Ok((parts, unread)),
+    }
+}
+
+/// What is to be said of cells that every part leaves out by name: of rounds, only the planner knows
+/// whether any of them is still to run.
+fn unfinished(run: &Run, strategy: Strategy) -> Option<String> {
+    let left_out = State::Skipped {
+        reason: Skip::NotSelected("--cell".to_owned()),
+    };
+    let n = run.cells.iter().filter(|c| c.state == left_out).count();
+    (n > 0 && strategy == Strategy::Frontier).then(|| {
+        format!(
+            "in no part: {}; of rounds, `plan --round --results` tells whether all is done",
+            count(n, "cell")
+        )
+    })
+}
+
+/// Reads results, each by its folder or by the `run.json` in it.
+///
+/// # Errors
+///
+/// A mistake that names the file, where one cannot be read.
+pub fn read(named: &[camino::Utf8PathBuf]) -> Result<Vec<Part>, Mistake> {
+    let read = |named: &camino::Utf8PathBuf| {
+        let folder = untrusted_input::folder(named);
+        Ok(Part {
+            name: folder.to_string(),
+            run: untrusted_input::read(folder)?,
+        })
+    };
+    named.iter().map(read).collect()
+}

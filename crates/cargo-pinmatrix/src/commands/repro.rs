@@ -1,0 +1,153 @@
+//! `repro`: one cell in the open, or a script that does it with cargo alone.
+
+use anyhow::Result;
+use clap::Args;
+use pinmatrix::matrix::Matrix;
+use pinmatrix::repro::{Heard, Opened, open as open_cell};
+use pinmatrix::run::Options;
+use pinmatrix::workdir::work_dirs::cache;
+use pinmatrix_core::error::{Mistake, nearest};
+use pinmatrix_core::model::cell::Cell;
+use pinmatrix_core::model::outcome::moved::with;
+use pinmatrix_core::model::status::Status;
+use pinmatrix_core::text::{clean, inert, one_line, shell_word};
+use pinmatrix_process::cancel::Interrupt;
+
+use crate::args::flags::Flags;
+use crate::output::{progress, stdout};
+use crate::{Exit, Program, listen_for_signals, open};
+
+/// How it ends.
+pub const CODES: &str = "\
+Exit codes:
+  0    every command ended well; with --print: the script is printed
+  1    one did not, or the cell has no lock
+  2    a mistake in matrix.toml, the flags or the subject; nothing ran
+  3    inconclusive: the machine or the network kept it from an answer
+  130  interrupted";
+
+/// Flags of reproducing a cell.
+#[derive(Debug, Args)]
+pub struct ReproFlags {
+    /// The cell, as reports name it
+    pub cell: String,
+    #[command(flatten)]
+    pub flags: Flags,
+    /// Move no package of the lock, as a run with --locked does not
+    #[arg(long)]
+    pub locked: bool,
+    /// Print a shell script that does it with cargo alone, from a checkout of the subject
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// Obeys `repro`.
+///
+/// # Errors
+///
+/// A mistake when there is no such cell, or when its toolchain is not on this machine.
+pub fn obey(program: Program, flags: &ReproFlags) -> Result<Exit> {
+    let interrupt = Interrupt::with_wardens();
+    listen_for_signals(&interrupt)?;
+    let progress = progress::Progress::new();
+    let matrix = open(&flags.flags, &progress)?;
+    let out = flags.flags.out()?;
+    let options = Options {
+        jobs: matrix.config.run.jobs,
+        lanes: Some(1),
+        max_disk: None,
+        locked: flags.locked,
+        offline: flags.flags.offline,
+        remaps: false,
+        fresh: false,
+        out: &out,
+        cache: cache()?,
+        command: program.words(),
+        interrupt: &interrupt,
+        listener: &progress,
+    };
+    matrix.check_cache(&options.cache)?;
+    let cell = cell(&matrix, &flags.cell)?;
+    let mut show = |heard: Heard<'_>| tell(&heard);
+    let opened = match flags.print {
+        true => open_cell(&matrix, &cell, &options, None),
+        false => open_cell(&matrix, &cell, &options, Some(&mut show)),
+    };
+    let opened = match opened {
+        Err(_) if interrupt.is_asked_by_someone() => return Ok(Exit::Interrupted),
+        opened => opened?,
+    };
+    progress.end();
+    if interrupt.is_asked_by_someone() {
+        return Ok(Exit::Interrupted);
+    }
+    if flags.print {
+        stdout::put(&opened.recipe.script())?;
+        return Ok(Exit::Passed);
+    }
+    conclude(&opened)
+}
+
+fn cell(matrix: &Matrix, named: &str) -> Result<Cell, Mistake> {
+    let cells: Vec<(String, Cell)> = matrix
+        .cells()
+        .into_iter()
+        .map(|(cell, _)| (cell.id().to_string(), cell))
+        .collect();
+    if let Some((_, cell)) = cells.iter().find(|(id, _)| id == named) {
+        return Ok(cell.clone());
+    }
+    let hint = nearest(named, cells.iter().map(|(id, _)| id.as_str()));
+    let hint = hint.map(|id| format!("did you mean `{id}`?"));
+    Err(
+        Mistake::new(format!("there is no cell `{}`", one_line(named)))
+            .help("`plan` lists all cells")
+            .maybe_help(hint),
+    )
+}
+
+/// Cargo's words go where cargo's own would, as they come.
+fn tell(heard: &Heard<'_>) {
+    let line = match heard {
+        Heard::Command(step) => {
+            let words: Vec<String> = step.args.iter().map(|arg| shell_word(arg)).collect();
+            format!("$ cargo {}", words.join(" "))
+        }
+        Heard::Line(_, line) => clean(&String::from_utf8_lossy(line)).trim_end().to_owned(),
+        Heard::Ended(exit) => format!("[{exit}]"),
+    };
+    progress::say(&inert(&line));
+}
+
+fn conclude(opened: &Opened) -> Result<Exit> {
+    let cell = &opened.recipe.cell;
+    let mut page = String::new();
+    let exit = match opened.passed {
+        Some(true) => Exit::Passed,
+        Some(false) => {
+            page.push_str(&format!(
+                "{cell}: not every command ended well; each tells its exit\n"
+            ));
+            Exit::Failed
+        }
+        None => {
+            let error = opened.recipe.error.as_ref();
+            let error = error.map(|error| format!(": {}", one_line(&error.to_string())));
+            let error = error.unwrap_or_default();
+            page.push_str(&format!("{cell}: {}{error}\n", opened.resolved));
+            match opened.resolved {
+                Status::Failed { .. } => Exit::Failed,
+                Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => {
+                    Exit::Inconclusive
+                }
+            }
+        }
+    };
+    if !opened.recipe.moved.is_empty() {
+        let moved = one_line(&with(&opened.recipe.moved));
+        page.push_str(&format!("{cell}: {moved}\n"));
+    }
+    page.push_str(&format!("{cell} is in {}\n", opened.folder));
+    stdout::put(&page)?;
+    Ok(exit)
+}

@@ -1,0 +1,93 @@
+//! Shards on the command line: the one that runs here, and what all of them are.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use pinmatrix::results::untrusted_input;
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::cell::CellId;
+use pinmatrix_core::model::run::SCHEMA;
+use pinmatrix_core::model::run::shard::Shard;
+use pinmatrix_core::search::plan::Plan;
+use pinmatrix_core::search::shard::{Share, Times, shares};
+use serde::Serialize;
+
+use crate::args::flags::Format;
+use crate::output::stdout;
+use crate::output::stdout::{BOLD, RESET};
+
+/// The times by which shards are balanced: those of an earlier run, where one is named.
+///
+/// # Errors
+///
+/// A mistake when the file is none.
+pub fn times(file: Option<&Utf8Path>) -> Result<Times, Mistake> {
+    let run = file.map(untrusted_input::read_file).transpose()?;
+    Ok(run.map_or_else(Times::default, |run| Times::of(&run)))
+}
+
+/// Shows the shards of a plan in which there is anything.
+///
+/// # Errors
+///
+/// A mistake where the plan cannot be divided beforehand.
+pub fn show(plan: &Plan, n_shards: usize, file: Option<&Utf8Path>, format: Format) -> Result<()> {
+    let shares = shares(plan, n_shards, &times(file)?)?;
+    let shares = shares.iter().filter(|share| !share.cells.is_empty());
+    let shown = |share: &Share| Shown {
+        shard: share.shard,
+        // What was not measured is not told.
+        seconds: file.map(|_| share.weight as f64 / 1000.0),
+        cells: share.cells.iter().map(|at| &plan.cells[*at].id).collect(),
+    };
+    let shards: Vec<Shown<'_>> = shares.map(shown).collect();
+    match format {
+        Format::Text => stdout::put(&text(&shards)),
+        Format::Json => {
+            let all = All {
+                schema: SCHEMA,
+                shards,
+            };
+            let json = serde_json::to_string_pretty(&all).context("write the shards")?;
+            stdout::put_json(&format!("{json}\n"))
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct All<'a> {
+    schema: u32,
+    shards: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    shard: Shard,
+    /// What its cells are expected to take together.
+    seconds: Option<f64>,
+    cells: Vec<&'a CellId>,
+}
+
+fn text(shards: &[Shown<'_>]) -> String {
+    let mut page = String::new();
+    for Shown {
+        shard,
+        seconds,
+        cells,
+    } in shards
+    {
+        let n = cells.len();
+        let seconds = seconds.map(|seconds| format!(", {seconds:.1} s"));
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            page,
+            "{BOLD}{shard}{RESET}  {n} cells{}",
+            seconds.unwrap_or_default()
+        );
+        for cell in cells {
+            let _ = writeln!(page, "  {cell}");
+        }
+    }
+    page
+}

@@ -1,0 +1,163 @@
+//! `toolchains`: what the matrix asks for, what is here, and getting what is missing.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use pinmatrix::input::read_config;
+use pinmatrix::machine::toolchain::{Found, Sought, look_for_all};
+use pinmatrix_core::config::{Origin, ToolchainSpec};
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::text::shell_word;
+use xshell::{Shell, cmd};
+
+use crate::args::flags::{Format, ToolchainCommand, ToolchainFlags};
+use crate::output::{progress, stdout};
+use crate::{Exit, Program};
+
+/// The project's own script; embedded, so that `cargo pinmatrix` has it anywhere.
+const FROM_DEBIAN: &str = include_str!("../../../../ci/toolchains");
+
+/// The names that are taken from Debian's packages.
+const DEBIAN: &str = "debian-";
+
+/// Obeys `toolchains`.
+///
+/// # Errors
+///
+/// A mistake in the config, or a machine that cannot be asked.
+pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<Exit> {
+    let config = read_config(&flags.flags.config())?;
+    let rows = look_for_all(&config)?;
+    match &flags.what {
+        None => list(program, &rows, flags),
+        Some(ToolchainCommand::Install) => {
+            let missing = rows.iter().filter(|r| r.toolchain().is_none());
+            let specs: Vec<&ToolchainSpec> = missing
+                .filter_map(|r| config.toolchains.iter().find(|s| s.label == r.label))
+                .collect();
+            if specs.is_empty() {
+                stdout::put("every toolchain of the matrix is here\n")?;
+                return Ok(Exit::Passed);
+            }
+            install(&specs)?;
+            list(program, &look_for_all(&config)?, flags)
+        }
+    }
+}
+
+fn list(program: Program, rows: &[Sought], flags: &ToolchainFlags) -> Result<Exit> {
+    if flags.format == Format::Json {
+        let records: Vec<_> = rows.iter().map(Sought::record).collect();
+        let text = serde_json::to_string_pretty(&records).context("write the list")?;
+        stdout::put_json(&format!("{text}\n"))?;
+        return Ok(Exit::Passed);
+    }
+    let width = rows.iter().map(|r| r.label.len()).max().unwrap_or_default();
+    let line = |row: &Sought| match &row.found {
+        Found::Here(t) => {
+            let (rustc, cargo) = (t.rustc_short(), &t.cargo_version);
+            format!("{:width$}  {rustc}; {cargo}; {}\n", row.label, t.source)
+        }
+        Found::Missing { why } => format!("{:width$}  missing: {why}\n", row.label),
+        Found::Broken { why } => format!("{:width$}  gives no answer: {why}\n", row.label),
+    };
+    let mut page: String = rows.iter().map(line).collect();
+    let n_missing = rows.iter().filter(|row| row.toolchain().is_none()).count();
+    if n_missing > 0 {
+        let words = words(program, flags);
+        page.push_str(&format!(
+            "\n{n_missing} missing; `{words} install` gets those that rustup or Debian has\n"
+        ));
+    }
+    stdout::put(&page)?;
+    Ok(Exit::Passed)
+}
+
+/// This command, as a person would type it again.
+fn words(program: Program, flags: &ToolchainFlags) -> String {
+    let config = flags.flags.config.iter();
+    let config =
+        config.map(|file| format!(" --config {}", shell_word(&file.display().to_string())));
+    format!(
+        "{} toolchains{}",
+        program.words(),
+        config.collect::<String>()
+    )
+}
+
+/// Tries each missing toolchain's names in turn, one after another: rustup does not bear two
+/// installations at once (<https://github.com/rust-lang/rustup/issues/988>).
+fn install(specs: &[&ToolchainSpec]) -> Result<()> {
+    let mut failed = Vec::new();
+    for spec in specs {
+        let names = match &spec.origin {
+            Origin::Rustup(names) => names,
+            Origin::Directory(dir) => {
+                failed.push(format!(
+                    "{}: put a toolchain into {}",
+                    spec.label,
+                    dir.display()
+                ));
+                continue;
+            }
+        };
+        let mut tried = Vec::new();
+        let got = names.iter().any(|name| match get(name) {
+            Ok(()) => true,
+            Err(e) => {
+                tried.push(format!("{name}: {e:#}"));
+                false
+            }
+        });
+        if !got {
+            failed.push(format!("{}: {}", spec.label, tried.join("; ")));
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} of {} toolchains could not be had",
+        failed.len(),
+        specs.len()
+    );
+    Err(Mistake::new(message).help(failed.join("\n")).into())
+}
+
+fn get(name: &str) -> Result<()> {
+    progress::say(&format!("getting {name}"));
+    match name.strip_prefix(DEBIAN) {
+        Some(version) => from_debian(version),
+        None => {
+            let shell = Shell::new()?;
+            cmd!(
+                shell,
+                "rustup toolchain install {name} --profile minimal --no-self-update"
+            )
+            .quiet()
+            .run()
+            .context("install it through rustup")
+        }
+    }
+}
+
+fn from_debian(version: &str) -> Result<()> {
+    let shell = Shell::new()?;
+    let mut command = std::process::Command::from(cmd!(shell, "bash -s -- {version}"));
+    let mut child = command
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("start bash")?;
+    let mut stdin = child.stdin.take().context("talk to bash")?;
+    stdin
+        .write_all(FROM_DEBIAN.as_bytes())
+        .context("talk to bash")?;
+    drop(stdin);
+    let status = child.wait().context("wait for bash")?;
+    anyhow::ensure!(
+        status.success(),
+        "unpack it from Debian's packages: {status}"
+    );
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! `verify`: cells run twice, and what was the same.
+
+use anyhow::{Context, Result};
+use bytesize::ByteSize;
+use clap::Args;
+use pinmatrix::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
+use pinmatrix::run::Options;
+use pinmatrix::run::verify::verify;
+use pinmatrix::workdir::work_dirs::cache;
+use pinmatrix_core::config::Strategy;
+use pinmatrix_core::model::run::reproducibility::{Executable, Verified};
+use pinmatrix_process::cancel::Interrupt;
+
+use crate::args::flags::{Format, Load, Selecting};
+use crate::output::{progress, stdout};
+use crate::{Exit, Program, check_out, listen_for_signals, make_plan, open_selected};
+
+/// The file's name in the results folder.
+const FILE: &str = "verify.json";
+
+/// How it ends.
+pub const CODES: &str = "\
+Without a selection, the first and the last pin of each row. Takes twice the disk of a run; what was
+built is removed at the end.
+
+Exit codes:
+  0    every cell showed the same and had the same lock both times
+  1    one did not
+  2    a mistake in matrix.toml, the flags or the subject
+  3    inconclusive: the machine failed, or nothing ran
+  130  interrupted";
+
+/// Flags of a verification.
+#[derive(Debug, Args)]
+pub struct VerifyFlags {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    #[command(flatten)]
+    pub load: Load,
+    /// How to show what came of it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Obeys `verify`.
+///
+/// # Errors
+///
+/// As a run.
+pub fn obey(program: Program, flags: &VerifyFlags) -> Result<Exit> {
+    let interrupt = Interrupt::with_wardens();
+    listen_for_signals(&interrupt)?;
+    let progress = progress::Progress::new();
+    let selecting = &flags.selecting;
+    let mut matrix = open_selected(selecting, &progress)?;
+    // What runs twice is what is selected, and nothing is held against anything.
+    matrix.config.run.today = false;
+    let out = selecting.flags.out()?;
+    check_out(&out)?;
+    let options = Options {
+        jobs: flags.load.jobs.or(matrix.config.run.jobs),
+        lanes: flags.load.lanes.or(matrix.config.run.lanes),
+        max_disk: None,
+        locked: false,
+        offline: selecting.flags.offline,
+        remaps: true,
+        fresh: true,
+        out: &out,
+        cache: cache()?,
+        command: program.words(),
+        interrupt: &interrupt,
+        listener: &progress,
+    };
+    matrix.check_cache(&options.cache)?;
+    let is_selected = [&selecting.toolchain, &selecting.pin, &selecting.cell]
+        .iter()
+        .any(|globs| !globs.is_empty());
+    let strategy = match is_selected {
+        true => Strategy::Full,
+        false => Strategy::Ends,
+    };
+    let plan = make_plan(&matrix, selecting, strategy, &options)?;
+    let verified = match verify(&matrix, &plan, &options) {
+        Err(_) if interrupt.is_asked_by_someone() => return Ok(Exit::Interrupted),
+        verified => verified?,
+    };
+    progress.end();
+    let json = serde_json::to_string_pretty(&verified).context("write what came of it")? + "\n";
+    write_whole(&out.join(CACHEDIR_TAG_FILE), CACHEDIR_TAG.as_bytes())?;
+    write_whole(&out.join(FILE), json.as_bytes())?;
+    match flags.format {
+        Format::Text => stdout::put(&told(&verified))?,
+        Format::Json => stdout::put_json(&json)?,
+    }
+    if interrupt.is_asked_by_someone() {
+        return Ok(Exit::Interrupted);
+    }
+    let differs = |cell: &Verified| cell.is_certain && !cell.is_reproduced();
+    Ok(if verified.iter().any(differs) {
+        Exit::Failed
+    } else if verified.is_empty() || verified.iter().any(|cell| !cell.is_certain) {
+        Exit::Inconclusive
+    } else {
+        Exit::Passed
+    })
+}
+
+/// A line a cell, and one for each executable that was not the same.
+fn told(verified: &[Verified]) -> String {
+    let mut told = String::new();
+    for cell in verified {
+        let same = |is_same: bool| if is_same { "same" } else { "another" };
+        let n_same = cell
+            .executables
+            .iter()
+            .filter(|e| e.first_difference.is_none());
+        let certain = match cell.is_certain {
+            true => "",
+            false => ", in doubt",
+        };
+        told.push_str(&format!(
+            "{}: {} outcome, {} lock, {} of {} executables the same{certain}\n",
+            cell.cell,
+            same(cell.same_outcome),
+            same(cell.same_lock),
+            n_same.count(),
+            cell.executables.len(),
+        ));
+        told.extend(cell.executables.iter().filter_map(difference));
+    }
+    told
+}
+
+fn difference(executable: &Executable) -> Option<String> {
+    let at = executable.first_difference?;
+    let why = match executable.tells_its_place {
+        true => "; it holds the place where it was built",
+        false => "",
+    };
+    let target = &executable.target;
+    Some(format!("    {target}: differs {} in{why}\n", ByteSize(at)))
+}

@@ -1,0 +1,403 @@
+//! The command line of pinmatrix: flags in, progress and exit codes out. What is done is the
+//! engine's; what is shown is decided here.
+
+mod args;
+mod commands;
+mod output;
+
+mod pipeline;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use clap::{Parser, ValueEnum};
+use pinmatrix::input::read_config;
+use pinmatrix::matrix::Matrix;
+use pinmatrix::run::{Options, known_outcomes, run};
+use pinmatrix::workdir::work_dirs::cache;
+use pinmatrix_core::analysis::{Held, held, judgement};
+use pinmatrix_core::config::{RunOptions, Strategy};
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::cell::Cell;
+use pinmatrix_core::model::command::{LOCKED, NO_TODAY};
+use pinmatrix_core::model::event::{Event, Listener};
+use pinmatrix_core::model::outcome::Outcome;
+use pinmatrix_core::model::run::Run;
+use pinmatrix_core::model::run::verdict::Judgement;
+use pinmatrix_core::search::plan::{Knowledge, Plan, Selection, plan};
+use pinmatrix_core::search::shard::keep;
+use pinmatrix_core::text::shell_word;
+use pinmatrix_process::cancel::Interrupt;
+
+use crate::args::Command;
+use crate::args::flags::{Flags, PlanFlags, RunFlags, Selecting};
+
+/// Which of the two names the program goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `cargo xtask matrix`
+    Xtask,
+    /// `cargo pinmatrix`
+    CargoPinmatrix,
+}
+
+impl Program {
+    /// The words that a person types before the flags.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Xtask => "cargo xtask matrix",
+            Self::CargoPinmatrix => "cargo pinmatrix",
+        }
+    }
+}
+
+/// How the program ends; a part of its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Passed = 0,
+    Failed = 1,
+    Mistake = 2,
+    Inconclusive = 3,
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main(program: Program) -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if let Some(served) = pinmatrix_process::supervisor::serve() {
+        return served;
+    }
+    let command = match program {
+        Program::Xtask => args::Xtask::parse().command(),
+        Program::CargoPinmatrix => args::Cargo::parse().command(),
+    };
+    let exit = match obey(program, command) {
+        Ok(exit) => exit,
+        Err(error) => {
+            output::error_report::show(&error);
+            match error.downcast_ref::<Mistake>() {
+                Some(_) => Exit::Mistake,
+                None => Exit::Inconclusive,
+            }
+        }
+    };
+    exit.into()
+}
+
+fn obey(program: Program, command: Command) -> Result<Exit> {
+    match command {
+        Command::Run(flags) => run_matrix(program, &flags),
+        Command::Plan(flags) => plan_matrix(program, &flags),
+        Command::Merge(flags) => commands::merge::obey(program, &flags),
+        Command::Bless(flags) => commands::bless::obey(&flags),
+        Command::Repro(flags) => commands::repro::obey(program, &flags),
+        Command::Compare(flags) => commands::compare::obey(&flags),
+        Command::Report(flags) => commands::report::obey(&flags),
+        Command::Worklist(flags) => commands::worklist::obey(&flags),
+        Command::Bisect(flags) => commands::bisect::obey(program, &flags),
+        Command::Verify(flags) => commands::verify::obey(program, &flags),
+        Command::Ci(flags) => pipeline::obey(program, &flags),
+        Command::Clean(flags) => commands::clean::obey(&flags),
+        Command::Toolchains(flags) => commands::toolchains::obey(program, &flags),
+    }
+}
+
+fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
+    let interrupt = Interrupt::with_wardens();
+    listen_for_signals(&interrupt)?;
+    let progress = output::progress::Progress::new();
+    let matrix = open_with(
+        &flags.selecting.flags,
+        |options| {
+            options.today &= !flags.selecting.no_today;
+            options.baseline.take_if(|_| flags.no_baseline);
+        },
+        &progress,
+    )?;
+    let out = flags.selecting.flags.out()?;
+    check_out(&out)?;
+    let mut command = repeating(program, "run", &flags.selecting.flags);
+    if flags.selecting.no_today {
+        command.push_str(NO_TODAY);
+    }
+    if flags.locked {
+        command.push_str(LOCKED);
+    }
+    let options = Options {
+        jobs: flags.load.jobs.or(matrix.config.run.jobs),
+        lanes: flags.load.lanes.or(matrix.config.run.lanes),
+        max_disk: flags
+            .max_disk
+            .map_or(matrix.config.run.max_disk, |most| most.0),
+        locked: flags.locked,
+        offline: flags.selecting.flags.offline,
+        remaps: false,
+        fresh: flags.fresh,
+        out: &out,
+        cache: cache()?,
+        command: &command,
+        interrupt: &interrupt,
+        listener: &progress,
+    };
+    matrix.check_cache(&options.cache)?;
+    let mut plan = make_plan(
+        &matrix,
+        &flags.selecting,
+        matrix.config.run.strategy,
+        &options,
+    )?;
+    if let Some(shard) = flags.share.shard {
+        keep(
+            &mut plan,
+            shard,
+            &commands::shards::times(flags.share.times.as_deref())?,
+        )?;
+    }
+    if flags.locked {
+        matrix.check_locks(plan.queue().into_iter().map(|at| &plan.cells[at].cell))?;
+    }
+    std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
+    output::reports::remove(&out);
+    let run = match run(&matrix, &plan, &options) {
+        Err(_) if interrupt.is_asked_by_someone() => return Ok(Exit::Interrupted),
+        run => run?,
+    };
+    progress.end();
+    output::reports::write(&run, &out, &out)?;
+    output::stdout::results(&run, &out)?;
+    output::ci::tell(&run, &out, flags.ci.host())?;
+    match interrupt.is_asked_by_someone() {
+        true => Ok(Exit::Interrupted),
+        false => Ok(judge(&run)),
+    }
+}
+
+fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
+    let interrupt = Interrupt::with_wardens();
+    let progress = output::progress::Progress::new();
+    let matrix = open_selected(&flags.selecting, &progress)?;
+    if flags.spread.round {
+        progress.end();
+        commands::round::show(&matrix, flags)?;
+        return Ok(Exit::Passed);
+    }
+    let out = flags.selecting.flags.out()?;
+    let options = Options {
+        jobs: None,
+        lanes: None,
+        max_disk: None,
+        locked: flags.locked,
+        offline: flags.selecting.flags.offline,
+        remaps: false,
+        fresh: flags.fresh,
+        out: &out,
+        cache: cache()?,
+        command: program.words(),
+        interrupt: &interrupt,
+        listener: &progress,
+    };
+    let plan = make_plan(
+        &matrix,
+        &flags.selecting,
+        matrix.config.run.strategy,
+        &options,
+    )?;
+    progress.end();
+    match flags.spread.shards {
+        Some(n) => commands::shards::show(&plan, n, flags.spread.times.as_deref(), flags.format)?,
+        None => output::plan::show(&matrix, &plan, flags.format)?,
+    }
+    Ok(Exit::Passed)
+}
+
+fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
+    open_with(flags, |options| options.baseline = None, listener)
+}
+
+/// A matrix of which cells are selected, and which is not judged.
+fn open_selected(selecting: &Selecting, listener: &dyn Listener) -> Result<Matrix> {
+    let change = |options: &mut RunOptions| {
+        options.today &= !selecting.no_today;
+        options.baseline = None;
+    };
+    open_with(&selecting.flags, change, listener)
+}
+
+fn open_with(
+    flags: &Flags,
+    change: impl FnOnce(&mut RunOptions),
+    listener: &dyn Listener,
+) -> Result<Matrix> {
+    let mut config = read_config(&flags.config())?;
+    change(&mut config.run);
+    if let Some(rev) = &flags.rev {
+        config.take_revision(rev);
+    }
+    if let Some(mode) = flags.sandbox {
+        config.take_sandbox(mode.into());
+    }
+    let matrix = Matrix::open(config, flags.offline, &cache()?)?;
+    for note in &matrix.notes {
+        listener.hear(Event::Noted(note));
+    }
+    Ok(matrix)
+}
+
+/// The results folder is the tool's own: files of another run go, and a tag is put into it.
+fn check_out(out: &Utf8Path) -> Result<(), Mistake> {
+    let tag = std::fs::read_to_string(out.join("CACHEDIR.TAG"));
+    let is_ours = tag.is_ok_and(|tag| tag.contains("made by pinmatrix"));
+    if is_ours || !out.exists() {
+        return Ok(());
+    }
+    match out
+        .read_dir_utf8()
+        .map(|mut entries| entries.next().is_none())
+    {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(no_place(out, "it holds files that are not results")),
+        Err(e) => Err(no_place(out, &e.to_string())),
+    }
+}
+
+fn no_place(out: &Utf8Path, why: &str) -> Mistake {
+    Mistake::new(format!("{out} cannot be the results folder: {why}"))
+        .help("name a folder with --out that does not exist yet")
+}
+
+/// A plan of the cells that flags select, by a strategy unless a flag names one.
+fn make_plan(
+    matrix: &Matrix,
+    selecting: &Selecting,
+    strategy: Strategy,
+    options: &Options<'_>,
+) -> Result<Plan> {
+    let (cells, selection) = select(matrix, selecting, strategy)?;
+    let asked = selection.held(&cells);
+    let known = known_outcomes(matrix, options, &asked)?;
+    Ok(plan(
+        &cells,
+        &selection,
+        &Known {
+            matrix,
+            known: &known,
+        },
+    ))
+}
+
+/// The cells of a matrix, and what flags leave of them.
+fn select(
+    matrix: &Matrix,
+    selecting: &Selecting,
+    strategy: Strategy,
+) -> Result<(Vec<(Cell, bool)>, Selection), Mistake> {
+    let selection = Selection::new(
+        &selecting.toolchain,
+        &selecting.pin,
+        &selecting.cell,
+        selecting.strategy().unwrap_or(strategy),
+        selecting.exact || matrix.config.run.exact,
+    )?
+    .with_today(matrix.today());
+    let cells = matrix.cells();
+    selection.check(&cells)?;
+    Ok((cells, selection))
+}
+
+/// What the plan may ask.
+struct Known<'a> {
+    matrix: &'a Matrix,
+    known: &'a std::collections::BTreeMap<pinmatrix_core::model::cell::CellId, Outcome>,
+}
+
+impl Knowledge for Known<'_> {
+    fn excluded(&self, cell: &Cell) -> Option<String> {
+        self.matrix.config.excluded(cell).map(str::to_owned)
+    }
+
+    fn has_toolchain(&self, cell: &Cell) -> bool {
+        let row = &cell.row;
+        self.matrix.toolchain(row).is_some() || self.matrix.broken(row).is_some()
+    }
+
+    fn outcome(&self, cell: &Cell) -> Option<Outcome> {
+        self.known.get(&cell.id()).cloned()
+    }
+
+    fn forecast(&self, cell: &Cell) -> Option<String> {
+        self.matrix.forecast(cell)
+    }
+}
+
+/// A failure outweighs a doubt: what is certain is certain, whatever else is not.
+fn judge(run: &Run) -> Exit {
+    // Another machine has what there is.
+    if run.is_empty_shard() {
+        return Exit::Passed;
+    }
+    let exit = judge_cells(run);
+    // Time was up before all had run, or a part is missing.
+    if exit == Exit::Passed && !run.finished {
+        return Exit::Inconclusive;
+    }
+    exit
+}
+
+fn judge_cells(run: &Run) -> Exit {
+    if let Some(judgement) = judgement(run) {
+        return match judgement {
+            Judgement::AsExpected => Exit::Passed,
+            Judgement::Regressed | Judgement::Fixed => Exit::Failed,
+            Judgement::Inconclusive => Exit::Inconclusive,
+        };
+    }
+    if !run.findings.gaps.is_empty() {
+        // That a cell fails says less than that another is not known.
+        return Exit::Inconclusive;
+    }
+    match held(run) {
+        Held::Passed => Exit::Passed,
+        Held::Failed => Exit::Failed,
+        Held::Nothing | Held::Unsure => Exit::Inconclusive,
+    }
+}
+
+/// A command that a report tells people to run, with the flags that decide what it finds.
+fn repeating(program: Program, words: &str, flags: &Flags) -> String {
+    let mut command = format!("{} {words}", program.words());
+    if let Some(config) = &flags.config {
+        command.push_str(&format!(
+            " --config {}",
+            shell_word(&config.display().to_string())
+        ));
+    }
+    if let Some(mode) = flags.sandbox.and_then(|mode| mode.to_possible_value()) {
+        command.push_str(&format!(" --sandbox {}", mode.get_name()));
+    }
+    if let Some(rev) = &flags.rev {
+        command.push_str(&format!(" --rev {}", shell_word(rev)));
+    }
+    if flags.offline {
+        command.push_str(" --offline");
+    }
+    command
+}
+
+fn listen_for_signals(interrupt: &Interrupt) -> Result<()> {
+    let interrupt = interrupt.clone();
+    ctrlc::set_handler(move || {
+        if interrupt.ask() > 1 {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    })
+    .context("listen for signals")
+}

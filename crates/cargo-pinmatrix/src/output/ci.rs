@@ -1,0 +1,127 @@
+//! CI engines that show a run where the change is reviewed: which one this is, and what it is told.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use clap::ValueEnum;
+use pinmatrix::fs_ext::write_whole;
+use pinmatrix_core::analysis::Analysis;
+use pinmatrix_core::model::run::Run;
+use pinmatrix_report::{annotations, code_quality, step_summary};
+
+use crate::output::stdout;
+
+/// Which CI engine is told of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ci {
+    /// The one that this runs in, if any
+    Auto,
+    /// GitHub Actions: annotations, and a summary of the step
+    Github,
+    /// GitLab: gl-code-quality-report.json
+    Gitlab,
+    /// None
+    None,
+}
+
+/// A CI engine, and where it wants to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// GitHub Actions, and the file for the summary of the step.
+    GitHub(Option<PathBuf>),
+    /// GitLab.
+    GitLab,
+    /// No CI engine that is known.
+    Other,
+}
+
+impl Ci {
+    /// The engine that is meant.
+    #[must_use]
+    pub fn host(self) -> Host {
+        self.host_by(|name| std::env::var_os(name))
+    }
+
+    /// The same, in an environment.
+    /// <https://docs.github.com/en/actions/reference/workflows-and-actions/variables>
+    /// <https://docs.gitlab.com/ci/variables/predefined_variables/>
+    fn host_by(self, var: impl Fn(&str) -> Option<OsString>) -> Host {
+        let is_true = |name: &str| var(name).is_some_and(|value| value == "true");
+        let summary = var("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+        let summary = summary.map(PathBuf::from);
+        match self {
+            Self::Github => Host::GitHub(summary),
+            Self::Auto if is_true("GITHUB_ACTIONS") && summary.is_some() => Host::GitHub(summary),
+            Self::Gitlab => Host::GitLab,
+            Self::Auto if is_true("GITLAB_CI") => Host::GitLab,
+            Self::Auto | Self::None => Host::Other,
+        }
+    }
+}
+
+/// Tells a CI engine of a run whose results are in a folder.
+///
+/// # Errors
+///
+/// When what it reads cannot be written.
+pub fn tell(run: &Run, out: &Utf8Path, host: Host) -> Result<()> {
+    let analysis = Analysis::of(run);
+    match host {
+        Host::GitHub(summary) => {
+            if let Some(file) = summary {
+                append_summary(&analysis, &file)?;
+            }
+            stdout::put_commands(&annotations::annotations(&analysis))
+        }
+        Host::GitLab => {
+            let json = code_quality::json(&analysis).context("write the code quality report")?;
+            write_whole(&out.join(code_quality::FILE), json.as_bytes())
+        }
+        Host::Other => Ok(()),
+    }
+}
+
+/// Other commands of the step can have written into its summary before.
+fn append_summary(analysis: &Analysis<'_>, file: &Path) -> Result<()> {
+    let context = || format!("write the step's summary {}", file.display());
+    let mut options = OpenOptions::new();
+    let mut open = options
+        .create(true)
+        .append(true)
+        .open(file)
+        .with_context(context)?;
+    let there = open.metadata().with_context(context)?.len();
+    let there = usize::try_from(there).unwrap_or(usize::MAX);
+    let room = step_summary::MOST.saturating_sub(there);
+    let summary = step_summary::step_summary(analysis, room);
+    open.write_all(summary.as_bytes()).with_context(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_known_by_its_variables_and_a_flag_outweighs_them() {
+        let github = [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "/s")];
+        let gitlab = [("GITLAB_CI", "true")];
+        let of = |ci: Ci, vars: &[(&str, &str)]| {
+            ci.host_by(|name| {
+                let known = vars.iter().find(|(known, _)| *known == name);
+                known.map(|(_, value)| value.into())
+            })
+        };
+        let summary = || Some(PathBuf::from("/s"));
+        assert_eq!(of(Ci::Auto, &github), Host::GitHub(summary()));
+        assert_eq!(of(Ci::Auto, &github[..1]), Host::Other);
+        assert_eq!(of(Ci::Auto, &gitlab), Host::GitLab);
+        assert_eq!(of(Ci::Auto, &[("GITLAB_CI", "false")]), Host::Other);
+        assert_eq!(of(Ci::None, &github), Host::Other);
+        assert_eq!(of(Ci::Gitlab, &github), Host::GitLab);
+        assert_eq!(of(Ci::Github, &[]), Host::GitHub(None));
+    }
+}

@@ -1,0 +1,42 @@
+//! Errors as rustc shows its own: the file, the line, the spot, and how to mend it.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use pinmatrix_core::error::Mistake;
+
+/// Shows an error on standard error.
+pub fn show(error: &anyhow::Error) {
+    let text = match error.downcast_ref::<Mistake>() {
+        Some(mistake) => drawn(mistake),
+        None => plain(&pinmatrix_core::text::clean(&format!("{error:#}"))),
+    };
+    crate::output::progress::say(&text);
+}
+
+fn plain(message: &str) -> String {
+    let report = [Group::with_title(Level::ERROR.primary_title(message))];
+    Renderer::styled().render(&report).to_string()
+}
+
+fn drawn(mistake: &Mistake) -> String {
+    let message = pinmatrix_core::text::clean(mistake.message());
+    let title = Level::ERROR.primary_title(&message);
+    let mut group = match (mistake.text(), mistake.place()) {
+        (Some(text), Some(place)) => {
+            let path = text.file().display().to_string();
+            let snippet = Snippet::source(text.content()).path(path).annotation(
+                AnnotationKind::Primary
+                    .span(place.span.clone())
+                    .label(&place.label),
+            );
+            title.element(snippet)
+        }
+        (Some(text), None) => title.element(annotate_snippets::Origin::path(
+            text.file().display().to_string(),
+        )),
+        (None, _) => Group::with_title(title),
+    };
+    if let Some(hint) = mistake.hint() {
+        group = group.element(Level::HELP.message(pinmatrix_core::text::clean(hint)));
+    }
+    Renderer::styled().render(&[group]).to_string()
+}

@@ -1,0 +1,86 @@
+//! Progress where no one looks at a terminal: a line for each phase of a cell, and one a minute of what
+//! is being done.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use indicatif::HumanDuration;
+use pinmatrix_core::text;
+
+/// How long a phase goes on without a word.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// The cells at work.
+#[derive(Debug, Default)]
+pub struct Lines(BTreeMap<String, Phase>);
+
+/// The phase that a cell is in.
+#[derive(Debug)]
+struct Phase {
+    name: String,
+    since: Instant,
+    /// When something was last said of it.
+    told: Instant,
+    n_steps: usize,
+}
+
+impl Lines {
+    /// A cell enters a phase.
+    pub fn enter(&mut self, cell: &str, phase: &str, now: Instant) -> String {
+        let entered = Phase {
+            name: phase.to_owned(),
+            since: now,
+            told: now,
+            n_steps: 0,
+        };
+        match self.0.insert(cell.to_owned(), entered) {
+            Some(Phase { name, since, .. }) => {
+                let took = HumanDuration(now.duration_since(since));
+                format!("{cell}: {phase} ({name} took {took:#})")
+            }
+            None => format!("{cell}: {phase}"),
+        }
+    }
+
+    /// Something was done; a line where nothing was said for a minute.
+    pub fn step(&mut self, cell: &str, what: &str, now: Instant) -> Option<String> {
+        let phase = self.0.get_mut(cell)?;
+        phase.n_steps += 1;
+        if now.duration_since(phase.told) < QUIET {
+            return None;
+        }
+        phase.told = now;
+        let (what, name, n) = (text::one_line(what), &phase.name, phase.n_steps);
+        let so_far = HumanDuration(now.duration_since(phase.since));
+        Some(format!("{cell}: {name} {n}: {what} ({so_far:#} so far)"))
+    }
+
+    /// A cell ended.
+    pub fn leave(&mut self, cell: &str) {
+        self.0.remove(cell);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_tells_what_the_last_took_and_each_minute_what_it_is_at() {
+        let mut lines = Lines::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(lines.enter("c", "resolve", at(0)), "c: resolve");
+        assert_eq!(
+            lines.enter("c", "build", at(2)),
+            "c: build (resolve took 2s)"
+        );
+        assert_eq!(lines.step("c", "serde", at(61)), None);
+        let told = lines.step("c", "wasmtime", at(65));
+        assert_eq!(told.as_deref(), Some("c: build 2: wasmtime (63s so far)"));
+        assert_eq!(lines.step("c", "wiggle", at(124)), None);
+        assert!(lines.step("c", "wiggle", at(126)).is_some());
+        lines.leave("c");
+        assert_eq!(lines.step("c", "late", at(999)), None);
+    }
+}

@@ -1,0 +1,160 @@
+//! What a plan looks like: of every cell, whether it runs, in which order, or why not.
+
+use std::io;
+use std::io::{BufWriter, Write};
+
+use anyhow::{Context, Result};
+use pinmatrix::machine::toolchain::Sought;
+use pinmatrix::matrix::Matrix;
+use pinmatrix_core::config::Strategy;
+use pinmatrix_core::model::cell::{CellId, Pin, Row};
+use pinmatrix_core::model::run::{SCHEMA, ToolchainRecord};
+use pinmatrix_core::model::status::Status;
+use pinmatrix_core::search::plan::{Fate, Plan, Planned};
+use serde::{Serialize, Serializer};
+
+use crate::args::flags::Format;
+use crate::output::stdout::{BOLD, DIM, RESET, mark};
+
+/// Shows a plan on standard output, a cell at a time: a plan can be long.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn show(matrix: &Matrix, plan: &Plan, format: Format) -> Result<()> {
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    let written = match format {
+        Format::Json => {
+            let json = serde_json::to_writer_pretty(&mut out, &Shown::of(matrix, plan));
+            json.map_err(io::Error::from).and_then(|()| writeln!(out))
+        }
+        Format::Text => write(&mut out, plan),
+    };
+    let written = written.and_then(|()| out.flush());
+    written.context("write to standard output")
+}
+
+/// Where cells stand in the queue, from 1, in the order of the plan.
+fn places(plan: &Plan) -> Vec<Option<usize>> {
+    let mut places = vec![None; plan.cells.len()];
+    for (place, at) in plan.queue().into_iter().enumerate() {
+        places[at] = Some(place + 1);
+    }
+    places
+}
+
+/// Whether a cell runs only if what others show asks for it.
+fn is_conditional(plan: &Plan, planned: &Planned) -> bool {
+    match (&planned.fate, plan.strategy) {
+        (Fate::Run { depth }, Strategy::Frontier) => *depth > 0,
+        (Fate::Run { .. }, Strategy::Full | Strategy::Ends) => !planned.is_rung,
+        (Fate::Known(_) | Fate::Skip(_), _) => false,
+    }
+}
+
+fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
+    let names = plan.cells.iter().map(|planned| planned.id.as_str().len());
+    let width = names.max().unwrap_or_default();
+    let (n_run, n_known, n_skip) = plan.counts();
+    let mut n_conditional = 0;
+    for (planned, place) in plan.cells.iter().zip(places(plan)) {
+        write!(out, "{:width$}  ", planned.id.as_str())?;
+        match &planned.fate {
+            Fate::Run { .. } => {
+                match is_conditional(plan, planned) {
+                    true => {
+                        n_conditional += 1;
+                        write!(out, "run, if what others show asks for it")?;
+                    }
+                    false => write!(out, "run, {} of {n_run}", place.unwrap_or_default())?,
+                }
+                if planned.is_today {
+                    write!(out, "; what the subject is on today")?;
+                }
+                if let Some(forecast) = &planned.forecast {
+                    write!(out, "; foreseen: failed(msrv), {forecast}")?;
+                }
+                writeln!(out)?;
+            }
+            Fate::Known(outcome) => {
+                writeln!(out, "known: {} {}", mark(&outcome.status), outcome.status)?;
+            }
+            Fate::Skip(reason) => writeln!(out, "{DIM}skip: {reason}{RESET}")?,
+        }
+    }
+    let least = n_run - n_conditional;
+    let n_run = match n_conditional {
+        0 => format!("{n_run} to run"),
+        _ => format!("{least} to run and up to {n_run}"),
+    };
+    writeln!(
+        out,
+        "\n{BOLD}{n_run}, {n_known} known, {n_skip} skipped{RESET}"
+    )
+}
+
+/// A plan for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    schema: u32,
+    toolchains: Vec<ToolchainRecord>,
+    #[serde(serialize_with = "one_by_one")]
+    cells: &'a Plan,
+}
+
+#[derive(Serialize)]
+struct ShownCell<'a> {
+    id: &'a CellId,
+    row: &'a Row,
+    pin: &'a Pin,
+    #[serde(flatten)]
+    fate: ShownFate<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "fate", rename_all = "kebab-case")]
+enum ShownFate<'a> {
+    Run {
+        place: Option<usize>,
+        conditional: bool,
+        forecast: Option<&'a str>,
+    },
+    Known {
+        outcome: &'a Status,
+    },
+    Skip {
+        reason: String,
+    },
+}
+
+impl<'a> Shown<'a> {
+    fn of(matrix: &Matrix, plan: &'a Plan) -> Self {
+        Self {
+            schema: SCHEMA,
+            toolchains: matrix.toolchains.iter().map(Sought::record).collect(),
+            cells: plan,
+        }
+    }
+}
+
+fn one_by_one<S: Serializer>(plan: &&Plan, serializer: S) -> Result<S::Ok, S::Error> {
+    let cells = plan.cells.iter().zip(places(plan));
+    serializer.collect_seq(cells.map(|(planned, place)| ShownCell {
+        id: &planned.id,
+        row: &planned.cell.row,
+        pin: &planned.cell.pin,
+        fate: match &planned.fate {
+            Fate::Run { .. } => ShownFate::Run {
+                place,
+                conditional: is_conditional(plan, planned),
+                forecast: planned.forecast.as_deref(),
+            },
+            Fate::Known(outcome) => ShownFate::Known {
+                outcome: &outcome.status,
+            },
+            Fate::Skip(reason) => ShownFate::Skip {
+                reason: reason.to_string(),
+            },
+        },
+    }))
+}

@@ -1,0 +1,47 @@
+//! The whole program, with real cargo, on the tiny offline registry in `tests/fixtures`.
+//!
+//! Expected results are data: `tests/fixtures/expected/SUBJECT.txt` holds a line a fact, and
+//! `run.json`, `junit.xml` and `summary.md` are all held against it. Rows of older toolchains need
+//! those toolchains; `ci/test` gets them, and so does `ci/toolchains 1.63 1.78`.
+
+mod as_cargo;
+mod axes;
+mod baseline;
+mod checkout;
+mod checkout_mistakes;
+mod bisect;
+mod blame;
+mod compare;
+mod disk;
+mod doc_tests;
+mod drift;
+mod facts;
+#[cfg(unix)]
+mod faults;
+mod findings;
+mod fixtures;
+mod flaky;
+mod harness;
+mod index;
+mod ladders;
+mod machines;
+mod merge;
+mod mistakes;
+mod old_lock;
+mod nested;
+#[cfg(target_os = "linux")]
+mod places;
+mod reports;
+mod repro;
+mod reuse;
+#[cfg(target_os = "linux")]
+mod sandbox;
+mod shards;
+#[cfg(unix)]
+mod sharing;
+#[cfg(target_os = "linux")]
+mod starved;
+mod terminal;
+mod today;
+mod verdicts;
+mod verify;

@@ -1,0 +1,72 @@
+//! What a run shows, found once: every report, and every sentence in it, is a function of this.
+
+pub mod blame;
+pub mod frontier;
+pub mod baseline;
+pub mod findings;
+
+pub mod problems;
+mod passing;
+mod obstacles;
+mod upgrade;
+mod course;
+mod held;
+mod tally;
+
+pub use self::course::{Course, Turn};
+pub use self::held::{Held, held, judgement, unknown_failing};
+pub use self::obstacles::{Obstacle, Obstacles};
+use self::problems::Problem;
+pub use self::tally::Tally;
+pub use self::upgrade::{Fate, Step, Upgrade};
+use crate::analysis::frontier::{ChangePoint, frontier};
+use crate::model::run::Run;
+
+/// What a run shows.
+#[derive(Clone, Debug)]
+pub struct Analysis<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// Every change point.
+    pub points: Vec<ChangePoint>,
+    /// How far each row can go, in the order of the run; none for a row of which nothing is known.
+    pub upgrades: Vec<Upgrade<'a>>,
+    /// What stands before the last tested pin of each family, on its first row; none where nothing does, or
+    /// where it is not known what.
+    pub obstacles: Vec<Obstacles<'a>>,
+    /// How things went that changed between passing and failing.
+    pub courses: Vec<Course>,
+    /// What each family's targets did, wherever they ran.
+    pub tallies: Vec<Tally<'a>>,
+    /// What a person should be pointed at, the most important first.
+    pub problems: Vec<Problem>,
+}
+
+impl<'a> Analysis<'a> {
+    /// Looks at a run.
+    #[must_use]
+    pub fn of(run: &'a Run) -> Self {
+        let points = frontier(run);
+        let families = run.families.iter();
+        let upgrades = upgrade::upgrades(run);
+        Self {
+            run,
+            obstacles: run
+                .families
+                .iter()
+                .filter_map(|family| {
+                    let mut rows = upgrades.iter().filter(|u| u.family == family.name);
+                    obstacles::obstacles(run, rows.next()?)
+                })
+                .collect(),
+            upgrades,
+            courses: course::courses(&points),
+            problems: problems::problems(run, &points),
+            tallies: families.map(|family| Tally::of(run, family)).collect(),
+            points,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! What follows from a run: a function of it and of what `matrix.toml` asks.
+
+pub mod worklist;
+mod min_toolchain;
+mod undeclared;
+mod claims;
+mod inference_audit;
+
+use crate::analysis::baseline;
+use crate::analysis::baseline::Baseline;
+use crate::analysis::findings::inference_audit::wrongly_inferred;
+use crate::analysis::findings::worklist::worklist;
+use crate::config::Config;
+use crate::model::run::findings::Findings;
+use crate::model::run::gaps::Gaps;
+use crate::model::run::{FamilyRecord, Run};
+
+/// Everything that follows from a run, whatever it takes from a machine.
+#[must_use]
+pub fn findings(run: &Run, config: &Config, baseline: Option<&Baseline>) -> Findings {
+    let least = min_toolchain::least(run);
+    let at_last = |family: &FamilyRecord| {
+        let last = family.pins.last()?.at.to_string();
+        worklist(run, family, &last, &|_| true, &|_| true)
+    };
+    Findings {
+        verdict: baseline.map(|baseline| baseline::judge(run, baseline)),
+        claims: claims::judge(run, &config.claims, &least),
+        undeclared: undeclared::undeclared(run, config),
+        reach: min_toolchain::reach(run),
+        worklists: run.families.iter().filter_map(at_last).collect(),
+        wrongly_inferred: wrongly_inferred(run, &config.run),
+        least,
+        gaps: Gaps::default(),
+    }
+}

@@ -1,0 +1,116 @@
+//! The least toolchain of each pin, as declared and as measured, and how far each toolchain gets.
+
+use semver::Version;
+
+use crate::model::cell::Row;
+use crate::model::outcome::{Needs, Outcome};
+use crate::model::run::findings::{LeastToolchain, Reach};
+use crate::model::run::{CellRecord, FamilyRecord, Run};
+use crate::model::status::{Class, Status};
+
+/// The least toolchain of each tested pin.
+#[must_use]
+pub fn least(run: &Run) -> Vec<LeastToolchain> {
+    let mut least = Vec::new();
+    for family in &run.families {
+        let rows = run.rows(family);
+        for record in rows.first().into_iter().flatten() {
+            let at = &record.cell.pin.at;
+            let at_pin = rows
+                .iter()
+                .flatten()
+                .filter(|other| other.cell.pin.at == *at);
+            // Revisions and feature sets have other targets; those of the first are compared.
+            let is_alike = |other: &&&CellRecord| {
+                let (row, of) = (&other.cell.row, &record.cell.row);
+                (&row.source, &row.features) == (&of.source, &of.features)
+            };
+            let at_pin = at_pin.filter(is_alike).copied().collect();
+            least.extend(of_pin(run, family, at.to_string(), at_pin));
+        }
+    }
+    least
+}
+
+fn of_pin(
+    run: &Run,
+    family: &FamilyRecord,
+    pin: String,
+    cells: Vec<&CellRecord>,
+) -> Option<LeastToolchain> {
+    let mut tested: Vec<(Version, &CellRecord, &Outcome)> = Vec::new();
+    for record in cells {
+        if let (Some(rustc), Some(outcome)) = (run.rustc(&record.cell.row), record.outcome()) {
+            tested.push((rustc, record, outcome));
+        }
+    }
+    tested.sort_by(|a, b| a.0.cmp(&b.0));
+    // The lock for an older toolchain was made to fit it; that of the newest is what is asked for.
+    let declared: Option<&Needs> = tested.iter().rev().find_map(|(_, _, o)| o.needs.as_ref());
+    let most = tested
+        .iter()
+        .map(|(_, _, outcome)| n_passed(outcome))
+        .max()?;
+    let is_least =
+        |outcome: &Outcome| most > 0 && !is_refused(outcome) && n_passed(outcome) == most;
+    let measured = tested.iter().find(|(_, _, outcome)| is_least(outcome));
+    Some(LeastToolchain {
+        family: family.name.clone(),
+        pin,
+        declared: declared.and_then(|needs| needs.family.clone()),
+        lock: declared.and_then(|needs| needs.lock.clone()),
+        measured: measured.map(|(_, record, _)| record.cell.row.toolchain.clone()),
+    })
+}
+
+/// How far each row gets, in what it has tested.
+#[must_use]
+pub fn reach(run: &Run) -> Vec<Reach> {
+    let mut reach = Vec::new();
+    for family in &run.families {
+        for row in run.rows(family) {
+            let newest = |wanted: &dyn Fn(&Outcome) -> bool| {
+                let mut tested = row.iter().rev();
+                let found = tested.find(|record| record.outcome().is_some_and(wanted));
+                found.map(|record| record.cell.pin.at.to_string())
+            };
+            if newest(&|_| true).is_none() {
+                continue;
+            }
+            reach.extend(row.first().map(|record| Reach {
+                row: Row::clone(&record.cell.row),
+                family: family.name.clone(),
+                newest: newest(&|outcome| !is_refused(outcome)),
+                newest_passed: newest(&|outcome| outcome.status == Status::Passed),
+            }));
+        }
+    }
+    reach
+}
+
+/// Whether a cell did not get as far as its targets.
+#[must_use]
+pub fn is_refused(outcome: &Outcome) -> bool {
+    match &outcome.status {
+        Status::Failed { class } => match class {
+            Class::Resolve | Class::Msrv => true,
+            Class::Drift => outcome.targets.is_empty(),
+            Class::Compile
+            | Class::Lint
+            | Class::Link
+            | Class::Test
+            | Class::Timeout
+            | Class::Crash => false,
+        },
+        Status::Inconclusive { .. } => true,
+        Status::Passed | Status::Skipped { .. } => false,
+    }
+}
+
+fn n_passed(outcome: &Outcome) -> usize {
+    let passed = outcome
+        .targets
+        .iter()
+        .filter(|target| target.status == Status::Passed);
+    passed.count()
+}

@@ -1,0 +1,147 @@
+//! The worklist: every error that the subject still has at one pin, by what causes it.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::blame::items;
+use crate::model::diagnostic::Diagnostic;
+use crate::model::outcome::{Outcome, TargetOutcome};
+use crate::model::run::findings::{Cause, Work, Worklist};
+use crate::model::run::{CellRecord, FamilyRecord, Run};
+use crate::model::status::{Class, Status};
+
+/// What is left to do at a pin, in what its tested cells show; `None` where none was tested on a
+/// toolchain that is not too old. Only cells and targets that are wanted count.
+#[must_use]
+pub fn worklist(
+    run: &Run,
+    family: &FamilyRecord,
+    pin: &str,
+    is_cell_wanted: &dyn Fn(&CellRecord) -> bool,
+    is_target_wanted: &dyn Fn(&str) -> bool,
+) -> Option<Worklist> {
+    let at_pin = run.cells.iter().filter(|record| {
+        let of = &record.cell.pin;
+        of.family == family.name && of.at.to_string() == pin && is_cell_wanted(record)
+    });
+    let mut rows = Vec::new();
+    let mut causes: BTreeMap<String, BTreeMap<Error, Vec<String>>> = BTreeMap::new();
+    for record in at_pin {
+        // A toolchain that is too old, or a machine that failed, is nothing to mend in the subject.
+        let Some(outcome) = record.outcome().filter(|outcome| !is_no_fault(outcome)) else {
+            continue;
+        };
+        rows.push(record.cell.row.to_string());
+        let mut add = |error: Error, items: Vec<String>, target: &str| {
+            for item in items {
+                let targets = causes
+                    .entry(item)
+                    .or_default()
+                    .entry(error.clone())
+                    .or_default();
+                if !target.is_empty() && !targets.iter().any(|known| known == target) {
+                    targets.push(target.to_owned());
+                }
+            }
+        };
+        for error in &outcome.errors {
+            add(
+                Error::of(error, &outcome.status.to_string()),
+                items(error),
+                "",
+            );
+        }
+        for target in &outcome.targets {
+            let id = target.id.to_string();
+            if is_target_wanted(&id) {
+                of_target(target, &mut |error, items| add(error, items, &id));
+            }
+        }
+    }
+    (!rows.is_empty()).then(|| put_together(family, pin, rows, causes))
+}
+
+fn is_no_fault(outcome: &Outcome) -> bool {
+    let is = |class| outcome.status == Status::failed(class);
+    let in_doubt = matches!(outcome.status, Status::Inconclusive { .. });
+    outcome.targets.is_empty() && (is(Class::Msrv) || is(Class::Drift) || in_doubt)
+}
+
+/// An error, whichever targets and rows show it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Error {
+    file: Option<String>,
+    line: Option<usize>,
+    code: String,
+    message: String,
+}
+
+impl Error {
+    fn of(error: &Diagnostic, class: &str) -> Self {
+        Self {
+            file: error.file.clone(),
+            line: error.line,
+            code: error.code.clone().unwrap_or(class.to_owned()),
+            message: error.words(),
+        }
+    }
+}
+
+fn of_target(target: &TargetOutcome, add: &mut dyn FnMut(Error, Vec<String>)) {
+    if target.status.is_failed() {
+        for error in &target.errors {
+            add(Error::of(error, &target.status.to_string()), items(error));
+        }
+    }
+    for case in target.cases.iter().filter(|case| case.status.is_failed()) {
+        let said = case
+            .said()
+            .map(|said| format!(": {said}"))
+            .unwrap_or_default();
+        let (file, line) = case.panicked_at().unzip();
+        let error = Error {
+            file,
+            line,
+            code: case.status.to_string(),
+            message: format!("{}{said}", case.name),
+        };
+        add(error, vec![format!("tests of {}", target.id)]);
+    }
+}
+
+fn put_together(
+    family: &FamilyRecord,
+    pin: &str,
+    rows: Vec<String>,
+    causes: BTreeMap<String, BTreeMap<Error, Vec<String>>>,
+) -> Worklist {
+    let all = causes.values().flat_map(BTreeMap::keys);
+    let all: std::collections::BTreeSet<&Error> = all.collect();
+    let mut files: BTreeMap<String, usize> = BTreeMap::new();
+    for error in all {
+        *files
+            .entry(error.file.clone().unwrap_or("(no file)".to_owned()))
+            .or_default() += 1;
+    }
+    let mut files: Vec<(String, usize)> = files.into_iter().collect();
+    files.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let work = |(error, targets): (Error, Vec<String>)| Work {
+        file: error.file,
+        line: error.line,
+        code: error.code,
+        message: error.message,
+        targets,
+    };
+    let cause = |(item, errors): (String, BTreeMap<Error, Vec<String>>)| Cause {
+        item,
+        errors: errors.into_iter().map(work).collect(),
+    };
+    let mut causes: Vec<Cause> = causes.into_iter().map(cause).collect();
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.errors.len()));
+    Worklist {
+        family: family.name.clone(),
+        pin: pin.to_owned(),
+        rows,
+        causes,
+        files,
+    }
+}

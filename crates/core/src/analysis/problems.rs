@@ -1,0 +1,230 @@
+//! Problems: what a run shows that a person should be pointed at. Each has one cause and stands once,
+//! however many targets and cells show it, with its place in the subject's repository where one is known.
+
+mod key;
+pub(super) mod occurrences;
+mod points;
+mod place;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use self::key::{ProblemKey, tell_apart};
+use self::occurrences::{Occurrence, occurrences};
+pub use self::place::{Place, place_of_all};
+use self::points::Points;
+use self::told::{changes, notes, place_of, places, what};
+use crate::analysis::frontier::ChangePoint;
+use crate::analysis::passing::Passing;
+use crate::model::cell::Row;
+use crate::model::command::reproduce;
+use crate::model::run::{FamilyRecord, Run};
+use crate::model::status::Class;
+use crate::text;
+
+/// Something to be pointed at. Its texts are clean, and bounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How much it matters.
+    pub standing: Standing,
+    /// What kind.
+    pub check: Check,
+    /// What fails: a target, the first of several, or the family where no target can be named.
+    pub thing: String,
+    /// The case, where it is one.
+    pub case: Option<String>,
+    /// How it fails.
+    pub status: String,
+    /// Where it is seen: the family, its pins, and the rows.
+    pub seen: String,
+    /// The first error, without its place.
+    pub error: String,
+    /// What a baseline says of it: `regressed: expected passed`.
+    pub expected: Option<String>,
+    /// The changes along the ladder that it comes with.
+    pub changes: Vec<String>,
+    /// What else has to be known: where else it is seen, what moved in the lock of its cell, who is to
+    /// blame.
+    pub notes: Vec<String>,
+    /// The command that shows it.
+    pub command: String,
+    /// Where in the repository.
+    pub place: Option<Place>,
+    /// The same in every run that has the problem, on whichever line it stands and whatever is said
+    /// of it, unless there are several that differ in nothing else; no two problems of a run have the same.
+    pub fingerprint: String,
+}
+
+impl Problem {
+    /// What fails where, on one line: `app test:ratio odd_ratio: failed(test) at gadget 2.0.0 on
+    /// stable, old`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let case = self.case.iter().map(|case| format!(" {case}"));
+        let Self {
+            thing,
+            status,
+            seen,
+            ..
+        } = self;
+        format!("{thing}{}: {status} at {seen}", case.collect::<String>())
+    }
+
+    /// The first error, what was expected, what changed, and the command that shows it: a line each.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let mut lines = vec![self.error.clone()];
+        lines.extend(self.background());
+        lines.push(format!("reproduce: {}", self.command));
+        lines.join("\n")
+    }
+
+    /// What was expected, what changed, and what else has to be known: a line each.
+    #[must_use]
+    pub fn background(&self) -> Vec<String> {
+        let expected = self.expected.iter();
+        let background = expected.chain(&self.changes).chain(&self.notes);
+        background.cloned().collect()
+    }
+}
+
+/// What kind of problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// It fails.
+    Failed(Class),
+    /// The machine kept it from an answer.
+    Inconclusive,
+    /// It should fail and passes.
+    Fixed,
+    /// It should be there and is not.
+    Gone,
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(class) => class.fmt(f),
+            Self::Inconclusive => f.write_str("inconclusive"),
+            Self::Fixed => f.write_str("fixed"),
+            Self::Gone => f.write_str("gone"),
+        }
+    }
+}
+
+/// How much a problem matters: what matters most comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// No baseline expects it, and it does not fail today too.
+    New,
+    /// It should fail and passes: the baseline has to be told.
+    Fixed,
+    /// It says nothing of the pin: a doubt, or drift.
+    Unsure,
+    /// The baseline expects it, or where none speaks of its row, it fails today too.
+    Known,
+}
+
+/// All problems of a run, the most important first: by what the baseline says of them, then those
+/// of a change point, then in the order of the run.
+pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut known: BTreeMap<ProblemKey, usize> = BTreeMap::new();
+    let todays = todays(run);
+    for record in &run.cells {
+        let today = todays.get(&(record.cell.pin.family.as_str(), &*record.cell.row));
+        for occurrence in occurrences(run, record, today) {
+            let at = *known.entry(occurrence.key.clone()).or_insert(groups.len());
+            match groups.get_mut(at) {
+                Some(group) => group.occurrences.push(occurrence),
+                None => groups.push(Group {
+                    occurrences: vec![occurrence],
+                }),
+            }
+        }
+    }
+    let points = Points::of(points);
+    let mut problems: Vec<(bool, ProblemKey, Problem)> = Vec::new();
+    for group in &groups {
+        problems.extend(group.problem(run, &points));
+    }
+    tell_apart(&mut problems);
+    // The order of the run is kept where nothing else decides.
+    problems.sort_by_key(|(changes, _, problem)| (problem.standing, !changes));
+    problems
+        .into_iter()
+        .map(|(_, _, problem)| problem)
+        .collect()
+}
+
+/// What passes today on each row of each family, where that is known and there is anything to hold against
+/// it.
+fn todays(run: &Run) -> BTreeMap<(&str, &Row), Passing<'_>> {
+    let families = run.families.iter();
+    let families: BTreeMap<&str, &FamilyRecord> = families
+        .map(|family| (family.name.as_str(), family))
+        .collect();
+    let (mut todays, mut has_others) = (BTreeMap::new(), BTreeSet::new());
+    for record in &run.cells {
+        let family = record.cell.pin.family.as_str();
+        let place = (family, &*record.cell.row);
+        let Some(outcome) = record.outcome() else {
+            continue;
+        };
+        let family = families.get(family);
+        if !family.is_some_and(|family| family.is_today(&record.cell)) {
+            has_others.insert(place);
+        } else if !outcome.has_doubt() {
+            todays.insert(place, Passing::of(outcome));
+        }
+    }
+    todays.retain(|place, _| has_others.contains(place));
+    todays
+}
+
+/// The longest error that is told, in characters.
+const LONGEST_ERROR: usize = 1000;
+
+/// The longest name of a target, a case or a status in a title, in characters.
+const LONGEST_NAME: usize = 120;
+
+/// The same thing, wherever it was seen.
+struct Group<'a> {
+    occurrences: Vec<Occurrence<'a>>,
+}
+
+impl Group<'_> {
+    fn problem(&self, run: &Run, points: &Points) -> Option<(bool, ProblemKey, Problem)> {
+        let standing = self.occurrences.iter().map(|seen| seen.standing).min()?;
+        let alike = self.occurrences.iter();
+        let alike: Vec<&Occurrence<'_>> = alike.filter(|s| s.standing == standing).collect();
+        let first = alike.first()?;
+        let points: Vec<&ChangePoint> = alike.iter().filter_map(|s| points.at(s)).collect();
+        let is_name = |name: String| text::ellipsis(&text::one_line(&name), LONGEST_NAME);
+        let (thing, case) = what(&alike, first);
+        let problem = Problem {
+            standing,
+            check: first.key.check,
+            thing: is_name(thing),
+            case: case.map(is_name),
+            status: first.status.clone(),
+            seen: text::one_line(&place_of(&first.key.family, &alike)),
+            error: text::ellipsis(&text::one_line(&first.error), LONGEST_ERROR),
+            expected: first.expected.as_deref().map(text::one_line),
+            changes: changes(&points),
+            notes: places(&alike)
+                .into_iter()
+                .chain(notes(run, first))
+                .collect(),
+            command: text::one_line(&reproduce(run, &first.record.id)),
+            place: first.place.clone(),
+            fingerprint: String::new(),
+        };
+        let has_changed = !problem.changes.is_empty();
+        Some((has_changed, first.key.clone(), problem))
+    }
+}
+
+#[cfg(test)]
+mod tests;

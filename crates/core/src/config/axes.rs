@@ -1,0 +1,188 @@
+//! What makes the rows of a matrix: toolchains, revisions of the subject, feature sets.
+
+use std::path::PathBuf;
+
+use toml::Spanned;
+
+use super::values::check_name;
+use crate::config::raw;
+use crate::error::{Mistake, Text};
+
+/// A toolchain: a label, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct ToolchainSpec {
+    /// The label, filename-safe.
+    pub label: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a toolchain comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Names that rustup may know, the first installed one is taken.
+    Rustup(Vec<String>),
+    /// A folder that holds `bin/rustc` and `bin/cargo`, relative to `matrix.toml`.
+    Directory(PathBuf),
+}
+
+/// A revision of the subject.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The label, filename-safe; none where the matrix has no such axis.
+    pub label: Option<String>,
+    /// The git revision; none for the files as they are.
+    pub rev: Option<Spanned<String>>,
+    /// A patch that is applied on top, relative to `matrix.toml`.
+    pub patch: Option<Spanned<PathBuf>>,
+}
+
+/// Which features of the subject are on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureSet {
+    /// The label, filename-safe; none where the matrix has no such axis.
+    pub label: Option<String>,
+    /// Features to turn on.
+    pub features: Vec<Spanned<String>>,
+    /// `--all-features`.
+    pub all: bool,
+    /// False for `--no-default-features`.
+    pub default: bool,
+}
+
+impl FeatureSet {
+    /// The flags that choose it.
+    #[must_use]
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        if self.all {
+            flags.push("--all-features".to_owned());
+        }
+        if !self.default {
+            flags.push("--no-default-features".to_owned());
+        }
+        if !self.features.is_empty() {
+            let features = self.features.iter().map(|f| f.get_ref().as_str());
+            let features = features.collect::<Vec<_>>().join(",");
+            flags.push(format!("--features={features}"));
+        }
+        flags
+    }
+}
+
+pub(super) fn toolchains(
+    text: &Text,
+    written: &[raw::Toolchain],
+) -> Result<Vec<ToolchainSpec>, Mistake> {
+    check_labels(text, "toolchain", written.iter().map(|t| &t.label))?;
+    let spec = |written: &raw::Toolchain| {
+        Ok(ToolchainSpec {
+            label: written.label.get_ref().clone(),
+            origin: origin(text, written)?,
+        })
+    };
+    if written.is_empty() {
+        return Err(text
+            .mistake("the matrix has no toolchains")
+            .help("add `[[toolchain]]` with `label = \"stable\"` and `rustup = \"stable\"`"));
+    }
+    written.iter().map(spec).collect()
+}
+
+fn origin(text: &Text, written: &raw::Toolchain) -> Result<Origin, Mistake> {
+    let n = match (&written.rustup, &written.dir) {
+        (Some(names), None) if names.get_ref().is_empty() => {
+            return Err(text
+                .mistake("a toolchain without a name that rustup could know")
+                .at(names.span(), "empty")
+                .help("for example `rustup = \"stable\"`"));
+        }
+        (Some(names), None) => return Ok(Origin::Rustup(names.get_ref().names())),
+        (None, Some(dir)) => return Ok(Origin::Directory(dir.clone())),
+        (None, None) => "no source",
+        (Some(_), Some(_)) => "two sources",
+    };
+    let label = &written.label;
+    Err(text
+        .mistake(format!("toolchain `{}` has {n}", label.get_ref()))
+        .at(label.span(), "this toolchain")
+        .help("give either `rustup = \"NAME\"` or `dir = \"FOLDER\"`"))
+}
+
+pub(super) fn sources(text: &Text, written: Vec<raw::Source>) -> Result<Vec<Source>, Mistake> {
+    check_labels(text, "source", written.iter().map(|s| &s.label))?;
+    if written.is_empty() {
+        return Ok(vec![Source::default()]);
+    }
+    let source = |written: raw::Source| {
+        if let Some(rev) = written
+            .rev
+            .as_ref()
+            .filter(|rev| rev.get_ref().starts_with('-') || rev.get_ref().is_empty())
+        {
+            return Err(text
+                .mistake(format!("`{}` is no revision", rev.get_ref().escape_debug()))
+                .at(rev.span(), "a commit, a branch or a tag"));
+        }
+        Ok(Source {
+            label: Some(written.label.into_inner()),
+            rev: written.rev,
+            patch: written.patch,
+        })
+    };
+    written.into_iter().map(source).collect()
+}
+
+pub(super) fn feature_sets(
+    text: &Text,
+    written: Vec<raw::Features>,
+    build: &raw::Build,
+) -> Result<Vec<FeatureSet>, Mistake> {
+    check_labels(text, "features", written.iter().map(|f| &f.label))?;
+    if written.is_empty() {
+        return Ok(vec![FeatureSet {
+            label: None,
+            features: build.features.clone(),
+            all: build.all_features,
+            default: build.default_features,
+        }]);
+    }
+    let is_said_twice = !build.features.is_empty() || build.all_features || !build.default_features;
+    if is_said_twice {
+        let mistake = text.mistake("features are chosen by [build] and by [[features]]");
+        let place = build.features.first().map(Spanned::span);
+        let mistake = match place {
+            Some(span) => mistake.at(span, "for all cells"),
+            None => mistake,
+        };
+        return Err(mistake.help("leave those of [build] out, and write them into each set"));
+    }
+    let set = |written: raw::Features| FeatureSet {
+        label: Some(written.label.into_inner()),
+        features: written.features,
+        all: written.all_features,
+        default: written.default_features,
+    };
+    Ok(written.into_iter().map(set).collect())
+}
+
+fn check_labels<'a>(
+    text: &Text,
+    axis: &str,
+    labels: impl Iterator<Item = &'a Spanned<String>>,
+) -> Result<(), Mistake> {
+    let mut seen = std::collections::BTreeSet::new();
+    for label in labels {
+        check_name(text, label, &format!("label of a {axis}"))?;
+        if !seen.insert(label.get_ref()) {
+            return Err(text
+                .mistake(
+                    format!("two {axis}s are labelled `{}`", label.get_ref())
+                        .replace("featuress", "feature sets"),
+                )
+                .at(label.span(), "the second one")
+                .help("labels name rows and cells, so each needs its own"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! What a migration plan claims, written down so that a run can say whether it is so.
+
+use globset::{Glob, GlobMatcher};
+use semver::{Version, VersionReq};
+use toml::Spanned;
+
+use super::{Span, did_you_mean};
+use crate::config::families::{Family, requirement};
+use crate::config::raw;
+use crate::error::{Mistake, Text};
+use crate::model::cell::bare;
+
+/// A claim.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Where that is written.
+    pub at: Span,
+    /// What is claimed, in words.
+    pub says: String,
+    /// The family it is about.
+    pub family: String,
+    /// What is claimed.
+    pub claimed: Claimed,
+}
+
+/// What can be claimed.
+#[derive(Clone, Debug)]
+pub enum Claimed {
+    /// A pin needs this rustc and no older one will do.
+    LeastRust {
+        /// The rustc, as it is written.
+        rust: String,
+        /// The pin.
+        pin: Version,
+    },
+    /// Something changes along the ladder.
+    Changes {
+        /// Which targets.
+        target: GlobMatcher,
+        /// Which of their cases; all where none is named.
+        case: Option<GlobMatcher>,
+        /// At which versions; anywhere where none is named.
+        at: Option<VersionReq>,
+    },
+    /// Everything of that name passes at a pin.
+    Passes {
+        /// Which targets.
+        targets: Vec<GlobMatcher>,
+        /// The pin.
+        pin: Version,
+    },
+}
+
+pub(super) fn claims(
+    text: &Text,
+    written: Vec<raw::Claim>,
+    families: &[Family],
+) -> Result<Vec<Claim>, Mistake> {
+    let claim = |written: raw::Claim| {
+        Ok(Claim {
+            family: family(text, &written, families)?,
+            claimed: claimed(text, &written)?,
+            at: written.says.span(),
+            says: written.says.into_inner(),
+        })
+    };
+    written.into_iter().map(claim).collect()
+}
+
+fn family(text: &Text, written: &raw::Claim, families: &[Family]) -> Result<String, Mistake> {
+    let names = || families.iter().map(|family| family.name.get_ref().as_str());
+    match (&written.family, families) {
+        (None, [only]) => Ok(only.name.get_ref().clone()),
+        (None, _) => Err(text
+            .mistake("a claim about which family?")
+            .at(written.says.span(), "this claim")
+            .help("add `family = \"NAME\"`")),
+        (Some(name), _) if names().any(|known| known == name.get_ref()) => {
+            Ok(name.get_ref().clone())
+        }
+        (Some(name), _) => Err(text
+            .mistake(format!("there is no family `{}`", name.get_ref()))
+            .at(name.span(), "not in this matrix")
+            .maybe_help(did_you_mean(name.get_ref(), names()))),
+    }
+}
+
+fn claimed(text: &Text, written: &raw::Claim) -> Result<Claimed, Mistake> {
+    let raw::Claim {
+        least_rust,
+        changes,
+        passes,
+        pin,
+        case,
+        at,
+        ..
+    } = written;
+    match (least_rust, changes, passes, pin) {
+        (Some(rust), None, None, Some(pin)) if case.is_none() && at.is_none() => {
+            let is_number = |part: &str| part.parse::<u64>().is_ok();
+            if !rust.get_ref().split('.').all(is_number) {
+                return Err(text
+                    .mistake(format!("`{}` is no Rust version", rust.get_ref()))
+                    .at(rust.span(), "for example `1.89`"));
+            }
+            Ok(Claimed::LeastRust {
+                rust: rust.get_ref().clone(),
+                pin: version(text, pin)?,
+            })
+        }
+        (None, Some(target), None, None) => Ok(Claimed::Changes {
+            target: glob(text, target)?,
+            case: case.as_ref().map(|case| glob(text, case)).transpose()?,
+            at: at.as_ref().map(|at| requirement(text, at)).transpose()?,
+        }),
+        (None, None, Some(targets), Some(pin)) if case.is_none() && at.is_none() => {
+            let targets = targets.iter().map(|target| glob(text, target));
+            Ok(Claimed::Passes {
+                targets: targets.collect::<Result<_, _>>()?,
+                pin: version(text, pin)?,
+            })
+        }
+        (_, _, _, _) => Err(text
+            .mistake("a claim that cannot be judged")
+            .at(written.says.span(), "this claim")
+            .help("give `least-rust` and `pin`; or `changes`, with `case` and `at` if you like; or `passes` and `pin`")),
+    }
+}
+
+fn version(text: &Text, written: &Spanned<String>) -> Result<Version, Mistake> {
+    let version = Version::parse(written.get_ref()).map_err(|e| {
+        text.mistake(format!("`{}` is not an exact version", written.get_ref()))
+            .at(written.span(), e.to_string())
+    })?;
+    Ok(bare(&version))
+}
+
+fn glob(text: &Text, written: &Spanned<String>) -> Result<GlobMatcher, Mistake> {
+    let glob = Glob::new(written.get_ref()).map_err(|e| {
+        text.mistake(format!("`{}` is no glob", written.get_ref()))
+            .at(written.span(), e.kind().to_string())
+    })?;
+    Ok(glob.compile_matcher())
+}

@@ -1,0 +1,316 @@
+//! What makes the columns of a matrix: families of crates, and which pins they move along.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use semver::{Version, VersionReq};
+use toml::Spanned;
+
+use super::Span;
+use super::values::{check_name, count};
+use crate::config::raw;
+use crate::error::{Mistake, Text};
+use crate::model::cell::{At, Pin, bare};
+
+/// Crates that move in lockstep, and the pins they move along.
+#[derive(Clone, Debug)]
+pub struct Family {
+    /// The name, filename-safe.
+    pub name: Spanned<String>,
+    /// The crates that the subject requires.
+    pub crates: Vec<Spanned<String>>,
+    /// Globs of crates that come in through them and are held at the same version where it exists.
+    pub companions: Companions,
+    /// The published pins.
+    pub pins: Pins,
+    /// The pins that are not released, which come after all that are.
+    pub unreleased: Vec<Spanned<Pin>>,
+}
+
+impl Family {
+    /// The names of the crates.
+    #[must_use]
+    pub fn crate_names(&self) -> Vec<&str> {
+        self.crates.iter().map(|c| c.get_ref().as_str()).collect()
+    }
+
+    /// True for its crates and companions.
+    #[must_use]
+    pub fn holds(&self, name: &str) -> bool {
+        self.crates.iter().any(|c| c.get_ref() == name) || self.companions.hold(name)
+    }
+}
+
+/// Globs for crates that only come in transitively.
+#[derive(Clone, Debug)]
+pub struct Companions {
+    written: Vec<String>,
+    set: GlobSet,
+}
+
+impl Companions {
+    /// True for a crate that moves along with the family.
+    #[must_use]
+    pub fn hold(&self, name: &str) -> bool {
+        self.set.is_match(name)
+    }
+
+    /// The globs as written.
+    #[must_use]
+    pub fn written(&self) -> &[String] {
+        &self.written
+    }
+}
+
+/// The published pins of a family.
+#[derive(Clone, Debug)]
+pub enum Pins {
+    /// Written out, ascending.
+    Written(Vec<Spanned<Version>>),
+    /// Chosen from what is published.
+    Chosen(Choice),
+}
+
+/// How pins are chosen from what is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Where it is written.
+    pub span: Span,
+    /// The first pin.
+    pub from: Spanned<Version>,
+    /// The last pin; the newest that is published where none is named.
+    pub to: Option<Spanned<Version>>,
+    /// Which of those between.
+    pub choose: Choose,
+    /// No more than so many in all, evenly.
+    pub at_most: Option<usize>,
+    /// Versions that are taken besides.
+    pub include: Vec<Spanned<Version>>,
+    /// Versions that are not taken.
+    pub exclude: Vec<VersionReq>,
+    /// Whether versions that were withdrawn count.
+    pub yanked: bool,
+    /// Whether pre-releases count.
+    pub pre_releases: bool,
+}
+
+/// Which of the published versions in a range are pins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choose {
+    /// Every one.
+    All,
+    /// The last patch of each minor.
+    LatestPatch,
+    /// The last version of each major; of 0.x, of each minor, which semver counts as one.
+    LatestMinor,
+    /// The first version of each major; of 0.x, of each minor.
+    Majors,
+}
+
+pub(super) fn families(text: &Text, written: &[raw::Family]) -> Result<Vec<Family>, Mistake> {
+    let mut families: Vec<Family> = Vec::new();
+    let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
+    for written in written {
+        let name = &written.name;
+        check_name(text, name, "name of a family")?;
+        if families.iter().any(|f| f.name.get_ref() == name.get_ref()) {
+            return Err(text
+                .mistake(format!("two families are named `{}`", name.get_ref()))
+                .at(name.span(), "the second one")
+                .help("names stand in cell names, so each family needs its own"));
+        }
+        if written.crates.get_ref().is_empty() {
+            return Err(text
+                .mistake(format!("family `{}` has no crates", name.get_ref()))
+                .at(written.crates.span(), "empty")
+                .help("name the crates that move in lockstep"));
+        }
+        for krate in written.crates.get_ref() {
+            if let Some(other) = claimed.insert(krate.get_ref(), name.get_ref()) {
+                return Err(claimed_twice(text, krate, other, name.get_ref()));
+            }
+        }
+        families.push(Family {
+            name: name.clone(),
+            crates: written.crates.get_ref().clone(),
+            companions: companions(text, &written.companions)?,
+            pins: pins(text, name.get_ref(), &written.pins)?,
+            unreleased: unreleased(text, name.get_ref(), &written.unreleased)?,
+        });
+    }
+    if families.is_empty() {
+        return Err(text
+            .mistake("the matrix has no family of crates to move")
+            .help("add `[[family]]` with `name`, `crates` and `pins`"));
+    }
+    Ok(families)
+}
+
+fn claimed_twice(text: &Text, krate: &Spanned<String>, other: &str, name: &str) -> Mistake {
+    let krate_name = krate.get_ref();
+    let message = match other == name {
+        true => format!("family `{other}` names `{krate_name}` twice"),
+        false => format!("families `{other}` and `{name}` both claim `{krate_name}`"),
+    };
+    text.mistake(message)
+        .at(krate.span(), "claimed a second time here")
+        .help("a crate is held at one version, so it belongs to one family")
+}
+
+fn companions(text: &Text, written: &[Spanned<String>]) -> Result<Companions, Mistake> {
+    let mut set = GlobSetBuilder::new();
+    for glob in written {
+        set.add(Glob::new(glob.get_ref()).map_err(|e| {
+            text.mistake(format!("`{}` is no glob", glob.get_ref()))
+                .at(glob.span(), e.kind().to_string())
+        })?);
+    }
+    Ok(Companions {
+        written: written.iter().map(|g| g.get_ref().clone()).collect(),
+        set: set
+            .build()
+            .map_err(|e| text.mistake(format!("the companions do not fit together: {e}")))?,
+    })
+}
+
+fn pins(text: &Text, family: &str, written: &Spanned<raw::Pins>) -> Result<Pins, Mistake> {
+    match written.get_ref() {
+        raw::Pins::Written(pins) => ladder(text, family, written.span(), pins).map(Pins::Written),
+        raw::Pins::Chosen(range) => choice(text, written.span(), range).map(Pins::Chosen),
+    }
+}
+
+/// The ladder ascends: "first" and "last", "before" and "after" in every report rest on that.
+fn ladder(
+    text: &Text,
+    family: &str,
+    span: Span,
+    pins: &[Spanned<String>],
+) -> Result<Vec<Spanned<Version>>, Mistake> {
+    let mut ladder: Vec<Spanned<Version>> = Vec::new();
+    for written in pins {
+        let version = version(text, written)?;
+        if let Some(last) = ladder.last().map(Spanned::get_ref) {
+            if version.get_ref() == last {
+                return Err(text
+                    .mistake(format!("{last} stands twice on the ladder of `{family}`"))
+                    .at(written.span(), "the second time"));
+            }
+            if version.get_ref() < last {
+                return Err(text
+                    .mistake(format!("the ladder of `{family}` is upside down"))
+                    .at(
+                        written.span(),
+                        format!("{} stands after {last}", version.get_ref()),
+                    )
+                    .help("write the pins from the oldest to the newest"));
+            }
+        }
+        ladder.push(version);
+    }
+    if ladder.is_empty() {
+        return Err(text
+            .mistake(format!("the ladder of `{family}` is empty"))
+            .at(span, "no pins")
+            .help("name at least one published version, for example `pins = [\"1.0.0\"]`"));
+    }
+    Ok(ladder)
+}
+
+fn version(text: &Text, written: &Spanned<String>) -> Result<Spanned<Version>, Mistake> {
+    let version = Version::parse(written.get_ref()).map_err(|e| {
+        text.mistake(format!("`{}` is not an exact version", written.get_ref()))
+            .at(written.span(), e.to_string())
+            .help("a pin is one published version: MAJOR.MINOR.PATCH, without `=` or `^`")
+    })?;
+    Ok(Spanned::new(written.span(), bare(&version)))
+}
+
+fn choice(text: &Text, span: Span, written: &raw::Range) -> Result<Choice, Mistake> {
+    let from = version(text, &written.from)?;
+    let to = written
+        .to
+        .as_ref()
+        .map(|to| version(text, to))
+        .transpose()?;
+    if let Some(to) = to.as_ref().filter(|to| to.get_ref() < from.get_ref()) {
+        return Err(text
+            .mistake("the range of pins is upside down")
+            .at(to.span(), format!("before {}", from.get_ref()))
+            .help("`from` is the oldest pin and `to` the newest"));
+    }
+    let include = written.include.iter().map(|v| version(text, v));
+    let exclude = written.exclude.iter().map(|req| requirement(text, req));
+    let at_most = written.at_most.as_ref();
+    Ok(Choice {
+        span,
+        choose: written.choose,
+        at_most: at_most.map(|n| count(text, "at-most", n, 2)).transpose()?,
+        include: include.collect::<Result<_, _>>()?,
+        exclude: exclude.collect::<Result<_, _>>()?,
+        yanked: written.yanked,
+        pre_releases: written.pre_releases,
+        from,
+        to,
+    })
+}
+
+pub(super) fn requirement(text: &Text, written: &Spanned<String>) -> Result<VersionReq, Mistake> {
+    VersionReq::parse(written.get_ref()).map_err(|e| {
+        text.mistake(format!("`{}` is no range of versions", written.get_ref()))
+            .at(written.span(), e.to_string())
+            .help("for example `>=30.0.0, <33.0.0` or `=31.0.0`")
+    })
+}
+
+fn unreleased(
+    text: &Text,
+    family: &str,
+    written: &[raw::Unreleased],
+) -> Result<Vec<Spanned<Pin>>, Mistake> {
+    let mut pins: Vec<Spanned<Pin>> = Vec::new();
+    for written in written {
+        let label = &written.label;
+        check_name(text, label, "label of a pin")?;
+        let is_taken = |pin: &Spanned<Pin>| pin.get_ref().at.to_string() == *label.get_ref();
+        if pins.iter().any(is_taken) || Version::parse(label.get_ref()).is_ok() {
+            return Err(text
+                .mistake(format!("a pin cannot be labelled `{}`", label.get_ref()))
+                .at(label.span(), "another pin goes by that")
+                .help("labels name columns and cells, so each needs its own"));
+        }
+        let at = match (&written.git, &written.rev, &written.path) {
+            (Some(git), Some(rev), None) => At::Git {
+                label: label.get_ref().clone(),
+                git: git.clone(),
+                rev: rev.clone(),
+            },
+            (None, None, Some(path)) => At::Path {
+                label: label.get_ref().clone(),
+                path: absolute(text, path)?,
+            },
+            (_, _, _) => {
+                return Err(text
+                    .mistake(format!("pin `{}` comes from nowhere", label.get_ref()))
+                    .at(label.span(), "this pin")
+                    .help("give either `git = \"URL\"` and `rev = \"COMMIT\"`, or `path = \"FOLDER\"`"));
+            }
+        };
+        let family = family.to_owned();
+        pins.push(Spanned::new(label.span(), Pin { family, at }));
+    }
+    Ok(pins)
+}
+
+/// A path relative to `matrix.toml`, as cells in other folders find it.
+fn absolute(text: &Text, written: &Spanned<String>) -> Result<Utf8PathBuf, Mistake> {
+    let path = std::path::absolute(text.folder().join(written.get_ref()));
+    let path = path.ok().and_then(|p| Utf8PathBuf::from_path_buf(p).ok());
+    let path = path.ok_or_else(|| {
+        text.mistake(format!("`{}` is no path", written.get_ref()))
+            .at(written.span(), "cannot be written as text")
+    })?;
+    Ok(crate::path::normal(&path))
+}

@@ -1,0 +1,207 @@
+//! Cells that are left out for a reason, and cells that are taken back in.
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use semver::{Version, VersionReq};
+use toml::Spanned;
+
+use super::{Config, Span, did_you_mean};
+use crate::config::families::requirement;
+use crate::config::raw;
+use crate::error::{Mistake, Text};
+use crate::model::cell::{At, Cell};
+
+/// Cells that are left out, and why.
+#[derive(Clone, Debug)]
+pub struct Exclude {
+    /// Which.
+    pub cells: Which,
+    /// Why.
+    pub reason: String,
+}
+
+/// Some cells of a matrix: those that every part says yes to.
+#[derive(Clone, Debug)]
+pub struct Which {
+    /// Where it is written, or the reason for it.
+    pub at: Span,
+    toolchain: Option<Globs>,
+    source: Option<Globs>,
+    features: Option<Globs>,
+    family: Option<Globs>,
+    pins: Option<VersionReq>,
+}
+
+#[derive(Clone, Debug)]
+struct Globs {
+    written: Vec<String>,
+    set: GlobSet,
+}
+
+impl Which {
+    /// True for a cell that is meant. A range of pins means published ones only.
+    #[must_use]
+    pub fn means(&self, cell: &Cell) -> bool {
+        let matches = |globs: &Option<Globs>, label: Option<&str>| match (globs, label) {
+            (None, _) => true,
+            (Some(globs), Some(label)) => globs.set.is_match(label),
+            (Some(_), None) => false,
+        };
+        let row = &cell.row;
+        matches(&self.toolchain, Some(&row.toolchain))
+            && matches(&self.source, row.source.as_deref())
+            && matches(&self.features, row.features.as_deref())
+            && matches(&self.family, Some(&cell.pin.family))
+            && self.pins.as_ref().is_none_or(|pins| match &cell.pin.at {
+                At::Version { version } => pins.matches(&released(version)),
+                At::Git { .. } | At::Path { .. } => false,
+            })
+    }
+}
+
+/// A version without what makes it a pre-release: a range means those too.
+pub(super) fn released(version: &Version) -> Version {
+    Version {
+        pre: semver::Prerelease::EMPTY,
+        ..version.clone()
+    }
+}
+
+pub(super) fn excludes(text: &Text, written: Vec<raw::Exclude>) -> Result<Vec<Exclude>, Mistake> {
+    let exclude = |raw::Exclude(cells, reason): raw::Exclude| {
+        if reason.get_ref().trim().is_empty() {
+            return Err(text
+                .mistake("cells are excluded without a reason")
+                .at(reason.span(), "empty")
+                .help("say why, for whoever reads the report"));
+        }
+        Ok(Exclude {
+            cells: which(text, cells, &reason)?,
+            reason: reason.into_inner(),
+        })
+    };
+    written.into_iter().map(exclude).collect()
+}
+
+pub(super) fn includes(
+    text: &Text,
+    written: Vec<Spanned<raw::Which>>,
+) -> Result<Vec<Which>, Mistake> {
+    let include = |written: Spanned<raw::Which>| {
+        let place = Spanned::new(written.span(), ());
+        which(text, written.into_inner(), &place)
+    };
+    written.into_iter().map(include).collect()
+}
+
+fn which<T>(text: &Text, written: raw::Which, place: &Spanned<T>) -> Result<Which, Mistake> {
+    let pins = written
+        .pins
+        .as_ref()
+        .map(|pins| requirement(text, pins))
+        .transpose()?;
+    let which = Which {
+        at: place.span(),
+        toolchain: globs(text, written.toolchain)?,
+        source: globs(text, written.source)?,
+        features: globs(text, written.features)?,
+        family: globs(text, written.family)?,
+        pins,
+    };
+    let Which {
+        toolchain,
+        source,
+        features,
+        family,
+        pins,
+        ..
+    } = &which;
+    let is_any = [toolchain, source, features, family]
+        .iter()
+        .any(|globs| globs.is_some());
+    if !is_any && pins.is_none() {
+        return Err(text
+            .mistake("every cell of the matrix is meant")
+            .at(place.span(), "which cells?")
+            .help("name `toolchain`, `source`, `features`, `family` or `pins`"));
+    }
+    Ok(which)
+}
+
+fn globs(text: &Text, written: Option<raw::OneOrMore>) -> Result<Option<Globs>, Mistake> {
+    let Some(written) = written else {
+        return Ok(None);
+    };
+    let written = written.names();
+    let mut set = GlobSetBuilder::new();
+    for glob in &written {
+        let glob = Glob::new(glob)
+            .map_err(|e| text.mistake(format!("`{glob}` is no glob: {}", e.kind())))?;
+        set.add(glob);
+    }
+    let set = set
+        .build()
+        .map_err(|e| text.mistake(format!("these globs do not fit together: {e}")))?;
+    Ok(Some(Globs { written, set }))
+}
+
+/// Checks that every glob means something of the matrix.
+pub(super) fn check(config: &Config) -> Result<(), Mistake> {
+    let labels = |labels: Vec<Option<&str>>| -> Vec<String> {
+        labels.into_iter().flatten().map(str::to_owned).collect()
+    };
+    let toolchains = labels(
+        config
+            .toolchains
+            .iter()
+            .map(|t| Some(t.label.as_str()))
+            .collect(),
+    );
+    let sources = labels(config.sources.iter().map(|s| s.label.as_deref()).collect());
+    let features = labels(
+        config
+            .feature_sets
+            .iter()
+            .map(|f| f.label.as_deref())
+            .collect(),
+    );
+    let families = config
+        .families
+        .iter()
+        .map(|f| Some(f.name.get_ref().as_str()));
+    let families = labels(families.collect());
+    let excluded = config.excludes.iter().map(|exclude| &exclude.cells);
+    for which in excluded.chain(&config.includes) {
+        let axes = [
+            ("toolchain", &which.toolchain, &toolchains),
+            ("source", &which.source, &sources),
+            ("feature set", &which.features, &features),
+            ("family", &which.family, &families),
+        ];
+        for (what, globs, labels) in axes {
+            for glob in globs.iter().flat_map(|globs| &globs.written) {
+                let matcher = Glob::new(glob).map(|glob| glob.compile_matcher());
+                let hits =
+                    matcher.is_ok_and(|glob| labels.iter().any(|label| glob.is_match(label)));
+                if !hits {
+                    let message = format!("`{glob}` is no {what} of the matrix");
+                    let hint = did_you_mean(glob, labels.iter().map(String::as_str));
+                    return Err(config.text.mistake(message).maybe_help(hint));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Config {
+    /// Why a cell is left out, if it is.
+    #[must_use]
+    pub fn excluded(&self, cell: &Cell) -> Option<&str> {
+        if self.includes.iter().any(|which| which.means(cell)) {
+            return None;
+        }
+        let mut excludes = self.excludes.iter();
+        let exclude = excludes.find(|exclude| exclude.cells.means(cell))?;
+        Some(&exclude.reason)
+    }
+}

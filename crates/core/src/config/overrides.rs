@@ -1,0 +1,161 @@
+//! Adjustments: what is changed in the copy of the subject for a range of pins, written once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use semver::VersionReq;
+use serde::Serialize;
+use toml::Spanned;
+
+use super::values::variables;
+use super::{Span, did_you_mean};
+use crate::config::families::{Family, requirement};
+use crate::config::filters::released;
+use crate::config::raw;
+use crate::error::{Mistake, Text};
+use crate::model::cell::{At, Pin};
+
+/// What is changed for a range of a family's pins.
+#[derive(Clone, Debug)]
+pub struct Adjustment {
+    /// Where its pins are written.
+    pub at: Span,
+    /// The family.
+    pub family: String,
+    /// The published pins it is for.
+    pins: VersionReq,
+    /// Whether it is for unreleased pins too.
+    unreleased: bool,
+    /// What is changed.
+    pub change: Change,
+}
+
+/// What is changed in the copy of the subject, and in what its cells see.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Change {
+    /// By crate and feature: what is asked for in place of that feature; nothing drops it.
+    pub features: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// `--cfg`s for every package.
+    pub cfg: Vec<String>,
+    /// Variables.
+    pub env: BTreeMap<String, String>,
+    /// What members require besides.
+    pub extra: Vec<Extra>,
+}
+
+/// Dependencies that members of the subject get.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Extra {
+    /// By name, as in a manifest.
+    pub dependencies: BTreeMap<String, toml::Value>,
+    /// The members that get them; none for all.
+    pub members: Vec<String>,
+}
+
+impl Change {
+    /// What is changed, in words.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let features = self.features.keys();
+        let features = features.map(|krate| format!("features of {krate}"));
+        let extra = self
+            .extra
+            .iter()
+            .flat_map(|extra| extra.dependencies.keys());
+        let extra = extra.map(|name| format!("dependency {name}"));
+        let cfg = self.cfg.iter().map(|cfg| format!("--cfg {cfg}"));
+        let env = self.env.keys().map(|name| format!("variable {name}"));
+        let words: BTreeSet<String> = features.chain(extra).chain(cfg).chain(env).collect();
+        words.into_iter().collect()
+    }
+}
+
+impl Adjustment {
+    /// True where it is for this pin. Pre-releases of a version count as that version.
+    #[must_use]
+    pub fn is_for(&self, pin: &Pin) -> bool {
+        pin.family == self.family
+            && match &pin.at {
+                At::Version { version } => self.pins.matches(&released(version)),
+                At::Git { .. } | At::Path { .. } => self.unreleased,
+            }
+    }
+}
+
+pub(super) fn adjustments(
+    text: &Text,
+    written: Vec<raw::Adjust>,
+    families: &[Family],
+) -> Result<Vec<Adjustment>, Mistake> {
+    let adjustment = |written: raw::Adjust| {
+        let family = match (&written.family, families) {
+            (None, [only]) => only,
+            (None, _) => {
+                return Err(text
+                    .mistake("an adjustment of which family?")
+                    .at(written.pins.span(), "pins of several families")
+                    .help("add `family = \"NAME\"`"));
+            }
+            (Some(name), _) => named(text, name, families)?,
+        };
+        for krate in written.features.keys() {
+            if !family.holds(krate.get_ref()) {
+                let names = family.crate_names();
+                return Err(text
+                    .mistake(format!("`{}` is no crate of the family", krate.get_ref()))
+                    .at(krate.span(), "not among its crates")
+                    .maybe_help(did_you_mean(krate.get_ref(), names)));
+            }
+        }
+        let features = written.features.into_iter();
+        Ok(Adjustment {
+            at: written.pins.span(),
+            family: family.name.get_ref().clone(),
+            pins: requirement(text, &written.pins)?,
+            unreleased: written.unreleased,
+            change: Change {
+                features: features.map(|(k, v)| (k.into_inner(), v)).collect(),
+                cfg: written.cfg,
+                env: variables(text, written.env)?,
+                extra: match written.dependencies.is_empty() {
+                    true => Vec::new(),
+                    false => vec![Extra {
+                        dependencies: written.dependencies,
+                        members: written.members,
+                    }],
+                },
+            },
+        })
+    };
+    written.into_iter().map(adjustment).collect()
+}
+
+fn named<'a>(
+    text: &Text,
+    name: &Spanned<String>,
+    families: &'a [Family],
+) -> Result<&'a Family, Mistake> {
+    let known = families.iter().find(|f| f.name.get_ref() == name.get_ref());
+    known.ok_or_else(|| {
+        let names = families.iter().map(|f| f.name.get_ref().as_str());
+        text.mistake(format!("there is no family `{}`", name.get_ref()))
+            .at(name.span(), "not in this matrix")
+            .maybe_help(did_you_mean(name.get_ref(), names))
+    })
+}
+
+/// The changes of several adjustments as one; where two say something about the same, the later
+/// one in the file holds.
+#[must_use]
+pub fn together<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Change {
+    let mut all = Change::default();
+    for change in changes {
+        for (krate, features) in &change.features {
+            let of_crate = all.features.entry(krate.clone()).or_default();
+            of_crate.extend(features.clone());
+        }
+        all.cfg.extend(change.cfg.iter().cloned());
+        all.env.extend(change.env.clone());
+        all.extra.extend(change.extra.iter().cloned());
+    }
+    all
+}

@@ -1,0 +1,421 @@
+//! The shape of `matrix.toml` as it is written: keys, types and defaults, nothing checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use camino::Utf8PathBuf;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{CapLints, Choose, Debug, Linker, Mode, Strategy};
+use crate::error::{Mistake, Text, nearest};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub(super) subject: Subject,
+    #[serde(default)]
+    pub(super) toolchain: Vec<Toolchain>,
+    #[serde(default)]
+    pub(super) source: Vec<Source>,
+    #[serde(default)]
+    pub(super) features: Vec<Features>,
+    #[serde(default)]
+    pub(super) family: Vec<Family>,
+    #[serde(default)]
+    pub(super) adjust: Vec<Adjust>,
+    #[serde(default)]
+    pub(super) claim: Vec<Claim>,
+    #[serde(default)]
+    pub(super) exclude: Vec<Exclude>,
+    #[serde(default)]
+    pub(super) include: Vec<Spanned<Which>>,
+    #[serde(default)]
+    pub(super) build: Build,
+    #[serde(default)]
+    pub(super) timeouts: Timeouts,
+    #[serde(default)]
+    pub(super) env: Env,
+    #[serde(default)]
+    pub(super) sandbox: Sandbox,
+    #[serde(default)]
+    pub(super) run: Run,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Subject {
+    pub(super) path: Spanned<String>,
+    pub(super) root: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    pub(super) git: bool,
+    #[serde(default)]
+    pub(super) include: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) exclude: Vec<Spanned<String>>,
+    #[serde(default = "largest_copy")]
+    pub(super) max_size: Spanned<String>,
+}
+
+fn largest_copy() -> Spanned<String> {
+    Spanned::new(0..0, "1GB".to_owned())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Toolchain {
+    pub(super) label: Spanned<String>,
+    pub(super) rustup: Option<Spanned<OneOrMore>>,
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// `"stable"`, or `["1.78", "debian-1.78"]`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::One(name) => name.is_empty(),
+            Self::More(names) => names.is_empty() || names.iter().any(String::is_empty),
+        }
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name.clone()],
+            Self::More(names) => names.clone(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    pub(super) label: Spanned<String>,
+    pub(super) rev: Option<Spanned<String>>,
+    pub(super) patch: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Features {
+    pub(super) label: Spanned<String>,
+    #[serde(default)]
+    pub(super) features: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) all_features: bool,
+    #[serde(default = "yes")]
+    pub(super) default_features: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Family {
+    pub(super) name: Spanned<String>,
+    pub(super) crates: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub(super) companions: Vec<Spanned<String>>,
+    pub(super) pins: Spanned<Pins>,
+    #[serde(default)]
+    pub(super) unreleased: Vec<Unreleased>,
+}
+
+/// `["1.0.0", "2.0.0"]`, or `{ from = "1.0.0", choose = "latest-minor" }`.
+pub(super) enum Pins {
+    Written(Vec<Spanned<String>>),
+    Chosen(Box<Range>),
+}
+
+/// By hand and not untagged, so that a mistake within keeps its place.
+impl<'de> Deserialize<'de> for Pins {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = Pins;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of versions, or a table with `from`")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Pins, A::Error> {
+                let list = serde::de::value::SeqAccessDeserializer::new(list);
+                Deserialize::deserialize(list).map(Pins::Written)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, table: A) -> Result<Pins, A::Error> {
+                let table = serde::de::value::MapAccessDeserializer::new(table);
+                Deserialize::deserialize(table).map(|range| Pins::Chosen(Box::new(range)))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Range {
+    pub(super) from: Spanned<String>,
+    pub(super) to: Option<Spanned<String>>,
+    pub(super) choose: Choose,
+    pub(super) at_most: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub(super) include: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) exclude: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) yanked: bool,
+    #[serde(default)]
+    pub(super) pre_releases: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unreleased {
+    pub(super) label: Spanned<String>,
+    pub(super) git: Option<String>,
+    pub(super) rev: Option<String>,
+    pub(super) path: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Adjust {
+    pub(super) family: Option<Spanned<String>>,
+    pub(super) pins: Spanned<String>,
+    #[serde(default)]
+    pub(super) unreleased: bool,
+    #[serde(default)]
+    pub(super) features: BTreeMap<Spanned<String>, BTreeMap<String, Vec<String>>>,
+    #[serde(default)]
+    pub(super) cfg: Vec<String>,
+    #[serde(default)]
+    pub(super) env: BTreeMap<Spanned<String>, String>,
+    #[serde(default)]
+    pub(super) dependencies: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    pub(super) members: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Claim {
+    pub(super) says: Spanned<String>,
+    pub(super) family: Option<Spanned<String>>,
+    pub(super) least_rust: Option<Spanned<String>>,
+    pub(super) changes: Option<Spanned<String>>,
+    pub(super) passes: Option<Vec<Spanned<String>>>,
+    pub(super) pin: Option<Spanned<String>>,
+    pub(super) case: Option<Spanned<String>>,
+    pub(super) at: Option<Spanned<String>>,
+}
+
+/// Written out and not flattened into `Which`: flattening would let unknown keys through.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExcludeKeys {
+    toolchain: Option<OneOrMore>,
+    source: Option<OneOrMore>,
+    features: Option<OneOrMore>,
+    family: Option<OneOrMore>,
+    pins: Option<Spanned<String>>,
+    reason: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(from = "ExcludeKeys")]
+pub(super) struct Exclude(pub(super) Which, pub(super) Spanned<String>);
+
+impl From<ExcludeKeys> for Exclude {
+    fn from(keys: ExcludeKeys) -> Self {
+        let which = Which {
+            toolchain: keys.toolchain,
+            source: keys.source,
+            features: keys.features,
+            family: keys.family,
+            pins: keys.pins,
+        };
+        Self(which, keys.reason)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    pub(super) toolchain: Option<OneOrMore>,
+    pub(super) source: Option<OneOrMore>,
+    pub(super) features: Option<OneOrMore>,
+    pub(super) family: Option<OneOrMore>,
+    pub(super) pins: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct Build {
+    pub(super) profile: Spanned<String>,
+    pub(super) debug: Debug,
+    pub(super) codegen_units: Option<Spanned<i64>>,
+    pub(super) linker: Option<Spanned<Linker>>,
+    pub(super) features: Vec<Spanned<String>>,
+    pub(super) all_features: bool,
+    pub(super) default_features: bool,
+    pub(super) examples: bool,
+    pub(super) doc_tests: bool,
+    pub(super) cap_lints: Option<CapLints>,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self {
+            profile: Spanned::new(0..0, "test".to_owned()),
+            debug: Debug::Subject,
+            codegen_units: None,
+            linker: None,
+            features: Vec::new(),
+            all_features: false,
+            default_features: true,
+            examples: true,
+            doc_tests: true,
+            cap_lints: None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Timeouts {
+    pub(super) resolve: Spanned<String>,
+    pub(super) build: Spanned<String>,
+    pub(super) target: Spanned<String>,
+    pub(super) case: Option<Spanned<String>>,
+    pub(super) run: Option<Spanned<String>>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let unwritten = |text: &str| Spanned::new(0..0, text.to_owned());
+        Self {
+            resolve: unwritten("10min"),
+            build: unwritten("1h"),
+            target: unwritten("20min"),
+            case: None,
+            run: None,
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Env {
+    pub(super) set: BTreeMap<Spanned<String>, String>,
+    pub(super) pass: Vec<String>,
+    pub(super) secret: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sandbox {
+    pub(super) mode: Spanned<Mode>,
+    pub(super) read: Vec<Spanned<Utf8PathBuf>>,
+    pub(super) write: Vec<Spanned<Utf8PathBuf>>,
+    pub(super) network: bool,
+    pub(super) allow: Vec<Allow>,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self {
+            mode: Spanned::new(0..0, Mode::Auto),
+            read: Vec::new(),
+            write: Vec::new(),
+            network: false,
+            allow: Vec::new(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Allow {
+    pub(super) r#for: Spanned<String>,
+    #[serde(default)]
+    pub(super) read: Vec<Spanned<Utf8PathBuf>>,
+    #[serde(default)]
+    pub(super) write: Vec<Spanned<Utf8PathBuf>>,
+    #[serde(default)]
+    pub(super) network: bool,
+    pub(super) reason: Spanned<String>,
+}
+
+/// What stands in `[sandbox]` and in each `[[sandbox.allow]]` alike.
+pub(super) struct Reach {
+    pub(super) read: Vec<Spanned<Utf8PathBuf>>,
+    pub(super) write: Vec<Spanned<Utf8PathBuf>>,
+    pub(super) network: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct Run {
+    pub(super) strategy: Strategy,
+    pub(super) exact: bool,
+    pub(super) today: bool,
+    pub(super) probes: Spanned<i64>,
+    pub(super) retries: Spanned<i64>,
+    pub(super) jobs: Option<Spanned<i64>>,
+    pub(super) lanes: Option<Spanned<i64>>,
+    pub(super) max_disk: Spanned<String>,
+    pub(super) locks: Option<PathBuf>,
+    pub(super) baseline: Option<PathBuf>,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::Frontier,
+            exact: false,
+            today: true,
+            probes: Spanned::new(0..0, 1),
+            retries: Spanned::new(0..0, 1),
+            jobs: None,
+            lanes: None,
+            max_disk: Spanned::new(0..0, "10GB".to_owned()),
+            locks: None,
+            baseline: None,
+        }
+    }
+}
+
+impl Document {
+    pub(super) fn parse(text: &Text) -> Result<Self, Mistake> {
+        toml::from_str(text.content()).map_err(|error| refused(text, &error))
+    }
+}
+
+/// toml's own words, with a hint where a key is a misspelt one.
+fn refused(text: &Text, error: &toml::de::Error) -> Mistake {
+    let message = error.message();
+    let mut mistake = text.mistake(message.lines().next().unwrap_or(message));
+    if let Some(span) = error.span() {
+        mistake = mistake.at(span, "here");
+    }
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return mistake;
+    };
+    // serde says: unknown field `a`, expected one of `b`, `c`
+    let mut quoted = rest.split('`');
+    let written = quoted.next().unwrap_or_default();
+    let known: Vec<&str> = quoted.skip(1).step_by(2).collect();
+    match nearest(written, known.iter().copied()) {
+        Some(name) => mistake.help(format!("did you mean `{name}`?")),
+        None => mistake,
+    }
+}

@@ -1,0 +1,155 @@
+//! `[sandbox]`: what builds and tests may reach of the machine.
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::Span;
+use crate::config::raw;
+use crate::error::{Mistake, Text};
+use crate::model::outcome::TargetId;
+
+/// What builds and tests may reach of the machine, beyond what compiling takes.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// Whether they are bounded at all.
+    pub mode: Spanned<Mode>,
+    /// What all of them may reach.
+    pub all: Reach,
+    /// What some may reach besides.
+    pub allowed: Vec<Allowed>,
+}
+
+/// Whether builds and tests are bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// As far as the system has what that takes.
+    Auto,
+    /// In all, or nothing runs.
+    Required,
+    /// Not at all.
+    Off,
+}
+
+/// Something of the machine that can be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reach {
+    /// Files and folders that may be read; absolute.
+    pub read: Vec<Utf8PathBuf>,
+    /// Files and folders that may be written; absolute.
+    pub write: Vec<Utf8PathBuf>,
+    /// The network.
+    pub network: bool,
+}
+
+/// What one step or target may reach besides, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Allowed {
+    /// `build`, or a target by its name.
+    pub of: String,
+    /// Where that stands.
+    #[serde(skip)]
+    pub at: Span,
+    /// What it may reach.
+    pub reach: Reach,
+}
+
+/// The word for the build of a cell.
+const BUILD: &str = "build";
+
+impl Allowed {
+    /// Whether it is about the build of a cell, or about a target's tests.
+    #[must_use]
+    pub fn is_of(&self, target: Option<&TargetId>) -> bool {
+        match target {
+            None => self.of == BUILD,
+            Some(target) => target.goes_by(&self.of),
+        }
+    }
+}
+
+impl Sandbox {
+    /// All that the build of a cell, or a target's tests, may reach.
+    #[must_use]
+    pub fn reach(&self, target: Option<&TargetId>) -> Reach {
+        let mut reach = self.all.clone();
+        for allowed in self.allowed.iter().filter(|a| a.is_of(target)) {
+            reach.read.extend_from_slice(&allowed.reach.read);
+            reach.write.extend_from_slice(&allowed.reach.write);
+            reach.network |= allowed.reach.network;
+        }
+        reach
+    }
+}
+
+pub(super) fn sandbox(text: &Text, written: raw::Sandbox) -> Result<Sandbox, Mistake> {
+    let reach = |written: raw::Reach| -> Result<Reach, Mistake> {
+        Ok(Reach {
+            read: absolute(text, written.read)?,
+            write: absolute(text, written.write)?,
+            network: written.network,
+        })
+    };
+    let allowed = |written: raw::Allow| -> Result<Allowed, Mistake> {
+        let raw::Allow {
+            r#for: of,
+            read,
+            write,
+            network,
+            reason,
+        } = written;
+        if reason.get_ref().trim().is_empty() {
+            return Err(text
+                .mistake("something is allowed without a reason")
+                .at(reason.span(), "empty")
+                .help("say why, for whoever reads this next"));
+        }
+        if read.is_empty() && write.is_empty() && !network {
+            return Err(text
+                .mistake(format!("nothing is allowed for `{}`", of.get_ref()))
+                .at(of.span(), "this one")
+                .help("add `network = true`, `read = [\"/path\"]` or `write = [\"/path\"]`"));
+        }
+        Ok(Allowed {
+            at: of.span(),
+            of: of.into_inner(),
+            reach: reach(raw::Reach {
+                read,
+                write,
+                network,
+            })?,
+        })
+    };
+    Ok(Sandbox {
+        mode: written.mode,
+        all: reach(raw::Reach {
+            read: written.read,
+            write: written.write,
+            network: written.network,
+        })?,
+        allowed: written
+            .allow
+            .into_iter()
+            .map(allowed)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// Paths as a system has them: relative to the file's folder where they are relative.
+fn absolute(text: &Text, written: Vec<Spanned<Utf8PathBuf>>) -> Result<Vec<Utf8PathBuf>, Mistake> {
+    let absolute = |path: Spanned<Utf8PathBuf>| {
+        let refused = |why: &str| {
+            text.mistake(format!("`{}` cannot be allowed", path.get_ref()))
+                .at(path.span(), why.to_owned())
+        };
+        if path.get_ref().starts_with("~") {
+            let help = "write the path as the system has it; nothing stands in for a home folder";
+            return Err(refused("no such folder").help(help));
+        }
+        let whole = std::path::absolute(text.folder().join(path.get_ref()));
+        let whole = whole.map_err(|e| refused(&e.to_string()))?;
+        Utf8PathBuf::from_path_buf(whole).map_err(|_| refused("its folder is no text"))
+    };
+    written.into_iter().map(absolute).collect()
+}

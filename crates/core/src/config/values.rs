@@ -1,0 +1,135 @@
+//! Single values of `matrix.toml`, checked: names, durations, counts, variables.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use toml::Spanned;
+
+use crate::error::{Mistake, Text};
+
+/// The longest name, in characters: a cell's has three labels in it and is a folder's.
+const LONGEST_NAME: usize = 40;
+
+/// Labels and family names stand in file names and in the names of cells.
+pub(super) fn check_name(text: &Text, name: &Spanned<String>, what: &str) -> Result<(), Mistake> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let written = name.get_ref();
+    if written.len() > LONGEST_NAME {
+        return Err(text
+            .mistake(format!("this cannot be the {what}"))
+            .at(
+                name.span(),
+                format!("{} characters, in file names", written.chars().count()),
+            )
+            .help(format!("use {LONGEST_NAME} at the most")));
+    }
+    if written.chars().all(fits) && written.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Ok(());
+    }
+    Err(text
+        .mistake(format!("`{}` cannot be the {what}", written.escape_debug()))
+        .at(name.span(), "stands in file names")
+        .help("use letters, digits, `.`, `_` and `-`, and begin with a letter or a digit"))
+}
+
+/// The longest timeout. Clocks of some systems do not reach much further.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+pub(super) fn duration(text: &Text, written: &Spanned<String>) -> Result<Duration, Mistake> {
+    let duration = humantime::parse_duration(written.get_ref()).map_err(|e| {
+        text.mistake(format!("`{}` is not a duration", written.get_ref()))
+            .at(written.span(), e.to_string())
+            .help("for example `90s`, `20min` or `1h 30min`")
+    })?;
+    if duration.is_zero() {
+        return Err(text
+            .mistake("a timeout of nothing")
+            .at(written.span(), "everything would time out"));
+    }
+    if duration > LONGEST {
+        return Err(text
+            .mistake(format!("`{}` is no timeout", written.get_ref()))
+            .at(written.span(), "longer than 30 days"));
+    }
+    Ok(duration)
+}
+
+pub(super) fn variables(
+    text: &Text,
+    written: BTreeMap<Spanned<String>, String>,
+) -> Result<BTreeMap<String, String>, Mistake> {
+    let checked = |(name, value): (Spanned<String>, String)| {
+        let is_none = name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']);
+        if is_none || value.contains('\0') {
+            return Err(text
+                .mistake(format!("`{}` cannot be set", name.get_ref().escape_debug()))
+                .at(name.span(), "no variable of that name or value"));
+        }
+        Ok((name.into_inner(), value))
+    };
+    written.into_iter().map(checked).collect()
+}
+
+/// The most of anything that is counted.
+const MOST: usize = 1024;
+
+pub(super) fn count(
+    text: &Text,
+    key: &str,
+    written: &Spanned<i64>,
+    least: usize,
+) -> Result<usize, Mistake> {
+    match usize::try_from(*written.get_ref()) {
+        Ok(n) if (least..=MOST).contains(&n) => Ok(n),
+        Ok(_) | Err(_) => Err(text
+            .mistake(format!("`{key}` cannot be {}", written.get_ref()))
+            .at(written.span(), format!("from {least} to {MOST}"))),
+    }
+}
+
+/// The word for no bound on the disk.
+const UNLIMITED: &str = "unlimited";
+
+/// Reads how much of the disk may be taken: `10GB`, or `unlimited`.
+///
+/// # Errors
+///
+/// In words, what would do.
+pub fn disk_size(written: &str) -> Result<Option<ByteSize>, String> {
+    if written == UNLIMITED {
+        return Ok(None);
+    }
+    let has_unit = written.ends_with(|c: char| c.is_ascii_alphabetic());
+    match written.parse::<ByteSize>() {
+        Ok(size) if has_unit => Ok(Some(size)),
+        Ok(_) | Err(_) => Err(format!(
+            "a size with its unit, such as \"10GB\" or \"500MiB\", or \"{UNLIMITED}\""
+        )),
+    }
+}
+
+/// As [`disk_size`], with its place.
+pub(super) fn disk(text: &Text, written: &Spanned<String>) -> Result<Option<ByteSize>, Mistake> {
+    disk_size(written.get_ref()).map_err(|would_do| {
+        text.mistake(format!("`{}` is no size", written.get_ref()))
+            .at(written.span(), would_do)
+    })
+}
+
+/// As [`duration`], of a key that may be left out.
+pub(super) fn duration_if_any(
+    text: &Text,
+    written: Option<&Spanned<String>>,
+) -> Result<Option<Duration>, Mistake> {
+    written.map(|w| duration(text, w)).transpose()
+}
+
+/// As [`count`], from 1, of a key that may be left out.
+pub(super) fn count_if_any(
+    text: &Text,
+    key: &str,
+    written: Option<&Spanned<i64>>,
+) -> Result<Option<usize>, Mistake> {
+    written.map(|n| count(text, key, n, 1)).transpose()
+}

@@ -1,0 +1,183 @@
+//! A person's mistake: which file, where, what is wrong, and how to mend it.
+//!
+//! Holds the text and the place, as rustc's own errors do; drawing them is the command line's.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file and what stands in it, shared by every mistake that points into it.
+#[derive(Clone, Debug)]
+pub struct Text(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    file: PathBuf,
+    content: String,
+}
+
+impl Text {
+    /// A text that is at hand.
+    #[must_use]
+    pub fn new(file: &Path, content: String) -> Self {
+        Self(Arc::new(Inner {
+            file: file.to_owned(),
+            content,
+        }))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.0.file
+    }
+
+    /// The folder it stands in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        match self.0.file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            Some(_) | None => Path::new("."),
+        }
+    }
+
+    /// What stands in it.
+    #[must_use]
+    pub fn content(&self) -> &str {
+        &self.0.content
+    }
+
+    /// A mistake in this file.
+    #[must_use]
+    pub fn mistake(&self, message: impl Into<String>) -> Mistake {
+        Mistake {
+            message: message.into(),
+            text: Some(self.clone()),
+            place: None,
+            help: None,
+        }
+    }
+}
+
+/// Something that the person at the keyboard can mend; the command line exits with 2.
+#[derive(Clone, Debug)]
+pub struct Mistake {
+    message: String,
+    text: Option<Text>,
+    place: Option<Place>,
+    help: Option<String>,
+}
+
+/// Where in a text, and what is to be said at that spot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// In bytes.
+    pub span: Range<usize>,
+    /// A few words under the marked text.
+    pub label: String,
+}
+
+impl Mistake {
+    /// A mistake that is in no file: a flag, the subject, the machine.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            text: None,
+            place: None,
+            help: None,
+        }
+    }
+
+    /// Says where.
+    #[must_use]
+    pub fn at(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+        self.place = Some(Place {
+            span,
+            label: label.into(),
+        });
+        self
+    }
+
+    /// Says how to mend it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says how to mend it, if something is known.
+    #[must_use]
+    pub fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The file it is in.
+    #[must_use]
+    pub fn text(&self) -> Option<&Text> {
+        self.text.as_ref()
+    }
+
+    /// The place in the file.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// How to mend it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// The line of the place, from 1.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        let content = self.text.as_ref()?.content();
+        let start = self.place.as_ref()?.span.start;
+        let before = content.get(..start)?;
+        Some(before.matches('\n').count() + 1)
+    }
+}
+
+/// One line, for logs and tests: `matrix.toml:3: message (label); help`.
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(text) = &self.text {
+            write!(f, "{}:", text.file().display())?;
+            if let Some(line) = self.line() {
+                write!(f, "{line}:")?;
+            }
+            f.write_str(" ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(place) = &self.place {
+            write!(f, " ({})", place.label)?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "; {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+/// The name that was most likely meant, if one is near enough to be worth a hint.
+#[must_use]
+pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(written, name), name))
+        .filter(|(distance, name)| *distance <= name.len().max(written.len()).div_ceil(3))
+        .min()
+        .map(|(_, name)| name)
+}

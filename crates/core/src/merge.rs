@@ -1,0 +1,274 @@
+//! The results of several machines, put together into one run: of each cell the best that any of
+//! them knows, what no one knows named, and what they contradict each other in shown.
+//!
+//! A function of values. Nothing of it depends on the order in which the parts are given.
+
+mod compatibility;
+mod reconcile;
+
+mod rows;
+mod infer;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use semver::Version;
+
+use crate::config::Config;
+use crate::error::Mistake;
+use crate::model::cell::CellId;
+use crate::model::run::findings::Findings;
+use crate::model::run::gaps::{Conflict, Gaps, Side};
+use crate::model::run::timeline::Span;
+use crate::model::run::{
+    CellRecord, FamilyRecord, Run, SCHEMA, SourceRecord, State, ToolchainRecord,
+};
+
+/// The results of one machine.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What it goes by.
+    pub name: String,
+    /// What it knows.
+    pub run: Run,
+}
+
+/// Several results as one.
+#[derive(Clone, Debug)]
+pub struct Merged {
+    /// The run, without what follows from it, and without how it is repeated and where it stands:
+    /// that is for whoever merges to say. It did not end where a cell is missing.
+    pub run: Run,
+    /// What is left open.
+    pub gaps: Gaps,
+    /// Whose outcome was taken, by cell.
+    pub taken: BTreeMap<CellId, String>,
+    /// What a person should know that stops nothing.
+    pub notes: Vec<String>,
+}
+
+/// Puts results together, as `record.rs` reads them, which must be of the config's matrix.
+///
+/// # Errors
+///
+/// A [`Mistake`] where there is no part, where one holds what cannot be, or where two of them are
+/// not of the same subject, the same pins, or the same toolchains.
+pub fn merge(mut parts: Vec<Part>, config: &Config) -> Result<Merged, Mistake> {
+    parts.sort_by(|a, b| (a.run.started, &a.name).cmp(&(b.run.started, &b.name)));
+    parts.dedup_by(|a, b| a.name == b.name);
+    compatibility::check(&parts, config)?;
+    let Some(first) = parts.first() else {
+        return Err(Mistake::new("there is nothing to merge").help("name the results folders"));
+    };
+    let toolchains = toolchains(&parts);
+    let mut taken = BTreeMap::new();
+    let mut conflicts = Vec::new();
+    let mut cells = Vec::new();
+    let earlier = earlier(&parts);
+    let here = toolchains.iter().filter(|t| t.source.is_some());
+    let here: BTreeSet<&str> = here.map(|t| t.label.as_str()).collect();
+    for (id, known) in known(&parts) {
+        let settled = reconcile::settle(reconcile::Asked {
+            known: &known,
+            earlier: earlier.get(id).map_or(&[], Vec::as_slice),
+            has_toolchain: here.contains(known[0].record.cell.row.toolchain.as_str()),
+        });
+        if !settled.sides.is_empty() {
+            conflicts.push(Conflict {
+                cell: id.clone(),
+                sides: settled.sides,
+            });
+        }
+        taken.extend(settled.part.map(|part| (id.clone(), part)));
+        cells.push(CellRecord {
+            id: id.clone(),
+            cell: known[0].record.cell.clone(),
+            state: settled.state,
+        });
+    }
+    let started = first.run.started;
+    let ends = parts
+        .iter()
+        .map(|part| after(part, started) + part.run.seconds);
+    let mut run = Run {
+        schema: SCHEMA,
+        started,
+        seconds: ends.fold(0.0, f64::max),
+        finished: false,
+        command: String::new(),
+        out: String::new(),
+        shard: None,
+        sources: first.run.sources.clone(),
+        resolver: first.run.resolver.clone(),
+        toolchains,
+        families: families(&parts),
+        cells,
+        timeline: timeline(&parts, &taken),
+        findings: Findings::default(),
+    };
+    let rows = config.rows();
+    rows::tell_missing(&mut run);
+    run.drop_unused_pins();
+    rows::fill(&mut run, &rows, config);
+    rows::sort(&mut run, &rows);
+    infer::infer(&mut run, config);
+    let missing: Vec<CellId> = run
+        .cells
+        .iter()
+        .filter(|record| record.state == State::Pending)
+        .map(|record| record.id.clone())
+        .collect();
+    run.finished = missing.is_empty();
+    let places = run.cells.iter().enumerate();
+    let places: BTreeMap<&CellId, usize> = places.map(|(at, record)| (&record.id, at)).collect();
+    conflicts.sort_by_key(|conflict| places.get(&conflict.cell).copied());
+    Ok(Merged {
+        gaps: Gaps { missing, conflicts },
+        taken,
+        notes: notes(&parts),
+        run,
+    })
+}
+
+/// Checks that results are of what a matrix is now.
+///
+/// # Errors
+///
+/// A [`Mistake`] that says what has changed.
+pub fn check_matrix(
+    run: &Run,
+    sources: &[SourceRecord],
+    families: &[FamilyRecord],
+) -> Result<(), Mistake> {
+    match compatibility::differs((&run.sources, &run.families), (sources, families)) {
+        Some(what) => {
+            let message = format!("the results are of something else than is here: {what}");
+            Err(Mistake::new(message).help("run the first round again on what is here"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What one part knows of a cell.
+struct Known<'a> {
+    part: &'a Part,
+    record: &'a CellRecord,
+}
+
+/// What is known of each cell, by the parts in their order.
+fn known(parts: &[Part]) -> BTreeMap<&CellId, Vec<Known<'_>>> {
+    let mut known: BTreeMap<&CellId, Vec<Known<'_>>> = BTreeMap::new();
+    for part in parts {
+        for record in &part.run.cells {
+            known
+                .entry(&record.id)
+                .or_default()
+                .push(Known { part, record });
+        }
+    }
+    known
+}
+
+/// What earlier merges found contradicted, by cell.
+fn earlier(parts: &[Part]) -> BTreeMap<&CellId, Vec<&Side>> {
+    let mut earlier: BTreeMap<&CellId, Vec<&Side>> = BTreeMap::new();
+    let gaps = parts.iter().map(|part| &part.run.findings.gaps);
+    for conflict in gaps.flat_map(|gaps| &gaps.conflicts) {
+        let sides = earlier.entry(&conflict.cell).or_default();
+        sides.extend(&conflict.sides);
+    }
+    earlier
+}
+
+/// Of each toolchain what the first part says that has it.
+fn toolchains(parts: &[Part]) -> Vec<ToolchainRecord> {
+    let mut toolchains: Vec<ToolchainRecord> = Vec::new();
+    for record in parts.iter().flat_map(|part| &part.run.toolchains) {
+        let how_well = |record: &ToolchainRecord| (record.rustc.is_some(), record.source.is_some());
+        match toolchains
+            .iter_mut()
+            .find(|known| known.label == record.label)
+        {
+            None => toolchains.push(record.clone()),
+            Some(known) if how_well(record) > how_well(known) => known.clone_from(record),
+            Some(_) => {}
+        }
+    }
+    toolchains
+}
+
+/// The families with all that any part saw published.
+fn families(parts: &[Part]) -> Vec<FamilyRecord> {
+    let mut families = parts
+        .first()
+        .map(|part| part.run.families.clone())
+        .unwrap_or_default();
+    for (at, family) in families.iter_mut().enumerate() {
+        let others = parts.iter().filter_map(|part| part.run.families.get(at));
+        let published = others
+            .clone()
+            .flat_map(|other| other.published.iter().cloned());
+        let published: BTreeSet<_> = published.collect();
+        let unusable = others.clone().flat_map(|other| other.unusable.clone());
+        let unusable = unusable.filter(|unusable| !published.contains(&unusable.version));
+        let unusable: BTreeSet<_> = unusable.collect();
+        family.unusable = unusable.into_iter().collect();
+        family.unusable.dedup_by(|a, b| a.version == b.version);
+        let is_known = |version: &Version| {
+            let mut unusable = family.unusable.iter();
+            published.contains(version) || unusable.any(|unusable| unusable.version == *version)
+        };
+        let yanked = others.clone().flat_map(|other| other.yanked.clone());
+        let yanked: BTreeSet<_> = yanked.filter(|version| !is_known(version)).collect();
+        family.yanked = yanked.into_iter().collect();
+        let unlisted = others.clone().flat_map(|other| other.unlisted.clone());
+        family.unlisted = unlisted.collect::<BTreeSet<_>>().into_iter().collect();
+        family.published = published.into_iter().collect();
+        let declared = others.flat_map(|other| other.declared.clone());
+        family.declared = declared.collect();
+    }
+    families
+}
+
+/// How many seconds after the first part another one began.
+fn after(part: &Part, started: u64) -> f64 {
+    part.run.started.saturating_sub(started) as f64
+}
+
+/// What lanes did for the outcomes that were taken. The lanes of each part are lanes of their own.
+fn timeline(parts: &[Part], taken: &BTreeMap<CellId, String>) -> Vec<Span> {
+    let started = parts.first().map_or(0, |part| part.run.started);
+    let mut timeline = Vec::new();
+    let mut n_lanes = 0;
+    for part in parts {
+        let spans = part.run.timeline.iter();
+        let spans = spans.filter(|span| taken.get(&span.cell) == Some(&part.name));
+        let spans: Vec<&Span> = spans.collect();
+        let lanes: BTreeSet<usize> = spans.iter().map(|span| span.lane).collect();
+        let lanes: BTreeMap<usize, usize> = lanes.into_iter().zip(n_lanes..).collect();
+        n_lanes += lanes.len();
+        timeline.extend(spans.into_iter().map(|span| Span {
+            lane: lanes.get(&span.lane).copied().unwrap_or_default(),
+            start: after(part, started) + span.start,
+            ..span.clone()
+        }));
+    }
+    timeline
+}
+
+fn notes(parts: &[Part]) -> Vec<String> {
+    let unended = parts.iter().filter(|part| !part.run.finished);
+    let mut notes: Vec<String> = unended
+        .map(|part| format!("{} did not end; what it had by then is taken", part.name))
+        .collect();
+    let resolvers: BTreeSet<&str> = parts.iter().map(|p| p.run.resolver.as_str()).collect();
+    if resolvers.len() > 1 {
+        let resolvers = Vec::from_iter(resolvers).join(", ");
+        notes.push(format!(
+            "locks were resolved by several cargos: {resolvers}"
+        ));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Whether parts can be of one run. What they say comes from outside and may be anything.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Part;
+use crate::config::Config;
+use crate::error::Mistake;
+use crate::model::cell::{At, Cell, CellId, Pin, Row};
+use crate::model::run::{FamilyRecord, Run, SourceRecord, ToolchainRecord};
+use crate::text::named;
+
+/// Checks each part by itself, and all against the first.
+///
+/// # Errors
+///
+/// A [`Mistake`] that names the part, or the two, and what is wrong or differs.
+pub(super) fn check(parts: &[Part], config: &Config) -> Result<(), Mistake> {
+    let rows = config.rows();
+    for part in parts {
+        let name = &part.name;
+        if let Some(why) = foreign(&part.run, config) {
+            let file = config.text.file().display();
+            let message = format!("{name} is of another matrix than {file}: {why}");
+            return Err(
+                Mistake::new(message).help("name the config that it was run with: --config")
+            );
+        }
+        if let Some(why) = malformed(&part.run, &rows) {
+            let message = format!("{name} is no run as this tool writes it: {why}");
+            return Err(
+                Mistake::new(message).help("run that part again, and leave it out until then")
+            );
+        }
+    }
+    let Some((first, others)) = parts.split_first() else {
+        return Ok(());
+    };
+    for other in others {
+        if let Some(what) = differs(of(&first.run), of(&other.run)) {
+            let help = "merge only what was run on the same files and pins";
+            return Err(not_of_one(first, other, &what).help(help));
+        }
+    }
+    // Two that lack a toolchain say nothing of each other's.
+    for (at, one) in parts.iter().enumerate() {
+        for other in &parts[at + 1..] {
+            let mut pairs = one.run.toolchains.iter().zip(&other.run.toolchains);
+            if let Some(what) = pairs.find_map(|(a, b)| compilers(a, b)) {
+                let help = "let all machines have the same: name exact versions in matrix.toml";
+                return Err(not_of_one(one, other, &what).help(help));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn not_of_one(one: &Part, other: &Part, what: &str) -> Mistake {
+    let (one, other) = (&one.name, &other.name);
+    Mistake::new(format!("{one} and {other} are not of one run: {what}"))
+}
+
+/// What a part has in place of what the config names.
+fn foreign(run: &Run, config: &Config) -> Option<String> {
+    let labels = |list: Vec<String>| list.join(", ");
+    let pairs = [
+        (
+            "toolchains",
+            run.toolchains.iter().map(|t| t.label.clone()).collect(),
+            config.toolchains.iter().map(|t| t.label.clone()).collect(),
+        ),
+        (
+            "families",
+            run.families
+                .iter()
+                .map(|family| family.name.clone())
+                .collect(),
+            config
+                .families
+                .iter()
+                .map(|f| f.name.get_ref().clone())
+                .collect(),
+        ),
+        (
+            "sources",
+            run.sources
+                .iter()
+                .map(|s| s.label.clone().unwrap_or_default())
+                .collect(),
+            config
+                .sources
+                .iter()
+                .map(|s| s.label.clone().unwrap_or_default())
+                .collect(),
+        ),
+    ];
+    let mut pairs = pairs.into_iter();
+    let (what, has, asked): (_, Vec<String>, Vec<String>) = pairs.find(|(_, a, b)| a != b)?;
+    let (has, asked) = (named(&labels(has)), named(&labels(asked)));
+    Some(format!(
+        "its {what} are `{has}`, and there they are `{asked}`"
+    ))
+}
+
+/// What no run of a matrix with such rows holds.
+fn malformed(run: &Run, rows: &[Arc<Row>]) -> Option<String> {
+    let known: BTreeSet<&Row> = rows.iter().map(AsRef::as_ref).collect();
+    let is_known =
+        |Cell { row, pin }: &Cell| known.contains(row.as_ref()) && is_on_ladder(run, pin);
+    if let Some(record) = run.cells.iter().find(|record| !is_known(&record.cell)) {
+        let name = named(record.id.as_str());
+        return Some(format!("the matrix has no cell `{name}`"));
+    }
+    let there: BTreeSet<&CellId> = run.cells.iter().map(|record| &record.id).collect();
+    let rungs = run.families.iter().flat_map(|family| &family.pins);
+    let rungs: Vec<Arc<Pin>> = rungs.cloned().map(Arc::new).collect();
+    let cells = rows.iter().flat_map(|row| {
+        rungs.iter().map(|pin| Cell {
+            row: Arc::clone(row),
+            pin: Arc::clone(pin),
+        })
+    });
+    let mut ids = cells.map(|cell| cell.id());
+    let lacking = ids.find(|id| !there.contains(id))?;
+    Some(format!(
+        "the cell `{}` is not there",
+        named(lacking.as_str())
+    ))
+}
+
+fn is_on_ladder(run: &Run, pin: &Pin) -> bool {
+    let family = run.families.iter().find(|family| family.name == pin.family);
+    family.is_some_and(|family| match &pin.at {
+        At::Version { version } => family.published.contains(version) || family.pins.contains(pin),
+        At::Git { .. } | At::Path { .. } => family.pins.contains(pin),
+    })
+}
+
+/// What is to run: the subject, and at which pins.
+type Of<'a> = (&'a [SourceRecord], &'a [FamilyRecord]);
+
+fn of(run: &Run) -> Of<'_> {
+    (&run.sources, &run.families)
+}
+
+/// How two differ in what is to run.
+pub(super) fn differs(one: Of<'_>, other: Of<'_>) -> Option<String> {
+    for (a, b) in one.0.iter().zip(other.0) {
+        if a.subject.content != b.subject.content {
+            let label = a.label.iter().map(|label| format!(" `{label}`"));
+            let label = label.collect::<String>();
+            let (a, b) = (named(&a.subject.content), named(&b.subject.content));
+            return Some(format!(
+                "the files of the subject{label} hash to {a}, and to {b}"
+            ));
+        }
+    }
+    let mut families = one.1.iter().zip(other.1);
+    families.find_map(|(a, b)| ladders(a, b))
+}
+
+fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
+    let name = named(&one.name);
+    if one.crates != other.crates {
+        return Some(format!("family `{name}` has other crates"));
+    }
+    let length = one.pins.len().max(other.pins.len());
+    let differ = |at: &usize| one.pins.get(*at).map(place_of) != other.pins.get(*at).map(place_of);
+    let at = (0..length).find(differ)?;
+    let pin = |pins: &[Pin]| match pins.get(at) {
+        Some(pin) => named(&pin.at.to_string()),
+        None => "no more pins".to_owned(),
+    };
+    Some(format!(
+        "of {name} the one has {}, and the other {}",
+        pin(&one.pins),
+        pin(&other.pins)
+    ))
+}
+
+/// A pin, without where its folder is: every machine has its own.
+fn place_of(pin: &Pin) -> (String, Option<(&str, &str)>) {
+    let repository = match &pin.at {
+        At::Git { git, rev, .. } => Some((git.as_str(), rev.as_str())),
+        At::Version { .. } | At::Path { .. } => None,
+    };
+    (pin.at.to_string(), repository)
+}
+
+/// How the compilers of one label differ, where both machines have it.
+fn compilers(one: &ToolchainRecord, other: &ToolchainRecord) -> Option<String> {
+    let programs = [(&one.rustc, &other.rustc), (&one.cargo, &other.cargo)];
+    let differing = programs.into_iter().find_map(|programs| match programs {
+        (Some(a), Some(b)) if a != b => Some((a, b)),
+        (_, _) => None,
+    });
+    let (a, b) = differing?;
+    Some(format!(
+        "toolchain `{}` is {}, and {}",
+        named(&one.label),
+        named(a),
+        named(b)
+    ))
+}

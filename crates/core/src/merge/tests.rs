@@ -1,0 +1,302 @@
+//! Parts of made-up runs, a letter a cell.
+
+use std::path::Path;
+
+use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+use super::*;
+use crate::error::Text;
+use crate::model::cell::CellId;
+use crate::model::outcome::Outcome;
+use crate::model::status::{Doubt, Skip, Status};
+use crate::testing::{history, pin};
+
+fn config(n_pins: usize) -> Config {
+    let pins: Vec<String> = (0..n_pins).map(|n| format!("\"{n}.0.0\"")).collect();
+    let text = format!(
+        "[subject]\npath = \".\"\n[[toolchain]]\nlabel = \"stable\"\nrustup = \"stable\"\n\
+         [[family]]\nname = \"gadget\"\ncrates = [\"gadget\"]\npins = [{}]\n",
+        pins.join(", ")
+    );
+    Config::parse(Text::new(Path::new("matrix.toml"), text)).expect("a config")
+}
+
+fn skipped(reason: Skip) -> State {
+    State::Skipped { reason }
+}
+
+/// A part, by what it knows of each cell: besides the letters of histories, `s` is in another shard,
+/// `p` did not end, `c` was not selected by `--cell`, `m` has no toolchain, `q` is in doubt, `~` is
+/// inferred.
+fn part(name: &str, shown: &str) -> Part {
+    let mut run = history(shown, 1);
+    run.toolchains[0].source = (!shown.contains('m')).then(|| "here".to_owned());
+    for (record, letter) in run.cells.iter_mut().zip(shown.chars()) {
+        let doubt = Doubt::Network;
+        record.state = match letter {
+            's' => skipped(Skip::OtherShard),
+            'p' => State::Pending,
+            'c' => skipped(Skip::NotSelected("--cell".to_owned())),
+            'm' => skipped(Skip::ToolchainMissing),
+            '~' => skipped(Skip::Inferred),
+            'q' => State::Ended {
+                reused: false,
+                outcome: Box::new(Outcome::whole(Status::Inconclusive { doubt }, Vec::new())),
+            },
+            _ => continue,
+        };
+    }
+    run.finished = !shown.contains('p');
+    let name = name.to_owned();
+    Part { name, run }
+}
+
+/// What became of each cell, by the same letters.
+fn letters(run: &Run) -> String {
+    let letter = |record: &CellRecord| match (&record.state, record.status()) {
+        (State::Pending, _) => 'p',
+        (_, Status::Passed) => '.',
+        (_, Status::Failed { class }) => match class.to_string().as_str() {
+            "compile" => 'b',
+            "drift" => 'd',
+            _ => '1',
+        },
+        (_, Status::Inconclusive { .. }) => 'q',
+        (_, Status::Skipped { reason }) => match reason.to_string().as_str() {
+            "in another shard" => 's',
+            "toolchain missing" => 'm',
+            "inferred" => '~',
+            "not selected by --cell" => 'c',
+            _ => '-',
+        },
+    };
+    run.cells.iter().map(letter).collect()
+}
+
+fn merged(shown: &[&str]) -> Merged {
+    let names = ["one", "two", "three", "four"];
+    let parts = names
+        .iter()
+        .zip(shown)
+        .map(|(name, shown)| part(name, shown));
+    merge(parts.collect(), &config(shown[0].len())).expect("merged")
+}
+
+fn told(shown: &[&str]) -> String {
+    letters(&merged(shown).run)
+}
+
+fn refused(change: impl Fn(&mut Run)) -> String {
+    let (one, mut two) = (part("one", ".bs"), part("two", "ss1"));
+    change(&mut two.run);
+    let refused = merge(vec![one, two], &config(3));
+    refused.expect_err("a mistake").to_string()
+}
+
+#[test]
+fn shards_make_a_whole() {
+    let merged = merged(&[".bss", "ss1."]);
+    assert_eq!(letters(&merged.run), ".b1.");
+    assert!(merged.run.finished && merged.gaps.is_empty());
+    let taken: Vec<&str> = merged.taken.values().map(String::as_str).collect();
+    assert_eq!(taken, ["one", "one", "two", "two"]);
+}
+
+#[test]
+fn a_cell_that_no_part_answers_is_missing_and_the_run_did_not_end() {
+    let merged = merged(&[".sss", "sspp"]);
+    assert_eq!(letters(&merged.run), ".ppp");
+    assert!(!merged.run.finished);
+    let names = ["1", "2", "3"].map(|n| format!("stable@gadget-{n}.0.0"));
+    let missing: Vec<String> = merged.gaps.missing.iter().map(CellId::to_string).collect();
+    assert_eq!(missing, names);
+    assert_eq!(
+        merged.notes,
+        ["two did not end; what it had by then is taken"]
+    );
+}
+
+#[test]
+fn a_part_that_died_and_was_run_again_leaves_nothing_open() {
+    let merged = merged(&[".pss", ".1ss", "ss.."]);
+    assert_eq!(letters(&merged.run), ".1..");
+    assert!(merged.run.finished && merged.gaps.is_empty());
+}
+
+#[test]
+fn a_verdict_comes_before_a_doubt_and_a_doubt_before_nothing() {
+    assert_eq!(told(&["qq.", ".p."]), ".q.");
+    // Drift is sure, though it is no verdict.
+    assert_eq!(told(&["dq.", "qd."]), "dd.");
+}
+
+#[test]
+fn a_toolchain_that_one_machine_lacks_and_another_has_is_there() {
+    assert_eq!(told(&["mmm", ".b."]), ".b.");
+    assert_eq!(told(&["mmm", "mmm"]), "mmm");
+    // Whoever had it was not asked for these.
+    let merged = merged(&["mmm", ".ss"]);
+    assert_eq!(letters(&merged.run), ".pp");
+    assert_eq!(merged.gaps.missing.len(), 2);
+}
+
+#[test]
+fn a_contradiction_is_shown_with_both_sides() {
+    let merged = merged(&["..b", ".1b", ".qb"]);
+    assert_eq!(letters(&merged.run), ".qb");
+    let [conflict] = merged.gaps.conflicts.as_slice() else {
+        panic!("one conflict");
+    };
+    let sides: Vec<String> = conflict
+        .sides
+        .iter()
+        .map(|side| format!("{} says {}", side.part, side.shown))
+        .collect();
+    assert_eq!(
+        sides,
+        [
+            "one says passed; app test:t: passed",
+            "two says failed(test); app test:t: failed(test)"
+        ]
+    );
+    let outcome = merged.run.cells[1].outcome().expect("an outcome");
+    let errors: Vec<&String> = outcome.errors.iter().map(|error| &error.message).collect();
+    assert_eq!(errors, sides.iter().collect::<Vec<_>>());
+    assert!(!merged.taken.contains_key(&merged.run.cells[1].id));
+    assert!(merged.run.finished);
+}
+
+#[test]
+fn a_contradiction_is_not_settled_by_merging_its_result_with_one_side() {
+    let mut first = merged(&["..", ".1"]);
+    first.run.findings.gaps = first.gaps;
+    let first = Part {
+        name: "merged".to_owned(),
+        run: first.run,
+    };
+    let again = merge(vec![first, part("one", "..")], &config(2)).expect("merged");
+    assert_eq!(letters(&again.run), ".q");
+    assert_eq!(again.gaps.conflicts[0].sides.len(), 3);
+}
+
+#[test]
+fn what_was_run_is_taken_rather_than_what_was_known() {
+    let (mut one, two) = (part("one", ".."), part("two", ".."));
+    for record in &mut one.run.cells {
+        if let State::Ended { reused, .. } = &mut record.state {
+            *reused = true;
+        }
+    }
+    let merged = merge(vec![one, two], &config(2)).expect("merged");
+    assert!(merged.taken.values().all(|part| part == "two"));
+}
+
+#[test]
+fn what_rounds_left_out_is_inferred_once_nothing_is_left_to_run() {
+    assert_eq!(told(&[".ccc.", "cc.cc"]), ".~.~.");
+    assert_eq!(told(&[".cccc", "cccc."]), ".ccc.");
+    assert_eq!(told(&[".ccc1", "cc.cc"]), ".c.c1");
+    assert_eq!(told(&[".ccc1", "cc.1c"]), ".~.11");
+}
+
+#[test]
+fn what_was_inferred_from_less_than_is_known_now_is_missing() {
+    assert_eq!(told(&[".~~~.", "cccc."]), ".~~~.");
+    assert_eq!(told(&[".~~~.", "cc1cc"]), ".p1p.");
+}
+
+#[test]
+fn a_part_of_something_else_is_refused_with_both_names_and_what_differs() {
+    let said = refused(|run| run.sources[0].subject.content = "ff".to_owned());
+    assert!(said.contains("one and two are not of one run"), "{said}");
+    assert!(said.contains("hash to 00, and to ff"), "{said}");
+    let said = refused(|run| run.families[0].crates.push("g".to_owned()));
+    assert!(said.contains("family `gadget` has other crates"), "{said}");
+    let said = refused(|run| run.toolchains[0].label = "old".to_owned());
+    assert!(
+        said.contains("two is of another matrix than matrix.toml"),
+        "{said}"
+    );
+    assert!(
+        said.contains("`old`, and there they are `stable`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn compilers_that_differ_are_refused() {
+    let parts = |two: Option<&str>| {
+        let (mut one, mut other) = (part("one", "."), part("two", "."));
+        one.run.toolchains[0].rustc = Some("rustc 1.95.0".to_owned());
+        other.run.toolchains[0].rustc = two.map(str::to_owned);
+        merge(vec![one, other], &config(1))
+    };
+    assert!(parts(None).is_ok());
+    let said = parts(Some("rustc 1.96.0"))
+        .expect_err("a mistake")
+        .to_string();
+    let words = "toolchain `stable` is rustc 1.95.0, and rustc 1.96.0";
+    assert!(said.contains(words), "{said}");
+}
+
+#[test]
+fn what_cannot_be_in_a_run_is_refused() {
+    let said = refused(|run| run.cells.truncate(1));
+    assert!(
+        said.contains("the cell `stable@gadget-1.0.0` is not there"),
+        "{said}"
+    );
+    let said = refused(|run| {
+        let mut record = run.cells[0].clone();
+        record.cell.pin = pin(9).into();
+        record.id = record.cell.id();
+        run.cells.push(record);
+    });
+    assert!(
+        said.contains("the matrix has no cell `stable@gadget-9.0.0`"),
+        "{said}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_parts_and_their_overlap_make_no_difference(
+        shown in proptest::collection::vec("[.1b2dqspmc~]{5}", 1..5),
+        turn in 0usize..5,
+    ) {
+        let parts = || {
+            let parts = shown.iter().enumerate();
+            parts.map(|(n, shown)| part(&n.to_string(), shown)).collect::<Vec<Part>>()
+        };
+        let one = merge(parts(), &config(5)).expect("merged");
+        let mut turned = parts();
+        turned.rotate_left(turn % shown.len());
+        turned.reverse();
+        turned.push(part("0", &shown[0]));
+        let other = merge(turned, &config(5)).expect("merged");
+        prop_assert_eq!(&one.run, &other.run);
+        prop_assert_eq!(&one.gaps, &other.gaps);
+        prop_assert_eq!(&one.taken, &other.taken);
+        prop_assert_eq!(one.run.finished, one.gaps.missing.is_empty());
+        let has_pending = one.run.cells.iter().any(|record| record.state == State::Pending);
+        prop_assert!(one.run.finished != has_pending);
+    }
+
+    #[test]
+    fn merging_step_by_step_comes_to_the_same(
+        shown in proptest::collection::vec("[.1bqspm]{4}", 3),
+    ) {
+        let part = |n: usize| part(&n.to_string(), &shown[n]);
+        let mut first = merge(vec![part(0), part(1)], &config(4)).expect("merged");
+        first.run.findings.gaps = first.gaps;
+        let first = Part { name: "merged".to_owned(), run: first.run };
+        let steps = merge(vec![first, part(2)], &config(4)).expect("merged");
+        let at_once = merge(vec![part(0), part(1), part(2)], &config(4)).expect("merged");
+        prop_assert_eq!(letters(&steps.run), letters(&at_once.run));
+        let cells = |merged: &Merged| {
+            let conflicts = merged.gaps.conflicts.iter();
+            conflicts.map(|conflict| conflict.cell.clone()).collect::<Vec<CellId>>()
+        };
+        prop_assert_eq!(cells(&steps), cells(&at_once));
+    }
+}

@@ -1,0 +1,194 @@
+//! What is published between two pins and was not tested: made once, and told by every report.
+
+use std::fmt;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::model::cell::At;
+use crate::model::run::{FamilyRecord, Unusable};
+
+/// What is published of a family between two of its pins that were tested, when no pin between them
+/// was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Between {
+    /// Versions that could have been tested, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untested: Vec<Version>,
+    /// Versions that only a part of the family has, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<Unusable>,
+    /// Versions that were withdrawn, ascending. They do not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub yanked: Vec<Version>,
+    /// Crates of which it is not known what is published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<String>,
+}
+
+/// How many of a kind are named.
+const MOST_NAMES: usize = 3;
+
+impl Between {
+    /// What lies between two pins of a family.
+    #[must_use]
+    pub fn of(family: &FamilyRecord, before: &At, after: &At) -> Self {
+        let is_between = |version: &Version| {
+            let at = At::from(version.clone());
+            *before < at && at < *after
+        };
+        let among = |versions: &[Version]| -> Vec<Version> {
+            let versions = versions.iter().filter(|version| is_between(version));
+            versions.cloned().collect()
+        };
+        let unusable = family.unusable.iter();
+        Self {
+            untested: among(&family.published),
+            unusable: unusable
+                .filter(|u| is_between(&u.version))
+                .cloned()
+                .collect(),
+            yanked: among(&family.yanked),
+            unlisted: family.unlisted.clone(),
+        }
+    }
+
+    /// True when nothing that is published and not withdrawn lies between.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.n_untested() == 0 && self.unlisted.is_empty()
+    }
+
+    /// How many published versions lie between that no one tested, those included that no one can.
+    #[must_use]
+    pub fn n_untested(&self) -> usize {
+        self.untested.len() + self.unusable.len()
+    }
+
+    /// How exactly a change is known, for a narrow place: `exact`, or `3 untested between`.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        match (self.n_untested(), self.is_exact()) {
+            (0, true) => "exact".to_owned(),
+            (0, false) => "not known what lies between".to_owned(),
+            (n, _) => format!("{n} untested between"),
+        }
+    }
+
+    /// What is to be said of single versions: those that cannot be used, and those that were
+    /// withdrawn.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let unusable: Vec<String> = self.unusable.iter().map(ToString::to_string).collect();
+        let unusable = (!unusable.is_empty()).then(|| few(&unusable, "; "));
+        unusable.into_iter().chain(self.withdrawn()).collect()
+    }
+
+    /// `2.0.1 was yanked`.
+    fn withdrawn(&self) -> Option<String> {
+        let names: Vec<String> = self.yanked.iter().map(ToString::to_string).collect();
+        match names.as_slice() {
+            [] => None,
+            [one] => Some(format!("{one} was yanked")),
+            several => Some(format!("{} were yanked", few(several, ", "))),
+        }
+    }
+}
+
+/// Some of many, by name.
+fn few(names: &[String], separator: &str) -> String {
+    let told = names.iter().take(MOST_NAMES).cloned();
+    let more = names.len().saturating_sub(MOST_NAMES);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    told.chain(more).collect::<Vec<_>>().join(separator)
+}
+
+/// `nothing published lies between`, or what does, in a sentence without its capital and its dot.
+impl fmt::Display for Between {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.untested.as_slice() {
+            _ if !self.unlisted.is_empty() => {
+                let names = few(&self.unlisted, ", ");
+                write!(f, "what is published of {names} between is not known")?;
+            }
+            [] if self.unusable.is_empty() => f.write_str("nothing published lies between")?,
+            [] => f.write_str("nothing that can be tested lies between")?,
+            [one] => write!(f, "{one} lies between and is untested")?,
+            several => write!(f, "{} versions between are untested", several.len())?,
+        }
+        for remark in self.remarks() {
+            write!(f, "; {remark}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn family(published: &str, unusable: &str, yanked: &str) -> FamilyRecord {
+        let versions = |written: &str| -> Vec<Version> {
+            let versions = written.split_whitespace().map(Version::parse);
+            versions
+                .map(|version| version.expect("a version"))
+                .collect()
+        };
+        let unusable = versions(unusable).into_iter().map(|version| Unusable {
+            why: format!("b has no {version}"),
+            crates: vec!["a".to_owned()],
+            version,
+        });
+        FamilyRecord {
+            published: versions(published),
+            unusable: unusable.collect(),
+            yanked: versions(yanked),
+            ..testing::run(Vec::new()).families.remove(0)
+        }
+    }
+
+    fn told(family: &FamilyRecord, before: u64, after: u64) -> (bool, String) {
+        let at = |major| At::from(Version::new(major, 0, 0));
+        let between = Between::of(family, &at(before), &at(after));
+        (between.is_exact(), between.to_string())
+    }
+
+    #[test]
+    fn what_lies_between_is_told_whether_it_can_be_tested_or_not() {
+        let family = family(
+            "1.0.0 2.0.0 2.1.0 3.0.0 3.1.0 3.2.0 4.0.0",
+            "4.1.0",
+            "1.1.0 3.3.0",
+        );
+        let exact = (
+            true,
+            "nothing published lies between; 1.1.0 was yanked".to_owned(),
+        );
+        assert_eq!(told(&family, 1, 2), exact);
+        let one = (false, "2.1.0 lies between and is untested".to_owned());
+        assert_eq!(told(&family, 2, 3), one);
+        let two = "2 versions between are untested; 3.3.0 was yanked".to_owned();
+        assert_eq!(told(&family, 3, 4), (false, two));
+        let none =
+            "nothing that can be tested lies between; a 4.1.0 cannot be used: b has no 4.1.0";
+        assert_eq!(told(&family, 4, 5), (false, none.to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_exact() {
+        let family = FamilyRecord {
+            unlisted: vec!["a".to_owned()],
+            ..family("1.0.0 2.0.0", "", "")
+        };
+        let words = "what is published of a between is not known".to_owned();
+        assert_eq!(told(&family, 1, 2), (false, words));
+    }
+
+    #[test]
+    fn many_are_not_all_named() {
+        let family = family("1.0.0 2.0.0", "", "1.1.0 1.2.0 1.3.0 1.4.0 1.5.0");
+        let words = "nothing published lies between; 1.1.0, 1.2.0, 1.3.0, and 2 more were yanked";
+        assert_eq!(told(&family, 1, 2), (true, words.to_owned()));
+    }
+}

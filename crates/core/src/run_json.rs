@@ -1,0 +1,222 @@
+//! `run.json`: a run, written down while it goes on and read again for every report.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
+
+use crate::error::Mistake;
+use crate::model::cell::CellId;
+use crate::model::outcome::PhaseRecord;
+use crate::model::run::{Run, SCHEMA};
+use crate::text;
+use crate::text::named;
+
+/// The file's name in the results folder.
+pub const FILE: &str = "run.json";
+
+/// The text of a run's file.
+///
+/// # Errors
+///
+/// When a value has no JSON form; all have.
+pub fn text(run: &Run) -> serde_json::Result<String> {
+    let mut text = serde_json::to_string_pretty(run)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Reads the text of a run's file, which stands at `path`.
+///
+/// # Errors
+///
+/// A [`Mistake`] when it is of a form that this version does not read.
+pub fn parse(text: &str, path: &Utf8Path) -> Result<Run, Mistake> {
+    parsed(text).map_err(|fault| fault.of(path))
+}
+
+/// Why a text is no run.
+enum Fault {
+    /// It is none, or a part of one.
+    Form(serde_json::Error),
+    /// It is one of another version.
+    Schema(u32),
+    /// It says what no run can say.
+    Content(String),
+}
+
+impl Fault {
+    fn of(self, path: &Utf8Path) -> Mistake {
+        match self {
+            Self::Form(e) if e.is_eof() => Mistake::new(format!(
+                "{path} is cut off: {}",
+                text::one_line(&e.to_string())
+            ))
+            .help("copy it again, or run the matrix again"),
+            Self::Form(e) => {
+                let why = text::ellipsis(&text::one_line(&e.to_string()), 300);
+                Mistake::new(format!("{path} is no run of a matrix: {why}"))
+                    .help("name a results folder or its run.json")
+            }
+            Self::Schema(schema) => Mistake::new(format!(
+                "{path} has schema {schema}, and this version reads {SCHEMA}"
+            ))
+            .help("run the matrix again with this version"),
+            Self::Content(why) => Mistake::new(format!("{path} is no run of a matrix: {why}"))
+                .help("only a file that this tool wrote is read"),
+        }
+    }
+}
+
+fn parsed(text: &str) -> Result<Run, Fault> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        schema: u32,
+    }
+    let head: Head = serde_json::from_str(text).map_err(Fault::Form)?;
+    if head.schema != SCHEMA {
+        return Err(Fault::Schema(head.schema));
+    }
+    let run: Run = serde_json::from_str(text).map_err(Fault::Form)?;
+    match contradiction(&run) {
+        Some(why) => Err(Fault::Content(why)),
+        None => Ok(run),
+    }
+}
+
+/// The last second of the year 9999, after which no report can write a time.
+const END_OF_TIME: u64 = 253_402_300_799;
+/// The longest time that a run can have taken, in seconds: a hundred years.
+const LONGEST: f64 = 3.2e9;
+/// The longest name of a cell: it is a folder's.
+const LONGEST_NAME: usize = 240;
+
+/// What a run says that no run can say. Names of cells and paths of logs go into reports as links
+/// and commands, and name files.
+fn contradiction(run: &Run) -> Option<String> {
+    if run.started > END_OF_TIME || !(0.0..LONGEST).contains(&run.seconds) {
+        return Some("it has times that cannot be".to_owned());
+    }
+    let mut there = BTreeSet::new();
+    run.cells.iter().find_map(|record| {
+        let shown = named(record.id.as_str());
+        if !is_plain(&record.id) || record.id != record.cell.id() {
+            return Some(format!("a cell cannot be called `{shown}`"));
+        }
+        if !there.insert(&record.id) {
+            return Some(format!("the cell `{shown}` is there twice"));
+        }
+        let mut phases = record.outcome().into_iter().flat_map(|o| &o.phases);
+        let strange = phases.find(|p| p.log != PhaseRecord::log_of(&record.id, p.phase))?;
+        let log = named(&strange.log);
+        Some(format!("the log of {shown} cannot be `{log}`"))
+    })
+}
+
+/// Whether a name can stand in a path.
+fn is_plain(id: &CellId) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-@~+".contains(c);
+    let name = id.as_str();
+    name.chars().all(fits) && !name.starts_with('.') && name.len() <= LONGEST_NAME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CELL: &str = r#"{"id": "a@g-1.0.0", "toolchain": "a",
+        "pin": {"family": "g", "version": "1.0.0"}, "state": "pending"}"#;
+
+    fn run(cell: &str) -> String {
+        format!(
+            r#"{{"schema": {SCHEMA}, "started": 1, "seconds": 1.0, "finished": true,
+                "command": "c", "out": "o", "sources": [], "resolver": "r", "toolchains": [],
+                "families": [], "cells": [{cell}]}}"#
+        )
+    }
+
+    fn refused(text: &str) -> String {
+        let refused = parse(text, "results/run.json".into()).expect_err("no run");
+        refused.message().to_owned()
+    }
+
+    #[test]
+    fn a_run_is_read() {
+        let read = parse(&run(CELL), "run.json".into());
+        assert_eq!(read.expect("a run").cells.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_run_is_named_and_refused() {
+        let whole = run(CELL);
+        let refusals = [
+            (
+                whole[..whole.len() - 9].to_owned(),
+                "results/run.json is cut off: ",
+            ),
+            ("[]".to_owned(), "results/run.json is no run of a matrix: "),
+            (
+                whole.replacen('2', "1", 1),
+                "results/run.json has schema 1, and this version",
+            ),
+            (
+                whole.replace("a@g-1.0.0", "a@g-2.0.0"),
+                "a cell cannot be called `a@g-2.0.0`",
+            ),
+            (
+                whole
+                    .replace("a@g-1.0.0", "$(x)@g-1.0.0")
+                    .replace("\"a\"", "\"$(x)\""),
+                "a cell cannot be called `$(x)@g-1.0.0`",
+            ),
+            (
+                whole.replacen("\"started\": 1", "\"started\": 999999999999", 1),
+                "it has times that cannot be",
+            ),
+            (
+                whole.replacen("\"seconds\": 1.0", "\"seconds\": -1.0", 1),
+                "it has times that cannot be",
+            ),
+            (
+                whole.replacen("\"seconds\": 1.0", "\"seconds\": 1e300", 1),
+                "it has times that cannot be",
+            ),
+            (
+                run(&format!("{CELL}, {CELL}")),
+                "the cell `a@g-1.0.0` is there twice",
+            ),
+        ];
+        for (text, why) in refusals {
+            let said = refused(&text);
+            assert!(said.contains(why), "{why} is not in {said}");
+        }
+    }
+
+    #[test]
+    fn a_cell_whose_name_can_be_no_path_is_refused() {
+        for label in [
+            "../../x",
+            "/etc/x",
+            "a\u{202e}b",
+            "a\nb",
+            ".a",
+            &"a".repeat(300),
+        ] {
+            let quoted = serde_json::to_string(label).expect("JSON");
+            let quoted = quoted.trim_matches('"');
+            let cell = CELL.replace("a@g", &format!("{quoted}@g"));
+            let cell = cell.replace("\"a\"", &format!("\"{quoted}\""));
+            let said = refused(&run(&cell));
+            assert!(said.contains("a cell cannot be called"), "{said}");
+            assert!(!said.contains('\u{202e}') && !said.contains('\n'), "{said}");
+            assert!(said.len() < 400, "{said}");
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_run_is_a_run() {
+        let whole = run(CELL);
+        for end in 0..whole.len() {
+            assert!(parsed(&whole[..end]).is_err(), "{}", &whole[..end]);
+        }
+    }
+}

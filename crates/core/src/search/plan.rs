@@ -1,0 +1,385 @@
+//! The plan: of every cell of the matrix, whether it runs, in which order, or why not.
+//!
+//! A function of values: the cells, what the command line selects, and what is known of each.
+
+use std::collections::BTreeMap;
+
+use globset::{Glob, GlobMatcher};
+
+use crate::config::Strategy;
+use crate::error::{Mistake, nearest};
+use crate::model::cell::{Cell, CellId, Pin, Row};
+use crate::model::outcome::Outcome;
+use crate::model::run::shard::Shard;
+use crate::model::status::Skip;
+use crate::search::strategy::depth;
+
+/// What the command line leaves of a matrix.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    toolchains: Vec<Pattern>,
+    pins: Vec<Pattern>,
+    cells: Vec<Pattern>,
+    today: Vec<(Option<String>, Pin)>,
+    /// Which pins of a row run.
+    pub strategy: Strategy,
+    /// Whether what lies between two rungs that differ is looked at too.
+    pub exact: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Pattern {
+    written: String,
+    glob: GlobMatcher,
+}
+
+impl Selection {
+    /// Reads the globs of `--toolchain`, `--pin` and `--cell`; none selects all.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] for what is no glob.
+    pub fn new(
+        toolchains: &[String],
+        pins: &[String],
+        cells: &[String],
+        strategy: Strategy,
+        exact: bool,
+    ) -> Result<Self, Mistake> {
+        Ok(Self {
+            toolchains: patterns("--toolchain", toolchains)?,
+            pins: patterns("--pin", pins)?,
+            cells: patterns("--cell", cells)?,
+            today: Vec::new(),
+            strategy,
+            exact,
+        })
+    }
+
+    /// The same, and the pins that the subject is on today run whatever pins are selected.
+    #[must_use]
+    pub fn with_today(self, today: Vec<(Option<String>, Pin)>) -> Self {
+        Self { today, ..self }
+    }
+
+    fn is_today(&self, cell: &Cell) -> bool {
+        let mut today = self.today.iter();
+        today.any(|(source, pin)| *source == cell.row.source && *pin == *cell.pin)
+    }
+
+    /// Checks that every glob selects something.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] that names the glob and what comes nearest to it.
+    pub fn check(&self, cells: &[(Cell, bool)]) -> Result<(), Mistake> {
+        type Name = fn(&Cell) -> String;
+        let pin: Name = |c| c.pin.at.to_string();
+        let label: Name = |c| c.row.toolchain.clone();
+        let id: Name = |c| c.id().to_string();
+        let lists = [
+            ("--toolchain", &self.toolchains, label),
+            ("--pin", &self.pins, pin),
+            ("--cell", &self.cells, id),
+        ];
+        for (flag, patterns, name) in lists {
+            for pattern in patterns {
+                let is_hit = |c: &Cell| match flag {
+                    "--pin" => pattern.hits_pin(c),
+                    _ => pattern.glob.is_match(name(c)),
+                };
+                // What is no rung goes by its whole name only.
+                if cells
+                    .iter()
+                    .any(|(cell, is_rung)| (*is_rung || pattern.is_plain()) && is_hit(cell))
+                {
+                    continue;
+                }
+                let names: Vec<String> = cells.iter().map(|(cell, _)| name(cell)).collect();
+                let hint = nearest(&pattern.written, names.iter().map(String::as_str));
+                return Err(
+                    Mistake::new(format!("{flag} {} selects nothing", pattern.written)).help(
+                        match hint {
+                            Some(name) => format!("did you mean `{name}`?"),
+                            None => "`plan` lists all cells".to_owned(),
+                        },
+                    ),
+                );
+            }
+        }
+        let is_left = |(cell, is_rung): &(Cell, bool)| {
+            self.holds(cell, *is_rung) && self.leaves_out(cell, true).is_none()
+        };
+        if !cells.is_empty() && !cells.iter().any(is_left) {
+            let flags = lists.iter().filter(|(_, patterns, _)| !patterns.is_empty());
+            let flags: Vec<&str> = flags.map(|(flag, ..)| *flag).collect();
+            let message = format!("{} together select nothing", flags.join(" and "));
+            return Err(Mistake::new(message).help("`plan` lists all cells"));
+        }
+        Ok(())
+    }
+
+    /// The cells that stand in the plan.
+    #[must_use]
+    pub fn held(&self, cells: &[(Cell, bool)]) -> Vec<Cell> {
+        let held = cells
+            .iter()
+            .filter(|(cell, is_rung)| self.holds(cell, *is_rung));
+        held.map(|(cell, _)| cell.clone()).collect()
+    }
+
+    /// Whether a cell stands in the plan at all: what is no rung of the ladder only where exact
+    /// answers are asked for, or where it is named.
+    fn holds(&self, cell: &Cell, is_rung: bool) -> bool {
+        let names = |patterns: &[Pattern], hits: &dyn Fn(&Pattern) -> bool| {
+            patterns
+                .iter()
+                .any(|pattern| pattern.is_plain() && hits(pattern))
+        };
+        is_rung
+            || (self.exact && self.pins.is_empty() && self.cells.is_empty())
+            || names(&self.pins, &|p| p.hits_pin(cell))
+            || names(&self.cells, &|p| p.glob.is_match(cell.id().as_str()))
+    }
+
+    /// Why a cell is left out, if it is. A cell that is named by `--cell` is not left out for
+    /// being no end.
+    fn leaves_out(&self, cell: &Cell, is_end: bool) -> Option<Skip> {
+        let not = |flag: &str| Some(Skip::NotSelected(flag.to_owned()));
+        let hit = |patterns: &[Pattern], hits: &dyn Fn(&Pattern) -> bool| {
+            patterns.is_empty() || patterns.iter().any(hits)
+        };
+        if !hit(&self.toolchains, &|p| p.glob.is_match(&cell.row.toolchain)) {
+            return not("--toolchain");
+        }
+        if !hit(&self.pins, &|p| p.hits_pin(cell)) && !self.is_today(cell) {
+            return not("--pin");
+        }
+        if !hit(&self.cells, &|p| p.glob.is_match(cell.id().as_str())) {
+            return not("--cell");
+        }
+        match self.strategy {
+            Strategy::Ends if !is_end && !self.names_cells() => Some(Skip::NotAnEnd),
+            Strategy::Ends | Strategy::Full | Strategy::Frontier => None,
+        }
+    }
+
+    /// Whether single cells or pins are asked for: then all of them run, and none is inferred.
+    fn names_cells(&self) -> bool {
+        !self.cells.is_empty() || !self.pins.is_empty()
+    }
+}
+
+impl Pattern {
+    /// A pin goes by its version, or by its whole name.
+    fn hits_pin(&self, cell: &Cell) -> bool {
+        self.glob.is_match(cell.pin.at.to_string()) || self.glob.is_match(cell.pin.to_string())
+    }
+
+    fn is_plain(&self) -> bool {
+        !self.written.contains(['*', '?', '[', '{'])
+    }
+}
+
+fn patterns(flag: &str, written: &[String]) -> Result<Vec<Pattern>, Mistake> {
+    let read = |written: &String| {
+        Ok(Pattern {
+            written: written.clone(),
+            glob: glob(flag, written)?,
+        })
+    };
+    written.iter().map(read).collect()
+}
+
+/// Reads the glob of a flag.
+///
+/// # Errors
+///
+/// A [`Mistake`] that names the flag.
+pub fn glob(flag: &str, written: &str) -> Result<GlobMatcher, Mistake> {
+    match Glob::new(written) {
+        Ok(glob) => Ok(glob.compile_matcher()),
+        Err(e) => Err(Mistake::new(format!(
+            "{flag} {written} is no glob: {}",
+            e.kind()
+        ))),
+    }
+}
+
+/// What is to become of every cell, in the order of the matrix.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The cells.
+    pub cells: Vec<Planned>,
+    /// In which way rows are worked through.
+    pub strategy: Strategy,
+    /// The share of it that runs here, where that is not all.
+    pub shard: Option<Shard>,
+}
+
+/// What is to become of one cell.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// Its name.
+    pub id: CellId,
+    /// Its place.
+    pub cell: Cell,
+    /// False where its pin lies between two rungs of the ladder.
+    pub is_rung: bool,
+    /// True where it is what the subject is on today.
+    pub is_today: bool,
+    /// What the registry's index says against it.
+    pub forecast: Option<String>,
+    /// What is to become of it.
+    pub fate: Fate,
+}
+
+/// What is to become of a cell.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// It runs.
+    Run {
+        /// How much it tells: 0 for ends, then one more for every halving of the ladder.
+        depth: u32,
+    },
+    /// An earlier run answered it, and nothing that decides it has changed.
+    Known(Box<Outcome>),
+    /// It is left out.
+    Skip(Skip),
+}
+
+/// What can be asked of a cell while planning.
+pub trait Knowledge {
+    /// Why the config leaves it out, if it does.
+    fn excluded(&self, cell: &Cell) -> Option<String>;
+    /// Whether the cell's toolchain is here, if only one that gives no answer: that is no reason to
+    /// leave the cell out.
+    fn has_toolchain(&self, cell: &Cell) -> bool;
+    /// What an earlier run found.
+    fn outcome(&self, cell: &Cell) -> Option<Outcome>;
+    /// What is declared against it.
+    fn forecast(&self, cell: &Cell) -> Option<String>;
+}
+
+/// Plans a matrix, of whose cells it is known which are rungs.
+#[must_use]
+pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowledge) -> Plan {
+    let held = cells
+        .iter()
+        .filter(|(cell, is_rung)| selection.holds(cell, *is_rung));
+    let held: Vec<&(Cell, bool)> = held.collect();
+    let mut planned = Vec::new();
+    for row in held.chunk_by(|(a, _), (b, _)| row_of(a) == row_of(b)) {
+        // The ends of a row are those of what is not excluded.
+        let excluded: Vec<Option<String>> = row
+            .iter()
+            .map(|(cell, _)| knowledge.excluded(cell))
+            .collect();
+        let length = excluded.iter().filter(|reason| reason.is_none()).count();
+        let mut place = 0;
+        for ((cell, is_rung), reason) in row.iter().zip(excluded) {
+            let is_today = selection.is_today(cell);
+            let depth = if is_today { 0 } else { depth(place, length) };
+            place += usize::from(reason.is_none());
+            planned.push(Planned {
+                id: cell.id(),
+                cell: cell.clone(),
+                // What is named runs, rung or not.
+                is_rung: *is_rung || selection.names_cells(),
+                is_today,
+                forecast: knowledge.forecast(cell),
+                fate: match reason {
+                    Some(reason) => Fate::Skip(Skip::Excluded(reason)),
+                    None => fate(cell, depth, selection, knowledge),
+                },
+            });
+        }
+    }
+    Plan {
+        cells: planned,
+        strategy: match selection.names_cells() {
+            true => Strategy::Full,
+            false => selection.strategy,
+        },
+        shard: None,
+    }
+}
+
+fn fate(cell: &Cell, depth: u32, selection: &Selection, knowledge: &dyn Knowledge) -> Fate {
+    if let Some(skip) = selection.leaves_out(cell, depth == 0) {
+        return Fate::Skip(skip);
+    }
+    if !knowledge.has_toolchain(cell) {
+        return Fate::Skip(Skip::ToolchainMissing);
+    }
+    match knowledge.outcome(cell) {
+        Some(outcome) => Fate::Known(Box::new(outcome)),
+        None => Fate::Run { depth },
+    }
+}
+
+/// Cells of one row and one family stand together, in the order of the ladder.
+#[must_use]
+pub fn row_of(cell: &Cell) -> (&Row, &str) {
+    (&cell.row, &cell.pin.family)
+}
+
+impl Plan {
+    /// Where the cells that run stand in the plan, those that tell most first: the ends of all
+    /// rows, then what halves them. Among equals a row's order holds, so that the first row is told
+    /// first.
+    #[must_use]
+    pub fn queue(&self) -> Vec<usize> {
+        let cells = self.cells.iter().enumerate();
+        let mut queue: Vec<(u32, usize)> = cells
+            .filter_map(|(at, planned)| match &planned.fate {
+                Fate::Run { depth } => Some((*depth, at)),
+                Fate::Known(_) | Fate::Skip(_) => None,
+            })
+            .collect();
+        queue.sort_unstable();
+        queue.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// The rows: of each, where its cells stand, and the row that it follows: the first with the
+    /// same family, source and features of which anything runs or is known.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(Vec<usize>, Option<usize>)> {
+        let mut rows: Vec<(Vec<usize>, Option<usize>)> = Vec::new();
+        let mut leaders: BTreeMap<(&str, Option<&str>, Option<&str>), usize> = BTreeMap::new();
+        let mut at = 0;
+        let alike = |a: &Planned, b: &Planned| row_of(&a.cell) == row_of(&b.cell);
+        for cells in self.cells.chunk_by(alike) {
+            let Row {
+                source, features, ..
+            } = &*cells[0].cell.row;
+            let family = cells[0].cell.pin.family.as_str();
+            let kind = (family, source.as_deref(), features.as_deref());
+            let leader = leaders.get(&kind).copied();
+            let is_skipped = |planned: &Planned| matches!(planned.fate, Fate::Skip(_));
+            if leader.is_none() && !cells.iter().all(is_skipped) {
+                leaders.insert(kind, rows.len());
+            }
+            rows.push(((at..at + cells.len()).collect(), leader));
+            at += cells.len();
+        }
+        rows
+    }
+
+    /// How many cells run, are known, and are left out.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let mut counts = (0, 0, 0);
+        for planned in &self.cells {
+            match planned.fate {
+                Fate::Run { .. } => counts.0 += 1,
+                Fate::Known(_) => counts.1 += 1,
+                Fate::Skip(_) => counts.2 += 1,
+            }
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! Where a plan stands: what its rows have shown so far, and which of its cells can run next.
+
+use std::collections::HashMap;
+
+use crate::model::outcome::{Outcome, Signature};
+use crate::search::plan::{Fate, Plan, Planned};
+use crate::search::strategy::Place;
+use crate::search::{At, Search, SearchRow};
+
+/// A plan with what its cells have shown.
+pub struct Standing<'a> {
+    plan: &'a Plan,
+    /// Of each row, where its cells stand in the plan.
+    rows: Vec<Vec<usize>>,
+    /// What is known of every place. Signatures go by their number.
+    pub search: Search<usize>,
+    /// All signatures that were seen, numbered.
+    signatures: HashMap<Signature, usize>,
+}
+
+impl<'a> Standing<'a> {
+    /// A plan by what is known of it from the start.
+    #[must_use]
+    pub fn new(plan: &'a Plan, n_probes: usize) -> Self {
+        let mut signatures = HashMap::new();
+        let mut rows: Vec<Vec<usize>> = Vec::new();
+        let mut known: Vec<SearchRow<usize>> = Vec::new();
+        for (cells, leader) in plan.rows() {
+            let planned = || cells.iter().filter_map(|at| plan.cells.get(*at));
+            known.push(SearchRow {
+                places: planned()
+                    .map(|planned| match &planned.fate {
+                        Fate::Run { .. } => Place::Open,
+                        Fate::Known(outcome) => shown(&mut signatures, outcome),
+                        Fate::Skip(_) => Place::Barred,
+                    })
+                    .collect(),
+                rungs: planned().map(|planned| planned.is_rung).collect(),
+                foreseen: planned()
+                    .map(|planned| planned.forecast.is_some())
+                    .collect(),
+                today: planned().position(|planned| planned.is_today),
+                leader,
+            });
+            rows.push(cells);
+        }
+        Self {
+            plan,
+            rows,
+            search: Search::new(plan.strategy, n_probes, known),
+            signatures,
+        }
+    }
+
+    /// All places, with their cells.
+    pub fn places(&self) -> impl Iterator<Item = (At, &'a Planned)> {
+        let plan = self.plan;
+        let rows = self.rows.iter().enumerate();
+        rows.flat_map(move |(row, cells)| {
+            let cells = cells.iter().enumerate();
+            cells.filter_map(move |(place, at)| Some(((row, place), plan.cells.get(*at)?)))
+        })
+    }
+
+    /// The cell at a place.
+    #[must_use]
+    pub fn planned(&self, (row, place): At) -> Option<&'a Planned> {
+        self.plan.cells.get(*self.rows.get(row)?.get(place)?)
+    }
+
+    /// The place to run next, by what [`Search::best`] asks of its cell.
+    pub fn best<W: Ord + Default>(&mut self, worth: impl Fn(&Planned) -> (bool, W)) -> Option<At> {
+        let Self {
+            plan, rows, search, ..
+        } = self;
+        search.best(|(row, place)| {
+            let at = rows.get(row).and_then(|cells| cells.get(place));
+            let planned = at.and_then(|at| plan.cells.get(*at));
+            planned.map(&worth).unwrap_or_default()
+        })
+    }
+
+    /// Takes note of what a cell showed.
+    pub fn note(&mut self, at: At, outcome: &Outcome) {
+        let shown = shown(&mut self.signatures, outcome);
+        self.search.set(at, shown);
+    }
+}
+
+fn shown(signatures: &mut HashMap<Signature, usize>, outcome: &Outcome) -> Place<usize> {
+    let Some(signature) = outcome.signature() else {
+        return Place::Barred;
+    };
+    let next = signatures.len();
+    Place::Shown(*signatures.entry(signature).or_insert(next))
+}
+
+/// The cells that can run now, side by side, in plan order: what each shows decides only what comes
+/// after all of them. None where nothing is left to run.
+#[must_use]
+pub fn round(plan: &Plan, n_probes: usize) -> Vec<&Planned> {
+    let mut standing = Standing::new(plan, n_probes);
+    let ready = standing.search.ready().into_iter();
+    ready.filter_map(|at| standing.planned(at)).collect()
+}

@@ -1,0 +1,497 @@
+//! Running a bisection: lanes ask its points, and what each answers is written down at once.
+
+pub mod query;
+mod script;
+mod dependency;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use pinmatrix_core::config::Source;
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::event::Event;
+use pinmatrix_core::model::outcome::Outcome;
+use pinmatrix_core::model::outcome::moved::forward;
+use pinmatrix_core::model::run::bisection::{About, Answer, Asked, Bisection, SCHEMA, Why};
+use pinmatrix_core::model::status::Status;
+use pinmatrix_core::search::bisect::{End, Known, end, next};
+
+use crate::bisect::dependency::check_out;
+use crate::bisect::query::{Axis, Inquiry, Place, Point, Question, about, answer};
+use crate::cache::key;
+use crate::cell::context::{Common, Work};
+use crate::cell::known;
+use crate::fs_ext::{CACHEDIR_TAG, write_whole};
+use crate::manifest::Hold;
+use crate::matrix::Matrix;
+use crate::matrix::cell_context::Setting;
+use crate::run::{Options, in_doubt, in_place, make_room, shops_of};
+use crate::subject::path_pin::Local;
+use crate::subject::source_tree::Tree;
+use crate::workdir::work_dirs::Workplace;
+
+/// The file's name in the results folder.
+pub const FILE: &str = "bisection.json";
+
+/// How often an interrupt is looked for while a lane waits for what another one finds.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A bisection as it stands at its end.
+pub struct Bisected {
+    /// What was asked, and answered.
+    pub record: Bisection,
+    /// What it came to; `None` where it was interrupted.
+    pub end: Option<End>,
+    /// Where, beside that change, another point is known not to answer as its end does: by its number.
+    pub elsewhere: Vec<(usize, Answer)>,
+}
+
+/// Asks an inquiry to its end. What `replayed` says is taken over.
+///
+/// # Errors
+///
+/// A [`Mistake`] when the question is about nothing that there is; other errors when the results
+/// or the work folders cannot be written.
+pub fn bisect(
+    matrix: &Matrix,
+    inquiry: &Inquiry,
+    options: &Options<'_>,
+    replayed: Option<Bisection>,
+) -> Result<Bisected> {
+    let waits = || {
+        let note = "another run works on this subject; waiting for it to end";
+        options.listener.hear(Event::Noted(note));
+    };
+    let place = &matrix.place;
+    let workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
+    let cells = matrix.cells();
+    workplace.discard_past(&shops_of(matrix, cells.iter().map(|(cell, _)| cell)))?;
+    in_place(matrix, options, &workplace, |common, n_lanes| {
+        let desk = Desk {
+            matrix,
+            inquiry,
+            workplace: &workplace,
+            common,
+            board: Mutex::new(Board::new(
+                inquiry,
+                conditions_of(matrix, inquiry)?,
+                replayed,
+            )?),
+            changed: Condvar::new(),
+        };
+        write_whole(&options.out.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
+        desk.write(&desk.board())?;
+        let lanes = rayon::ThreadPoolBuilder::new().num_threads(n_lanes).build();
+        let results = lanes
+            .context("start the lanes")?
+            .broadcast(|lane| desk.work(lane.index()));
+        let results: Result<Vec<()>> = results.into_iter().collect();
+        let elsewhere = desk.elsewhere(&desk.board());
+        let board = desk
+            .board
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(mistake) = board.mistake {
+            return Err(mistake.into());
+        }
+        results?;
+        Ok(Bisected {
+            end: end(&board.points),
+            elsewhere,
+            record: board.record,
+        })
+    })
+}
+
+/// What all lanes know.
+struct Board {
+    points: Vec<Known>,
+    record: Bisection,
+    /// What the question is about; found in what the ends show.
+    about: Option<About>,
+    /// What the ends showed, until the question is about something.
+    waiting: BTreeMap<usize, (Outcome, bool)>,
+    mistake: Option<Mistake>,
+    /// Lanes whose work folder failed.
+    has_failed: bool,
+}
+
+impl Board {
+    fn new(
+        inquiry: &Inquiry,
+        conditions: String,
+        replayed: Option<Bisection>,
+    ) -> Result<Self, Mistake> {
+        let names = inquiry.points.iter().map(|point| point.name.clone());
+        let mut board = Self {
+            points: vec![Known::Open; inquiry.points.len()],
+            record: Bisection {
+                schema: SCHEMA,
+                question: inquiry.question.to_string(),
+                axis: axis(&inquiry.axis),
+                conditions,
+                points: names.collect(),
+                about: None,
+                asked: Vec::new(),
+            },
+            about: match inquiry.question {
+                Question::Cell | Question::Script(_) => Some(About::Cell),
+                Question::Target(_) | Question::Case { .. } => None,
+            },
+            waiting: BTreeMap::new(),
+            mistake: None,
+            has_failed: false,
+        };
+        let Some(replayed) = replayed else {
+            return Ok(board);
+        };
+        if replayed.conditions != board.record.conditions {
+            let message = "the bisection that is replayed is of another state of the subject, of the toolchains or of the script";
+            return Err(Mistake::new(message).help("bisect again without --replay"));
+        }
+        if replayed.about.is_some() {
+            board.about.clone_from(&replayed.about);
+            board.record.about = replayed.about;
+        }
+        for asked in replayed.asked {
+            let at = board
+                .record
+                .points
+                .iter()
+                .position(|name| *name == asked.point);
+            let is_sure = asked.answer != Answer::CannotTell && board.about.is_some();
+            let is_here = |at: &usize| inquiry.points[*at].cell.id() == asked.cell;
+            if let Some(at) = at.filter(|at| is_sure && is_here(at)) {
+                board.points[at] = Known::Told(asked.answer);
+                board.record.asked.push(Asked {
+                    known: true,
+                    ..asked
+                });
+            }
+        }
+        Ok(board)
+    }
+
+    fn is_over(&self) -> bool {
+        self.mistake.is_some() || self.has_failed || end(&self.points).is_some()
+    }
+}
+
+/// A hash of what decides of every answer besides its point.
+fn conditions_of(matrix: &Matrix, inquiry: &Inquiry) -> Result<String> {
+    // Along commits of the subject its files as they are make no difference.
+    let sources = match &inquiry.axis {
+        Axis::Commits { .. } => Vec::new(),
+        Axis::Pins(_) | Axis::Toolchains(_) | Axis::Dependency { .. } => matrix
+            .trees
+            .iter()
+            .map(|tree| tree.sources.as_str())
+            .collect(),
+    };
+    let script = match &inquiry.question {
+        Question::Script(file) => fs::read(file).with_context(|| format!("read {file}"))?,
+        Question::Cell | Question::Target(_) | Question::Case { .. } => Vec::new(),
+    };
+    let toolchains = matrix
+        .toolchains
+        .iter()
+        .filter_map(|sought| sought.toolchain());
+    let toolchains: Vec<&str> = toolchains.map(|t| t.rustc_verbose.as_str()).collect();
+    let around = matrix.surroundings.deciding();
+    key::of(&(sources, script, toolchains, around))
+}
+
+/// An axis, in words.
+#[must_use]
+pub fn axis(axis: &Axis) -> String {
+    match axis {
+        Axis::Pins(_) => "pins".to_owned(),
+        Axis::Toolchains(_) => "toolchains".to_owned(),
+        Axis::Commits { .. } => "commits".to_owned(),
+        Axis::Dependency { .. } => "commits of the dependency".to_owned(),
+    }
+}
+
+/// Where lanes work.
+struct Desk<'a> {
+    matrix: &'a Matrix,
+    inquiry: &'a Inquiry,
+    workplace: &'a Workplace,
+    common: &'a Common<'a>,
+    board: Mutex<Board>,
+    changed: Condvar,
+}
+
+/// What one point came to.
+enum Found {
+    Outcome(Box<Outcome>, bool),
+    Said(Answer, String),
+}
+
+impl Desk<'_> {
+    fn work(&self, lane: usize) -> Result<()> {
+        while let Some(at) = self.take() {
+            let point = &self.inquiry.points[at];
+            let found = self.ask(point, lane);
+            let mut board = self.board();
+            board.has_failed |= found.is_err();
+            let noted = found.and_then(|found| self.note(&mut board, at, found));
+            drop(board);
+            self.changed.notify_all();
+            noted?;
+        }
+        Ok(())
+    }
+
+    /// The next point for a lane; waits while it takes another lane's answer to know.
+    fn take(&self) -> Option<usize> {
+        let mut board = self.board();
+        loop {
+            if self.common.interrupt.is_asked() || board.is_over() {
+                return None;
+            }
+            if let Some(at) = next(&board.points, 1).first().copied() {
+                board.points[at] = Known::Running;
+                return Some(at);
+            }
+            let is_under_way = board.points.contains(&Known::Running);
+            if !is_under_way {
+                return None;
+            }
+            let waited = self.changed.wait_timeout(board, TICK);
+            board = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn note(&self, board: &mut Board, at: usize, found: Found) -> Result<()> {
+        if self.common.interrupt.is_asked() {
+            return Ok(());
+        }
+        let (outcome, known) = match found {
+            Found::Said(answer, said) => {
+                self.tell(board, at, (answer, Why::line(said)), false);
+                return self.write(board);
+            }
+            Found::Outcome(outcome, known) => (*outcome, known),
+        };
+        board.waiting.insert(at, (outcome, known));
+        if board.about.is_none() {
+            let last = self.inquiry.points.len() - 1;
+            let ends = [0, last].map(|end| board.waiting.get(&end).map(|(outcome, _)| outcome));
+            let [Some(first), Some(other)] = ends else {
+                return Ok(());
+            };
+            let doubt = |outcome: &&Outcome| matches!(outcome.status, Status::Inconclusive { .. });
+            if [first, other].iter().any(doubt) {
+                // The machine failed at an end, which is no one's mistake.
+                for (at, (outcome, known)) in std::mem::take(&mut board.waiting) {
+                    let (_, why) = answer(&About::Cell, &outcome, &|_| true);
+                    self.tell(board, at, (Answer::CannotTell, why), known);
+                }
+                return self.write(board);
+            }
+            match about(&self.inquiry.question, &[first, other]) {
+                Ok(about) => {
+                    board.record.about = Some(about.clone());
+                    board.about = Some(about);
+                }
+                Err(mistake) => {
+                    board.mistake = Some(mistake);
+                    return Ok(());
+                }
+            }
+        }
+        let Some(about) = board.about.clone() else {
+            return Ok(());
+        };
+        for (at, (outcome, known)) in std::mem::take(&mut board.waiting) {
+            let (answer, mut why) = answer(&about, &outcome, &|file| self.is_own(at, file));
+            if let Some(moved) = forward(&outcome.moved) {
+                why.said.push_str(&format!(" ({moved})"));
+            }
+            self.tell(board, at, (answer, why), known);
+        }
+        self.write(board)
+    }
+
+    /// Whether an error in a file speaks of the question; one in the dependency's own commit does
+    /// not.
+    /// Points beside the change that was found, asked or known from runs of the matrix, that do not answer
+    /// as the end on their side does.
+    fn elsewhere(&self, board: &Board) -> Vec<(usize, Answer)> {
+        let (Some(End::Found { before, after, .. }), Some(about)) =
+            (end(&board.points), &board.about)
+        else {
+            return Vec::new();
+        };
+        let told = |at: usize| match board.points.get(at)? {
+            Known::Told(answer) => Some(*answer),
+            Known::Open | Known::Running => self.known_answer(at, about),
+        };
+        let last = board.points.len() - 1;
+        let beside = (0..before).chain(after..last);
+        let others = beside.filter_map(|at| {
+            let expected = told(if at < before { 0 } else { last })?;
+            let answer = told(at).filter(|answer| *answer != Answer::CannotTell)?;
+            (answer != expected).then_some((at, answer))
+        });
+        others.collect()
+    }
+
+    /// What runs of the matrix know of a point.
+    fn known_answer(&self, at: usize, about: &About) -> Option<Answer> {
+        let point = &self.inquiry.points[at];
+        match (&point.place, &self.inquiry.question) {
+            (Place::Commit(_) | Place::Dependency(_), _) | (_, Question::Script(_)) => return None,
+            (Place::Matrix, Question::Cell | Question::Target(_) | Question::Case { .. }) => {}
+        }
+        let setting = Setting::of(self.matrix, &point.cell).ok()??;
+        let outcome = known(self.common, &setting)?;
+        Some(answer(about, &outcome, &|file| self.is_own(at, file)).0)
+    }
+
+    fn is_own(&self, at: usize, file: &str) -> bool {
+        match self.inquiry.points[at].place {
+            Place::Matrix | Place::Commit(_) => true,
+            Place::Dependency(_) => {
+                let trees = self.matrix.trees.iter();
+                let mut subjects = trees.map(|tree| &tree.subject);
+                subjects.any(|subject| subject.holds(file))
+            }
+        }
+    }
+
+    fn tell(&self, board: &mut Board, at: usize, (answer, why): (Answer, Why), known: bool) {
+        let point = &self.inquiry.points[at];
+        board.points[at] = Known::Told(answer);
+        let words = match answer {
+            Answer::Good => "good",
+            Answer::Bad => "bad",
+            Answer::CannotTell => "cannot tell",
+        };
+        let told = format!("{}: {words}: {}", point.name, why.said);
+        self.common.listener.hear(Event::Noted(&told));
+        board.record.asked.push(Asked {
+            point: point.name.clone(),
+            cell: point.cell.id(),
+            answer,
+            why,
+            known,
+        });
+    }
+
+    fn write(&self, board: &Board) -> Result<()> {
+        let text = serde_json::to_string_pretty(&board.record).context("write a bisection")?;
+        write_whole(
+            &self.common.results.join(FILE),
+            format!("{text}\n").as_bytes(),
+        )
+    }
+
+    /// Asks one point. What goes wrong under it is no answer, and ends nothing.
+    fn ask(&self, point: &Point, lane: usize) -> Result<Found> {
+        match self.ask_in_place(point, lane) {
+            Ok(found) => Ok(found),
+            Err(error) if error.downcast_ref::<Mistake>().is_some() => Err(error),
+            Err(error) => Ok(Found::Outcome(Box::new(in_doubt(&error)), false)),
+        }
+    }
+
+    fn ask_in_place(&self, point: &Point, lane: usize) -> Result<Found> {
+        let matrix = self.matrix;
+        match &point.place {
+            Place::Matrix => {
+                let setting = Setting::of(matrix, &point.cell)?.context("find its toolchain")?;
+                self.ask_setting(&setting, lane)
+            }
+            Place::Commit(commit) => {
+                let source = Source {
+                    rev: Some(toml::Spanned::new(0..0, commit.clone())),
+                    ..Source::default()
+                };
+                let cache = self.workplace.cache();
+                let (cargo, around) = (&matrix.resolver, &matrix.surroundings);
+                let tree =
+                    Tree::read(&source, &matrix.config, &matrix.place, cache, cargo, around)?;
+                let setting = Setting::on(matrix, &point.cell, &tree)?;
+                self.ask_setting(&setting.context("find its toolchain")?, lane)
+            }
+            Place::Dependency(commit) => {
+                let setting = Setting::of(matrix, &point.cell)?.context("find its toolchain")?;
+                self.ask_setting(&self.at_commit(setting, commit, lane)?, lane)
+            }
+        }
+    }
+
+    /// The setting with the family taken from a commit of its repository.
+    fn at_commit<'b>(
+        &self,
+        setting: Setting<'b>,
+        commit: &str,
+        lane: usize,
+    ) -> Result<Setting<'b>> {
+        let Axis::Dependency { repository, .. } = &self.inquiry.axis else {
+            anyhow::bail!("a commit of a dependency on another axis");
+        };
+        let folder = self.workplace.dependency(repository, lane);
+        check_out(repository, commit, &folder)?;
+        let crates = setting.family.crate_names();
+        let (cargo, around) = (&self.matrix.resolver, &setting.ground.surroundings);
+        // A commit that holds other crates cannot tell, which is no mistake of anyone's.
+        let members = Local::members_of(&folder, &crates, cargo, around);
+        let members = members.map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let ground = Arc::clone(&setting.ground);
+        let holds = members
+            .into_iter()
+            .map(|(name, folder)| (name, Hold::Path(folder)));
+        Ok(Setting {
+            ground: Arc::new(ground.in_folder(holds.collect(), folder, commit.to_owned())),
+            ..setting
+        })
+    }
+
+    fn ask_setting(&self, setting: &Setting<'_>, lane: usize) -> Result<Found> {
+        let sandbox = match self.inquiry.question {
+            // It is the user's own program and runs without bounds, and so does what it builds.
+            Question::Script(_) => "script".to_owned(),
+            Question::Cell | Question::Target(_) | Question::Case { .. } => {
+                self.common.sandbox.name()?
+            }
+        };
+        let folders = self.workplace.folders(setting, &sandbox, lane)?;
+        make_room(self.common, &|label| *label == setting.cell.row.toolchain)?;
+        let _occupied = self.common.keeper.occupy(&folders);
+        let work = Work {
+            common: self.common,
+            setting,
+            folders,
+            only: self.only(),
+        };
+        if let Question::Script(file) = &self.inquiry.question {
+            let (answer, said) = script::ask(&work, file)?;
+            return Ok(Found::Said(answer, said));
+        }
+        let answer = work.run()?;
+        Ok(Found::Outcome(Box::new(answer.outcome), answer.reused))
+    }
+
+    /// The one target that the question is about, as far as that is known before any is built.
+    fn only(&self) -> Option<String> {
+        let of_question = || match &self.inquiry.question {
+            Question::Target(target) => Some(target.clone()),
+            Question::Case { target, .. } => target.clone(),
+            Question::Cell | Question::Script(_) => None,
+        };
+        match &self.board().about {
+            Some(About::Target(id) | About::Case(id, _)) => Some(id.to_string()),
+            Some(About::Cell) | None => of_question(),
+        }
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,465 @@
+//! An inquiry: a question, the axis along which it is asked, and the points of that axis.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use pinmatrix_core::config::did_you_mean;
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::cell::{At, Cell, Pin, Row};
+use pinmatrix_core::model::outcome::{CaseOutcome, Outcome, TargetId, TargetOutcome};
+use pinmatrix_core::model::run::bisection::{About, Answer, Why};
+use pinmatrix_core::model::status::{Class, Status};
+use semver::Version;
+
+use crate::matrix::Matrix;
+use crate::subject::git::{Repository, short};
+
+/// What is asked of every point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Whether the whole cell passes.
+    Cell,
+    /// Whether a target passes; its name, or as it is written in reports.
+    Target(String),
+    /// Whether a case passes, and of which target where several have one of that name.
+    Case {
+        /// The target.
+        target: Option<String>,
+        /// The test's path.
+        case: String,
+    },
+    /// What a program says by its exit: 0 good, 125 cannot tell, any other bad.
+    Script(Utf8PathBuf),
+}
+
+impl std::fmt::Display for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cell => f.write_str("the whole cell"),
+            Self::Target(target) => f.write_str(target),
+            Self::Case { target: None, case } => f.write_str(case),
+            Self::Case {
+                target: Some(target),
+                case,
+            } => write!(f, "{target} {case}"),
+            Self::Script(file) => write!(f, "script {file}"),
+        }
+    }
+}
+
+/// Along which axis it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Every published version from one pin to another.
+    Pins(Ends),
+    /// The toolchains of the matrix, by their rustc.
+    Toolchains(Ends),
+    /// Commits of the subject.
+    Commits {
+        /// The older end.
+        from: String,
+        /// The newer end.
+        to: String,
+    },
+    /// Commits of the family's own repository, between two of its releases.
+    Dependency {
+        /// The repository.
+        repository: Utf8PathBuf,
+        /// What its tags look like: `v{version}`.
+        tags: String,
+        /// The releases.
+        between: Ends,
+    },
+}
+
+/// Two ends, as far as they are named; those of the matrix where they are not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// The first.
+    pub from: Option<String>,
+    /// The last.
+    pub to: Option<String>,
+}
+
+impl Ends {
+    /// Reads `FROM..TO`, of which either may be left out.
+    #[must_use]
+    pub fn parse(written: &str) -> Self {
+        let (from, to) = written.split_once("..").unwrap_or((written, written));
+        let named = |end: &str| (!end.is_empty()).then(|| end.to_owned());
+        Self {
+            from: named(from),
+            to: named(to),
+        }
+    }
+}
+
+/// One point of an axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// What it goes by: a version, a label, a commit.
+    pub name: String,
+    /// The cell that answers.
+    pub cell: Cell,
+    /// What is peculiar to it.
+    pub place: Place,
+}
+
+/// Where a point is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is a cell of the matrix.
+    Matrix,
+    /// A commit of the subject.
+    Commit(String),
+    /// A commit of the family's repository.
+    Dependency(String),
+}
+
+/// A question with the points that it is asked of.
+#[derive(Clone, Debug)]
+pub struct Inquiry {
+    /// What is asked.
+    pub question: Question,
+    /// Along which axis.
+    pub axis: Axis,
+    /// The points, in the order of the axis.
+    pub points: Vec<Point>,
+}
+
+/// The points of an axis; `cell` is where it is asked, but for what the axis varies.
+///
+/// # Errors
+///
+/// A [`Mistake`] when an end is not there, or when nothing lies on the axis.
+pub fn points(matrix: &Matrix, axis: &Axis, cell: &Cell) -> Result<Vec<Point>> {
+    let points = match axis {
+        Axis::Pins(ends) => pins(matrix, ends, cell)?,
+        Axis::Toolchains(ends) => toolchains(matrix, ends, cell)?,
+        Axis::Commits { from, to } => {
+            let repository = Repository::of(&matrix.place)?.ok_or_else(|| {
+                Mistake::new(format!("{} is in no git repository", matrix.place))
+                    .help("commits of the subject need git")
+            })?;
+            let line = repository.line(from, to)?;
+            line.into_iter()
+                .map(|commit| of_commit(cell, commit))
+                .collect()
+        }
+        Axis::Dependency {
+            repository,
+            tags,
+            between,
+        } => dependency(matrix, repository, tags, between, cell)?,
+    };
+    match points.len() {
+        0 | 1 => Err(
+            Mistake::new("there is nothing between the two ends to look at")
+                .help("the two ends are the same; name others")
+                .into(),
+        ),
+        _ => Ok(points),
+    }
+}
+
+fn pins(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
+    let pins = published(matrix, &cell.pin.family)?;
+    let names: Vec<String> = pins.iter().map(|pin| pin.at.to_string()).collect();
+    let (from, to) = within(&names, ends, "pin")?;
+    let point = |(name, pin): (&String, &Arc<Pin>)| Point {
+        name: name.clone(),
+        cell: Cell {
+            row: cell.row.clone(),
+            pin: pin.clone(),
+        },
+        place: Place::Matrix,
+    };
+    Ok(names
+        .iter()
+        .zip(&pins)
+        .take(to + 1)
+        .skip(from)
+        .map(point)
+        .collect())
+}
+
+/// The pins of a family, rungs and what is published between.
+fn published(matrix: &Matrix, family: &str) -> Result<Vec<Arc<Pin>>> {
+    let families = matrix.config.families.iter().zip(&matrix.ladders);
+    let mut ladders = families.filter(|(of, _)| of.name.get_ref() == family);
+    let (_, ladder) = ladders.next().context("find the family")?;
+    Ok(ladder
+        .all()
+        .into_iter()
+        .map(|(pin, _)| Arc::clone(pin))
+        .collect())
+}
+
+fn toolchains(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
+    if let Some(sought) = matrix.toolchains.iter().find(|t| t.broken().is_some()) {
+        // A boundary across a toolchain that could not tell would be none.
+        let why = sought.broken().unwrap_or_default();
+        anyhow::bail!("{} gives no answer: {why}", sought.label);
+    }
+    let here = matrix
+        .toolchains
+        .iter()
+        .filter_map(|sought| Some((sought.toolchain()?.rustc.clone(), sought.label.clone())));
+    let mut here: Vec<(Version, String)> = here.collect();
+    here.sort();
+    let names: Vec<String> = here.into_iter().map(|(_, label)| label).collect();
+    let (from, to) = within(&names, ends, "toolchain")?;
+    let point = |label: &String| Point {
+        name: label.clone(),
+        cell: Cell {
+            row: Arc::new(Row {
+                toolchain: label.clone(),
+                ..Row::clone(&cell.row)
+            }),
+            pin: cell.pin.clone(),
+        },
+        place: Place::Matrix,
+    };
+    Ok(names.iter().take(to + 1).skip(from).map(point).collect())
+}
+
+fn of_commit(cell: &Cell, commit: String) -> Point {
+    let source = Some(short(&commit).to_owned());
+    Point {
+        name: short(&commit).to_owned(),
+        cell: Cell {
+            row: Arc::new(Row {
+                source,
+                ..Row::clone(&cell.row)
+            }),
+            pin: cell.pin.clone(),
+        },
+        place: Place::Commit(commit),
+    }
+}
+
+fn dependency(
+    matrix: &Matrix,
+    repository: &Utf8PathBuf,
+    tags: &str,
+    between: &Ends,
+    cell: &Cell,
+) -> Result<Vec<Point>> {
+    let there = Repository::of(repository)?.ok_or_else(|| {
+        Mistake::new(format!("{repository} is no git repository"))
+            .help("clone the dependency's repository, with its tags, and name that folder")
+    })?;
+    let pins = published(matrix, &cell.pin.family)?;
+    let releases = pins.iter().filter(|pin| pin.at.version().is_some());
+    let names: Vec<String> = releases.map(|pin| pin.at.to_string()).collect();
+    let (from, to) = within(&names, between, "release")?;
+    let tag = |at: usize| -> Result<String> {
+        let name = tags.replace("{version}", &names[at]);
+        match there.commit(&format!("refs/tags/{name}")) {
+            Some(commit) => Ok(commit),
+            None => Err(Mistake::new(format!("{repository} has no tag `{name}`"))
+                .help("say with --tags what its tags look like, for example `v{version}`; `git fetch --tags` gets them")
+                .into()),
+        }
+    };
+    let (older, newer) = (tag(from)?, tag(to)?);
+    // A release made on a branch of its own stands for the commit where that branch began.
+    let base = there.ask(&["merge-base", &older, &newer]).ok();
+    let base = base.ok_or_else(|| {
+        Mistake::new("the two releases have no history in common")
+            .help("a shallow clone has only a part of it")
+    })?;
+    let point = |commit: String| Point {
+        name: short(&commit).to_owned(),
+        cell: Cell {
+            row: cell.row.clone(),
+            pin: Arc::new(Pin {
+                family: cell.pin.family.clone(),
+                at: At::Path {
+                    label: short(&commit).to_owned(),
+                    path: Utf8PathBuf::new(),
+                },
+            }),
+        },
+        place: Place::Dependency(commit),
+    };
+    Ok(there.line(&base, &newer)?.into_iter().map(point).collect())
+}
+
+/// Where two ends stand in a list; the ends of the list where they are not named.
+fn within(names: &[String], ends: &Ends, what: &str) -> Result<(usize, usize), Mistake> {
+    let find = |name: &String| {
+        names.iter().position(|known| known == name).ok_or_else(|| {
+            Mistake::new(format!("there is no {what} `{name}` on this axis"))
+                .maybe_help(did_you_mean(name, names.iter().map(String::as_str)))
+        })
+    };
+    let from = ends.from.as_ref().map_or(Ok(0), find)?;
+    let to = ends
+        .to
+        .as_ref()
+        .map_or(Ok(names.len().saturating_sub(1)), find)?;
+    if to < from {
+        return Err(
+            Mistake::new(format!("{} comes before {}", names[to], names[from]))
+                .help("write the older end first: `FROM..TO`"),
+        );
+    }
+    Ok((from, to))
+}
+
+/// Finds what a question is about in what both ends showed.
+///
+/// # Errors
+///
+/// A [`Mistake`] that names the nearest, when there is no such target or case at either end, or
+/// when it could be several.
+pub fn about(question: &Question, ends: &[&Outcome]) -> Result<About, Mistake> {
+    let targets: Vec<&TargetOutcome> = ends.iter().flat_map(|outcome| &outcome.targets).collect();
+    let (wanted, case) = match question {
+        Question::Cell | Question::Script(_) => return Ok(About::Cell),
+        Question::Target(target) => (Some(target), None),
+        Question::Case { target, case } => (target.as_ref(), Some(case)),
+    };
+    let is_meant = |id: &TargetId| wanted.is_none_or(|wanted| id.goes_by(wanted));
+    let has_case = |target: &TargetOutcome| {
+        case.is_none_or(|case| target.cases.iter().any(|known| known.name == *case))
+    };
+    let meant = || targets.iter().filter(|target| is_meant(&target.id));
+    let mut found: Vec<&TargetId> = meant().filter(|t| has_case(t)).map(|t| &t.id).collect();
+    found.sort();
+    found.dedup();
+    match (found.as_slice(), case) {
+        ([only], None) => Ok(About::Target((*only).clone())),
+        ([only], Some(case)) => Ok(About::Case((*only).clone(), case.clone())),
+        ([], _) => Err(missing(
+            question,
+            wanted,
+            case,
+            &targets,
+            meant().count() > 0,
+        )),
+        ([first, others @ ..], _) => {
+            let names = others
+                .iter()
+                .map(|id| format!(", `{id}`"))
+                .collect::<String>();
+            Err(
+                Mistake::new(format!("`{question}` could be of `{first}`{names}"))
+                    .help("name one of them with --target"),
+            )
+        }
+    }
+}
+
+fn missing(
+    question: &Question,
+    wanted: Option<&String>,
+    case: Option<&String>,
+    targets: &[&TargetOutcome],
+    is_target_there: bool,
+) -> Mistake {
+    let names: Vec<String> = targets.iter().map(|target| target.id.to_string()).collect();
+    if targets.is_empty() {
+        return Mistake::new("neither end got as far as any target")
+            .help("ask about the whole cell, or name other ends");
+    }
+    match (case, wanted) {
+        (Some(case), _) if is_target_there => {
+            let cases = targets.iter().flat_map(|target| &target.cases);
+            let cases: Vec<&str> = cases.map(|case| case.name.as_str()).collect();
+            let built = "a target that builds at neither end shows no cases";
+            let hint = did_you_mean(case, cases).unwrap_or(built.to_owned());
+            Mistake::new(format!("there is no case `{question}` at either end")).help(hint)
+        }
+        (_, Some(wanted)) => Mistake::new(format!("there is no target `{wanted}`"))
+            .maybe_help(did_you_mean(wanted, names.iter().map(String::as_str))),
+        (_, None) => Mistake::new(format!("there is no `{question}`")),
+    }
+}
+
+/// What an outcome answers, and why. Where the commits of a dependency are looked at, an error
+/// outside the subject is the dependency's own and says nothing about the question.
+#[must_use]
+pub fn answer(about: &About, outcome: &Outcome, is_own: &dyn Fn(&str) -> bool) -> (Answer, Why) {
+    let target = |id: &TargetId| outcome.targets.iter().find(|target| target.id == *id);
+    match about {
+        About::Cell => match outcome.targets.iter().find(|t| t.status.is_failed()) {
+            Some(failing) => of_target(failing, is_own),
+            None => of_whole(outcome),
+        },
+        About::Target(id) => match target(id) {
+            Some(target) => of_target(target, is_own),
+            None => without(outcome),
+        },
+        About::Case(id, name) => {
+            let Some(target) = target(id) else {
+                return without(outcome);
+            };
+            match target.cases.iter().find(|case| case.name == *name) {
+                Some(case) => (of_status(&case.status), why_case(case)),
+                None if target.cases.is_empty() => of_target(target, is_own),
+                None => (Answer::CannotTell, Why::line("it has no such case")),
+            }
+        }
+    }
+}
+
+/// An outcome without the target that is asked about: what kept it from all targets answers, and
+/// otherwise nothing does.
+fn without(outcome: &Outcome) -> (Answer, Why) {
+    match outcome.targets.is_empty() {
+        true => of_whole(outcome),
+        false => (Answer::CannotTell, Why::line("it has no such target")),
+    }
+}
+
+fn of_whole(outcome: &Outcome) -> (Answer, Why) {
+    let status = &outcome.status;
+    let why = match outcome.errors.first() {
+        Some(error) => Why {
+            said: format!("{status}: {error}"),
+            detail: error.rendered.clone(),
+        },
+        None => Why::line(status.to_string()),
+    };
+    (of_status(status), why)
+}
+
+fn of_target(target: &TargetOutcome, is_own: &dyn Fn(&str) -> bool) -> (Answer, Why) {
+    let error = target.errors.first();
+    let file = error.and_then(|error| error.file.as_deref());
+    let is_compile = target.status == Status::failed(Class::Compile);
+    let answer = match is_compile && file.is_none_or(|file| !is_own(file)) {
+        true => Answer::CannotTell,
+        false => of_status(&target.status),
+    };
+    let said = match target.status.is_failed() {
+        true => format!("{}: {}", target.status, target.first_error()),
+        false => target.status.to_string(),
+    };
+    let mut failing = target.cases.iter().filter(|case| case.status.is_failed());
+    let printed = || failing.next().and_then(|case| case.output.clone());
+    let rendered = error.and_then(|error| error.rendered.clone());
+    let detail = rendered.or_else(printed);
+    (answer, Why { said, detail })
+}
+
+fn why_case(case: &CaseOutcome) -> Why {
+    let said = case.said().map(|said| format!(": {said}"));
+    Why {
+        said: format!("{}{}", case.status, said.unwrap_or_default()),
+        detail: case.output.clone(),
+    }
+}
+
+fn of_status(status: &Status) -> Answer {
+    match status {
+        Status::Passed => Answer::Good,
+        Status::Failed { .. } if status.is_verdict() => Answer::Bad,
+        Status::Failed { .. } | Status::Skipped { .. } | Status::Inconclusive { .. } => {
+            Answer::CannotTell
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A program that says by its exit whether a cell is good.
+
+use anyhow::Result;
+use camino::Utf8Path;
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::outcome::{Outcome, Phase};
+use pinmatrix_core::model::run::bisection::Answer;
+use pinmatrix_process::Stream;
+use pinmatrix_process::child::Exit;
+
+use crate::cache::outcome_store::clear_logs;
+use crate::cargo::targets::Workspace;
+use crate::cell::context::{TARGET_DIR, Work};
+use crate::cell::{keep_lock, kept, logs};
+use crate::phase::log::Log;
+use crate::phase::timer::Clock;
+
+/// Runs a script in a cell's copy, pinned, locked and fetched, in place of build and tests: exit 0
+/// is good, 125 cannot tell, any other is bad, as for `git bisect run`
+/// (<https://git-scm.com/docs/git-bisect>).
+///
+/// It finds the cell in its environment: `PINMATRIX_CELL`, `PINMATRIX_TOOLCHAIN`, `PINMATRIX_PIN`,
+/// `CARGO_TARGET_DIR`; `cargo` and `rustc` on its path are those of the cell.
+///
+/// # Errors
+///
+/// A [`Mistake`] when it cannot be run; other errors when the work folders fail.
+pub fn ask(work: &Work<'_>, script: &Utf8Path) -> Result<(Answer, String)> {
+    let Work {
+        common, setting, ..
+    } = work;
+    let logs = logs(common.results, setting.cell);
+    clear_logs(&logs)?;
+    let workspace = match prepared(work, &logs)? {
+        Ok(workspace) => workspace,
+        Err(refused) => {
+            let said = refused.errors.first().map(ToString::to_string);
+            let said = format!("{}: {}", refused.status, said.unwrap_or_default());
+            return Ok((Answer::CannotTell, said));
+        }
+    };
+    // It may compile, and does so by itself.
+    let shops = common.shops;
+    let _turn = shops.enter(&work.folders, &workspace.units, common.interrupt)?;
+    work.enter(Phase::Test);
+    let mut log = Log::create(logs.join("test.log").as_std_path(), work.secrets())?;
+    let answer = run_script(work, script, &mut log);
+    log.finish()?;
+    match setting.toolchain.change() {
+        Some(change) => Ok((Answer::CannotTell, change)),
+        None => answer,
+    }
+}
+
+/// Makes the copy ready; what stands against it where it cannot be.
+fn prepared(work: &Work<'_>, logs: &Utf8Path) -> Result<std::result::Result<Workspace, Outcome>> {
+    let Work {
+        common, setting, ..
+    } = work;
+    work.enter(Phase::Resolve);
+    let mut clock = Clock::start(Phase::Resolve);
+    let mut log = Log::create(logs.join("resolve.log").as_std_path(), work.secrets())?;
+    let resolution = common.resolver.resolve(setting, &mut log, &mut clock)?;
+    // The lock that a run of the cell came to rest on, where there was one.
+    let moved = kept(common, setting, &resolution).and_then(|kept| kept.lock);
+    let lock = moved.as_deref().or(resolution.usable());
+    keep_lock(common.results, setting.cell, lock)?;
+    let prepared = match lock {
+        Some(lock) => work.prepare(lock, &mut log, &mut clock)?,
+        None => Err(Outcome::whole(resolution.status, resolution.errors)),
+    };
+    log.finish()?;
+    Ok(prepared)
+}
+
+fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answer, String)> {
+    let Work {
+        common, setting, ..
+    } = work;
+    let cell = setting.cell;
+    let mut cargo = work.cargo(common.matrix.config.timeouts.build);
+    let told = [
+        ("CARGO", setting.toolchain.program("cargo").into_os_string()),
+        ("PINMATRIX_CELL", cell.id().as_str().into()),
+        ("PINMATRIX_TOOLCHAIN", (&cell.row.toolchain).into()),
+        ("PINMATRIX_PIN", cell.pin.at.to_string().into()),
+        (TARGET_DIR, work.folders.target.clone().into_os_string()),
+    ];
+    let told = told.map(|(name, value)| (name.into(), value));
+    cargo.vars.extend(told);
+    log.note(&format!("$ {script} # {}", cell.id()));
+    let mut last = String::new();
+    let mut follower = |_: Stream, line: &[u8]| {
+        log.add(line);
+        let line = String::from_utf8_lossy(line);
+        if !line.trim().is_empty() {
+            last = pinmatrix_core::text::one_line(&line);
+        }
+    };
+    let errand = cargo.errand(script.as_ref(), &[])?;
+    let ended = cargo.follow(errand, &mut follower)?;
+    log.note(&format!("[{}]", ended.exit));
+    let answer = match &ended.exit {
+        Exit::Code(0) => Answer::Good,
+        // What a shell gives where there is no such program, or it may not be run.
+        Exit::Code(126 | 127) => {
+            return Err(cannot_run(script, &format!("{} {last}", ended.exit)));
+        }
+        Exit::Code(125) | Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted => {
+            Answer::CannotTell
+        }
+        Exit::Code(_) => Answer::Bad,
+        Exit::Lost(why) => return Err(cannot_run(script, why)),
+    };
+    let said = match last.is_empty() {
+        true => ended.exit.to_string(),
+        false => format!("{}: {last}", ended.exit),
+    };
+    let said = work.secrets().without(&said).unwrap_or(said);
+    Ok((answer, said))
+}
+
+fn cannot_run(script: &Utf8Path, why: &str) -> anyhow::Error {
+    Mistake::new(format!("script {script} cannot be run: {why}"))
+        .help("it must be executable and name its interpreter; exit 0 good, 125 cannot tell, others bad")
+        .into()
+}

@@ -1,0 +1,356 @@
+//! The build of a cell: every target compiled as far as it goes, each with its own status and
+//! errors.
+
+pub(crate) mod chosen;
+pub(crate) mod build_script;
+pub(crate) mod doc_build;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use camino::Utf8PathBuf;
+use cargo_metadata::{BuildScript, PackageId};
+use pinmatrix_core::config::{Family, FeatureSet};
+use pinmatrix_core::model::outcome::moved::Broken;
+use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::status::Status;
+use pinmatrix_process::child::Exit;
+use pinmatrix_process::{Ended, together};
+use semver::Version;
+
+use crate::build::chosen::compile_only;
+use crate::cargo::compiler_call::DocTests;
+use crate::cargo::targets::{Target, Workspace};
+use crate::cargo::{Cargo, doubt};
+use crate::diagnose::broken::{broken, name_packages};
+use crate::diagnose::target_result::{Judge, Made};
+use crate::diagnose::unit_blame::Account;
+use crate::phase::log::Log;
+
+/// How a build goes.
+pub struct BuildOptions<'a> {
+    /// The flags that choose the profile.
+    pub flags: Vec<String>,
+    /// The features.
+    pub features: &'a FeatureSet,
+    /// The family that is pinned.
+    pub family: &'a Family,
+    /// Whether all targets are asked for.
+    pub is_whole: bool,
+    /// Which targets and doc tests are asked for.
+    pub is_asked_for: &'a dyn Fn(&TargetId) -> bool,
+    /// Lays the copy and the target folder out as they were before anything was compiled.
+    pub start_over: &'a dyn Fn() -> Result<()>,
+    /// Has build scripts that ran not run again, by their executables.
+    pub run_no_more: &'a dyn Fn(&[Utf8PathBuf]) -> Result<()>,
+    /// Where a wrapper of rustc may be written for packages of the workspace; `None` where they have
+    /// one.
+    pub wrapper: Option<Utf8PathBuf>,
+}
+
+/// By this variable a cargo takes itself for one of another channel. From 1.62 to 1.73, `--keep-going`
+/// was there and not stable: <https://github.com/rust-lang/cargo/issues/10496>. The variable that
+/// rustc knows too, `RUSTC_BOOTSTRAP`, would reach build scripts, which then find a nightly rustc.
+const CHANNEL: &str = "__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS";
+
+/// What a build came to.
+pub struct Built {
+    /// Each target's own answer.
+    pub made: BTreeMap<TargetId, Made>,
+    /// The packages from a registry and of the family that do not compile.
+    pub broken: Vec<(PackageId, Broken)>,
+    /// The doc tests of each library, once it is known how they run.
+    pub doc_tests: BTreeMap<TargetId, DocTests>,
+    /// What each package's build script said; tests see it too.
+    pub scripts: BTreeMap<PackageId, BuildScript>,
+    /// The binaries, by package and name.
+    pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
+    /// The units that it used, made anew or not, by the hashes in their names.
+    pub used: BTreeMap<String, PackageId>,
+    /// How the last command ended, and what all took.
+    pub ended: Ended,
+}
+
+/// Compiles all targets of a workspace, and says of each how it went.
+///
+/// # Errors
+///
+/// When cargo cannot be started at all.
+pub fn build(
+    cargo: &Cargo<'_>,
+    workspace: &Workspace,
+    options: &BuildOptions<'_>,
+    log: &mut Log,
+    on_step: &mut dyn FnMut(&str),
+) -> Result<Built> {
+    let targets = workspace.targets.iter();
+    let targets: Vec<&Target> = targets.filter(|t| (options.is_asked_for)(&t.id)).collect();
+    let mut build = Build {
+        cargo,
+        workspace,
+        options,
+        account: Account::new(workspace, options.is_asked_for),
+        ended: Ended::NOTHING,
+        log,
+        on_step,
+    };
+    if !targets.is_empty() {
+        build.all(&targets)?;
+    }
+    if build.account.is_ambiguous() && build.can_go_on() {
+        build.plain()?;
+    }
+    let Build {
+        mut account, ended, ..
+    } = build;
+    let plain = account.plain.as_mut();
+    for heard in [&mut account.heard].into_iter().chain(plain) {
+        name_packages(heard, workspace, options.family);
+    }
+    let judge = Judge {
+        account: &account,
+        workspace,
+        family: options.family,
+        exit: &ended.exit,
+        limit: cargo.limit,
+    };
+    let judged = targets.into_iter().map(|t| (t.id.clone(), judge.judge(t)));
+    let mut made: BTreeMap<TargetId, Made> = judged.collect();
+    let is_unexplained = !ended.exit.is_success() && !made.values().any(Made::has_failed);
+    if options.is_whole
+        && is_unexplained
+        && let Some(of_none) = judge.of_none()
+    {
+        made.values_mut()
+            .filter(|made| !matches!(made, Made::Not(..)))
+            .for_each(|made| *made = of_none.clone());
+    }
+    let heard = account.heard;
+    let broken = broken(&heard, workspace, options.family);
+    Ok(Built {
+        made,
+        broken,
+        doc_tests: BTreeMap::new(),
+        scripts: heard.scripts,
+        binaries: heard.binaries,
+        used: heard.used,
+        ended,
+    })
+}
+
+impl Built {
+    /// Whether the machine kept a target from an answer.
+    #[must_use]
+    pub fn has_doubt(&self) -> bool {
+        let is_doubt = |made: &Made| match made {
+            Made::Not(status, _) => matches!(status, Status::Inconclusive { .. }),
+            Made::Executable(_) | Made::Example => false,
+        };
+        self.made.values().any(is_doubt)
+    }
+}
+
+/// A build at work.
+struct Build<'a> {
+    cargo: &'a Cargo<'a>,
+    workspace: &'a Workspace,
+    options: &'a BuildOptions<'a>,
+    account: Account,
+    /// How the build ended so far, and what it took.
+    ended: Ended,
+    log: &'a mut Log,
+    on_step: &'a mut dyn FnMut(&str),
+}
+
+impl Build<'_> {
+    /// Whether cargo builds what else it can where one target fails.
+    /// Stable since cargo 1.74: <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
+    fn keeps_going(&self) -> bool {
+        self.cargo.toolchain.cargo >= Version::new(1, 74, 0)
+    }
+
+    /// All targets at once, or those that are asked for.
+    fn all(&mut self, targets: &[&Target]) -> Result<()> {
+        let chosen: BTreeSet<Vec<String>> = targets.iter().map(|t| choice(&t.id)).collect();
+        // A target that is named is refused where features are off, in whichever member it is.
+        let is_refused = |target: &Target| {
+            !target.missing_features.is_empty() && chosen.contains(&choice(&target.id))
+        };
+        // `cargo test` that names an example makes a test executable of it.
+        let all_bear_tests = targets.iter().all(|target| target.bears_tests);
+        let any_refused = self.workspace.targets.iter().any(is_refused);
+        // A test can run any example, which a build of some targets does not make.
+        let mut others = self.workspace.targets.iter();
+        let has_examples = others.any(|target| target.id.kind == Kind::Example);
+        if !self.options.is_whole && all_bear_tests && !any_refused && !has_examples {
+            // The same members with the same features, whether all of their targets are built or
+            // some.
+            let names: Vec<String> = chosen.iter().flatten().cloned().collect();
+            let is_named = |id: &TargetId| {
+                id.kind != Kind::Doc && chosen.contains(&choice(id))
+                    || (self.options.is_asked_for)(id)
+            };
+            self.account = Account::new(self.workspace, is_named);
+            self.ended = self.some(targets, &names)?;
+            let is_open = |target: &&Target| self.account.own_answer(target).is_none();
+            let has_failed = matches!(self.ended.exit, Exit::Code(n) if n != 0);
+            if !has_failed || !targets.iter().any(is_open) {
+                return Ok(());
+            }
+            // What else goes by that name may have stopped cargo before it came to what is asked for.
+        }
+        let mut whole = args(&["build", "--workspace", "--tests"]);
+        if self.workspace.has_examples() {
+            whole.push("--examples".to_owned());
+        }
+        if !self.keeps_going() {
+            // Where nothing fails, there is nothing to go on from.
+            let ended = self.listen(whole.clone())?;
+            self.ended = together(self.ended.clone(), ended);
+            let has_failed = matches!(self.ended.exit, Exit::Code(n) if n != 0);
+            if !has_failed || !self.can_go_on() {
+                return Ok(());
+            }
+            if self.workspace.runs_as_it_builds() {
+                (self.options.start_over)()?;
+            }
+        }
+        let is_built = |id: &TargetId| id.kind != Kind::Doc || (self.options.is_asked_for)(id);
+        self.account
+            .ask_again(Account::new(self.workspace, is_built));
+        self.account.is_complete = true;
+        let ended = self.listen_on(whole)?;
+        self.ended = together(self.ended.clone(), ended);
+        Ok(())
+    }
+
+    /// Some targets, by their names. Others that go by the same are left out where cargo can.
+    fn some(&mut self, targets: &[&Target], names: &[String]) -> Result<Ended> {
+        let is_other = |target: &Target| {
+            let choice = choice(&target.id);
+            target.bears_tests
+                && choice.iter().all(|word| names.contains(word))
+                && !targets.iter().any(|asked| asked.id == target.id)
+        };
+        let has_others = self.workspace.targets.iter().any(is_other);
+        let wrapper = self.options.wrapper.as_ref();
+        let wrapper = wrapper.filter(|_| has_others && self.keeps_going());
+        let wrapper = wrapper.filter(|_| targets.iter().all(|target| can_be_chosen(target)));
+        let Some(wrapper) = wrapper else {
+            let mut part = args(&["test", "--no-run", "--workspace"]);
+            part.extend(names.iter().cloned());
+            return self.listen(part);
+        };
+        let packages = targets.iter();
+        let packages = packages.filter_map(|t| self.workspace.folder(&t.package));
+        let packages: Vec<Utf8PathBuf> = packages.collect();
+        let mut vars = self.cargo.vars.clone();
+        compile_only(&packages, wrapper, &mut vars)?;
+        let choosy = Cargo {
+            vars,
+            bounds: self.cargo.bounds.clone(),
+            ..*self.cargo
+        };
+        let mut part = args(&["build", "--workspace", "--keep-going"]);
+        part.extend(names.iter().cloned());
+        self.listen_to(&choosy, part)
+    }
+
+    /// What others use, without its tests: every library, and the binaries and examples that count.
+    /// `--examples` also has cargo turn on the features that dev-dependencies ask for, as the whole
+    /// build does.
+    fn plain(&mut self) -> Result<()> {
+        let mut plain = args(&["build", "--workspace", "--examples"]);
+        let targets = self.workspace.targets.iter();
+        let has = |kind| targets.clone().any(|target| target.id.kind == kind);
+        if has(Kind::Lib) {
+            plain.push("--lib".to_owned());
+        }
+        if targets.clone().any(|target| !target.binaries.is_empty()) {
+            plain.push("--bins".to_owned());
+        }
+        let both = std::mem::take(&mut self.account.heard);
+        let ended = self.listen_on(plain);
+        let plain = std::mem::replace(&mut self.account.heard, both);
+        let ended = ended?;
+        let used = plain.used.iter();
+        let used = used.map(|(hash, package)| (hash.clone(), package.clone()));
+        self.account.heard.used.extend(used);
+        match ended.exit {
+            Exit::Code(_) => {
+                self.account.plain = Some(plain);
+                self.ended = together(ended, self.ended.clone());
+            }
+            // What was not heard to its end tells nothing.
+            Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => {
+                self.ended = together(self.ended.clone(), ended);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a point in asking cargo again.
+    fn can_go_on(&self) -> bool {
+        let Ended { exit, .. } = &self.ended;
+        matches!(exit, Exit::Code(_)) && doubt(exit, &self.account.heard.err).is_none()
+    }
+
+    /// One command among all members, with the features of the whole.
+    fn listen(&mut self, args: Vec<String>) -> Result<Ended> {
+        self.listen_to(self.cargo, args)
+    }
+
+    /// As [`Build::listen`], and cargo goes on where a unit fails.
+    fn listen_on(&mut self, mut args: Vec<String>) -> Result<Ended> {
+        args.push("--keep-going".to_owned());
+        if self.keeps_going() {
+            return self.listen(args);
+        }
+        args.push("-Zunstable-options".to_owned());
+        let mut vars = self.cargo.vars.clone();
+        vars.insert(CHANNEL.into(), "nightly".into());
+        let nightly = Cargo {
+            vars,
+            bounds: self.cargo.bounds.clone(),
+            ..*self.cargo
+        };
+        self.listen_to(&nightly, args)
+    }
+
+    fn listen_to(&mut self, cargo: &Cargo<'_>, mut args: Vec<String>) -> Result<Ended> {
+        args.extend(self.options.flags.iter().cloned());
+        args.extend(self.options.features.flags());
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let heard = &mut self.account.heard;
+        let ended = heard.listen(cargo, &args, self.log, self.on_step)?;
+        let scripts = heard.script_executables.iter();
+        let own = scripts.filter(|(package, _)| self.workspace.is_own(package));
+        let own: Vec<Utf8PathBuf> = own.map(|(_, executable)| executable.clone()).collect();
+        (self.options.run_no_more)(&own)?;
+        Ok(ended)
+    }
+}
+
+/// Whether a target alone can be compiled of those that share its name: cargo makes a test of it by that
+/// name alone, and a shell in between loses no variable. It drops those whose names are not its own
+/// kind, such as `CARGO_BIN_EXE_a-b`.
+fn can_be_chosen(target: &Target) -> bool {
+    let is_plain = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    target.id.kind == Kind::Test && target.binaries.iter().all(is_plain)
+}
+
+fn args(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// The flags that choose one target.
+#[must_use]
+pub fn choice(id: &TargetId) -> Vec<String> {
+    match id.kind {
+        Kind::Lib | Kind::Doc => vec!["--lib".to_owned()],
+        Kind::Bin => vec!["--bin".to_owned(), id.name.clone()],
+        Kind::Test => vec!["--test".to_owned(), id.name.clone()],
+        Kind::Example => vec!["--example".to_owned(), id.name.clone()],
+        Kind::Bench => vec!["--bench".to_owned(), id.name.clone()],
+    }
+}

@@ -1,0 +1,110 @@
+//! Build scripts that have run: later commands of the same cell find what they said.
+//!
+//! A checkout in which cargo is asked once runs each build script once. A cell can take more than one
+//! command, and cargo runs a script again whose files it cannot find unchanged.
+//! <https://doc.rust-lang.org/cargo/reference/build-scripts.html#change-detection>
+
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::time::SystemTime;
+use std::{fs, io};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// In the place of a build script: says what the real one said where it ended well, as cargo wrote it
+/// down, and otherwise runs it.
+const STAND_IN: &str = r#"#!/bin/sh
+said=${OUT_DIR%/out}/output
+[ ! -f "$said" ] || exec cat "$said"
+exec "$0.itself" "$@"
+"#;
+
+/// Puts a script in the place of a build script's executable, once. The file stays the same one with the
+/// same time, so that cargo takes it for what it has built.
+///
+/// # Errors
+///
+/// When the files cannot be written: a process that a build script left behind may hold them.
+pub fn replace(executable: &Utf8Path) -> io::Result<()> {
+    let itself = beside(executable);
+    if !cfg!(unix) || itself.exists() || !executable.is_file() {
+        return Ok(());
+    }
+    let built = fs::metadata(executable)?.modified()?;
+    let mut file = File::options().write(true).open(executable)?;
+    fs::copy(executable, &itself)?;
+    let written = overwrite(&mut file, STAND_IN.as_bytes(), built);
+    if written.is_err() {
+        put_back(executable)?;
+    }
+    written
+}
+
+/// Puts a build script's executable back in its place, if it was replaced: a cargo that a test starts
+/// finds it as it was built.
+///
+/// # Errors
+///
+/// When the files cannot be written.
+pub fn put_back(executable: &Utf8Path) -> io::Result<()> {
+    let itself = beside(executable);
+    if !itself.exists() {
+        return Ok(());
+    }
+    let built = fs::metadata(executable)?.modified()?;
+    let mut file = File::options().write(true).open(executable)?;
+    overwrite(&mut file, &fs::read(&itself)?, built)?;
+    fs::remove_file(itself)
+}
+
+/// The file stays the same one, with its links and its mode.
+fn overwrite(file: &mut File, bytes: &[u8], time: SystemTime) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(bytes)?;
+    file.set_modified(time)
+}
+
+/// Where the executable is while a script stands in its place.
+fn beside(executable: &Utf8Path) -> Utf8PathBuf {
+    let name = executable.file_name().unwrap_or_default();
+    executable.with_file_name(format!("{name}.itself"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::fs_ext::write_program;
+
+    fn said(executable: &Utf8Path, run: &Utf8Path) -> String {
+        let mut command = Command::new(executable);
+        let out = command.env("OUT_DIR", run.join("out")).output();
+        String::from_utf8(out.expect("it runs").stdout).expect("text")
+    }
+
+    #[test]
+    fn what_has_run_says_the_same_and_what_has_not_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8PathBuf::from_path_buf(folder.path().to_owned()).expect("text");
+        let executable = folder.join("build-script-build");
+        write_program(&executable, "echo ran").expect("written");
+        let linked = folder.join("build_script_build-1");
+        fs::hard_link(&executable, &linked).expect("a link");
+        let built = fs::metadata(&executable).expect("there").modified().ok();
+
+        replace(&executable).expect("replaced");
+        replace(&executable).expect("left as it is");
+        let ran = folder.join("ran");
+        fs::create_dir_all(ran.join("out")).expect("a folder");
+        fs::write(ran.join("output"), "cargo:rustc-cfg=first\n").expect("written");
+        assert_eq!(said(&executable, &ran), "cargo:rustc-cfg=first\n");
+        assert_eq!(said(&executable, &folder.join("never")), "ran\n");
+        put_back(&executable).expect("put back");
+        put_back(&executable).expect("left as it is");
+        assert_eq!(said(&executable, &ran), "ran\n");
+        assert!(!beside(&executable).exists());
+        assert_eq!(fs::metadata(&linked).expect("there").modified().ok(), built);
+    }
+}

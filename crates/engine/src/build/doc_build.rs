@@ -1,0 +1,474 @@
+//! How cargo would run the doc tests of each library: told by cargo itself, which finds a script in
+//! the place of rustdoc.
+//!
+//! ```text
+//! cargo test --doc --workspace ── builds what is missing ──▶ the script ──▶ one call a library
+//!        │ a member does not build
+//!        ▼
+//! the same in an empty target folder, with scripts in the place of rustc and of build scripts:
+//! the calls of rustdoc, and of rustc for what cargo did not come to
+//! ```
+//!
+//! Where everything builds and a package of the subject has a build script, only the second is done.
+//!
+//! Which features a library has among all members, what it depends on, and what lints, build scripts
+//! and configuration add is cargo's own answer, whichever its version.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::PackageId;
+use pinmatrix_core::config::Family;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::status::{Doubt, Skip, Status};
+use pinmatrix_core::text::shell_word;
+use pinmatrix_process::child::Exit;
+use pinmatrix_process::sandbox::policy::Files;
+use pinmatrix_process::sandbox::scoped_thread::confined;
+use pinmatrix_process::{Ended, together};
+
+use crate::build::Built;
+use crate::cargo::compiler_call::{Call, DocTests, RUSTDOC, WRAPPER, line};
+use crate::cargo::messages::{Heard, Unit};
+use crate::cargo::targets::{Target, Workspace, name_of};
+use crate::cargo::{Cargo, doubt, first_error};
+use crate::diagnose::target_result::{Judge, Made};
+use crate::diagnose::unit_blame::Account;
+use crate::fs_ext::{names, remove, write_program};
+use crate::phase::log::Log;
+
+const NOTE: &str = include_str!("doc_build/note.sh");
+const SCRIPTS: [(&str, &str); 3] = [
+    ("rustdoc", include_str!("doc_build/rustdoc.sh")),
+    ("rustc", include_str!("doc_build/rustc.sh")),
+    ("script", include_str!("doc_build/script.sh")),
+];
+
+/// Doc tests that need what nothing was said of.
+const NOT_REACHED: DocTests = DocTests::Not(
+    Status::Skipped {
+        reason: Skip::NotReached,
+    },
+    Vec::new(),
+);
+
+/// What a rehearsal came to.
+pub struct Rehearsed {
+    /// The doc tests of each library that cargo would run; it passes over some kinds of libraries.
+    pub doc_tests: BTreeMap<TargetId, DocTests>,
+    /// The units that it used or made, by the hashes in their names.
+    pub used: Units,
+    /// How it ended, and what it took.
+    pub ended: Ended,
+}
+
+/// The packages of units, by the hashes in the names of these.
+type Units = BTreeMap<String, PackageId>;
+
+/// All that a rehearsal takes.
+pub struct Rehearsal<'a> {
+    /// The cell's cargo, within the bounds of a build.
+    pub cargo: Cargo<'a>,
+    /// The workspace.
+    pub workspace: &'a Workspace,
+    /// The family that is pinned.
+    pub family: &'a Family,
+    /// The flags that choose profile and features.
+    pub flags: Vec<String>,
+    /// The target folder of the build.
+    pub target: &'a Utf8Path,
+    /// A folder of its own, out of the reach of what builds and tests before and after.
+    pub folder: Utf8PathBuf,
+    /// Whether cargo only pretends, from the beginning: it may run a build script of the subject again
+    /// whenever it is asked, and a fresh checkout runs each once.
+    pub only_pretends: bool,
+}
+
+impl Rehearsed {
+    /// No rehearsal: of nothing that is asked for is it known how it runs.
+    #[must_use]
+    pub fn of_none(asked_for: &[(PackageId, TargetId)], built: &Built) -> Self {
+        let all = asked_for.iter().map(|(_, id)| (id.clone(), NOT_REACHED));
+        Self {
+            doc_tests: all.collect(),
+            used: built.used.clone(),
+            ended: Ended::NOTHING,
+        }
+    }
+}
+
+impl Rehearsal<'_> {
+    /// Has cargo build what the doc tests of these libraries need beyond what tests needed, and say
+    /// how it would run them.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written, or a command not be started.
+    pub fn run(
+        mut self,
+        asked_for: &[(PackageId, TargetId)],
+        used: &Units,
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Rehearsed> {
+        if let Some(files) = &mut self.cargo.bounds.files {
+            files.write.push(self.folder.clone());
+        }
+        let rehearsed = self.rehearse(asked_for, used, log, on_step)?;
+        let is_open = |tests: &DocTests| match tests {
+            DocTests::Ready(_) => false,
+            DocTests::Not(status, _) => !status.is_failed(),
+        };
+        if !self.only_pretends || !rehearsed.doc_tests.values().any(is_open) {
+            return Ok(rehearsed);
+        }
+        log.note("# Something that only cargo makes is missing.");
+        self.only_pretends = false;
+        let again = self.rehearse(asked_for, &rehearsed.used, log, on_step)?;
+        Ok(Rehearsed {
+            ended: together(rehearsed.ended, again.ended),
+            ..again
+        })
+    }
+
+    fn rehearse(
+        &self,
+        asked_for: &[(PackageId, TargetId)],
+        used: &Units,
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Rehearsed> {
+        self.lay_out()?;
+        let mut heard = Heard::default();
+        let mut ended = Ended::NOTHING;
+        if !self.only_pretends {
+            let cargo = self.cargo_with([(RUSTDOC, self.folder.join("rustdoc"))]);
+            ended = heard.listen(&cargo, &self.args(), log, on_step)?;
+        }
+        let used = used.iter().map(|(hash, id)| (hash.clone(), id.clone()));
+        heard.used.extend(used);
+        let is_whole = !self.only_pretends && ended.exit.is_success();
+        let mut calls = None;
+        if is_whole {
+            calls = Some(self.calls(None)?);
+        } else if can_go_on(&ended.exit) && doubt(&ended.exit, &heard.err).is_none() {
+            let told = match self.pretend(log)? {
+                Ok(told) => told,
+                Err(why) => {
+                    self.clear()?;
+                    return Ok(gave_up(asked_for, why, heard, ended));
+                }
+            };
+            let compiled = self.make_missing(asked_for, &told, &mut heard, log, on_step)?;
+            ended = match can_go_on(&compiled.exit) {
+                true => together(compiled, ended),
+                false => together(ended, compiled),
+            };
+            calls = Some(told);
+        }
+        self.clear()?;
+        let account = Account::of_plain(heard);
+        let heard = &account.heard;
+        let mut doc_tests = BTreeMap::new();
+        for (package, id) in asked_for {
+            let call = calls
+                .as_ref()
+                .map(|calls| calls.of(self.workspace, package));
+            let ready = match call {
+                // Cargo has none to run.
+                Some(None) => continue,
+                Some(Some(call)) if is_whole || call.has_all(&heard.used) => {
+                    DocTests::Ready(call.clone())
+                }
+                Some(Some(_)) | None => self.broken(package, id, &account, &ended.exit),
+            };
+            doc_tests.insert(id.clone(), ready);
+        }
+        Ok(Rehearsed {
+            doc_tests,
+            used: account.heard.used,
+            ended,
+        })
+    }
+
+    fn args(&self) -> Vec<&str> {
+        let mut args = vec!["test", "--doc", "--workspace", "--no-fail-fast"];
+        args.extend(self.flags.iter().map(String::as_str));
+        args
+    }
+
+    /// The folder with the scripts, and nothing else in it.
+    fn lay_out(&self) -> Result<()> {
+        self.clear()?;
+        let calls = self.folder.join("calls");
+        std::fs::create_dir_all(&calls).with_context(|| format!("make {calls}"))?;
+        let settings = [
+            ("calls", calls.as_str()),
+            ("script", self.folder.join("script").as_str()),
+            ("scratch", self.scratch().as_str()),
+            ("target", self.target.as_str()),
+            ("emits", ""),
+            ("type", ""),
+            ("name", ""),
+            ("out", ""),
+            ("extra", ""),
+            ("last", ""),
+        ]
+        .map(|(name, value)| format!("{name}={}\n", shell_word(value)))
+        .concat();
+        for (name, text) in SCRIPTS {
+            write_program(&self.folder.join(name), &format!("{settings}{NOTE}{text}"))?;
+        }
+        Ok(())
+    }
+
+    /// Cargo with some variables of its own.
+    fn cargo_with<const N: usize>(&self, vars: [(&str, Utf8PathBuf); N]) -> Cargo<'_> {
+        let own = vars.map(|(name, path)| (OsString::from(name), path.into_os_string()));
+        let mut vars = self.cargo.vars.clone();
+        vars.extend(own);
+        Cargo {
+            vars,
+            bounds: self.cargo.bounds.clone(),
+            ..self.cargo
+        }
+    }
+
+    fn scratch(&self) -> Utf8PathBuf {
+        self.folder.join("target")
+    }
+
+    fn clear(&self) -> Result<()> {
+        let own = self.folder.parent().unwrap_or(&self.folder);
+        confined(self.reach(own), || remove(&self.folder))
+    }
+
+    /// What the tool itself reaches while it works where the cell has written.
+    fn reach(&self, folder: &Utf8Path) -> Option<Files> {
+        self.cargo.bounds.files.as_ref().map(|_| Files {
+            read: Vec::new(),
+            write: vec![folder.to_owned()],
+            mounts: None,
+        })
+    }
+
+    /// The same command once more where nothing is compiled or run; or what cargo said against it.
+    fn pretend(&self, log: &mut Log) -> Result<Result<Calls, Diagnostic>> {
+        let scratch = self.scratch();
+        let cargo = self.cargo_with([
+            (RUSTDOC, self.folder.join("rustdoc")),
+            (WRAPPER, self.folder.join("rustc")),
+            ("CARGO_TARGET_DIR", scratch.clone()),
+            // Configuration can put what is not final elsewhere.
+            ("CARGO_BUILD_BUILD_DIR", scratch.clone()),
+        ]);
+        log.note("# The same once more where scripts stand in the place of compilers.");
+        let mut args = self.args();
+        args.push("--frozen");
+        let said = cargo.say(&args, log)?;
+        Ok(match said.ended.exit.is_success() {
+            true => Ok(self.calls(Some(&scratch))?),
+            false => Err(first_error(&said.err)),
+        })
+    }
+
+    /// All calls that were written down, with the target folder in the place of the scratch one.
+    fn calls(&self, scratch: Option<&Utf8Path>) -> Result<Calls> {
+        let settle = |word: &OsStr| match (word.to_str(), scratch) {
+            (Some(word), Some(scratch)) => {
+                word.replace(scratch.as_str(), self.target.as_str()).into()
+            }
+            (Some(_) | None, _) => word.to_owned(),
+        };
+        let folder = self.folder.join("calls");
+        confined(self.reach(&self.folder), || {
+            let mut calls = Calls::default();
+            for name in names(&folder)? {
+                let call = Call::read(&folder.join(name), &self.cargo.vars, settle)?;
+                // Options come first to rustdoc, and the compiler first to its wrapper.
+                let is_option = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-");
+                match call.args.first().is_some_and(is_option) {
+                    true => calls.rustdoc.push(call.with_errors_for_people()),
+                    false => calls.rustc.push(call),
+                }
+            }
+            Ok(calls)
+        })
+    }
+
+    /// Compiles what rustdoc needs, that cargo did not come to and that can be compiled: one unit
+    /// after another, as cargo would.
+    fn make_missing(
+        &self,
+        asked_for: &[(PackageId, TargetId)],
+        calls: &Calls,
+        heard: &mut Heard,
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Ended> {
+        let by_name: BTreeMap<String, &Call> = calls
+            .rustc
+            .iter()
+            .filter_map(|call| Some((call.makes()?, call)))
+            .collect();
+        let asked_for = asked_for.iter().map(|(package, _)| package);
+        let asked_for = asked_for.filter_map(|package| calls.of(self.workspace, package));
+        let mut below: Vec<&str> = asked_for.flat_map(Call::needs).collect();
+        let mut open: BTreeMap<&str, &Call> = BTreeMap::new();
+        while let Some(name) = below.pop() {
+            let missing = by_name.get(name).filter(|_| !heard.used.contains_key(name));
+            if let Some(call) = missing
+                && open.insert(name, call).is_none()
+            {
+                below.extend(call.needs());
+            }
+        }
+        // Cargo has come to these already.
+        open.retain(|_, call| {
+            let unit = unit(call, self.workspace);
+            !unit.is_some_and(|unit| heard.errors.contains_key(&unit))
+        });
+        let mut all = Ended::NOTHING;
+        loop {
+            let mut ready = open.iter().filter(|(_, call)| call.has_all(&heard.used));
+            let Some((name, call)) = ready.next().map(|(name, call)| (*name, *call)) else {
+                return Ok(all);
+            };
+            open.remove(name);
+            on_step(&call.crate_name());
+            let ended = self.compile(call, heard, log)?;
+            if ended.exit.is_success()
+                && let Some(package) = package_of(call, self.workspace)
+            {
+                heard.used.insert(name.to_owned(), package.clone());
+            }
+            let is_over = !can_go_on(&ended.exit);
+            all = together(all, ended);
+            if is_over {
+                return Ok(all);
+            }
+        }
+    }
+
+    fn compile(&self, call: &Call, heard: &mut Heard, log: &mut Log) -> Result<Ended> {
+        let mut vars = self.cargo.vars.clone();
+        vars.extend(call.vars.clone());
+        let wrapper = vars.get(OsStr::new(WRAPPER)).filter(|w| !w.is_empty());
+        let words: Vec<OsString> = wrapper.into_iter().chain(&call.args).cloned().collect();
+        let Some((program, args)) = words.split_first() else {
+            bail!("cargo named no compiler");
+        };
+        log.note(&line(&words));
+        let unit = unit(call, self.workspace);
+        let cargo = Cargo {
+            folder: &call.folder,
+            vars,
+            bounds: self.cargo.bounds.clone(),
+            ..self.cargo
+        };
+        let errand = cargo.errand(program.as_ref(), args)?;
+        let places = self.cargo.whereabouts();
+        let ended = heard.listen_to_rustc(&cargo, errand, unit, places, log)?;
+        log.note(&format!("[{}]", ended.exit));
+        Ok(ended)
+    }
+
+    /// Doc tests that need what is not built.
+    fn broken(
+        &self,
+        package: &PackageId,
+        id: &TargetId,
+        account: &Account,
+        exit: &Exit,
+    ) -> DocTests {
+        let heard = &account.heard;
+        let below = self.workspace.below(package);
+        if can_go_on(exit) && doubt(exit, &heard.err).is_none() && !heard.tells_of(&below) {
+            return NOT_REACHED;
+        }
+        let judge = Judge {
+            account,
+            workspace: self.workspace,
+            family: self.family,
+            exit,
+            limit: self.cargo.limit,
+        };
+        let target = Target {
+            id: id.clone(),
+            package: package.clone(),
+            bears_tests: false,
+            harness: true,
+            required_features: Vec::new(),
+            missing_features: Vec::new(),
+            binaries: Vec::new(),
+        };
+        match judge.judge(&target) {
+            Made::Not(status, errors) => DocTests::Not(status, errors),
+            Made::Executable(_) | Made::Example => {
+                let why = "cargo made something else of them".to_owned();
+                DocTests::Not(
+                    Status::Inconclusive {
+                        doubt: Doubt::Machine(why),
+                    },
+                    Vec::new(),
+                )
+            }
+        }
+    }
+}
+
+/// Doc tests of which nothing is known, since cargo refused to tell.
+fn gave_up(
+    asked_for: &[(PackageId, TargetId)],
+    why: Diagnostic,
+    heard: Heard,
+    ended: Ended,
+) -> Rehearsed {
+    let told = format!("cargo does not say how it runs doc tests: {}", why.message);
+    let doubt = Doubt::Machine(told);
+    let not = DocTests::Not(Status::Inconclusive { doubt }, vec![why]);
+    let all = asked_for.iter().map(|(_, id)| (id.clone(), not.clone()));
+    Rehearsed {
+        doc_tests: all.collect(),
+        used: heard.used,
+        ended,
+    }
+}
+
+/// Whether a command ended by itself.
+fn can_go_on(exit: &Exit) -> bool {
+    match exit {
+        Exit::Code(_) => true,
+        Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => false,
+    }
+}
+
+/// All calls of a rehearsal.
+#[derive(Debug, Default)]
+struct Calls {
+    rustdoc: Vec<Call>,
+    rustc: Vec<Call>,
+}
+
+impl Calls {
+    /// How rustdoc is called for a library.
+    fn of(&self, workspace: &Workspace, package: &PackageId) -> Option<&Call> {
+        let is_its = |call: &&Call| package_of(call, workspace) == Some(package);
+        self.rustdoc.iter().find(is_its)
+    }
+}
+
+/// The package that a compiler is called for.
+fn package_of<'a>(call: &Call, workspace: &'a Workspace) -> Option<&'a PackageId> {
+    let folder = call.vars.get(OsStr::new("CARGO_MANIFEST_DIR"))?.to_str()?;
+    workspace.package_in(Utf8Path::new(folder))
+}
+
+/// The library that a compiler makes.
+fn unit(call: &Call, workspace: &Workspace) -> Option<Unit> {
+    let name = name_of(Kind::Lib, &call.crate_name());
+    Some((package_of(call, workspace)?.clone(), Some(Kind::Lib), name))
+}

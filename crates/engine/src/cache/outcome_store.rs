@@ -1,0 +1,150 @@
+//! What is kept from run to run: outcomes with their logs, each under its key.
+
+use std::fs;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::model::outcome::{Outcome, Phase};
+use serde::{Deserialize, Serialize};
+
+use crate::cache::record_store::Records;
+use crate::machine::host_fingerprint;
+
+/// The kept outcomes.
+pub struct Store<'a> {
+    folder: Utf8PathBuf,
+    records: &'a Records<'a>,
+    installed: OnceLock<String>,
+}
+
+/// What is kept under a key.
+#[derive(Serialize, Deserialize)]
+pub struct Kept {
+    /// What was installed, where that may have decided. With anything else, nothing is known.
+    installed: Option<String>,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The lock that it rests on, where that is not the one that the cell was resolved to.
+    #[serde(default)]
+    pub lock: Option<String>,
+}
+
+impl<'a> Store<'a> {
+    /// The store in a folder.
+    #[must_use]
+    pub fn new(folder: Utf8PathBuf, records: &'a Records<'a>) -> Self {
+        Self {
+            folder,
+            records,
+            installed: OnceLock::new(),
+        }
+    }
+
+    /// What is kept under a key, if it is there and whole.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Kept> {
+        let kept: Kept = self.records.read(&self.record(key), key)?;
+        let then = kept.installed.as_ref();
+        let still_holds = then.is_none_or(|then| then == self.installed());
+        still_holds.then_some(kept)
+    }
+
+    /// Keeps an outcome, the lock that it rests on where that is not the one that the cell was
+    /// resolved to, and the logs in `logs`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn put(
+        &self,
+        key: &str,
+        outcome: &Outcome,
+        lock: Option<&str>,
+        logs: &Utf8Path,
+    ) -> Result<()> {
+        let folder = self.folder.join(key);
+        fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+        copy_logs(logs, &folder)?;
+        let kept = Kept {
+            installed: outcome
+                .may_lie_in_the_system()
+                .then(|| self.installed().to_owned()),
+            outcome: outcome.clone(),
+            lock: lock.map(str::to_owned),
+        };
+        self.records.write_to_last(&self.record(key), key, &kept)
+    }
+
+    /// Makes `logs` hold the logs kept under a key, and no others.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be copied.
+    pub fn restore_logs(&self, key: &str, logs: &Utf8Path) -> Result<()> {
+        let kept = self.folder.join(key);
+        let is_there = |name: &String| match (logs.join(name), kept.join(name)) {
+            (there, kept) if kept.exists() => is_same(&there, &kept),
+            (there, _) => !there.exists(),
+        };
+        if logs.is_dir() && Phase::ALL.map(log_of).iter().all(is_there) {
+            return Ok(());
+        }
+        clear_logs(logs)?;
+        copy_logs(&kept, logs)
+    }
+
+    fn installed(&self) -> &str {
+        self.installed.get_or_init(host_fingerprint::installed)
+    }
+
+    fn record(&self, key: &str) -> Utf8PathBuf {
+        self.folder.join(key).join("outcome.json")
+    }
+}
+
+fn log_of(phase: Phase) -> String {
+    format!("{phase}.log")
+}
+
+/// Makes room for a cell's logs: those of an earlier run would tell of another outcome.
+///
+/// # Errors
+///
+/// When the folder cannot be emptied.
+pub fn clear_logs(logs: &Utf8Path) -> Result<()> {
+    match fs::remove_dir_all(logs) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(e).with_context(|| format!("empty {logs}"));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    fs::create_dir_all(logs).with_context(|| format!("make {logs}"))
+}
+
+/// True for two names of one file.
+#[cfg(unix)]
+fn is_same(one: &Utf8Path, other: &Utf8Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |path: &Utf8Path| path.metadata().map(|m| (m.dev(), m.ino())).ok();
+    id(one).is_some_and(|one| id(other) == Some(one))
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Utf8Path, _: &Utf8Path) -> bool {
+    false
+}
+
+fn copy_logs(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("make {to}"))?;
+    for name in Phase::ALL.map(log_of) {
+        let (from, to) = (from.join(&name), to.join(&name));
+        if from.is_file() {
+            let _ = fs::remove_file(&to);
+            fs::hard_link(&from, &to)
+                .or_else(|_| fs::copy(&from, &to).map(drop))
+                .with_context(|| format!("copy {from} to {to}"))?;
+        }
+    }
+    Ok(())
+}

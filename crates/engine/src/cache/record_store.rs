@@ -1,0 +1,219 @@
+//! Records kept from run to run, each under its key: as they were written, or set aside.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result, ensure};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::model::event::{Event, Listener};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::fs_ext::{remove, write_to_last, write_whole};
+
+/// The form of records. What was written in another one is not looked at.
+const SCHEMA: u32 = 1;
+
+/// Reads and writes records.
+pub struct Records<'a> {
+    /// Where damaged ones go.
+    aside: Utf8PathBuf,
+    /// Whoever is told of them.
+    listener: &'a dyn Listener,
+}
+
+/// What stands in a record's file.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    schema: u32,
+    key: String,
+    /// A hash of the content: what was bent on disk does not answer.
+    check: String,
+    content: String,
+}
+
+impl<'a> Records<'a> {
+    /// Records of which damaged ones go to a folder, and a listener is told of each.
+    #[must_use]
+    pub fn new(aside: Utf8PathBuf, listener: &'a dyn Listener) -> Self {
+        Self { aside, listener }
+    }
+
+    /// What was kept under a key. A file that is not what was written is set aside, once.
+    #[must_use]
+    pub fn read<T: DeserializeOwned>(&self, path: &Utf8Path, key: &str) -> Option<T> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == ErrorKind::NotFound => return None,
+            // A folder in its place is damage; a machine that cannot read says nothing of the record.
+            Err(_) if path.is_dir() => Vec::new(),
+            Err(e) => {
+                let told = format!("a kept record cannot be read: {path}: {e}");
+                self.listener.hear(Event::Noted(&told));
+                return None;
+            }
+        };
+        match content(&bytes, key) {
+            Ok(content) => content,
+            Err(why) => {
+                self.set_aside(path, key, &why);
+                None
+            }
+        }
+    }
+
+    /// Keeps something under a key. A machine that is switched off soon after can lose it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write(&self, path: &Utf8Path, key: &str, value: &impl Serialize) -> Result<()> {
+        write_whole(path, &record(key, value)?)
+    }
+
+    /// As [`Records::write`], and it is on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::write`].
+    pub fn write_to_last(&self, path: &Utf8Path, key: &str, value: &impl Serialize) -> Result<()> {
+        write_to_last(path, &record(key, value)?)
+    }
+
+    fn set_aside(&self, path: &Utf8Path, key: &str, why: &anyhow::Error) {
+        let aside = self.aside.join(key);
+        // What was set aside before it, under the same key, stands in the way.
+        let _ = remove(&aside);
+        let moved = fs::create_dir_all(&self.aside).and_then(|()| fs::rename(path, &aside));
+        let told = match moved {
+            // Another lane, or another run, was quicker.
+            Err(e) if e.kind() == ErrorKind::NotFound => return,
+            Err(e) => format!("a kept record is damaged, and stays at {path} ({e}): {why:#}"),
+            Ok(()) => format!("a kept record was damaged, and is now {aside}: {why:#}"),
+        };
+        self.listener.hear(Event::Noted(&told));
+    }
+}
+
+fn record(key: &str, value: &impl Serialize) -> Result<Vec<u8>> {
+    let content = serde_json::to_string(value).context("write a record")?;
+    let record = Record {
+        schema: SCHEMA,
+        key: key.to_owned(),
+        check: blake3::hash(content.as_bytes()).to_hex().to_string(),
+        content,
+    };
+    serde_json::to_vec(&record).context("write a record")
+}
+
+/// What a record holds; nothing where it was written in another form.
+fn content<T: DeserializeOwned>(bytes: &[u8], key: &str) -> Result<Option<T>> {
+    let record: Record = serde_json::from_slice(bytes).context("it is no record")?;
+    if record.schema != SCHEMA {
+        return Ok(None);
+    }
+    ensure!(record.key == key, "it is kept under another key");
+    let check = blake3::hash(record.content.as_bytes()).to_hex();
+    ensure!(record.check == check.as_str(), "its content has changed");
+    let content = serde_json::from_str(&record.content).context("read its content")?;
+    Ok(Some(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Listener for Heard {
+        fn hear(&self, event: Event<'_>) {
+            if let Event::Noted(told) = event {
+                self.0.lock().expect("heard").push(told.to_owned());
+            }
+        }
+    }
+
+    /// What is read of a record that was written whole and then changed, and what was told of it.
+    fn after(change: impl FnOnce(&mut Vec<u8>)) -> (Option<Vec<String>>, Vec<String>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("text");
+        let heard = Heard::default();
+        let records = Records::new(folder.join("aside"), &heard);
+        let path = folder.join("kept/k.json");
+        let value = vec!["one".to_owned(), "two".to_owned()];
+        records.write_to_last(&path, "k", &value).expect("kept");
+        let mut bytes = fs::read(&path).expect("a record");
+        change(&mut bytes);
+        fs::write(&path, &bytes).expect("changed");
+        let read = records.read(&path, "k");
+        let is_aside = folder.join("aside/k").exists();
+        let told = heard.0.into_inner().expect("heard");
+        assert_eq!(is_aside, !told.is_empty(), "{told:?}");
+        (read, told)
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let (read, told) = after(|_| {});
+        assert_eq!(read.map(|r| r.len()), Some(2));
+        assert!(told.is_empty());
+    }
+
+    #[test]
+    fn any_flipped_bit_and_any_cut_is_noticed() {
+        let (whole, _) = after(|_| {});
+        let n_bytes = record("k", &whole).expect("a record").len();
+        for at in 0..n_bytes {
+            for damage in ["flip", "cut"] {
+                let (read, told) = after(|bytes| match damage {
+                    "flip" => bytes[at] ^= 1,
+                    _ => bytes.truncate(at),
+                });
+                // A number of another form, or a name that is not known, is of another version.
+                assert!(read.is_none(), "{damage} at {at}");
+                assert!(told.len() <= 1, "{told:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn damage_after_damage_is_set_aside_and_room_is_made_each_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("text");
+        let heard = Heard::default();
+        let records = Records::new(folder.join("aside"), &heard);
+        let path = folder.join("kept/k.json");
+        fs::create_dir(folder.join("kept")).expect("a folder");
+        for way in ["file", "folder", "folder", "file"] {
+            match way {
+                "file" => fs::write(&path, "nonsense").expect("written"),
+                _ => fs::create_dir(&path).expect("a folder"),
+            }
+            assert_eq!(records.read::<u32>(&path, "k"), None);
+            records.write(&path, "k", &7).expect("there is room");
+            assert_eq!(records.read(&path, "k"), Some(7));
+            fs::remove_file(&path).expect("removed");
+        }
+        assert_eq!(heard.0.into_inner().expect("heard").len(), 4);
+    }
+
+    #[test]
+    fn what_is_kept_under_another_key_is_set_aside() {
+        let foreign = record("other", &["one"]).expect("a record");
+        let (read, told) = after(|bytes| *bytes = foreign);
+        assert_eq!(read, None);
+        assert!(told[0].contains("another key"), "{told:?}");
+    }
+
+    #[test]
+    fn what_was_written_in_another_form_is_left_where_it_is() {
+        let (read, told) = after(|bytes| {
+            let text = String::from_utf8_lossy(bytes).replace("\"schema\":1", "\"schema\":7");
+            *bytes = text.into_bytes();
+        });
+        assert_eq!((read, told), (None, Vec::new()));
+    }
+}

@@ -1,0 +1,293 @@
+//! What cargo and rustc say during a build.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::diagnostic::{Diagnostic as RustcDiagnostic, DiagnosticLevel};
+use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId};
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::text;
+use pinmatrix_process::child::Errand;
+use pinmatrix_process::{Ended, Follower, Stream};
+
+use crate::cargo::targets::{kind_of, name_of};
+use crate::cargo::{Cargo, Whereabouts};
+use crate::phase::log::Log;
+use crate::workdir::unit_reuse::{hash_of, name_of_unit};
+
+/// How many errors of one target are kept.
+const MOST_ERRORS: usize = 200;
+
+/// A compile unit as messages name it; `None` for a build script.
+pub type Unit = (PackageId, Option<Kind>, String);
+
+fn unit_name(kind: Option<Kind>, name: String) -> String {
+    match kind {
+        Some(kind) => name_of(kind, &name),
+        None => name,
+    }
+}
+
+/// An error that was told of a unit.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The error.
+    pub error: Diagnostic,
+    /// How often it was told: a library that is compiled with and without its tests says the same
+    /// twice.
+    pub n_times: usize,
+}
+
+/// All that cargo and rustc said.
+#[derive(Default)]
+pub struct Heard {
+    /// The test executables.
+    pub executables: BTreeMap<Unit, Utf8PathBuf>,
+    /// The errors.
+    pub errors: BTreeMap<Unit, Vec<Told>>,
+    /// The packages whose library was made, without its tests.
+    pub libraries: BTreeSet<PackageId>,
+    /// What each package's build script said.
+    pub scripts: BTreeMap<PackageId, BuildScript>,
+    /// The executables of build scripts.
+    pub script_executables: BTreeSet<(PackageId, Utf8PathBuf)>,
+    /// The binaries, by package and name.
+    pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
+    /// The examples, by package and name.
+    pub examples: BTreeSet<(PackageId, String)>,
+    /// The units that were used, made anew or not, by what they go by.
+    pub used: BTreeMap<String, PackageId>,
+    /// What cargo says in words.
+    pub err: String,
+}
+
+impl Heard {
+    /// Runs cargo, and hears what it says.
+    ///
+    /// # Errors
+    ///
+    /// When cargo cannot be started at all.
+    pub fn listen(
+        &mut self,
+        cargo: &Cargo<'_>,
+        args: &[&str],
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Ended> {
+        let mut args = args.to_vec();
+        args.extend(["--frozen", "--message-format=json"]);
+        log.note(&format!("$ cargo {}", args.join(" ")));
+        let command = cargo.command(&args)?;
+        let mut listener = Listener {
+            heard: self,
+            places: cargo.whereabouts(),
+            log,
+            on_step,
+        };
+        let ended = cargo.follow(command, &mut listener)?;
+        log.note(&format!("[{}]", ended.exit));
+        Ok(ended)
+    }
+
+    /// Runs a compiler as cargo would have done, and hears what it says of a unit.
+    ///
+    /// # Errors
+    ///
+    /// When the budget of compile jobs is broken.
+    pub fn listen_to_rustc(
+        &mut self,
+        cargo: &Cargo<'_>,
+        errand: Errand,
+        unit: Option<Unit>,
+        places: Whereabouts<'_>,
+        log: &mut Log,
+    ) -> Result<Ended> {
+        let mut follower = |_: Stream, line: &[u8]| {
+            let Ok(told) = serde_json::from_slice::<RustcDiagnostic>(line) else {
+                // Besides errors, it names in JSON what it has written.
+                if !line.starts_with(b"{") {
+                    log.add(line);
+                }
+                return;
+            };
+            if let Some(rendered) = &told.rendered {
+                log.add(text::clean(rendered).as_bytes());
+            }
+            if let Some(unit) = &unit {
+                self.take_told(&told, unit.clone(), places);
+            }
+        };
+        cargo.follow(errand, &mut follower)
+    }
+
+    /// Whether there are errors of any of these packages, or of their build scripts.
+    #[must_use]
+    pub fn tells_of(&self, packages: &[PackageId]) -> bool {
+        let has_failed = |(package, _, _): &Unit| packages.contains(package);
+        self.errors.keys().any(has_failed) || self.err.contains("custom build command for `")
+    }
+
+    fn take(&mut self, message: Message, places: Whereabouts<'_>) -> Option<String> {
+        match message {
+            Message::CompilerArtifact(artifact) => {
+                let kind = artifact.target.kind.first().and_then(kind_of);
+                for file in artifact.filenames.iter().chain(&artifact.executable) {
+                    self.use_unit(file, &artifact.package_id);
+                }
+                if artifact.target.is_custom_build() {
+                    let files = artifact.filenames.into_iter();
+                    let files = files.map(|file| (artifact.package_id.clone(), file));
+                    self.script_executables.extend(files);
+                }
+                let name = unit_name(kind, artifact.target.name);
+                match (artifact.executable, artifact.profile.test) {
+                    (Some(executable), true) => {
+                        let unit = (artifact.package_id, kind, name.clone());
+                        self.executables.insert(unit, executable);
+                    }
+                    (Some(binary), false) if kind == Some(Kind::Bin) => {
+                        self.binaries
+                            .insert((artifact.package_id, name.clone()), binary);
+                    }
+                    (_, false) if kind == Some(Kind::Lib) => {
+                        self.libraries.insert(artifact.package_id);
+                    }
+                    (_, false) if kind == Some(Kind::Example) => {
+                        self.examples.insert((artifact.package_id, name.clone()));
+                    }
+                    (Some(_) | None, _) => {}
+                }
+                Some(name)
+            }
+            Message::CompilerMessage(told) => {
+                self.take_error(told, places);
+                None
+            }
+            Message::BuildScriptExecuted(script) => {
+                self.use_unit(&script.out_dir, &script.package_id);
+                self.scripts.insert(script.package_id.clone(), script);
+                None
+            }
+            Message::BuildFinished(_) | Message::TextLine(_) => None,
+            // cargo may learn to say more.
+            _ => None,
+        }
+    }
+
+    /// A unit goes by the name of a file that it was made into, or of the folder of that.
+    fn use_unit(&mut self, file: &Utf8Path, package: &PackageId) {
+        let mut names = file.ancestors().filter_map(Utf8Path::file_name);
+        let of_file = names.next().and_then(name_of_unit);
+        let of_folder = names.next().and_then(hash_of);
+        let names = of_file.into_iter().chain(of_folder);
+        self.used
+            .extend(names.map(|name| (name.to_owned(), package.clone())));
+    }
+
+    fn take_error(&mut self, told: CompilerMessage, places: Whereabouts<'_>) {
+        let kind = told.target.kind.first().and_then(kind_of);
+        let unit = (told.package_id, kind, unit_name(kind, told.target.name));
+        self.take_told(&told.message, unit, places);
+    }
+
+    fn take_told(&mut self, told: &RustcDiagnostic, unit: Unit, places: Whereabouts<'_>) {
+        let is_error = matches!(told.level, DiagnosticLevel::Error | DiagnosticLevel::Ice);
+        // Older compilers end with a count of what they said already.
+        if !is_error || told.message.starts_with("aborting due to") {
+            return;
+        }
+        let errors = self.errors.entry(unit).or_default();
+        let error = diagnostic(told, places);
+        if let Some(told) = errors.iter_mut().find(|told| told.error == error) {
+            told.n_times += 1;
+        } else if errors.len() < MOST_ERRORS {
+            errors.push(Told { error, n_times: 1 });
+        }
+    }
+}
+
+struct Listener<'a> {
+    heard: &'a mut Heard,
+    places: Whereabouts<'a>,
+    log: &'a mut Log,
+    on_step: &'a mut dyn FnMut(&str),
+}
+
+impl Follower for Listener<'_> {
+    fn line(&mut self, stream: Stream, line: &[u8]) {
+        if stream == Stream::Err {
+            self.log.add(line);
+            let line = text::clean(&String::from_utf8_lossy(line));
+            self.heard.err.push_str(&self.places.without(&line));
+            self.heard.err = tail(std::mem::take(&mut self.heard.err));
+            return;
+        }
+        let Ok(message) = serde_json::from_slice::<Message>(line) else {
+            // A proc macro may print; what is no message of cargo's is only kept in the log.
+            self.log.add(line);
+            return;
+        };
+        if let Message::CompilerMessage(CompilerMessage { message, .. }) = &message
+            && let Some(rendered) = &message.rendered
+        {
+            self.log.add(rendered.as_bytes());
+        }
+        if let Some(name) = self.heard.take(message, self.places) {
+            (self.on_step)(&name);
+        }
+    }
+}
+
+/// The errors in what cargo says on standard output.
+#[must_use]
+pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
+    let mut heard = Heard::default();
+    let nowhere = Whereabouts {
+        folder: Utf8Path::new("/nowhere"),
+        checkout: Utf8Path::new("/nowhere"),
+        vars: &BTreeMap::new(),
+    };
+    for line in said.split(|byte| *byte == b'\n') {
+        if let Ok(message) = serde_json::from_slice(line) {
+            heard.take(message, nowhere);
+        }
+    }
+    let told = heard.errors.into_values().flatten();
+    told.map(|told| told.error).collect()
+}
+
+/// Standard error is searched for a few phrases; a build that floods it keeps its end.
+fn tail(err: String) -> String {
+    const MOST: usize = 4 * 1024 * 1024;
+    if err.len() <= MOST {
+        return err;
+    }
+    err[err.ceil_char_boundary(err.len() - MOST / 2)..].to_owned()
+}
+
+/// rustc's diagnostic as it is kept: code, place relative to the subject, words.
+fn diagnostic(told: &RustcDiagnostic, places: Whereabouts<'_>) -> Diagnostic {
+    let place = told
+        .spans
+        .iter()
+        .find(|s| s.is_primary)
+        .or(told.spans.first());
+    let file = place.map(|p| {
+        let path = Utf8Path::new(&p.file_name);
+        places.without(path.strip_prefix(places.folder).unwrap_or(path).as_str())
+    });
+    let rendered = told.rendered.as_deref().map(|rendered| {
+        let rendered = places.without(&text::clean(rendered));
+        text::bounded(rendered.trim_end(), text::RENDERED)
+    });
+    Diagnostic {
+        code: told.code.as_ref().map(|c| c.code.clone()),
+        message: text::one_line(&told.message),
+        file,
+        line: place.map(|p| p.line_start),
+        rendered,
+        package: None,
+    }
+}

@@ -1,0 +1,378 @@
+//! The targets of a staged subject that are built and tested, as the cell's own cargo sees them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{
+    Dependency, DependencyKind, Metadata, NodeDep, Package, PackageId, TargetKind,
+};
+use pinmatrix_core::config::{Family, FeatureSet};
+use pinmatrix_core::model::outcome::{Kind, TargetId};
+
+use crate::cargo::features::ByFolder;
+use crate::manifest::Manifest;
+use crate::workdir::units::Units;
+
+/// A target that `cargo test` builds for its own sake.
+/// <https://doc.rust-lang.org/cargo/commands/cargo-test.html#target-selection>
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Package, kind and name.
+    pub id: TargetId,
+    /// Cargo's own name for the package.
+    pub package: PackageId,
+    /// Whether it becomes a test executable; what does not is an example, which has to compile.
+    pub bears_tests: bool,
+    /// False when it brings its own `main`.
+    pub harness: bool,
+    /// Features without which it is not built.
+    pub required_features: Vec<String>,
+    /// Those of them that are off.
+    pub missing_features: Vec<String>,
+    /// The binaries of its package, which it can run: cargo builds those beside it whose features
+    /// are on.
+    /// <https://doc.rust-lang.org/cargo/reference/cargo-targets.html#integration-tests>
+    pub binaries: Vec<String>,
+}
+
+/// The workspace of a cell, staged and locked.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    metadata: Metadata,
+    /// The targets, sorted.
+    pub targets: Vec<Target>,
+    /// The libraries that have doc tests: the package and the library's name.
+    pub documented: Vec<(PackageId, TargetId)>,
+    /// What compiling it makes.
+    pub units: Units,
+}
+
+impl Workspace {
+    /// Reads what the cell's cargo says of the staged subject, with examples that bear no tests or
+    /// without.
+    ///
+    /// # Errors
+    ///
+    /// When a manifest of the copy cannot be read.
+    pub fn of(metadata: Metadata, examples: bool) -> Result<Self> {
+        let mut targets = Vec::new();
+        let mut documented = Vec::new();
+        for package in metadata.workspace_packages() {
+            let without_harness = without_harness(package)?;
+            let features = features_of(&metadata, &package.id);
+            let binaries = package.targets.iter().filter(|target| target.is_bin());
+            let binaries: Vec<String> = binaries.map(|target| target.name.clone()).collect();
+            for target in &package.targets {
+                let Some(kind) = target.kind.first().and_then(kind_of) else {
+                    continue;
+                };
+                let id = |kind| TargetId {
+                    package: package.name.to_string(),
+                    kind,
+                    name: name_of(kind, &target.name),
+                };
+                if kind == Kind::Lib && target.doctest {
+                    documented.push((package.id.clone(), id(Kind::Doc)));
+                }
+                let is_example = kind == Kind::Example && examples;
+                if !target.test && !is_example {
+                    continue;
+                }
+                let own_main = without_harness.iter().any(|(k, name)| {
+                    *k == kind && name.as_deref().is_none_or(|name| name == target.name)
+                });
+                targets.push(Target {
+                    id: id(kind),
+                    package: package.id.clone(),
+                    bears_tests: target.test,
+                    harness: !own_main,
+                    missing_features: missing(&target.required_features, &features),
+                    required_features: target.required_features.clone(),
+                    binaries: match kind {
+                        Kind::Test | Kind::Bench => binaries.clone(),
+                        Kind::Lib | Kind::Bin | Kind::Example | Kind::Doc => Vec::new(),
+                    },
+                });
+            }
+        }
+        targets.sort_by(|a, b| a.id.cmp(&b.id));
+        documented.sort_by(|a, b| a.1.cmp(&b.1));
+        Ok(Self {
+            units: Units::of(&metadata),
+            metadata,
+            targets,
+            documented,
+        })
+    }
+
+    /// Whether what is built depends on which features are on.
+    #[must_use]
+    pub fn requires_features(&self) -> bool {
+        let mut targets = self.targets.iter();
+        targets.any(|target| !target.required_features.is_empty())
+    }
+
+    /// Takes note of which features are on, where that is known.
+    pub fn take_features(&mut self, known: &ByFolder) {
+        let folders: Vec<_> = self
+            .targets
+            .iter()
+            .map(|t| self.folder(&t.package))
+            .collect();
+        for (target, folder) in self.targets.iter_mut().zip(folders) {
+            if let Some(features) = folder.and_then(|folder| known.get(&folder)) {
+                target.missing_features = missing(&target.required_features, features);
+            }
+        }
+    }
+
+    /// Whether there are examples that bear no tests.
+    #[must_use]
+    pub fn has_examples(&self) -> bool {
+        self.targets.iter().any(|target| !target.bears_tests)
+    }
+
+    /// The package of that id.
+    #[must_use]
+    pub fn package(&self, id: &PackageId) -> Option<&Package> {
+        self.metadata.packages.iter().find(|p| p.id == *id)
+    }
+
+    /// All packages that the lock names.
+    #[must_use]
+    pub fn packages(&self) -> &[Package] {
+        &self.metadata.packages
+    }
+
+    /// The package of that id, where it is not one of the subject's: it has a source, or is the
+    /// family's.
+    #[must_use]
+    pub fn foreign(&self, id: &PackageId, family: &Family) -> Option<&Package> {
+        let is_member = self.metadata.workspace_members.contains(id);
+        let package = self.package(id).filter(|_| !is_member)?;
+        (package.source.is_some() || family.holds(&package.name)).then_some(package)
+    }
+
+    /// The package that lies in a folder.
+    #[must_use]
+    pub fn package_in(&self, folder: &Utf8Path) -> Option<&PackageId> {
+        let mut packages = self.metadata.packages.iter();
+        let package = packages.find(|p| p.manifest_path.parent() == Some(folder))?;
+        Some(&package.id)
+    }
+
+    /// `NAME@VERSION`, wherever the package lies: any cargo since 1.62 takes it for one package.
+    #[must_use]
+    pub fn spec(&self, id: &PackageId) -> String {
+        match self.package(id) {
+            Some(package) => format!("{}@{}", package.name, package.version),
+            None => id.repr.clone(),
+        }
+    }
+
+    /// Whether the flags that choose a target choose no other among all members. Libraries go by no
+    /// name there, and neither do their doc tests.
+    #[must_use]
+    pub fn is_only(&self, id: &TargetId) -> bool {
+        let packages = self.metadata.workspace_packages();
+        let targets = packages.iter().flat_map(|package| &package.targets);
+        let is_chosen = |target: &&cargo_metadata::Target| {
+            let kind = target.kind.first().and_then(kind_of);
+            match id.kind {
+                Kind::Lib => kind == Some(Kind::Lib),
+                Kind::Doc => kind == Some(Kind::Lib) && target.doctest,
+                Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => {
+                    kind == Some(id.kind) && target.name == id.name
+                }
+            }
+        };
+        targets.filter(is_chosen).count() == 1
+    }
+
+    /// The flags that choose features for one package by itself: cargo refuses those that only other
+    /// members have.
+    #[must_use]
+    pub fn feature_flags(&self, id: &PackageId, set: &FeatureSet) -> Vec<String> {
+        let package = self.package(id);
+        package.map_or(set.flags(), |package| own_features(set, package).flags())
+    }
+
+    /// A package and all that its targets depend on, the nearest first. What only tests of its
+    /// dependencies use is none of that.
+    #[must_use]
+    pub fn below(&self, id: &PackageId) -> Vec<PackageId> {
+        let nodes: BTreeMap<&PackageId, &[NodeDep]> = self
+            .metadata
+            .resolve
+            .iter()
+            .flat_map(|r| &r.nodes)
+            .map(|n| (&n.id, n.deps.as_slice()))
+            .collect();
+        let is_of_tests = |dependency: &NodeDep| {
+            let mut kinds = dependency.dep_kinds.iter().map(|kind| kind.kind);
+            kinds.all(|kind| kind == DependencyKind::Development)
+        };
+        let mut below = vec![id.clone()];
+        let mut seen = BTreeSet::from([id.clone()]);
+        let mut at = 0;
+        while let Some(next) = below.get(at).cloned() {
+            for dependency in nodes.get(&next).copied().unwrap_or_default() {
+                let is_used = next == *id || !is_of_tests(dependency);
+                if is_used && seen.insert(dependency.pkg.clone()) {
+                    below.push(dependency.pkg.clone());
+                }
+            }
+            at += 1;
+        }
+        below
+    }
+
+    /// Whether a package is the subject's: of no registry and no repository.
+    #[must_use]
+    pub fn is_own(&self, id: &PackageId) -> bool {
+        self.package(id)
+            .is_some_and(|package| package.source.is_none())
+    }
+
+    /// Whether a package of the subject has a build script.
+    #[must_use]
+    pub fn has_build_scripts(&self) -> bool {
+        let packages = self.metadata.packages.iter();
+        let mut own = packages.filter(|package| package.source.is_none());
+        own.any(|package| {
+            package
+                .targets
+                .iter()
+                .any(|target| target.is_custom_build())
+        })
+    }
+
+    /// Whether code of the subject runs while it is built: it finds what another build left.
+    #[must_use]
+    pub fn runs_as_it_builds(&self) -> bool {
+        let packages = self.metadata.packages.iter();
+        let own = packages.filter(|package| package.source.is_none());
+        let mut targets = own.flat_map(|package| &package.targets);
+        targets.any(|target| target.is_custom_build() || target.is_proc_macro())
+    }
+
+    /// The package of that id, where it is neither the subject's nor the family's and uses nothing
+    /// of the family: whatever it does, the pin has no part in it.
+    #[must_use]
+    pub fn outside(&self, id: &PackageId, family: &Family) -> Option<&Package> {
+        let package = self.package(id).filter(|p| p.source.is_some())?;
+        let below = self.below(id);
+        let mut names = below.iter().filter_map(|id| Some(&self.package(id)?.name));
+        (!names.any(|name| family.holds(name))).then_some(package)
+    }
+
+    /// The target's package folder: where cargo runs its tests.
+    #[must_use]
+    pub fn folder(&self, id: &PackageId) -> Option<Utf8PathBuf> {
+        Some(self.package(id)?.manifest_path.parent()?.to_owned())
+    }
+}
+
+/// A target's name, alike for all cargos: a library `a-b` is `a_b` since cargo 1.79.
+/// <https://github.com/rust-lang/cargo/pull/13693>
+#[must_use]
+pub fn name_of(kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::Lib | Kind::Doc => name.replace('-', "_"),
+        Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => name.to_owned(),
+    }
+}
+
+/// The kind of a target that can bear tests.
+#[must_use]
+pub fn kind_of(kind: &TargetKind) -> Option<Kind> {
+    match kind {
+        TargetKind::Bin => Some(Kind::Bin),
+        TargetKind::Test => Some(Kind::Test),
+        TargetKind::Example => Some(Kind::Example),
+        TargetKind::Bench => Some(Kind::Bench),
+        TargetKind::Lib
+        | TargetKind::RLib
+        | TargetKind::DyLib
+        | TargetKind::CDyLib
+        | TargetKind::StaticLib
+        | TargetKind::ProcMacro => Some(Kind::Lib),
+        TargetKind::CustomBuild | TargetKind::Unknown(_) => None,
+        // cargo_metadata may learn of kinds that cargo does not have yet.
+        _ => None,
+    }
+}
+
+fn without_harness(package: &Package) -> Result<Vec<(Kind, Option<String>)>> {
+    let path = &package.manifest_path;
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+    Ok(Manifest::parse(&text)?.without_harness())
+}
+
+fn own_features(set: &FeatureSet, package: &Package) -> FeatureSet {
+    let mut own = set.clone();
+    own.features.retain(|feature| {
+        let name = feature.get_ref();
+        let Some((of, _)) = name.split_once('/') else {
+            return package.features.contains_key(name);
+        };
+        let known_as = |d: &Dependency| d.rename.clone().unwrap_or_else(|| d.name.clone());
+        let is_below = |of: &str| package.dependencies.iter().any(|d| known_as(d) == of);
+        package.name == of || is_below(of.trim_end_matches('?'))
+    });
+    own
+}
+
+fn missing(required: &[String], features: &BTreeSet<String>) -> Vec<String> {
+    let missing = required.iter().filter(|f| !features.contains(f.as_str()));
+    missing.cloned().collect()
+}
+
+fn features_of(metadata: &Metadata, id: &PackageId) -> BTreeSet<String> {
+    let nodes = metadata.resolve.iter().flat_map(|r| &r.nodes);
+    let node = nodes.filter(|n| n.id == *id);
+    node.flat_map(|n| &n.features)
+        .map(|f| f.to_string())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_asked_for_no_features_that_only_others_have() {
+        let package = |name: &str, features: &[&str], dependency: &str| -> Package {
+            let features: BTreeMap<&str, [&str; 0]> = features.iter().map(|f| (*f, [])).collect();
+            let dependency = serde_json::json!({ "name": dependency, "req": "*", "kind": null,
+                "optional": false, "uses_default_features": true, "features": [] });
+            let package = serde_json::json!({ "name": name, "version": "0.1.0", "id": name,
+                "dependencies": [dependency], "targets": [], "features": features,
+                "manifest_path": "/Cargo.toml" });
+            serde_json::from_value(package).expect("a package")
+        };
+        let features = ["both", "fast", "tool/json", "serde?/derive"];
+        let features = features.map(|f| toml::Spanned::new(0..0, f.to_owned()));
+        let set = FeatureSet {
+            label: None,
+            features: features.into(),
+            all: false,
+            default: false,
+        };
+        let flags = |package: &Package| own_features(&set, package).flags();
+        let app = package("app", &["fast", "both"], "serde");
+        assert_eq!(
+            flags(&app),
+            [
+                "--no-default-features",
+                "--features=both,fast,serde?/derive"
+            ]
+        );
+        let tool = package("tool", &["both", "json"], "regex");
+        assert_eq!(
+            flags(&tool),
+            ["--no-default-features", "--features=both,tool/json"]
+        );
+    }
+}

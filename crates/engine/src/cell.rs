@@ -1,0 +1,354 @@
+//! One cell, from its plan to its outcome: stage, lock, predict, fetch, build, test, record.
+
+pub(crate) mod sandbox;
+pub(crate) mod context;
+mod rustdoc;
+mod left_out;
+pub(crate) mod build_and_test;
+pub(crate) mod old_lock;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::MetadataCommand;
+use pinmatrix_core::model::cell::Cell;
+use pinmatrix_core::model::event::Event;
+use pinmatrix_core::model::outcome::moved::Tried;
+use pinmatrix_core::model::outcome::{Outcome, Phase};
+use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_process::sandbox::scoped_thread::confined;
+
+use crate::cache::key;
+use crate::cache::outcome_store::{Kept, clear_logs};
+use crate::cargo::targets::Workspace;
+use crate::cargo::{Said, features, first_error};
+use crate::cell::context::{Common, Work};
+use crate::cell::left_out::left_out;
+use crate::cell::old_lock::Settled;
+use crate::fs_ext::{remove, remove_all_but, write_whole};
+use crate::matrix::cell_context::Setting;
+use crate::phase::log::Log;
+use crate::phase::timer::{Clock, Lap, Phases};
+use crate::resolve::drift;
+use crate::resolve::resolution::{Resolution, decisive_lines};
+use crate::workdir::stage;
+
+/// An outcome, and whether an earlier run had it.
+pub struct Answer {
+    /// The evidence.
+    pub outcome: Outcome,
+    /// True when nothing was run.
+    pub reused: bool,
+    /// Its phases in time.
+    pub laps: Vec<Lap>,
+}
+
+/// The outcome of a cell from what earlier runs kept, without any work.
+#[must_use]
+pub fn known(common: &Common<'_>, setting: &Setting<'_>) -> Option<Outcome> {
+    if common.fresh {
+        return None;
+    }
+    let resolution = common.resolver.known(setting)?;
+    Some(kept(common, setting, &resolution)?.outcome)
+}
+
+/// What earlier runs kept of a cell that was resolved, unless that is not to be looked at.
+pub(super) fn kept(
+    common: &Common<'_>,
+    setting: &Setting<'_>,
+    resolution: &Resolution,
+) -> Option<Kept> {
+    if common.fresh {
+        return None;
+    }
+    let key = key_of(common, setting, resolution).ok()?;
+    common.store.get(&key)
+}
+
+/// Puts what earlier runs kept of a known cell, its lock and its logs, into the results.
+///
+/// # Errors
+///
+/// When the results cannot be written.
+pub fn restore(common: &Common<'_>, setting: &Setting<'_>) -> Result<()> {
+    let Some(resolution) = common.resolver.known(setting) else {
+        return Ok(());
+    };
+    let key = key_of(common, setting, &resolution)?;
+    let moved = common.store.get(&key).and_then(|kept| kept.lock);
+    let lock = moved.as_deref().or(resolution.usable());
+    keep_lock(common.results, setting.cell, lock)?;
+    let logs = logs(common.results, setting.cell);
+    common.store.restore_logs(&key, &logs)
+}
+
+pub(super) fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {
+    results.join("logs").join(cell.id().as_str())
+}
+
+/// Leaves the lock that a cell's verdict rests on in the results, where it can be committed from.
+pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> Result<()> {
+    let Some(lock) = lock else {
+        return Ok(());
+    };
+    let path = results.join("locks").join(format!("{}.lock", cell.id()));
+    if std::fs::read(&path).is_ok_and(|there| there == lock.as_bytes()) {
+        return Ok(());
+    }
+    write_whole(&path, lock.as_bytes())
+}
+
+/// Keeps what a cell showed, of which more became known after it had ended.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(super) fn keep(common: &Common<'_>, setting: &Setting<'_>, outcome: &Outcome) -> Result<()> {
+    let Some(resolution) = common.resolver.known(setting) else {
+        return Ok(());
+    };
+    let key = key_of(common, setting, &resolution)?;
+    let logs = logs(common.results, setting.cell);
+    // What was not kept in the first place is not kept now.
+    match common.store.get(&key) {
+        Some(kept) if !outcome.has_doubt() => {
+            let lock = kept.lock.as_deref();
+            common.store.put(&key, outcome, lock, &logs)
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn key_of(common: &Common<'_>, setting: &Setting<'_>, resolution: &Resolution) -> Result<String> {
+    let resolution = key::of(&resolution.decisive())?;
+    let sandbox = common.sandbox.decisive();
+    let locked = common.resolver.locked;
+    key::outcome(
+        setting,
+        &(resolution, locked),
+        &common.matrix.config,
+        &sandbox,
+    )
+}
+
+impl Work<'_> {
+    /// Runs the cell. What goes wrong within it is its outcome.
+    ///
+    /// # Errors
+    ///
+    /// When the work folders fail; the caller turns that into a doubt about this cell.
+    pub fn run(&self) -> Result<Answer> {
+        let logs = logs(self.common.results, self.setting.cell);
+        clear_logs(&logs)?;
+        let mut phases = Phases::default();
+
+        self.enter(Phase::Resolve);
+        let mut clock = Clock::start(Phase::Resolve);
+        let mut log = Log::create(logs.join("resolve.log").as_std_path(), self.secrets())?;
+        let resolver = self.common.resolver;
+        let resolution = resolver.resolve(self.setting, &mut log, &mut clock)?;
+        for note in self.common.matrix.registry.notes() {
+            self.common.listener.hear(Event::Noted(&note));
+        }
+        let lock = resolution.usable();
+        keep_lock(self.common.results, self.setting.cell, lock)?;
+        let (key, kept) = self.recall(&resolution)?;
+        if let Some(Kept { outcome, lock, .. }) = kept {
+            log.finish()?;
+            keep_lock(self.common.results, self.setting.cell, lock.as_deref())?;
+            self.common.store.restore_logs(&key, &logs)?;
+            return Ok(Answer {
+                outcome,
+                reused: true,
+                laps: vec![clock.lap()],
+            });
+        }
+        let ready = match lock {
+            Some(lock) => self
+                .prepare(lock, &mut log, &mut clock)?
+                .map(|ready| (lock, ready)),
+            None => Err(Outcome::whole(
+                resolution.status.clone(),
+                resolution.errors.clone(),
+            )),
+        };
+        log.finish()?;
+        phases.end(&clock, self.setting.cell);
+
+        let settled = match ready {
+            Err(outcome) => Err(outcome),
+            Ok((lock, workspace)) => self.settle(lock, workspace, &logs, &mut phases)?,
+        };
+        let (mut outcome, moved) = match settled {
+            Err(outcome) => (outcome, None),
+            Ok(settled) => {
+                let Settled {
+                    workspace, built, ..
+                } = &settled;
+                let targets = self.test_all(workspace, built, &logs, &mut phases)?;
+                let status = match targets.is_empty() {
+                    true => Status::Skipped {
+                        reason: Skip::NothingToTest,
+                    },
+                    false => Status::of_parts(targets.iter().map(|t| &t.status)),
+                };
+                let outcome = Outcome {
+                    targets,
+                    old_lock: settled.old_lock,
+                    ..Outcome::whole(status, Vec::new())
+                };
+                (outcome, settled.moved)
+            }
+        };
+        outcome.phases = phases.records;
+        outcome.moved.clone_from(&resolution.moved);
+        outcome.needs.clone_from(&resolution.needs);
+        let lock = moved.map(|moved| {
+            outcome.moved.extend(moved.moved);
+            outcome.needs = moved.needs;
+            moved.lock
+        });
+        keep_lock(self.common.results, self.setting.cell, lock.as_deref())?;
+        let rests_on = lock.as_deref().or(resolution.usable());
+        outcome.lock = rests_on
+            .map(|lock| key::of(&decisive_lines(lock)))
+            .transpose()?;
+        outcome.sandbox = self.common.sandbox.enforced();
+        outcome.left_out = left_out(&self.setting.tree.subject, &outcome);
+        if let Some(change) = self.setting.toolchain.change() {
+            outcome = Outcome::in_doubt(change);
+        }
+        for text in outcome.texts() {
+            if let Some(hidden) = self.secrets().without(text) {
+                *text = hidden;
+            }
+        }
+        // Only what is certain is kept; a doubt anywhere is settled by the next run.
+        if !outcome.has_doubt() && !self.is_blind(&outcome) {
+            let store = self.common.store;
+            store.put(&key, &outcome, lock.as_deref(), &logs)?;
+        }
+        Ok(Answer {
+            outcome,
+            reused: false,
+            laps: phases.laps,
+        })
+    }
+
+    /// Whether packages were to move while the registry could not be asked: with the network there may
+    /// be newer ones.
+    fn is_blind(&self, outcome: &Outcome) -> bool {
+        let has_tried = outcome
+            .old_lock
+            .as_ref()
+            .is_some_and(|old| match old.tried {
+                Tried::Newer { .. } | Tried::Newest => true,
+                Tried::Locked => false,
+            });
+        has_tried && self.common.resolver.offline && !self.common.matrix.registry.is_local()
+    }
+
+    /// The key of the outcome, and what is kept where an earlier run had it. What is known of all
+    /// targets answers for one as well.
+    fn recall(&self, resolution: &Resolution) -> Result<(String, Option<Kept>)> {
+        let get = |key: &str| match self.common.fresh {
+            true => None,
+            false => self.common.store.get(key),
+        };
+        let whole = key_of(self.common, self.setting, resolution)?;
+        let known = get(&whole);
+        let Some(only) = self.only.as_ref().filter(|_| known.is_none()) else {
+            return Ok((whole, known));
+        };
+        let part = key::of(&(whole, only))?;
+        let known = get(&part);
+        Ok((part, known))
+    }
+
+    /// The copy of the checkout, pinned and locked, as a fresh one is.
+    pub(super) fn lay_out(&self, lock: &str) -> Result<()> {
+        let mut files = stage::pinned(self.setting)?;
+        let subject = &self.setting.tree.subject;
+        files.insert(subject.lock(), lock.to_owned());
+        let git = subject.git.as_ref().map(|git| git.folder.as_path());
+        let read: Vec<&Utf8Path> = git.into_iter().chain([&*subject.checkout.top]).collect();
+        let copy = self.folders.copy();
+        std::fs::create_dir_all(copy).with_context(|| format!("make {copy}"))?;
+        let reached = self.common.sandbox.confines(&read, &[copy]);
+        confined(reached, || {
+            // Where the cache lies below a folder that cells write in, they can write beside the copy.
+            let own = [&*self.folders.checkout, &self.folders.home()];
+            if self.folders.is_lane() {
+                remove_all_but(copy, &own)?;
+            }
+            for name in [".cargo", "Cargo.toml"] {
+                remove(&copy.join(name))?;
+            }
+            stage::lay_out(subject, &files, &self.folders.checkout)
+        })
+    }
+
+    /// The copy is pinned and locked, and everything it needs is fetched: by the cell's own cargo,
+    /// since versions of cargo keep what they fetch in different places.
+    pub(super) fn prepare(
+        &self,
+        lock: &str,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<std::result::Result<Workspace, Outcome>> {
+        let matrix = self.common.matrix;
+        self.lay_out(lock)?;
+        let mut cargo = self.cargo(matrix.config.timeouts.resolve);
+        // Nothing is compiled here.
+        cargo.budget = None;
+        let mut fetch = vec![
+            "fetch",
+            "--locked",
+            "--target",
+            &self.setting.toolchain.host,
+        ];
+        if self.common.resolver.offline {
+            fetch.push("--offline");
+        }
+        let said = cargo.say(&fetch, log)?;
+        clock.add(&said.ended);
+        if !said.ended.exit.is_success() {
+            return Ok(Err(self.not_prepared(&said)));
+        }
+        let mut metadata = vec!["metadata", "--format-version", "1", "--frozen"];
+        metadata.extend(["--filter-platform", &self.setting.toolchain.host]);
+        let flags = self.setting.features.flags();
+        metadata.extend(flags.iter().map(String::as_str));
+        let said = cargo.say(&metadata, log)?;
+        clock.add(&said.ended);
+        if !said.ended.exit.is_success() {
+            return Ok(Err(self.not_prepared(&said)));
+        }
+        let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
+        let mut workspace = Workspace::of(metadata, matrix.config.build.examples)?;
+        if workspace.requires_features() {
+            let mut tree = features::COMMAND.to_vec();
+            tree.extend(["--target", &self.setting.toolchain.host]);
+            tree.extend(flags.iter().map(String::as_str));
+            let said = cargo.say(&tree, log)?;
+            clock.add(&said.ended);
+            if said.ended.exit.is_success() {
+                workspace.take_features(&features::read(&said.out));
+            }
+        }
+        Ok(Ok(workspace))
+    }
+
+    /// What a cell comes to whose lock is there and cannot be used.
+    fn not_prepared(&self, said: &Said) -> Outcome {
+        // Cargo tells of it as of a download that failed, which would pass for the network's fault.
+        if let Some(package) = drift::unreadable(&said.err, self.setting.family) {
+            let cargo = &self.setting.toolchain.cargo;
+            let mut error = first_error(&said.err);
+            error.message = format!("{package} cannot be read by cargo {cargo}");
+            return Outcome::whole(Status::failed(Class::Drift), vec![error]);
+        }
+        let refused = self.common.resolver.refused(self.setting, said);
+        Outcome::whole(refused.status, refused.errors)
+    }
+}

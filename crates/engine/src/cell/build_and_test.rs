@@ -1,0 +1,300 @@
+//! A cell's trial: every target compiled as far as it goes, and what compiled run.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::model::event::Event;
+use pinmatrix_core::model::outcome::{Kind, Phase, TargetId, TargetOutcome};
+use pinmatrix_core::model::status::{Skip, Status};
+use pinmatrix_process::child::Exit;
+use pinmatrix_process::sandbox::scoped_thread::confined;
+
+use crate::build::doc_build::{Rehearsal, Rehearsed};
+use crate::build::{BuildOptions, Built, build, build_script, chosen};
+use crate::cargo::Cargo;
+use crate::cargo::compiler_call::DocTests;
+use crate::cargo::targets::{Target, Workspace};
+use crate::cell::context::{Common, Work};
+use crate::diagnose::target_result::Made;
+use crate::fs_ext::remove;
+use crate::machine::cargo_home::own_config;
+use crate::phase::log::Log;
+use crate::phase::timer::{Clock, Phases};
+use crate::test::env::Place;
+use crate::test::executable::Executable;
+use crate::test::programs::shim;
+use crate::test::{env, test};
+use crate::workdir::lane_dirs::LaneFolders;
+
+impl Work<'_> {
+    /// Builds a workspace that is staged, locked and fetched.
+    ///
+    /// # Errors
+    ///
+    /// When the work folders fail.
+    pub(super) fn build(
+        &self,
+        workspace: &Workspace,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<Built> {
+        let config = &self.common.matrix.config;
+        let mut step = |what: &str| self.step(what);
+        self.clear_folders()?;
+        let cargo = self.enclosed_cargo(None, config.timeouts.build)?;
+        let Common {
+            shops, interrupt, ..
+        } = self.common;
+        let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
+        let turn = clock.wait(enter)?;
+        let is_asked_for = |target: &TargetId| {
+            let is_wanted = target.kind != Kind::Doc || config.build.doc_tests;
+            is_wanted && self.is_asked_for(target)
+        };
+        let lock = self.folders.subject.join("Cargo.lock");
+        let lock = std::fs::read_to_string(&lock).with_context(|| format!("read {lock}"))?;
+        let start_over = || {
+            self.clear_folders()?;
+            self.lay_out(&lock)?;
+            turn.import().map(drop)
+        };
+        let replaced: RefCell<BTreeSet<Utf8PathBuf>> = RefCell::default();
+        let run_no_more = |executables: &[Utf8PathBuf]| {
+            replaced.borrow_mut().extend(executables.iter().cloned());
+            self.to_each(executables, build_script::replace)
+        };
+        let options = self.options(&is_asked_for, &start_over, &run_no_more);
+        let mut built = build(&cargo, workspace, &options, log, &mut step)?;
+        clock.add(&built.ended);
+        let rehearsed = self.rehearse(cargo, workspace, &built, log, &mut step)?;
+        clock.add(&rehearsed.ended);
+        built.doc_tests = rehearsed.doc_tests;
+        self.to_each(&replaced.take(), build_script::put_back)?;
+        turn.keep(&workspace.units.shared(&rehearsed.used))?;
+        turn.sweep(&rehearsed.used.into_keys().collect())?;
+        // What did not end by itself, or was asked for a part, has not made all.
+        if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
+            turn.made_all();
+        }
+        Ok(built)
+    }
+
+    /// Tests what was built.
+    ///
+    /// # Errors
+    ///
+    /// As [`Work::build`].
+    pub(super) fn test_all(
+        &self,
+        workspace: &Workspace,
+        built: &Built,
+        logs: &Utf8Path,
+        phases: &mut Phases,
+    ) -> Result<Vec<TargetOutcome>> {
+        let config = &self.common.matrix.config;
+        self.enter(Phase::Test);
+        let mut clock = Clock::start(Phase::Test);
+        let mut log = Log::create(logs.join("test.log").as_std_path(), self.secrets())?;
+        let mut outcomes = Vec::new();
+        for target in &workspace.targets {
+            outcomes.push(match built.made.get(&target.id) {
+                None if !self.is_asked_for(&target.id) => left_out(&target.id),
+                Some(Made::Executable(executable)) => {
+                    self.test(target, executable, workspace, built, &mut log, &mut clock)?
+                }
+                Some(Made::Example) => {
+                    TargetOutcome::not_run(target.id.clone(), Status::Passed, Vec::new())
+                }
+                Some(Made::Not(status, errors)) => {
+                    TargetOutcome::not_run(target.id.clone(), status.clone(), errors.clone())
+                }
+                None => continue,
+            });
+        }
+        if config.build.doc_tests {
+            for (_, id) in &workspace.documented {
+                if !self.is_asked_for(id) {
+                    outcomes.push(left_out(id));
+                    continue;
+                }
+                let library = TargetId {
+                    kind: Kind::Lib,
+                    ..id.clone()
+                };
+                let has_failed = built.made.get(&library).is_some_and(Made::has_failed);
+                outcomes.extend(match built.doc_tests.get(id) {
+                    Some(DocTests::Ready(call)) => self.doc_test(call, id, &mut log, &mut clock)?,
+                    // The library's own outcome tells why.
+                    Some(DocTests::Not(..)) if has_failed => Some(not_reached(id)),
+                    Some(DocTests::Not(status, errors)) => {
+                        let (status, errors) = (status.clone(), errors.clone());
+                        Some(TargetOutcome::not_run(id.clone(), status, errors))
+                    }
+                    None => None,
+                });
+            }
+        }
+        log.finish()?;
+        phases.end(&clock, self.setting.cell);
+        outcomes.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(outcomes)
+    }
+
+    /// Builds what the doc tests that are asked for need beyond what tests needed, and learns how
+    /// cargo would run them.
+    fn rehearse(
+        &self,
+        cargo: Cargo<'_>,
+        workspace: &Workspace,
+        built: &Built,
+        log: &mut Log,
+        on_step: &mut dyn FnMut(&str),
+    ) -> Result<Rehearsed> {
+        let build = &self.common.matrix.config.build;
+        let documented = workspace.documented.iter();
+        let asked_for = documented.filter(|(_, id)| build.doc_tests && self.is_asked_for(id));
+        let asked_for: Vec<_> = asked_for.cloned().collect();
+        let has_ended = matches!(built.ended.exit, Exit::Code(_));
+        if asked_for.is_empty() || !has_ended {
+            return Ok(Rehearsed::of_none(&asked_for, built));
+        }
+        let mut flags = build.flags(&self.setting.toolchain.cargo);
+        flags.extend(self.setting.features.flags());
+        let rehearsal = Rehearsal {
+            cargo,
+            workspace,
+            family: self.setting.family,
+            flags,
+            target: &self.folders.target,
+            folder: self.folders.copy().join("rehearsal"),
+            only_pretends: built.ended.exit.is_success() && workspace.has_build_scripts(),
+        };
+        rehearsal.run(&asked_for, &built.used, log, on_step)
+    }
+
+    fn test(
+        &self,
+        target: &Target,
+        executable: &Utf8Path,
+        workspace: &Workspace,
+        built: &Built,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<TargetOutcome> {
+        self.step(&target.id.to_string());
+        self.common.listener.hear(Event::Made {
+            cell: &self.setting.cell.id(),
+            target: &target.id,
+            executable,
+        });
+        let folder = workspace
+            .folder(&target.package)
+            .unwrap_or(self.folders.subject.clone());
+        let place = Place {
+            matrix: self.common.matrix,
+            setting: self.setting,
+            folders: &self.folders,
+        };
+        let mut bounds = self.bounds(Some(&target.id));
+        bounds.put_in_place(|| shim(self.setting.toolchain, &self.folders.programs))?;
+        let mut vars = env::vars(&place, &target.package, workspace, built);
+        self.take_home(&mut vars, &bounds);
+        let executable = Executable {
+            path: executable,
+            folder: &folder,
+            rustc: &self.setting.toolchain.rustc,
+            bounds,
+            vars,
+            timeouts: &self.common.matrix.config.timeouts,
+            retries: self.common.matrix.config.run.retries,
+            interrupt: self.common.interrupt,
+            budget: self.common.budget,
+            folders: &self.folders,
+        };
+        test(target, &executable, log, clock)
+    }
+
+    /// Does something to executables of build scripts. One that is still at work stays as it is.
+    fn to_each<'p>(
+        &self,
+        executables: impl IntoIterator<Item = &'p Utf8PathBuf> + Send,
+        change: fn(&Utf8Path) -> std::io::Result<()>,
+    ) -> Result<()> {
+        let reached = self.common.sandbox.confines(&[], &[self.folders.copy()]);
+        confined(reached, || {
+            for executable in executables {
+                let _ = change(executable);
+            }
+            Ok(())
+        })
+    }
+
+    /// Empties all that builds and tests may leave things in, but for the copy of the checkout, which is
+    /// laid out anew for each cell: the home, and the folders for temporary files.
+    pub(crate) fn clear_folders(&self) -> Result<()> {
+        let LaneFolders { tmp, .. } = &self.folders;
+        let own = self.folders.copy();
+        let all_tmp = tmp.parent().unwrap_or(tmp);
+        std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
+        confined(self.common.sandbox.confines(&[], &[own, all_tmp]), || {
+            let private = self.folders.private().map(|private| private.folder);
+            // A build may have begun in this copy already.
+            remove(&self.folders.target)?;
+            for folder in [self.folders.home()].into_iter().chain(private) {
+                remove(&folder)?;
+                std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+            }
+            // A person's own folder for temporary files can lie in one that all programs share.
+            let mounts = self.common.sandbox.enforced().mounts;
+            if let Some(folder) = self.temporary().filter(|_| mounts) {
+                std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn options<'a>(
+        &'a self,
+        is_asked_for: &'a dyn Fn(&TargetId) -> bool,
+        start_over: &'a dyn Fn() -> Result<()>,
+        run_no_more: &'a dyn Fn(&[Utf8PathBuf]) -> Result<()>,
+    ) -> BuildOptions<'a> {
+        let build = &self.common.matrix.config.build;
+        BuildOptions {
+            flags: build.flags(&self.setting.toolchain.cargo),
+            features: self.setting.features,
+            family: self.setting.family,
+            is_whole: self.only.is_none(),
+            is_asked_for,
+            start_over,
+            run_no_more,
+            wrapper: (!self.has_workspace_wrapper()).then(|| self.folders.beside("chosen")),
+        }
+    }
+
+    /// Whether packages of the workspace have a wrapper of rustc of their own.
+    fn has_workspace_wrapper(&self) -> bool {
+        let vars = self.setting.vars(self.setting.toolchain);
+        let mut variables = chosen::VARIABLES.iter();
+        let has_variable = variables.any(|name| vars.contains_key(OsStr::new(name)));
+        let configs = self.setting.tree.subject.cargo_configs();
+        let configs = configs.into_iter().flatten().map(|config| config.text);
+        let own = own_config().into_iter().flatten();
+        has_variable || configs.chain(own).any(|text| text.contains(chosen::KEY))
+    }
+}
+
+/// A target that is not asked for.
+fn left_out(id: &TargetId) -> TargetOutcome {
+    let reason = Skip::NotSelected("--target".to_owned());
+    TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
+}
+
+/// Doc tests of a library that does not compile.
+fn not_reached(id: &TargetId) -> TargetOutcome {
+    let reason = Skip::NotReached;
+    TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
+}

@@ -1,0 +1,231 @@
+//! What a cell works with: what all cells share, what this one is made of, and where it works.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::model::event::{Event, Listener};
+use pinmatrix_core::model::outcome::{Kind, Phase, TargetId};
+use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_process::jobserver::Budget;
+use pinmatrix_process::sandbox::policy::{Bounds, SHARED};
+
+use crate::cache::outcome_store::Store;
+use crate::cargo::Cargo;
+use crate::cell::sandbox::{Enclosed, Sandbox};
+use crate::machine::cargo_home::{cargo_home, own_config};
+use crate::machine::secrets::Secrets;
+use crate::matrix::Matrix;
+use crate::matrix::cell_context::Setting;
+use crate::resolve::Resolver;
+use crate::workdir::build_groups::Shops;
+use crate::workdir::evict::Keeper;
+use crate::workdir::lane_dirs::LaneFolders;
+
+/// The variable that names the folder for temporary files.
+const TMPDIR: &str = "TMPDIR";
+
+/// The variable that names the target folder to cargo.
+pub const TARGET_DIR: &str = "CARGO_TARGET_DIR";
+/// The variable that names the folder of all that is not final.
+/// <https://doc.rust-lang.org/cargo/reference/build-cache.html>
+const BUILD_DIR: &str = "CARGO_BUILD_BUILD_DIR";
+
+/// Everything a cell needs that other cells need too.
+pub struct Common<'a> {
+    /// The matrix.
+    pub matrix: &'a Matrix,
+    /// The one resolver.
+    pub resolver: &'a Resolver<'a>,
+    /// What is kept from run to run.
+    pub store: &'a Store<'a>,
+    /// The results folder.
+    pub results: &'a Utf8Path,
+    /// The budget of jobs.
+    pub budget: &'a Budget,
+    /// What is compiled where.
+    pub shops: &'a Shops,
+    /// What builds and tests may reach.
+    pub sandbox: &'a Sandbox<'a>,
+    /// What keeps the disk within its bound.
+    pub keeper: &'a Keeper<'a>,
+    /// The program that links, in place of the toolchain's own.
+    pub linker: Option<&'a Utf8Path>,
+    /// Whether what is compiled is kept from knowing where it was compiled.
+    pub remaps: bool,
+    /// Whether kept outcomes are looked at.
+    pub fresh: bool,
+    /// Whoever listens.
+    pub listener: &'a dyn Listener,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+}
+
+/// One cell at work.
+pub struct Work<'a> {
+    /// What it shares with others.
+    pub common: &'a Common<'a>,
+    /// What it is made of.
+    pub setting: &'a Setting<'a>,
+    /// Where it works.
+    pub folders: LaneFolders,
+    /// The one target that is looked at, as a person would write it; `None` for all.
+    pub only: Option<String>,
+}
+
+impl Work<'_> {
+    /// Whether a target is looked at. Whoever asks about a library's doc tests has to know whether
+    /// it builds.
+    #[must_use]
+    pub fn is_asked_for(&self, target: &TargetId) -> bool {
+        let Some(only) = self.only.as_deref() else {
+            return true;
+        };
+        let doc = TargetId {
+            kind: Kind::Doc,
+            ..target.clone()
+        };
+        target.goes_by(only) || (target.kind == Kind::Lib && doc.goes_by(only))
+    }
+
+    /// The cell's own cargo, at work on its copy, within the bounds of the build, or of a target's
+    /// tests: what it runs is the subject's code, or that of its dependencies.
+    ///
+    /// # Errors
+    ///
+    /// When the lane's folders cannot be written.
+    pub fn enclosed_cargo(&self, target: Option<&TargetId>, limit: Duration) -> Result<Cargo<'_>> {
+        let mut cargo = self.cargo(limit);
+        cargo.bounds = self.bounds(target);
+        self.take_home(&mut cargo.vars, &cargo.bounds);
+        if self.common.remaps {
+            let wrapper = cargo.vars.get(OsStr::new("RUSTC_WRAPPER"));
+            let wrapper = self.folders.remapper(wrapper.and_then(|w| w.to_str()))?;
+            let wrapper = wrapper.into_os_string();
+            cargo.vars.insert("RUSTC_WRAPPER".into(), wrapper);
+        }
+        Ok(cargo)
+    }
+
+    /// What the build may reach, or a target's tests.
+    #[must_use]
+    pub fn bounds(&self, target: Option<&TargetId>) -> Bounds {
+        let cell = Enclosed {
+            setting: self.setting,
+            folders: &self.folders,
+            linker: self.common.linker,
+        };
+        self.common.sandbox.bounds(&cell, target)
+    }
+
+    /// Puts a home and a folder for temporary files of the cell's own in the place of the user's, and
+    /// leaves out secrets, unless `matrix.toml` asks for those.
+    pub fn take_home(&self, vars: &mut BTreeMap<OsString, OsString>, bounds: &Bounds) {
+        let environment = &self.common.matrix.config.environment;
+        let is_asked_for = |name: &str| {
+            environment.set.contains_key(name) || environment.pass.iter().any(|p| p == name)
+        };
+        // Nothing is fetched any more, which is what the tokens of registries are for.
+        let surroundings = &self.setting.ground.surroundings;
+        vars.retain(|name, value| !surroundings.is_secret_from_outside(name, value));
+        // Cargo would look for its own below the home.
+        if let Some(home) = cargo_home() {
+            vars.entry("CARGO_HOME".into()).or_insert(home.into());
+        }
+        if !is_asked_for("HOME") {
+            vars.insert("HOME".into(), self.folders.home().into_os_string());
+        }
+        if is_asked_for(TMPDIR) {
+            return;
+        }
+        let own = match bounds.files.as_ref().is_some_and(|f| f.has_private(SHARED)) {
+            // What the user has is seen in its place, or the system's folder is.
+            true if vars.contains_key(OsStr::new(TMPDIR)) && self.temporary().is_none() => SHARED,
+            true => return,
+            false => self.folders.tmp.as_str(),
+        };
+        vars.insert(TMPDIR.into(), own.into());
+    }
+
+    /// Where the user's folder for temporary files is to the tool, where it is one that builds and
+    /// tests see in its place.
+    #[must_use]
+    pub fn temporary(&self) -> Option<Utf8PathBuf> {
+        let vars = self.setting.vars(self.setting.toolchain);
+        let asked = Utf8Path::new(vars.get(OsStr::new(TMPDIR))?.to_str()?);
+        let mut private = self.folders.private().into_iter();
+        private.find_map(|private| {
+            let below = asked.strip_prefix(private.place).ok()?;
+            Some(private.folder.join(below))
+        })
+    }
+
+    /// Whether a variable or a cargo config puts the target folder elsewhere, where other cells could
+    /// use it too.
+    fn has_other_target(&self, vars: &BTreeMap<OsString, OsString>) -> bool {
+        let own = self.setting.tree.cargo_config.lines();
+        let of_home = own_config().into_iter().flatten();
+        let of_home: Vec<String> = of_home.collect();
+        let of_home = of_home.iter().flat_map(|config| config.lines());
+        let variables = [TARGET_DIR, BUILD_DIR, "CARGO_BUILD_TARGET_DIR"];
+        let keys = ["target-dir", "build-dir"];
+        variables
+            .iter()
+            .any(|name| vars.contains_key(OsStr::new(name)))
+            || own
+                .chain(of_home)
+                .any(|line| keys.iter().any(|key| line.contains(key)))
+    }
+
+    /// The cell's own cargo, at work on its copy, without bounds.
+    #[must_use]
+    pub fn cargo(&self, limit: Duration) -> Cargo<'_> {
+        let mut vars = self.setting.vars(self.setting.toolchain);
+        // Cargo's own default is where tests expect it; and build scripts are told nothing of it.
+        if self.has_other_target(&vars) {
+            for name in [TARGET_DIR, BUILD_DIR] {
+                let target = self.folders.target.as_os_str().to_owned();
+                vars.insert(name.into(), target);
+            }
+        }
+        if let Some(linker) = self.common.linker {
+            let host = self.setting.toolchain.host.to_uppercase().replace('-', "_");
+            let name = format!("CARGO_TARGET_{host}_LINKER");
+            vars.insert(name.into(), linker.as_os_str().to_owned());
+        }
+        Cargo {
+            toolchain: self.setting.toolchain,
+            folder: &self.folders.subject,
+            checkout: &self.folders.checkout,
+            vars,
+            limit,
+            bounds: Bounds::OPEN,
+            interrupt: self.common.interrupt,
+            budget: Some(self.common.budget),
+        }
+    }
+
+    /// What must not be written down.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.setting.ground.surroundings.secrets
+    }
+
+    /// Tells that a phase begins.
+    pub fn enter(&self, phase: Phase) {
+        self.common.listener.hear(Event::Entered {
+            cell: &self.setting.cell.id(),
+            phase,
+        });
+    }
+
+    /// Tells what is being done.
+    pub fn step(&self, what: &str) {
+        self.common.listener.hear(Event::Step {
+            cell: &self.setting.cell.id(),
+            what,
+        });
+    }
+}

@@ -1,0 +1,394 @@
+//! An old lock, told apart from a pin that fails. Where a package from a registry, or of the family,
+//! does not compile, it and what it depends on move to the newest that requirements and toolchain
+//! admit, and all is built again. If that mends it, the cell goes on with it.
+//!
+//! Who is to blame for a failure that is not the subject's is judged in one order, by the first that
+//! holds; each step is taken only where those before it left the question open:
+//!
+//! 1. *msrv declared*: a package of the lock declares a newer rustc. Judged before anything is
+//!    compiled, in `drift.rs`: failed(msrv), or failed(drift) where it is not the pin's doing.
+//! 2. *old lock*: moving packages forward mends it. Judged here, and the result is the one with them
+//!    moved.
+//! 3. *drift*: what does not compile lies outside the family and uses nothing of it. Judged target by
+//!    target in `judgement.rs`: failed(drift).
+//! 4. *compile*: anything else: failed(compile), with the package that the error lies in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use camino::Utf8Path;
+use cargo_metadata::PackageId;
+use pinmatrix_core::model::outcome::moved::{Broken, Fault, Moved, OldLock, Tried};
+use pinmatrix_core::model::outcome::{Needs, Outcome, Phase, TargetId};
+use pinmatrix_core::model::status::Status;
+use pinmatrix_process::child::Exit;
+
+use crate::build::Built;
+use crate::cargo::targets::Workspace;
+use crate::cell::context::Work;
+use crate::diagnose::target_result::Made;
+use crate::phase::log::Log;
+use crate::phase::timer::{Clock, Phases};
+use crate::resolve::lockfile::{Compatible, compatible, moves};
+use crate::resolve::newest::Newest;
+
+/// A build that the verdict on a cell rests on.
+pub struct Settled {
+    /// The workspace as it is staged now.
+    pub workspace: Workspace,
+    /// What its build came to.
+    pub built: Built,
+    /// What was found of an old lock, where a package that is not the subject's did not compile.
+    pub old_lock: Option<OldLock>,
+    /// The lock and what moved in it, where it is not the one that the cell was resolved to.
+    pub moved: Option<MovedLock>,
+}
+
+/// A lock in which packages moved forward.
+pub struct MovedLock {
+    /// Its text.
+    pub lock: String,
+    /// What moved.
+    pub moved: Vec<Moved>,
+    /// The rustc that it asks for.
+    pub needs: Option<Needs>,
+}
+
+/// A step that can end in what keeps the cell from an answer.
+type Step<T> = Result<std::result::Result<T, Outcome>>;
+
+/// A lock that was built with.
+struct Attempt {
+    lock: String,
+    needs: Option<Needs>,
+    workspace: Workspace,
+    built: Built,
+}
+
+impl Work<'_> {
+    /// Builds a workspace that is staged, locked and fetched, and settles which lock the cell's
+    /// verdict rests on. The workspace is staged with that lock when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When the work folders fail. What keeps the cell from an answer is an outcome.
+    pub fn settle(
+        &self,
+        lock: &str,
+        workspace: Workspace,
+        logs: &Utf8Path,
+        phases: &mut Phases,
+    ) -> Step<Settled> {
+        self.enter(Phase::Build);
+        let mut clock = Clock::start(Phase::Build);
+        let mut log = Log::create(logs.join("build.log").as_std_path(), self.secrets())?;
+        let built = self.build(&workspace, &mut log, &mut clock)?;
+        let first = Attempt {
+            lock: lock.to_owned(),
+            needs: None,
+            workspace,
+            built,
+        };
+        let settled = match is_open(&first.built) {
+            true => self.settle_old_lock(first, &mut log, &mut clock)?,
+            false => Ok(first.settled(None, None)),
+        };
+        log.finish()?;
+        phases.end(&clock, self.setting.cell);
+        Ok(settled)
+    }
+
+    fn settle_old_lock(&self, first: Attempt, log: &mut Log, clock: &mut Clock) -> Step<Settled> {
+        let mut staged = first.lock.clone();
+        let (newer, mut tried) = match self.common.resolver.locked {
+            true => (None, Tried::Locked),
+            false => match self.newest_that_builds(&first, &mut staged, log, clock)? {
+                Ok(found) => found,
+                Err(outcome) => return Ok(Err(outcome)),
+            },
+        };
+        let broken = told(&first.built);
+        let lines: Vec<Line> = first.broken_lines().collect();
+        let targets = affected(&first.built).map(ToString::to_string).collect();
+        let (chosen, moved) = match newer {
+            Some(newer) if newer.attempt.built.has_doubt() || newer.harms_nothing(&first) => {
+                (newer.attempt, Some(newer.moved))
+            }
+            Some(newer) => {
+                tried = newer.in_vain();
+                (first, None)
+            }
+            None => (first, None),
+        };
+        let chosen = match staged == chosen.lock {
+            true => chosen,
+            false => {
+                log.note("[back to an earlier lock]");
+                match self.build_with(&chosen.lock, &mut staged, log, clock)? {
+                    Ok((workspace, built)) => Attempt {
+                        workspace,
+                        built,
+                        ..chosen
+                    },
+                    Err(refused) => return Ok(Err(refused)),
+                }
+            }
+        };
+        let still: BTreeSet<Line> = chosen.broken_lines().collect();
+        let mended = broken.into_iter().zip(&lines);
+        let mended = mended.filter(|(_, line)| moved.is_some() && !still.contains(line));
+        let old_lock = OldLock {
+            mended: mended.map(|(broken, _)| broken).collect(),
+            broken: told(&chosen.built),
+            targets,
+            tried,
+        };
+        Ok(Ok(chosen.settled(Some(old_lock), moved)))
+    }
+
+    /// The attempt with newer packages that mends all that newer packages mend, and what was tried in
+    /// vain. What does not compile whatever moves is left as it is, and so is all below it.
+    fn newest_that_builds(
+        &self,
+        first: &Attempt,
+        staged: &mut String,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Step<(Option<Newer>, Tried)> {
+        let mut hopeless = BTreeSet::new();
+        let mut tried = Tried::Newest;
+        loop {
+            let newer = match self.advance(first, &hopeless, staged, log, clock)? {
+                Ok(Some(newer)) => newer,
+                Ok(None) => return Ok(Ok((None, tried))),
+                Err(outcome) => return Ok(Err(outcome)),
+            };
+            let still: BTreeSet<Line> = newer.attempt.broken_lines().collect();
+            if still.is_subset(&hopeless) || newer.attempt.built.has_doubt() {
+                return Ok(Ok((Some(newer), tried)));
+            }
+            tried = newer.in_vain();
+            hopeless.extend(still);
+        }
+    }
+
+    /// Moves what does not compile and what that depends on as far as is admitted, and builds with it,
+    /// until nothing moves any more; `None` where nothing does at all.
+    fn advance(
+        &self,
+        first: &Attempt,
+        hopeless: &BTreeSet<Line>,
+        staged: &mut String,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Step<Option<Newer>> {
+        let mut asked = Asked::default();
+        let mut last: Option<Attempt> = None;
+        loop {
+            let now = last.as_ref().unwrap_or(first);
+            let packages = match is_open(&now.built) {
+                true => asked.next(self, now, hopeless),
+                false => None,
+            };
+            let Some(packages) = packages else { break };
+            log.note(&format!(
+                "[to the newest that is admitted: {}]",
+                packages.join(", ")
+            ));
+            let resolver = self.common.resolver;
+            let newest = resolver.newest(self.setting, &now.lock, &packages, log, clock)?;
+            let (lock, needs) = match newest {
+                Newest::Moved { lock, needs } => (lock, needs),
+                Newest::Same => break,
+                Newest::Unknown(why) => return Ok(Err(Outcome::whole(why.status, why.errors))),
+            };
+            // The phase ends as its last build does.
+            clock.exit = Exit::Code(0);
+            match self.build_with(&lock, staged, log, clock)? {
+                Ok((workspace, built)) => {
+                    last = Some(Attempt {
+                        lock,
+                        needs,
+                        workspace,
+                        built,
+                    });
+                }
+                Err(refused) if matches!(refused.status, Status::Inconclusive { .. }) => {
+                    return Ok(Err(refused));
+                }
+                // The cell's cargo cannot use it, so the toolchain does not admit it.
+                Err(_) => break,
+            }
+        }
+        let Some(last) = last else {
+            return Ok(Ok(None));
+        };
+        let moved = asked.moved(first, &last)?;
+        let attempt = last;
+        Ok(Ok(Some(Newer { attempt, moved })))
+    }
+
+    /// Stages the workspace with a lock, which is then the one that is staged, and builds it.
+    fn build_with(
+        &self,
+        lock: &str,
+        staged: &mut String,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Step<(Workspace, Built)> {
+        lock.clone_into(staged);
+        let workspace = match self.prepare(lock, log, clock)? {
+            Ok(workspace) => workspace,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let built = self.build(&workspace, log, clock)?;
+        Ok(Ok((workspace, built)))
+    }
+
+    fn may_move(&self, workspace: &Workspace, id: &PackageId) -> bool {
+        let package = workspace.foreign(id, self.setting.family);
+        package.is_some_and(|package| {
+            let source = package.source.as_ref();
+            let is_of_registry = source.is_some_and(|source| !source.repr.starts_with("git+"));
+            is_of_registry && !self.setting.family.holds(&package.name)
+        })
+    }
+}
+
+/// What was asked to move so far.
+#[derive(Default)]
+struct Asked {
+    /// As `NAME@VERSION`.
+    packages: BTreeSet<String>,
+    /// Why, by name.
+    causes: BTreeMap<String, String>,
+}
+
+impl Asked {
+    /// The packages that do not compile and all they depend on, as far as those may move; `None`
+    /// where there are none, or all of them were asked to already.
+    fn next(
+        &mut self,
+        work: &Work<'_>,
+        attempt: &Attempt,
+        hopeless: &BTreeSet<Line>,
+    ) -> Option<Vec<String>> {
+        let Attempt {
+            workspace, built, ..
+        } = attempt;
+        let mut packages = BTreeSet::new();
+        for ((id, told), line) in built.broken.iter().zip(attempt.broken_lines()) {
+            if hopeless.contains(&line) {
+                continue;
+            }
+            for id in workspace.below(id) {
+                let package = workspace.package(&id);
+                let Some(package) = package.filter(|_| work.may_move(workspace, &id)) else {
+                    continue;
+                };
+                let cause = || format!("{} does not compile", told.package);
+                let name = package.name.to_string();
+                self.causes.entry(name).or_insert_with(cause);
+                packages.insert(workspace.spec(&id));
+            }
+        }
+        let is_new = !packages.is_subset(&self.packages);
+        self.packages.extend(packages.iter().cloned());
+        is_new.then(|| packages.into_iter().collect())
+    }
+
+    /// What differs between the locks of two attempts.
+    fn moved(&self, first: &Attempt, last: &Attempt) -> Result<Vec<Moved>> {
+        let because = |name: &str| match self.causes.get(name) {
+            Some(cause) => cause.clone(),
+            None => "what uses it moved".to_owned(),
+        };
+        let moves = moves(&first.lock, &last.lock)?.into_iter();
+        let moved = moves.map(|(package, from, to)| Moved {
+            because: because(&package),
+            package,
+            from: from.to_string(),
+            to: to.to_string(),
+            fault: Fault::TooOld,
+        });
+        Ok(moved.collect())
+    }
+}
+
+/// A package, and the versions of it that a requirement on one of them admits.
+type Line = (String, Compatible);
+
+/// An attempt with newer packages.
+struct Newer {
+    attempt: Attempt,
+    /// What moved for it.
+    moved: Vec<Moved>,
+}
+
+impl Newer {
+    /// Whether no target fails by what is not the subject's that did not before.
+    fn harms_nothing(&self, first: &Attempt) -> bool {
+        let before: BTreeSet<&TargetId> = affected(&first.built).collect();
+        affected(&self.attempt.built).all(|id| before.contains(id))
+    }
+
+    /// What is told of it where it comes to nothing.
+    fn in_vain(&self) -> Tried {
+        let broken = told(&self.attempt.built).into_iter();
+        Tried::Newer {
+            moved: self.moved.clone(),
+            broken: broken.map(|broken| broken.package).collect(),
+        }
+    }
+}
+
+impl Attempt {
+    /// The line of each package that does not compile, in their order.
+    fn broken_lines(&self) -> impl Iterator<Item = Line> {
+        let packages = self.built.broken.iter();
+        let packages = packages.filter_map(|(id, _)| self.workspace.package(id));
+        packages.map(|p| (p.name.to_string(), compatible(&p.version)))
+    }
+
+    fn settled(self, old_lock: Option<OldLock>, moved: Option<Vec<Moved>>) -> Settled {
+        let Self {
+            lock,
+            needs,
+            workspace,
+            built,
+        } = self;
+        Settled {
+            workspace,
+            built,
+            old_lock,
+            moved: moved.map(|moved| MovedLock { lock, moved, needs }),
+        }
+    }
+}
+
+/// Whether it is open who is to blame for a build: it ended by itself, and something that is not the
+/// subject's did not compile.
+fn is_open(built: &Built) -> bool {
+    let has_ended = matches!(built.ended.exit, Exit::Code(_)) && !built.has_doubt();
+    has_ended && !built.broken.is_empty() && affected(built).next().is_some()
+}
+
+/// The targets that fail by something that is not the subject's.
+fn affected(built: &Built) -> impl Iterator<Item = &TargetId> {
+    let is_foreign = |made: &Made| match made {
+        Made::Not(status, errors) => {
+            status.is_failed() && errors.first().is_some_and(|error| error.package.is_some())
+        }
+        Made::Executable(_) | Made::Example => false,
+    };
+    let made = built.made.iter().filter(move |(_, made)| is_foreign(made));
+    made.map(|(id, _)| id)
+}
+
+fn told(built: &Built) -> Vec<Broken> {
+    built
+        .broken
+        .iter()
+        .map(|(_, broken)| broken.clone())
+        .collect()
+}

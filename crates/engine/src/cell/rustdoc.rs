@@ -1,0 +1,120 @@
+//! The doc tests of one library, run by rustdoc as cargo would have it run them.
+
+use std::ffi::OsStr;
+use std::time::Instant;
+
+use anyhow::Result;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::{TargetId, TargetOutcome};
+use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_process::child::Exit;
+
+use crate::cargo::compiler_call::{Call, RUSTDOC, line};
+use crate::cargo::{Cargo, doubt, first_error};
+use crate::cell::context::Work;
+use crate::phase::log::Log;
+use crate::phase::timer::{Clock, limit_in_words};
+use crate::test::env::Place;
+use crate::test::executable::THREADS;
+use crate::test::retry::{can_be_flaky, retried_together};
+use crate::test::{doctest, env};
+
+impl Work<'_> {
+    /// Runs the doc tests of a library, on the clock of their phase; none where it has none.
+    ///
+    /// # Errors
+    ///
+    /// When this process has no working folder, or the budget is broken.
+    pub(super) fn doc_test(
+        &self,
+        call: &Call,
+        id: &TargetId,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<Option<TargetOutcome>> {
+        self.step(&id.to_string());
+        let config = &self.common.matrix.config;
+        let place = Place {
+            matrix: self.common.matrix,
+            setting: self.setting,
+            folders: &self.folders,
+        };
+        let mut vars = env::inherited(&place);
+        let bounds = self.bounds(Some(id));
+        self.take_home(&mut vars, &bounds);
+        vars.extend(call.vars.clone());
+        // rustdoc runs as many at a time as it is told.
+        let threads = clock.wait(|| self.common.budget.threads(usize::MAX))?;
+        if !threads.is_plenty {
+            let threads = threads.count().to_string();
+            vars.entry(THREADS.into()).or_insert(threads.into());
+        }
+        let rustdoc = vars.get(OsStr::new(RUSTDOC)).cloned();
+        let rustdoc = rustdoc.unwrap_or_else(|| self.setting.toolchain.program("rustdoc").into());
+        let started = Instant::now();
+        let build = self.enclosed_cargo(Some(id), config.timeouts.target)?;
+        let cargo = Cargo {
+            folder: &call.folder,
+            vars,
+            bounds,
+            budget: None,
+            ..build
+        };
+        log.note(&line(std::iter::once(&rustdoc).chain(&call.args)));
+        let mut run = || {
+            let errand = cargo.errand(rustdoc.as_ref(), &call.args)?;
+            let said = cargo.hear_out(errand, build.whereabouts(), log)?;
+            log.add(said.out.as_bytes());
+            clock.add(&said.ended);
+            anyhow::Ok(said)
+        };
+        let mut said = run()?;
+        let mut cases = doctest::cases(&said.out);
+        let was_late = said.ended.exit == Exit::TimedOut;
+        let can_pass = was_late || cases.iter().any(|case| can_be_flaky(&case.status));
+        if config.run.retries > 0 && can_pass {
+            said = run()?;
+            cases = retried_together(cases, doctest::cases(&said.out))?;
+        }
+        let said_to_fail = doctest::cases(&said.out);
+        let is_explained = said_to_fail.iter().any(|case| case.status.is_failed());
+        for case in &mut cases {
+            let output = case.output.take();
+            case.output = output.map(|output| build.whereabouts().without(&output));
+        }
+        let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
+        let mut errors = Vec::new();
+        let is_cut_short = match said.ended.exit {
+            Exit::Interrupted | Exit::Lost(_) | Exit::Signal(_) => true,
+            Exit::Code(_) | Exit::TimedOut => false,
+        };
+        if !said.ended.exit.is_success() && (is_cut_short || !(is_explained || status.is_failed()))
+        {
+            status = match doubt(&said.ended.exit, &said.err) {
+                Some(doubt) => Status::Inconclusive { doubt },
+                None if said.ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
+                None => Status::failed(Class::Compile),
+            };
+            errors.push(match said.ended.exit {
+                Exit::TimedOut => Diagnostic::said(format!(
+                    "its doc tests did not end within {}",
+                    limit_in_words(config.timeouts.target, "target")
+                )),
+                Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
+                    first_error(&said.err)
+                }
+            });
+        }
+        if cases.is_empty() && status == Status::Passed {
+            return Ok(None);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(Some(TargetOutcome {
+            id: id.clone(),
+            status,
+            errors,
+            cases,
+            seconds,
+        }))
+    }
+}

@@ -1,0 +1,377 @@
+//! The sandbox of a cell: what its build and its tests may reach, and what of that this system can
+//! hold them to.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::config::{Config, Mode, Reach};
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::outcome::TargetId;
+use pinmatrix_core::model::outcome::enforced::Enforced;
+use pinmatrix_process::bounded_output::Transcript;
+use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_process::child::Errand;
+use pinmatrix_process::sandbox::policy::{Bounds, Files, Mounts, Private, SHARED};
+use pinmatrix_process::{Stream, Terms, run};
+
+use crate::cache::key;
+use crate::machine::cargo_config;
+use crate::machine::cargo_home::{cargo_home, own_config};
+use crate::matrix::Matrix;
+use crate::matrix::cell_context::Setting;
+use crate::workdir::lane_dirs::LaneFolders;
+
+/// Where a system keeps what compilers and programs are made of.
+const SYSTEM: &[&str] = &[
+    "/bin",
+    "/etc",
+    "/gnu/store",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/opt",
+    "/proc",
+    "/run/current-system",
+    "/sbin",
+    "/snap",
+    "/sys",
+    "/usr",
+    "/var/lib/dpkg",
+];
+/// Devices that hold nothing of anyone's.
+const DEVICES: &[&str] = &[
+    "/dev/full",
+    "/dev/null",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/zero",
+];
+/// What is the cell's own where it has mounts of its own: terminals, and what a process changes of
+/// itself. What the system has in `/proc` is read-only then.
+const OF_ITS_OWN: &[&str] = &["/dev/ptmx", "/dev/pts", "/dev/tty", "/proc"];
+/// What cargo's home has that builds read. Its credentials are not among it.
+const OF_CARGO: &[&str] = &["config", "config.toml", "git", "registry"];
+
+/// What is tried to learn what a system can hold a child to: what cargo and tests do.
+const TRIAL: &str = "mkdir -p a b && : > a/c && ln -f a/c b/c && mv a/c c && rm -r a b c";
+/// What is tried besides where the child has mounts of its own: a file elsewhere keeps its mode, and
+/// a file in a shared folder is seen in the cell's own.
+const TRIAL_OF_MOUNTS: &str = " && : > /tmp/d && ! chmod 0700 ../key 2> /dev/null";
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The sandbox of all cells of a matrix.
+pub struct Sandbox<'a> {
+    config: &'a Config,
+    enforced: Enforced,
+    /// What kept the system from all of it.
+    pub missing: Option<String>,
+}
+
+impl<'a> Sandbox<'a> {
+    /// Tries in a folder what this system can hold a child to, and settles for that.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] when the config requires more than that.
+    pub fn open(matrix: &'a Matrix, trial: &Utf8Path, interrupt: &Interrupt) -> Result<Self> {
+        let config = &matrix.config;
+        let mut sandbox = Self {
+            config,
+            enforced: Enforced::default(),
+            missing: None,
+        };
+        let mode = &config.sandbox.mode;
+        if *mode.get_ref() == Mode::Off {
+            return Ok(sandbox);
+        }
+        std::fs::create_dir_all(trial).with_context(|| format!("make {trial}"))?;
+        // Another run may try at the same time.
+        let folder = tempfile::tempdir_in(trial).context("make a folder to try in")?;
+        let folder = Utf8Path::from_path(folder.path()).context("read its path as text")?;
+        let attempt = |enforced: Enforced| attempt(folder, enforced, interrupt);
+        if interrupt.has_wardens()
+            && let Some(why) = attempt(Enforced::default())?
+        {
+            anyhow::bail!("this machine cannot even try what a sandbox takes: {why}");
+        }
+        let nothing = Enforced::default();
+        let files = attempt(Enforced {
+            files: true,
+            ..nothing
+        })?;
+        let network = attempt(Enforced {
+            network: true,
+            ..nothing
+        })?;
+        // What may be written is mounted apart, so that takes knowing it.
+        let mounts = match &files {
+            Some(why) => Some(why.clone()),
+            None => attempt(Enforced {
+                files: true,
+                mounts: true,
+                ..nothing
+            })?,
+        };
+        sandbox.enforced = Enforced {
+            files: files.is_none(),
+            network: network.is_none(),
+            mounts: mounts.is_none(),
+        };
+        sandbox.missing = files.or(network).or(mounts);
+        if let Some(why) = &sandbox.missing
+            && *mode.get_ref() == Mode::Required
+        {
+            return Err(not_possible(config, why).into());
+        }
+        Ok(sandbox)
+    }
+
+    /// What is in force.
+    #[must_use]
+    pub fn enforced(&self) -> Enforced {
+        self.enforced
+    }
+
+    /// What the build of a cell may reach, or a target's tests.
+    #[must_use]
+    pub fn bounds(&self, cell: &Enclosed<'_>, target: Option<&TargetId>) -> Bounds {
+        let reach = self.config.sandbox.reach(target);
+        let network = reach.network || !self.enforced.network;
+        let mounts = self.enforced.mounts;
+        let files = self.enforced.files.then(|| cell.files(reach, mounts));
+        Bounds { files, network }
+    }
+
+    /// What the tool itself may reach while it works in folders that cells have written; `None` where
+    /// it cannot be held to that.
+    #[must_use]
+    pub fn confines(&self, read: &[&Utf8Path], write: &[&Utf8Path]) -> Option<Files> {
+        self.enforced.files.then(|| Files {
+            read: read.iter().map(|path| (*path).to_owned()).collect(),
+            write: write.iter().map(|path| (*path).to_owned()).collect(),
+            mounts: None,
+        })
+    }
+
+    /// A name for what it holds builds to: what a build script made in another one is not this one's.
+    ///
+    /// # Errors
+    ///
+    /// As [`key::of`].
+    pub fn name(&self) -> Result<String> {
+        let hash = key::of(&(self.enforced, self.config.sandbox.reach(None)))?;
+        Ok(hash[..6].to_owned())
+    }
+
+    /// What of it decides what a cell comes to.
+    #[must_use]
+    pub fn decisive(&self) -> impl serde::Serialize + use<'a> {
+        let sandbox = &self.config.sandbox;
+        (self.enforced, &sandbox.all, &sandbox.allowed)
+    }
+}
+
+/// A flag can require it, too, and then there is no place in the file.
+fn not_possible(config: &Config, why: &str) -> Mistake {
+    let mistake = config
+        .text
+        .mistake("this system cannot close the sandbox, which is required")
+        .help(format!(
+            "{why}; `auto` closes as much of it as there is, and says so"
+        ));
+    match config.sandbox.mode.span() {
+        span if span.is_empty() => mistake,
+        span => mistake.at(span, "here"),
+    }
+}
+
+/// What stands against a part of the sandbox, if anything does.
+fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Result<Option<String>> {
+    if !interrupt.has_wardens() {
+        return Ok(Some("only Linux has what a sandbox takes".to_owned()));
+    }
+    let [cell, temporary] = ["cell", "tmp"].map(|name| trial.join(name));
+    for folder in [&cell, &temporary] {
+        std::fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
+    }
+    let key = trial.join("key");
+    std::fs::write(&key, "").with_context(|| format!("write {key}"))?;
+    let private = Private {
+        place: "/tmp".into(),
+        folder: temporary.clone(),
+    };
+    let (script, mounts) = match enforced.mounts {
+        false => (TRIAL.to_owned(), None),
+        true => {
+            let mounts = Mounts {
+                write: vec![cell.clone()],
+                private: vec![private],
+                shim: None,
+            };
+            (format!("{TRIAL}{TRIAL_OF_MOUNTS}"), Some(mounts))
+        }
+    };
+    let args = ["-c", &script].map(OsString::from);
+    let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
+    let errand = Errand::new(Path::new("/bin/sh"), &args, &cell, &vars, true)?;
+    let devices = DEVICES.iter().map(Utf8PathBuf::from);
+    let shared = mounts.iter().map(|_| "/tmp".into());
+    let files = Files {
+        read: SYSTEM.iter().map(Utf8PathBuf::from).collect(),
+        write: devices.chain([cell.clone()]).chain(shared).collect(),
+        mounts,
+    };
+    let terms = Terms {
+        limit: PATIENCE,
+        bounds: &Bounds {
+            files: enforced.files.then_some(files),
+            network: !enforced.network,
+        },
+        interrupt: &Interrupt::with_wardens(),
+    };
+    let mut said = Transcript::default();
+    let mut follower = |_: Stream, line: &[u8]| said.add(line);
+    let ended = run(errand, terms, &mut follower);
+    if !ended.exit.is_success() {
+        let told = format!("{} {}", ended.exit, said.text().trim());
+        return Ok(Some(told.trim().to_owned()));
+    }
+    let is_seen = !enforced.mounts || temporary.join("d").exists();
+    Ok((!is_seen).then(|| "/tmp stays the one that all programs share".to_owned()))
+}
+
+/// A cell at work in a lane's folders, and what it sees of the environment.
+pub struct Enclosed<'a> {
+    /// What it is made of.
+    pub setting: &'a Setting<'a>,
+    /// Where it works.
+    pub folders: &'a LaneFolders,
+    /// The program that links, in place of the toolchain's own.
+    pub linker: Option<&'a Utf8Path>,
+}
+
+impl Enclosed<'_> {
+    /// Everything that compiling and testing reads and writes, and what is allowed besides.
+    fn files(&self, reach: Reach, mounts: bool) -> Files {
+        let Self {
+            setting, folders, ..
+        } = self;
+        let mut read: Vec<Utf8PathBuf> = SYSTEM.iter().map(Utf8PathBuf::from).collect();
+        read.extend(self.programs());
+        read.extend(text(setting.toolchain.sysroot.clone()));
+        read.extend(text(setting.toolchain.libraries.clone()));
+        read.extend(linked(&setting.toolchain.sysroot));
+        let subject = &setting.tree.subject;
+        if let Some(home) = cargo_home().and_then(text) {
+            read.extend(OF_CARGO.iter().map(|name| home.join(name)));
+            let above = home.parent().unwrap_or(&home);
+            let configs = own_config().into_iter().flatten();
+            read.extend(configs.flat_map(|config| cargo_config::folders(&config, above)));
+        }
+        for config in subject.cargo_configs().unwrap_or_default() {
+            let root = folders.checkout.join(&config.folder);
+            read.extend(cargo_config::folders(&config.text, &root));
+            let root = subject.checkout.origin.join(&config.folder);
+            read.extend(cargo_config::folders(&config.text, &root));
+        }
+        read.extend(subject.git.iter().map(|git| git.objects.clone()));
+        read.extend(subject.reaches.iter().cloned());
+        // A package can inherit from a workspace that stands above it, and cargo reads each config
+        // above the one it works in.
+        let above = subject.reaches.iter().flat_map(|path| path.ancestors());
+        read.extend(above.map(|folder| folder.join("Cargo.toml")));
+        for folder in folders.subject.ancestors() {
+            read.extend(cargo_config::PLACES.map(|place| folder.join(place)));
+        }
+        read.extend(
+            setting
+                .ground
+                .local
+                .iter()
+                .map(|(folder, _)| folder.clone()),
+        );
+        // The lane's own folder, the wrappers of rustc beside it, and nothing of other lanes.
+        read.push(folders.copy().to_owned());
+        read.extend(["rustc", "chosen"].map(|wrapper| folders.beside(wrapper)));
+        let mounts = mounts.then(|| self.mounts(&reach));
+        read.extend(reach.read);
+        // Not the copy as a whole: what stands beside these decides for whoever works in them.
+        let mut write = vec![folders.checkout.clone(), folders.home()];
+        write.extend(DEVICES.iter().map(Utf8PathBuf::from));
+        write.extend(reach.write);
+        if let Some(mounts) = &mounts {
+            write.extend(mounts.private.iter().map(|private| private.place.clone()));
+            write.extend(OF_ITS_OWN.iter().map(Utf8PathBuf::from));
+        }
+        let mut files = Files {
+            read,
+            write,
+            mounts,
+        };
+        if !files.has_private(SHARED) {
+            files.write.push(folders.tmp.clone());
+        }
+        files
+    }
+
+    /// What stays writable, and folders of the cell's own in the place of shared ones that are not
+    /// allowed as they are.
+    fn mounts(&self, reach: &Reach) -> Mounts {
+        let folders = self.folders;
+        let is_reached = |place: &Utf8Path| {
+            let mut reached = reach.read.iter().chain(&reach.write);
+            reached.any(|path| place.starts_with(path))
+        };
+        let private = folders.private().into_iter();
+        // One for all folders of the lane, since files are moved and linked between them.
+        let mut write = vec![folders.copy().to_owned()];
+        write.extend(reach.write.iter().cloned());
+        if is_reached(SHARED.into()) {
+            write.push(folders.tmp.clone());
+        }
+        Mounts {
+            write,
+            private: private.filter(|own| !is_reached(&own.place)).collect(),
+            shim: None,
+        }
+    }
+
+    /// The folders of programs, but for one that holds the user's home; and single files that
+    /// variables name, such as a compiler or a wrapper.
+    fn programs(&self) -> Vec<Utf8PathBuf> {
+        let home = std::env::home_dir().unwrap_or_default();
+        // Not what a build script sets for its package's tests.
+        let vars = self.setting.vars(self.setting.toolchain);
+        let path = vars.get(OsStr::new("PATH")).cloned();
+        let folders = std::env::split_paths(&path.unwrap_or_default()).collect::<Vec<_>>();
+        let fits = |folder: &PathBuf| folder.is_absolute() && !home.starts_with(folder);
+        let named = vars.values().map(PathBuf::from);
+        let named = named.chain(self.linker.map(|linker| linker.as_std_path().to_owned()));
+        let files = named.filter(|path| path.is_absolute() && path.is_file());
+        let folders = folders.into_iter().filter(fits);
+        folders.chain(files).filter_map(text).collect()
+    }
+}
+
+/// Where links in a toolchain's folders lead: it can be put together out of others.
+fn linked(sysroot: &Path) -> Vec<Utf8PathBuf> {
+    let folders = ["bin", "lib"].map(|name| sysroot.join(name));
+    let entries = folders.iter().filter_map(|folder| folder.read_dir().ok());
+    let entries = entries.flatten().flatten().map(|entry| entry.path());
+    let links = folders.iter().cloned().chain(entries);
+    let links = links.filter(|path| path.is_symlink());
+    links
+        .filter_map(|link| text(link.canonicalize().ok()?))
+        .collect()
+}
+
+fn text(path: PathBuf) -> Option<Utf8PathBuf> {
+    Utf8PathBuf::from_path_buf(path).ok()
+}

@@ -1,0 +1,132 @@
+//! What errors of the compiler, of a linker or of a build script come to: a class, or a doubt.
+
+use std::collections::BTreeSet;
+
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::status::{Class, Doubt};
+
+use crate::cargo::machine_fault;
+
+/// A machine that failed under the compiler or the linker, which then tells of it as of an error.
+#[must_use]
+pub fn fault_in(errors: &[Diagnostic]) -> Option<Doubt> {
+    errors.iter().find_map(|error| {
+        let message = error.message.as_str();
+        if message.starts_with("linker `") && message.ends_with("not found") {
+            return Some(Doubt::Machine(message.to_owned()));
+        }
+        if UNREADABLE.iter().any(|words| message.starts_with(words)) {
+            // Why it could not be read stands in the notes, if anywhere.
+            let why = error.rendered.as_deref().and_then(machine_fault);
+            return why.or_else(|| Some(Doubt::Machine(message.to_owned())));
+        }
+        // What a linker says stands in the notes; elsewhere those hold the subject's own lines.
+        let notes = error
+            .rendered
+            .as_deref()
+            .filter(|_| message.starts_with(LINKING) || message.starts_with(BUILD_SCRIPT));
+        machine_fault(message).or_else(|| machine_fault(notes?))
+    })
+}
+
+/// How the tool begins to tell that a build script failed.
+pub const BUILD_SCRIPT: &str = "the build script of ";
+
+/// How rustc begins to tell that it cannot read what a compiler wrote: memory to map it into is
+/// wanting, or the file is not whole.
+const UNREADABLE: [&str; 4] = [
+    "found invalid metadata files for crate",
+    "only metadata stub found for",
+    "can't find crate for `core`",
+    "can't find crate for `std`",
+];
+
+/// How rustc begins to tell that the linker refused.
+const LINKING: &str = "linking with ";
+
+/// What tells most of all that a failing build script printed: what its panic says, else the signal
+/// it died of, else its last line.
+#[must_use]
+pub fn script_said(told: &str) -> Option<&str> {
+    let mut lines = told.lines().skip_while(|l| !l.contains("panicked at"));
+    // Since Rust 1.73 the message of a panic stands on the line after its place.
+    let panic = lines.next().and(lines.next());
+    let death = || told.lines().find(|l| l.contains("(signal: "));
+    panic
+        .or_else(death)
+        .or_else(|| told.lines().rev().find(|l| !l.trim().is_empty()))
+}
+
+/// The class of a target from all its errors.
+#[must_use]
+pub fn class_of(errors: &[Diagnostic]) -> Class {
+    let codes: BTreeSet<&str> = errors.iter().filter_map(|e| e.code.as_deref()).collect();
+    let all_coded = errors.iter().all(|e| e.code.is_some());
+    let says = |words: &str| errors.iter().any(|e| e.message.starts_with(words));
+    if says(LINKING) {
+        Class::Link
+    } else if says("internal compiler error") {
+        Class::Crash
+    } else if all_coded && codes.iter().all(|code| !is_error_code(code)) {
+        Class::Lint
+    } else {
+        Class::Compile
+    }
+}
+
+/// `E0425`, as against the name of a lint.
+fn is_error_code(code: &str) -> bool {
+    code.strip_prefix('E')
+        .is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: Option<&str>, message: &str) -> Diagnostic {
+        Diagnostic {
+            code: code.map(str::to_owned),
+            ..Diagnostic::said(message)
+        }
+    }
+
+    #[test]
+    fn a_machine_that_fails_under_the_compiler_is_no_verdict() {
+        let no_linker = error(None, "linker `cc` not found");
+        assert!(matches!(fault_in(&[no_linker]), Some(Doubt::Machine(_))));
+        let mut no_room = error(None, "linking with `cc` failed: exit status: 1");
+        no_room.rendered = Some("= note: ld: final link failed: No space left on device".into());
+        assert_eq!(fault_in(&[no_room]), Some(Doubt::OutOfDisk));
+        let mut quoting = error(Some("E0425"), "cannot find value `x` in this scope");
+        quoting.rendered = Some("1 | \"No space left on device\" + x".into());
+        assert_eq!(fault_in(&[quoting]), None);
+    }
+
+    #[test]
+    fn a_crate_that_cannot_be_read_is_no_verdict() {
+        let stub = error(
+            None,
+            "only metadata stub found for `rlib` dependency `core`",
+        );
+        assert!(matches!(fault_in(&[stub]), Some(Doubt::Machine(_))));
+        let mut unmapped = error(
+            Some("E0786"),
+            "found invalid metadata files for crate `core`",
+        );
+        unmapped.rendered = Some("= note: failed to mmap: Cannot allocate memory".into());
+        assert_eq!(fault_in(&[unmapped]), Some(Doubt::OutOfMemory));
+    }
+
+    #[test]
+    fn a_target_that_fails_only_for_lints_is_a_class_of_its_own() {
+        let lint = error(Some("unused_variables"), "unused variable: `x`");
+        let code = error(Some("E0425"), "cannot find value `x`");
+        let macro_error = error(None, "no rules expected this token");
+        assert_eq!(class_of(std::slice::from_ref(&lint)), Class::Lint);
+        assert_eq!(class_of(&[lint.clone(), code]), Class::Compile);
+        assert_eq!(class_of(&[lint, macro_error]), Class::Compile);
+        let link = error(None, "linking with `cc` failed: exit status: 1");
+        assert_eq!(class_of(&[link]), Class::Link);
+    }
+}

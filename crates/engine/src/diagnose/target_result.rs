@@ -1,0 +1,245 @@
+//! What became of each target of a build, from what was said of it and of what it needs.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use cargo_metadata::{Package, PackageId};
+use pinmatrix_core::config::Family;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::model::status::{Class, Doubt, Skip, Status};
+use pinmatrix_core::text;
+use pinmatrix_process::child::Exit;
+
+use crate::cargo::messages::Heard;
+use crate::cargo::targets::{Target, Workspace};
+use crate::cargo::{doubt, first_error};
+use crate::diagnose::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
+use crate::diagnose::unit_blame::{Account, Build, unit_of};
+use crate::phase::timer::limit_in_words;
+
+/// What became of a target.
+#[derive(Clone, Debug)]
+pub enum Made {
+    /// A test executable.
+    Executable(Utf8PathBuf),
+    /// An example.
+    Example,
+    /// None, and why.
+    Not(Status, Vec<Diagnostic>),
+}
+
+impl Made {
+    /// Whether it should have been made and was not.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        matches!(self, Self::Not(status, _) if !matches!(status, Status::Skipped { .. }))
+    }
+}
+
+/// All that targets are judged by.
+pub struct Judge<'a> {
+    /// What cargo and rustc said.
+    pub account: &'a Account,
+    /// What needs what.
+    pub workspace: &'a Workspace,
+    /// The family that is pinned.
+    pub family: &'a Family,
+    /// How cargo ended.
+    pub exit: &'a Exit,
+    /// How long it was allowed to take.
+    pub limit: Duration,
+}
+
+/// What the messages alone say of a target.
+pub enum Answer {
+    /// It was made.
+    Made(Made),
+    /// Errors in what it is made of.
+    Errors(Vec<Diagnostic>),
+    /// Errors of a package that the pin has no part in, which is named.
+    Drift(String, Vec<Diagnostic>),
+    /// Nothing.
+    Open,
+}
+
+impl Account {
+    /// What was said of the target itself.
+    pub fn own_answer(&self, target: &Target) -> Option<Answer> {
+        let unit = unit_of(target);
+        let example = (target.package.clone(), target.id.name.clone());
+        if !target.bears_tests && self.heard.examples.contains(&example) {
+            return Some(Answer::Made(Made::Example));
+        }
+        if let Some(executable) = self.heard.executables.get(&unit) {
+            return Some(Answer::Made(Made::Executable(executable.clone())));
+        }
+        let errors = self.errors(&unit, Build::of(target));
+        (!errors.is_empty()).then_some(Answer::Errors(errors))
+    }
+}
+
+/// A build script that fails is told in words only.
+pub fn failed_script(said: &str, package: &Package) -> Option<Diagnostic> {
+    let Package { name, version, .. } = package;
+    let words = format!("error: failed to run custom build command for `{name} v{version}");
+    let start = said.find(&words)?;
+    let mut error = first_error(&said[start..]);
+    let told = error.rendered.as_deref().unwrap_or_default();
+    let said = script_said(told).map(text::one_line).unwrap_or_default();
+    error.message = format!("{BUILD_SCRIPT}{name} failed: {said}");
+    Some(error)
+}
+
+impl Judge<'_> {
+    fn answer(&self, target: &Target) -> Answer {
+        let own = self.account.own_answer(target);
+        let own = match own {
+            Some(Answer::Made(_)) => self.without_binary(target).or(own),
+            own => own,
+        };
+        own.unwrap_or_else(|| self.below(target))
+    }
+
+    /// Why a target cannot be run although it was made: a binary of its package was to be built and
+    /// was not. Where an earlier build left one, it would be run with that.
+    fn without_binary(&self, target: &Target) -> Option<Answer> {
+        let Heard { binaries, err, .. } = &self.account.heard;
+        target.binaries.iter().find_map(|name| {
+            let package = target.package.clone();
+            if binaries.contains_key(&(package.clone(), name.clone())) {
+                return None;
+            }
+            let binary = (package, Some(Kind::Bin), name.clone());
+            let errors = self.account.errors(&binary, Build::Plain);
+            if !errors.is_empty() {
+                return Some(Answer::Errors(errors));
+            }
+            let unit = format!("could not compile `{}` (bin \"{name}\")", target.id.package);
+            // Cargo shows how it called a compiler that it could not start, or that died.
+            let was_stopped = err.contains(&unit) || err.contains("--crate-type bin ");
+            let was_cut_short = !matches!(self.exit, Exit::Code(_));
+            (was_stopped || was_cut_short).then_some(Answer::Open)
+        })
+    }
+
+    /// The errors of what a target needs: its own library or binaries, or a package below it. What
+    /// has drifted counts only where nothing else is in the way.
+    fn below(&self, target: &Target) -> Answer {
+        let mut answer = Answer::Open;
+        for id in self.workspace.below(&target.package) {
+            let Some(errors) = self.of_needed(&id, target) else {
+                continue;
+            };
+            let Some(package) = self.workspace.outside(&id, self.family) else {
+                return Answer::Errors(errors);
+            };
+            if matches!(answer, Answer::Open) {
+                answer = Answer::Drift(format!("{} {}", package.name, package.version), errors);
+            }
+        }
+        answer
+    }
+
+    /// The errors of one package that a target needs.
+    fn of_needed(&self, id: &PackageId, target: &Target) -> Option<Vec<Diagnostic>> {
+        let is_needed = |kind: Option<Kind>, name: &String| match kind {
+            None => true,
+            // The tests within a library do not use the library.
+            Some(Kind::Lib) => *id != target.package || target.id.kind != Kind::Lib,
+            Some(Kind::Bin) => *id == target.package && target.binaries.contains(name),
+            Some(Kind::Test | Kind::Example | Kind::Bench | Kind::Doc) => false,
+        };
+        let units = self.account.units().into_iter();
+        let needed = units.filter(|(of, kind, name)| of == id && is_needed(*kind, name));
+        let mut errors = needed.map(|unit| self.account.errors(unit, Build::Plain));
+        if let Some(errors) = errors.find(|errors| !errors.is_empty()) {
+            return Some(errors);
+        }
+        let mut error = failed_script(&self.account.heard.err, self.workspace.package(id)?)?;
+        let package = self.workspace.foreign(id, self.family);
+        error.package = package.map(|p| format!("{} {}", p.name, p.version));
+        Some(vec![error])
+    }
+
+    /// What became of a target.
+    #[must_use]
+    pub fn judge(&self, target: &Target) -> Made {
+        // Cargo may find `dependency/feature` on where the list of features does not show it.
+        let was_left_out =
+            !target.missing_features.is_empty() && self.account.own_answer(target).is_none();
+        if was_left_out {
+            let reason = Skip::RequiredFeatures(target.missing_features.clone());
+            return Made::Not(Status::Skipped { reason }, Vec::new());
+        }
+        match self.answer(target) {
+            Answer::Made(made) => made,
+            Answer::Errors(errors) => {
+                let status = match fault_in(&errors) {
+                    Some(doubt) => Status::Inconclusive { doubt },
+                    None => Status::failed(class_of(&errors)),
+                };
+                Made::Not(status, errors)
+            }
+            Answer::Drift(package, mut errors) => {
+                let status = match fault_in(&errors) {
+                    Some(doubt) => Status::Inconclusive { doubt },
+                    None => Status::failed(Class::Drift),
+                };
+                if let Some(error) = errors.first_mut() {
+                    error.message = format!("{package} does not build: {}", error.message);
+                }
+                Made::Not(status, errors)
+            }
+            Answer::Open => self.unexplained(),
+        }
+    }
+
+    /// What a target comes to of which nothing is said, in a build that failed.
+    #[must_use]
+    pub fn unexplained(&self) -> Made {
+        let (said, exit) = (&self.account.heard.err, self.exit);
+        let says_error = said.lines().any(|line| line.starts_with("error"));
+        let status = match doubt(exit, said) {
+            Some(doubt) => Status::Inconclusive { doubt },
+            None if *exit == Exit::TimedOut => Status::failed(Class::Timeout),
+            None if said.contains("(signal: ") => Status::failed(Class::Crash),
+            None if says_error => Status::failed(Class::Compile),
+            // Neither an executable nor an error: that is cargo's failure, not the code's.
+            None => Status::Inconclusive {
+                doubt: Doubt::Machine(format!("cargo told nothing of it and ended: {exit}")),
+            },
+        };
+        let error = match exit {
+            Exit::TimedOut => Diagnostic::said(format!(
+                "the build did not end within {}",
+                limit_in_words(self.limit, "build")
+            )),
+            Exit::Interrupted => Diagnostic::said("interrupted"),
+            Exit::Lost(why) => Diagnostic::said(why),
+            Exit::Code(_) | Exit::Signal(_) => first_error(said),
+        };
+        Made::Not(status, vec![error])
+    }
+
+    /// What a build comes to that failed with every target made: it is none of theirs. `None` where
+    /// what failed is known to be of no account: an example that bears tests, made without them.
+    #[must_use]
+    pub fn of_none(&self) -> Option<Made> {
+        let of_example = |target: &Target| {
+            let is_example = target.id.kind == Kind::Example && target.bears_tests;
+            let errors = || self.account.errors(&unit_of(target), Build::Plain);
+            is_example && !errors().is_empty()
+        };
+        if self.workspace.targets.iter().any(of_example) {
+            return None;
+        }
+        let error = first_error(&self.account.heard.err);
+        let doubt = doubt(self.exit, &self.account.heard.err);
+        let doubt = doubt.unwrap_or_else(|| {
+            let why = format!("all was made, and cargo ended: {}", self.exit);
+            Doubt::Machine(why)
+        });
+        Some(Made::Not(Status::Inconclusive { doubt }, vec![error]))
+    }
+}

@@ -1,0 +1,314 @@
+//! Which of the two builds of a unit an error belongs to: the one with its tests, or the one that
+//! others use.
+//!
+//! Cargo compiles a library, a binary or an example that bears tests twice, side by side. Its
+//! messages name the target, and not which of the two builds speaks.
+//! <https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::PackageId;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::{Kind, TargetId};
+
+use crate::cargo::messages::{Heard, Told, Unit};
+use crate::cargo::targets::{Target, Workspace};
+
+/// One of the builds of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// Without its tests: what other targets use.
+    Plain,
+    /// With its tests.
+    Test,
+}
+
+impl Build {
+    /// The build that answers for a target.
+    #[must_use]
+    pub fn of(target: &Target) -> Self {
+        match target.bears_tests {
+            true => Self::Test,
+            false => Self::Plain,
+        }
+    }
+}
+
+/// All that was heard of a workspace's build, and of plain builds alone.
+#[derive(Default)]
+pub struct Account {
+    /// What was heard of both builds at once.
+    pub heard: Heard,
+    /// What was heard where only plain builds were asked for; `None` where no one asked.
+    pub plain: Option<Heard>,
+    /// The units that are built with their tests.
+    tested: BTreeSet<Unit>,
+    /// The units that are built without them.
+    used: BTreeSet<Unit>,
+    /// Whether each build that can fail did so once, within one command.
+    pub is_complete: bool,
+}
+
+impl Account {
+    /// An account of nothing yet, of a workspace of which those targets and doc tests are asked for.
+    #[must_use]
+    pub fn new(workspace: &Workspace, is_asked_for: impl Fn(&TargetId) -> bool) -> Self {
+        let targets = workspace.targets.iter();
+        let targets: Vec<&Target> = targets.filter(|t| is_asked_for(&t.id)).collect();
+        let tested = targets.iter().filter(|target| target.bears_tests);
+        let tested = tested.map(|target| unit_of(target)).collect();
+
+        let packages: BTreeSet<&PackageId> = targets.iter().map(|t| &t.package).collect();
+        let of_others = packages.into_iter().flat_map(|id| {
+            let below = workspace.below(id).into_iter();
+            below.filter(move |other| other != id)
+        });
+        let more_than_library = targets.iter().filter(|t| t.id.kind != Kind::Lib);
+        let documented = workspace
+            .documented
+            .iter()
+            .filter(|(_, id)| is_asked_for(id));
+        let with_library: BTreeSet<PackageId> = of_others
+            .chain(more_than_library.map(|target| target.package.clone()))
+            .chain(documented.map(|(package, _)| package.clone()))
+            .collect();
+        let is_used = |target: &&Target| match target.id.kind {
+            Kind::Lib => with_library.contains(&target.package),
+            Kind::Bin => targets
+                .iter()
+                .any(|t| t.package == target.package && t.binaries.contains(&target.id.name)),
+            Kind::Example => workspace.has_examples(),
+            Kind::Test | Kind::Bench | Kind::Doc => false,
+        };
+        let used = workspace.targets.iter().filter(is_used).map(unit_of);
+        Self {
+            tested,
+            used: used.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// An account of what was heard where no unit is built with its tests.
+    #[must_use]
+    pub fn of_plain(heard: Heard) -> Self {
+        Self {
+            heard,
+            ..Self::default()
+        }
+    }
+
+    /// Goes on with another account of the same build, which asks again for all that failed: what was
+    /// made stays made.
+    pub fn ask_again(&mut self, other: Self) {
+        let before = std::mem::replace(self, other);
+        self.heard = before.heard;
+        self.heard.errors.clear();
+    }
+
+    /// The units of which errors were told.
+    pub fn units(&self) -> BTreeSet<&Unit> {
+        let plain = self.plain.iter().flat_map(|plain| plain.errors.keys());
+        plain.chain(self.heard.errors.keys()).collect()
+    }
+
+    /// The errors of one build of a unit, in the compiler's order. None where it said nothing, and
+    /// where no one can tell yet.
+    #[must_use]
+    pub fn errors(&self, unit: &Unit, build: Build) -> Vec<Diagnostic> {
+        let told = self.heard.errors.get(unit).map_or(&[][..], Vec::as_slice);
+        let all = || told.iter().map(|told| told.error.clone()).collect();
+        match (self.only(unit), build) {
+            (Some(Build::Plain), Build::Plain) if told.is_empty() => self.plain_alone(unit),
+            (Some(only), build) if only == build => all(),
+            (Some(_), _) => Vec::new(),
+            (None, _) if self.says_the_same(told) => all(),
+            (None, Build::Plain) => self.plain_alone(unit),
+            (None, Build::Test) if self.plain.is_none() => Vec::new(),
+            (None, Build::Test) => {
+                let plain = self.plain_alone(unit);
+                let is_own = |told: &&Told| self.is_of_both(told) || !plain.contains(&told.error);
+                let own = told.iter().filter(is_own).map(|told| &told.error);
+                let (both, rest): (Vec<_>, Vec<_>) = own.partition(|error| plain.contains(error));
+                // Two compilers spoke at once: what both said stands in the order of the one that
+                // was heard alone. Errors without a code are those of expanding macros, before all
+                // others.
+                let both = plain.iter().filter(|error| both.contains(error));
+                let (first, last): (Vec<_>, Vec<_>) =
+                    rest.into_iter().partition(|error| error.code.is_none());
+                let own = first.into_iter().chain(both).chain(last);
+                let own: Vec<Diagnostic> = own.cloned().collect();
+                match own.is_empty() && !self.is_complete {
+                    true => plain,
+                    false => own,
+                }
+            }
+        }
+    }
+
+    /// Whether errors were told of a unit that is built twice, and no one can tell of which build
+    /// they are.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        let is_open = |(unit, told): (&Unit, &Vec<Told>)| {
+            self.only(unit).is_none() && !self.says_the_same(told)
+        };
+        self.plain.is_none() && self.heard.errors.iter().any(is_open)
+    }
+
+    /// Whether a library was made that others can use.
+    #[must_use]
+    pub fn has_library(&self, package: &PackageId) -> bool {
+        let plain = self.plain.iter();
+        let mut heard = plain.chain([&self.heard]);
+        heard.any(|heard| heard.libraries.contains(package))
+    }
+
+    /// The one build that errors of a unit can be of, where the other was made or is never asked for.
+    fn only(&self, unit: &Unit) -> Option<Build> {
+        let (package, kind, name) = unit;
+        let plain_is_made = match kind {
+            None => return Some(Build::Plain),
+            Some(Kind::Test | Kind::Bench | Kind::Doc) => return Some(Build::Test),
+            Some(Kind::Lib) => self.has_library(package),
+            Some(Kind::Bin) => {
+                let binary = (package.clone(), name.clone());
+                self.heard.binaries.contains_key(&binary)
+                    || self.plain.iter().any(|p| p.binaries.contains_key(&binary))
+            }
+            Some(Kind::Example) => {
+                let example = (package.clone(), name.clone());
+                self.heard.examples.contains(&example)
+                    || self.plain.iter().any(|p| p.examples.contains(&example))
+            }
+        };
+        if !self.tested.contains(unit) || self.heard.executables.contains_key(unit) {
+            return Some(Build::Plain);
+        }
+        (plain_is_made || !self.used.contains(unit)).then_some(Build::Test)
+    }
+
+    fn plain_alone(&self, unit: &Unit) -> Vec<Diagnostic> {
+        let told = self.plain.as_ref().and_then(|plain| plain.errors.get(unit));
+        told.map(|told| told.iter().map(|told| told.error.clone()).collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether both builds say one and the same. A single one says nothing twice.
+    fn says_the_same(&self, told: &[Told]) -> bool {
+        told.iter().all(|told| self.is_of_both(told))
+    }
+
+    fn is_of_both(&self, told: &Told) -> bool {
+        self.is_complete && told.n_times > 1
+    }
+}
+
+/// A target as messages name it.
+#[must_use]
+pub fn unit_of(target: &Target) -> Unit {
+    let TargetId { kind, name, .. } = &target.id;
+    (target.package.clone(), Some(*kind), name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit() -> Unit {
+        let id = PackageId {
+            repr: "app".to_owned(),
+        };
+        (id, Some(Kind::Lib), "app".to_owned())
+    }
+
+    /// An error: coded where its name begins with `E`.
+    fn error(name: &str) -> Diagnostic {
+        Diagnostic {
+            code: name.starts_with('E').then(|| name.to_owned()),
+            ..Diagnostic::said(name)
+        }
+    }
+
+    fn heard(told: &[&str]) -> Heard {
+        let mut heard = Heard::default();
+        let errors: &mut Vec<Told> = heard.errors.entry(unit()).or_default();
+        for name in told {
+            let error = error(name);
+            match errors.iter_mut().find(|told| told.error == error) {
+                Some(told) => told.n_times += 1,
+                None => errors.push(Told { error, n_times: 1 }),
+            }
+        }
+        heard
+    }
+
+    /// What an account says of the library, and of its unit tests, after both were built at once and,
+    /// where that is given, the library alone.
+    fn describe(both: &[&str], plain: Option<&[&str]>, is_complete: bool) -> (String, String) {
+        let account = Account {
+            heard: heard(both),
+            plain: plain.map(heard),
+            tested: BTreeSet::from([unit()]),
+            used: BTreeSet::from([unit()]),
+            is_complete,
+        };
+        let of = |build| {
+            let errors = account.errors(&unit(), build);
+            let names: Vec<String> = errors.into_iter().map(|error| error.message).collect();
+            names.join(" ")
+        };
+        (of(Build::Plain), of(Build::Test))
+    }
+
+    #[test]
+    fn an_error_is_of_the_build_that_said_it() {
+        let is = |plain: &str, test: &str| (plain.to_owned(), test.to_owned());
+        let by_both = describe(&["E1", "E2", "E1", "E2"], None, true);
+        assert_eq!(by_both, is("E1 E2", "E1 E2"));
+        assert_eq!(describe(&["missing", "E1"], None, true), is("", ""));
+        let each_its_own = describe(&["missing", "E1"], Some(&["E1"]), true);
+        assert_eq!(each_its_own, is("E1", "missing"));
+        let more = describe(&["E1", "E3", "missing", "E1"], Some(&["E1"]), true);
+        assert_eq!(more, is("E1", "missing E1 E3"));
+        assert_eq!(describe(&["E1"], Some(&["E1"]), true), is("E1", ""));
+        // Commands that stopped at the first failure say nothing of how often an error was told.
+        assert_eq!(describe(&["E1", "E1"], None, false), is("", ""));
+        assert_eq!(describe(&["E1"], Some(&["E1"]), false), is("E1", "E1"));
+    }
+
+    #[test]
+    fn the_order_in_which_two_compilers_speak_changes_nothing() {
+        let (plain, test): (&[&str], &[&str]) = (&["E1", "E2"], &["missing", "E1", "E2", "E9"]);
+        let mut seen = BTreeSet::new();
+        // Each way to merge the two is a set of places that the first one's errors take.
+        let n = plain.len() + test.len();
+        for places in (0..1_u32 << n).filter(|p| p.count_ones() as usize == plain.len()) {
+            let (mut of_plain, mut of_test) = (plain.iter(), test.iter());
+            let merged = (0..n).filter_map(|place| match places >> place & 1 {
+                1 => of_plain.next().copied(),
+                _ => of_test.next().copied(),
+            });
+            let merged: Vec<&str> = merged.collect();
+            assert_eq!(merged.len(), n);
+            seen.insert(describe(&merged, Some(plain), true));
+        }
+        let expected = ("E1 E2".to_owned(), "missing E1 E2 E9".to_owned());
+        assert_eq!(seen, BTreeSet::from([expected]));
+    }
+
+    #[test]
+    fn the_build_that_was_made_has_no_errors() {
+        let mut account = Account {
+            heard: heard(&["E1"]),
+            tested: BTreeSet::from([unit()]),
+            used: BTreeSet::from([unit()]),
+            is_complete: true,
+            ..Account::default()
+        };
+        assert!(account.is_ambiguous());
+        account.heard.libraries.insert(unit().0);
+        assert!(!account.is_ambiguous());
+        assert_eq!(account.errors(&unit(), Build::Plain), []);
+        assert_eq!(account.errors(&unit(), Build::Test).len(), 1);
+    }
+}

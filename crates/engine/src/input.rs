@@ -1,0 +1,60 @@
+//! The files that people write and commit: `matrix.toml`, and the baseline that it names.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use camino::Utf8Path;
+use pinmatrix_core::analysis::baseline::Baseline;
+use pinmatrix_core::config::Config;
+use pinmatrix_core::error::{Mistake, Text};
+use pinmatrix_core::model::run::FamilyRecord;
+
+/// Reads and checks a `matrix.toml`.
+///
+/// # Errors
+///
+/// A [`Mistake`] that names file, line and what to do, for anything that a person can mend.
+pub fn read_config(file: &Path) -> Result<Config, Mistake> {
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        Mistake::new(format!("cannot read {}: {e}", file.display()))
+            .help("name another with --config, or write one: README.md says what is in it")
+    })?;
+    Config::parse(Text::new(file, text))
+}
+
+/// Reads a baseline; `None` where there is none.
+///
+/// # Errors
+///
+/// As [`Baseline::parse`].
+pub fn read_baseline(file: &Utf8Path) -> Result<Option<Baseline>, Mistake> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Baseline::parse(&text, file).map(Some),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Mistake::new(format!("cannot read {file}: {e}"))),
+    }
+}
+
+/// The baseline that a config names, which must be for a matrix's ladders; `None`, and a note,
+/// where it is not there.
+///
+/// # Errors
+///
+/// As [`read_baseline`] and [`Baseline::check`].
+pub fn baseline_of(
+    config: &Config,
+    families: &[FamilyRecord],
+    notes: &mut Vec<String>,
+) -> Result<Option<Baseline>, Mistake> {
+    let Some(file) = config.baseline_file() else {
+        return Ok(None);
+    };
+    let baseline = read_baseline(&file)?;
+    match &baseline {
+        Some(baseline) => baseline.check(families, &file)?,
+        None => notes.push(format!(
+            "{file} is not there, so nothing is expected of a run; `bless` writes it"
+        )),
+    }
+    Ok(baseline)
+}

@@ -1,0 +1,9 @@
+//! What this machine has: toolchains, cargo's home and config, and an environment that children may
+//! see.
+
+pub mod secrets;
+pub mod child_env;
+pub mod toolchain;
+pub(crate) mod cargo_home;
+pub mod cargo_config;
+pub(crate) mod host_fingerprint;

@@ -1,0 +1,171 @@
+//! A `.cargo/config.toml`: the paths in it that a copy elsewhere must still find, and `[env]`.
+//! <https://doc.rust-lang.org/cargo/reference/config.html>
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::path::normal;
+use toml_edit::{DocumentMut, Item, TableLike, Value};
+
+use crate::manifest::package_name;
+
+/// The places of a subject's own config, relative to its root; cargo prefers the second.
+pub const PLACES: [&str; 2] = [".cargo/config.toml", ".cargo/config"];
+
+/// Makes relative paths that leave `top` absolute, and takes out patches of `pinned` crates, which
+/// would stand in for the pin. `root` is what such paths are relative to.
+///
+/// # Errors
+///
+/// When the text is not TOML.
+pub fn anchored(text: &str, root: &Utf8Path, top: &Utf8Path, pinned: &[&str]) -> Result<String> {
+    let mut document: DocumentMut = text.parse().context("read a cargo config")?;
+    let table = document.as_table_mut();
+    if let Some(sources) = table.get_mut("source").and_then(Item::as_table_like_mut) {
+        for (_, source) in sources.iter_mut() {
+            for key in ["local-registry", "directory"] {
+                anchor(source.get_mut(key), root, top);
+            }
+        }
+    }
+    if let Some(patches) = table.get_mut("patch").and_then(Item::as_table_like_mut) {
+        for (_, patch) in patches.iter_mut() {
+            let Some(crates) = patch.as_table_like_mut() else {
+                continue;
+            };
+            let replaced: Vec<String> = crates
+                .iter()
+                .filter(|(key, krate)| pinned.contains(&package_name(key, krate)))
+                .map(|(key, _)| key.to_owned())
+                .collect();
+            for key in replaced {
+                crates.remove(&key);
+            }
+            for (_, krate) in crates.iter_mut() {
+                anchor(krate.get_mut("path"), root, top);
+            }
+        }
+    }
+    if let Some(paths) = table.get_mut("paths").and_then(Item::as_array_mut) {
+        for path in paths.iter_mut() {
+            anchor_value(path, root, top);
+        }
+    }
+    Ok(document.to_string())
+}
+
+/// The folders outside the registry that it has packages taken from. `root` is what paths in it are
+/// relative to.
+#[must_use]
+pub fn folders(text: &str, root: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let Ok(document) = text.parse::<DocumentMut>() else {
+        return Vec::new();
+    };
+    let tables = |name: &str| {
+        let table = document.get(name).and_then(Item::as_table_like);
+        let items = table.into_iter().flat_map(TableLike::iter);
+        items.filter_map(|(_, item)| item.as_table_like())
+    };
+    let sources = tables("source")
+        .flat_map(|source| ["local-registry", "directory"].map(|key| source.get(key)))
+        .flatten();
+    let patches = tables("patch")
+        .flat_map(TableLike::iter)
+        .filter_map(|(_, krate)| krate.as_table_like()?.get("path"));
+    let paths = document.get("paths").and_then(Item::as_array);
+    let paths = paths.into_iter().flatten().filter_map(Value::as_str);
+    let named = sources.chain(patches).filter_map(Item::as_str);
+    named.chain(paths).map(|path| root.join(path)).collect()
+}
+
+fn anchor(item: Option<&mut Item>, root: &Utf8Path, top: &Utf8Path) {
+    if let Some(value) = item.and_then(Item::as_value_mut) {
+        anchor_value(value, root, top);
+    }
+}
+
+fn anchor_value(value: &mut Value, root: &Utf8Path, top: &Utf8Path) {
+    let Some(path) = value.as_str() else { return };
+    let leads_to = normal(&root.join(path));
+    if !leads_to.starts_with(top) {
+        *value = Value::from(leads_to.as_str());
+    }
+}
+
+/// The `[env]` table, as cargo applies it to what it runs: a relative value is relative to `root`,
+/// and one that is not forced yields to `outside`.
+/// <https://doc.rust-lang.org/cargo/reference/config.html#env>
+#[must_use]
+pub fn env(
+    text: &str,
+    root: &Utf8Path,
+    outside: impl Fn(&str) -> bool,
+) -> BTreeMap<String, String> {
+    let Ok(document) = text.parse::<DocumentMut>() else {
+        return BTreeMap::new();
+    };
+    let table = document.get("env").and_then(Item::as_table_like);
+    let mut env = BTreeMap::new();
+    for (name, item) in table.into_iter().flat_map(TableLike::iter) {
+        let entry = item.as_table_like();
+        let flag = |key: &str| {
+            entry
+                .and_then(|e| e.get(key))
+                .and_then(Item::as_bool)
+                .unwrap_or(false)
+        };
+        let written = item.as_str().or_else(|| entry?.get("value")?.as_str());
+        let Some(written) = written else { continue };
+        if outside(name) && !flag("force") {
+            continue;
+        }
+        let value = match flag("relative") {
+            true => root.join(written).into_string(),
+            false => written.to_owned(),
+        };
+        env.insert(name.to_owned(), value);
+    }
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_leave_the_subject_are_anchored_and_the_rest_is_kept() {
+        let text = "# mine\n[source.near]\nlocal-registry = \"../registry\"\n\
+                    [source.own]\ndirectory = \"vendor\"\n";
+        let root = Utf8Path::new("/w/subject");
+        let kept = anchored(text, root, Utf8Path::new("/w"), &[]).expect("TOML");
+        assert_eq!(kept, text);
+        let anchored = anchored(text, root, root, &[]).expect("TOML");
+        assert_eq!(anchored, text.replace("\"../registry\"", "\"/w/registry\""));
+    }
+
+    #[test]
+    fn folders_that_packages_come_from_are_found() {
+        let text = "paths = [\"../one\"]\n[source.near]\nlocal-registry = \"/registry\"\n\
+                    [patch.crates-io]\na = { path = \"a\" }\nb = { git = \"x\" }\n";
+        let found = folders(text, Utf8Path::new("/w"));
+        assert_eq!(found, ["/registry", "/w/a", "/w/../one"]);
+    }
+
+    #[test]
+    fn patches_of_pinned_crates_are_taken_out() {
+        let text = "[patch.crates-io]\na = { path = \"fork\" }\nb = { path = \"../b\" }\n";
+        let root = Utf8Path::new("/w/s");
+        let anchored = anchored(text, root, root, &["a"]).expect("TOML");
+        assert_eq!(anchored, "[patch.crates-io]\nb = { path = \"/w/b\" }\n");
+    }
+
+    #[test]
+    fn the_env_table_is_applied_as_cargo_does() {
+        let text = "[env]\nA = \"1\"\nB = { value = \"data\", relative = true }\n\
+                    C = { value = \"2\", force = true }\nD = \"3\"\n";
+        let env = env(text, Utf8Path::new("/w"), |name| matches!(name, "C" | "D"));
+        let told: Vec<_> = env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(told, ["A=1", "B=/w/data", "C=2"]);
+    }
+}

@@ -1,0 +1,332 @@
+//! What a child process sees of the environment: an allow-list, a toolchain, and nothing else.
+//!
+//! `cargo xtask` itself runs under cargo and rustup, which leave `RUSTUP_TOOLCHAIN`, `CARGO`,
+//! `CARGO_MANIFEST_DIR`, `LD_LIBRARY_PATH` and more behind; none of that may reach a cell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use pinmatrix_core::config::{Build, CapLints, Change, Environment};
+
+use crate::machine::secrets::{Secrets, looks_secret};
+
+/// What every build needs and what says nothing about the result: not part of a cell's key.
+const NEEDED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "CARGO_HOME",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    // Windows programs do not start without these.
+    "SystemRoot",
+    "SYSTEMROOT",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "PATHEXT",
+    "COMSPEC",
+];
+
+/// How cargo reaches its registries; not part of a cell's key, since the lock holds checksums.
+const NEEDED_PREFIXES: &[&str] = &[
+    "CARGO_HTTP_",
+    "CARGO_NET_",
+    "CARGO_REGISTRY_",
+    "CARGO_REGISTRIES_",
+    "CARGO_SOURCE_",
+];
+
+/// What choosers of compilers set; part of a cell's key.
+const DECIDING: &[&str] = &[
+    "AR",
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "LDFLAGS",
+    "PKG_CONFIG_PATH",
+    "RUSTC_WRAPPER",
+];
+
+/// The variables that every child starts with.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    vars: BTreeMap<OsString, OsString>,
+    deciding: BTreeMap<String, String>,
+    /// What must not be written down of what children say.
+    pub secrets: Secrets,
+    /// Secrets that came in with what is needed, and not because `matrix.toml` asks for them.
+    secret_vars: BTreeMap<OsString, OsString>,
+    /// The variables that tell an old cargo how to build.
+    settings: BTreeSet<String>,
+}
+
+impl Surroundings {
+    /// Takes from this process what is allowed, and adds what `matrix.toml` sets.
+    #[must_use]
+    pub fn gather(environment: &Environment, build: &Build) -> Self {
+        Self::from_vars(std::env::vars_os(), environment, build)
+    }
+
+    fn from_vars(
+        outside: impl IntoIterator<Item = (OsString, OsString)>,
+        environment: &Environment,
+        build: &Build,
+    ) -> Self {
+        let mut vars = BTreeMap::new();
+        let mut deciding = BTreeMap::new();
+        let mut secret_vars = BTreeMap::new();
+        for (name, value) in outside {
+            let Some(known) = name.to_str() else { continue };
+            let decides = DECIDING.contains(&known) || environment.pass.iter().any(|p| p == known);
+            let needed = NEEDED.contains(&known)
+                || NEEDED_PREFIXES
+                    .iter()
+                    .any(|prefix| known.starts_with(prefix));
+            let is_secret = looks_secret(&name) || environment.secret.iter().any(|s| s == known);
+            if needed && !decides && is_secret {
+                secret_vars.insert(name.clone(), value.clone());
+            }
+            if decides {
+                deciding.insert(known.to_owned(), value.to_string_lossy().into_owned());
+            }
+            if decides || needed {
+                vars.insert(name, value);
+            }
+        }
+        let mut set = |name: &str, value: &str| {
+            vars.insert(name.into(), value.into());
+            deciding.insert(name.to_owned(), value.to_owned());
+        };
+        let mut settings = BTreeMap::from([("CARGO_INCREMENTAL".to_owned(), "0".to_owned())]);
+        let debug = build.debug_level().map(|level| level.to_string());
+        settings.extend(debug.map(|level| (build.variable("DEBUG"), level)));
+        let units = build.codegen_units.map(|n| n.to_string());
+        settings.extend(units.map(|n| (build.variable("CODEGEN_UNITS"), n)));
+        settings.retain(|name, _| !environment.set.contains_key(name));
+        for (name, value) in settings.iter().chain(&environment.set) {
+            set(name, value);
+        }
+        // No variable has this name; what links is chosen for the host of each toolchain.
+        if let Some(linker) = &build.linker {
+            deciding.insert("linker".to_owned(), linker.get_ref().to_string());
+        }
+        vars.insert("CARGO_TERM_COLOR".into(), "never".into());
+        // What `matrix.toml` itself sets is no secret.
+        let from_outside = vars.iter().filter(|(name, _)| {
+            let name = name.to_str().unwrap_or_default();
+            !environment.set.contains_key(name) || environment.secret.iter().any(|s| s == name)
+        });
+        let secrets = Secrets::of(from_outside, &environment.secret);
+        Self {
+            vars,
+            deciding,
+            secrets,
+            secret_vars,
+            settings: settings.into_keys().collect(),
+        }
+    }
+
+    /// As they are for a cell of which something is changed. `--cfg` and `--cap-lints` go into
+    /// `RUSTFLAGS`, after what stands there.
+    #[must_use]
+    pub fn changed(&self, change: &Change, cap_lints: Option<CapLints>) -> Self {
+        let mut changed = self.clone();
+        let mut set = |name: &str, value: String| {
+            changed.vars.insert(name.into(), value.clone().into());
+            changed.deciding.insert(name.to_owned(), value);
+        };
+        for (name, value) in &change.env {
+            set(name, value.clone());
+        }
+        changed
+            .settings
+            .retain(|name| !change.env.contains_key(name));
+        let flags = change.cfg.iter().map(|cfg| format!("--cfg={cfg}"));
+        let cap = cap_lints.map(|level| format!("--cap-lints={level}"));
+        let flags: Vec<String> = flags.chain(cap).collect();
+        if !flags.is_empty() {
+            let before = change
+                .env
+                .get("RUSTFLAGS")
+                .or_else(|| self.deciding.get("RUSTFLAGS"));
+            let before = before.cloned().into_iter();
+            set(
+                "RUSTFLAGS",
+                before.chain(flags).collect::<Vec<_>>().join(" "),
+            );
+        }
+        changed
+    }
+
+    /// True for a secret that only what is fetched needs.
+    #[must_use]
+    pub fn is_secret_from_outside(&self, name: &OsStr, value: &OsStr) -> bool {
+        let secret = self.secret_vars.get(name);
+        secret.is_some_and(|secret| secret == value)
+    }
+
+    /// The variables that can change a result, for a cell's key.
+    #[must_use]
+    pub fn deciding(&self) -> &BTreeMap<String, String> {
+        &self.deciding
+    }
+
+    /// Whether a variable only tells an old cargo how to build: newer ones are told by flags.
+    #[must_use]
+    pub fn is_setting(&self, name: &str) -> bool {
+        name == "CARGO_TERM_COLOR" || self.settings.contains(name)
+    }
+
+    /// All variables for a child that works with the toolchain in `sysroot`.
+    ///
+    /// Its `bin` comes first on the path, and its `lib` on the library path, as rustup itself does
+    /// for a linked toolchain.
+    #[must_use]
+    pub fn with_sysroot(&self, sysroot: &Path) -> BTreeMap<OsString, OsString> {
+        let mut vars = self.vars.clone();
+        prepend(&mut vars, "PATH", [sysroot.join("bin")]);
+        prepend(&mut vars, library_path_variable(), [sysroot.join("lib")]);
+        vars
+    }
+}
+
+/// Puts folders in front of a variable that holds a list of folders.
+pub fn prepend(
+    vars: &mut BTreeMap<OsString, OsString>,
+    name: &str,
+    folders: impl IntoIterator<Item = std::path::PathBuf>,
+) {
+    let old = vars
+        .get(std::ffi::OsStr::new(name))
+        .cloned()
+        .unwrap_or_default();
+    let old = std::env::split_paths(&old).filter(|p| !p.as_os_str().is_empty());
+    let all: Vec<_> = folders.into_iter().chain(old.collect::<Vec<_>>()).collect();
+    // A folder whose own name holds the separator cannot be in such a list at all.
+    if let Ok(joined) = std::env::join_paths(all) {
+        vars.insert(name.into(), joined);
+    }
+}
+
+/// The variable that the system's dynamic linker reads.
+#[must_use]
+pub fn library_path_variable() -> &'static str {
+    if cfg!(windows) {
+        "PATH"
+    } else if cfg!(target_os = "macos") {
+        "DYLD_FALLBACK_LIBRARY_PATH"
+    } else {
+        "LD_LIBRARY_PATH"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pinmatrix_core::config::Debug;
+
+    use super::*;
+
+    fn build() -> Build {
+        Build {
+            profile: toml::Spanned::new(0..0, "test".to_owned()),
+            debug: Debug::None,
+            codegen_units: Some(64),
+            linker: None,
+            examples: true,
+            doc_tests: true,
+            cap_lints: None,
+        }
+    }
+
+    fn gathered(outside: &[(&str, &str)], environment: &Environment) -> Surroundings {
+        let outside = outside.iter().map(|(n, v)| ((*n).into(), (*v).into()));
+        Surroundings::from_vars(outside, environment, &build())
+    }
+
+    #[test]
+    fn what_cargo_and_rustup_left_behind_does_not_reach_a_cell() {
+        let outside = [
+            ("RUSTUP_TOOLCHAIN", "nightly"),
+            ("RUSTC_BOOTSTRAP", "1"),
+            ("RUSTFLAGS", "-Cfoo"),
+            ("CARGO_MANIFEST_DIR", "/x"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+            ("HOME", "/home/me"),
+        ];
+        let vars = gathered(&outside, &Environment::default()).vars;
+        let names: Vec<_> = vars
+            .keys()
+            .map(|n| n.to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "CARGO_INCREMENTAL",
+                "CARGO_PROFILE_TEST_CODEGEN_UNITS",
+                "CARGO_PROFILE_TEST_DEBUG",
+                "CARGO_TERM_COLOR",
+                "HOME"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_change_sets_variables_and_adds_to_rustflags() {
+        let environment = Environment {
+            set: BTreeMap::from([("RUSTFLAGS".to_owned(), "-Cfoo".to_owned())]),
+            ..Environment::default()
+        };
+        let change = Change {
+            cfg: vec!["new".to_owned()],
+            env: BTreeMap::from([("MODE".to_owned(), "fast".to_owned())]),
+            ..Change::default()
+        };
+        let changed = gathered(&[], &environment).changed(&change, Some(CapLints::Warn));
+        assert_eq!(
+            changed.deciding()["RUSTFLAGS"],
+            "-Cfoo --cfg=new --cap-lints=warn"
+        );
+        assert_eq!(changed.deciding()["MODE"], "fast");
+        let same = gathered(&[], &environment).changed(&Change::default(), None);
+        assert_eq!(same.deciding()["RUSTFLAGS"], "-Cfoo");
+    }
+
+    #[test]
+    fn what_is_passed_or_set_decides_and_what_is_merely_needed_does_not() {
+        let environment = Environment {
+            set: BTreeMap::from([("MODE".to_owned(), "fast".to_owned())]),
+            pass: vec!["RUSTFLAGS".to_owned()],
+            secret: Vec::new(),
+        };
+        let outside = [("RUSTFLAGS", "-Cfoo"), ("HOME", "/home/me")];
+        let gathered = gathered(&outside, &environment);
+        let names: Vec<_> = gathered.deciding().keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "CARGO_INCREMENTAL",
+                "CARGO_PROFILE_TEST_CODEGEN_UNITS",
+                "CARGO_PROFILE_TEST_DEBUG",
+                "MODE",
+                "RUSTFLAGS"
+            ]
+        );
+    }
+}

@@ -1,0 +1,479 @@
+//! A `Cargo.toml` with its formatting: which crates it requires, and the changes a cell makes.
+
+mod requirement;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::path::normal;
+use semver::Version;
+use toml_edit::{DocumentMut, Item, TableLike, Value};
+
+pub use self::requirement::{Requirement, may_prefer_older, requirements_of};
+
+/// The tables that hold requirements, in a package and below each of its `target.*`.
+const DEPENDENCY_TABLES: [&str; 5] = [
+    "dependencies",
+    "dev-dependencies",
+    "build-dependencies",
+    // Cargo still reads these spellings.
+    "dev_dependencies",
+    "build_dependencies",
+];
+
+/// Where a requirement says that a package comes from, if not from a registry.
+const SOURCES: [&str; 5] = ["path", "git", "branch", "tag", "rev"];
+
+/// What a requirement is held at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Exactly one published version.
+    Version(Version),
+    /// A revision of a git repository.
+    Git {
+        /// Where the repository is.
+        git: String,
+        /// The revision.
+        rev: String,
+    },
+    /// The folder of the crate.
+    Path(Utf8PathBuf),
+}
+
+/// What requirements are held at, by crate.
+pub type Holds = BTreeMap<String, Hold>;
+
+/// By crate and feature: what is asked for in place of that feature.
+pub type Renames = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
+/// One manifest of the subject.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    document: DocumentMut,
+}
+
+impl Manifest {
+    /// Reads the text of a `Cargo.toml`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not TOML.
+    pub fn parse(text: &str) -> Result<Self> {
+        let document = text.parse::<DocumentMut>().context("read a manifest")?;
+        Ok(Self { document })
+    }
+
+    /// The manifest's text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.document.to_string()
+    }
+
+    /// The names of all packages it requires, renamed ones under their own name.
+    #[must_use]
+    pub fn required_packages(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        // Reading and writing walk the same tables, so reading works on a copy.
+        self.clone().each_requirement(|name, _| {
+            names.insert(name.to_owned());
+        });
+        names
+    }
+
+    /// Holds every requirement on one of the crates in `holds` there.
+    ///
+    /// What it named before, a version, a path or a git repository, goes: the pin is what the cell
+    /// is about. One that inherits from the workspace is left alone, since the workspace's own is
+    /// changed.
+    pub fn pin(&mut self, holds: &Holds) {
+        self.each_requirement(|name, requirement| {
+            if let Some(hold) = holds.get(name) {
+                set_hold(requirement, hold);
+            }
+        });
+        for table in self.patch_tables() {
+            let patched: Vec<String> = table
+                .iter()
+                .filter(|(key, item)| holds.contains_key(package_name(key, item)))
+                .map(|(key, _)| key.to_owned())
+                .collect();
+            for key in patched {
+                table.remove(&key);
+            }
+        }
+    }
+
+    /// Asks for other features of some crates, wherever they are asked for: by a requirement, or
+    /// by a feature of the package's own (`crate/feature`, `crate?/feature`).
+    /// <https://doc.rust-lang.org/cargo/reference/features.html#dependency-features>
+    pub fn rename_features(&mut self, renames: &Renames) {
+        let mut keys: BTreeMap<String, String> = BTreeMap::new();
+        self.each_named_requirement(|key, name, requirement| {
+            let Some(renames) = renames.get(name) else {
+                return;
+            };
+            keys.insert(key.to_owned(), name.to_owned());
+            let features = requirement.as_table_like_mut();
+            let features = features.and_then(|table| table.get_mut("features"));
+            if let Some(features) = features.and_then(Item::as_array_mut) {
+                replace(features, |feature| renames.get(feature).cloned());
+            }
+        });
+        let own = table_in(self.document.as_table_mut(), "features");
+        for (_, features) in own.into_iter().flat_map(|own| own.iter_mut()) {
+            let Some(features) = features.as_array_mut() else {
+                continue;
+            };
+            replace(features, |written| {
+                let (dependency, feature) = written.split_once('/')?;
+                let name = keys.get(dependency.trim_end_matches('?'))?;
+                let others = renames.get(name)?.get(feature)?.iter();
+                Some(
+                    others
+                        .map(|other| format!("{dependency}/{other}"))
+                        .collect(),
+                )
+            });
+        }
+    }
+
+    /// Whether it asks a crate for a feature, in a way that [`Self::rename_features`] would change.
+    #[must_use]
+    pub fn asks_for(&self, krate: &str, feature: &str) -> bool {
+        let dropped = BTreeMap::from([(feature.to_owned(), Vec::new())]);
+        let mut without = self.clone();
+        without.rename_features(&[(krate.to_owned(), dropped)].into());
+        without.text() != self.text()
+    }
+
+    /// Has a package ask for dependencies, by their keys: one that is there is changed in each table in
+    /// which it stands, and others are added. One that inherits from the workspace is left alone.
+    pub fn require(&mut self, dependencies: &BTreeMap<String, toml::Value>) {
+        for (key, requirement) in dependencies {
+            let mut stands = false;
+            self.each_own_requirement(|other, _, item| {
+                if other == key {
+                    stands = true;
+                    change(item, requirement);
+                }
+            });
+            if stands {
+                continue;
+            }
+            let own = self.document.as_table_mut();
+            let table = own.entry("dependencies").or_insert_with(toml_edit::table);
+            if let (Some(table), Some(item)) = (table.as_table_like_mut(), item(requirement)) {
+                table.insert(key, item);
+            }
+        }
+    }
+
+    /// Changes what the workspace's members inherit of a dependency, by its key.
+    pub fn require_for_members(&mut self, key: &str, requirement: &toml::Value) {
+        let workspace = table_in(self.document.as_table_mut(), "workspace");
+        if let Some(workspace) = workspace {
+            each_in(workspace, &mut |other, _, item| {
+                if other == key {
+                    change(item, requirement);
+                }
+            });
+        }
+    }
+
+    /// Whether it takes a dependency, by its key, from the workspace.
+    #[must_use]
+    pub fn inherits(&self, key: &str) -> bool {
+        let mut inherits = false;
+        // Reading and writing walk the same tables, so reading works on a copy.
+        self.clone().each_named_requirement(|other, _, item| {
+            inherits |= other == key && is_inherited(item);
+        });
+        inherits
+    }
+
+    /// The package's name, where it is one.
+    #[must_use]
+    pub fn package(&self) -> Option<&str> {
+        self.document.get("package")?.get("name")?.as_str()
+    }
+
+    /// Declares a rust-version, so that the resolver prefers packages that fit it.
+    /// <https://doc.rust-lang.org/cargo/reference/resolver.html#rust-version>
+    pub fn set_rust_version(&mut self, version: &Version) {
+        if let Some(package) = table_in(self.document.as_table_mut(), "package") {
+            package.remove("rust-version");
+            package.insert("rust-version", toml_edit::value(version.to_string()));
+        }
+    }
+
+    /// The folders that it depends on by path. `folder` is the manifest's own.
+    #[must_use]
+    pub fn paths(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+        let mut paths = Vec::new();
+        // Reading and writing walk the same tables, so reading works on a copy.
+        self.clone().each_path(|table| {
+            if let Some(path) = table.get("path").and_then(Item::as_str) {
+                paths.push(normal(&folder.join(path)));
+            }
+        });
+        paths
+    }
+
+    /// Makes relative paths that leave `root` absolute, so that a copy elsewhere finds what they
+    /// lead to. `folder` is the manifest's own folder, below `root`.
+    pub fn anchor_paths(&mut self, folder: &Utf8Path, root: &Utf8Path) {
+        self.each_path(|table| {
+            let Some(path) = table.get("path").and_then(Item::as_str) else {
+                return;
+            };
+            let leads_to = normal(&folder.join(path));
+            if !leads_to.starts_with(root) {
+                table.insert("path", toml_edit::value(leads_to.as_str()));
+            }
+        });
+    }
+
+    /// True when it is the root of a workspace.
+    #[must_use]
+    pub fn is_workspace(&self) -> bool {
+        self.document.contains_key("workspace")
+    }
+
+    /// True when it declares a profile of that name.
+    #[must_use]
+    pub fn has_profile(&self, name: &str) -> bool {
+        let profiles = self.document.get("profile").and_then(Item::as_table_like);
+        profiles.is_some_and(|profiles| profiles.contains_key(name))
+    }
+
+    /// The targets that declare `harness = false`: they are programs of their own, and cargo's
+    /// metadata does not tell (<https://github.com/rust-lang/cargo/issues/5371>).
+    #[must_use]
+    pub fn without_harness(&self) -> Vec<(Kind, Option<String>)> {
+        let has_none =
+            |table: &dyn TableLike| table.get("harness").and_then(Item::as_bool) == Some(false);
+        let mut without = Vec::new();
+        if self
+            .document
+            .get("lib")
+            .and_then(Item::as_table_like)
+            .is_some_and(has_none)
+        {
+            without.push((Kind::Lib, None));
+        }
+        let kinds = [
+            ("bin", Kind::Bin),
+            ("test", Kind::Test),
+            ("example", Kind::Example),
+            ("bench", Kind::Bench),
+        ];
+        for (key, kind) in kinds {
+            let Some(targets) = self.document.get(key) else {
+                continue;
+            };
+            // `[[test]]`, or `test = [{ ... }]`.
+            let tables = targets.as_array_of_tables().into_iter().flatten();
+            let tables = tables.map(|table| table as &dyn TableLike);
+            let inline = targets.as_array().into_iter().flatten();
+            let inline = inline.filter_map(|v| Some(v.as_inline_table()? as &dyn TableLike));
+            for target in tables.chain(inline).filter(|target| has_none(*target)) {
+                let name = target.get("name").and_then(Item::as_str);
+                without.push((kind, name.map(str::to_owned)));
+            }
+        }
+        without
+    }
+
+    fn each_path(&mut self, mut each: impl FnMut(&mut dyn TableLike)) {
+        self.each_requirement(|_, requirement| {
+            if let Some(table) = requirement.as_table_like_mut() {
+                each(table);
+            }
+        });
+        for patches in self.patch_tables() {
+            for (_, patch) in patches.iter_mut() {
+                if let Some(table) = patch.as_table_like_mut() {
+                    each(table);
+                }
+            }
+        }
+    }
+
+    fn each_requirement(&mut self, mut each: impl FnMut(&str, &mut Item)) {
+        self.each_named_requirement(|_, name, requirement| each(name, requirement));
+    }
+
+    /// Every requirement, with its key and the name of the package it is on.
+    fn each_named_requirement(&mut self, mut each: impl FnMut(&str, &str, &mut Item)) {
+        self.each_own_requirement(&mut each);
+        if let Some(workspace) = table_in(self.document.as_table_mut(), "workspace") {
+            each_in(workspace, &mut each);
+        }
+    }
+
+    /// The same of the package alone, without what members inherit.
+    fn each_own_requirement(&mut self, mut each: impl FnMut(&str, &str, &mut Item)) {
+        let root = self.document.as_table_mut();
+        each_in(root, &mut each);
+        if let Some(targets) = table_in(root, "target") {
+            for (_, target) in targets.iter_mut() {
+                if let Some(target) = target.as_table_like_mut() {
+                    each_in(target, &mut each);
+                }
+            }
+        }
+    }
+
+    fn patch_tables(&mut self) -> impl Iterator<Item = &mut dyn TableLike> {
+        table_in(self.document.as_table_mut(), "patch")
+            .into_iter()
+            .flat_map(|patch| patch.iter_mut())
+            .filter_map(|(_, source)| source.as_table_like_mut())
+    }
+}
+
+/// Every requirement below a table, with its key and the name of the package it is on.
+fn each_in(table: &mut dyn TableLike, each: &mut impl FnMut(&str, &str, &mut Item)) {
+    for name in DEPENDENCY_TABLES {
+        let Some(requirements) = table_in(table, name) else {
+            continue;
+        };
+        for (key, item) in requirements.iter_mut() {
+            let package = package_name(key.get(), item).to_owned();
+            each(key.get(), &package, item);
+        }
+    }
+}
+
+fn table_in<'a>(table: &'a mut dyn TableLike, name: &str) -> Option<&'a mut dyn TableLike> {
+    table.get_mut(name).and_then(Item::as_table_like_mut)
+}
+
+/// The package that a requirement is on: its key, unless it is renamed.
+#[must_use]
+pub fn package_name<'a>(key: &'a str, requirement: &'a Item) -> &'a str {
+    requirement
+        .as_table_like()
+        .and_then(|table| table.get("package"))
+        .and_then(Item::as_str)
+        .unwrap_or(key)
+}
+
+fn is_inherited(requirement: &Item) -> bool {
+    let table = requirement.as_table_like();
+    table.is_some_and(|table| table.contains_key("workspace"))
+}
+
+/// What toml writes, toml_edit reads.
+fn item(requirement: &toml::Value) -> Option<Item> {
+    let value = requirement.to_string().parse::<Value>();
+    value.ok().map(Item::Value)
+}
+
+/// Changes a requirement to what another asks for. What that does not name stays, but for where the
+/// package comes from.
+fn change(requirement: &mut Item, other: &toml::Value) {
+    if is_inherited(requirement) {
+        return;
+    }
+    if let Some(version) = requirement.as_value().cloned().filter(Value::is_str) {
+        let mut table = toml_edit::InlineTable::new();
+        table.insert("version", version);
+        *requirement = toml_edit::value(table);
+    }
+    let Some(table) = requirement.as_table_like_mut() else {
+        return;
+    };
+    let named = match other.as_table() {
+        Some(named) => named.clone(),
+        None => toml::Table::from_iter([("version".to_owned(), other.clone())]),
+    };
+    let sources = || SOURCES.into_iter().chain(["version"]);
+    if sources().any(|source| named.contains_key(source)) {
+        sources().for_each(|source| drop(table.remove(source)));
+    }
+    for (key, value) in &named {
+        if let Some(item) = item(value) {
+            table.insert(key, item);
+        }
+    }
+}
+
+fn set_hold(requirement: &mut Item, hold: &Hold) {
+    let exact = match hold {
+        Hold::Version(version) => Some(format!("={version}")),
+        Hold::Git { .. } | Hold::Path(_) => None,
+    };
+    let Some(table) = requirement.as_table_like_mut() else {
+        if let (Some(value), Some(exact)) = (requirement.as_value_mut(), &exact) {
+            replace_text(value, exact);
+        } else {
+            let mut table = toml_edit::InlineTable::new();
+            hold_elsewhere(&mut table, hold);
+            *requirement = toml_edit::value(table);
+        }
+        return;
+    };
+    if table.contains_key("workspace") {
+        return;
+    }
+    for source in SOURCES {
+        table.remove(source);
+    }
+    let Some(exact) = exact else {
+        table.remove("version");
+        table.remove("registry");
+        hold_elsewhere(table, hold);
+        return;
+    };
+    match table.get_mut("version").and_then(Item::as_value_mut) {
+        Some(version) => replace_text(version, &exact),
+        None => {
+            table.insert("version", toml_edit::value(exact));
+        }
+    }
+}
+
+fn hold_elsewhere(table: &mut dyn TableLike, hold: &Hold) {
+    match hold {
+        Hold::Version(_) => {}
+        Hold::Git { git, rev } => {
+            table.insert("git", toml_edit::value(git));
+            table.insert("rev", toml_edit::value(rev));
+        }
+        Hold::Path(folder) => {
+            table.insert("path", toml_edit::value(folder.as_str()));
+        }
+    }
+}
+
+/// Puts others in the place of some strings of a list.
+fn replace(list: &mut toml_edit::Array, others: impl Fn(&str) -> Option<Vec<String>>) {
+    let mut at = 0;
+    while let Some(written) = list
+        .get(at)
+        .map(|v| v.as_str().unwrap_or_default().to_owned())
+    {
+        let Some(others) = others(&written) else {
+            at += 1;
+            continue;
+        };
+        list.remove(at);
+        for other in others {
+            list.insert(at, other);
+            at += 1;
+        }
+    }
+}
+
+/// Changes a string and keeps the white space and comments around it.
+fn replace_text(value: &mut Value, text: &str) {
+    let around = value.decor().clone();
+    *value = Value::from(text);
+    *value.decor_mut() = around;
+}
+
+#[cfg(test)]
+mod tests;

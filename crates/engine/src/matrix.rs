@@ -1,0 +1,498 @@
+//! The matrix: a config together with what this machine has of it. Checked as far as can be told
+//! before anything runs.
+
+mod validate;
+pub mod pin_context;
+pub mod cell_context;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use pinmatrix_core::analysis::baseline::Baseline;
+use pinmatrix_core::config::{Config, Family, FeatureSet, together};
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::cell::{At, Cell, Pin, Row};
+use pinmatrix_core::model::run::{Adjusted, FamilyRecord, SourceRecord, TodayRecord};
+use pinmatrix_core::model::status::Doubt;
+use pinmatrix_core::path::normal;
+use semver::Version;
+
+use crate::machine::cargo_home::{configs_above, own_config};
+use crate::machine::child_env::Surroundings;
+use crate::machine::toolchain::{Found, Sought, Toolchain, look_for_all};
+use crate::matrix::pin_context::{Ground, Grounds, Soil};
+use crate::registry::ladder::Ladder;
+use crate::registry::published::Registry;
+use crate::registry::releases::Releases;
+use crate::subject::path_pin::Local;
+use crate::subject::source_tree::Tree;
+use crate::subject::today::{Today, todays as todays_of};
+
+/// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
+/// <https://doc.rust-lang.org/cargo/reference/config.html#resolverincompatible-rust-versions>
+const OLDEST_RESOLVER: Version = Version::new(1, 84, 0);
+
+/// A config together with what this machine has of it.
+pub struct Matrix {
+    /// What `matrix.toml` says.
+    pub config: Config,
+    /// The subject's folder, absolute: what work folders go by.
+    pub place: Utf8PathBuf,
+    /// The toolchains, here or missing, in the order of the config.
+    pub toolchains: Vec<Sought>,
+    /// The toolchain whose cargo resolves for all cells.
+    pub resolver: Toolchain,
+    /// What children see of the environment.
+    pub surroundings: Surroundings,
+    /// The revisions of the subject, in the order of the config.
+    pub trees: Vec<Tree>,
+    /// The ladders, in the order of the config's families.
+    pub ladders: Vec<Ladder>,
+    /// What each revision of the subject is on, in the order of the config's families.
+    todays: Vec<Vec<Option<Today>>>,
+    /// What is published.
+    pub registry: Registry,
+    /// What is expected of a run.
+    pub baseline: Option<Baseline>,
+    /// What a person should know that stops nothing.
+    pub notes: Vec<String>,
+    /// What the cells of each pin have in common.
+    grounds: Grounds,
+    /// The names of the committed locks.
+    committed: BTreeSet<String>,
+}
+
+impl Matrix {
+    /// Looks at the machine, the subject and the registry; `cache` is where revisions of the
+    /// subject are laid out.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] for whatever the person at the keyboard can mend; other errors when the
+    /// machine does not let the tool look.
+    pub fn open(config: Config, offline: bool, cache: &Path) -> Result<Self> {
+        let toolchains = look_for_all(&config)?;
+        let resolver = resolver(&toolchains)?;
+        let surroundings = Surroundings::gather(&config.environment, &config.build);
+        let place = place_of(&config)?;
+        let read = |source| Tree::read(source, &config, &place, cache, &resolver, &surroundings);
+        let trees: Vec<Tree> = config.sources.iter().map(read).collect::<Result<_>>()?;
+        let tree = trees.first().context("find a revision of the subject")?;
+        // Paths in its cargo config can lead out of the checkout.
+        let workspace = tree.subject.checkout.in_origin(&tree.subject.root);
+        let registry = Registry::of_subject(&workspace, &resolver)?;
+        let mut notes = Vec::new();
+        validate::families_used(&config, &tree.subject)?;
+        let asked = validate::Asked {
+            config: &config,
+            subject: &workspace,
+            registry: &registry,
+            resolver: &resolver,
+            surroundings: &surroundings,
+            offline,
+        };
+        asked.pins_readable()?;
+        asked.pins_published(&mut notes)?;
+        validate::pins_not_yanked(&config, &registry)?;
+        validate::build(&config, &tree.subject)?;
+        validate::adjustments(&config, &tree.subject)?;
+        validate::matched::features(&config, trees.iter().map(|tree| &tree.subject))?;
+        let (mut ladders, mut todays) = (Vec::new(), Vec::new());
+        for family in &config.families {
+            let names = family.crate_names();
+            let published = registry.releases(&names);
+            let published = published.unwrap_or_else(|| Releases::unknown(&names));
+            let of_family = todays_of(&trees, family, &published)?;
+            let rungs = of_family.iter().flatten().filter(|_| config.run.today);
+            let rungs = rungs.map(|today| today.version.clone()).collect();
+            ladders.push(Ladder::of(family, &published, &rungs));
+            todays.push(of_family);
+        }
+        validate::matched::pins(&config, &ladders)?;
+        let locals = locals(&config, &ladders, &resolver, &surroundings)?;
+        notes.extend(registry.notes());
+        notes.extend(remarks(&config, &trees));
+        if let Some(tree) = trees.first() {
+            notes.extend(validate::unbuilt::notes(&config, &tree.subject)?);
+        }
+        let soil = Soil {
+            config: &config,
+            surroundings: &surroundings,
+            cargo_home: &own_config(),
+            locals: &locals,
+            registry: &registry,
+        };
+        let mut matrix = Self {
+            grounds: soil.grounds(&ladders)?,
+            committed: committed(&config),
+            baseline: None,
+            config,
+            place,
+            toolchains,
+            resolver,
+            surroundings,
+            trees,
+            ladders,
+            todays,
+            registry,
+            notes,
+        };
+        let families = matrix.family_records();
+        matrix.baseline = crate::input::baseline_of(&matrix.config, &families, &mut matrix.notes)?;
+        Ok(matrix)
+    }
+
+    /// Every cell, rows within families, in the order of the config, and whether its pin is a rung
+    /// of the ladder or lies between two.
+    #[must_use]
+    pub fn cells(&self) -> Vec<(Cell, bool)> {
+        let mut cells = Vec::new();
+        for ladder in &self.ladders {
+            let pins = ladder.all();
+            for row in self.config.rows() {
+                cells.extend(pins.iter().map(|(pin, is_rung)| {
+                    let (row, pin) = (Arc::clone(&row), Arc::clone(pin));
+                    (Cell { row, pin }, *is_rung)
+                }));
+            }
+        }
+        cells
+    }
+
+    /// The family of a pin.
+    #[must_use]
+    pub fn family(&self, pin: &Pin) -> Option<&Family> {
+        let mut families = self.config.families.iter();
+        families.find(|f| *f.name.get_ref() == pin.family)
+    }
+
+    /// What has become of a pin since the index was read, if it cannot be used any more.
+    #[must_use]
+    pub fn change(&self, pin: &Pin) -> Option<String> {
+        let crates = self.family(pin)?.crate_names();
+        self.registry.change(&crates, pin.at.version()?)
+    }
+
+    /// The toolchain of a row, if it is here.
+    #[must_use]
+    pub fn toolchain(&self, row: &Row) -> Option<&Toolchain> {
+        let sought = self.toolchains.iter().find(|t| t.label == row.toolchain);
+        sought?.toolchain()
+    }
+
+    /// What is wrong with the toolchain of a row, if it is there and gives no answer.
+    #[must_use]
+    pub fn broken(&self, row: &Row) -> Option<&str> {
+        let sought = self.toolchains.iter().find(|t| t.label == row.toolchain);
+        sought?.broken()
+    }
+
+    /// Why a cell that was refused may not be: the cargo that resolves could stand in for a newer one
+    /// that gives no answer.
+    #[must_use]
+    pub fn stand_in(&self) -> Option<Doubt> {
+        let broken = self.toolchains.iter().find(|t| t.broken().is_some())?;
+        let why = format!("{}, which may resolve it, gives no answer", broken.label);
+        Some(Doubt::Machine(why))
+    }
+
+    /// The revision of the subject that a row is of.
+    #[must_use]
+    pub fn tree(&self, row: &Row) -> Option<&Tree> {
+        self.trees.iter().find(|tree| tree.label == row.source)
+    }
+
+    /// The features that are on in a row.
+    #[must_use]
+    pub fn features(&self, row: &Row) -> Option<&FeatureSet> {
+        let mut sets = self.config.feature_sets.iter();
+        sets.find(|set| set.label == row.features)
+    }
+
+    /// What the cells of a pin have in common.
+    #[must_use]
+    pub fn ground(&self, pin: &Pin) -> Option<&Arc<Ground>> {
+        self.grounds.of(pin)
+    }
+
+    /// Where the committed lock of a cell stands, if the config names a folder for them.
+    #[must_use]
+    pub fn committed_lock(&self, cell: &Cell) -> Option<PathBuf> {
+        let folder = self.config.run.locks.as_ref()?;
+        let folder = self.config.folder().join(folder);
+        Some(folder.join(format!("{}.lock", cell.id())))
+    }
+
+    /// Whether a cell has a committed lock.
+    #[must_use]
+    pub fn has_committed_lock(&self, cell: &Cell) -> bool {
+        !self.committed.is_empty() && self.committed.contains(&format!("{}.lock", cell.id()))
+    }
+
+    /// Checks that every cell has a committed lock, for a run that insists on them.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] that names the first that is missing.
+    pub fn check_locks<'a>(
+        &self,
+        cells: impl IntoIterator<Item = &'a Cell>,
+    ) -> Result<(), Mistake> {
+        let keep =
+            "every run leaves its locks in the folder `locks` of its results, to be committed";
+        for cell in cells {
+            // What the subject is on today has the subject's own.
+            if self.is_only_today(&cell.pin) {
+                continue;
+            }
+            let Some(path) = self.committed_lock(cell) else {
+                let message =
+                    "--locked needs committed locks, and the config names no folder of them";
+                return Err(self
+                    .config
+                    .text
+                    .mistake(message)
+                    .help(format!("add `locks = \"FOLDER\"` to [run]; {keep}")));
+            };
+            if !path.is_file() {
+                let message = format!("--locked, and {} has no committed lock", cell.id());
+                return Err(self
+                    .config
+                    .text
+                    .mistake(message)
+                    .help(format!("{} is not there; {keep}", path.display())));
+            }
+        }
+        Ok(())
+    }
+
+    /// The families as reports keep them.
+    #[must_use]
+    pub fn family_records(&self) -> Vec<FamilyRecord> {
+        let families = self.config.families.iter().zip(&self.ladders);
+        let families = families.zip(&self.todays);
+        let record = |((family, ladder), on): ((&Family, &Ladder), &Vec<Option<Today>>)| {
+            let all = || ladder.all().into_iter();
+            let declared = |pin: &Arc<Pin>| {
+                let needs = self.ground(pin)?.needs.iter();
+                let newest = needs.map(|(_, rustc)| rustc).max()?;
+                Some((pin.at.version()?.clone(), newest.clone()))
+            };
+            FamilyRecord {
+                name: family.name.get_ref().clone(),
+                crates: family.crates.iter().map(|c| c.get_ref().clone()).collect(),
+                pins: ladder.rungs.iter().map(|pin| Pin::clone(pin)).collect(),
+                published: all()
+                    .filter_map(|(pin, _)| pin.at.version().cloned())
+                    .collect(),
+                unusable: ladder.unusable.clone(),
+                yanked: ladder.yanked.clone(),
+                unlisted: ladder.unlisted.clone(),
+                declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
+                todays: self.trees.iter().zip(on).filter_map(record_of).collect(),
+                added: ladder.added.clone(),
+                adjusted: all().filter_map(|(pin, _)| self.adjusted(pin)).collect(),
+            }
+        };
+        families.map(record).collect()
+    }
+
+    /// What is changed at a pin; `None` where nothing is.
+    fn adjusted(&self, pin: &Pin) -> Option<Adjusted> {
+        let adjustments = self.config.adjustments.iter();
+        let changes = together(adjustments.filter(|a| a.is_for(pin)).map(|a| &a.change)).words();
+        let at = pin.at.clone();
+        (!changes.is_empty()).then_some(Adjusted { at, changes })
+    }
+
+    /// Whether a pin is one only since the subject is on it today.
+    fn is_only_today(&self, pin: &Pin) -> bool {
+        let mut families = self.config.families.iter().zip(&self.ladders);
+        families.any(|(family, ladder)| {
+            let is_added = |version| ladder.added.contains(version);
+            *family.name.get_ref() == pin.family && pin.at.version().is_some_and(is_added)
+        })
+    }
+
+    /// The rungs that the subject is on today, which everything else is held against, each with the label of
+    /// the revision that is on it.
+    #[must_use]
+    pub fn today(&self) -> Vec<(Option<String>, Pin)> {
+        let ladders = self.ladders.iter().zip(&self.todays);
+        let rungs = ladders.flat_map(|(ladder, todays)| {
+            self.trees.iter().zip(todays).filter_map(|(tree, today)| {
+                let version = &today.as_ref()?.version;
+                let mut rungs = ladder.rungs.iter();
+                let rung = rungs.find(|pin| pin.at.version() == Some(version))?;
+                Some((tree.label.clone(), Pin::clone(rung)))
+            })
+        });
+        match self.config.run.today {
+            true => rungs.collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// The revisions of the subject as reports keep them.
+    #[must_use]
+    pub fn source_records(&self) -> Vec<SourceRecord> {
+        let record = |tree: &Tree| SourceRecord {
+            label: tree.label.clone(),
+            subject: tree.subject.record.clone(),
+        };
+        self.trees.iter().map(record).collect()
+    }
+
+    /// What the registry's index says against a cell, before anything is resolved: the first
+    /// family crate that declares a newer rustc than the row has.
+    #[must_use]
+    pub fn forecast(&self, cell: &Cell) -> Option<String> {
+        let rustc = &self.toolchain(&cell.row)?.rustc;
+        let mut needs = self.ground(&cell.pin)?.needs.iter();
+        let (name, needed) = needs.find(|(_, needed)| needed > rustc)?;
+        Some(format!("{name} {} needs rustc {needed}", cell.pin.at))
+    }
+
+    /// Checks that work folders below `cache` would not make cargo see what stands above them.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] that names what stands there.
+    pub fn check_cache(&self, cache: &Path) -> Result<(), Mistake> {
+        let help = "set PINMATRIX_CACHE to a folder elsewhere";
+        let message = "cargo would mix what stands above the work folders into every cell";
+        if let Some(file) = configs_above(cache).next() {
+            return Err(Mistake::new(format!("{message}: {}", file.display())).help(help));
+        }
+        // A package that is no workspace looks for one in the folders above it.
+        let is_open = self.trees.iter().any(|tree| !tree.subject.is_workspace);
+        let manifests = cache.ancestors().map(|folder| folder.join("Cargo.toml"));
+        match manifests.filter(|_| is_open).find(|file| file.is_file()) {
+            Some(file) => Err(Mistake::new(format!("{message}: {}", file.display())).help(help)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The subject's folder, absolute: what work folders go by.
+///
+/// # Errors
+///
+/// When its path is no text.
+pub fn place_of(config: &Config) -> Result<Utf8PathBuf> {
+    let place = std::path::absolute(config.subject_folder()).context("find the subject")?;
+    let place = Utf8PathBuf::try_from(place).context("read the subject's path as text")?;
+    Ok(normal(&place))
+}
+
+/// What a revision of the subject is on, as reports keep it.
+fn record_of((tree, today): (&Tree, &Option<Today>)) -> Option<TodayRecord> {
+    let Today { version, is_locked } = today.as_ref()?;
+    Some(TodayRecord {
+        source: tree.label.clone(),
+        version: version.clone(),
+        is_fresh: !is_locked,
+    })
+}
+
+/// What the folders of unreleased pins hold; each must hold every crate of its family.
+fn locals(
+    config: &Config,
+    ladders: &[Ladder],
+    cargo: &Toolchain,
+    surroundings: &Surroundings,
+) -> Result<BTreeMap<Utf8PathBuf, Local>> {
+    let mut locals = BTreeMap::new();
+    for (family, ladder) in config.families.iter().zip(ladders) {
+        for pin in &ladder.rungs {
+            let At::Path { path, .. } = &pin.at else {
+                continue;
+            };
+            let local = Local::read(path, &family.crate_names(), cargo, surroundings)?;
+            locals.insert(path.clone(), local);
+        }
+    }
+    Ok(locals)
+}
+
+/// What a person should know before a run that stops nothing.
+fn remarks(config: &Config, trees: &[Tree]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let plain = config.sources.iter().zip(trees);
+    let mut plain = plain.filter(|(source, _)| source.rev.is_none());
+    if plain.any(|(_, tree)| tree.subject.record.dirty) {
+        notes.push("the subject has uncommitted changes; its files are taken as they are".into());
+    }
+    if let Some(locks) = &config.run.locks
+        && !config.folder().join(locks).is_dir()
+    {
+        let locks = locks.display();
+        notes.push(format!("{locks} is not there, so no lock is committed"));
+    }
+    for checkout in trees.iter().map(|tree| &tree.subject.checkout) {
+        notes.extend(checkout.notes.iter().cloned());
+        notes.extend(checkout.missing_submodules.iter().map(|submodule| {
+            format!(
+                "submodule {} is not checked out, and cells do not have it",
+                submodule.display()
+            )
+        }));
+        let above = checkout.origin.parent().unwrap_or(&checkout.origin);
+        for file in configs_above(above.as_std_path()) {
+            let (file, origin) = (file.display(), &checkout.origin);
+            let note = format!("cells do not see {file}, which stands above {origin}");
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes
+}
+
+/// Why each toolchain that is not here is not.
+fn missing(toolchains: &[Sought]) -> String {
+    let why = |sought: &Sought| match &sought.found {
+        Found::Here(_) => None,
+        Found::Missing { why } => Some(format!("\n{} is missing: {why}", sought.label)),
+        Found::Broken { why } => Some(format!("\n{} gives no answer: {why}", sought.label)),
+    };
+    toolchains.iter().filter_map(why).collect()
+}
+
+/// The newest cargo there is resolves for all.
+fn resolver(toolchains: &[Sought]) -> Result<Toolchain> {
+    let newest = toolchains
+        .iter()
+        .filter_map(Sought::toolchain)
+        .max_by(|a, b| a.cargo.cmp(&b.cargo));
+    match newest {
+        Some(toolchain) if toolchain.cargo >= OLDEST_RESOLVER => Ok(toolchain.clone()),
+        Some(toolchain) => Err(Mistake::new(format!(
+            "the newest cargo of the matrix is {}, and resolving for several toolchains takes {OLDEST_RESOLVER}",
+            toolchain.cargo
+        ))
+        .help(format!(
+            "add a newer toolchain to matrix.toml, for example `rustup = \"stable\"`{}",
+            missing(toolchains)
+        ))
+        .into()),
+        None => Err(Mistake::new("no toolchain of the matrix is on this machine")
+            .help(format!(
+                "`toolchains install` gets those that rustup or Debian has{}",
+                missing(toolchains)
+            ))
+            .into()),
+    }
+}
+
+/// The names of the locks that are committed.
+fn committed(config: &Config) -> BTreeSet<String> {
+    let folder = config.run.locks.as_ref();
+    let folder = folder.and_then(|folder| config.folder().join(folder).read_dir().ok());
+    let names = folder.into_iter().flatten().flatten();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.ends_with(".lock")).collect()
+}

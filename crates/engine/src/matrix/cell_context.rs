@@ -1,0 +1,108 @@
+//! The setting of a cell: everything that it is made of, looked up in the matrix.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use pinmatrix_core::config::{Family, FeatureSet, takes_settings};
+use pinmatrix_core::model::cell::Cell;
+
+use crate::machine::toolchain::Toolchain;
+use crate::matrix::Matrix;
+use crate::matrix::pin_context::Ground;
+use crate::subject::source_tree::Tree;
+
+/// Everything that a cell is made of.
+#[derive(Clone, Debug)]
+pub struct Setting<'a> {
+    /// The cell.
+    pub cell: &'a Cell,
+    /// The family that is pinned.
+    pub family: &'a Family,
+    /// The toolchain.
+    pub toolchain: &'a Toolchain,
+    /// The revision of the subject.
+    pub tree: &'a Tree,
+    /// The features that are on.
+    pub features: &'a FeatureSet,
+    /// What it has in common with all cells of its pin.
+    pub ground: Arc<Ground>,
+}
+
+impl<'a> Setting<'a> {
+    /// The setting of a cell; `None` where its toolchain is not on this machine.
+    ///
+    /// # Errors
+    ///
+    /// When the cell is none of the matrix.
+    pub fn of(matrix: &'a Matrix, cell: &'a Cell) -> Result<Option<Self>> {
+        let tree = matrix
+            .tree(&cell.row)
+            .with_context(|| format!("find the source of {}", cell.id()))?;
+        Self::on(matrix, cell, tree)
+    }
+
+    /// As [`Setting::of`], on a revision of the subject that need not be one of the matrix.
+    ///
+    /// # Errors
+    ///
+    /// As [`Setting::of`].
+    pub fn on(matrix: &'a Matrix, cell: &'a Cell, tree: &'a Tree) -> Result<Option<Self>> {
+        let unknown = |what: &str| format!("find the {what} of {}", cell.id());
+        let family = matrix.family(&cell.pin);
+        let family = family.with_context(|| unknown("family"))?;
+        let features = matrix.features(&cell.row);
+        let features = features.with_context(|| unknown("features"))?;
+        let ground = matrix.ground(&cell.pin);
+        let ground = ground.with_context(|| unknown("pin"))?;
+        let Some(toolchain) = matrix.toolchain(&cell.row) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            cell,
+            family,
+            toolchain,
+            tree,
+            features,
+            ground: Arc::clone(ground),
+        }))
+    }
+
+    /// All variables for a child that works with a toolchain.
+    #[must_use]
+    pub fn vars(&self, toolchain: &Toolchain) -> BTreeMap<OsString, OsString> {
+        let surroundings = &self.ground.surroundings;
+        let mut vars = surroundings.with_sysroot(&toolchain.sysroot);
+        if takes_settings(&toolchain.cargo) {
+            vars.retain(|name, _| !name.to_str().is_some_and(|n| surroundings.is_setting(n)));
+        }
+        vars
+    }
+
+    /// What decides and is neither the subject's, nor a toolchain's, nor the pin's: the
+    /// environment, cargo's own config, and what the subject reaches outside its folder.
+    #[must_use]
+    pub fn conditions(&self) -> (&str, &str) {
+        (&self.ground.around, &self.tree.subject.outside)
+    }
+
+    /// A hash of what cargo does not look at when it asks whether a unit that it compiled is fresh,
+    /// and of the compiler itself: where this differs, nothing is shared.
+    #[must_use]
+    pub fn shop(&self) -> String {
+        let toolchain = self.toolchain;
+        let parts = [
+            &self.ground.around,
+            &self.tree.cargo_config,
+            &toolchain.rustc_verbose,
+            &toolchain.cargo_version,
+        ];
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(part.as_bytes());
+            hasher.update(&[0]);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}

@@ -1,0 +1,204 @@
+//! The ground of a pin: what its cells have in common on every row. Made once, since a matrix has
+//! many more cells than pins.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use pinmatrix_core::config::{Change, Config, Family, together};
+use pinmatrix_core::model::cell::{At, Pin, bare};
+use semver::Version;
+
+use crate::machine::child_env::Surroundings;
+use crate::manifest::{Hold, Holds};
+use crate::registry::ladder::Ladder;
+use crate::registry::published::Registry;
+use crate::subject::path_pin::Local;
+
+/// What the cells of one pin have in common.
+#[derive(Debug)]
+pub struct Ground {
+    /// What requirements on the family's crates are held at.
+    pub holds: Holds,
+    /// What is changed for this pin.
+    pub change: Change,
+    /// What children see of the environment.
+    pub surroundings: Arc<Surroundings>,
+    /// A hash of what of the environment and of cargo's own config decides.
+    pub around: String,
+    /// The folder of an unreleased pin, and a hash of what is in it.
+    pub local: Option<(Utf8PathBuf, String)>,
+    /// The crates of the family that declare which rustc they need.
+    pub needs: Vec<(String, Version)>,
+    digests: Mutex<BTreeMap<String, Arc<str>>>,
+}
+
+impl Ground {
+    /// The same ground, with the family taken from a folder.
+    #[must_use]
+    pub fn in_folder(&self, holds: Holds, folder: Utf8PathBuf, content: String) -> Self {
+        Self {
+            holds,
+            change: self.change.clone(),
+            surroundings: Arc::clone(&self.surroundings),
+            around: self.around.clone(),
+            local: Some((folder, content)),
+            needs: Vec::new(),
+            digests: Mutex::default(),
+        }
+    }
+
+    /// A digest of something that is the same in all cells of this pin that agree in `of`, made
+    /// when it is first asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`.
+    pub fn digest(&self, of: &str, make: impl FnOnce() -> Result<String>) -> Result<Arc<str>> {
+        let digests = || self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = digests().get(of) {
+            return Ok(Arc::clone(known));
+        }
+        let made: Arc<str> = make()?.into();
+        digests().insert(of.to_owned(), Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+/// The grounds of a matrix.
+#[derive(Debug, Default)]
+pub struct Grounds {
+    of_pins: BTreeMap<Arc<Pin>, Arc<Ground>>,
+    /// Of each family: that of a commit of its own repository, which is held at nothing yet.
+    of_commits: BTreeMap<String, Arc<Ground>>,
+}
+
+impl Grounds {
+    /// The ground of a pin of a ladder, or of a commit between two.
+    #[must_use]
+    pub fn of(&self, pin: &Pin) -> Option<&Arc<Ground>> {
+        let of_pin = self.of_pins.get(pin);
+        of_pin.or_else(|| self.of_commits.get(&pin.family))
+    }
+}
+
+/// What the grounds of a matrix are made of.
+pub struct Soil<'a> {
+    /// What `matrix.toml` says.
+    pub config: &'a Config,
+    /// What children see of the environment, unless a pin changes it.
+    pub surroundings: &'a Surroundings,
+    /// Cargo's own config.
+    pub cargo_home: &'a [Option<String>; 2],
+    /// What unreleased pins that are folders hold.
+    pub locals: &'a BTreeMap<Utf8PathBuf, Local>,
+    /// What is published.
+    pub registry: &'a Registry,
+}
+
+impl Soil<'_> {
+    /// The ground of every pin of every ladder.
+    ///
+    /// # Errors
+    ///
+    /// When what decides has no JSON form.
+    pub fn grounds(&self, ladders: &[Ladder]) -> Result<Grounds> {
+        let mut grounds = Grounds::default();
+        // Most pins change nothing, and share one environment.
+        let mut around = Vec::new();
+        for (family, ladder) in self.config.families.iter().zip(ladders) {
+            let needs = self.needs(family);
+            for (pin, _) in ladder.all() {
+                let ground = self.ground(family, pin, &needs, &mut around)?;
+                grounds.of_pins.insert(Arc::clone(pin), Arc::new(ground));
+            }
+            let commit = Pin {
+                family: family.name.get_ref().clone(),
+                at: At::Path {
+                    label: String::new(),
+                    path: Utf8PathBuf::new(),
+                },
+            };
+            let ground = self.ground(family, &commit, &needs, &mut around)?;
+            grounds.of_commits.insert(commit.family, Arc::new(ground));
+        }
+        Ok(grounds)
+    }
+
+    fn ground(
+        &self,
+        family: &Family,
+        pin: &Pin,
+        needs: &BTreeMap<Version, Vec<(String, Version)>>,
+        around: &mut Vec<(Change, Arc<Surroundings>, String)>,
+    ) -> Result<Ground> {
+        let adjustments = self.config.adjustments.iter();
+        let change = together(adjustments.filter(|a| a.is_for(pin)).map(|a| &a.change));
+        let known = around.iter().find(|(other, _, _)| *other == change);
+        let (surroundings, decides) = match known {
+            Some((_, surroundings, decides)) => (Arc::clone(surroundings), decides.clone()),
+            None => {
+                let cap_lints = self.config.build.cap_lints;
+                let surroundings = Arc::new(self.surroundings.changed(&change, cap_lints));
+                let decides = serde_json::to_vec(&(surroundings.deciding(), self.cargo_home));
+                let decides = blake3::hash(&decides.context("write what decides")?);
+                let decides = decides.to_hex().to_string();
+                around.push((change.clone(), Arc::clone(&surroundings), decides.clone()));
+                (surroundings, decides)
+            }
+        };
+        let needs = pin.at.version().and_then(|version| needs.get(version));
+        Ok(Ground {
+            holds: self.holds(family, &pin.at),
+            change,
+            surroundings,
+            around: decides,
+            local: match &pin.at {
+                At::Path { path, .. } => {
+                    let content = self.locals.get(path).map(|local| local.content.clone());
+                    Some((path.clone(), content.unwrap_or_default()))
+                }
+                At::Version { .. } | At::Git { .. } => None,
+            },
+            needs: needs.cloned().unwrap_or_default(),
+            digests: Mutex::default(),
+        })
+    }
+
+    /// Of each version of a family, which rustc its crates declare to need.
+    fn needs(&self, family: &Family) -> BTreeMap<Version, Vec<(String, Version)>> {
+        let mut needs: BTreeMap<Version, Vec<(String, Version)>> = BTreeMap::new();
+        for krate in &family.crates {
+            let name = krate.get_ref();
+            let Some(versions) = self.registry.versions(name) else {
+                continue;
+            };
+            for published in versions.iter() {
+                if let Some(rustc) = &published.rust_version {
+                    let of_version = needs.entry(bare(&published.version)).or_default();
+                    of_version.push((name.clone(), rustc.clone()));
+                }
+            }
+        }
+        needs
+    }
+
+    fn holds(&self, family: &Family, at: &At) -> Holds {
+        let hold = |name: &str| match at {
+            At::Version { version } => Some(Hold::Version(version.clone())),
+            At::Git { git, rev, .. } => Some(Hold::Git {
+                git: git.clone(),
+                rev: rev.clone(),
+            }),
+            At::Path { path, .. } => {
+                let folder = self.locals.get(path)?.crates.get(name)?;
+                Some(Hold::Path(folder.clone()))
+            }
+        };
+        let names = family.crate_names().into_iter();
+        names
+            .filter_map(|name| Some((name.to_owned(), hold(name)?)))
+            .collect()
+    }
+}

@@ -1,0 +1,319 @@
+//! What a config gets wrong that only the subject, the registry or both can tell: each is a
+//! [`Mistake`](pinmatrix_core::error::Mistake) at its place in the file.
+
+pub mod matched;
+pub mod unbuilt;
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use camino::Utf8Path;
+use pinmatrix_core::config::{Config, Family, Pins, did_you_mean};
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::cell::bare;
+use semver::Version;
+
+use crate::machine::child_env::Surroundings;
+use crate::machine::toolchain::Toolchain;
+use crate::manifest::Manifest;
+use crate::registry::index::PassedOver;
+use crate::registry::published::{Published, Registry};
+use crate::subject::Subject;
+
+/// A linker that is not there would fail every cell.
+fn linker(config: &Config) -> Result<(), Mistake> {
+    let Some(linker) = &config.build.linker else {
+        return Ok(());
+    };
+    let program = linker.get_ref().program();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path);
+    if cfg!(unix) && folders.any(|folder| folder.join(program).is_file()) {
+        return Ok(());
+    }
+    Err(config
+        .text
+        .mistake(format!("`{program}` is not on the path"))
+        .at(linker.span(), "cannot link with it")
+        .help("install it, or leave `linker` out"))
+}
+
+/// What is allowed for a target of a package that there is not would allow nothing.
+fn sandbox(config: &Config, subject: &Subject) -> Result<(), Mistake> {
+    let names = || subject.members.iter().map(|member| member.name.as_str());
+    for allowed in &config.sandbox.allowed {
+        // The last part of a target's name may stand alone.
+        let Some((package, _)) = allowed.of.split_once(' ') else {
+            continue;
+        };
+        if !names().any(|name| name == package) {
+            return Err(config
+                .text
+                .mistake(format!("the subject has no package `{package}`"))
+                .at(allowed.at.clone(), "allowed for a target of it")
+                .maybe_help(did_you_mean(package, names())));
+        }
+    }
+    Ok(())
+}
+
+/// A feature or a profile that the subject does not have would fail every cell.
+pub fn build(config: &Config, subject: &Subject) -> Result<()> {
+    let features: BTreeSet<&str> = subject
+        .members
+        .iter()
+        .flat_map(|m| &m.features)
+        .map(String::as_str)
+        .collect();
+    for feature in config.feature_sets.iter().flat_map(|set| &set.features) {
+        let name = feature.get_ref().as_str();
+        // `package/feature` is for cargo to judge.
+        if !name.contains('/') && !features.contains(name) {
+            return Err(config
+                .text
+                .mistake(format!("no member of the subject has a feature `{name}`"))
+                .at(feature.span(), "not among their features")
+                .maybe_help(did_you_mean(name, features.iter().copied()))
+                .into());
+        }
+    }
+    linker(config)?;
+    sandbox(config, subject)?;
+    let profile = config.build.profile.get_ref().as_str();
+    let is_built_in = matches!(profile, "dev" | "release" | "test" | "bench");
+    let root = subject.text_of("Cargo.toml")?.unwrap_or_default();
+    if is_built_in || Manifest::parse(&root)?.has_profile(profile) {
+        return Ok(());
+    }
+    Err(config
+        .text
+        .mistake(format!("the subject has no profile `{profile}`"))
+        .at(config.build.profile.span(), "not declared")
+        .help(format!(
+            "declare [profile.{profile}] in its Cargo.toml, or name dev, release, test or bench"
+        ))
+        .into())
+}
+
+/// A family crate that the subject neither requires nor holds in its lock moves nothing.
+pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
+    let manifests = subject.checkout.manifests(&subject.manifests)?;
+    let used = manifests.iter().flat_map(Manifest::required_packages);
+    let used: BTreeSet<String> = used.collect();
+    let lock = subject.text_of("Cargo.lock")?.unwrap_or_default();
+    for family in &config.families {
+        for krate in &family.crates {
+            let name = krate.get_ref();
+            if subject.members.iter().any(|member| member.name == *name) {
+                return Err(config
+                    .text
+                    .mistake(format!("`{name}` is a member of the subject"))
+                    .at(krate.span(), "cannot be pinned to a published version")
+                    .help("a family holds crates that the subject depends on")
+                    .into());
+            }
+            let is_locked = lock.contains(&format!("name = \"{name}\"\n"));
+            if !used.contains(name) && !is_locked {
+                let hint = did_you_mean(name, used.iter().map(String::as_str));
+                return Err(config
+                    .text
+                    .mistake(format!("the subject does not use `{name}`"))
+                    .at(krate.span(), "not among its dependencies")
+                    .maybe_help(hint)
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What adjustments and `cap-lints` ask for must not be lost, nor make something else be lost.
+pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
+    let extra = config.adjustments.iter().flat_map(|a| &a.change.extra);
+    for member in extra.flat_map(|extra| &extra.members) {
+        let names = || subject.members.iter().map(|m| m.name.as_str());
+        if !names().any(|name| name == member) {
+            let mistake = config
+                .text
+                .mistake(format!("`{member}` is no member of the subject"));
+            return Err(mistake.maybe_help(did_you_mean(member, names())).into());
+        }
+    }
+    let sets_flags = config.build.cap_lints.is_some()
+        || config.adjustments.iter().any(|a| !a.change.cfg.is_empty());
+    if !sets_flags {
+        return Ok(());
+    }
+    for crate::subject::CargoConfig { path, text, .. } in subject.cargo_configs()? {
+        // RUSTFLAGS of the environment takes the place of those of a cargo config.
+        // https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags
+        if text
+            .lines()
+            .any(|line| line.trim_start().starts_with("rustflags"))
+        {
+            let message = format!("`cfg` and `cap-lints` would hide the rustflags of {path}");
+            let help = "repeat them in [env]: `set = { RUSTFLAGS = \"...\" }`";
+            let is_repeated = config.environment.set.contains_key("RUSTFLAGS");
+            if !is_repeated {
+                return Err(config.text.mistake(message).help(help).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is asked of a registry about the pins of a config.
+pub struct Asked<'a> {
+    pub config: &'a Config,
+    pub subject: &'a Utf8Path,
+    pub registry: &'a Registry,
+    pub resolver: &'a Toolchain,
+    pub surroundings: &'a Surroundings,
+    pub offline: bool,
+}
+
+impl Asked<'_> {
+    /// Every pin that is named is a published version of every crate of its family, or the config
+    /// is mistaken. Where the newest version is asked for, what is known of it is brought up to
+    /// date first.
+    pub fn pins_published(&self, notes: &mut Vec<String>) -> Result<()> {
+        let Self {
+            config, registry, ..
+        } = self;
+        let is_open = |family: &Family| matches!(&family.pins, Pins::Chosen(c) if c.to.is_none());
+        let is_stale = !self.offline && !registry.is_local() && config.families.iter().any(is_open);
+        if !is_stale && unpublished(config, registry).is_empty() {
+            return Ok(());
+        }
+        if !self.offline {
+            let crates = config.families.iter().flat_map(Family::crate_names);
+            let crates: Vec<&str> = crates.collect();
+            registry.refresh(self.subject, &crates, self.resolver, self.surroundings)?;
+        }
+        for Unpublished { family, krate, pin } in unpublished(config, registry) {
+            let known = registry.versions(krate).unwrap_or_default();
+            let place = format!("a pin of family `{}`", family.name.get_ref());
+            if known.is_empty() && matches!(family.pins, Pins::Written(_)) {
+                notes.push(format!(
+                    "nothing is known of what is published of {krate}; its pins are taken as they are"
+                ));
+                continue;
+            }
+            let version = pin.get_ref();
+            let entry = registry.entry(krate).unwrap_or_default();
+            let of_pin = |p: &&PassedOver| p.version.as_ref().map(bare).as_ref() == Some(version);
+            let message = match entry.passed_over.iter().find(of_pin) {
+                Some(line) => format!("{krate} {version} {}", line.why),
+                None if entry.is_empty() => format!("{krate} is not known to the registry"),
+                None => format!("{krate} {version} is not published"),
+            };
+            return Err(config
+                .text
+                .mistake(message)
+                .at(pin.span(), place)
+                .help(nearest_versions(version, &known))
+                .into());
+        }
+        Ok(())
+    }
+
+    /// Pins can only be chosen where what is published can be read.
+    pub fn pins_readable(&self) -> Result<()> {
+        for family in &self.config.families {
+            let Pins::Chosen(choice) = &family.pins else {
+                continue;
+            };
+            if self.registry.releases(&family.crate_names()).is_none() {
+                let message =
+                    "what is published cannot be read from here, so no pins can be chosen";
+                return Err(self
+                    .config
+                    .text
+                    .mistake(message)
+                    .at(choice.span.clone(), "chosen from what is published")
+                    .help("write the pins out; a git index is for cargo alone to read")
+                    .into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A version that was withdrawn cannot enter a new lock.
+pub fn pins_not_yanked(config: &Config, registry: &Registry) -> Result<()> {
+    for family in &config.families {
+        for pin in named(&family.pins) {
+            let version = pin.get_ref();
+            let is_yanked = |name: &str| {
+                let versions = registry.versions(name).unwrap_or_default();
+                let mut alike = versions.iter().filter(|p| bare(&p.version) == *version);
+                alike.clone().next().is_some() && alike.all(|p| p.yanked)
+            };
+            let asks = matches!(&family.pins, Pins::Chosen(choice) if choice.yanked);
+            if let Some(krate) = family
+                .crates
+                .iter()
+                .find(|c| !asks && is_yanked(c.get_ref()))
+            {
+                return Err(config
+                    .text
+                    .mistake(format!("{} {version} was yanked", krate.get_ref()))
+                    .at(pin.span(), "no new lock can hold it")
+                    .help("take it off the ladder, or choose pins with `yanked = true`")
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The versions that a config names.
+fn named(pins: &Pins) -> Vec<&toml::Spanned<Version>> {
+    match pins {
+        Pins::Written(pins) => pins.iter().collect(),
+        Pins::Chosen(choice) => {
+            let ends = [Some(&choice.from), choice.to.as_ref()];
+            ends.into_iter().flatten().chain(&choice.include).collect()
+        }
+    }
+}
+
+fn unpublished<'a>(config: &'a Config, registry: &Registry) -> Vec<Unpublished<'a>> {
+    let mut missing = Vec::new();
+    for family in &config.families {
+        for krate in family.crate_names() {
+            let Some(versions) = registry.versions(krate) else {
+                continue;
+            };
+            let is_published =
+                |version: &Version| versions.iter().any(|p| bare(&p.version) == *version);
+            let pins = named(&family.pins).into_iter();
+            missing.extend(
+                pins.filter(|pin| !is_published(pin.get_ref()))
+                    .map(|pin| Unpublished { family, krate, pin }),
+            );
+        }
+    }
+    missing
+}
+
+/// The published versions around one that is not.
+fn nearest_versions(version: &Version, known: &[Published]) -> String {
+    let usable = || known.iter().filter(|p| !p.yanked).map(|p| &p.version);
+    let below = usable().filter(|v| *v < version).max();
+    let above = usable().filter(|v| *v > version).min();
+    match (below, above) {
+        (Some(below), Some(above)) => {
+            format!("published are {below} before it and {above} after it")
+        }
+        (Some(newest), None) => format!("the newest published version is {newest}"),
+        (None, Some(oldest)) => format!("the oldest published version is {oldest}"),
+        (None, None) => "no version of it can be used".to_owned(),
+    }
+}
+
+struct Unpublished<'a> {
+    family: &'a Family,
+    krate: &'a str,
+    pin: &'a toml::Spanned<Version>,
+}

@@ -1,0 +1,96 @@
+//! What a config says of pins and features that there are not: it would change, leave out or claim
+//! nothing, and nobody would know.
+
+use anyhow::Result;
+use pinmatrix_core::config::{Claimed, Config, Span};
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::cell::{Cell, Pin};
+
+use crate::registry::ladder::Ladder;
+use crate::subject::Subject;
+
+/// Each range of pins holds one, and each claim is about one.
+///
+/// # Errors
+///
+/// A [`Mistake`] that names the first that does not.
+pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), Mistake> {
+    let pins = || ladders.iter().flat_map(Ladder::all).map(|(pin, _)| pin);
+    let nothing = |what: &str, at: &Span| {
+        let mistake = config.text.mistake(format!("{what} matches nothing"));
+        let help = "`plan` lists all cells; take it out, or widen its range";
+        Err(mistake.at(at.clone(), "no pin of the ladder").help(help))
+    };
+    for adjustment in &config.adjustments {
+        if !pins().any(|pin| adjustment.is_for(pin)) {
+            return nothing("an adjustment", &adjustment.at);
+        }
+    }
+    let cells = || {
+        let rows = config.rows().into_iter();
+        rows.flat_map(move |row| {
+            let cell = move |pin: &std::sync::Arc<Pin>| Cell {
+                row: row.clone(),
+                pin: pin.clone(),
+            };
+            pins().map(cell).collect::<Vec<_>>()
+        })
+    };
+    // `--rev` takes the place of all sources, by which cells may be selected.
+    let is_replaced = config.is_at_revision();
+    let excluded = config.excludes.iter().map(|exclude| &exclude.cells);
+    for which in excluded.chain(&config.includes) {
+        if !is_replaced && !cells().any(|cell| which.means(&cell)) {
+            return nothing("a selection of cells", &which.at);
+        }
+    }
+    for claim in &config.claims {
+        let mut of_family = pins().filter(|pin| pin.family == claim.family);
+        let is_there = match &claim.claimed {
+            Claimed::LeastRust { pin, .. } | Claimed::Passes { pin, .. } => {
+                of_family.any(|other| other.at.version() == Some(pin))
+            }
+            Claimed::Changes { at: Some(at), .. } => {
+                of_family.any(|pin| pin.at.version().is_some_and(|version| at.matches(version)))
+            }
+            Claimed::Changes { at: None, .. } => true,
+        };
+        if !is_there {
+            return nothing("a claim", &claim.at);
+        }
+    }
+    Ok(())
+}
+
+/// Each feature that an adjustment changes is asked for by a revision of the subject.
+///
+/// # Errors
+///
+/// A [`Mistake`] that names the first that is not; other errors when a manifest cannot be read.
+pub fn features<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject>) -> Result<()> {
+    // At another revision, it may ask for others.
+    if config.adjustments.is_empty() || config.is_at_revision() {
+        return Ok(());
+    }
+    let mut manifests = Vec::new();
+    for subject in subjects {
+        manifests.extend(subject.checkout.manifests(&subject.manifests)?);
+    }
+    for adjustment in &config.adjustments {
+        for (krate, features) in &adjustment.change.features {
+            for feature in features.keys() {
+                if manifests.iter().any(|m| m.asks_for(krate, feature)) {
+                    continue;
+                }
+                let message = format!("the subject asks for no feature `{feature}` of `{krate}`");
+                return Err(config
+                    .text
+                    .mistake(message)
+                    .at(adjustment.at.clone(), "changes nothing")
+                    .help("name a feature as it stands in a Cargo.toml of the subject")
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! The index of a registry, as cargo reads it: one line of JSON a version, and cargo's own copy of
+//! those lines.
+//!
+//! What cargo takes is taken here, and what it passes over is passed over, with words that name it.
+//! <https://doc.rust-lang.org/cargo/reference/registry-index.html>
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use cargo_metadata::cargo_platform::Platform;
+use pinmatrix_core::text;
+use semver::{Op, Version, VersionReq};
+use serde::{Deserialize, Deserializer};
+
+/// The newest format of a line that cargo reads; it skips lines of newer ones.
+/// <https://doc.rust-lang.org/cargo/reference/registry-index.html#json-schema>
+const NEWEST_FORMAT: u32 = 2;
+
+/// The form of the files in which cargo keeps what it fetched.
+const CACHE_FORM: u8 = 3;
+
+/// One published version of a crate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The version, with its build metadata.
+    pub version: Version,
+    /// True when it was withdrawn.
+    pub yanked: bool,
+    /// The rustc it declares; an edition it needs is not known to an index.
+    pub rust_version: Option<Version>,
+    /// What it requires in any build but tests.
+    pub requires: Vec<(String, VersionReq)>,
+}
+
+/// All that an index holds of one crate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The versions that cargo can use, ascending.
+    pub versions: Vec<Published>,
+    /// The lines that it cannot, in the order of the file.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// One line that cargo passes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Which line, from 1.
+    pub line: usize,
+    /// The version that it is about, where that much can be read.
+    pub version: Option<Version>,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a line is passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is of a format that cargo does not know.
+    NewerFormat(u32),
+    /// It is not what a line should be, in the words of the parser.
+    Unreadable(String),
+}
+
+/// `is of format 3 in the index, and cargo reads up to 2`
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NewerFormat(format) => write!(
+                f,
+                "is of format {format} in the index, and cargo reads up to {NEWEST_FORMAT}"
+            ),
+            Self::Unreadable(words) => write!(f, "cannot be read in the index: {words}"),
+        }
+    }
+}
+
+impl PassedOver {
+    /// What it goes by: `4.0.0`, or `line 3` where the version cannot be read.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.version {
+            Some(version) => version.to_string(),
+            None => format!("line {}", self.line),
+        }
+    }
+}
+
+impl Entry {
+    /// The entry in the text of an index: a line a version.
+    #[must_use]
+    pub fn of_lines(text: &[u8]) -> Self {
+        Self::of(text.split(|byte| *byte == b'\n'))
+    }
+
+    /// The entry in a file of cargo's own cache; `None` where the file has another form.
+    ///
+    /// The form: a byte for the form, four for the format of the lines, then parts that end with a
+    /// zero byte. The first says what was fetched; then a version and its line take turns.
+    #[must_use]
+    pub fn of_cache(bytes: &[u8]) -> Option<Self> {
+        let (form, rest) = bytes.split_first()?;
+        let (format, rest) = rest.split_first_chunk()?;
+        if *form != CACHE_FORM || u32::from_le_bytes(*format) != NEWEST_FORMAT {
+            return None;
+        }
+        let parts = rest.split(|byte| *byte == 0);
+        // Behind what was fetched and each version, its line.
+        Some(Self::of(parts.skip(2).step_by(2)))
+    }
+
+    fn of<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut entry = Self::default();
+        let lines = lines
+            .zip(1..)
+            .filter(|(line, _)| !line.trim_ascii().is_empty());
+        for (text, line) in lines {
+            match read(text) {
+                Ok(published) => entry.versions.push(published),
+                Err((version, why)) => entry.passed_over.push(PassedOver { line, version, why }),
+            }
+        }
+        entry.versions.sort_by(|a, b| a.version.cmp(&b.version));
+        entry
+    }
+
+    /// True where the index holds nothing of the crate.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty() && self.passed_over.is_empty()
+    }
+}
+
+/// Reads one line. What cannot be read may still say which version it is about and of which format
+/// it is, and cargo then goes by that.
+fn read(text: &[u8]) -> Result<Published, (Option<Version>, Why)> {
+    let line = serde_json::from_slice::<Line>(text);
+    let (version, format) = match &line {
+        Ok(line) => (line.vers.clone(), line.v),
+        Err(error) => {
+            let Ok(Least { vers, .. }) = serde_json::from_slice(text) else {
+                return Err((None, unreadable(error)));
+            };
+            let format = serde_json::from_slice::<Format>(text);
+            (vers, format.unwrap_or_default().v)
+        }
+    };
+    match (format, line) {
+        (Some(format), _) if format > NEWEST_FORMAT => {
+            Err((Some(version), Why::NewerFormat(format)))
+        }
+        (_, Ok(line)) => Ok(line.published()),
+        (_, Err(error)) => Err((Some(version), unreadable(&error))),
+    }
+}
+
+/// The words of the parser without a place, which would be one within the line.
+fn unreadable(error: &serde_json::Error) -> Why {
+    let words = error.to_string();
+    let place = words.rfind(" at line ").unwrap_or(words.len());
+    Why::Unreadable(text::one_line(&words[..place]))
+}
+
+/// A line as cargo reads it: what may be left out, what may be null, and what may not.
+/// <https://docs.rs/cargo-util-schemas/latest/cargo_util_schemas/index/struct.IndexPackage.html>
+///
+/// Not read is what only some versions of cargo look at (`pubtime`), and what cargo judges only as a
+/// whole: whether features name what there is, and whether a registry has an address.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "some fields are there for their type alone")]
+struct Line {
+    name: String,
+    vers: Version,
+    deps: Vec<Dependency>,
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
+    features2: Option<BTreeMap<String, Vec<String>>>,
+    cksum: String,
+    yanked: Option<bool>,
+    links: Option<String>,
+    #[serde(default, deserialize_with = "rust_version")]
+    rust_version: Option<Version>,
+    v: Option<u32>,
+}
+
+/// What a version depends on.
+/// <https://docs.rs/cargo-util-schemas/latest/cargo_util_schemas/index/struct.RegistryDependency.html>
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "some fields are there for their type alone")]
+struct Dependency {
+    name: String,
+    req: VersionReq,
+    #[serde(default)]
+    features: Vec<String>,
+    #[serde(default)]
+    optional: bool,
+    #[serde(default)]
+    default_features: bool,
+    #[serde(default, deserialize_with = "platform")]
+    target: Option<Platform>,
+    kind: Option<String>,
+    registry: Option<String>,
+    package: Option<String>,
+    public: Option<bool>,
+    artifact: Option<Vec<String>>,
+    bindep_target: Option<String>,
+    #[serde(default)]
+    lib: bool,
+}
+
+/// The least that a line must hold for cargo to know that the version is there.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "the name is there for its type alone")]
+struct Least {
+    name: String,
+    vers: Version,
+}
+
+#[derive(Default, Deserialize)]
+struct Format {
+    v: Option<u32>,
+}
+
+impl Line {
+    fn published(self) -> Published {
+        // Any other kind, and none, is a normal one.
+        let in_builds = |d: &Dependency| d.kind.as_deref() != Some("dev");
+        let dependencies = self.deps.into_iter().filter(in_builds);
+        Published {
+            version: self.vers,
+            yanked: self.yanked.unwrap_or_default(),
+            rust_version: self.rust_version,
+            requires: dependencies
+                .map(|d| (d.package.unwrap_or(d.name), d.req))
+                .collect(),
+        }
+    }
+}
+
+/// A `rust-version`: one to three numbers and nothing else.
+fn rust_version<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Version>, D::Error> {
+    let Some(written) = Option::<String>::deserialize(written)? else {
+        return Ok(None);
+    };
+    let no_version = || serde::de::Error::custom(format!("`{written}` is no rust-version"));
+    let req = VersionReq::parse(&written).map_err(|_| no_version())?;
+    let ([bare], false) = (req.comparators.as_slice(), written.contains(['^', '+'])) else {
+        return Err(no_version());
+    };
+    if bare.op != Op::Caret || !bare.pre.is_empty() {
+        return Err(no_version());
+    }
+    let part = |part: Option<u64>| part.unwrap_or_default();
+    Ok(Some(Version::new(
+        bare.major,
+        part(bare.minor),
+        part(bare.patch),
+    )))
+}
+
+/// A target triple or a `cfg`.
+fn platform<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Platform>, D::Error> {
+    let written = Option::<String>::deserialize(written)?;
+    let platform = written.map(|written| written.parse().map_err(serde::de::Error::custom));
+    platform.transpose()
+}
+
+#[cfg(test)]
+mod tests;

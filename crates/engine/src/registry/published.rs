@@ -1,0 +1,404 @@
+//! What is published: every version of a crate, from where the subject's cargo gets its crates.
+//!
+//! Cargo keeps what it fetched of the registry's index; this floor reads that, and has cargo
+//! refresh it where a pin is not in it. So mirrors, proxies and tokens stay cargo's business.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::model::cell::bare;
+use pinmatrix_core::model::rust_version::parse_rust_version;
+use semver::{Version, VersionReq};
+use tame_index::index::{IndexLocation, IndexUrl};
+use xshell::{Shell, cmd};
+
+use crate::machine::cargo_config::{PLACES, anchored};
+use crate::machine::child_env::Surroundings;
+use crate::machine::toolchain::Toolchain;
+pub use crate::registry::index::Published;
+use crate::registry::index::{Entry, PassedOver};
+use crate::registry::releases::Releases;
+
+/// Where the subject's cargo gets its crates.
+pub struct Registry {
+    index: Index,
+    /// What was read already. It is read once: what a run says does not change with an index that
+    /// changes under it.
+    read: Mutex<Known>,
+}
+
+/// What was read of an index.
+#[derive(Default)]
+struct Known {
+    entries: BTreeMap<String, Arc<Entry>>,
+    /// What a person should know of it, as far as no one was told.
+    notes: Vec<String>,
+}
+
+enum Index {
+    /// Cargo's copy of a sparse index.
+    Sparse(Utf8PathBuf),
+    /// The index of a local registry.
+    Local(Utf8PathBuf),
+    /// A folder of unpacked crates.
+    /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html#directory-sources>
+    Directory(BTreeMap<String, Entry>),
+    /// A git index: cargo alone can tell what is in it.
+    Opaque,
+}
+
+impl Registry {
+    /// The registry that a subject uses, with its source replacement.
+    /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html>
+    ///
+    /// # Errors
+    ///
+    /// When a cargo config on the way cannot be read, or when a local registry has no index.
+    pub fn of_subject(subject: &Utf8Path, cargo: &Toolchain) -> Result<Self> {
+        if let Some(folder) = directory_source(subject) {
+            return Ok(Self::new(Index::Directory(unpacked(&folder)?)));
+        }
+        let version = cargo.cargo.to_string();
+        let url = IndexUrl::crates_io(Some(subject.to_owned()), None, Some(&version))
+            .with_context(|| format!("read the cargo config of {subject}"))?;
+        let index = match url {
+            IndexUrl::Local(path) => {
+                let folder = path.join("index");
+                let listing = folder.read_dir_utf8();
+                listing.with_context(|| format!("find the index of the local registry {path}"))?;
+                Index::Local(folder)
+            }
+            IndexUrl::CratesIoGit => Index::Opaque,
+            IndexUrl::NonCratesIo(url) if !url.starts_with("sparse+") => Index::Opaque,
+            url @ (IndexUrl::CratesIoSparse | IndexUrl::NonCratesIo(_)) => {
+                let mut location = IndexLocation::new(url);
+                location.cargo_version = Some(cargo.cargo.clone());
+                let (folder, _) = location
+                    .into_parts()
+                    .context("find cargo's copy of the index")?;
+                Index::Sparse(folder.join(".cache"))
+            }
+        };
+        Ok(Self::new(index))
+    }
+
+    /// True when all there is lies on this machine, so that being offline hides nothing.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self.index, Index::Local(_) | Index::Directory(_))
+    }
+
+    fn new(index: Index) -> Self {
+        Self {
+            index,
+            read: Mutex::default(),
+        }
+    }
+
+    /// All versions of a crate that cargo can use, ascending. `None` when this registry cannot be
+    /// read from outside cargo; an empty list when the crate is not known (yet).
+    #[must_use]
+    pub fn versions(&self, name: &str) -> Option<Vec<Published>> {
+        Some(self.entry(name)?.versions.clone())
+    }
+
+    /// All that is known of a crate; `None` when this registry cannot be read from outside cargo.
+    #[must_use]
+    pub fn entry(&self, name: &str) -> Option<Arc<Entry>> {
+        let mut known = self.known();
+        if let Some(entry) = known.entries.get(name) {
+            return Some(Arc::clone(entry));
+        }
+        let (entry, fault) = match self.read(name)? {
+            Ok(entry) => (entry, None),
+            Err(fault) => (Entry::default(), Some(fault)),
+        };
+        known.notes.extend(remark(name, &entry.passed_over));
+        known.notes.extend(fault);
+        let entry = Arc::new(entry);
+        // Cargo fetches what it has to know of a crate when it resolves, and that can be later.
+        if self.is_local() || !entry.is_empty() {
+            known.entries.insert(name.to_owned(), Arc::clone(&entry));
+        }
+        Some(entry)
+    }
+
+    /// What is published of a family; `None` as for [`Registry::versions`].
+    #[must_use]
+    pub fn releases(&self, crates: &[&str]) -> Option<Releases> {
+        let entry = |name: &&str| Some(((*name).to_owned(), self.entry(name)?));
+        let entries: Option<Vec<_>> = crates.iter().map(entry).collect();
+        Some(Releases::of(&entries?))
+    }
+
+    /// What a person should know of what was read since this was last asked for.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.known().notes)
+    }
+
+    /// What has become of a version that some crates had when the index was read, if any of them has
+    /// it no more.
+    #[must_use]
+    pub fn change(&self, crates: &[&str], version: &Version) -> Option<String> {
+        crates.iter().find_map(|name| {
+            let now = self.read(name)?.unwrap_or_default();
+            let is_usable = |entry: &Entry| {
+                let mut versions = entry.versions.iter();
+                versions.any(|p| bare(&p.version) == *version && !p.yanked)
+            };
+            let is_gone = is_usable(&*self.entry(name)?) && !is_usable(&now);
+            is_gone.then(|| {
+                format!("the index has changed since it was read: {name} {version} could be used, and now it cannot")
+            })
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the index holds of a crate now, or why that cannot be told.
+    fn read(&self, name: &str) -> Option<Result<Entry, String>> {
+        let folder = match &self.index {
+            Index::Opaque => return None,
+            Index::Directory(crates) => {
+                return Some(Ok(crates.get(name).cloned().unwrap_or_default()));
+            }
+            Index::Sparse(folder) | Index::Local(folder) => folder,
+        };
+        let Some(path) = place(name).map(|place| folder.join(place)) else {
+            return Some(Ok(Entry::default()));
+        };
+        Some(match (std::fs::read(&path), &self.index) {
+            (Ok(bytes), Index::Sparse(_)) => {
+                let entry = Entry::of_cache(&bytes);
+                entry.ok_or_else(|| {
+                    format!("cargo keeps its index in a form that is not known here: {path}")
+                })
+            }
+            (Ok(bytes), Index::Local(_) | Index::Directory(_) | Index::Opaque) => {
+                Ok(Entry::of_lines(&bytes))
+            }
+            (Err(error), _) if error.kind() == ErrorKind::NotFound => Ok(Entry::default()),
+            (Err(error), _) => Err(format!(
+                "{path} cannot be read, so nothing is known of {name}: {error}"
+            )),
+        })
+    }
+
+    /// Has cargo bring its copy of the index up to date for some crates.
+    ///
+    /// Cargo asks the registry for a crate's whole history when it resolves a requirement on it,
+    /// so an empty package that requires any version of each does it. Whether such a package can
+    /// be resolved does not matter.
+    ///
+    /// # Errors
+    ///
+    /// When the files of that package cannot be written.
+    pub fn refresh(
+        &self,
+        subject: &Utf8Path,
+        crates: &[&str],
+        cargo: &Toolchain,
+        surroundings: &Surroundings,
+    ) -> Result<()> {
+        let folder = tempfile::tempdir().context("make a folder for a package")?;
+        let shell = Shell::new()?;
+        // A folder a config, so that cargo prefers them in the same order.
+        let mut place = folder.path().to_owned();
+        for (root, config) in configs(subject).into_iter().rev() {
+            place.push("below");
+            // Nothing is below this, so that all paths become absolute.
+            let config = anchored(&config, root, Utf8Path::new("/dev/null"), &[])?;
+            shell.write_file(place.join(".cargo/config.toml"), config)?;
+        }
+        shell.create_dir(&place)?;
+        shell.change_dir(&place);
+        let requirements: String = crates
+            .iter()
+            .map(|name| format!("{name} = {{ version = \"*\", default-features = false }}\n"))
+            .collect();
+        shell.write_file(
+            "Cargo.toml",
+            format!(
+                "[package]\nname = \"ask\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\
+                 [lib]\npath = \"lib.rs\"\n[dependencies]\n{requirements}[workspace]\n"
+            ),
+        )?;
+        shell.write_file("lib.rs", "")?;
+        let program = cargo.program("cargo");
+        // Its end says nothing; the index is read again afterwards.
+        let _ = cmd!(shell, "{program} generate-lockfile --quiet")
+            .env_clear()
+            .envs(surroundings.with_sysroot(&cargo.sysroot))
+            .quiet()
+            .ignore_status()
+            .ignore_stderr()
+            .ignore_stdout()
+            .run();
+        *self.known() = Known::default();
+        Ok(())
+    }
+}
+
+/// Where the file of a crate is below the folder of an index; `None` for what names no crate.
+/// <https://doc.rust-lang.org/cargo/reference/registry-index.html#index-files>
+fn place(name: &str) -> Option<Utf8PathBuf> {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let name = name.to_lowercase();
+    if !name.chars().all(is_plain) {
+        return None;
+    }
+    let part = |from: usize, to: usize| name.get(from..to);
+    let place = match name.len() {
+        0 => return None,
+        1 => format!("1/{name}"),
+        2 => format!("2/{name}"),
+        3 => format!("3/{}/{name}", part(0, 1)?),
+        _ => format!("{}/{}/{name}", part(0, 2)?, part(2, 4)?),
+    };
+    Some(place.into())
+}
+
+/// How many lines of one crate are named.
+const MOST_LINES: usize = 3;
+
+/// That lines of a crate are passed over, and which.
+#[must_use]
+pub fn remark(name: &str, passed_over: &[PassedOver]) -> Option<String> {
+    let told = |passed: &PassedOver| format!("{name} {} {}", passed.name(), passed.why);
+    let lines: Vec<String> = passed_over.iter().take(MOST_LINES).map(told).collect();
+    let more = match passed_over.len().saturating_sub(MOST_LINES) {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    let lines = lines.join("; ");
+    (!passed_over.is_empty()).then(|| format!("passed over, as cargo does: {lines}{more}"))
+}
+
+/// The folder of unpacked crates that a subject's own cargo config names.
+fn directory_source(subject: &Utf8Path) -> Option<Utf8PathBuf> {
+    #[derive(serde::Deserialize)]
+    struct CargoConfig {
+        #[serde(default)]
+        source: BTreeMap<String, toml::Table>,
+    }
+    configs(subject).into_iter().find_map(|(folder, text)| {
+        let config = toml::from_str::<CargoConfig>(&text).ok()?;
+        let mut sources = config.source.values();
+        let directory = sources.find_map(|source| source.get("directory")?.as_str())?;
+        Some(folder.join(directory))
+    })
+}
+
+/// The cargo configs of a folder and of those above it, each with the folder that its paths are
+/// relative to; what comes first is preferred.
+fn configs(subject: &Utf8Path) -> Vec<(&Utf8Path, String)> {
+    let folders = subject.ancestors();
+    let places = folders.flat_map(|folder| PLACES.map(|place| (folder, folder.join(place))));
+    let read =
+        |(folder, place): (_, Utf8PathBuf)| Some((folder, std::fs::read_to_string(place).ok()?));
+    places.filter_map(read).collect()
+}
+
+/// The crates in a folder of them, each in a folder of its own; versions ascend.
+fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, Entry>> {
+    let mut crates: BTreeMap<String, Entry> = BTreeMap::new();
+    let entries = folder.read_dir_utf8();
+    for entry in entries.with_context(|| format!("list the crates in {folder}"))? {
+        let entry = entry.with_context(|| format!("list the crates in {folder}"))?;
+        let manifest = entry.path().join("Cargo.toml");
+        let Ok(text) = std::fs::read_to_string(&manifest) else {
+            continue;
+        };
+        let manifest: Unpacked =
+            toml::from_str(&text).with_context(|| format!("read {manifest}"))?;
+        let requires = manifest
+            .dependencies
+            .into_iter()
+            .chain(manifest.build_dependencies);
+        let package = manifest.package;
+        let entry = crates.entry(package.name).or_default();
+        entry.versions.push(Published {
+            version: package.version,
+            yanked: false,
+            rust_version: package.rust_version.as_deref().and_then(parse_rust_version),
+            requires: requires
+                .filter_map(|(key, value)| requirement(key, &value))
+                .collect(),
+        });
+    }
+    for entry in crates.values_mut() {
+        entry.versions.sort_by(|a, b| a.version.cmp(&b.version));
+    }
+    Ok(crates)
+}
+
+/// What of the manifest of an unpacked crate an index would tell.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Unpacked {
+    package: UnpackedPackage,
+    #[serde(default)]
+    dependencies: toml::Table,
+    #[serde(default)]
+    build_dependencies: toml::Table,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct UnpackedPackage {
+    name: String,
+    version: Version,
+    rust_version: Option<String>,
+}
+
+fn requirement(key: String, written: &toml::Value) -> Option<(String, VersionReq)> {
+    let field = |name: &str| written.get(name).and_then(toml::Value::as_str);
+    let req = written.as_str().or_else(|| field("version")).unwrap_or("*");
+    let name = field("package").map_or(key, str::to_owned);
+    Some((name, VersionReq::parse(req).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_unpacked_crates_tells_what_an_index_would() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Utf8PathBuf::try_from(folder.path().to_owned()).expect("text");
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("written");
+        };
+        write(
+            ".cargo/config.toml",
+            "[source.crates-io]\nreplace-with = \"v\"\n[source.v]\ndirectory = \"vendor\"\n",
+        );
+        let manifest = "[package]\nname = \"a\"\nrust-version = \"1.70\"\nversion = ";
+        write(
+            "vendor/a/Cargo.toml",
+            &format!("{manifest}\"2.0.0\"\n[dependencies]\nb = \"1\"\n"),
+        );
+        write(
+            "vendor/a-1.0.0/Cargo.toml",
+            &format!("{manifest}\"1.0.0\"\n"),
+        );
+        write("vendor/README", "none");
+        let vendored = directory_source(&root).expect("a directory source");
+        let registry = Registry::new(Index::Directory(unpacked(&vendored).expect("crates")));
+        let versions = registry.versions("a").expect("known");
+        let told: Vec<_> = versions.iter().map(|p| p.version.to_string()).collect();
+        assert_eq!(told, ["1.0.0", "2.0.0"]);
+        assert_eq!(versions[0].rust_version, Some(Version::new(1, 70, 0)));
+        assert_eq!(versions[1].requires[0].0, "b");
+        let releases = registry.releases(&["a", "b"]).expect("known");
+        assert!(!releases.releases.iter().any(|release| release.is_whole()));
+    }
+}

@@ -1,0 +1,238 @@
+//! What is published of a family: each version, which of its crates have it, and why the others do
+//! not. A function of what an index holds of the crates.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pinmatrix_core::model::cell::bare;
+use pinmatrix_core::model::run::Unusable;
+use semver::Version;
+
+use crate::registry::index::{Entry, Published, Why};
+
+/// All that is published of a family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Releases {
+    /// The versions that any of its crates has, ascending; none where a crate is not known.
+    pub releases: Vec<Release>,
+    /// The crates of which nothing is known.
+    pub unlisted: Vec<String>,
+}
+
+/// One version of a family, without build metadata: a requirement takes no notice of that, so two
+/// versions that differ in nothing else are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The version.
+    pub version: Version,
+    /// The crates that have it, and under which version each.
+    pub usable: Vec<(String, Version)>,
+    /// The crates that withdrew it, and under which version each.
+    pub yanked: Vec<(String, Version)>,
+    /// The crates that do not have it.
+    pub lacking: Vec<Lacking>,
+}
+
+/// A crate that does not have a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// The crate.
+    pub name: String,
+    /// Why its line in the index is passed over; none where it has no such line.
+    pub why: Option<Why>,
+}
+
+impl Releases {
+    /// What is published of a family, from what the index holds of each of its crates.
+    #[must_use]
+    pub fn of(crates: &[(String, Arc<Entry>)]) -> Self {
+        let unlisted = crates.iter().filter(|(_, entry)| entry.is_empty());
+        let unlisted: Vec<String> = unlisted.map(|(name, _)| name.clone()).collect();
+        if !unlisted.is_empty() {
+            return Self {
+                releases: Vec::new(),
+                unlisted,
+            };
+        }
+        let versions = crates.iter().flat_map(|(_, entry)| {
+            let usable = entry.versions.iter().map(|published| &published.version);
+            usable.chain(entry.passed_over.iter().filter_map(|p| p.version.as_ref()))
+        });
+        let versions: BTreeSet<Version> = versions.map(bare).collect();
+        let release = |version| Release::of(version, crates);
+        Self {
+            releases: versions.into_iter().map(release).collect(),
+            unlisted,
+        }
+    }
+
+    /// A family of which nothing is known.
+    #[must_use]
+    pub fn unknown(crates: &[&str]) -> Self {
+        Self {
+            releases: Vec::new(),
+            unlisted: crates.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    /// The release of a version.
+    #[must_use]
+    pub fn release(&self, version: &Version) -> Option<&Release> {
+        let mut releases = self.releases.iter();
+        releases.find(|release| release.version == *version)
+    }
+}
+
+impl Release {
+    fn of(version: Version, crates: &[(String, Arc<Entry>)]) -> Self {
+        let mut release = Self {
+            version,
+            usable: Vec::new(),
+            yanked: Vec::new(),
+            lacking: Vec::new(),
+        };
+        for (name, entry) in crates {
+            let versions = entry.versions.iter();
+            let alike = versions.filter(|p| bare(&p.version) == release.version);
+            // Of several that differ in their build metadata cargo takes the newest that it may.
+            let best = alike.max_by_key(|p: &&Published| (!p.yanked, &p.version));
+            match best {
+                Some(p) if p.yanked => release.yanked.push((name.clone(), p.version.clone())),
+                Some(p) => release.usable.push((name.clone(), p.version.clone())),
+                None => {
+                    let mut passed_over = entry.passed_over.iter();
+                    let line = passed_over
+                        .find(|p| p.version.as_ref().map(bare).as_ref() == Some(&release.version));
+                    release.lacking.push(Lacking {
+                        name: name.clone(),
+                        why: line.map(|line| line.why.clone()),
+                    });
+                }
+            }
+        }
+        release
+    }
+
+    /// True when every crate has it, withdrawn or not.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.lacking.is_empty()
+    }
+
+    /// True when every crate has it and none withdrew it.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.lacking.is_empty() && self.yanked.is_empty()
+    }
+
+    /// True when every crate that ever had it withdrew it.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        let is_unknown = self.lacking.iter().any(|lacking| lacking.why.is_some());
+        self.usable.is_empty() && !is_unknown
+    }
+
+    /// All crates that ever had it, each with its version, where any withdrew it.
+    #[must_use]
+    pub fn withdrawn(&self) -> Option<Vec<(String, Version)>> {
+        let had = self.usable.iter().chain(&self.yanked).cloned();
+        (!self.yanked.is_empty()).then(|| had.collect())
+    }
+
+    /// Why no lock can hold the family at it, where it was published and not withdrawn.
+    #[must_use]
+    pub fn unusable(&self) -> Option<Unusable> {
+        if self.is_usable() || self.is_withdrawn() {
+            return None;
+        }
+        let Self { version, .. } = self;
+        let lacking = self.lacking.iter().map(|Lacking { name, why }| match why {
+            Some(why) => format!("{name} {version} {why}"),
+            None => format!("{name} has no {version}"),
+        });
+        let yanked = self.yanked.iter();
+        let yanked = yanked.map(|(name, version)| format!("{name} {version} was yanked"));
+        let why: Vec<String> = lacking.chain(yanked).collect();
+        Some(Unusable {
+            version: version.clone(),
+            crates: self.usable.iter().map(|(name, _)| name.clone()).collect(),
+            why: why.join(", "),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A crate with these versions; `!` after one stands for yanked, `?` for a line of format 3.
+    fn krate(name: &str, published: &str) -> (String, Arc<Entry>) {
+        let line = |written: &str| {
+            let version = written.trim_end_matches(['!', '?']);
+            let yanked = written.ends_with('!');
+            let format = if written.ends_with('?') { 3 } else { 2 };
+            format!(
+                r#"{{"name":"{name}","vers":"{version}","deps":[],"cksum":"","features":{{}},"yanked":{yanked},"v":{format}}}"#
+            )
+        };
+        let lines: Vec<String> = published.split_whitespace().map(line).collect();
+        let entry = Entry::of_lines(lines.join("\n").as_bytes());
+        (name.to_owned(), Arc::new(entry))
+    }
+
+    fn told(crates: &[(String, Arc<Entry>)]) -> Vec<String> {
+        let releases = Releases::of(crates).releases;
+        let told = |release: &Release| match release.unusable() {
+            Some(unusable) => unusable.to_string(),
+            None if release.is_withdrawn() => format!("{} was yanked", release.version),
+            None => release.version.to_string(),
+        };
+        releases.iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_version_that_only_a_part_of_the_family_has_cannot_be_used() {
+        let crates = [
+            krate("a", "1.0.0 2.0.0 3.0.0 4.0.0! 5.0.0"),
+            krate("b", "1.0.0 3.0.0! 4.0.0! 5.0.0?"),
+        ];
+        assert_eq!(
+            told(&crates),
+            [
+                "1.0.0",
+                "a 2.0.0 cannot be used: b has no 2.0.0",
+                "a 3.0.0 cannot be used: b 3.0.0 was yanked",
+                "4.0.0 was yanked",
+                "a 5.0.0 cannot be used: b 5.0.0 is of format 3 in the index, and cargo reads up to 2",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_used_is_there_all_the_same() {
+        assert_eq!(
+            told(&[krate("a", "1.0.0 2.0.0?")]),
+            [
+                "1.0.0",
+                "2.0.0 cannot be used: a 2.0.0 is of format 3 in the index, and cargo reads up to 2"
+            ]
+        );
+    }
+
+    #[test]
+    fn build_metadata_makes_no_other_version() {
+        let crates = [krate("a", "4.0.0"), krate("b", "4.0.0+up1 4.0.0+up2!")];
+        let releases = Releases::of(&crates);
+        let release = releases.release(&Version::new(4, 0, 0)).expect("there");
+        assert!(release.is_usable());
+        assert_eq!(release.usable[1].1.to_string(), "4.0.0+up1");
+        assert_eq!(releases.releases.len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_made_of_a_crate_that_is_not_known() {
+        let releases = Releases::of(&[krate("a", "1.0.0"), krate("b", "")]);
+        assert_eq!(releases.unlisted, ["b"]);
+        assert!(releases.releases.is_empty());
+    }
+}

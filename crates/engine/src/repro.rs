@@ -1,0 +1,208 @@
+//! One cell in the open: resolved, staged and fetched as ever, in a folder that stays, and then run by
+//! plain cargo commands whose words whoever asked hears as they come.
+
+pub mod recipe;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::model::cell::Cell;
+use pinmatrix_core::model::event::Event;
+use pinmatrix_core::model::outcome::Phase;
+use pinmatrix_core::model::outcome::moved::Fault;
+use pinmatrix_core::model::status::Status;
+use pinmatrix_process::Stream;
+use pinmatrix_process::child::Exit;
+
+use crate::cache::outcome_store::Kept;
+use crate::cell::context::{Common, Work};
+use crate::cell::kept;
+use crate::cell::old_lock::MovedLock;
+use crate::matrix::Matrix;
+use crate::matrix::cell_context::Setting;
+use crate::phase::log::Log;
+use crate::phase::timer::{Clock, Phases};
+use crate::repro::recipe::{Recipe, Step};
+use crate::run::{Options, in_place};
+use crate::workdir::lane_dirs::LaneFolders;
+use crate::workdir::work_dirs::Workplace;
+
+/// What is heard of a cell in the open.
+pub enum Heard<'a> {
+    /// A command begins.
+    Command(&'a Step),
+    /// A line that it printed, with its end.
+    Line(Stream, &'a [u8]),
+    /// How it ended.
+    Ended(&'a Exit),
+}
+
+/// A cell, staged.
+pub struct Opened {
+    /// All that makes it again.
+    pub recipe: Recipe,
+    /// What resolving it came to.
+    pub resolved: Status,
+    /// The folder that it is in, where it was run; its copy of the checkout is in `checkout` there.
+    pub folder: Utf8PathBuf,
+    /// Whether all commands that were run ended well; none where none was.
+    pub passed: Option<bool>,
+}
+
+/// Resolves and stages a cell; and where there is someone to hear it, runs it in a folder that stays,
+/// as soon as no run works on the subject.
+///
+/// # Errors
+///
+/// A [`Mistake`] when its toolchain is not on this machine; other errors when work folders fail.
+pub fn open(
+    matrix: &Matrix,
+    cell: &Cell,
+    options: &Options<'_>,
+    mut hear: Option<&mut dyn FnMut(Heard<'_>)>,
+) -> Result<Opened> {
+    let label = &cell.row.toolchain;
+    let setting = Setting::of(matrix, cell)?.ok_or_else(|| {
+        Mistake::new(format!("toolchain `{label}` is not on this machine"))
+            .help("`toolchains` says where it was looked for, and `toolchains install` gets it")
+    })?;
+    let waits = || {
+        let note = "another run works on this subject; waiting for it to end";
+        options.listener.hear(Event::Noted(note));
+    };
+    let (cache, place) = (&options.cache, &matrix.place);
+    let workplace = match hear {
+        Some(_) => Workplace::occupy(cache, place, options.interrupt, waits)?,
+        // Nothing stays of it, and so it need not wait.
+        None => Workplace::beside(cache, place)?,
+    };
+    in_place(matrix, options, &workplace, |common, _| {
+        let folder = workplace.open_cell(cell)?;
+        let of_lane = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
+        let work = Work {
+            common,
+            setting: &setting,
+            folders: folders(&folder, of_lane, &setting.tree.subject.inside),
+            only: None,
+        };
+        let logs = folder.join("resolve.log");
+        let mut log = Log::create(logs.as_std_path(), work.secrets())?;
+        let mut clock = Clock::start(Phase::Resolve);
+        let mut resolution = common.resolver.resolve(&setting, &mut log, &mut clock)?;
+        // The lock that a run of the cell came to rest on, where there was one.
+        let known = kept(common, &setting, &resolution);
+        let is_known = known.is_some();
+        let mut moved = Vec::new();
+        if let Some(Kept { outcome, lock, .. }) = known {
+            moved = outcome.moved;
+            resolution.lock = lock.or(resolution.lock);
+        }
+        let prepared = match &resolution.lock {
+            Some(lock) => Some(work.prepare(lock, &mut log, &mut clock)?),
+            None => None,
+        };
+        let mut workspace = match prepared {
+            Some(Ok(workspace)) => Some(workspace),
+            // What cannot be fetched or read stands against the cell, unless something did before.
+            Some(Err(refused)) if resolution.status == Status::Passed => {
+                resolution.refuse(refused);
+                None
+            }
+            Some(Err(_)) | None => None,
+        };
+        // Where no run has found out yet whether the lock is an old one, its build tells.
+        if !is_known
+            && hear.is_some()
+            && let Some(lock) = resolution.usable()
+            && let Some(staged) = workspace.take()
+        {
+            match work.settle(lock, staged, &folder, &mut Phases::default())? {
+                Ok(settled) => {
+                    if let Some(MovedLock {
+                        lock, moved: more, ..
+                    }) = settled.moved
+                    {
+                        moved = more;
+                        resolution.lock = Some(lock);
+                    }
+                    // What that build wrote into sources is not there in a fresh checkout.
+                    workspace = match resolution.usable() {
+                        Some(lock) => work.prepare(lock, &mut log, &mut clock)?.ok(),
+                        None => None,
+                    };
+                }
+                Err(refused) => resolution.refuse(refused),
+            }
+        }
+        log.finish()?;
+        moved.retain(|moved| moved.fault == Fault::TooOld);
+        let recipe = Recipe::of(matrix, &setting, &resolution, workspace.as_ref())?.with(moved);
+        let passed = match (&mut hear, &workspace) {
+            (Some(hear), Some(workspace)) if resolution.status == Status::Passed => {
+                work.clear_folders()?;
+                let Common {
+                    shops, interrupt, ..
+                } = common;
+                let _turn = shops.enter(&work.folders, &workspace.units, interrupt)?;
+                Some(run(&work, common, &recipe, *hear)?)
+            }
+            (Some(_) | None, _) => None,
+        };
+        Ok(Opened {
+            recipe,
+            resolved: resolution.status,
+            folder,
+            passed,
+        })
+    })
+}
+
+/// Where a cell works in the open: beside the lanes of its shop, from whose store it takes units.
+fn folders(folder: &Utf8Path, of_lane: LaneFolders, inside: &Utf8Path) -> LaneFolders {
+    let checkout = folder.join("checkout");
+    let subject = checkout.join(inside);
+    LaneFolders {
+        shop: of_lane.shop,
+        checkout,
+        target: subject.join("target"),
+        subject,
+        tmp: folder.join("tmp"),
+        programs: of_lane.programs,
+    }
+}
+
+/// Runs the commands of a recipe in the sandbox of the cell; whether all ended well.
+fn run(
+    work: &Work<'_>,
+    common: &Common<'_>,
+    recipe: &Recipe,
+    hear: &mut dyn FnMut(Heard<'_>),
+) -> Result<bool> {
+    let timeouts = &common.matrix.config.timeouts;
+    let mut has_passed = true;
+    for step in &recipe.steps {
+        if common.interrupt.is_asked() {
+            return Ok(false);
+        }
+        let limit: Duration = match &step.target {
+            // What a target's own command has to compile is not a part of its tests.
+            Some(_) => timeouts.build.saturating_add(timeouts.target),
+            None => timeouts.build,
+        };
+        let mut cargo = work.enclosed_cargo(step.target.as_ref(), limit)?;
+        // It is alone.
+        cargo.budget = None;
+        let args: Vec<&str> = step.args.iter().map(String::as_str).collect();
+        hear(Heard::Command(step));
+        let mut follower = |stream: Stream, line: &[u8]| {
+            hear(Heard::Line(stream, &work.secrets().hide(line)));
+        };
+        let command = cargo.command(&args).context("start cargo")?;
+        let ended = cargo.follow(command, &mut follower)?;
+        has_passed &= ended.exit.is_success();
+        hear(Heard::Ended(&ended.exit));
+    }
+    Ok(has_passed)
+}

@@ -1,0 +1,206 @@
+//! A recipe as a POSIX shell script. Whatever a recipe holds is data to the shell: a word in quotes,
+//! or a here-document that nothing is replaced in.
+
+use std::fmt::Write;
+
+use camino::Utf8Path;
+use pinmatrix_core::model::outcome::moved::with;
+use pinmatrix_core::text::{ellipsis, one_line, shell_word};
+
+use crate::machine::child_env::library_path_variable;
+use crate::repro::recipe::{Recipe, Value};
+
+/// The longest error that is told, in characters.
+const LONGEST: usize = 300;
+
+/// The script of a recipe.
+#[must_use]
+pub fn script(recipe: &Recipe) -> String {
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = write(&mut out, recipe);
+    out
+}
+
+fn write(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
+    write_head(out, recipe)?;
+    for (path, text) in &recipe.files {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_str().is_empty()) {
+            writeln!(out, "mkdir -p {}", file_word(folder))?;
+        }
+        write_file(out, path, text)?;
+    }
+    if let Some(lock) = &recipe.lock {
+        writeln!(out, "\n# The lock of the cell.")?;
+        if !recipe.moved.is_empty() {
+            let moved = one_line(&with(&recipe.moved));
+            writeln!(out, "# It is yours {moved}.")?;
+        }
+        write_file(out, &recipe.inside.join("Cargo.lock"), lock)?;
+    }
+    for folder in &recipe.empty_folders {
+        writeln!(out, "mkdir -p {}", file_word(folder))?;
+    }
+    if !recipe.inside.as_str().is_empty() {
+        writeln!(out, "cd {}", file_word(&recipe.inside))?;
+    }
+    write_cell(out, recipe)?;
+    if recipe.lock.is_some() {
+        write_fetch(out, recipe)?;
+    }
+    writeln!(out, "failed=")?;
+    for step in &recipe.steps {
+        let words: Vec<String> = step.args.iter().map(|arg| shell_word(arg)).collect();
+        let quiet = match step.args.first().is_some_and(|arg| arg == "metadata") {
+            true => " > /dev/null",
+            false => "",
+        };
+        writeln!(out, "cell {}{quiet}", words.join(" "))?;
+    }
+    writeln!(out, "[ -z \"$failed\" ]")
+}
+
+fn write_head(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
+    let cell = &recipe.cell;
+    write!(
+        out,
+        "#!/bin/sh
+# {cell}, with cargo alone: builds and tests a copy of a checkout as this cell does.
+# usage: sh THIS [WORKSPACE [FOLDER]]
+#     WORKSPACE the folder of its Cargo.toml, unchanged, in its repository [default: .]
+#     FOLDER    where the copy goes, outside any repository [default: a new one]
+# Exits with 1 where anything fails. Nothing keeps builds and tests from the network or from your
+# files. A package that is chosen by its name can have other features than among all members.
+"
+    )?;
+    if let Some(error) = &recipe.error {
+        let error = ellipsis(&one_line(&error.to_string()), LONGEST);
+        writeln!(out, "# What stands against it: {error}")?;
+    }
+    let up: Vec<&str> = recipe.inside.components().map(|_| "/..").collect();
+    write!(
+        out,
+        r#"set -eu
+toolchain={}
+workspace=${{1:-.}}
+[ -f "$workspace/Cargo.toml" ] || {{ echo "$workspace is no workspace: it has no Cargo.toml" >&2; exit 2; }}
+top=$(cd "$workspace{}" && pwd)
+copy=${{2:-$(mktemp -d)}}
+mkdir -p "$copy/checkout" "$copy/home" "$copy/tmp"
+copy=$(cd "$copy" && pwd)
+echo "the copy is in $copy" >&2
+# What git tracks, and what it does not ignore; elsewhere all but what was built.
+files() {{
+    cd "$top"
+    if git rev-parse --show-toplevel > /dev/null 2>&1 && ! git check-ignore -q "$PWD"; then
+        git ls-files -z --cached --others --exclude-standard \
+            | xargs -0 sh -c 'for file; do if [ -e "$file" ] || [ -h "$file" ]; then printf "%s\0" "$file"; fi; done' sh \
+            | tar -cf - --null -T -
+    else
+        tar -cf - --exclude=./target --exclude=./.git .
+    fi
+}}
+(files) | (cd "$copy/checkout" && tar -xpf -)
+cd "$copy/checkout"
+
+# What the pin changes.
+"#,
+        shell_word(&recipe.sysroot),
+        up.concat(),
+    )
+}
+
+/// A file, by a here-document that ends with a line that is not in it.
+fn write_file(out: &mut String, path: &Utf8Path, text: &str) -> std::fmt::Result {
+    let mut end = "END".to_owned();
+    while text.lines().any(|line| line == end) {
+        end.push('_');
+    }
+    let newline = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    writeln!(
+        out,
+        "cat > {} <<'{end}'\n{text}{newline}{end}",
+        file_word(path)
+    )
+}
+
+/// A path as a word that no command takes for a flag.
+fn file_word(path: &Utf8Path) -> String {
+    match path.as_str().starts_with('-') {
+        true => shell_word(&format!("./{path}")),
+        false => shell_word(path.as_str()),
+    }
+}
+
+/// All that the cell needs, with the user's own home and secrets, which nothing else sees.
+fn write_fetch(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
+    let secrets = recipe.secrets.iter().filter(|name| is_name(name));
+    let secrets = secrets.map(|name| format!("${{{name}+{name}=\"${name}\"}} "));
+    writeln!(
+        out,
+        "closed HOME=\"$HOME\" {}\"$toolchain/bin/cargo\" fetch --locked --target {}\n",
+        secrets.collect::<String>(),
+        shell_word(&recipe.host)
+    )
+}
+
+/// The functions that run something in the cell's environment, and its cargo.
+fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
+    if let Some(linker) = recipe.linker {
+        writeln!(out, "\n# What links.")?;
+        let program = format!("#!/bin/sh\nexec cc -fuse-ld={linker} \"$@\"\n");
+        writeln!(out, "printf %s {} > \"$copy/link\"", shell_word(&program))?;
+        writeln!(out, "chmod +x \"$copy/link\"")?;
+    }
+    writeln!(out, "\n# All that the cell sees of the environment.")?;
+    writeln!(out, "closed() {{\n    env -i \\")?;
+    let mut line = |words: &str| writeln!(out, "        {words} \\");
+    let folders = |name: &str, own: &str| match recipe.vars.get(name) {
+        Some(Value::Plain(value)) => format!("{name}=\"{own}\":{}", shell_word(value)),
+        Some(Value::Secret) | None if name == "PATH" => format!("PATH=\"{own}:$PATH\""),
+        Some(Value::Secret) | None => format!("{name}=\"{own}${{{name}:+:${name}}}\""),
+    };
+    line(&folders("PATH", "$toolchain/bin"))?;
+    line(&folders(library_path_variable(), "$toolchain/lib"))?;
+    line("HOME=\"$copy/home\" TMPDIR=\"$copy/tmp\"")?;
+    line("CARGO_HOME=\"${CARGO_HOME:-$HOME/.cargo}\"")?;
+    if recipe.linker.is_some() {
+        let host = recipe.host.to_uppercase().replace('-', "_");
+        line(&format!(
+            "{}=\"$copy/link\"",
+            shell_word(&format!("CARGO_TARGET_{host}_LINKER"))
+        ))?;
+    }
+    for name in recipe.passed.iter().filter(|name| is_name(name)) {
+        line(&format!("${{{name}+{name}=\"${name}\"}}"))?;
+    }
+    for (name, value) in &recipe.vars {
+        if name == "PATH" || name == library_path_variable() {
+            continue;
+        }
+        match value {
+            Value::Plain(value) => line(&shell_word(&format!("{name}={value}")))?,
+            // It is not to be written down.
+            Value::Secret if is_name(name) => line(&format!("{name}=\"${{{name}-}}\""))?,
+            Value::Secret => {}
+        }
+    }
+    writeln!(out, "        \"$@\"\n}}")?;
+    writeln!(
+        out,
+        "cell() {{\n    closed \"$toolchain/bin/cargo\" \"$@\" || failed=yes\n}}\n"
+    )
+}
+
+/// Whether a shell has a variable of that name.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(fits) && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()
+}
+
+#[cfg(all(test, unix))]
+mod tests;

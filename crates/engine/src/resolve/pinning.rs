@@ -1,0 +1,284 @@
+//! One lock on its way to a pin: asked of cargo, held together, repaired.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use cargo_metadata::{Metadata, MetadataCommand};
+use pinmatrix_core::model::cell::bare;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::Needs;
+use pinmatrix_core::model::outcome::moved::{Fault, Moved};
+use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_process::sandbox::policy::Bounds;
+use semver::Version;
+
+use crate::cargo::{Cargo, Said, resolve_doubt};
+use crate::matrix::cell_context::Setting;
+use crate::phase::log::Log;
+use crate::resolve::pin_check::not_at_pin;
+use crate::resolve::resolution::Resolution;
+use crate::resolve::resolver::{Resolver, in_doubt};
+use crate::resolve::{drift, msrv, repair};
+
+/// The lock of one cell on its way to the pin.
+pub(super) struct Pinning<'a, 'b> {
+    resolver: &'a Resolver<'a>,
+    /// The workspace in the copy that is resolved.
+    workspace: &'a Utf8Path,
+    setting: &'a Setting<'a>,
+    log: &'b mut Log,
+    /// What has moved so far.
+    pub(super) moved: Vec<Moved>,
+    /// The rustc that the graph asks for.
+    pub(super) needs: Option<Needs>,
+    /// The commands and what cargo said of them.
+    pub(super) said: String,
+}
+
+/// What keeps a lock from fitting the toolchain, if anything does.
+type Unmet = Option<(Class, Vec<Diagnostic>)>;
+
+/// A step that can end in words against the cell.
+type Step<T> = Result<std::result::Result<T, Resolution>>;
+
+impl<'a, 'b> Pinning<'a, 'b> {
+    /// One that begins.
+    pub(super) fn new(
+        resolver: &'a Resolver<'a>,
+        setting: &'a Setting<'a>,
+        workspace: &'a Utf8Path,
+        log: &'b mut Log,
+    ) -> Self {
+        Self {
+            resolver,
+            workspace,
+            setting,
+            log,
+            moved: Vec::new(),
+            needs: None,
+            said: String::new(),
+        }
+    }
+}
+
+impl Pinning<'_, '_> {
+    /// From the pinned manifests and a seed to a lock that holds the pin and fits the toolchain.
+    pub(super) fn settle(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
+        let rustc = &self.setting.toolchain.rustc;
+        // Cargo would refuse a member that is too new for the rust-version it is made to declare.
+        let by_members = msrv::unmet_by_members(&self.setting.tree.subject, rustc);
+        let unmet = match by_members.is_empty() {
+            true => self.try_settle()?,
+            false => {
+                let errors = by_members.iter().map(|d| d.diagnostic(rustc)).collect();
+                Ok(Some((Class::Msrv, errors)))
+            }
+        };
+        Ok(match unmet {
+            Ok(None) => (Status::Passed, Vec::new()),
+            Ok(Some((class, errors))) => (Status::failed(class), errors),
+            Err(refused) => (refused.status, refused.errors),
+        })
+    }
+
+    fn try_settle(&mut self) -> Step<Unmet> {
+        let metadata = match self.metadata()? {
+            Ok(metadata) => metadata,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let metadata = match self.hold_together(metadata)? {
+            Ok(metadata) => metadata,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let demands = self.family_first(msrv::unmet(&metadata, &self.setting.toolchain.rustc));
+        let by_pin = demands.iter().any(|d| self.is_of_family(&d.name));
+        if demands.is_empty() || by_pin || self.resolver.locked {
+            return Ok(Ok(self.judge(&metadata, &demands)));
+        }
+        self.repair(metadata, demands)
+    }
+
+    fn judge(&self, metadata: &Metadata, demands: &[msrv::Demand]) -> Unmet {
+        let ground = drift::Ground {
+            metadata,
+            registry: &self.resolver.matrix.registry,
+            rustc: &self.setting.toolchain.rustc,
+            family: self.setting.family,
+            pin: self.setting.cell.pin.at.version(),
+        };
+        (!demands.is_empty()).then(|| drift::judge(&ground, demands))
+    }
+
+    /// Moves companions that the resolver let drift to the pin's version, and proves that the
+    /// graph holds each family crate once and at the pin.
+    fn hold_together(&mut self, mut metadata: Metadata) -> Step<Metadata> {
+        let mut tried = BTreeSet::new();
+        // Moving one can free another that something of its was holding.
+        while let Some(version) = self.setting.cell.pin.at.version().cloned()
+            && let Some((name, from)) = self.astray(&metadata, &version, &mut tried)
+        {
+            let said = self.move_package(&name, &from, &version)?;
+            if said.ended.exit.is_success() {
+                tried.clear();
+                metadata = match self.metadata()? {
+                    Ok(metadata) => metadata,
+                    Err(refused) => return Ok(Err(refused)),
+                };
+            } else if let Some(doubt) = resolve_doubt(&said) {
+                return Ok(Err(in_doubt(doubt, &said)));
+            } else {
+                self.log
+                    .note(&format!("[{name} {from} stays: nothing allows {version}]"));
+            }
+        }
+        Ok(
+            match not_at_pin(&metadata, self.setting.family, &self.setting.cell.pin.at) {
+                None => Ok(metadata),
+                Some(error) => Err(Resolution::refused(Status::failed(Class::Resolve), error)),
+            },
+        )
+    }
+
+    /// A crate of the family that is not at the pin's version, though that is published, and that
+    /// was not tried since anything last moved.
+    fn astray(
+        &self,
+        metadata: &Metadata,
+        version: &Version,
+        tried: &mut BTreeSet<(String, Version)>,
+    ) -> Option<(String, Version)> {
+        let of_family = metadata
+            .packages
+            .iter()
+            .filter(|p| bare(&p.version) != *version)
+            .filter(|p| p.source.is_some() && self.is_of_family(&p.name));
+        let mut astray: Vec<(String, Version)> = of_family
+            .filter(|p| !self.resolver.locked && self.is_published(&p.name, version))
+            .map(|p| (p.name.to_string(), p.version.clone()))
+            .collect();
+        astray.sort();
+        astray
+            .into_iter()
+            .find(|package| tried.insert(package.clone()))
+    }
+
+    fn repair(&mut self, mut metadata: Metadata, mut demands: Vec<msrv::Demand>) -> Step<Unmet> {
+        let mut tried = BTreeSet::new();
+        while let Some(step) = repair::next_step(
+            &metadata,
+            &demands,
+            &self.resolver.matrix.registry,
+            &self.setting.toolchain.rustc,
+            |name| self.is_of_family(name),
+            &mut tried,
+        ) {
+            let said = self.move_package(&step.package, &step.from, &step.to)?;
+            if !said.ended.exit.is_success() {
+                if let Some(doubt) = resolve_doubt(&said) {
+                    return Ok(Err(in_doubt(doubt, &said)));
+                }
+                continue;
+            }
+            self.moved.push(Moved {
+                package: step.package,
+                from: step.from.to_string(),
+                to: step.to.to_string(),
+                because: step.because,
+                fault: Fault::TooNew,
+            });
+            metadata = match self.metadata()? {
+                Ok(metadata) => metadata,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            demands = self.family_first(msrv::unmet(&metadata, &self.setting.toolchain.rustc));
+            if demands.is_empty() {
+                break;
+            }
+        }
+        Ok(Ok(self.judge(&metadata, &demands)))
+    }
+
+    fn metadata(&mut self) -> Step<Metadata> {
+        let mut args = vec!["metadata", "--format-version", "1"];
+        args.extend(["--filter-platform", &self.setting.toolchain.host]);
+        let features = self.setting.features.flags();
+        args.extend(features.iter().map(String::as_str));
+        if self.resolver.locked {
+            args.push("--locked");
+        }
+        let said = self.say(&args)?;
+        if !said.ended.exit.is_success() {
+            return Ok(Err(self.resolver.refused(self.setting, &said)));
+        }
+        let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
+        self.needs = Some(msrv::highest(&metadata, |name| self.is_of_family(name)));
+        Ok(Ok(metadata))
+    }
+
+    fn move_package(&mut self, name: &str, from: &Version, to: &Version) -> Result<Said> {
+        let package = format!("{name}@{from}");
+        self.say(&[
+            "update",
+            "--package",
+            &package,
+            "--precise",
+            &to.to_string(),
+        ])
+    }
+
+    pub(super) fn say(&mut self, args: &[&str]) -> Result<Said> {
+        let mut args = args.to_vec();
+        if self.resolver.offline {
+            args.push("--offline");
+        }
+        let matrix = self.resolver.matrix;
+        let mut vars = self.setting.vars(&matrix.resolver);
+        vars.insert(
+            "CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS".into(),
+            "fallback".into(),
+        );
+        let cargo = Cargo {
+            toolchain: &matrix.resolver,
+            folder: self.workspace,
+            checkout: &self.resolver.folder,
+            vars,
+            limit: matrix.config.timeouts.resolve,
+            bounds: Bounds::OPEN,
+            interrupt: self.resolver.interrupt,
+            budget: None,
+        };
+        let said = cargo.say(&args, self.log)?;
+        let told = format!(
+            "$ cargo {}\n{}[{}]\n",
+            args.join(" "),
+            said.err,
+            said.ended.exit
+        );
+        self.said.push_str(&told);
+        Ok(said)
+    }
+
+    fn is_of_family(&self, name: &str) -> bool {
+        self.setting.family.holds(name)
+    }
+
+    fn is_published(&self, name: &str, version: &Version) -> bool {
+        match self.resolver.matrix.registry.versions(name) {
+            Some(versions) => versions.iter().any(|p| bare(&p.version) == *version),
+            None => true,
+        }
+    }
+
+    fn family_first(&self, mut demands: Vec<msrv::Demand>) -> Vec<msrv::Demand> {
+        let crates = &self.setting.family.crates;
+        demands.sort_by_key(|d| {
+            let place = crates
+                .iter()
+                .position(|c| *c.get_ref() == d.name)
+                .unwrap_or(crates.len());
+            (place, !self.is_of_family(&d.name))
+        });
+        demands
+    }
+}

@@ -1,0 +1,234 @@
+//! The lock of a cell: the subject's own, moved as far as the pin needs and no further, proved to
+//! hold the family at the pin, and repaired where it does not fit the toolchain.
+//!
+//! One modern cargo resolves all cells, one after another, so that cells do not differ by resolver.
+
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::status::{Class, Doubt, Status};
+use pinmatrix_core::text;
+use pinmatrix_process::cancel::Interrupt;
+use semver::Version;
+
+use crate::cache::key;
+use crate::cache::record_store::Records;
+use crate::cargo::{Said, first_error, missing_feature, resolve_doubt, unknown_to_registry};
+use crate::fs_ext::remove;
+use crate::matrix::Matrix;
+use crate::matrix::cell_context::Setting;
+use crate::phase::log::Log;
+use crate::phase::timer::Clock;
+use crate::resolve::lockfile::{holding, readable};
+use crate::resolve::pinning::Pinning;
+use crate::resolve::resolution::Resolution;
+use crate::workdir::stage;
+
+/// Resolves cells, one at a time.
+pub struct Resolver<'a> {
+    /// The matrix: its subject, its registry, and the cargo that resolves.
+    pub matrix: &'a Matrix,
+    /// The folder of the copy that is resolved: of the checkout that the subject lies in.
+    pub folder: Utf8PathBuf,
+    /// Where resolutions are kept.
+    pub kept: Utf8PathBuf,
+    /// How they are kept.
+    pub records: &'a Records<'a>,
+    /// Whether a lock must be committed and fit as it is.
+    pub locked: bool,
+    /// Whether the network is off limits.
+    pub offline: bool,
+    /// Whether what is kept is looked at.
+    pub fresh: bool,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+    /// Cargo's own lock on its package cache would make others wait without a word. It holds which
+    /// checkout is laid out.
+    pub turn: Mutex<Option<Utf8PathBuf>>,
+}
+
+impl Resolver<'_> {
+    /// What is to be made of a command that could not resolve a cell, or not fetch for it.
+    pub fn refused(&self, setting: &Setting<'_>, said: &Said) -> Resolution {
+        // Offline, cargo cannot tell what there is not from what is not here.
+        let is_far = !self.matrix.registry.is_local();
+        let is_blind = is_far && (self.offline || self.denies_what_is_published(setting, said));
+        let blind = is_blind.then_some(Doubt::Network);
+        let doubt = resolve_doubt(said).or(blind).or(self.matrix.stand_in());
+        match doubt.or_else(|| self.matrix.change(&setting.cell.pin).map(Doubt::Machine)) {
+            Some(doubt) => in_doubt(doubt, said),
+            None => {
+                let mut error = first_error(&said.err);
+                error.message += &missing_feature::help(&said.err, setting);
+                Resolution::refused(Status::failed(Class::Resolve), error)
+            }
+        }
+    }
+
+    /// Whether a registry is said not to have what is known to be published.
+    fn denies_what_is_published(&self, setting: &Setting<'_>, said: &Said) -> bool {
+        unknown_to_registry(&said.err).is_some_and(|name| {
+            let is_locked = |lock: String| lock.contains(&format!("name = \"{name}\""));
+            let seed = self.seed(setting).ok().flatten();
+            setting.family.holds(name)
+                || self.matrix.registry.versions(name).is_some()
+                || seed.is_some_and(is_locked)
+        })
+    }
+
+    /// The lock that a cell starts from: its committed one, else the subject's own.
+    fn seed(&self, setting: &Setting<'_>) -> Result<Option<String>> {
+        match self.committed(setting)? {
+            Some(lock) => Ok(Some(lock)),
+            None => setting.tree.subject.text_of("Cargo.lock"),
+        }
+    }
+
+    fn committed(&self, setting: &Setting<'_>) -> Result<Option<String>> {
+        let is_there = self.matrix.has_committed_lock(setting.cell);
+        let path = self.matrix.committed_lock(setting.cell);
+        let Some(path) = path.filter(|_| is_there) else {
+            return Ok(None);
+        };
+        let lock = fs::read_to_string(&path);
+        lock.map(Some)
+            .with_context(|| format!("read {}", path.display()))
+    }
+
+    /// The family's crates at the pin's version, if that was withdrawn of any.
+    fn withdrawn(&self, setting: &Setting<'_>) -> Option<Vec<(String, Version)>> {
+        let version = setting.cell.pin.at.version()?;
+        let releases = self.matrix.registry.releases(&setting.family.crate_names());
+        releases?.release(version)?.withdrawn()
+    }
+
+    /// What an earlier run found, if nothing that decides it has changed.
+    #[must_use]
+    pub fn known(&self, setting: &Setting<'_>) -> Option<Resolution> {
+        if self.fresh {
+            return None;
+        }
+        let key = self.key(setting).ok()?;
+        self.records.read(&self.path(&key), &key)
+    }
+
+    /// Resolves a cell, or takes over what an earlier run found.
+    ///
+    /// # Errors
+    ///
+    /// When the work folder fails; what cargo says against the cell is a [`Resolution`].
+    pub fn resolve(
+        &self,
+        setting: &Setting<'_>,
+        log: &mut Log,
+        clock: &mut Clock,
+    ) -> Result<Resolution> {
+        if let Some(known) = self.known(setting) {
+            log.add(known.said.as_bytes());
+            log.note("[all of that in an earlier run: nothing that decides the lock has changed]");
+            return Ok(known);
+        }
+        let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut laid_out = clock.wait(turn);
+        let resolution = self.resolve_anew(setting, log, &mut laid_out)?;
+        if let Some(change) = self.matrix.resolver.change() {
+            let doubt = Doubt::Machine(change.clone());
+            let status = Status::Inconclusive { doubt };
+            return Ok(Resolution::refused(status, Diagnostic::said(change)));
+        }
+        if !matches!(resolution.status, Status::Inconclusive { .. }) {
+            let key = self.key(setting)?;
+            self.records.write(&self.path(&key), &key, &resolution)?;
+        }
+        Ok(resolution)
+    }
+
+    /// Lays out the copy that is resolved, without a lock; the workspace in it.
+    pub(super) fn lay_out(
+        &self,
+        setting: &Setting<'_>,
+        laid_out: &mut Option<Utf8PathBuf>,
+    ) -> Result<Utf8PathBuf> {
+        let subject = &setting.tree.subject;
+        let pinned = stage::pinned_for_resolve(setting)?;
+        // Nothing of the subject runs here, so that only what a cell changes has to be written anew.
+        if laid_out.as_ref() == Some(&subject.checkout.top) {
+            stage::rewrite(&pinned, &self.folder)?;
+            remove(&self.folder.join(subject.lock()))?;
+        } else {
+            *laid_out = None;
+            stage::lay_out(subject, &pinned, &self.folder)?;
+            *laid_out = Some(subject.checkout.top.clone());
+        }
+        Ok(self.folder.join(&subject.inside))
+    }
+
+    fn resolve_anew(
+        &self,
+        setting: &Setting<'_>,
+        log: &mut Log,
+        laid_out: &mut Option<Utf8PathBuf>,
+    ) -> Result<Resolution> {
+        let workspace = self.lay_out(setting, laid_out)?;
+        if let Some(mut seed) = self.seed(setting)? {
+            if let Some(packages) = self.withdrawn(setting) {
+                seed = holding(&seed, &packages)?;
+            }
+            let path = workspace.join("Cargo.lock");
+            fs::write(&path, seed).with_context(|| format!("write {path}"))?;
+        }
+        let mut pinning = Pinning::new(self, setting, &workspace, log);
+        let (mut status, mut errors) = pinning.settle()?;
+        let secrets = &setting.ground.surroundings.secrets;
+        let without = |text: String| secrets.without(&text).unwrap_or(text);
+        for text in errors.iter_mut().flat_map(Diagnostic::texts) {
+            *text = without(std::mem::take(text));
+        }
+        let lock = fs::read_to_string(workspace.join("Cargo.lock")).ok();
+        let lock = lock.map(|lock| readable(lock, &setting.toolchain.cargo));
+        if lock.is_none() && status == Status::Passed {
+            status = Status::failed(Class::Resolve);
+            errors.push(Diagnostic::said("cargo wrote no Cargo.lock"));
+        }
+        Ok(Resolution {
+            status,
+            errors,
+            lock,
+            moved: pinning.moved,
+            needs: pinning.needs,
+            said: without(text::bounded(&pinning.said, text::CASE_OUTPUT)),
+        })
+    }
+
+    fn path(&self, key: &str) -> Utf8PathBuf {
+        self.kept.join(format!("{key}.json"))
+    }
+
+    fn key(&self, setting: &Setting<'_>) -> Result<String> {
+        let Setting {
+            family, toolchain, ..
+        } = setting;
+        key::of(&(
+            key::RULES,
+            key::pinned(setting)?,
+            (self.committed(setting)?, &setting.tree.lock),
+            (self.locked, self.offline),
+            (family.companions.written(), family.crate_names()),
+            (&toolchain.rustc, &toolchain.host),
+            &self.matrix.resolver.cargo_version,
+            key::build(setting, &self.matrix.config),
+            setting.conditions(),
+        ))
+    }
+}
+
+pub(super) fn in_doubt(doubt: Doubt, said: &Said) -> Resolution {
+    let error = match doubt == Doubt::Interrupted {
+        true => Diagnostic::said("interrupted"),
+        false => first_error(&said.err),
+    };
+    Resolution::refused(Status::Inconclusive { doubt }, error)
+}

@@ -1,0 +1,399 @@
+//! Lanes: each works through cells in folders of its own, since cargo locks a target folder.
+
+pub(crate) mod schedule;
+pub(crate) mod recorder;
+pub(crate) mod confirm;
+pub mod verify;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use bytesize::ByteSize;
+use camino::Utf8Path;
+use pinmatrix_core::analysis::findings::findings;
+use pinmatrix_core::config::Strategy;
+use pinmatrix_core::model::cell::{Cell, CellId, Row};
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::event::{Event, Listener};
+use pinmatrix_core::model::outcome::Outcome;
+use pinmatrix_core::model::run::findings::Findings;
+use pinmatrix_core::model::run::{CellRecord, Run, SCHEMA, State};
+use pinmatrix_core::model::status::{Doubt, Skip, Status};
+use pinmatrix_core::search::plan::{Fate, Plan, Planned};
+use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_process::jobserver::{Budget, default_jobs};
+use pinmatrix_process::sandbox::scoped_thread::confined;
+use rayon::prelude::*;
+
+use crate::cache::durations::Times;
+use crate::cache::outcome_store::Store;
+use crate::cache::record_store::Records;
+use crate::cell::context::{Common, Work};
+use crate::cell::sandbox::Sandbox;
+use crate::cell::{Answer, known, restore};
+use crate::machine::toolchain::Sought;
+use crate::matrix::Matrix;
+use crate::matrix::cell_context::Setting;
+use crate::resolve::Resolver;
+use crate::run::confirm::confirm;
+use crate::run::recorder::{Board, Ended};
+use crate::run::schedule::Schedule;
+use crate::workdir::build_groups::Shops;
+use crate::workdir::evict::Keeper;
+use crate::workdir::work_dirs::Workplace;
+
+/// How a run goes.
+pub struct Options<'a> {
+    /// Compile jobs and test threads at a time, over all lanes; `None` for as many as this process
+    /// may use cores.
+    pub jobs: Option<usize>,
+    /// Cells at a time; `None` for what that many jobs can carry.
+    pub lanes: Option<usize>,
+    /// How much of the disk work folders may take; `None` for whatever there is.
+    pub max_disk: Option<ByteSize>,
+    /// Whether every lock must be committed and fit as it is.
+    pub locked: bool,
+    /// Whether the network is off limits.
+    pub offline: bool,
+    /// Whether what is compiled is kept from knowing where it was compiled.
+    pub remaps: bool,
+    /// Whether what earlier runs kept is looked at.
+    pub fresh: bool,
+    /// The results folder.
+    pub out: &'a Utf8Path,
+    /// The folder below which work folders are.
+    pub cache: PathBuf,
+    /// The words that repeat the program.
+    pub command: &'a str,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+    /// Whoever listens.
+    pub listener: &'a dyn Listener,
+}
+
+/// What can be said of cells from what earlier runs kept.
+///
+/// # Errors
+///
+/// When the work folders cannot be made.
+pub fn known_outcomes(
+    matrix: &Matrix,
+    options: &Options<'_>,
+    cells: &[Cell],
+) -> Result<BTreeMap<CellId, Outcome>> {
+    let workplace = Workplace::look(&options.cache, &matrix.place)?;
+    in_place(matrix, options, &workplace, |common, _| {
+        let outcome = |cell: &Cell| {
+            let setting = Setting::of(matrix, cell).ok()??;
+            Some((cell.id(), known(common, &setting)?))
+        };
+        Ok(cells.par_iter().filter_map(outcome).collect())
+    })
+}
+
+/// Runs a plan, and returns what is known at its end. What ended stands in `run.json`, also when this
+/// function does not return, but for what ended in the last moments; that is kept all the same, and
+/// the next run knows it.
+///
+/// # Errors
+///
+/// When the results or the work folders cannot be written. A cell that fails, or a machine that
+/// fails under it, is an outcome.
+pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
+    let waits = || {
+        let note = "another run works on this subject; waiting for it to end";
+        options.listener.hear(Event::Noted(note));
+    };
+    if let Some(time) = matrix.config.timeouts.run {
+        options.interrupt.ask_after(time);
+    }
+    let place = &matrix.place;
+    let workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
+    workplace.discard_past(&shops_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
+    in_place(matrix, options, &workplace, |common, n_lanes| {
+        let (n_run, n_known, _) = plan.counts();
+        options.listener.hear(Event::Planned {
+            n_run,
+            n_known,
+            is_most: plan.strategy == Strategy::Frontier,
+        });
+        if let Some(why) = &common.sandbox.missing {
+            let gaps = common.sandbox.enforced().gaps().join("; ");
+            let told = format!("builds and tests are not bounded in all ({why}): {gaps}");
+            options.listener.hear(Event::Noted(&told));
+        }
+        let board = Board::new(begin(matrix, plan, options), options.out)?;
+        restore_known(matrix, plan, common)?;
+        let times = Times::read(workplace.times());
+        let schedule = Schedule::new(plan, matrix.config.run.probes, n_lanes, times);
+        let lanes = rayon::ThreadPoolBuilder::new()
+            .num_threads(n_lanes)
+            .thread_name(|lane| format!("lane-{lane}"))
+            .build()
+            .context("start the lanes")?;
+        make_room(common, &|label| schedule.may_need(label))?;
+        let results = lanes.broadcast(|context| {
+            let mut last: Option<&Row> = None;
+            while let Some(planned) = schedule.take(last, options.interrupt) {
+                let lane = context.index();
+                let started = Instant::now();
+                let answer = run_cell(matrix, &workplace, common, planned, lane);
+                let seconds = started.elapsed().as_secs_f64();
+                let took = (!answer.reused).then_some(seconds);
+                let left = schedule.note(planned, &answer.outcome, took);
+                options.listener.hear(Event::Ended {
+                    cell: &planned.id,
+                    outcome: &answer.outcome,
+                    seconds,
+                });
+                if let Some(seconds) = left {
+                    options.listener.hear(Event::Expected { seconds });
+                }
+                board.record(Ended {
+                    id: &planned.id,
+                    lane,
+                    outcome: answer.outcome,
+                    reused: answer.reused,
+                    laps: answer.laps,
+                })?;
+                last = Some(&planned.cell.row);
+                make_room(common, &|label| schedule.may_need(label))?;
+            }
+            Ok(())
+        });
+        let ended: Result<Vec<()>> = results.into_iter().collect();
+        let confirmed = ended.and_then(|_| match matrix.config.run.retries {
+            0 => Ok(()),
+            _ => {
+                confirm(matrix, &workplace, common, &board)?;
+                make_room(common, &|label| schedule.may_need(label))
+            }
+        });
+        let kept = confirmed.and_then(|()| schedule.keep_times());
+        let is_whole = kept.is_ok() && !options.interrupt.is_asked();
+        if options.interrupt.is_asked() && !options.interrupt.is_asked_by_someone() {
+            let note = "the run's time is up: what has not ended did not run";
+            options.listener.hear(Event::Noted(note));
+        }
+        note_changes(matrix, options.listener);
+        let inferred = match is_whole {
+            true => schedule.inferred(),
+            false => BTreeSet::new(),
+        };
+        let run = board.finish(&inferred, is_whole, |run| {
+            findings(run, &matrix.config, matrix.baseline.as_ref())
+        });
+        kept.and(run)
+    })
+}
+
+/// Says whether the working tree is no longer what the run is of.
+fn note_changes(matrix: &Matrix, listener: &dyn Listener) {
+    for checkout in matrix.trees.iter().map(|tree| &tree.subject.checkout) {
+        // A tree that cannot be listed any more has changed in a way that its owner knows of.
+        let changed = checkout.changed_since(&matrix.config).unwrap_or_default();
+        let Some(first) = changed.first() else {
+            continue;
+        };
+        let others = match changed.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        let note = format!(
+            "files have changed since the run began, and this run is of what they were then: {}{others}",
+            first.display()
+        );
+        listener.hear(Event::Noted(&note));
+    }
+}
+
+/// Puts the locks and logs of what is known beside those of what will run.
+fn restore_known(matrix: &Matrix, plan: &Plan, common: &Common<'_>) -> Result<()> {
+    let known = plan
+        .cells
+        .par_iter()
+        .filter(|p| matches!(p.fate, Fate::Known(_)));
+    known.try_for_each(|planned| match Setting::of(matrix, &planned.cell)? {
+        Some(setting) => restore(common, &setting),
+        None => Ok(()),
+    })
+}
+
+/// The shops that some cells are in, each by its toolchain and its own name.
+pub(super) fn shops_of<'a>(
+    matrix: &Matrix,
+    cells: impl Iterator<Item = &'a Cell>,
+) -> BTreeSet<(String, String)> {
+    let shops = cells.filter_map(|cell| {
+        let setting = Setting::of(matrix, cell).ok()??;
+        Some((cell.row.toolchain.clone(), setting.shop()))
+    });
+    shops.collect()
+}
+
+/// Keeps the disk within its bound, and says so where that is not possible.
+pub(super) fn make_room(
+    common: &Common<'_>,
+    is_needed: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<()> {
+    let root = common.keeper.root();
+    let files = common.sandbox.confines(&[], &[root]);
+    let room = confined(files, || common.keeper.make_room(is_needed))?;
+    if room.is_short {
+        let told = format!(
+            "work folders take {}, which is more than they may: the rest is in use",
+            ByteSize(room.after)
+        );
+        common.listener.hear(Event::Noted(&told));
+    }
+    Ok(())
+}
+
+/// Opens everything that cells share.
+pub(super) fn in_place<T>(
+    matrix: &Matrix,
+    options: &Options<'_>,
+    workplace: &Workplace,
+    then: impl FnOnce(&Common<'_>, usize) -> Result<T>,
+) -> Result<T> {
+    let records = Records::new(workplace.aside(), options.listener);
+    let store = Store::new(workplace.outcomes(), &records);
+    let resolver = Resolver {
+        matrix,
+        folder: workplace.resolver(),
+        kept: workplace.resolutions(),
+        records: &records,
+        locked: options.locked,
+        offline: options.offline,
+        fresh: options.fresh,
+        interrupt: options.interrupt,
+        turn: Mutex::new(None),
+    };
+    let n_jobs = options.jobs.unwrap_or_else(default_jobs);
+    let n_lanes = options.lanes.unwrap_or_else(|| default_lanes(n_jobs));
+    let budget = Budget::new(n_jobs)?;
+    let linker = matrix.config.build.linker.as_ref();
+    let linker = linker.map(|linker| workplace.linker(*linker.get_ref()));
+    let linker = linker.transpose()?;
+    let sandbox = Sandbox::open(matrix, &workplace.trial(), options.interrupt)?;
+    let shops = Shops::new(sandbox.enforced().files);
+    let keeper = Keeper::new(workplace, &shops, options.max_disk);
+    let common = Common {
+        matrix,
+        resolver: &resolver,
+        store: &store,
+        results: options.out,
+        budget: &budget,
+        shops: &shops,
+        sandbox: &sandbox,
+        keeper: &keeper,
+        linker: linker.as_deref(),
+        remaps: options.remaps,
+        fresh: options.fresh,
+        listener: options.listener,
+        interrupt: options.interrupt,
+    };
+    then(&common, n_lanes)
+}
+
+/// A single cargo keeps a few cores busy by itself, so a second lane pays only beyond that; each
+/// lane also costs a target folder.
+fn default_lanes(n_jobs: usize) -> usize {
+    (n_jobs / 4).max(1)
+}
+
+/// Runs a cell; whatever goes wrong in the tool itself is a doubt about this cell only.
+fn run_cell(
+    matrix: &Matrix,
+    workplace: &Workplace,
+    common: &Common<'_>,
+    planned: &Planned,
+    lane: usize,
+) -> Answer {
+    if let Some(why) = matrix.broken(&planned.cell.row) {
+        return Answer {
+            outcome: Outcome::in_doubt(format!("its toolchain gives no answer: {why}")),
+            reused: false,
+            laps: Vec::new(),
+        };
+    }
+    let answer = || {
+        let setting = Setting::of(matrix, &planned.cell)?;
+        let setting = setting.context("find its toolchain")?;
+        let folders = workplace.folders(&setting, &common.sandbox.name()?, lane)?;
+        let _occupied = common.keeper.occupy(&folders);
+        Work {
+            common,
+            setting: &setting,
+            folders,
+            only: None,
+        }
+        .run()
+    };
+    answer().unwrap_or_else(|error| Answer {
+        outcome: in_doubt(&error),
+        reused: false,
+        laps: Vec::new(),
+    })
+}
+
+pub(super) fn in_doubt(error: &anyhow::Error) -> Outcome {
+    let io = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let doubt = match io.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => {
+            Doubt::OutOfDisk
+        }
+        Some(std::io::ErrorKind::OutOfMemory) => Doubt::OutOfMemory,
+        Some(_) | None => Doubt::Machine("the tool could not go on".to_owned()),
+    };
+    Outcome::whole(
+        Status::Inconclusive { doubt },
+        vec![Diagnostic::said(format!("{error:#}"))],
+    )
+}
+
+fn begin(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Run {
+    let record = |planned: &Planned| CellRecord {
+        id: planned.id.clone(),
+        cell: planned.cell.clone(),
+        state: match &planned.fate {
+            // Most of these will not be asked for.
+            Fate::Run { .. } if !planned.is_rung => State::Skipped {
+                reason: Skip::BetweenRungs,
+            },
+            Fate::Run { .. } => State::Pending,
+            Fate::Known(outcome) => State::Ended {
+                reused: true,
+                outcome: outcome.clone(),
+            },
+            Fate::Skip(reason) => State::Skipped {
+                reason: reason.clone(),
+            },
+        },
+    };
+    // The one place where the clock of the world is read.
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    Run {
+        schema: SCHEMA,
+        started,
+        seconds: 0.0,
+        finished: false,
+        command: options.command.to_owned(),
+        out: options.out.to_string(),
+        shard: plan.shard,
+        sources: matrix.source_records(),
+        resolver: matrix.resolver.cargo_version.clone(),
+        toolchains: matrix.toolchains.iter().map(Sought::record).collect(),
+        families: matrix.family_records(),
+        cells: plan.cells.iter().map(record).collect(),
+        timeline: Vec::new(),
+        findings: Findings::default(),
+    }
+}

@@ -1,0 +1,198 @@
+//! What passed once where its neighbour fails, run again: by luck, or not.
+//!
+//! What failed ran again in its own cell. Whether a pass differs from its neighbours is known only
+//! when those have run, and which lane was quicker must not decide what is run again. So it is done
+//! after all cells, for what the change points of the run rest on, whatever lane is free.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use pinmatrix_core::analysis::frontier::{ChangePoint, frontier};
+use pinmatrix_core::model::cell::CellId;
+use pinmatrix_core::model::event::Event;
+use pinmatrix_core::model::outcome::case::{CaseOutcome, Flaky};
+use pinmatrix_core::model::outcome::{Outcome, TargetId};
+use pinmatrix_core::model::run::{Run, State};
+use pinmatrix_core::model::status::Status;
+use pinmatrix_core::text::count;
+
+use crate::cell::context::{Common, Work};
+use crate::cell::keep;
+use crate::matrix::Matrix;
+use crate::matrix::cell_context::Setting;
+use crate::run::recorder::{Board, Ended};
+use crate::workdir::work_dirs::Workplace;
+
+/// Runs each passing side of a change point again that was seen once, and takes note of what it
+/// shows then.
+///
+/// # Errors
+///
+/// When the results or the work folders cannot be written. What the machine keeps from an answer
+/// stays seen once.
+pub fn confirm(
+    matrix: &Matrix,
+    workplace: &Workplace,
+    common: &Common<'_>,
+    board: &Board<'_>,
+) -> Result<()> {
+    let run = board.so_far();
+    let passes = seen_once(&run);
+    if passes.is_empty() {
+        return Ok(());
+    }
+    let n_targets: usize = passes.values().map(BTreeSet::len).sum();
+    let targets = count(n_targets, "target");
+    let note = format!("running {targets} again, which passed where others fail");
+    common.listener.hear(Event::Noted(&note));
+    let results = workplace.again();
+    // What runs again is no cell of the run, and is not told of as one.
+    let quiet = |_: Event<'_>| {};
+    let again = Common {
+        results: &results,
+        fresh: true,
+        listener: &quiet,
+        ..*common
+    };
+    for record in &run.cells {
+        let (Some(targets), Some(outcome)) = (passes.get(&record.id), record.outcome()) else {
+            continue;
+        };
+        // Of what earlier runs knew, the toolchain may be gone.
+        let Ok(Some(setting)) = Setting::of(matrix, &record.cell) else {
+            continue;
+        };
+        let mut outcome = outcome.clone();
+        let mut laps = Vec::new();
+        let mut run_again = |only: Option<&TargetId>| {
+            let folders = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
+            let _occupied = common.keeper.occupy(&folders);
+            let work = Work {
+                common: &again,
+                setting: &setting,
+                folders,
+                only: only.map(TargetId::to_string),
+            };
+            let answer = work.run()?;
+            laps.extend(answer.laps);
+            anyhow::Ok(answer.outcome)
+        };
+        let mut fails_alone = Vec::new();
+        for target in targets {
+            if common.interrupt.is_asked() {
+                return Ok(());
+            }
+            match run_again(Some(target)) {
+                Ok(alone) if fails(&outcome, target, &alone) => fails_alone.push(target),
+                Ok(alone) => add_reruns(&mut outcome, target, &alone),
+                Err(_) => {}
+            }
+        }
+        if !fails_alone.is_empty()
+            && let Ok(whole) = run_again(None)
+        {
+            for target in fails_alone {
+                add_reruns(&mut outcome, target, &whole);
+            }
+        }
+        keep(common, &setting, &outcome)?;
+        board.record(Ended {
+            id: &record.id,
+            lane: 0,
+            outcome,
+            reused: matches!(record.state, State::Ended { reused: true, .. }),
+            laps,
+        })?;
+    }
+    Ok(())
+}
+
+/// The targets that passed, each cell's, on which alone a change point rests that one run saw.
+fn seen_once(run: &Run) -> BTreeMap<CellId, BTreeSet<TargetId>> {
+    let mut passes: BTreeMap<CellId, BTreeSet<TargetId>> = BTreeMap::new();
+    for ChangePoint {
+        target,
+        before,
+        after,
+        ..
+    } in frontier(run)
+    {
+        let sides = [before, after].into_iter();
+        let sides = sides.filter(|side| side.is_seen_once && side.status == Status::Passed);
+        for (side, target) in sides.zip(target) {
+            passes.entry(side.cell).or_default().insert(target);
+        }
+    }
+    passes
+}
+
+/// Whether a case that had passed fails when its target is run alone.
+fn fails(outcome: &Outcome, target: &TargetId, alone: &Outcome) -> bool {
+    let fails = |name: &str| {
+        let mut alone = cases_of(alone, target).iter();
+        alone.any(|case| case.name == name && case.status.is_failed())
+    };
+    let cases = cases_of(outcome, target).iter();
+    let mut passed = cases.filter(|case| case.status == Status::Passed);
+    passed.any(|case| fails(&case.name))
+}
+
+/// Takes note of what cases show that had passed once. One that fails now is flaky.
+fn add_reruns(outcome: &mut Outcome, target: &TargetId, again: &Outcome) {
+    let shown = cases_of(again, target);
+    let targets = outcome.targets.iter_mut().filter(|t| t.id == *target);
+    let cases = targets.flat_map(|target| &mut target.cases);
+    for case in cases.filter(|case| case.status == Status::Passed) {
+        if let Some(again) = shown.iter().find(|again| again.name == case.name) {
+            see_again(case, again);
+        }
+    }
+}
+
+fn cases_of<'a>(outcome: &'a Outcome, target: &TargetId) -> &'a [CaseOutcome] {
+    let found = outcome.targets.iter().find(|t| t.id == *target);
+    found.map_or(&[], |target| &target.cases)
+}
+
+fn see_again(case: &mut CaseOutcome, again: &CaseOutcome) {
+    match (&again.status, &again.flaky) {
+        (Status::Passed, None) => case.n_seen += again.n_seen,
+        (Status::Passed, Some(flaky)) => {
+            case.flaky.get_or_insert_with(|| flaky.clone());
+        }
+        (Status::Failed { .. }, _) => {
+            let (n_failed, output) = (again.n_seen, again.output.clone());
+            case.flaky.get_or_insert(Flaky { n_failed, output });
+        }
+        (Status::Skipped { .. } | Status::Inconclusive { .. }, _) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pinmatrix_core::model::status::Class;
+    use pinmatrix_core::testing::{case, outcome, target, test_named};
+
+    use super::*;
+
+    #[test]
+    fn what_passed_and_then_fails_is_flaky() {
+        let failed = Status::failed(Class::Test);
+        let once = |case: CaseOutcome| CaseOutcome { n_seen: 1, ..case };
+        let passed = |name| once(case(name, Status::Passed, None));
+        let mut first = outcome(vec![target(
+            "t",
+            vec![passed("a"), passed("b"), passed("c")],
+        )]);
+        let again = [passed("a"), once(case("b", failed, None))];
+        let again = outcome(vec![target("t", again.into())]);
+        add_reruns(&mut first, &test_named("t"), &again);
+        let told = first.targets[0].cases.iter().map(|case| {
+            let flaky = case.flaky.as_ref().map(ToString::to_string);
+            (case.n_seen, flaky.unwrap_or_default())
+        });
+        let flaky = "flaky: failed 1 of 2 attempts".to_owned();
+        let expected = [(2, String::new()), (1, flaky), (1, String::new())];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,146 @@
+//! The board of a run: where lanes write down what ended, so that it stands in `run.json` soon.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use camino::Utf8Path;
+use pinmatrix_core::model::cell::CellId;
+use pinmatrix_core::model::outcome::Outcome;
+use pinmatrix_core::model::run::findings::Findings;
+use pinmatrix_core::model::run::timeline::Span;
+use pinmatrix_core::model::run::{Run, State};
+use pinmatrix_core::model::status::Skip;
+
+use crate::fs_ext::{CACHEDIR_TAG, write_whole};
+use crate::phase::timer::Lap;
+use crate::results;
+
+/// How often `run.json` is written while cells end quickly.
+const BETWEEN_WRITES: Duration = Duration::from_secs(1);
+/// Which part of a run may go into writing it down, as one in so many.
+const SHARE_OF_WRITES: u32 = 50;
+
+/// What became of one cell.
+pub struct Ended<'a> {
+    /// Its name.
+    pub id: &'a CellId,
+    /// The lane that was at it.
+    pub lane: usize,
+    /// What it showed.
+    pub outcome: Outcome,
+    /// Whether an earlier run knew it.
+    pub reused: bool,
+    /// Its phases in time.
+    pub laps: Vec<Lap>,
+}
+
+/// The board.
+pub struct Board<'a> {
+    out: &'a Utf8Path,
+    started: Instant,
+    places: HashMap<CellId, usize>,
+    state: Mutex<Written>,
+}
+
+struct Written {
+    run: Run,
+    due: Instant,
+}
+
+impl<'a> Board<'a> {
+    /// A board that begins with what is known already.
+    ///
+    /// # Errors
+    ///
+    /// When the results cannot be written.
+    pub fn new(run: Run, out: &'a Utf8Path) -> Result<Self> {
+        // Results that lie within a subject are no part of it.
+        write_whole(&out.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
+        results::write(&run, out)?;
+        let cells = run.cells.iter().enumerate();
+        let started = Instant::now();
+        Ok(Self {
+            out,
+            started,
+            places: cells.map(|(at, cell)| (cell.id.clone(), at)).collect(),
+            state: Mutex::new(Written { run, due: started }),
+        })
+    }
+
+    /// Writes down what ended.
+    ///
+    /// # Errors
+    ///
+    /// When the results cannot be written.
+    pub fn record(&self, ended: Ended<'_>) -> Result<()> {
+        let mut state = self.state();
+        let spans = ended.laps.iter().map(|lap| Span {
+            cell: ended.id.clone(),
+            lane: ended.lane,
+            phase: lap.phase,
+            start: (lap.started - self.started).as_secs_f64(),
+            seconds: lap.took.as_secs_f64(),
+            waited: lap.waited.as_secs_f64(),
+        });
+        state.run.timeline.extend(spans);
+        let place = self.places.get(ended.id);
+        if let Some(record) = place.and_then(|at| state.run.cells.get_mut(*at)) {
+            record.state = State::Ended {
+                reused: ended.reused,
+                outcome: Box::new(ended.outcome),
+            };
+        }
+        state.run.seconds = self.started.elapsed().as_secs_f64();
+        let begun = Instant::now();
+        if begun >= state.due {
+            results::write(&state.run, self.out)?;
+            // The file grows with the run, and so does the time between two writes.
+            let pause = begun.elapsed() * SHARE_OF_WRITES;
+            state.due = Instant::now() + pause.max(BETWEEN_WRITES);
+        }
+        Ok(())
+    }
+
+    /// All that is known so far.
+    #[must_use]
+    pub fn so_far(&self) -> Run {
+        self.state().run.clone()
+    }
+
+    /// Writes the run down for the last time, with what follows from it.
+    ///
+    /// # Errors
+    ///
+    /// When the results cannot be written.
+    pub fn finish(
+        self,
+        inferred: &BTreeSet<&CellId>,
+        finished: bool,
+        findings: impl FnOnce(&Run) -> Findings,
+    ) -> Result<Run> {
+        let state = self.state.into_inner();
+        let mut run = state.unwrap_or_else(PoisonError::into_inner).run;
+        for record in &mut run.cells {
+            if inferred.contains(&record.id) {
+                record.state = State::Skipped {
+                    reason: Skip::Inferred,
+                };
+            }
+        }
+        run.drop_unused_pins();
+        let order = |a: &Span, b: &Span| (a.lane, a.start).partial_cmp(&(b.lane, b.start));
+        let order = |a: &Span, b: &Span| order(a, b).unwrap_or(std::cmp::Ordering::Equal);
+        run.timeline.sort_by(order);
+        run.finished = finished;
+        run.seconds = self.started.elapsed().as_secs_f64();
+        run.findings = findings(&run);
+        results::write(&run, self.out)?;
+        Ok(run)
+    }
+
+    fn state(&self) -> MutexGuard<'_, Written> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

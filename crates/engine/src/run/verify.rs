@@ -1,0 +1,215 @@
+//! Running a plan twice, in two places, to see what is the same: outcomes, locks, and the very bytes
+//! of test executables.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::model::cell::CellId;
+use pinmatrix_core::model::event::{Event, Listener};
+use pinmatrix_core::model::outcome::{Outcome, TargetId};
+use pinmatrix_core::model::run::Run;
+use pinmatrix_core::model::run::reproducibility::{Executable, Verified};
+use pinmatrix_core::search::plan::Plan;
+
+use crate::fs_ext::remove;
+use crate::matrix::Matrix;
+use crate::run::{Options, run};
+use crate::workdir::work_dirs::turn;
+
+/// The two places below the cache: names of different lengths, as two machines would have.
+const PLACES: [&str; 2] = ["verify-here", "verify-in-another-place"];
+
+/// The executable of each target of each cell.
+type Made = BTreeMap<(CellId, TargetId), Utf8PathBuf>;
+
+/// Runs a plan twice from nothing, and compares. Both runs' results are left in folders of their own
+/// beside each other; what was built is removed.
+///
+/// # Errors
+///
+/// As [`run`], and when an executable cannot be read.
+pub fn verify(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Vec<Verified>> {
+    let places = PLACES.map(|name| options.cache.join(name));
+    let _turn = take_turn(options)?;
+    let compared = (|| {
+        let one = once(matrix, plan, options, &places[0], "one")?;
+        let other = once(matrix, plan, options, &places[1], "other")?;
+        compare(&one, &other)
+    })();
+    for place in &places {
+        remove(Utf8Path::from_path(place).context("read the work folder's path as text")?)?;
+    }
+    compared
+}
+
+/// Two that verify would work in the same places.
+fn take_turn(options: &Options<'_>) -> Result<File> {
+    let cache = &options.cache;
+    std::fs::create_dir_all(cache).with_context(|| format!("make {}", cache.display()))?;
+    let waits = || {
+        let note = "another run verifies here; waiting for it to end";
+        options.listener.hear(Event::Noted(note));
+    };
+    turn(&cache.join("in-use-by-verify"), options.interrupt, waits)
+}
+
+/// One run, and what it made.
+struct Once {
+    run: Run,
+    made: Made,
+    out: Utf8PathBuf,
+    /// What an executable holds if it tells where it was built.
+    place: PathBuf,
+}
+
+/// A listener that takes note of executables, and tells another one the rest.
+struct Collector<'a> {
+    made: Mutex<Made>,
+    listener: &'a dyn Listener,
+}
+
+impl Listener for Collector<'_> {
+    fn hear(&self, event: Event<'_>) {
+        if let Event::Made {
+            cell,
+            target,
+            executable,
+        } = event
+        {
+            let mut made = self.made.lock().unwrap_or_else(|e| e.into_inner());
+            made.insert((cell.clone(), target.clone()), executable.to_owned());
+        }
+        self.listener.hear(event);
+    }
+}
+
+fn once(
+    matrix: &Matrix,
+    plan: &Plan,
+    options: &Options<'_>,
+    place: &std::path::Path,
+    name: &str,
+) -> Result<Once> {
+    let out = options.out.join("verify").join(name);
+    let collector = Collector {
+        made: Mutex::default(),
+        listener: options.listener,
+    };
+    let run = run(
+        matrix,
+        plan,
+        &Options {
+            out: &out,
+            cache: place.to_owned(),
+            fresh: true,
+            // All of both has to be there at the end.
+            max_disk: None,
+            remaps: true,
+            listener: &collector,
+            ..*options
+        },
+    )?;
+    Ok(Once {
+        run,
+        made: collector
+            .made
+            .into_inner()
+            .unwrap_or_else(|e| e.into_inner()),
+        out,
+        place: place.to_owned(),
+    })
+}
+
+fn compare(one: &Once, other: &Once) -> Result<Vec<Verified>> {
+    let pairs = one.run.cells.iter().zip(&other.run.cells);
+    let ran = pairs.filter_map(|(a, b)| Some((&a.id, a.outcome()?, b.outcome()?)));
+    let verified = ran.map(|(cell, a, b)| {
+        let lock = |once: &Once| {
+            let path = once.out.join("locks").join(format!("{cell}.lock"));
+            std::fs::read(path).ok()
+        };
+        let of_cell = one.made.iter().filter(|((of, _), _)| of == cell);
+        let executables = of_cell.map(|(key, path)| {
+            let counterpart = other.made.get(key);
+            let first = match counterpart {
+                Some(counterpart) => first_difference(path, counterpart)?,
+                None => Some(0),
+            };
+            Ok(Executable {
+                target: key.1.clone(),
+                first_difference: first,
+                tells_its_place: first.is_some() && holds(path, &one.place)?,
+            })
+        });
+        Ok(Verified {
+            cell: cell.clone(),
+            is_certain: !a.has_doubt() && !b.has_doubt(),
+            same_outcome: shown(a) == shown(b),
+            same_lock: lock(one) == lock(other),
+            executables: executables.collect::<Result<_>>()?,
+        })
+    });
+    verified.collect()
+}
+
+/// All that an outcome says, without times.
+fn shown(outcome: &Outcome) -> Outcome {
+    let mut shown = outcome.clone();
+    shown.phases.clear();
+    for target in &mut shown.targets {
+        target.seconds = 0.0;
+        target.cases.iter_mut().for_each(|case| case.seconds = 0.0);
+    }
+    shown
+}
+
+/// Where two files first differ, in bytes from their beginning; `None` where they are the same.
+fn first_difference(one: &Utf8Path, other: &Utf8Path) -> Result<Option<u64>> {
+    let open = |path: &Utf8Path| -> Result<_> {
+        let file = File::open(path).with_context(|| format!("read {path}"))?;
+        Ok(BufReader::with_capacity(1 << 16, file).bytes())
+    };
+    let (mut one, mut other) = (open(one)?, open(other)?);
+    let mut at = 0;
+    loop {
+        match (one.next().transpose()?, other.next().transpose()?) {
+            (None, None) => return Ok(None),
+            (a, b) if a != b => return Ok(Some(at)),
+            (Some(_) | None, _) => at += 1,
+        }
+    }
+}
+
+/// Whether a file holds the path of a folder.
+fn holds(file: &Utf8Path, folder: &std::path::Path) -> Result<bool> {
+    let bytes = std::fs::read(file).with_context(|| format!("read {file}"))?;
+    let folder = folder.as_os_str().as_encoded_bytes();
+    Ok(memchr::memmem::find(&bytes, folder).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_compared_byte_by_byte() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("text");
+        let file = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.join(name), bytes).expect("written");
+            folder.join(name)
+        };
+        let (one, same) = (file("one", b"abcdef"), file("same", b"abcdef"));
+        let (other, longer) = (file("other", b"abXdef"), file("longer", b"abcdefg"));
+        assert_eq!(first_difference(&one, &same).expect("read"), None);
+        assert_eq!(first_difference(&one, &other).expect("read"), Some(2));
+        assert_eq!(first_difference(&one, &longer).expect("read"), Some(6));
+        assert!(holds(&one, "bcd".as_ref()).expect("read"));
+        assert!(!holds(&one, "bce".as_ref()).expect("read"));
+    }
+}

@@ -1,0 +1,462 @@
+//! The checkout that a subject lies in: the files of its repository as they are when a run begins.
+//! They are read once and kept; what is written into the working tree later changes nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use bytesize::ByteSize;
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::config::{Config, Source};
+use pinmatrix_core::error::Mistake;
+use pinmatrix_core::text::count;
+use rayon::prelude::*;
+use xshell::{Shell, cmd};
+
+use crate::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, remove, write_whole};
+use crate::manifest::Manifest;
+use crate::subject::git;
+use crate::subject::git::{Repository, short};
+use crate::subject::working_tree::{Kind, Listed, WorkingTree};
+
+/// The files of a repository, or of a folder that lies in none, as they were at one moment.
+#[derive(Clone, Debug)]
+pub struct Checkout {
+    /// Where the user has it.
+    pub origin: Utf8PathBuf,
+    /// Where its files were copied to.
+    pub top: Utf8PathBuf,
+    /// Its files, links and folders, sorted by path.
+    pub entries: Vec<Entry>,
+    /// The commit that it is, where it is one.
+    pub commit: Option<String>,
+    /// Whether anything is changed on top of that commit.
+    pub dirty: bool,
+    /// Submodules that are not checked out, relative to the top.
+    pub missing_submodules: Vec<PathBuf>,
+    /// What a person should know of it.
+    pub notes: Vec<String>,
+    /// The working tree that it was read from; none for a commit.
+    tree: Option<Arc<WorkingTree>>,
+    /// Held so that no other run removes the copy.
+    _held: Option<Arc<File>>,
+}
+
+/// One file, link or folder of a checkout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its path, relative to the top.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// Its permissions; none where the system has no such thing.
+    pub mode: Option<u32>,
+    /// A hash of its content, or of where a link leads.
+    pub hash: blake3::Hash,
+}
+
+/// The end of the name of a lock on copies.
+pub const IN_USE: &str = ".in-use";
+
+/// How often a working tree that changes while it is read is read again.
+const TRIES: usize = 3;
+
+/// How a file begins that stands for one in Git LFS.
+/// <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
+
+impl Checkout {
+    /// The files as they are now, in the working tree of the repository that `subject` lies in, or
+    /// in the folder that `[subject] root` names.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] for what the person at the keyboard can mend; other errors when files cannot be
+    /// read or copied.
+    pub fn of_working_tree(config: &Config, subject: &Utf8Path, cache: &Utf8Path) -> Result<Self> {
+        let origin = top_of(config, subject)?;
+        let mut last = None;
+        for _ in 0..TRIES {
+            let tree = WorkingTree::list(&origin, &config.checkout)?;
+            check_size(config, &origin, &tree)?;
+            match Self::copied(&origin, tree, cache) {
+                Ok(checkout) => return Ok(checkout),
+                Err(error) => last = Some(error),
+            }
+        }
+        let error = last.context("read the working tree")?;
+        Err(error.context(format!("copy {origin}")))
+    }
+
+    fn copied(origin: &Utf8Path, tree: WorkingTree, cache: &Utf8Path) -> Result<Self> {
+        let read = tree.entries.par_iter().map(|listed| read(origin, listed));
+        let read: Vec<(Entry, bool)> = read.collect::<Result<_>>()?;
+        let n_pointers = read.iter().filter(|(_, is_pointer)| *is_pointer).count();
+        let entries: Vec<Entry> = read.into_iter().map(|(entry, _)| entry).collect();
+        let of_origin = blake3::hash(origin.as_str().as_bytes()).to_hex();
+        let of_origin = short(&of_origin);
+        let name = format!("{of_origin}-{}", short(&content(&entries)));
+        let sources = cache.join(git::SOURCES);
+        let held = hold(&sources, of_origin, &name)?;
+        let top = sources.join(&name);
+        if !top.is_dir() {
+            let work = tempfile::tempdir_in(&sources).context("make a folder for a copy")?;
+            let folder = Utf8Path::from_path(work.path()).context("read its path as text")?;
+            let folder = folder.join("tree");
+            copy(&entries, origin, &folder)?;
+            git::settle(&folder, &top)?;
+        }
+        let mut notes = Vec::new();
+        if n_pointers > 0 {
+            let files = count(n_pointers, "file");
+            notes.push(format!(
+                "Git LFS pointers stand in the place of {files}; run `git lfs pull`"
+            ));
+        }
+        if tree.n_absent > 0 {
+            notes.push(format!(
+                "{} tracked files are not in the working tree, and cells do not have them either",
+                tree.n_absent
+            ));
+        }
+        Ok(Self {
+            origin: origin.to_owned(),
+            top,
+            entries,
+            commit: None,
+            dirty: false,
+            missing_submodules: tree.missing_submodules.clone(),
+            notes,
+            tree: Some(Arc::new(tree)),
+            _held: Some(Arc::new(held)),
+        })
+    }
+
+    /// A commit of the repository that `subject` lies in, or files with a patch on top.
+    ///
+    /// # Errors
+    ///
+    /// As [`git::lay_out`].
+    pub fn of_revision(
+        source: &Source,
+        config: &Config,
+        subject: &Utf8Path,
+        cache: &Utf8Path,
+    ) -> Result<Self> {
+        let laid_out = git::lay_out(source, config, subject, &cache.join(git::SOURCES))?;
+        let origin = match &config.checkout.root {
+            Some(_) => top_of(config, subject)?,
+            None => laid_out.repository.clone(),
+        };
+        let inside = origin.strip_prefix(&laid_out.repository);
+        let top = match inside {
+            Ok(inside) => laid_out.top.join(inside),
+            Err(_) => laid_out.top.clone(),
+        };
+        let tree = WorkingTree::all(&top, &config.checkout)?;
+        let read = tree.entries.par_iter().map(|listed| read(&top, listed));
+        let entries = read.map(|read| read.map(|(entry, _)| entry));
+        Ok(Self {
+            entries: entries.collect::<Result<_>>()?,
+            origin,
+            top,
+            commit: Some(laid_out.commit),
+            dirty: laid_out.dirty,
+            missing_submodules: Vec::new(),
+            notes: Vec::new(),
+            tree: None,
+            _held: None,
+        })
+    }
+
+    /// The entry at a path, relative to the top.
+    #[must_use]
+    pub fn entry(&self, path: &Path) -> Option<&Entry> {
+        let found = self
+            .entries
+            .binary_search_by(|entry| entry.path.as_path().cmp(path));
+        self.entries.get(found.ok()?)
+    }
+
+    /// The manifests at some paths, in their order; those that are not there are left out.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read, or is not TOML.
+    pub fn manifests(&self, paths: &[Utf8PathBuf]) -> Result<Vec<Manifest>> {
+        let texts = paths.iter().filter_map(|path| {
+            let text = self.text_of(path).transpose()?;
+            Some((path, text))
+        });
+        let read = |(path, text): (&Utf8PathBuf, Result<String>)| {
+            Manifest::parse(&text?).with_context(|| format!("read {path}"))
+        };
+        texts.map(read).collect()
+    }
+
+    /// The text of a file, if there is one at that path, relative to the top.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is not UTF-8.
+    pub fn text_of(&self, path: &Utf8Path) -> Result<Option<String>> {
+        if self
+            .entry(path.as_std_path())
+            .is_none_or(|entry| entry.kind == Kind::Folder)
+        {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(self.top.join(path));
+        text.map(Some)
+            .with_context(|| format!("read {}", self.origin.join(path)))
+    }
+
+    /// The folders that hold nothing, by paths that are UTF-8.
+    #[must_use]
+    pub fn empty_folders(&self) -> Vec<Utf8PathBuf> {
+        let mut after = self.entries.iter().skip(1).map(Some).chain([None]);
+        let mut empty = Vec::new();
+        for entry in &self.entries {
+            // What lies in a folder follows it.
+            let is_empty = after
+                .next()
+                .flatten()
+                .is_none_or(|next| !next.path.starts_with(&entry.path));
+            if entry.kind == Kind::Folder && is_empty {
+                empty.extend(Utf8Path::from_path(&entry.path).map(Utf8Path::to_owned));
+            }
+        }
+        empty
+    }
+
+    /// Where cargo can be asked about it, which follows paths that lead out: in the working tree, or
+    /// where a commit is laid out.
+    #[must_use]
+    pub fn live(&self) -> &Utf8Path {
+        match &self.tree {
+            Some(_) => &self.origin,
+            None => &self.top,
+        }
+    }
+
+    /// Where a path in the user's tree is in the copy; a path outside stays as it is.
+    #[must_use]
+    pub fn in_copy(&self, path: &Utf8Path) -> Utf8PathBuf {
+        // The copy can lie in the user's tree, as work folders can.
+        if path.starts_with(&self.top) {
+            return path.to_owned();
+        }
+        match path.strip_prefix(&self.origin) {
+            Ok(inside) => self.top.join(inside),
+            Err(_) => path.to_owned(),
+        }
+    }
+
+    /// Where a path in the copy is in the user's tree.
+    #[must_use]
+    pub fn in_origin(&self, path: &Utf8Path) -> Utf8PathBuf {
+        match path.strip_prefix(&self.top) {
+            Ok(inside) => self.origin.join(inside),
+            Err(_) => path.to_owned(),
+        }
+    }
+
+    /// Whether a path is one in the user's tree that the checkout does not hold: what git ignores,
+    /// for the most part. The path is relative to the top.
+    #[must_use]
+    pub fn leaves_out(&self, path: &Utf8Path) -> bool {
+        !path.as_str().is_empty()
+            && self.entry(path.as_std_path()).is_none()
+            && self.origin.join(path).exists()
+    }
+
+    /// What was written into the working tree since it was read, relative to its top; nothing for a
+    /// commit.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be listed.
+    pub fn changed_since(&self, config: &Config) -> Result<BTreeSet<PathBuf>> {
+        match &self.tree {
+            Some(tree) => Ok(tree.changed(&WorkingTree::list(&self.origin, &config.checkout)?)),
+            None => Ok(BTreeSet::new()),
+        }
+    }
+}
+
+/// A hash of entries: names, kinds, contents, and what their owner may do with them. What others may
+/// do follows from a setting of the machine.
+pub fn content<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for entry in entries {
+        let path = entry.path.as_os_str().as_encoded_bytes();
+        hasher.update(&(path.len() as u64).to_le_bytes());
+        hasher.update(path);
+        let owner = entry.mode.map_or(0, |mode| (mode >> 6) & 7);
+        hasher.update(&[entry.kind as u8, u8::try_from(owner).unwrap_or_default()]);
+        hasher.update(entry.hash.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Copies entries from one folder to another, which must hold what they were when they were read.
+fn copy(entries: &[Entry], from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("make {to}"))?;
+    let (from, to) = (from.as_std_path(), to.as_std_path());
+    for entry in entries.iter().filter(|entry| entry.kind == Kind::Folder) {
+        let folder = to.join(&entry.path);
+        fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    }
+    let others = entries
+        .par_iter()
+        .filter(|entry| entry.kind != Kind::Folder);
+    others.try_for_each(|entry| {
+        let (from, to) = (from.join(&entry.path), to.join(&entry.path));
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+        }
+        let bytes = bytes_of(&from, entry.kind)?;
+        let is_same = blake3::hash(&bytes) == entry.hash;
+        ensure!(is_same, "{} changes while it is read", from.display());
+        match entry.kind {
+            Kind::Link => git::copy(&from, &to),
+            Kind::File | Kind::Folder => fs::write(&to, bytes),
+        }
+        .with_context(|| format!("write {}", to.display()))
+    })
+}
+
+/// An entry with its hash, and whether it is a pointer of Git LFS.
+fn read(top: &Utf8Path, listed: &Listed) -> Result<(Entry, bool)> {
+    let bytes = match listed.kind {
+        Kind::Folder => Vec::new(),
+        Kind::File | Kind::Link => bytes_of(&top.as_std_path().join(&listed.path), listed.kind)?,
+    };
+    let entry = Entry {
+        path: listed.path.clone(),
+        kind: listed.kind,
+        mode: listed.mode,
+        hash: blake3::hash(&bytes),
+    };
+    Ok((entry, bytes.starts_with(LFS_POINTER)))
+}
+
+fn bytes_of(path: &Path, kind: Kind) -> Result<Vec<u8>> {
+    match kind {
+        Kind::Link => fs::read_link(path).map(|to| to.into_os_string().into_encoded_bytes()),
+        Kind::File | Kind::Folder => fs::read(path),
+    }
+    .with_context(|| format!("read {}", path.display()))
+}
+
+/// Holds the copies of one working tree, so that no other run removes them; and removes those that
+/// no run uses any more.
+fn hold(sources: &Utf8Path, of_origin: &str, name: &str) -> Result<File> {
+    fs::create_dir_all(sources).with_context(|| format!("make {sources}"))?;
+    let tag = sources.join(CACHEDIR_TAG_FILE);
+    if !tag.exists() {
+        write_whole(&tag, CACHEDIR_TAG.as_bytes())?;
+    }
+    let path = sources.join(format!("{of_origin}{IN_USE}"));
+    let lock = File::create(&path).with_context(|| format!("write {path}"))?;
+    if lock.try_lock().is_ok() {
+        for other in folders(sources)? {
+            if other.starts_with(of_origin) && other != name {
+                // Elsewhere first, so that no half of it passes for the whole later.
+                let gone = sources.join(format!("{of_origin}.gone"));
+                if sources.join(&other) != gone {
+                    remove(&gone)?;
+                    fs::rename(sources.join(&other), &gone)
+                        .with_context(|| format!("move {other}"))?;
+                }
+                remove(&gone)?;
+            }
+        }
+        lock.unlock().with_context(|| format!("unlock {path}"))?;
+    }
+    lock.lock_shared().with_context(|| format!("lock {path}"))?;
+    Ok(lock)
+}
+
+/// The top of what is copied.
+fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
+    let real = |folder: &Utf8Path| folder.canonicalize_utf8();
+    let subject = real(subject).map_err(|_| no_workspace(config, subject, "is not there"))?;
+    let Some(root) = &config.checkout.root else {
+        return match Repository::of(&subject)? {
+            Some(repository) if !repository.ignores(&subject) => Ok(repository.top),
+            Some(_) => Ok(subject),
+            None => refused_by_git(&subject).map_or(Ok(subject), |mistake| Err(mistake.into())),
+        };
+    };
+    let written = config.folder().join(root.get_ref());
+    let mistake = |label: &str| {
+        let message = format!("{} cannot be the root of the subject", written.display());
+        let mistake = config.text.mistake(message).at(root.span(), label);
+        mistake.help("name a folder that the subject lies in, relative to this file")
+    };
+    let folder = Utf8PathBuf::from_path_buf(written.clone());
+    let folder = folder.ok().and_then(|folder| real(&folder).ok());
+    match folder.filter(|folder| folder.is_dir()) {
+        None => Err(mistake("there is no such folder").into()),
+        Some(folder) if subject.starts_with(&folder) => Ok(folder),
+        Some(_) => Err(mistake("the subject does not lie in it").into()),
+    }
+}
+
+/// A subject's folder that is no workspace.
+pub fn no_workspace(config: &Config, place: &Utf8Path, why: &str) -> Mistake {
+    config
+        .text
+        .mistake(format!("{place} is no cargo workspace"))
+        .at(config.subject.span(), why)
+        .help("name the folder of the workspace's root manifest, relative to this file")
+}
+
+/// What git has against a repository that a folder lies in by the looks of it: other files would be
+/// copied without git than with it.
+fn refused_by_git(folder: &Utf8Path) -> Option<Mistake> {
+    let top = folder
+        .ancestors()
+        .find(|above| above.join(".git").exists())?;
+    let shell = Shell::new().ok()?;
+    shell.change_dir(top);
+    let asked = git::alone(cmd!(shell, "git rev-parse --show-toplevel"));
+    let said = match asked.ignore_status().output() {
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let mistake = Mistake::new(format!("git does not read the repository in {top}"));
+    Some(mistake.help(format!("git says:\n{said}")))
+}
+
+/// A copy that is too large is refused before it is made.
+fn check_size(config: &Config, top: &Utf8Path, tree: &WorkingTree) -> Result<(), Mistake> {
+    let Some(most) = config.checkout.max_size else {
+        return Ok(());
+    };
+    let bytes = tree.bytes();
+    if bytes <= most.as_u64() {
+        return Ok(());
+    }
+    let largest: Vec<String> = tree
+        .largest(3)
+        .into_iter()
+        .map(|(path, bytes)| format!("{} {}", path.display(), ByteSize(bytes)))
+        .collect();
+    Err(config
+        .text
+        .mistake(format!(
+            "{top} holds {}, and a cell works on a copy of at most {most}",
+            ByteSize(bytes)
+        ))
+        .at(config.subject.span(), "lies in it")
+        .help(format!(
+            "the largest parts are {}; under [subject], `exclude = [\"GLOB\"]` leaves files out, \
+             `root = \"FOLDER\"` copies less, and `max-size` allows more",
+            largest.join(", ")
+        )))
+}

@@ -1,0 +1,402 @@
+//! Revisions of the subject: a commit, or files with a patch on top, laid out in a folder of their
+//! own. The repository that they come from is only read.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::config::{Config, Source};
+use pinmatrix_core::error::Mistake;
+use xshell::{Cmd, Shell, cmd};
+
+use crate::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
+
+/// The folder, below that of all work folders, where revisions of subjects are laid out.
+pub const SOURCES: &str = "sources";
+
+/// A git repository, looked into from a folder of it.
+#[derive(Debug)]
+pub struct Repository {
+    /// Its top folder.
+    pub top: Utf8PathBuf,
+    shell: Shell,
+}
+
+/// A revision of the subject, laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaidOut {
+    /// Where it is.
+    pub top: Utf8PathBuf,
+    /// The top of the repository that it is a revision of.
+    pub repository: Utf8PathBuf,
+    /// The commit it comes from.
+    pub commit: String,
+    /// True where anything is changed on top of that commit.
+    pub dirty: bool,
+}
+
+impl Repository {
+    /// The repository that a folder lies in; `None` where it lies in none, or there is no git.
+    ///
+    /// # Errors
+    ///
+    /// When this process has no working folder.
+    pub fn of(folder: &Utf8Path) -> Result<Option<Self>> {
+        let shell = Shell::new()?;
+        shell.change_dir(folder);
+        let top = quiet(cmd!(shell, "git rev-parse --show-toplevel")).read();
+        let Ok(top) = top else { return Ok(None) };
+        let top = Utf8PathBuf::from(top);
+        shell.change_dir(&top);
+        Ok(Some(Self { top, shell }))
+    }
+
+    /// The full name of the commit that a revision stands for.
+    #[must_use]
+    pub fn commit(&self, rev: &str) -> Option<String> {
+        let rev = format!("{rev}^{{commit}}");
+        let asked = cmd!(
+            self.shell,
+            "git rev-parse --verify --quiet --end-of-options {rev}"
+        );
+        quiet(asked).read().ok()
+    }
+
+    /// Whether git ignores a folder in it.
+    #[must_use]
+    pub fn ignores(&self, folder: &Utf8Path) -> bool {
+        quiet(cmd!(self.shell, "git check-ignore --quiet {folder}"))
+            .run()
+            .is_ok()
+    }
+
+    /// A git command in its top folder that only reads.
+    ///
+    /// # Errors
+    ///
+    /// When git refuses it.
+    pub fn ask(&self, args: &[&str]) -> Result<String> {
+        Ok(quiet(cmd!(self.shell, "git {args...}")).read()?)
+    }
+
+    /// The commits from one to another, both of them among them, the oldest first: those of the main
+    /// line, where others were merged into it.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] when the first is not on the line that the second ends, or when nothing lies
+    /// between.
+    pub fn line(&self, good: &str, bad: &str) -> Result<Vec<String>> {
+        let find = |rev: &str| {
+            let top = &self.top;
+            self.commit(rev).ok_or_else(|| {
+                Mistake::new(format!("there is no revision `{rev}` in {top}"))
+                    .help("name a commit, a branch or a tag; a shallow clone has only some of them")
+            })
+        };
+        let (good, bad) = (find(good)?, find(bad)?);
+        let range = format!("{good}..{bad}");
+        let listed = self.ask(&[
+            "rev-list",
+            "--first-parent",
+            "--reverse",
+            "--parents",
+            &range,
+        ])?;
+        let mut line = vec![good.clone()];
+        for listed in listed.lines() {
+            let mut names = listed.split_whitespace();
+            let (commit, parent) = (names.next(), names.next());
+            if parent != line.last().map(String::as_str) {
+                let message = format!(
+                    "{} does not lead to {} in one line",
+                    short(&good),
+                    short(&bad)
+                );
+                let help = "bisecting takes commits of which each follows on the one before; name an ancestor";
+                return Err(Mistake::new(message).help(help).into());
+            }
+            line.extend(commit.map(str::to_owned));
+        }
+        match line.len() {
+            1 => Err(Mistake::new(format!(
+                "no commits lead from {} to {}",
+                short(&good),
+                short(&bad)
+            ))
+            .help("the first is the older one: `GOOD..BAD`")
+            .into()),
+            _ => Ok(line),
+        }
+    }
+
+    /// Writes all files of a commit into a folder.
+    fn check_out(&self, commit: &str, into: &Utf8Path) -> Result<()> {
+        // An index of its own: the repository's stays as it is.
+        let index = into.with_extension("index");
+        let prefix = format!("{into}/");
+        quiet(cmd!(self.shell, "git read-tree {commit}"))
+            .env("GIT_INDEX_FILE", &index)
+            .run()?;
+        quiet(cmd!(
+            self.shell,
+            "git checkout-index --all --prefix={prefix}"
+        ))
+        .env("GIT_INDEX_FILE", &index)
+        .run()?;
+        Ok(())
+    }
+
+    /// Copies the files as they are now, without those that git ignores.
+    fn copy_files(&self, into: &Utf8Path) -> Result<()> {
+        let listed = self.ask(&[
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])?;
+        for name in listed.split('\0').filter(|name| !name.is_empty()) {
+            let (from, to) = (self.top.join(name), into.join(name));
+            if from.symlink_metadata().is_ok_and(|there| !there.is_dir()) {
+                copy(from.as_std_path(), to.as_std_path())
+                    .with_context(|| format!("copy {from} to {to}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A git command that works on the repository of its folder whatever is set around it: a hook or a
+/// rebase leaves the name of its own repository behind.
+pub fn alone(command: Cmd<'_>) -> Cmd<'_> {
+    let left_behind = [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_COMMON_DIR",
+        "GIT_PREFIX",
+    ];
+    left_behind
+        .into_iter()
+        .fold(command, Cmd::env_remove)
+        .quiet()
+}
+
+/// As [`alone`], and what it complains of is dropped.
+pub fn quiet(command: Cmd<'_>) -> Cmd<'_> {
+    alone(command).ignore_stderr()
+}
+
+/// Copies a file or a link.
+///
+/// # Errors
+///
+/// When it cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    match std::fs::read_link(from) {
+        #[cfg(unix)]
+        Ok(leads_to) => std::os::unix::fs::symlink(leads_to, to),
+        #[cfg(not(unix))]
+        Ok(_) => std::fs::copy(from, to).map(drop),
+        Err(_) => std::fs::copy(from, to).map(drop),
+    }
+}
+
+/// Lays out a revision of the subject below `cache`, or finds it there.
+///
+/// The whole repository is laid out, since a subject may reach by path what lies beside it.
+///
+/// # Errors
+///
+/// A [`Mistake`] when the subject is in no repository, when the revision is not in it, or when the
+/// patch does not apply; other errors when files cannot be written.
+pub fn lay_out(
+    source: &Source,
+    config: &Config,
+    subject: &Utf8Path,
+    cache: &Utf8Path,
+) -> Result<LaidOut> {
+    let repository = Repository::of(subject)?.ok_or_else(|| {
+        let place = source.rev.as_ref().map(toml::Spanned::span);
+        let place = place.or_else(|| source.patch.as_ref().map(toml::Spanned::span));
+        let mistake = config
+            .text
+            .mistake(format!("{subject} is in no git repository"));
+        let mistake = match place.filter(|span| !span.is_empty()) {
+            Some(span) => mistake.at(span, "cannot be had"),
+            None => mistake,
+        };
+        mistake.help("a revision or a patch of the subject needs git")
+    })?;
+    let commit = commit_of(source, config, &repository)?;
+    let patch = source.patch.as_ref();
+    let patch = patch.map(|patch| read_patch(patch, config)).transpose()?;
+    std::fs::create_dir_all(cache).with_context(|| format!("make {cache}"))?;
+    let tag = cache.join(CACHEDIR_TAG_FILE);
+    if !tag.exists() {
+        write_whole(&tag, CACHEDIR_TAG.as_bytes())?;
+    }
+    let work = tempfile::tempdir_in(cache).context("make a folder for a revision")?;
+    let tree = Utf8Path::from_path(work.path())
+        .context("read its path as text")?
+        .join("tree");
+    let dirty = patch.is_some() || source.rev.is_none();
+    if !dirty {
+        let name = short(&commit);
+        if !cache.join(name).is_dir() {
+            repository
+                .check_out(&commit, &tree)
+                .with_context(|| format!("lay out {commit}"))?;
+            settle(&tree, &cache.join(name))?;
+        }
+        return Ok(LaidOut {
+            top: cache.join(name),
+            repository: repository.top,
+            commit,
+            dirty,
+        });
+    }
+    match source.rev {
+        Some(_) => repository
+            .check_out(&commit, &tree)
+            .with_context(|| format!("lay out {commit}"))?,
+        None => repository.copy_files(&tree)?,
+    }
+    if let Some((file, span)) = patch {
+        apply(&file, &tree).map_err(|said| {
+            let mistake = config.text.mistake(format!("{file} does not apply"));
+            mistake
+                .at(span, "this patch")
+                .help(format!("git says:\n{said}"))
+        })?;
+    }
+    let name = format!("{}-{}", short(&commit), short(&hash(&tree)?));
+    if !cache.join(&name).is_dir() {
+        settle(&tree, &cache.join(&name))?;
+    }
+    Ok(LaidOut {
+        top: cache.join(&name),
+        repository: repository.top,
+        commit,
+        dirty,
+    })
+}
+
+fn commit_of(source: &Source, config: &Config, repository: &Repository) -> Result<String> {
+    let Some(rev) = &source.rev else {
+        return repository
+            .commit("HEAD")
+            .context("find the commit that the subject is at");
+    };
+    let commit = repository.commit(rev.get_ref()).ok_or_else(|| {
+        let mistake = config
+            .text
+            .mistake(format!("there is no revision `{}`", rev.get_ref()));
+        let mistake = match rev.span().is_empty() {
+            false => mistake.at(rev.span(), format!("not in {}", repository.top)),
+            true => mistake,
+        };
+        mistake.help("name a commit, a branch or a tag; a shallow clone has only some of them")
+    })?;
+    Ok(commit)
+}
+
+fn read_patch(
+    patch: &toml::Spanned<std::path::PathBuf>,
+    config: &Config,
+) -> Result<(Utf8PathBuf, std::ops::Range<usize>)> {
+    let file = std::path::absolute(config.folder().join(patch.get_ref()));
+    let file = file
+        .ok()
+        .and_then(|file| Utf8PathBuf::from_path_buf(file).ok());
+    match file.filter(|file| file.is_file()) {
+        Some(file) => Ok((file, patch.span())),
+        None => Err(config
+            .text
+            .mistake(format!("{} is not there", patch.get_ref().display()))
+            .at(patch.span(), "no such file")
+            .into()),
+    }
+}
+
+/// Applies a patch to a folder; what git says against it is the error.
+fn apply(patch: &Utf8Path, tree: &Utf8Path) -> std::result::Result<(), String> {
+    let run = || -> Result<std::process::Output> {
+        let shell = Shell::new()?;
+        shell.change_dir(tree);
+        // A repository above the folder would make git pass over all files.
+        let above = tree.parent().unwrap_or(tree);
+        let apply = alone(cmd!(shell, "git apply --whitespace=nowarn {patch}"));
+        Ok(apply
+            .env("GIT_CEILING_DIRECTORIES", above)
+            .quiet()
+            .ignore_status()
+            .output()?)
+    };
+    match run() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Err(format!("{error:#}")),
+    }
+}
+
+/// Moves what was laid out to where it is looked for: there whole or not at all.
+///
+/// # Errors
+///
+/// When it cannot be moved.
+pub fn settle(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
+    match std::fs::rename(tree, place) {
+        // Another run was quicker.
+        Err(_) if place.is_dir() => Ok(()),
+        renamed => renamed.with_context(|| format!("make {place}")),
+    }
+}
+
+/// A hash of all files below a folder, with their names.
+///
+/// # Errors
+///
+/// When one cannot be read.
+pub fn hash(folder: &Utf8Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let walk = walkdir::WalkDir::new(folder)
+        .sort_by_file_name()
+        .into_iter();
+    let is_ours = |entry: &walkdir::DirEntry| {
+        entry.file_name() != ".git"
+            && !(entry.depth() > 0 && entry.path().join("CACHEDIR.TAG").is_file())
+    };
+    for entry in walk.filter_entry(is_ours) {
+        let entry = entry.with_context(|| format!("list {folder}"))?;
+        let path = entry.path();
+        let inside = path.strip_prefix(folder).unwrap_or(path);
+        let content = match entry.file_type() {
+            kind if kind.is_file() => std::fs::read(path),
+            kind if kind.is_symlink() => link_bytes(path),
+            _ => continue,
+        };
+        let content = content.with_context(|| format!("read {}", path.display()))?;
+        hasher.update(blake3::hash(inside.as_os_str().as_encoded_bytes()).as_bytes());
+        hasher.update(blake3::hash(&content).as_bytes());
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+fn link_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    Ok(std::fs::read_link(path)?
+        .as_os_str()
+        .as_encoded_bytes()
+        .to_vec())
+}
+
+/// As much of a hash as tells it from others.
+#[must_use]
+pub fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}

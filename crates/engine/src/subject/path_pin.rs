@@ -1,0 +1,82 @@
+//! A folder that holds the crates of a family before they are released.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::error::Mistake;
+
+use crate::machine::child_env::Surroundings;
+use crate::machine::toolchain::Toolchain;
+use crate::subject::{git, workspace};
+
+/// What such a folder holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// The folder of each crate.
+    pub crates: BTreeMap<String, Utf8PathBuf>,
+    /// A hash of all its files.
+    pub content: String,
+}
+
+impl Local {
+    /// Asks a folder for crates.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] when it is no cargo workspace, or when a crate is missing in it.
+    pub fn read(
+        folder: &Utf8Path,
+        crates: &[&str],
+        cargo: &Toolchain,
+        surroundings: &Surroundings,
+    ) -> Result<Self> {
+        Ok(Self {
+            crates: Self::members_of(folder, crates, cargo, surroundings)?,
+            content: git::hash(folder)?,
+        })
+    }
+
+    /// The folders of some crates in a folder that holds them all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Local::read`].
+    pub fn members_of(
+        folder: &Utf8Path,
+        crates: &[&str],
+        cargo: &Toolchain,
+        surroundings: &Surroundings,
+    ) -> Result<BTreeMap<String, Utf8PathBuf>> {
+        let there = members(folder, cargo, surroundings)?;
+        let mut found = BTreeMap::new();
+        for name in crates {
+            let Some(place) = there.get(*name) else {
+                let message = format!("{folder} holds no crate `{name}`");
+                let names: Vec<&str> = there.keys().map(String::as_str).collect();
+                let help = format!("it holds {}", names.join(", "));
+                return Err(Mistake::new(message).help(help).into());
+            };
+            found.insert((*name).to_owned(), place.clone());
+        }
+        Ok(found)
+    }
+}
+
+/// The members of the workspace in a folder, each with its own folder.
+fn members(
+    folder: &Utf8Path,
+    cargo: &Toolchain,
+    surroundings: &Surroundings,
+) -> Result<BTreeMap<String, Utf8PathBuf>> {
+    let manifest = folder.join("Cargo.toml");
+    let metadata = workspace(manifest.as_std_path(), cargo, surroundings)?;
+    let metadata = metadata.map_err(|said| {
+        Mistake::new(format!("cargo cannot read {manifest}")).help(format!("cargo says:\n{said}"))
+    })?;
+    let members = metadata.packages.into_iter().filter_map(|package| {
+        let folder = package.manifest_path.parent()?.to_owned();
+        Some((package.name.to_string(), folder))
+    });
+    Ok(members.collect())
+}

@@ -1,0 +1,156 @@
+//! One revision of the subject: its files, and what of them decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use camino::Utf8Path;
+use pinmatrix_core::config::{Config, Source};
+use pinmatrix_core::error::Text;
+use pinmatrix_core::model::cell::bare;
+use semver::Version;
+use serde::Deserialize;
+
+use crate::machine::child_env::Surroundings;
+use crate::machine::toolchain::Toolchain;
+use crate::subject::Subject;
+use crate::subject::checkout::Checkout;
+
+/// One revision of the subject.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// The label of its `[[source]]`; none where the matrix has no such axis.
+    pub label: Option<String>,
+    /// Its files.
+    pub subject: Subject,
+    /// A hash of them, its lock aside.
+    pub sources: String,
+    /// What its own cargo config says.
+    pub cargo_config: String,
+    /// A hash of its own lock.
+    pub lock: Option<String>,
+    /// The versions that its own lock holds, by package; none stands for one that comes from no registry.
+    pub locked: BTreeMap<String, BTreeSet<Option<Version>>>,
+}
+
+impl Tree {
+    /// Reads a revision of the subject, which is laid out below `cache` where it has to be.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mistake`] for whatever the person at the keyboard can mend.
+    pub fn read(
+        source: &Source,
+        config: &Config,
+        place: &Utf8Path,
+        cache: &Path,
+        cargo: &Toolchain,
+        surroundings: &Surroundings,
+    ) -> Result<Self> {
+        let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
+        let checkout = match (&source.rev, &source.patch) {
+            (None, None) => Checkout::of_working_tree(config, place, cache)?,
+            (_, _) => Checkout::of_revision(source, config, place, cache)?,
+        };
+        let subject = Subject::read(config, place, checkout, cargo, surroundings)?;
+        let configs = subject.cargo_configs()?.into_iter();
+        let lock = subject.checkout.entry(subject.lock().as_std_path());
+        let text = subject.text_of("Cargo.lock")?.unwrap_or_default();
+        check_lock(&subject, &text)?;
+        Ok(Self {
+            locked: locked(&text),
+            label: source.label.clone(),
+            sources: subject.sources(),
+            cargo_config: configs.map(|config| config.text).collect(),
+            lock: lock.map(|file| file.hash.to_hex().to_string()),
+            subject,
+        })
+    }
+}
+
+/// The versions that a lock holds, by package; none of one that cannot be read, which cargo will say.
+fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Option<Version>>> {
+    #[derive(Deserialize)]
+    struct Lock {
+        #[serde(default)]
+        package: Vec<Package>,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+        version: Version,
+        source: Option<String>,
+    }
+    let is_registry =
+        |source: &str| source.starts_with("registry+") || source.starts_with("sparse+");
+    let mut locked: BTreeMap<String, BTreeSet<Option<Version>>> = BTreeMap::new();
+    for package in toml::from_str::<Lock>(lock)
+        .into_iter()
+        .flat_map(|lock| lock.package)
+    {
+        let versions = locked.entry(package.name).or_default();
+        let is_published = package.source.as_deref().is_some_and(is_registry);
+        versions.insert(is_published.then(|| bare(&package.version)));
+    }
+    locked
+}
+
+/// A lock in which a merge left its marks is no lock.
+fn check_lock(subject: &Subject, lock: &str) -> Result<()> {
+    let mut at = 0;
+    for line in lock.split_inclusive('\n') {
+        let is_mark = ["<<<<<<<", "=======", ">>>>>>>"]
+            .iter()
+            .any(|mark| line.starts_with(mark));
+        if is_mark {
+            let place = subject.checkout.in_origin(&subject.root).join("Cargo.lock");
+            let text = Text::new(place.as_std_path(), lock.to_owned());
+            return Err(text
+                .mistake("Cargo.lock holds the marks of a merge conflict")
+                .at(
+                    at..at + line.trim_end().len(),
+                    "from a merge that has not ended",
+                )
+                .help("`git checkout --ours Cargo.lock` or `--theirs`, then `cargo metadata`")
+                .into());
+        }
+        at += line.len();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_comes_from_a_registry_has_a_version_that_can_be_pinned() {
+        let package = |name: &str, version: &str, source: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{source}\n")
+        };
+        let registry = "source = \"registry+https://example.org/index\"";
+        let lock = [
+            package("a", "1.0.0+up1", registry),
+            package("a", "2.0.0", registry),
+            package(
+                "b",
+                "3.0.0",
+                "source = \"git+https://example.org/b#0123abc\"",
+            ),
+            package("c", "4.0.0", ""),
+        ];
+        let told: Vec<String> = locked(&lock.concat())
+            .into_iter()
+            .map(|(name, versions)| {
+                let versions = versions.into_iter();
+                let version = |v: Option<Version>| v.map_or("none".to_owned(), |v| v.to_string());
+                format!(
+                    "{name}: {}",
+                    versions.map(version).collect::<Vec<_>>().join(" ")
+                )
+            })
+            .collect();
+        assert_eq!(told, ["a: 1.0.0 2.0.0", "b: none", "c: none"]);
+        assert!(locked("no lock").is_empty());
+    }
+}

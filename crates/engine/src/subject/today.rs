@@ -1,0 +1,69 @@
+//! What the subject is on today: the version of a family that its lock holds, or that a fresh one would.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use pinmatrix_core::config::Family;
+use semver::{Version, VersionReq};
+
+use crate::manifest::{may_prefer_older, requirements_of};
+use crate::registry::releases::Releases;
+use crate::subject::source_tree::Tree;
+
+/// The version of a family that a subject is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Today {
+    /// The version.
+    pub version: Version,
+    /// Whether a lock holds it. Where there is none, it is the newest that all requirements take.
+    pub is_locked: bool,
+}
+
+/// What each source is on; none where the crates of the family differ, or it is not known.
+///
+/// # Errors
+///
+/// When a manifest cannot be read.
+pub fn todays(trees: &[Tree], family: &Family, published: &Releases) -> Result<Vec<Option<Today>>> {
+    let today = |tree: &Tree| {
+        let is_locked = tree.lock.is_some();
+        let version = match is_locked {
+            true => of_lock(tree, family),
+            false => of_requirements(tree, family, published)?,
+        };
+        Ok(version.map(|version| Today { version, is_locked }))
+    };
+    trees.iter().map(today).collect()
+}
+
+/// The version that a lock holds of all crates of a family that are there, where all come from a registry.
+fn of_lock(tree: &Tree, family: &Family) -> Option<Version> {
+    let crates = family.crate_names();
+    let locked = crates.iter().filter_map(|name| tree.locked.get(*name));
+    let locked: BTreeSet<Option<Version>> = locked.flatten().cloned().collect();
+    let mut versions: BTreeSet<Version> = locked.into_iter().collect::<Option<_>>()?;
+    versions.pop_first().filter(|_| versions.is_empty())
+}
+
+/// The newest release that every requirement takes, as cargo chooses it.
+fn of_requirements(tree: &Tree, family: &Family, published: &Releases) -> Result<Option<Version>> {
+    let manifests = tree.subject.checkout.manifests(&tree.subject.manifests)?;
+    // What it takes then rests on more than the family.
+    let is_told_to = tree.cargo_config.contains("incompatible-rust-versions");
+    if is_told_to || may_prefer_older(&manifests) {
+        return Ok(None);
+    }
+    let of_family = requirements_of(&manifests).into_iter();
+    let of_family = of_family.filter(|(_, requirement)| family.holds(&requirement.package));
+    // One that comes from elsewhere than a registry says nothing of versions.
+    let taken = of_family.map(|(_, own)| VersionReq::parse(&own.version?).ok());
+    let Some(requirements) = taken.collect::<Option<Vec<VersionReq>>>() else {
+        return Ok(None);
+    };
+    let mut newest_first = published.releases.iter().rev();
+    let takes_all = |version: &Version| requirements.iter().all(|req| req.matches(version));
+    let newest = newest_first.find(|release| release.is_usable() && takes_all(&release.version));
+    Ok(newest
+        .filter(|_| !requirements.is_empty())
+        .map(|release| release.version.clone()))
+}

@@ -1,0 +1,146 @@
+//! The tests of one target, whether libtest runs them or a `main` of its own.
+
+pub(crate) mod libtest;
+pub(crate) mod doctest;
+pub(crate) mod executable;
+pub(crate) mod env;
+pub(crate) mod programs;
+pub(crate) mod retry;
+mod cases;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use pinmatrix_core::model::outcome::{CaseOutcome, TargetOutcome};
+use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_process::child::Exit;
+use pinmatrix_process::{Ended, Stream};
+
+use crate::cargo::targets::Target;
+use crate::phase::log::Log;
+use crate::phase::timer::Clock;
+use crate::test::cases::Cases;
+use crate::test::executable::{Executable, Tested, doubt, starved};
+use crate::test::libtest::keep_tail;
+use crate::test::retry::retried;
+
+/// Runs a target's tests, on the clock of their phase.
+///
+/// # Errors
+///
+/// When this process has no working folder.
+pub fn test(
+    target: &Target,
+    executable: &Executable<'_>,
+    log: &mut Log,
+    clock: &mut Clock,
+) -> Result<TargetOutcome> {
+    let name = executable.path.file_name().unwrap_or_default();
+    log.note(&format!("$ {name} # {}", target.id));
+    let started = Instant::now();
+    let mut tested = match target.harness {
+        true => Cases::settle(executable, log)?,
+        false => program(executable, &target.id.name, log)?,
+    };
+    for case in tested.cases.iter_mut().filter(|c| c.status.is_failed()) {
+        if let Some(doubt) = case.output.as_deref().and_then(starved) {
+            case.status = Status::Inconclusive { doubt };
+        }
+    }
+    let own = tested.error.as_ref().map(|(status, _)| status);
+    let of_cases = tested.cases.iter().map(|c| &c.status);
+    let outcome = TargetOutcome {
+        id: target.id.clone(),
+        status: Status::of_parts(own.into_iter().chain(of_cases)),
+        errors: tested.error.iter().map(|(_, e)| e.clone()).collect(),
+        cases: tested.cases,
+        seconds: (started.elapsed().saturating_sub(tested.waited)).as_secs_f64(),
+    };
+    clock.cpu += tested.cpu;
+    clock.waited += tested.waited;
+    if !tested.exit.is_success() {
+        clock.exit = tested.exit;
+    }
+    Ok(outcome)
+}
+
+/// A target that brings its own `main`: one case, run again as a whole where it failed.
+fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tested> {
+    let until = || Instant::now() + executable.timeouts.target;
+    let (case, mut ended) = once(executable, name, until(), log)?;
+    // Another attempt has the same time.
+    let until = until();
+    let case = retried(case, executable.retries, || {
+        if Instant::now() >= until {
+            return Ok(None);
+        }
+        let (case, again) = once(executable, name, until, log)?;
+        ended = Ended {
+            exit: again.exit,
+            wall: ended.wall + again.wall,
+            cpu: ended.cpu + again.cpu,
+            waited: ended.waited + again.waited,
+        };
+        Ok(Some(case))
+    })?;
+    Ok(Tested {
+        cases: vec![case],
+        error: None,
+        cpu: ended.cpu,
+        waited: ended.waited,
+        exit: ended.exit,
+    })
+}
+
+/// One run of a program, judged by its exit.
+fn once(
+    executable: &Executable<'_>,
+    name: &str,
+    until: Instant,
+    log: &mut Log,
+) -> Result<(CaseOutcome, Ended)> {
+    let mut said = String::new();
+    let mut follower = |_: Stream, line: &[u8]| {
+        log.add(line);
+        keep_tail(&mut said, line);
+    };
+    let mut command = executable.command(&[])?;
+    let waiting = Instant::now();
+    let _threads = executable.within_budget(&mut command, 1)?;
+    let waited = waiting.elapsed();
+    let limit = (until + waited).saturating_duration_since(Instant::now());
+    let ended = executable.run(command, limit, &mut follower);
+    let ended = Ended { waited, ..ended };
+    log.note(&format!("[{}]", ended.exit));
+    let status = match doubt(&ended.exit, &said) {
+        Some(doubt) => Status::Inconclusive { doubt },
+        None => match ended.exit {
+            Exit::Code(0) => Status::Passed,
+            Exit::TimedOut => Status::failed(Class::Timeout),
+            Exit::Signal(_) => Status::failed(Class::Crash),
+            Exit::Code(_) | Exit::Interrupted | Exit::Lost(_) => Status::failed(Class::Test),
+        },
+    };
+    let output = match status {
+        Status::Passed => None,
+        Status::Failed { .. } | Status::Skipped { .. } | Status::Inconclusive { .. } => {
+            let how = match ended.exit {
+                Exit::TimedOut => format!("still running after {}", executable.target_limit()),
+                Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
+                    ended.exit.to_string()
+                }
+            };
+            let said = executable.without_stage(&said);
+            libtest::kept(&format!("{said}\n[{how}]"))
+        }
+    };
+    let case = CaseOutcome {
+        name: name.to_owned(),
+        status,
+        seconds: ended.wall.as_secs_f64(),
+        output,
+        flaky: None,
+        n_seen: 1,
+    };
+    Ok((case, ended))
+}

@@ -1,0 +1,499 @@
+//! The cases of a libtest executable, settled one run after another: none is lost because another
+//! hung or took the process down.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::{CaseOutcome, Flaky};
+use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_core::text;
+use pinmatrix_process::bounded_output::Transcript;
+use pinmatrix_process::child::Exit;
+use pinmatrix_process::{Ended, Follower, Stream};
+
+use crate::phase::log::Log;
+use crate::test::executable::{Executable, Tested, doubt};
+use crate::test::libtest;
+use crate::test::libtest::{Suite, keep_tail};
+use crate::test::retry::retried;
+
+/// How many names are given to an executable at once: systems bound the length of a command.
+const MOST_NAMES: usize = 200;
+
+/// The cases of one executable on their way to being settled.
+pub struct Cases<'a, 'b> {
+    executable: &'a Executable<'a>,
+    log: &'b mut Log,
+    /// All tests the executable has: a test can print events of tests that there are not.
+    names: BTreeSet<String>,
+    settled: BTreeMap<String, CaseOutcome>,
+    deaths: Vec<Death>,
+    /// The tests that were under way when their target's time was over, and for how long.
+    cut: BTreeMap<String, Duration>,
+    until: Instant,
+    cpu: Duration,
+    waited: Duration,
+    exit: Exit,
+}
+
+/// A process that ended before its tests did.
+struct Death {
+    exit: Exit,
+    /// The tests that were under way.
+    under_way: BTreeSet<String>,
+}
+
+/// What went wrong with the executable as a whole.
+type Trouble = Option<(Status, Diagnostic)>;
+
+impl<'a, 'b> Cases<'a, 'b> {
+    /// Runs all tests at once. Where the process hangs or dies, the tests that were under way are
+    /// run again one at a time, and the rest once more.
+    ///
+    /// # Errors
+    ///
+    /// When this process has no working folder.
+    pub fn settle(executable: &'a Executable<'a>, log: &'b mut Log) -> Result<Tested> {
+        let mut cases = Cases {
+            executable,
+            log,
+            names: BTreeSet::new(),
+            settled: BTreeMap::new(),
+            deaths: Vec::new(),
+            cut: BTreeMap::new(),
+            until: Instant::now() + executable.timeouts.target,
+            cpu: Duration::ZERO,
+            waited: Duration::ZERO,
+            exit: Exit::Code(0),
+        };
+        let error = match cases.list()? {
+            Some(error) => Some(error),
+            None => cases.settle_all()?,
+        };
+        if !matches!(error, Some((Status::Inconclusive { .. }, _))) {
+            cases.retry()?;
+        }
+        cases.forgive_the_cut();
+        if error.is_none() && !cases.settled.values().any(|c| c.status.is_failed()) {
+            // What was flaky ended badly at first.
+            cases.exit = Exit::Code(0);
+        }
+        if let Some((status, _)) = &error {
+            cases.leave_open(status);
+        }
+        Ok(Tested {
+            cases: cases.settled.into_values().collect(),
+            error,
+            cpu: cases.cpu,
+            waited: cases.waited,
+            exit: cases.exit,
+        })
+    }
+
+    fn list(&mut self) -> Result<Trouble> {
+        let (mut list, mut said) = (Transcript::default(), String::new());
+        let mut follower = |stream: Stream, line: &[u8]| match stream {
+            Stream::Out => list.add(line),
+            Stream::Err => {
+                self.log.add(line);
+                keep_tail(&mut said, line);
+            }
+        };
+        let command = self.executable.command(&["--list".to_owned()])?;
+        let limit = self.executable.timeouts.target;
+        let ended = self.executable.run(command, limit, &mut follower);
+        let ended = list.ended(ended);
+        self.names = libtest::listed(&list.text()).into_iter().collect();
+        if ended.exit.is_success() {
+            return Ok(None);
+        }
+        self.exit = ended.exit.clone();
+        let status = match doubt(&ended.exit, &said) {
+            Some(doubt) => {
+                let error = Diagnostic::said(ended.exit.to_string());
+                return Ok(Some((Status::Inconclusive { doubt }, error)));
+            }
+            None if ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
+            None => Status::failed(Class::Crash),
+        };
+        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        let last = last
+            .map(|line| format!(": {}", text::one_line(line)))
+            .unwrap_or_default();
+        let message = format!("it did not list its tests ({}){last}", ended.exit);
+        Ok(Some((
+            status,
+            Diagnostic::said(self.executable.without_stage(&message)),
+        )))
+    }
+
+    fn settle_all(&mut self) -> Result<Trouble> {
+        let mut is_first = true;
+        // A time limit that is hit once is no answer.
+        let mut n_more = self.executable.retries.min(1);
+        let mut alone: BTreeSet<String> = BTreeSet::new();
+        loop {
+            let batch: Vec<String> = match alone.pop_first() {
+                Some(name) => vec![name],
+                None => self.open().into_iter().take(MOST_NAMES).collect(),
+            };
+            if batch.is_empty() {
+                return match self.unexplained() {
+                    Some(trouble) => self.retry_together(trouble),
+                    None => Ok(None),
+                };
+            }
+            let n_before = self.settled.len();
+            let everything = std::mem::take(&mut is_first) && batch.len() == self.names.len();
+            let (ended, suite) = self.attempt(if everything { &[] } else { &batch })?;
+            if let Some(doubt) = doubt(&ended.exit, &suite.loose) {
+                self.take(&suite);
+                let error = Diagnostic::said(ended.exit.to_string());
+                return Ok(Some((Status::Inconclusive { doubt }, error)));
+            }
+            if let Some(error) = contradiction(&ended.exit, &suite) {
+                self.take(&suite);
+                return Ok(Some(error));
+            }
+            alone.extend(self.judge(&batch, &ended, &suite));
+            if Instant::now() >= self.until && !self.open().is_empty() {
+                if n_more == 0 {
+                    let limit = self.executable.target_limit();
+                    let error = format!("its tests did not end within {limit}");
+                    let error = Diagnostic::said(error);
+                    return Ok(Some((Status::failed(Class::Timeout), error)));
+                }
+                n_more -= 1;
+                self.until = Instant::now() + self.executable.timeouts.target;
+            }
+            if self.settled.len() == n_before && alone.is_empty() {
+                let error = format!("it ended without running its tests: {}", ended.exit);
+                return Ok(Some((
+                    Status::failed(Class::Crash),
+                    Diagnostic::said(error),
+                )));
+            }
+        }
+    }
+
+    /// One run of the executable, on some of its tests or on all.
+    fn attempt(&mut self, names: &[String]) -> Result<(Ended, Suite)> {
+        let mut args: Vec<String> = libtest::FLAGS.map(str::to_owned).into();
+        if !names.is_empty() {
+            args.push("--exact".to_owned());
+            args.extend(names.iter().cloned());
+        }
+        let mut command = self.executable.command(&args)?;
+        if let Some((name, value)) = libtest::unlocking(self.executable.rustc)
+            && !self.executable.vars.contains_key(OsStr::new(name))
+        {
+            command.command.env(name, value);
+        }
+        let n_tests = match names.len() {
+            0 => self.names.len(),
+            n => n,
+        };
+        let waiting = Instant::now();
+        let _threads = self.executable.within_budget(&mut command, n_tests)?;
+        let waited = waiting.elapsed();
+        self.waited += waited;
+        self.until += waited;
+        let mut listener = Listener {
+            suite: Suite::default(),
+            case_limit: self.executable.timeouts.case,
+            log: self.log,
+        };
+        let left = self.until.saturating_duration_since(Instant::now());
+        let ended = self.executable.run(command, left, &mut listener);
+        let suite = listener.suite;
+        self.log.note(&format!("[{}]", ended.exit));
+        self.cpu += ended.cpu;
+        if !ended.exit.is_success() {
+            self.exit = ended.exit.clone();
+        }
+        Ok((ended, suite))
+    }
+
+    /// Takes over what a run said, and says which tests have to run alone: those that were under
+    /// way when it ended, unless it is plain already what became of them.
+    fn judge(&mut self, batch: &[String], ended: &Ended, suite: &Suite) -> BTreeSet<String> {
+        self.take(suite);
+        let now = Instant::now();
+        let is_open = |name: &&String| self.names.contains(*name);
+        let under_way: BTreeSet<String> = suite.running.keys().filter(is_open).cloned().collect();
+        if suite.is_complete && under_way.is_empty() {
+            return under_way;
+        }
+        if let [name] = batch {
+            // It ran alone, so whatever happened is its own doing.
+            if !self.settled.contains_key(name) || under_way.contains(name) {
+                self.blame(name, ended, suite);
+            }
+            return BTreeSet::new();
+        }
+        if ended.exit != Exit::TimedOut {
+            let death = Death {
+                exit: ended.exit.clone(),
+                under_way: under_way.clone(),
+            };
+            self.deaths.push(death);
+            return under_way;
+        }
+        let has_used_up = |name: &String| {
+            let since = suite.running.get(name);
+            since.is_some_and(|since| self.executable.limit_of(now - *since).is_some())
+        };
+        let (too_long, others): (Vec<_>, Vec<_>) = under_way.into_iter().partition(has_used_up);
+        for name in &too_long {
+            self.blame(name, ended, suite);
+        }
+        if too_long.is_empty() {
+            let since = |name: &String| suite.running.get(name).map_or(now, |since| *since);
+            let cut = others.iter().map(|name| (name.clone(), now - since(name)));
+            self.cut.extend(cut);
+        }
+        others.into_iter().collect()
+    }
+
+    fn blame(&mut self, name: &str, ended: &Ended, suite: &Suite) {
+        let (class, what) = match &ended.exit {
+            Exit::TimedOut => {
+                let limit = self.executable.limit_of(ended.wall);
+                let limit = limit.unwrap_or_else(|| self.executable.target_limit());
+                (Class::Timeout, format!("still running after {limit}"))
+            }
+            Exit::Code(0) => {
+                let what = "the process ended with exit 0 before the test did";
+                (Class::Crash, what.to_owned())
+            }
+            // libtest's own code for tests that failed, when its word of this one was lost.
+            Exit::Code(101) => (Class::Test, "the process ended with exit 101".to_owned()),
+            exit @ (Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_)) => {
+                (Class::Crash, format!("the process died: {exit}"))
+            }
+        };
+        let said = self.executable.without_stage(&suite.loose);
+        let case = CaseOutcome {
+            name: name.to_owned(),
+            status: Status::failed(class),
+            seconds: ended.wall.as_secs_f64(),
+            output: libtest::kept(&format!("{what}\n{said}")),
+            flaky: None,
+            n_seen: match self.cut.contains_key(name) && class == Class::Timeout {
+                true => 2,
+                false => 1,
+            },
+        };
+        self.settled.insert(name.to_owned(), case);
+    }
+
+    /// Runs each test that failed again by itself, as often as is asked for. All that together have
+    /// the time of the target once more: it may be spent.
+    fn retry(&mut self) -> Result<()> {
+        self.until = Instant::now() + self.executable.timeouts.target;
+        let failed = self.settled.values().filter(|c| c.status.is_failed());
+        let failed: Vec<CaseOutcome> = failed.cloned().collect();
+        for case in failed {
+            let name = case.name.clone();
+            let case = retried(case, self.executable.retries, || self.alone(&name))?;
+            self.settled.insert(name, case);
+        }
+        Ok(())
+    }
+
+    /// One test run by itself; `None` where the target's time is over.
+    fn alone(&mut self, name: &str) -> Result<Option<CaseOutcome>> {
+        if Instant::now() >= self.until {
+            return Ok(None);
+        }
+        self.settled.remove(name);
+        let batch = [name.to_owned()];
+        let (ended, suite) = self.attempt(&batch)?;
+        if let Some(doubt) = doubt(&ended.exit, &suite.loose) {
+            let status = Status::Inconclusive { doubt };
+            return Ok(Some(not_run(name.to_owned(), status)));
+        }
+        self.judge(&batch, &ended, &suite);
+        if contradiction(&ended.exit, &suite).is_some() {
+            self.blame(name, &ended, &suite);
+        }
+        Ok(self.settled.get(name).cloned())
+    }
+
+    /// Runs all tests together again where a process died and no test fails alone. If that goes
+    /// well, whatever was under way when it died is flaky.
+    fn retry_together(&mut self, trouble: (Status, Diagnostic)) -> Result<Trouble> {
+        for n_failed in 1..=self.executable.retries {
+            if Instant::now() >= self.until || self.deaths.iter().any(|d| d.under_way.is_empty()) {
+                break;
+            }
+            let (ended, suite) = self.attempt(&[])?;
+            if let Some(doubt) = doubt(&ended.exit, &suite.loose) {
+                let error = Diagnostic::said(ended.exit.to_string());
+                return Ok(Some((Status::Inconclusive { doubt }, error)));
+            }
+            let is_whole = suite.is_complete && suite.running.is_empty();
+            let fails = |name: &String| suite.ended.get(name).is_some_and(|c| c.status.is_failed());
+            let recurs = self.deaths.iter().any(|d| d.under_way.iter().any(fails));
+            if is_whole && !recurs && contradiction(&ended.exit, &suite).is_none() {
+                self.forgive(n_failed);
+                return Ok(None);
+            }
+        }
+        Ok(Some(trouble))
+    }
+
+    /// Marks as flaky whatever was under way when a process died.
+    fn forgive(&mut self, n_failed: usize) {
+        for Death { exit, under_way } in &self.deaths {
+            let output = format!("the process died while it was under way: {exit}");
+            for name in under_way {
+                let output = Some(output.clone());
+                let flaky = Flaky { n_failed, output };
+                let case = self.settled.get_mut(name);
+                case.map(|case| case.flaky.get_or_insert(flaky));
+            }
+        }
+    }
+
+    /// Marks as flaky what was under way when the target's time was over, and passed by itself in less
+    /// time than it had taken until then. What had only begun is not to blame.
+    fn forgive_the_cut(&mut self) {
+        for (name, took) in &self.cut {
+            let case = self.settled.get_mut(name);
+            let passed = case.filter(|case| case.status == Status::Passed);
+            if let Some(case) = passed.filter(|case| case.seconds < took.as_secs_f64()) {
+                let limit = self.executable.target_limit();
+                let output = Some(format!("still running when its target had run for {limit}"));
+                let n_failed = 1;
+                case.flaky.get_or_insert(Flaky { n_failed, output });
+            }
+        }
+    }
+
+    /// A process that died, and none of the tests that were under way fails alone.
+    fn unexplained(&self) -> Trouble {
+        let fails = |name: &String| self.settled.get(name).is_some_and(|c| c.status.is_failed());
+        let death = self
+            .deaths
+            .iter()
+            .find(|death| !death.under_way.iter().any(fails))?;
+        let message = match death.under_way.len() {
+            0 => format!("the process ended between two tests: {}", death.exit),
+            n => format!(
+                "the process ended with {n} tests under way, none of which fails alone: {}",
+                death.exit
+            ),
+        };
+        Some((Status::failed(Class::Crash), Diagnostic::said(message)))
+    }
+
+    /// Takes over what a run said of tests that there are.
+    fn take(&mut self, suite: &Suite) {
+        for (name, case) in &suite.ended {
+            if self.names.contains(name) && !suite.running.contains_key(name) {
+                let mut case = case.clone();
+                case.output = case
+                    .output
+                    .map(|output| self.executable.without_stage(&output));
+                self.settled.insert(name.clone(), case);
+            }
+        }
+    }
+
+    /// What the trouble with the whole kept from an answer: never a verdict on a test.
+    fn leave_open(&mut self, trouble: &Status) {
+        let status = match trouble {
+            Status::Inconclusive { .. } => trouble.clone(),
+            Status::Passed | Status::Failed { .. } | Status::Skipped { .. } => Status::Skipped {
+                reason: Skip::NotReached,
+            },
+        };
+        for name in self.open() {
+            let case = not_run(name.clone(), status.clone());
+            self.settled.insert(name, case);
+        }
+    }
+
+    fn open(&self) -> Vec<String> {
+        let open = self
+            .names
+            .iter()
+            .filter(|name| !self.settled.contains_key(*name));
+        open.cloned().collect()
+    }
+}
+
+fn not_run(name: String, status: Status) -> CaseOutcome {
+    CaseOutcome {
+        name,
+        status,
+        seconds: 0.0,
+        output: None,
+        flaky: None,
+        n_seen: 1,
+    }
+}
+
+/// An executable whose tests all passed and which then fails: something it does at its end, such as
+/// a leak check, said no. `cargo test` counts that as a failure too.
+fn contradiction(exit: &Exit, suite: &Suite) -> Trouble {
+    let failed = suite.ended.values().any(|case| case.status.is_failed());
+    let ended_badly = matches!(exit, Exit::Signal(_)) || matches!(exit, Exit::Code(n) if *n != 0);
+    let is_whole = suite.is_complete && suite.running.is_empty();
+    (is_whole && !failed && ended_badly).then(|| {
+        let error = Diagnostic::said(format!("its tests passed, and then it ended with {exit}"));
+        (Status::failed(Class::Crash), error)
+    })
+}
+
+struct Listener<'a> {
+    suite: Suite,
+    case_limit: Option<Duration>,
+    log: &'a mut Log,
+}
+
+impl Follower for Listener<'_> {
+    fn line(&mut self, stream: Stream, line: &[u8]) {
+        self.log.add(line);
+        match stream {
+            Stream::Out => self.suite.line(line, Instant::now()),
+            Stream::Err => keep_tail(&mut self.suite.loose, line),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.suite.deadline(self.case_limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suite(lines: &[&str]) -> Suite {
+        let mut suite = Suite::default();
+        for line in lines {
+            suite.line(line.as_bytes(), Instant::now());
+        }
+        suite
+    }
+
+    const PASSED: &str = r#"{ "type": "test", "name": "a", "event": "ok" }"#;
+    const FAILED: &str = r#"{ "type": "test", "name": "a", "event": "failed" }"#;
+    const ALL_WELL: &str = r#"{ "type": "suite", "event": "ok" }"#;
+    const NOT_WELL: &str = r#"{ "type": "suite", "event": "failed" }"#;
+
+    #[test]
+    fn an_executable_that_fails_after_its_tests_passed_has_failed() {
+        let passed = suite(&[PASSED, ALL_WELL]);
+        assert!(contradiction(&Exit::Code(23), &passed).is_some());
+        assert!(contradiction(&Exit::Signal(6), &passed).is_some());
+        assert!(contradiction(&Exit::Code(0), &passed).is_none());
+        let failed = suite(&[FAILED, NOT_WELL]);
+        assert!(contradiction(&Exit::Code(101), &failed).is_none());
+    }
+}

@@ -1,0 +1,121 @@
+//! What rustdoc prints of doc tests, read as text: its JSON would need an unstable flag in a command
+//! that compiles.
+
+use std::collections::BTreeMap;
+
+use pinmatrix_core::model::outcome::CaseOutcome;
+use pinmatrix_core::model::status::{Class, Doubt, Skip, Status};
+use pinmatrix_core::text;
+
+use crate::cargo::machine_fault;
+use crate::test::libtest::kept;
+
+/// The doc tests in what was printed, sorted by name.
+#[must_use]
+pub fn cases(printed: &str) -> Vec<CaseOutcome> {
+    let printed = text::clean(printed);
+    let outputs = outputs(&printed);
+    let mut cases: BTreeMap<String, CaseOutcome> = BTreeMap::new();
+    for line in printed.lines() {
+        let Some((name, word)) = line
+            .strip_prefix("test ")
+            .and_then(|l| l.rsplit_once(" ... "))
+        else {
+            continue;
+        };
+        let status = match word.split([',', ' ']).next() {
+            Some("ok") => Status::Passed,
+            Some("FAILED") => Status::failed(Class::Test),
+            Some("ignored") => Status::Skipped {
+                reason: Skip::Ignored,
+            },
+            Some(_) | None => continue,
+        };
+        let name = name.to_owned();
+        let output = match status.is_failed() {
+            true => outputs.get(name.as_str()).and_then(|o| kept(o)),
+            false => None,
+        };
+        // rustdoc compiles each doc test when it runs it, and says so where that fails.
+        let did_not_compile = output
+            .as_deref()
+            .is_some_and(|o| o.ends_with("Couldn't compile the test."));
+        // It runs it as well, and tells how it ended.
+        let said = output.as_deref().unwrap_or_default();
+        let was_killed = said.contains("Test executable failed (signal: 9");
+        let doubt = match did_not_compile {
+            true => machine_fault(said),
+            false => was_killed.then_some(Doubt::OutOfMemory),
+        };
+        let status = match (doubt, did_not_compile) {
+            (Some(doubt), _) => Status::Inconclusive { doubt },
+            (None, true) => Status::failed(Class::Compile),
+            (None, false) => status,
+        };
+        cases.insert(
+            name.clone(),
+            CaseOutcome {
+                name,
+                status,
+                seconds: 0.0,
+                output,
+                flaky: None,
+                n_seen: 1,
+            },
+        );
+    }
+    cases.into_values().collect()
+}
+
+/// The sections of a report on failures: `---- NAME stdout ----`.
+fn outputs(printed: &str) -> BTreeMap<&str, String> {
+    let mut outputs: BTreeMap<&str, String> = BTreeMap::new();
+    let mut current = None;
+    for line in printed.lines() {
+        let heading = line
+            .strip_prefix("---- ")
+            .and_then(|l| l.strip_suffix(" stdout ----"));
+        if let Some(name) = heading {
+            current = Some(name);
+        } else if line == "failures:" {
+            current = None;
+        } else if let Some(name) = current {
+            let output = outputs.entry(name).or_default();
+            output.push_str(line);
+            output.push('\n');
+        }
+    }
+    outputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_fails_under_a_doc_test_is_no_verdict() {
+        let printed = "test a (line 3) ... FAILED\ntest b (line 9) ... FAILED\n\nfailures:\n\n\
+            ---- a (line 3) stdout ----\nerror: could not write output to x: No space left on \
+            device\nCouldn't compile the test.\n\
+            ---- b (line 9) stdout ----\nTest executable failed (signal: 9 (SIGKILL)).\n\n\
+            failures:\n    a (line 3)\n";
+        let statuses = cases(printed).into_iter().map(|c| c.status.to_string());
+        let expected = ["inconclusive(out of disk)", "inconclusive(out of memory)"];
+        assert_eq!(statuses.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn results_and_outputs_are_read() {
+        let printed = "\nrunning 3 tests\ntest src/lib.rs - good (line 3) ... ok\n\
+            test src/lib.rs - bad (line 9) ... FAILED\n\
+            test src/lib.rs - later (line 15) ... ignored\n\
+            test src/lib.rs - never (line 20) - compile fail ... ok\n\nfailures:\n\n\
+            ---- src/lib.rs - bad (line 9) stdout ----\nerror[E0425]: cannot find `x`\n\n\n\
+            failures:\n    src/lib.rs - bad (line 9)\n\ntest result: FAILED. 2 passed\n";
+        let told: Vec<String> = cases(printed)
+            .iter()
+            .map(|c| format!("{}: {} {:?}", c.name, c.status, c.output))
+            .collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
+}

@@ -1,0 +1,162 @@
+//! What a test sees of the environment when cargo runs it, rebuilt, since the tool runs test
+//! executables itself.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{BuildScript, PackageId};
+
+use crate::build::Built;
+use crate::cargo::targets::Workspace;
+use crate::machine::cargo_config;
+use crate::machine::cargo_home::{cargo_home, own_config};
+use crate::machine::child_env::{library_path_variable, prepend};
+use crate::matrix::Matrix;
+use crate::matrix::cell_context::Setting;
+use crate::workdir::lane_dirs::LaneFolders;
+
+/// Where a test is run.
+pub struct Place<'a> {
+    /// The matrix.
+    pub matrix: &'a Matrix,
+    /// What the cell is made of.
+    pub setting: &'a Setting<'a>,
+    /// The lane's folders.
+    pub folders: &'a LaneFolders,
+}
+
+/// What cargo sets for a test it runs, rebuilt.
+/// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>
+pub fn vars(
+    place: &Place<'_>,
+    package: &PackageId,
+    workspace: &Workspace,
+    built: &Built,
+) -> BTreeMap<OsString, OsString> {
+    let toolchain = place.setting.toolchain;
+    let mut vars = inherited(place);
+    vars.extend(configured(place, &vars));
+    vars.insert("CARGO".into(), toolchain.program("cargo").into());
+    if let Some(package) = workspace.package(package) {
+        vars.extend(package_vars(package));
+    }
+    if let Some(script) = built.scripts.get(package) {
+        vars.extend(script.env.iter().map(|(k, v)| (k.into(), v.into())));
+        vars.insert("OUT_DIR".into(), script.out_dir.as_os_str().to_owned());
+    }
+    for ((of, name), path) in &built.binaries {
+        if of == package {
+            vars.insert(format!("CARGO_BIN_EXE_{name}").into(), path.into());
+        }
+    }
+    prepend(
+        &mut vars,
+        library_path_variable(),
+        library_folders(place, built),
+    );
+    vars
+}
+
+/// What a test would find of the environment without cargo.
+pub fn inherited(place: &Place<'_>) -> BTreeMap<OsString, OsString> {
+    let mut vars = place.setting.vars(place.setting.toolchain);
+    // What the tool sets for builds says nothing to tests.
+    let set = &place.matrix.config.environment.set;
+    vars.retain(|name, _| {
+        let name = name.to_string_lossy();
+        let is_ours = matches!(&*name, "CARGO_INCREMENTAL" | "CARGO_TERM_COLOR")
+            || name.starts_with("CARGO_PROFILE_");
+        !is_ours || set.contains_key(&*name)
+    });
+    vars
+}
+
+/// What `[env]` sets in cargo's own config and in the subject's, which comes before it.
+fn configured(
+    place: &Place<'_>,
+    vars: &BTreeMap<OsString, OsString>,
+) -> BTreeMap<OsString, OsString> {
+    let home = cargo_home().and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+    let around = home.as_deref().and_then(Utf8Path::parent);
+    let of_home = own_config().into_iter().flatten();
+    let of_home = of_home.filter_map(|text| Some((text, around?)));
+    let subject = &place.setting.tree.subject;
+    // What comes first is applied last.
+    let own = subject
+        .cargo_configs()
+        .unwrap_or_default()
+        .into_iter()
+        .rev();
+    let own = own.map(|config| (config.text, place.folders.checkout.join(config.folder)));
+    let outside = |name: &str| vars.contains_key(OsStr::new(name));
+    let of_home = of_home.map(|(text, root)| (text, root.to_owned()));
+    let env = of_home
+        .chain(own)
+        .flat_map(|(text, root)| cargo_config::env(&text, &root, outside));
+    env.map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+/// Where dynamic libraries may be: what build scripts named below the target folder, where cargo
+/// puts its own, and the standard library, which tests of a proc macro link.
+fn library_folders(place: &Place<'_>, built: &Built) -> Vec<std::path::PathBuf> {
+    let named = built
+        .scripts
+        .values()
+        .flat_map(|s: &BuildScript| &s.linked_paths);
+    let mut folders: Vec<Utf8PathBuf> = named
+        .map(|path| match path.as_str().split_once('=') {
+            Some((_, path)) => Utf8PathBuf::from(path),
+            None => path.clone(),
+        })
+        .filter(|path| path.starts_with(&place.folders.target))
+        .collect();
+    let profile = match place.matrix.config.build.profile.get_ref().as_str() {
+        "dev" | "test" => "debug",
+        "bench" => "release",
+        other => other,
+    };
+    let output = place.folders.target.join(profile);
+    folders.extend([output.join("deps"), output]);
+    let folders = folders.into_iter().map(Utf8PathBuf::into_std_path_buf);
+    folders
+        .chain([place.setting.toolchain.standard_library()])
+        .collect()
+}
+
+fn package_vars(package: &cargo_metadata::Package) -> Vec<(OsString, OsString)> {
+    let version = &package.version;
+    let folder = package
+        .manifest_path
+        .parent()
+        .unwrap_or(&package.manifest_path);
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let path =
+        |value: &Option<Utf8PathBuf>| value.as_ref().map(|p| p.to_string()).unwrap_or_default();
+    let rust_version = package
+        .rust_version
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    [
+        ("CARGO_MANIFEST_DIR", folder.to_string()),
+        ("CARGO_MANIFEST_PATH", package.manifest_path.to_string()),
+        ("CARGO_PKG_NAME", package.name.to_string()),
+        ("CARGO_PKG_VERSION", version.to_string()),
+        ("CARGO_PKG_VERSION_MAJOR", version.major.to_string()),
+        ("CARGO_PKG_VERSION_MINOR", version.minor.to_string()),
+        ("CARGO_PKG_VERSION_PATCH", version.patch.to_string()),
+        ("CARGO_PKG_VERSION_PRE", version.pre.to_string()),
+        ("CARGO_PKG_AUTHORS", package.authors.join(":")),
+        ("CARGO_PKG_DESCRIPTION", text(&package.description)),
+        ("CARGO_PKG_HOMEPAGE", text(&package.homepage)),
+        ("CARGO_PKG_REPOSITORY", text(&package.repository)),
+        ("CARGO_PKG_LICENSE", text(&package.license)),
+        ("CARGO_PKG_LICENSE_FILE", path(&package.license_file)),
+        ("CARGO_PKG_README", path(&package.readme)),
+        ("CARGO_PKG_RUST_VERSION", rust_version),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into()
+}

@@ -1,0 +1,298 @@
+//! libtest's JSON, event by event: which tests ran, which are running, how each ended.
+//!
+//! Stable executables speak it when the run (never the build) has [`UNLOCKING`] set; seen alike from
+//! 1.63 on. <https://github.com/rust-lang/rust/issues/49359>
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use pinmatrix_core::model::outcome::CaseOutcome;
+use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_core::text;
+use semver::Version;
+use serde::Deserialize;
+
+/// The flags that make a test executable speak JSON.
+pub const FLAGS: [&str; 5] = [
+    "-Z",
+    "unstable-options",
+    "--format",
+    "json",
+    "--report-time",
+];
+
+/// The variable that unlocks the flags of a stable executable.
+///
+/// libtest asks whether it is set, and takes any value. A compiler that a test starts inherits it:
+/// rustc reads a value as a list of crates that may use unstable features
+/// (<https://doc.rust-lang.org/unstable-book/compiler-environment-variables/RUSTC_BOOTSTRAP.html>),
+/// cargo heeds nothing but `1`. An empty value is no crate's name, so both are what they are without.
+const UNLOCKING: &str = "RUSTC_BOOTSTRAP";
+
+/// What a test executable of that rustc needs in its environment to speak JSON. One that has unstable
+/// features needs nothing.
+#[must_use]
+pub fn unlocking(rustc: &Version) -> Option<(&'static str, &'static str)> {
+    let channel = rustc.pre.as_str();
+    let is_unlocked = channel.starts_with("nightly") || channel.starts_with("dev");
+    (!is_unlocked).then_some((UNLOCKING, ""))
+}
+
+/// How much of the last words of a process is kept, in bytes.
+const LAST_WORDS: usize = 8 * 1024;
+
+/// What one run of a test executable said so far.
+#[derive(Debug, Default)]
+pub struct Suite {
+    /// The tests that ended.
+    pub ended: BTreeMap<String, CaseOutcome>,
+    /// The tests that are running, and since when.
+    pub running: BTreeMap<String, Instant>,
+    /// True once the suite said that it is done.
+    pub is_complete: bool,
+    /// The last lines that are no events: what tests wrote past libtest's capture.
+    pub loose: String,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    #[serde(rename = "type")]
+    kind: String,
+    event: Option<String>,
+    name: Option<String>,
+    exec_time: Option<serde_json::Value>,
+    stdout: Option<String>,
+    message: Option<String>,
+    reason: Option<String>,
+}
+
+impl Suite {
+    /// Takes a line of the executable's standard output.
+    pub fn line(&mut self, line: &[u8], now: Instant) {
+        let line = String::from_utf8_lossy(line);
+        // A test can write without a line end, and an event follows on the same line.
+        let start = line.rfind("{ \"type\": \"");
+        let event = start.and_then(|s| serde_json::from_str::<Event>(line[s..].trim_end()).ok());
+        let Some(event) = event else {
+            self.keep_loose(&line);
+            return;
+        };
+        if let Some(start) = start.filter(|s| *s > 0) {
+            self.keep_loose(&line[..start]);
+        }
+        self.take(event, now);
+    }
+
+    /// The moment at which the test that runs longest has used up `limit`, where there is one.
+    #[must_use]
+    pub fn deadline(&self, limit: Option<Duration>) -> Option<Instant> {
+        self.running.values().min()?.checked_add(limit?)
+    }
+
+    fn take(&mut self, event: Event, now: Instant) {
+        let word = event.event.as_deref().unwrap_or_default();
+        if event.kind == "suite" {
+            self.is_complete |= matches!(word, "ok" | "failed");
+            return;
+        }
+        let Some(name) = event.name else { return };
+        let name = text::one_line(&name);
+        let status = match (event.kind.as_str(), word) {
+            ("test", "started") => {
+                self.running.insert(name, now);
+                return;
+            }
+            // Only a warning that a test is slow; whether it is too slow is not libtest's to say.
+            ("test", "timeout") => return,
+            ("test", "ok") | ("bench", _) => Status::Passed,
+            ("test", "failed") => Status::failed(Class::Test),
+            ("test", "ignored") => Status::Skipped {
+                reason: Skip::Ignored,
+            },
+            _ => return,
+        };
+        let since = self.running.remove(&name);
+        let seconds = event
+            .exec_time
+            .as_ref()
+            .and_then(seconds)
+            .or_else(|| since.map(|since| (now - since).as_secs_f64()))
+            .unwrap_or_default();
+        let said: Vec<String> = [event.stdout, event.message, event.reason]
+            .into_iter()
+            .flatten()
+            .collect();
+        let output = status.is_failed().then(|| kept(&said.join("\n"))).flatten();
+        self.ended.insert(
+            name.clone(),
+            CaseOutcome {
+                name,
+                status,
+                seconds,
+                output,
+                flaky: None,
+                n_seen: 1,
+            },
+        );
+    }
+
+    fn keep_loose(&mut self, text: &str) {
+        keep_tail(&mut self.loose, text.as_bytes());
+    }
+}
+
+/// Output as it is kept, if there is any.
+#[must_use]
+pub fn kept(output: &str) -> Option<String> {
+    let output = without_accidents(&text::clean(output));
+    let output = output.trim();
+    (!output.is_empty()).then(|| text::bounded(output, text::CASE_OUTPUT))
+}
+
+/// Adds to last words, as they are said, and drops what is no longer among the last.
+pub fn keep_tail(said: &mut String, line: &[u8]) {
+    said.push_str(&text::bounded(&String::from_utf8_lossy(line), LAST_WORDS));
+    if said.len() > 2 * LAST_WORDS {
+        *said = said.split_off(said.ceil_char_boundary(said.len() - LAST_WORDS));
+    }
+}
+
+/// Takes out what differs from run to run in what a panic prints: the thread's number (since Rust
+/// 1.91), and the hint that the first panic of a process adds, whichever test that is.
+fn without_accidents(output: &str) -> String {
+    let mut kept = String::with_capacity(output.len());
+    for line in output.lines() {
+        if line.starts_with("note: run with `RUST_BACKTRACE=1` environment variable") {
+            continue;
+        }
+        match numbered_thread(line) {
+            Some((thread, rest)) => kept.extend([thread, rest]),
+            None => kept.push_str(line),
+        }
+        kept.push('\n');
+    }
+    kept
+}
+
+/// `thread 'NAME' (NUMBER) panicked at PLACE`, without the number.
+fn numbered_thread(line: &str) -> Option<(&str, &str)> {
+    let (thread, rest) = line.strip_prefix("thread '").and(line.split_once("' ("))?;
+    let (number, rest) = rest.split_once(')')?;
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    (is_number && rest.starts_with(" panicked at")).then(|| (&line[..=thread.len()], rest))
+}
+
+/// `0.25`, or `"0.250s"` as some versions write it.
+fn seconds(value: &serde_json::Value) -> Option<f64> {
+    value
+        .as_f64()
+        .or_else(|| value.as_str()?.trim_end_matches('s').parse().ok())
+}
+
+/// The names in what `--list` prints: `NAME: test`, or `NAME: benchmark`, of which libtest runs one
+/// round as a test.
+#[must_use]
+pub fn listed(list: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let name = line.strip_suffix(": test");
+        name.or_else(|| line.strip_suffix(": benchmark"))
+            .map(str::to_owned)
+    };
+    list.lines().filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(lines: &[&str]) -> Suite {
+        let mut suite = Suite::default();
+        for line in lines {
+            suite.line(format!("{line}\n").as_bytes(), Instant::now());
+        }
+        suite
+    }
+
+    #[test]
+    fn an_executable_is_unlocked_by_a_value_that_unlocks_no_compiler() {
+        let unlocking = |rustc: &str| unlocking(&Version::parse(rustc).expect("a version"));
+        for stable in ["1.63.0", "1.95.0", "1.96.0-beta.3"] {
+            assert_eq!(unlocking(stable), Some(("RUSTC_BOOTSTRAP", "")));
+        }
+        for unlocked in ["1.97.0-nightly", "1.97.0-dev"] {
+            assert_eq!(unlocking(unlocked), None);
+        }
+    }
+
+    #[test]
+    fn events_become_cases() {
+        let suite = heard(&[
+            r#"{ "type": "suite", "event": "started", "test_count": 3 }"#,
+            r#"{ "type": "test", "event": "started", "name": "a" }"#,
+            r#"{ "type": "test", "event": "started", "name": "b" }"#,
+            r#"{ "type": "test", "name": "a", "event": "ok", "exec_time": 0.5 }"#,
+            r#"{ "type": "test", "name": "b", "event": "failed", "exec_time": "0.250s", "stdout": "left\u001b[0m: 1\n" }"#,
+            r#"{ "type": "test", "name": "c", "event": "ignored" }"#,
+            r#"{ "type": "suite", "event": "failed", "passed": 1 }"#,
+        ]);
+        assert!(suite.is_complete && suite.running.is_empty());
+        let told: Vec<String> = suite
+            .ended
+            .values()
+            .map(|c| format!("{} {} {} {:?}", c.name, c.status, c.seconds, c.output))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "a passed 0.5 None",
+                "b failed(test) 0.25 Some(\"left: 1\")",
+                "c skipped(ignored) 0 None"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_event_behind_loose_output_is_heard_and_a_feigned_end_of_suite_needs_a_whole_line() {
+        let suite = heard(&[
+            r#"loose{ "type": "test", "name": "a", "event": "ok" }"#,
+            r#"{ "type": "suite", "event": "ok" } trailing"#,
+        ]);
+        assert_eq!(suite.ended.len(), 1);
+        assert!(!suite.is_complete);
+        assert!(suite.loose.starts_with("loose"));
+    }
+
+    #[test]
+    fn what_differs_from_run_to_run_is_not_kept() {
+        let said = "thread 'a::b' (8153) panicked at src/lib.rs:1:1:\nno (12) panicked at\n\
+                    note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        let kept = kept(said).expect("output");
+        assert_eq!(
+            kept,
+            "thread 'a::b' panicked at src/lib.rs:1:1:\nno (12) panicked at"
+        );
+    }
+
+    #[test]
+    fn last_words_are_bounded() {
+        let mut said = String::new();
+        for n in 0..10_000 {
+            keep_tail(&mut said, format!("line {n}\n").as_bytes());
+        }
+        assert!(said.len() <= 2 * LAST_WORDS && said.ends_with("line 9999\n"));
+    }
+
+    #[test]
+    fn a_test_that_does_not_end_stays_running() {
+        let suite = heard(&[r#"{ "type": "test", "event": "started", "name": "a" }"#]);
+        assert!(suite.running.contains_key("a"));
+        assert!(suite.deadline(Some(Duration::from_secs(1))).is_some());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            Suite::default().line(&line, Instant::now());
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What failed, run again: where it then passes it is flaky, and not broken.
+//!
+//! Knows nothing of how a case is run.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use pinmatrix_core::model::outcome::{CaseOutcome, Flaky};
+use pinmatrix_core::model::status::{Class, Status};
+
+/// What comes of a case that is run again, up to `retries` times or until there is no time left
+/// for an attempt, which is then `None`. One that never passes keeps what it showed at first, unless
+/// that was a time limit that it did not hit again.
+///
+/// # Errors
+///
+/// When an attempt cannot be made at all.
+pub fn retried(
+    mut case: CaseOutcome,
+    retries: usize,
+    mut attempt: impl FnMut() -> Result<Option<CaseOutcome>>,
+) -> Result<CaseOutcome> {
+    if !can_be_flaky(&case.status) {
+        return Ok(case);
+    }
+    let timeout = Status::failed(Class::Timeout);
+    for n_failed in case.n_seen..=retries {
+        let Some(again) = attempt()? else { break };
+        match again.status {
+            Status::Passed => {
+                let output = case.output;
+                let flaky = Some(Flaky { n_failed, output });
+                return Ok(CaseOutcome { flaky, ..again });
+            }
+            // Whether it is flaky is then not known, and must not be kept as if it were.
+            Status::Inconclusive { .. } => return Ok(again),
+            Status::Failed { .. } => {
+                let n_seen = n_failed + 1;
+                case = match case.status == timeout && again.status != timeout {
+                    true => CaseOutcome { n_seen, ..again },
+                    false => CaseOutcome { n_seen, ..case },
+                };
+            }
+            Status::Skipped { .. } => {}
+        }
+    }
+    Ok(case)
+}
+
+/// What comes of cases of which those that failed can only be run again with all others: doc tests.
+/// What the first run did not come to is what the second shows.
+///
+/// # Errors
+///
+/// As [`retried`]; there are none.
+pub fn retried_together(
+    first: Vec<CaseOutcome>,
+    again: Vec<CaseOutcome>,
+) -> Result<Vec<CaseOutcome>> {
+    let mut again: BTreeMap<String, CaseOutcome> = again
+        .into_iter()
+        .map(|case| (case.name.clone(), case))
+        .collect();
+    let mut cases = Vec::new();
+    for case in first {
+        let mut second = again.remove(&case.name);
+        // What passed and fails now may only have found what it had left itself: the second run is in
+        // no fresh checkout.
+        cases.push(retried(case, 1, || Ok(second.take()))?);
+    }
+    cases.extend(again.into_values());
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(cases)
+}
+
+/// True for what a test did while it ran.
+#[must_use]
+pub fn can_be_flaky(status: &Status) -> bool {
+    match status {
+        Status::Failed { class } => class.arises_while_running(),
+        Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pinmatrix_core::model::status::Doubt;
+
+    use super::*;
+
+    fn case(status: Status, output: &str) -> CaseOutcome {
+        CaseOutcome {
+            name: "a".to_owned(),
+            status,
+            seconds: 0.0,
+            output: Some(output.to_owned()),
+            flaky: None,
+            n_seen: 1,
+        }
+    }
+
+    /// What comes of a case that failed, with what it shows when it is run again and again.
+    fn told(class: Class, retries: usize, shown: &[Status]) -> String {
+        let mut shown = shown.iter();
+        let first = case(Status::failed(class), "the first");
+        let case = retried(first, retries, || {
+            Ok(shown.next().map(|status| case(status.clone(), "again")))
+        });
+        let case = case.expect("an answer");
+        let flaky = case.flaky.as_ref();
+        let flaky = flaky.map(|f| format!(", {f}, {}", f.said().unwrap_or_default()));
+        let n_left = shown.count();
+        format!(
+            "{}{}, seen {}, {n_left} left",
+            case.status,
+            flaky.unwrap_or_default(),
+            case.n_seen
+        )
+    }
+
+    const PASSED: Status = Status::Passed;
+
+    fn failed() -> Status {
+        Status::failed(Class::Test)
+    }
+
+    #[test]
+    fn a_case_that_fails_and_then_passes_is_flaky() {
+        assert_eq!(
+            told(Class::Test, 3, &[failed(), PASSED, PASSED]),
+            "passed, flaky: failed 2 of 3 attempts, the first, seen 1, 1 left"
+        );
+        assert_eq!(
+            told(Class::Crash, 1, &[PASSED]),
+            "passed, flaky: failed 1 of 2 attempts, the first, seen 1, 0 left"
+        );
+    }
+
+    #[test]
+    fn a_case_that_never_passes_has_failed() {
+        assert_eq!(
+            told(Class::Test, 2, &[failed(), failed(), PASSED]),
+            "failed(test), seen 3, 1 left"
+        );
+        assert_eq!(
+            told(Class::Test, 0, &[PASSED]),
+            "failed(test), seen 1, 1 left"
+        );
+        assert_eq!(
+            told(Class::Timeout, 5, &[Status::failed(Class::Timeout)]),
+            "failed(timeout), seen 2, 0 left"
+        );
+    }
+
+    #[test]
+    fn a_time_limit_that_is_not_hit_again_is_not_what_a_case_fails_for() {
+        assert_eq!(
+            told(Class::Timeout, 1, &[failed()]),
+            "failed(test), seen 2, 0 left"
+        );
+        assert_eq!(
+            told(Class::Test, 1, &[Status::failed(Class::Timeout)]),
+            "failed(test), seen 2, 0 left"
+        );
+    }
+
+    #[test]
+    fn what_did_not_run_is_not_run_again() {
+        assert_eq!(
+            told(Class::Compile, 2, &[PASSED]),
+            "failed(compile), seen 1, 1 left"
+        );
+    }
+
+    #[test]
+    fn cases_that_run_again_together_are_told_apart() {
+        let cases = |shown: &[(&str, Status)]| -> Vec<CaseOutcome> {
+            let case = |(name, status): &(&str, Status)| CaseOutcome {
+                name: (*name).to_owned(),
+                ..case(status.clone(), "said")
+            };
+            shown.iter().map(case).collect()
+        };
+        let first = cases(&[("a", failed()), ("b", failed()), ("c", PASSED)]);
+        let again = cases(&[
+            ("a", PASSED),
+            ("b", failed()),
+            ("c", failed()),
+            ("d", PASSED),
+        ]);
+        let told = retried_together(first, again).expect("an answer");
+        let told = told.iter().map(|case| {
+            let flaky = if case.flaky.is_some() { " flaky" } else { "" };
+            format!("{} {}{flaky} {}", case.name, case.status, case.n_seen)
+        });
+        let expected = [
+            "a passed flaky 1",
+            "b failed(test) 2",
+            "c passed 1",
+            "d passed 1",
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_doubt_is_not_taken_for_an_answer() {
+        let doubt = Status::Inconclusive {
+            doubt: Doubt::Interrupted,
+        };
+        assert_eq!(
+            told(Class::Test, 2, &[doubt, PASSED]),
+            "inconclusive(interrupted), seen 1, 1 left"
+        );
+    }
+}

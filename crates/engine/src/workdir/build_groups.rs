@@ -1,0 +1,254 @@
+//! Shops: each holds all the folders in which cells of one toolchain build under the same
+//! conditions. Cells in one shop share what they compile of packages from elsewhere, and none
+//! compiles what another is at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_process::sandbox::policy::Files;
+use pinmatrix_process::sandbox::scoped_thread::confined;
+
+use crate::workdir::lane_dirs::LaneFolders;
+use crate::workdir::unit_reuse::{Imported, UnitStores, UsedUnits};
+use crate::workdir::units::{Digest, Units};
+
+/// How often an interrupt is looked for while a build waits.
+const TICK: Duration = Duration::from_millis(200);
+
+/// The shops of a run.
+#[derive(Debug, Default)]
+pub struct Shops {
+    is_confined: bool,
+    shops: Mutex<BTreeMap<Utf8PathBuf, Shop>>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Shop {
+    /// The builds that are under way, by their target folders.
+    under_way: BTreeMap<Utf8PathBuf, UnderWay>,
+    /// What earlier builds of this run made.
+    made: BTreeSet<Digest>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    /// What it takes from the store, and may put there.
+    uses: BTreeSet<String>,
+    /// What of that is not made yet.
+    makes: BTreeSet<Digest>,
+}
+
+/// A build that is under way; its end makes way for others.
+pub struct Turn<'a> {
+    shops: &'a Shops,
+    folders: &'a LaneFolders,
+    entries: BTreeSet<String>,
+    imported: Vec<Imported>,
+    has_made_all: bool,
+}
+
+impl Turn<'_> {
+    /// Imports what it began with into the target folder, which is empty; which units that were.
+    ///
+    /// # Errors
+    ///
+    /// When files cannot be copied.
+    pub fn import(&self) -> Result<Vec<Imported>> {
+        let (stores, target) = (self.folders.stores(), &self.folders.target);
+        let import = || stores.import(&self.entries, target);
+        self.shops.confined(self.folders, import)
+    }
+
+    /// Removes what was imported and is none of the units, by their hashes, that the build used.
+    ///
+    /// # Errors
+    ///
+    /// When files cannot be removed.
+    pub fn sweep(&self, used: &BTreeSet<String>) -> Result<()> {
+        let sweep = || UnitStores::sweep(&self.imported, used, &self.folders.target);
+        self.shops.confined(self.folders, sweep)
+    }
+
+    /// Keeps the units that the build used, before anything else can write where they are.
+    ///
+    /// # Errors
+    ///
+    /// When files cannot be read or copied.
+    pub fn keep(&self, used: &UsedUnits) -> Result<()> {
+        let stores = self.folders.stores();
+        let keep = || stores.keep(used, &self.folders.target);
+        self.shops.confined(self.folders, keep).map(drop)
+    }
+
+    /// Ends the build, which has made all that it said it would make, as far as that compiles.
+    pub fn made_all(mut self) {
+        self.has_made_all = true;
+    }
+}
+
+impl Shops {
+    /// Shops in whose folders the tool is held to them, or not.
+    #[must_use]
+    pub fn new(is_confined: bool) -> Self {
+        Self {
+            is_confined,
+            ..Self::default()
+        }
+    }
+
+    /// Waits until no build that is under way makes what this one would make too, and then imports
+    /// what other builds have made into its target folder.
+    ///
+    /// # Errors
+    ///
+    /// When files cannot be copied.
+    pub fn enter<'a>(
+        &'a self,
+        folders: &'a LaneFolders,
+        units: &Units,
+        interrupt: &Interrupt,
+    ) -> Result<Turn<'a>> {
+        let needs = units.digests();
+        let stores = folders.stores();
+        let mut shops = self.shops();
+        loop {
+            let shop = shops.entry(folders.shop.clone()).or_default();
+            let is_no_rival = |other: &UnderWay| other.makes.is_disjoint(&needs);
+            if interrupt.is_asked() || shop.under_way.values().all(is_no_rival) {
+                break;
+            }
+            let waited = self.changed.wait_timeout(shops, TICK);
+            shops = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let entries = stores.entries(&needs)?;
+        let shop = shops.entry(folders.shop.clone()).or_default();
+        let makes = needs.difference(&shop.made).copied().collect();
+        let names = needs.iter().map(Digest::to_string);
+        let uses = names.chain(entries.iter().cloned()).collect();
+        let under_way = UnderWay { uses, makes };
+        shop.under_way.insert(folders.target.clone(), under_way);
+        drop(shops);
+        let mut turn = Turn {
+            shops: self,
+            folders,
+            entries,
+            imported: Vec::new(),
+            has_made_all: false,
+        };
+        turn.imported = turn.import()?;
+        Ok(turn)
+    }
+
+    /// Removes a package's units from a shop, unless a build that is under way uses them.
+    ///
+    /// # Errors
+    ///
+    /// Those of `remove`.
+    pub fn remove_unused(
+        &self,
+        shop: &Utf8Path,
+        digest: &str,
+        remove: impl FnOnce() -> Result<()>,
+    ) -> Result<bool> {
+        let mut shops = self.shops();
+        let shop = shops.entry(shop.to_owned()).or_default();
+        if shop
+            .under_way
+            .values()
+            .any(|build| build.uses.contains(digest))
+        {
+            return Ok(false);
+        }
+        shop.made.retain(|made| made.to_string() != digest);
+        remove().map(|()| true)
+    }
+
+    fn confined<T: Send>(
+        &self,
+        folders: &LaneFolders,
+        then: impl FnOnce() -> Result<T> + Send,
+    ) -> Result<T> {
+        let files = self.is_confined.then(|| Files {
+            read: Vec::new(),
+            write: vec![folders.shop.clone(), folders.copy().to_owned()],
+            mounts: None,
+        });
+        confined(files, then)
+    }
+
+    fn shops(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, Shop>> {
+        self.shops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut shops = self.shops.shops();
+        if let Some(shop) = shops.get_mut(&self.folders.shop) {
+            let made = shop.under_way.remove(&self.folders.target);
+            if self.has_made_all {
+                shop.made
+                    .extend(made.into_iter().flat_map(|build| build.makes));
+            }
+        }
+        drop(shops);
+        self.shops.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn lane(shop: &str, n: usize) -> LaneFolders {
+        let copy = Utf8PathBuf::from(format!("{shop}/{n}"));
+        LaneFolders {
+            shop: shop.into(),
+            checkout: copy.join("checkout"),
+            subject: copy.join("checkout"),
+            target: copy.join("target"),
+            tmp: copy.join("tmp"),
+            programs: copy.join("programs"),
+        }
+    }
+
+    fn units(all: &[u8]) -> Units {
+        let digests = all.iter().map(|n| Digest::of(&n.to_string()));
+        Units::of_digests(digests)
+    }
+
+    #[test]
+    fn a_build_waits_for_one_that_makes_the_same_and_for_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shop = folder.path().to_str().expect("text");
+        let (shops, interrupt) = (Shops::default(), Interrupt::default());
+        let lanes: Vec<LaneFolders> = (0..4).map(|n| lane(shop, n)).collect();
+        let enter = |n: usize, of: &[u8]| shops.enter(&lanes[n], &units(of), &interrupt);
+        let first = enter(0, &[1, 2]).expect("at once");
+        let _other = enter(1, &[3]).expect("at once, since it makes something else");
+        std::thread::scope(|scope| {
+            let (send, receive) = channel();
+            scope.spawn(move || {
+                let turn = enter(2, &[2, 4]).expect("its turn");
+                send.send(()).expect("heard");
+                turn.made_all();
+            });
+            let wait = Duration::from_millis(300);
+            assert!(receive.recv_timeout(wait).is_err(), "it did not wait");
+            first.made_all();
+            receive
+                .recv_timeout(Duration::from_secs(20))
+                .expect("its turn");
+        });
+        // What is made already is waited for by no one.
+        let _again = enter(0, &[1, 5]).expect("at once");
+        let _beside = enter(3, &[1, 2, 4]).expect("at once");
+    }
+}

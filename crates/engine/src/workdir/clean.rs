@@ -1,0 +1,127 @@
+//! What work folders take of the disk, and removing it.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::error::Mistake;
+
+use crate::fs_ext::{folders, names, remove};
+use crate::subject::checkout::IN_USE;
+use crate::subject::git::SOURCES;
+use crate::workdir::disk_usage::weight;
+use crate::workdir::work_dirs::{Workplace, seize};
+
+/// What something is kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// It was compiled, and can be compiled again.
+    Compiled,
+    /// It answers cells that were run.
+    Known,
+    /// It belongs to other subjects as well.
+    Others,
+}
+
+/// A part of what work folders take.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What it is, in words.
+    pub what: String,
+    /// What it is kept for.
+    pub kept: Kept,
+    /// What it takes, in bytes.
+    pub bytes: u64,
+    folders: Vec<Utf8PathBuf>,
+}
+
+/// What takes what below `cache`, of the subject in a folder and of others.
+///
+/// # Errors
+///
+/// When a folder cannot be read.
+pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
+    let place = Workplace::look(cache, subject)?;
+    let mut parts = Vec::new();
+    let mut add = |what: String, kept: Kept, folders: Vec<Utf8PathBuf>| -> Result<()> {
+        let bytes = weight(&folders)?;
+        if bytes > 0 && folders.iter().any(|folder| folder.exists()) {
+            parts.push(Part {
+                what,
+                kept,
+                bytes,
+                folders,
+            });
+        }
+        Ok(())
+    };
+    for toolchain in folders(&place.shops())? {
+        let folder = place.shops().join(&toolchain);
+        add(
+            format!("compiled on {toolchain}"),
+            Kept::Compiled,
+            vec![folder],
+        )?;
+    }
+    let work = ["resolve", "beside", "dependency"].map(|name| place.root().join(name));
+    add(
+        "copies to resolve, and clones".to_owned(),
+        Kept::Compiled,
+        work.into(),
+    )?;
+    let known = ["outcomes", "resolutions"].map(|name| place.root().join(name));
+    add("outcomes and locks".to_owned(), Kept::Known, known.into())?;
+    for folder in place.others()? {
+        let name = folder.file_name().unwrap_or_default();
+        let what = match name {
+            SOURCES => "copies of working trees and revisions".to_owned(),
+            _ => format!("another subject, {name}"),
+        };
+        add(what, Kept::Others, vec![folder])?;
+    }
+    Ok(parts)
+}
+
+/// Removes parts, and returns how many bytes that were.
+///
+/// # Errors
+///
+/// A [`Mistake`] where a run is at work with one of them; other errors when one cannot be removed.
+pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&Part]) -> Result<u64> {
+    let mut held = hold(Workplace::look(cache, subject)?.root())?;
+    let of_others = parts.iter().filter(|part| part.kept == Kept::Others);
+    for folder in of_others.flat_map(|part| &part.folders) {
+        held.extend(hold(folder)?);
+    }
+    for folder in parts.iter().flat_map(|part| &part.folders) {
+        // Elsewhere first, so that no half of it passes for the whole where this is cut short.
+        let gone = Utf8PathBuf::from(format!("{folder}.gone"));
+        remove(&gone)?;
+        if folder.exists() {
+            std::fs::rename(folder, &gone).with_context(|| format!("move {folder}"))?;
+        }
+        remove(&gone)?;
+    }
+    Ok(parts.iter().map(|part| part.bytes).sum())
+}
+
+/// Holds work folders, so that no run begins in them; or all copies that runs are of.
+fn hold(root: &Utf8Path) -> Result<Vec<File>> {
+    let busy =
+        || Mistake::new(format!("a run is at work in {root}")).help("clean when it has ended");
+    if root.file_name() != Some(SOURCES) {
+        return Ok(vec![seize(root)?.ok_or_else(busy)?]);
+    }
+    let mut held = Vec::new();
+    for name in names(root)?
+        .into_iter()
+        .filter(|name| name.ends_with(IN_USE))
+    {
+        let path = root.join(name);
+        let lock = File::open(&path).with_context(|| format!("open {path}"))?;
+        lock.try_lock().map_err(|_| busy())?;
+        held.push(lock);
+    }
+    Ok(held)
+}

@@ -1,0 +1,118 @@
+//! What lies in work folders, and what it takes of the disk.
+
+use std::collections::HashSet;
+use std::fs::Metadata;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use walkdir::WalkDir;
+
+use crate::fs_ext::folders;
+use crate::workdir::unit_reuse::STORE;
+
+/// Something in the work folders that can be made anew.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The toolchain that made it.
+    pub toolchain: String,
+    /// The shop that it is in.
+    pub shop: Utf8PathBuf,
+    /// Its folder.
+    pub folder: Utf8PathBuf,
+    /// What it is.
+    pub what: What,
+    /// When a build last used it.
+    pub used: SystemTime,
+    /// What it takes, in bytes.
+    pub bytes: u64,
+}
+
+/// What something in the work folders is. What is made anew most quickly comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The folders of a lane, with what the subject's own packages were compiled to in its last
+    /// cell.
+    Lane,
+    /// The compiled units of a package.
+    Units,
+}
+
+/// All that lies in shops.
+///
+/// # Errors
+///
+/// When a folder cannot be read.
+pub fn stored(shops: &Utf8Path) -> Result<Vec<Stored>> {
+    let mut stored = Vec::new();
+    for toolchain in folders(shops)? {
+        for shop in folders(&shops.join(&toolchain))? {
+            let shop = shops.join(&toolchain).join(shop);
+            let mut add = |folder: Utf8PathBuf, what: What, bytes: u64| {
+                let used = folder.metadata().and_then(|m| m.modified());
+                stored.push(Stored {
+                    toolchain: toolchain.clone(),
+                    shop: shop.clone(),
+                    used: used.unwrap_or(SystemTime::UNIX_EPOCH),
+                    folder,
+                    what,
+                    bytes,
+                });
+            };
+            for name in folders(&shop)? {
+                let folder = shop.join(&name);
+                if !name.ends_with(STORE) {
+                    let bytes = weight(std::slice::from_ref(&folder))?;
+                    add(folder, What::Lane, bytes);
+                    continue;
+                }
+                for digest in folders(&folder)? {
+                    let units = folder.join(digest);
+                    let bytes = weight(std::slice::from_ref(&units))?;
+                    add(units, What::Units, bytes);
+                }
+            }
+        }
+    }
+    Ok(stored)
+}
+
+/// What some folders take of the disk, in bytes; each need not be there. A file that has several
+/// names counts once.
+///
+/// # Errors
+///
+/// When one cannot be read.
+pub fn weight(of: &[Utf8PathBuf]) -> Result<u64> {
+    let mut bytes = 0;
+    let mut seen = HashSet::new();
+    for folder in of {
+        for entry in WalkDir::new(folder).follow_root_links(false) {
+            match entry.and_then(|entry| entry.metadata()) {
+                Ok(metadata) => bytes += bytes_of(&metadata, &mut seen),
+                // What another program removes meanwhile takes nothing.
+                Err(e) if is_gone(&e) => {}
+                Err(e) => return Err(e).with_context(|| format!("look at {folder}")),
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+fn is_gone(e: &walkdir::Error) -> bool {
+    let kind = e.io_error().map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::NotFound)
+}
+
+#[cfg(unix)]
+fn bytes_of(metadata: &Metadata, seen: &mut HashSet<(u64, u64)>) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let is_new =
+        metadata.nlink() == 1 || metadata.is_dir() || seen.insert((metadata.dev(), metadata.ino()));
+    if is_new { metadata.blocks() * 512 } else { 0 }
+}
+
+#[cfg(not(unix))]
+fn bytes_of(metadata: &Metadata, _: &mut HashSet<(u64, u64)>) -> u64 {
+    metadata.len()
+}

@@ -1,0 +1,306 @@
+//! The copy of the subject's checkout that a cell works on: laid out anew for each cell, with the
+//! manifests and cargo configs that its pin changes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::config::Extra;
+use pinmatrix_core::path::normal;
+use walkdir::WalkDir;
+
+use crate::fs_ext::remove;
+use crate::machine::cargo_config;
+use crate::manifest::Manifest;
+use crate::matrix::cell_context::Setting;
+use crate::subject::Subject;
+use crate::subject::checkout::Entry;
+use crate::subject::working_tree::Kind;
+
+/// What a copy holds in place of the subject's own files, by path relative to the checkout's top.
+pub type Rewritten = BTreeMap<Utf8PathBuf, String>;
+
+/// Rewrites the subject's manifests and cargo configs for a cell: every requirement on a family
+/// crate is held at the pin, what is adjusted for the pin is changed, and what points outside
+/// points there from anywhere.
+///
+/// # Errors
+///
+/// When a manifest cannot be read.
+pub fn pinned(setting: &Setting<'_>) -> Result<Rewritten> {
+    rewritten(setting, |_| {})
+}
+
+/// As [`pinned`], and every package declares the rust-version that the lock has to fit.
+///
+/// # Errors
+///
+/// As [`pinned`].
+pub fn pinned_for_resolve(setting: &Setting<'_>) -> Result<Rewritten> {
+    let rustc = &setting.toolchain.rustc;
+    rewritten(setting, |manifest| manifest.set_rust_version(rustc))
+}
+
+fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Rewritten> {
+    let subject = &setting.tree.subject;
+    let origin = &subject.checkout.origin;
+    let mut files = Rewritten::new();
+    let mut manifests = Vec::new();
+    for path in &subject.manifests {
+        let absolute = origin.join(path);
+        let text = subject.checkout.text_of(path)?;
+        let text = text.with_context(|| format!("read {absolute}"))?;
+        let manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
+        manifests.push((path, absolute, manifest));
+    }
+    for extra in &setting.ground.change.extra {
+        require(extra, &mut manifests);
+    }
+    for (path, absolute, mut manifest) in manifests {
+        manifest.pin(&setting.ground.holds);
+        manifest.rename_features(&setting.ground.change.features);
+        change(&mut manifest);
+        let folder = absolute.parent().unwrap_or(origin);
+        manifest.anchor_paths(folder, origin);
+        files.insert(path.clone(), manifest.text());
+    }
+    let crates: Vec<&str> = setting.ground.holds.keys().map(String::as_str).collect();
+    for config in subject.cargo_configs()? {
+        let root = origin.join(&config.folder);
+        let text = cargo_config::anchored(&config.text, &root, origin, &crates);
+        let text = text.with_context(|| format!("read {}", origin.join(&config.path)))?;
+        files.insert(config.path, text);
+    }
+    Ok(files)
+}
+
+/// Adds or changes dependencies of members. What one of them inherits changes for all that do.
+fn require(extra: &Extra, manifests: &mut [(&Utf8PathBuf, Utf8PathBuf, Manifest)]) {
+    let is_meant = |manifest: &Manifest| {
+        let is_named = |name: &str| extra.members.iter().any(|member| member == name);
+        let mut name = manifest.package().into_iter();
+        name.any(|name| extra.members.is_empty() || is_named(name))
+    };
+    for (key, requirement) in &extra.dependencies {
+        let mut all = manifests.iter();
+        if all.any(|(_, _, manifest)| is_meant(manifest) && manifest.inherits(key)) {
+            let roots = manifests.iter_mut();
+            roots.for_each(|(_, _, root)| root.require_for_members(key, requirement));
+        }
+    }
+    let members = manifests.iter_mut().map(|(_, _, manifest)| manifest);
+    for member in members.filter(|manifest| is_meant(manifest)) {
+        member.require(&extra.dependencies);
+    }
+}
+
+/// Lays the subject's checkout out in `folder`, in place of whatever is there, with `rewritten` in
+/// place of some files and beside the others. The subject's own lock is left out.
+///
+/// A file that is there already with the same content, mode and owner stays: on some systems it takes
+/// a hundred times as long to make a file as to read it.
+///
+/// # Errors
+///
+/// When a file cannot be read or written.
+pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
+    let entries = &subject.checkout.entries;
+    remove_others(subject, rewritten, folder)?;
+    for entry in entries {
+        let to = folder.as_std_path().join(&entry.path);
+        if is_replaced(subject, rewritten, &entry.path) || is_there(subject, entry, &to) {
+            continue;
+        }
+        let lay_out = || match entry.kind {
+            Kind::Folder => fs::create_dir_all(&to),
+            Kind::File => copy(subject, entry, &to),
+            Kind::Link => link(subject, entry, &to),
+        };
+        let is_other = entry.kind != Kind::Folder && to.symlink_metadata().is_ok();
+        let laid_out = match is_other {
+            true => fs::remove_file(&to).and_then(|()| lay_out()),
+            false => lay_out(),
+        };
+        // Of an included file, the folder need not be there.
+        let laid_out = laid_out.or_else(|_| {
+            fs::create_dir_all(to.parent().unwrap_or(&to))?;
+            lay_out()
+        });
+        laid_out.with_context(|| format!("make {}", to.display()))?;
+    }
+    rewrite(rewritten, folder)?;
+    if let Some(git) = &subject.git {
+        git.write(folder)?;
+    }
+    // From the inside out, since nothing can be made in a folder that may not be written.
+    for entry in entries.iter().rev() {
+        let place = folder.as_std_path().join(&entry.path);
+        if let (Kind::Folder | Kind::File, Some(mode)) = (entry.kind, entry.mode) {
+            set_mode(&place, mode).with_context(|| format!("set mode of {}", place.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file of the checkout is another one in the copy, or none: what is rewritten, and the
+/// subject's own lock.
+fn is_replaced(subject: &Subject, rewritten: &Rewritten, path: &Path) -> bool {
+    let replaces = |path: &Utf8Path| *path == subject.lock() || rewritten.contains_key(path);
+    Utf8Path::from_path(path).is_some_and(replaces)
+}
+
+/// Removes what an earlier cell left in a copy, or left in the place of something else, and lets the
+/// tool into all folders that stay.
+fn remove_others(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
+    let mut walk = WalkDir::new(folder).min_depth(1).into_iter();
+    // Nothing can be listed or made in a folder that was closed.
+    set_mode(folder.as_std_path(), 0o755).with_context(|| format!("open {folder}"))?;
+    while let Some(found) = walk.next() {
+        let found = found.with_context(|| format!("list {folder}"))?;
+        let path = found.path();
+        let inside = path.strip_prefix(folder).unwrap_or(path);
+        let kind = match (found.file_type().is_dir(), found.path_is_symlink()) {
+            (true, _) => Kind::Folder,
+            (false, true) => Kind::Link,
+            (false, false) => Kind::File,
+        };
+        let entry = subject.checkout.entry(inside);
+        let stays = match kind {
+            Kind::Folder => entry.is_some_and(|entry| entry.kind == kind),
+            Kind::File | Kind::Link => {
+                let is_rewritten = |path: &Utf8Path| rewritten.contains_key(path);
+                let is_as_it_is = entry.is_some_and(|entry| entry.kind == kind)
+                    && !is_replaced(subject, rewritten, inside);
+                is_as_it_is
+                    || kind == Kind::File && Utf8Path::from_path(inside).is_some_and(is_rewritten)
+            }
+        };
+        match (stays, kind) {
+            (true, Kind::Folder) => set_mode(path, 0o755),
+            (true, Kind::File | Kind::Link) => Ok(()),
+            (false, Kind::File | Kind::Link) => fs::remove_file(path),
+            (false, Kind::Folder) => {
+                walk.skip_current_dir();
+                remove_folder(path)
+            }
+        }
+        .with_context(|| format!("clear {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Whether an entry is in a copy as it should be.
+fn is_there(subject: &Subject, entry: &Entry, to: &Path) -> bool {
+    let from = subject.checkout.top.as_std_path().join(&entry.path);
+    match entry.kind {
+        Kind::Folder => to.is_dir(),
+        Kind::Link => false,
+        Kind::File => {
+            let is_own = to.symlink_metadata().is_ok_and(|there| {
+                fs::metadata(&from).is_ok_and(|from| there.len() == from.len()) && is_plain(&there)
+            });
+            is_own && fs::read(&from).is_ok_and(|from| fs::read(to).is_ok_and(|to| to == from))
+        }
+    }
+}
+
+/// Whether a file has one name and is this user's.
+#[cfg(unix)]
+fn is_plain(file: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    file.nlink() == 1 && file.uid() == user
+}
+
+#[cfg(not(unix))]
+fn is_plain(_: &fs::Metadata) -> bool {
+    true
+}
+
+/// Removes a folder, whatever a test did to what stands in it.
+fn remove_folder(folder: &Path) -> std::io::Result<()> {
+    match Utf8Path::from_path(folder) {
+        Some(folder) => remove(folder).map_err(std::io::Error::other),
+        None => fs::remove_dir_all(folder),
+    }
+}
+
+/// Puts rewritten files into a copy that is laid out already, which nothing else has written to.
+///
+/// # Errors
+///
+/// When a file cannot be written.
+pub fn rewrite(rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
+    let mut files = rewritten.iter();
+    files.try_for_each(|(path, text)| write(&folder.join(path), text))
+}
+
+fn write(path: &Utf8Path, text: &str) -> Result<()> {
+    let is_own = path.symlink_metadata().is_ok_and(|there| is_plain(&there));
+    if is_own && fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
+    }
+    // It may be read-only, as the subject has it.
+    let _ = fs::remove_file(path);
+    fs::write(path, text).with_context(|| format!("write {path}"))
+}
+
+fn copy(subject: &Subject, entry: &Entry, to: &Path) -> std::io::Result<()> {
+    let from = subject.checkout.top.as_std_path().join(&entry.path);
+    fs::copy(from, to).map(drop)
+}
+
+/// Links as the subject does; a relative link that leaves the checkout becomes absolute.
+fn link(subject: &Subject, entry: &Entry, to: &Path) -> std::io::Result<()> {
+    let checkout = &subject.checkout;
+    let mut leads_to = fs::read_link(checkout.top.as_std_path().join(&entry.path))?;
+    let written = (
+        Utf8Path::from_path(&entry.path),
+        Utf8Path::from_path(&leads_to),
+    );
+    if let (Some(path), Some(relative)) = written
+        && relative.is_relative()
+    {
+        let from = checkout.origin.join(path);
+        let absolute = normal(&from.parent().unwrap_or(&from).join(relative));
+        if !absolute.starts_with(&checkout.origin) {
+            leads_to = absolute.into_std_path_buf();
+        }
+    }
+    make_link(&leads_to, to)
+}
+
+#[cfg(unix)]
+fn make_link(leads_to: &Path, at: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(leads_to, at)
+}
+
+#[cfg(windows)]
+fn make_link(leads_to: &Path, at: &Path) -> std::io::Result<()> {
+    std::os::windows::fs::symlink_file(leads_to, at)
+}
+
+#[cfg(unix)]
+fn set_mode(place: &Path, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = match place.symlink_metadata() {
+        // The subject's own lock is not in every copy.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        metadata => metadata?,
+    };
+    if metadata.permissions().mode() & 0o7777 == mode {
+        return Ok(());
+    }
+    fs::set_permissions(place, fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! What compiling a workspace makes that does not depend on where the workspace lies: the packages
+//! it has from elsewhere, each with its features and with all it depends on.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fmt::{Display, Formatter};
+
+use cargo_metadata::{Metadata, Node, PackageId};
+
+/// A hash of a package together with everything that decides what it compiles to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest {
+    package: blake3::Hash,
+    whole: blake3::Hash,
+}
+
+impl Digest {
+    /// The digest of a package that has no features and depends on nothing.
+    #[must_use]
+    pub fn of(package: &str) -> Self {
+        let package = blake3::hash(package.as_bytes());
+        Self {
+            package,
+            whole: package,
+        }
+    }
+
+    /// The same package with a feature.
+    #[cfg(test)]
+    pub(super) fn with(self, feature: &str) -> Self {
+        Self {
+            whole: blake3::hash(feature.as_bytes()),
+            ..self
+        }
+    }
+
+    /// How the names of all digests of this package begin.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        format!("{}-", &self.package.to_hex()[..12])
+    }
+}
+
+/// By their bytes.
+impl Ord for Digest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let bytes = |digest: &Self| (*digest.package.as_bytes(), *digest.whole.as_bytes());
+        bytes(self).cmp(&bytes(other))
+    }
+}
+
+impl PartialOrd for Digest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A folder's name: as much of the hashes as tells packages apart.
+impl Display for Digest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.prefix(), &self.whole.to_hex()[..24])
+    }
+}
+
+/// What compiling a workspace makes of packages from registries and git repositories, by package.
+/// Two workspaces that have a digest in common compile the same. Packages that lie in folders are
+/// not among them: what they compile to may hold the path of that folder, may rest on files that
+/// nobody declares, and may be older than what is there now.
+#[derive(Clone, Debug, Default)]
+pub struct Units {
+    packages: BTreeMap<PackageId, Digest>,
+}
+
+impl Units {
+    /// The units of a workspace.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
+        let nodes: BTreeMap<&PackageId, &Node> = nodes.map(|node| (&node.id, node)).collect();
+        let mut digests = BTreeMap::new();
+        let mut packages = BTreeMap::new();
+        for package in &metadata.packages {
+            if package.source.is_some() && nodes.contains_key(&package.id) {
+                let digest = digest(&package.id, &nodes, &mut digests);
+                packages.insert(package.id.clone(), digest);
+            }
+        }
+        Self { packages }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_digests(digests: impl Iterator<Item = Digest>) -> Self {
+        let package = |digest: Digest| {
+            (
+                PackageId {
+                    repr: digest.to_string(),
+                },
+                digest,
+            )
+        };
+        Self {
+            packages: digests.map(package).collect(),
+        }
+    }
+
+    /// The digests of all packages.
+    #[must_use]
+    pub fn digests(&self) -> BTreeSet<Digest> {
+        self.packages.values().copied().collect()
+    }
+
+    /// Of the units that a build used, by the hashes in their names, those of packages from
+    /// elsewhere.
+    #[must_use]
+    pub fn shared(&self, used: &BTreeMap<String, PackageId>) -> BTreeMap<String, Digest> {
+        let shared = used.iter();
+        let shared = shared.filter_map(|(hash, id)| Some((hash.clone(), *self.packages.get(id)?)));
+        shared.collect()
+    }
+}
+
+/// The digest of a package. A package that depends on itself does so through tests only, which are
+/// none of what is shared; there its name stands for it.
+fn digest<'a>(
+    id: &'a PackageId,
+    nodes: &BTreeMap<&'a PackageId, &'a Node>,
+    known: &mut BTreeMap<&'a PackageId, Digest>,
+) -> Digest {
+    if let Some(known) = known.get(id) {
+        return *known;
+    }
+    let alone = Digest::of(&id.repr);
+    known.insert(id, alone);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(id.repr.as_bytes());
+    if let Some(node) = nodes.get(id) {
+        let features: BTreeSet<&str> = node.features.iter().map(|f| f.as_str()).collect();
+        for feature in features {
+            hasher.update(b"\0");
+            hasher.update(feature.as_bytes());
+        }
+        let below = node.dependencies.iter();
+        let below: BTreeSet<[u8; 32]> = below
+            .map(|id| *digest(id, nodes, known).whole.as_bytes())
+            .collect();
+        for hash in below {
+            hasher.update(&hash);
+        }
+    }
+    let digest = Digest {
+        whole: hasher.finalize(),
+        ..alone
+    };
+    known.insert(id, digest);
+    digest
+}

@@ -1,0 +1,60 @@
+//! What a child says on one stream, kept whole up to a bound.
+
+use crate::Ended;
+use crate::child::Exit;
+
+/// How much is kept, in bytes: metadata of thousands of packages fits in.
+const MOST: usize = 64 * 1024 * 1024;
+
+/// What was said.
+#[derive(Debug, Default)]
+pub struct Transcript {
+    bytes: Vec<u8>,
+    is_cut: bool,
+}
+
+impl Transcript {
+    /// Adds a line. What is beyond the bound goes.
+    pub fn add(&mut self, line: &[u8]) {
+        let kept = line.len().min(MOST - self.bytes.len());
+        self.is_cut |= kept < line.len();
+        self.bytes.extend_from_slice(&line[..kept]);
+    }
+
+    /// What was said, as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// How the child ended, for whoever has to know all that it said.
+    #[must_use]
+    pub fn ended(&self, ended: Ended) -> Ended {
+        if !self.is_cut {
+            return ended;
+        }
+        let why = format!("it said more than {} MiB", MOST / 1024 / 1024);
+        Ended {
+            exit: Exit::Lost(why),
+            ..ended
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_and_answers_nothing() {
+        let mut transcript = Transcript::default();
+        transcript.add(b"a\n");
+        assert_eq!(transcript.ended(Ended::NOTHING).exit, Exit::Code(0));
+        for _ in 0..65 {
+            transcript.add(&[b'x'; 1024 * 1024]);
+        }
+        assert_eq!(transcript.text().len(), MOST);
+        let exit = transcript.ended(Ended::NOTHING).exit;
+        assert_eq!(exit, Exit::Lost("it said more than 64 MiB".to_owned()));
+    }
+}

@@ -1,0 +1,83 @@
+//! The wish that a run should end, and whom it ends.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::child::Ending;
+
+/// The wish of a person, or of a CI engine, that the run should end.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<Wish>);
+
+#[derive(Debug, Default)]
+struct Wish {
+    asked: AtomicU8,
+    /// The children that are alive, so that none outlives a tool that ends at once.
+    alive: Mutex<BTreeMap<u32, Ending>>,
+    has_wardens: bool,
+    /// When the run's time is up.
+    until: OnceLock<Instant>,
+}
+
+impl Interrupt {
+    /// For a program whose `main` begins with [`crate::supervisor::serve`]: nothing that a child starts
+    /// outlives it, and nothing of any child outlives the program, however that ends. Only Linux
+    /// has what that takes.
+    #[must_use]
+    pub fn with_wardens() -> Self {
+        Self(Arc::new(Wish {
+            has_wardens: true,
+            ..Wish::default()
+        }))
+    }
+
+    /// True where children have wardens.
+    #[must_use]
+    pub fn has_wardens(&self) -> bool {
+        self.0.has_wardens
+    }
+
+    /// Asks once more: the first time for an orderly end, then for an end at once, which kills
+    /// every child there is. Returns how often it was asked.
+    pub fn ask(&self) -> u8 {
+        let asked = &self.0.asked;
+        let n_asked = asked.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        if n_asked > 1 {
+            self.alive().values().for_each(Ending::kill);
+        }
+        n_asked
+    }
+
+    /// Lets the run end in order when so much time is over. Only the first call counts.
+    pub fn ask_after(&self, time: Duration) {
+        self.0.until.get_or_init(|| Instant::now() + time);
+    }
+
+    /// True once an end was asked for, or the run's time is up.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.is_asked_by_someone() || self.0.until.get().is_some_and(|at| Instant::now() >= *at)
+    }
+
+    /// True once someone asked for an end.
+    #[must_use]
+    pub fn is_asked_by_someone(&self) -> bool {
+        self.0.asked.load(Ordering::SeqCst) > 0
+    }
+
+    /// Notes a child that was started.
+    pub(super) fn note_start(&self, child: u32, ending: Ending) {
+        self.alive().insert(child, ending);
+    }
+
+    /// Notes that nothing of a child is left.
+    pub(super) fn note_end(&self, child: u32) {
+        self.alive().remove(&child);
+    }
+
+    fn alive(&self) -> MutexGuard<'_, BTreeMap<u32, Ending>> {
+        self.0.alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,340 @@
+//! A child on the system: started, asked to end, made to end, waited for.
+//!
+//! On Linux a warden stands between it and the tool ([`crate::supervisor`]), where the program
+//! can be one; elsewhere a child and what it starts are a process group.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::Result;
+use camino::Utf8Path;
+use xshell::{Shell, cmd};
+
+#[cfg(target_os = "linux")]
+use self::warded::Warded;
+use crate::sandbox::policy::Bounds;
+
+/// How a child ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with a code.
+    Code(i32),
+    /// By a signal that this tool did not send.
+    Signal(i32),
+    /// It was ended: its time was up, or its follower's deadline had come.
+    TimedOut,
+    /// It was ended: the run was interrupted.
+    Interrupted,
+    /// It could not be started, or was lost.
+    Lost(String),
+}
+
+impl Exit {
+    /// True for exit code 0.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        *self == Self::Code(0)
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::TimedOut => f.write_str("timed out"),
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::Lost(why) => write!(f, "lost: {why}"),
+        }
+    }
+}
+
+/// What a child is to do: a program, its arguments, a folder, and all it sees of the environment.
+pub struct Errand {
+    /// The command; more can be added to its environment.
+    pub command: Command,
+    /// The program, for people.
+    program: String,
+    by_warden: bool,
+}
+
+impl Errand {
+    /// An errand, of a child that has a warden or not.
+    ///
+    /// # Errors
+    ///
+    /// When this process has no working folder.
+    pub fn new(
+        program: &Path,
+        args: &[OsString],
+        folder: &Utf8Path,
+        vars: &BTreeMap<OsString, OsString>,
+        by_warden: bool,
+    ) -> Result<Self> {
+        let by_warden = by_warden && cfg!(target_os = "linux");
+        let shell = Shell::new()?;
+        shell.change_dir(folder);
+        let command = match by_warden {
+            #[cfg(target_os = "linux")]
+            true => crate::supervisor::command(&shell, program, args),
+            _ => cmd!(shell, "{program} {args...}"),
+        };
+        Ok(Self {
+            command: Command::from(command.env_clear().envs(vars)),
+            program: program.display().to_string(),
+            by_warden,
+        })
+    }
+
+    /// Starts the child. Bounds are kept only by a warden.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started, in words.
+    pub(super) fn start(mut self, bounds: &Bounds) -> Result<Child, String> {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let program = self.program;
+        let lost = |e: io::Error| format!("start {program}: {e}");
+        match self.by_warden {
+            #[cfg(target_os = "linux")]
+            true => Warded::start(self.command, bounds).map_err(lost),
+            _ => {
+                let _ = bounds;
+                own_group(&mut self.command);
+                let mut child = self.command.stdin(Stdio::null()).spawn().map_err(lost)?;
+                Ok(Child {
+                    id: child.id(),
+                    ending: Ending::Group(child.id()),
+                    out: child.stdout.take(),
+                    err: child.stderr.take(),
+                    waiting: Waiting::Plain(child),
+                })
+            }
+        }
+    }
+}
+
+/// A child that was started.
+pub(super) struct Child {
+    /// The process that stands for it.
+    pub id: u32,
+    /// What ends it.
+    pub ending: Ending,
+    /// Its standard output.
+    pub out: Option<ChildStdout>,
+    /// Its standard error.
+    pub err: Option<ChildStderr>,
+    /// What waits for it.
+    pub waiting: Waiting,
+}
+
+/// A child that has ended.
+pub(super) struct Reaped {
+    /// How.
+    pub exit: Exit,
+    /// CPU time, its own and of all it waited for.
+    pub cpu: Duration,
+}
+
+/// What ends a child and all that it started.
+#[derive(Clone, Debug)]
+pub(super) enum Ending {
+    /// The group that it leads. The id is not used again while a member lives.
+    Group(u32),
+    /// Its warden.
+    #[cfg(target_os = "linux")]
+    Warden(std::sync::Arc<std::os::unix::net::UnixStream>),
+}
+
+impl Ending {
+    /// Asks all to end.
+    pub fn terminate(&self) {
+        match self {
+            #[cfg(unix)]
+            Self::Group(group) => signal(*group, rustix::process::Signal::TERM),
+            #[cfg(not(unix))]
+            Self::Group(_) => {}
+            #[cfg(target_os = "linux")]
+            Self::Warden(warden) => warded::order(warden, crate::supervisor::TERMINATE),
+        }
+    }
+
+    /// Ends all.
+    pub fn kill(&self) {
+        match self {
+            #[cfg(unix)]
+            Self::Group(group) => signal(*group, rustix::process::Signal::KILL),
+            #[cfg(not(unix))]
+            Self::Group(_) => {}
+            #[cfg(target_os = "linux")]
+            Self::Warden(warden) => warded::order(warden, crate::supervisor::KILL),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn signal(group: u32, signal: rustix::process::Signal) {
+    let id = i32::try_from(group).ok();
+    if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
+        // There may be nobody left, which is what was wanted.
+        let _ = rustix::process::kill_process_group(id, signal);
+    }
+}
+
+/// What waits for a child.
+pub(super) enum Waiting {
+    Plain(std::process::Child),
+    #[cfg(target_os = "linux")]
+    Warded(Warded),
+}
+
+impl Waiting {
+    /// Waits until the child has ended.
+    pub fn reap(&mut self) -> Reaped {
+        let reaped = match self {
+            Self::Plain(child) => reap(child),
+            #[cfg(target_os = "linux")]
+            Self::Warded(warded) => warded.reap(),
+        };
+        reaped.unwrap_or_else(|e| Reaped {
+            exit: Exit::Lost(e.to_string()),
+            cpu: Duration::ZERO,
+        })
+    }
+
+    /// Waits until nothing that it started is left, where that can be known.
+    pub fn clear(self) {
+        match self {
+            Self::Plain(_) => {}
+            #[cfg(target_os = "linux")]
+            Self::Warded(warded) => warded.clear(),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn own_group(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn own_group(_: &mut Command) {}
+
+#[cfg(unix)]
+fn reap(child: &mut std::process::Child) -> io::Result<Reaped> {
+    use wait4::Wait4;
+    let used = child.wait4()?;
+    Ok(Reaped {
+        exit: exit_of(used.status),
+        cpu: used.rusage.utime + used.rusage.stime,
+    })
+}
+
+#[cfg(not(unix))]
+fn reap(child: &mut std::process::Child) -> io::Result<Reaped> {
+    Ok(Reaped {
+        exit: exit_of(child.wait()?),
+        cpu: Duration::ZERO,
+    })
+}
+
+#[cfg(unix)]
+fn exit_of(status: ExitStatus) -> Exit {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Lost(status.to_string()),
+    }
+}
+
+#[cfg(not(unix))]
+fn exit_of(status: ExitStatus) -> Exit {
+    match status.code() {
+        Some(code) => Exit::Code(code),
+        None => Exit::Lost(status.to_string()),
+    }
+}
+
+/// The tool's end of a warden.
+#[cfg(target_os = "linux")]
+mod warded {
+    use std::io;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::process::Command;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::{Child, Ending, Exit, Reaped, Waiting};
+    use crate::sandbox::policy::Bounds;
+    use crate::supervisor::{End, Start, Told};
+
+    /// A warden, and what it tells.
+    pub struct Warded {
+        warden: std::process::Child,
+        tells: BufReader<UnixStream>,
+    }
+
+    impl Warded {
+        pub fn start(mut command: Command, bounds: &Bounds) -> io::Result<Child> {
+            let (mut ours, theirs) = UnixStream::pair()?;
+            let vars = command.get_envs();
+            let vars = vars.filter_map(|(name, value)| Some((name.into(), value?.into())));
+            let start = Start {
+                bounds: bounds.clone(),
+                vars: vars.collect(),
+            };
+            command.env_clear().stdin(OwnedFd::from(theirs));
+            let mut warden = command.spawn()?;
+            // Its end of the socket must be the warden's alone.
+            drop(command);
+            let mut line = serde_json::to_string(&start)?;
+            line.push('\n');
+            // A warden that is dead already is heard of as one that tells nothing.
+            let _ = ours.write_all(line.as_bytes());
+            let tells = BufReader::new(ours.try_clone()?);
+            Ok(Child {
+                id: warden.id(),
+                ending: Ending::Warden(Arc::new(ours)),
+                out: warden.stdout.take(),
+                err: warden.stderr.take(),
+                waiting: Waiting::Warded(Self { warden, tells }),
+            })
+        }
+
+        pub fn reap(&mut self) -> io::Result<Reaped> {
+            let mut line = String::new();
+            self.tells.read_line(&mut line)?;
+            let Ok(told) = serde_json::from_str::<Told>(&line) else {
+                return Err(io::Error::other("its warden ended without a word"));
+            };
+            let exit = match told.end {
+                End::Code(code) => Exit::Code(code),
+                End::Signal(signal) => Exit::Signal(signal),
+                End::Lost(why) => Exit::Lost(why),
+            };
+            Ok(Reaped {
+                exit,
+                cpu: Duration::from_micros(told.cpu),
+            })
+        }
+
+        pub fn clear(mut self) {
+            // The socket closes with the warden, which ends with the last of its children.
+            let _ = self.tells.read_to_end(&mut Vec::new());
+            let _ = self.warden.wait();
+        }
+    }
+
+    /// Gives a warden an order. One that is gone has no children left.
+    pub fn order(mut warden: &UnixStream, order: u8) {
+        let _ = warden.write_all(&[order]);
+    }
+}

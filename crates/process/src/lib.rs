@@ -1,0 +1,292 @@
+//! One child process with everything it starts: a clock, its output, and an end.
+//!
+//! The child's output is read line by line while it runs. When time is up, or the run is
+//! interrupted, all that it started is asked to end (TERM) and, after a grace period, made to (KILL).
+
+pub mod sandbox;
+#[cfg(target_os = "linux")]
+pub mod supervisor;
+pub mod child;
+pub mod cancel;
+pub mod bounded_output;
+pub mod jobserver;
+
+use std::io::{ErrorKind, Read};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+pub use crate::cancel::Interrupt;
+use crate::child::{Ending, Reaped};
+pub use crate::child::{Errand, Exit};
+use crate::sandbox::policy::Bounds;
+
+/// How long a group has between TERM and KILL.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long its output may be silent after a child has ended, while processes it left behind still
+/// hold it open.
+const LEAK: Duration = Duration::from_millis(300);
+/// How long such output is listened to at the most, and how long they are waited for when they were
+/// ended.
+const LONGEST_LEAK: Duration = Duration::from_secs(10);
+/// How often an interrupt is looked for.
+const TICK: Duration = Duration::from_millis(100);
+/// A longer line is cut into pieces of this size, in bytes.
+const LONGEST_LINE: usize = 8 * 1024 * 1024;
+
+/// How much is read at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+/// How many pieces are waiting to be looked at, at the most. A line can be longer than a piece.
+const PIECES: usize = 16;
+
+/// Which stream a line came on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// Whoever follows a child while it runs.
+pub trait Follower {
+    /// Takes a line, with its end if it had one.
+    fn line(&mut self, stream: Stream, line: &[u8]);
+
+    /// A moment at which the child has to be ended, before its own time is up.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+impl<F: FnMut(Stream, &[u8])> Follower for F {
+    fn line(&mut self, stream: Stream, line: &[u8]) {
+        self(stream, line);
+    }
+}
+
+/// A child that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How.
+    pub exit: Exit,
+    /// Wall time.
+    pub wall: Duration,
+    /// CPU time of the child and of all children it waited for.
+    pub cpu: Duration,
+    /// How long it waited before it was started.
+    pub waited: Duration,
+}
+
+impl Ended {
+    /// What nothing comes to.
+    pub const NOTHING: Self = Self {
+        exit: Exit::Code(0),
+        wall: Duration::ZERO,
+        cpu: Duration::ZERO,
+        waited: Duration::ZERO,
+    };
+}
+
+/// Two commands as one that ended as the second did.
+#[must_use]
+pub fn together(first: Ended, second: Ended) -> Ended {
+    Ended {
+        exit: second.exit,
+        wall: first.wall + second.wall,
+        cpu: first.cpu + second.cpu,
+        waited: first.waited + second.waited,
+    }
+}
+
+/// On which terms a child runs.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// How long.
+    pub limit: Duration,
+    /// What it may reach.
+    pub bounds: &'a Bounds,
+    /// Whether the run should end.
+    pub interrupt: &'a Interrupt,
+}
+
+enum News {
+    /// Whole lines, one or more; at the end, or of a line that is too long, what there is.
+    Lines(Stream, Vec<u8>),
+    Closed,
+    Reaped(Reaped),
+}
+
+/// Runs an errand to its end, or until its time is over. What the child leaves behind is ended too.
+pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> Ended {
+    let started = Instant::now();
+    let ended = |exit: Exit, cpu: Duration| Ended {
+        exit,
+        wall: started.elapsed(),
+        cpu,
+        waited: Duration::ZERO,
+    };
+    let child = match errand.start(terms.bounds) {
+        Ok(child) => child,
+        Err(why) => return ended(Exit::Lost(why), Duration::ZERO),
+    };
+    terms.interrupt.note_start(child.id, child.ending.clone());
+    // Bounded: a child that floods its output waits for us, and not in our memory.
+    let (news, receiver) = sync_channel(PIECES);
+    let out = child
+        .out
+        .map(|out| read_lines(Stream::Out, out, news.clone()));
+    let err = child
+        .err
+        .map(|err| read_lines(Stream::Err, err, news.clone()));
+    let reading = out.unwrap_or(Ok(())).and(err.unwrap_or(Ok(())));
+    let mut waiting = child.waiting;
+    let (clearing, cleared) = sync_channel::<()>(0);
+    let ending = child.ending.clone();
+    let wait = move || {
+        // Nobody listens any more when the run was given up.
+        let _ = news.send(News::Reaped(waiting.reap()));
+        waiting.clear();
+        drop(clearing);
+    };
+    let waiting = std::thread::Builder::new().spawn(wait).map(drop);
+    // A child whose output nobody reads meets a closed pipe, and fails for that.
+    if let Err(e) = reading.and(waiting) {
+        ending.kill();
+        terms.interrupt.note_end(child.id);
+        return ended(Exit::Lost(format!("attend to it: {e}")), Duration::ZERO);
+    }
+    let limit = started + terms.limit;
+    let (exit, cpu) = follow(&receiver, limit, &child.ending, terms.interrupt, follower);
+    // There can be what even the system cannot end at once.
+    let _ = cleared.recv_timeout(LONGEST_LEAK);
+    terms.interrupt.note_end(child.id);
+    ended(exit, cpu)
+}
+
+fn follow(
+    receiver: &Receiver<News>,
+    limit: Instant,
+    ending: &Ending,
+    interrupt: &Interrupt,
+    follower: &mut dyn Follower,
+) -> (Exit, Duration) {
+    let mut ended_by_us: Option<Exit> = None;
+    let mut kill_at: Option<Instant> = None;
+    let mut reaped: Option<Reaped> = None;
+    let mut open_streams = 2;
+    let mut give_up: Option<Instant> = None;
+    let mut give_up_at_last: Option<Instant> = None;
+    loop {
+        if reaped.is_some() && open_streams == 0 {
+            break;
+        }
+        let now = Instant::now();
+        if ended_by_us.is_none() && reaped.is_none() {
+            let deadline = follower.deadline().map_or(limit, |d| d.min(limit));
+            let why = if interrupt.is_asked() {
+                Some(Exit::Interrupted)
+            } else if now >= deadline {
+                Some(Exit::TimedOut)
+            } else {
+                None
+            };
+            if why.is_some() {
+                ended_by_us = why;
+                ending.terminate();
+                kill_at = Some(now + GRACE);
+            }
+        }
+        if kill_at.is_some_and(|at| now >= at) {
+            ending.kill();
+            kill_at = None;
+            // There can be what even the system cannot end at once.
+            give_up = Some(now + LONGEST_LEAK);
+        }
+        if give_up.is_some_and(|at| now >= at) {
+            // What the child left behind still holds its output open.
+            ending.kill();
+            break;
+        }
+        let wake = [
+            kill_at,
+            give_up,
+            follower.deadline(),
+            Some(limit),
+            Some(now + TICK),
+        ];
+        let wake = wake
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
+            .unwrap_or(now + TICK);
+        match receiver.recv_timeout(wake - now) {
+            Ok(News::Lines(stream, lines)) => {
+                for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                    follower.line(stream, line);
+                }
+                // What is still being read of a child that has ended is not cut short.
+                if let Some(last) = give_up_at_last {
+                    give_up = Some(last.min(Instant::now() + LEAK));
+                }
+            }
+            Ok(News::Closed) => open_streams -= 1,
+            Ok(News::Reaped(result)) => {
+                reaped = Some(result);
+                give_up = Some(Instant::now() + LEAK);
+                give_up_at_last = Some(Instant::now() + LONGEST_LEAK);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    // Whatever the child started and did not wait for ends with it.
+    ending.kill();
+    let (exit, cpu) = match reaped {
+        Some(reaped) => (reaped.exit, reaped.cpu),
+        None => (Exit::Lost("no word of its end".into()), Duration::ZERO),
+    };
+    (ended_by_us.unwrap_or(exit), cpu)
+}
+
+/// Reads a stream to its end, in a thread of its own, where there is one to be had.
+fn read_lines(
+    stream: Stream,
+    mut from: impl Read + Send + 'static,
+    news: SyncSender<News>,
+) -> std::io::Result<()> {
+    let read = move || {
+        let mut piece = vec![0; PIECE];
+        let mut unsent = Vec::new();
+        loop {
+            let new = match from.read(&mut piece) {
+                Ok(0) => break,
+                Ok(n) => &piece[..n],
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => break,
+            };
+            let after = new.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+            let is_too_long = unsent.len() + new.len() >= LONGEST_LINE;
+            let (whole, begun) =
+                new.split_at(after.unwrap_or(if is_too_long { new.len() } else { 0 }));
+            if whole.is_empty() {
+                unsent.extend_from_slice(begun);
+                continue;
+            }
+            let mut lines = std::mem::replace(&mut unsent, begun.to_vec());
+            lines.extend_from_slice(whole);
+            if news.send(News::Lines(stream, lines)).is_err() {
+                return;
+            }
+        }
+        // Nobody listens any more when the run was given up.
+        if !unsent.is_empty() {
+            let _ = news.send(News::Lines(stream, unsent));
+        }
+        let _ = news.send(News::Closed);
+    };
+    std::thread::Builder::new().spawn(read).map(drop)
+}
+
+#[cfg(all(test, unix))]
+mod tests;

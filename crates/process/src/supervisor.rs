@@ -1,0 +1,224 @@
+//! The warden: this program once more, between the tool and a child of its.
+//!
+//! What a child leaves behind becomes the warden's own child, however it was started
+//! (<https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html>), so the warden can
+//! end all of it, and it does when the tool says so, or is gone: they hold the two ends of one
+//! socket, which the system closes for whoever dies.
+//!
+//! ```text
+//! tool ── socket ── warden ─┬─ child ─ ...
+//!                           └─ what lost its parent
+//! ```
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use rustix::process::{Pid, Signal, WaitOptions};
+use serde::{Deserialize, Serialize};
+use xshell::{Cmd, Shell, cmd};
+
+use crate::sandbox::landlock::{enter_namespaces, restrict_thread};
+use crate::sandbox::policy::Bounds;
+
+/// The first argument that makes this program a warden.
+const WARDEN: &str = "pinmatrix-warden";
+/// This program, also where its file has been replaced or removed meanwhile.
+const MYSELF: &str = "/proc/self/exe";
+
+/// Told to a warden: ask all to end.
+pub(super) const TERMINATE: u8 = b'T';
+/// Told to a warden: end all.
+pub(super) const KILL: u8 = b'K';
+
+/// What a warden tells when its child has ended.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Told {
+    /// How.
+    pub end: End,
+    /// CPU time of the child and of all that was waited for, in microseconds.
+    pub cpu: u64,
+}
+
+/// How a child ended.
+#[derive(Serialize, Deserialize)]
+pub(super) enum End {
+    Code(i32),
+    Signal(i32),
+    Lost(String),
+}
+
+/// Serves as a warden where this program was started as one. The `main` of a program that wants its
+/// children warded begins with this, and returns what it gives.
+#[must_use]
+pub fn serve() -> Option<ExitCode> {
+    let mut args = std::env::args_os().skip(1);
+    let role = args.next()?;
+    let served = match role.to_str()? {
+        WARDEN => watch(&args.collect::<Vec<_>>()),
+        _ => return None,
+    };
+    // The other end of the socket hears that it ended without a word.
+    Some(served.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
+}
+
+/// A program with its arguments, as a warden's command.
+pub(super) fn command<'a>(shell: &'a Shell, program: &Path, args: &[OsString]) -> Cmd<'a> {
+    cmd!(shell, "{MYSELF} {WARDEN} {program} {args...}")
+}
+
+/// Starts the child, tells how it ends, and stays until nothing of it is left.
+fn watch(command: &[OsString]) -> Result<()> {
+    // Another session than the user's terminal has, which a child could type into.
+    rustix::process::setsid()?;
+    // It was given the socket in place of its standard input.
+    let tool = std::io::stdin().as_fd().try_clone_to_owned();
+    let tool = UnixStream::from(tool.context("find the socket")?);
+    let mut orders = BufReader::new(tool.try_clone()?);
+    let mut start = String::new();
+    orders.read_line(&mut start)?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let start: Start = serde_json::from_str(&start)?;
+    let null = File::options().write(true).open("/dev/null")?;
+    // Before there is another thread: only a process of a single one can leave its namespaces.
+    if let Err(error) = enter_namespaces(&start.bounds) {
+        return tell(&tool, End::Lost(format!("{error:#}")));
+    }
+    let charge = Arc::new(Charge::default());
+    let obeying = Arc::clone(&charge);
+    std::thread::Builder::new().spawn(move || obeying.obey(orders))?;
+    let child = match start_child(command, start) {
+        Ok(child) => child,
+        Err(error) => return tell(&tool, End::Lost(format!("{error:#}"))),
+    };
+    charge.take(child);
+    // What the child says is the child's; whoever reads it hears of its end by their closing.
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    loop {
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == child => {
+                charge.release();
+                let end = match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => End::Code(code),
+                    (None, Some(signal)) => End::Signal(signal),
+                    (None, None) => End::Lost("it ended in no known way".to_owned()),
+                };
+                // There may be no tool any more, but what the child left behind is still here.
+                let _ = tell(&tool, end);
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
+fn tell(mut tool: &UnixStream, end: End) -> Result<()> {
+    let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let cpu = (used.user_time() + used.system_time()).num_microseconds();
+    let cpu = u64::try_from(cpu).unwrap_or_default();
+    let mut line = serde_json::to_string(&Told { end, cpu })?;
+    line.push('\n');
+    Ok(tool.write_all(line.as_bytes())?)
+}
+
+/// What a warden is given besides the command.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Start {
+    /// What the child may reach.
+    pub bounds: Bounds,
+    /// All it sees of the environment. The warden itself sees none of it: a library named there would
+    /// run in the warden, which has no bounds.
+    pub vars: Vec<(OsString, OsString)>,
+}
+
+/// Starts the child in a thread that is bounded and then ends, so that the child is within bounds
+/// that the warden is not, and its signals do not reach the warden.
+fn start_child(command: &[OsString], start: Start) -> Result<Pid> {
+    let Start { bounds, vars } = start;
+    let (program, args) = command.split_first().context("find a program")?;
+    let spawn = || -> Result<Pid> {
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(vars);
+        command.stdin(Stdio::null()).process_group(0);
+        if let Some(files) = &bounds.files {
+            restrict_thread(files).context("bound the files")?;
+        }
+        let child = command.spawn();
+        let child = child.with_context(|| format!("start {}", program.display()))?;
+        Ok(Pid::from_child(&child))
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, spawn)?;
+        let started = thread.join();
+        started.unwrap_or_else(|_| bail!("start {}: the warden failed", program.display()))
+    })
+}
+
+/// The child that a warden is in charge of, and all that lost its parent below it.
+#[derive(Default)]
+struct Charge {
+    /// The child's id, until it is waited for: then its group could be another's.
+    child: AtomicI32,
+}
+
+impl Charge {
+    fn take(&self, child: Pid) {
+        self.child.store(child.as_raw_pid(), Ordering::SeqCst);
+    }
+
+    fn release(&self) {
+        self.child.store(0, Ordering::SeqCst);
+    }
+
+    /// Does what the tool says; where there is no tool any more, ends all.
+    fn obey(&self, mut orders: impl Read) {
+        let mut order = [KILL];
+        loop {
+            match orders.read(&mut order) {
+                Ok(1) if order == [TERMINATE] => self.signal(Signal::TERM),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(_) | Err(_) => break,
+            }
+        }
+        // Whoever dies leaves its children to the warden, which ends when there is no one left.
+        loop {
+            self.signal(Signal::KILL);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        // There may be nobody left, which is what was wanted.
+        let own = Pid::from_raw(self.child.load(Ordering::SeqCst));
+        if let Some(child) = own {
+            let _ = rustix::process::kill_process_group(child, signal);
+        }
+        for child in children().into_iter().filter(|child| Some(*child) != own) {
+            let _ = rustix::process::kill_process(child, signal);
+        }
+    }
+}
+
+/// The children of this process, whichever of its threads they belong to.
+/// <https://man7.org/linux/man-pages/man5/proc_pid_task.5.html>
+fn children() -> Vec<Pid> {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let lists = tasks.flatten().map(|task| task.path().join("children"));
+    let texts = lists.filter_map(|list| std::fs::read_to_string(list).ok());
+    let texts: Vec<String> = texts.collect();
+    let ids = texts.iter().flat_map(|text| text.split_ascii_whitespace());
+    ids.filter_map(|id| Pid::from_raw(id.parse().ok()?))
+        .collect()
+}

@@ -1,0 +1,226 @@
+//! Annotations: GitHub's workflow commands, which its runner takes from what a step prints and shows
+//! beside the lines that they are at.
+//! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>
+
+use pinmatrix_core::analysis::Analysis;
+use pinmatrix_core::analysis::problems::{Problem, Standing};
+use pinmatrix_core::text;
+
+use crate::sections::gaps;
+
+/// How many of each level one step may have; the runner drops the rest without a word. A job may
+/// have fifty, and this is at most thirty of them.
+const MOST: usize = 10;
+
+/// How the runner shows one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Error,
+    Warning,
+    Notice,
+}
+
+impl Level {
+    fn of(standing: Standing) -> Self {
+        match standing {
+            Standing::New => Self::Error,
+            Standing::Fixed | Standing::Unsure => Self::Warning,
+            Standing::Known => Self::Notice,
+        }
+    }
+
+    fn command(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+        }
+    }
+
+    /// How many may be shown, when one notice has to tell of the rest.
+    fn room(self, has_rest: bool) -> usize {
+        match self {
+            Self::Notice if has_rest => MOST - 1,
+            Self::Error | Self::Warning | Self::Notice => MOST,
+        }
+    }
+}
+
+/// The problems of a run as workflow commands, a line each, the most important first.
+#[must_use]
+pub fn annotations(analysis: &Analysis<'_>) -> String {
+    // First, since an engine that shows a few shows the first: without these, nothing else is whole.
+    let gaps = gaps::lines(analysis.run);
+    let gaps = gaps
+        .iter()
+        .map(|line| format!("::warning title=pinmatrix::{}\n", data(line)));
+    gaps.collect::<String>() + &commands(&analysis.problems)
+}
+
+fn commands(problems: &[Problem]) -> String {
+    let levels = [Level::Error, Level::Warning, Level::Notice];
+    let of = |level: Level| {
+        problems
+            .iter()
+            .filter(move |p| Level::of(p.standing) == level)
+    };
+    let has_rest = levels.iter().any(|level| of(*level).count() > MOST);
+    let shown = levels.map(|level| of(level).take(level.room(has_rest)).collect::<Vec<_>>());
+    let mut out = String::new();
+    for (level, shown) in levels.into_iter().zip(&shown) {
+        out.extend(shown.iter().map(|problem| command(level, problem)));
+    }
+    if has_rest {
+        let rest = levels.iter().zip(&shown).map(|(level, shown)| {
+            let n = of(*level).count() - shown.len();
+            format!("{n} {}s", level.command())
+        });
+        let rest = rest.collect::<Vec<_>>().join(", ");
+        let said = format!("{rest} more than can be shown here: see the summary of the step");
+        out.push_str(&format!(
+            "::notice title={}::{}\n",
+            property("pinmatrix"),
+            data(&said)
+        ));
+    }
+    out
+}
+
+fn command(level: Level, problem: &Problem) -> String {
+    let place = problem.place.as_ref().map(|place| {
+        let file = property(&place.file);
+        format!("file={file},line={},", place.line)
+    });
+    let place = place.unwrap_or_default();
+    let (title, message) = (property(&problem.title()), data(&problem.message()));
+    format!("::{} {place}title={title}::{message}\n", level.command())
+}
+
+/// What stands after the second `::`, as the runner reads it back.
+/// <https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>
+fn data(text: &str) -> String {
+    // The runner knows an older form of commands, which can begin anywhere.
+    let text = text::clean(text).replace("##[", "## [");
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// What stands after a `=`.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use pinmatrix_core::analysis::problems::{Check, Place};
+
+    use super::*;
+
+    /// A command as the runner takes it apart.
+    /// <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>
+    struct Parsed {
+        name: String,
+        properties: Vec<(String, String)>,
+        message: String,
+    }
+
+    fn parse(line: &str) -> Option<Parsed> {
+        let line = line.trim_start().strip_prefix("::")?;
+        let (head, message) = line.split_once("::")?;
+        let (name, rest) = head.split_once(' ').unwrap_or((head, ""));
+        let properties = rest.trim().split(',').filter_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            let value = unescaped(value).replace("%3A", ":").replace("%2C", ",");
+            Some((key.to_owned(), value.replace("%25", "%")))
+        });
+        Some(Parsed {
+            name: name.to_owned(),
+            properties: properties.collect(),
+            message: unescaped(message).replace("%25", "%"),
+        })
+    }
+
+    fn unescaped(text: &str) -> String {
+        text.replace("%0D", "\r").replace("%0A", "\n")
+    }
+
+    fn problem(thing: &str, error: &str, file: &str) -> Problem {
+        Problem {
+            standing: Standing::New,
+            check: Check::Gone,
+            thing: thing.to_owned(),
+            case: None,
+            status: "gone".to_owned(),
+            seen: "g 1.0.0 on stable".to_owned(),
+            error: error.to_owned(),
+            expected: None,
+            changes: Vec::new(),
+            notes: Vec::new(),
+            command: "x".to_owned(),
+            place: Some(Place {
+                file: file.to_owned(),
+                line: 7,
+            }),
+            fingerprint: String::new(),
+        }
+    }
+
+    #[test]
+    fn no_level_has_more_than_the_runner_shows_and_the_rest_is_counted() {
+        let of = |standing: Standing, n: usize| {
+            (0..n).map(move |n| Problem {
+                standing,
+                ..problem(&n.to_string(), "m", "f")
+            })
+        };
+        let some: Vec<Problem> = of(Standing::New, 10)
+            .chain(of(Standing::Known, 10))
+            .collect();
+        assert_eq!(commands(&some).lines().count(), 20);
+        let many: Vec<Problem> = of(Standing::New, 25)
+            .chain(of(Standing::Unsure, 3))
+            .chain(of(Standing::Known, 12))
+            .collect();
+        let said = commands(&many);
+        let count = |level: &str| said.lines().filter(|line| line.starts_with(level)).count();
+        assert_eq!(
+            ["::error ", "::warning ", "::notice "].map(count),
+            [10, 3, 10]
+        );
+        assert!(
+            said.starts_with("::error file=f,line=7,title=0%3A gone at g 1.0.0 on stable::m%0A"),
+            "{said}"
+        );
+        let last = said.lines().last().expect("a line");
+        assert!(
+            last.contains("::15 errors, 0 warnings, 3 notices more"),
+            "{last}"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_said_is_one_command_and_comes_back_as_it_was(
+            title in "[a-c:,%=# \\[\u{0}\r\n\u{1b}é]{0,40}|.{0,20}",
+            message in "[a-c:,%0ADC23=# \\[\u{0}\r\n\u{1b}é]{0,60}|(::error::|##\\[error\\]|\n){0,9}",
+            file in "[a-c/:,% ]{1,20}",
+        ) {
+            let problem = problem(&title, &message, &file);
+            let line = command(Level::Error, &problem);
+            let end = line.strip_suffix('\n').expect("a line");
+            proptest::prop_assert!(!end.contains(['\n', '\r']));
+            proptest::prop_assert!(!end.contains("##["));
+            let Parsed { name, properties, message: said } = parse(end).expect("a command");
+            proptest::prop_assert_eq!(name, "error");
+            let shown = |text: &str| text::clean(text).replace("##[", "## [");
+            // The runner trims the properties before it takes escapes back.
+            let is_space = |c: char| c.is_whitespace() && !matches!(c, '\r' | '\n');
+            let trimmed = |text: &str| text.trim_end_matches(is_space).to_owned();
+            let expected = [("file", shown(&file)), ("line", "7".to_owned()), ("title", trimmed(&shown(&problem.title())))];
+            let expected = expected.map(|(key, value)| (key.to_owned(), value));
+            proptest::prop_assert_eq!(properties, expected);
+            proptest::prop_assert_eq!(said, shown(&problem.message()));
+        }
+    }
+}

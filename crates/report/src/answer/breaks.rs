@@ -1,0 +1,208 @@
+//! What breaks first, how exactly that is known, and what breaks after it and on other rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pinmatrix_core::analysis::frontier::{Change, ChangePoint};
+use pinmatrix_core::model::cell::{At, Row};
+use pinmatrix_core::model::outcome::TargetId;
+
+use crate::answer::sentence::{Sentence, listed};
+use crate::answer::{Break, Family, MOST_NAMES, n_targets, verb, what};
+
+impl Family<'_> {
+    pub(super) fn breaks(&self, breaks: &[Break<'_>], points: &[&ChangePoint]) -> Vec<Sentence> {
+        let Some(earliest) = breaks.first() else {
+            return Vec::new();
+        };
+        let Break { point, rows, .. } = earliest;
+        let how = match n_targets(breaks) {
+            1 => format!(" {} at ", verb(point, "breaks", "break")),
+            n => format!(
+                " {} the first of {n} targets to break, at ",
+                verb(point, "is", "are")
+            ),
+        };
+        let on = self.on(rows, &point.after.at);
+        let first = what(Sentence::default(), point)
+            .say(format!(
+                "{how}{} {}, {on}",
+                self.record.name, point.after.at
+            ))
+            .ends_with(point.after.error.as_deref());
+        let mut answer = vec![first, known(earliest)];
+        let later = later_rows(earliest, points);
+        answer.extend(elsewhere(earliest, &later));
+        answer.extend(self.followers(earliest, &breaks[1..]));
+        let by_name = match breaks.len() <= MOST_NAMES {
+            true => breaks,
+            false => &breaks[..1],
+        };
+        let told = by_name.iter().flat_map(|told| {
+            let rows = told.rows.iter();
+            rows.map(|row| (*row, &told.point.after.at))
+        });
+        let later = later.iter().map(|point| (&point.row, &point.after.at));
+        answer.extend(self.first_on_other_rows(&told.chain(later).collect(), points));
+        answer
+    }
+
+    /// What breaks first on rows of which nothing told so far says where the first break is.
+    fn first_on_other_rows(
+        &self,
+        told: &BTreeSet<(&Row, &At)>,
+        points: &[&ChangePoint],
+    ) -> Vec<Sentence> {
+        let mut first: BTreeMap<&Row, &ChangePoint> = BTreeMap::new();
+        for point in points.iter().filter(|p| p.change == Change::Break) {
+            let known = first.entry(&point.row).or_insert(point);
+            if point.after.at < known.after.at {
+                *known = point;
+            }
+        }
+        let untold = first
+            .values()
+            .filter(|p| !told.contains(&(&p.row, &p.after.at)));
+        let untold: Vec<_> = untold.collect();
+        let sentences = untold.iter().take(MOST_NAMES).map(|point| {
+            let how = verb(point, "is", "are");
+            let on = format!("On {} ", point.row);
+            what(self.opening(&on), point)
+                .say(format!(" {how} the first to break, at {}", point.after.at))
+                .ends_with(point.after.error.as_deref())
+        });
+        let rest = match untold.len().saturating_sub(MOST_NAMES) {
+            0 => None,
+            1 => Some("On one more row something else breaks first.".to_owned()),
+            n => Some(format!("On {n} more rows something else breaks first.")),
+        };
+        let rest = rest.map(|rest| self.opening(&rest));
+        sentences.chain(rest).collect()
+    }
+
+    /// Where the others break: by name where they are few, else by number.
+    fn followers(&self, earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
+        let (first, rest) = breaks.split_first()?;
+        if breaks.len() >= MOST_NAMES {
+            return many_followers(earliest, breaks);
+        }
+        let at = |follower: &Break<'_>| {
+            let at = &follower.point.after.at;
+            let is_same_target = follower.point.target == earliest.point.target;
+            match is_same_target || follower.rows != earliest.rows {
+                true => format!("at {at}, {}", self.on(&follower.rows, at)),
+                false => format!("at {at}"),
+            }
+        };
+        let is_there = |other: &Break<'_>| {
+            let (point, other_point) = (earliest.point, other.point);
+            point.after.at == other_point.after.at
+                && earliest.rows == other.rows
+                && point.target != other_point.target
+        };
+        if breaks.iter().all(is_there) {
+            return Some(there_too(breaks));
+        }
+        let follows = verb(first.point, "follows", "follow");
+        let sentence = what(Sentence::default(), first.point);
+        let sentence = sentence.say(format!(" {follows} {}", at(first)));
+        let sentence = rest.iter().fold(sentence, |sentence, follower| {
+            what(sentence.say(", "), follower.point).say(format!(" {}", at(follower)))
+        });
+        Some(sentence.say("."))
+    }
+}
+
+/// How exactly a change point is known.
+pub(super) fn known(first: &Break<'_>) -> Sentence {
+    let point = first.point;
+    let it = match (&point.target, &point.before.of_whole) {
+        (Some(_), Some(words)) => format!("It {words}"),
+        (_, _) => verb(point, "It still passes", "They still pass").to_owned(),
+    };
+    let at = match first.is_alike {
+        true => point.before.at.to_string(),
+        false => format!("{} on {}", point.before.at, point.row),
+    };
+    let between = &point.between;
+    Sentence::new(match between.is_exact() {
+        true => {
+            let remarks = between.remarks().into_iter();
+            let remarks: String = remarks.map(|remark| format!("; {remark}")).collect();
+            format!("{it} at {at}, and nothing is published between the two{remarks}.")
+        }
+        false => format!("{it} at {at}; {between}."),
+    })
+}
+
+/// Where a target breaks later, on rows other than those on which it breaks first: each row once.
+fn later_rows<'a>(first: &Break<'_>, points: &[&'a ChangePoint]) -> Vec<&'a ChangePoint> {
+    let point = first.point;
+    let mut later: Vec<&ChangePoint> = Vec::new();
+    for other in points.iter().filter(|p| p.change == Change::Break) {
+        let is_later = other.target == point.target && other.after.at > point.after.at;
+        let is_known = later.iter().any(|known| known.row == other.row);
+        if is_later && !is_known && !first.rows.contains(&other.row) {
+            later.push(other);
+        }
+    }
+    later.truncate(MOST_NAMES);
+    later
+}
+
+fn elsewhere(first: &Break<'_>, later: &[&ChangePoint]) -> Option<Sentence> {
+    let point = first.point;
+    let is_same = later.iter().all(|other| other.cases == point.cases);
+    let sentence = Sentence::new("Elsewhere ");
+    let sentence = match &point.target {
+        Some(target) if !is_same => sentence.say("cases of ").name(target).say(" break"),
+        Some(_) | None => sentence.say(verb(point, "it breaks", "they break")),
+    };
+    let told = later.iter();
+    let told = told.map(|other| format!("at {} on {}", other.after.at, other.row));
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| sentence.say(format!(" {}.", listed(&told))))
+}
+
+/// That others break at the same pin, on the same rows.
+fn there_too(breaks: &[Break<'_>]) -> Sentence {
+    let last = breaks.len().saturating_sub(1);
+    let named = breaks.iter().enumerate();
+    let sentence = named.fold(Sentence::default(), |sentence, (n, other)| {
+        let gap = match n {
+            0 => "",
+            n if n == last => " and ",
+            _ => ", ",
+        };
+        what(sentence.say(gap), other.point)
+    });
+    let breaks = match breaks {
+        [only] => verb(only.point, "breaks", "break"),
+        _ => "break",
+    };
+    sentence.say(format!(" {breaks} there too."))
+}
+
+/// Where many other targets break: by number.
+fn many_followers(earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
+    let mut at: BTreeMap<&At, BTreeSet<Option<&TargetId>>> = BTreeMap::new();
+    for follower in breaks.iter().map(|follower| follower.point) {
+        if follower.target != earliest.point.target {
+            let targets = at.entry(&follower.after.at).or_default();
+            targets.insert(follower.target.as_ref());
+        }
+    }
+    let most = 3 * MOST_NAMES;
+    let told = at
+        .iter()
+        .take(most)
+        .map(|(at, targets)| match targets.len() {
+            1 => at.to_string(),
+            n => format!("{at} ({n})"),
+        });
+    let mut told: Vec<String> = told.collect();
+    if at.len() > most {
+        told.push("later".to_owned());
+    }
+    let words = format!("The others follow at {}.", listed(&told));
+    (!told.is_empty()).then(|| Sentence::new(words))
+}

@@ -1,0 +1,157 @@
+//! What changes more than once on its way up: every turn, in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pinmatrix_core::analysis::frontier::Change;
+use pinmatrix_core::analysis::{Course, Turn};
+use pinmatrix_core::model::cell::{At, Row};
+use pinmatrix_core::model::outcome::TargetId;
+
+use crate::answer::sentence::{Sentence, listed};
+use crate::answer::{Family, MOST_NAMES};
+
+/// A target, and the cases that it is about.
+type Thing<'a> = (&'a TargetId, &'a [String]);
+
+/// How a thing went.
+type Way<'a> = (&'a [Turn], Thing<'a>);
+
+impl Family<'_> {
+    /// Targets that break and are mended more than once; those that go alike on the same rows
+    /// together. Their errors are left out where others tell them.
+    pub(super) fn turning(&self, courses: &[&Course], with_error: bool) -> Vec<Sentence> {
+        let mut ways: BTreeMap<Way<'_>, (BTreeSet<&Row>, Option<&str>)> = BTreeMap::new();
+        for course in courses.iter().filter(|course| course.turns.len() > 1) {
+            let Some(target) = &course.target else {
+                continue;
+            };
+            let way = ways.entry((&course.turns, (target, &course.cases)));
+            let (rows, error) = way.or_default();
+            rows.insert(&course.row);
+            *error = error.or(course.error.as_deref());
+        }
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for ((turns, thing), (rows, error)) in ways {
+            let is_alike = |group: &&mut Group<'_>| group.turns == turns && group.rows == rows;
+            match groups.iter_mut().find(is_alike) {
+                Some(group) => group.things.push(thing),
+                None => groups.push(Group {
+                    turns,
+                    rows,
+                    things: vec![thing],
+                    error,
+                }),
+            }
+        }
+        let told = groups.iter().take(MOST_TURNING);
+        let told = told.map(|group| {
+            let error = group.error.filter(|_| with_error);
+            self.turns(group).ends_with(error)
+        });
+        let rest = groups.iter().skip(MOST_TURNING);
+        let rest: usize = rest.map(|group| group.things.len()).sum();
+        let rest = match rest {
+            0 => None,
+            1 => Some(self.opening("One more turns more than once.")),
+            n => Some(self.opening(&format!("{n} more turn more than once."))),
+        };
+        told.chain(rest).collect()
+    }
+
+    /// Every turn of some targets, but for the end of the sentence.
+    fn turns(&self, group: &Group<'_>) -> Sentence {
+        let n = group.things.len();
+        let sentence = match group.things.as_slice() {
+            [(target, cases)] => named(self.opening(""), target, cases),
+            [(target, cases), ..] => {
+                named(self.opening(""), target, cases).say(format!(" and {} more", n - 1))
+            }
+            [] => Sentence::default(),
+        };
+        let is_one = n == 1 && group.things[0].1.len() < 2;
+        let told: Vec<String> = turns(group.turns, is_one);
+        let first = group
+            .turns
+            .first()
+            .map(|turn| self.on(&group.rows, &turn.at));
+        let on = first.unwrap_or_default();
+        sentence.say(format!(" {}, {on}", listed(&told)))
+    }
+
+    /// Rows in which at some pins nothing can be built.
+    pub(super) fn unbuilt(&self, courses: &[&Course]) -> Vec<Sentence> {
+        let whole = courses.iter().filter(|course| course.target.is_none());
+        let whole: Vec<_> = whole.collect();
+        let told = whole.iter().take(MOST_NAMES).map(|course| {
+            let stretches = unbuilt(&course.turns);
+            self.opening(&format!(
+                "On {} nothing builds {}",
+                course.row,
+                listed(&stretches)
+            ))
+            .ends_with(course.error.as_deref())
+        });
+        let rest = match whole.len().saturating_sub(MOST_NAMES) {
+            0 => None,
+            1 => Some("On one more row nothing builds at some pins.".to_owned()),
+            n => Some(format!("On {n} more rows nothing builds at some pins.")),
+        };
+        told.chain(rest.map(|rest| self.opening(&rest))).collect()
+    }
+}
+
+/// Where nothing builds: `before 2.0.0`, `from 3.0.0 until 5.0.0`, `from 6.0.0 on`.
+fn unbuilt(turns: &[Turn]) -> Vec<String> {
+    let mut stretches = Vec::new();
+    let mut since: Option<&At> = None;
+    for Turn { at, change } in turns {
+        match change {
+            Change::Break | Change::Shift => since = Some(at),
+            Change::Fix => stretches.push(match since.take() {
+                Some(since) => format!("from {since} until {at}"),
+                None => format!("before {at}"),
+            }),
+        }
+    }
+    stretches.extend(since.map(|since| format!("from {since} on")));
+    stretches
+}
+
+/// How many groups of targets that turn more than once are told.
+const MOST_TURNING: usize = 6;
+
+/// What turns alike, on the same rows.
+struct Group<'a> {
+    turns: &'a [Turn],
+    rows: BTreeSet<&'a Row>,
+    things: Vec<Thing<'a>>,
+    error: Option<&'a str>,
+}
+
+fn named(sentence: Sentence, target: &TargetId, cases: &[String]) -> Sentence {
+    match cases {
+        [] => sentence.name(target),
+        [case] => sentence.name(case).say(" of ").name(target),
+        cases => sentence
+            .say(format!("{} cases of ", cases.len()))
+            .name(target),
+    }
+}
+
+/// Every turn in words: `breaks at 33.0.0`, `passes again from 36.0.0`, `breaks again at 37.0.0`.
+fn turns(turns: &[Turn], is_one: bool) -> Vec<String> {
+    let verb = |one: &'static str, many: &'static str| if is_one { one } else { many };
+    let mut n_breaks = 0;
+    let told = turns.iter().enumerate().map(|(n, Turn { at, change })| {
+        let again = if n_breaks > 0 { " again" } else { "" };
+        match change {
+            Change::Fix if n == 0 => format!("{} to pass at {at}", verb("begins", "begin")),
+            Change::Fix => format!("{} again from {at}", verb("passes", "pass")),
+            Change::Break | Change::Shift => {
+                n_breaks += 1;
+                format!("{}{again} at {at}", verb("breaks", "break"))
+            }
+        }
+    });
+    told.collect()
+}

@@ -1,0 +1,81 @@
+//! One sentence of an answer, and how it is put together.
+
+use std::fmt;
+
+use pinmatrix_core::text;
+
+/// The longest error or name in a sentence, in characters.
+pub(super) const LONGEST: usize = 160;
+
+/// The longest command in a sentence, in characters.
+const LONGEST_COMMAND: usize = 400;
+
+/// One sentence, in parts: names come from outside, and are drawn as such.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sentence(pub Vec<Part>);
+
+/// A part of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Words.
+    Words(String),
+    /// The name of a target or a case, or a command.
+    Name(String),
+}
+
+impl Sentence {
+    pub(super) fn new(words: impl Into<String>) -> Self {
+        Self::default().say(words.into())
+    }
+
+    pub(super) fn say(mut self, words: impl AsRef<str>) -> Self {
+        // Words hold labels from outside; blanks at their ends count.
+        let words = text::clean(words.as_ref()).replace(['\n', '\t'], " ");
+        self.0.push(Part::Words(words));
+        self
+    }
+
+    pub(super) fn name(mut self, name: impl fmt::Display) -> Self {
+        let name = text::ellipsis(&text::one_line(&name.to_string()), LONGEST);
+        self.0.push(Part::Name(name));
+        self
+    }
+
+    /// Says a command, which is of no use in parts.
+    pub(super) fn command(mut self, command: &str) -> Self {
+        let command = text::ellipsis(&text::one_line(command), LONGEST_COMMAND);
+        self.0.push(Part::Name(command));
+        self
+    }
+
+    /// Says an error, if there is one, and ends.
+    pub(super) fn ends_with(self, error: Option<&str>) -> Self {
+        let error = error.map(|error| text::ellipsis(&text::one_line(error), LONGEST));
+        match error.filter(|error| !error.is_empty()) {
+            Some(error) => self.say(format!(": {}.", error.trim_end_matches('.'))),
+            None => self.say("."),
+        }
+    }
+}
+
+/// As plain text, names in backticks.
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.0 {
+            match part {
+                Part::Words(words) => f.write_str(words)?,
+                Part::Name(name) => write!(f, "`{name}`")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `a, b and c`.
+pub(super) fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}

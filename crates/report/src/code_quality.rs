@@ -1,0 +1,63 @@
+//! GitLab's code quality report: problems beside the lines of a merge request. What a merge request
+//! brings is told from what was there by the fingerprints.
+//! <https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format>
+
+use pinmatrix_core::analysis::Analysis;
+use pinmatrix_core::analysis::problems::{Place, Problem, Standing, place_of_all};
+use pinmatrix_core::model::run::Run;
+use serde::Serialize;
+
+/// The file's name in the results folder.
+pub const FILE: &str = "gl-code-quality-report.json";
+
+#[derive(Serialize)]
+struct Issue {
+    description: String,
+    check_name: String,
+    fingerprint: String,
+    severity: &'static str,
+    location: Location,
+}
+
+#[derive(Serialize)]
+struct Location {
+    path: String,
+    lines: Lines,
+}
+
+#[derive(Serialize)]
+struct Lines {
+    begin: usize,
+}
+
+/// The problems of a run in GitLab's form.
+///
+/// # Errors
+///
+/// When they have no JSON form; they always have.
+pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
+    let run = analysis.run;
+    let issues = analysis.problems.iter().map(|problem| issue(run, problem));
+    let issues: Vec<Issue> = issues.collect();
+    Ok(serde_json::to_string_pretty(&issues)? + "\n")
+}
+
+fn issue(run: &Run, problem: &Problem) -> Issue {
+    // An issue without a place is dropped.
+    let description = format!("{}\n{}", problem.title(), problem.message());
+    let Place { file, line } = problem.place.clone().unwrap_or_else(|| place_of_all(run));
+    Issue {
+        description,
+        check_name: format!("pinmatrix/{}", problem.check),
+        fingerprint: problem.fingerprint.clone(),
+        severity: match problem.standing {
+            Standing::New => "critical",
+            Standing::Fixed | Standing::Unsure => "minor",
+            Standing::Known => "info",
+        },
+        location: Location {
+            path: file,
+            lines: Lines { begin: line },
+        },
+    }
+}

@@ -1,0 +1,241 @@
+//! A comparison as people read it: on the terminal and in Markdown.
+
+use std::fmt::Write;
+
+use pinmatrix_core::compare::{Change, Comparison, Kind, Time};
+use pinmatrix_core::text;
+
+use crate::{escaped, line};
+
+/// How many changes of a kind, and how many times, are listed; JSON has them all.
+const MOST: usize = 50;
+
+/// How many cells of one change are named.
+const MOST_CELLS: usize = 3;
+
+/// The longest error that is told, in characters.
+const LONGEST: usize = 200;
+
+const KINDS: [Kind; 5] = [
+    Kind::Broke,
+    Kind::Fixed,
+    Kind::Shifted,
+    Kind::Appeared,
+    Kind::Vanished,
+];
+
+/// A comparison for the terminal.
+#[must_use]
+pub fn text(comparison: &Comparison) -> String {
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = write_text(&mut out, comparison);
+    out
+}
+
+fn write_text(out: &mut String, comparison: &Comparison) -> std::fmt::Result {
+    for line in &comparison.differs {
+        writeln!(out, "{}", text::one_line(line))?;
+    }
+    for (title, lines) in sections(comparison) {
+        writeln!(out, "\n{title}")?;
+        for line in lines {
+            writeln!(out, "  {}", text::one_line(&line))?;
+        }
+    }
+    writeln!(out, "\n{}", closing_line(comparison))
+}
+
+/// A comparison as Markdown.
+#[must_use]
+pub fn markdown(comparison: &Comparison) -> String {
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = write_markdown(&mut out, comparison);
+    out
+}
+
+fn write_markdown(out: &mut String, comparison: &Comparison) -> std::fmt::Result {
+    writeln!(out, "**{}**\n", escaped(&closing_line(comparison)))?;
+    for differs in &comparison.differs {
+        writeln!(out, "- {}", line(differs))?;
+    }
+    for (title, lines) in sections(comparison) {
+        writeln!(out, "\n## {title}\n")?;
+        for line in lines {
+            writeln!(out, "- {}", escaped(&line))?;
+        }
+    }
+    Ok(())
+}
+
+/// What there is to tell, each with its heading.
+fn sections(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
+    let mut sections = Vec::new();
+    for kind in KINDS {
+        let of_kind = comparison
+            .changes
+            .iter()
+            .filter(|change| change.kind == kind);
+        sections.push((heading(kind), listed(of_kind.map(told).collect())));
+    }
+    let (slower, faster): (Vec<&Time>, Vec<&Time>) =
+        comparison.times.iter().partition(|time| time.is_slower());
+    for (title, times) in [("Slower", slower), ("Faster", faster)] {
+        sections.push((title, listed(times.into_iter().map(told_time).collect())));
+    }
+    sections.retain(|(_, lines)| !lines.is_empty());
+    sections
+}
+
+fn heading(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Broke => "Broke",
+        Kind::Fixed => "Fixed",
+        Kind::Shifted => "Fails in another way",
+        Kind::Appeared => "Appeared",
+        Kind::Vanished => "Vanished",
+    }
+}
+
+fn listed(mut lines: Vec<String>) -> Vec<String> {
+    let n_more = lines.len().saturating_sub(MOST);
+    lines.truncate(MOST);
+    if n_more > 0 {
+        lines.push(format!("… and {n_more} more; --format json has them all"));
+    }
+    lines
+}
+
+fn told(change: &Change) -> String {
+    let Change {
+        target,
+        case,
+        before,
+        after,
+        error,
+        cells,
+        ..
+    } = change;
+    let thing = thing(target.as_deref(), case.as_deref());
+    let named: Vec<&str> = cells
+        .iter()
+        .take(MOST_CELLS)
+        .map(|cell| cell.as_str())
+        .collect();
+    let more = match cells.len().saturating_sub(MOST_CELLS) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    // What was found against a baseline has its error in it.
+    let error = error
+        .as_ref()
+        .filter(|error| !error.is_empty() && *error != after);
+    let error = error.map(|error| {
+        let error = text::ellipsis(&text::one_line(error), LONGEST);
+        format!(": {error}")
+    });
+    let after = text::ellipsis(&text::one_line(after), LONGEST);
+    format!(
+        "{thing}{before} → {after}{} (at {}{more})",
+        error.unwrap_or_default(),
+        named.join(", "),
+    )
+}
+
+fn told_time(time: &Time) -> String {
+    let Time {
+        cell,
+        target,
+        case,
+        before,
+        after,
+    } = time;
+    let thing = match thing(target.as_deref(), case.as_deref()) {
+        of_cell if of_cell.is_empty() => "the whole cell: ".to_owned(),
+        thing => thing,
+    };
+    let factor = after / before;
+    format!("{thing}{before:.1} s → {after:.1} s, × {factor:.2} (at {cell})")
+}
+
+/// `app test:ratio odd_ratio: `, and nothing for a whole cell.
+fn thing(target: Option<&str>, case: Option<&str>) -> String {
+    let names: Vec<String> = [target, case]
+        .into_iter()
+        .flatten()
+        .map(text::one_line)
+        .collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!("{}: ", text::ellipsis(&names.join(" "), LONGEST)),
+    }
+}
+
+/// How many of each kind, and how many cells that rests on.
+fn closing_line(comparison: &Comparison) -> String {
+    let count = |kind: Kind| {
+        let of_kind = comparison
+            .changes
+            .iter()
+            .filter(|change| change.kind == kind);
+        let n: usize = of_kind.map(|change| change.cells.len()).sum();
+        (n > 0).then(|| format!("{n} {kind}"))
+    };
+    let mut parts: Vec<String> = KINDS.into_iter().filter_map(count).collect();
+    if parts.is_empty() {
+        parts.push(match comparison.n_compared {
+            0 => "nothing to compare".to_owned(),
+            _ => "nothing changed".to_owned(),
+        });
+    }
+    let n_slower = comparison
+        .times
+        .iter()
+        .filter(|time| time.is_slower())
+        .count();
+    let n_faster = comparison.times.len() - n_slower;
+    let times = [(n_slower, "slower"), (n_faster, "faster")];
+    parts.extend(
+        times
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| format!("{n} {word}")),
+    );
+    let Comparison {
+        n_compared,
+        n_not_compared,
+        ..
+    } = comparison;
+    let not = match n_not_compared {
+        0 => String::new(),
+        n => format!(", {n} not, since only one side has an answer"),
+    };
+    let cells = text::count(*n_compared, "cell");
+    format!("{}; {cells} compared{not}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use pinmatrix_core::compare::compare;
+    use pinmatrix_core::testing::pair::pair;
+
+    use super::*;
+
+    #[test]
+    fn a_comparison_is_read_on_the_terminal_and_in_markdown() {
+        let (before, after) = pair();
+        let compared = compare(&before, &after);
+        insta::assert_snapshot!(text(&compared));
+        insta::assert_snapshot!(markdown(&compared));
+    }
+
+    #[test]
+    fn of_many_changes_some_are_listed_and_the_rest_is_counted() {
+        let lines = |n: usize| listed((0..n).map(|n| n.to_string()).collect());
+        assert_eq!(lines(MOST).len(), MOST);
+        let cut = lines(MOST + 7);
+        assert_eq!(cut.len(), MOST + 1);
+        assert_eq!(cut[MOST], "… and 7 more; --format json has them all");
+    }
+}

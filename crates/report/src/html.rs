@@ -1,0 +1,235 @@
+//! `report.html`: a run as one page that needs nothing else. Whoever opens it reads the answer, sees
+//! the grid, and looks into any cell; without scripts the answer, the grid and the lists are there.
+
+mod status_tracks;
+
+mod data;
+mod heat;
+mod interned;
+mod locks;
+mod plots;
+
+use anyhow::{Context, Result};
+use askama::Template;
+use camino::Utf8Path;
+use pinmatrix_core::analysis::Analysis;
+use pinmatrix_core::model::run::Run;
+use pinmatrix_core::model::run::between::Between;
+use pinmatrix_core::model::run::findings::{Cause, JudgedClaim, Truth, Work};
+use pinmatrix_core::text;
+use pinmatrix_core::text::count;
+
+use crate::answer::{Part, Sentence, answer, upgrade};
+use crate::closing_line;
+use crate::html::heat::{Heat, heats};
+use crate::html::plots::{Lanes, Staircase, lanes, staircases};
+use crate::sections::change_points::{Alike, alike, until};
+use crate::sections::{flaky, gaps, old_lock, sandbox_denials, timeline, untested, verdict};
+
+/// The file's name in the results folder.
+pub const FILE: &str = "report.html";
+
+/// The folder of locks in a results folder.
+pub const LOCKS: &str = "locks";
+
+/// How many entries each list of the page shows; `summary.md` has all of them.
+const MOST_ENTRIES: usize = 200;
+
+const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = concat!(
+    include_str!("html/read.js"),
+    include_str!("html/rows.js"),
+    include_str!("html/details.js"),
+    include_str!("html/filter.js"),
+);
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    /// What the page's own script and style carry; nothing from outside can guess it.
+    nonce: String,
+    style: &'static str,
+    script: &'static str,
+    data: String,
+    run: &'a Run,
+    started: String,
+    answer: Vec<Sentence>,
+    closing_line: String,
+    verdict: Option<String>,
+    /// What a merged run leaves open.
+    gaps: Vec<String>,
+    deviations: Vec<String>,
+    heats: Vec<Heat>,
+    changes: Vec<Change>,
+    stairs: Vec<Staircase>,
+    /// How far each row can go: the row, the newest pin that works, those that do not, those without
+    /// a verdict, and how many later ones were tested.
+    upgrades: Vec<[String; 5]>,
+    /// What no one ran, a line each.
+    untested: Vec<String>,
+    lanes: Option<Lanes>,
+    time: Option<String>,
+    flaky: Vec<String>,
+    old_locks: Vec<String>,
+    undeclared: Vec<String>,
+}
+
+/// One line of the table of changes.
+struct Change {
+    target: String,
+    cases: String,
+    kind: &'static str,
+    before: String,
+    after: String,
+    known: String,
+    rows: String,
+    error: String,
+    cell: String,
+}
+
+/// A run as a page, with what the locks in a folder tell.
+///
+/// # Errors
+///
+/// When the run has no JSON form or the page cannot be put together; neither can happen to a run
+/// that was read.
+pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String> {
+    let Analysis { run, points, .. } = analysis;
+    let heats = heats(run, points);
+    let data = data::data(run, points, locks);
+    let verdict = run.findings.verdict.as_ref();
+    let deviations = verdict.map(verdict::sorted).unwrap_or_default();
+    let mut page = Page {
+        nonce: String::new(),
+        style: STYLE,
+        script: SCRIPT,
+        data: within_script(&serde_json::to_string(&data).context("write the page's data")?),
+        run,
+        started: started(run),
+        answer: answer(analysis),
+        closing_line: closing_line(&run.counts()),
+        verdict: verdict::headline(run),
+        gaps: gaps::lines(run)
+            .into_iter()
+            .chain(sandbox_denials::unbounded(run))
+            .collect(),
+        deviations: deviations.into_iter().map(ToString::to_string).collect(),
+        heats,
+        changes: alike(points)
+            .iter()
+            .map(|alike| change(analysis, alike))
+            .collect(),
+        stairs: staircases(run),
+        upgrades: analysis.upgrades.iter().map(upgrade::fields).collect(),
+        untested: untested::lines(run),
+        lanes: lanes(run),
+        time: timeline::line(run),
+        flaky: flaky::flaky(run).iter().map(ToString::to_string).collect(),
+        old_locks: old_lock::all(run).collect(),
+        undeclared: run
+            .findings
+            .undeclared
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    };
+    // A hash of all that stands in the page: the same run makes the same page, and a text in it that
+    // names the hash would change it.
+    let draft = page.render().context("put the page together")?;
+    page.nonce = blake3::hash(draft.as_bytes()).to_hex()[..32].to_owned();
+    page.render().context("put the page together")
+}
+
+/// JSON that means the same, and nothing to a reader of HTML or of JavaScript.
+fn within_script(json: &str) -> String {
+    let signs = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+    signs.iter().fold(json.to_owned(), |json, sign| {
+        json.replace(*sign, &format!("\\u{:04x}", u32::from(*sign)))
+    })
+}
+
+fn started(run: &Run) -> String {
+    let seconds = i64::try_from(run.started).ok();
+    let started = seconds.and_then(|s| time::OffsetDateTime::from_unix_timestamp(s).ok());
+    let told = started.map(|started| {
+        let (hour, minute, _) = started.to_hms();
+        format!("{} {hour:02}:{minute:02} UTC", started.date())
+    });
+    told.unwrap_or_default()
+}
+
+fn change(analysis: &Analysis<'_>, alike: &Alike) -> Change {
+    let Alike { point, rows } = alike;
+    let until = until(analysis, alike);
+    let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    Change {
+        target: text::one_line(&point.subject()),
+        cases: match point.cases.as_slice() {
+            [] => "all".to_owned(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        },
+        kind: match point.change {
+            pinmatrix_core::analysis::frontier::Change::Break => "break",
+            pinmatrix_core::analysis::frontier::Change::Fix => "fix",
+            pinmatrix_core::analysis::frontier::Change::Shift => "shift",
+        },
+        before: text::one_line(&point.before.to_string()),
+        after: text::one_line(&format!("{}{until}", point.after)),
+        known: text::one_line(&known(&point.between)),
+        rows: rows.join(", "),
+        error: point.after.error.clone().unwrap_or_default(),
+        cell: point.after.cell.to_string(),
+    }
+}
+
+/// How exactly a change is known, with what is to be said of single versions.
+fn known(between: &Between) -> String {
+    let remarks = between.remarks().into_iter();
+    let brief = match between.is_exact() {
+        true => "exactly".to_owned(),
+        false => between.brief(),
+    };
+    let told: Vec<String> = std::iter::once(brief).chain(remarks).collect();
+    told.join("; ")
+}
+
+/// An error that is left, in one line.
+fn work(work: &Work) -> String {
+    crate::sections::findings::work(work)
+}
+
+fn times(cause: &Cause) -> String {
+    match cause.errors.len() {
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
+    }
+}
+
+/// What says without colour whether a claim holds.
+fn mark(claim: &JudgedClaim) -> char {
+    match claim.truth {
+        Truth::Confirmed => '✔',
+        Truth::Refuted => '✘',
+        Truth::Inconclusive => '?',
+    }
+}
+
+/// As much of a revision as people write.
+fn revision(revision: &str) -> String {
+    revision.chars().take(12).collect()
+}
+
+/// What is shown of a text in a list.
+fn short(text: &str) -> String {
+    text::ellipsis(&text::one_line(text), crate::LONGEST)
+}
+
+/// The first entries of a list, and how many there are more.
+fn first<T>(list: &[T]) -> (&[T], usize) {
+    let n = list.len().min(MOST_ENTRIES);
+    (&list[..n], list.len() - n)
+}
+
+#[cfg(test)]
+mod tests;

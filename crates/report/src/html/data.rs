@@ -1,0 +1,417 @@
+//! What the page's script shows on demand: rows opened into targets and cases, and the outcome of
+//! every cell. Neighbours share most of it, so each thing is kept once and named by its number.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8Path;
+use pinmatrix_core::analysis::frontier::{Change, ChangePoint};
+use pinmatrix_core::model::cell::CellId;
+use pinmatrix_core::model::command::command_around;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::moved::Fault;
+use pinmatrix_core::model::outcome::{CaseOutcome, Outcome, Phase, TargetId, TargetOutcome};
+use pinmatrix_core::model::run::verdict::Deviation;
+use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run, State};
+use pinmatrix_core::model::status::Status;
+use pinmatrix_core::text;
+use serde::Serialize;
+
+use crate::html::interned::{Interned, Texts};
+use crate::html::locks::Packages;
+use crate::html::status_tracks::{Way, way};
+use crate::html::{locks, status_tracks};
+
+/// What is said of a cell that a merged run lacks, which no machine kept from an answer.
+const MISSING: &str = "missing: no results answer this cell";
+
+/// The longest time that is told, in seconds: what has no end has no JSON.
+const LONGEST: f64 = 1e9;
+
+/// All of it. Numbers lead into `texts`, unless they are said to lead elsewhere.
+#[derive(Debug, Serialize)]
+pub struct Data {
+    /// The command that runs a cell again: what stands before its name, and behind.
+    command: (String, String),
+    /// Every text.
+    texts: Vec<String>,
+    /// Everything that targets showed besides a pass.
+    problems: Vec<Problem>,
+    /// Every way along the ladder: letters, and marks of changes.
+    ways: Vec<Way>,
+    /// The differences between locks, each a list of texts.
+    locks: Vec<Vec<usize>>,
+    /// The families.
+    families: Vec<Family>,
+}
+
+/// One family: its targets, and the rows that went along its ladder.
+#[derive(Debug, Serialize)]
+struct Family {
+    name: String,
+    pins: Vec<String>,
+    targets: Vec<Target>,
+    rows: Vec<Row>,
+}
+
+/// A target, and all cases that it showed anywhere.
+#[derive(Debug, Serialize)]
+struct Target {
+    name: usize,
+    cases: Vec<usize>,
+}
+
+/// One row.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    /// What follows the pin in the names of its cells.
+    suffix: String,
+    cells: Vec<Place>,
+    /// The number of each target, the number of its way, and those of its cases; without these
+    /// where all went the way of the target.
+    targets: Vec<(usize, usize, Vec<usize>)>,
+}
+
+/// A cell that ended, or what is said of one that did not.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Place {
+    Said(usize),
+    Ended(Box<Shown>),
+}
+
+/// What is shown of a cell that ended.
+#[derive(Debug, Serialize)]
+struct Shown {
+    status: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deviations: Vec<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<usize>,
+    /// Numbers of problems.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moved: Vec<usize>,
+    /// What does not compile with the lock as it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    old_lock: Vec<usize>,
+    phases: Vec<Timed>,
+    /// The pin whose lock comes before, and the number of the difference to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<(usize, usize)>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    reused: bool,
+}
+
+/// A phase, how it ended, its wall and CPU time in seconds, and its log.
+type Timed = (Phase, usize, f64, f64, Option<usize>);
+
+/// What a target showed besides a pass, or the cell as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Problem {
+    /// The number of the target.
+    target: Option<usize>,
+    status: usize,
+    /// Of each error the code, the place, the message, and the whole of it.
+    errors: Vec<[Option<usize>; 4]>,
+    /// Of each case the name, the status, what it printed, and how it was flaky.
+    cases: Vec<[Option<usize>; 4]>,
+}
+
+/// What is collected on the way.
+struct Collector<'a> {
+    run: &'a Run,
+    points: BTreeMap<&'a CellId, Vec<&'a ChangePoint>>,
+    deviations: BTreeMap<&'a CellId, Vec<&'a Deviation>>,
+    locks: Option<&'a Utf8Path>,
+    texts: Texts,
+    problems: Interned<Problem>,
+    ways: Interned<Way>,
+    differences: Interned<Vec<usize>>,
+}
+
+/// Collects what the script shows of a run, with the locks in a folder.
+#[must_use]
+pub fn data(run: &Run, points: &[ChangePoint], locks: Option<&Utf8Path>) -> Data {
+    let mut at: BTreeMap<&CellId, Vec<&ChangePoint>> = BTreeMap::new();
+    for point in points {
+        at.entry(&point.after.cell).or_default().push(point);
+    }
+    let mut deviations: BTreeMap<&CellId, Vec<&Deviation>> = BTreeMap::new();
+    for deviation in run.findings.verdict.iter().flat_map(|v| &v.deviations) {
+        deviations
+            .entry(&deviation.cell)
+            .or_default()
+            .push(deviation);
+    }
+    let mut collector = Collector {
+        run,
+        points: at,
+        deviations,
+        locks,
+        texts: Texts::default(),
+        problems: Interned::default(),
+        ways: Interned::default(),
+        differences: Interned::default(),
+    };
+    let families = run.families.iter().map(|family| collector.family(family));
+    let (before, behind) = command_around(run);
+    Data {
+        families: families.collect(),
+        command: (text::clean(&before), text::clean(&behind)),
+        problems: collector.problems.into_things(),
+        ways: collector.ways.into_things(),
+        locks: collector.differences.into_things(),
+        texts: collector.texts.into_texts(),
+    }
+}
+
+/// The targets of a family in order, each with its cases in order.
+type Targets<'a> = BTreeMap<&'a TargetId, BTreeSet<&'a str>>;
+
+impl<'a> Collector<'a> {
+    fn family(&mut self, family: &'a FamilyRecord) -> Family {
+        let rows = self.run.rows(family);
+        let outcomes = rows.iter().flatten().filter_map(|record| record.outcome());
+        let mut targets: Targets<'_> = BTreeMap::new();
+        for target in outcomes.flat_map(|outcome| &outcome.targets) {
+            let cases = targets.entry(&target.id).or_default();
+            cases.extend(target.cases.iter().map(|case| case.name.as_str()));
+        }
+        let pins = rows.first().into_iter().flatten();
+        Family {
+            name: text::one_line(&family.name),
+            pins: pins
+                .map(|record| text::one_line(&record.cell.pin.at.to_string()))
+                .collect(),
+            targets: self.targets(&targets),
+            rows: rows
+                .iter()
+                .map(|row| self.row(family, &targets, row))
+                .collect(),
+        }
+    }
+
+    fn targets(&mut self, targets: &Targets<'_>) -> Vec<Target> {
+        let numbered = targets.iter().map(|(id, cases)| Target {
+            name: self.texts.number(&id.to_string()),
+            cases: cases.iter().map(|case| self.texts.number(case)).collect(),
+        });
+        numbered.collect()
+    }
+
+    fn row(&mut self, family: &FamilyRecord, targets: &Targets<'_>, row: &[&'a CellRecord]) -> Row {
+        let first = row.first().map(|record| &record.cell.row);
+        let whole = first.map(ToString::to_string).unwrap_or_default();
+        let suffix = first.and_then(|row| whole.strip_prefix(&row.toolchain));
+        let suffix = text::one_line(suffix.unwrap_or_default());
+        let name = text::one_line(&whole);
+        let numbers: BTreeMap<&TargetId, usize> = targets.keys().copied().zip(0..).collect();
+        let mut before: Option<(usize, Packages)> = None;
+        let cells = row.iter().enumerate().map(|(at, record)| {
+            let lock = self.lock(at, record, &mut before);
+            self.place(&numbers, record, lock)
+        });
+        Row {
+            cells: cells.collect(),
+            targets: self.row_targets(family, targets, row),
+            name,
+            suffix,
+        }
+    }
+
+    /// What each target showed along a row, where it showed anything.
+    fn row_targets(
+        &mut self,
+        family: &FamilyRecord,
+        targets: &Targets<'_>,
+        row: &[&CellRecord],
+    ) -> Vec<(usize, usize, Vec<usize>)> {
+        let mut shown: BTreeMap<&TargetId, Vec<Option<&TargetOutcome>>> = BTreeMap::new();
+        for (at, record) in row.iter().enumerate() {
+            for target in record.outcome().into_iter().flat_map(|o| &o.targets) {
+                let along = shown
+                    .entry(&target.id)
+                    .or_insert_with(|| vec![None; row.len()]);
+                along[at] = Some(target);
+            }
+        }
+        let mut found = Vec::new();
+        for (number, (id, cases)) in targets.iter().enumerate() {
+            let Some(along) = shown.get(id) else { continue };
+            let of_target = along.iter().map(|target| target.map(|t| &t.status));
+            let of_target = way(family, row, &of_target.collect::<Vec<_>>());
+            let of_cases = cases.iter().map(|case| {
+                let statuses = along
+                    .iter()
+                    .map(|target| status_tracks::of_case((*target)?, case));
+                way(family, row, &statuses.collect::<Vec<_>>())
+            });
+            let of_cases: Vec<Way> = of_cases.collect();
+            let are_alike = of_cases.iter().all(|way| *way == of_target);
+            let of_cases = of_cases.into_iter().filter(|_| !are_alike);
+            let of_cases = of_cases.map(|way| self.ways.number(way)).collect();
+            found.push((number, self.ways.number(of_target), of_cases));
+        }
+        found
+    }
+
+    /// The difference to the last lock before, and from which pin that is.
+    fn lock(
+        &mut self,
+        at: usize,
+        record: &CellRecord,
+        before: &mut Option<(usize, Packages)>,
+    ) -> Option<(usize, usize)> {
+        record.outcome()?;
+        let packages = locks::packages(self.locks?, &record.id)?;
+        let difference = before.as_ref().map(|(from, old)| {
+            let lines = locks::differences(old, &packages);
+            let lines = lines.iter().map(|line| self.texts.number(line));
+            (*from, self.differences.number(lines.collect()))
+        });
+        *before = Some((at, packages));
+        difference
+    }
+
+    fn place(
+        &mut self,
+        numbers: &BTreeMap<&TargetId, usize>,
+        record: &CellRecord,
+        lock: Option<(usize, usize)>,
+    ) -> Place {
+        let status = match self.run.findings.gaps.missing.contains(&record.id) {
+            true => MISSING.to_owned(),
+            false => record.status().to_string(),
+        };
+        let status = self.texts.number(&status);
+        let State::Ended { reused, outcome } = &record.state else {
+            return Place::Said(status);
+        };
+        let points = self.points.get(&record.id).cloned().unwrap_or_default();
+        Place::Ended(Box::new(Shown {
+            status,
+            deviations: self.deviations(record),
+            changes: points
+                .iter()
+                .map(|point| self.texts.number(&changed(point)))
+                .collect(),
+            problems: self.problems(numbers, outcome),
+            moved: self.moved(outcome),
+            old_lock: self.old_lock(outcome),
+            phases: self.phases(record, outcome),
+            lock,
+            reused: *reused,
+        }))
+    }
+
+    fn deviations(&mut self, record: &CellRecord) -> Vec<usize> {
+        let deviations = self.deviations.get(&record.id).cloned().unwrap_or_default();
+        deviations
+            .iter()
+            .map(|d| self.texts.number(&d.to_string()))
+            .collect()
+    }
+
+    fn moved(&mut self, outcome: &Outcome) -> Vec<usize> {
+        let moved = outcome.moved.iter();
+        let back = moved.filter(|moved| moved.fault == Fault::TooNew);
+        let lines = back.map(|moved| format!("{moved}, since {}", moved.because));
+        lines.map(|line| self.texts.number(&line)).collect()
+    }
+
+    fn old_lock(&mut self, outcome: &Outcome) -> Vec<usize> {
+        let lines = outcome.of_old_lock().into_iter();
+        lines.map(|line| self.texts.number(&line)).collect()
+    }
+
+    /// Times in tenths of seconds, and at most [`LONGEST`]; a log that lies where it always does need not be told.
+    fn phases(&mut self, record: &CellRecord, outcome: &Outcome) -> Vec<Timed> {
+        let tenths = |seconds: f64| (seconds.clamp(0.0, LONGEST) * 10.0).round() / 10.0;
+        let phases = outcome.phases.iter().map(|phase| {
+            let usual = format!("logs/{}/{}.log", record.id, phase.phase);
+            let log = (phase.log != usual).then(|| self.texts.number(&phase.log));
+            let (wall, cpu) = (tenths(phase.seconds), tenths(phase.cpu_seconds));
+            (phase.phase, self.texts.number(&phase.exit), wall, cpu, log)
+        });
+        phases.collect()
+    }
+
+    fn problems(&mut self, numbers: &BTreeMap<&TargetId, usize>, outcome: &Outcome) -> Vec<usize> {
+        let mut problems = Vec::new();
+        if !outcome.errors.is_empty() {
+            problems.push(Problem {
+                target: None,
+                status: self.texts.number(&outcome.status.to_string()),
+                errors: self.errors(&outcome.errors),
+                cases: Vec::new(),
+            });
+        }
+        for target in &outcome.targets {
+            let told = |case: &&CaseOutcome| case.status != Status::Passed || case.flaky.is_some();
+            let cases: Vec<&CaseOutcome> = target.cases.iter().filter(told).collect();
+            if target.status == Status::Passed && cases.is_empty() {
+                continue;
+            }
+            problems.push(Problem {
+                target: numbers.get(&target.id).copied(),
+                status: self.texts.number(&target.status.to_string()),
+                errors: self.errors(&target.errors),
+                cases: cases.into_iter().map(|case| self.case(case)).collect(),
+            });
+        }
+        problems
+            .into_iter()
+            .map(|problem| self.problems.number(problem))
+            .collect()
+    }
+
+    fn errors(&mut self, errors: &[Diagnostic]) -> Vec<[Option<usize>; 4]> {
+        let told = errors.iter().map(|error| {
+            let place = error.file.as_ref().map(|file| match error.line {
+                Some(line) => format!("{file}:{line}"),
+                None => file.clone(),
+            });
+            let texts = [&error.code, &place, &Some(error.words()), &error.rendered];
+            texts.map(|text| text.as_ref().map(|text| self.texts.number(text)))
+        });
+        told.collect()
+    }
+
+    fn case(&mut self, case: &CaseOutcome) -> [Option<usize>; 4] {
+        let output = case
+            .flaky
+            .as_ref()
+            .map_or(&case.output, |flaky| &flaky.output);
+        [
+            Some(self.texts.number(&case.name)),
+            Some(self.texts.number(&case.status.to_string())),
+            output.as_ref().map(|output| self.texts.number(output)),
+            case.flaky
+                .as_ref()
+                .map(|flaky| self.texts.number(&flaky.to_string())),
+        ]
+    }
+}
+
+/// A change point in one line, as it is told at its cell.
+fn changed(point: &ChangePoint) -> String {
+    let cases = match point.cases.as_slice() {
+        [] => String::new(),
+        [case] => format!(" {case}"),
+        cases => format!(" ({} cases)", cases.len()),
+    };
+    let change = match point.change {
+        Change::Break => "breaks",
+        Change::Fix => "is fixed",
+        Change::Shift => "fails in another way",
+    };
+    let between = &point.between;
+    format!(
+        "{}{cases} {change}: {} → {} ({between})",
+        point.subject(),
+        point.before,
+        point.after
+    )
+}

@@ -1,0 +1,181 @@
+//! The grid as a heat map: how each place looks, and its whole meaning in words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pinmatrix_core::analysis::frontier::ChangePoint;
+use pinmatrix_core::model::cell::CellId;
+use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
+use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_core::text;
+
+use crate::sections::grid::{Place, failing_targets, places};
+
+/// The heat map of one family.
+pub struct Heat {
+    /// The family's name.
+    pub family: String,
+    /// The pins.
+    pub pins: Vec<String>,
+    /// The rows.
+    pub rows: Vec<HeatRow>,
+}
+
+/// One row.
+pub struct HeatRow {
+    /// Its name.
+    pub name: String,
+    /// The rustc of its toolchain, or that there is none.
+    pub rustc: String,
+    /// True where some cell of it got as far as its targets.
+    pub has_targets: bool,
+    /// Its places.
+    pub spots: Vec<Spot>,
+}
+
+/// One place.
+pub struct Spot {
+    /// How it looks: names of CSS classes.
+    pub look: String,
+    /// At most eight characters.
+    pub word: String,
+    /// Its whole meaning.
+    pub label: String,
+}
+
+/// The heat maps of a run, one a family.
+pub fn heats(run: &Run, points: &[ChangePoint]) -> Vec<Heat> {
+    let mut changes: BTreeMap<&CellId, Vec<&ChangePoint>> = BTreeMap::new();
+    for point in points {
+        changes.entry(&point.after.cell).or_default().push(point);
+    }
+    let verdict = run.findings.verdict.iter();
+    let deviating = verdict.flat_map(|verdict| &verdict.deviations);
+    let marks = Marks {
+        changes,
+        deviating: deviating.map(|deviation| &deviation.cell).collect(),
+    };
+    let families = run.families.iter();
+    families.map(|family| heat(run, family, &marks)).collect()
+}
+
+/// What is marked where.
+struct Marks<'a> {
+    changes: BTreeMap<&'a CellId, Vec<&'a ChangePoint>>,
+    deviating: BTreeSet<&'a CellId>,
+}
+
+fn heat(run: &Run, family: &FamilyRecord, marks: &Marks<'_>) -> Heat {
+    let rows = run.rows(family);
+    let pins = rows.first().into_iter().flatten();
+    let pins = pins
+        .map(|record| text::one_line(&record.cell.pin.at.to_string()))
+        .collect();
+    let row = |row: &Vec<&CellRecord>| {
+        let cell = row.first().map(|record| &record.cell);
+        let toolchain = cell.map(|cell| &cell.row.toolchain);
+        let found = run.toolchains.iter().find(|t| Some(&t.label) == toolchain);
+        let rustc = found.and_then(|toolchain| toolchain.rustc.as_deref());
+        HeatRow {
+            name: cell
+                .map(|cell| text::one_line(&cell.row.to_string()))
+                .unwrap_or_default(),
+            rustc: rustc.map_or("not on this machine".to_owned(), text::one_line),
+            has_targets: row
+                .iter()
+                .any(|r| r.outcome().is_some_and(|o| !o.targets.is_empty())),
+            spots: row
+                .iter()
+                .zip(places(row))
+                .map(|(record, place)| spot(record, place, marks))
+                .collect(),
+        }
+    };
+    Heat {
+        family: text::one_line(&family.name),
+        pins,
+        rows: rows.iter().map(row).collect(),
+    }
+}
+
+fn spot(record: &CellRecord, place: Place, marks: &Marks<'_>) -> Spot {
+    let failing = failing_targets(record);
+    let mut look = kind(&place.status).to_owned();
+    if place.status.is_verdict() && place.status.is_failed() {
+        look.push_str(heat_of(failing));
+    }
+    if place.is_among_failing {
+        look.push_str(" among-failing");
+    }
+    let (row, pin) = (&record.cell.row, &record.cell.pin);
+    let status = spoken(&place.status);
+    let mut label = format!("{row}, {} {}: {status}", pin.family, pin.at);
+    // Whoever speaks to a page says what stands in it, so the word is a part of its meaning.
+    let word = place.word.trim_start_matches("✘ ");
+    if let Some((n, of)) = failing {
+        label.push_str(&format!(", {n}/{of} targets"));
+    }
+    if place.status.is_failed() && !label.contains(word) {
+        label.push_str(&format!(", {word}"));
+    }
+    if place.is_among_failing {
+        label.push_str("; the tested pins around it fail alike");
+    }
+    let changes = marks.changes.get(&record.id).map_or(&[][..], Vec::as_slice);
+    if !changes.is_empty() {
+        let is_exact = changes.iter().all(|point| point.is_exact());
+        look.push_str(if is_exact { " change exact" } else { " change" });
+        label.push_str(&match changes.len() {
+            1 => "; one change".to_owned(),
+            n => format!("; {n} changes"),
+        });
+    }
+    if marks.deviating.contains(&record.id) {
+        look.push_str(" deviates");
+        label.push_str("; not as expected");
+    }
+    Spot {
+        look,
+        word: place.word,
+        label: text::one_line(&label),
+    }
+}
+
+/// A status as it is said aloud: without brackets.
+fn spoken(status: &Status) -> String {
+    match status {
+        Status::Passed => "passed".to_owned(),
+        Status::Failed { class } => format!("failed, {class}"),
+        Status::Skipped {
+            reason: Skip::NotBegun,
+        } => "not run".to_owned(),
+        Status::Skipped { reason } => format!("not run, {reason}"),
+        Status::Inconclusive { doubt } => format!("inconclusive, {doubt}"),
+    }
+}
+
+/// The kind of a status, as the filter and the style sheet name it.
+fn kind(status: &Status) -> &'static str {
+    match status {
+        Status::Passed => "passed",
+        Status::Failed {
+            class: Class::Drift,
+        } => "drift",
+        Status::Failed { .. } => "failed",
+        Status::Skipped {
+            reason: Skip::Inferred,
+        } => "inferred",
+        Status::Skipped { .. } => "skipped",
+        Status::Inconclusive { .. } => "inconclusive",
+    }
+}
+
+/// How hot a failure is: by the share of targets that fail, whole where none was reached.
+fn heat_of(failing: Option<(usize, usize)>) -> &'static str {
+    match failing {
+        Some((n, of)) if n * 4 <= of => " h1",
+        Some((n, of)) if n * 2 <= of => " h2",
+        Some((n, of)) if n * 4 <= of * 3 => " h3",
+        Some(_) => " h4",
+        None => " whole",
+    }
+}

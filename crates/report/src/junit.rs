@@ -1,0 +1,369 @@
+//! `junit.xml`, as Jenkins and GitLab read it: a suite a cell, and the cell in every classname,
+//! since GitLab keeps one case of each classname and name.
+//! <https://docs.gitlab.com/ci/testing/unit_test_reports/>
+
+mod unique_names;
+mod size_budget;
+
+use anyhow::{Context, Result};
+use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuite};
+use pinmatrix_core::model::command::reproduce;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::{CaseOutcome, Outcome, TargetOutcome};
+use pinmatrix_core::model::run::verdict::{Deviation, Kind, Verdict};
+use pinmatrix_core::model::run::{CellRecord, Run};
+use pinmatrix_core::model::status::{Skip, Status};
+use pinmatrix_core::text;
+
+use crate::junit::size_budget::{Extent, share};
+use crate::junit::unique_names::Names;
+
+/// The file's name in the results folder.
+pub const FILE: &str = "junit.xml";
+
+/// The largest file that GitLab reads, with something to spare, in bytes; it ignores the whole of a
+/// larger one. <https://docs.gitlab.com/ci/testing/unit_test_reports/#file-format-and-size-limits>
+const LARGEST: usize = 30_000_000;
+
+/// A run as JUnit XML. Where it would be too large, what tests printed is cut, and all that is long
+/// to the same length; then what has passed is left out, and messages are cut.
+///
+/// # Errors
+///
+/// When the writer of the format refuses; it has no reason to.
+pub fn junit(run: &Run) -> Result<String> {
+    junit_within(run, LARGEST)
+}
+
+fn junit_within(run: &Run, room: usize) -> Result<String> {
+    let lengths: Vec<usize> = run.cells.iter().flat_map(lengths).collect();
+    // What is cut already is not made to be thrown away.
+    if lengths.iter().sum::<usize>() <= room {
+        let whole = write(run, Extent::WHOLE)?;
+        if whole.len() <= room {
+            return Ok(whole);
+        }
+    }
+    let mut bare = (Extent::WHOLE, 0);
+    for extent in Extent::BARE {
+        bare = (extent, write(run, extent)?.len());
+        if bare.1 <= room {
+            break;
+        }
+    }
+    let (extent, length) = bare;
+    let most = share(&lengths, room.saturating_sub(length));
+    write(run, Extent { most, ..extent })
+}
+
+/// How long each output of a cell is.
+fn lengths(record: &CellRecord) -> Vec<usize> {
+    let Some(outcome) = record.outcome() else {
+        return Vec::new();
+    };
+    let of_errors = |errors: &[Diagnostic]| told_of(errors, None).len();
+    let mut lengths = vec![of_errors(&outcome.errors)];
+    for target in &outcome.targets {
+        lengths.push(of_errors(&target.errors));
+        for case in &target.cases {
+            let flaky = case
+                .flaky
+                .as_ref()
+                .and_then(|flaky| flaky.output.as_deref());
+            let outputs = case.output.as_deref().into_iter().chain(flaky);
+            lengths.extend(outputs.map(|output| fit(output).len().min(text::CASE_OUTPUT)));
+        }
+    }
+    lengths
+}
+
+fn write(run: &Run, extent: Extent) -> Result<String> {
+    let mut report = ReportBuilder::new();
+    let mut names = Names::default();
+    for record in &run.cells {
+        let judged = Judged {
+            record,
+            verdict: run.findings.verdict.as_ref(),
+            extent,
+        };
+        report.add_testsuite(suite(run, &judged, &mut names)?);
+    }
+    let mut bytes = Vec::new();
+    report
+        .build()
+        .write_xml(&mut bytes)
+        .context("write JUnit")?;
+    String::from_utf8(bytes).context("write JUnit as text")
+}
+
+fn suite(run: &Run, judged: &Judged<'_>, names: &mut Names) -> Result<TestSuite> {
+    let record = judged.record;
+    let cell = record.id.as_str();
+    let mut suite = TestSuite::new(cell);
+    suite.package = record.cell.row.to_string();
+    let started = i64::try_from(run.started).context("read the time of the run")?;
+    suite.set_timestamp(
+        OffsetDateTime::from_unix_timestamp(started).context("read the time of the run")?,
+    );
+    let mut notes = Vec::new();
+    match record.outcome() {
+        Some(outcome) => {
+            suite.add_testcases(judged.whole(outcome, names));
+            let targets = outcome.targets.iter();
+            for target in targets {
+                suite.add_testcases(judged.of_target(target, names));
+            }
+            suite.add_testcases(judged.surprises(names));
+            let cases = outcome.targets.iter().flat_map(|target| &target.cases);
+            let n_passed = cases.filter(|case| judged.is_left_out(case)).count();
+            if n_passed > 0 {
+                notes.push(format!(
+                    "left out, for the size of the file: {n_passed} passed"
+                ));
+            }
+        }
+        None => {
+            let name = names.take(cell, "cell");
+            suite.add_testcase(judged.case(cell, &name, &record.status(), &[], None));
+        }
+    }
+    let old_lock = record
+        .outcome()
+        .map(Outcome::of_old_lock)
+        .unwrap_or_default();
+    let told = old_lock.iter().map(|line| text::one_line(line));
+    notes.extend(told.map(|line| fit(&text::ellipsis(&line, LONGEST_NOTE))));
+    if record.status().is_failed() {
+        notes.push(format!("reproduce: {}", fit(&reproduce(run, &record.id))));
+    }
+    if !notes.is_empty() {
+        suite.set_system_out(&notes.join("\n"));
+    }
+    Ok(suite)
+}
+
+/// A cell with what the baseline says of it.
+struct Judged<'a> {
+    record: &'a CellRecord,
+    verdict: Option<&'a Verdict>,
+    extent: Extent,
+}
+
+impl Judged<'_> {
+    /// Whether a failure is one that the baseline expects.
+    fn is_expected(&self, status: &Status, target: Option<&str>, case: Option<&str>) -> bool {
+        let Some(verdict) = self.verdict else {
+            return false;
+        };
+        status.is_failed() && verdict.expects(&self.record.id, target, case)
+    }
+
+    /// Whether a case is left out for the size of the file.
+    fn is_left_out(&self, case: &CaseOutcome) -> bool {
+        !self.extent.has_passed && case.status == Status::Passed && case.flaky.is_none()
+    }
+
+    /// What should fail and passes, or should be there and is not.
+    fn surprises(&self, names: &mut Names) -> Vec<TestCase> {
+        let deviations = self.verdict.iter().flat_map(|verdict| &verdict.deviations);
+        let of_cell = deviations.filter(|deviation| deviation.cell == self.record.id);
+        let mut surprise = |deviation: &Deviation| match deviation.kind {
+            Kind::Fixed | Kind::Gone => {
+                let target = deviation
+                    .target
+                    .as_deref()
+                    .map(|target| format!(".{}", class(target)));
+                let class = format!("{}{}", self.record.id, target.unwrap_or_default());
+                let case = deviation.case.as_deref().map(|case| format!(" {case}"));
+                let name = names.take(&class, &format!("baseline{}", case.unwrap_or_default()));
+                let kind = deviation.kind.to_string();
+                let message =
+                    text::ellipsis(&text::one_line(&deviation.to_string()), self.extent.message);
+                let message = fit(&message);
+                let mut builder = TestCaseBuilder::failure(&name, Duration::ZERO, &kind, &message);
+                builder.set_classname(&fit(&class));
+                Some(builder.build())
+            }
+            Kind::Regressed | Kind::New => None,
+        };
+        of_cell.filter_map(&mut surprise).collect()
+    }
+
+    /// What stopped a cell as a whole.
+    fn whole(&self, outcome: &Outcome, names: &mut Names) -> Option<TestCase> {
+        let cell = self.record.id.as_str();
+        let has_targets = !outcome.targets.is_empty();
+        if has_targets && outcome.errors.is_empty() {
+            return None;
+        }
+        let phase = outcome
+            .phases
+            .last()
+            .map_or("cell".to_owned(), |p| p.phase.to_string());
+        let name = names.take(cell, &phase);
+        let (status, errors) = (&outcome.status, &outcome.errors);
+        Some(match self.is_expected(status, None, None) {
+            true => known(
+                cell,
+                &name,
+                status,
+                &message_of(self.extent, status, errors, None),
+            ),
+            false => self.case(cell, &name, status, errors, None),
+        })
+    }
+
+    fn of_target(&self, target: &TargetOutcome, names: &mut Names) -> Vec<TestCase> {
+        let id = target.id.to_string();
+        let class = format!("{}.{}", self.record.id, class(&id));
+        let mut cases = Vec::new();
+        // No test has this name, whether the target compiles or not.
+        let compile = names.take(&class, "compile");
+        if !target.errors.is_empty() || target.cases.is_empty() {
+            let (status, errors) = (&target.status, &target.errors);
+            cases.push(match self.is_expected(status, Some(&id), None) {
+                true => known(
+                    &class,
+                    &compile,
+                    status,
+                    &message_of(self.extent, status, errors, None),
+                ),
+                false => self.case(&class, &compile, status, errors, None),
+            });
+        }
+        for case in target.cases.iter().filter(|case| !self.is_left_out(case)) {
+            let name = names.take(&class, &case.name);
+            if self.is_expected(&case.status, Some(&id), Some(&case.name)) {
+                let message = message_of(self.extent, &case.status, &[], Some(case));
+                cases.push(known(&class, &name, &case.status, &message));
+                continue;
+            }
+            let mut told = self.case(&class, &name, &case.status, &[], Some(case));
+            if let Some(flaky) = &case.flaky {
+                let output = flaky.output.as_deref().unwrap_or_default();
+                let output = text::bounded(&fit(output), self.extent.most);
+                told.set_system_out(format!("{flaky}\n{output}").trim_end());
+            }
+            cases.push(told);
+        }
+        cases
+    }
+
+    /// A test that said no is a failure; whatever kept tests from running is an error. The name fits
+    /// already.
+    fn case(
+        &self,
+        class: &str,
+        name: &str,
+        status: &Status,
+        errors: &[Diagnostic],
+        case: Option<&CaseOutcome>,
+    ) -> TestCase {
+        // What a test says of its time can be anything.
+        let time = match case.map_or(0.0, |case| case.seconds) {
+            seconds if seconds.is_finite() => {
+                Duration::seconds_f64(seconds.clamp(0.0, LONGEST_TIME))
+            }
+            _ => Duration::ZERO,
+        };
+        let output = case.and_then(|case| case.output.as_deref());
+        let message = message_of(self.extent, status, errors, case);
+        let mut builder = match status {
+            Status::Passed => TestCaseBuilder::success(name, time),
+            // Whoever reads a green file takes all of it for run.
+            Status::Skipped {
+                reason: Skip::NotBegun,
+            } => TestCaseBuilder::error(
+                name,
+                time,
+                "not run",
+                "the run ended before it began, or its results are missing",
+            ),
+            Status::Skipped { reason } => {
+                TestCaseBuilder::skipped_with_cause(name, "skipped", &fit(&reason.to_string()))
+            }
+            Status::Failed { class } if output.is_some() => {
+                TestCaseBuilder::failure(name, time, &class.to_string(), &message)
+            }
+            Status::Failed { class } => {
+                TestCaseBuilder::error(name, time, &class.to_string(), &message)
+            }
+            Status::Inconclusive { .. } => TestCaseBuilder::error(
+                name,
+                time,
+                "inconclusive",
+                &fit(&format!("{status}: {message}")),
+            ),
+        };
+        builder.set_classname(&fit(class));
+        if let Some(file) = errors.first().and_then(|e| e.file.as_deref()) {
+            builder.set_filepath(&fit(file));
+        }
+        let told = told_of(errors, output);
+        if !told.is_empty() {
+            builder.set_trace(&text::bounded(&told, self.extent.most));
+        }
+        builder.build()
+    }
+}
+
+/// A target's name within a class name.
+fn class(target: &str) -> String {
+    target.replacen(' ', ".", 1)
+}
+
+/// A failure that the baseline knows of. It is a skipped test: GitLab and Jenkins go red for failures
+/// and errors, so that a red one is news; and both show what is said of a skipped one, which says how
+/// it fails. A test of another name would lose its history when it is fixed.
+fn known(class: &str, name: &str, status: &Status, message: &str) -> TestCase {
+    let why = match message == status.to_string() {
+        true => format!("known to fail: {status}"),
+        false => format!("known to fail: {status}: {message}"),
+    };
+    let mut builder = TestCaseBuilder::skipped_with_cause(name, "known-failure", &fit(&why));
+    builder.set_classname(&fit(class));
+    builder.build()
+}
+
+/// The longest note on a cell, in characters.
+const LONGEST_NOTE: usize = 1000;
+
+/// The longest time that is told, in seconds: a hundred years.
+const LONGEST_TIME: f64 = 3.2e9;
+
+/// What is said of something in a line.
+fn message_of(
+    extent: Extent,
+    status: &Status,
+    errors: &[Diagnostic],
+    case: Option<&CaseOutcome>,
+) -> String {
+    let message = match (errors.first(), case.and_then(CaseOutcome::said)) {
+        (Some(error), _) => error.to_string(),
+        (None, Some(said)) => said.to_owned(),
+        (None, None) => status.to_string(),
+    };
+    fit(&text::ellipsis(&text::one_line(&message), extent.message))
+}
+
+/// All that is told of something: its errors as the compiler shows them, or what it printed.
+fn told_of(errors: &[Diagnostic], output: Option<&str>) -> String {
+    let told: Vec<&str> = errors
+        .iter()
+        .filter_map(|e| e.rendered.as_deref())
+        .collect();
+    let told = match told.is_empty() {
+        true => output.unwrap_or_default().to_owned(),
+        false => told.join("\n\n"),
+    };
+    fit(&text::bounded(&told, text::CASE_OUTPUT))
+}
+
+/// Text that XML can hold. The writer puts output into CDATA as it is, so the mark that ends one
+/// is taken apart.
+fn fit(text: &str) -> String {
+    text::clean(text).replace("]]>", "]] >")
+}
+
+#[cfg(test)]
+mod tests;

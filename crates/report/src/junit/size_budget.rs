@@ -1,0 +1,99 @@
+//! What has room in a file of bounded size.
+
+use pinmatrix_core::text;
+
+/// How much of a run is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// How much of each output, in bytes.
+    pub most: usize,
+    /// How much of each message, in characters.
+    pub message: usize,
+    /// Whether cases that passed are told.
+    pub has_passed: bool,
+}
+
+impl Extent {
+    /// All of it.
+    pub const WHOLE: Self = Self {
+        most: text::CASE_OUTPUT,
+        message: 500,
+        has_passed: true,
+    };
+
+    /// Without what tests printed: less and less of the rest. The last has room for a hundred
+    /// thousand failures.
+    pub const BARE: [Self; 3] = [
+        Self {
+            most: 0,
+            ..Self::WHOLE
+        },
+        Self {
+            most: 0,
+            has_passed: false,
+            ..Self::WHOLE
+        },
+        Self {
+            most: 0,
+            message: 60,
+            has_passed: false,
+        },
+    ];
+}
+
+/// What the sentence takes at the most that stands where something is left out, in bytes.
+const NOTE: usize = 48;
+
+/// How many bytes of each output fit into so much room, if all that are longer are cut to the same:
+/// a flood by one test costs the words of no other.
+#[must_use]
+pub fn share(lengths: &[usize], room: usize) -> usize {
+    let taken = |most: usize| -> usize {
+        let each = lengths.iter().map(|length| match *length > most {
+            true => most + NOTE,
+            false => *length,
+        });
+        each.sum()
+    };
+    let longest = lengths.iter().copied().max().unwrap_or_default();
+    if taken(longest) <= room {
+        return longest;
+    }
+    let (mut fits, mut too_much) = (0, longest);
+    while too_much - fits > 1 {
+        let middle = fits + (too_much - fits) / 2;
+        match taken(middle) <= room {
+            true => fits = middle,
+            false => too_much = middle,
+        }
+    }
+    fits
+}
+
+#[cfg(test)]
+mod tests {
+    use pinmatrix_core::text::bounded;
+
+    use super::*;
+
+    #[test]
+    fn what_fits_is_whole_and_else_the_longest_are_cut_to_the_same() {
+        assert_eq!(share(&[10, 20, 300], 330), 300);
+        assert_eq!(share(&[10, 20, 300], 329), 251);
+        assert_eq!(share(&[300, 300, 10], 400), 147);
+        assert_eq!(share(&[300, 300], 10), 0);
+        assert_eq!(share(&[], 0), 0);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_cut_to_its_share_fits(
+            lengths in proptest::collection::vec(0usize..2000, 0..20),
+            room in 1000usize..9000,
+        ) {
+            let most = share(&lengths, room);
+            let cut = lengths.iter().map(|length| bounded(&"x".repeat(*length), most).len());
+            proptest::prop_assert!(cut.sum::<usize>() <= room);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! SARIF 2.1.0: problems for code scanning.
+//! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>
+
+use std::collections::BTreeSet;
+
+use pinmatrix_core::analysis::Analysis;
+use pinmatrix_core::analysis::problems::{Check, Place, Problem, Standing, place_of_all};
+use pinmatrix_core::model::run::Run;
+use pinmatrix_core::model::status::Class;
+use serde_json::{Value, json};
+
+/// The problems of a run as SARIF.
+///
+/// # Errors
+///
+/// When they have no JSON form; they always have.
+pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
+    let run = analysis.run;
+    let problems = &analysis.problems;
+    let checks: BTreeSet<Check> = problems.iter().map(|problem| problem.check).collect();
+    let rules: Vec<Value> = checks.into_iter().map(rule).collect();
+    let results: Vec<Value> = problems
+        .iter()
+        .map(|problem| result(run, problem))
+        .collect();
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "pinmatrix",
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": rules,
+            }},
+            "results": results,
+        }],
+    });
+    Ok(serde_json::to_string_pretty(&log)? + "\n")
+}
+
+fn rule(check: Check) -> Value {
+    json!({ "id": check.to_string(), "shortDescription": { "text": in_words(check) } })
+}
+
+fn in_words(check: Check) -> &'static str {
+    match check {
+        Check::Failed(class) => match class {
+            Class::Resolve => "No lock satisfies the workspace at this pin",
+            Class::Msrv => "A package in the lock asks for a newer rustc",
+            Class::Drift => "A package outside the family does not fit the toolchain",
+            Class::Compile => "It does not compile",
+            Class::Lint => "Denied lints stop it",
+            Class::Link => "It compiles and does not link",
+            Class::Test => "A test fails",
+            Class::Timeout => "It runs out of time",
+            Class::Crash => "Its process dies",
+        },
+        Check::Inconclusive => "The machine kept it from an answer",
+        Check::Fixed => "It should fail and passes",
+        Check::Gone => "It should be there and is not",
+    }
+}
+
+fn result(run: &Run, problem: &Problem) -> Value {
+    let place = problem.place.clone().unwrap_or_else(|| place_of_all(run));
+    let Place { file, line } = place;
+    json!({
+        "ruleId": problem.check.to_string(),
+        "level": match problem.standing {
+            Standing::New => "error",
+            Standing::Fixed | Standing::Unsure => "warning",
+            Standing::Known => "note",
+        },
+        "message": { "text": format!("{}\n{}", problem.title(), problem.message()) },
+        "locations": [{ "physicalLocation": {
+            "artifactLocation": { "uri": uri(&file), "uriBaseId": "%SRCROOT%" },
+            "region": { "startLine": line },
+        }}],
+        "partialFingerprints": { "pinmatrix/v1": problem.fingerprint },
+    })
+}
+
+/// A relative path as a URI reference (RFC 3986): whatever could be taken for a scheme, a query or
+/// an escape is an escape.
+fn uri(path: &str) -> String {
+    let mut uri = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' | b'~' => {
+                uri.push(char::from(byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}

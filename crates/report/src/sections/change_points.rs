@@ -1,0 +1,199 @@
+//! Change points as people and programs read them: alike ones of several rows together, with the
+//! first error, the log and the command of each side.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use pinmatrix_core::analysis::Analysis;
+use pinmatrix_core::analysis::frontier::{Change, ChangePoint, Side};
+use pinmatrix_core::model::cell::{At, Row};
+use pinmatrix_core::model::command::reproduce;
+use pinmatrix_core::model::run::Run;
+use pinmatrix_core::model::run::between::Between;
+use pinmatrix_core::text;
+use serde::Serialize;
+
+use crate::{escaped, line};
+
+/// The file's name in the results folder.
+pub const FILE: &str = "frontier.json";
+
+/// A change point, with the commands that show its two sides.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    point: &'a ChangePoint,
+    exact: bool,
+    n_untested: usize,
+    show_before: String,
+    show_after: String,
+}
+
+/// All change points of a run, for programs.
+///
+/// # Errors
+///
+/// When they have no JSON form; they always have.
+pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
+    let Analysis { run, points, .. } = analysis;
+    let shown: Vec<Shown<'_>> = points
+        .iter()
+        .map(|point| Shown {
+            exact: point.is_exact(),
+            n_untested: point.between.n_untested(),
+            show_before: reproduce(run, &point.before.cell),
+            show_after: reproduce(run, &point.after.cell),
+            point,
+        })
+        .collect();
+    Ok(serde_json::to_string_pretty(&shown)? + "\n")
+}
+
+/// Change points of several rows that differ in nothing but their row.
+pub(crate) struct Alike {
+    /// The first of them.
+    pub point: ChangePoint,
+    /// The rows of all.
+    pub rows: Vec<Row>,
+}
+
+/// Change points in the order of each ladder, those together that differ in nothing but their row.
+pub(crate) fn alike(points: &[ChangePoint]) -> Vec<Alike> {
+    let is_alike = |a: &ChangePoint, b: &ChangePoint| {
+        let side = |a: &Side, b: &Side| a.at == b.at && a.status == b.status;
+        (&a.family, &a.target, &a.cases, a.is_island)
+            == (&b.family, &b.target, &b.cases, b.is_island)
+            && side(&a.before, &b.before)
+            && side(&a.after, &b.after)
+    };
+    let mut groups: Vec<Alike> = Vec::new();
+    for point in points {
+        match groups
+            .iter_mut()
+            .find(|group| is_alike(&group.point, point))
+        {
+            Some(group) => group.rows.push(point.row.clone()),
+            None => groups.push(Alike {
+                rows: vec![point.row.clone()],
+                point: point.clone(),
+            }),
+        }
+    }
+    let mut families: Vec<String> = Vec::new();
+    for group in &groups {
+        if !families.contains(&group.point.family) {
+            families.push(group.point.family.clone());
+        }
+    }
+    groups.sort_by_key(|group| {
+        let family = families.iter().position(|name| *name == group.point.family);
+        (family, group.point.after.at.clone())
+    });
+    groups
+}
+
+/// The section of a summary: where things change along the ladder, how exactly that is known, and
+/// how to see it.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
+    let run = analysis.run;
+    let groups = alike(&analysis.points);
+    if groups.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Change points\n")?;
+    writeln!(
+        out,
+        "| target | cases | last | first | untested between | rows |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|")?;
+    for alike in &groups {
+        let Alike { point, rows } = alike;
+        let cases = match point.cases.as_slice() {
+            [] => "all".to_owned(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        };
+        let until = until(analysis, alike);
+        let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        let fields = [
+            point.subject(),
+            cases,
+            point.before.to_string(),
+            format!("{}{until}", point.after),
+            untested(&point.between),
+            rows.join(", "),
+        ];
+        let fields = fields.map(|field| escaped(&field));
+        writeln!(out, "| {} |", fields.join(" | "))?;
+    }
+    writeln!(out)?;
+    for Alike { point, .. } in &groups {
+        write_sides(out, run, point)?;
+    }
+    writeln!(out)
+}
+
+/// Where what breaks at a change point passes again: `, until 3.0.0`, with the rows where it does so on some
+/// only.
+pub(crate) fn until(analysis: &Analysis<'_>, alike: &Alike) -> String {
+    let Alike { point, rows } = alike;
+    if point.change != Change::Break || !point.is_island {
+        return String::new();
+    }
+    let mut ends: BTreeMap<&At, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        let mut courses = analysis.courses.iter();
+        let course = courses.find(|course| course.row == *row && course.is_of_kind(point));
+        let mut turns = course.into_iter().flat_map(|course| &course.turns);
+        if turns.any(|turn| turn.at == point.after.at)
+            && let Some(next) = turns.next()
+        {
+            ends.entry(&next.at).or_default().push(row.to_string());
+        }
+    }
+    let is_one = ends.values().any(|of| of.len() == rows.len());
+    let told = ends.iter().map(|(at, of)| match is_one {
+        true => format!(", until {at}"),
+        false => format!(", until {at} on {}", of.join(", ")),
+    });
+    told.collect()
+}
+
+/// How many versions between are untested, for a column that says so.
+fn untested(between: &Between) -> String {
+    match (between.n_untested(), between.is_exact()) {
+        (0, true) => "exact".to_owned(),
+        (0, false) => "not known".to_owned(),
+        (n, _) => n.to_string(),
+    }
+}
+
+/// What each side of a change shows, and the command that shows it.
+fn write_sides(out: &mut String, run: &Run, point: &ChangePoint) -> std::fmt::Result {
+    writeln!(
+        out,
+        "- {} at {}:",
+        escaped(&point.subject()),
+        escaped(&point.after.at.to_string())
+    )?;
+    for side in [&point.before, &point.after] {
+        let error = side.error.iter().map(|error| format!(": {}", line(error)));
+        let log = side.log.iter().map(|log| format!(" ([log]({log}))"));
+        writeln!(
+            out,
+            "  - {}{}{}, `{}`",
+            escaped(&side.words()),
+            error.collect::<String>(),
+            log.collect::<String>(),
+            text::one_line(&reproduce(run, &side.cell)),
+        )?;
+    }
+    for remark in point.between.remarks() {
+        writeln!(out, "  - between: {}", escaped(&remark))?;
+    }
+    Ok(())
+}

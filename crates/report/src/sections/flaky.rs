@@ -1,0 +1,57 @@
+//! The flaky cases of a run: what failed and then passed, told in every format.
+
+use std::fmt;
+
+use pinmatrix_core::model::cell::CellId;
+use pinmatrix_core::model::outcome::{Flaky, TargetId};
+use pinmatrix_core::model::run::Run;
+
+/// One flaky case, and where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlakyCase<'a> {
+    /// The cell.
+    pub cell: &'a CellId,
+    /// The target.
+    pub target: &'a TargetId,
+    /// The test's path, as libtest prints it.
+    pub name: &'a str,
+    /// How often it failed, and what it said first.
+    pub flaky: &'a Flaky,
+}
+
+/// All flaky cases of a run, in plan order.
+#[must_use]
+pub fn flaky(run: &Run) -> Vec<FlakyCase<'_>> {
+    let mut found = Vec::new();
+    for record in &run.cells {
+        for target in record.outcome().into_iter().flat_map(|o| &o.targets) {
+            let cases = target.cases.iter();
+            found.extend(cases.filter_map(|case| {
+                Some(FlakyCase {
+                    cell: &record.id,
+                    target: &target.id,
+                    name: &case.name,
+                    flaky: case.flaky.as_ref()?,
+                })
+            }));
+        }
+    }
+    found
+}
+
+/// One line: where it is, how often it failed, and what it said first.
+impl fmt::Display for FlakyCase<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cell,
+            target,
+            name,
+            flaky,
+        } = self;
+        write!(f, "{cell} {target} {name}: {flaky}")?;
+        match flaky.said() {
+            Some(said) => write!(f, ", first: {said}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The grid: toolchains down, pins across, a short word in each place. Drawing it is left to
+//! whoever shows it.
+
+use pinmatrix_core::model::outcome::{Outcome, Signature};
+use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
+use pinmatrix_core::model::status::{Class, Skip, Status};
+
+/// The grid of one family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// The family's name.
+    pub family: String,
+    /// The pins.
+    pub pins: Vec<String>,
+    /// The rows' names, each with its places.
+    pub rows: Vec<(String, Vec<Place>)>,
+}
+
+/// One place of the grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The cell's status.
+    pub status: Status,
+    /// At most eight characters that say it without colour.
+    pub word: String,
+    /// Whether nobody ran it, and the tested pins around it fail alike.
+    pub is_among_failing: bool,
+}
+
+/// The grids of a run, one a family.
+#[must_use]
+pub fn grids(run: &Run) -> Vec<Grid> {
+    run.families
+        .iter()
+        .map(|family| grid(run, family))
+        .collect()
+}
+
+fn grid(run: &Run, family: &FamilyRecord) -> Grid {
+    let rows = run.rows(family);
+    let label = |row: &[&CellRecord]| row.first().map(|r| r.cell.row.to_string());
+    let pins = rows.first().into_iter().flatten();
+    Grid {
+        family: family.name.clone(),
+        pins: pins.map(|record| record.cell.pin.at.to_string()).collect(),
+        rows: rows
+            .iter()
+            .map(|row| (label(row).unwrap_or_default(), places(row)))
+            .collect(),
+    }
+}
+
+/// What stands in the places of a row.
+#[must_use]
+pub fn places(row: &[&CellRecord]) -> Vec<Place> {
+    let mut places: Vec<Place> = row.iter().map(|record| place(record)).collect();
+    if !row.iter().any(|record| record.is_inferred()) {
+        return places;
+    }
+    let shown: Vec<Option<Signature>> = row
+        .iter()
+        .map(|record| record.outcome().and_then(Outcome::signature))
+        .collect();
+    let tested: Vec<usize> = (0..row.len()).filter(|at| shown[*at].is_some()).collect();
+    for pair in tested.windows(2) {
+        let fails = row[pair[0]].status().is_failed() && shown[pair[0]] == shown[pair[1]];
+        for at in pair[0] + 1..pair[1] {
+            if fails && row[at].is_inferred() {
+                places[at].is_among_failing = true;
+                places[at].word = "≈✘".to_owned();
+            }
+        }
+    }
+    places
+}
+
+/// What stands in the place of a cell, whatever its neighbours are.
+fn place(record: &CellRecord) -> Place {
+    let status = record.status();
+    let word = match &status {
+        Status::Passed => "✔".to_owned(),
+        // Of how many targets says less than that it is not the pin's doing.
+        Status::Failed {
+            class: Class::Drift,
+        } => format!("✘ {}", short(Class::Drift)),
+        Status::Failed { class } => match failing_targets(record) {
+            Some((n, of)) => format!("✘ {n}/{of}"),
+            None => format!("✘ {}", short(*class)),
+        },
+        Status::Skipped {
+            reason: Skip::Inferred,
+        } => "≈".to_owned(),
+        Status::Skipped { .. } => "·".to_owned(),
+        Status::Inconclusive { .. } => "?".to_owned(),
+    };
+    Place {
+        status,
+        word,
+        is_among_failing: false,
+    }
+}
+
+/// How many of a cell's targets failed, and how many it has.
+#[must_use]
+pub fn failing_targets(record: &CellRecord) -> Option<(usize, usize)> {
+    let targets = &record.outcome()?.targets;
+    let n = targets.iter().filter(|t| t.status.is_failed()).count();
+    (n > 0).then_some((n, targets.len()))
+}
+
+fn short(class: Class) -> &'static str {
+    match class {
+        Class::Resolve => "lock",
+        Class::Msrv => "msrv",
+        Class::Drift => "drift",
+        Class::Compile => "build",
+        Class::Lint => "lint",
+        Class::Link => "link",
+        Class::Test => "test",
+        Class::Timeout => "time",
+        Class::Crash => "crash",
+    }
+}
+
+/// What the words mean, each entry by the mark that it begins with; under every grid.
+pub const LEGEND: [&str; 6] = [
+    "✔ passed",
+    "✘ n/m failed: n of m targets, or what stopped the cell",
+    "? inconclusive",
+    "≈ inferred, not run",
+    "≈✘ not run; the tested pins around it fail alike",
+    "· not run",
+];
+
+#[cfg(test)]
+mod tests {
+    use pinmatrix_core::model::run::State;
+    use pinmatrix_core::testing::history;
+
+    use super::*;
+
+    #[test]
+    fn what_is_inferred_between_two_that_fail_is_drawn_apart() {
+        // What was not run is inferred here.
+        let words = |letters: &str| {
+            let mut run = history(letters, 1);
+            for record in &mut run.cells {
+                if let State::Skipped { reason } = &mut record.state {
+                    *reason = Skip::Inferred;
+                }
+            }
+            let grid = grids(&run).remove(0);
+            let words = grid.rows[0].1.iter().map(|place| place.word.clone());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(words("b--b-.-.-"), "✘ 1/1 ≈✘ ≈✘ ✘ 1/1 ≈ ✔ ≈ ✔ ≈");
+        // What gives no verdict says nothing of its neighbours.
+        assert_eq!(words(".d-d."), "✔ ✘ drift ≈ ✘ drift ✔");
+        assert_eq!(words("b-d-b"), "✘ 1/1 ≈✘ ✘ drift ≈✘ ✘ 1/1");
+        assert_eq!(words("b-1"), "✘ 1/1 ≈ ✘ 1/1");
+    }
+}

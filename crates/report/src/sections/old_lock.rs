@@ -1,0 +1,16 @@
+//! Locks that were too old for what they hold, as people read of them: what fails with a lock as it
+//! is, what moved, and what no newer package mends.
+
+use pinmatrix_core::model::outcome::Outcome;
+use pinmatrix_core::model::run::{CellRecord, Run};
+
+/// The lines of all cells of a run, in plan order.
+pub fn all(run: &Run) -> impl Iterator<Item = String> {
+    let of = |record: &CellRecord| {
+        let lines = record.outcome().map(Outcome::of_old_lock);
+        let lines = lines.unwrap_or_default();
+        let id = record.id.clone();
+        lines.into_iter().map(move |line| format!("{id}: {line}"))
+    };
+    run.cells.iter().flat_map(of)
+}

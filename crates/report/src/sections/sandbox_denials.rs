@@ -1,0 +1,70 @@
+//! Where a failure is worded as one that the sandbox leads to, and how to learn whether it was; and
+//! which of its guarantees did not hold.
+
+use std::collections::BTreeSet;
+
+use pinmatrix_core::model::command::reproduce;
+use pinmatrix_core::model::outcome::enforced::Enforced;
+use pinmatrix_core::model::outcome::{Outcome, TargetOutcome};
+use pinmatrix_core::model::run::Run;
+
+/// What programs say of what they may not do.
+const WORDS: &[&str] = &[
+    "Permission denied",
+    "PermissionDenied",
+    "os error 13)",
+    "Read-only file system",
+    "ReadOnlyFilesystem",
+    "os error 30)",
+    "Network is unreachable",
+    "NetworkUnreachable",
+    "failed to lookup address information",
+    "Could not resolve host",
+    "Temporary failure in name resolution",
+];
+
+/// A line on the first target that may have been kept from something, if there is one.
+#[must_use]
+pub fn line(run: &Run) -> Option<String> {
+    let ended = run.cells.iter().filter_map(|c| Some((&c.id, c.outcome()?)));
+    let denied = |outcome: &Outcome| {
+        let is_bounded = outcome.sandbox != Enforced::default();
+        let mut targets = outcome.targets.iter().filter(|t| is_bounded && says_so(t));
+        targets.next().map(|target| target.id.to_string())
+    };
+    let mut found = ended.filter_map(|(cell, outcome)| Some((cell, denied(outcome)?)));
+    let (cell, target) = found.next()?;
+    let again = reproduce(run, cell);
+    Some(format!(
+        "{cell} {target} was denied something; `{again} --sandbox off` tells whether the sandbox was \
+         in the way, and `[[sandbox.allow]]` lets it through"
+    ))
+}
+
+/// What builds and tests could do in this run because the system could not keep them from it; in one
+/// sentence, if there is anything.
+#[must_use]
+pub fn unbounded(run: &Run) -> Option<String> {
+    let outcomes = run.cells.iter().filter_map(|cell| cell.outcome());
+    let ran = outcomes.filter(|outcome| !outcome.targets.is_empty());
+    let kinds: BTreeSet<Enforced> = ran.map(|outcome| outcome.sandbox).collect();
+    let mut gaps = Vec::new();
+    for gap in kinds.into_iter().flat_map(Enforced::gaps) {
+        if !gaps.contains(&gap) {
+            gaps.push(gap);
+        }
+    }
+    let told = gaps.join("; ");
+    (!gaps.is_empty())
+        .then(|| format!("Builds and tests are not bounded in all on this system: {told}."))
+}
+
+fn says_so(target: &TargetOutcome) -> bool {
+    let errors = target.errors.iter();
+    let errors = errors.flat_map(|e| [Some(e.message.as_str()), e.rendered.as_deref()]);
+    let cases = target.cases.iter().map(|case| case.output.as_deref());
+    let texts = errors.chain(cases).flatten();
+    texts
+        .into_iter()
+        .any(|text| WORDS.iter().any(|word| text.contains(word)))
+}

@@ -1,0 +1,223 @@
+//! Where the time of a run went: by what lanes did, lane by lane, and the cells that took longest.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use pinmatrix_core::model::cell::CellId;
+use pinmatrix_core::model::outcome::Phase;
+use pinmatrix_core::model::run::Run;
+use pinmatrix_core::model::run::timeline::Span;
+
+use crate::escaped;
+
+/// What a lane can do, each with the letter that stands for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doing {
+    /// Resolving, pinning, fetching.
+    Resolving,
+    /// Compiling.
+    Building,
+    /// Running tests.
+    Testing,
+    /// Waiting for another lane, or for a job of the budget.
+    Waiting,
+    /// Nothing.
+    Idle,
+}
+
+impl Doing {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Resolving,
+        Self::Building,
+        Self::Testing,
+        Self::Waiting,
+        Self::Idle,
+    ];
+
+    fn of(phase: Phase) -> Self {
+        match phase {
+            Phase::Resolve => Self::Resolving,
+            Phase::Build => Self::Building,
+            Phase::Test => Self::Testing,
+        }
+    }
+
+    fn letter(self) -> char {
+        match self {
+            Self::Resolving => 'r',
+            Self::Building => 'b',
+            Self::Testing => 't',
+            Self::Waiting => 'w',
+            Self::Idle => '·',
+        }
+    }
+
+    /// In a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resolving => "resolve",
+            Self::Building => "build",
+            Self::Testing => "test",
+            Self::Waiting => "waiting",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// What the letters of [`strip`] mean.
+pub const LEGEND: &str =
+    "r resolve   b build   t test   w waiting for another lane or a job   · idle";
+
+/// How many letters stand for the whole run.
+const WIDTH: usize = 72;
+/// How many of the longest cells are listed.
+const MOST_CELLS: usize = 5;
+/// A run that took less, in seconds, is not worth looking into.
+const LEAST: f64 = 10.0;
+
+/// What a lane did from when to when, in seconds. A phase waits before it works.
+fn stretches(span: &Span) -> [(Doing, f64, f64); 2] {
+    let worked = span.start + span.waited;
+    let end = span.start + span.seconds;
+    [
+        (Doing::Waiting, span.start, worked),
+        (Doing::of(span.phase), worked, end),
+    ]
+}
+
+/// The spans of each lane that worked.
+fn lanes(run: &Run) -> Vec<Vec<&Span>> {
+    let mut lanes: BTreeMap<usize, Vec<&Span>> = BTreeMap::new();
+    for span in &run.timeline {
+        lanes.entry(span.lane).or_default().push(span);
+    }
+    lanes.into_values().collect()
+}
+
+/// How many seconds the lanes of a run spent with what, all together.
+#[must_use]
+pub fn shares(run: &Run) -> Vec<(Doing, f64)> {
+    let mut spent: BTreeMap<Doing, f64> = BTreeMap::new();
+    let lanes = lanes(run);
+    for (doing, from, to) in lanes.iter().flatten().flat_map(|span| stretches(span)) {
+        *spent.entry(doing).or_default() += to - from;
+    }
+    let all = run.seconds * lanes.len() as f64;
+    let idle = (all - spent.values().sum::<f64>()).max(0.0);
+    spent.insert(Doing::Idle, idle);
+    let of = |doing| (doing, spent.get(&doing).copied().unwrap_or_default());
+    Doing::ALL.map(of).to_vec()
+}
+
+/// One line: which part of the time of all lanes went into what.
+#[must_use]
+pub fn line(run: &Run) -> Option<String> {
+    let shares = shares(run);
+    let all: f64 = shares.iter().map(|(_, seconds)| seconds).sum();
+    if all < LEAST {
+        return None;
+    }
+    let percent = |seconds: f64| (100.0 * seconds / all).round();
+    let told = shares
+        .iter()
+        .filter(|(_, seconds)| percent(*seconds) >= 1.0);
+    let told = told.map(|(doing, seconds)| format!("{} {} %", doing.word(), percent(*seconds)));
+    let n_lanes = lanes(run).len();
+    let lanes = match n_lanes {
+        1 => "one lane".to_owned(),
+        n => format!("{n} lanes"),
+    };
+    let minutes = clock(run.seconds);
+    Some(format!(
+        "time: {minutes} on {lanes}: {}",
+        told.collect::<Vec<_>>().join(", ")
+    ))
+}
+
+/// What each lane did, by its number: the run is cut into parts, and each part is what took most of
+/// it. Empty where there is nothing to speak of.
+#[must_use]
+pub fn strips(run: &Run, n_parts: usize) -> Vec<(usize, Vec<Doing>)> {
+    if line(run).is_none() {
+        return Vec::new();
+    }
+    let lanes = lanes(run).into_iter();
+    let strips = lanes.map(|spans| {
+        let lane = spans.first().map_or(0, |span| span.lane);
+        (lane, strip(&spans, run.seconds, n_parts))
+    });
+    strips.collect()
+}
+
+fn strip(spans: &[&Span], seconds: f64, n_parts: usize) -> Vec<Doing> {
+    let part = seconds / n_parts as f64;
+    let mut spent = vec![[0.0; Doing::ALL.len()]; n_parts];
+    for (doing, from, to) in spans.iter().flat_map(|span| stretches(span)) {
+        for (at, spent) in spent.iter_mut().enumerate() {
+            let (begin, end) = (part * at as f64, part * (at + 1) as f64);
+            spent[doing as usize] += (to.min(end) - from.max(begin)).max(0.0);
+        }
+    }
+    let doing = |mut spent: [f64; Doing::ALL.len()]| {
+        spent[Doing::Idle as usize] = part - spent.iter().sum::<f64>();
+        let most = Doing::ALL.into_iter().max_by(|a, b| {
+            let (a, b) = (spent[*a as usize], spent[*b as usize]);
+            a.total_cmp(&b)
+        });
+        most.unwrap_or(Doing::Idle)
+    };
+    spent.into_iter().map(doing).collect()
+}
+
+/// Writes where the time went, where there was any to speak of.
+pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
+    let Some(line) = line(run) else {
+        return Ok(());
+    };
+    writeln!(out, "## Where the time went\n\n{line}\n\n```text")?;
+    for (lane, doings) in strips(run, WIDTH) {
+        let letters: String = doings.into_iter().map(Doing::letter).collect();
+        writeln!(out, "lane {lane:<3} {letters}")?;
+    }
+    writeln!(out, "{LEGEND}\n```\n")?;
+    writeln!(out, "| longest | resolve | build | test | waiting |")?;
+    writeln!(out, "|---|---|---|---|---|")?;
+    for (cell, spent) in longest(run) {
+        let of = |doing: Doing| clock(spent[doing as usize]);
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            escaped(cell.as_str()),
+            of(Doing::Resolving),
+            of(Doing::Building),
+            of(Doing::Testing),
+            of(Doing::Waiting),
+        )?;
+    }
+    writeln!(out)
+}
+
+/// The cells that took longest, and what each took by what was done.
+fn longest(run: &Run) -> Vec<(&CellId, [f64; Doing::ALL.len()])> {
+    let mut cells: BTreeMap<&CellId, [f64; Doing::ALL.len()]> = BTreeMap::new();
+    for span in &run.timeline {
+        for (doing, from, to) in stretches(span) {
+            cells.entry(&span.cell).or_default()[doing as usize] += to - from;
+        }
+    }
+    let mut cells: Vec<_> = cells.into_iter().collect();
+    cells.sort_by(|(_, a), (_, b)| b.iter().sum::<f64>().total_cmp(&a.iter().sum()));
+    cells.truncate(MOST_CELLS);
+    cells
+}
+
+/// `12.3 s`, or `4 min 05 s`.
+fn clock(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    format!("{} min {:02} s", whole / 60, whole % 60)
+}

@@ -1,0 +1,102 @@
+//! What was not tested: rows, pins that are inferred, and published versions that are no pins.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use pinmatrix_core::model::cell::At;
+use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
+use pinmatrix_core::text::count;
+
+use crate::escaped;
+
+/// How many versions are named; more are counted.
+const MOST_NAMED: usize = 6;
+
+/// What no one ran, a line each.
+#[must_use]
+pub fn lines(run: &Run) -> Vec<String> {
+    let mut lines = Vec::new();
+    for family in &run.families {
+        let rows = run.rows(family);
+        for row in &rows {
+            lines.extend(of_row(family, row));
+        }
+        let tested = rows
+            .iter()
+            .flatten()
+            .filter(|record| record.outcome().is_some());
+        let tested: BTreeSet<&At> = tested.map(|record| &record.cell.pin.at).collect();
+        let is_pin = |at: &At| family.pins.iter().any(|pin| pin.at == *at);
+        let others = family.published.iter().cloned().map(At::from);
+        let others = others.filter(|at| !tested.contains(at) && !is_pin(at));
+        let others: Vec<String> = others.map(|at| at.to_string()).collect();
+        if !others.is_empty() {
+            lines.push(format!(
+                "{} {}: published, and no pins",
+                family.name,
+                named(&others)
+            ));
+        }
+    }
+    lines
+}
+
+/// What no one ran of a row.
+fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Vec<String> {
+    let Some(first) = row.first() else {
+        return Vec::new();
+    };
+    let (name, family) = (&first.cell.row, &family.name);
+    let ends: Vec<usize> = (0..row.len())
+        .filter(|at| row[*at].outcome().is_some())
+        .collect();
+    if ends.is_empty() {
+        return vec![format!("{family} on {name}: no pin")];
+    }
+    let stretch = |pair: &[usize]| {
+        let inside = row[pair[0]..pair[1]]
+            .iter()
+            .filter(|record| record.is_inferred());
+        let inside: Vec<String> = inside
+            .map(|record| record.cell.pin.at.to_string())
+            .collect();
+        let (after, before) = (&row[pair[0]].cell.pin.at, &row[pair[1]].cell.pin.at);
+        (!inside.is_empty()).then(|| {
+            format!(
+                "{family} {} on {name}: inferred, between {after} and {before}",
+                named(&inside)
+            )
+        })
+    };
+    ends.windows(2).filter_map(stretch).collect()
+}
+
+/// Versions by name where they are few.
+fn named(versions: &[String]) -> String {
+    match versions.len() {
+        n if n > MOST_NAMED => count(n, "version"),
+        _ => versions.join(", "),
+    }
+}
+
+/// The section of a summary.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
+    let lines = lines(run);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Not tested\n")?;
+    writeln!(out, "{WHY}\n")?;
+    for line in lines {
+        writeln!(out, "- {}", escaped(&line))?;
+    }
+    writeln!(out)
+}
+
+/// What follows from that, and what tests it.
+const WHY: &str = "Any of these may differ from what stands around it. `--full` tests all pins, and \
+                   `--exact` versions between two pins that differ.";

@@ -1,0 +1,258 @@
+//! `summary.md`: the grid, each target's way along the ladder, and every first error.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use pinmatrix_core::analysis::Analysis;
+use pinmatrix_core::model::command::reproduce;
+use pinmatrix_core::model::outcome::moved::Fault;
+use pinmatrix_core::model::run::{CellRecord, Run, SourceRecord};
+use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_core::text;
+
+use crate::answer::answer;
+use crate::sections::flaky::flaky;
+use crate::sections::grid::{LEGEND, grids};
+use crate::sections::strips::{Strips, word};
+use crate::sections::{
+    change_points, findings, gaps, left_out, old_lock, sandbox_denials, strips, timeline, untested,
+    verdict,
+};
+use crate::{closing_line, escaped, line};
+
+/// The file's name in the results folder.
+pub const FILE: &str = "summary.md";
+
+/// A run as Markdown.
+#[must_use]
+pub fn summary(analysis: &Analysis<'_>) -> String {
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = write_summary(&mut out, analysis);
+    out
+}
+
+fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
+    let run = analysis.run;
+    writeln!(out, "# Matrix of {}\n", escaped(&run.title()))?;
+    for sentence in answer(analysis) {
+        writeln!(out, "{}", escaped(&sentence.to_string()))?;
+    }
+    writeln!(out)?;
+    for SourceRecord { label, subject } in &run.sources {
+        let Some(revision) = &subject.revision else {
+            continue;
+        };
+        let dirty = match subject.dirty {
+            true => ", with changes on top",
+            false => "",
+        };
+        let label = label.as_ref().map(|label| format!("`{label}`: at "));
+        let label = label.unwrap_or("At ".to_owned());
+        writeln!(out, "{label}{}{dirty}.\n", escaped(revision))?;
+    }
+    if !run.finished {
+        writeln!(
+            out,
+            "**This run did not end; what follows is what was known.**\n"
+        )?;
+    }
+    writeln!(out, "{}\n", escaped(&closing_line(&run.counts())))?;
+    verdict::write(out, run)?;
+    gaps::write(out, run)?;
+    for line in [sandbox_denials::line(run), left_out::line(run)]
+        .into_iter()
+        .flatten()
+    {
+        writeln!(out, "Hint: {}\n", escaped(&line))?;
+    }
+    if let Some(line) = sandbox_denials::unbounded(run) {
+        writeln!(out, "{}\n", escaped(&line))?;
+    }
+    if shows_drift(run) {
+        writeln!(out, "{DRIFT}\n")?;
+    }
+    write_grids(out, run)?;
+    write_toolchains(out, run)?;
+    for family in &run.families {
+        for row in strips::strips(run, family) {
+            write_strips(out, &row)?;
+        }
+    }
+    change_points::write(out, analysis)?;
+    untested::write(out, run)?;
+    findings::write(out, run)?;
+    write_flaky(out, run)?;
+    write_moved(out, run)?;
+    write_old_locks(out, run)?;
+    write_errors(out, run)?;
+    timeline::write(out, run)
+}
+
+/// What drift means; once, above the grids.
+const DRIFT: &str = "*Drift*: a package outside the family is too new for the toolchain, or does \
+                     not build on it. That says nothing of the pin.";
+
+fn shows_drift(run: &Run) -> bool {
+    let drift = Status::failed(Class::Drift);
+    let outcomes = run.cells.iter().filter_map(CellRecord::outcome);
+    let mut shown = outcomes.flat_map(|outcome| {
+        let targets = outcome.targets.iter().map(|target| &target.status);
+        targets.chain([&outcome.status])
+    });
+    shown.any(|status| *status == drift)
+}
+
+fn write_grids(out: &mut String, run: &Run) -> std::fmt::Result {
+    for grid in grids(run) {
+        writeln!(out, "## {}\n", escaped(&grid.family))?;
+        write_head(out, "toolchain", &grid.pins)?;
+        for (label, places) in &grid.rows {
+            write!(out, "| {} |", escaped(label))?;
+            for place in places {
+                write!(out, " {} |", escaped(&place.word))?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(out, "\n{}\n", LEGEND.join("   "))?;
+    }
+    Ok(())
+}
+
+fn write_head(out: &mut String, first: &str, pins: &[impl std::fmt::Display]) -> std::fmt::Result {
+    let pins: Vec<String> = pins.iter().map(|pin| format!(" {pin} |")).collect();
+    writeln!(out, "| {first} |{}", pins.concat())?;
+    writeln!(out, "|---|{}", "---|".repeat(pins.len()))
+}
+
+fn write_toolchains(out: &mut String, run: &Run) -> std::fmt::Result {
+    writeln!(out, "| toolchain | rustc | cargo |\n|---|---|---|")?;
+    for toolchain in &run.toolchains {
+        let told = |said: &Option<String>| match said {
+            Some(said) => escaped(said),
+            None => "not on this machine".to_owned(),
+        };
+        let (rustc, cargo) = (told(&toolchain.rustc), told(&toolchain.cargo));
+        writeln!(out, "| {} | {rustc} | {cargo} |", escaped(&toolchain.label))?;
+    }
+    writeln!(out)
+}
+
+/// A toolchain's targets down and pins across: how far each form of the code gets.
+fn write_strips(out: &mut String, row: &Strips) -> std::fmt::Result {
+    writeln!(out, "### Targets on {}\n", escaped(&row.row))?;
+    write_head(out, "target", &row.pins)?;
+    for strip in &row.strips {
+        write!(out, "| {} |", escaped(&strip.target.to_string()))?;
+        for (letter, status) in strips::letters(strip) {
+            match status {
+                Some(Status::Passed) | None => write!(out, " {letter} |")?,
+                Some(status) => write!(out, " {} |", word(status))?,
+            }
+        }
+        writeln!(out)?;
+    }
+    writeln!(out)
+}
+
+/// What failed and then passed, which no status shows.
+fn write_flaky(out: &mut String, run: &Run) -> std::fmt::Result {
+    let cases = flaky(run);
+    if cases.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Flaky\n")?;
+    for case in cases {
+        writeln!(out, "- {}", line(&case.to_string()))?;
+    }
+    writeln!(out)
+}
+
+/// Where a lock was too new for its toolchain, and what went back for it.
+fn write_moved(out: &mut String, run: &Run) -> std::fmt::Result {
+    let mut is_first = true;
+    for record in &run.cells {
+        let moved = record.outcome().into_iter().flat_map(|o| &o.moved);
+        let back = moved.filter(|moved| moved.fault == Fault::TooNew);
+        for moved in back {
+            if std::mem::take(&mut is_first) {
+                writeln!(out, "## Locks that were too new for a toolchain\n")?;
+            }
+            let line = format!("{}: {moved}, since {}", record.id, moved.because);
+            writeln!(out, "- {}", escaped(&line))?;
+        }
+    }
+    match is_first {
+        true => Ok(()),
+        false => writeln!(out),
+    }
+}
+
+/// Where something that is not the subject's does not compile with the lock as it is.
+fn write_old_locks(out: &mut String, run: &Run) -> std::fmt::Result {
+    let mut lines = old_lock::all(run).peekable();
+    if lines.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "## What does not compile with your lock as it is\n")?;
+    for told in lines {
+        writeln!(out, "- {}", line(&told))?;
+    }
+    writeln!(out)
+}
+
+fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {
+    let mut is_first = true;
+    for record in &run.cells {
+        let Some(outcome) = record.outcome() else {
+            continue;
+        };
+        let status = record.status();
+        if matches!(status, Status::Passed | Status::Skipped { .. }) {
+            continue;
+        }
+        if std::mem::take(&mut is_first) {
+            writeln!(out, "## First errors\n")?;
+        }
+        writeln!(
+            out,
+            "### {}: {}\n",
+            escaped(record.id.as_str()),
+            escaped(&status.to_string())
+        )?;
+        for told in outcome.of_old_lock() {
+            writeln!(out, "{}\n", line(&told))?;
+        }
+        for error in &outcome.errors {
+            writeln!(out, "- {}", line(&error.to_string()))?;
+        }
+        let mut seen = BTreeSet::new();
+        for target in &outcome.targets {
+            if matches!(target.status, Status::Passed | Status::Skipped { .. }) {
+                continue;
+            }
+            let said = line(&target.first_error());
+            let is_new = seen.insert(said.clone());
+            let said = if is_new { said } else { "the same".to_owned() };
+            writeln!(
+                out,
+                "- {}: {} {said}",
+                escaped(&target.id.to_string()),
+                target.status
+            )?;
+        }
+        let logs = outcome.phases.iter();
+        let links = logs
+            .map(|p| format!("[{}.log]({})", p.phase, p.log))
+            .collect::<Vec<_>>();
+        if !links.is_empty() {
+            writeln!(out, "\nlogs: {}", links.join(", "))?;
+        }
+        writeln!(
+            out,
+            "\n```sh\n{}\n```\n",
+            text::one_line(&reproduce(run, &record.id))
+        )?;
+    }
+    Ok(())
+}

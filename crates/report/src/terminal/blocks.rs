@@ -1,0 +1,130 @@
+//! What is wrong, a block a problem: what fails where, the first error, what changed, and the
+//! command that shows it. Cases of one target that fail together share a block.
+
+use camino::Utf8Path;
+use pinmatrix_core::analysis::Analysis;
+use pinmatrix_core::analysis::problems::{Check, Problem, Standing};
+use pinmatrix_core::model::status::Class;
+use pinmatrix_core::text;
+use pinmatrix_core::text::count;
+
+use crate::html;
+use crate::terminal::wrap::Page;
+use crate::terminal::{BOLD, DIM, GREEN, LONGEST, RED, RESET, YELLOW};
+
+/// How many blocks there are; the page for a browser has all that is wrong.
+const MOST_BLOCKS: usize = 10;
+
+/// How many cases are told of one block.
+const MOST_CASES: usize = 4;
+
+/// Writes the blocks of a run, the most important first; what a baseline expects is counted.
+pub(super) fn write(page: &mut Page, analysis: &Analysis<'_>, results: &Utf8Path) {
+    let problems = &analysis.problems;
+    let is_known = |problem: &&Problem| problem.standing == Standing::Known;
+    let n_known = problems.iter().filter(is_known).count();
+    let told = problems.iter().filter(|problem| !is_known(problem));
+    let blocks = together(told);
+    for block in blocks.iter().take(MOST_BLOCKS) {
+        page.gap();
+        write_block(page, block);
+    }
+    let rest: usize = blocks.iter().skip(MOST_BLOCKS).map(Vec::len).sum();
+    if rest > 0 {
+        page.gap();
+        let all = results.join(html::FILE);
+        page.put(&format!(
+            "{DIM}… and {}: {all}{RESET}",
+            count(rest, "more problem")
+        ));
+    }
+    if n_known > 0 {
+        page.gap();
+        let known = match analysis.run.findings.verdict {
+            Some(_) => "known to the baseline, or there today too",
+            None => "there today too",
+        };
+        let line = match n_known {
+            1 => format!("one problem is {known}"),
+            n => format!("{n} problems are {known}"),
+        };
+        let all = results.join(html::FILE);
+        page.put(&format!("{DIM}{line}: {all}{RESET}"));
+    }
+}
+
+/// Problems, cases of one target that fail alike and in the same cells together.
+fn together<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<Vec<&'a Problem>> {
+    let mut blocks: Vec<Vec<&Problem>> = Vec::new();
+    let is_alike = |a: &Problem, b: &Problem| {
+        let of = |p: &Problem| (p.standing, p.check, p.case.is_some());
+        of(a) == of(b)
+            && a.case.is_some()
+            && (&a.thing, &a.status, &a.seen) == (&b.thing, &b.status, &b.seen)
+            && a.background() == b.background()
+    };
+    for problem in problems {
+        let known = blocks
+            .iter_mut()
+            .find(|block| block.first().is_some_and(|first| is_alike(first, problem)));
+        match known {
+            Some(block) => block.push(problem),
+            None => blocks.push(vec![problem]),
+        }
+    }
+    blocks
+}
+
+fn write_block(page: &mut Page, block: &[&Problem]) {
+    let Some(first) = block.first() else { return };
+    let mark = mark(first);
+    match block {
+        [only] => {
+            page.say(&mark, BOLD, &only.title());
+            page.say("  ", "", &said(only));
+        }
+        _ => {
+            let Problem {
+                thing,
+                status,
+                seen,
+                ..
+            } = first;
+            let title = format!("{thing}: {} cases {status} at {seen}", block.len());
+            page.say(&mark, BOLD, &title);
+            for problem in block.iter().take(MOST_CASES) {
+                let case = problem.case.as_deref().unwrap_or_default();
+                page.say("  ", "", &format!("{case}: {}", said(problem)));
+            }
+            if let Some(rest) = block.get(MOST_CASES..).filter(|rest| !rest.is_empty()) {
+                let line = format!(
+                    "… and {}, in {}",
+                    count(rest.len(), "more case"),
+                    html::FILE
+                );
+                page.say("  ", DIM, &line);
+            }
+        }
+    }
+    for line in first.background() {
+        page.say("  ", "", &line);
+    }
+    page.put(&format!("  {DIM}reproduce: {}{RESET}", first.command));
+}
+
+/// The first error with its place.
+fn said(problem: &Problem) -> String {
+    let place = problem.place.iter().map(|place| format!("{place}: "));
+    let line = format!("{}{}", place.collect::<String>(), problem.error);
+    text::ellipsis(&text::one_line(&line), LONGEST)
+}
+
+fn mark(problem: &Problem) -> String {
+    let (color, mark) = match problem.check {
+        Check::Failed(Class::Drift) => (YELLOW, '✘'),
+        Check::Failed(_) | Check::Gone => (RED, '✘'),
+        Check::Inconclusive => (YELLOW, '?'),
+        Check::Fixed => (GREEN, '✔'),
+    };
+    format!("{color}{mark}{RESET} ")
+}
