@@ -18,7 +18,7 @@ use pinmatrix::run::{Options, known_outcomes, run};
 use pinmatrix::workdir::work_dirs::cache;
 use pinmatrix_core::analysis::{Held, held, judgement};
 use pinmatrix_core::config::{RunOptions, Strategy};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::command::{LOCKED, NO_TODAY};
 use pinmatrix_core::model::event::{Event, Listener};
@@ -84,7 +84,7 @@ pub fn main(program: Program) -> ExitCode {
         Ok(exit) => exit,
         Err(error) => {
             output::error_report::show(&error);
-            match error.downcast_ref::<Mistake>() {
+            match error.downcast_ref::<UserError>() {
                 Some(_) => Exit::Mistake,
                 None => Exit::Inconclusive,
             }
@@ -253,7 +253,7 @@ fn open_with(
 }
 
 /// The results folder is the tool's own: files of another run go, and a tag is put into it.
-fn check_out(out: &Utf8Path) -> Result<(), Mistake> {
+fn check_out(out: &Utf8Path) -> Result<(), UserError> {
     let tag = std::fs::read_to_string(out.join("CACHEDIR.TAG"));
     let is_ours = tag.is_ok_and(|tag| tag.contains("made by pinmatrix"));
     if is_ours || !out.exists() {
@@ -269,8 +269,8 @@ fn check_out(out: &Utf8Path) -> Result<(), Mistake> {
     }
 }
 
-fn no_place(out: &Utf8Path, why: &str) -> Mistake {
-    Mistake::new(format!("{out} cannot be the results folder: {why}"))
+fn no_place(out: &Utf8Path, why: &str) -> UserError {
+    UserError::new(format!("{out} cannot be the results folder: {why}"))
         .help("name a folder with --out that does not exist yet")
 }
 
@@ -299,7 +299,7 @@ fn select(
     matrix: &Matrix,
     selecting: &Selecting,
     strategy: Strategy,
-) -> Result<(Vec<(Cell, bool)>, Selection), Mistake> {
+) -> Result<(Vec<(Cell, bool)>, Selection), UserError> {
     let selection = Selection::new(
         &selecting.toolchain,
         &selecting.pin,

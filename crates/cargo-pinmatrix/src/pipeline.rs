@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::{Args, FromArgMatches, ValueEnum};
 use pinmatrix::input::read_config;
 use pinmatrix_core::config::{Config, Strategy};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::text::{one_line, shell_word};
 
 use crate::args::flags::{Flags, Selecting, config};
@@ -76,15 +76,15 @@ pub fn obey(program: Program, flags: &PipelineFlags) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<String, Mistake> {
+fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<String, UserError> {
     let (engine, most) = (flags.engine, flags.engine.most_shards());
     if !(1..=most).contains(&flags.shards) {
-        let mistake = Mistake::new(format!("{} is no number of shards", flags.shards));
+        let mistake = UserError::new(format!("{} is no number of shards", flags.shards));
         return Err(mistake.help(format!("from 1 to {most}; more cells share a shard")));
     }
     let selecting = selecting(&flags.selection)?;
     if selecting.exact || matrix.run.exact {
-        return Err(Mistake::new(
+        return Err(UserError::new(
             "what lies between two pins is found out on the way, and not in shards",
         )
         .help("leave `exact` out, or go in rounds: README.md, \"On several machines\""));
@@ -93,7 +93,7 @@ fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<
     for word in files.chain(flags.selection.iter().cloned()) {
         let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
         if word.contains("${{") || word.contains(ends_line) {
-            let mistake = Mistake::new(format!(
+            let mistake = UserError::new(format!(
                 "`{}` would be more than a word there",
                 one_line(&word)
             ));
@@ -137,7 +137,7 @@ fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<
 
 /// What selects cells, as `run` and `plan` take it, so that a wrong flag is told of here and not on
 /// every machine.
-fn selecting(selection: &[String]) -> Result<Selecting, Mistake> {
+fn selecting(selection: &[String]) -> Result<Selecting, UserError> {
     let help = "what stands behind `--` selects cells, as it does for `run` and `plan`";
     let command = Selecting::augment_args(clap::Command::new("run").no_binary_name(true));
     let selecting = command.try_get_matches_from(selection);
@@ -145,12 +145,12 @@ fn selecting(selection: &[String]) -> Result<Selecting, Mistake> {
     let selecting = selecting.map_err(|e| {
         let words = e.to_string();
         let said = words.lines().next().unwrap_or_default();
-        Mistake::new(said.trim_start_matches("error: ")).help(help)
+        UserError::new(said.trim_start_matches("error: ")).help(help)
     })?;
     let Flags { config, out, .. } = &selecting.flags;
     if config.is_some() || out.is_some() {
         let message = "--config stands before `--`, and --out is the pipeline's own";
-        return Err(Mistake::new(message).help(help));
+        return Err(UserError::new(message).help(help));
     }
     Ok(selecting)
 }

@@ -35,7 +35,7 @@ pub use crate::config::families::{Choice, Choose, Companions, Family, Pins};
 pub use crate::config::filters::{Exclude, Which};
 pub use crate::config::overrides::{Adjustment, Change, Extra, together};
 use crate::config::raw::Document;
-use crate::error::{Mistake, Text, nearest};
+use crate::error::{UserError, SourceText, nearest};
 use crate::model::cell::Row;
 
 /// A place in `matrix.toml`, in bytes.
@@ -45,7 +45,7 @@ pub type Span = Range<usize>;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The file and what stands in it.
-    pub text: Text,
+    pub text: SourceText,
     /// The subject's folder, as written.
     pub subject: Spanned<String>,
     /// What of the files around it a cell gets.
@@ -301,7 +301,7 @@ impl Config {
     /// # Errors
     ///
     /// A [`Mistake`] that names file, line and what to do, for anything that a person can mend.
-    pub fn parse(text: Text) -> Result<Self, Mistake> {
+    pub fn parse(text: SourceText) -> Result<Self, UserError> {
         let document = Document::parse(&text)?;
         let toolchains = axes::toolchains(&text, &document.toolchain)?;
         let sources = axes::sources(&text, document.source)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A file and what stands in it, shared by every mistake that points into it.
 #[derive(Clone, Debug)]
-pub struct Text(Arc<Inner>);
+pub struct SourceText(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -17,7 +17,7 @@ struct Inner {
     content: String,
 }
 
-impl Text {
+impl SourceText {
     /// A text that is at hand.
     #[must_use]
     pub fn new(file: &Path, content: String) -> Self {
@@ -50,8 +50,8 @@ impl Text {
 
     /// A mistake in this file.
     #[must_use]
-    pub fn mistake(&self, message: impl Into<String>) -> Mistake {
-        Mistake {
+    pub fn mistake(&self, message: impl Into<String>) -> UserError {
+        UserError {
             message: message.into(),
             text: Some(self.clone()),
             place: None,
@@ -62,9 +62,9 @@ impl Text {
 
 /// Something that the person at the keyboard can mend; the command line exits with 2.
 #[derive(Clone, Debug)]
-pub struct Mistake {
+pub struct UserError {
     message: String,
-    text: Option<Text>,
+    text: Option<SourceText>,
     place: Option<Place>,
     help: Option<String>,
 }
@@ -78,7 +78,7 @@ pub struct Place {
     pub label: String,
 }
 
-impl Mistake {
+impl UserError {
     /// A mistake that is in no file: a flag, the subject, the machine.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
@@ -122,7 +122,7 @@ impl Mistake {
 
     /// The file it is in.
     #[must_use]
-    pub fn text(&self) -> Option<&Text> {
+    pub fn text(&self) -> Option<&SourceText> {
         self.text.as_ref()
     }
 
@@ -149,7 +149,7 @@ impl Mistake {
 }
 
 /// One line, for logs and tests: `matrix.toml:3: message (label); help`.
-impl fmt::Display for Mistake {
+impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(text) = &self.text {
             write!(f, "{}:", text.file().display())?;
@@ -169,7 +169,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-impl std::error::Error for Mistake {}
+impl std::error::Error for UserError {}
 
 /// The name that was most likely meant, if one is near enough to be worth a hint.
 #[must_use]

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 
 use crate::config::Config;
-use crate::error::Mistake;
+use crate::error::UserError;
 use crate::model::cell::CellId;
 use crate::model::run::findings::Findings;
 use crate::model::run::gaps::{Conflict, Gaps, Side};
@@ -52,12 +52,12 @@ pub struct Merged {
 ///
 /// A [`Mistake`] where there is no part, where one holds what cannot be, or where two of them are
 /// not of the same subject, the same pins, or the same toolchains.
-pub fn merge(mut parts: Vec<Part>, config: &Config) -> Result<Merged, Mistake> {
+pub fn merge(mut parts: Vec<Part>, config: &Config) -> Result<Merged, UserError> {
     parts.sort_by(|a, b| (a.run.started, &a.name).cmp(&(b.run.started, &b.name)));
     parts.dedup_by(|a, b| a.name == b.name);
     compatibility::check(&parts, config)?;
     let Some(first) = parts.first() else {
-        return Err(Mistake::new("there is nothing to merge").help("name the results folders"));
+        return Err(UserError::new("there is nothing to merge").help("name the results folders"));
     };
     let toolchains = toolchains(&parts);
     let mut taken = BTreeMap::new();
@@ -138,11 +138,11 @@ pub fn check_matrix(
     run: &Run,
     sources: &[SourceRecord],
     families: &[FamilyRecord],
-) -> Result<(), Mistake> {
+) -> Result<(), UserError> {
     match compatibility::differs((&run.sources, &run.families), (sources, families)) {
         Some(what) => {
             let message = format!("the results are of something else than is here: {what}");
-            Err(Mistake::new(message).help("run the first round again on what is here"))
+            Err(UserError::new(message).help("run the first round again on what is here"))
         }
         None => Ok(()),
     }

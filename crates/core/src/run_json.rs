@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 
-use crate::error::Mistake;
+use crate::error::UserError;
 use crate::model::cell::CellId;
 use crate::model::outcome::PhaseRecord;
 use crate::model::run::{Run, SCHEMA};
@@ -30,7 +30,7 @@ pub fn text(run: &Run) -> serde_json::Result<String> {
 /// # Errors
 ///
 /// A [`Mistake`] when it is of a form that this version does not read.
-pub fn parse(text: &str, path: &Utf8Path) -> Result<Run, Mistake> {
+pub fn parse(text: &str, path: &Utf8Path) -> Result<Run, UserError> {
     parsed(text).map_err(|fault| fault.of(path))
 }
 
@@ -45,23 +45,23 @@ enum Fault {
 }
 
 impl Fault {
-    fn of(self, path: &Utf8Path) -> Mistake {
+    fn of(self, path: &Utf8Path) -> UserError {
         match self {
-            Self::Form(e) if e.is_eof() => Mistake::new(format!(
+            Self::Form(e) if e.is_eof() => UserError::new(format!(
                 "{path} is cut off: {}",
                 text::one_line(&e.to_string())
             ))
             .help("copy it again, or run the matrix again"),
             Self::Form(e) => {
                 let why = text::ellipsis(&text::one_line(&e.to_string()), 300);
-                Mistake::new(format!("{path} is no run of a matrix: {why}"))
+                UserError::new(format!("{path} is no run of a matrix: {why}"))
                     .help("name a results folder or its run.json")
             }
-            Self::Schema(schema) => Mistake::new(format!(
+            Self::Schema(schema) => UserError::new(format!(
                 "{path} has schema {schema}, and this version reads {SCHEMA}"
             ))
             .help("run the matrix again with this version"),
-            Self::Content(why) => Mistake::new(format!("{path} is no run of a matrix: {why}"))
+            Self::Content(why) => UserError::new(format!("{path} is no run of a matrix: {why}"))
                 .help("only a file that this tool wrote is read"),
         }
     }

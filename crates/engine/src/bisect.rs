@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use pinmatrix_core::config::Source;
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::event::Event;
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::outcome::moved::forward;
@@ -114,7 +114,7 @@ struct Board {
     about: Option<About>,
     /// What the ends showed, until the question is about something.
     waiting: BTreeMap<usize, (Outcome, bool)>,
-    mistake: Option<Mistake>,
+    mistake: Option<UserError>,
     /// Lanes whose work folder failed.
     has_failed: bool,
 }
@@ -124,7 +124,7 @@ impl Board {
         inquiry: &Inquiry,
         conditions: String,
         replayed: Option<Bisection>,
-    ) -> Result<Self, Mistake> {
+    ) -> Result<Self, UserError> {
         let names = inquiry.points.iter().map(|point| point.name.clone());
         let mut board = Self {
             points: vec![Known::Open; inquiry.points.len()],
@@ -150,7 +150,7 @@ impl Board {
         };
         if replayed.conditions != board.record.conditions {
             let message = "the bisection that is replayed is of another state of the subject, of the toolchains or of the script";
-            return Err(Mistake::new(message).help("bisect again without --replay"));
+            return Err(UserError::new(message).help("bisect again without --replay"));
         }
         if replayed.about.is_some() {
             board.about.clone_from(&replayed.about);
@@ -395,7 +395,7 @@ impl Desk<'_> {
     fn ask(&self, point: &Point, lane: usize) -> Result<Found> {
         match self.ask_in_place(point, lane) {
             Ok(found) => Ok(found),
-            Err(error) if error.downcast_ref::<Mistake>().is_some() => Err(error),
+            Err(error) if error.downcast_ref::<UserError>().is_some() => Err(error),
             Err(error) => Ok(Found::Outcome(Box::new(in_doubt(&error)), false)),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pinmatrix_core::config::Config;
-use pinmatrix_core::error::Text;
+use pinmatrix_core::error::SourceText;
 use pinmatrix_core::model::outcome::CaseOutcome;
 
 use crate::cargo::messages;
@@ -17,7 +17,7 @@ use crate::test::{doctest, libtest};
 
 /// A `matrix.toml`; the words that are said against it.
 pub fn matrix_toml(bytes: &[u8]) -> Option<String> {
-    let text = Text::new(
+    let text = SourceText::new(
         Path::new("matrix.toml"),
         String::from_utf8_lossy(bytes).into_owned(),
     );

@@ -6,7 +6,7 @@ use std::path::Path;
 use camino::Utf8Path;
 use pinmatrix_core::analysis::baseline::Baseline;
 use pinmatrix_core::config::Config;
-use pinmatrix_core::error::{Mistake, Text};
+use pinmatrix_core::error::{UserError, SourceText};
 use pinmatrix_core::model::run::FamilyRecord;
 
 /// Reads and checks a `matrix.toml`.
@@ -14,12 +14,12 @@ use pinmatrix_core::model::run::FamilyRecord;
 /// # Errors
 ///
 /// A [`Mistake`] that names file, line and what to do, for anything that a person can mend.
-pub fn read_config(file: &Path) -> Result<Config, Mistake> {
+pub fn read_config(file: &Path) -> Result<Config, UserError> {
     let text = std::fs::read_to_string(file).map_err(|e| {
-        Mistake::new(format!("cannot read {}: {e}", file.display()))
+        UserError::new(format!("cannot read {}: {e}", file.display()))
             .help("name another with --config, or write one: README.md says what is in it")
     })?;
-    Config::parse(Text::new(file, text))
+    Config::parse(SourceText::new(file, text))
 }
 
 /// Reads a baseline; `None` where there is none.
@@ -27,11 +27,11 @@ pub fn read_config(file: &Path) -> Result<Config, Mistake> {
 /// # Errors
 ///
 /// As [`Baseline::parse`].
-pub fn read_baseline(file: &Utf8Path) -> Result<Option<Baseline>, Mistake> {
+pub fn read_baseline(file: &Utf8Path) -> Result<Option<Baseline>, UserError> {
     match std::fs::read_to_string(file) {
         Ok(text) => Baseline::parse(&text, file).map(Some),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Mistake::new(format!("cannot read {file}: {e}"))),
+        Err(e) => Err(UserError::new(format!("cannot read {file}: {e}"))),
     }
 }
 
@@ -45,7 +45,7 @@ pub fn baseline_of(
     config: &Config,
     families: &[FamilyRecord],
     notes: &mut Vec<String>,
-) -> Result<Option<Baseline>, Mistake> {
+) -> Result<Option<Baseline>, UserError> {
     let Some(file) = config.baseline_file() else {
         return Ok(None);
     };

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use pinmatrix_core::analysis::baseline::Baseline;
 use pinmatrix_core::config::{Config, Family, FeatureSet, together};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{At, Cell, Pin, Row};
 use pinmatrix_core::model::run::{Adjusted, FamilyRecord, SourceRecord, TodayRecord};
 use pinmatrix_core::model::status::Doubt;
@@ -240,7 +240,7 @@ impl Matrix {
     pub fn check_locks<'a>(
         &self,
         cells: impl IntoIterator<Item = &'a Cell>,
-    ) -> Result<(), Mistake> {
+    ) -> Result<(), UserError> {
         let keep =
             "every run leaves its locks in the folder `locks` of its results, to be committed";
         for cell in cells {
@@ -361,17 +361,17 @@ impl Matrix {
     /// # Errors
     ///
     /// A [`Mistake`] that names what stands there.
-    pub fn check_cache(&self, cache: &Path) -> Result<(), Mistake> {
+    pub fn check_cache(&self, cache: &Path) -> Result<(), UserError> {
         let help = "set PINMATRIX_CACHE to a folder elsewhere";
         let message = "cargo would mix what stands above the work folders into every cell";
         if let Some(file) = configs_above(cache).next() {
-            return Err(Mistake::new(format!("{message}: {}", file.display())).help(help));
+            return Err(UserError::new(format!("{message}: {}", file.display())).help(help));
         }
         // A package that is no workspace looks for one in the folders above it.
         let is_open = self.trees.iter().any(|tree| !tree.subject.is_workspace);
         let manifests = cache.ancestors().map(|folder| folder.join("Cargo.toml"));
         match manifests.filter(|_| is_open).find(|file| file.is_file()) {
-            Some(file) => Err(Mistake::new(format!("{message}: {}", file.display())).help(help)),
+            Some(file) => Err(UserError::new(format!("{message}: {}", file.display())).help(help)),
             None => Ok(()),
         }
     }
@@ -470,7 +470,7 @@ fn resolver(toolchains: &[Sought]) -> Result<Toolchain> {
         .max_by(|a, b| a.cargo.cmp(&b.cargo));
     match newest {
         Some(toolchain) if toolchain.cargo >= OLDEST_RESOLVER => Ok(toolchain.clone()),
-        Some(toolchain) => Err(Mistake::new(format!(
+        Some(toolchain) => Err(UserError::new(format!(
             "the newest cargo of the matrix is {}, and resolving for several toolchains takes {OLDEST_RESOLVER}",
             toolchain.cargo
         ))
@@ -479,7 +479,7 @@ fn resolver(toolchains: &[Sought]) -> Result<Toolchain> {
             missing(toolchains)
         ))
         .into()),
-        None => Err(Mistake::new("no toolchain of the matrix is on this machine")
+        None => Err(UserError::new("no toolchain of the matrix is on this machine")
             .help(format!(
                 "`toolchains install` gets those that rustup or Debian has{}",
                 missing(toolchains)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::event::Event;
 use pinmatrix_core::model::outcome::Phase;
@@ -65,7 +65,7 @@ pub fn open(
 ) -> Result<Opened> {
     let label = &cell.row.toolchain;
     let setting = Setting::of(matrix, cell)?.ok_or_else(|| {
-        Mistake::new(format!("toolchain `{label}` is not on this machine"))
+        UserError::new(format!("toolchain `{label}` is not on this machine"))
             .help("`toolchains` says where it was looked for, and `toolchains install` gets it")
     })?;
     let waits = || {

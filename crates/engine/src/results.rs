@@ -8,7 +8,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::run_json::{self, FILE};
 
@@ -32,7 +32,7 @@ const MOST: u64 = 1 << 30;
 /// # Errors
 ///
 /// A [`Mistake`] when there is none, or when it is of a form this version does not read.
-pub fn read(place: &Utf8Path) -> Result<Run, Mistake> {
+pub fn read(place: &Utf8Path) -> Result<Run, UserError> {
     let path = match place.is_file() {
         true => place.to_owned(),
         false => place.join(FILE),
@@ -40,8 +40,8 @@ pub fn read(place: &Utf8Path) -> Result<Run, Mistake> {
     run_json::parse(&text(&path)?, &path)
 }
 
-fn text(path: &Utf8Path) -> Result<String, Mistake> {
-    let fault = |why: &str| Mistake::new(format!("cannot read {path}: {why}"));
+fn text(path: &Utf8Path) -> Result<String, UserError> {
+    let fault = |why: &str| UserError::new(format!("cannot read {path}: {why}"));
     let not_there = |e: std::io::Error| {
         fault(&e.to_string())
             .help("run the matrix first, or name its results: a folder, or the run.json in it")

@@ -10,7 +10,7 @@ use pinmatrix::bisect::{Bisected, FILE, axis, bisect};
 use pinmatrix::matrix::Matrix;
 use pinmatrix::run::Options;
 use pinmatrix::workdir::work_dirs::cache;
-use pinmatrix_core::error::{Mistake, nearest};
+use pinmatrix_core::error::{UserError, nearest};
 use pinmatrix_core::model::cell::{Cell, Pin, Row};
 use pinmatrix_core::model::run::FamilyRecord;
 use pinmatrix_core::model::run::between::Between;
@@ -88,7 +88,7 @@ fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<Inquiry> {
         if !points.iter().any(is_named) {
             let names = points.iter().map(|point| point.name.as_str());
             let hint = nearest(only, names).map(|name| format!("did you mean `{name}`?"));
-            let mistake = Mistake::new(format!("there is no point `{only}` on this axis"));
+            let mistake = UserError::new(format!("there is no point `{only}` on this axis"));
             return Err(mistake.maybe_help(hint).into());
         }
         points.retain(is_named);
@@ -113,7 +113,7 @@ fn question(flags: &QuestionFlags) -> Result<Question> {
         let script = std::path::absolute(script).context("find the script")?;
         let script = Utf8PathBuf::try_from(script).context("read the script's path as text")?;
         if !script.is_file() {
-            return Err(Mistake::new(format!("script {script} is not there")).into());
+            return Err(UserError::new(format!("script {script} is not there")).into());
         }
         return Ok(Question::Script(script));
     }
@@ -139,7 +139,7 @@ fn axis_of(flags: &BisectFlags) -> Result<Axis> {
         } = Ends::parse(commits)
         else {
             return Err(
-                Mistake::new(format!("`{commits}` names no range of commits"))
+                UserError::new(format!("`{commits}` names no range of commits"))
                     .help("for example `v1.0..HEAD`")
                     .into(),
             );
@@ -151,7 +151,7 @@ fn axis_of(flags: &BisectFlags) -> Result<Axis> {
         let repository = std::path::absolute(repository).context("find the repository")?;
         let repository = Utf8PathBuf::try_from(repository).context("read its path as text")?;
         if !repository.is_dir() {
-            return Err(Mistake::new(format!("{repository} is not there")).into());
+            return Err(UserError::new(format!("{repository} is not there")).into());
         }
         return Ok(Axis::Dependency {
             repository,
@@ -222,7 +222,7 @@ fn one_of<'a>(
     what: &str,
     named: Option<&str>,
     names: impl Iterator<Item = &'a str>,
-) -> Result<String, Mistake> {
+) -> Result<String, UserError> {
     let names: Vec<&str> = names.collect();
     match (named, names.as_slice()) {
         (Some(name), names) if names.contains(&name) => Ok(name.to_owned()),
@@ -230,10 +230,10 @@ fn one_of<'a>(
             let hint = nearest(name, names.iter().copied());
             let hint = hint.map(|name| format!("did you mean `{name}`?"));
             let hint = hint.unwrap_or(format!("there are {}", names.join(", ")));
-            Err(Mistake::new(format!("there is no {what} `{name}` here")).help(hint))
+            Err(UserError::new(format!("there is no {what} `{name}` here")).help(hint))
         }
         (None, [only]) => Ok((*only).to_owned()),
-        (None, names) => Err(Mistake::new(format!("on which {what}?"))
+        (None, names) => Err(UserError::new(format!("on which {what}?"))
             .help(format!("there are {}", names.join(", ")))),
     }
 }
@@ -241,15 +241,15 @@ fn one_of<'a>(
 /// An earlier bisection of the same question along the same axis.
 fn replay(file: &Utf8Path, inquiry: &Inquiry) -> Result<Bisection> {
     let text = std::fs::read_to_string(file)
-        .map_err(|e| Mistake::new(format!("cannot read {file}: {e}")))?;
+        .map_err(|e| UserError::new(format!("cannot read {file}: {e}")))?;
     let bisection: Bisection = serde_json::from_str(&text)
-        .map_err(|e| Mistake::new(format!("{file} is no bisection: {e}")))?;
+        .map_err(|e| UserError::new(format!("{file} is no bisection: {e}")))?;
     if bisection.schema != SCHEMA {
         let message = format!(
             "{file} has schema {}, and this version reads {SCHEMA}",
             bisection.schema
         );
-        return Err(Mistake::new(message)
+        return Err(UserError::new(message)
             .help("bisect again without --replay")
             .into());
     }
@@ -259,7 +259,7 @@ fn replay(file: &Utf8Path, inquiry: &Inquiry) -> Result<Bisection> {
             "{file} asked about {} along {}, and not about {question} along {along}",
             bisection.question, bisection.axis
         );
-        return Err(Mistake::new(message)
+        return Err(UserError::new(message)
             .help("name the bisection of this question")
             .into());
     }

@@ -5,7 +5,7 @@ use pinmatrix::fs_ext::write_to_last;
 use pinmatrix::input::read_config;
 use pinmatrix::results;
 use pinmatrix_core::analysis::baseline::{Baseline, Changed};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 
 use crate::Exit;
 use crate::args::flags::Flags;
@@ -28,7 +28,7 @@ pub fn obey(flags: &Flags) -> Result<Exit> {
     let (baseline, changed) = Baseline::of(&run, before.as_ref())?;
     if baseline.expectations.is_empty() {
         return Err(
-            Mistake::new("the last run tells nothing that could be expected")
+            UserError::new("the last run tells nothing that could be expected")
                 .help("run whole rows: without --pin, --cell, --toolchain and --ends")
                 .into(),
         );

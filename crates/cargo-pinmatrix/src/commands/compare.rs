@@ -9,7 +9,7 @@ use pinmatrix::input::read_config;
 use pinmatrix::results;
 use pinmatrix_core::analysis::baseline::judge;
 use pinmatrix_core::compare::{Comparison, against_baseline, compare};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_report::comparison;
 
 use crate::Exit;
@@ -63,7 +63,7 @@ pub fn obey(flags: &CompareFlags) -> Result<Exit> {
     let compared = match (flags.baseline, flags.runs.as_slice()) {
         (false, [before, after]) => compare(&results::read(before)?, &results::read(after)?),
         (false, _) => {
-            return Err(Mistake::new("which two runs?")
+            return Err(UserError::new("which two runs?")
                 .help("name two results folders, the earlier one first; or --baseline and one")
                 .into());
         }
@@ -71,7 +71,7 @@ pub fn obey(flags: &CompareFlags) -> Result<Exit> {
         (true, [run]) => with_baseline(&config, run)?,
         (true, _) => {
             return Err(
-                Mistake::new("one run is held against the baseline, and here are two")
+                UserError::new("one run is held against the baseline, and here are two")
                     .help("leave out --baseline to hold them against each other")
                     .into(),
             );
@@ -99,7 +99,7 @@ fn with_baseline(config: &std::path::Path, run: &Utf8Path) -> Result<Comparison>
         mistake.help("add `baseline = \"ci/baseline.json\"` to [run]")
     })?;
     let baseline = pinmatrix::input::read_baseline(&file)?.ok_or_else(|| {
-        Mistake::new(format!("{file} is not there")).help("`bless` writes it from the last run")
+        UserError::new(format!("{file} is not there")).help("`bless` writes it from the last run")
     })?;
     let run = results::read(run)?;
     baseline.check(&run.families, &file)?;

@@ -8,7 +8,7 @@ use pinmatrix::results;
 use pinmatrix::results::untrusted_input;
 use pinmatrix_core::analysis::findings::findings;
 use pinmatrix_core::config::Strategy;
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::merge::{Merged, Part, merge};
 use pinmatrix_core::model::command::{LOCKED, NO_TODAY};
 use pinmatrix_core::model::event::{Event, Listener};
@@ -44,7 +44,7 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
         .find(|p| untrusted_input::is_same(untrusted_input::folder(p), &out))
     {
         let message = format!("{part} cannot be a part: the merged results would take its place");
-        return Err(Mistake::new(message)
+        return Err(UserError::new(message)
             .help("name another folder with --out")
             .into());
     }
@@ -93,7 +93,7 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
 
 /// The parts that can be read, and what is to be said of the others: a machine can die before it has
 /// written anything that is whole.
-fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<Part>, Vec<String>), Mistake> {
+fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<Part>, Vec<String>), UserError> {
     let (mut parts, mut unread) = (Vec::new(), Vec::new());
     let mut first = None;
     for name in named {
@@ -131,7 +131,7 @@ fn unfinished(run: &Run, strategy: Strategy) -> Option<String> {
 /// # Errors
 ///
 /// A mistake that names the file, where one cannot be read.
-pub fn read(named: &[camino::Utf8PathBuf]) -> Result<Vec<Part>, Mistake> {
+pub fn read(named: &[camino::Utf8PathBuf]) -> Result<Vec<Part>, UserError> {
     let read = |named: &camino::Utf8PathBuf| {
         let folder = untrusted_input::folder(named);
         Ok(Part {

@@ -8,7 +8,7 @@ use clap::Args;
 use pinmatrix::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 use pinmatrix::results;
 use pinmatrix_core::analysis::Analysis;
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::run_json;
 
 use crate::args::flags;
@@ -73,7 +73,7 @@ fn place<'a>(results: &'a Utf8Path, out: Option<&'a Utf8Path>) -> Result<&'a Utf
     // Whoever keeps runs under names of their own may keep other things beside them.
     if results.is_file() && results.file_name() != Some(run_json::FILE) {
         return Err(
-            Mistake::new(format!("where is what is made of {results} to go?"))
+            UserError::new(format!("where is what is made of {results} to go?"))
                 .help("name a folder with --out, or show one format with --format")
                 .into(),
         );

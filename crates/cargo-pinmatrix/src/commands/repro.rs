@@ -6,7 +6,7 @@ use pinmatrix::matrix::Matrix;
 use pinmatrix::repro::{Heard, Opened, open as open_cell};
 use pinmatrix::run::Options;
 use pinmatrix::workdir::work_dirs::cache;
-use pinmatrix_core::error::{Mistake, nearest};
+use pinmatrix_core::error::{UserError, nearest};
 use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::outcome::moved::with;
 use pinmatrix_core::model::status::Status;
@@ -88,7 +88,7 @@ pub fn obey(program: Program, flags: &ReproFlags) -> Result<Exit> {
     conclude(&opened)
 }
 
-fn cell(matrix: &Matrix, named: &str) -> Result<Cell, Mistake> {
+fn cell(matrix: &Matrix, named: &str) -> Result<Cell, UserError> {
     let cells: Vec<(String, Cell)> = matrix
         .cells()
         .into_iter()
@@ -100,7 +100,7 @@ fn cell(matrix: &Matrix, named: &str) -> Result<Cell, Mistake> {
     let hint = nearest(named, cells.iter().map(|(id, _)| id.as_str()));
     let hint = hint.map(|id| format!("did you mean `{id}`?"));
     Err(
-        Mistake::new(format!("there is no cell `{}`", one_line(named)))
+        UserError::new(format!("there is no cell `{}`", one_line(named)))
             .help("`plan` lists all cells")
             .maybe_help(hint),
     )

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use pinmatrix::matrix::Matrix;
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::merge::{check_matrix, merge};
 use pinmatrix_core::model::cell::{Cell, CellId};
 use pinmatrix_core::model::outcome::Outcome;
@@ -54,7 +54,7 @@ struct Round<'a> {
 }
 
 /// All results as one; `None` before the first round.
-fn gather(matrix: &Matrix, flags: &PlanFlags) -> Result<Option<Run>, Mistake> {
+fn gather(matrix: &Matrix, flags: &PlanFlags) -> Result<Option<Run>, UserError> {
     if flags.spread.results.is_empty() {
         return Ok(None);
     }

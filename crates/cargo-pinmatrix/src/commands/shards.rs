@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use pinmatrix::results::untrusted_input;
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::run::SCHEMA;
 use pinmatrix_core::model::run::shard::Shard;
@@ -22,7 +22,7 @@ use crate::output::stdout::{BOLD, RESET};
 /// # Errors
 ///
 /// A mistake when the file is none.
-pub fn times(file: Option<&Utf8Path>) -> Result<Times, Mistake> {
+pub fn times(file: Option<&Utf8Path>) -> Result<Times, UserError> {
     let run = file.map(untrusted_input::read_file).transpose()?;
     Ok(run.map_or_else(Times::default, |run| Times::of(&run)))
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use pinmatrix::input::read_config;
 use pinmatrix::machine::toolchain::{Found, Sought, look_for_all};
 use pinmatrix_core::config::{Origin, ToolchainSpec};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::text::shell_word;
 use xshell::{Shell, cmd};
 
@@ -122,7 +122,7 @@ fn install(specs: &[&ToolchainSpec]) -> Result<()> {
         failed.len(),
         specs.len()
     );
-    Err(Mistake::new(message).help(failed.join("\n")).into())
+    Err(UserError::new(message).help(failed.join("\n")).into())
 }
 
 fn get(name: &str) -> Result<()> {

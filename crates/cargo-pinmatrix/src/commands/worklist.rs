@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use pinmatrix::results;
 use pinmatrix_core::analysis::findings::worklist::worklist;
-use pinmatrix_core::error::{Mistake, nearest};
+use pinmatrix_core::error::{UserError, nearest};
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
 use pinmatrix_core::search::plan::glob;
 use pinmatrix_core::text;
@@ -55,23 +55,23 @@ pub fn obey(flags: &WorklistFlags) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-fn family<'a>(run: &'a Run, named: Option<&str>) -> Result<&'a FamilyRecord, Mistake> {
+fn family<'a>(run: &'a Run, named: Option<&str>) -> Result<&'a FamilyRecord, UserError> {
     let names = || run.families.iter().map(|family| family.name.as_str());
     match (named, run.families.as_slice()) {
         (None, [only]) => Ok(only),
-        (None, _) => Err(Mistake::new("of which family?").help("name it with --family")),
+        (None, _) => Err(UserError::new("of which family?").help("name it with --family")),
         (Some(name), families) => {
             let known = families.iter().find(|family| family.name == name);
             known.ok_or_else(|| {
                 let hint = nearest(name, names()).map(|name| format!("did you mean `{name}`?"));
-                Mistake::new(format!("there is no family `{name}` in the last run"))
+                UserError::new(format!("there is no family `{name}` in the last run"))
                     .maybe_help(hint)
             })
         }
     }
 }
 
-fn pin(run: &Run, family: &FamilyRecord, named: Option<&str>) -> Result<String, Mistake> {
+fn pin(run: &Run, family: &FamilyRecord, named: Option<&str>) -> Result<String, UserError> {
     let of_family = run
         .cells
         .iter()
@@ -90,5 +90,5 @@ fn pin(run: &Run, family: &FamilyRecord, named: Option<&str>) -> Result<String, 
     }
     let hint = nearest(&pin, pins.iter().map(String::as_str));
     let hint = hint.map(|name| format!("did you mean `{name}`?"));
-    Err(Mistake::new(format!("there is no pin {pin} in the last run")).maybe_help(hint))
+    Err(UserError::new(format!("there is no pin {pin} in the last run")).maybe_help(hint))
 }

@@ -1,11 +1,11 @@
 //! Errors as rustc shows its own: the file, the line, the spot, and how to mend it.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 
 /// Shows an error on standard error.
 pub fn show(error: &anyhow::Error) {
-    let text = match error.downcast_ref::<Mistake>() {
+    let text = match error.downcast_ref::<UserError>() {
         Some(mistake) => drawn(mistake),
         None => plain(&pinmatrix_core::text::clean(&format!("{error:#}"))),
     };
@@ -17,7 +17,7 @@ fn plain(message: &str) -> String {
     Renderer::styled().render(&report).to_string()
 }
 
-fn drawn(mistake: &Mistake) -> String {
+fn drawn(mistake: &UserError) -> String {
     let message = pinmatrix_core::text::clean(mistake.message());
     let title = Level::ERROR.primary_title(&message);
     let mut group = match (mistake.text(), mistake.place()) {

@@ -8,7 +8,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::frontier::{History, histories};
-use crate::error::Mistake;
+use crate::error::UserError;
 use crate::model::cell::Cell;
 use crate::model::outcome::Outcome;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
@@ -103,13 +103,13 @@ impl Baseline {
     /// # Errors
     ///
     /// A [`Mistake`] when it is none, or of another form.
-    pub fn parse(text: &str, file: &Utf8Path) -> Result<Self, Mistake> {
+    pub fn parse(text: &str, file: &Utf8Path) -> Result<Self, UserError> {
         #[derive(Deserialize)]
         struct Head {
             schema: u32,
         }
         let none = |e: serde_json::Error| {
-            Mistake::new(format!("{file} is no baseline: {e}"))
+            UserError::new(format!("{file} is no baseline: {e}"))
                 .help("mend it, or remove it and write it anew with `bless`")
         };
         let head: Head = serde_json::from_str(text).map_err(none)?;
@@ -118,13 +118,13 @@ impl Baseline {
                 "{file} has schema {}, and this version reads {SCHEMA}",
                 head.schema
             );
-            return Err(Mistake::new(message)
+            return Err(UserError::new(message)
                 .help("keep it for the version that wrote it, or remove it and `bless` anew"));
         }
         let baseline: Self = serde_json::from_str(text).map_err(none)?;
         for expectation in &baseline.expectations {
             if let Some(day) = expectation.expires.as_deref().filter(|day| !is_day(day)) {
-                return Err(Mistake::new(format!("{file}: `{day}` is no day"))
+                return Err(UserError::new(format!("{file}: `{day}` is no day"))
                     .help("write it as YYYY-MM-DD"));
             }
         }
@@ -155,7 +155,7 @@ impl Baseline {
     /// # Errors
     ///
     /// A [`Mistake`] that names the first pin that differs.
-    pub fn check(&self, families: &[FamilyRecord], file: &Utf8Path) -> Result<(), Mistake> {
+    pub fn check(&self, families: &[FamilyRecord], file: &Utf8Path) -> Result<(), UserError> {
         let ladders = ladders(families);
         if ladders == self.ladders {
             return Ok(());
@@ -174,7 +174,7 @@ impl Baseline {
         });
         let differs = differs.unwrap_or("it has a family that the matrix does not".to_owned());
         Err(
-            Mistake::new(format!("{file} is for another ladder: {differs}"))
+            UserError::new(format!("{file} is for another ladder: {differs}"))
                 .help("run with --no-baseline, and then write it anew with `bless`"),
         )
     }
@@ -185,7 +185,7 @@ impl Baseline {
     /// # Errors
     ///
     /// A [`Mistake`] when the run did not end, or when a cell of it is in doubt.
-    pub fn of(run: &Run, before: Option<&Self>) -> Result<(Self, Changed), Mistake> {
+    pub fn of(run: &Run, before: Option<&Self>) -> Result<(Self, Changed), UserError> {
         let run = &at_named_pins(run);
         check_whole(run)?;
         let mut changed = Changed::default();
@@ -307,10 +307,10 @@ fn ladders(families: &[FamilyRecord]) -> BTreeMap<String, Vec<String>> {
     ladders.collect()
 }
 
-fn check_whole(run: &Run) -> Result<(), Mistake> {
+fn check_whole(run: &Run) -> Result<(), UserError> {
     if !run.finished {
         return Err(
-            Mistake::new("the last run did not end, so it is no baseline")
+            UserError::new("the last run did not end, so it is no baseline")
                 .help("run the matrix to its end first; it goes on from where it was"),
         );
     }
@@ -321,7 +321,7 @@ fn check_whole(run: &Run) -> Result<(), Mistake> {
                 "something in {} is in doubt, which nothing can be expected of",
                 record.id
             );
-            Err(Mistake::new(message)
+            Err(UserError::new(message)
                 .help("run the matrix again; a doubt is settled by the next run"))
         }
         None => Ok(()),

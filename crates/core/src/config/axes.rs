@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::values::check_name;
 use crate::config::raw;
-use crate::error::{Mistake, Text};
+use crate::error::{UserError, SourceText};
 
 /// A toolchain: a label, and where it comes from.
 #[derive(Clone, Debug)]
@@ -71,9 +71,9 @@ impl FeatureSet {
 }
 
 pub(super) fn toolchains(
-    text: &Text,
+    text: &SourceText,
     written: &[raw::Toolchain],
-) -> Result<Vec<ToolchainSpec>, Mistake> {
+) -> Result<Vec<ToolchainSpec>, UserError> {
     check_labels(text, "toolchain", written.iter().map(|t| &t.label))?;
     let spec = |written: &raw::Toolchain| {
         Ok(ToolchainSpec {
@@ -89,7 +89,7 @@ pub(super) fn toolchains(
     written.iter().map(spec).collect()
 }
 
-fn origin(text: &Text, written: &raw::Toolchain) -> Result<Origin, Mistake> {
+fn origin(text: &SourceText, written: &raw::Toolchain) -> Result<Origin, UserError> {
     let n = match (&written.rustup, &written.dir) {
         (Some(names), None) if names.get_ref().is_empty() => {
             return Err(text
@@ -109,7 +109,7 @@ fn origin(text: &Text, written: &raw::Toolchain) -> Result<Origin, Mistake> {
         .help("give either `rustup = \"NAME\"` or `dir = \"FOLDER\"`"))
 }
 
-pub(super) fn sources(text: &Text, written: Vec<raw::Source>) -> Result<Vec<Source>, Mistake> {
+pub(super) fn sources(text: &SourceText, written: Vec<raw::Source>) -> Result<Vec<Source>, UserError> {
     check_labels(text, "source", written.iter().map(|s| &s.label))?;
     if written.is_empty() {
         return Ok(vec![Source::default()]);
@@ -134,10 +134,10 @@ pub(super) fn sources(text: &Text, written: Vec<raw::Source>) -> Result<Vec<Sour
 }
 
 pub(super) fn feature_sets(
-    text: &Text,
+    text: &SourceText,
     written: Vec<raw::Features>,
     build: &raw::Build,
-) -> Result<Vec<FeatureSet>, Mistake> {
+) -> Result<Vec<FeatureSet>, UserError> {
     check_labels(text, "features", written.iter().map(|f| &f.label))?;
     if written.is_empty() {
         return Ok(vec![FeatureSet {
@@ -167,10 +167,10 @@ pub(super) fn feature_sets(
 }
 
 fn check_labels<'a>(
-    text: &Text,
+    text: &SourceText,
     axis: &str,
     labels: impl Iterator<Item = &'a Spanned<String>>,
-) -> Result<(), Mistake> {
+) -> Result<(), UserError> {
     let mut seen = std::collections::BTreeSet::new();
     for label in labels {
         check_name(text, label, &format!("label of a {axis}"))?;

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::values;
 use crate::config::raw;
-use crate::error::{Mistake, Text};
+use crate::error::{UserError, SourceText};
 
 /// What of the files around the subject a cell's copy holds.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Globs {
     }
 }
 
-pub(super) fn checkout(text: &Text, written: raw::Subject) -> Result<Checkout, Mistake> {
+pub(super) fn checkout(text: &SourceText, written: raw::Subject) -> Result<Checkout, UserError> {
     Ok(Checkout {
         root: written.root,
         git: written.git,
@@ -58,7 +58,7 @@ pub(super) fn checkout(text: &Text, written: raw::Subject) -> Result<Checkout, M
     })
 }
 
-fn globs(text: &Text, written: &[Spanned<String>]) -> Result<Globs, Mistake> {
+fn globs(text: &SourceText, written: &[Spanned<String>]) -> Result<Globs, UserError> {
     let mut builder = GlobSetBuilder::new();
     for glob in written {
         let invalid = |why: String| {

@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::{Span, did_you_mean};
 use crate::config::families::{Family, requirement};
 use crate::config::raw;
-use crate::error::{Mistake, Text};
+use crate::error::{UserError, SourceText};
 use crate::model::cell::bare;
 
 /// A claim.
@@ -52,10 +52,10 @@ pub enum Claimed {
 }
 
 pub(super) fn claims(
-    text: &Text,
+    text: &SourceText,
     written: Vec<raw::Claim>,
     families: &[Family],
-) -> Result<Vec<Claim>, Mistake> {
+) -> Result<Vec<Claim>, UserError> {
     let claim = |written: raw::Claim| {
         Ok(Claim {
             family: family(text, &written, families)?,
@@ -67,7 +67,7 @@ pub(super) fn claims(
     written.into_iter().map(claim).collect()
 }
 
-fn family(text: &Text, written: &raw::Claim, families: &[Family]) -> Result<String, Mistake> {
+fn family(text: &SourceText, written: &raw::Claim, families: &[Family]) -> Result<String, UserError> {
     let names = || families.iter().map(|family| family.name.get_ref().as_str());
     match (&written.family, families) {
         (None, [only]) => Ok(only.name.get_ref().clone()),
@@ -85,7 +85,7 @@ fn family(text: &Text, written: &raw::Claim, families: &[Family]) -> Result<Stri
     }
 }
 
-fn claimed(text: &Text, written: &raw::Claim) -> Result<Claimed, Mistake> {
+fn claimed(text: &SourceText, written: &raw::Claim) -> Result<Claimed, UserError> {
     let raw::Claim {
         least_rust,
         changes,
@@ -127,7 +127,7 @@ fn claimed(text: &Text, written: &raw::Claim) -> Result<Claimed, Mistake> {
     }
 }
 
-fn version(text: &Text, written: &Spanned<String>) -> Result<Version, Mistake> {
+fn version(text: &SourceText, written: &Spanned<String>) -> Result<Version, UserError> {
     let version = Version::parse(written.get_ref()).map_err(|e| {
         text.mistake(format!("`{}` is not an exact version", written.get_ref()))
             .at(written.span(), e.to_string())
@@ -135,7 +135,7 @@ fn version(text: &Text, written: &Spanned<String>) -> Result<Version, Mistake> {
     Ok(bare(&version))
 }
 
-fn glob(text: &Text, written: &Spanned<String>) -> Result<GlobMatcher, Mistake> {
+fn glob(text: &SourceText, written: &Spanned<String>) -> Result<GlobMatcher, UserError> {
     let glob = Glob::new(written.get_ref()).map_err(|e| {
         text.mistake(format!("`{}` is no glob", written.get_ref()))
             .at(written.span(), e.kind().to_string())

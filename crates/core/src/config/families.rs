@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::Span;
 use super::values::{check_name, count};
 use crate::config::raw;
-use crate::error::{Mistake, Text};
+use crate::error::{UserError, SourceText};
 use crate::model::cell::{At, Pin, bare};
 
 /// Crates that move in lockstep, and the pins they move along.
@@ -109,7 +109,7 @@ pub enum Choose {
     Majors,
 }
 
-pub(super) fn families(text: &Text, written: &[raw::Family]) -> Result<Vec<Family>, Mistake> {
+pub(super) fn families(text: &SourceText, written: &[raw::Family]) -> Result<Vec<Family>, UserError> {
     let mut families: Vec<Family> = Vec::new();
     let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
     for written in written {
@@ -148,7 +148,7 @@ pub(super) fn families(text: &Text, written: &[raw::Family]) -> Result<Vec<Famil
     Ok(families)
 }
 
-fn claimed_twice(text: &Text, krate: &Spanned<String>, other: &str, name: &str) -> Mistake {
+fn claimed_twice(text: &SourceText, krate: &Spanned<String>, other: &str, name: &str) -> UserError {
     let krate_name = krate.get_ref();
     let message = match other == name {
         true => format!("family `{other}` names `{krate_name}` twice"),
@@ -159,7 +159,7 @@ fn claimed_twice(text: &Text, krate: &Spanned<String>, other: &str, name: &str) 
         .help("a crate is held at one version, so it belongs to one family")
 }
 
-fn companions(text: &Text, written: &[Spanned<String>]) -> Result<Companions, Mistake> {
+fn companions(text: &SourceText, written: &[Spanned<String>]) -> Result<Companions, UserError> {
     let mut set = GlobSetBuilder::new();
     for glob in written {
         set.add(Glob::new(glob.get_ref()).map_err(|e| {
@@ -175,7 +175,7 @@ fn companions(text: &Text, written: &[Spanned<String>]) -> Result<Companions, Mi
     })
 }
 
-fn pins(text: &Text, family: &str, written: &Spanned<raw::Pins>) -> Result<Pins, Mistake> {
+fn pins(text: &SourceText, family: &str, written: &Spanned<raw::Pins>) -> Result<Pins, UserError> {
     match written.get_ref() {
         raw::Pins::Written(pins) => ladder(text, family, written.span(), pins).map(Pins::Written),
         raw::Pins::Chosen(range) => choice(text, written.span(), range).map(Pins::Chosen),
@@ -184,11 +184,11 @@ fn pins(text: &Text, family: &str, written: &Spanned<raw::Pins>) -> Result<Pins,
 
 /// The ladder ascends: "first" and "last", "before" and "after" in every report rest on that.
 fn ladder(
-    text: &Text,
+    text: &SourceText,
     family: &str,
     span: Span,
     pins: &[Spanned<String>],
-) -> Result<Vec<Spanned<Version>>, Mistake> {
+) -> Result<Vec<Spanned<Version>>, UserError> {
     let mut ladder: Vec<Spanned<Version>> = Vec::new();
     for written in pins {
         let version = version(text, written)?;
@@ -219,7 +219,7 @@ fn ladder(
     Ok(ladder)
 }
 
-fn version(text: &Text, written: &Spanned<String>) -> Result<Spanned<Version>, Mistake> {
+fn version(text: &SourceText, written: &Spanned<String>) -> Result<Spanned<Version>, UserError> {
     let version = Version::parse(written.get_ref()).map_err(|e| {
         text.mistake(format!("`{}` is not an exact version", written.get_ref()))
             .at(written.span(), e.to_string())
@@ -228,7 +228,7 @@ fn version(text: &Text, written: &Spanned<String>) -> Result<Spanned<Version>, M
     Ok(Spanned::new(written.span(), bare(&version)))
 }
 
-fn choice(text: &Text, span: Span, written: &raw::Range) -> Result<Choice, Mistake> {
+fn choice(text: &SourceText, span: Span, written: &raw::Range) -> Result<Choice, UserError> {
     let from = version(text, &written.from)?;
     let to = written
         .to
@@ -257,7 +257,7 @@ fn choice(text: &Text, span: Span, written: &raw::Range) -> Result<Choice, Mista
     })
 }
 
-pub(super) fn requirement(text: &Text, written: &Spanned<String>) -> Result<VersionReq, Mistake> {
+pub(super) fn requirement(text: &SourceText, written: &Spanned<String>) -> Result<VersionReq, UserError> {
     VersionReq::parse(written.get_ref()).map_err(|e| {
         text.mistake(format!("`{}` is no range of versions", written.get_ref()))
             .at(written.span(), e.to_string())
@@ -266,10 +266,10 @@ pub(super) fn requirement(text: &Text, written: &Spanned<String>) -> Result<Vers
 }
 
 fn unreleased(
-    text: &Text,
+    text: &SourceText,
     family: &str,
     written: &[raw::Unreleased],
-) -> Result<Vec<Spanned<Pin>>, Mistake> {
+) -> Result<Vec<Spanned<Pin>>, UserError> {
     let mut pins: Vec<Spanned<Pin>> = Vec::new();
     for written in written {
         let label = &written.label;
@@ -305,7 +305,7 @@ fn unreleased(
 }
 
 /// A path relative to `matrix.toml`, as cells in other folders find it.
-fn absolute(text: &Text, written: &Spanned<String>) -> Result<Utf8PathBuf, Mistake> {
+fn absolute(text: &SourceText, written: &Spanned<String>) -> Result<Utf8PathBuf, UserError> {
     let path = std::path::absolute(text.folder().join(written.get_ref()));
     let path = path.ok().and_then(|p| Utf8PathBuf::from_path_buf(p).ok());
     let path = path.ok_or_else(|| {

@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::{Config, Span, did_you_mean};
 use crate::config::families::requirement;
 use crate::config::raw;
-use crate::error::{Mistake, Text};
+use crate::error::{UserError, SourceText};
 use crate::model::cell::{At, Cell};
 
 /// Cells that are left out, and why.
@@ -66,7 +66,7 @@ pub(super) fn released(version: &Version) -> Version {
     }
 }
 
-pub(super) fn excludes(text: &Text, written: Vec<raw::Exclude>) -> Result<Vec<Exclude>, Mistake> {
+pub(super) fn excludes(text: &SourceText, written: Vec<raw::Exclude>) -> Result<Vec<Exclude>, UserError> {
     let exclude = |raw::Exclude(cells, reason): raw::Exclude| {
         if reason.get_ref().trim().is_empty() {
             return Err(text
@@ -83,9 +83,9 @@ pub(super) fn excludes(text: &Text, written: Vec<raw::Exclude>) -> Result<Vec<Ex
 }
 
 pub(super) fn includes(
-    text: &Text,
+    text: &SourceText,
     written: Vec<Spanned<raw::Which>>,
-) -> Result<Vec<Which>, Mistake> {
+) -> Result<Vec<Which>, UserError> {
     let include = |written: Spanned<raw::Which>| {
         let place = Spanned::new(written.span(), ());
         which(text, written.into_inner(), &place)
@@ -93,7 +93,7 @@ pub(super) fn includes(
     written.into_iter().map(include).collect()
 }
 
-fn which<T>(text: &Text, written: raw::Which, place: &Spanned<T>) -> Result<Which, Mistake> {
+fn which<T>(text: &SourceText, written: raw::Which, place: &Spanned<T>) -> Result<Which, UserError> {
     let pins = written
         .pins
         .as_ref()
@@ -127,7 +127,7 @@ fn which<T>(text: &Text, written: raw::Which, place: &Spanned<T>) -> Result<Whic
     Ok(which)
 }
 
-fn globs(text: &Text, written: Option<raw::OneOrMore>) -> Result<Option<Globs>, Mistake> {
+fn globs(text: &SourceText, written: Option<raw::OneOrMore>) -> Result<Option<Globs>, UserError> {
     let Some(written) = written else {
         return Ok(None);
     };
@@ -145,7 +145,7 @@ fn globs(text: &Text, written: Option<raw::OneOrMore>) -> Result<Option<Globs>, 
 }
 
 /// Checks that every glob means something of the matrix.
-pub(super) fn check(config: &Config) -> Result<(), Mistake> {
+pub(super) fn check(config: &Config) -> Result<(), UserError> {
     let labels = |labels: Vec<Option<&str>>| -> Vec<String> {
         labels.into_iter().flatten().map(str::to_owned).collect()
     };

@@ -11,7 +11,7 @@ use super::{Span, did_you_mean};
 use crate::config::families::{Family, requirement};
 use crate::config::filters::released;
 use crate::config::raw;
-use crate::error::{Mistake, Text};
+use crate::error::{UserError, SourceText};
 use crate::model::cell::{At, Pin};
 
 /// What is changed for a range of a family's pins.
@@ -82,10 +82,10 @@ impl Adjustment {
 }
 
 pub(super) fn adjustments(
-    text: &Text,
+    text: &SourceText,
     written: Vec<raw::Adjust>,
     families: &[Family],
-) -> Result<Vec<Adjustment>, Mistake> {
+) -> Result<Vec<Adjustment>, UserError> {
     let adjustment = |written: raw::Adjust| {
         let family = match (&written.family, families) {
             (None, [only]) => only,
@@ -130,10 +130,10 @@ pub(super) fn adjustments(
 }
 
 fn named<'a>(
-    text: &Text,
+    text: &SourceText,
     name: &Spanned<String>,
     families: &'a [Family],
-) -> Result<&'a Family, Mistake> {
+) -> Result<&'a Family, UserError> {
     let known = families.iter().find(|f| f.name.get_ref() == name.get_ref());
     known.ok_or_else(|| {
         let names = families.iter().map(|f| f.name.get_ref().as_str());

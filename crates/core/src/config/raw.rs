@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{CapLints, Choose, Debug, Linker, Mode, Strategy};
-use crate::error::{Mistake, Text, nearest};
+use crate::error::{UserError, SourceText, nearest};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -395,13 +395,13 @@ impl Default for Run {
 }
 
 impl Document {
-    pub(super) fn parse(text: &Text) -> Result<Self, Mistake> {
+    pub(super) fn parse(text: &SourceText) -> Result<Self, UserError> {
         toml::from_str(text.content()).map_err(|error| refused(text, &error))
     }
 }
 
 /// toml's own words, with a hint where a key is a misspelt one.
-fn refused(text: &Text, error: &toml::de::Error) -> Mistake {
+fn refused(text: &SourceText, error: &toml::de::Error) -> UserError {
     let message = error.message();
     let mut mistake = text.mistake(message.lines().next().unwrap_or(message));
     if let Some(span) = error.span() {

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::Span;
 use crate::config::raw;
-use crate::error::{Mistake, Text};
+use crate::error::{UserError, SourceText};
 use crate::model::outcome::TargetId;
 
 /// What builds and tests may reach of the machine, beyond what compiling takes.
@@ -83,15 +83,15 @@ impl Sandbox {
     }
 }
 
-pub(super) fn sandbox(text: &Text, written: raw::Sandbox) -> Result<Sandbox, Mistake> {
-    let reach = |written: raw::Reach| -> Result<Reach, Mistake> {
+pub(super) fn sandbox(text: &SourceText, written: raw::Sandbox) -> Result<Sandbox, UserError> {
+    let reach = |written: raw::Reach| -> Result<Reach, UserError> {
         Ok(Reach {
             read: absolute(text, written.read)?,
             write: absolute(text, written.write)?,
             network: written.network,
         })
     };
-    let allowed = |written: raw::Allow| -> Result<Allowed, Mistake> {
+    let allowed = |written: raw::Allow| -> Result<Allowed, UserError> {
         let raw::Allow {
             r#for: of,
             read,
@@ -137,7 +137,7 @@ pub(super) fn sandbox(text: &Text, written: raw::Sandbox) -> Result<Sandbox, Mis
 }
 
 /// Paths as a system has them: relative to the file's folder where they are relative.
-fn absolute(text: &Text, written: Vec<Spanned<Utf8PathBuf>>) -> Result<Vec<Utf8PathBuf>, Mistake> {
+fn absolute(text: &SourceText, written: Vec<Spanned<Utf8PathBuf>>) -> Result<Vec<Utf8PathBuf>, UserError> {
     let absolute = |path: Spanned<Utf8PathBuf>| {
         let refused = |why: &str| {
             text.mistake(format!("`{}` cannot be allowed", path.get_ref()))

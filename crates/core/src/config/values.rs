@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use toml::Spanned;
 
-use crate::error::{Mistake, Text};
+use crate::error::{UserError, SourceText};
 
 /// The longest name, in characters: a cell's has three labels in it and is a folder's.
 const LONGEST_NAME: usize = 40;
 
 /// Labels and family names stand in file names and in the names of cells.
-pub(super) fn check_name(text: &Text, name: &Spanned<String>, what: &str) -> Result<(), Mistake> {
+pub(super) fn check_name(text: &SourceText, name: &Spanned<String>, what: &str) -> Result<(), UserError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let written = name.get_ref();
     if written.len() > LONGEST_NAME {
@@ -36,7 +36,7 @@ pub(super) fn check_name(text: &Text, name: &Spanned<String>, what: &str) -> Res
 /// The longest timeout. Clocks of some systems do not reach much further.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-pub(super) fn duration(text: &Text, written: &Spanned<String>) -> Result<Duration, Mistake> {
+pub(super) fn duration(text: &SourceText, written: &Spanned<String>) -> Result<Duration, UserError> {
     let duration = humantime::parse_duration(written.get_ref()).map_err(|e| {
         text.mistake(format!("`{}` is not a duration", written.get_ref()))
             .at(written.span(), e.to_string())
@@ -56,9 +56,9 @@ pub(super) fn duration(text: &Text, written: &Spanned<String>) -> Result<Duratio
 }
 
 pub(super) fn variables(
-    text: &Text,
+    text: &SourceText,
     written: BTreeMap<Spanned<String>, String>,
-) -> Result<BTreeMap<String, String>, Mistake> {
+) -> Result<BTreeMap<String, String>, UserError> {
     let checked = |(name, value): (Spanned<String>, String)| {
         let is_none = name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']);
         if is_none || value.contains('\0') {
@@ -75,11 +75,11 @@ pub(super) fn variables(
 const MOST: usize = 1024;
 
 pub(super) fn count(
-    text: &Text,
+    text: &SourceText,
     key: &str,
     written: &Spanned<i64>,
     least: usize,
-) -> Result<usize, Mistake> {
+) -> Result<usize, UserError> {
     match usize::try_from(*written.get_ref()) {
         Ok(n) if (least..=MOST).contains(&n) => Ok(n),
         Ok(_) | Err(_) => Err(text
@@ -110,7 +110,7 @@ pub fn disk_size(written: &str) -> Result<Option<ByteSize>, String> {
 }
 
 /// As [`disk_size`], with its place.
-pub(super) fn disk(text: &Text, written: &Spanned<String>) -> Result<Option<ByteSize>, Mistake> {
+pub(super) fn disk(text: &SourceText, written: &Spanned<String>) -> Result<Option<ByteSize>, UserError> {
     disk_size(written.get_ref()).map_err(|would_do| {
         text.mistake(format!("`{}` is no size", written.get_ref()))
             .at(written.span(), would_do)
@@ -119,17 +119,17 @@ pub(super) fn disk(text: &Text, written: &Spanned<String>) -> Result<Option<Byte
 
 /// As [`duration`], of a key that may be left out.
 pub(super) fn duration_if_any(
-    text: &Text,
+    text: &SourceText,
     written: Option<&Spanned<String>>,
-) -> Result<Option<Duration>, Mistake> {
+) -> Result<Option<Duration>, UserError> {
     written.map(|w| duration(text, w)).transpose()
 }
 
 /// As [`count`], from 1, of a key that may be left out.
 pub(super) fn count_if_any(
-    text: &Text,
+    text: &SourceText,
     key: &str,
     written: Option<&Spanned<i64>>,
-) -> Result<Option<usize>, Mistake> {
+) -> Result<Option<usize>, UserError> {
     written.map(|n| count(text, key, n, 1)).transpose()
 }

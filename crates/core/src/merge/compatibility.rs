@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Part;
 use crate::config::Config;
-use crate::error::Mistake;
+use crate::error::UserError;
 use crate::model::cell::{At, Cell, CellId, Pin, Row};
 use crate::model::run::{FamilyRecord, Run, SourceRecord, ToolchainRecord};
 use crate::text::named;
@@ -15,7 +15,7 @@ use crate::text::named;
 /// # Errors
 ///
 /// A [`Mistake`] that names the part, or the two, and what is wrong or differs.
-pub(super) fn check(parts: &[Part], config: &Config) -> Result<(), Mistake> {
+pub(super) fn check(parts: &[Part], config: &Config) -> Result<(), UserError> {
     let rows = config.rows();
     for part in parts {
         let name = &part.name;
@@ -23,13 +23,13 @@ pub(super) fn check(parts: &[Part], config: &Config) -> Result<(), Mistake> {
             let file = config.text.file().display();
             let message = format!("{name} is of another matrix than {file}: {why}");
             return Err(
-                Mistake::new(message).help("name the config that it was run with: --config")
+                UserError::new(message).help("name the config that it was run with: --config")
             );
         }
         if let Some(why) = malformed(&part.run, &rows) {
             let message = format!("{name} is no run as this tool writes it: {why}");
             return Err(
-                Mistake::new(message).help("run that part again, and leave it out until then")
+                UserError::new(message).help("run that part again, and leave it out until then")
             );
         }
     }
@@ -55,9 +55,9 @@ pub(super) fn check(parts: &[Part], config: &Config) -> Result<(), Mistake> {
     Ok(())
 }
 
-fn not_of_one(one: &Part, other: &Part, what: &str) -> Mistake {
+fn not_of_one(one: &Part, other: &Part, what: &str) -> UserError {
     let (one, other) = (&one.name, &other.name);
-    Mistake::new(format!("{one} and {other} are not of one run: {what}"))
+    UserError::new(format!("{one} and {other} are not of one run: {what}"))
 }
 
 /// What a part has in place of what the config names.

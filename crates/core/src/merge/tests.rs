@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
 use super::*;
-use crate::error::Text;
+use crate::error::SourceText;
 use crate::model::cell::CellId;
 use crate::model::outcome::Outcome;
 use crate::model::status::{Doubt, Skip, Status};
@@ -18,7 +18,7 @@ fn config(n_pins: usize) -> Config {
          [[family]]\nname = \"gadget\"\ncrates = [\"gadget\"]\npins = [{}]\n",
         pins.join(", ")
     );
-    Config::parse(Text::new(Path::new("matrix.toml"), text)).expect("a config")
+    Config::parse(SourceText::new(Path::new("matrix.toml"), text)).expect("a config")
 }
 
 fn skipped(reason: Skip) -> State {

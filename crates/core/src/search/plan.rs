@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use globset::{Glob, GlobMatcher};
 
 use crate::config::Strategy;
-use crate::error::{Mistake, nearest};
+use crate::error::{UserError, nearest};
 use crate::model::cell::{Cell, CellId, Pin, Row};
 use crate::model::outcome::Outcome;
 use crate::model::run::shard::Shard;
@@ -45,7 +45,7 @@ impl Selection {
         cells: &[String],
         strategy: Strategy,
         exact: bool,
-    ) -> Result<Self, Mistake> {
+    ) -> Result<Self, UserError> {
         Ok(Self {
             toolchains: patterns("--toolchain", toolchains)?,
             pins: patterns("--pin", pins)?,
@@ -72,7 +72,7 @@ impl Selection {
     /// # Errors
     ///
     /// A [`Mistake`] that names the glob and what comes nearest to it.
-    pub fn check(&self, cells: &[(Cell, bool)]) -> Result<(), Mistake> {
+    pub fn check(&self, cells: &[(Cell, bool)]) -> Result<(), UserError> {
         type Name = fn(&Cell) -> String;
         let pin: Name = |c| c.pin.at.to_string();
         let label: Name = |c| c.row.toolchain.clone();
@@ -98,7 +98,7 @@ impl Selection {
                 let names: Vec<String> = cells.iter().map(|(cell, _)| name(cell)).collect();
                 let hint = nearest(&pattern.written, names.iter().map(String::as_str));
                 return Err(
-                    Mistake::new(format!("{flag} {} selects nothing", pattern.written)).help(
+                    UserError::new(format!("{flag} {} selects nothing", pattern.written)).help(
                         match hint {
                             Some(name) => format!("did you mean `{name}`?"),
                             None => "`plan` lists all cells".to_owned(),
@@ -114,7 +114,7 @@ impl Selection {
             let flags = lists.iter().filter(|(_, patterns, _)| !patterns.is_empty());
             let flags: Vec<&str> = flags.map(|(flag, ..)| *flag).collect();
             let message = format!("{} together select nothing", flags.join(" and "));
-            return Err(Mistake::new(message).help("`plan` lists all cells"));
+            return Err(UserError::new(message).help("`plan` lists all cells"));
         }
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Pattern {
     }
 }
 
-fn patterns(flag: &str, written: &[String]) -> Result<Vec<Pattern>, Mistake> {
+fn patterns(flag: &str, written: &[String]) -> Result<Vec<Pattern>, UserError> {
     let read = |written: &String| {
         Ok(Pattern {
             written: written.clone(),
@@ -196,10 +196,10 @@ fn patterns(flag: &str, written: &[String]) -> Result<Vec<Pattern>, Mistake> {
 /// # Errors
 ///
 /// A [`Mistake`] that names the flag.
-pub fn glob(flag: &str, written: &str) -> Result<GlobMatcher, Mistake> {
+pub fn glob(flag: &str, written: &str) -> Result<GlobMatcher, UserError> {
     match Glob::new(written) {
         Ok(glob) => Ok(glob.compile_matcher()),
-        Err(e) => Err(Mistake::new(format!(
+        Err(e) => Err(UserError::new(format!(
             "{flag} {written} is no glob: {}",
             e.kind()
         ))),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::config::Strategy;
-use crate::error::Mistake;
+use crate::error::UserError;
 use crate::model::cell::{CellId, Row};
 use crate::model::outcome::Outcome;
 use crate::model::run::Run;
@@ -97,7 +97,7 @@ pub struct Share {
 /// # Errors
 ///
 /// A [`Mistake`] where what runs depends on what other cells show.
-pub fn shares(plan: &Plan, of: usize, times: &Times) -> Result<Vec<Share>, Mistake> {
+pub fn shares(plan: &Plan, of: usize, times: &Times) -> Result<Vec<Share>, UserError> {
     let cells = plan.cells.iter().enumerate();
     let asked = cells.filter(|(_, planned)| is_asked_for(planned));
     let asked: Vec<usize> = asked.map(|(at, _)| at).collect();
@@ -120,7 +120,7 @@ pub fn shares(plan: &Plan, of: usize, times: &Times) -> Result<Vec<Share>, Mista
 /// # Errors
 ///
 /// As [`shares`].
-pub fn keep(plan: &mut Plan, shard: Shard, times: &Times) -> Result<(), Mistake> {
+pub fn keep(plan: &mut Plan, shard: Shard, times: &Times) -> Result<(), UserError> {
     let shares = shares(plan, shard.of(), times)?;
     for share in shares.iter().filter(|share| share.shard != shard) {
         for at in &share.cells {
@@ -140,18 +140,18 @@ fn is_asked_for(planned: &Planned) -> bool {
 }
 
 /// Checks that it is known beforehand what runs.
-fn check(plan: &Plan, asked: &[usize]) -> Result<(), Mistake> {
+fn check(plan: &Plan, asked: &[usize]) -> Result<(), UserError> {
     let rounds = "or go in rounds: `plan --round` says what runs next";
     if plan.strategy == Strategy::Frontier {
         let message = "strategy `frontier` finds out on the way which cells run, and a shard does \
                        not see what others find";
-        return Err(Mistake::new(message).help(format!("add --full or --ends, {rounds}")));
+        return Err(UserError::new(message).help(format!("add --full or --ends, {rounds}")));
     }
     if asked.iter().any(|at| !plan.cells[*at].is_rung) {
         let message = "whether a version between two pins runs depends on what both show, and a \
                        shard does not see what others find";
         let help = format!("leave out --exact, and `exact` in [run], {rounds}");
-        return Err(Mistake::new(message).help(help));
+        return Err(UserError::new(message).help(help));
     }
     Ok(())
 }

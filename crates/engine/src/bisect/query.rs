@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use pinmatrix_core::config::did_you_mean;
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{At, Cell, Pin, Row};
 use pinmatrix_core::model::outcome::{CaseOutcome, Outcome, TargetId, TargetOutcome};
 use pinmatrix_core::model::run::bisection::{About, Answer, Why};
@@ -139,7 +139,7 @@ pub fn points(matrix: &Matrix, axis: &Axis, cell: &Cell) -> Result<Vec<Point>> {
         Axis::Toolchains(ends) => toolchains(matrix, ends, cell)?,
         Axis::Commits { from, to } => {
             let repository = Repository::of(&matrix.place)?.ok_or_else(|| {
-                Mistake::new(format!("{} is in no git repository", matrix.place))
+                UserError::new(format!("{} is in no git repository", matrix.place))
                     .help("commits of the subject need git")
             })?;
             let line = repository.line(from, to)?;
@@ -155,7 +155,7 @@ pub fn points(matrix: &Matrix, axis: &Axis, cell: &Cell) -> Result<Vec<Point>> {
     };
     match points.len() {
         0 | 1 => Err(
-            Mistake::new("there is nothing between the two ends to look at")
+            UserError::new("there is nothing between the two ends to look at")
                 .help("the two ends are the same; name others")
                 .into(),
         ),
@@ -247,7 +247,7 @@ fn dependency(
     cell: &Cell,
 ) -> Result<Vec<Point>> {
     let there = Repository::of(repository)?.ok_or_else(|| {
-        Mistake::new(format!("{repository} is no git repository"))
+        UserError::new(format!("{repository} is no git repository"))
             .help("clone the dependency's repository, with its tags, and name that folder")
     })?;
     let pins = published(matrix, &cell.pin.family)?;
@@ -258,7 +258,7 @@ fn dependency(
         let name = tags.replace("{version}", &names[at]);
         match there.commit(&format!("refs/tags/{name}")) {
             Some(commit) => Ok(commit),
-            None => Err(Mistake::new(format!("{repository} has no tag `{name}`"))
+            None => Err(UserError::new(format!("{repository} has no tag `{name}`"))
                 .help("say with --tags what its tags look like, for example `v{version}`; `git fetch --tags` gets them")
                 .into()),
         }
@@ -267,7 +267,7 @@ fn dependency(
     // A release made on a branch of its own stands for the commit where that branch began.
     let base = there.ask(&["merge-base", &older, &newer]).ok();
     let base = base.ok_or_else(|| {
-        Mistake::new("the two releases have no history in common")
+        UserError::new("the two releases have no history in common")
             .help("a shallow clone has only a part of it")
     })?;
     let point = |commit: String| Point {
@@ -288,10 +288,10 @@ fn dependency(
 }
 
 /// Where two ends stand in a list; the ends of the list where they are not named.
-fn within(names: &[String], ends: &Ends, what: &str) -> Result<(usize, usize), Mistake> {
+fn within(names: &[String], ends: &Ends, what: &str) -> Result<(usize, usize), UserError> {
     let find = |name: &String| {
         names.iter().position(|known| known == name).ok_or_else(|| {
-            Mistake::new(format!("there is no {what} `{name}` on this axis"))
+            UserError::new(format!("there is no {what} `{name}` on this axis"))
                 .maybe_help(did_you_mean(name, names.iter().map(String::as_str)))
         })
     };
@@ -302,7 +302,7 @@ fn within(names: &[String], ends: &Ends, what: &str) -> Result<(usize, usize), M
         .map_or(Ok(names.len().saturating_sub(1)), find)?;
     if to < from {
         return Err(
-            Mistake::new(format!("{} comes before {}", names[to], names[from]))
+            UserError::new(format!("{} comes before {}", names[to], names[from]))
                 .help("write the older end first: `FROM..TO`"),
         );
     }
@@ -315,7 +315,7 @@ fn within(names: &[String], ends: &Ends, what: &str) -> Result<(usize, usize), M
 ///
 /// A [`Mistake`] that names the nearest, when there is no such target or case at either end, or
 /// when it could be several.
-pub fn about(question: &Question, ends: &[&Outcome]) -> Result<About, Mistake> {
+pub fn about(question: &Question, ends: &[&Outcome]) -> Result<About, UserError> {
     let targets: Vec<&TargetOutcome> = ends.iter().flat_map(|outcome| &outcome.targets).collect();
     let (wanted, case) = match question {
         Question::Cell | Question::Script(_) => return Ok(About::Cell),
@@ -346,7 +346,7 @@ pub fn about(question: &Question, ends: &[&Outcome]) -> Result<About, Mistake> {
                 .map(|id| format!(", `{id}`"))
                 .collect::<String>();
             Err(
-                Mistake::new(format!("`{question}` could be of `{first}`{names}"))
+                UserError::new(format!("`{question}` could be of `{first}`{names}"))
                     .help("name one of them with --target"),
             )
         }
@@ -359,10 +359,10 @@ fn missing(
     case: Option<&String>,
     targets: &[&TargetOutcome],
     is_target_there: bool,
-) -> Mistake {
+) -> UserError {
     let names: Vec<String> = targets.iter().map(|target| target.id.to_string()).collect();
     if targets.is_empty() {
-        return Mistake::new("neither end got as far as any target")
+        return UserError::new("neither end got as far as any target")
             .help("ask about the whole cell, or name other ends");
     }
     match (case, wanted) {
@@ -371,11 +371,11 @@ fn missing(
             let cases: Vec<&str> = cases.map(|case| case.name.as_str()).collect();
             let built = "a target that builds at neither end shows no cases";
             let hint = did_you_mean(case, cases).unwrap_or(built.to_owned());
-            Mistake::new(format!("there is no case `{question}` at either end")).help(hint)
+            UserError::new(format!("there is no case `{question}` at either end")).help(hint)
         }
-        (_, Some(wanted)) => Mistake::new(format!("there is no target `{wanted}`"))
+        (_, Some(wanted)) => UserError::new(format!("there is no target `{wanted}`"))
             .maybe_help(did_you_mean(wanted, names.iter().map(String::as_str))),
-        (_, None) => Mistake::new(format!("there is no `{question}`")),
+        (_, None) => UserError::new(format!("there is no `{question}`")),
     }
 }
 

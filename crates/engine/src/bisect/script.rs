@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use camino::Utf8Path;
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::outcome::{Outcome, Phase};
 use pinmatrix_core::model::run::bisection::Answer;
 use pinmatrix_process::Stream;
@@ -121,7 +121,7 @@ fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answ
 }
 
 fn cannot_run(script: &Utf8Path, why: &str) -> anyhow::Error {
-    Mistake::new(format!("script {script} cannot be run: {why}"))
+    UserError::new(format!("script {script} cannot be run: {why}"))
         .help("it must be executable and name its interpreter; exit 0 good, 125 cannot tell, others bad")
         .into()
 }

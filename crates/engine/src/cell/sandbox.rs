@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::config::{Config, Mode, Reach};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::outcome::TargetId;
 use pinmatrix_core::model::outcome::enforced::Enforced;
 use pinmatrix_process::bounded_output::Transcript;
@@ -179,7 +179,7 @@ impl<'a> Sandbox<'a> {
 }
 
 /// A flag can require it, too, and then there is no place in the file.
-fn not_possible(config: &Config, why: &str) -> Mistake {
+fn not_possible(config: &Config, why: &str) -> UserError {
     let mistake = config
         .text
         .mistake("this system cannot close the sandbox, which is required")

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use camino::Utf8Path;
 use pinmatrix_core::config::{Config, Family, Pins, did_you_mean};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::bare;
 use semver::Version;
 
@@ -21,7 +21,7 @@ use crate::registry::published::{Published, Registry};
 use crate::subject::Subject;
 
 /// A linker that is not there would fail every cell.
-fn linker(config: &Config) -> Result<(), Mistake> {
+fn linker(config: &Config) -> Result<(), UserError> {
     let Some(linker) = &config.build.linker else {
         return Ok(());
     };
@@ -39,7 +39,7 @@ fn linker(config: &Config) -> Result<(), Mistake> {
 }
 
 /// What is allowed for a target of a package that there is not would allow nothing.
-fn sandbox(config: &Config, subject: &Subject) -> Result<(), Mistake> {
+fn sandbox(config: &Config, subject: &Subject) -> Result<(), UserError> {
     let names = || subject.members.iter().map(|member| member.name.as_str());
     for allowed in &config.sandbox.allowed {
         // The last part of a target's name may stand alone.

@@ -166,7 +166,7 @@ fn evenly(all: Vec<Version>, at_most: usize) -> Vec<Version> {
 #[cfg(test)]
 mod tests {
     use pinmatrix_core::config::Config;
-    use pinmatrix_core::error::Text;
+    use pinmatrix_core::error::SourceText;
     use proptest::prelude::*;
     use toml::Spanned;
 
@@ -205,7 +205,7 @@ mod tests {
             "[subject]\npath = \".\"\n[[toolchain]]\nlabel = \"s\"\nrustup = \"s\"\n\
              [[family]]\nname = \"f\"\ncrates = [\"f\"]\npins = {pins}\n"
         );
-        let text = Text::new(std::path::Path::new("matrix.toml"), text);
+        let text = SourceText::new(std::path::Path::new("matrix.toml"), text);
         let config = Config::parse(text).expect("a config");
         let today = today.map(|version| Version::parse(version).expect("a version"));
         let today = today.into_iter().collect();

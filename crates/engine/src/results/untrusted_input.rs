@@ -8,7 +8,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::outcome::{Phase, PhaseRecord};
 use pinmatrix_core::model::run::Run;
@@ -37,7 +37,7 @@ pub fn folder(named: &Utf8Path) -> &Utf8Path {
 /// # Errors
 ///
 /// A [`Mistake`] that names the file, where there is none that this version can read.
-pub fn read(folder: &Utf8Path) -> Result<Run, Mistake> {
+pub fn read(folder: &Utf8Path) -> Result<Run, UserError> {
     read_file(&folder.join(run_json::FILE))
 }
 
@@ -46,9 +46,9 @@ pub fn read(folder: &Utf8Path) -> Result<Run, Mistake> {
 /// # Errors
 ///
 /// As [`read`].
-pub fn read_file(path: &Utf8Path) -> Result<Run, Mistake> {
+pub fn read_file(path: &Utf8Path) -> Result<Run, UserError> {
     let help = "name a results folder, or the run.json in it";
-    open(path).map_err(|e| Mistake::new(format!("cannot read {path}: {e}")).help(help))?;
+    open(path).map_err(|e| UserError::new(format!("cannot read {path}: {e}")).help(help))?;
     results::read(path)
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use bytesize::ByteSize;
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::config::{Config, Source};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::text::count;
 use rayon::prelude::*;
 use xshell::{Shell, cmd};
@@ -408,7 +408,7 @@ fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
 }
 
 /// A subject's folder that is no workspace.
-pub fn no_workspace(config: &Config, place: &Utf8Path, why: &str) -> Mistake {
+pub fn no_workspace(config: &Config, place: &Utf8Path, why: &str) -> UserError {
     config
         .text
         .mistake(format!("{place} is no cargo workspace"))
@@ -418,7 +418,7 @@ pub fn no_workspace(config: &Config, place: &Utf8Path, why: &str) -> Mistake {
 
 /// What git has against a repository that a folder lies in by the looks of it: other files would be
 /// copied without git than with it.
-fn refused_by_git(folder: &Utf8Path) -> Option<Mistake> {
+fn refused_by_git(folder: &Utf8Path) -> Option<UserError> {
     let top = folder
         .ancestors()
         .find(|above| above.join(".git").exists())?;
@@ -429,12 +429,12 @@ fn refused_by_git(folder: &Utf8Path) -> Option<Mistake> {
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         Err(error) => error.to_string(),
     };
-    let mistake = Mistake::new(format!("git does not read the repository in {top}"));
+    let mistake = UserError::new(format!("git does not read the repository in {top}"));
     Some(mistake.help(format!("git says:\n{said}")))
 }
 
 /// A copy that is too large is refused before it is made.
-fn check_size(config: &Config, top: &Utf8Path, tree: &WorkingTree) -> Result<(), Mistake> {
+fn check_size(config: &Config, top: &Utf8Path, tree: &WorkingTree) -> Result<(), UserError> {
     let Some(most) = config.checkout.max_size else {
         return Ok(());
     };

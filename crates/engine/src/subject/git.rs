@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::config::{Config, Source};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
@@ -90,7 +90,7 @@ impl Repository {
         let find = |rev: &str| {
             let top = &self.top;
             self.commit(rev).ok_or_else(|| {
-                Mistake::new(format!("there is no revision `{rev}` in {top}"))
+                UserError::new(format!("there is no revision `{rev}` in {top}"))
                     .help("name a commit, a branch or a tag; a shallow clone has only some of them")
             })
         };
@@ -114,12 +114,12 @@ impl Repository {
                     short(&bad)
                 );
                 let help = "bisecting takes commits of which each follows on the one before; name an ancestor";
-                return Err(Mistake::new(message).help(help).into());
+                return Err(UserError::new(message).help(help).into());
             }
             line.extend(commit.map(str::to_owned));
         }
         match line.len() {
-            1 => Err(Mistake::new(format!(
+            1 => Err(UserError::new(format!(
                 "no commits lead from {} to {}",
                 short(&good),
                 short(&bad)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 
 use crate::machine::child_env::Surroundings;
 use crate::machine::toolchain::Toolchain;
@@ -55,7 +55,7 @@ impl Local {
                 let message = format!("{folder} holds no crate `{name}`");
                 let names: Vec<&str> = there.keys().map(String::as_str).collect();
                 let help = format!("it holds {}", names.join(", "));
-                return Err(Mistake::new(message).help(help).into());
+                return Err(UserError::new(message).help(help).into());
             };
             found.insert((*name).to_owned(), place.clone());
         }
@@ -72,7 +72,7 @@ fn members(
     let manifest = folder.join("Cargo.toml");
     let metadata = workspace(manifest.as_std_path(), cargo, surroundings)?;
     let metadata = metadata.map_err(|said| {
-        Mistake::new(format!("cargo cannot read {manifest}")).help(format!("cargo says:\n{said}"))
+        UserError::new(format!("cargo cannot read {manifest}")).help(format!("cargo says:\n{said}"))
     })?;
     let members = metadata.packages.into_iter().filter_map(|package| {
         let folder = package.manifest_path.parent()?.to_owned();

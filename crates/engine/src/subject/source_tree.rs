@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use pinmatrix_core::config::{Config, Source};
-use pinmatrix_core::error::Text;
+use pinmatrix_core::error::SourceText;
 use pinmatrix_core::model::cell::bare;
 use semver::Version;
 use serde::Deserialize;
@@ -104,7 +104,7 @@ fn check_lock(subject: &Subject, lock: &str) -> Result<()> {
             .any(|mark| line.starts_with(mark));
         if is_mark {
             let place = subject.checkout.in_origin(&subject.root).join("Cargo.lock");
-            let text = Text::new(place.as_std_path(), lock.to_owned());
+            let text = SourceText::new(place.as_std_path(), lock.to_owned());
             return Err(text
                 .mistake("Cargo.lock holds the marks of a merge conflict")
                 .at(

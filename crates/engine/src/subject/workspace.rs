@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Edition, Package};
 use pinmatrix_core::config::Config;
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::run::SubjectRecord;
 use pinmatrix_core::path::normal;
 use semver::Version;
@@ -127,7 +127,7 @@ impl Subject {
                 continue;
             }
             if !manifest.starts_with(&checkout.top) {
-                return Err(Mistake::new(format!(
+                return Err(UserError::new(format!(
                     "member `{}` of the subject lies outside {}: {}",
                     package.name, checkout.origin, package.manifest_path
                 ))

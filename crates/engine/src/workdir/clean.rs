@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 
 use crate::fs_ext::{folders, names, remove};
 use crate::subject::checkout::IN_USE;
@@ -109,7 +109,7 @@ pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&Part]) -> Result<u64> {
 /// Holds work folders, so that no run begins in them; or all copies that runs are of.
 fn hold(root: &Utf8Path) -> Result<Vec<File>> {
     let busy =
-        || Mistake::new(format!("a run is at work in {root}")).help("clean when it has ended");
+        || UserError::new(format!("a run is at work in {root}")).help("clean when it has ended");
     if root.file_name() != Some(SOURCES) {
         return Ok(vec![seize(root)?.ok_or_else(busy)?]);
     }

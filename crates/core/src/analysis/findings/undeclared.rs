@@ -158,7 +158,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::error::Text;
+    use crate::error::SourceText;
     use crate::model::outcome::moved::OldLock;
     use crate::testing::{case, ended, outcome, record, run, target, test_named, toolchain};
 
@@ -202,7 +202,7 @@ mod tests {
         let config = "[subject]\npath = \".\"\n[[toolchain]]\nlabel = \"old\"\nrustup = \"old\"\n\
              [[toolchain]]\nlabel = \"new\"\nrustup = \"new\"\n\
              [[family]]\nname = \"gadget\"\ncrates = [\"gadget\"]\npins = [\"1.0.0\"]\n";
-        let text = Text::new(Path::new("matrix.toml"), config.to_owned());
+        let text = SourceText::new(Path::new("matrix.toml"), config.to_owned());
         undeclared(&run, &Config::parse(text).expect("a config"))
     }
 

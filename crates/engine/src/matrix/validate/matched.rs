@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use pinmatrix_core::config::{Claimed, Config, Span};
-use pinmatrix_core::error::Mistake;
+use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{Cell, Pin};
 
 use crate::registry::ladder::Ladder;
@@ -14,7 +14,7 @@ use crate::subject::Subject;
 /// # Errors
 ///
 /// A [`Mistake`] that names the first that does not.
-pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), Mistake> {
+pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
     let pins = || ladders.iter().flat_map(Ladder::all).map(|(pin, _)| pin);
     let nothing = |what: &str, at: &Span| {
         let mistake = config.text.mistake(format!("{what} matches nothing"));

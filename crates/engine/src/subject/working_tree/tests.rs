@@ -1,7 +1,7 @@
 //! Small working trees, in git and outside.
 
 use pinmatrix_core::config::Config;
-use pinmatrix_core::error::Text;
+use pinmatrix_core::error::SourceText;
 use xshell::{Shell, cmd};
 
 use super::*;
@@ -45,7 +45,7 @@ impl Tree {
 
     fn list(&self, keys: &str) -> Vec<String> {
         let text = format!("[subject]\npath = \".\"\n{keys}\n{REST}");
-        let text = Text::new(Path::new("matrix.toml"), text);
+        let text = SourceText::new(Path::new("matrix.toml"), text);
         let config = Config::parse(text).expect("a config");
         let top = Utf8Path::from_path(self.0.path()).expect("text");
         let tree = WorkingTree::list(top, &config.checkout).expect("a listing");
