@@ -37,7 +37,7 @@ Exit codes:
 /// The tasks of this repository.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
-pub struct Xtask {
+pub struct XtaskArgs {
     #[command(subcommand)]
     task: Task,
 }
@@ -46,10 +46,10 @@ pub struct Xtask {
 enum Task {
     /// Build and test a workspace over toolchains and dependency pins
     #[command(version)]
-    Matrix(Matrix),
+    Matrix(MatrixArgs),
 }
 
-impl Xtask {
+impl XtaskArgs {
     /// What is to be done.
     pub fn command(self) -> Command {
         let Task::Matrix(matrix) = self.task;
@@ -60,13 +60,13 @@ impl Xtask {
 /// Called by cargo, which passes the subcommand's own name along.
 #[derive(Debug, Parser)]
 #[command(name = "cargo", bin_name = "cargo")]
-pub enum Cargo {
+pub enum CargoArgs {
     /// Build and test a workspace over toolchains and dependency pins
     #[command(version)]
-    Pinmatrix(Matrix),
+    Pinmatrix(MatrixArgs),
 }
 
-impl Cargo {
+impl CargoArgs {
     /// What is to be done.
     pub fn command(self) -> Command {
         let Self::Pinmatrix(matrix) = self;
@@ -77,14 +77,14 @@ impl Cargo {
 /// Build and test a workspace over toolchains and dependency pins.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
-pub struct Matrix {
+pub struct MatrixArgs {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     run: RunFlags,
 }
 
-impl Matrix {
+impl MatrixArgs {
     /// `run`, unless something else is asked for.
     fn command(self) -> Command {
         self.command.unwrap_or(Command::Run(Box::new(self.run)))
@@ -146,10 +146,10 @@ mod tests {
             help.replace("cargo xtask matrix", "X")
                 .replace("cargo pinmatrix", "X")
         };
-        let xtask = help(<Xtask as CommandFactory>::command(), "matrix");
+        let xtask = help(<XtaskArgs as CommandFactory>::command(), "matrix");
         assert_eq!(
             xtask,
-            help(<Cargo as CommandFactory>::command(), "pinmatrix")
+            help(<CargoArgs as CommandFactory>::command(), "pinmatrix")
         );
         assert!(xtask.contains("Exit codes:"), "{xtask}");
     }

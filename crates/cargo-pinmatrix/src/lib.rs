@@ -14,9 +14,9 @@ use camino::Utf8Path;
 use clap::{Parser, ValueEnum};
 use pinmatrix::input::read_config;
 use pinmatrix::matrix::Matrix;
-use pinmatrix::run::{Options, known_outcomes, run};
+use pinmatrix::run::{RunSettings, known_outcomes, run};
 use pinmatrix::workdir::work_dirs::cache;
-use pinmatrix_core::analysis::{Held, held, judgement};
+use pinmatrix_core::analysis::{RunResult, held, judgement};
 use pinmatrix_core::config::{RunOptions, Strategy};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::Cell;
@@ -25,13 +25,13 @@ use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::run::verdict::Judgement;
-use pinmatrix_core::search::plan::{Knowledge, Plan, Selection, plan};
+use pinmatrix_core::search::plan::{Plan, PlanContext, Selection, plan};
 use pinmatrix_core::search::shard::keep;
 use pinmatrix_core::text::shell_word;
-use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_process::cancel::Cancel;
 
 use crate::args::Command;
-use crate::args::flags::{Flags, PlanFlags, RunFlags, Selecting};
+use crate::args::flags::{Flags, PlanFlags, RunFlags, SelectionArgs};
 
 /// Which of the two names the program goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Program {
 
 /// How the program ends; a part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
+enum ExitStatus {
     Passed = 0,
     Failed = 1,
     Mistake = 2,
@@ -63,8 +63,8 @@ enum Exit {
     Interrupted = 130,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> Self {
         Self::from(exit as u8)
     }
 }
@@ -77,23 +77,23 @@ pub fn main(program: Program) -> ExitCode {
         return served;
     }
     let command = match program {
-        Program::Xtask => args::Xtask::parse().command(),
-        Program::CargoPinmatrix => args::Cargo::parse().command(),
+        Program::Xtask => args::XtaskArgs::parse().command(),
+        Program::CargoPinmatrix => args::CargoArgs::parse().command(),
     };
     let exit = match obey(program, command) {
         Ok(exit) => exit,
         Err(error) => {
             output::error_report::show(&error);
             match error.downcast_ref::<UserError>() {
-                Some(_) => Exit::Mistake,
-                None => Exit::Inconclusive,
+                Some(_) => ExitStatus::Mistake,
+                None => ExitStatus::Inconclusive,
             }
         }
     };
     exit.into()
 }
 
-fn obey(program: Program, command: Command) -> Result<Exit> {
+fn obey(program: Program, command: Command) -> Result<ExitStatus> {
     match command {
         Command::Run(flags) => run_matrix(program, &flags),
         Command::Plan(flags) => plan_matrix(program, &flags),
@@ -111,8 +111,8 @@ fn obey(program: Program, command: Command) -> Result<Exit> {
     }
 }
 
-fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
-    let interrupt = Interrupt::with_wardens();
+fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
+    let interrupt = Cancel::with_wardens();
     listen_for_signals(&interrupt)?;
     let progress = output::progress::Progress::new();
     let matrix = open_with(
@@ -132,7 +132,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     if flags.locked {
         command.push_str(LOCKED);
     }
-    let options = Options {
+    let options = RunSettings {
         jobs: flags.load.jobs.or(matrix.config.run.jobs),
         lanes: flags.load.lanes.or(matrix.config.run.lanes),
         max_disk: flags
@@ -168,7 +168,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
     output::reports::remove(&out);
     let run = match run(&matrix, &plan, &options) {
-        Err(_) if interrupt.is_asked_by_someone() => return Ok(Exit::Interrupted),
+        Err(_) if interrupt.is_asked_by_someone() => return Ok(ExitStatus::Interrupted),
         run => run?,
     };
     progress.end();
@@ -176,22 +176,22 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<Exit> {
     output::stdout::results(&run, &out)?;
     output::ci::tell(&run, &out, flags.ci.host())?;
     match interrupt.is_asked_by_someone() {
-        true => Ok(Exit::Interrupted),
+        true => Ok(ExitStatus::Interrupted),
         false => Ok(judge(&run)),
     }
 }
 
-fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
-    let interrupt = Interrupt::with_wardens();
+fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
+    let interrupt = Cancel::with_wardens();
     let progress = output::progress::Progress::new();
     let matrix = open_selected(&flags.selecting, &progress)?;
     if flags.spread.round {
         progress.end();
         commands::round::show(&matrix, flags)?;
-        return Ok(Exit::Passed);
+        return Ok(ExitStatus::Passed);
     }
     let out = flags.selecting.flags.out()?;
-    let options = Options {
+    let options = RunSettings {
         jobs: None,
         lanes: None,
         max_disk: None,
@@ -216,7 +216,7 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<Exit> {
         Some(n) => commands::shards::show(&plan, n, flags.spread.times.as_deref(), flags.format)?,
         None => output::plan::show(&matrix, &plan, flags.format)?,
     }
-    Ok(Exit::Passed)
+    Ok(ExitStatus::Passed)
 }
 
 fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
@@ -224,7 +224,7 @@ fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
 }
 
 /// A matrix of which cells are selected, and which is not judged.
-fn open_selected(selecting: &Selecting, listener: &dyn Listener) -> Result<Matrix> {
+fn open_selected(selecting: &SelectionArgs, listener: &dyn Listener) -> Result<Matrix> {
     let change = |options: &mut RunOptions| {
         options.today &= !selecting.no_today;
         options.baseline = None;
@@ -277,9 +277,9 @@ fn no_place(out: &Utf8Path, why: &str) -> UserError {
 /// A plan of the cells that flags select, by a strategy unless a flag names one.
 fn make_plan(
     matrix: &Matrix,
-    selecting: &Selecting,
+    selecting: &SelectionArgs,
     strategy: Strategy,
-    options: &Options<'_>,
+    options: &RunSettings<'_>,
 ) -> Result<Plan> {
     let (cells, selection) = select(matrix, selecting, strategy)?;
     let asked = selection.held(&cells);
@@ -287,7 +287,7 @@ fn make_plan(
     Ok(plan(
         &cells,
         &selection,
-        &Known {
+        &KnownOutcomes {
             matrix,
             known: &known,
         },
@@ -297,7 +297,7 @@ fn make_plan(
 /// The cells of a matrix, and what flags leave of them.
 fn select(
     matrix: &Matrix,
-    selecting: &Selecting,
+    selecting: &SelectionArgs,
     strategy: Strategy,
 ) -> Result<(Vec<(Cell, bool)>, Selection), UserError> {
     let selection = Selection::new(
@@ -314,12 +314,12 @@ fn select(
 }
 
 /// What the plan may ask.
-struct Known<'a> {
+struct KnownOutcomes<'a> {
     matrix: &'a Matrix,
     known: &'a std::collections::BTreeMap<pinmatrix_core::model::cell::CellId, Outcome>,
 }
 
-impl Knowledge for Known<'_> {
+impl PlanContext for KnownOutcomes<'_> {
     fn excluded(&self, cell: &Cell) -> Option<String> {
         self.matrix.config.excluded(cell).map(str::to_owned)
     }
@@ -339,35 +339,35 @@ impl Knowledge for Known<'_> {
 }
 
 /// A failure outweighs a doubt: what is certain is certain, whatever else is not.
-fn judge(run: &Run) -> Exit {
+fn judge(run: &Run) -> ExitStatus {
     // Another machine has what there is.
     if run.is_empty_shard() {
-        return Exit::Passed;
+        return ExitStatus::Passed;
     }
     let exit = judge_cells(run);
     // Time was up before all had run, or a part is missing.
-    if exit == Exit::Passed && !run.finished {
-        return Exit::Inconclusive;
+    if exit == ExitStatus::Passed && !run.finished {
+        return ExitStatus::Inconclusive;
     }
     exit
 }
 
-fn judge_cells(run: &Run) -> Exit {
+fn judge_cells(run: &Run) -> ExitStatus {
     if let Some(judgement) = judgement(run) {
         return match judgement {
-            Judgement::AsExpected => Exit::Passed,
-            Judgement::Regressed | Judgement::Fixed => Exit::Failed,
-            Judgement::Inconclusive => Exit::Inconclusive,
+            Judgement::AsExpected => ExitStatus::Passed,
+            Judgement::Regressed | Judgement::Fixed => ExitStatus::Failed,
+            Judgement::Inconclusive => ExitStatus::Inconclusive,
         };
     }
     if !run.findings.gaps.is_empty() {
         // That a cell fails says less than that another is not known.
-        return Exit::Inconclusive;
+        return ExitStatus::Inconclusive;
     }
     match held(run) {
-        Held::Passed => Exit::Passed,
-        Held::Failed => Exit::Failed,
-        Held::Nothing | Held::Unsure => Exit::Inconclusive,
+        RunResult::Passed => ExitStatus::Passed,
+        RunResult::Failed => ExitStatus::Failed,
+        RunResult::Nothing | RunResult::Unsure => ExitStatus::Inconclusive,
     }
 }
 
@@ -392,11 +392,11 @@ fn repeating(program: Program, words: &str, flags: &Flags) -> String {
     command
 }
 
-fn listen_for_signals(interrupt: &Interrupt) -> Result<()> {
+fn listen_for_signals(interrupt: &Cancel) -> Result<()> {
     let interrupt = interrupt.clone();
     ctrlc::set_handler(move || {
         if interrupt.ask() > 1 {
-            std::process::exit(Exit::Interrupted as i32);
+            std::process::exit(ExitStatus::Interrupted as i32);
         }
     })
     .context("listen for signals")

@@ -8,9 +8,9 @@ use pinmatrix_core::config::{Config, Strategy};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::text::{one_line, shell_word};
 
-use crate::args::flags::{Flags, Selecting, config};
+use crate::args::flags::{Flags, SelectionArgs, config};
 use crate::output::stdout;
-use crate::{Exit, Program};
+use crate::{ExitStatus, Program};
 
 /// Flags of a pipeline.
 #[derive(Debug, Args)]
@@ -69,11 +69,11 @@ impl Engine {
 /// # Errors
 ///
 /// A mistake in the config or the flags.
-pub fn obey(program: Program, flags: &PipelineFlags) -> Result<Exit> {
+pub fn obey(program: Program, flags: &PipelineFlags) -> Result<ExitStatus> {
     // A pipeline of a config that cannot be read would fail on every machine.
     let config = read_config(&config(flags.config.as_ref()))?;
     stdout::put(&pipeline(program, flags, &config)?)?;
-    Ok(Exit::Passed)
+    Ok(ExitStatus::Passed)
 }
 
 fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<String, UserError> {
@@ -137,11 +137,11 @@ fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<
 
 /// What selects cells, as `run` and `plan` take it, so that a wrong flag is told of here and not on
 /// every machine.
-fn selecting(selection: &[String]) -> Result<Selecting, UserError> {
+fn selecting(selection: &[String]) -> Result<SelectionArgs, UserError> {
     let help = "what stands behind `--` selects cells, as it does for `run` and `plan`";
-    let command = Selecting::augment_args(clap::Command::new("run").no_binary_name(true));
+    let command = SelectionArgs::augment_args(clap::Command::new("run").no_binary_name(true));
     let selecting = command.try_get_matches_from(selection);
-    let selecting = selecting.and_then(|matches| Selecting::from_arg_matches(&matches));
+    let selecting = selecting.and_then(|matches| SelectionArgs::from_arg_matches(&matches));
     let selecting = selecting.map_err(|e| {
         let words = e.to_string();
         let said = words.lines().next().unwrap_or_default();
@@ -156,7 +156,7 @@ fn selecting(selection: &[String]) -> Result<Selecting, UserError> {
 }
 
 /// What of that a merge takes as well, for the commands that reproduce a cell.
-fn of_merge(selecting: &Selecting) -> String {
+fn of_merge(selecting: &SelectionArgs) -> String {
     let Flags {
         offline,
         rev,

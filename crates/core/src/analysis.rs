@@ -13,12 +13,12 @@ mod course;
 mod held;
 mod tally;
 
-pub use self::course::{Course, Turn};
-pub use self::held::{Held, held, judgement, unknown_failing};
+pub use self::course::{Course, CourseTurn};
+pub use self::held::{RunResult, held, judgement, unknown_failing};
 pub use self::obstacles::{Obstacle, Obstacles};
 use self::problems::Problem;
 pub use self::tally::Tally;
-pub use self::upgrade::{Fate, Step, Upgrade};
+pub use self::upgrade::{PinFate, Upgrade, UpgradeStep};
 use crate::analysis::frontier::{ChangePoint, frontier};
 use crate::model::run::Run;
 

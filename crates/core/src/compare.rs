@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::compare::diff::{Finder, Seen};
+use crate::compare::diff::{CellDiff, CellDifference};
 use crate::model::cell::CellId;
 use crate::model::run::verdict::Verdict;
 use crate::model::run::{CellRecord, Run, State, verdict};
@@ -27,9 +27,9 @@ pub struct Comparison {
     /// What is not the same in both, before any cell is looked at: toolchains, revisions, pins.
     pub differs: Vec<String>,
     /// What cells show otherwise, by kind, then in the order of the run.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Difference>,
     /// What took another time, the greatest difference first.
-    pub times: Vec<Time>,
+    pub times: Vec<DurationChange>,
     /// How many cells both have.
     pub n_compared: usize,
     /// How many cells only one has, or has an answer for.
@@ -39,7 +39,7 @@ pub struct Comparison {
 /// How something differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum DifferenceKind {
     /// It passed, and does so no more.
     Broke,
     /// It failed, and passes.
@@ -52,7 +52,7 @@ pub enum Kind {
     Vanished,
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for DifferenceKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Broke => "broke",
@@ -66,9 +66,9 @@ impl std::fmt::Display for Kind {
 
 /// Something that some cells show otherwise, all alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct Difference {
     /// How it differs.
-    pub kind: Kind,
+    pub kind: DifferenceKind,
     /// The target; none for the cell as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
@@ -88,7 +88,7 @@ pub struct Change {
 
 /// Something that took another time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Time {
+pub struct DurationChange {
     /// The cell.
     pub cell: CellId,
     /// The target; none for the cell as a whole.
@@ -103,7 +103,7 @@ pub struct Time {
     pub after: f64,
 }
 
-impl Time {
+impl DurationChange {
     /// Whether it takes longer than it did.
     #[must_use]
     pub fn is_slower(&self) -> bool {
@@ -115,7 +115,9 @@ impl Comparison {
     /// Whether something passed that does so no more.
     #[must_use]
     pub fn has_broken(&self) -> bool {
-        self.changes.iter().any(|change| change.kind == Kind::Broke)
+        self.changes
+            .iter()
+            .any(|change| change.kind == DifferenceKind::Broke)
     }
 }
 
@@ -123,7 +125,7 @@ impl Comparison {
 #[must_use]
 pub fn compare(before: &Run, after: &Run) -> Comparison {
     let old: BTreeMap<&CellId, &CellRecord> = before.cells.iter().map(|c| (&c.id, c)).collect();
-    let mut finder = Finder::default();
+    let mut finder = CellDiff::default();
     let mut comparison = Comparison {
         differs: differs(before, after),
         ..Comparison::default()
@@ -157,14 +159,16 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
 /// Holds a run against what its baseline expects, from the verdict on it.
 #[must_use]
 pub fn against_baseline(run: &Run, verdict: &Verdict) -> Comparison {
-    let mut finder = Finder::default();
+    let mut finder = CellDiff::default();
     for deviation in &verdict.deviations {
         let kind = match deviation.kind {
-            verdict::Kind::Regressed | verdict::Kind::New => Kind::Broke,
-            verdict::Kind::Gone => Kind::Vanished,
-            verdict::Kind::Fixed => Kind::Fixed,
+            verdict::DeviationKind::Regressed | verdict::DeviationKind::New => {
+                DifferenceKind::Broke
+            }
+            verdict::DeviationKind::Gone => DifferenceKind::Vanished,
+            verdict::DeviationKind::Fixed => DifferenceKind::Fixed,
         };
-        finder.add(Seen {
+        finder.add(CellDifference {
             kind,
             cell: &deviation.cell,
             target: deviation.target.as_deref(),

@@ -26,16 +26,16 @@ use camino::Utf8PathBuf;
 use semver::Version;
 use toml::Spanned;
 
-pub use self::checkout::{Checkout, Globs};
-pub use self::claims::{Claim, Claimed};
-pub use self::sandbox::{Allowed, Mode, Reach, Sandbox};
+pub use self::checkout::{CheckoutConfig, PathGlobs};
+pub use self::claims::{Claim, ClaimKind};
+pub use self::sandbox::{Allowance, Permissions, SandboxConfig, SandboxMode};
 pub use self::values::disk_size;
-pub use crate::config::axes::{FeatureSet, Origin, Source, ToolchainSpec};
-pub use crate::config::families::{Choice, Choose, Companions, Family, Pins};
-pub use crate::config::filters::{Exclude, Which};
-pub use crate::config::overrides::{Adjustment, Change, Extra, together};
+pub use crate::config::axes::{FeatureSet, SourceSpec, ToolchainOrigin, ToolchainSpec};
+pub use crate::config::families::{Companions, Family, PinRange, PinRule, Pins};
+pub use crate::config::filters::{CellFilter, Exclude};
+pub use crate::config::overrides::{Adjustment, ExtraDependencies, Overrides, together};
 use crate::config::raw::Document;
-use crate::error::{UserError, SourceText, nearest};
+use crate::error::{SourceText, UserError, nearest};
 use crate::model::cell::Row;
 
 /// A place in `matrix.toml`, in bytes.
@@ -49,11 +49,11 @@ pub struct Config {
     /// The subject's folder, as written.
     pub subject: Spanned<String>,
     /// What of the files around it a cell gets.
-    pub checkout: Checkout,
+    pub checkout: CheckoutConfig,
     /// The toolchains that rows are of.
     pub toolchains: Vec<ToolchainSpec>,
     /// The revisions of the subject that rows are of; at least one.
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceSpec>,
     /// The feature sets that rows are of; at least one.
     pub feature_sets: Vec<FeatureSet>,
     /// The groups of columns.
@@ -65,22 +65,22 @@ pub struct Config {
     /// Cells that are left out, and why.
     pub excludes: Vec<Exclude>,
     /// Cells that are taken back in.
-    pub includes: Vec<Which>,
+    pub includes: Vec<CellFilter>,
     /// What is built, and how.
-    pub build: Build,
+    pub build: BuildConfig,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// What cells see of the environment.
-    pub environment: Environment,
+    pub environment: EnvConfig,
     /// What builds and tests may reach of the machine.
-    pub sandbox: Sandbox,
+    pub sandbox: SandboxConfig,
     /// How the run goes, unless the command line says otherwise.
     pub run: RunOptions,
 }
 
 /// What is built, and how.
 #[derive(Clone, Debug)]
-pub struct Build {
+pub struct BuildConfig {
     /// Cargo's profile; `test` unless said, as for `cargo test`.
     pub profile: Spanned<String>,
     /// How much debug info; none unless said, since no one attaches a debugger to a cell.
@@ -97,7 +97,7 @@ pub struct Build {
     pub cap_lints: Option<CapLints>,
 }
 
-impl Build {
+impl BuildConfig {
     /// The flags that choose the profile, and what no variable can say of it. Cargo takes settings
     /// as flags since 1.63
     /// (<https://doc.rust-lang.org/cargo/reference/config.html#command-line-overrides>).
@@ -248,7 +248,7 @@ pub struct Timeouts {
 
 /// What cells see of the environment beyond a short list that every build needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
+pub struct EnvConfig {
     /// Variables set for every cell.
     pub set: BTreeMap<String, String>,
     /// Variables let through from outside.
@@ -300,7 +300,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] that names file, line and what to do, for anything that a person can mend.
+    /// A [`UserError`] that names file, line and what to do, for anything that a person can mend.
     pub fn parse(text: SourceText) -> Result<Self, UserError> {
         let document = Document::parse(&text)?;
         let toolchains = axes::toolchains(&text, &document.toolchain)?;
@@ -321,7 +321,7 @@ impl Config {
             claims,
             excludes: filters::excludes(&text, document.exclude)?,
             includes: filters::includes(&text, document.include)?,
-            build: Build {
+            build: BuildConfig {
                 profile: document.build.profile,
                 debug: document.build.debug,
                 codegen_units: {
@@ -340,7 +340,7 @@ impl Config {
                 case: values::duration_if_any(&text, document.timeouts.case.as_ref())?,
                 run: values::duration_if_any(&text, document.timeouts.run.as_ref())?,
             },
-            environment: Environment {
+            environment: EnvConfig {
                 set: values::variables(&text, document.env.set)?,
                 pass: document.env.pass,
                 secret: document.env.secret,
@@ -370,7 +370,7 @@ impl Config {
 
     /// Takes the subject as it was at a revision, in place of what `[[source]]` says.
     pub fn take_revision(&mut self, rev: &str) {
-        self.sources = vec![Source {
+        self.sources = vec![SourceSpec {
             label: None,
             rev: Some(Spanned::new(0..0, rev.to_owned())),
             patch: None,
@@ -385,7 +385,7 @@ impl Config {
     }
 
     /// Bounds builds and tests in another way than `[sandbox]` says.
-    pub fn take_sandbox(&mut self, mode: Mode) {
+    pub fn take_sandbox(&mut self, mode: SandboxMode) {
         self.sandbox.mode = Spanned::new(0..0, mode);
     }
 

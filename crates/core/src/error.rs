@@ -65,13 +65,13 @@ impl SourceText {
 pub struct UserError {
     message: String,
     text: Option<SourceText>,
-    place: Option<Place>,
+    place: Option<Annotation>,
     help: Option<String>,
 }
 
 /// Where in a text, and what is to be said at that spot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Annotation {
     /// In bytes.
     pub span: Range<usize>,
     /// A few words under the marked text.
@@ -93,7 +93,7 @@ impl UserError {
     /// Says where.
     #[must_use]
     pub fn at(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
-        self.place = Some(Place {
+        self.place = Some(Annotation {
             span,
             label: label.into(),
         });
@@ -128,7 +128,7 @@ impl UserError {
 
     /// The place in the file.
     #[must_use]
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&Annotation> {
         self.place.as_ref()
     }
 

@@ -17,15 +17,15 @@ use crate::config::Config;
 use crate::error::UserError;
 use crate::model::cell::CellId;
 use crate::model::run::findings::Findings;
-use crate::model::run::gaps::{Conflict, Gaps, Side};
-use crate::model::run::timeline::Span;
+use crate::model::run::gaps::{Conflict, ConflictSide, MergeGaps};
+use crate::model::run::timeline::LaneSpan;
 use crate::model::run::{
     CellRecord, FamilyRecord, Run, SCHEMA, SourceRecord, State, ToolchainRecord,
 };
 
 /// The results of one machine.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct ShardResult {
     /// What it goes by.
     pub name: String,
     /// What it knows.
@@ -39,7 +39,7 @@ pub struct Merged {
     /// that is for whoever merges to say. It did not end where a cell is missing.
     pub run: Run,
     /// What is left open.
-    pub gaps: Gaps,
+    pub gaps: MergeGaps,
     /// Whose outcome was taken, by cell.
     pub taken: BTreeMap<CellId, String>,
     /// What a person should know that stops nothing.
@@ -50,9 +50,9 @@ pub struct Merged {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] where there is no part, where one holds what cannot be, or where two of them are
+/// A [`UserError`] where there is no part, where one holds what cannot be, or where two of them are
 /// not of the same subject, the same pins, or the same toolchains.
-pub fn merge(mut parts: Vec<Part>, config: &Config) -> Result<Merged, UserError> {
+pub fn merge(mut parts: Vec<ShardResult>, config: &Config) -> Result<Merged, UserError> {
     parts.sort_by(|a, b| (a.run.started, &a.name).cmp(&(b.run.started, &b.name)));
     parts.dedup_by(|a, b| a.name == b.name);
     compatibility::check(&parts, config)?;
@@ -67,7 +67,7 @@ pub fn merge(mut parts: Vec<Part>, config: &Config) -> Result<Merged, UserError>
     let here = toolchains.iter().filter(|t| t.source.is_some());
     let here: BTreeSet<&str> = here.map(|t| t.label.as_str()).collect();
     for (id, known) in known(&parts) {
-        let settled = reconcile::settle(reconcile::Asked {
+        let settled = reconcile::settle(reconcile::CellParts {
             known: &known,
             earlier: earlier.get(id).map_or(&[], Vec::as_slice),
             has_toolchain: here.contains(known[0].record.cell.row.toolchain.as_str()),
@@ -122,7 +122,7 @@ pub fn merge(mut parts: Vec<Part>, config: &Config) -> Result<Merged, UserError>
     let places: BTreeMap<&CellId, usize> = places.map(|(at, record)| (&record.id, at)).collect();
     conflicts.sort_by_key(|conflict| places.get(&conflict.cell).copied());
     Ok(Merged {
-        gaps: Gaps { missing, conflicts },
+        gaps: MergeGaps { missing, conflicts },
         taken,
         notes: notes(&parts),
         run,
@@ -133,7 +133,7 @@ pub fn merge(mut parts: Vec<Part>, config: &Config) -> Result<Merged, UserError>
 ///
 /// # Errors
 ///
-/// A [`Mistake`] that says what has changed.
+/// A [`UserError`] that says what has changed.
 pub fn check_matrix(
     run: &Run,
     sources: &[SourceRecord],
@@ -149,28 +149,28 @@ pub fn check_matrix(
 }
 
 /// What one part knows of a cell.
-struct Known<'a> {
-    part: &'a Part,
+struct PartOutcome<'a> {
+    part: &'a ShardResult,
     record: &'a CellRecord,
 }
 
 /// What is known of each cell, by the parts in their order.
-fn known(parts: &[Part]) -> BTreeMap<&CellId, Vec<Known<'_>>> {
-    let mut known: BTreeMap<&CellId, Vec<Known<'_>>> = BTreeMap::new();
+fn known(parts: &[ShardResult]) -> BTreeMap<&CellId, Vec<PartOutcome<'_>>> {
+    let mut known: BTreeMap<&CellId, Vec<PartOutcome<'_>>> = BTreeMap::new();
     for part in parts {
         for record in &part.run.cells {
             known
                 .entry(&record.id)
                 .or_default()
-                .push(Known { part, record });
+                .push(PartOutcome { part, record });
         }
     }
     known
 }
 
 /// What earlier merges found contradicted, by cell.
-fn earlier(parts: &[Part]) -> BTreeMap<&CellId, Vec<&Side>> {
-    let mut earlier: BTreeMap<&CellId, Vec<&Side>> = BTreeMap::new();
+fn earlier(parts: &[ShardResult]) -> BTreeMap<&CellId, Vec<&ConflictSide>> {
+    let mut earlier: BTreeMap<&CellId, Vec<&ConflictSide>> = BTreeMap::new();
     let gaps = parts.iter().map(|part| &part.run.findings.gaps);
     for conflict in gaps.flat_map(|gaps| &gaps.conflicts) {
         let sides = earlier.entry(&conflict.cell).or_default();
@@ -180,7 +180,7 @@ fn earlier(parts: &[Part]) -> BTreeMap<&CellId, Vec<&Side>> {
 }
 
 /// Of each toolchain what the first part says that has it.
-fn toolchains(parts: &[Part]) -> Vec<ToolchainRecord> {
+fn toolchains(parts: &[ShardResult]) -> Vec<ToolchainRecord> {
     let mut toolchains: Vec<ToolchainRecord> = Vec::new();
     for record in parts.iter().flat_map(|part| &part.run.toolchains) {
         let how_well = |record: &ToolchainRecord| (record.rustc.is_some(), record.source.is_some());
@@ -197,7 +197,7 @@ fn toolchains(parts: &[Part]) -> Vec<ToolchainRecord> {
 }
 
 /// The families with all that any part saw published.
-fn families(parts: &[Part]) -> Vec<FamilyRecord> {
+fn families(parts: &[ShardResult]) -> Vec<FamilyRecord> {
     let mut families = parts
         .first()
         .map(|part| part.run.families.clone())
@@ -230,23 +230,23 @@ fn families(parts: &[Part]) -> Vec<FamilyRecord> {
 }
 
 /// How many seconds after the first part another one began.
-fn after(part: &Part, started: u64) -> f64 {
+fn after(part: &ShardResult, started: u64) -> f64 {
     part.run.started.saturating_sub(started) as f64
 }
 
 /// What lanes did for the outcomes that were taken. The lanes of each part are lanes of their own.
-fn timeline(parts: &[Part], taken: &BTreeMap<CellId, String>) -> Vec<Span> {
+fn timeline(parts: &[ShardResult], taken: &BTreeMap<CellId, String>) -> Vec<LaneSpan> {
     let started = parts.first().map_or(0, |part| part.run.started);
     let mut timeline = Vec::new();
     let mut n_lanes = 0;
     for part in parts {
         let spans = part.run.timeline.iter();
         let spans = spans.filter(|span| taken.get(&span.cell) == Some(&part.name));
-        let spans: Vec<&Span> = spans.collect();
+        let spans: Vec<&LaneSpan> = spans.collect();
         let lanes: BTreeSet<usize> = spans.iter().map(|span| span.lane).collect();
         let lanes: BTreeMap<usize, usize> = lanes.into_iter().zip(n_lanes..).collect();
         n_lanes += lanes.len();
-        timeline.extend(spans.into_iter().map(|span| Span {
+        timeline.extend(spans.into_iter().map(|span| LaneSpan {
             lane: lanes.get(&span.lane).copied().unwrap_or_default(),
             start: after(part, started) + span.start,
             ..span.clone()
@@ -255,7 +255,7 @@ fn timeline(parts: &[Part], taken: &BTreeMap<CellId, String>) -> Vec<Span> {
     timeline
 }
 
-fn notes(parts: &[Part]) -> Vec<String> {
+fn notes(parts: &[ShardResult]) -> Vec<String> {
     let unended = parts.iter().filter(|part| !part.run.finished);
     let mut notes: Vec<String> = unended
         .map(|part| format!("{} did not end; what it had by then is taken", part.name))

@@ -29,13 +29,13 @@ pub fn text(run: &Run) -> serde_json::Result<String> {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] when it is of a form that this version does not read.
+/// A [`UserError`] when it is of a form that this version does not read.
 pub fn parse(text: &str, path: &Utf8Path) -> Result<Run, UserError> {
     parsed(text).map_err(|fault| fault.of(path))
 }
 
 /// Why a text is no run.
-enum Fault {
+enum ParseFault {
     /// It is none, or a part of one.
     Form(serde_json::Error),
     /// It is one of another version.
@@ -44,7 +44,7 @@ enum Fault {
     Content(String),
 }
 
-impl Fault {
+impl ParseFault {
     fn of(self, path: &Utf8Path) -> UserError {
         match self {
             Self::Form(e) if e.is_eof() => UserError::new(format!(
@@ -67,18 +67,18 @@ impl Fault {
     }
 }
 
-fn parsed(text: &str) -> Result<Run, Fault> {
+fn parsed(text: &str) -> Result<Run, ParseFault> {
     #[derive(serde::Deserialize)]
-    struct Head {
+    struct RunHead {
         schema: u32,
     }
-    let head: Head = serde_json::from_str(text).map_err(Fault::Form)?;
+    let head: RunHead = serde_json::from_str(text).map_err(ParseFault::Form)?;
     if head.schema != SCHEMA {
-        return Err(Fault::Schema(head.schema));
+        return Err(ParseFault::Schema(head.schema));
     }
-    let run: Run = serde_json::from_str(text).map_err(Fault::Form)?;
+    let run: Run = serde_json::from_str(text).map_err(ParseFault::Form)?;
     match contradiction(&run) {
-        Some(why) => Err(Fault::Content(why)),
+        Some(why) => Err(ParseFault::Content(why)),
         None => Ok(run),
     }
 }

@@ -13,7 +13,7 @@ pub mod bisect;
 use std::cmp::Reverse;
 
 use crate::config::Strategy;
-use crate::search::strategy::{Hint, Place, Row};
+use crate::search::strategy::{ChangeHint, Slot, SlotRow};
 
 /// What is known of every row.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Search<S> {
     rows: Vec<SearchRow<S>>,
     /// Of each row, what to run of it next, the first first; `None` where that is to be found out
     /// anew. Finding it out for all rows whenever one changes would cost more with every row.
-    next: Vec<Option<Vec<Ranked>>>,
+    next: Vec<Option<Vec<RankedSlot>>>,
     n_running: usize,
 }
 
@@ -31,7 +31,7 @@ pub struct Search<S> {
 #[derive(Clone, Debug)]
 pub struct SearchRow<S> {
     /// What is known of its places.
-    pub places: Vec<Place<S>>,
+    pub places: Vec<Slot<S>>,
     /// Which of them are rungs of the ladder.
     pub rungs: Vec<bool>,
     /// Of which of them it is declared that its toolchain is too old.
@@ -43,16 +43,16 @@ pub struct SearchRow<S> {
 }
 
 /// A place: its row, and its number there.
-pub type At = (usize, usize);
+pub type SlotIndex = (usize, usize);
 
 /// A place by how much it tells: after how many halvings, of which row, and which place.
-type Ranked = (u32, usize, usize);
+type RankedSlot = (u32, usize, usize);
 
 impl<S: PartialEq> Search<S> {
     /// A search that begins with what is known already.
     #[must_use]
     pub fn new(strategy: Strategy, n_probes: usize, rows: Vec<SearchRow<S>>) -> Self {
-        let is_running = |place: &&Place<S>| **place == Place::Running;
+        let is_running = |place: &&Slot<S>| **place == Slot::Running;
         let places = rows.iter().flat_map(|row| &row.places);
         Self {
             strategy,
@@ -64,12 +64,12 @@ impl<S: PartialEq> Search<S> {
     }
 
     /// Says what is known of a place.
-    pub fn set(&mut self, (row, place): At, known: Place<S>) {
+    pub fn set(&mut self, (row, place): SlotIndex, known: Slot<S>) {
         let of_row = self.rows.get_mut(row);
         let Some(at) = of_row.and_then(|row| row.places.get_mut(place)) else {
             return;
         };
-        let is_running = |place: &Place<S>| usize::from(*place == Place::Running);
+        let is_running = |place: &Slot<S>| usize::from(*place == Slot::Running);
         self.n_running += is_running(&known);
         self.n_running -= is_running(at);
         *at = known;
@@ -91,7 +91,7 @@ impl<S: PartialEq> Search<S> {
     /// The place to run next. Ends come before all else; then places that are preferred, then those
     /// that tell most, and among those that tell as much the one that is worth most. `worth` says
     /// of a place whether it is preferred, and what it is worth.
-    pub fn best<W: Ord>(&mut self, worth: impl Fn(At) -> (bool, W)) -> Option<At> {
+    pub fn best<W: Ord>(&mut self, worth: impl Fn(SlotIndex) -> (bool, W)) -> Option<SlotIndex> {
         self.find_out();
         let firsts = self.next.iter().flatten().filter_map(|next| next.first());
         let best = firsts.min_by_key(|(depth, row, place)| {
@@ -102,10 +102,10 @@ impl<S: PartialEq> Search<S> {
     }
 
     /// The places that can be run now, side by side, row by row.
-    pub fn ready(&mut self) -> Vec<At> {
+    pub fn ready(&mut self) -> Vec<SlotIndex> {
         self.find_out();
         let next = self.next.iter().flatten().flatten();
-        let mut ready: Vec<At> = next.map(|(_, row, place)| (*row, *place)).collect();
+        let mut ready: Vec<SlotIndex> = next.map(|(_, row, place)| (*row, *place)).collect();
         ready.sort_unstable();
         ready
     }
@@ -121,7 +121,7 @@ impl<S: PartialEq> Search<S> {
 
     /// What to run next of a row. Strategy `full` halves all rows together; `frontier` looks at the
     /// ends of all, and then settles one row after the other.
-    fn ranked(&self, row: usize) -> Vec<Ranked> {
+    fn ranked(&self, row: usize) -> Vec<RankedSlot> {
         let known = &self.rows[row];
         let rank = |place| {
             let depth = known.view().depth(place);
@@ -131,7 +131,7 @@ impl<S: PartialEq> Search<S> {
             }
         };
         let next = self.of_row(known).into_iter();
-        let mut ranked: Vec<Ranked> = next.map(|place| (rank(place), row, place)).collect();
+        let mut ranked: Vec<RankedSlot> = next.map(|place| (rank(place), row, place)).collect();
         ranked.sort_by_key(|(depth, _, _)| *depth);
         ranked
     }
@@ -139,7 +139,7 @@ impl<S: PartialEq> Search<S> {
     /// How many places may still be run: all that are open, but for those between two that agree
     /// where that is enough.
     #[must_use]
-    pub fn may_run(&self) -> Vec<At> {
+    pub fn may_run(&self) -> Vec<SlotIndex> {
         let rows = self.rows.iter().enumerate();
         let places = rows.flat_map(|(row, known)| {
             let inferred = match self.strategy {
@@ -147,7 +147,7 @@ impl<S: PartialEq> Search<S> {
                 Strategy::Frontier => known.view().inferred(),
             };
             let is_open = move |place: &usize| {
-                known.places[*place] == Place::Open
+                known.places[*place] == Slot::Open
                     && known.rungs[*place]
                     && inferred.binary_search(place).is_err()
             };
@@ -159,16 +159,16 @@ impl<S: PartialEq> Search<S> {
 
     /// True where a place ran and showed something.
     #[must_use]
-    pub fn is_shown(&self, (row, place): At) -> bool {
+    pub fn is_shown(&self, (row, place): SlotIndex) -> bool {
         let place = self.rows.get(row).and_then(|row| row.places.get(place));
-        matches!(place, Some(Place::Shown(_)))
+        matches!(place, Some(Slot::Shown(_)))
     }
 
     /// True while a lane is at a place.
     #[must_use]
-    pub fn is_running(&self, (row, place): At) -> bool {
+    pub fn is_running(&self, (row, place): SlotIndex) -> bool {
         let place = self.rows.get(row).and_then(|row| row.places.get(place));
-        matches!(place, Some(Place::Running))
+        matches!(place, Some(Slot::Running))
     }
 
     /// True while a lane is at any place.
@@ -179,7 +179,7 @@ impl<S: PartialEq> Search<S> {
 
     /// The rungs that were not run, since their neighbours agree.
     #[must_use]
-    pub fn inferred(&self) -> Vec<At> {
+    pub fn inferred(&self) -> Vec<SlotIndex> {
         let rows = self.rows.iter().enumerate();
         let rows = rows.filter(|_| self.strategy == Strategy::Frontier);
         let inferred = rows.flat_map(|(row, known)| {
@@ -205,7 +205,7 @@ impl<S: PartialEq> Search<S> {
                 }
                 // Where its own toolchain is declared too old, what the other row shows is no hint.
                 let foreseen = |at: usize| row.foreseen.get(at).copied().unwrap_or(false);
-                let is_worth = |(a, b): &Hint| !(foreseen(*a) && foreseen(*b));
+                let is_worth = |(a, b): &ChangeHint| !(foreseen(*a) && foreseen(*b));
                 let of_leader = leader.map(|leader| leader.view().changes());
                 let of_leader = of_leader.into_iter().flatten().filter(is_worth);
                 let hints = of_leader.chain(row.view().edges()).collect();
@@ -216,7 +216,7 @@ impl<S: PartialEq> Search<S> {
 
     /// True when a row that leads has nothing left to run.
     fn is_settled(&self, row: &SearchRow<S>) -> bool {
-        let is_running = row.places.contains(&Place::Running);
+        let is_running = row.places.contains(&Slot::Running);
         let hints = row.view().edges();
         !is_running && row.view().frontier(self.n_probes, &hints).is_empty()
     }
@@ -224,8 +224,8 @@ impl<S: PartialEq> Search<S> {
 
 impl<S> SearchRow<S> {
     /// The row as a strategy sees it.
-    fn view(&self) -> Row<'_, S> {
-        Row {
+    fn view(&self) -> SlotRow<'_, S> {
+        SlotRow {
             places: &self.places,
             rungs: &self.rungs,
             foreseen: &self.foreseen,

@@ -8,13 +8,13 @@ use semver::Version;
 use crate::model::cell::{Cell, Pin, Row};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::enforced::Enforced;
-use crate::model::outcome::{CaseOutcome, Flaky, Kind, Outcome, TargetId, TargetOutcome};
+use crate::model::outcome::{CaseOutcome, Flaky, Outcome, TargetId, TargetKind, TargetOutcome};
 use crate::model::run::findings::Findings;
 use crate::model::run::{
     CellRecord, FamilyRecord, Run, SCHEMA, SourceRecord, State, SubjectRecord, TodayRecord,
     ToolchainRecord,
 };
-use crate::model::status::{Class, Skip, Status};
+use crate::model::status::{FailureKind, SkipReason, Status};
 
 /// A release of the family `gadget`.
 pub fn pin(major: u64) -> Pin {
@@ -28,7 +28,7 @@ pub fn pin(major: u64) -> Pin {
 pub fn test_named(name: &str) -> TargetId {
     TargetId {
         package: "app".to_owned(),
-        kind: Kind::Test,
+        kind: TargetKind::Test,
         name: name.to_owned(),
     }
 }
@@ -153,14 +153,14 @@ fn shown(letter: char) -> Option<TargetOutcome> {
     let ran = |one: bool, two: bool| {
         let case = |name: &str, fails: bool| {
             let status = match fails {
-                true => Status::failed(Class::Test),
+                true => Status::failed(FailureKind::Test),
                 false => Status::Passed,
             };
             case(name, status, None)
         };
         target("t", vec![case("one", one), case("two", two)])
     };
-    let broken = |class: Class| {
+    let broken = |class: FailureKind| {
         let errors = vec![Diagnostic::said("no")];
         TargetOutcome::not_run(test_named("t"), Status::failed(class), errors)
     };
@@ -178,7 +178,7 @@ fn shown(letter: char) -> Option<TargetOutcome> {
         '2' => Some(ran(false, true)),
         'x' => Some(ran(true, true)),
         'i' => {
-            let reason = Skip::Ignored;
+            let reason = SkipReason::Ignored;
             let ignored = |name| {
                 case(
                     name,
@@ -190,8 +190,8 @@ fn shown(letter: char) -> Option<TargetOutcome> {
             };
             Some(target("t", vec![ignored("one"), ignored("two")]))
         }
-        'b' => Some(broken(Class::Compile)),
-        'd' => Some(broken(Class::Drift)),
+        'b' => Some(broken(FailureKind::Compile)),
+        'd' => Some(broken(FailureKind::Drift)),
         _ => None,
     }
 }
@@ -203,7 +203,7 @@ pub fn history(letters: &str, n_patches: u64) -> Run {
         let state = match shown(letter) {
             Some(target) => ended(outcome(vec![target])),
             None => State::Skipped {
-                reason: Skip::NotAnEnd,
+                reason: SkipReason::NotAnEnd,
             },
         };
         record("stable", major, state)

@@ -10,28 +10,30 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use pinmatrix_core::config::Source;
+use pinmatrix_core::config::SourceSpec;
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::event::Event;
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::outcome::moved::forward;
-use pinmatrix_core::model::run::bisection::{About, Answer, Asked, Bisection, SCHEMA, Why};
+use pinmatrix_core::model::run::bisection::{
+    AskedPoint, BisectTarget, Bisection, Evidence, PointAnswer, SCHEMA,
+};
 use pinmatrix_core::model::status::Status;
-use pinmatrix_core::search::bisect::{End, Known, end, next};
+use pinmatrix_core::search::bisect::{BisectResult, PointState, end, next};
 
 use crate::bisect::dependency::check_out;
-use crate::bisect::query::{Axis, Inquiry, Place, Point, Question, about, answer};
+use crate::bisect::query::{Axis, BisectQuery, Point, PointPlace, Question, about, answer};
 use crate::cache::key;
-use crate::cell::context::{Common, Work};
+use crate::cell::context::{CellWork, RunContext};
 use crate::cell::known;
 use crate::fs_ext::{CACHEDIR_TAG, write_whole};
-use crate::manifest::Hold;
+use crate::manifest::RequirementPin;
 use crate::matrix::Matrix;
-use crate::matrix::cell_context::Setting;
-use crate::run::{Options, in_doubt, in_place, make_room, shops_of};
-use crate::subject::path_pin::Local;
-use crate::subject::source_tree::Tree;
-use crate::workdir::work_dirs::Workplace;
+use crate::matrix::cell_context::CellContext;
+use crate::run::{RunSettings, in_doubt, in_place, make_room, shops_of};
+use crate::subject::path_pin::PathPin;
+use crate::subject::source_tree::SourceTree;
+use crate::workdir::work_dirs::WorkDirs;
 
 /// The file's name in the results folder.
 pub const FILE: &str = "bisection.json";
@@ -44,21 +46,21 @@ pub struct Bisected {
     /// What was asked, and answered.
     pub record: Bisection,
     /// What it came to; `None` where it was interrupted.
-    pub end: Option<End>,
+    pub end: Option<BisectResult>,
     /// Where, beside that change, another point is known not to answer as its end does: by its number.
-    pub elsewhere: Vec<(usize, Answer)>,
+    pub elsewhere: Vec<(usize, PointAnswer)>,
 }
 
 /// Asks an inquiry to its end. What `replayed` says is taken over.
 ///
 /// # Errors
 ///
-/// A [`Mistake`] when the question is about nothing that there is; other errors when the results
+/// A [`UserError`] when the question is about nothing that there is; other errors when the results
 /// or the work folders cannot be written.
 pub fn bisect(
     matrix: &Matrix,
-    inquiry: &Inquiry,
-    options: &Options<'_>,
+    inquiry: &BisectQuery,
+    options: &RunSettings<'_>,
     replayed: Option<Bisection>,
 ) -> Result<Bisected> {
     let waits = || {
@@ -66,16 +68,16 @@ pub fn bisect(
         options.listener.hear(Event::Noted(note));
     };
     let place = &matrix.place;
-    let workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
+    let workplace = WorkDirs::occupy(&options.cache, place, options.interrupt, waits)?;
     let cells = matrix.cells();
     workplace.discard_past(&shops_of(matrix, cells.iter().map(|(cell, _)| cell)))?;
     in_place(matrix, options, &workplace, |common, n_lanes| {
-        let desk = Desk {
+        let desk = BisectLanes {
             matrix,
             inquiry,
             workplace: &workplace,
             common,
-            board: Mutex::new(Board::new(
+            board: Mutex::new(BisectState::new(
                 inquiry,
                 conditions_of(matrix, inquiry)?,
                 replayed,
@@ -107,11 +109,11 @@ pub fn bisect(
 }
 
 /// What all lanes know.
-struct Board {
-    points: Vec<Known>,
+struct BisectState {
+    points: Vec<PointState>,
     record: Bisection,
     /// What the question is about; found in what the ends show.
-    about: Option<About>,
+    about: Option<BisectTarget>,
     /// What the ends showed, until the question is about something.
     waiting: BTreeMap<usize, (Outcome, bool)>,
     mistake: Option<UserError>,
@@ -119,15 +121,15 @@ struct Board {
     has_failed: bool,
 }
 
-impl Board {
+impl BisectState {
     fn new(
-        inquiry: &Inquiry,
+        inquiry: &BisectQuery,
         conditions: String,
         replayed: Option<Bisection>,
     ) -> Result<Self, UserError> {
         let names = inquiry.points.iter().map(|point| point.name.clone());
         let mut board = Self {
-            points: vec![Known::Open; inquiry.points.len()],
+            points: vec![PointState::Open; inquiry.points.len()],
             record: Bisection {
                 schema: SCHEMA,
                 question: inquiry.question.to_string(),
@@ -138,7 +140,7 @@ impl Board {
                 asked: Vec::new(),
             },
             about: match inquiry.question {
-                Question::Cell | Question::Script(_) => Some(About::Cell),
+                Question::Cell | Question::Script(_) => Some(BisectTarget::Cell),
                 Question::Target(_) | Question::Case { .. } => None,
             },
             waiting: BTreeMap::new(),
@@ -162,11 +164,11 @@ impl Board {
                 .points
                 .iter()
                 .position(|name| *name == asked.point);
-            let is_sure = asked.answer != Answer::CannotTell && board.about.is_some();
+            let is_sure = asked.answer != PointAnswer::CannotTell && board.about.is_some();
             let is_here = |at: &usize| inquiry.points[*at].cell.id() == asked.cell;
             if let Some(at) = at.filter(|at| is_sure && is_here(at)) {
-                board.points[at] = Known::Told(asked.answer);
-                board.record.asked.push(Asked {
+                board.points[at] = PointState::Told(asked.answer);
+                board.record.asked.push(AskedPoint {
                     known: true,
                     ..asked
                 });
@@ -181,7 +183,7 @@ impl Board {
 }
 
 /// A hash of what decides of every answer besides its point.
-fn conditions_of(matrix: &Matrix, inquiry: &Inquiry) -> Result<String> {
+fn conditions_of(matrix: &Matrix, inquiry: &BisectQuery) -> Result<String> {
     // Along commits of the subject its files as they are make no difference.
     let sources = match &inquiry.axis {
         Axis::Commits { .. } => Vec::new(),
@@ -216,22 +218,22 @@ pub fn axis(axis: &Axis) -> String {
 }
 
 /// Where lanes work.
-struct Desk<'a> {
+struct BisectLanes<'a> {
     matrix: &'a Matrix,
-    inquiry: &'a Inquiry,
-    workplace: &'a Workplace,
-    common: &'a Common<'a>,
-    board: Mutex<Board>,
+    inquiry: &'a BisectQuery,
+    workplace: &'a WorkDirs,
+    common: &'a RunContext<'a>,
+    board: Mutex<BisectState>,
     changed: Condvar,
 }
 
 /// What one point came to.
-enum Found {
+enum PointResult {
     Outcome(Box<Outcome>, bool),
-    Said(Answer, String),
+    Said(PointAnswer, String),
 }
 
-impl Desk<'_> {
+impl BisectLanes<'_> {
     fn work(&self, lane: usize) -> Result<()> {
         while let Some(at) = self.take() {
             let point = &self.inquiry.points[at];
@@ -254,10 +256,10 @@ impl Desk<'_> {
                 return None;
             }
             if let Some(at) = next(&board.points, 1).first().copied() {
-                board.points[at] = Known::Running;
+                board.points[at] = PointState::Running;
                 return Some(at);
             }
-            let is_under_way = board.points.contains(&Known::Running);
+            let is_under_way = board.points.contains(&PointState::Running);
             if !is_under_way {
                 return None;
             }
@@ -266,16 +268,16 @@ impl Desk<'_> {
         }
     }
 
-    fn note(&self, board: &mut Board, at: usize, found: Found) -> Result<()> {
+    fn note(&self, board: &mut BisectState, at: usize, found: PointResult) -> Result<()> {
         if self.common.interrupt.is_asked() {
             return Ok(());
         }
         let (outcome, known) = match found {
-            Found::Said(answer, said) => {
-                self.tell(board, at, (answer, Why::line(said)), false);
+            PointResult::Said(answer, said) => {
+                self.tell(board, at, (answer, Evidence::line(said)), false);
                 return self.write(board);
             }
-            Found::Outcome(outcome, known) => (*outcome, known),
+            PointResult::Outcome(outcome, known) => (*outcome, known),
         };
         board.waiting.insert(at, (outcome, known));
         if board.about.is_none() {
@@ -288,8 +290,8 @@ impl Desk<'_> {
             if [first, other].iter().any(doubt) {
                 // The machine failed at an end, which is no one's mistake.
                 for (at, (outcome, known)) in std::mem::take(&mut board.waiting) {
-                    let (_, why) = answer(&About::Cell, &outcome, &|_| true);
-                    self.tell(board, at, (Answer::CannotTell, why), known);
+                    let (_, why) = answer(&BisectTarget::Cell, &outcome, &|_| true);
+                    self.tell(board, at, (PointAnswer::CannotTell, why), known);
                 }
                 return self.write(board);
             }
@@ -321,42 +323,44 @@ impl Desk<'_> {
     /// not.
     /// Points beside the change that was found, asked or known from runs of the matrix, that do not answer
     /// as the end on their side does.
-    fn elsewhere(&self, board: &Board) -> Vec<(usize, Answer)> {
-        let (Some(End::Found { before, after, .. }), Some(about)) =
+    fn elsewhere(&self, board: &BisectState) -> Vec<(usize, PointAnswer)> {
+        let (Some(BisectResult::Found { before, after, .. }), Some(about)) =
             (end(&board.points), &board.about)
         else {
             return Vec::new();
         };
         let told = |at: usize| match board.points.get(at)? {
-            Known::Told(answer) => Some(*answer),
-            Known::Open | Known::Running => self.known_answer(at, about),
+            PointState::Told(answer) => Some(*answer),
+            PointState::Open | PointState::Running => self.known_answer(at, about),
         };
         let last = board.points.len() - 1;
         let beside = (0..before).chain(after..last);
         let others = beside.filter_map(|at| {
             let expected = told(if at < before { 0 } else { last })?;
-            let answer = told(at).filter(|answer| *answer != Answer::CannotTell)?;
+            let answer = told(at).filter(|answer| *answer != PointAnswer::CannotTell)?;
             (answer != expected).then_some((at, answer))
         });
         others.collect()
     }
 
     /// What runs of the matrix know of a point.
-    fn known_answer(&self, at: usize, about: &About) -> Option<Answer> {
+    fn known_answer(&self, at: usize, about: &BisectTarget) -> Option<PointAnswer> {
         let point = &self.inquiry.points[at];
         match (&point.place, &self.inquiry.question) {
-            (Place::Commit(_) | Place::Dependency(_), _) | (_, Question::Script(_)) => return None,
-            (Place::Matrix, Question::Cell | Question::Target(_) | Question::Case { .. }) => {}
+            (PointPlace::Commit(_) | PointPlace::Dependency(_), _) | (_, Question::Script(_)) => {
+                return None;
+            }
+            (PointPlace::Matrix, Question::Cell | Question::Target(_) | Question::Case { .. }) => {}
         }
-        let setting = Setting::of(self.matrix, &point.cell).ok()??;
+        let setting = CellContext::of(self.matrix, &point.cell).ok()??;
         let outcome = known(self.common, &setting)?;
         Some(answer(about, &outcome, &|file| self.is_own(at, file)).0)
     }
 
     fn is_own(&self, at: usize, file: &str) -> bool {
         match self.inquiry.points[at].place {
-            Place::Matrix | Place::Commit(_) => true,
-            Place::Dependency(_) => {
+            PointPlace::Matrix | PointPlace::Commit(_) => true,
+            PointPlace::Dependency(_) => {
                 let trees = self.matrix.trees.iter();
                 let mut subjects = trees.map(|tree| &tree.subject);
                 subjects.any(|subject| subject.holds(file))
@@ -364,17 +368,23 @@ impl Desk<'_> {
         }
     }
 
-    fn tell(&self, board: &mut Board, at: usize, (answer, why): (Answer, Why), known: bool) {
+    fn tell(
+        &self,
+        board: &mut BisectState,
+        at: usize,
+        (answer, why): (PointAnswer, Evidence),
+        known: bool,
+    ) {
         let point = &self.inquiry.points[at];
-        board.points[at] = Known::Told(answer);
+        board.points[at] = PointState::Told(answer);
         let words = match answer {
-            Answer::Good => "good",
-            Answer::Bad => "bad",
-            Answer::CannotTell => "cannot tell",
+            PointAnswer::Good => "good",
+            PointAnswer::Bad => "bad",
+            PointAnswer::CannotTell => "cannot tell",
         };
         let told = format!("{}: {words}: {}", point.name, why.said);
         self.common.listener.hear(Event::Noted(&told));
-        board.record.asked.push(Asked {
+        board.record.asked.push(AskedPoint {
             point: point.name.clone(),
             cell: point.cell.id(),
             answer,
@@ -383,7 +393,7 @@ impl Desk<'_> {
         });
     }
 
-    fn write(&self, board: &Board) -> Result<()> {
+    fn write(&self, board: &BisectState) -> Result<()> {
         let text = serde_json::to_string_pretty(&board.record).context("write a bisection")?;
         write_whole(
             &self.common.results.join(FILE),
@@ -392,35 +402,37 @@ impl Desk<'_> {
     }
 
     /// Asks one point. What goes wrong under it is no answer, and ends nothing.
-    fn ask(&self, point: &Point, lane: usize) -> Result<Found> {
+    fn ask(&self, point: &Point, lane: usize) -> Result<PointResult> {
         match self.ask_in_place(point, lane) {
             Ok(found) => Ok(found),
             Err(error) if error.downcast_ref::<UserError>().is_some() => Err(error),
-            Err(error) => Ok(Found::Outcome(Box::new(in_doubt(&error)), false)),
+            Err(error) => Ok(PointResult::Outcome(Box::new(in_doubt(&error)), false)),
         }
     }
 
-    fn ask_in_place(&self, point: &Point, lane: usize) -> Result<Found> {
+    fn ask_in_place(&self, point: &Point, lane: usize) -> Result<PointResult> {
         let matrix = self.matrix;
         match &point.place {
-            Place::Matrix => {
-                let setting = Setting::of(matrix, &point.cell)?.context("find its toolchain")?;
+            PointPlace::Matrix => {
+                let setting =
+                    CellContext::of(matrix, &point.cell)?.context("find its toolchain")?;
                 self.ask_setting(&setting, lane)
             }
-            Place::Commit(commit) => {
-                let source = Source {
+            PointPlace::Commit(commit) => {
+                let source = SourceSpec {
                     rev: Some(toml::Spanned::new(0..0, commit.clone())),
-                    ..Source::default()
+                    ..SourceSpec::default()
                 };
                 let cache = self.workplace.cache();
                 let (cargo, around) = (&matrix.resolver, &matrix.surroundings);
                 let tree =
-                    Tree::read(&source, &matrix.config, &matrix.place, cache, cargo, around)?;
-                let setting = Setting::on(matrix, &point.cell, &tree)?;
+                    SourceTree::read(&source, &matrix.config, &matrix.place, cache, cargo, around)?;
+                let setting = CellContext::on(matrix, &point.cell, &tree)?;
                 self.ask_setting(&setting.context("find its toolchain")?, lane)
             }
-            Place::Dependency(commit) => {
-                let setting = Setting::of(matrix, &point.cell)?.context("find its toolchain")?;
+            PointPlace::Dependency(commit) => {
+                let setting =
+                    CellContext::of(matrix, &point.cell)?.context("find its toolchain")?;
                 self.ask_setting(&self.at_commit(setting, commit, lane)?, lane)
             }
         }
@@ -429,10 +441,10 @@ impl Desk<'_> {
     /// The setting with the family taken from a commit of its repository.
     fn at_commit<'b>(
         &self,
-        setting: Setting<'b>,
+        setting: CellContext<'b>,
         commit: &str,
         lane: usize,
-    ) -> Result<Setting<'b>> {
+    ) -> Result<CellContext<'b>> {
         let Axis::Dependency { repository, .. } = &self.inquiry.axis else {
             anyhow::bail!("a commit of a dependency on another axis");
         };
@@ -441,19 +453,19 @@ impl Desk<'_> {
         let crates = setting.family.crate_names();
         let (cargo, around) = (&self.matrix.resolver, &setting.ground.surroundings);
         // A commit that holds other crates cannot tell, which is no mistake of anyone's.
-        let members = Local::members_of(&folder, &crates, cargo, around);
+        let members = PathPin::members_of(&folder, &crates, cargo, around);
         let members = members.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let ground = Arc::clone(&setting.ground);
         let holds = members
             .into_iter()
-            .map(|(name, folder)| (name, Hold::Path(folder)));
-        Ok(Setting {
+            .map(|(name, folder)| (name, RequirementPin::Path(folder)));
+        Ok(CellContext {
             ground: Arc::new(ground.in_folder(holds.collect(), folder, commit.to_owned())),
             ..setting
         })
     }
 
-    fn ask_setting(&self, setting: &Setting<'_>, lane: usize) -> Result<Found> {
+    fn ask_setting(&self, setting: &CellContext<'_>, lane: usize) -> Result<PointResult> {
         let sandbox = match self.inquiry.question {
             // It is the user's own program and runs without bounds, and so does what it builds.
             Question::Script(_) => "script".to_owned(),
@@ -464,7 +476,7 @@ impl Desk<'_> {
         let folders = self.workplace.folders(setting, &sandbox, lane)?;
         make_room(self.common, &|label| *label == setting.cell.row.toolchain)?;
         let _occupied = self.common.keeper.occupy(&folders);
-        let work = Work {
+        let work = CellWork {
             common: self.common,
             setting,
             folders,
@@ -472,10 +484,13 @@ impl Desk<'_> {
         };
         if let Question::Script(file) = &self.inquiry.question {
             let (answer, said) = script::ask(&work, file)?;
-            return Ok(Found::Said(answer, said));
+            return Ok(PointResult::Said(answer, said));
         }
         let answer = work.run()?;
-        Ok(Found::Outcome(Box::new(answer.outcome), answer.reused))
+        Ok(PointResult::Outcome(
+            Box::new(answer.outcome),
+            answer.reused,
+        ))
     }
 
     /// The one target that the question is about, as far as that is known before any is built.
@@ -486,12 +501,12 @@ impl Desk<'_> {
             Question::Cell | Question::Script(_) => None,
         };
         match &self.board().about {
-            Some(About::Target(id) | About::Case(id, _)) => Some(id.to_string()),
-            Some(About::Cell) | None => of_question(),
+            Some(BisectTarget::Target(id) | BisectTarget::Case(id, _)) => Some(id.to_string()),
+            Some(BisectTarget::Cell) | None => of_question(),
         }
     }
 
-    fn board(&self) -> MutexGuard<'_, Board> {
+    fn board(&self) -> MutexGuard<'_, BisectState> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,20 +12,20 @@ use camino::Utf8PathBuf;
 use cargo_metadata::{BuildScript, PackageId};
 use pinmatrix_core::config::{Family, FeatureSet};
 use pinmatrix_core::model::outcome::moved::Broken;
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 use pinmatrix_core::model::status::Status;
 use pinmatrix_process::child::Exit;
-use pinmatrix_process::{Ended, together};
+use pinmatrix_process::{ProcessResult, together};
 use semver::Version;
 
 use crate::build::chosen::compile_only;
 use crate::cargo::compiler_call::DocTests;
 use crate::cargo::targets::{Target, Workspace};
-use crate::cargo::{Cargo, doubt};
+use crate::cargo::{CargoCommand, doubt};
 use crate::diagnose::broken::{broken, name_packages};
-use crate::diagnose::target_result::{Judge, Made};
-use crate::diagnose::unit_blame::Account;
-use crate::phase::log::Log;
+use crate::diagnose::target_result::{TargetJudge, TargetResult};
+use crate::diagnose::unit_blame::BuildAccount;
+use crate::phase::log::PhaseLog;
 
 /// How a build goes.
 pub struct BuildOptions<'a> {
@@ -54,9 +54,9 @@ pub struct BuildOptions<'a> {
 const CHANNEL: &str = "__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS";
 
 /// What a build came to.
-pub struct Built {
+pub struct BuildResult {
     /// Each target's own answer.
-    pub made: BTreeMap<TargetId, Made>,
+    pub made: BTreeMap<TargetId, TargetResult>,
     /// The packages from a registry and of the family that do not compile.
     pub broken: Vec<(PackageId, Broken)>,
     /// The doc tests of each library, once it is known how they run.
@@ -68,7 +68,7 @@ pub struct Built {
     /// The units that it used, made anew or not, by the hashes in their names.
     pub used: BTreeMap<String, PackageId>,
     /// How the last command ended, and what all took.
-    pub ended: Ended,
+    pub ended: ProcessResult,
 }
 
 /// Compiles all targets of a workspace, and says of each how it went.
@@ -77,20 +77,20 @@ pub struct Built {
 ///
 /// When cargo cannot be started at all.
 pub fn build(
-    cargo: &Cargo<'_>,
+    cargo: &CargoCommand<'_>,
     workspace: &Workspace,
     options: &BuildOptions<'_>,
-    log: &mut Log,
+    log: &mut PhaseLog,
     on_step: &mut dyn FnMut(&str),
-) -> Result<Built> {
+) -> Result<BuildResult> {
     let targets = workspace.targets.iter();
     let targets: Vec<&Target> = targets.filter(|t| (options.is_asked_for)(&t.id)).collect();
-    let mut build = Build {
+    let mut build = RunningBuild {
         cargo,
         workspace,
         options,
-        account: Account::new(workspace, options.is_asked_for),
-        ended: Ended::NOTHING,
+        account: BuildAccount::new(workspace, options.is_asked_for),
+        ended: ProcessResult::NOTHING,
         log,
         on_step,
     };
@@ -100,14 +100,14 @@ pub fn build(
     if build.account.is_ambiguous() && build.can_go_on() {
         build.plain()?;
     }
-    let Build {
+    let RunningBuild {
         mut account, ended, ..
     } = build;
     let plain = account.plain.as_mut();
     for heard in [&mut account.heard].into_iter().chain(plain) {
         name_packages(heard, workspace, options.family);
     }
-    let judge = Judge {
+    let judge = TargetJudge {
         account: &account,
         workspace,
         family: options.family,
@@ -115,19 +115,19 @@ pub fn build(
         limit: cargo.limit,
     };
     let judged = targets.into_iter().map(|t| (t.id.clone(), judge.judge(t)));
-    let mut made: BTreeMap<TargetId, Made> = judged.collect();
-    let is_unexplained = !ended.exit.is_success() && !made.values().any(Made::has_failed);
+    let mut made: BTreeMap<TargetId, TargetResult> = judged.collect();
+    let is_unexplained = !ended.exit.is_success() && !made.values().any(TargetResult::has_failed);
     if options.is_whole
         && is_unexplained
         && let Some(of_none) = judge.of_none()
     {
         made.values_mut()
-            .filter(|made| !matches!(made, Made::Not(..)))
+            .filter(|made| !matches!(made, TargetResult::Not(..)))
             .for_each(|made| *made = of_none.clone());
     }
     let heard = account.heard;
     let broken = broken(&heard, workspace, options.family);
-    Ok(Built {
+    Ok(BuildResult {
         made,
         broken,
         doc_tests: BTreeMap::new(),
@@ -138,31 +138,31 @@ pub fn build(
     })
 }
 
-impl Built {
+impl BuildResult {
     /// Whether the machine kept a target from an answer.
     #[must_use]
     pub fn has_doubt(&self) -> bool {
-        let is_doubt = |made: &Made| match made {
-            Made::Not(status, _) => matches!(status, Status::Inconclusive { .. }),
-            Made::Executable(_) | Made::Example => false,
+        let is_doubt = |made: &TargetResult| match made {
+            TargetResult::Not(status, _) => matches!(status, Status::Inconclusive { .. }),
+            TargetResult::Executable(_) | TargetResult::Example => false,
         };
         self.made.values().any(is_doubt)
     }
 }
 
 /// A build at work.
-struct Build<'a> {
-    cargo: &'a Cargo<'a>,
+struct RunningBuild<'a> {
+    cargo: &'a CargoCommand<'a>,
     workspace: &'a Workspace,
     options: &'a BuildOptions<'a>,
-    account: Account,
+    account: BuildAccount,
     /// How the build ended so far, and what it took.
-    ended: Ended,
-    log: &'a mut Log,
+    ended: ProcessResult,
+    log: &'a mut PhaseLog,
     on_step: &'a mut dyn FnMut(&str),
 }
 
-impl Build<'_> {
+impl RunningBuild<'_> {
     /// Whether cargo builds what else it can where one target fails.
     /// Stable since cargo 1.74: <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
     fn keeps_going(&self) -> bool {
@@ -181,16 +181,16 @@ impl Build<'_> {
         let any_refused = self.workspace.targets.iter().any(is_refused);
         // A test can run any example, which a build of some targets does not make.
         let mut others = self.workspace.targets.iter();
-        let has_examples = others.any(|target| target.id.kind == Kind::Example);
+        let has_examples = others.any(|target| target.id.kind == TargetKind::Example);
         if !self.options.is_whole && all_bear_tests && !any_refused && !has_examples {
             // The same members with the same features, whether all of their targets are built or
             // some.
             let names: Vec<String> = chosen.iter().flatten().cloned().collect();
             let is_named = |id: &TargetId| {
-                id.kind != Kind::Doc && chosen.contains(&choice(id))
+                id.kind != TargetKind::Doc && chosen.contains(&choice(id))
                     || (self.options.is_asked_for)(id)
             };
-            self.account = Account::new(self.workspace, is_named);
+            self.account = BuildAccount::new(self.workspace, is_named);
             self.ended = self.some(targets, &names)?;
             let is_open = |target: &&Target| self.account.own_answer(target).is_none();
             let has_failed = matches!(self.ended.exit, Exit::Code(n) if n != 0);
@@ -215,9 +215,10 @@ impl Build<'_> {
                 (self.options.start_over)()?;
             }
         }
-        let is_built = |id: &TargetId| id.kind != Kind::Doc || (self.options.is_asked_for)(id);
+        let is_built =
+            |id: &TargetId| id.kind != TargetKind::Doc || (self.options.is_asked_for)(id);
         self.account
-            .ask_again(Account::new(self.workspace, is_built));
+            .ask_again(BuildAccount::new(self.workspace, is_built));
         self.account.is_complete = true;
         let ended = self.listen_on(whole)?;
         self.ended = together(self.ended.clone(), ended);
@@ -225,7 +226,7 @@ impl Build<'_> {
     }
 
     /// Some targets, by their names. Others that go by the same are left out where cargo can.
-    fn some(&mut self, targets: &[&Target], names: &[String]) -> Result<Ended> {
+    fn some(&mut self, targets: &[&Target], names: &[String]) -> Result<ProcessResult> {
         let is_other = |target: &Target| {
             let choice = choice(&target.id);
             target.bears_tests
@@ -246,7 +247,7 @@ impl Build<'_> {
         let packages: Vec<Utf8PathBuf> = packages.collect();
         let mut vars = self.cargo.vars.clone();
         compile_only(&packages, wrapper, &mut vars)?;
-        let choosy = Cargo {
+        let choosy = CargoCommand {
             vars,
             bounds: self.cargo.bounds.clone(),
             ..*self.cargo
@@ -263,7 +264,7 @@ impl Build<'_> {
         let mut plain = args(&["build", "--workspace", "--examples"]);
         let targets = self.workspace.targets.iter();
         let has = |kind| targets.clone().any(|target| target.id.kind == kind);
-        if has(Kind::Lib) {
+        if has(TargetKind::Lib) {
             plain.push("--lib".to_owned());
         }
         if targets.clone().any(|target| !target.binaries.is_empty()) {
@@ -291,17 +292,17 @@ impl Build<'_> {
 
     /// Whether there is a point in asking cargo again.
     fn can_go_on(&self) -> bool {
-        let Ended { exit, .. } = &self.ended;
+        let ProcessResult { exit, .. } = &self.ended;
         matches!(exit, Exit::Code(_)) && doubt(exit, &self.account.heard.err).is_none()
     }
 
     /// One command among all members, with the features of the whole.
-    fn listen(&mut self, args: Vec<String>) -> Result<Ended> {
+    fn listen(&mut self, args: Vec<String>) -> Result<ProcessResult> {
         self.listen_to(self.cargo, args)
     }
 
-    /// As [`Build::listen`], and cargo goes on where a unit fails.
-    fn listen_on(&mut self, mut args: Vec<String>) -> Result<Ended> {
+    /// As [`RunningBuild::listen`], and cargo goes on where a unit fails.
+    fn listen_on(&mut self, mut args: Vec<String>) -> Result<ProcessResult> {
         args.push("--keep-going".to_owned());
         if self.keeps_going() {
             return self.listen(args);
@@ -309,7 +310,7 @@ impl Build<'_> {
         args.push("-Zunstable-options".to_owned());
         let mut vars = self.cargo.vars.clone();
         vars.insert(CHANNEL.into(), "nightly".into());
-        let nightly = Cargo {
+        let nightly = CargoCommand {
             vars,
             bounds: self.cargo.bounds.clone(),
             ..*self.cargo
@@ -317,7 +318,11 @@ impl Build<'_> {
         self.listen_to(&nightly, args)
     }
 
-    fn listen_to(&mut self, cargo: &Cargo<'_>, mut args: Vec<String>) -> Result<Ended> {
+    fn listen_to(
+        &mut self,
+        cargo: &CargoCommand<'_>,
+        mut args: Vec<String>,
+    ) -> Result<ProcessResult> {
         args.extend(self.options.flags.iter().cloned());
         args.extend(self.options.features.flags());
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -336,7 +341,7 @@ impl Build<'_> {
 /// kind, such as `CARGO_BIN_EXE_a-b`.
 fn can_be_chosen(target: &Target) -> bool {
     let is_plain = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    target.id.kind == Kind::Test && target.binaries.iter().all(is_plain)
+    target.id.kind == TargetKind::Test && target.binaries.iter().all(is_plain)
 }
 
 fn args(words: &[&str]) -> Vec<String> {
@@ -347,10 +352,10 @@ fn args(words: &[&str]) -> Vec<String> {
 #[must_use]
 pub fn choice(id: &TargetId) -> Vec<String> {
     match id.kind {
-        Kind::Lib | Kind::Doc => vec!["--lib".to_owned()],
-        Kind::Bin => vec!["--bin".to_owned(), id.name.clone()],
-        Kind::Test => vec!["--test".to_owned(), id.name.clone()],
-        Kind::Example => vec!["--example".to_owned(), id.name.clone()],
-        Kind::Bench => vec!["--bench".to_owned(), id.name.clone()],
+        TargetKind::Lib | TargetKind::Doc => vec!["--lib".to_owned()],
+        TargetKind::Bin => vec!["--bin".to_owned(), id.name.clone()],
+        TargetKind::Test => vec!["--test".to_owned(), id.name.clone()],
+        TargetKind::Example => vec!["--example".to_owned(), id.name.clone()],
+        TargetKind::Bench => vec!["--bench".to_owned(), id.name.clone()],
     }
 }

@@ -14,21 +14,21 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use camino::Utf8Path;
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::status::Doubt;
+use pinmatrix_core::model::status::InconclusiveReason;
 use pinmatrix_core::text;
-use pinmatrix_process::bounded_output::Transcript;
-use pinmatrix_process::cancel::Interrupt;
-use pinmatrix_process::child::{Errand, Exit};
-use pinmatrix_process::jobserver::Budget;
-use pinmatrix_process::sandbox::policy::Bounds;
-use pinmatrix_process::{Ended, Follower, Stream, Terms, run};
+use pinmatrix_process::bounded_output::BoundedOutput;
+use pinmatrix_process::cancel::Cancel;
+use pinmatrix_process::child::{CommandSpec, Exit};
+use pinmatrix_process::jobserver::JobBudget;
+use pinmatrix_process::sandbox::policy::Policy;
+use pinmatrix_process::{Follower, Limits, ProcessResult, Stream, run};
 
 use crate::cargo::missing_feature::MissingFeature;
 use crate::machine::toolchain::Toolchain;
-use crate::phase::log::Log;
+use crate::phase::log::PhaseLog;
 
 /// A cargo of a certain toolchain, at work in a certain folder.
-pub struct Cargo<'a> {
+pub struct CargoCommand<'a> {
     /// The toolchain it belongs to.
     pub toolchain: &'a Toolchain,
     /// The workspace it works on.
@@ -40,31 +40,31 @@ pub struct Cargo<'a> {
     /// How long one command may take.
     pub limit: Duration,
     /// What it may reach.
-    pub bounds: Bounds,
+    pub bounds: Policy,
     /// Whether the run should end.
-    pub interrupt: &'a Interrupt,
+    pub interrupt: &'a Cancel,
     /// The budget that its compile jobs are taken from.
-    pub budget: Option<&'a Budget>,
+    pub budget: Option<&'a JobBudget>,
 }
 
 /// What a command said, and how it ended.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct CargoOutput {
     /// How it ended.
-    pub ended: Ended,
+    pub ended: ProcessResult,
     /// Standard output.
     pub out: String,
     /// Standard error, cleaned.
     pub err: String,
 }
 
-impl Cargo<'_> {
+impl CargoCommand<'_> {
     /// A command, ready to run.
     ///
     /// # Errors
     ///
     /// When this process has no working folder.
-    pub fn command(&self, args: &[&str]) -> Result<Errand> {
+    pub fn command(&self, args: &[&str]) -> Result<CommandSpec> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let program = self.toolchain.program("cargo");
         self.errand(program.as_ref(), &args)
@@ -74,30 +74,35 @@ impl Cargo<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Cargo::command`].
-    pub fn errand(&self, program: &Path, args: &[OsString]) -> Result<Errand> {
+    /// As [`CargoCommand::command`].
+    pub fn errand(&self, program: &Path, args: &[OsString]) -> Result<CommandSpec> {
         let by_warden = self.interrupt.has_wardens();
-        Errand::new(program, args, self.folder, &self.vars, by_warden)
+        CommandSpec::new(program, args, self.folder, &self.vars, by_warden)
     }
 
     /// Runs a command and keeps what it says; standard error and how it went stand in the log.
     ///
     /// # Errors
     ///
-    /// As [`Cargo::command`].
-    pub fn say(&self, args: &[&str], log: &mut Log) -> Result<Said> {
+    /// As [`CargoCommand::command`].
+    pub fn say(&self, args: &[&str], log: &mut PhaseLog) -> Result<CargoOutput> {
         log.note(&format!("$ cargo {}", args.join(" ")));
         self.hear_out(self.command(args)?, self.whereabouts(), log)
     }
 
-    /// As [`Cargo::say`], of another program in cargo's place, which works in other places than it
+    /// As [`CargoCommand::say`], of another program in cargo's place, which works in other places than it
     /// speaks of.
     ///
     /// # Errors
     ///
-    /// As [`Cargo::command`].
-    pub fn hear_out(&self, errand: Errand, places: Whereabouts<'_>, log: &mut Log) -> Result<Said> {
-        let (mut out, mut err) = (Transcript::default(), Transcript::default());
+    /// As [`CargoCommand::command`].
+    pub fn hear_out(
+        &self,
+        errand: CommandSpec,
+        places: PathScrubber<'_>,
+        log: &mut PhaseLog,
+    ) -> Result<CargoOutput> {
+        let (mut out, mut err) = (BoundedOutput::default(), BoundedOutput::default());
         let mut keep = |stream: Stream, line: &[u8]| match stream {
             Stream::Out => out.add(line),
             Stream::Err => {
@@ -108,7 +113,7 @@ impl Cargo<'_> {
         let ended = self.follow(errand, &mut keep)?;
         let ended = err.ended(out.ended(ended));
         log.note(&format!("[{}]", ended.exit));
-        Ok(Said {
+        Ok(CargoOutput {
             ended,
             out: out.text(),
             err: places.without(&text::clean(&err.text())),
@@ -117,8 +122,8 @@ impl Cargo<'_> {
 
     /// The places that it works in.
     #[must_use]
-    pub fn whereabouts(&self) -> Whereabouts<'_> {
-        Whereabouts {
+    pub fn whereabouts(&self) -> PathScrubber<'_> {
+        PathScrubber {
             folder: self.folder,
             checkout: self.checkout,
             vars: &self.vars,
@@ -130,8 +135,12 @@ impl Cargo<'_> {
     /// # Errors
     ///
     /// When the budget of compile jobs is broken.
-    pub fn follow(&self, mut errand: Errand, follower: &mut dyn Follower) -> Result<Ended> {
-        let terms = Terms {
+    pub fn follow(
+        &self,
+        mut errand: CommandSpec,
+        follower: &mut dyn Follower,
+    ) -> Result<ProcessResult> {
+        let terms = Limits {
             limit: self.limit,
             bounds: &self.bounds,
             interrupt: self.interrupt,
@@ -149,14 +158,14 @@ impl Cargo<'_> {
                 budget.renew(&share)?;
             }
         }
-        Ok(Ended { waited, ..ended })
+        Ok(ProcessResult { waited, ..ended })
     }
 }
 
 /// The places that a cargo works in, which say nothing and differ from lane to lane and from machine
 /// to machine.
 #[derive(Clone, Copy)]
-pub struct Whereabouts<'a> {
+pub struct PathScrubber<'a> {
     /// The workspace it works on.
     pub folder: &'a Utf8Path,
     /// The copy of the checkout that the workspace lies in.
@@ -197,7 +206,7 @@ fn replace_path(text: &str, path: &Utf8Path, by: &str) -> String {
     replaced
 }
 
-impl Whereabouts<'_> {
+impl PathScrubber<'_> {
     /// Text without the places of the copy and of cargo's unpacked crates.
     #[must_use]
     pub fn without(&self, text: &str) -> String {
@@ -243,30 +252,32 @@ const NETWORK: [&str; 10] = [
 
 /// What kept a cargo command from an answer about the code, if anything did.
 #[must_use]
-pub fn doubt(exit: &Exit, err: &str) -> Option<Doubt> {
+pub fn doubt(exit: &Exit, err: &str) -> Option<InconclusiveReason> {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| err.contains(phrase));
     match exit {
-        Exit::Interrupted => return Some(Doubt::Interrupted),
-        Exit::Lost(why) => return Some(Doubt::Machine(why.clone())),
+        Exit::Interrupted => return Some(InconclusiveReason::Interrupted),
+        Exit::Lost(why) => return Some(InconclusiveReason::Machine(why.clone())),
         // What the system kills without a word, it kills for memory.
-        Exit::Signal(9) => return Some(Doubt::OutOfMemory),
+        Exit::Signal(9) => return Some(InconclusiveReason::OutOfMemory),
         Exit::Signal(signal) => {
-            return Some(Doubt::Machine(format!("cargo died of signal {signal}")));
+            return Some(InconclusiveReason::Machine(format!(
+                "cargo died of signal {signal}"
+            )));
         }
         Exit::Code(_) | Exit::TimedOut => {}
     }
     if exit.is_success() {
         return None;
     }
-    machine_fault(err).or_else(|| says(&NETWORK).then_some(Doubt::Network))
+    machine_fault(err).or_else(|| says(&NETWORK).then_some(InconclusiveReason::Network))
 }
 
 /// As [`doubt`], of a command that resolves or fetches: what keeps one of those beyond its time is
 /// the network, or another cargo that holds the package cache.
 #[must_use]
-pub fn resolve_doubt(said: &Said) -> Option<Doubt> {
+pub fn resolve_doubt(said: &CargoOutput) -> Option<InconclusiveReason> {
     match said.ended.exit {
-        Exit::TimedOut => Some(Doubt::Machine(
+        Exit::TimedOut => Some(InconclusiveReason::Machine(
             "cargo did not resolve in time (`resolve` under `[timeouts]`)".to_owned(),
         )),
         Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
@@ -276,10 +287,12 @@ pub fn resolve_doubt(said: &Said) -> Option<Doubt> {
 }
 
 /// Before it resolves anything, cargo asks rustc what it is, which can hardly die of the code.
-fn died_asking(err: &str) -> Option<Doubt> {
+fn died_asking(err: &str) -> Option<InconclusiveReason> {
     let died = err.lines().find(|line| line.contains("(signal: "))?;
     let signal = died.rsplit_once("(signal: ")?.1.trim_end_matches(')');
-    Some(Doubt::Machine(format!("rustc died of signal {signal}")))
+    Some(InconclusiveReason::Machine(format!(
+        "rustc died of signal {signal}"
+    )))
 }
 
 /// The package that a registry is said not to have at all. Nothing that was published goes away; but
@@ -298,7 +311,7 @@ pub fn unknown_to_registry(err: &str) -> Option<&str> {
 
 /// What words of cargo, rustc or a linker tell of a machine that failed.
 #[must_use]
-pub fn machine_fault(said: &str) -> Option<Doubt> {
+pub fn machine_fault(said: &str) -> Option<InconclusiveReason> {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| said.contains(phrase));
     if says(&[
         "No space left on device",
@@ -307,7 +320,7 @@ pub fn machine_fault(said: &str) -> Option<Doubt> {
         // A linker that maps its output into memory finds no room for it when it writes there.
         "ld terminated with signal 7 [Bus error]",
     ]) {
-        return Some(Doubt::OutOfDisk);
+        return Some(InconclusiveReason::OutOfDisk);
     }
     if says(&[
         "Cannot allocate memory",
@@ -320,13 +333,15 @@ pub fn machine_fault(said: &str) -> Option<Doubt> {
         "Killed signal terminated program",
     ]) || is_refused_memory(said)
     {
-        return Some(Doubt::OutOfMemory);
+        return Some(InconclusiveReason::OutOfMemory);
     }
     let is_fault = |line: &&str| FAULTS.iter().any(|fault| line.contains(fault));
     let line = said.lines().find(is_fault)?;
     // Where a program could not be started, why not stands further down.
     let why = said.lines().find(|line| line.contains("os error"));
-    Some(Doubt::Machine(text::one_line(why.unwrap_or(line))))
+    Some(InconclusiveReason::Machine(text::one_line(
+        why.unwrap_or(line),
+    )))
 }
 
 /// What tells of other failures of a machine.
@@ -477,11 +492,11 @@ mod tests {
         let failed = Exit::Code(101);
         assert_eq!(
             doubt(&failed, "error: No space left on device (os error 28)"),
-            Some(Doubt::OutOfDisk)
+            Some(InconclusiveReason::OutOfDisk)
         );
         assert_eq!(
             doubt(&failed, "rustc (signal: 9, SIGKILL: kill)"),
-            Some(Doubt::OutOfMemory)
+            Some(InconclusiveReason::OutOfMemory)
         );
         assert_eq!(doubt(&failed, "error[E0425]: cannot find"), None);
         assert_eq!(

@@ -14,37 +14,37 @@ use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::event::Event;
 use pinmatrix_core::model::outcome::moved::Tried;
 use pinmatrix_core::model::outcome::{Outcome, Phase};
-use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_core::model::status::{FailureKind, SkipReason, Status};
 use pinmatrix_process::sandbox::scoped_thread::confined;
 
 use crate::cache::key;
-use crate::cache::outcome_store::{Kept, clear_logs};
+use crate::cache::outcome_store::{StoredOutcome, clear_logs};
 use crate::cargo::targets::Workspace;
-use crate::cargo::{Said, features, first_error};
-use crate::cell::context::{Common, Work};
+use crate::cargo::{CargoOutput, features, first_error};
+use crate::cell::context::{CellWork, RunContext};
 use crate::cell::left_out::left_out;
-use crate::cell::old_lock::Settled;
+use crate::cell::old_lock::JudgedBuild;
 use crate::fs_ext::{remove, remove_all_but, write_whole};
-use crate::matrix::cell_context::Setting;
-use crate::phase::log::Log;
-use crate::phase::timer::{Clock, Lap, Phases};
+use crate::matrix::cell_context::CellContext;
+use crate::phase::log::PhaseLog;
+use crate::phase::timer::{PhaseLap, PhaseTimer, Phases};
 use crate::resolve::drift;
 use crate::resolve::resolution::{Resolution, decisive_lines};
 use crate::workdir::stage;
 
 /// An outcome, and whether an earlier run had it.
-pub struct Answer {
+pub struct CellResult {
     /// The evidence.
     pub outcome: Outcome,
     /// True when nothing was run.
     pub reused: bool,
     /// Its phases in time.
-    pub laps: Vec<Lap>,
+    pub laps: Vec<PhaseLap>,
 }
 
 /// The outcome of a cell from what earlier runs kept, without any work.
 #[must_use]
-pub fn known(common: &Common<'_>, setting: &Setting<'_>) -> Option<Outcome> {
+pub fn known(common: &RunContext<'_>, setting: &CellContext<'_>) -> Option<Outcome> {
     if common.fresh {
         return None;
     }
@@ -54,10 +54,10 @@ pub fn known(common: &Common<'_>, setting: &Setting<'_>) -> Option<Outcome> {
 
 /// What earlier runs kept of a cell that was resolved, unless that is not to be looked at.
 pub(super) fn kept(
-    common: &Common<'_>,
-    setting: &Setting<'_>,
+    common: &RunContext<'_>,
+    setting: &CellContext<'_>,
     resolution: &Resolution,
-) -> Option<Kept> {
+) -> Option<StoredOutcome> {
     if common.fresh {
         return None;
     }
@@ -70,7 +70,7 @@ pub(super) fn kept(
 /// # Errors
 ///
 /// When the results cannot be written.
-pub fn restore(common: &Common<'_>, setting: &Setting<'_>) -> Result<()> {
+pub fn restore(common: &RunContext<'_>, setting: &CellContext<'_>) -> Result<()> {
     let Some(resolution) = common.resolver.known(setting) else {
         return Ok(());
     };
@@ -103,7 +103,11 @@ pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> 
 /// # Errors
 ///
 /// When it cannot be written.
-pub(super) fn keep(common: &Common<'_>, setting: &Setting<'_>, outcome: &Outcome) -> Result<()> {
+pub(super) fn keep(
+    common: &RunContext<'_>,
+    setting: &CellContext<'_>,
+    outcome: &Outcome,
+) -> Result<()> {
     let Some(resolution) = common.resolver.known(setting) else {
         return Ok(());
     };
@@ -119,7 +123,11 @@ pub(super) fn keep(common: &Common<'_>, setting: &Setting<'_>, outcome: &Outcome
     }
 }
 
-fn key_of(common: &Common<'_>, setting: &Setting<'_>, resolution: &Resolution) -> Result<String> {
+fn key_of(
+    common: &RunContext<'_>,
+    setting: &CellContext<'_>,
+    resolution: &Resolution,
+) -> Result<String> {
     let resolution = key::of(&resolution.decisive())?;
     let sandbox = common.sandbox.decisive();
     let locked = common.resolver.locked;
@@ -131,20 +139,20 @@ fn key_of(common: &Common<'_>, setting: &Setting<'_>, resolution: &Resolution) -
     )
 }
 
-impl Work<'_> {
+impl CellWork<'_> {
     /// Runs the cell. What goes wrong within it is its outcome.
     ///
     /// # Errors
     ///
     /// When the work folders fail; the caller turns that into a doubt about this cell.
-    pub fn run(&self) -> Result<Answer> {
+    pub fn run(&self) -> Result<CellResult> {
         let logs = logs(self.common.results, self.setting.cell);
         clear_logs(&logs)?;
         let mut phases = Phases::default();
 
         self.enter(Phase::Resolve);
-        let mut clock = Clock::start(Phase::Resolve);
-        let mut log = Log::create(logs.join("resolve.log").as_std_path(), self.secrets())?;
+        let mut clock = PhaseTimer::start(Phase::Resolve);
+        let mut log = PhaseLog::create(logs.join("resolve.log").as_std_path(), self.secrets())?;
         let resolver = self.common.resolver;
         let resolution = resolver.resolve(self.setting, &mut log, &mut clock)?;
         for note in self.common.matrix.registry.notes() {
@@ -153,11 +161,11 @@ impl Work<'_> {
         let lock = resolution.usable();
         keep_lock(self.common.results, self.setting.cell, lock)?;
         let (key, kept) = self.recall(&resolution)?;
-        if let Some(Kept { outcome, lock, .. }) = kept {
+        if let Some(StoredOutcome { outcome, lock, .. }) = kept {
             log.finish()?;
             keep_lock(self.common.results, self.setting.cell, lock.as_deref())?;
             self.common.store.restore_logs(&key, &logs)?;
-            return Ok(Answer {
+            return Ok(CellResult {
                 outcome,
                 reused: true,
                 laps: vec![clock.lap()],
@@ -182,13 +190,13 @@ impl Work<'_> {
         let (mut outcome, moved) = match settled {
             Err(outcome) => (outcome, None),
             Ok(settled) => {
-                let Settled {
+                let JudgedBuild {
                     workspace, built, ..
                 } = &settled;
                 let targets = self.test_all(workspace, built, &logs, &mut phases)?;
                 let status = match targets.is_empty() {
                     true => Status::Skipped {
-                        reason: Skip::NothingToTest,
+                        reason: SkipReason::NothingToTest,
                     },
                     false => Status::of_parts(targets.iter().map(|t| &t.status)),
                 };
@@ -228,7 +236,7 @@ impl Work<'_> {
             let store = self.common.store;
             store.put(&key, &outcome, lock.as_deref(), &logs)?;
         }
-        Ok(Answer {
+        Ok(CellResult {
             outcome,
             reused: false,
             laps: phases.laps,
@@ -250,7 +258,7 @@ impl Work<'_> {
 
     /// The key of the outcome, and what is kept where an earlier run had it. What is known of all
     /// targets answers for one as well.
-    fn recall(&self, resolution: &Resolution) -> Result<(String, Option<Kept>)> {
+    fn recall(&self, resolution: &Resolution) -> Result<(String, Option<StoredOutcome>)> {
         let get = |key: &str| match self.common.fresh {
             true => None,
             false => self.common.store.get(key),
@@ -293,8 +301,8 @@ impl Work<'_> {
     pub(super) fn prepare(
         &self,
         lock: &str,
-        log: &mut Log,
-        clock: &mut Clock,
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
     ) -> Result<std::result::Result<Workspace, Outcome>> {
         let matrix = self.common.matrix;
         self.lay_out(lock)?;
@@ -340,13 +348,13 @@ impl Work<'_> {
     }
 
     /// What a cell comes to whose lock is there and cannot be used.
-    fn not_prepared(&self, said: &Said) -> Outcome {
+    fn not_prepared(&self, said: &CargoOutput) -> Outcome {
         // Cargo tells of it as of a download that failed, which would pass for the network's fault.
         if let Some(package) = drift::unreadable(&said.err, self.setting.family) {
             let cargo = &self.setting.toolchain.cargo;
             let mut error = first_error(&said.err);
             error.message = format!("{package} cannot be read by cargo {cargo}");
-            return Outcome::whole(Status::failed(Class::Drift), vec![error]);
+            return Outcome::whole(Status::failed(FailureKind::Drift), vec![error]);
         }
         let refused = self.common.resolver.refused(self.setting, said);
         Outcome::whole(refused.status, refused.errors)

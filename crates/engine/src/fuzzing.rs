@@ -10,7 +10,7 @@ use pinmatrix_core::error::SourceText;
 use pinmatrix_core::model::outcome::CaseOutcome;
 
 use crate::cargo::messages;
-use crate::registry::index::Entry;
+use crate::registry::index::CrateEntry;
 use crate::registry::published;
 use crate::registry::releases::{Release, Releases};
 use crate::test::{doctest, libtest};
@@ -28,7 +28,7 @@ pub fn matrix_toml(bytes: &[u8]) -> Option<String> {
 #[derive(Debug)]
 pub struct Indexed {
     /// What it is: versions, and lines that are passed over.
-    pub entry: Entry,
+    pub entry: CrateEntry,
     /// What is published of a family that consists of the crate.
     pub releases: Releases,
     /// Whatever is said of lines that are passed over and versions that cannot be used.
@@ -38,8 +38,11 @@ pub struct Indexed {
 /// The index of a crate, as a registry writes it and as cargo keeps it.
 #[must_use]
 pub fn index(bytes: &[u8]) -> Vec<Indexed> {
-    let entries = [Some(Entry::of_lines(bytes)), Entry::of_cache(bytes)];
-    let indexed = |entry: Entry| {
+    let entries = [
+        Some(CrateEntry::of_lines(bytes)),
+        CrateEntry::of_cache(bytes),
+    ];
+    let indexed = |entry: CrateEntry| {
         let releases = Releases::of(&[("krate".to_owned(), Arc::new(entry.clone()))]);
         let unusable = releases.releases.iter().filter_map(Release::unusable);
         let words = unusable.map(|unusable| unusable.to_string());
@@ -62,7 +65,7 @@ pub fn cargo_messages(bytes: &[u8]) -> Vec<pinmatrix_core::model::diagnostic::Di
 /// What a test executable says on standard output: the tests that ended.
 #[must_use]
 pub fn libtest_events(bytes: &[u8]) -> Vec<CaseOutcome> {
-    let mut suite = libtest::Suite::default();
+    let mut suite = libtest::SuiteOutput::default();
     let now = Instant::now();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         suite.line(line, now);

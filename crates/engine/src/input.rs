@@ -6,14 +6,14 @@ use std::path::Path;
 use camino::Utf8Path;
 use pinmatrix_core::analysis::baseline::Baseline;
 use pinmatrix_core::config::Config;
-use pinmatrix_core::error::{UserError, SourceText};
+use pinmatrix_core::error::{SourceText, UserError};
 use pinmatrix_core::model::run::FamilyRecord;
 
 /// Reads and checks a `matrix.toml`.
 ///
 /// # Errors
 ///
-/// A [`Mistake`] that names file, line and what to do, for anything that a person can mend.
+/// A [`UserError`] that names file, line and what to do, for anything that a person can mend.
 pub fn read_config(file: &Path) -> Result<Config, UserError> {
     let text = std::fs::read_to_string(file).map_err(|e| {
         UserError::new(format!("cannot read {}: {e}", file.display()))

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::model::outcome::TargetKind;
 use pinmatrix_core::path::normal;
 use semver::Version;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
@@ -28,7 +28,7 @@ const SOURCES: [&str; 5] = ["path", "git", "branch", "tag", "rev"];
 
 /// What a requirement is held at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hold {
+pub enum RequirementPin {
     /// Exactly one published version.
     Version(Version),
     /// A revision of a git repository.
@@ -43,7 +43,7 @@ pub enum Hold {
 }
 
 /// What requirements are held at, by crate.
-pub type Holds = BTreeMap<String, Hold>;
+pub type RequirementPins = BTreeMap<String, RequirementPin>;
 
 /// By crate and feature: what is asked for in place of that feature.
 pub type Renames = BTreeMap<String, BTreeMap<String, Vec<String>>>;
@@ -87,7 +87,7 @@ impl Manifest {
     /// What it named before, a version, a path or a git repository, goes: the pin is what the cell
     /// is about. One that inherits from the workspace is left alone, since the workspace's own is
     /// changed.
-    pub fn pin(&mut self, holds: &Holds) {
+    pub fn pin(&mut self, holds: &RequirementPins) {
         self.each_requirement(|name, requirement| {
             if let Some(hold) = holds.get(name) {
                 set_hold(requirement, hold);
@@ -251,7 +251,7 @@ impl Manifest {
     /// The targets that declare `harness = false`: they are programs of their own, and cargo's
     /// metadata does not tell (<https://github.com/rust-lang/cargo/issues/5371>).
     #[must_use]
-    pub fn without_harness(&self) -> Vec<(Kind, Option<String>)> {
+    pub fn without_harness(&self) -> Vec<(TargetKind, Option<String>)> {
         let has_none =
             |table: &dyn TableLike| table.get("harness").and_then(Item::as_bool) == Some(false);
         let mut without = Vec::new();
@@ -261,13 +261,13 @@ impl Manifest {
             .and_then(Item::as_table_like)
             .is_some_and(has_none)
         {
-            without.push((Kind::Lib, None));
+            without.push((TargetKind::Lib, None));
         }
         let kinds = [
-            ("bin", Kind::Bin),
-            ("test", Kind::Test),
-            ("example", Kind::Example),
-            ("bench", Kind::Bench),
+            ("bin", TargetKind::Bin),
+            ("test", TargetKind::Test),
+            ("example", TargetKind::Example),
+            ("bench", TargetKind::Bench),
         ];
         for (key, kind) in kinds {
             let Some(targets) = self.document.get(key) else {
@@ -401,10 +401,10 @@ fn change(requirement: &mut Item, other: &toml::Value) {
     }
 }
 
-fn set_hold(requirement: &mut Item, hold: &Hold) {
+fn set_hold(requirement: &mut Item, hold: &RequirementPin) {
     let exact = match hold {
-        Hold::Version(version) => Some(format!("={version}")),
-        Hold::Git { .. } | Hold::Path(_) => None,
+        RequirementPin::Version(version) => Some(format!("={version}")),
+        RequirementPin::Git { .. } | RequirementPin::Path(_) => None,
     };
     let Some(table) = requirement.as_table_like_mut() else {
         if let (Some(value), Some(exact)) = (requirement.as_value_mut(), &exact) {
@@ -436,14 +436,14 @@ fn set_hold(requirement: &mut Item, hold: &Hold) {
     }
 }
 
-fn hold_elsewhere(table: &mut dyn TableLike, hold: &Hold) {
+fn hold_elsewhere(table: &mut dyn TableLike, hold: &RequirementPin) {
     match hold {
-        Hold::Version(_) => {}
-        Hold::Git { git, rev } => {
+        RequirementPin::Version(_) => {}
+        RequirementPin::Git { git, rev } => {
             table.insert("git", toml_edit::value(git));
             table.insert("rev", toml_edit::value(rev));
         }
-        Hold::Path(folder) => {
+        RequirementPin::Path(folder) => {
             table.insert("path", toml_edit::value(folder.as_str()));
         }
     }

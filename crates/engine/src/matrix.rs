@@ -14,21 +14,21 @@ use camino::Utf8PathBuf;
 use pinmatrix_core::analysis::baseline::Baseline;
 use pinmatrix_core::config::{Config, Family, FeatureSet, together};
 use pinmatrix_core::error::UserError;
-use pinmatrix_core::model::cell::{At, Cell, Pin, Row};
+use pinmatrix_core::model::cell::{Cell, Pin, PinSource, Row};
 use pinmatrix_core::model::run::{Adjusted, FamilyRecord, SourceRecord, TodayRecord};
-use pinmatrix_core::model::status::Doubt;
+use pinmatrix_core::model::status::InconclusiveReason;
 use pinmatrix_core::path::normal;
 use semver::Version;
 
 use crate::machine::cargo_home::{configs_above, own_config};
-use crate::machine::child_env::Surroundings;
-use crate::machine::toolchain::{Found, Sought, Toolchain, look_for_all};
-use crate::matrix::pin_context::{Ground, Grounds, Soil};
+use crate::machine::child_env::ChildEnv;
+use crate::machine::toolchain::{LookupResult, Toolchain, ToolchainLookup, look_for_all};
+use crate::matrix::pin_context::{PinContext, PinContextBuilder, PinContexts};
 use crate::registry::ladder::Ladder;
 use crate::registry::published::Registry;
 use crate::registry::releases::Releases;
-use crate::subject::path_pin::Local;
-use crate::subject::source_tree::Tree;
+use crate::subject::path_pin::PathPin;
+use crate::subject::source_tree::SourceTree;
 use crate::subject::today::{Today, todays as todays_of};
 
 /// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
@@ -42,13 +42,13 @@ pub struct Matrix {
     /// The subject's folder, absolute: what work folders go by.
     pub place: Utf8PathBuf,
     /// The toolchains, here or missing, in the order of the config.
-    pub toolchains: Vec<Sought>,
+    pub toolchains: Vec<ToolchainLookup>,
     /// The toolchain whose cargo resolves for all cells.
     pub resolver: Toolchain,
     /// What children see of the environment.
-    pub surroundings: Surroundings,
+    pub surroundings: ChildEnv,
     /// The revisions of the subject, in the order of the config.
-    pub trees: Vec<Tree>,
+    pub trees: Vec<SourceTree>,
     /// The ladders, in the order of the config's families.
     pub ladders: Vec<Ladder>,
     /// What each revision of the subject is on, in the order of the config's families.
@@ -60,7 +60,7 @@ pub struct Matrix {
     /// What a person should know that stops nothing.
     pub notes: Vec<String>,
     /// What the cells of each pin have in common.
-    grounds: Grounds,
+    grounds: PinContexts,
     /// The names of the committed locks.
     committed: BTreeSet<String>,
 }
@@ -71,22 +71,23 @@ impl Matrix {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] for whatever the person at the keyboard can mend; other errors when the
+    /// A [`UserError`] for whatever the person at the keyboard can mend; other errors when the
     /// machine does not let the tool look.
     pub fn open(config: Config, offline: bool, cache: &Path) -> Result<Self> {
         let toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
-        let surroundings = Surroundings::gather(&config.environment, &config.build);
+        let surroundings = ChildEnv::gather(&config.environment, &config.build);
         let place = place_of(&config)?;
-        let read = |source| Tree::read(source, &config, &place, cache, &resolver, &surroundings);
-        let trees: Vec<Tree> = config.sources.iter().map(read).collect::<Result<_>>()?;
+        let read =
+            |source| SourceTree::read(source, &config, &place, cache, &resolver, &surroundings);
+        let trees: Vec<SourceTree> = config.sources.iter().map(read).collect::<Result<_>>()?;
         let tree = trees.first().context("find a revision of the subject")?;
         // Paths in its cargo config can lead out of the checkout.
         let workspace = tree.subject.checkout.in_origin(&tree.subject.root);
         let registry = Registry::of_subject(&workspace, &resolver)?;
         let mut notes = Vec::new();
         validate::families_used(&config, &tree.subject)?;
-        let asked = validate::Asked {
+        let asked = validate::ConfigCheck {
             config: &config,
             subject: &workspace,
             registry: &registry,
@@ -118,7 +119,7 @@ impl Matrix {
         if let Some(tree) = trees.first() {
             notes.extend(validate::unbuilt::notes(&config, &tree.subject)?);
         }
-        let soil = Soil {
+        let soil = PinContextBuilder {
             config: &config,
             surroundings: &surroundings,
             cargo_home: &own_config(),
@@ -193,15 +194,15 @@ impl Matrix {
     /// Why a cell that was refused may not be: the cargo that resolves could stand in for a newer one
     /// that gives no answer.
     #[must_use]
-    pub fn stand_in(&self) -> Option<Doubt> {
+    pub fn stand_in(&self) -> Option<InconclusiveReason> {
         let broken = self.toolchains.iter().find(|t| t.broken().is_some())?;
         let why = format!("{}, which may resolve it, gives no answer", broken.label);
-        Some(Doubt::Machine(why))
+        Some(InconclusiveReason::Machine(why))
     }
 
     /// The revision of the subject that a row is of.
     #[must_use]
-    pub fn tree(&self, row: &Row) -> Option<&Tree> {
+    pub fn tree(&self, row: &Row) -> Option<&SourceTree> {
         self.trees.iter().find(|tree| tree.label == row.source)
     }
 
@@ -214,7 +215,7 @@ impl Matrix {
 
     /// What the cells of a pin have in common.
     #[must_use]
-    pub fn ground(&self, pin: &Pin) -> Option<&Arc<Ground>> {
+    pub fn ground(&self, pin: &Pin) -> Option<&Arc<PinContext>> {
         self.grounds.of(pin)
     }
 
@@ -236,7 +237,7 @@ impl Matrix {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] that names the first that is missing.
+    /// A [`UserError`] that names the first that is missing.
     pub fn check_locks<'a>(
         &self,
         cells: impl IntoIterator<Item = &'a Cell>,
@@ -339,7 +340,7 @@ impl Matrix {
     /// The revisions of the subject as reports keep them.
     #[must_use]
     pub fn source_records(&self) -> Vec<SourceRecord> {
-        let record = |tree: &Tree| SourceRecord {
+        let record = |tree: &SourceTree| SourceRecord {
             label: tree.label.clone(),
             subject: tree.subject.record.clone(),
         };
@@ -360,7 +361,7 @@ impl Matrix {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] that names what stands there.
+    /// A [`UserError`] that names what stands there.
     pub fn check_cache(&self, cache: &Path) -> Result<(), UserError> {
         let help = "set PINMATRIX_CACHE to a folder elsewhere";
         let message = "cargo would mix what stands above the work folders into every cell";
@@ -389,7 +390,7 @@ pub fn place_of(config: &Config) -> Result<Utf8PathBuf> {
 }
 
 /// What a revision of the subject is on, as reports keep it.
-fn record_of((tree, today): (&Tree, &Option<Today>)) -> Option<TodayRecord> {
+fn record_of((tree, today): (&SourceTree, &Option<Today>)) -> Option<TodayRecord> {
     let Today { version, is_locked } = today.as_ref()?;
     Some(TodayRecord {
         source: tree.label.clone(),
@@ -403,15 +404,15 @@ fn locals(
     config: &Config,
     ladders: &[Ladder],
     cargo: &Toolchain,
-    surroundings: &Surroundings,
-) -> Result<BTreeMap<Utf8PathBuf, Local>> {
+    surroundings: &ChildEnv,
+) -> Result<BTreeMap<Utf8PathBuf, PathPin>> {
     let mut locals = BTreeMap::new();
     for (family, ladder) in config.families.iter().zip(ladders) {
         for pin in &ladder.rungs {
-            let At::Path { path, .. } = &pin.at else {
+            let PinSource::Path { path, .. } = &pin.at else {
                 continue;
             };
-            let local = Local::read(path, &family.crate_names(), cargo, surroundings)?;
+            let local = PathPin::read(path, &family.crate_names(), cargo, surroundings)?;
             locals.insert(path.clone(), local);
         }
     }
@@ -419,7 +420,7 @@ fn locals(
 }
 
 /// What a person should know before a run that stops nothing.
-fn remarks(config: &Config, trees: &[Tree]) -> Vec<String> {
+fn remarks(config: &Config, trees: &[SourceTree]) -> Vec<String> {
     let mut notes = Vec::new();
     let plain = config.sources.iter().zip(trees);
     let mut plain = plain.filter(|(source, _)| source.rev.is_none());
@@ -453,20 +454,20 @@ fn remarks(config: &Config, trees: &[Tree]) -> Vec<String> {
 }
 
 /// Why each toolchain that is not here is not.
-fn missing(toolchains: &[Sought]) -> String {
-    let why = |sought: &Sought| match &sought.found {
-        Found::Here(_) => None,
-        Found::Missing { why } => Some(format!("\n{} is missing: {why}", sought.label)),
-        Found::Broken { why } => Some(format!("\n{} gives no answer: {why}", sought.label)),
+fn missing(toolchains: &[ToolchainLookup]) -> String {
+    let why = |sought: &ToolchainLookup| match &sought.found {
+        LookupResult::Here(_) => None,
+        LookupResult::Missing { why } => Some(format!("\n{} is missing: {why}", sought.label)),
+        LookupResult::Broken { why } => Some(format!("\n{} gives no answer: {why}", sought.label)),
     };
     toolchains.iter().filter_map(why).collect()
 }
 
 /// The newest cargo there is resolves for all.
-fn resolver(toolchains: &[Sought]) -> Result<Toolchain> {
+fn resolver(toolchains: &[ToolchainLookup]) -> Result<Toolchain> {
     let newest = toolchains
         .iter()
-        .filter_map(Sought::toolchain)
+        .filter_map(ToolchainLookup::toolchain)
         .max_by(|a, b| a.cargo.cmp(&b.cargo));
     match newest {
         Some(toolchain) if toolchain.cargo >= OLDEST_RESOLVER => Ok(toolchain.clone()),

@@ -11,28 +11,28 @@ use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::event::Event;
 use pinmatrix_core::model::outcome::Phase;
-use pinmatrix_core::model::outcome::moved::Fault;
+use pinmatrix_core::model::outcome::moved::MoveReason;
 use pinmatrix_core::model::status::Status;
 use pinmatrix_process::Stream;
 use pinmatrix_process::child::Exit;
 
-use crate::cache::outcome_store::Kept;
-use crate::cell::context::{Common, Work};
+use crate::cache::outcome_store::StoredOutcome;
+use crate::cell::context::{CellWork, RunContext};
 use crate::cell::kept;
 use crate::cell::old_lock::MovedLock;
 use crate::matrix::Matrix;
-use crate::matrix::cell_context::Setting;
-use crate::phase::log::Log;
-use crate::phase::timer::{Clock, Phases};
-use crate::repro::recipe::{Recipe, Step};
-use crate::run::{Options, in_place};
-use crate::workdir::lane_dirs::LaneFolders;
-use crate::workdir::work_dirs::Workplace;
+use crate::matrix::cell_context::CellContext;
+use crate::phase::log::PhaseLog;
+use crate::phase::timer::{PhaseTimer, Phases};
+use crate::repro::recipe::{Recipe, RecipeStep};
+use crate::run::{RunSettings, in_place};
+use crate::workdir::lane_dirs::LaneDirs;
+use crate::workdir::work_dirs::WorkDirs;
 
 /// What is heard of a cell in the open.
-pub enum Heard<'a> {
+pub enum ReproEvent<'a> {
     /// A command begins.
-    Command(&'a Step),
+    Command(&'a RecipeStep),
     /// A line that it printed, with its end.
     Line(Stream, &'a [u8]),
     /// How it ended.
@@ -40,7 +40,7 @@ pub enum Heard<'a> {
 }
 
 /// A cell, staged.
-pub struct Opened {
+pub struct StagedCell {
     /// All that makes it again.
     pub recipe: Recipe,
     /// What resolving it came to.
@@ -56,15 +56,15 @@ pub struct Opened {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] when its toolchain is not on this machine; other errors when work folders fail.
+/// A [`UserError`] when its toolchain is not on this machine; other errors when work folders fail.
 pub fn open(
     matrix: &Matrix,
     cell: &Cell,
-    options: &Options<'_>,
-    mut hear: Option<&mut dyn FnMut(Heard<'_>)>,
-) -> Result<Opened> {
+    options: &RunSettings<'_>,
+    mut hear: Option<&mut dyn FnMut(ReproEvent<'_>)>,
+) -> Result<StagedCell> {
     let label = &cell.row.toolchain;
-    let setting = Setting::of(matrix, cell)?.ok_or_else(|| {
+    let setting = CellContext::of(matrix, cell)?.ok_or_else(|| {
         UserError::new(format!("toolchain `{label}` is not on this machine"))
             .help("`toolchains` says where it was looked for, and `toolchains install` gets it")
     })?;
@@ -74,28 +74,28 @@ pub fn open(
     };
     let (cache, place) = (&options.cache, &matrix.place);
     let workplace = match hear {
-        Some(_) => Workplace::occupy(cache, place, options.interrupt, waits)?,
+        Some(_) => WorkDirs::occupy(cache, place, options.interrupt, waits)?,
         // Nothing stays of it, and so it need not wait.
-        None => Workplace::beside(cache, place)?,
+        None => WorkDirs::beside(cache, place)?,
     };
     in_place(matrix, options, &workplace, |common, _| {
         let folder = workplace.open_cell(cell)?;
         let of_lane = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
-        let work = Work {
+        let work = CellWork {
             common,
             setting: &setting,
             folders: folders(&folder, of_lane, &setting.tree.subject.inside),
             only: None,
         };
         let logs = folder.join("resolve.log");
-        let mut log = Log::create(logs.as_std_path(), work.secrets())?;
-        let mut clock = Clock::start(Phase::Resolve);
+        let mut log = PhaseLog::create(logs.as_std_path(), work.secrets())?;
+        let mut clock = PhaseTimer::start(Phase::Resolve);
         let mut resolution = common.resolver.resolve(&setting, &mut log, &mut clock)?;
         // The lock that a run of the cell came to rest on, where there was one.
         let known = kept(common, &setting, &resolution);
         let is_known = known.is_some();
         let mut moved = Vec::new();
-        if let Some(Kept { outcome, lock, .. }) = known {
+        if let Some(StoredOutcome { outcome, lock, .. }) = known {
             moved = outcome.moved;
             resolution.lock = lock.or(resolution.lock);
         }
@@ -137,12 +137,12 @@ pub fn open(
             }
         }
         log.finish()?;
-        moved.retain(|moved| moved.fault == Fault::TooOld);
+        moved.retain(|moved| moved.fault == MoveReason::TooOld);
         let recipe = Recipe::of(matrix, &setting, &resolution, workspace.as_ref())?.with(moved);
         let passed = match (&mut hear, &workspace) {
             (Some(hear), Some(workspace)) if resolution.status == Status::Passed => {
                 work.clear_folders()?;
-                let Common {
+                let RunContext {
                     shops, interrupt, ..
                 } = common;
                 let _turn = shops.enter(&work.folders, &workspace.units, interrupt)?;
@@ -150,7 +150,7 @@ pub fn open(
             }
             (Some(_) | None, _) => None,
         };
-        Ok(Opened {
+        Ok(StagedCell {
             recipe,
             resolved: resolution.status,
             folder,
@@ -160,10 +160,10 @@ pub fn open(
 }
 
 /// Where a cell works in the open: beside the lanes of its shop, from whose store it takes units.
-fn folders(folder: &Utf8Path, of_lane: LaneFolders, inside: &Utf8Path) -> LaneFolders {
+fn folders(folder: &Utf8Path, of_lane: LaneDirs, inside: &Utf8Path) -> LaneDirs {
     let checkout = folder.join("checkout");
     let subject = checkout.join(inside);
-    LaneFolders {
+    LaneDirs {
         shop: of_lane.shop,
         checkout,
         target: subject.join("target"),
@@ -175,10 +175,10 @@ fn folders(folder: &Utf8Path, of_lane: LaneFolders, inside: &Utf8Path) -> LaneFo
 
 /// Runs the commands of a recipe in the sandbox of the cell; whether all ended well.
 fn run(
-    work: &Work<'_>,
-    common: &Common<'_>,
+    work: &CellWork<'_>,
+    common: &RunContext<'_>,
     recipe: &Recipe,
-    hear: &mut dyn FnMut(Heard<'_>),
+    hear: &mut dyn FnMut(ReproEvent<'_>),
 ) -> Result<bool> {
     let timeouts = &common.matrix.config.timeouts;
     let mut has_passed = true;
@@ -195,14 +195,14 @@ fn run(
         // It is alone.
         cargo.budget = None;
         let args: Vec<&str> = step.args.iter().map(String::as_str).collect();
-        hear(Heard::Command(step));
+        hear(ReproEvent::Command(step));
         let mut follower = |stream: Stream, line: &[u8]| {
-            hear(Heard::Line(stream, &work.secrets().hide(line)));
+            hear(ReproEvent::Line(stream, &work.secrets().hide(line)));
         };
         let command = cargo.command(&args).context("start cargo")?;
         let ended = cargo.follow(command, &mut follower)?;
         has_passed &= ended.exit.is_success();
-        hear(Heard::Ended(&ended.exit));
+        hear(ReproEvent::Ended(&ended.exit));
     }
     Ok(has_passed)
 }

@@ -31,7 +31,7 @@ const MOST: u64 = 1 << 30;
 ///
 /// # Errors
 ///
-/// A [`Mistake`] when there is none, or when it is of a form this version does not read.
+/// A [`UserError`] when there is none, or when it is of a form this version does not read.
 pub fn read(place: &Utf8Path) -> Result<Run, UserError> {
     let path = match place.is_file() {
         true => place.to_owned(),

@@ -21,32 +21,32 @@ use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::run::findings::Findings;
 use pinmatrix_core::model::run::{CellRecord, Run, SCHEMA, State};
-use pinmatrix_core::model::status::{Doubt, Skip, Status};
-use pinmatrix_core::search::plan::{Fate, Plan, Planned};
-use pinmatrix_process::cancel::Interrupt;
-use pinmatrix_process::jobserver::{Budget, default_jobs};
+use pinmatrix_core::model::status::{InconclusiveReason, SkipReason, Status};
+use pinmatrix_core::search::plan::{CellFate, Plan, Planned};
+use pinmatrix_process::cancel::Cancel;
+use pinmatrix_process::jobserver::{JobBudget, default_jobs};
 use pinmatrix_process::sandbox::scoped_thread::confined;
 use rayon::prelude::*;
 
-use crate::cache::durations::Times;
-use crate::cache::outcome_store::Store;
-use crate::cache::record_store::Records;
-use crate::cell::context::{Common, Work};
-use crate::cell::sandbox::Sandbox;
-use crate::cell::{Answer, known, restore};
-use crate::machine::toolchain::Sought;
+use crate::cache::durations::Durations;
+use crate::cache::outcome_store::OutcomeStore;
+use crate::cache::record_store::RecordStore;
+use crate::cell::context::{CellWork, RunContext};
+use crate::cell::sandbox::CellSandbox;
+use crate::cell::{CellResult, known, restore};
+use crate::machine::toolchain::ToolchainLookup;
 use crate::matrix::Matrix;
-use crate::matrix::cell_context::Setting;
+use crate::matrix::cell_context::CellContext;
 use crate::resolve::Resolver;
 use crate::run::confirm::confirm;
-use crate::run::recorder::{Board, Ended};
+use crate::run::recorder::{EndedCellRecord, RunRecorder};
 use crate::run::schedule::Schedule;
-use crate::workdir::build_groups::Shops;
-use crate::workdir::evict::Keeper;
-use crate::workdir::work_dirs::Workplace;
+use crate::workdir::build_groups::BuildGroups;
+use crate::workdir::evict::Evictor;
+use crate::workdir::work_dirs::WorkDirs;
 
 /// How a run goes.
-pub struct Options<'a> {
+pub struct RunSettings<'a> {
     /// Compile jobs and test threads at a time, over all lanes; `None` for as many as this process
     /// may use cores.
     pub jobs: Option<usize>,
@@ -69,7 +69,7 @@ pub struct Options<'a> {
     /// The words that repeat the program.
     pub command: &'a str,
     /// Whether the run should end.
-    pub interrupt: &'a Interrupt,
+    pub interrupt: &'a Cancel,
     /// Whoever listens.
     pub listener: &'a dyn Listener,
 }
@@ -81,13 +81,13 @@ pub struct Options<'a> {
 /// When the work folders cannot be made.
 pub fn known_outcomes(
     matrix: &Matrix,
-    options: &Options<'_>,
+    options: &RunSettings<'_>,
     cells: &[Cell],
 ) -> Result<BTreeMap<CellId, Outcome>> {
-    let workplace = Workplace::look(&options.cache, &matrix.place)?;
+    let workplace = WorkDirs::look(&options.cache, &matrix.place)?;
     in_place(matrix, options, &workplace, |common, _| {
         let outcome = |cell: &Cell| {
-            let setting = Setting::of(matrix, cell).ok()??;
+            let setting = CellContext::of(matrix, cell).ok()??;
             Some((cell.id(), known(common, &setting)?))
         };
         Ok(cells.par_iter().filter_map(outcome).collect())
@@ -102,7 +102,7 @@ pub fn known_outcomes(
 ///
 /// When the results or the work folders cannot be written. A cell that fails, or a machine that
 /// fails under it, is an outcome.
-pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
+pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Run> {
     let waits = || {
         let note = "another run works on this subject; waiting for it to end";
         options.listener.hear(Event::Noted(note));
@@ -111,7 +111,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
         options.interrupt.ask_after(time);
     }
     let place = &matrix.place;
-    let workplace = Workplace::occupy(&options.cache, place, options.interrupt, waits)?;
+    let workplace = WorkDirs::occupy(&options.cache, place, options.interrupt, waits)?;
     workplace.discard_past(&shops_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
@@ -125,9 +125,9 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
             let told = format!("builds and tests are not bounded in all ({why}): {gaps}");
             options.listener.hear(Event::Noted(&told));
         }
-        let board = Board::new(begin(matrix, plan, options), options.out)?;
+        let board = RunRecorder::new(begin(matrix, plan, options), options.out)?;
         restore_known(matrix, plan, common)?;
-        let times = Times::read(workplace.times());
+        let times = Durations::read(workplace.times());
         let schedule = Schedule::new(plan, matrix.config.run.probes, n_lanes, times);
         let lanes = rayon::ThreadPoolBuilder::new()
             .num_threads(n_lanes)
@@ -152,7 +152,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Run> {
                 if let Some(seconds) = left {
                     options.listener.hear(Event::Expected { seconds });
                 }
-                board.record(Ended {
+                board.record(EndedCellRecord {
                     id: &planned.id,
                     lane,
                     outcome: answer.outcome,
@@ -211,12 +211,12 @@ fn note_changes(matrix: &Matrix, listener: &dyn Listener) {
 }
 
 /// Puts the locks and logs of what is known beside those of what will run.
-fn restore_known(matrix: &Matrix, plan: &Plan, common: &Common<'_>) -> Result<()> {
+fn restore_known(matrix: &Matrix, plan: &Plan, common: &RunContext<'_>) -> Result<()> {
     let known = plan
         .cells
         .par_iter()
-        .filter(|p| matches!(p.fate, Fate::Known(_)));
-    known.try_for_each(|planned| match Setting::of(matrix, &planned.cell)? {
+        .filter(|p| matches!(p.fate, CellFate::Known(_)));
+    known.try_for_each(|planned| match CellContext::of(matrix, &planned.cell)? {
         Some(setting) => restore(common, &setting),
         None => Ok(()),
     })
@@ -228,7 +228,7 @@ pub(super) fn shops_of<'a>(
     cells: impl Iterator<Item = &'a Cell>,
 ) -> BTreeSet<(String, String)> {
     let shops = cells.filter_map(|cell| {
-        let setting = Setting::of(matrix, cell).ok()??;
+        let setting = CellContext::of(matrix, cell).ok()??;
         Some((cell.row.toolchain.clone(), setting.shop()))
     });
     shops.collect()
@@ -236,7 +236,7 @@ pub(super) fn shops_of<'a>(
 
 /// Keeps the disk within its bound, and says so where that is not possible.
 pub(super) fn make_room(
-    common: &Common<'_>,
+    common: &RunContext<'_>,
     is_needed: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<()> {
     let root = common.keeper.root();
@@ -255,12 +255,12 @@ pub(super) fn make_room(
 /// Opens everything that cells share.
 pub(super) fn in_place<T>(
     matrix: &Matrix,
-    options: &Options<'_>,
-    workplace: &Workplace,
-    then: impl FnOnce(&Common<'_>, usize) -> Result<T>,
+    options: &RunSettings<'_>,
+    workplace: &WorkDirs,
+    then: impl FnOnce(&RunContext<'_>, usize) -> Result<T>,
 ) -> Result<T> {
-    let records = Records::new(workplace.aside(), options.listener);
-    let store = Store::new(workplace.outcomes(), &records);
+    let records = RecordStore::new(workplace.aside(), options.listener);
+    let store = OutcomeStore::new(workplace.outcomes(), &records);
     let resolver = Resolver {
         matrix,
         folder: workplace.resolver(),
@@ -274,14 +274,14 @@ pub(super) fn in_place<T>(
     };
     let n_jobs = options.jobs.unwrap_or_else(default_jobs);
     let n_lanes = options.lanes.unwrap_or_else(|| default_lanes(n_jobs));
-    let budget = Budget::new(n_jobs)?;
+    let budget = JobBudget::new(n_jobs)?;
     let linker = matrix.config.build.linker.as_ref();
     let linker = linker.map(|linker| workplace.linker(*linker.get_ref()));
     let linker = linker.transpose()?;
-    let sandbox = Sandbox::open(matrix, &workplace.trial(), options.interrupt)?;
-    let shops = Shops::new(sandbox.enforced().files);
-    let keeper = Keeper::new(workplace, &shops, options.max_disk);
-    let common = Common {
+    let sandbox = CellSandbox::open(matrix, &workplace.trial(), options.interrupt)?;
+    let shops = BuildGroups::new(sandbox.enforced().files);
+    let keeper = Evictor::new(workplace, &shops, options.max_disk);
+    let common = RunContext {
         matrix,
         resolver: &resolver,
         store: &store,
@@ -308,24 +308,24 @@ fn default_lanes(n_jobs: usize) -> usize {
 /// Runs a cell; whatever goes wrong in the tool itself is a doubt about this cell only.
 fn run_cell(
     matrix: &Matrix,
-    workplace: &Workplace,
-    common: &Common<'_>,
+    workplace: &WorkDirs,
+    common: &RunContext<'_>,
     planned: &Planned,
     lane: usize,
-) -> Answer {
+) -> CellResult {
     if let Some(why) = matrix.broken(&planned.cell.row) {
-        return Answer {
+        return CellResult {
             outcome: Outcome::in_doubt(format!("its toolchain gives no answer: {why}")),
             reused: false,
             laps: Vec::new(),
         };
     }
     let answer = || {
-        let setting = Setting::of(matrix, &planned.cell)?;
+        let setting = CellContext::of(matrix, &planned.cell)?;
         let setting = setting.context("find its toolchain")?;
         let folders = workplace.folders(&setting, &common.sandbox.name()?, lane)?;
         let _occupied = common.keeper.occupy(&folders);
-        Work {
+        CellWork {
             common,
             setting: &setting,
             folders,
@@ -333,7 +333,7 @@ fn run_cell(
         }
         .run()
     };
-    answer().unwrap_or_else(|error| Answer {
+    answer().unwrap_or_else(|error| CellResult {
         outcome: in_doubt(&error),
         reused: false,
         laps: Vec::new(),
@@ -346,10 +346,10 @@ pub(super) fn in_doubt(error: &anyhow::Error) -> Outcome {
         .find_map(|cause| cause.downcast_ref::<std::io::Error>());
     let doubt = match io.map(std::io::Error::kind) {
         Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => {
-            Doubt::OutOfDisk
+            InconclusiveReason::OutOfDisk
         }
-        Some(std::io::ErrorKind::OutOfMemory) => Doubt::OutOfMemory,
-        Some(_) | None => Doubt::Machine("the tool could not go on".to_owned()),
+        Some(std::io::ErrorKind::OutOfMemory) => InconclusiveReason::OutOfMemory,
+        Some(_) | None => InconclusiveReason::Machine("the tool could not go on".to_owned()),
     };
     Outcome::whole(
         Status::Inconclusive { doubt },
@@ -357,21 +357,21 @@ pub(super) fn in_doubt(error: &anyhow::Error) -> Outcome {
     )
 }
 
-fn begin(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Run {
+fn begin(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Run {
     let record = |planned: &Planned| CellRecord {
         id: planned.id.clone(),
         cell: planned.cell.clone(),
         state: match &planned.fate {
             // Most of these will not be asked for.
-            Fate::Run { .. } if !planned.is_rung => State::Skipped {
-                reason: Skip::BetweenRungs,
+            CellFate::Run { .. } if !planned.is_rung => State::Skipped {
+                reason: SkipReason::BetweenRungs,
             },
-            Fate::Run { .. } => State::Pending,
-            Fate::Known(outcome) => State::Ended {
+            CellFate::Run { .. } => State::Pending,
+            CellFate::Known(outcome) => State::Ended {
                 reused: true,
                 outcome: outcome.clone(),
             },
-            Fate::Skip(reason) => State::Skipped {
+            CellFate::Skip(reason) => State::Skipped {
                 reason: reason.clone(),
             },
         },
@@ -390,7 +390,11 @@ fn begin(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Run {
         shard: plan.shard,
         sources: matrix.source_records(),
         resolver: matrix.resolver.cargo_version.clone(),
-        toolchains: matrix.toolchains.iter().map(Sought::record).collect(),
+        toolchains: matrix
+            .toolchains
+            .iter()
+            .map(ToolchainLookup::record)
+            .collect(),
         families: matrix.family_records(),
         cells: plan.cells.iter().map(record).collect(),
         timeline: Vec::new(),

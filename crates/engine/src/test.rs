@@ -12,15 +12,15 @@ use std::time::Instant;
 
 use anyhow::Result;
 use pinmatrix_core::model::outcome::{CaseOutcome, TargetOutcome};
-use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_core::model::status::{FailureKind, Status};
 use pinmatrix_process::child::Exit;
-use pinmatrix_process::{Ended, Stream};
+use pinmatrix_process::{ProcessResult, Stream};
 
 use crate::cargo::targets::Target;
-use crate::phase::log::Log;
-use crate::phase::timer::Clock;
+use crate::phase::log::PhaseLog;
+use crate::phase::timer::PhaseTimer;
 use crate::test::cases::Cases;
-use crate::test::executable::{Executable, Tested, doubt, starved};
+use crate::test::executable::{TargetTests, TestExecutable, doubt, starved};
 use crate::test::libtest::keep_tail;
 use crate::test::retry::retried;
 
@@ -31,9 +31,9 @@ use crate::test::retry::retried;
 /// When this process has no working folder.
 pub fn test(
     target: &Target,
-    executable: &Executable<'_>,
-    log: &mut Log,
-    clock: &mut Clock,
+    executable: &TestExecutable<'_>,
+    log: &mut PhaseLog,
+    clock: &mut PhaseTimer,
 ) -> Result<TargetOutcome> {
     let name = executable.path.file_name().unwrap_or_default();
     log.note(&format!("$ {name} # {}", target.id));
@@ -65,7 +65,7 @@ pub fn test(
 }
 
 /// A target that brings its own `main`: one case, run again as a whole where it failed.
-fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tested> {
+fn program(executable: &TestExecutable<'_>, name: &str, log: &mut PhaseLog) -> Result<TargetTests> {
     let until = || Instant::now() + executable.timeouts.target;
     let (case, mut ended) = once(executable, name, until(), log)?;
     // Another attempt has the same time.
@@ -75,7 +75,7 @@ fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tes
             return Ok(None);
         }
         let (case, again) = once(executable, name, until, log)?;
-        ended = Ended {
+        ended = ProcessResult {
             exit: again.exit,
             wall: ended.wall + again.wall,
             cpu: ended.cpu + again.cpu,
@@ -83,7 +83,7 @@ fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tes
         };
         Ok(Some(case))
     })?;
-    Ok(Tested {
+    Ok(TargetTests {
         cases: vec![case],
         error: None,
         cpu: ended.cpu,
@@ -94,11 +94,11 @@ fn program(executable: &Executable<'_>, name: &str, log: &mut Log) -> Result<Tes
 
 /// One run of a program, judged by its exit.
 fn once(
-    executable: &Executable<'_>,
+    executable: &TestExecutable<'_>,
     name: &str,
     until: Instant,
-    log: &mut Log,
-) -> Result<(CaseOutcome, Ended)> {
+    log: &mut PhaseLog,
+) -> Result<(CaseOutcome, ProcessResult)> {
     let mut said = String::new();
     let mut follower = |_: Stream, line: &[u8]| {
         log.add(line);
@@ -110,15 +110,15 @@ fn once(
     let waited = waiting.elapsed();
     let limit = (until + waited).saturating_duration_since(Instant::now());
     let ended = executable.run(command, limit, &mut follower);
-    let ended = Ended { waited, ..ended };
+    let ended = ProcessResult { waited, ..ended };
     log.note(&format!("[{}]", ended.exit));
     let status = match doubt(&ended.exit, &said) {
         Some(doubt) => Status::Inconclusive { doubt },
         None => match ended.exit {
             Exit::Code(0) => Status::Passed,
-            Exit::TimedOut => Status::failed(Class::Timeout),
-            Exit::Signal(_) => Status::failed(Class::Crash),
-            Exit::Code(_) | Exit::Interrupted | Exit::Lost(_) => Status::failed(Class::Test),
+            Exit::TimedOut => Status::failed(FailureKind::Timeout),
+            Exit::Signal(_) => Status::failed(FailureKind::Crash),
+            Exit::Code(_) | Exit::Interrupted | Exit::Lost(_) => Status::failed(FailureKind::Test),
         },
     };
     let output = match status {

@@ -1,6 +1,6 @@
 //! What a child says on one stream, kept whole up to a bound.
 
-use crate::Ended;
+use crate::ProcessResult;
 use crate::child::Exit;
 
 /// How much is kept, in bytes: metadata of thousands of packages fits in.
@@ -8,12 +8,12 @@ const MOST: usize = 64 * 1024 * 1024;
 
 /// What was said.
 #[derive(Debug, Default)]
-pub struct Transcript {
+pub struct BoundedOutput {
     bytes: Vec<u8>,
     is_cut: bool,
 }
 
-impl Transcript {
+impl BoundedOutput {
     /// Adds a line. What is beyond the bound goes.
     pub fn add(&mut self, line: &[u8]) {
         let kept = line.len().min(MOST - self.bytes.len());
@@ -29,12 +29,12 @@ impl Transcript {
 
     /// How the child ended, for whoever has to know all that it said.
     #[must_use]
-    pub fn ended(&self, ended: Ended) -> Ended {
+    pub fn ended(&self, ended: ProcessResult) -> ProcessResult {
         if !self.is_cut {
             return ended;
         }
         let why = format!("it said more than {} MiB", MOST / 1024 / 1024);
-        Ended {
+        ProcessResult {
             exit: Exit::Lost(why),
             ..ended
         }
@@ -47,14 +47,14 @@ mod tests {
 
     #[test]
     fn a_flood_is_cut_and_answers_nothing() {
-        let mut transcript = Transcript::default();
+        let mut transcript = BoundedOutput::default();
         transcript.add(b"a\n");
-        assert_eq!(transcript.ended(Ended::NOTHING).exit, Exit::Code(0));
+        assert_eq!(transcript.ended(ProcessResult::NOTHING).exit, Exit::Code(0));
         for _ in 0..65 {
             transcript.add(&[b'x'; 1024 * 1024]);
         }
         assert_eq!(transcript.text().len(), MOST);
-        let exit = transcript.ended(Ended::NOTHING).exit;
+        let exit = transcript.ended(ProcessResult::NOTHING).exit;
         assert_eq!(exit, Exit::Lost("it said more than 64 MiB".to_owned()));
     }
 }

@@ -5,31 +5,31 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::child::Ending;
+use crate::child::KillHandle;
 
 /// The wish of a person, or of a CI engine, that the run should end.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<Wish>);
+pub struct Cancel(Arc<CancelState>);
 
 #[derive(Debug, Default)]
-struct Wish {
+struct CancelState {
     asked: AtomicU8,
     /// The children that are alive, so that none outlives a tool that ends at once.
-    alive: Mutex<BTreeMap<u32, Ending>>,
+    alive: Mutex<BTreeMap<u32, KillHandle>>,
     has_wardens: bool,
     /// When the run's time is up.
     until: OnceLock<Instant>,
 }
 
-impl Interrupt {
+impl Cancel {
     /// For a program whose `main` begins with [`crate::supervisor::serve`]: nothing that a child starts
     /// outlives it, and nothing of any child outlives the program, however that ends. Only Linux
     /// has what that takes.
     #[must_use]
     pub fn with_wardens() -> Self {
-        Self(Arc::new(Wish {
+        Self(Arc::new(CancelState {
             has_wardens: true,
-            ..Wish::default()
+            ..CancelState::default()
         }))
     }
 
@@ -45,7 +45,7 @@ impl Interrupt {
         let asked = &self.0.asked;
         let n_asked = asked.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         if n_asked > 1 {
-            self.alive().values().for_each(Ending::kill);
+            self.alive().values().for_each(KillHandle::kill);
         }
         n_asked
     }
@@ -68,7 +68,7 @@ impl Interrupt {
     }
 
     /// Notes a child that was started.
-    pub(super) fn note_start(&self, child: u32, ending: Ending) {
+    pub(super) fn note_start(&self, child: u32, ending: KillHandle) {
         self.alive().insert(child, ending);
     }
 
@@ -77,7 +77,7 @@ impl Interrupt {
         self.alive().remove(&child);
     }
 
-    fn alive(&self) -> MutexGuard<'_, BTreeMap<u32, Ending>> {
+    fn alive(&self) -> MutexGuard<'_, BTreeMap<u32, KillHandle>> {
         self.0.alive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

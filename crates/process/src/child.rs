@@ -15,8 +15,8 @@ use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
 #[cfg(target_os = "linux")]
-use self::warded::Warded;
-use crate::sandbox::policy::Bounds;
+use self::warded::SupervisedChild;
+use crate::sandbox::policy::Policy;
 
 /// How a child ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl std::fmt::Display for Exit {
 }
 
 /// What a child is to do: a program, its arguments, a folder, and all it sees of the environment.
-pub struct Errand {
+pub struct CommandSpec {
     /// The command; more can be added to its environment.
     pub command: Command,
     /// The program, for people.
@@ -62,7 +62,7 @@ pub struct Errand {
     by_warden: bool,
 }
 
-impl Errand {
+impl CommandSpec {
     /// An errand, of a child that has a warden or not.
     ///
     /// # Errors
@@ -95,20 +95,20 @@ impl Errand {
     /// # Errors
     ///
     /// When it cannot be started, in words.
-    pub(super) fn start(mut self, bounds: &Bounds) -> Result<Child, String> {
+    pub(super) fn start(mut self, bounds: &Policy) -> Result<Child, String> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let program = self.program;
         let lost = |e: io::Error| format!("start {program}: {e}");
         match self.by_warden {
             #[cfg(target_os = "linux")]
-            true => Warded::start(self.command, bounds).map_err(lost),
+            true => SupervisedChild::start(self.command, bounds).map_err(lost),
             _ => {
                 let _ = bounds;
                 own_group(&mut self.command);
                 let mut child = self.command.stdin(Stdio::null()).spawn().map_err(lost)?;
                 Ok(Child {
                     id: child.id(),
-                    ending: Ending::Group(child.id()),
+                    ending: KillHandle::Group(child.id()),
                     out: child.stdout.take(),
                     err: child.stderr.take(),
                     waiting: Waiting::Plain(child),
@@ -123,7 +123,7 @@ pub(super) struct Child {
     /// The process that stands for it.
     pub id: u32,
     /// What ends it.
-    pub ending: Ending,
+    pub ending: KillHandle,
     /// Its standard output.
     pub out: Option<ChildStdout>,
     /// Its standard error.
@@ -133,7 +133,7 @@ pub(super) struct Child {
 }
 
 /// A child that has ended.
-pub(super) struct Reaped {
+pub(super) struct ExitInfo {
     /// How.
     pub exit: Exit,
     /// CPU time, its own and of all it waited for.
@@ -142,7 +142,7 @@ pub(super) struct Reaped {
 
 /// What ends a child and all that it started.
 #[derive(Clone, Debug)]
-pub(super) enum Ending {
+pub(super) enum KillHandle {
     /// The group that it leads. The id is not used again while a member lives.
     Group(u32),
     /// Its warden.
@@ -150,7 +150,7 @@ pub(super) enum Ending {
     Warden(std::sync::Arc<std::os::unix::net::UnixStream>),
 }
 
-impl Ending {
+impl KillHandle {
     /// Asks all to end.
     pub fn terminate(&self) {
         match self {
@@ -189,18 +189,18 @@ fn signal(group: u32, signal: rustix::process::Signal) {
 pub(super) enum Waiting {
     Plain(std::process::Child),
     #[cfg(target_os = "linux")]
-    Warded(Warded),
+    Warded(SupervisedChild),
 }
 
 impl Waiting {
     /// Waits until the child has ended.
-    pub fn reap(&mut self) -> Reaped {
+    pub fn reap(&mut self) -> ExitInfo {
         let reaped = match self {
             Self::Plain(child) => reap(child),
             #[cfg(target_os = "linux")]
             Self::Warded(warded) => warded.reap(),
         };
-        reaped.unwrap_or_else(|e| Reaped {
+        reaped.unwrap_or_else(|e| ExitInfo {
             exit: Exit::Lost(e.to_string()),
             cpu: Duration::ZERO,
         })
@@ -226,18 +226,18 @@ fn own_group(command: &mut Command) {
 fn own_group(_: &mut Command) {}
 
 #[cfg(unix)]
-fn reap(child: &mut std::process::Child) -> io::Result<Reaped> {
+fn reap(child: &mut std::process::Child) -> io::Result<ExitInfo> {
     use wait4::Wait4;
     let used = child.wait4()?;
-    Ok(Reaped {
+    Ok(ExitInfo {
         exit: exit_of(used.status),
         cpu: used.rusage.utime + used.rusage.stime,
     })
 }
 
 #[cfg(not(unix))]
-fn reap(child: &mut std::process::Child) -> io::Result<Reaped> {
-    Ok(Reaped {
+fn reap(child: &mut std::process::Child) -> io::Result<ExitInfo> {
+    Ok(ExitInfo {
         exit: exit_of(child.wait()?),
         cpu: Duration::ZERO,
     })
@@ -272,22 +272,22 @@ mod warded {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{Child, Ending, Exit, Reaped, Waiting};
-    use crate::sandbox::policy::Bounds;
-    use crate::supervisor::{End, Start, Told};
+    use super::{Child, Exit, ExitInfo, KillHandle, Waiting};
+    use crate::sandbox::policy::Policy;
+    use crate::supervisor::{ExitCause, ExitReport, SupervisorInput};
 
     /// A warden, and what it tells.
-    pub struct Warded {
+    pub struct SupervisedChild {
         warden: std::process::Child,
         tells: BufReader<UnixStream>,
     }
 
-    impl Warded {
-        pub fn start(mut command: Command, bounds: &Bounds) -> io::Result<Child> {
+    impl SupervisedChild {
+        pub fn start(mut command: Command, bounds: &Policy) -> io::Result<Child> {
             let (mut ours, theirs) = UnixStream::pair()?;
             let vars = command.get_envs();
             let vars = vars.filter_map(|(name, value)| Some((name.into(), value?.into())));
-            let start = Start {
+            let start = SupervisorInput {
                 bounds: bounds.clone(),
                 vars: vars.collect(),
             };
@@ -302,25 +302,25 @@ mod warded {
             let tells = BufReader::new(ours.try_clone()?);
             Ok(Child {
                 id: warden.id(),
-                ending: Ending::Warden(Arc::new(ours)),
+                ending: KillHandle::Warden(Arc::new(ours)),
                 out: warden.stdout.take(),
                 err: warden.stderr.take(),
                 waiting: Waiting::Warded(Self { warden, tells }),
             })
         }
 
-        pub fn reap(&mut self) -> io::Result<Reaped> {
+        pub fn reap(&mut self) -> io::Result<ExitInfo> {
             let mut line = String::new();
             self.tells.read_line(&mut line)?;
-            let Ok(told) = serde_json::from_str::<Told>(&line) else {
+            let Ok(told) = serde_json::from_str::<ExitReport>(&line) else {
                 return Err(io::Error::other("its warden ended without a word"));
             };
             let exit = match told.end {
-                End::Code(code) => Exit::Code(code),
-                End::Signal(signal) => Exit::Signal(signal),
-                End::Lost(why) => Exit::Lost(why),
+                ExitCause::Code(code) => Exit::Code(code),
+                ExitCause::Signal(signal) => Exit::Signal(signal),
+                ExitCause::Lost(why) => Exit::Lost(why),
             };
-            Ok(Reaped {
+            Ok(ExitInfo {
                 exit,
                 cpu: Duration::from_micros(told.cpu),
             })

@@ -11,7 +11,7 @@ use jobserver::{Acquired, Client};
 ///
 /// Its pipe style is what old toolchains and make before 4.4 can read
 /// (<https://github.com/rust-lang/jobserver-rs/issues/47>).
-pub struct Budget {
+pub struct JobBudget {
     n_jobs: usize,
     client: Mutex<Arc<Client>>,
     /// Held while several jobs are asked for: two who each have a part would wait for each other.
@@ -27,13 +27,13 @@ pub fn default_jobs() -> usize {
 }
 
 /// The jobs that tests run on at a time. Given back on drop.
-pub struct Threads {
+pub struct TestThreads {
     jobs: Vec<Acquired>,
     /// True where there are as many as the tests would take by themselves.
     pub is_plenty: bool,
 }
 
-impl Threads {
+impl TestThreads {
     /// How many there are; at least one.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -42,12 +42,12 @@ impl Threads {
 }
 
 /// One cargo's share: the job that a child of a jobserver has without asking. Given back on drop.
-pub struct Share {
+pub struct JobToken {
     client: Arc<Client>,
     _job: Acquired,
 }
 
-impl Budget {
+impl JobBudget {
     /// A budget of so many jobs.
     ///
     /// # Errors
@@ -71,11 +71,11 @@ impl Budget {
     /// # Errors
     ///
     /// When the pipe is broken.
-    pub fn share(&self, command: &mut Command) -> Result<Share> {
+    pub fn share(&self, command: &mut Command) -> Result<JobToken> {
         let client = self.client();
         let job = client.acquire().context("wait for a compile job")?;
         client.configure_make(command);
-        Ok(Share { client, _job: job })
+        Ok(JobToken { client, _job: job })
     }
 
     /// Waits for a job, and takes of those that are free as many as so many tests can use.
@@ -83,7 +83,7 @@ impl Budget {
     /// # Errors
     ///
     /// When the pipe is broken.
-    pub fn threads(&self, n_tests: usize) -> Result<Threads> {
+    pub fn threads(&self, n_tests: usize) -> Result<TestThreads> {
         // Tests take no more by themselves than there are cores.
         let wanted = n_tests.clamp(1, default_jobs());
         let most = wanted.min(self.n_jobs);
@@ -94,7 +94,7 @@ impl Budget {
         while jobs.len() < most && client.available().is_ok_and(|n| n > 0) {
             jobs.push(client.acquire().context("wait for a job")?);
         }
-        Ok(Threads {
+        Ok(TestThreads {
             is_plenty: jobs.len() == wanted,
             jobs,
         })
@@ -106,8 +106,8 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// As [`Budget::new`].
-    pub fn renew(&self, spent: &Share) -> Result<()> {
+    /// As [`JobBudget::new`].
+    pub fn renew(&self, spent: &JobToken) -> Result<()> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&client, &spent.client) {
             *client = Arc::new(Client::new(self.n_jobs).context("make a job server")?);
@@ -123,21 +123,21 @@ mod tests {
     #[test]
     fn tests_take_what_is_free_and_leave_the_rest() {
         let n_cores = default_jobs();
-        let budget = Budget::new(n_cores + 1).expect("a budget");
+        let budget = JobBudget::new(n_cores + 1).expect("a budget");
         let all = budget.threads(n_cores + 5).expect("threads");
         assert_eq!((all.count(), all.is_plenty), (n_cores, true));
         let rest = budget.threads(n_cores + 5).expect("threads");
         assert_eq!((rest.count(), rest.is_plenty), (1, n_cores == 1));
         drop((all, rest));
         assert_eq!(budget.threads(1).expect("threads").count(), 1);
-        let tight = Budget::new(1).expect("a budget");
+        let tight = JobBudget::new(1).expect("a budget");
         let one = tight.threads(n_cores + 5).expect("threads");
         assert_eq!((one.count(), one.is_plenty), (1, n_cores == 1));
     }
 
     #[test]
     fn what_a_killed_process_held_does_not_starve_the_next() {
-        let budget = Budget::new(1).expect("a budget");
+        let budget = JobBudget::new(1).expect("a budget");
         for _ in 0..3 {
             let share = budget.share(&mut Command::new("true")).expect("a share");
             // As if a killed child had never given it back.

@@ -15,10 +15,10 @@ use std::io::{ErrorKind, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-pub use crate::cancel::Interrupt;
-use crate::child::{Ending, Reaped};
-pub use crate::child::{Errand, Exit};
-use crate::sandbox::policy::Bounds;
+pub use crate::cancel::Cancel;
+pub use crate::child::{CommandSpec, Exit};
+use crate::child::{ExitInfo, KillHandle};
+use crate::sandbox::policy::Policy;
 
 /// How long a group has between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ impl<F: FnMut(Stream, &[u8])> Follower for F {
 
 /// A child that has ended.
 #[derive(Clone, Debug)]
-pub struct Ended {
+pub struct ProcessResult {
     /// How.
     pub exit: Exit,
     /// Wall time.
@@ -77,7 +77,7 @@ pub struct Ended {
     pub waited: Duration,
 }
 
-impl Ended {
+impl ProcessResult {
     /// What nothing comes to.
     pub const NOTHING: Self = Self {
         exit: Exit::Code(0),
@@ -89,8 +89,8 @@ impl Ended {
 
 /// Two commands as one that ended as the second did.
 #[must_use]
-pub fn together(first: Ended, second: Ended) -> Ended {
-    Ended {
+pub fn together(first: ProcessResult, second: ProcessResult) -> ProcessResult {
+    ProcessResult {
         exit: second.exit,
         wall: first.wall + second.wall,
         cpu: first.cpu + second.cpu,
@@ -100,26 +100,26 @@ pub fn together(first: Ended, second: Ended) -> Ended {
 
 /// On which terms a child runs.
 #[derive(Clone, Copy)]
-pub struct Terms<'a> {
+pub struct Limits<'a> {
     /// How long.
     pub limit: Duration,
     /// What it may reach.
-    pub bounds: &'a Bounds,
+    pub bounds: &'a Policy,
     /// Whether the run should end.
-    pub interrupt: &'a Interrupt,
+    pub interrupt: &'a Cancel,
 }
 
-enum News {
+enum Message {
     /// Whole lines, one or more; at the end, or of a line that is too long, what there is.
     Lines(Stream, Vec<u8>),
     Closed,
-    Reaped(Reaped),
+    Reaped(ExitInfo),
 }
 
 /// Runs an errand to its end, or until its time is over. What the child leaves behind is ended too.
-pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> Ended {
+pub fn run(errand: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) -> ProcessResult {
     let started = Instant::now();
-    let ended = |exit: Exit, cpu: Duration| Ended {
+    let ended = |exit: Exit, cpu: Duration| ProcessResult {
         exit,
         wall: started.elapsed(),
         cpu,
@@ -144,7 +144,7 @@ pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> End
     let ending = child.ending.clone();
     let wait = move || {
         // Nobody listens any more when the run was given up.
-        let _ = news.send(News::Reaped(waiting.reap()));
+        let _ = news.send(Message::Reaped(waiting.reap()));
         waiting.clear();
         drop(clearing);
     };
@@ -164,15 +164,15 @@ pub fn run(errand: Errand, terms: Terms<'_>, follower: &mut dyn Follower) -> End
 }
 
 fn follow(
-    receiver: &Receiver<News>,
+    receiver: &Receiver<Message>,
     limit: Instant,
-    ending: &Ending,
-    interrupt: &Interrupt,
+    ending: &KillHandle,
+    interrupt: &Cancel,
     follower: &mut dyn Follower,
 ) -> (Exit, Duration) {
     let mut ended_by_us: Option<Exit> = None;
     let mut kill_at: Option<Instant> = None;
-    let mut reaped: Option<Reaped> = None;
+    let mut reaped: Option<ExitInfo> = None;
     let mut open_streams = 2;
     let mut give_up: Option<Instant> = None;
     let mut give_up_at_last: Option<Instant> = None;
@@ -221,7 +221,7 @@ fn follow(
             .min()
             .unwrap_or(now + TICK);
         match receiver.recv_timeout(wake - now) {
-            Ok(News::Lines(stream, lines)) => {
+            Ok(Message::Lines(stream, lines)) => {
                 for line in lines.split_inclusive(|byte| *byte == b'\n') {
                     follower.line(stream, line);
                 }
@@ -230,8 +230,8 @@ fn follow(
                     give_up = Some(last.min(Instant::now() + LEAK));
                 }
             }
-            Ok(News::Closed) => open_streams -= 1,
-            Ok(News::Reaped(result)) => {
+            Ok(Message::Closed) => open_streams -= 1,
+            Ok(Message::Reaped(result)) => {
                 reaped = Some(result);
                 give_up = Some(Instant::now() + LEAK);
                 give_up_at_last = Some(Instant::now() + LONGEST_LEAK);
@@ -253,7 +253,7 @@ fn follow(
 fn read_lines(
     stream: Stream,
     mut from: impl Read + Send + 'static,
-    news: SyncSender<News>,
+    news: SyncSender<Message>,
 ) -> std::io::Result<()> {
     let read = move || {
         let mut piece = vec![0; PIECE];
@@ -275,15 +275,15 @@ fn read_lines(
             }
             let mut lines = std::mem::replace(&mut unsent, begun.to_vec());
             lines.extend_from_slice(whole);
-            if news.send(News::Lines(stream, lines)).is_err() {
+            if news.send(Message::Lines(stream, lines)).is_err() {
                 return;
             }
         }
         // Nobody listens any more when the run was given up.
         if !unsent.is_empty() {
-            let _ = news.send(News::Lines(stream, unsent));
+            let _ = news.send(Message::Lines(stream, unsent));
         }
-        let _ = news.send(News::Closed);
+        let _ = news.send(Message::Closed);
     };
     std::thread::Builder::new().spawn(read).map(drop)
 }

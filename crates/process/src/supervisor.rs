@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::sandbox::landlock::{enter_namespaces, restrict_thread};
-use crate::sandbox::policy::Bounds;
+use crate::sandbox::policy::Policy;
 
 /// The first argument that makes this program a warden.
 const WARDEN: &str = "pinmatrix-warden";
@@ -44,16 +44,16 @@ pub(super) const KILL: u8 = b'K';
 
 /// What a warden tells when its child has ended.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Told {
+pub(super) struct ExitReport {
     /// How.
-    pub end: End,
+    pub end: ExitCause,
     /// CPU time of the child and of all that was waited for, in microseconds.
     pub cpu: u64,
 }
 
 /// How a child ended.
 #[derive(Serialize, Deserialize)]
-pub(super) enum End {
+pub(super) enum ExitCause {
     Code(i32),
     Signal(i32),
     Lost(String),
@@ -89,18 +89,18 @@ fn watch(command: &[OsString]) -> Result<()> {
     let mut start = String::new();
     orders.read_line(&mut start)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let start: Start = serde_json::from_str(&start)?;
+    let start: SupervisorInput = serde_json::from_str(&start)?;
     let null = File::options().write(true).open("/dev/null")?;
     // Before there is another thread: only a process of a single one can leave its namespaces.
     if let Err(error) = enter_namespaces(&start.bounds) {
-        return tell(&tool, End::Lost(format!("{error:#}")));
+        return tell(&tool, ExitCause::Lost(format!("{error:#}")));
     }
-    let charge = Arc::new(Charge::default());
+    let charge = Arc::new(Subtree::default());
     let obeying = Arc::clone(&charge);
     std::thread::Builder::new().spawn(move || obeying.obey(orders))?;
     let child = match start_child(command, start) {
         Ok(child) => child,
-        Err(error) => return tell(&tool, End::Lost(format!("{error:#}"))),
+        Err(error) => return tell(&tool, ExitCause::Lost(format!("{error:#}"))),
     };
     charge.take(child);
     // What the child says is the child's; whoever reads it hears of its end by their closing.
@@ -111,9 +111,9 @@ fn watch(command: &[OsString]) -> Result<()> {
             Ok(Some((pid, status))) if pid == child => {
                 charge.release();
                 let end = match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => End::Code(code),
-                    (None, Some(signal)) => End::Signal(signal),
-                    (None, None) => End::Lost("it ended in no known way".to_owned()),
+                    (Some(code), _) => ExitCause::Code(code),
+                    (None, Some(signal)) => ExitCause::Signal(signal),
+                    (None, None) => ExitCause::Lost("it ended in no known way".to_owned()),
                 };
                 // There may be no tool any more, but what the child left behind is still here.
                 let _ = tell(&tool, end);
@@ -124,20 +124,20 @@ fn watch(command: &[OsString]) -> Result<()> {
     }
 }
 
-fn tell(mut tool: &UnixStream, end: End) -> Result<()> {
+fn tell(mut tool: &UnixStream, end: ExitCause) -> Result<()> {
     let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let cpu = (used.user_time() + used.system_time()).num_microseconds();
     let cpu = u64::try_from(cpu).unwrap_or_default();
-    let mut line = serde_json::to_string(&Told { end, cpu })?;
+    let mut line = serde_json::to_string(&ExitReport { end, cpu })?;
     line.push('\n');
     Ok(tool.write_all(line.as_bytes())?)
 }
 
 /// What a warden is given besides the command.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Start {
+pub(super) struct SupervisorInput {
     /// What the child may reach.
-    pub bounds: Bounds,
+    pub bounds: Policy,
     /// All it sees of the environment. The warden itself sees none of it: a library named there would
     /// run in the warden, which has no bounds.
     pub vars: Vec<(OsString, OsString)>,
@@ -145,8 +145,8 @@ pub(super) struct Start {
 
 /// Starts the child in a thread that is bounded and then ends, so that the child is within bounds
 /// that the warden is not, and its signals do not reach the warden.
-fn start_child(command: &[OsString], start: Start) -> Result<Pid> {
-    let Start { bounds, vars } = start;
+fn start_child(command: &[OsString], start: SupervisorInput) -> Result<Pid> {
+    let SupervisorInput { bounds, vars } = start;
     let (program, args) = command.split_first().context("find a program")?;
     let spawn = || -> Result<Pid> {
         let mut command = Command::new(program);
@@ -168,12 +168,12 @@ fn start_child(command: &[OsString], start: Start) -> Result<Pid> {
 
 /// The child that a warden is in charge of, and all that lost its parent below it.
 #[derive(Default)]
-struct Charge {
+struct Subtree {
     /// The child's id, until it is waited for: then its group could be another's.
     child: AtomicI32,
 }
 
-impl Charge {
+impl Subtree {
     fn take(&self, child: Pid) {
         self.child.store(child.as_raw_pid(), Ordering::SeqCst);
     }

@@ -6,35 +6,35 @@ use std::path::Path;
 
 use super::*;
 
-fn errand(program: &str, args: &[&str]) -> Errand {
+fn errand(program: &str, args: &[&str]) -> CommandSpec {
     let args: Vec<_> = args.iter().map(OsString::from).collect();
     let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
-    Errand::new(Path::new(program), &args, "/".into(), &vars, false).expect("an errand")
+    CommandSpec::new(Path::new(program), &args, "/".into(), &vars, false).expect("an errand")
 }
 
-fn shell(script: &str) -> Errand {
+fn shell(script: &str) -> CommandSpec {
     errand("sh", &["-c", script])
 }
 
 /// Runs an errand without bounds.
 fn run(
-    errand: Errand,
+    errand: CommandSpec,
     limit: Duration,
-    interrupt: &Interrupt,
+    interrupt: &Cancel,
     follower: &mut dyn Follower,
-) -> Ended {
-    let terms = Terms {
+) -> ProcessResult {
+    let terms = Limits {
         limit,
-        bounds: &Bounds::OPEN,
+        bounds: &Policy::OPEN,
         interrupt,
     };
     super::run(errand, terms, follower)
 }
 
-fn run_shell(script: &str, limit: Duration) -> (Ended, String) {
+fn run_shell(script: &str, limit: Duration) -> (ProcessResult, String) {
     let mut said = String::new();
     let mut follower = |_: Stream, line: &[u8]| said.push_str(&String::from_utf8_lossy(line));
-    let ended = run(shell(script), limit, &Interrupt::default(), &mut follower);
+    let ended = run(shell(script), limit, &Cancel::default(), &mut follower);
     (ended, said)
 }
 
@@ -58,7 +58,7 @@ fn a_program_that_is_not_there_is_lost_and_not_a_panic() {
     let ended = run(
         command,
         Duration::from_secs(1),
-        &Interrupt::default(),
+        &Cancel::default(),
         &mut follower,
     );
     assert!(matches!(ended.exit, Exit::Lost(why) if why.contains("no-such-program")));
@@ -94,7 +94,7 @@ fn output_that_is_read_slowly_is_not_lost() {
     run(
         flood,
         Duration::from_secs(60),
-        &Interrupt::default(),
+        &Cancel::default(),
         &mut slow,
     );
     assert_eq!(n_lines, 1000);
@@ -102,7 +102,7 @@ fn output_that_is_read_slowly_is_not_lost() {
 
 #[test]
 fn a_second_interrupt_kills_what_ignores_the_first() {
-    let interrupt = Interrupt::default();
+    let interrupt = Cancel::default();
     let asking = interrupt.clone();
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
@@ -117,7 +117,7 @@ fn a_second_interrupt_kills_what_ignores_the_first() {
 
 #[test]
 fn an_interrupt_ends_the_child() {
-    let interrupt = Interrupt::default();
+    let interrupt = Cancel::default();
     interrupt.ask();
     let mut follower = |_: Stream, _: &[u8]| {};
     let ended = run(

@@ -3,7 +3,7 @@
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>
 
 use pinmatrix_core::analysis::Analysis;
-use pinmatrix_core::analysis::problems::{Problem, Standing};
+use pinmatrix_core::analysis::problems::{Problem, Severity};
 use pinmatrix_core::text;
 
 use crate::sections::gaps;
@@ -21,11 +21,11 @@ enum Level {
 }
 
 impl Level {
-    fn of(standing: Standing) -> Self {
+    fn of(standing: Severity) -> Self {
         match standing {
-            Standing::New => Self::Error,
-            Standing::Fixed | Standing::Unsure => Self::Warning,
-            Standing::Known => Self::Notice,
+            Severity::New => Self::Error,
+            Severity::Fixed | Severity::Unsure => Self::Warning,
+            Severity::Known => Self::Notice,
         }
     }
 
@@ -113,7 +113,7 @@ fn property(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pinmatrix_core::analysis::problems::{Check, Place};
+    use pinmatrix_core::analysis::problems::{Check, SourcePlace};
 
     use super::*;
 
@@ -147,7 +147,7 @@ mod tests {
 
     fn problem(thing: &str, error: &str, file: &str) -> Problem {
         Problem {
-            standing: Standing::New,
+            standing: Severity::New,
             check: Check::Gone,
             thing: thing.to_owned(),
             case: None,
@@ -158,7 +158,7 @@ mod tests {
             changes: Vec::new(),
             notes: Vec::new(),
             command: "x".to_owned(),
-            place: Some(Place {
+            place: Some(SourcePlace {
                 file: file.to_owned(),
                 line: 7,
             }),
@@ -168,19 +168,19 @@ mod tests {
 
     #[test]
     fn no_level_has_more_than_the_runner_shows_and_the_rest_is_counted() {
-        let of = |standing: Standing, n: usize| {
+        let of = |standing: Severity, n: usize| {
             (0..n).map(move |n| Problem {
                 standing,
                 ..problem(&n.to_string(), "m", "f")
             })
         };
-        let some: Vec<Problem> = of(Standing::New, 10)
-            .chain(of(Standing::Known, 10))
+        let some: Vec<Problem> = of(Severity::New, 10)
+            .chain(of(Severity::Known, 10))
             .collect();
         assert_eq!(commands(&some).lines().count(), 20);
-        let many: Vec<Problem> = of(Standing::New, 25)
-            .chain(of(Standing::Unsure, 3))
-            .chain(of(Standing::Known, 12))
+        let many: Vec<Problem> = of(Severity::New, 25)
+            .chain(of(Severity::Unsure, 3))
+            .chain(of(Severity::Known, 12))
             .collect();
         let said = commands(&many);
         let count = |level: &str| said.lines().filter(|line| line.starts_with(level)).count();

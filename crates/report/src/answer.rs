@@ -9,19 +9,19 @@ pub mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pinmatrix_core::analysis::frontier::{Change, ChangePoint};
+use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint};
 use pinmatrix_core::analysis::{Analysis, Course, Tally, judgement, unknown_failing};
-use pinmatrix_core::model::cell::{At, Row};
-use pinmatrix_core::model::outcome::moved::Fault;
+use pinmatrix_core::model::cell::{PinSource, Row};
+use pinmatrix_core::model::outcome::moved::MoveReason;
 use pinmatrix_core::model::outcome::{Outcome, TargetId};
-use pinmatrix_core::model::run::verdict::{Judgement, Kind};
+use pinmatrix_core::model::run::verdict::{DeviationKind, Judgement};
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
 use pinmatrix_core::model::status::Status;
 use pinmatrix_core::text;
 
 use crate::answer::breaks::known;
 use crate::answer::sentence::{LONGEST, listed};
-pub use crate::answer::sentence::{Part, Sentence};
+pub use crate::answer::sentence::{Sentence, SentencePart};
 use crate::answer::upgrade::{off_the_ladder, upgrades};
 use crate::sections::verdict;
 
@@ -39,7 +39,7 @@ pub fn answer(analysis: &Analysis<'_>) -> Vec<Sentence> {
         answer.push(nothing_known(run, &ended));
     }
     for (record, tally) in run.families.iter().zip(&analysis.tallies) {
-        let family = Family::new(run, record);
+        let family = FamilyView::new(run, record);
         if family.has_verdicts() {
             answer.extend(upgrades(analysis, &record.name));
             answer.extend(off_the_ladder(record));
@@ -67,7 +67,7 @@ fn regressed(run: &Run) -> Option<Sentence> {
     let Some(first) = verdict::sorted(verdict).first().copied() else {
         return unknown(run);
     };
-    let is_fixed = |kind: Kind| kind == Kind::Fixed;
+    let is_fixed = |kind: DeviationKind| kind == DeviationKind::Fixed;
     let n = verdict.deviations.iter();
     let n = n
         .filter(|d| is_fixed(d.kind) == is_fixed(first.kind))
@@ -103,12 +103,12 @@ fn unknown(run: &Run) -> Option<Sentence> {
 
 /// Which packages have to move for that.
 fn old_lock(run: &Run) -> Option<Sentence> {
-    let moved = |outcome: &&Outcome| outcome.moved.iter().any(|m| m.fault == Fault::TooOld);
+    let moved = |outcome: &&Outcome| outcome.moved.iter().any(|m| m.fault == MoveReason::TooOld);
     let outcomes = run.cells.iter().filter_map(CellRecord::outcome);
     let cells: Vec<&Outcome> = outcomes.filter(moved).collect();
     let all = cells.iter().flat_map(|outcome| &outcome.moved);
     let all: BTreeSet<String> = all
-        .filter(|moved| moved.fault == Fault::TooOld)
+        .filter(|moved| moved.fault == MoveReason::TooOld)
         .map(ToString::to_string)
         .collect();
     let mut told: Vec<String> = all.iter().take(MOST_NAMES).cloned().collect();
@@ -170,7 +170,7 @@ fn why_not(record: &CellRecord) -> String {
 }
 
 /// A family with its rows.
-struct Family<'a> {
+struct FamilyView<'a> {
     record: &'a FamilyRecord,
     /// Whether the run has others.
     is_one_of_several: bool,
@@ -185,7 +185,7 @@ struct Break<'a> {
     is_alike: bool,
 }
 
-impl<'a> Family<'a> {
+impl<'a> FamilyView<'a> {
     fn new(run: &'a Run, record: &'a FamilyRecord) -> Self {
         let rows = run.rows(record);
         Self {
@@ -227,15 +227,15 @@ impl<'a> Family<'a> {
         // What had passed before begins nothing, and of what turns again every turn is told.
         let once = courses.iter().filter(|course| course.turns.len() == 1);
         let firsts = once.filter_map(|course| Some((course, course.turns.first()?)));
-        let firsts: BTreeMap<_, &At> = firsts.map(|(c, turn)| (key(c), &turn.at)).collect();
+        let firsts: BTreeMap<_, &PinSource> = firsts.map(|(c, turn)| (key(c), &turn.at)).collect();
         let is_first = |point: &&&ChangePoint| {
             let of_point = (&point.row, point.target.as_ref(), point.cases.as_slice());
             firsts.get(&of_point) == Some(&&point.after.at)
         };
-        let of = |change: Change| self.first_of_each(&points, change);
-        let (breaks, shifts) = (of(Change::Break), of(Change::Shift));
+        let of = |change: ChangeKind| self.first_of_each(&points, change);
+        let (breaks, shifts) = (of(ChangeKind::Break), of(ChangeKind::Shift));
         let first: Vec<&ChangePoint> = points.iter().filter(is_first).copied().collect();
-        let fixes = self.first_of_each(&first, Change::Fix);
+        let fixes = self.first_of_each(&first, ChangeKind::Fix);
         let turning = self.turning(&courses, breaks.len() == 1);
         let mut answer = match (breaks.as_slice(), turning.as_slice()) {
             // One sentence tells its break on all rows, with all that follows.
@@ -257,9 +257,9 @@ impl<'a> Family<'a> {
 
     /// Of each target the first change of a kind, with all rows in which it is the same, in the
     /// order of the ladder. Where other cases of it change there on another row, that is told apart.
-    fn first_of_each(&self, points: &[&'a ChangePoint], change: Change) -> Vec<Break<'a>> {
+    fn first_of_each(&self, points: &[&'a ChangePoint], change: ChangeKind) -> Vec<Break<'a>> {
         let points = points.iter().copied().filter(|p| p.change == change);
-        let mut first: BTreeMap<Option<&TargetId>, &At> = BTreeMap::new();
+        let mut first: BTreeMap<Option<&TargetId>, &PinSource> = BTreeMap::new();
         for point in points.clone() {
             let at = first
                 .entry(point.target.as_ref())
@@ -342,7 +342,7 @@ impl<'a> Family<'a> {
     }
 
     /// On which rows, as a person says it.
-    fn on(&self, rows: &BTreeSet<&Row>, at: &At) -> String {
+    fn on(&self, rows: &BTreeSet<&Row>, at: &PinSource) -> String {
         let names = |keep: &dyn Fn(&CellRecord, &Outcome) -> bool| -> BTreeSet<&Row> {
             let kept = self
                 .outcomes()

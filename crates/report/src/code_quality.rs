@@ -3,7 +3,7 @@
 //! <https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format>
 
 use pinmatrix_core::analysis::Analysis;
-use pinmatrix_core::analysis::problems::{Place, Problem, Standing, place_of_all};
+use pinmatrix_core::analysis::problems::{Problem, Severity, SourcePlace, place_of_all};
 use pinmatrix_core::model::run::Run;
 use serde::Serialize;
 
@@ -22,11 +22,11 @@ struct Issue {
 #[derive(Serialize)]
 struct Location {
     path: String,
-    lines: Lines,
+    lines: LineRange,
 }
 
 #[derive(Serialize)]
-struct Lines {
+struct LineRange {
     begin: usize,
 }
 
@@ -45,19 +45,19 @@ pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
 fn issue(run: &Run, problem: &Problem) -> Issue {
     // An issue without a place is dropped.
     let description = format!("{}\n{}", problem.title(), problem.message());
-    let Place { file, line } = problem.place.clone().unwrap_or_else(|| place_of_all(run));
+    let SourcePlace { file, line } = problem.place.clone().unwrap_or_else(|| place_of_all(run));
     Issue {
         description,
         check_name: format!("pinmatrix/{}", problem.check),
         fingerprint: problem.fingerprint.clone(),
         severity: match problem.standing {
-            Standing::New => "critical",
-            Standing::Fixed | Standing::Unsure => "minor",
-            Standing::Known => "info",
+            Severity::New => "critical",
+            Severity::Fixed | Severity::Unsure => "minor",
+            Severity::Known => "info",
         },
         location: Location {
             path: file,
-            lines: Lines { begin: line },
+            lines: LineRange { begin: line },
         },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use pinmatrix_core::compare::{Change, Comparison, Kind, Time};
+use pinmatrix_core::compare::{Comparison, Difference, DifferenceKind, DurationChange};
 use pinmatrix_core::text;
 
 use crate::{escaped, line};
@@ -16,12 +16,12 @@ const MOST_CELLS: usize = 3;
 /// The longest error that is told, in characters.
 const LONGEST: usize = 200;
 
-const KINDS: [Kind; 5] = [
-    Kind::Broke,
-    Kind::Fixed,
-    Kind::Shifted,
-    Kind::Appeared,
-    Kind::Vanished,
+const KINDS: [DifferenceKind; 5] = [
+    DifferenceKind::Broke,
+    DifferenceKind::Fixed,
+    DifferenceKind::Shifted,
+    DifferenceKind::Appeared,
+    DifferenceKind::Vanished,
 ];
 
 /// A comparison for the terminal.
@@ -79,7 +79,7 @@ fn sections(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
             .filter(|change| change.kind == kind);
         sections.push((heading(kind), listed(of_kind.map(told).collect())));
     }
-    let (slower, faster): (Vec<&Time>, Vec<&Time>) =
+    let (slower, faster): (Vec<&DurationChange>, Vec<&DurationChange>) =
         comparison.times.iter().partition(|time| time.is_slower());
     for (title, times) in [("Slower", slower), ("Faster", faster)] {
         sections.push((title, listed(times.into_iter().map(told_time).collect())));
@@ -88,13 +88,13 @@ fn sections(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
     sections
 }
 
-fn heading(kind: Kind) -> &'static str {
+fn heading(kind: DifferenceKind) -> &'static str {
     match kind {
-        Kind::Broke => "Broke",
-        Kind::Fixed => "Fixed",
-        Kind::Shifted => "Fails in another way",
-        Kind::Appeared => "Appeared",
-        Kind::Vanished => "Vanished",
+        DifferenceKind::Broke => "Broke",
+        DifferenceKind::Fixed => "Fixed",
+        DifferenceKind::Shifted => "Fails in another way",
+        DifferenceKind::Appeared => "Appeared",
+        DifferenceKind::Vanished => "Vanished",
     }
 }
 
@@ -107,8 +107,8 @@ fn listed(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-fn told(change: &Change) -> String {
-    let Change {
+fn told(change: &Difference) -> String {
+    let Difference {
         target,
         case,
         before,
@@ -143,8 +143,8 @@ fn told(change: &Change) -> String {
     )
 }
 
-fn told_time(time: &Time) -> String {
-    let Time {
+fn told_time(time: &DurationChange) -> String {
+    let DurationChange {
         cell,
         target,
         case,
@@ -174,7 +174,7 @@ fn thing(target: Option<&str>, case: Option<&str>) -> String {
 
 /// How many of each kind, and how many cells that rests on.
 fn closing_line(comparison: &Comparison) -> String {
-    let count = |kind: Kind| {
+    let count = |kind: DifferenceKind| {
         let of_kind = comparison
             .changes
             .iter()

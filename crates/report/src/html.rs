@@ -15,15 +15,15 @@ use camino::Utf8Path;
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::run::between::Between;
-use pinmatrix_core::model::run::findings::{Cause, JudgedClaim, Truth, Work};
+use pinmatrix_core::model::run::findings::{JudgedClaim, Truth, WorkItem, WorklistCause};
 use pinmatrix_core::text;
 use pinmatrix_core::text::count;
 
-use crate::answer::{Part, Sentence, answer, upgrade};
+use crate::answer::{Sentence, SentencePart, answer, upgrade};
 use crate::closing_line;
 use crate::html::heat::{Heat, heats};
 use crate::html::plots::{Lanes, Staircase, lanes, staircases};
-use crate::sections::change_points::{Alike, alike, until};
+use crate::sections::change_points::{ChangePointGroup, alike, until};
 use crate::sections::{flaky, gaps, old_lock, sandbox_denials, timeline, untested, verdict};
 
 /// The file's name in the results folder.
@@ -45,7 +45,7 @@ const SCRIPT: &str = concat!(
 
 #[derive(Template)]
 #[template(path = "page.html")]
-struct Page<'a> {
+struct HtmlPage<'a> {
     /// What the page's own script and style carry; nothing from outside can guess it.
     nonce: String,
     style: &'static str,
@@ -60,7 +60,7 @@ struct Page<'a> {
     gaps: Vec<String>,
     deviations: Vec<String>,
     heats: Vec<Heat>,
-    changes: Vec<Change>,
+    changes: Vec<ChangeRow>,
     stairs: Vec<Staircase>,
     /// How far each row can go: the row, the newest pin that works, those that do not, those without
     /// a verdict, and how many later ones were tested.
@@ -75,7 +75,7 @@ struct Page<'a> {
 }
 
 /// One line of the table of changes.
-struct Change {
+struct ChangeRow {
     target: String,
     cases: String,
     kind: &'static str,
@@ -99,7 +99,7 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
     let data = data::data(run, points, locks);
     let verdict = run.findings.verdict.as_ref();
     let deviations = verdict.map(verdict::sorted).unwrap_or_default();
-    let mut page = Page {
+    let mut page = HtmlPage {
         nonce: String::new(),
         style: STYLE,
         script: SCRIPT,
@@ -158,11 +158,11 @@ fn started(run: &Run) -> String {
     told.unwrap_or_default()
 }
 
-fn change(analysis: &Analysis<'_>, alike: &Alike) -> Change {
-    let Alike { point, rows } = alike;
+fn change(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> ChangeRow {
+    let ChangePointGroup { point, rows } = alike;
     let until = until(analysis, alike);
     let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
-    Change {
+    ChangeRow {
         target: text::one_line(&point.subject()),
         cases: match point.cases.as_slice() {
             [] => "all".to_owned(),
@@ -170,9 +170,9 @@ fn change(analysis: &Analysis<'_>, alike: &Alike) -> Change {
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         },
         kind: match point.change {
-            pinmatrix_core::analysis::frontier::Change::Break => "break",
-            pinmatrix_core::analysis::frontier::Change::Fix => "fix",
-            pinmatrix_core::analysis::frontier::Change::Shift => "shift",
+            pinmatrix_core::analysis::frontier::ChangeKind::Break => "break",
+            pinmatrix_core::analysis::frontier::ChangeKind::Fix => "fix",
+            pinmatrix_core::analysis::frontier::ChangeKind::Shift => "shift",
         },
         before: text::one_line(&point.before.to_string()),
         after: text::one_line(&format!("{}{until}", point.after)),
@@ -195,11 +195,11 @@ fn known(between: &Between) -> String {
 }
 
 /// An error that is left, in one line.
-fn work(work: &Work) -> String {
+fn work(work: &WorkItem) -> String {
     crate::sections::findings::work(work)
 }
 
-fn times(cause: &Cause) -> String {
+fn times(cause: &WorklistCause) -> String {
     match cause.errors.len() {
         1 => "once".to_owned(),
         n => format!("{n} times"),

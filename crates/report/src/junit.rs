@@ -10,12 +10,12 @@ use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBu
 use pinmatrix_core::model::command::reproduce;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{CaseOutcome, Outcome, TargetOutcome};
-use pinmatrix_core::model::run::verdict::{Deviation, Kind, Verdict};
+use pinmatrix_core::model::run::verdict::{Deviation, DeviationKind, Verdict};
 use pinmatrix_core::model::run::{CellRecord, Run};
-use pinmatrix_core::model::status::{Skip, Status};
+use pinmatrix_core::model::status::{SkipReason, Status};
 use pinmatrix_core::text;
 
-use crate::junit::size_budget::{Extent, share};
+use crate::junit::size_budget::{SizeBudget, share};
 use crate::junit::unique_names::Names;
 
 /// The file's name in the results folder.
@@ -39,13 +39,13 @@ fn junit_within(run: &Run, room: usize) -> Result<String> {
     let lengths: Vec<usize> = run.cells.iter().flat_map(lengths).collect();
     // What is cut already is not made to be thrown away.
     if lengths.iter().sum::<usize>() <= room {
-        let whole = write(run, Extent::WHOLE)?;
+        let whole = write(run, SizeBudget::WHOLE)?;
         if whole.len() <= room {
             return Ok(whole);
         }
     }
-    let mut bare = (Extent::WHOLE, 0);
-    for extent in Extent::BARE {
+    let mut bare = (SizeBudget::WHOLE, 0);
+    for extent in SizeBudget::BARE {
         bare = (extent, write(run, extent)?.len());
         if bare.1 <= room {
             break;
@@ -53,7 +53,7 @@ fn junit_within(run: &Run, room: usize) -> Result<String> {
     }
     let (extent, length) = bare;
     let most = share(&lengths, room.saturating_sub(length));
-    write(run, Extent { most, ..extent })
+    write(run, SizeBudget { most, ..extent })
 }
 
 /// How long each output of a cell is.
@@ -77,11 +77,11 @@ fn lengths(record: &CellRecord) -> Vec<usize> {
     lengths
 }
 
-fn write(run: &Run, extent: Extent) -> Result<String> {
+fn write(run: &Run, extent: SizeBudget) -> Result<String> {
     let mut report = ReportBuilder::new();
     let mut names = Names::default();
     for record in &run.cells {
-        let judged = Judged {
+        let judged = JudgedCell {
             record,
             verdict: run.findings.verdict.as_ref(),
             extent,
@@ -96,7 +96,7 @@ fn write(run: &Run, extent: Extent) -> Result<String> {
     String::from_utf8(bytes).context("write JUnit as text")
 }
 
-fn suite(run: &Run, judged: &Judged<'_>, names: &mut Names) -> Result<TestSuite> {
+fn suite(run: &Run, judged: &JudgedCell<'_>, names: &mut Names) -> Result<TestSuite> {
     let record = judged.record;
     let cell = record.id.as_str();
     let mut suite = TestSuite::new(cell);
@@ -143,13 +143,13 @@ fn suite(run: &Run, judged: &Judged<'_>, names: &mut Names) -> Result<TestSuite>
 }
 
 /// A cell with what the baseline says of it.
-struct Judged<'a> {
+struct JudgedCell<'a> {
     record: &'a CellRecord,
     verdict: Option<&'a Verdict>,
-    extent: Extent,
+    extent: SizeBudget,
 }
 
-impl Judged<'_> {
+impl JudgedCell<'_> {
     /// Whether a failure is one that the baseline expects.
     fn is_expected(&self, status: &Status, target: Option<&str>, case: Option<&str>) -> bool {
         let Some(verdict) = self.verdict else {
@@ -168,7 +168,7 @@ impl Judged<'_> {
         let deviations = self.verdict.iter().flat_map(|verdict| &verdict.deviations);
         let of_cell = deviations.filter(|deviation| deviation.cell == self.record.id);
         let mut surprise = |deviation: &Deviation| match deviation.kind {
-            Kind::Fixed | Kind::Gone => {
+            DeviationKind::Fixed | DeviationKind::Gone => {
                 let target = deviation
                     .target
                     .as_deref()
@@ -184,7 +184,7 @@ impl Judged<'_> {
                 builder.set_classname(&fit(&class));
                 Some(builder.build())
             }
-            Kind::Regressed | Kind::New => None,
+            DeviationKind::Regressed | DeviationKind::New => None,
         };
         of_cell.filter_map(&mut surprise).collect()
     }
@@ -272,7 +272,7 @@ impl Judged<'_> {
             Status::Passed => TestCaseBuilder::success(name, time),
             // Whoever reads a green file takes all of it for run.
             Status::Skipped {
-                reason: Skip::NotBegun,
+                reason: SkipReason::NotBegun,
             } => TestCaseBuilder::error(
                 name,
                 time,
@@ -333,7 +333,7 @@ const LONGEST_TIME: f64 = 3.2e9;
 
 /// What is said of something in a line.
 fn message_of(
-    extent: Extent,
+    extent: SizeBudget,
     status: &Status,
     errors: &[Diagnostic],
     case: Option<&CaseOutcome>,

@@ -15,7 +15,7 @@ pub mod comparison;
 pub mod fuzzing;
 
 use pinmatrix_core::model::run::Counts;
-use pinmatrix_core::model::status::Skip;
+use pinmatrix_core::model::status::SkipReason;
 use pinmatrix_core::text;
 
 /// The longest line of an error that is shown in Markdown, in characters.
@@ -36,9 +36,9 @@ pub fn closing_line(counts: &Counts) -> String {
         parts.push(format!("{} inconclusive", counts.inconclusive));
     }
     for (reason, n) in &counts.skipped {
-        parts.push(if *reason == Skip::Inferred {
+        parts.push(if *reason == SkipReason::Inferred {
             format!("{n} inferred and not run")
-        } else if *reason == Skip::NotBegun {
+        } else if *reason == SkipReason::NotBegun {
             format!("{n} not run")
         } else {
             format!("{n} skipped ({reason})")

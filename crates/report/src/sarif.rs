@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use pinmatrix_core::analysis::Analysis;
-use pinmatrix_core::analysis::problems::{Check, Place, Problem, Standing, place_of_all};
+use pinmatrix_core::analysis::problems::{Check, Problem, Severity, SourcePlace, place_of_all};
 use pinmatrix_core::model::run::Run;
-use pinmatrix_core::model::status::Class;
+use pinmatrix_core::model::status::FailureKind;
 use serde_json::{Value, json};
 
 /// The problems of a run as SARIF.
@@ -45,15 +45,15 @@ fn rule(check: Check) -> Value {
 fn in_words(check: Check) -> &'static str {
     match check {
         Check::Failed(class) => match class {
-            Class::Resolve => "No lock satisfies the workspace at this pin",
-            Class::Msrv => "A package in the lock asks for a newer rustc",
-            Class::Drift => "A package outside the family does not fit the toolchain",
-            Class::Compile => "It does not compile",
-            Class::Lint => "Denied lints stop it",
-            Class::Link => "It compiles and does not link",
-            Class::Test => "A test fails",
-            Class::Timeout => "It runs out of time",
-            Class::Crash => "Its process dies",
+            FailureKind::Resolve => "No lock satisfies the workspace at this pin",
+            FailureKind::Msrv => "A package in the lock asks for a newer rustc",
+            FailureKind::Drift => "A package outside the family does not fit the toolchain",
+            FailureKind::Compile => "It does not compile",
+            FailureKind::Lint => "Denied lints stop it",
+            FailureKind::Link => "It compiles and does not link",
+            FailureKind::Test => "A test fails",
+            FailureKind::Timeout => "It runs out of time",
+            FailureKind::Crash => "Its process dies",
         },
         Check::Inconclusive => "The machine kept it from an answer",
         Check::Fixed => "It should fail and passes",
@@ -63,13 +63,13 @@ fn in_words(check: Check) -> &'static str {
 
 fn result(run: &Run, problem: &Problem) -> Value {
     let place = problem.place.clone().unwrap_or_else(|| place_of_all(run));
-    let Place { file, line } = place;
+    let SourcePlace { file, line } = place;
     json!({
         "ruleId": problem.check.to_string(),
         "level": match problem.standing {
-            Standing::New => "error",
-            Standing::Fixed | Standing::Unsure => "warning",
-            Standing::Known => "note",
+            Severity::New => "error",
+            Severity::Fixed | Severity::Unsure => "warning",
+            Severity::Known => "note",
         },
         "message": { "text": format!("{}\n{}", problem.title(), problem.message()) },
         "locations": [{ "physicalLocation": {

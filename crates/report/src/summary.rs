@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_core::model::command::reproduce;
-use pinmatrix_core::model::outcome::moved::Fault;
+use pinmatrix_core::model::outcome::moved::MoveReason;
 use pinmatrix_core::model::run::{CellRecord, Run, SourceRecord};
-use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_core::model::status::{FailureKind, Status};
 use pinmatrix_core::text;
 
 use crate::answer::answer;
@@ -94,7 +94,7 @@ const DRIFT: &str = "*Drift*: a package outside the family is too new for the to
                      not build on it. That says nothing of the pin.";
 
 fn shows_drift(run: &Run) -> bool {
-    let drift = Status::failed(Class::Drift);
+    let drift = Status::failed(FailureKind::Drift);
     let outcomes = run.cells.iter().filter_map(CellRecord::outcome);
     let mut shown = outcomes.flat_map(|outcome| {
         let targets = outcome.targets.iter().map(|target| &target.status);
@@ -173,7 +173,7 @@ fn write_moved(out: &mut String, run: &Run) -> std::fmt::Result {
     let mut is_first = true;
     for record in &run.cells {
         let moved = record.outcome().into_iter().flat_map(|o| &o.moved);
-        let back = moved.filter(|moved| moved.fault == Fault::TooNew);
+        let back = moved.filter(|moved| moved.fault == MoveReason::TooNew);
         for moved in back {
             if std::mem::take(&mut is_first) {
                 writeln!(out, "## Locks that were too new for a toolchain\n")?;

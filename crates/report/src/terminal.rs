@@ -18,7 +18,7 @@ use pinmatrix_core::{run_json, text};
 use crate::answer::answer;
 use crate::sections::flaky::flaky;
 use crate::sections::{findings, gaps, left_out, old_lock, sandbox_denials, timeline, verdict};
-use crate::terminal::wrap::Page;
+use crate::terminal::wrap::TerminalPage;
 use crate::{closing_line, html, junit, summary};
 
 /// What passes.
@@ -48,7 +48,7 @@ const MOST_OLD_LOCKS: usize = 10;
 #[must_use]
 pub fn page(analysis: &Analysis<'_>, results: &Utf8Path, columns: Option<usize>) -> String {
     let run = analysis.run;
-    let mut page = Page::new(columns);
+    let mut page = TerminalPage::new(columns);
     ladder::write(&mut page, run);
     blocks::write(&mut page, analysis, results);
     write_flaky(&mut page, run);
@@ -73,7 +73,7 @@ pub fn page(analysis: &Analysis<'_>, results: &Utf8Path, columns: Option<usize>)
     page.into_text()
 }
 
-fn write_answer(page: &mut Page, analysis: &Analysis<'_>) {
+fn write_answer(page: &mut TerminalPage, analysis: &Analysis<'_>) {
     let run = analysis.run;
     let mut paint = BOLD;
     for sentence in answer(analysis) {
@@ -92,7 +92,7 @@ fn write_answer(page: &mut Page, analysis: &Analysis<'_>) {
 }
 
 /// Where the results are, where the time went, and what this machine lacks.
-fn write_places(page: &mut Page, run: &Run, results: &Utf8Path) {
+fn write_places(page: &mut TerminalPage, run: &Run, results: &Utf8Path) {
     let files = [run_json::FILE, junit::FILE, summary::FILE].join(", ");
     page.put(&format!("page: {}", results.join(html::FILE)));
     page.put(&format!("results: {results} ({files})"));
@@ -111,7 +111,7 @@ fn write_places(page: &mut Page, run: &Run, results: &Utf8Path) {
 }
 
 /// Claims with the first of what they rest on, and where inference would have erred.
-fn write_findings(page: &mut Page, run: &Run) {
+fn write_findings(page: &mut TerminalPage, run: &Run) {
     let findings = &run.findings;
     let mut n_open = 0;
     for claim in &findings.claims {
@@ -147,7 +147,7 @@ fn write_findings(page: &mut Page, run: &Run) {
 }
 
 /// Where something that is not the subject's does not compile with the lock as it is.
-fn write_old_locks(page: &mut Page, run: &Run) {
+fn write_old_locks(page: &mut TerminalPage, run: &Run) {
     let lines: Vec<String> = old_lock::all(run).collect();
     if !lines.is_empty() {
         page.gap();
@@ -165,7 +165,7 @@ fn write_old_locks(page: &mut Page, run: &Run) {
     }
 }
 
-fn write_flaky(page: &mut Page, run: &Run) {
+fn write_flaky(page: &mut TerminalPage, run: &Run) {
     let cases = flaky(run);
     if !cases.is_empty() {
         page.gap();

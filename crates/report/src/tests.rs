@@ -5,9 +5,9 @@ mod agreement;
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::enforced::Enforced;
-use pinmatrix_core::model::outcome::moved::{Fault, Moved};
+use pinmatrix_core::model::outcome::moved::{MoveReason, Moved};
 use pinmatrix_core::model::outcome::*;
-use pinmatrix_core::model::run::timeline::Span;
+use pinmatrix_core::model::run::timeline::LaneSpan;
 use pinmatrix_core::model::run::*;
 use pinmatrix_core::model::status::*;
 use pinmatrix_core::testing;
@@ -27,7 +27,7 @@ fn target(name: &str, errors: Vec<Diagnostic>, cases: Vec<CaseOutcome>) -> Targe
     TargetOutcome {
         status: match errors.is_empty() {
             true => built.status.clone(),
-            false => Status::failed(Class::Compile),
+            false => Status::failed(FailureKind::Compile),
         },
         errors,
         seconds: 1.0,
@@ -58,11 +58,11 @@ fn run() -> Run {
             vec![
                 case("passes", Status::Passed, None),
                 unsteady,
-                case("fails", Status::failed(Class::Test), Some(hostile)),
+                case("fails", Status::failed(FailureKind::Test), Some(hostile)),
                 case(
                     "later",
                     Status::Skipped {
-                        reason: Skip::Ignored,
+                        reason: SkipReason::Ignored,
                     },
                     None,
                 ),
@@ -85,25 +85,25 @@ fn run() -> Run {
             from: "0.1.26".to_owned(),
             to: "0.1.25".to_owned(),
             because: "archive 0.5.1 needs rustc 1.85.0".to_owned(),
-            fault: Fault::TooNew,
+            fault: MoveReason::TooNew,
         }],
         sandbox: Enforced::ALL,
         ..Outcome::whole(status, Vec::new())
     };
     let msrv = Outcome::whole(
-        Status::failed(Class::Msrv),
+        Status::failed(FailureKind::Msrv),
         vec![Diagnostic::said(
             "gadget 3.0.0 needs rustc 1.90.0, and this is 1.78.0",
         )],
     );
     let doubt = Outcome::whole(
         Status::Inconclusive {
-            doubt: Doubt::Network,
+            doubt: InconclusiveReason::Network,
         },
         vec![Diagnostic::said("failed to download")],
     );
     let missing = || State::Skipped {
-        reason: Skip::ToolchainMissing,
+        reason: SkipReason::ToolchainMissing,
     };
     let mut run = testing::run(vec![
         record(
@@ -152,7 +152,7 @@ fn the_closing_line_counts_what_was_left_out() {
 
 #[test]
 fn the_timeline_shows_what_each_lane_did() {
-    let span = |run: &Run, cell: usize, lane, phase, start, seconds, waited| Span {
+    let span = |run: &Run, cell: usize, lane, phase, start, seconds, waited| LaneSpan {
         cell: run.cells[cell].id.clone(),
         lane,
         phase,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
-use pinmatrix_core::config::{Mode, Strategy, disk_size};
+use pinmatrix_core::config::{SandboxMode, Strategy, disk_size};
 
 pub use self::spread::{MERGE_CODES, MergeFlags, ShardFlags, SpreadFlags};
 use crate::output::ci::Ci;
@@ -34,12 +34,12 @@ pub struct Flags {
     /// Whether builds and tests are kept from the network and from files outside their cell
     /// [default: what the config says]
     #[arg(long, value_name = "MODE", overrides_with = "sandbox")]
-    pub sandbox: Option<SandboxMode>,
+    pub sandbox: Option<SandboxFlag>,
 }
 
 /// As in the config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SandboxMode {
+pub enum SandboxFlag {
     /// As far as the system can
     Auto,
     /// Fully, or nothing runs
@@ -48,12 +48,12 @@ pub enum SandboxMode {
     Off,
 }
 
-impl From<SandboxMode> for Mode {
-    fn from(mode: SandboxMode) -> Self {
-        match mode {
-            SandboxMode::Auto => Self::Auto,
-            SandboxMode::Required => Self::Required,
-            SandboxMode::Off => Self::Off,
+impl From<SandboxFlag> for SandboxMode {
+    fn from(flag: SandboxFlag) -> Self {
+        match flag {
+            SandboxFlag::Auto => Self::Auto,
+            SandboxFlag::Required => Self::Required,
+            SandboxFlag::Off => Self::Off,
         }
     }
 }
@@ -109,7 +109,7 @@ fn relative(file: &Path, here: &Path) -> PathBuf {
 
 /// Flags that select cells.
 #[derive(Debug, Args)]
-pub struct Selecting {
+pub struct SelectionArgs {
     #[command(flatten)]
     pub flags: Flags,
     /// Only rows whose label this glob matches; can be repeated
@@ -136,7 +136,7 @@ pub struct Selecting {
     pub no_today: bool,
 }
 
-impl Selecting {
+impl SelectionArgs {
     /// The strategy, where a flag chooses one.
     pub fn strategy(&self) -> Option<Strategy> {
         match (self.ends, self.full) {
@@ -149,7 +149,7 @@ impl Selecting {
 
 /// How much of the machine is used.
 #[derive(Debug, Args)]
-pub struct Load {
+pub struct ParallelismArgs {
     /// How many compile jobs and test threads at a time, over all cells [default: jobs in the
     /// config, or the cores this process may use]
     #[arg(long, value_name = "N", value_parser = number)]
@@ -163,9 +163,9 @@ pub struct Load {
 #[derive(Debug, Args)]
 pub struct RunFlags {
     #[command(flatten)]
-    pub selecting: Selecting,
+    pub selecting: SelectionArgs,
     #[command(flatten)]
-    pub load: Load,
+    pub load: ParallelismArgs,
     /// How much of the disk work folders may take, for example 40GB, or unlimited [default:
     /// max-disk in the config, or 10GB]
     #[arg(long, value_name = "SIZE", value_parser = max_disk)]
@@ -205,7 +205,7 @@ fn number(written: &str) -> Result<usize, String> {
 #[derive(Debug, Args)]
 pub struct PlanFlags {
     #[command(flatten)]
-    pub selecting: Selecting,
+    pub selecting: SelectionArgs,
     /// Plan as a run with --locked would
     #[arg(long)]
     pub locked: bool,
@@ -215,13 +215,13 @@ pub struct PlanFlags {
     #[command(flatten)]
     pub spread: SpreadFlags,
     /// How to show the plan
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub format: OutputFormat,
 }
 
 /// How something is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum OutputFormat {
     /// For people
     Text,
     /// For programs
@@ -246,8 +246,8 @@ pub struct WorklistFlags {
     #[arg(long, value_name = "GLOB")]
     pub target: Option<String>,
     /// How to show the list
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub format: OutputFormat,
 }
 
 /// Flags of a bisection.
@@ -352,8 +352,8 @@ pub struct ToolchainFlags {
     #[command(subcommand)]
     pub what: Option<ToolchainCommand>,
     /// How to show the list
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub format: OutputFormat,
 }
 
 /// What can be done about toolchains.

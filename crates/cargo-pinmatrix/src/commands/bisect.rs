@@ -5,24 +5,24 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix::bisect::query::{Axis, Ends, Inquiry, Place, Point, Question, points};
+use pinmatrix::bisect::query::{Axis, AxisEnds, BisectQuery, Point, PointPlace, Question, points};
 use pinmatrix::bisect::{Bisected, FILE, axis, bisect};
 use pinmatrix::matrix::Matrix;
-use pinmatrix::run::Options;
+use pinmatrix::run::RunSettings;
 use pinmatrix::workdir::work_dirs::cache;
 use pinmatrix_core::error::{UserError, nearest};
 use pinmatrix_core::model::cell::{Cell, Pin, Row};
 use pinmatrix_core::model::run::FamilyRecord;
 use pinmatrix_core::model::run::between::Between;
-use pinmatrix_core::model::run::bisection::{Answer, Asked, Bisection, SCHEMA};
-use pinmatrix_core::search::bisect::End;
+use pinmatrix_core::model::run::bisection::{AskedPoint, Bisection, PointAnswer, SCHEMA};
+use pinmatrix_core::search::bisect::BisectResult;
 use pinmatrix_core::text::shell_word;
-use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_process::cancel::Cancel;
 
 use crate::args::flags::{AxisFlags, BisectFlags, QuestionFlags};
 use crate::output::stdout::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use crate::output::{progress, stdout};
-use crate::{Exit, Program, check_out, listen_for_signals, no_place, open};
+use crate::{ExitStatus, Program, check_out, listen_for_signals, no_place, open};
 
 /// How much of what a compiler or a test printed is shown of one point; its log has all of it.
 const MOST_LINES: usize = 12;
@@ -32,8 +32,8 @@ const MOST_LINES: usize = 12;
 /// # Errors
 ///
 /// A mistake in the config, the flags, the question or the axis; or a machine that fails.
-pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
-    let interrupt = Interrupt::with_wardens();
+pub fn obey(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
+    let interrupt = Cancel::with_wardens();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
     let matrix = open(&flags.flags, &progress)?;
@@ -45,7 +45,7 @@ pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
         .as_deref()
         .map(|file| replay(file, &inquiry))
         .transpose()?;
-    let options = Options {
+    let options = RunSettings {
         jobs: flags.jobs.or(matrix.config.run.jobs),
         lanes: flags.lanes.or(matrix.config.run.lanes),
         max_disk: matrix.config.run.max_disk,
@@ -62,11 +62,11 @@ pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
     matrix.check_cache(&options.cache)?;
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
     let bisected = match bisect(&matrix, &inquiry, &options, replayed) {
-        Err(_) if interrupt.is_asked() => return Ok(Exit::Interrupted),
+        Err(_) if interrupt.is_asked() => return Ok(ExitStatus::Interrupted),
         bisected => bisected?,
     };
     progress.end();
-    let page = Page {
+    let page = BisectPage {
         families: matrix.family_records(),
         inquiry: &inquiry,
         bisected: &bisected,
@@ -78,7 +78,7 @@ pub fn obey(program: Program, flags: &BisectFlags) -> Result<Exit> {
 }
 
 /// What is asked, from the flags.
-fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<Inquiry> {
+fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<BisectQuery> {
     let question = question(&flags.question)?;
     let axis = axis_of(flags)?;
     let cell = place(matrix, flags)?;
@@ -94,7 +94,7 @@ fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<Inquiry> {
         points.retain(is_named);
         points.truncate(1);
     }
-    Ok(Inquiry {
+    Ok(BisectQuery {
         question,
         axis,
         points,
@@ -103,8 +103,8 @@ fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<Inquiry> {
 
 fn full_name(point: &Point) -> Option<&String> {
     match &point.place {
-        Place::Matrix => None,
-        Place::Commit(commit) | Place::Dependency(commit) => Some(commit),
+        PointPlace::Matrix => None,
+        PointPlace::Commit(commit) | PointPlace::Dependency(commit) => Some(commit),
     }
 }
 
@@ -130,13 +130,13 @@ fn question(flags: &QuestionFlags) -> Result<Question> {
 fn axis_of(flags: &BisectFlags) -> Result<Axis> {
     let axis: &AxisFlags = &flags.axis;
     if let Some(toolchains) = &axis.toolchains {
-        return Ok(Axis::Toolchains(Ends::parse(toolchains)));
+        return Ok(Axis::Toolchains(AxisEnds::parse(toolchains)));
     }
     if let Some(commits) = &axis.commits {
-        let Ends {
+        let AxisEnds {
             from: Some(from),
             to,
-        } = Ends::parse(commits)
+        } = AxisEnds::parse(commits)
         else {
             return Err(
                 UserError::new(format!("`{commits}` names no range of commits"))
@@ -159,12 +159,15 @@ fn axis_of(flags: &BisectFlags) -> Result<Axis> {
             between: flags
                 .between
                 .as_deref()
-                .map(Ends::parse)
+                .map(AxisEnds::parse)
                 .unwrap_or_default(),
         });
     }
     Ok(Axis::Pins(
-        axis.pins.as_deref().map(Ends::parse).unwrap_or_default(),
+        axis.pins
+            .as_deref()
+            .map(AxisEnds::parse)
+            .unwrap_or_default(),
     ))
 }
 
@@ -239,7 +242,7 @@ fn one_of<'a>(
 }
 
 /// An earlier bisection of the same question along the same axis.
-fn replay(file: &Utf8Path, inquiry: &Inquiry) -> Result<Bisection> {
+fn replay(file: &Utf8Path, inquiry: &BisectQuery) -> Result<Bisection> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| UserError::new(format!("cannot read {file}: {e}")))?;
     let bisection: Bisection = serde_json::from_str(&text)
@@ -267,29 +270,31 @@ fn replay(file: &Utf8Path, inquiry: &Inquiry) -> Result<Bisection> {
 }
 
 /// What stands on the terminal at the end.
-struct Page<'a> {
+struct BisectPage<'a> {
     families: Vec<FamilyRecord>,
-    inquiry: &'a Inquiry,
+    inquiry: &'a BisectQuery,
     bisected: &'a Bisected,
     out: &'a Utf8Path,
     program: Program,
     flags: &'a BisectFlags,
 }
 
-impl Page<'_> {
-    fn show(&self) -> Result<Exit> {
+impl BisectPage<'_> {
+    fn show(&self) -> Result<ExitStatus> {
         let mut page = String::new();
         // Writing into a String cannot fail.
         let _ = self.write(&mut page);
         stdout::put(&page)?;
         let Some(end) = &self.bisected.end else {
-            return Ok(Exit::Interrupted);
+            return Ok(ExitStatus::Interrupted);
         };
         Ok(match end {
-            End::Found { .. } => Exit::Passed,
-            End::EndsAgree(Answer::Good) if self.flags.only.is_some() => Exit::Passed,
-            End::EndsAgree(_) => Exit::Failed,
-            End::InDoubt(_) => Exit::Inconclusive,
+            BisectResult::Found { .. } => ExitStatus::Passed,
+            BisectResult::EndsAgree(PointAnswer::Good) if self.flags.only.is_some() => {
+                ExitStatus::Passed
+            }
+            BisectResult::EndsAgree(_) => ExitStatus::Failed,
+            BisectResult::InDoubt(_) => ExitStatus::Inconclusive,
         })
     }
 
@@ -298,8 +303,8 @@ impl Page<'_> {
         let points = &self.inquiry.points;
         let told = self.bisected.elsewhere.iter().map(|(at, answer)| {
             let answer = match answer {
-                Answer::Good => "good",
-                Answer::Bad | Answer::CannotTell => "bad",
+                PointAnswer::Good => "good",
+                PointAnswer::Bad | PointAnswer::CannotTell => "bad",
             };
             format!("{} is {answer}", points[*at].name)
         });
@@ -311,7 +316,7 @@ impl Page<'_> {
     }
 
     fn write(&self, page: &mut String) -> std::fmt::Result {
-        let Inquiry {
+        let BisectQuery {
             question, points, ..
         } = self.inquiry;
         let n_asked = self.bisected.record.asked.len();
@@ -329,24 +334,26 @@ impl Page<'_> {
         )?;
         match &self.bisected.end {
             None => writeln!(page, "interrupted; what was answered is kept")?,
-            Some(End::EndsAgree(_)) if self.flags.only.is_some() => self.write_point(page, 0)?,
-            Some(End::EndsAgree(answer)) => {
+            Some(BisectResult::EndsAgree(_)) if self.flags.only.is_some() => {
+                self.write_point(page, 0)?
+            }
+            Some(BisectResult::EndsAgree(answer)) => {
                 self.write_point(page, 0)?;
                 self.write_point(page, points.len() - 1)?;
                 let what = match answer {
-                    Answer::Good => "both ends are good",
-                    Answer::Bad | Answer::CannotTell => "both ends are bad",
+                    PointAnswer::Good => "both ends are good",
+                    PointAnswer::Bad | PointAnswer::CannotTell => "both ends are bad",
                 };
                 writeln!(
                     page,
                     "{what}, so there is no change to find; a change that was undone may lie between"
                 )?;
             }
-            Some(End::InDoubt(at)) => {
+            Some(BisectResult::InDoubt(at)) => {
                 self.write_point(page, *at)?;
                 writeln!(page, "an end that cannot tell leaves the question open")?;
             }
-            Some(End::Found {
+            Some(BisectResult::Found {
                 before,
                 after,
                 untold,
@@ -405,7 +412,7 @@ impl Page<'_> {
         })
     }
 
-    fn asked(&self, at: usize) -> Option<&Asked> {
+    fn asked(&self, at: usize) -> Option<&AskedPoint> {
         let name = &self.inquiry.points.get(at)?.name;
         self.bisected
             .record
@@ -419,9 +426,9 @@ impl Page<'_> {
             return Ok(());
         };
         let (color, mark) = match asked.answer {
-            Answer::Good => (GREEN, "✔ good"),
-            Answer::Bad => (RED, "✘ bad "),
-            Answer::CannotTell => (YELLOW, "? cannot tell"),
+            PointAnswer::Good => (GREEN, "✔ good"),
+            PointAnswer::Bad => (RED, "✘ bad "),
+            PointAnswer::CannotTell => (YELLOW, "? cannot tell"),
         };
         let (point, said) = (&asked.point, &asked.why.said);
         writeln!(page, "{color}{mark}{RESET}  {point}  {said}")?;
@@ -442,12 +449,12 @@ impl Page<'_> {
             crate::repeating(self.program, &words, &self.flags.flags)
         };
         match (&self.inquiry.question, &point.place) {
-            (Question::Cell | Question::Target(_) | Question::Case { .. }, Place::Matrix) => {
+            (Question::Cell | Question::Target(_) | Question::Case { .. }, PointPlace::Matrix) => {
                 plain(&point.cell)
             }
             (
                 Question::Cell | Question::Target(_) | Question::Case { .. },
-                Place::Commit(commit),
+                PointPlace::Commit(commit),
             ) => {
                 // With --rev the matrix has no axis of sources.
                 let mut cell = point.cell.clone();

@@ -4,10 +4,10 @@ use anyhow::{Context, Result};
 use pinmatrix::fs_ext::write_to_last;
 use pinmatrix::input::read_config;
 use pinmatrix::results;
-use pinmatrix_core::analysis::baseline::{Baseline, Changed};
+use pinmatrix_core::analysis::baseline::{Baseline, BlessSummary};
 use pinmatrix_core::error::UserError;
 
-use crate::Exit;
+use crate::ExitStatus;
 use crate::args::flags::Flags;
 use crate::output::stdout;
 
@@ -17,7 +17,7 @@ use crate::output::stdout;
 ///
 /// A mistake when the config names no baseline, or when the last run is none to expect; other
 /// errors when the file cannot be written, and then the old one is still whole.
-pub fn obey(flags: &Flags) -> Result<Exit> {
+pub fn obey(flags: &Flags) -> Result<ExitStatus> {
     let config = read_config(&flags.config())?;
     let file = config.baseline_file().ok_or_else(|| {
         let mistake = config.text.mistake("the config names no baseline");
@@ -35,7 +35,7 @@ pub fn obey(flags: &Flags) -> Result<Exit> {
     }
     let text = baseline.text().context("write the baseline")?;
     write_to_last(&file, text.as_bytes())?;
-    let Changed {
+    let BlessSummary {
         n_added,
         n_removed,
         kept,
@@ -55,5 +55,5 @@ pub fn obey(flags: &Flags) -> Result<Exit> {
         ));
     }
     stdout::put(&page)?;
-    Ok(Exit::Passed)
+    Ok(ExitStatus::Passed)
 }

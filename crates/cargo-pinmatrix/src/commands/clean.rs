@@ -5,10 +5,10 @@ use bytesize::ByteSize;
 use camino::Utf8PathBuf;
 use pinmatrix::input::read_config;
 use pinmatrix::matrix::place_of;
-use pinmatrix::workdir::clean::{Kept, Part, clean, survey};
+use pinmatrix::workdir::clean::{UsageClass, UsageLine, clean, survey};
 use pinmatrix::workdir::work_dirs::cache;
 
-use crate::Exit;
+use crate::ExitStatus;
 use crate::args::flags::{CleanFlags, config};
 use crate::output::stdout::{BOLD, DIM, RESET, put};
 
@@ -17,19 +17,19 @@ use crate::output::stdout::{BOLD, DIM, RESET, put};
 /// # Errors
 ///
 /// When a run is at work there, or something cannot be read or removed.
-pub fn obey(flags: &CleanFlags) -> Result<Exit> {
+pub fn obey(flags: &CleanFlags) -> Result<ExitStatus> {
     let read = read_config(&config(flags.config.as_ref()))?;
     let (cache, place) = (cache()?, place_of(&read)?);
     let parts = survey(&cache, &place)?;
-    let goes = |part: &Part| match part.kept {
-        Kept::Compiled => true,
-        Kept::Known => flags.outcomes || flags.all_subjects,
-        Kept::Others => flags.all_subjects,
+    let goes = |part: &UsageLine| match part.kept {
+        UsageClass::Compiled => true,
+        UsageClass::Known => flags.outcomes || flags.all_subjects,
+        UsageClass::Others => flags.all_subjects,
     };
-    let is_kept = |part: &&Part| !goes(part);
+    let is_kept = |part: &&UsageLine| !goes(part);
     put(&table(&parts, &goes))?;
-    let total = |parts: &[&Part]| ByteSize(parts.iter().map(|part| part.bytes).sum());
-    let (kept, gone): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(is_kept);
+    let total = |parts: &[&UsageLine]| ByteSize(parts.iter().map(|part| part.bytes).sum());
+    let (kept, gone): (Vec<&UsageLine>, Vec<&UsageLine>) = parts.iter().partition(is_kept);
     let verb = match flags.dry_run {
         true => "would be removed",
         false => {
@@ -45,18 +45,18 @@ pub fn obey(flags: &CleanFlags) -> Result<Exit> {
         total(&gone),
         total(&kept)
     ))?;
-    Ok(Exit::Passed)
+    Ok(ExitStatus::Passed)
 }
 
-fn table(parts: &[Part], goes: &dyn Fn(&Part) -> bool) -> String {
+fn table(parts: &[UsageLine], goes: &dyn Fn(&UsageLine) -> bool) -> String {
     let width = parts.iter().map(|part| part.what.len()).max();
     let width = width.unwrap_or_default();
-    let line = |part: &Part| {
+    let line = |part: &UsageLine| {
         let note = match (part.kept, goes(part)) {
             (_, true) => String::new(),
-            (Kept::Compiled, false) => String::new(),
-            (Kept::Known, false) => format!("  {DIM}stays without --outcomes{RESET}"),
-            (Kept::Others, false) => format!("  {DIM}stays without --all-subjects{RESET}"),
+            (UsageClass::Compiled, false) => String::new(),
+            (UsageClass::Known, false) => format!("  {DIM}stays without --outcomes{RESET}"),
+            (UsageClass::Others, false) => format!("  {DIM}stays without --all-subjects{RESET}"),
         };
         let size = ByteSize(part.bytes).to_string();
         format!("{:width$}  {size:>10}{note}\n", part.what)

@@ -12,7 +12,7 @@ use pinmatrix_core::compare::{Comparison, against_baseline, compare};
 use pinmatrix_core::error::UserError;
 use pinmatrix_report::comparison;
 
-use crate::Exit;
+use crate::ExitStatus;
 use crate::args::flags;
 use crate::output::stdout;
 
@@ -38,13 +38,13 @@ pub struct CompareFlags {
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// How to show what differs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ComparisonFormat::Text)]
+    pub format: ComparisonFormat,
 }
 
 /// How a comparison is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum ComparisonFormat {
     /// For people
     Text,
     /// For a comment on a pull request
@@ -58,7 +58,7 @@ pub enum Format {
 /// # Errors
 ///
 /// A mistake when there are not the runs that it takes, or no baseline.
-pub fn obey(flags: &CompareFlags) -> Result<Exit> {
+pub fn obey(flags: &CompareFlags) -> Result<ExitStatus> {
     let config = flags::config(flags.config.as_ref());
     let compared = match (flags.baseline, flags.runs.as_slice()) {
         (false, [before, after]) => compare(&results::read(before)?, &results::read(after)?),
@@ -78,17 +78,17 @@ pub fn obey(flags: &CompareFlags) -> Result<Exit> {
         }
     };
     match flags.format {
-        Format::Text => stdout::put(&comparison::text(&compared))?,
-        Format::Markdown => stdout::put(&comparison::markdown(&compared))?,
-        Format::Json => {
+        ComparisonFormat::Text => stdout::put(&comparison::text(&compared))?,
+        ComparisonFormat::Markdown => stdout::put(&comparison::markdown(&compared))?,
+        ComparisonFormat::Json => {
             let json = serde_json::to_string_pretty(&compared).context("write what differs")?;
             stdout::put_json(&format!("{json}\n"))?;
         }
     }
     Ok(match (compared.has_broken(), compared.n_compared) {
-        (true, _) => Exit::Failed,
-        (false, 0) => Exit::Inconclusive,
-        (false, _) => Exit::Passed,
+        (true, _) => ExitStatus::Failed,
+        (false, 0) => ExitStatus::Inconclusive,
+        (false, _) => ExitStatus::Passed,
     })
 }
 

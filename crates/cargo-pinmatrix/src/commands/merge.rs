@@ -9,18 +9,18 @@ use pinmatrix::results::untrusted_input;
 use pinmatrix_core::analysis::findings::findings;
 use pinmatrix_core::config::Strategy;
 use pinmatrix_core::error::UserError;
-use pinmatrix_core::merge::{Merged, Part, merge};
+use pinmatrix_core::merge::{Merged, ShardResult, merge};
 use pinmatrix_core::model::command::{LOCKED, NO_TODAY};
 use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::model::run::findings::Findings;
 use pinmatrix_core::model::run::{Run, State};
-use pinmatrix_core::model::status::Skip;
+use pinmatrix_core::model::status::SkipReason;
 use pinmatrix_core::text::count;
 
 use crate::args::flags::MergeFlags;
 use crate::output::progress::Progress;
 use crate::output::{ci, reports, stdout};
-use crate::{Exit, Program, check_out, judge, repeating};
+use crate::{ExitStatus, Program, check_out, judge, repeating};
 
 /// Obeys `merge`.
 ///
@@ -28,7 +28,7 @@ use crate::{Exit, Program, check_out, judge, repeating};
 ///
 /// A mistake where a part cannot be read, or parts are not of one run; other errors when the
 /// results cannot be written.
-pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
+pub fn obey(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
     let mut config = read_config(&flags.flags.config())?;
     if flags.no_baseline {
         config.run.baseline = None;
@@ -49,7 +49,7 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
             .into());
     }
     let (parts, unread) = readable(&flags.parts)?;
-    let is_locked = |part: &Part| part.run.command.ends_with(LOCKED);
+    let is_locked = |part: &ShardResult| part.run.command.ends_with(LOCKED);
     let are_locked = !parts.is_empty() && parts.iter().all(is_locked);
     let is_without_today = parts.iter().any(|part| part.run.command.contains(NO_TODAY));
     config.run.today &= !is_without_today;
@@ -93,7 +93,7 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<Exit> {
 
 /// The parts that can be read, and what is to be said of the others: a machine can die before it has
 /// written anything that is whole.
-fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<Part>, Vec<String>), UserError> {
+fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<ShardResult>, Vec<String>), UserError> {
     let (mut parts, mut unread) = (Vec::new(), Vec::new());
     let mut first = None;
     for name in named {
@@ -115,7 +115,7 @@ fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<Part>, Vec<String>), U
 /// whether any of them is still to run.
 fn unfinished(run: &Run, strategy: Strategy) -> Option<String> {
     let left_out = State::Skipped {
-        reason: Skip::NotSelected("--cell".to_owned()),
+        reason: SkipReason::NotSelected("--cell".to_owned()),
     };
     let n = run.cells.iter().filter(|c| c.state == left_out).count();
     (n > 0 && strategy == Strategy::Frontier).then(|| {
@@ -131,10 +131,10 @@ fn unfinished(run: &Run, strategy: Strategy) -> Option<String> {
 /// # Errors
 ///
 /// A mistake that names the file, where one cannot be read.
-pub fn read(named: &[camino::Utf8PathBuf]) -> Result<Vec<Part>, UserError> {
+pub fn read(named: &[camino::Utf8PathBuf]) -> Result<Vec<ShardResult>, UserError> {
     let read = |named: &camino::Utf8PathBuf| {
         let folder = untrusted_input::folder(named);
-        Ok(Part {
+        Ok(ShardResult {
             name: folder.to_string(),
             run: untrusted_input::read(folder)?,
         })

@@ -13,9 +13,9 @@ use pinmatrix_core::run_json;
 
 use crate::args::flags;
 use crate::output::ci::Ci;
-use crate::output::reports::Format;
+use crate::output::reports::ReportFormat;
 use crate::output::{ci, reports, stdout};
-use crate::{Exit, check_out};
+use crate::{ExitStatus, check_out};
 
 /// Flags of making reports again.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub struct ReportFlags {
     pub out: Option<Utf8PathBuf>,
     /// Write nothing, and show this one
     #[arg(long, value_enum, value_name = "NAME", conflicts_with = "out")]
-    pub format: Option<Format>,
+    pub format: Option<ReportFormat>,
     /// Whether a CI engine is told of it too
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Ci::Auto)]
     pub ci: Ci,
@@ -42,7 +42,7 @@ pub struct ReportFlags {
 /// # Errors
 ///
 /// A mistake when there is no run to be read, or no place to write.
-pub fn obey(flags: &ReportFlags) -> Result<Exit> {
+pub fn obey(flags: &ReportFlags) -> Result<ExitStatus> {
     let results = match &flags.results {
         Some(results) => results.clone(),
         None => flags::results_folder(&flags::config(flags.config.as_ref()))?,
@@ -51,16 +51,21 @@ pub fn obey(flags: &ReportFlags) -> Result<Exit> {
     if let Some(format) = flags.format {
         let text = reports::text(&Analysis::of(&run), folder(&results), format)?;
         match format {
-            Format::Annotations => stdout::put_commands(&text)?,
-            Format::CodeQuality | Format::Sarif | Format::Frontier => stdout::put_json(&text)?,
-            Format::Text | Format::Markdown | Format::Html | Format::Junit => stdout::put(&text)?,
+            ReportFormat::Annotations => stdout::put_commands(&text)?,
+            ReportFormat::CodeQuality | ReportFormat::Sarif | ReportFormat::Frontier => {
+                stdout::put_json(&text)?
+            }
+            ReportFormat::Text
+            | ReportFormat::Markdown
+            | ReportFormat::Html
+            | ReportFormat::Junit => stdout::put(&text)?,
         }
-        return Ok(Exit::Passed);
+        return Ok(ExitStatus::Passed);
     }
     let out = place(&results, flags.out.as_deref())?;
     reports::write(&run, folder(&results), out)?;
     ci::tell(&run, out, flags.ci.host())?;
-    Ok(Exit::Passed)
+    Ok(ExitStatus::Passed)
 }
 
 /// The folder to write into.

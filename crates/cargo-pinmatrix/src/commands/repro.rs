@@ -3,19 +3,19 @@
 use anyhow::Result;
 use clap::Args;
 use pinmatrix::matrix::Matrix;
-use pinmatrix::repro::{Heard, Opened, open as open_cell};
-use pinmatrix::run::Options;
+use pinmatrix::repro::{ReproEvent, StagedCell, open as open_cell};
+use pinmatrix::run::RunSettings;
 use pinmatrix::workdir::work_dirs::cache;
 use pinmatrix_core::error::{UserError, nearest};
 use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::outcome::moved::with;
 use pinmatrix_core::model::status::Status;
 use pinmatrix_core::text::{clean, inert, one_line, shell_word};
-use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_process::cancel::Cancel;
 
 use crate::args::flags::Flags;
 use crate::output::{progress, stdout};
-use crate::{Exit, Program, listen_for_signals, open};
+use crate::{ExitStatus, Program, listen_for_signals, open};
 
 /// How it ends.
 pub const CODES: &str = "\
@@ -46,13 +46,13 @@ pub struct ReproFlags {
 /// # Errors
 ///
 /// A mistake when there is no such cell, or when its toolchain is not on this machine.
-pub fn obey(program: Program, flags: &ReproFlags) -> Result<Exit> {
-    let interrupt = Interrupt::with_wardens();
+pub fn obey(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
+    let interrupt = Cancel::with_wardens();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
     let matrix = open(&flags.flags, &progress)?;
     let out = flags.flags.out()?;
-    let options = Options {
+    let options = RunSettings {
         jobs: matrix.config.run.jobs,
         lanes: Some(1),
         max_disk: None,
@@ -68,22 +68,22 @@ pub fn obey(program: Program, flags: &ReproFlags) -> Result<Exit> {
     };
     matrix.check_cache(&options.cache)?;
     let cell = cell(&matrix, &flags.cell)?;
-    let mut show = |heard: Heard<'_>| tell(&heard);
+    let mut show = |heard: ReproEvent<'_>| tell(&heard);
     let opened = match flags.print {
         true => open_cell(&matrix, &cell, &options, None),
         false => open_cell(&matrix, &cell, &options, Some(&mut show)),
     };
     let opened = match opened {
-        Err(_) if interrupt.is_asked_by_someone() => return Ok(Exit::Interrupted),
+        Err(_) if interrupt.is_asked_by_someone() => return Ok(ExitStatus::Interrupted),
         opened => opened?,
     };
     progress.end();
     if interrupt.is_asked_by_someone() {
-        return Ok(Exit::Interrupted);
+        return Ok(ExitStatus::Interrupted);
     }
     if flags.print {
         stdout::put(&opened.recipe.script())?;
-        return Ok(Exit::Passed);
+        return Ok(ExitStatus::Passed);
     }
     conclude(&opened)
 }
@@ -107,28 +107,28 @@ fn cell(matrix: &Matrix, named: &str) -> Result<Cell, UserError> {
 }
 
 /// Cargo's words go where cargo's own would, as they come.
-fn tell(heard: &Heard<'_>) {
+fn tell(heard: &ReproEvent<'_>) {
     let line = match heard {
-        Heard::Command(step) => {
+        ReproEvent::Command(step) => {
             let words: Vec<String> = step.args.iter().map(|arg| shell_word(arg)).collect();
             format!("$ cargo {}", words.join(" "))
         }
-        Heard::Line(_, line) => clean(&String::from_utf8_lossy(line)).trim_end().to_owned(),
-        Heard::Ended(exit) => format!("[{exit}]"),
+        ReproEvent::Line(_, line) => clean(&String::from_utf8_lossy(line)).trim_end().to_owned(),
+        ReproEvent::Ended(exit) => format!("[{exit}]"),
     };
     progress::say(&inert(&line));
 }
 
-fn conclude(opened: &Opened) -> Result<Exit> {
+fn conclude(opened: &StagedCell) -> Result<ExitStatus> {
     let cell = &opened.recipe.cell;
     let mut page = String::new();
     let exit = match opened.passed {
-        Some(true) => Exit::Passed,
+        Some(true) => ExitStatus::Passed,
         Some(false) => {
             page.push_str(&format!(
                 "{cell}: not every command ended well; each tells its exit\n"
             ));
-            Exit::Failed
+            ExitStatus::Failed
         }
         None => {
             let error = opened.recipe.error.as_ref();
@@ -136,9 +136,9 @@ fn conclude(opened: &Opened) -> Result<Exit> {
             let error = error.unwrap_or_default();
             page.push_str(&format!("{cell}: {}{error}\n", opened.resolved));
             match opened.resolved {
-                Status::Failed { .. } => Exit::Failed,
+                Status::Failed { .. } => ExitStatus::Failed,
                 Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => {
-                    Exit::Inconclusive
+                    ExitStatus::Inconclusive
                 }
             }
         }

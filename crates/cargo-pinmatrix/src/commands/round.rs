@@ -9,12 +9,12 @@ use pinmatrix_core::merge::{check_matrix, merge};
 use pinmatrix_core::model::cell::{Cell, CellId};
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::run::{CellRecord, Run, SCHEMA, State};
-use pinmatrix_core::model::status::Skip;
-use pinmatrix_core::search::plan::{Knowledge, plan};
+use pinmatrix_core::model::status::SkipReason;
+use pinmatrix_core::search::plan::{PlanContext, plan};
 use pinmatrix_core::search::state::round;
 use serde::Serialize;
 
-use crate::args::flags::{Format, PlanFlags};
+use crate::args::flags::{OutputFormat, PlanFlags};
 use crate::commands::merge as parts;
 use crate::output::{progress, stdout};
 use crate::select;
@@ -32,14 +32,14 @@ pub fn show(matrix: &Matrix, flags: &PlanFlags) -> Result<()> {
     let cells = round(&plan, matrix.config.run.probes);
     let cells: Vec<&CellId> = cells.iter().map(|planned| &planned.id).collect();
     match flags.format {
-        Format::Text => {
+        OutputFormat::Text => {
             if cells.is_empty() {
                 progress::say("nothing is left to run; `merge` tells what came of it");
             }
             let lines = cells.iter().map(|cell| format!("{cell}\n"));
             stdout::put(&lines.collect::<String>())
         }
-        Format::Json => {
+        OutputFormat::Json => {
             let schema = SCHEMA;
             let json = serde_json::to_string_pretty(&Round { schema, cells });
             stdout::put_json(&format!("{}\n", json.context("write the round")?))
@@ -78,7 +78,7 @@ impl<'a> Gathered<'a> {
     fn new(matrix: &'a Matrix, run: Option<&'a Run>) -> Self {
         let cells = || run.into_iter().flat_map(|run| &run.cells);
         let missing = State::Skipped {
-            reason: Skip::ToolchainMissing,
+            reason: SkipReason::ToolchainMissing,
         };
         let missing = cells().filter(|record| record.state == missing);
         Self {
@@ -90,7 +90,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-impl Knowledge for Gathered<'_> {
+impl PlanContext for Gathered<'_> {
     fn excluded(&self, cell: &Cell) -> Option<String> {
         self.matrix.config.excluded(cell).map(str::to_owned)
     }

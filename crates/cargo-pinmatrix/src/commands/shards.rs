@@ -10,10 +10,10 @@ use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::run::SCHEMA;
 use pinmatrix_core::model::run::shard::Shard;
 use pinmatrix_core::search::plan::Plan;
-use pinmatrix_core::search::shard::{Share, Times, shares};
+use pinmatrix_core::search::shard::{KnownDurations, ShardCells, shares};
 use serde::Serialize;
 
-use crate::args::flags::Format;
+use crate::args::flags::OutputFormat;
 use crate::output::stdout;
 use crate::output::stdout::{BOLD, RESET};
 
@@ -22,9 +22,9 @@ use crate::output::stdout::{BOLD, RESET};
 /// # Errors
 ///
 /// A mistake when the file is none.
-pub fn times(file: Option<&Utf8Path>) -> Result<Times, UserError> {
+pub fn times(file: Option<&Utf8Path>) -> Result<KnownDurations, UserError> {
     let run = file.map(untrusted_input::read_file).transpose()?;
-    Ok(run.map_or_else(Times::default, |run| Times::of(&run)))
+    Ok(run.map_or_else(KnownDurations::default, |run| KnownDurations::of(&run)))
 }
 
 /// Shows the shards of a plan in which there is anything.
@@ -32,20 +32,25 @@ pub fn times(file: Option<&Utf8Path>) -> Result<Times, UserError> {
 /// # Errors
 ///
 /// A mistake where the plan cannot be divided beforehand.
-pub fn show(plan: &Plan, n_shards: usize, file: Option<&Utf8Path>, format: Format) -> Result<()> {
+pub fn show(
+    plan: &Plan,
+    n_shards: usize,
+    file: Option<&Utf8Path>,
+    format: OutputFormat,
+) -> Result<()> {
     let shares = shares(plan, n_shards, &times(file)?)?;
     let shares = shares.iter().filter(|share| !share.cells.is_empty());
-    let shown = |share: &Share| Shown {
+    let shown = |share: &ShardCells| ShardJson {
         shard: share.shard,
         // What was not measured is not told.
         seconds: file.map(|_| share.weight as f64 / 1000.0),
         cells: share.cells.iter().map(|at| &plan.cells[*at].id).collect(),
     };
-    let shards: Vec<Shown<'_>> = shares.map(shown).collect();
+    let shards: Vec<ShardJson<'_>> = shares.map(shown).collect();
     match format {
-        Format::Text => stdout::put(&text(&shards)),
-        Format::Json => {
-            let all = All {
+        OutputFormat::Text => stdout::put(&text(&shards)),
+        OutputFormat::Json => {
+            let all = ShardsJson {
                 schema: SCHEMA,
                 shards,
             };
@@ -56,22 +61,22 @@ pub fn show(plan: &Plan, n_shards: usize, file: Option<&Utf8Path>, format: Forma
 }
 
 #[derive(Serialize)]
-struct All<'a> {
+struct ShardsJson<'a> {
     schema: u32,
-    shards: Vec<Shown<'a>>,
+    shards: Vec<ShardJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct ShardJson<'a> {
     shard: Shard,
     /// What its cells are expected to take together.
     seconds: Option<f64>,
     cells: Vec<&'a CellId>,
 }
 
-fn text(shards: &[Shown<'_>]) -> String {
+fn text(shards: &[ShardJson<'_>]) -> String {
     let mut page = String::new();
-    for Shown {
+    for ShardJson {
         shard,
         seconds,
         cells,

@@ -5,15 +5,15 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use pinmatrix::input::read_config;
-use pinmatrix::machine::toolchain::{Found, Sought, look_for_all};
-use pinmatrix_core::config::{Origin, ToolchainSpec};
+use pinmatrix::machine::toolchain::{LookupResult, ToolchainLookup, look_for_all};
+use pinmatrix_core::config::{ToolchainOrigin, ToolchainSpec};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::text::shell_word;
 use xshell::{Shell, cmd};
 
-use crate::args::flags::{Format, ToolchainCommand, ToolchainFlags};
+use crate::args::flags::{OutputFormat, ToolchainCommand, ToolchainFlags};
 use crate::output::{progress, stdout};
-use crate::{Exit, Program};
+use crate::{ExitStatus, Program};
 
 /// The project's own script; embedded, so that `cargo pinmatrix` has it anywhere.
 const FROM_DEBIAN: &str = include_str!("../../../../ci/toolchains");
@@ -26,7 +26,7 @@ const DEBIAN: &str = "debian-";
 /// # Errors
 ///
 /// A mistake in the config, or a machine that cannot be asked.
-pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<Exit> {
+pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<ExitStatus> {
     let config = read_config(&flags.flags.config())?;
     let rows = look_for_all(&config)?;
     match &flags.what {
@@ -38,7 +38,7 @@ pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<Exit> {
                 .collect();
             if specs.is_empty() {
                 stdout::put("every toolchain of the matrix is here\n")?;
-                return Ok(Exit::Passed);
+                return Ok(ExitStatus::Passed);
             }
             install(&specs)?;
             list(program, &look_for_all(&config)?, flags)
@@ -46,21 +46,21 @@ pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<Exit> {
     }
 }
 
-fn list(program: Program, rows: &[Sought], flags: &ToolchainFlags) -> Result<Exit> {
-    if flags.format == Format::Json {
-        let records: Vec<_> = rows.iter().map(Sought::record).collect();
+fn list(program: Program, rows: &[ToolchainLookup], flags: &ToolchainFlags) -> Result<ExitStatus> {
+    if flags.format == OutputFormat::Json {
+        let records: Vec<_> = rows.iter().map(ToolchainLookup::record).collect();
         let text = serde_json::to_string_pretty(&records).context("write the list")?;
         stdout::put_json(&format!("{text}\n"))?;
-        return Ok(Exit::Passed);
+        return Ok(ExitStatus::Passed);
     }
     let width = rows.iter().map(|r| r.label.len()).max().unwrap_or_default();
-    let line = |row: &Sought| match &row.found {
-        Found::Here(t) => {
+    let line = |row: &ToolchainLookup| match &row.found {
+        LookupResult::Here(t) => {
             let (rustc, cargo) = (t.rustc_short(), &t.cargo_version);
             format!("{:width$}  {rustc}; {cargo}; {}\n", row.label, t.source)
         }
-        Found::Missing { why } => format!("{:width$}  missing: {why}\n", row.label),
-        Found::Broken { why } => format!("{:width$}  gives no answer: {why}\n", row.label),
+        LookupResult::Missing { why } => format!("{:width$}  missing: {why}\n", row.label),
+        LookupResult::Broken { why } => format!("{:width$}  gives no answer: {why}\n", row.label),
     };
     let mut page: String = rows.iter().map(line).collect();
     let n_missing = rows.iter().filter(|row| row.toolchain().is_none()).count();
@@ -71,7 +71,7 @@ fn list(program: Program, rows: &[Sought], flags: &ToolchainFlags) -> Result<Exi
         ));
     }
     stdout::put(&page)?;
-    Ok(Exit::Passed)
+    Ok(ExitStatus::Passed)
 }
 
 /// This command, as a person would type it again.
@@ -92,8 +92,8 @@ fn install(specs: &[&ToolchainSpec]) -> Result<()> {
     let mut failed = Vec::new();
     for spec in specs {
         let names = match &spec.origin {
-            Origin::Rustup(names) => names,
-            Origin::Directory(dir) => {
+            ToolchainOrigin::Rustup(names) => names,
+            ToolchainOrigin::Directory(dir) => {
                 failed.push(format!(
                     "{}: put a toolchain into {}",
                     spec.label,

@@ -4,16 +4,16 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use clap::Args;
 use pinmatrix::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
-use pinmatrix::run::Options;
+use pinmatrix::run::RunSettings;
 use pinmatrix::run::verify::verify;
 use pinmatrix::workdir::work_dirs::cache;
 use pinmatrix_core::config::Strategy;
-use pinmatrix_core::model::run::reproducibility::{Executable, Verified};
-use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_core::model::run::reproducibility::{ExecutableDifference, Reproducibility};
+use pinmatrix_process::cancel::Cancel;
 
-use crate::args::flags::{Format, Load, Selecting};
+use crate::args::flags::{OutputFormat, ParallelismArgs, SelectionArgs};
 use crate::output::{progress, stdout};
-use crate::{Exit, Program, check_out, listen_for_signals, make_plan, open_selected};
+use crate::{ExitStatus, Program, check_out, listen_for_signals, make_plan, open_selected};
 
 /// The file's name in the results folder.
 const FILE: &str = "verify.json";
@@ -34,12 +34,12 @@ Exit codes:
 #[derive(Debug, Args)]
 pub struct VerifyFlags {
     #[command(flatten)]
-    pub selecting: Selecting,
+    pub selecting: SelectionArgs,
     #[command(flatten)]
-    pub load: Load,
+    pub load: ParallelismArgs,
     /// How to show what came of it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub format: OutputFormat,
 }
 
 /// Obeys `verify`.
@@ -47,8 +47,8 @@ pub struct VerifyFlags {
 /// # Errors
 ///
 /// As a run.
-pub fn obey(program: Program, flags: &VerifyFlags) -> Result<Exit> {
-    let interrupt = Interrupt::with_wardens();
+pub fn obey(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
+    let interrupt = Cancel::with_wardens();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
     let selecting = &flags.selecting;
@@ -57,7 +57,7 @@ pub fn obey(program: Program, flags: &VerifyFlags) -> Result<Exit> {
     matrix.config.run.today = false;
     let out = selecting.flags.out()?;
     check_out(&out)?;
-    let options = Options {
+    let options = RunSettings {
         jobs: flags.load.jobs.or(matrix.config.run.jobs),
         lanes: flags.load.lanes.or(matrix.config.run.lanes),
         max_disk: None,
@@ -81,7 +81,7 @@ pub fn obey(program: Program, flags: &VerifyFlags) -> Result<Exit> {
     };
     let plan = make_plan(&matrix, selecting, strategy, &options)?;
     let verified = match verify(&matrix, &plan, &options) {
-        Err(_) if interrupt.is_asked_by_someone() => return Ok(Exit::Interrupted),
+        Err(_) if interrupt.is_asked_by_someone() => return Ok(ExitStatus::Interrupted),
         verified => verified?,
     };
     progress.end();
@@ -89,24 +89,24 @@ pub fn obey(program: Program, flags: &VerifyFlags) -> Result<Exit> {
     write_whole(&out.join(CACHEDIR_TAG_FILE), CACHEDIR_TAG.as_bytes())?;
     write_whole(&out.join(FILE), json.as_bytes())?;
     match flags.format {
-        Format::Text => stdout::put(&told(&verified))?,
-        Format::Json => stdout::put_json(&json)?,
+        OutputFormat::Text => stdout::put(&told(&verified))?,
+        OutputFormat::Json => stdout::put_json(&json)?,
     }
     if interrupt.is_asked_by_someone() {
-        return Ok(Exit::Interrupted);
+        return Ok(ExitStatus::Interrupted);
     }
-    let differs = |cell: &Verified| cell.is_certain && !cell.is_reproduced();
+    let differs = |cell: &Reproducibility| cell.is_certain && !cell.is_reproduced();
     Ok(if verified.iter().any(differs) {
-        Exit::Failed
+        ExitStatus::Failed
     } else if verified.is_empty() || verified.iter().any(|cell| !cell.is_certain) {
-        Exit::Inconclusive
+        ExitStatus::Inconclusive
     } else {
-        Exit::Passed
+        ExitStatus::Passed
     })
 }
 
 /// A line a cell, and one for each executable that was not the same.
-fn told(verified: &[Verified]) -> String {
+fn told(verified: &[Reproducibility]) -> String {
     let mut told = String::new();
     for cell in verified {
         let same = |is_same: bool| if is_same { "same" } else { "another" };
@@ -131,7 +131,7 @@ fn told(verified: &[Verified]) -> String {
     told
 }
 
-fn difference(executable: &Executable) -> Option<String> {
+fn difference(executable: &ExecutableDifference) -> Option<String> {
     let at = executable.first_difference?;
     let why = match executable.tells_its_place {
         true => "; it holds the place where it was built",

@@ -9,8 +9,8 @@ use pinmatrix_core::search::plan::glob;
 use pinmatrix_core::text;
 use pinmatrix_report::sections::findings;
 
-use crate::Exit;
-use crate::args::flags::{Format, WorklistFlags};
+use crate::ExitStatus;
+use crate::args::flags::{OutputFormat, WorklistFlags};
 use crate::output::stdout;
 
 /// Obeys `worklist`.
@@ -18,7 +18,7 @@ use crate::output::stdout;
 /// # Errors
 ///
 /// A mistake when there is no run, or when the pin is not in it.
-pub fn obey(flags: &WorklistFlags) -> Result<Exit> {
+pub fn obey(flags: &WorklistFlags) -> Result<ExitStatus> {
     let run = results::read(&flags.flags.out()?)?;
     let family = family(&run, flags.family.as_deref())?;
     let pin = pin(&run, family, flags.pin.as_deref())?;
@@ -43,16 +43,16 @@ pub fn obey(flags: &WorklistFlags) -> Result<Exit> {
             "{words}; `{} --pin {pin}` runs it\n",
             text::one_line(&run.command)
         ))?;
-        return Ok(Exit::Inconclusive);
+        return Ok(ExitStatus::Inconclusive);
     };
     match flags.format {
-        Format::Text => stdout::put(&findings::worklist(&list))?,
-        Format::Json => {
+        OutputFormat::Text => stdout::put(&findings::worklist(&list))?,
+        OutputFormat::Json => {
             let json = serde_json::to_string_pretty(&list).context("write the list")?;
             stdout::put_json(&format!("{json}\n"))?;
         }
     }
-    Ok(Exit::Passed)
+    Ok(ExitStatus::Passed)
 }
 
 fn family<'a>(run: &'a Run, named: Option<&str>) -> Result<&'a FamilyRecord, UserError> {

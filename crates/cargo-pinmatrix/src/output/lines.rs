@@ -12,11 +12,11 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// The cells at work.
 #[derive(Debug, Default)]
-pub struct Lines(BTreeMap<String, Phase>);
+pub struct ProgressLines(BTreeMap<String, CellPhase>);
 
 /// The phase that a cell is in.
 #[derive(Debug)]
-struct Phase {
+struct CellPhase {
     name: String,
     since: Instant,
     /// When something was last said of it.
@@ -24,17 +24,17 @@ struct Phase {
     n_steps: usize,
 }
 
-impl Lines {
+impl ProgressLines {
     /// A cell enters a phase.
     pub fn enter(&mut self, cell: &str, phase: &str, now: Instant) -> String {
-        let entered = Phase {
+        let entered = CellPhase {
             name: phase.to_owned(),
             since: now,
             told: now,
             n_steps: 0,
         };
         match self.0.insert(cell.to_owned(), entered) {
-            Some(Phase { name, since, .. }) => {
+            Some(CellPhase { name, since, .. }) => {
                 let took = HumanDuration(now.duration_since(since));
                 format!("{cell}: {phase} ({name} took {took:#})")
             }
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_phase_tells_what_the_last_took_and_each_minute_what_it_is_at() {
-        let mut lines = Lines::default();
+        let mut lines = ProgressLines::default();
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(lines.enter("c", "resolve", at(0)), "c: resolve");

@@ -4,16 +4,16 @@ use std::io;
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
-use pinmatrix::machine::toolchain::Sought;
+use pinmatrix::machine::toolchain::ToolchainLookup;
 use pinmatrix::matrix::Matrix;
 use pinmatrix_core::config::Strategy;
 use pinmatrix_core::model::cell::{CellId, Pin, Row};
 use pinmatrix_core::model::run::{SCHEMA, ToolchainRecord};
 use pinmatrix_core::model::status::Status;
-use pinmatrix_core::search::plan::{Fate, Plan, Planned};
+use pinmatrix_core::search::plan::{CellFate, Plan, Planned};
 use serde::{Serialize, Serializer};
 
-use crate::args::flags::Format;
+use crate::args::flags::OutputFormat;
 use crate::output::stdout::{BOLD, DIM, RESET, mark};
 
 /// Shows a plan on standard output, a cell at a time: a plan can be long.
@@ -21,14 +21,14 @@ use crate::output::stdout::{BOLD, DIM, RESET, mark};
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn show(matrix: &Matrix, plan: &Plan, format: Format) -> Result<()> {
+pub fn show(matrix: &Matrix, plan: &Plan, format: OutputFormat) -> Result<()> {
     let mut out = BufWriter::new(anstream::stdout().lock());
     let written = match format {
-        Format::Json => {
-            let json = serde_json::to_writer_pretty(&mut out, &Shown::of(matrix, plan));
+        OutputFormat::Json => {
+            let json = serde_json::to_writer_pretty(&mut out, &PlanJson::of(matrix, plan));
             json.map_err(io::Error::from).and_then(|()| writeln!(out))
         }
-        Format::Text => write(&mut out, plan),
+        OutputFormat::Text => write(&mut out, plan),
     };
     let written = written.and_then(|()| out.flush());
     written.context("write to standard output")
@@ -46,9 +46,9 @@ fn places(plan: &Plan) -> Vec<Option<usize>> {
 /// Whether a cell runs only if what others show asks for it.
 fn is_conditional(plan: &Plan, planned: &Planned) -> bool {
     match (&planned.fate, plan.strategy) {
-        (Fate::Run { depth }, Strategy::Frontier) => *depth > 0,
-        (Fate::Run { .. }, Strategy::Full | Strategy::Ends) => !planned.is_rung,
-        (Fate::Known(_) | Fate::Skip(_), _) => false,
+        (CellFate::Run { depth }, Strategy::Frontier) => *depth > 0,
+        (CellFate::Run { .. }, Strategy::Full | Strategy::Ends) => !planned.is_rung,
+        (CellFate::Known(_) | CellFate::Skip(_), _) => false,
     }
 }
 
@@ -60,7 +60,7 @@ fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     for (planned, place) in plan.cells.iter().zip(places(plan)) {
         write!(out, "{:width$}  ", planned.id.as_str())?;
         match &planned.fate {
-            Fate::Run { .. } => {
+            CellFate::Run { .. } => {
                 match is_conditional(plan, planned) {
                     true => {
                         n_conditional += 1;
@@ -76,10 +76,10 @@ fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
                 }
                 writeln!(out)?;
             }
-            Fate::Known(outcome) => {
+            CellFate::Known(outcome) => {
                 writeln!(out, "known: {} {}", mark(&outcome.status), outcome.status)?;
             }
-            Fate::Skip(reason) => writeln!(out, "{DIM}skip: {reason}{RESET}")?,
+            CellFate::Skip(reason) => writeln!(out, "{DIM}skip: {reason}{RESET}")?,
         }
     }
     let least = n_run - n_conditional;
@@ -95,7 +95,7 @@ fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
 
 /// A plan for programs.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct PlanJson<'a> {
     schema: u32,
     toolchains: Vec<ToolchainRecord>,
     #[serde(serialize_with = "one_by_one")]
@@ -103,17 +103,17 @@ struct Shown<'a> {
 }
 
 #[derive(Serialize)]
-struct ShownCell<'a> {
+struct PlannedCellJson<'a> {
     id: &'a CellId,
     row: &'a Row,
     pin: &'a Pin,
     #[serde(flatten)]
-    fate: ShownFate<'a>,
+    fate: CellFateJson<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "fate", rename_all = "kebab-case")]
-enum ShownFate<'a> {
+enum CellFateJson<'a> {
     Run {
         place: Option<usize>,
         conditional: bool,
@@ -127,11 +127,15 @@ enum ShownFate<'a> {
     },
 }
 
-impl<'a> Shown<'a> {
+impl<'a> PlanJson<'a> {
     fn of(matrix: &Matrix, plan: &'a Plan) -> Self {
         Self {
             schema: SCHEMA,
-            toolchains: matrix.toolchains.iter().map(Sought::record).collect(),
+            toolchains: matrix
+                .toolchains
+                .iter()
+                .map(ToolchainLookup::record)
+                .collect(),
             cells: plan,
         }
     }
@@ -139,20 +143,20 @@ impl<'a> Shown<'a> {
 
 fn one_by_one<S: Serializer>(plan: &&Plan, serializer: S) -> Result<S::Ok, S::Error> {
     let cells = plan.cells.iter().zip(places(plan));
-    serializer.collect_seq(cells.map(|(planned, place)| ShownCell {
+    serializer.collect_seq(cells.map(|(planned, place)| PlannedCellJson {
         id: &planned.id,
         row: &planned.cell.row,
         pin: &planned.cell.pin,
         fate: match &planned.fate {
-            Fate::Run { .. } => ShownFate::Run {
+            CellFate::Run { .. } => CellFateJson::Run {
                 place,
                 conditional: is_conditional(plan, planned),
                 forecast: planned.forecast.as_deref(),
             },
-            Fate::Known(outcome) => ShownFate::Known {
+            CellFate::Known(outcome) => CellFateJson::Known {
                 outcome: &outcome.status,
             },
-            Fate::Skip(reason) => ShownFate::Skip {
+            CellFate::Skip(reason) => CellFateJson::Skip {
                 reason: reason.to_string(),
             },
         },

@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::text;
 
-use crate::output::lines::Lines;
+use crate::output::lines::ProgressLines;
 use crate::output::stdout;
 
 /// The longest time that is told, in seconds.
@@ -21,7 +21,7 @@ const LONGEST: f64 = 1e9;
 pub struct Progress {
     bars: Option<Bars>,
     /// What is said where there are no bars.
-    lines: Mutex<Lines>,
+    lines: Mutex<ProgressLines>,
 }
 
 struct Bars {
@@ -87,7 +87,7 @@ impl Progress {
 }
 
 impl Progress {
-    fn lines(&self) -> MutexGuard<'_, Lines> {
+    fn lines(&self) -> MutexGuard<'_, ProgressLines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ use crate::output::stdout;
 
 /// A format that a run can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum ReportFormat {
     /// The page that a run ends with on the terminal
     Text,
     /// summary.md, for people
@@ -33,11 +33,11 @@ pub enum Format {
 }
 
 /// The formats that every run leaves in its results folder, by the names of their files.
-const FILES: [(&str, Format); 4] = [
-    (junit::FILE, Format::Junit),
-    (summary::FILE, Format::Markdown),
-    (html::FILE, Format::Html),
-    (change_points::FILE, Format::Frontier),
+const FILES: [(&str, ReportFormat); 4] = [
+    (junit::FILE, ReportFormat::Junit),
+    (summary::FILE, ReportFormat::Markdown),
+    (html::FILE, ReportFormat::Html),
+    (change_points::FILE, ReportFormat::Frontier),
 ];
 
 /// Writes the reports of a run, whose results are in a folder, into one.
@@ -70,17 +70,17 @@ pub fn remove(out: &Utf8Path) {
 /// # Errors
 ///
 /// When the format's writer refuses; none has a reason to.
-pub fn text(analysis: &Analysis<'_>, results: &Utf8Path, format: Format) -> Result<String> {
+pub fn text(analysis: &Analysis<'_>, results: &Utf8Path, format: ReportFormat) -> Result<String> {
     match format {
-        Format::Text => Ok(terminal::page(analysis, results, stdout::columns())),
-        Format::Markdown => Ok(summary::summary(analysis)),
-        Format::Html => html::html(analysis, Some(&results.join(html::LOCKS))),
-        Format::Junit => junit::junit(analysis.run),
-        Format::Frontier => change_points::json(analysis).context("write the frontier"),
-        Format::Annotations => Ok(annotations::annotations(analysis)),
-        Format::CodeQuality => {
+        ReportFormat::Text => Ok(terminal::page(analysis, results, stdout::columns())),
+        ReportFormat::Markdown => Ok(summary::summary(analysis)),
+        ReportFormat::Html => html::html(analysis, Some(&results.join(html::LOCKS))),
+        ReportFormat::Junit => junit::junit(analysis.run),
+        ReportFormat::Frontier => change_points::json(analysis).context("write the frontier"),
+        ReportFormat::Annotations => Ok(annotations::annotations(analysis)),
+        ReportFormat::CodeQuality => {
             code_quality::json(analysis).context("write the code quality report")
         }
-        Format::Sarif => sarif::json(analysis).context("write SARIF"),
+        ReportFormat::Sarif => sarif::json(analysis).context("write SARIF"),
     }
 }

@@ -2,19 +2,19 @@
 
 use pinmatrix_core::model::cell::{Cell, CellId, Pin, Row};
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::outcome::moved::{Fault, Moved};
+use pinmatrix_core::model::outcome::moved::{MoveReason, Moved};
 use pinmatrix_core::model::outcome::{
-    CaseOutcome, Flaky, Kind, Need, Outcome, Phase, PhaseRecord, TargetId, TargetOutcome,
+    CaseOutcome, Flaky, Need, Outcome, Phase, PhaseRecord, TargetId, TargetKind, TargetOutcome,
 };
 use pinmatrix_core::model::run::findings::{
-    Cause, Findings, JudgedClaim, LeastToolchain, Truth, Work, Worklist,
+    Findings, JudgedClaim, LeastToolchain, Truth, WorkItem, Worklist, WorklistCause,
 };
-use pinmatrix_core::model::run::timeline::Span;
-use pinmatrix_core::model::run::verdict::{Deviation, Kind as Deviates, Verdict};
+use pinmatrix_core::model::run::timeline::LaneSpan;
+use pinmatrix_core::model::run::verdict::{Deviation, DeviationKind as Deviates, Verdict};
 use pinmatrix_core::model::run::{
     CellRecord, FamilyRecord, Run, SCHEMA, SourceRecord, State, SubjectRecord, ToolchainRecord,
 };
-use pinmatrix_core::model::status::{Class, Doubt, Skip, Status};
+use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
 use semver::Version;
 use serde_json::Value;
 
@@ -60,12 +60,12 @@ fn ended(id: &CellId, outcome: Outcome) -> State {
 fn target(name: &str, errors: Vec<Diagnostic>, cases: Vec<CaseOutcome>) -> TargetOutcome {
     let id = TargetId {
         package: "turns".to_owned(),
-        kind: Kind::Test,
+        kind: TargetKind::Test,
         name: name.to_owned(),
     };
     let status = match errors.is_empty() {
         true => Status::of_parts(cases.iter().map(|case| &case.status)),
-        false => Status::failed(Class::Compile),
+        false => Status::failed(FailureKind::Compile),
     };
     TargetOutcome {
         id,
@@ -80,7 +80,7 @@ fn case(name: &str, output: Option<&str>) -> CaseOutcome {
     CaseOutcome {
         name: name.to_owned(),
         status: match output {
-            Some(_) => Status::failed(Class::Test),
+            Some(_) => Status::failed(FailureKind::Test),
             None => Status::Passed,
         },
         seconds: 0.1,
@@ -137,19 +137,19 @@ fn turns(at: usize) -> Outcome {
 /// Two toolchains and one that is missing, five pins: whatever a cell can be is there.
 pub fn small() -> Run {
     let too_old = Outcome::whole(
-        Status::failed(Class::Msrv),
+        Status::failed(FailureKind::Msrv),
         vec![Diagnostic::said(
             "gadget 5.0.0 needs rustc 1.90.0, and this is 1.85.0",
         )],
     );
     let doubt = Outcome::whole(
         Status::Inconclusive {
-            doubt: Doubt::Network,
+            doubt: InconclusiveReason::Network,
         },
         vec![Diagnostic::said("failed to download")],
     );
     let drift = Outcome::whole(
-        Status::failed(Class::Drift),
+        Status::failed(FailureKind::Drift),
         vec![Diagnostic::said("relay is too new")],
     );
     let mut moved = turns(0);
@@ -158,10 +158,10 @@ pub fn small() -> Run {
         from: "0.1.26".to_owned(),
         to: "0.1.25".to_owned(),
         because: "archive 0.5.1 needs rustc 1.90.0".to_owned(),
-        fault: Fault::TooNew,
+        fault: MoveReason::TooNew,
     }];
     let skipped = |reason| State::Skipped { reason };
-    let of = |toolchain: &str, outcomes: Vec<Result<Outcome, Skip>>| {
+    let of = |toolchain: &str, outcomes: Vec<Result<Outcome, SkipReason>>| {
         let states = outcomes.into_iter().enumerate().map(|(at, outcome)| {
             let id = record(toolchain, at, State::Pending).id;
             let state = outcome.map_or_else(skipped, |outcome| ended(&id, outcome));
@@ -169,13 +169,13 @@ pub fn small() -> Run {
         });
         states.collect::<Vec<_>>()
     };
-    let missing = || Err(Skip::ToolchainMissing);
+    let missing = || Err(SkipReason::ToolchainMissing);
     let mut cells = of("stable", (0..5).map(|at| Ok(turns(at))).collect());
     cells.extend(of(
         "1.85",
         vec![
             Ok(moved),
-            Err(Skip::Inferred),
+            Err(SkipReason::Inferred),
             Ok(drift),
             Ok(doubt),
             Ok(too_old),
@@ -201,7 +201,7 @@ fn findings(cells: &[CellRecord]) -> Findings {
         lock: Some(need(85)),
         measured: Some(if at < 4 { "1.85" } else { "stable" }.to_owned()),
     });
-    let work = Work {
+    let work = WorkItem {
         file: Some("turns/tests/old.rs".to_owned()),
         line: Some(7),
         code: "E0425".to_owned(),
@@ -238,7 +238,7 @@ fn findings(cells: &[CellRecord]) -> Findings {
             family: "gadget".to_owned(),
             pin: "5.0.0".to_owned(),
             rows: vec!["stable".to_owned()],
-            causes: vec![Cause {
+            causes: vec![WorklistCause {
                 item: "gadget::turn".to_owned(),
                 errors: vec![work],
             }],
@@ -263,18 +263,22 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
         )),
         cargo: None,
     });
-    let spans = cells.iter().take(40).enumerate().map(|(at, record)| Span {
-        cell: record.id.clone(),
-        lane: at % 2,
-        phase: if at % 3 == 0 {
-            Phase::Test
-        } else {
-            Phase::Build
-        },
-        start: 10.0 * (at / 2) as f64,
-        seconds: 9.0,
-        waited: 2.0,
-    });
+    let spans = cells
+        .iter()
+        .take(40)
+        .enumerate()
+        .map(|(at, record)| LaneSpan {
+            cell: record.id.clone(),
+            lane: at % 2,
+            phase: if at % 3 == 0 {
+                Phase::Test
+            } else {
+                Phase::Build
+            },
+            start: 10.0 * (at / 2) as f64,
+            seconds: 9.0,
+            waited: 2.0,
+        });
     Run {
         schema: SCHEMA,
         started: 1_700_000_000,

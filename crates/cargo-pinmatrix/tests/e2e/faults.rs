@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pinmatrix_core::model::run::State;
-use pinmatrix_core::model::status::{Doubt, Status};
+use pinmatrix_core::model::status::{InconclusiveReason, Status};
 
 use crate::harness::{Fixture, text};
 
@@ -71,7 +71,7 @@ fn beside_a_fault_in(command: &str, fault: &str) -> (Status, Status, Fixture) {
 
 fn in_doubt(status: &Status, words: &str) {
     let Status::Inconclusive {
-        doubt: Doubt::Machine(said),
+        doubt: InconclusiveReason::Machine(said),
     } = status
     else {
         panic!("{status} is no doubt")
@@ -143,7 +143,7 @@ fn a_full_disk_is_no_verdict() {
     assert_eq!(
         faulty,
         Status::Inconclusive {
-            doubt: Doubt::OutOfDisk
+            doubt: InconclusiveReason::OutOfDisk
         }
     );
     assert_eq!(stable.to_string(), "failed(test)");

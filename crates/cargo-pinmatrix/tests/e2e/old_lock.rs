@@ -241,7 +241,7 @@ fn a_bisection_and_cells_run_twice_rest_on_the_moved_lock() {
     assert!(said.contains(moved), "{said}");
     let output = fixture.call(&["verify", "--cell", "old@lathe-2.0.0", "--format", "json"]);
     let json = text(&output.stdout);
-    let verified: Vec<pinmatrix_core::model::run::reproducibility::Verified> =
+    let verified: Vec<pinmatrix_core::model::run::reproducibility::Reproducibility> =
         serde_json::from_str(&json).expect("JSON");
     let [cell] = verified.as_slice() else {
         panic!("{verified:#?}")

@@ -9,7 +9,7 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use pinmatrix_core::model::run::Run;
-use pinmatrix_core::model::status::{Doubt, Status};
+use pinmatrix_core::model::status::{InconclusiveReason, Status};
 
 use crate::harness::{Fixture, text, through};
 
@@ -44,7 +44,10 @@ fn goes_well_afterwards(fixture: &Fixture) {
 
 /// Starves a cell of something, less and less until it passes a few times, and returns the doubts
 /// that came of it.
-fn doubts(fixture: &Fixture, starving: impl IntoIterator<Item = String>) -> Vec<Doubt> {
+fn doubts(
+    fixture: &Fixture,
+    starving: impl IntoIterator<Item = String>,
+) -> Vec<InconclusiveReason> {
     let (mut doubts, mut n_passed) = (Vec::new(), 0);
     for words in starving {
         if n_passed == 3 {
@@ -77,7 +80,10 @@ fn no_memory_is_no_verdict() {
     let fixture = Fixture::copied("history");
     let kilobytes = (240_000..4_000_000).step_by(30_000);
     let doubts = doubts(&fixture, kilobytes.map(|n| format!("ulimit -v {n}")));
-    assert!(doubts.contains(&Doubt::OutOfMemory), "{doubts:?}");
+    assert!(
+        doubts.contains(&InconclusiveReason::OutOfMemory),
+        "{doubts:?}"
+    );
     goes_well_afterwards(&fixture);
 }
 
@@ -85,7 +91,7 @@ fn no_memory_is_no_verdict() {
 fn no_file_handles_are_no_verdict() {
     let fixture = Fixture::copied("history");
     let doubts = doubts(&fixture, (8..64).map(|n| format!("ulimit -n {n}")));
-    let says_so = |doubt: &Doubt| doubt.to_string().contains("Too many open files");
+    let says_so = |doubt: &InconclusiveReason| doubt.to_string().contains("Too many open files");
     assert!(doubts.iter().any(says_so), "{doubts:?}");
     goes_well_afterwards(&fixture);
 }
@@ -235,7 +241,7 @@ fn a_registry_that_fails_is_no_verdict() {
     ];
     for (what, answer) in failures {
         let status = Registry::run(&Registry::that_answers(answer).subject());
-        let doubt = Doubt::Network;
+        let doubt = InconclusiveReason::Network;
         assert_eq!(status, Status::Inconclusive { doubt }, "{what}");
     }
 }
@@ -247,8 +253,9 @@ fn a_registry_that_never_answers_is_no_verdict() {
     let limits = "[timeouts]\nresolve = \"2s\"\n\n[[family]]";
     fixture.change("matrix.toml", "[[family]]", limits);
     let status = Registry::run(&fixture);
-    let doubt =
-        Doubt::Machine("cargo did not resolve in time (`resolve` under `[timeouts]`)".to_owned());
+    let doubt = InconclusiveReason::Machine(
+        "cargo did not resolve in time (`resolve` under `[timeouts]`)".to_owned(),
+    );
     assert_eq!(status, Status::Inconclusive { doubt });
 }
 
@@ -258,7 +265,7 @@ fn an_address_where_nobody_listens_is_no_verdict() {
     let address = listener.local_addr().expect("an address").to_string();
     drop(listener);
     let status = Registry::run(&Registry { address }.subject());
-    let doubt = Doubt::Network;
+    let doubt = InconclusiveReason::Network;
     assert_eq!(status, Status::Inconclusive { doubt });
 }
 

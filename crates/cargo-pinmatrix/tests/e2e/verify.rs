@@ -2,11 +2,11 @@
 
 use std::process::Stdio;
 
-use pinmatrix_core::model::run::reproducibility::Verified;
+use pinmatrix_core::model::run::reproducibility::Reproducibility;
 
 use crate::harness::{Fixture, text};
 
-fn verify(fixture: &Fixture) -> (i32, Vec<Verified>) {
+fn verify(fixture: &Fixture) -> (i32, Vec<Reproducibility>) {
     let output = fixture.call(&["verify", "--format", "json"]);
     let said = text(&output.stderr);
     let json = text(&output.stdout);

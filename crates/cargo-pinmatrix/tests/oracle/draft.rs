@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
 /// A toolchain that workspaces are drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +167,7 @@ pub struct Source {
 
 /// A target that is no library.
 pub struct Target {
-    pub kind: Kind,
+    pub kind: TargetKind,
     pub name: String,
     pub source: Source,
     /// False where it brings its own `main` as a test.
@@ -284,7 +284,7 @@ impl Member {
     }
 
     /// Its target of a kind and name, for reports.
-    pub fn id(&self, kind: Kind, name: &str) -> TargetId {
+    pub fn id(&self, kind: TargetKind, name: &str) -> TargetId {
         TargetId {
             package: self.name.to_owned(),
             kind,
@@ -293,7 +293,7 @@ impl Member {
     }
 
     /// Its library, or the doc tests of it.
-    pub fn lib_id(&self, kind: Kind) -> TargetId {
+    pub fn lib_id(&self, kind: TargetKind) -> TargetId {
         self.id(kind, &self.krate())
     }
 
@@ -311,7 +311,7 @@ impl Member {
     }
 
     /// A new target, open for more.
-    pub fn add(&mut self, kind: Kind, name: String) -> &mut Target {
+    pub fn add(&mut self, kind: TargetKind, name: String) -> &mut Target {
         self.targets.push(Target {
             kind,
             name,
@@ -331,20 +331,20 @@ impl Target {
     /// Whether `cargo test` makes a test executable of it.
     pub fn bears_tests(&self) -> bool {
         self.test.unwrap_or(match self.kind {
-            Kind::Bin | Kind::Test => true,
-            Kind::Example | Kind::Bench | Kind::Lib | Kind::Doc => false,
+            TargetKind::Bin | TargetKind::Test => true,
+            TargetKind::Example | TargetKind::Bench | TargetKind::Lib | TargetKind::Doc => false,
         })
     }
 
     /// The path of its text within the package.
     pub fn path(&self) -> String {
         let folder = match self.kind {
-            Kind::Bin if self.is_main => return "src/main.rs".to_owned(),
-            Kind::Bin => "src/bin",
-            Kind::Test => "tests",
-            Kind::Example => "examples",
-            Kind::Bench => "benches",
-            Kind::Lib | Kind::Doc => "src",
+            TargetKind::Bin if self.is_main => return "src/main.rs".to_owned(),
+            TargetKind::Bin => "src/bin",
+            TargetKind::Test => "tests",
+            TargetKind::Example => "examples",
+            TargetKind::Bench => "benches",
+            TargetKind::Lib | TargetKind::Doc => "src",
         };
         match self.in_folder {
             true => format!("{folder}/{}/main.rs", self.name),

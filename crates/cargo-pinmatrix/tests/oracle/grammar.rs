@@ -13,7 +13,7 @@ mod scripts;
 mod shape;
 mod site;
 
-use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::model::outcome::TargetKind;
 
 use crate::draft::{Draft, Toolchain};
 use crate::grammar::site::{Fact, Place, Site, Wrap};
@@ -130,9 +130,9 @@ pub fn draw(seed: u64, toolchain: Toolchain, choice: &Choice) -> Drawn {
     }
     for member in &mut draft.members {
         // A package has to have something.
-        if member.lib.is_none() && !member.targets.iter().any(|t| t.kind == Kind::Bin) {
+        if member.lib.is_none() && !member.targets.iter().any(|t| t.kind == TargetKind::Bin) {
             let name = format!("only-{}", member.name);
-            member.add(Kind::Bin, name);
+            member.add(TargetKind::Bin, name);
         }
     }
     Drawn { draft, pieces }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 use serde::Deserialize;
 
 use crate::draft::{Draft, Member, Table, Target};
@@ -33,12 +33,12 @@ fn targets(draft: &Draft) -> Vec<(&Member, Option<&Target>, TargetId)> {
     for member in &members {
         let says = |line: &str| member.lib_lines.contains(&line);
         if member.lib.is_some() && !says("test = false") {
-            all.push((*member, None, member.lib_id(Kind::Lib)));
+            all.push((*member, None, member.lib_id(TargetKind::Lib)));
         }
         let mut targets: Vec<&Target> = member.targets.iter().collect();
         targets.sort_by_key(|target| (order(target.kind), &target.name));
         for target in targets {
-            if target.bears_tests() || target.kind == Kind::Example {
+            if target.bears_tests() || target.kind == TargetKind::Example {
                 all.push((*member, Some(target), member.id(target.kind, &target.name)));
             }
         }
@@ -46,20 +46,20 @@ fn targets(draft: &Draft) -> Vec<(&Member, Option<&Target>, TargetId)> {
     for member in &members {
         let is_off = member.lib_lines.contains(&"doctest = false");
         if member.lib.is_some() && !is_off {
-            all.push((*member, None, member.lib_id(Kind::Doc)));
+            all.push((*member, None, member.lib_id(TargetKind::Doc)));
         }
     }
     all
 }
 
-fn order(kind: Kind) -> u8 {
+fn order(kind: TargetKind) -> u8 {
     match kind {
-        Kind::Lib => 0,
-        Kind::Bin => 1,
-        Kind::Test => 2,
-        Kind::Bench => 3,
-        Kind::Example => 4,
-        Kind::Doc => 5,
+        TargetKind::Lib => 0,
+        TargetKind::Bin => 1,
+        TargetKind::Test => 2,
+        TargetKind::Bench => 3,
+        TargetKind::Example => 4,
+        TargetKind::Doc => 5,
     }
 }
 
@@ -131,11 +131,11 @@ impl Trial<'_> {
                 .any(|(flag, _)| flag == "--all-features");
             let is_required = target.is_some_and(|target| target.required.is_some() && !has_all);
             let source = match (id.kind, target) {
-                (Kind::Doc, _) => None,
+                (TargetKind::Doc, _) => None,
                 (_, Some(target)) => Some(target.path()),
                 (_, None) => Some("src/lib.rs".to_owned()),
             };
-            let is_lib = matches!(id.kind, Kind::Lib | Kind::Doc);
+            let is_lib = matches!(id.kind, TargetKind::Lib | TargetKind::Doc);
             let krate = if is_lib {
                 member.krate()
             } else {
@@ -146,7 +146,7 @@ impl Trial<'_> {
                 s.as_ref()
                     .is_some_and(|s| s.source == source && s.krate.replace('-', "_") == krate)
             };
-            let is_run = id.kind != Kind::Example || target.is_some_and(Target::bears_tests);
+            let is_run = id.kind != TargetKind::Example || target.is_some_and(Target::bears_tests);
             let section = match off.contains(&id) || !is_run {
                 true => None,
                 false => sections.iter_mut().find(is_it).and_then(Option::take),
@@ -211,11 +211,15 @@ impl Trial<'_> {
         write_manifests(self.draft, copy, &format!("={}", self.pin), &off);
         // A doc test is compiled when it runs; that it is about to says that its library is there.
         match id.kind {
-            Kind::Doc => {
+            TargetKind::Doc => {
                 let said = self.cargo(copy, &["test", "--workspace", "--offline"]);
                 !sections(&said.said).is_empty()
             }
-            Kind::Lib | Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => {
+            TargetKind::Lib
+            | TargetKind::Bin
+            | TargetKind::Test
+            | TargetKind::Example
+            | TargetKind::Bench => {
                 let args = ["test", "--workspace", "--offline", "--no-run"];
                 self.cargo(copy, &args).is_ok
             }
@@ -229,32 +233,33 @@ impl Trial<'_> {
         let mut members = self.draft.members.iter();
         let member = members.find(|m| Path::new(m.folder) == folder)?;
         let id = match artifact.target.kind.first()?.as_str() {
-            "bin" => member.id(Kind::Bin, &artifact.target.name),
-            "test" => member.id(Kind::Test, &artifact.target.name),
-            "example" => member.id(Kind::Example, &artifact.target.name),
-            "bench" => member.id(Kind::Bench, &artifact.target.name),
+            "bin" => member.id(TargetKind::Bin, &artifact.target.name),
+            "test" => member.id(TargetKind::Test, &artifact.target.name),
+            "example" => member.id(TargetKind::Example, &artifact.target.name),
+            "bench" => member.id(TargetKind::Bench, &artifact.target.name),
             "custom-build" => return None,
-            _ => member.lib_id(Kind::Lib),
+            _ => member.lib_id(TargetKind::Lib),
         };
         Some((id, artifact.profile.test))
     }
 
     /// The targets of which everything is built.
     fn of_units(&self, units: &BTreeSet<(TargetId, bool)>) -> BTreeSet<TargetId> {
-        let has_library = |member: &Member| units.contains(&(member.lib_id(Kind::Lib), false));
+        let has_library =
+            |member: &Member| units.contains(&(member.lib_id(TargetKind::Lib), false));
         // Cargo compiles a test beside the binaries of its package and not after them, so it keeps
         // going; but a test whose binaries are not there cannot run.
-        let has_programs = |member: &Member, kind: Kind| {
-            let runs_programs = matches!(kind, Kind::Test | Kind::Bench);
-            let mut programs = member.targets.iter().filter(|t| t.kind == Kind::Bin);
+        let has_programs = |member: &Member, kind: TargetKind| {
+            let runs_programs = matches!(kind, TargetKind::Test | TargetKind::Bench);
+            let mut programs = member.targets.iter().filter(|t| t.kind == TargetKind::Bin);
             !runs_programs
-                || programs.all(|t| units.contains(&(member.id(Kind::Bin, &t.name), false)))
+                || programs.all(|t| units.contains(&(member.id(TargetKind::Bin, &t.name), false)))
         };
         let mut built = BTreeSet::new();
         for (member, target, id) in targets(self.draft) {
             let is_built = match id.kind {
                 // A doc test needs what tests need.
-                Kind::Doc => {
+                TargetKind::Doc => {
                     let mut others = self.draft.members.iter();
                     has_library(member)
                         && others.all(|other| {
@@ -262,7 +267,11 @@ impl Trial<'_> {
                             !member.dependencies.contains_key(&key) || has_library(other)
                         })
                 }
-                Kind::Lib | Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => {
+                TargetKind::Lib
+                | TargetKind::Bin
+                | TargetKind::Test
+                | TargetKind::Example
+                | TargetKind::Bench => {
                     let is_test = target.is_none_or(Target::bears_tests);
                     units.contains(&(id.clone(), is_test)) && has_programs(member, id.kind)
                 }

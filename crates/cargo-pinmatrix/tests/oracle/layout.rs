@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
 use crate::draft::{Draft, Entry, Kept};
 use crate::manifest::{OWN_REQUIREMENT, manifests};
@@ -113,7 +113,8 @@ fn write_sources(draft: &Draft, workspace: &Path) {
             write(&folder.join("build.rs"), &member.script.text(true));
         }
         for target in &member.targets {
-            let has_main = matches!(target.kind, Kind::Bin | Kind::Example) || !target.harness;
+            let has_main =
+                matches!(target.kind, TargetKind::Bin | TargetKind::Example) || !target.harness;
             write(&folder.join(target.path()), &target.source.text(has_main));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
 use crate::draft::{Asked, Draft, Member, Table, Target};
 
@@ -69,7 +69,7 @@ fn package(draft: &Draft, member: &Member, requirement: &str, off: &BTreeSet<Tar
     if let Some(name) = member.lib_name {
         lib.push(format!("name = \"{name}\""));
     }
-    for (kind, key) in [(Kind::Lib, "test"), (Kind::Doc, "doctest")] {
+    for (kind, key) in [(TargetKind::Lib, "test"), (TargetKind::Doc, "doctest")] {
         if off.contains(&member.lib_id(kind)) {
             lib.retain(|line| !line.starts_with(&format!("{key} = ")));
             lib.push(format!("{key} = false"));
@@ -153,7 +153,7 @@ fn section(
     let mut test = target.test;
     if off.contains(&member.id(target.kind, &target.name)) {
         // A binary is also what integration tests run; one that is off as a test can still build.
-        if target.kind != Kind::Bin {
+        if target.kind != TargetKind::Bin {
             return None;
         }
         test = Some(false);

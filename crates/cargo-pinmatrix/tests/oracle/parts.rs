@@ -11,7 +11,7 @@ mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
 use crate::draft::TOOLCHAINS;
 use crate::grammar::{Choice, draw, matches};
@@ -110,7 +110,7 @@ fn patterns_take_a_star_for_anything() {
 fn what_cargo_did_not_come_to_tell_is_no_difference() {
     let target = TargetId {
         package: "one".to_owned(),
-        kind: Kind::Test,
+        kind: TargetKind::Test,
         name: "it".to_owned(),
     };
     let word = |is_whole, cases: &[(&str, Case)]| {

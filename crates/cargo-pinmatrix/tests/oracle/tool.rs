@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use pinmatrix_core::model::outcome::case::CaseOutcome;
-use pinmatrix_core::model::outcome::{Kind, Outcome, TargetOutcome};
+use pinmatrix_core::model::outcome::{Outcome, TargetKind, TargetOutcome};
 use pinmatrix_core::model::run::{Run, State};
-use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_core::model::status::{FailureKind, SkipReason, Status};
 
 use crate::draft::{Draft, Target};
 use crate::word::{Case, Seen, Tests, Word};
@@ -114,29 +114,35 @@ fn word(draft: &Draft, outcome: &Outcome) -> Result<Word, String> {
 fn seen(own: Option<&Target>, target: &TargetOutcome) -> Seen {
     let is_unbuilt = match &target.status {
         Status::Failed { class } => match class {
-            Class::Compile | Class::Lint | Class::Link | Class::Drift => target.cases.is_empty(),
-            Class::Resolve | Class::Msrv | Class::Test | Class::Timeout | Class::Crash => false,
+            FailureKind::Compile | FailureKind::Lint | FailureKind::Link | FailureKind::Drift => {
+                target.cases.is_empty()
+            }
+            FailureKind::Resolve
+            | FailureKind::Msrv
+            | FailureKind::Test
+            | FailureKind::Timeout
+            | FailureKind::Crash => false,
         },
         Status::Skipped { reason } => match reason {
-            Skip::RequiredFeatures(_) => return Seen::LeftOut,
-            Skip::NotReached => true,
-            Skip::ToolchainMissing
-            | Skip::NotAnEnd
-            | Skip::NotSelected(_)
-            | Skip::OtherShard
-            | Skip::BetweenRungs
-            | Skip::Excluded(_)
-            | Skip::Ignored
-            | Skip::Inferred
-            | Skip::NotBegun
-            | Skip::NothingToTest => false,
+            SkipReason::RequiredFeatures(_) => return Seen::LeftOut,
+            SkipReason::NotReached => true,
+            SkipReason::ToolchainMissing
+            | SkipReason::NotAnEnd
+            | SkipReason::NotSelected(_)
+            | SkipReason::OtherShard
+            | SkipReason::BetweenRungs
+            | SkipReason::Excluded(_)
+            | SkipReason::Ignored
+            | SkipReason::Inferred
+            | SkipReason::NotBegun
+            | SkipReason::NothingToTest => false,
         },
         Status::Passed | Status::Inconclusive { .. } => false,
     };
     if is_unbuilt {
         return Seen::NotBuilt;
     }
-    let is_example = target.id.kind == Kind::Example;
+    let is_example = target.id.kind == TargetKind::Example;
     if is_example && own.is_some_and(|own| !own.bears_tests()) {
         return Seen::Built;
     }
@@ -157,7 +163,7 @@ fn case(case: &CaseOutcome) -> Case {
         Status::Passed => Case::Passed,
         Status::Failed { .. } => Case::Failed,
         Status::Skipped {
-            reason: Skip::Ignored,
+            reason: SkipReason::Ignored,
         } => Case::Ignored,
         status @ (Status::Skipped { .. } | Status::Inconclusive { .. }) => {
             Case::Unsure(status.to_string())

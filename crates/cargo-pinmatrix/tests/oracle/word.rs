@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
 use crate::draft::Draft;
 
@@ -139,7 +139,7 @@ pub fn differences(tool: &Word, cargo: &Word) -> Vec<Difference> {
             _ => false,
         };
         // The tool leaves out libraries that have no doc tests.
-        let is_left_out = target.kind == Kind::Doc && said.is_none() && is_nothing(right);
+        let is_left_out = target.kind == TargetKind::Doc && said.is_none() && is_nothing(right);
         let (said, right) = (Seen::brief(said), Seen::brief(right));
         if said != right && of_cases.is_empty() && !is_left_out {
             found.push(Difference {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use pinmatrix_core::model::outcome::TargetOutcome;
 use pinmatrix_core::model::run::Run;
-use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_core::model::status::{FailureKind, Status};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -71,7 +71,9 @@ fn of_target(target: &TargetOutcome) -> String {
 fn short(status: &Status) -> String {
     match status {
         Status::Passed => "passed".to_owned(),
-        Status::Failed { class: Class::Test } => "failed".to_owned(),
+        Status::Failed {
+            class: FailureKind::Test,
+        } => "failed".to_owned(),
         Status::Failed { .. } | Status::Skipped { .. } | Status::Inconclusive { .. } => {
             status.to_string()
         }

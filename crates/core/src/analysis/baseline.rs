@@ -86,7 +86,7 @@ impl Expectation {
 
 /// What writing a baseline anew has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changed {
+pub struct BlessSummary {
     /// Lines that were not there.
     pub n_added: usize,
     /// Lines that are no more.
@@ -102,17 +102,17 @@ impl Baseline {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] when it is none, or of another form.
+    /// A [`UserError`] when it is none, or of another form.
     pub fn parse(text: &str, file: &Utf8Path) -> Result<Self, UserError> {
         #[derive(Deserialize)]
-        struct Head {
+        struct BaselineHead {
             schema: u32,
         }
         let none = |e: serde_json::Error| {
             UserError::new(format!("{file} is no baseline: {e}"))
                 .help("mend it, or remove it and write it anew with `bless`")
         };
-        let head: Head = serde_json::from_str(text).map_err(none)?;
+        let head: BaselineHead = serde_json::from_str(text).map_err(none)?;
         if head.schema != SCHEMA {
             let message = format!(
                 "{file} has schema {}, and this version reads {SCHEMA}",
@@ -154,7 +154,7 @@ impl Baseline {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] that names the first pin that differs.
+    /// A [`UserError`] that names the first pin that differs.
     pub fn check(&self, families: &[FamilyRecord], file: &Utf8Path) -> Result<(), UserError> {
         let ladders = ladders(families);
         if ladders == self.ladders {
@@ -184,11 +184,11 @@ impl Baseline {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] when the run did not end, or when a cell of it is in doubt.
-    pub fn of(run: &Run, before: Option<&Self>) -> Result<(Self, Changed), UserError> {
+    /// A [`UserError`] when the run did not end, or when a cell of it is in doubt.
+    pub fn of(run: &Run, before: Option<&Self>) -> Result<(Self, BlessSummary), UserError> {
         let run = &at_named_pins(run);
         check_whole(run)?;
-        let mut changed = Changed::default();
+        let mut changed = BlessSummary::default();
         let mut expectations = Vec::new();
         let told = run.whole_rows();
         let old = before.map_or(&[][..], |before| &before.expectations);
@@ -331,7 +331,7 @@ fn check_whole(run: &Run) -> Result<(), UserError> {
 /// The lines of one history: where it begins, and each change.
 fn of_history(history: &History<'_>) -> Vec<Expectation> {
     let mut lines: Vec<Expectation> = Vec::new();
-    let mut last: Option<&crate::analysis::frontier::Side> = None;
+    let mut last: Option<&crate::analysis::frontier::ChangeSide> = None;
     for side in &history.sides {
         let is_same = last.is_some_and(|last| last.shown == side.shown);
         if !is_same {
@@ -354,7 +354,7 @@ fn of_history(history: &History<'_>) -> Vec<Expectation> {
 }
 
 /// Where a pin stands among others of its family.
-type Rank = (bool, Option<Version>, usize);
+type PinRank = (bool, Option<Version>, usize);
 
 impl Baseline {
     /// Whether a cell's row was in a run that was blessed.
@@ -381,12 +381,12 @@ impl Baseline {
 
     /// Where a pin of a family stands: published versions in their order, and then what is not
     /// released, in the order of the ladder.
-    fn rank(&self, family: &str, pin: &str) -> Rank {
+    fn rank(&self, family: &str, pin: &str) -> PinRank {
         rank(self.ladders.get(family).map_or(&[][..], Vec::as_slice), pin)
     }
 }
 
-fn rank(ladder: &[String], pin: &str) -> Rank {
+fn rank(ladder: &[String], pin: &str) -> PinRank {
     match Version::parse(pin) {
         Ok(version) => (false, Some(version), 0),
         Err(_) => {

@@ -1,7 +1,7 @@
 //! How something went along the ladder of a row: every turn between passing and failing, in order.
 
-use crate::analysis::frontier::{Change, ChangePoint};
-use crate::model::cell::{At, Row};
+use crate::analysis::frontier::{ChangeKind, ChangePoint};
+use crate::model::cell::{PinSource, Row};
 use crate::model::outcome::TargetId;
 
 /// The turns of one thing on one row; at least one.
@@ -16,18 +16,18 @@ pub struct Course {
     /// The cases; none where all of the target's went this way.
     pub cases: Vec<String>,
     /// The turns, in the order of the ladder: breaks and fixes by turns.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<CourseTurn>,
     /// The first error after its first break.
     pub error: Option<String>,
 }
 
 /// A turn from passing to failing, or back.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Turn {
+pub struct CourseTurn {
     /// The first pin that was tested after it.
-    pub at: At,
+    pub at: PinSource,
     /// Whether it broke there, or passed again.
-    pub change: Change,
+    pub change: ChangeKind,
 }
 
 impl Course {
@@ -48,14 +48,14 @@ pub fn courses(points: &[ChangePoint]) -> Vec<Course> {
     let mut courses: Vec<Course> = Vec::new();
     for point in points {
         let turn = match point.change {
-            Change::Break | Change::Fix => Turn {
+            ChangeKind::Break | ChangeKind::Fix => CourseTurn {
                 at: point.after.at.clone(),
                 change: point.change,
             },
-            Change::Shift => continue,
+            ChangeKind::Shift => continue,
         };
         let error = point.after.error.as_ref();
-        let error = error.filter(|_| point.change == Change::Break);
+        let error = error.filter(|_| point.change == ChangeKind::Break);
         // Points of one target on one row stand together.
         let near = courses.iter_mut().rev();
         let mut near = near.take_while(|course| course.is_near(point));

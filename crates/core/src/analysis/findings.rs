@@ -12,7 +12,7 @@ use crate::analysis::findings::inference_audit::wrongly_inferred;
 use crate::analysis::findings::worklist::worklist;
 use crate::config::Config;
 use crate::model::run::findings::Findings;
-use crate::model::run::gaps::Gaps;
+use crate::model::run::gaps::MergeGaps;
 use crate::model::run::{FamilyRecord, Run};
 
 /// Everything that follows from a run, whatever it takes from a machine.
@@ -31,6 +31,6 @@ pub fn findings(run: &Run, config: &Config, baseline: Option<&Baseline>) -> Find
         worklists: run.families.iter().filter_map(at_last).collect(),
         wrongly_inferred: wrongly_inferred(run, &config.run),
         least,
-        gaps: Gaps::default(),
+        gaps: MergeGaps::default(),
     }
 }

@@ -8,11 +8,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::cell::{At, CellId, Row};
+use crate::model::cell::{CellId, PinSource, Row};
 use crate::model::outcome::{Outcome, Phase, TargetId, TargetOutcome};
 use crate::model::run::between::Between;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
-use crate::model::status::{Class, Status};
+use crate::model::status::{FailureKind, Status};
 
 /// Two neighbouring verdicts of one row that differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,11 +29,11 @@ pub struct ChangePoint {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<String>,
     /// What kind of change.
-    pub change: Change,
+    pub change: ChangeKind,
     /// The last pin before it, and what that showed.
-    pub before: Side,
+    pub before: ChangeSide,
     /// The first pin after it, and what that showed.
-    pub after: Side,
+    pub after: ChangeSide,
     /// What is published between its sides.
     pub between: Between,
     /// True where this is not the only change between passing and not passing along the ladder.
@@ -43,7 +43,7 @@ pub struct ChangePoint {
 /// What kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum ChangeKind {
     /// It passed, and passes no more.
     Break,
     /// It failed, and fails no more.
@@ -54,10 +54,10 @@ pub enum Change {
 
 /// One side of a change point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Side {
+pub struct ChangeSide {
     /// The pin.
     #[serde(flatten)]
-    pub at: At,
+    pub at: PinSource,
     /// What it showed.
     #[serde(flatten)]
     pub status: Status,
@@ -87,7 +87,7 @@ pub struct Side {
     pub n_seen: Option<usize>,
 }
 
-impl Side {
+impl ChangeSide {
     /// What it showed, in words: `failed(compile)`, or `needs rustc 1.80.0`.
     #[must_use]
     pub fn words(&self) -> String {
@@ -96,7 +96,7 @@ impl Side {
 }
 
 /// `2.0.0 passed`, or `2.0.0 passed (flaky)`, or `2.0.0 passed (seen once)`.
-impl fmt::Display for Side {
+impl fmt::Display for ChangeSide {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = match (self.is_flaky, self.is_seen_once) {
             (true, _) => " (flaky)",
@@ -139,7 +139,7 @@ pub struct History<'a> {
     pub sides: Verdicts,
 }
 
-type Verdicts = Vec<Side>;
+type Verdicts = Vec<ChangeSide>;
 
 /// All histories of a run, in the order of its families and rows, then of targets.
 #[must_use]
@@ -158,7 +158,7 @@ pub fn histories(run: &Run) -> Vec<History<'_>> {
             let whole: Verdicts = cells.iter().filter_map(|record| whole(record)).collect();
             histories.push(of_row(None, Vec::new(), whole));
             for (target, reached) in targets(&cells) {
-                let of_target = telling(reached.iter().filter_map(Reached::of_target));
+                let of_target = telling(reached.iter().filter_map(ReachedTarget::of_target));
                 let ways = ways(&reached, &of_target).into_iter();
                 histories.push(of_row(Some(target), Vec::new(), of_target));
                 histories.extend(ways.map(|(way, cases)| of_row(Some(target), cases, way)));
@@ -201,13 +201,13 @@ impl History<'_> {
             .collect()
     }
 
-    fn point(&self, before: &Side, after: &Side, is_island: bool) -> ChangePoint {
+    fn point(&self, before: &ChangeSide, after: &ChangeSide, is_island: bool) -> ChangePoint {
         let change = match (before.status.is_failed(), after.status.is_failed()) {
-            (false, true) => Change::Break,
-            (true, false) => Change::Fix,
-            (true, true) | (false, false) => Change::Shift,
+            (false, true) => ChangeKind::Break,
+            (true, false) => ChangeKind::Fix,
+            (true, true) | (false, false) => ChangeKind::Shift,
         };
-        let side = |of: &Side, other: &Side| Side {
+        let side = |of: &ChangeSide, other: &ChangeSide| ChangeSide {
             is_seen_once: of.n_seen == Some(1) && other.n_seen.is_some() && !of.is_flaky,
             ..of.clone()
         };
@@ -220,14 +220,14 @@ impl History<'_> {
             before: side(before, after),
             after: side(after, before),
             between: Between::of(self.family, &before.at, &after.at),
-            is_island: is_island && change != Change::Shift,
+            is_island: is_island && change != ChangeKind::Shift,
         }
     }
 }
 
 /// The ways that cases of a target went, those alike together; none where all went the way of the
 /// target itself.
-fn ways(reached: &[Reached<'_>], of_target: &[Side]) -> Vec<(Verdicts, Vec<String>)> {
+fn ways(reached: &[ReachedTarget<'_>], of_target: &[ChangeSide]) -> Vec<(Verdicts, Vec<String>)> {
     let cases = reached.iter().flat_map(|reached| &reached.target.cases);
     let names: BTreeSet<&str> = cases.map(|case| case.name.as_str()).collect();
     let mut ways: Vec<(Verdicts, Vec<String>)> = Vec::new();
@@ -256,9 +256,9 @@ const ONLY_COMPILES: &str = "compiles with all its tests ignored";
 
 /// The verdicts of a target or a case. That a target compiles with all its tests ignored is one where
 /// it compiles no more next, and had not failed before: whether those tests pass is not known.
-fn telling(sides: impl Iterator<Item = Side>) -> Verdicts {
-    let all: Vec<Side> = sides.collect();
-    let only_compiles = |side: &Side| side.of_whole.is_some();
+fn telling(sides: impl Iterator<Item = ChangeSide>) -> Verdicts {
+    let all: Vec<ChangeSide> = sides.collect();
+    let only_compiles = |side: &ChangeSide| side.of_whole.is_some();
     let mut telling = Verdicts::new();
     for (at, side) in all.iter().enumerate() {
         let mut later = all[at..].iter().filter(|side| !only_compiles(side));
@@ -268,7 +268,7 @@ fn telling(sides: impl Iterator<Item = Side>) -> Verdicts {
         });
         let has_failed = telling
             .last()
-            .is_some_and(|last: &Side| last.status.is_failed());
+            .is_some_and(|last: &ChangeSide| last.status.is_failed());
         if !only_compiles(side) || (breaks_next && !has_failed) {
             telling.push(side.clone());
         }
@@ -277,21 +277,21 @@ fn telling(sides: impl Iterator<Item = Side>) -> Verdicts {
 }
 
 /// A cell that reached a target.
-struct Reached<'a> {
+struct ReachedTarget<'a> {
     record: &'a CellRecord,
     outcome: &'a Outcome,
     target: &'a TargetOutcome,
 }
 
 /// The targets at the pins of a row that reached them.
-fn targets<'a>(row: &[&'a CellRecord]) -> BTreeMap<&'a TargetId, Vec<Reached<'a>>> {
-    let mut targets: BTreeMap<&TargetId, Vec<Reached<'_>>> = BTreeMap::new();
+fn targets<'a>(row: &[&'a CellRecord]) -> BTreeMap<&'a TargetId, Vec<ReachedTarget<'a>>> {
+    let mut targets: BTreeMap<&TargetId, Vec<ReachedTarget<'_>>> = BTreeMap::new();
     for record in row {
         let Some(outcome) = record.outcome() else {
             continue;
         };
         for target in &outcome.targets {
-            targets.entry(&target.id).or_default().push(Reached {
+            targets.entry(&target.id).or_default().push(ReachedTarget {
                 record,
                 outcome,
                 target,
@@ -302,7 +302,7 @@ fn targets<'a>(row: &[&'a CellRecord]) -> BTreeMap<&'a TargetId, Vec<Reached<'a>
 }
 
 /// Whether a cell got as far as its targets.
-fn whole(record: &CellRecord) -> Option<Side> {
+fn whole(record: &CellRecord) -> Option<ChangeSide> {
     let outcome = record.outcome()?;
     let status = match outcome.targets.is_empty() {
         true => outcome.status.clone(),
@@ -311,7 +311,7 @@ fn whole(record: &CellRecord) -> Option<Side> {
     let error = outcome.errors.first().map(ToString::to_string);
     let words = in_words(&status, outcome);
     let side = verdict(record, outcome, status, error, Phase::Resolve)?;
-    Some(Side {
+    Some(ChangeSide {
         of_whole: Some(words),
         ..side
     })
@@ -321,7 +321,9 @@ fn whole(record: &CellRecord) -> Option<Side> {
 fn in_words(status: &Status, outcome: &Outcome) -> String {
     match status {
         Status::Passed => "can be built".to_owned(),
-        Status::Failed { class: Class::Msrv } => {
+        Status::Failed {
+            class: FailureKind::Msrv,
+        } => {
             let need = outcome.needs.as_ref().and_then(|needs| needs.lock.as_ref());
             match need {
                 Some(need) => format!("needs rustc {}", need.rustc),
@@ -329,7 +331,7 @@ fn in_words(status: &Status, outcome: &Outcome) -> String {
             }
         }
         Status::Failed {
-            class: Class::Resolve,
+            class: FailureKind::Resolve,
         } => "cannot be resolved".to_owned(),
         Status::Failed { .. } | Status::Skipped { .. } | Status::Inconclusive { .. } => {
             status.to_string()
@@ -343,10 +345,10 @@ fn verdict(
     status: Status,
     error: Option<String>,
     phase: Phase,
-) -> Option<Side> {
+) -> Option<ChangeSide> {
     let phases = outcome.phases.iter();
     let log = phases.rev().find(|record| record.phase <= phase);
-    status.is_verdict().then(|| Side {
+    status.is_verdict().then(|| ChangeSide {
         at: record.cell.pin.at.clone(),
         cell: record.id.clone(),
         error: error.filter(|_| status.is_failed()),
@@ -360,8 +362,8 @@ fn verdict(
     })
 }
 
-impl Reached<'_> {
-    fn of_target(&self) -> Option<Side> {
+impl ReachedTarget<'_> {
+    fn of_target(&self) -> Option<ChangeSide> {
         let error = Some(self.target.first_error());
         if self.target.only_compiles() {
             let side = verdict(
@@ -371,7 +373,7 @@ impl Reached<'_> {
                 error,
                 Phase::Build,
             )?;
-            return Some(Side {
+            return Some(ChangeSide {
                 of_whole: Some(ONLY_COMPILES.to_owned()),
                 ..side
             });
@@ -391,9 +393,9 @@ impl Reached<'_> {
         let cases = self.target.cases.iter();
         let cases = cases
             .filter(|c| can_be_luck(&c.status) && c.status.is_failed() == side.status.is_failed());
-        let is_timeout = side.status == Status::failed(Class::Timeout);
+        let is_timeout = side.status == Status::failed(FailureKind::Timeout);
         let n_seen = cases.map(|case| case.n_seen).min();
-        Some(Side {
+        Some(ChangeSide {
             is_flaky,
             n_seen: n_seen.or(is_timeout.then_some(1)),
             shown,
@@ -402,7 +404,7 @@ impl Reached<'_> {
     }
 
     /// A case's verdict: where its target did not get as far as running it, the target's own.
-    fn of_case(&self, name: &str) -> Option<Side> {
+    fn of_case(&self, name: &str) -> Option<ChangeSide> {
         let case = self.target.cases.iter().find(|case| case.name == name);
         match case {
             Some(_) if self.target.only_compiles() => self.of_target(),
@@ -417,7 +419,7 @@ impl Reached<'_> {
                 )?;
                 let is_flaky = case.flaky.is_some();
                 let n_seen = can_be_luck(&case.status).then_some(case.n_seen);
-                Some(Side {
+                Some(ChangeSide {
                     is_flaky,
                     n_seen,
                     ..side
@@ -447,8 +449,8 @@ fn can_be_luck(status: &Status) -> bool {
 
 /// Neighbouring verdicts that differ, with whether the row changes between passing and not passing
 /// more than once.
-fn changes(verdicts: &[Side]) -> impl Iterator<Item = (&Side, &Side, bool)> {
-    let turns = |(a, b): &(&Side, &Side)| a.status.is_failed() != b.status.is_failed();
+fn changes(verdicts: &[ChangeSide]) -> impl Iterator<Item = (&ChangeSide, &ChangeSide, bool)> {
+    let turns = |(a, b): &(&ChangeSide, &ChangeSide)| a.status.is_failed() != b.status.is_failed();
     let pairs = || verdicts.iter().zip(verdicts.iter().skip(1));
     let is_island = pairs().filter(turns).count() > 1;
     pairs()
@@ -457,8 +459,8 @@ fn changes(verdicts: &[Side]) -> impl Iterator<Item = (&Side, &Side, bool)> {
 }
 
 /// Whether two went the same way, whatever was said on it.
-fn is_alike(one: &[Side], other: &[Side]) -> bool {
-    let way = |sides: &[Side]| -> Vec<(At, Status)> {
+fn is_alike(one: &[ChangeSide], other: &[ChangeSide]) -> bool {
+    let way = |sides: &[ChangeSide]| -> Vec<(PinSource, Status)> {
         let way = sides
             .iter()
             .map(|side| (side.at.clone(), side.status.clone()));

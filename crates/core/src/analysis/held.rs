@@ -1,6 +1,6 @@
 //! A run held against what the subject is on today, where no baseline says what is expected of it.
 
-use super::upgrade::{Fate, fate, passes};
+use super::upgrade::{PinFate, fate, passes};
 use crate::model::cell::CellId;
 use crate::model::outcome::Outcome;
 use crate::model::run::verdict::Judgement;
@@ -9,7 +9,7 @@ use crate::model::status::Status;
 
 /// What a run comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Held {
+pub enum RunResult {
     /// Nothing passes today, so there is nothing that a pin could break.
     Nothing,
     /// Nothing that passes today fails at a pin that ran.
@@ -23,9 +23,9 @@ pub enum Held {
 /// Holds each row against its own cell of today, and one without such a cell by its cells alone. What
 /// fails today and at a pin alike is no failure of that pin.
 #[must_use]
-pub fn held(run: &Run) -> Held {
+pub fn held(run: &Run) -> RunResult {
     let rows = rows(run, |_| true).map(|(_, held)| held);
-    rows.max().unwrap_or(Held::Nothing)
+    rows.max().unwrap_or(RunResult::Nothing)
 }
 
 /// What a run comes to where it was held against a baseline: rows that the baseline does not know are held
@@ -37,11 +37,13 @@ pub fn judgement(run: &Run) -> Option<Judgement> {
     let unknown = unknown.map(|(_, held)| held).max();
     let knows_none = verdict.n_expected == 0 && verdict.n_inconclusive == 0;
     Some(match (verdict.judgement(), unknown) {
-        (Judgement::Regressed, _) | (_, Some(Held::Failed)) => Judgement::Regressed,
+        (Judgement::Regressed, _) | (_, Some(RunResult::Failed)) => Judgement::Regressed,
         (Judgement::Fixed, _) => Judgement::Fixed,
         // Where nothing passes today, there is nothing to break.
-        (Judgement::AsExpected, None | Some(Held::Passed | Held::Nothing)) => Judgement::AsExpected,
-        (Judgement::Inconclusive, Some(Held::Passed)) if knows_none => Judgement::AsExpected,
+        (Judgement::AsExpected, None | Some(RunResult::Passed | RunResult::Nothing)) => {
+            Judgement::AsExpected
+        }
+        (Judgement::Inconclusive, Some(RunResult::Passed)) if knows_none => Judgement::AsExpected,
         (Judgement::AsExpected | Judgement::Inconclusive, _) => Judgement::Inconclusive,
     })
 }
@@ -53,12 +55,15 @@ pub fn unknown_failing(run: &Run) -> Vec<String> {
         return Vec::new();
     };
     let rows = rows(run, |cell| verdict.is_of_unknown_row(cell));
-    let failing = rows.filter(|(_, held)| *held == Held::Failed);
+    let failing = rows.filter(|(_, held)| *held == RunResult::Failed);
     failing.map(|(name, _)| name).collect()
 }
 
 /// What each row comes to of which some cell is meant, with its name.
-fn rows(run: &Run, is_meant: impl Fn(&CellId) -> bool) -> impl Iterator<Item = (String, Held)> {
+fn rows(
+    run: &Run,
+    is_meant: impl Fn(&CellId) -> bool,
+) -> impl Iterator<Item = (String, RunResult)> {
     let families = run.families.iter();
     let rows =
         families.flat_map(|family| run.rows(family).into_iter().map(move |row| (family, row)));
@@ -70,7 +75,7 @@ fn rows(run: &Run, is_meant: impl Fn(&CellId) -> bool) -> impl Iterator<Item = (
 }
 
 /// What a row comes to; `None` where nothing of it ran.
-fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<Held> {
+fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<RunResult> {
     let is_today = |record: &&&CellRecord| family.is_today(&record.cell);
     let ended = row.iter().filter(|record| record.outcome().is_some());
     let today = ended.clone().find(is_today);
@@ -82,32 +87,34 @@ fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<Held> {
         return Some(by_itself(today));
     }
     if outcome.has_doubt() {
-        return Some(Held::Unsure);
+        return Some(RunResult::Unsure);
     }
     // What the machine kept from an answer is open, whatever had passed.
     let mut outcomes = ended.filter_map(|record| record.outcome());
-    let is_open = outcomes.any(Outcome::has_doubt).then_some(Held::Unsure);
+    let is_open = outcomes
+        .any(Outcome::has_doubt)
+        .then_some(RunResult::Unsure);
     if !passes(today) {
         let held = match outcome.status.is_verdict() {
-            true => Held::Nothing,
-            false => Held::Unsure,
+            true => RunResult::Nothing,
+            false => RunResult::Unsure,
         };
         return is_open.max(Some(held));
     }
     let fates = others.map(|record| match fate(outcome, record) {
-        Fate::Works | Fate::Untested => Held::Passed,
-        Fate::Unsure => Held::Unsure,
-        Fate::Breaks => Held::Failed,
+        PinFate::Works | PinFate::Untested => RunResult::Passed,
+        PinFate::Unsure => RunResult::Unsure,
+        PinFate::Breaks => RunResult::Failed,
     });
     fates.max().max(is_open)
 }
 
 /// What a cell comes to where it is held against nothing.
-fn by_itself(record: &CellRecord) -> Held {
+fn by_itself(record: &CellRecord) -> RunResult {
     match record.outcome().map(|outcome| &outcome.status) {
-        Some(Status::Passed) => Held::Passed,
-        Some(Status::Failed { .. }) => Held::Failed,
-        Some(Status::Skipped { .. }) | None => Held::Nothing,
-        Some(Status::Inconclusive { .. }) => Held::Unsure,
+        Some(Status::Passed) => RunResult::Passed,
+        Some(Status::Failed { .. }) => RunResult::Failed,
+        Some(Status::Skipped { .. }) | None => RunResult::Nothing,
+        Some(Status::Inconclusive { .. }) => RunResult::Unsure,
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::analysis::passing::Passing;
 use crate::analysis::problems::occurrences::occurrences;
-use crate::analysis::upgrade::{Fate, Upgrade};
-use crate::model::cell::At;
+use crate::analysis::upgrade::{PinFate, Upgrade};
+use crate::model::cell::PinSource;
 use crate::model::run::{CellRecord, Run};
 
 /// What of all that passes at the first pin of an upgrade fails at the last that was tested.
@@ -14,7 +14,7 @@ pub struct Obstacles<'a> {
     /// How far the row can go.
     pub upgrade: Upgrade<'a>,
     /// The last pin that was tested.
-    pub at: &'a At,
+    pub at: &'a PinSource,
     /// The targets of which something fails there.
     pub targets: BTreeSet<String>,
     /// The causes, those of the most targets first.
@@ -33,13 +33,13 @@ pub struct Obstacle {
 /// What stands before the last tested pin of a row; `None` where nothing does, or nothing is built there.
 pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a>> {
     let tested = upgrade.steps.iter().rev();
-    let last = tested.clone().find(|step| step.fate != Fate::Untested)?;
-    let at = Some(last.at).filter(|_| last.fate == Fate::Breaks)?;
+    let last = tested.clone().find(|step| step.fate != PinFate::Untested)?;
+    let at = Some(last.at).filter(|_| last.fate == PinFate::Breaks)?;
     let of_row = |record: &&CellRecord| {
         let of = &record.cell;
         of.pin.family == upgrade.family && *of.row == *upgrade.row
     };
-    let cell = |at: &At| {
+    let cell = |at: &PinSource| {
         let mut row = run.cells.iter().filter(of_row);
         row.find(|record| record.cell.pin.at == *at)
     };

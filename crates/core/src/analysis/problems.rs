@@ -12,7 +12,7 @@ use std::fmt;
 
 use self::key::{ProblemKey, tell_apart};
 use self::occurrences::{Occurrence, occurrences};
-pub use self::place::{Place, place_of_all};
+pub use self::place::{SourcePlace, place_of_all};
 use self::points::Points;
 use self::told::{changes, notes, place_of, places, what};
 use crate::analysis::frontier::ChangePoint;
@@ -20,14 +20,14 @@ use crate::analysis::passing::Passing;
 use crate::model::cell::Row;
 use crate::model::command::reproduce;
 use crate::model::run::{FamilyRecord, Run};
-use crate::model::status::Class;
+use crate::model::status::FailureKind;
 use crate::text;
 
 /// Something to be pointed at. Its texts are clean, and bounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// How much it matters.
-    pub standing: Standing,
+    pub standing: Severity,
     /// What kind.
     pub check: Check,
     /// What fails: a target, the first of several, or the family where no target can be named.
@@ -50,7 +50,7 @@ pub struct Problem {
     /// The command that shows it.
     pub command: String,
     /// Where in the repository.
-    pub place: Option<Place>,
+    pub place: Option<SourcePlace>,
     /// The same in every run that has the problem, on whichever line it stands and whatever is said
     /// of it, unless there are several that differ in nothing else; no two problems of a run have the same.
     pub fingerprint: String,
@@ -93,7 +93,7 @@ impl Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {
     /// It fails.
-    Failed(Class),
+    Failed(FailureKind),
     /// The machine kept it from an answer.
     Inconclusive,
     /// It should fail and passes.
@@ -115,7 +115,7 @@ impl fmt::Display for Check {
 
 /// How much a problem matters: what matters most comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum Severity {
     /// No baseline expects it, and it does not fail today too.
     New,
     /// It should fail and passes: the baseline has to be told.
@@ -129,7 +129,7 @@ pub enum Standing {
 /// All problems of a run, the most important first: by what the baseline says of them, then those
 /// of a change point, then in the order of the run.
 pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut groups: Vec<OccurrenceGroup<'_>> = Vec::new();
     let mut known: BTreeMap<ProblemKey, usize> = BTreeMap::new();
     let todays = todays(run);
     for record in &run.cells {
@@ -138,7 +138,7 @@ pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
             let at = *known.entry(occurrence.key.clone()).or_insert(groups.len());
             match groups.get_mut(at) {
                 Some(group) => group.occurrences.push(occurrence),
-                None => groups.push(Group {
+                None => groups.push(OccurrenceGroup {
                     occurrences: vec![occurrence],
                 }),
             }
@@ -190,11 +190,11 @@ const LONGEST_ERROR: usize = 1000;
 const LONGEST_NAME: usize = 120;
 
 /// The same thing, wherever it was seen.
-struct Group<'a> {
+struct OccurrenceGroup<'a> {
     occurrences: Vec<Occurrence<'a>>,
 }
 
-impl Group<'_> {
+impl OccurrenceGroup<'_> {
     fn problem(&self, run: &Run, points: &Points) -> Option<(bool, ProblemKey, Problem)> {
         let standing = self.occurrences.iter().map(|seen| seen.standing).min()?;
         let alike = self.occurrences.iter();

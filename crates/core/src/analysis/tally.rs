@@ -23,7 +23,7 @@ pub struct Tally<'a> {
 
 /// What a target showed so far.
 #[derive(Default)]
-struct Shown {
+struct TargetTally {
     passes: bool,
     fails: bool,
     has_run: bool,
@@ -37,7 +37,7 @@ impl<'a> Tally<'a> {
         let cells = run.cells.iter();
         let cells = cells.filter(|record| record.cell.pin.family == family.name);
         let outcomes = cells.filter_map(CellRecord::outcome);
-        let mut shown: BTreeMap<&TargetId, Shown> = BTreeMap::new();
+        let mut shown: BTreeMap<&TargetId, TargetTally> = BTreeMap::new();
         for target in outcomes.flat_map(|outcome| &outcome.targets) {
             shown.entry(&target.id).or_default().add(target);
         }
@@ -77,7 +77,7 @@ impl<'a> Tally<'a> {
     }
 }
 
-impl Shown {
+impl TargetTally {
     fn add(&mut self, target: &TargetOutcome) {
         let mut cases = target.cases.iter();
         self.has_run |= cases.any(|case| case.status == Status::Passed);

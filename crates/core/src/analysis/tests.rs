@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::analysis::frontier::Change;
+use crate::analysis::frontier::ChangeKind;
 use crate::testing::history;
 
 /// Whether a case passes at a pin, read off its letter; none where that says nothing of it.
@@ -18,14 +18,14 @@ fn passes(letter: char, case: usize) -> Option<bool> {
 }
 
 /// What becomes of what passes at the first of two pins.
-fn fate_of(first: char, later: char) -> Fate {
+fn fate_of(first: char, later: char) -> PinFate {
     let was_passing = |case: &usize| passes(first, *case) == Some(true);
     let cases: Vec<usize> = [0, 1].into_iter().filter(was_passing).collect();
     match later {
-        '-' => Fate::Untested,
-        'd' => Fate::Unsure,
-        _ if cases.iter().any(|case| passes(later, *case) == Some(false)) => Fate::Breaks,
-        _ => Fate::Works,
+        '-' => PinFate::Untested,
+        'd' => PinFate::Unsure,
+        _ if cases.iter().any(|case| passes(later, *case) == Some(false)) => PinFate::Breaks,
+        _ => PinFate::Works,
     }
 }
 
@@ -39,7 +39,7 @@ fn turns_of(letters: &str, case: usize) -> Vec<(u64, bool)> {
     pairs.map(|pair| (pair[1].0, !pair[1].1)).collect()
 }
 
-fn major(at: &crate::model::cell::At) -> u64 {
+fn major(at: &crate::model::cell::PinSource) -> u64 {
     at.version().expect("a version").major
 }
 
@@ -58,11 +58,11 @@ proptest! {
             panic!("one row");
         };
         prop_assert_eq!(major(upgrade.from), first as u64);
-        let fates: Vec<Fate> = upgrade.steps.iter().map(|step| step.fate).collect();
+        let fates: Vec<PinFate> = upgrade.steps.iter().map(|step| step.fate).collect();
         let later = &letters[first + 1..];
-        let expected: Vec<Fate> = later.iter().map(|l| fate_of(letters[first], *l)).collect();
+        let expected: Vec<PinFate> = later.iter().map(|l| fate_of(letters[first], *l)).collect();
         prop_assert_eq!(&fates, &expected);
-        let newest = expected.iter().rposition(|fate| *fate == Fate::Works);
+        let newest = expected.iter().rposition(|fate| *fate == PinFate::Works);
         prop_assert_eq!(upgrade.newest().map(major), newest.map(|at| (first + 1 + at) as u64));
         let plain = |letter: &char| if *letter == 'f' { '.' } else { *letter };
         let is_constant = later.iter().all(|l| plain(l) == plain(&letters[first]));
@@ -85,7 +85,7 @@ proptest! {
             };
             let turns = analysis.courses.iter().filter(is_its).flat_map(|course| &course.turns);
             let found: Vec<(u64, bool)> =
-                turns.map(|turn| (major(&turn.at), turn.change == Change::Break)).collect();
+                turns.map(|turn| (major(&turn.at), turn.change == ChangeKind::Break)).collect();
             prop_assert_eq!(found, turns_of(&letters, case));
         }
     }
@@ -98,20 +98,20 @@ proptest! {
         let others = all.iter().enumerate().filter(|(at, l)| *at as u64 != today && **l != '-');
         let others: Vec<char> = others.map(|(_, letter)| *letter).collect();
         let alone = |letter: &char| match letter {
-            '.' | 'f' => Held::Passed,
-            _ => Held::Failed,
+            '.' | 'f' => RunResult::Passed,
+            _ => RunResult::Failed,
         };
         let expected = match all.get(today as usize).filter(|letter| **letter != '-') {
             // Nothing is known of today: each cell by itself.
-            None => others.iter().map(alone).max().unwrap_or(Held::Nothing),
+            None => others.iter().map(alone).max().unwrap_or(RunResult::Nothing),
             Some(now) if others.is_empty() => alone(now),
-            Some('d') => Held::Unsure,
-            Some('b' | 'x') => Held::Nothing,
+            Some('d') => RunResult::Unsure,
+            Some('b' | 'x') => RunResult::Nothing,
             Some(now) => {
                 let fates = others.iter().map(|letter| match fate_of(*now, *letter) {
-                    Fate::Breaks => Held::Failed,
-                    Fate::Unsure => Held::Unsure,
-                    Fate::Works | Fate::Untested => Held::Passed,
+                    PinFate::Breaks => RunResult::Failed,
+                    PinFate::Unsure => RunResult::Unsure,
+                    PinFate::Works | PinFate::Untested => RunResult::Passed,
                 });
                 fates.max().expect("some")
             }

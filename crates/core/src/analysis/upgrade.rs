@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 
-use crate::model::cell::{At, Row};
+use crate::model::cell::{PinSource, Row};
 use crate::model::outcome::{Outcome, TargetId, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run, State};
-use crate::model::status::{Skip, Status};
+use crate::model::status::{SkipReason, Status};
 
 /// What the pins of one row are, held against the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +19,11 @@ pub struct Upgrade<'a> {
     pub row: &'a Row,
     /// What the others are held against: the pin that the subject is on today, or else the first of
     /// the row at which something passes.
-    pub from: &'a At,
+    pub from: &'a PinSource,
     /// Whether that is the pin that the subject is on today.
     pub is_today: bool,
     /// The later pins of the ladder, and versions between that were tested, in their order.
-    pub steps: Vec<Step<'a>>,
+    pub steps: Vec<UpgradeStep<'a>>,
     /// How many versions between these are published, are no pins and were not tested.
     pub n_between: usize,
     /// Whether a version that no one tested is published between the newest pin that works and the next.
@@ -36,16 +36,16 @@ pub struct Upgrade<'a> {
 
 /// One later pin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step<'a> {
+pub struct UpgradeStep<'a> {
     /// The pin.
-    pub at: &'a At,
+    pub at: &'a PinSource,
     /// What becomes there of what passes at the first.
-    pub fate: Fate,
+    pub fate: PinFate,
 }
 
 /// What becomes, at a later pin, of what passes at the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum PinFate {
     /// It was tested, and none of it fails.
     Works,
     /// Some of it is in doubt, and none fails.
@@ -59,15 +59,18 @@ pub enum Fate {
 impl Upgrade<'_> {
     /// The newest pin that was tested and works.
     #[must_use]
-    pub fn newest(&self) -> Option<&At> {
-        let works = |step: &&Step<'_>| step.fate == Fate::Works;
+    pub fn newest(&self) -> Option<&PinSource> {
+        let works = |step: &&UpgradeStep<'_>| step.fate == PinFate::Works;
         self.steps.iter().rev().find(works).map(|step| step.at)
     }
 
     /// How many of the later pins were tested.
     #[must_use]
     pub fn n_tested(&self) -> usize {
-        let tested = self.steps.iter().filter(|step| step.fate != Fate::Untested);
+        let tested = self
+            .steps
+            .iter()
+            .filter(|step| step.fate != PinFate::Untested);
         tested.count()
     }
 }
@@ -89,8 +92,8 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
     let (from, later) = (row[first], &row[first + 1..]);
     let reference = from.outcome()?;
     let steps = later.iter().filter(|record| !lies_between(record));
-    let steps: Vec<Step<'a>> = steps
-        .map(|record| Step {
+    let steps: Vec<UpgradeStep<'a>> = steps
+        .map(|record| UpgradeStep {
             at: &record.cell.pin.at,
             fate: fate(reference, record),
         })
@@ -109,7 +112,7 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
     let mut untested = later.iter().filter(|record| record.outcome().is_none());
     let has_untested = untested.clone().any(|record| !lies_between(record));
     let has_more = has_untested && untested.all(|record| lies_between(record) || is_open(record));
-    let is_tested = steps.iter().all(|step| step.fate == Fate::Works);
+    let is_tested = steps.iter().all(|step| step.fate == PinFate::Works);
     Some(Upgrade {
         family: &family.name,
         row: &from.cell.row,
@@ -124,8 +127,8 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
 }
 
 /// Whether a version that is no step is published between the newest step that works and the next.
-fn is_newest_open(family: &FamilyRecord, steps: &[Step<'_>]) -> bool {
-    let works = |step: &Step<'_>| step.fate == Fate::Works;
+fn is_newest_open(family: &FamilyRecord, steps: &[UpgradeStep<'_>]) -> bool {
+    let works = |step: &UpgradeStep<'_>| step.fate == PinFate::Works;
     let newest = steps.iter().rposition(works);
     let next = newest.and_then(|newest| Some((steps[newest].at, steps.get(newest + 1)?.at)));
     next.is_some_and(|(newest, next)| {
@@ -148,7 +151,7 @@ pub(super) fn passes(record: &CellRecord) -> bool {
 fn is_open(record: &CellRecord) -> bool {
     match &record.state {
         State::Skipped { reason } => {
-            reason.is_open() || matches!(reason, Skip::NotAnEnd | Skip::NotSelected(_))
+            reason.is_open() || matches!(reason, SkipReason::NotAnEnd | SkipReason::NotSelected(_))
         }
         State::Pending | State::Ended { .. } => false,
     }
@@ -157,7 +160,7 @@ fn is_open(record: &CellRecord) -> bool {
 /// A version that is no pin of the ladder, and that no one asked for.
 fn lies_between(record: &CellRecord) -> bool {
     match &record.state {
-        State::Skipped { reason } => *reason == Skip::BetweenRungs,
+        State::Skipped { reason } => *reason == SkipReason::BetweenRungs,
         State::Pending | State::Ended { .. } => false,
     }
 }
@@ -174,9 +177,9 @@ pub(super) fn passing(target: &TargetOutcome) -> Vec<Option<&str>> {
 }
 
 /// What becomes in a cell of what passes in another.
-pub(super) fn fate(reference: &Outcome, record: &CellRecord) -> Fate {
+pub(super) fn fate(reference: &Outcome, record: &CellRecord) -> PinFate {
     let Some(outcome) = record.outcome() else {
-        return Fate::Untested;
+        return PinFate::Untested;
     };
     if outcome.targets.is_empty() {
         return of_status(&outcome.status);
@@ -195,32 +198,32 @@ pub(super) fn fate(reference: &Outcome, record: &CellRecord) -> Fate {
         // What those tests showed before is not known.
         let is_unknown = before.only_compiles() && after.has_run();
         passing.map(move |case| match is_unknown {
-            true => Fate::Works,
+            true => PinFate::Works,
             false => of_thing(case, after, &cases),
         })
     });
-    fates.max().unwrap_or(Fate::Works)
+    fates.max().unwrap_or(PinFate::Works)
 }
 
 /// What became of a case, or of the target itself. One that is not there any more, or is left out, does
 /// not fail.
-fn of_thing(case: Option<&str>, after: &TargetOutcome, cases: &BTreeMap<&str, &Status>) -> Fate {
+fn of_thing(case: Option<&str>, after: &TargetOutcome, cases: &BTreeMap<&str, &Status>) -> PinFate {
     match case.map(|name| cases.get(name)) {
         Some(Some(status)) => of_status(status),
         // It was not built, or did not come to any.
         Some(None) if cases.is_empty() => of_status(&after.status),
-        Some(None) => Fate::Works,
+        Some(None) => PinFate::Works,
         None => of_status(&after.status),
     }
 }
 
-fn of_status(status: &Status) -> Fate {
+fn of_status(status: &Status) -> PinFate {
     match status {
         Status::Skipped {
-            reason: Skip::NotReached,
-        } => Fate::Unsure,
-        Status::Passed | Status::Skipped { .. } => Fate::Works,
-        Status::Failed { .. } if status.is_verdict() => Fate::Breaks,
-        Status::Failed { .. } | Status::Inconclusive { .. } => Fate::Unsure,
+            reason: SkipReason::NotReached,
+        } => PinFate::Unsure,
+        Status::Passed | Status::Skipped { .. } => PinFate::Works,
+        Status::Failed { .. } if status.is_verdict() => PinFate::Breaks,
+        Status::Failed { .. } | Status::Inconclusive { .. } => PinFate::Unsure,
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compare::{Change, Comparison, FACTOR, Kind, SECONDS, Time};
+use crate::compare::{Comparison, Difference, DifferenceKind, DurationChange, FACTOR, SECONDS};
 use crate::model::cell::CellId;
 use crate::model::outcome::{CaseOutcome, Outcome, TargetOutcome, shown};
 use crate::model::status::Status;
 
 /// Something that one cell shows otherwise.
-pub struct Seen<'a> {
+pub struct CellDifference<'a> {
     /// How.
-    pub kind: Kind,
+    pub kind: DifferenceKind,
     /// The cell.
     pub cell: &'a CellId,
     /// The target; none for the cell.
@@ -26,23 +26,29 @@ pub struct Seen<'a> {
 }
 
 /// Which cells show the same change.
-type Alike = (Kind, Option<String>, Option<String>, String, String);
+type DifferenceKey = (
+    DifferenceKind,
+    Option<String>,
+    Option<String>,
+    String,
+    String,
+);
 
 /// Collects what differs.
 #[derive(Default)]
-pub struct Finder {
-    changes: Vec<Change>,
-    known: BTreeMap<Alike, usize>,
+pub struct CellDiff {
+    changes: Vec<Difference>,
+    known: BTreeMap<DifferenceKey, usize>,
     n_seen: usize,
-    times: Vec<Time>,
+    times: Vec<DurationChange>,
 }
 
-impl Finder {
+impl CellDiff {
     /// Adds what a cell shows otherwise.
-    pub fn add(&mut self, seen: Seen<'_>) {
+    pub fn add(&mut self, seen: CellDifference<'_>) {
         self.n_seen += 1;
         let (target, case) = (seen.target.map(str::to_owned), seen.case.map(str::to_owned));
-        let Seen {
+        let CellDifference {
             kind,
             cell,
             before,
@@ -60,7 +66,7 @@ impl Finder {
         let at = *self.known.entry(alike).or_insert(self.changes.len());
         match self.changes.get_mut(at) {
             Some(change) => change.cells.push(cell.clone()),
-            None => self.changes.push(Change {
+            None => self.changes.push(Difference {
                 kind,
                 target,
                 case,
@@ -82,16 +88,16 @@ impl Finder {
         for name in names.into_iter().filter(|_| have_both) {
             match (old.get(name), new.get(name)) {
                 (Some(was), Some(is)) => self.of_target(cell, name, was, is),
-                (None, Some(is)) => self.one_sided(Kind::Appeared, cell, name, is),
-                (Some(was), None) => self.one_sided(Kind::Vanished, cell, name, was),
+                (None, Some(is)) => self.one_sided(DifferenceKind::Appeared, cell, name, is),
+                (Some(was), None) => self.one_sided(DifferenceKind::Vanished, cell, name, was),
                 (None, None) => {}
             }
         }
         if self.n_seen == n_before {
             let told = |outcome: &Outcome| shown(&outcome.status, outcome.errors.first());
             self.statuses(
-                Seen {
-                    kind: Kind::Shifted,
+                CellDifference {
+                    kind: DifferenceKind::Shifted,
                     cell,
                     target: None,
                     case: None,
@@ -119,8 +125,8 @@ impl Finder {
         if !old.is_empty() && !new.is_empty() {
             for (case, is) in &new {
                 let Some(was) = old.get(case) else {
-                    self.add(Seen {
-                        kind: Kind::Appeared,
+                    self.add(CellDifference {
+                        kind: DifferenceKind::Appeared,
                         cell,
                         target: Some(name),
                         case: Some(case),
@@ -133,8 +139,8 @@ impl Finder {
                     });
                     continue;
                 };
-                let seen = Seen {
-                    kind: Kind::Shifted,
+                let seen = CellDifference {
+                    kind: DifferenceKind::Shifted,
                     cell,
                     target: Some(name),
                     case: Some(case),
@@ -145,8 +151,8 @@ impl Finder {
                 is_told |= self.statuses(seen, &was.status, &is.status);
             }
             for (case, was) in old.iter().filter(|(case, _)| !new.contains_key(*case)) {
-                self.add(Seen {
-                    kind: Kind::Vanished,
+                self.add(CellDifference {
+                    kind: DifferenceKind::Vanished,
                     cell,
                     target: Some(name),
                     case: Some(case),
@@ -157,8 +163,8 @@ impl Finder {
             }
         }
         if !is_told {
-            let seen = Seen {
-                kind: Kind::Shifted,
+            let seen = CellDifference {
+                kind: DifferenceKind::Shifted,
                 cell,
                 target: Some(name),
                 case: None,
@@ -170,12 +176,18 @@ impl Finder {
         }
     }
 
-    fn one_sided(&mut self, kind: Kind, cell: &CellId, name: &str, target: &TargetOutcome) {
+    fn one_sided(
+        &mut self,
+        kind: DifferenceKind,
+        cell: &CellId,
+        name: &str,
+        target: &TargetOutcome,
+    ) {
         let (there, not) = (target.shown(), "not there".to_owned());
-        let is_new = kind == Kind::Appeared;
+        let is_new = kind == DifferenceKind::Appeared;
         let error = is_new && target.status.is_failed();
         let (before, after) = if is_new { (not, there) } else { (there, not) };
-        self.add(Seen {
+        self.add(CellDifference {
             kind,
             cell,
             target: Some(name),
@@ -187,16 +199,20 @@ impl Finder {
     }
 
     /// Adds what two statuses come to, if anything; whether it did.
-    fn statuses(&mut self, seen: Seen<'_>, was: &Status, is: &Status) -> bool {
+    fn statuses(&mut self, seen: CellDifference<'_>, was: &Status, is: &Status) -> bool {
         let kind = match (was, is) {
-            (Status::Passed, Status::Failed { .. }) if is.is_verdict() => Kind::Broke,
-            (Status::Failed { .. }, Status::Passed) if was.is_verdict() => Kind::Fixed,
+            (Status::Passed, Status::Failed { .. }) if is.is_verdict() => DifferenceKind::Broke,
+            (Status::Failed { .. }, Status::Passed) if was.is_verdict() => DifferenceKind::Fixed,
             // Drift is no break of the code, nor is its end a fix.
             (Status::Failed { .. }, Status::Failed { .. } | Status::Passed)
-            | (Status::Passed, Status::Failed { .. }) => Kind::Shifted,
+            | (Status::Passed, Status::Failed { .. }) => DifferenceKind::Shifted,
             // A test that is left out now was not seen to break, and it may be meant so.
-            (Status::Skipped { .. }, Status::Passed | Status::Failed { .. }) => Kind::Appeared,
-            (Status::Passed | Status::Failed { .. }, Status::Skipped { .. }) => Kind::Vanished,
+            (Status::Skipped { .. }, Status::Passed | Status::Failed { .. }) => {
+                DifferenceKind::Appeared
+            }
+            (Status::Passed | Status::Failed { .. }, Status::Skipped { .. }) => {
+                DifferenceKind::Vanished
+            }
             (Status::Passed, Status::Passed)
             | (Status::Skipped { .. }, Status::Skipped { .. })
             | (Status::Inconclusive { .. }, _)
@@ -206,7 +222,7 @@ impl Finder {
             return false;
         }
         let error = seen.error.clone().filter(|_| is.is_failed());
-        self.add(Seen {
+        self.add(CellDifference {
             kind,
             error,
             ..seen
@@ -243,7 +259,7 @@ impl Finder {
         // Times of tests are what the tests say. What did not run took no time.
         let is_told = less > 0.0 && more > less * FACTOR && more - less > SECONDS;
         if is_told && more.is_finite() {
-            self.times.push(Time {
+            self.times.push(DurationChange {
                 cell: cell.clone(),
                 target: target.map(str::to_owned),
                 case: case.map(str::to_owned),
@@ -262,7 +278,7 @@ impl Finder {
             ..
         } = self;
         changes.sort_by_key(|change| change.kind);
-        let difference = |time: &Time| (time.after - time.before).abs();
+        let difference = |time: &DurationChange| (time.after - time.before).abs();
         times.sort_by(|a, b| difference(b).total_cmp(&difference(a)));
         Comparison {
             changes,

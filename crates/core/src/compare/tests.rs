@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::Outcome;
-use crate::model::status::Class;
+use crate::model::status::FailureKind;
 use crate::testing::pair::{case, ended, pair, run, target};
 
 #[test]
@@ -28,16 +28,16 @@ fn a_run_does_not_differ_from_itself() {
 fn the_other_way_round_what_broke_is_fixed_and_what_came_is_gone() {
     let (before, after) = pair();
     let (one, other) = (compare(&before, &after), compare(&after, &before));
-    let count = |compared: &Comparison, kind: Kind| {
+    let count = |compared: &Comparison, kind: DifferenceKind| {
         let of_kind = compared.changes.iter().filter(|change| change.kind == kind);
         of_kind.map(|change| change.cells.len()).sum::<usize>()
     };
     for (kind, counterpart) in [
-        (Kind::Broke, Kind::Fixed),
-        (Kind::Fixed, Kind::Broke),
-        (Kind::Shifted, Kind::Shifted),
-        (Kind::Appeared, Kind::Vanished),
-        (Kind::Vanished, Kind::Appeared),
+        (DifferenceKind::Broke, DifferenceKind::Fixed),
+        (DifferenceKind::Fixed, DifferenceKind::Broke),
+        (DifferenceKind::Shifted, DifferenceKind::Shifted),
+        (DifferenceKind::Appeared, DifferenceKind::Vanished),
+        (DifferenceKind::Vanished, DifferenceKind::Appeared),
     ] {
         assert!(count(&one, kind) > 0, "{kind}");
         assert_eq!(count(&one, kind), count(&other, counterpart), "{kind}");
@@ -48,7 +48,7 @@ fn the_other_way_round_what_broke_is_fixed_and_what_came_is_gone() {
 #[test]
 fn drift_breaks_nothing_and_what_was_taken_over_took_no_time() {
     let drifted = || {
-        let drift = Status::failed(Class::Drift);
+        let drift = Status::failed(FailureKind::Drift);
         Outcome::whole(drift, vec![Diagnostic::said("relay is too new")])
     };
     let mut before = run(
@@ -62,7 +62,7 @@ fn drift_breaks_nothing_and_what_was_taken_over_took_no_time() {
     };
     let compared = compare(&before, &after);
     assert!(!compared.has_broken());
-    assert_eq!(compared.changes[0].kind, Kind::Shifted);
+    assert_eq!(compared.changes[0].kind, DifferenceKind::Shifted);
     let quick = ended(1.0, vec![target("a", vec![case("x", None, 1.0)])]);
     after.cells[0].state = quick;
     assert_eq!(compare(&before, &after).times.len(), 3);
@@ -85,10 +85,10 @@ fn a_baseline_is_compared_by_its_verdict() {
     };
     let verdict = Verdict {
         deviations: vec![
-            deviation(verdict::Kind::Fixed, "a"),
-            deviation(verdict::Kind::Gone, "b"),
-            deviation(verdict::Kind::New, "c"),
-            deviation(verdict::Kind::Regressed, "d"),
+            deviation(verdict::DeviationKind::Fixed, "a"),
+            deviation(verdict::DeviationKind::Gone, "b"),
+            deviation(verdict::DeviationKind::New, "c"),
+            deviation(verdict::DeviationKind::Regressed, "d"),
         ],
         n_expected: 3,
         n_inconclusive: 1,
@@ -96,10 +96,15 @@ fn a_baseline_is_compared_by_its_verdict() {
         ..Verdict::default()
     };
     let compared = against_baseline(&after, &verdict);
-    let kinds: Vec<Kind> = compared.changes.iter().map(|change| change.kind).collect();
+    let kinds: Vec<DifferenceKind> = compared.changes.iter().map(|change| change.kind).collect();
     assert_eq!(
         kinds,
-        [Kind::Broke, Kind::Broke, Kind::Fixed, Kind::Vanished]
+        [
+            DifferenceKind::Broke,
+            DifferenceKind::Broke,
+            DifferenceKind::Fixed,
+            DifferenceKind::Vanished
+        ]
     );
     assert_eq!((compared.n_compared, compared.n_not_compared), (3, 3));
 }

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::values::check_name;
 use crate::config::raw;
-use crate::error::{UserError, SourceText};
+use crate::error::{SourceText, UserError};
 
 /// A toolchain: a label, and where it comes from.
 #[derive(Clone, Debug)]
@@ -14,12 +14,12 @@ pub struct ToolchainSpec {
     /// The label, filename-safe.
     pub label: String,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: ToolchainOrigin,
 }
 
 /// Where a toolchain comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ToolchainOrigin {
     /// Names that rustup may know, the first installed one is taken.
     Rustup(Vec<String>),
     /// A folder that holds `bin/rustc` and `bin/cargo`, relative to `matrix.toml`.
@@ -28,7 +28,7 @@ pub enum Origin {
 
 /// A revision of the subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceSpec {
     /// The label, filename-safe; none where the matrix has no such axis.
     pub label: Option<String>,
     /// The git revision; none for the files as they are.
@@ -89,7 +89,7 @@ pub(super) fn toolchains(
     written.iter().map(spec).collect()
 }
 
-fn origin(text: &SourceText, written: &raw::Toolchain) -> Result<Origin, UserError> {
+fn origin(text: &SourceText, written: &raw::Toolchain) -> Result<ToolchainOrigin, UserError> {
     let n = match (&written.rustup, &written.dir) {
         (Some(names), None) if names.get_ref().is_empty() => {
             return Err(text
@@ -97,8 +97,8 @@ fn origin(text: &SourceText, written: &raw::Toolchain) -> Result<Origin, UserErr
                 .at(names.span(), "empty")
                 .help("for example `rustup = \"stable\"`"));
         }
-        (Some(names), None) => return Ok(Origin::Rustup(names.get_ref().names())),
-        (None, Some(dir)) => return Ok(Origin::Directory(dir.clone())),
+        (Some(names), None) => return Ok(ToolchainOrigin::Rustup(names.get_ref().names())),
+        (None, Some(dir)) => return Ok(ToolchainOrigin::Directory(dir.clone())),
         (None, None) => "no source",
         (Some(_), Some(_)) => "two sources",
     };
@@ -109,10 +109,13 @@ fn origin(text: &SourceText, written: &raw::Toolchain) -> Result<Origin, UserErr
         .help("give either `rustup = \"NAME\"` or `dir = \"FOLDER\"`"))
 }
 
-pub(super) fn sources(text: &SourceText, written: Vec<raw::Source>) -> Result<Vec<Source>, UserError> {
+pub(super) fn sources(
+    text: &SourceText,
+    written: Vec<raw::Source>,
+) -> Result<Vec<SourceSpec>, UserError> {
     check_labels(text, "source", written.iter().map(|s| &s.label))?;
     if written.is_empty() {
-        return Ok(vec![Source::default()]);
+        return Ok(vec![SourceSpec::default()]);
     }
     let source = |written: raw::Source| {
         if let Some(rev) = written
@@ -124,7 +127,7 @@ pub(super) fn sources(text: &SourceText, written: Vec<raw::Source>) -> Result<Ve
                 .mistake(format!("`{}` is no revision", rev.get_ref().escape_debug()))
                 .at(rev.span(), "a commit, a branch or a tag"));
         }
-        Ok(Source {
+        Ok(SourceSpec {
             label: Some(written.label.into_inner()),
             rev: written.rev,
             patch: written.patch,

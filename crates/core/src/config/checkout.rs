@@ -8,32 +8,32 @@ use toml::Spanned;
 
 use super::values;
 use crate::config::raw;
-use crate::error::{UserError, SourceText};
+use crate::error::{SourceText, UserError};
 
 /// What of the files around the subject a cell's copy holds.
 #[derive(Clone, Debug)]
-pub struct Checkout {
+pub struct CheckoutConfig {
     /// The folder that is copied, relative to `matrix.toml`; `None` for the top of the repository
     /// that the subject lies in.
     pub root: Option<Spanned<PathBuf>>,
     /// Whether cells can read the repository's metadata, as `git describe` does.
     pub git: bool,
     /// Files that git ignores and that are copied all the same.
-    pub include: Globs,
+    pub include: PathGlobs,
     /// Files that are not copied.
-    pub exclude: Globs,
+    pub exclude: PathGlobs,
     /// How much is copied at the most; `None` for whatever there is.
     pub max_size: Option<ByteSize>,
 }
 
 /// Some globs, and how they are written.
 #[derive(Clone, Debug, Default)]
-pub struct Globs {
+pub struct PathGlobs {
     written: Vec<String>,
     set: GlobSet,
 }
 
-impl Globs {
+impl PathGlobs {
     /// Whether a path, relative to the copied folder, matches.
     #[must_use]
     pub fn matches(&self, path: &std::path::Path) -> bool {
@@ -48,8 +48,11 @@ impl Globs {
     }
 }
 
-pub(super) fn checkout(text: &SourceText, written: raw::Subject) -> Result<Checkout, UserError> {
-    Ok(Checkout {
+pub(super) fn checkout(
+    text: &SourceText,
+    written: raw::Subject,
+) -> Result<CheckoutConfig, UserError> {
+    Ok(CheckoutConfig {
         root: written.root,
         git: written.git,
         include: globs(text, &written.include)?,
@@ -58,7 +61,7 @@ pub(super) fn checkout(text: &SourceText, written: raw::Subject) -> Result<Check
     })
 }
 
-fn globs(text: &SourceText, written: &[Spanned<String>]) -> Result<Globs, UserError> {
+fn globs(text: &SourceText, written: &[Spanned<String>]) -> Result<PathGlobs, UserError> {
     let mut builder = GlobSetBuilder::new();
     for glob in written {
         let invalid = |why: String| {
@@ -72,7 +75,7 @@ fn globs(text: &SourceText, written: &[Spanned<String>]) -> Result<Globs, UserEr
         builder.add(parsed.map_err(|e| invalid(e.kind().to_string()))?);
     }
     let set = builder.build();
-    Ok(Globs {
+    Ok(PathGlobs {
         written: written.iter().map(|glob| glob.get_ref().clone()).collect(),
         set: set.map_err(|e| text.mistake(format!("these globs cannot be used: {e}")))?,
     })

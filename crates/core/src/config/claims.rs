@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::{Span, did_you_mean};
 use crate::config::families::{Family, requirement};
 use crate::config::raw;
-use crate::error::{UserError, SourceText};
+use crate::error::{SourceText, UserError};
 use crate::model::cell::bare;
 
 /// A claim.
@@ -20,12 +20,12 @@ pub struct Claim {
     /// The family it is about.
     pub family: String,
     /// What is claimed.
-    pub claimed: Claimed,
+    pub claimed: ClaimKind,
 }
 
 /// What can be claimed.
 #[derive(Clone, Debug)]
-pub enum Claimed {
+pub enum ClaimKind {
     /// A pin needs this rustc and no older one will do.
     LeastRust {
         /// The rustc, as it is written.
@@ -67,7 +67,11 @@ pub(super) fn claims(
     written.into_iter().map(claim).collect()
 }
 
-fn family(text: &SourceText, written: &raw::Claim, families: &[Family]) -> Result<String, UserError> {
+fn family(
+    text: &SourceText,
+    written: &raw::Claim,
+    families: &[Family],
+) -> Result<String, UserError> {
     let names = || families.iter().map(|family| family.name.get_ref().as_str());
     match (&written.family, families) {
         (None, [only]) => Ok(only.name.get_ref().clone()),
@@ -85,7 +89,7 @@ fn family(text: &SourceText, written: &raw::Claim, families: &[Family]) -> Resul
     }
 }
 
-fn claimed(text: &SourceText, written: &raw::Claim) -> Result<Claimed, UserError> {
+fn claimed(text: &SourceText, written: &raw::Claim) -> Result<ClaimKind, UserError> {
     let raw::Claim {
         least_rust,
         changes,
@@ -103,19 +107,19 @@ fn claimed(text: &SourceText, written: &raw::Claim) -> Result<Claimed, UserError
                     .mistake(format!("`{}` is no Rust version", rust.get_ref()))
                     .at(rust.span(), "for example `1.89`"));
             }
-            Ok(Claimed::LeastRust {
+            Ok(ClaimKind::LeastRust {
                 rust: rust.get_ref().clone(),
                 pin: version(text, pin)?,
             })
         }
-        (None, Some(target), None, None) => Ok(Claimed::Changes {
+        (None, Some(target), None, None) => Ok(ClaimKind::Changes {
             target: glob(text, target)?,
             case: case.as_ref().map(|case| glob(text, case)).transpose()?,
             at: at.as_ref().map(|at| requirement(text, at)).transpose()?,
         }),
         (None, None, Some(targets), Some(pin)) if case.is_none() && at.is_none() => {
             let targets = targets.iter().map(|target| glob(text, target));
-            Ok(Claimed::Passes {
+            Ok(ClaimKind::Passes {
                 targets: targets.collect::<Result<_, _>>()?,
                 pin: version(text, pin)?,
             })

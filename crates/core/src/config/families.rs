@@ -10,8 +10,8 @@ use toml::Spanned;
 use super::Span;
 use super::values::{check_name, count};
 use crate::config::raw;
-use crate::error::{UserError, SourceText};
-use crate::model::cell::{At, Pin, bare};
+use crate::error::{SourceText, UserError};
+use crate::model::cell::{Pin, PinSource, bare};
 
 /// Crates that move in lockstep, and the pins they move along.
 #[derive(Clone, Debug)]
@@ -69,12 +69,12 @@ pub enum Pins {
     /// Written out, ascending.
     Written(Vec<Spanned<Version>>),
     /// Chosen from what is published.
-    Chosen(Choice),
+    Chosen(PinRange),
 }
 
 /// How pins are chosen from what is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
+pub struct PinRange {
     /// Where it is written.
     pub span: Span,
     /// The first pin.
@@ -82,7 +82,7 @@ pub struct Choice {
     /// The last pin; the newest that is published where none is named.
     pub to: Option<Spanned<Version>>,
     /// Which of those between.
-    pub choose: Choose,
+    pub choose: PinRule,
     /// No more than so many in all, evenly.
     pub at_most: Option<usize>,
     /// Versions that are taken besides.
@@ -98,7 +98,7 @@ pub struct Choice {
 /// Which of the published versions in a range are pins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Choose {
+pub enum PinRule {
     /// Every one.
     All,
     /// The last patch of each minor.
@@ -109,7 +109,10 @@ pub enum Choose {
     Majors,
 }
 
-pub(super) fn families(text: &SourceText, written: &[raw::Family]) -> Result<Vec<Family>, UserError> {
+pub(super) fn families(
+    text: &SourceText,
+    written: &[raw::Family],
+) -> Result<Vec<Family>, UserError> {
     let mut families: Vec<Family> = Vec::new();
     let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
     for written in written {
@@ -228,7 +231,7 @@ fn version(text: &SourceText, written: &Spanned<String>) -> Result<Spanned<Versi
     Ok(Spanned::new(written.span(), bare(&version)))
 }
 
-fn choice(text: &SourceText, span: Span, written: &raw::Range) -> Result<Choice, UserError> {
+fn choice(text: &SourceText, span: Span, written: &raw::Range) -> Result<PinRange, UserError> {
     let from = version(text, &written.from)?;
     let to = written
         .to
@@ -244,7 +247,7 @@ fn choice(text: &SourceText, span: Span, written: &raw::Range) -> Result<Choice,
     let include = written.include.iter().map(|v| version(text, v));
     let exclude = written.exclude.iter().map(|req| requirement(text, req));
     let at_most = written.at_most.as_ref();
-    Ok(Choice {
+    Ok(PinRange {
         span,
         choose: written.choose,
         at_most: at_most.map(|n| count(text, "at-most", n, 2)).transpose()?,
@@ -257,7 +260,10 @@ fn choice(text: &SourceText, span: Span, written: &raw::Range) -> Result<Choice,
     })
 }
 
-pub(super) fn requirement(text: &SourceText, written: &Spanned<String>) -> Result<VersionReq, UserError> {
+pub(super) fn requirement(
+    text: &SourceText,
+    written: &Spanned<String>,
+) -> Result<VersionReq, UserError> {
     VersionReq::parse(written.get_ref()).map_err(|e| {
         text.mistake(format!("`{}` is no range of versions", written.get_ref()))
             .at(written.span(), e.to_string())
@@ -282,12 +288,12 @@ fn unreleased(
                 .help("labels name columns and cells, so each needs its own"));
         }
         let at = match (&written.git, &written.rev, &written.path) {
-            (Some(git), Some(rev), None) => At::Git {
+            (Some(git), Some(rev), None) => PinSource::Git {
                 label: label.get_ref().clone(),
                 git: git.clone(),
                 rev: rev.clone(),
             },
-            (None, None, Some(path)) => At::Path {
+            (None, None, Some(path)) => PinSource::Path {
                 label: label.get_ref().clone(),
                 path: absolute(text, path)?,
             },

@@ -7,41 +7,41 @@ use toml::Spanned;
 use super::{Config, Span, did_you_mean};
 use crate::config::families::requirement;
 use crate::config::raw;
-use crate::error::{UserError, SourceText};
-use crate::model::cell::{At, Cell};
+use crate::error::{SourceText, UserError};
+use crate::model::cell::{Cell, PinSource};
 
 /// Cells that are left out, and why.
 #[derive(Clone, Debug)]
 pub struct Exclude {
     /// Which.
-    pub cells: Which,
+    pub cells: CellFilter,
     /// Why.
     pub reason: String,
 }
 
 /// Some cells of a matrix: those that every part says yes to.
 #[derive(Clone, Debug)]
-pub struct Which {
+pub struct CellFilter {
     /// Where it is written, or the reason for it.
     pub at: Span,
-    toolchain: Option<Globs>,
-    source: Option<Globs>,
-    features: Option<Globs>,
-    family: Option<Globs>,
+    toolchain: Option<NameGlobs>,
+    source: Option<NameGlobs>,
+    features: Option<NameGlobs>,
+    family: Option<NameGlobs>,
     pins: Option<VersionReq>,
 }
 
 #[derive(Clone, Debug)]
-struct Globs {
+struct NameGlobs {
     written: Vec<String>,
     set: GlobSet,
 }
 
-impl Which {
+impl CellFilter {
     /// True for a cell that is meant. A range of pins means published ones only.
     #[must_use]
     pub fn means(&self, cell: &Cell) -> bool {
-        let matches = |globs: &Option<Globs>, label: Option<&str>| match (globs, label) {
+        let matches = |globs: &Option<NameGlobs>, label: Option<&str>| match (globs, label) {
             (None, _) => true,
             (Some(globs), Some(label)) => globs.set.is_match(label),
             (Some(_), None) => false,
@@ -52,8 +52,8 @@ impl Which {
             && matches(&self.features, row.features.as_deref())
             && matches(&self.family, Some(&cell.pin.family))
             && self.pins.as_ref().is_none_or(|pins| match &cell.pin.at {
-                At::Version { version } => pins.matches(&released(version)),
-                At::Git { .. } | At::Path { .. } => false,
+                PinSource::Version { version } => pins.matches(&released(version)),
+                PinSource::Git { .. } | PinSource::Path { .. } => false,
             })
     }
 }
@@ -66,7 +66,10 @@ pub(super) fn released(version: &Version) -> Version {
     }
 }
 
-pub(super) fn excludes(text: &SourceText, written: Vec<raw::Exclude>) -> Result<Vec<Exclude>, UserError> {
+pub(super) fn excludes(
+    text: &SourceText,
+    written: Vec<raw::Exclude>,
+) -> Result<Vec<Exclude>, UserError> {
     let exclude = |raw::Exclude(cells, reason): raw::Exclude| {
         if reason.get_ref().trim().is_empty() {
             return Err(text
@@ -85,7 +88,7 @@ pub(super) fn excludes(text: &SourceText, written: Vec<raw::Exclude>) -> Result<
 pub(super) fn includes(
     text: &SourceText,
     written: Vec<Spanned<raw::Which>>,
-) -> Result<Vec<Which>, UserError> {
+) -> Result<Vec<CellFilter>, UserError> {
     let include = |written: Spanned<raw::Which>| {
         let place = Spanned::new(written.span(), ());
         which(text, written.into_inner(), &place)
@@ -93,13 +96,17 @@ pub(super) fn includes(
     written.into_iter().map(include).collect()
 }
 
-fn which<T>(text: &SourceText, written: raw::Which, place: &Spanned<T>) -> Result<Which, UserError> {
+fn which<T>(
+    text: &SourceText,
+    written: raw::Which,
+    place: &Spanned<T>,
+) -> Result<CellFilter, UserError> {
     let pins = written
         .pins
         .as_ref()
         .map(|pins| requirement(text, pins))
         .transpose()?;
-    let which = Which {
+    let which = CellFilter {
         at: place.span(),
         toolchain: globs(text, written.toolchain)?,
         source: globs(text, written.source)?,
@@ -107,7 +114,7 @@ fn which<T>(text: &SourceText, written: raw::Which, place: &Spanned<T>) -> Resul
         family: globs(text, written.family)?,
         pins,
     };
-    let Which {
+    let CellFilter {
         toolchain,
         source,
         features,
@@ -127,7 +134,10 @@ fn which<T>(text: &SourceText, written: raw::Which, place: &Spanned<T>) -> Resul
     Ok(which)
 }
 
-fn globs(text: &SourceText, written: Option<raw::OneOrMore>) -> Result<Option<Globs>, UserError> {
+fn globs(
+    text: &SourceText,
+    written: Option<raw::OneOrMore>,
+) -> Result<Option<NameGlobs>, UserError> {
     let Some(written) = written else {
         return Ok(None);
     };
@@ -141,7 +151,7 @@ fn globs(text: &SourceText, written: Option<raw::OneOrMore>) -> Result<Option<Gl
     let set = set
         .build()
         .map_err(|e| text.mistake(format!("these globs do not fit together: {e}")))?;
-    Ok(Some(Globs { written, set }))
+    Ok(Some(NameGlobs { written, set }))
 }
 
 /// Checks that every glob means something of the matrix.

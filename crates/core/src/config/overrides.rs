@@ -11,8 +11,8 @@ use super::{Span, did_you_mean};
 use crate::config::families::{Family, requirement};
 use crate::config::filters::released;
 use crate::config::raw;
-use crate::error::{UserError, SourceText};
-use crate::model::cell::{At, Pin};
+use crate::error::{SourceText, UserError};
+use crate::model::cell::{Pin, PinSource};
 
 /// What is changed for a range of a family's pins.
 #[derive(Clone, Debug)]
@@ -26,12 +26,12 @@ pub struct Adjustment {
     /// Whether it is for unreleased pins too.
     unreleased: bool,
     /// What is changed.
-    pub change: Change,
+    pub change: Overrides,
 }
 
 /// What is changed in the copy of the subject, and in what its cells see.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Change {
+pub struct Overrides {
     /// By crate and feature: what is asked for in place of that feature; nothing drops it.
     pub features: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     /// `--cfg`s for every package.
@@ -39,19 +39,19 @@ pub struct Change {
     /// Variables.
     pub env: BTreeMap<String, String>,
     /// What members require besides.
-    pub extra: Vec<Extra>,
+    pub extra: Vec<ExtraDependencies>,
 }
 
 /// Dependencies that members of the subject get.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Extra {
+pub struct ExtraDependencies {
     /// By name, as in a manifest.
     pub dependencies: BTreeMap<String, toml::Value>,
     /// The members that get them; none for all.
     pub members: Vec<String>,
 }
 
-impl Change {
+impl Overrides {
     /// What is changed, in words.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
@@ -75,8 +75,8 @@ impl Adjustment {
     pub fn is_for(&self, pin: &Pin) -> bool {
         pin.family == self.family
             && match &pin.at {
-                At::Version { version } => self.pins.matches(&released(version)),
-                At::Git { .. } | At::Path { .. } => self.unreleased,
+                PinSource::Version { version } => self.pins.matches(&released(version)),
+                PinSource::Git { .. } | PinSource::Path { .. } => self.unreleased,
             }
     }
 }
@@ -112,13 +112,13 @@ pub(super) fn adjustments(
             family: family.name.get_ref().clone(),
             pins: requirement(text, &written.pins)?,
             unreleased: written.unreleased,
-            change: Change {
+            change: Overrides {
                 features: features.map(|(k, v)| (k.into_inner(), v)).collect(),
                 cfg: written.cfg,
                 env: variables(text, written.env)?,
                 extra: match written.dependencies.is_empty() {
                     true => Vec::new(),
-                    false => vec![Extra {
+                    false => vec![ExtraDependencies {
                         dependencies: written.dependencies,
                         members: written.members,
                     }],
@@ -146,8 +146,8 @@ fn named<'a>(
 /// The changes of several adjustments as one; where two say something about the same, the later
 /// one in the file holds.
 #[must_use]
-pub fn together<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Change {
-    let mut all = Change::default();
+pub fn together<'a>(changes: impl IntoIterator<Item = &'a Overrides>) -> Overrides {
+    let mut all = Overrides::default();
     for change in changes {
         for (krate, features) in &change.features {
             let of_crate = all.features.entry(krate.clone()).or_default();

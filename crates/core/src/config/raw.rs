@@ -7,8 +7,8 @@ use camino::Utf8PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{CapLints, Choose, Debug, Linker, Mode, Strategy};
-use crate::error::{UserError, SourceText, nearest};
+use super::{CapLints, Debug, Linker, PinRule, SandboxMode, Strategy};
+use crate::error::{SourceText, UserError, nearest};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -165,7 +165,7 @@ impl<'de> Deserialize<'de> for Pins {
 pub(super) struct Range {
     pub(super) from: Spanned<String>,
     pub(super) to: Option<Spanned<String>>,
-    pub(super) choose: Choose,
+    pub(super) choose: PinRule,
     pub(super) at_most: Option<Spanned<i64>>,
     #[serde(default)]
     pub(super) include: Vec<Spanned<String>>,
@@ -323,7 +323,7 @@ pub(super) struct Env {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sandbox {
-    pub(super) mode: Spanned<Mode>,
+    pub(super) mode: Spanned<SandboxMode>,
     pub(super) read: Vec<Spanned<Utf8PathBuf>>,
     pub(super) write: Vec<Spanned<Utf8PathBuf>>,
     pub(super) network: bool,
@@ -333,7 +333,7 @@ pub(super) struct Sandbox {
 impl Default for Sandbox {
     fn default() -> Self {
         Self {
-            mode: Spanned::new(0..0, Mode::Auto),
+            mode: Spanned::new(0..0, SandboxMode::Auto),
             read: Vec::new(),
             write: Vec::new(),
             network: false,

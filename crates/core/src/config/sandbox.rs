@@ -6,24 +6,24 @@ use toml::Spanned;
 
 use super::Span;
 use crate::config::raw;
-use crate::error::{UserError, SourceText};
+use crate::error::{SourceText, UserError};
 use crate::model::outcome::TargetId;
 
 /// What builds and tests may reach of the machine, beyond what compiling takes.
 #[derive(Clone, Debug)]
-pub struct Sandbox {
+pub struct SandboxConfig {
     /// Whether they are bounded at all.
-    pub mode: Spanned<Mode>,
+    pub mode: Spanned<SandboxMode>,
     /// What all of them may reach.
-    pub all: Reach,
+    pub all: Permissions,
     /// What some may reach besides.
-    pub allowed: Vec<Allowed>,
+    pub allowed: Vec<Allowance>,
 }
 
 /// Whether builds and tests are bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Mode {
+pub enum SandboxMode {
     /// As far as the system has what that takes.
     Auto,
     /// In all, or nothing runs.
@@ -34,7 +34,7 @@ pub enum Mode {
 
 /// Something of the machine that can be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reach {
+pub struct Permissions {
     /// Files and folders that may be read; absolute.
     pub read: Vec<Utf8PathBuf>,
     /// Files and folders that may be written; absolute.
@@ -45,20 +45,20 @@ pub struct Reach {
 
 /// What one step or target may reach besides, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Allowed {
+pub struct Allowance {
     /// `build`, or a target by its name.
     pub of: String,
     /// Where that stands.
     #[serde(skip)]
     pub at: Span,
     /// What it may reach.
-    pub reach: Reach,
+    pub reach: Permissions,
 }
 
 /// The word for the build of a cell.
 const BUILD: &str = "build";
 
-impl Allowed {
+impl Allowance {
     /// Whether it is about the build of a cell, or about a target's tests.
     #[must_use]
     pub fn is_of(&self, target: Option<&TargetId>) -> bool {
@@ -69,10 +69,10 @@ impl Allowed {
     }
 }
 
-impl Sandbox {
+impl SandboxConfig {
     /// All that the build of a cell, or a target's tests, may reach.
     #[must_use]
-    pub fn reach(&self, target: Option<&TargetId>) -> Reach {
+    pub fn reach(&self, target: Option<&TargetId>) -> Permissions {
         let mut reach = self.all.clone();
         for allowed in self.allowed.iter().filter(|a| a.is_of(target)) {
             reach.read.extend_from_slice(&allowed.reach.read);
@@ -83,15 +83,18 @@ impl Sandbox {
     }
 }
 
-pub(super) fn sandbox(text: &SourceText, written: raw::Sandbox) -> Result<Sandbox, UserError> {
-    let reach = |written: raw::Reach| -> Result<Reach, UserError> {
-        Ok(Reach {
+pub(super) fn sandbox(
+    text: &SourceText,
+    written: raw::Sandbox,
+) -> Result<SandboxConfig, UserError> {
+    let reach = |written: raw::Reach| -> Result<Permissions, UserError> {
+        Ok(Permissions {
             read: absolute(text, written.read)?,
             write: absolute(text, written.write)?,
             network: written.network,
         })
     };
-    let allowed = |written: raw::Allow| -> Result<Allowed, UserError> {
+    let allowed = |written: raw::Allow| -> Result<Allowance, UserError> {
         let raw::Allow {
             r#for: of,
             read,
@@ -111,7 +114,7 @@ pub(super) fn sandbox(text: &SourceText, written: raw::Sandbox) -> Result<Sandbo
                 .at(of.span(), "this one")
                 .help("add `network = true`, `read = [\"/path\"]` or `write = [\"/path\"]`"));
         }
-        Ok(Allowed {
+        Ok(Allowance {
             at: of.span(),
             of: of.into_inner(),
             reach: reach(raw::Reach {
@@ -121,7 +124,7 @@ pub(super) fn sandbox(text: &SourceText, written: raw::Sandbox) -> Result<Sandbo
             })?,
         })
     };
-    Ok(Sandbox {
+    Ok(SandboxConfig {
         mode: written.mode,
         all: reach(raw::Reach {
             read: written.read,
@@ -137,7 +140,10 @@ pub(super) fn sandbox(text: &SourceText, written: raw::Sandbox) -> Result<Sandbo
 }
 
 /// Paths as a system has them: relative to the file's folder where they are relative.
-fn absolute(text: &SourceText, written: Vec<Spanned<Utf8PathBuf>>) -> Result<Vec<Utf8PathBuf>, UserError> {
+fn absolute(
+    text: &SourceText,
+    written: Vec<Spanned<Utf8PathBuf>>,
+) -> Result<Vec<Utf8PathBuf>, UserError> {
     let absolute = |path: Spanned<Utf8PathBuf>| {
         let refused = |why: &str| {
             text.mistake(format!("`{}` cannot be allowed", path.get_ref()))

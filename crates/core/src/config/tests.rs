@@ -19,7 +19,10 @@ pins = ["1.0.0", "2.0.0"]
 "#;
 
 fn parse(content: &str) -> Result<Config, UserError> {
-    Config::parse(SourceText::new(Path::new("matrix.toml"), content.to_owned()))
+    Config::parse(SourceText::new(
+        Path::new("matrix.toml"),
+        content.to_owned(),
+    ))
 }
 
 /// The mistake that comes of replacing a part of a good file.

@@ -6,13 +6,17 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use toml::Spanned;
 
-use crate::error::{UserError, SourceText};
+use crate::error::{SourceText, UserError};
 
 /// The longest name, in characters: a cell's has three labels in it and is a folder's.
 const LONGEST_NAME: usize = 40;
 
 /// Labels and family names stand in file names and in the names of cells.
-pub(super) fn check_name(text: &SourceText, name: &Spanned<String>, what: &str) -> Result<(), UserError> {
+pub(super) fn check_name(
+    text: &SourceText,
+    name: &Spanned<String>,
+    what: &str,
+) -> Result<(), UserError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let written = name.get_ref();
     if written.len() > LONGEST_NAME {
@@ -36,7 +40,10 @@ pub(super) fn check_name(text: &SourceText, name: &Spanned<String>, what: &str) 
 /// The longest timeout. Clocks of some systems do not reach much further.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-pub(super) fn duration(text: &SourceText, written: &Spanned<String>) -> Result<Duration, UserError> {
+pub(super) fn duration(
+    text: &SourceText,
+    written: &Spanned<String>,
+) -> Result<Duration, UserError> {
     let duration = humantime::parse_duration(written.get_ref()).map_err(|e| {
         text.mistake(format!("`{}` is not a duration", written.get_ref()))
             .at(written.span(), e.to_string())
@@ -110,7 +117,10 @@ pub fn disk_size(written: &str) -> Result<Option<ByteSize>, String> {
 }
 
 /// As [`disk_size`], with its place.
-pub(super) fn disk(text: &SourceText, written: &Spanned<String>) -> Result<Option<ByteSize>, UserError> {
+pub(super) fn disk(
+    text: &SourceText,
+    written: &Spanned<String>,
+) -> Result<Option<ByteSize>, UserError> {
     disk_size(written.get_ref()).map_err(|would_do| {
         text.mistake(format!("`{}` is no size", written.get_ref()))
             .at(written.span(), would_do)

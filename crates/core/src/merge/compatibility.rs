@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Part;
+use super::ShardResult;
 use crate::config::Config;
 use crate::error::UserError;
-use crate::model::cell::{At, Cell, CellId, Pin, Row};
+use crate::model::cell::{Cell, CellId, Pin, PinSource, Row};
 use crate::model::run::{FamilyRecord, Run, SourceRecord, ToolchainRecord};
 use crate::text::named;
 
@@ -14,8 +14,8 @@ use crate::text::named;
 ///
 /// # Errors
 ///
-/// A [`Mistake`] that names the part, or the two, and what is wrong or differs.
-pub(super) fn check(parts: &[Part], config: &Config) -> Result<(), UserError> {
+/// A [`UserError`] that names the part, or the two, and what is wrong or differs.
+pub(super) fn check(parts: &[ShardResult], config: &Config) -> Result<(), UserError> {
     let rows = config.rows();
     for part in parts {
         let name = &part.name;
@@ -55,7 +55,7 @@ pub(super) fn check(parts: &[Part], config: &Config) -> Result<(), UserError> {
     Ok(())
 }
 
-fn not_of_one(one: &Part, other: &Part, what: &str) -> UserError {
+fn not_of_one(one: &ShardResult, other: &ShardResult, what: &str) -> UserError {
     let (one, other) = (&one.name, &other.name);
     UserError::new(format!("{one} and {other} are not of one run: {what}"))
 }
@@ -131,20 +131,22 @@ fn malformed(run: &Run, rows: &[Arc<Row>]) -> Option<String> {
 fn is_on_ladder(run: &Run, pin: &Pin) -> bool {
     let family = run.families.iter().find(|family| family.name == pin.family);
     family.is_some_and(|family| match &pin.at {
-        At::Version { version } => family.published.contains(version) || family.pins.contains(pin),
-        At::Git { .. } | At::Path { .. } => family.pins.contains(pin),
+        PinSource::Version { version } => {
+            family.published.contains(version) || family.pins.contains(pin)
+        }
+        PinSource::Git { .. } | PinSource::Path { .. } => family.pins.contains(pin),
     })
 }
 
 /// What is to run: the subject, and at which pins.
-type Of<'a> = (&'a [SourceRecord], &'a [FamilyRecord]);
+type MatrixIdentity<'a> = (&'a [SourceRecord], &'a [FamilyRecord]);
 
-fn of(run: &Run) -> Of<'_> {
+fn of(run: &Run) -> MatrixIdentity<'_> {
     (&run.sources, &run.families)
 }
 
 /// How two differ in what is to run.
-pub(super) fn differs(one: Of<'_>, other: Of<'_>) -> Option<String> {
+pub(super) fn differs(one: MatrixIdentity<'_>, other: MatrixIdentity<'_>) -> Option<String> {
     for (a, b) in one.0.iter().zip(other.0) {
         if a.subject.content != b.subject.content {
             let label = a.label.iter().map(|label| format!(" `{label}`"));
@@ -181,8 +183,8 @@ fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
 /// A pin, without where its folder is: every machine has its own.
 fn place_of(pin: &Pin) -> (String, Option<(&str, &str)>) {
     let repository = match &pin.at {
-        At::Git { git, rev, .. } => Some((git.as_str(), rev.as_str())),
-        At::Version { .. } | At::Path { .. } => None,
+        PinSource::Git { git, rev, .. } => Some((git.as_str(), rev.as_str())),
+        PinSource::Version { .. } | PinSource::Path { .. } => None,
     };
     (pin.at.to_string(), repository)
 }

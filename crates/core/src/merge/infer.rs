@@ -4,40 +4,40 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::{Config, Strategy};
-use crate::model::cell::{At, Cell, Pin};
+use crate::model::cell::{Cell, Pin, PinSource};
 use crate::model::outcome::{Outcome, Signature};
 use crate::model::run::{CellRecord, FamilyRecord, Run, State};
-use crate::model::status::Skip;
-use crate::search::strategy::Place;
+use crate::model::status::SkipReason;
+use crate::search::strategy::Slot;
 use crate::search::{Search, SearchRow};
 
 /// Marks as inferred what no one ran and whose neighbours agree, once nothing is left to run; and
 /// as missing what a part inferred from less than is known now.
 pub(super) fn infer(run: &mut Run, config: &Config) {
-    let mut views = [false, true].map(|exact| View::new(run, config, exact));
+    let mut views = [false, true].map(|exact| SearchView::new(run, config, exact));
     let inferred = views[0].inferred();
-    let is_done = views.iter_mut().any(View::is_done);
+    let is_done = views.iter_mut().any(SearchView::is_done);
     for (at, record) in run.cells.iter_mut().enumerate() {
         let State::Skipped { reason } = &mut record.state else {
             continue;
         };
         let is_inferred = inferred.contains(&at);
         if is_inferred && is_done && reason.is_open() {
-            *reason = Skip::Inferred;
-        } else if !is_inferred && *reason == Skip::Inferred {
+            *reason = SkipReason::Inferred;
+        } else if !is_inferred && *reason == SkipReason::Inferred {
             record.state = State::Pending;
         }
     }
 }
 
 /// A run as a search sees it.
-struct View {
+struct SearchView {
     search: Search<Signature>,
     /// Of each row, where its places stand in the run.
     rows: Vec<Vec<Option<usize>>>,
 }
 
-impl View {
+impl SearchView {
     /// Sees the rungs, and what was run between them; with `exact`, all that could be.
     fn new(run: &Run, config: &Config, exact: bool) -> Self {
         let mut leaders = BTreeMap::new();
@@ -45,7 +45,7 @@ impl View {
         let cells: Vec<(usize, &CellRecord)> = run.cells.iter().enumerate().collect();
         let key = |record: &CellRecord| (record.cell.row.clone(), record.cell.pin.family.clone());
         for row in cells.chunk_by(|(_, a), (_, b)| key(a) == key(b)) {
-            let (row, cells) = (Row::new(run, config, row, exact), &row[0].1.cell);
+            let (row, cells) = (ViewRow::new(run, config, row, exact), &row[0].1.cell);
             let (source, features) = (&cells.row.source, &cells.row.features);
             let kind = (&cells.pin.family, source, features);
             let leader = leaders.get(&kind).copied();
@@ -77,14 +77,14 @@ impl View {
 }
 
 /// One row of a view.
-struct Row {
+struct ViewRow {
     known: SearchRow<Signature>,
     cells: Vec<Option<usize>>,
     /// Whether no cell of it is to run at all.
     is_left_out: bool,
 }
 
-impl Row {
+impl ViewRow {
     fn new(run: &Run, config: &Config, cells: &[(usize, &CellRecord)], exact: bool) -> Self {
         let mut row = Self {
             known: SearchRow {
@@ -105,7 +105,7 @@ impl Row {
         let by_pin = cells
             .iter()
             .map(|(n, record)| (&record.cell.pin.at, (*n, *record)));
-        let by_pin: BTreeMap<&At, (usize, &CellRecord)> = by_pin.collect();
+        let by_pin: BTreeMap<&PinSource, (usize, &CellRecord)> = by_pin.collect();
         for at in family.into_iter().flat_map(FamilyRecord::all) {
             let known = by_pin.get(&at).copied();
             let pin = Pin {
@@ -120,8 +120,8 @@ impl Row {
             let place = match known.filter(|(_, record)| !is_between(record)) {
                 Some((_, record)) => place(record),
                 None if !exact => continue,
-                None if row.is_left_out || config.excluded(&cell).is_some() => Place::Barred,
-                None => Place::Open,
+                None if row.is_left_out || config.excluded(&cell).is_some() => Slot::Barred,
+                None => Slot::Open,
             };
             let is_today = family.is_some_and(|family| family.is_today(&cell));
             if is_today && config.run.today {
@@ -138,7 +138,7 @@ impl Row {
 
 fn is_between(record: &CellRecord) -> bool {
     let between = State::Skipped {
-        reason: Skip::BetweenRungs,
+        reason: SkipReason::BetweenRungs,
     };
     record.state == between
 }
@@ -151,13 +151,13 @@ fn is_left_out(record: &CellRecord) -> bool {
 }
 
 /// What is known of a cell. What only the naming of single cells left out is still open.
-fn place(record: &CellRecord) -> Place<Signature> {
+fn place(record: &CellRecord) -> Slot<Signature> {
     match &record.state {
-        State::Pending => Place::Open,
+        State::Pending => Slot::Open,
         State::Ended { outcome, .. } => {
-            Outcome::signature(outcome).map_or(Place::Barred, Place::Shown)
+            Outcome::signature(outcome).map_or(Slot::Barred, Slot::Shown)
         }
-        State::Skipped { reason } if reason.is_open() => Place::Open,
-        State::Skipped { .. } => Place::Barred,
+        State::Skipped { reason } if reason.is_open() => Slot::Open,
+        State::Skipped { .. } => Slot::Barred,
     }
 }

@@ -2,45 +2,45 @@
 
 use std::collections::BTreeSet;
 
-use super::Known;
+use super::PartOutcome;
 use crate::model::diagnostic::Diagnostic;
-use crate::model::outcome::{Outcome, Shown, Signature};
+use crate::model::outcome::{Observation, Outcome, Signature};
 use crate::model::run::State;
-use crate::model::run::gaps::Side;
-use crate::model::status::{Doubt, Skip, Status};
+use crate::model::run::gaps::ConflictSide;
+use crate::model::status::{InconclusiveReason, SkipReason, Status};
 
 /// What comes of a cell.
-pub(super) struct Settled {
+pub(super) struct ReconciledCell {
     /// How far it is.
     pub state: State,
     /// Whose outcome was taken.
     pub part: Option<String>,
     /// What was said of it, where that is not one thing.
-    pub sides: Vec<Side>,
+    pub sides: Vec<ConflictSide>,
 }
 
 /// A cell, and all that is known of it.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct CellParts<'a> {
     /// What each part knows, in the order of the parts.
-    pub known: &'a [Known<'a>],
+    pub known: &'a [PartOutcome<'a>],
     /// What earlier merges found it contradicted by.
-    pub earlier: &'a [&'a Side],
+    pub earlier: &'a [&'a ConflictSide],
     /// Whether any machine has its toolchain.
     pub has_toolchain: bool,
 }
 
 /// Settles a cell by all that is known of it: a verdict before a doubt, and a doubt before what did
 /// not run.
-pub(super) fn settle(asked: Asked<'_>) -> Settled {
-    let Asked {
+pub(super) fn settle(asked: CellParts<'_>) -> ReconciledCell {
+    let CellParts {
         known,
         earlier,
         has_toolchain,
     } = asked;
-    let said: Vec<Said<'_>> = known.iter().filter_map(Said::of).collect();
+    let said: Vec<Testimony<'_>> = known.iter().filter_map(Testimony::of).collect();
     if said.is_empty() {
-        return Settled {
+        return ReconciledCell {
             state: unanswered(known, has_toolchain),
             part: None,
             sides: Vec::new(),
@@ -56,7 +56,7 @@ pub(super) fn settle(asked: Asked<'_>) -> Settled {
         .min_by_key(|said| (said.outcome.has_doubt(), said.reused));
     let taken = best.map(|best| (best.state.clone(), best.part.to_owned()));
     let (state, part) = taken.unzip();
-    Settled {
+    ReconciledCell {
         state: state.unwrap_or(State::Pending),
         part,
         sides: Vec::new(),
@@ -64,15 +64,15 @@ pub(super) fn settle(asked: Asked<'_>) -> Settled {
 }
 
 /// An outcome, and who says it.
-struct Said<'a> {
+struct Testimony<'a> {
     part: &'a str,
     state: &'a State,
     reused: bool,
     outcome: &'a Outcome,
 }
 
-impl<'a> Said<'a> {
-    fn of(known: &Known<'a>) -> Option<Self> {
+impl<'a> Testimony<'a> {
+    fn of(known: &PartOutcome<'a>) -> Option<Self> {
         match &known.record.state {
             State::Ended { reused, outcome } => Some(Self {
                 part: &known.part.name,
@@ -86,7 +86,7 @@ impl<'a> Said<'a> {
 }
 
 /// What parts say of a cell, where that is not one thing; also what an earlier merge found so.
-fn sides(said: &[Said<'_>], earlier: &[&Side]) -> Vec<Side> {
+fn sides(said: &[Testimony<'_>], earlier: &[&ConflictSide]) -> Vec<ConflictSide> {
     let sure = said.iter().filter(|said| !said.outcome.has_doubt());
     let sure: Vec<(&str, Signature)> = sure.map(|said| (said.part, said.outcome.shows())).collect();
     let is_one = sure.windows(2).all(|pair| pair[0].1 == pair[1].1);
@@ -96,18 +96,18 @@ fn sides(said: &[Said<'_>], earlier: &[&Side]) -> Vec<Side> {
     let common = sure.iter().map(|(_, shows)| shows.iter().collect());
     let common = common.reduce(|a: BTreeSet<_>, b| &a & &b);
     let common = common.unwrap_or_default();
-    let now = sure.iter().map(|(part, shows)| Side {
+    let now = sure.iter().map(|(part, shows)| ConflictSide {
         part: (*part).to_owned(),
         shown: told(shows, &common),
     });
-    let mut sides: Vec<Side> = now.chain(earlier.iter().copied().cloned()).collect();
+    let mut sides: Vec<ConflictSide> = now.chain(earlier.iter().copied().cloned()).collect();
     sides.sort();
     sides.dedup();
     sides
 }
 
 /// What one part says: of the whole, and the first thing that not all say.
-fn told(shows: &[Shown], common: &BTreeSet<&Shown>) -> String {
+fn told(shows: &[Observation], common: &BTreeSet<&Observation>) -> String {
     let whole = shows.first().map(|(_, _, status, _)| status.to_string());
     let mut things = shows.iter().skip(1);
     let own = things.find(|thing| !common.contains(thing));
@@ -121,12 +121,12 @@ fn told(shows: &[Shown], common: &BTreeSet<&Shown>) -> String {
 }
 
 /// A cell of which parts say different things is in doubt, and says what they say.
-fn contradicted(sides: Vec<Side>) -> Settled {
-    let doubt = Doubt::Machine("results contradict each other".to_owned());
-    let said = |side: &Side| Diagnostic::said(format!("{} says {}", side.part, side.shown));
+fn contradicted(sides: Vec<ConflictSide>) -> ReconciledCell {
+    let doubt = InconclusiveReason::Machine("results contradict each other".to_owned());
+    let said = |side: &ConflictSide| Diagnostic::said(format!("{} says {}", side.part, side.shown));
     let errors = sides.iter().map(said).collect();
     let outcome = Outcome::whole(Status::Inconclusive { doubt }, errors);
-    Settled {
+    ReconciledCell {
         state: State::Ended {
             reused: false,
             outcome: Box::new(outcome),
@@ -138,23 +138,23 @@ fn contradicted(sides: Vec<Side>) -> Settled {
 
 /// A cell that no part ran: the reason that says most of the whole. What one part left to others,
 /// or did not come to, is missing; so is what one has no toolchain for, and another has.
-fn unanswered(known: &[Known<'_>], has_toolchain: bool) -> State {
+fn unanswered(known: &[PartOutcome<'_>], has_toolchain: bool) -> State {
     let states = known.iter().map(|known| &known.record.state);
     let state = states.max_by_key(|state| (weight(state), std::cmp::Reverse(reason(state))));
     match state {
         Some(State::Skipped { reason }) => match reason {
-            Skip::OtherShard | Skip::NotBegun => State::Pending,
-            Skip::ToolchainMissing if has_toolchain => State::Pending,
-            Skip::ToolchainMissing
-            | Skip::Excluded(_)
-            | Skip::NotSelected(_)
-            | Skip::NotAnEnd
-            | Skip::BetweenRungs
-            | Skip::Inferred
-            | Skip::Ignored
-            | Skip::NotReached
-            | Skip::NothingToTest
-            | Skip::RequiredFeatures(_) => State::Skipped {
+            SkipReason::OtherShard | SkipReason::NotBegun => State::Pending,
+            SkipReason::ToolchainMissing if has_toolchain => State::Pending,
+            SkipReason::ToolchainMissing
+            | SkipReason::Excluded(_)
+            | SkipReason::NotSelected(_)
+            | SkipReason::NotAnEnd
+            | SkipReason::BetweenRungs
+            | SkipReason::Inferred
+            | SkipReason::Ignored
+            | SkipReason::NotReached
+            | SkipReason::NothingToTest
+            | SkipReason::RequiredFeatures(_) => State::Skipped {
                 reason: reason.clone(),
             },
         },
@@ -162,7 +162,7 @@ fn unanswered(known: &[Known<'_>], has_toolchain: bool) -> State {
     }
 }
 
-fn reason(state: &State) -> Option<&Skip> {
+fn reason(state: &State) -> Option<&SkipReason> {
     match state {
         State::Skipped { reason } => Some(reason),
         State::Pending | State::Ended { .. } => None,
@@ -175,19 +175,19 @@ fn weight(state: &State) -> u8 {
         State::Ended { .. } => 7,
         State::Pending => 4,
         State::Skipped { reason } => match reason {
-            Skip::Excluded(_) => 6,
+            SkipReason::Excluded(_) => 6,
             // Whoever was to run the cell and did not end had the toolchain.
-            Skip::ToolchainMissing => 5,
-            Skip::NotBegun => 4,
-            Skip::Inferred => 3,
-            Skip::OtherShard => 2,
-            Skip::NotSelected(_) | Skip::NotAnEnd => 1,
+            SkipReason::ToolchainMissing => 5,
+            SkipReason::NotBegun => 4,
+            SkipReason::Inferred => 3,
+            SkipReason::OtherShard => 2,
+            SkipReason::NotSelected(_) | SkipReason::NotAnEnd => 1,
             // The rest is said of targets and cases, and not of cells.
-            Skip::BetweenRungs
-            | Skip::Ignored
-            | Skip::NotReached
-            | Skip::NothingToTest
-            | Skip::RequiredFeatures(_) => 0,
+            SkipReason::BetweenRungs
+            | SkipReason::Ignored
+            | SkipReason::NotReached
+            | SkipReason::NothingToTest
+            | SkipReason::RequiredFeatures(_) => 0,
         },
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::model::cell::{Cell, CellId, Pin, Row};
 use crate::model::run::{CellRecord, Run, State};
-use crate::model::status::Skip;
+use crate::model::status::SkipReason;
 
 /// Puts in what a single run would say of the rows in which no one looked at a version between two
 /// pins.
@@ -26,11 +26,11 @@ pub(super) fn fill(run: &mut Run, rows: &[Arc<Row>], config: &Config) {
                 continue;
             }
             let reason = match config.excluded(&cell) {
-                Some(reason) => Skip::Excluded(reason.to_owned()),
+                Some(reason) => SkipReason::Excluded(reason.to_owned()),
                 None => left_out
                     .get(&key(&cell))
                     .cloned()
-                    .unwrap_or(Skip::BetweenRungs),
+                    .unwrap_or(SkipReason::BetweenRungs),
             };
             missing.push(CellRecord {
                 id,
@@ -43,20 +43,20 @@ pub(super) fn fill(run: &mut Run, rows: &[Arc<Row>], config: &Config) {
 }
 
 /// A row of a family.
-type Key = (Arc<Row>, String);
+type RowKey = (Arc<Row>, String);
 
-fn key(cell: &Cell) -> Key {
+fn key(cell: &Cell) -> RowKey {
     (Arc::clone(&cell.row), cell.pin.family.clone())
 }
 
 /// The rows that are left out as a whole, and why.
-fn left_out(run: &Run) -> BTreeMap<Key, Skip> {
+fn left_out(run: &Run) -> BTreeMap<RowKey, SkipReason> {
     let mut reasons = BTreeMap::new();
     let mut taken_in = BTreeSet::new();
     for record in &run.cells {
         match &record.state {
             State::Skipped {
-                reason: Skip::Excluded(_) | Skip::BetweenRungs,
+                reason: SkipReason::Excluded(_) | SkipReason::BetweenRungs,
             } => {}
             State::Skipped { reason } if !reason.is_open() => {
                 reasons.insert(key(&record.cell), reason.clone());
@@ -73,7 +73,7 @@ fn left_out(run: &Run) -> BTreeMap<Key, Skip> {
 /// Says of a cell of a toolchain that no machine has what a machine that was to run it would say.
 pub(super) fn tell_missing(run: &mut Run) {
     let missing = State::Skipped {
-        reason: Skip::ToolchainMissing,
+        reason: SkipReason::ToolchainMissing,
     };
     let labels = run.cells.iter().filter(|record| record.state == missing);
     let labels: BTreeSet<String> = labels.map(|r| r.cell.row.toolchain.clone()).collect();
@@ -83,7 +83,7 @@ pub(super) fn tell_missing(run: &mut Run) {
             && is_missing
             && reason.is_open()
         {
-            *reason = Skip::ToolchainMissing;
+            *reason = SkipReason::ToolchainMissing;
         }
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::error::SourceText;
 use crate::model::cell::CellId;
 use crate::model::outcome::Outcome;
-use crate::model::status::{Doubt, Skip, Status};
+use crate::model::status::{InconclusiveReason, SkipReason, Status};
 use crate::testing::{history, pin};
 
 fn config(n_pins: usize) -> Config {
@@ -21,24 +21,24 @@ fn config(n_pins: usize) -> Config {
     Config::parse(SourceText::new(Path::new("matrix.toml"), text)).expect("a config")
 }
 
-fn skipped(reason: Skip) -> State {
+fn skipped(reason: SkipReason) -> State {
     State::Skipped { reason }
 }
 
 /// A part, by what it knows of each cell: besides the letters of histories, `s` is in another shard,
 /// `p` did not end, `c` was not selected by `--cell`, `m` has no toolchain, `q` is in doubt, `~` is
 /// inferred.
-fn part(name: &str, shown: &str) -> Part {
+fn part(name: &str, shown: &str) -> ShardResult {
     let mut run = history(shown, 1);
     run.toolchains[0].source = (!shown.contains('m')).then(|| "here".to_owned());
     for (record, letter) in run.cells.iter_mut().zip(shown.chars()) {
-        let doubt = Doubt::Network;
+        let doubt = InconclusiveReason::Network;
         record.state = match letter {
-            's' => skipped(Skip::OtherShard),
+            's' => skipped(SkipReason::OtherShard),
             'p' => State::Pending,
-            'c' => skipped(Skip::NotSelected("--cell".to_owned())),
-            'm' => skipped(Skip::ToolchainMissing),
-            '~' => skipped(Skip::Inferred),
+            'c' => skipped(SkipReason::NotSelected("--cell".to_owned())),
+            'm' => skipped(SkipReason::ToolchainMissing),
+            '~' => skipped(SkipReason::Inferred),
             'q' => State::Ended {
                 reused: false,
                 outcome: Box::new(Outcome::whole(Status::Inconclusive { doubt }, Vec::new())),
@@ -48,7 +48,7 @@ fn part(name: &str, shown: &str) -> Part {
     }
     run.finished = !shown.contains('p');
     let name = name.to_owned();
-    Part { name, run }
+    ShardResult { name, run }
 }
 
 /// What became of each cell, by the same letters.
@@ -170,7 +170,7 @@ fn a_contradiction_is_shown_with_both_sides() {
 fn a_contradiction_is_not_settled_by_merging_its_result_with_one_side() {
     let mut first = merged(&["..", ".1"]);
     first.run.findings.gaps = first.gaps;
-    let first = Part {
+    let first = ShardResult {
         name: "merged".to_owned(),
         run: first.run,
     };
@@ -266,7 +266,7 @@ proptest! {
     ) {
         let parts = || {
             let parts = shown.iter().enumerate();
-            parts.map(|(n, shown)| part(&n.to_string(), shown)).collect::<Vec<Part>>()
+            parts.map(|(n, shown)| part(&n.to_string(), shown)).collect::<Vec<ShardResult>>()
         };
         let one = merge(parts(), &config(5)).expect("merged");
         let mut turned = parts();
@@ -289,7 +289,7 @@ proptest! {
         let part = |n: usize| part(&n.to_string(), &shown[n]);
         let mut first = merge(vec![part(0), part(1)], &config(4)).expect("merged");
         first.run.findings.gaps = first.gaps;
-        let first = Part { name: "merged".to_owned(), run: first.run };
+        let first = ShardResult { name: "merged".to_owned(), run: first.run };
         let steps = merge(vec![first, part(2)], &config(4)).expect("merged");
         let at_once = merge(vec![part(0), part(1), part(2)], &config(4)).expect("merged");
         prop_assert_eq!(letters(&steps.run), letters(&at_once.run));

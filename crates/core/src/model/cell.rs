@@ -14,13 +14,13 @@ pub struct Pin {
     pub family: String,
     /// What its crates are held at.
     #[serde(flatten)]
-    pub at: At,
+    pub at: PinSource,
 }
 
 /// What the crates of a family are held at. What is not released yet comes after all that is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum At {
+pub enum PinSource {
     /// One exact published version.
     Version {
         /// The version.
@@ -44,7 +44,7 @@ pub enum At {
     },
 }
 
-impl At {
+impl PinSource {
     /// The published version, where it is one.
     #[must_use]
     pub fn version(&self) -> Option<&Version> {
@@ -56,7 +56,7 @@ impl At {
 }
 
 /// A version as a pin holds it, without build metadata.
-impl From<Version> for At {
+impl From<Version> for PinSource {
     fn from(version: Version) -> Self {
         Self::Version {
             version: bare(&version),
@@ -75,7 +75,7 @@ pub fn bare(version: &Version) -> Version {
 }
 
 /// The version, or the label of what is not released.
-impl fmt::Display for At {
+impl fmt::Display for PinSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version { version } => write!(f, "{version}"),
@@ -199,10 +199,10 @@ mod tests {
 
     #[test]
     fn what_is_not_released_comes_after_all_that_is() {
-        let path = At::Path {
+        let path = PinSource::Path {
             label: "a".to_owned(),
             path: "/a".into(),
         };
-        assert!(At::from(Version::new(999, 0, 0)) < path);
+        assert!(PinSource::from(Version::new(999, 0, 0)) < path);
     }
 }

@@ -14,7 +14,7 @@ use crate::model::diagnostic::Diagnostic;
 pub use crate::model::outcome::case::{CaseOutcome, Flaky};
 use crate::model::outcome::enforced::Enforced;
 use crate::model::outcome::moved::{Moved, OldLock, forward};
-use crate::model::status::{Class, Doubt, Skip, Status};
+use crate::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
 
 /// What one cell showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ impl Outcome {
     #[must_use]
     pub fn in_doubt(why: String) -> Self {
         let error = Diagnostic::said(why.clone());
-        let doubt = Doubt::Machine(why);
+        let doubt = InconclusiveReason::Machine(why);
         Self::whole(Status::Inconclusive { doubt }, vec![error])
     }
 
@@ -149,9 +149,14 @@ impl Outcome {
     pub fn may_lie_in_the_system(&self) -> bool {
         let is_the_codes = |target: &TargetOutcome| match target.status {
             Status::Failed { class } => match class {
-                Class::Compile | Class::Drift => target.errors.iter().all(|e| e.code.is_some()),
-                Class::Lint | Class::Resolve | Class::Msrv => true,
-                Class::Link | Class::Test | Class::Timeout | Class::Crash => false,
+                FailureKind::Compile | FailureKind::Drift => {
+                    target.errors.iter().all(|e| e.code.is_some())
+                }
+                FailureKind::Lint | FailureKind::Resolve | FailureKind::Msrv => true,
+                FailureKind::Link
+                | FailureKind::Test
+                | FailureKind::Timeout
+                | FailureKind::Crash => false,
             },
             Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => true,
         };
@@ -163,11 +168,11 @@ impl Outcome {
 }
 
 /// What a cell shows, without times and words: statuses and error codes.
-pub type Signature = Vec<Shown>;
+pub type Signature = Vec<Observation>;
 
 /// One thing that a cell shows: the target and the case, none for the whole, its status, and the
 /// code of its first error.
-pub type Shown = (Option<TargetId>, Option<String>, Status, Option<String>);
+pub type Observation = (Option<TargetId>, Option<String>, Status, Option<String>);
 
 impl Outcome {
     /// What the cell shows, sure or not. A flaky case shows what one that passed at once does.
@@ -251,7 +256,7 @@ impl PhaseRecord {
 /// What kind of compile target, as `cargo` names them; `doc` stands for a library's doc tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum TargetKind {
     /// The library's unit tests.
     Lib,
     /// A binary's unit tests.
@@ -266,7 +271,7 @@ pub enum Kind {
     Doc,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for TargetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Lib => "lib",
@@ -285,7 +290,7 @@ pub struct TargetId {
     /// The package's name.
     pub package: String,
     /// The target's kind.
-    pub kind: Kind,
+    pub kind: TargetKind,
     /// The target's name.
     pub name: String,
 }
@@ -338,7 +343,7 @@ impl TargetOutcome {
     #[must_use]
     pub fn only_compiles(&self) -> bool {
         let ignored = Status::Skipped {
-            reason: Skip::Ignored,
+            reason: SkipReason::Ignored,
         };
         self.status == ignored
     }
@@ -395,7 +400,7 @@ mod tests {
 
     #[test]
     fn only_what_the_compiler_has_against_code_is_never_the_systems() {
-        let of = |class: Class, code: Option<&str>| {
+        let of = |class: FailureKind, code: Option<&str>| {
             let error = Diagnostic {
                 code: code.map(str::to_owned),
                 ..Diagnostic::said("no")
@@ -404,14 +409,14 @@ mod tests {
                 TargetOutcome::not_run(test_named("a"), Status::failed(class), vec![error]);
             outcome(vec![target]).may_lie_in_the_system()
         };
-        assert!(!of(Class::Compile, Some("E0425")));
-        assert!(!of(Class::Drift, Some("E0425")));
-        assert!(!of(Class::Lint, Some("unused_variables")));
+        assert!(!of(FailureKind::Compile, Some("E0425")));
+        assert!(!of(FailureKind::Drift, Some("E0425")));
+        assert!(!of(FailureKind::Lint, Some("unused_variables")));
         // A build script that misses a library; in a package outside the family it is drift.
-        assert!(of(Class::Compile, None));
-        assert!(of(Class::Drift, None));
-        assert!(of(Class::Link, None));
-        let fails = case("a", Status::failed(Class::Test), None);
+        assert!(of(FailureKind::Compile, None));
+        assert!(of(FailureKind::Drift, None));
+        assert!(of(FailureKind::Link, None));
+        let fails = case("a", Status::failed(FailureKind::Test), None);
         assert!(outcome(vec![target("t", vec![fails])]).may_lie_in_the_system());
         let passes = case("a", Status::Passed, None);
         assert!(!outcome(vec![target("t", vec![passes])]).may_lie_in_the_system());

@@ -16,12 +16,12 @@ use std::fmt;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::model::cell::{At, Cell, CellId, Pin, Row};
+use crate::model::cell::{Cell, CellId, Pin, PinSource, Row};
 use crate::model::outcome::Outcome;
 use crate::model::run::findings::Findings;
 use crate::model::run::shard::Shard;
-use crate::model::run::timeline::Span;
-use crate::model::status::{Class, Skip, Status};
+use crate::model::run::timeline::LaneSpan;
+use crate::model::status::{FailureKind, SkipReason, Status};
 
 /// The version of `run.json`'s form. Raised whenever a reader of the last form would misread it.
 pub const SCHEMA: u32 = 2;
@@ -56,7 +56,7 @@ pub struct Run {
     pub cells: Vec<CellRecord>,
     /// Where the time went, lane by lane.
     #[serde(default)]
-    pub timeline: Vec<Span>,
+    pub timeline: Vec<LaneSpan>,
     /// What follows from all of that and from what `matrix.toml` asks.
     #[serde(default)]
     pub findings: Findings,
@@ -157,7 +157,7 @@ pub struct TodayRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adjusted {
     /// The pin.
-    pub at: At,
+    pub at: PinSource,
     /// What is changed, in words: `features of gadget`.
     pub changes: Vec<String>,
 }
@@ -195,17 +195,17 @@ impl FamilyRecord {
 
     /// Whether a pin is one only since the subject is on it today.
     #[must_use]
-    pub fn is_added(&self, at: &At) -> bool {
+    pub fn is_added(&self, at: &PinSource) -> bool {
         at.version()
             .is_some_and(|version| self.added.contains(version))
     }
 
     /// All pins that cells can be at, in the order of the ladder: what is not released comes last.
     #[must_use]
-    pub fn all(&self) -> Vec<At> {
-        let published = self.published.iter().cloned().map(At::from);
+    pub fn all(&self) -> Vec<PinSource> {
+        let published = self.published.iter().cloned().map(PinSource::from);
         let pins = self.pins.iter().map(|pin| pin.at.clone());
-        let released: BTreeSet<At> = pins
+        let released: BTreeSet<PinSource> = pins
             .clone()
             .filter(|at| at.version().is_some())
             .chain(published)
@@ -237,7 +237,7 @@ pub enum State {
     /// Left out on purpose.
     Skipped {
         /// Why.
-        reason: Skip,
+        reason: SkipReason,
     },
     /// Ended, in this run or in an earlier one.
     Ended {
@@ -254,7 +254,7 @@ impl CellRecord {
     pub fn status(&self) -> Status {
         match &self.state {
             State::Pending => Status::Skipped {
-                reason: Skip::NotBegun,
+                reason: SkipReason::NotBegun,
             },
             State::Skipped { reason } => Status::Skipped {
                 reason: reason.clone(),
@@ -267,7 +267,7 @@ impl CellRecord {
     #[must_use]
     pub fn is_inferred(&self) -> bool {
         let inferred = State::Skipped {
-            reason: Skip::Inferred,
+            reason: SkipReason::Inferred,
         };
         self.state == inferred
     }
@@ -276,16 +276,16 @@ impl CellRecord {
     fn is_unselected(&self) -> bool {
         match &self.state {
             State::Skipped { reason } => match reason {
-                Skip::NotSelected(_) | Skip::NotAnEnd | Skip::OtherShard => true,
-                Skip::ToolchainMissing
-                | Skip::Excluded(_)
-                | Skip::BetweenRungs
-                | Skip::Inferred
-                | Skip::Ignored
-                | Skip::NotReached
-                | Skip::NotBegun
-                | Skip::NothingToTest
-                | Skip::RequiredFeatures(_) => false,
+                SkipReason::NotSelected(_) | SkipReason::NotAnEnd | SkipReason::OtherShard => true,
+                SkipReason::ToolchainMissing
+                | SkipReason::Excluded(_)
+                | SkipReason::BetweenRungs
+                | SkipReason::Inferred
+                | SkipReason::Ignored
+                | SkipReason::NotReached
+                | SkipReason::NotBegun
+                | SkipReason::NothingToTest
+                | SkipReason::RequiredFeatures(_) => false,
             },
             State::Pending | State::Ended { .. } => false,
         }
@@ -313,7 +313,7 @@ pub struct Counts {
     /// Cells in doubt.
     pub inconclusive: usize,
     /// Cells left out, by reason.
-    pub skipped: BTreeMap<Skip, usize>,
+    pub skipped: BTreeMap<SkipReason, usize>,
     /// Cells whose outcome an earlier run had.
     pub reused: usize,
     /// Cases that failed before they passed.
@@ -388,7 +388,7 @@ impl Run {
     #[must_use]
     pub fn is_empty_shard(&self) -> bool {
         let is_elsewhere = |record: &CellRecord| {
-            let is_excluded = |reason: &Skip| matches!(reason, Skip::Excluded(_));
+            let is_excluded = |reason: &SkipReason| matches!(reason, SkipReason::Excluded(_));
             let is_excluded = match &record.state {
                 State::Skipped { reason } => is_excluded(reason),
                 State::Pending | State::Ended { .. } => false,
@@ -418,7 +418,7 @@ impl Run {
                 Status::Passed => counts.passed += 1,
                 Status::Failed { class } => {
                     counts.failed += 1;
-                    counts.drift += usize::from(class == Class::Drift);
+                    counts.drift += usize::from(class == FailureKind::Drift);
                 }
                 Status::Inconclusive { .. } => counts.inconclusive += 1,
                 Status::Skipped { reason } => *counts.skipped.entry(reason).or_default() += 1,

@@ -13,24 +13,24 @@ pub enum Status {
     /// The code, at this pin on this toolchain, does not do what it should.
     Failed {
         /// Where on the way it failed.
-        class: Class,
+        class: FailureKind,
     },
     /// It was not run, on purpose.
     Skipped {
         /// Why.
-        reason: Skip,
+        reason: SkipReason,
     },
     /// It ended through something that says nothing about the code.
     Inconclusive {
         /// What happened instead.
-        doubt: Doubt,
+        doubt: InconclusiveReason,
     },
 }
 
 impl Status {
     /// A failure of the given class.
     #[must_use]
-    pub fn failed(class: Class) -> Self {
+    pub fn failed(class: FailureKind) -> Self {
         Self::Failed { class }
     }
 
@@ -45,7 +45,7 @@ impl Status {
     pub fn is_verdict(&self) -> bool {
         match self {
             Self::Passed => true,
-            Self::Failed { class } => *class != Class::Drift,
+            Self::Failed { class } => *class != FailureKind::Drift,
             Self::Skipped { .. } | Self::Inconclusive { .. } => false,
         }
     }
@@ -91,7 +91,7 @@ impl fmt::Display for Status {
 /// Where on its way a cell, target or case failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Class {
+pub enum FailureKind {
     /// No lock satisfies the subject at this pin.
     Resolve,
     /// A package in the lock asks for a newer rustc.
@@ -113,7 +113,7 @@ pub enum Class {
     Crash,
 }
 
-impl Class {
+impl FailureKind {
     /// True for what shows only while a test runs, so that the target was built and another run may
     /// show something else.
     #[must_use]
@@ -127,7 +127,7 @@ impl Class {
     }
 }
 
-impl fmt::Display for Class {
+impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Resolve => "resolve",
@@ -146,7 +146,7 @@ impl fmt::Display for Class {
 /// Why something was left out on purpose.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Skip {
+pub enum SkipReason {
     /// The toolchain is not on this machine.
     ToolchainMissing,
     /// `--ends` asks for the first and the last pin only.
@@ -173,7 +173,7 @@ pub enum Skip {
     RequiredFeatures(Vec<String>),
 }
 
-impl Skip {
+impl SkipReason {
     /// Whether what lets a search stop is all that keeps a cell from running: it was inferred, or
     /// single others were named.
     #[must_use]
@@ -195,7 +195,7 @@ impl Skip {
     }
 }
 
-impl fmt::Display for Skip {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ToolchainMissing => f.write_str("toolchain missing"),
@@ -220,7 +220,7 @@ impl fmt::Display for Skip {
 /// tries again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Doubt {
+pub enum InconclusiveReason {
     /// The disk is full, or a quota is.
     OutOfDisk,
     /// A process was killed as the system kills for memory, or said that it had none.
@@ -233,7 +233,7 @@ pub enum Doubt {
     Machine(String),
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for InconclusiveReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfDisk => f.write_str("out of disk"),
@@ -251,9 +251,9 @@ mod tests {
 
     #[test]
     fn a_failure_outweighs_a_doubt_and_a_doubt_outweighs_a_pass() {
-        let failed = Status::failed(Class::Test);
+        let failed = Status::failed(FailureKind::Test);
         let doubt = Status::Inconclusive {
-            doubt: Doubt::Network,
+            doubt: InconclusiveReason::Network,
         };
         assert_eq!(
             Status::of_parts([&Status::Passed, &doubt, &failed]),
@@ -264,22 +264,28 @@ mod tests {
 
     #[test]
     fn drift_does_not_hide_a_failure_that_is_the_codes_own() {
-        let parts = [Status::failed(Class::Drift), Status::failed(Class::Test)];
-        assert_eq!(Status::of_parts(&parts), Status::failed(Class::Test));
-        let parts = [Status::Passed, Status::failed(Class::Drift)];
-        assert_eq!(Status::of_parts(&parts), Status::failed(Class::Drift));
+        let parts = [
+            Status::failed(FailureKind::Drift),
+            Status::failed(FailureKind::Test),
+        ];
+        assert_eq!(Status::of_parts(&parts), Status::failed(FailureKind::Test));
+        let parts = [Status::Passed, Status::failed(FailureKind::Drift)];
+        assert_eq!(Status::of_parts(&parts), Status::failed(FailureKind::Drift));
     }
 
     #[test]
     fn the_first_failure_gives_the_class() {
-        let parts = [Status::failed(Class::Link), Status::failed(Class::Test)];
-        assert_eq!(Status::of_parts(&parts), Status::failed(Class::Link));
+        let parts = [
+            Status::failed(FailureKind::Link),
+            Status::failed(FailureKind::Test),
+        ];
+        assert_eq!(Status::of_parts(&parts), Status::failed(FailureKind::Link));
     }
 
     #[test]
     fn a_skipped_case_does_not_hide_a_pass() {
         let ignored = Status::Skipped {
-            reason: Skip::Ignored,
+            reason: SkipReason::Ignored,
         };
         assert_eq!(
             Status::of_parts([&ignored, &Status::Passed]),

@@ -1,21 +1,21 @@
 //! Bisection: one question along one axis, as a pure search over what its points have answered.
 
-use crate::model::run::bisection::Answer;
+use crate::model::run::bisection::PointAnswer;
 
 /// What is known of one point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum PointState {
     /// Nothing yet.
     Open,
     /// A lane is at it.
     Running,
     /// Its answer.
-    Told(Answer),
+    Told(PointAnswer),
 }
 
 /// What a search came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum BisectResult {
     /// Between two points the answer changes. Those that lie between could not tell.
     Found {
         /// The last point with the answer of the first end.
@@ -26,7 +26,7 @@ pub enum End {
         untold: Vec<usize>,
     },
     /// Both ends answer the same.
-    EndsAgree(Answer),
+    EndsAgree(PointAnswer),
     /// An end cannot tell.
     InDoubt(usize),
 }
@@ -34,13 +34,13 @@ pub enum End {
 /// The points to ask next, at most `n_idle`: both ends; then what halves the stretch within which
 /// the answer changes; and with more lanes, what will be halved next whatever the answer is.
 #[must_use]
-pub fn next(points: &[Known], n_idle: usize) -> Vec<usize> {
+pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
     let Some(last) = points.len().checked_sub(1) else {
         return Vec::new();
     };
-    let is_open = |at: &usize| points.get(*at) == Some(&Known::Open);
+    let is_open = |at: &usize| points.get(*at) == Some(&PointState::Open);
     let ends = || [0, last].into_iter().filter(|at| *at == last || last > 0);
-    if ends().any(|at| !matches!(points[at], Known::Told(_))) {
+    if ends().any(|at| !matches!(points[at], PointState::Told(_))) {
         let mut open: Vec<usize> = ends().filter(is_open).collect();
         open.dedup();
         open.truncate(n_idle);
@@ -67,26 +67,26 @@ pub fn next(points: &[Known], n_idle: usize) -> Vec<usize> {
 
 /// What the search came to; `None` while there is more to ask.
 #[must_use]
-pub fn end(points: &[Known]) -> Option<End> {
+pub fn end(points: &[PointState]) -> Option<BisectResult> {
     let last = points.len().checked_sub(1)?;
     let told = |at: usize| match points.get(at) {
-        Some(Known::Told(answer)) => Some(*answer),
-        Some(Known::Open | Known::Running) | None => None,
+        Some(PointState::Told(answer)) => Some(*answer),
+        Some(PointState::Open | PointState::Running) | None => None,
     };
     let (first, other) = (told(0)?, told(last)?);
     if let Some(doubt) = [(first, 0), (other, last)]
         .iter()
-        .find(|(a, _)| *a == Answer::CannotTell)
+        .find(|(a, _)| *a == PointAnswer::CannotTell)
     {
-        return Some(End::InDoubt(doubt.1));
+        return Some(BisectResult::InDoubt(doubt.1));
     }
     if first == other {
-        return Some(End::EndsAgree(first));
+        return Some(BisectResult::EndsAgree(first));
     }
     let (before, after) = stretch(points)?;
     let untold: Vec<usize> = (before + 1..after).collect();
     let is_settled = untold.iter().all(|at| told(*at).is_some());
-    is_settled.then_some(End::Found {
+    is_settled.then_some(BisectResult::Found {
         before,
         after,
         untold,
@@ -95,11 +95,11 @@ pub fn end(points: &[Known]) -> Option<End> {
 
 /// The stretch within which the answer changes: halved by every answer in turn, as if the change
 /// were the only one.
-fn stretch(points: &[Known]) -> Option<(usize, usize)> {
+fn stretch(points: &[PointState]) -> Option<(usize, usize)> {
     let (mut low, mut high) = (0, points.len().checked_sub(1)?);
     let told = |at: usize| match points[at] {
-        Known::Told(answer @ (Answer::Good | Answer::Bad)) => Some(answer),
-        Known::Told(Answer::CannotTell) | Known::Open | Known::Running => None,
+        PointState::Told(answer @ (PointAnswer::Good | PointAnswer::Bad)) => Some(answer),
+        PointState::Told(PointAnswer::CannotTell) | PointState::Open | PointState::Running => None,
     };
     let (first, last) = (told(low)?, told(high)?);
     if first == last {

@@ -11,7 +11,7 @@ use crate::error::{UserError, nearest};
 use crate::model::cell::{Cell, CellId, Pin, Row};
 use crate::model::outcome::Outcome;
 use crate::model::run::shard::Shard;
-use crate::model::status::Skip;
+use crate::model::status::SkipReason;
 use crate::search::strategy::depth;
 
 /// What the command line leaves of a matrix.
@@ -38,7 +38,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] for what is no glob.
+    /// A [`UserError`] for what is no glob.
     pub fn new(
         toolchains: &[String],
         pins: &[String],
@@ -71,12 +71,12 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] that names the glob and what comes nearest to it.
+    /// A [`UserError`] that names the glob and what comes nearest to it.
     pub fn check(&self, cells: &[(Cell, bool)]) -> Result<(), UserError> {
-        type Name = fn(&Cell) -> String;
-        let pin: Name = |c| c.pin.at.to_string();
-        let label: Name = |c| c.row.toolchain.clone();
-        let id: Name = |c| c.id().to_string();
+        type NameOf = fn(&Cell) -> String;
+        let pin: NameOf = |c| c.pin.at.to_string();
+        let label: NameOf = |c| c.row.toolchain.clone();
+        let id: NameOf = |c| c.id().to_string();
         let lists = [
             ("--toolchain", &self.toolchains, label),
             ("--pin", &self.pins, pin),
@@ -144,8 +144,8 @@ impl Selection {
 
     /// Why a cell is left out, if it is. A cell that is named by `--cell` is not left out for
     /// being no end.
-    fn leaves_out(&self, cell: &Cell, is_end: bool) -> Option<Skip> {
-        let not = |flag: &str| Some(Skip::NotSelected(flag.to_owned()));
+    fn leaves_out(&self, cell: &Cell, is_end: bool) -> Option<SkipReason> {
+        let not = |flag: &str| Some(SkipReason::NotSelected(flag.to_owned()));
         let hit = |patterns: &[Pattern], hits: &dyn Fn(&Pattern) -> bool| {
             patterns.is_empty() || patterns.iter().any(hits)
         };
@@ -159,7 +159,7 @@ impl Selection {
             return not("--cell");
         }
         match self.strategy {
-            Strategy::Ends if !is_end && !self.names_cells() => Some(Skip::NotAnEnd),
+            Strategy::Ends if !is_end && !self.names_cells() => Some(SkipReason::NotAnEnd),
             Strategy::Ends | Strategy::Full | Strategy::Frontier => None,
         }
     }
@@ -195,7 +195,7 @@ fn patterns(flag: &str, written: &[String]) -> Result<Vec<Pattern>, UserError> {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] that names the flag.
+/// A [`UserError`] that names the flag.
 pub fn glob(flag: &str, written: &str) -> Result<GlobMatcher, UserError> {
     match Glob::new(written) {
         Ok(glob) => Ok(glob.compile_matcher()),
@@ -231,12 +231,12 @@ pub struct Planned {
     /// What the registry's index says against it.
     pub forecast: Option<String>,
     /// What is to become of it.
-    pub fate: Fate,
+    pub fate: CellFate,
 }
 
 /// What is to become of a cell.
 #[derive(Clone, Debug)]
-pub enum Fate {
+pub enum CellFate {
     /// It runs.
     Run {
         /// How much it tells: 0 for ends, then one more for every halving of the ladder.
@@ -245,11 +245,11 @@ pub enum Fate {
     /// An earlier run answered it, and nothing that decides it has changed.
     Known(Box<Outcome>),
     /// It is left out.
-    Skip(Skip),
+    Skip(SkipReason),
 }
 
 /// What can be asked of a cell while planning.
-pub trait Knowledge {
+pub trait PlanContext {
     /// Why the config leaves it out, if it does.
     fn excluded(&self, cell: &Cell) -> Option<String>;
     /// Whether the cell's toolchain is here, if only one that gives no answer: that is no reason to
@@ -263,7 +263,7 @@ pub trait Knowledge {
 
 /// Plans a matrix, of whose cells it is known which are rungs.
 #[must_use]
-pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowledge) -> Plan {
+pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn PlanContext) -> Plan {
     let held = cells
         .iter()
         .filter(|(cell, is_rung)| selection.holds(cell, *is_rung));
@@ -289,7 +289,7 @@ pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowl
                 is_today,
                 forecast: knowledge.forecast(cell),
                 fate: match reason {
-                    Some(reason) => Fate::Skip(Skip::Excluded(reason)),
+                    Some(reason) => CellFate::Skip(SkipReason::Excluded(reason)),
                     None => fate(cell, depth, selection, knowledge),
                 },
             });
@@ -305,16 +305,16 @@ pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn Knowl
     }
 }
 
-fn fate(cell: &Cell, depth: u32, selection: &Selection, knowledge: &dyn Knowledge) -> Fate {
+fn fate(cell: &Cell, depth: u32, selection: &Selection, knowledge: &dyn PlanContext) -> CellFate {
     if let Some(skip) = selection.leaves_out(cell, depth == 0) {
-        return Fate::Skip(skip);
+        return CellFate::Skip(skip);
     }
     if !knowledge.has_toolchain(cell) {
-        return Fate::Skip(Skip::ToolchainMissing);
+        return CellFate::Skip(SkipReason::ToolchainMissing);
     }
     match knowledge.outcome(cell) {
-        Some(outcome) => Fate::Known(Box::new(outcome)),
-        None => Fate::Run { depth },
+        Some(outcome) => CellFate::Known(Box::new(outcome)),
+        None => CellFate::Run { depth },
     }
 }
 
@@ -333,8 +333,8 @@ impl Plan {
         let cells = self.cells.iter().enumerate();
         let mut queue: Vec<(u32, usize)> = cells
             .filter_map(|(at, planned)| match &planned.fate {
-                Fate::Run { depth } => Some((*depth, at)),
-                Fate::Known(_) | Fate::Skip(_) => None,
+                CellFate::Run { depth } => Some((*depth, at)),
+                CellFate::Known(_) | CellFate::Skip(_) => None,
             })
             .collect();
         queue.sort_unstable();
@@ -356,7 +356,7 @@ impl Plan {
             let family = cells[0].cell.pin.family.as_str();
             let kind = (family, source.as_deref(), features.as_deref());
             let leader = leaders.get(&kind).copied();
-            let is_skipped = |planned: &Planned| matches!(planned.fate, Fate::Skip(_));
+            let is_skipped = |planned: &Planned| matches!(planned.fate, CellFate::Skip(_));
             if leader.is_none() && !cells.iter().all(is_skipped) {
                 leaders.insert(kind, rows.len());
             }
@@ -372,9 +372,9 @@ impl Plan {
         let mut counts = (0, 0, 0);
         for planned in &self.cells {
             match planned.fate {
-                Fate::Run { .. } => counts.0 += 1,
-                Fate::Known(_) => counts.1 += 1,
-                Fate::Skip(_) => counts.2 += 1,
+                CellFate::Run { .. } => counts.0 += 1,
+                CellFate::Known(_) => counts.1 += 1,
+                CellFate::Skip(_) => counts.2 += 1,
             }
         }
         counts

@@ -13,8 +13,8 @@ use crate::model::cell::{CellId, Row};
 use crate::model::outcome::Outcome;
 use crate::model::run::Run;
 use crate::model::run::shard::Shard;
-use crate::model::status::Skip;
-use crate::search::plan::{Fate, Plan, Planned, row_of};
+use crate::model::status::SkipReason;
+use crate::search::plan::{CellFate, Plan, Planned, row_of};
 
 /// What a cell weighs of which nothing is known, in milliseconds.
 const UNKNOWN: u64 = 1000;
@@ -23,14 +23,14 @@ const MOST: f64 = 1e12;
 
 /// How long cells took in an earlier run, in milliseconds.
 #[derive(Clone, Debug, Default)]
-pub struct Times {
+pub struct KnownDurations {
     of_cells: BTreeMap<CellId, u64>,
     /// The median of each row of a family.
     of_rows: BTreeMap<(Row, String), u64>,
     of_all: Option<u64>,
 }
 
-impl Times {
+impl KnownDurations {
     /// What a run says of its cells. One that was kept from an answer says nothing.
     #[must_use]
     pub fn of(run: &Run) -> Self {
@@ -82,7 +82,7 @@ fn median(mut times: Vec<u64>) -> Option<u64> {
 
 /// One shard of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct ShardCells {
     /// Which one.
     pub shard: Shard,
     /// Where its cells stand in the plan.
@@ -96,8 +96,12 @@ pub struct Share {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] where what runs depends on what other cells show.
-pub fn shares(plan: &Plan, of: usize, times: &Times) -> Result<Vec<Share>, UserError> {
+/// A [`UserError`] where what runs depends on what other cells show.
+pub fn shares(
+    plan: &Plan,
+    of: usize,
+    times: &KnownDurations,
+) -> Result<Vec<ShardCells>, UserError> {
     let cells = plan.cells.iter().enumerate();
     let asked = cells.filter(|(_, planned)| is_asked_for(planned));
     let asked: Vec<usize> = asked.map(|(at, _)| at).collect();
@@ -107,7 +111,7 @@ pub fn shares(plan: &Plan, of: usize, times: &Times) -> Result<Vec<Share>, UserE
         .map(|at| times.weight(&plan.cells[*at]))
         .collect();
     let pieces = pieces(&weights, of).into_iter();
-    let shares = Shard::all(of).zip(pieces).map(|(shard, piece)| Share {
+    let shares = Shard::all(of).zip(pieces).map(|(shard, piece)| ShardCells {
         shard,
         weight: weights[piece.clone()].iter().sum(),
         cells: asked[piece].to_vec(),
@@ -120,11 +124,11 @@ pub fn shares(plan: &Plan, of: usize, times: &Times) -> Result<Vec<Share>, UserE
 /// # Errors
 ///
 /// As [`shares`].
-pub fn keep(plan: &mut Plan, shard: Shard, times: &Times) -> Result<(), UserError> {
+pub fn keep(plan: &mut Plan, shard: Shard, times: &KnownDurations) -> Result<(), UserError> {
     let shares = shares(plan, shard.of(), times)?;
     for share in shares.iter().filter(|share| share.shard != shard) {
         for at in &share.cells {
-            plan.cells[*at].fate = Fate::Skip(Skip::OtherShard);
+            plan.cells[*at].fate = CellFate::Skip(SkipReason::OtherShard);
         }
     }
     plan.shard = Some(shard);
@@ -134,8 +138,8 @@ pub fn keep(plan: &mut Plan, shard: Shard, times: &Times) -> Result<(), UserErro
 /// Whether a cell is meant to run, on a machine that has its toolchain and knows nothing yet.
 fn is_asked_for(planned: &Planned) -> bool {
     match &planned.fate {
-        Fate::Run { .. } | Fate::Known(_) => true,
-        Fate::Skip(reason) => *reason == Skip::ToolchainMissing,
+        CellFate::Run { .. } | CellFate::Known(_) => true,
+        CellFate::Skip(reason) => *reason == SkipReason::ToolchainMissing,
     }
 }
 

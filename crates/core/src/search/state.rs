@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use crate::model::outcome::{Outcome, Signature};
-use crate::search::plan::{Fate, Plan, Planned};
-use crate::search::strategy::Place;
-use crate::search::{At, Search, SearchRow};
+use crate::search::plan::{CellFate, Plan, Planned};
+use crate::search::strategy::Slot;
+use crate::search::{Search, SearchRow, SlotIndex};
 
 /// A plan with what its cells have shown.
-pub struct Standing<'a> {
+pub struct SearchState<'a> {
     plan: &'a Plan,
     /// Of each row, where its cells stand in the plan.
     rows: Vec<Vec<usize>>,
@@ -18,7 +18,7 @@ pub struct Standing<'a> {
     signatures: HashMap<Signature, usize>,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> SearchState<'a> {
     /// A plan by what is known of it from the start.
     #[must_use]
     pub fn new(plan: &'a Plan, n_probes: usize) -> Self {
@@ -30,9 +30,9 @@ impl<'a> Standing<'a> {
             known.push(SearchRow {
                 places: planned()
                     .map(|planned| match &planned.fate {
-                        Fate::Run { .. } => Place::Open,
-                        Fate::Known(outcome) => shown(&mut signatures, outcome),
-                        Fate::Skip(_) => Place::Barred,
+                        CellFate::Run { .. } => Slot::Open,
+                        CellFate::Known(outcome) => shown(&mut signatures, outcome),
+                        CellFate::Skip(_) => Slot::Barred,
                     })
                     .collect(),
                 rungs: planned().map(|planned| planned.is_rung).collect(),
@@ -53,7 +53,7 @@ impl<'a> Standing<'a> {
     }
 
     /// All places, with their cells.
-    pub fn places(&self) -> impl Iterator<Item = (At, &'a Planned)> {
+    pub fn places(&self) -> impl Iterator<Item = (SlotIndex, &'a Planned)> {
         let plan = self.plan;
         let rows = self.rows.iter().enumerate();
         rows.flat_map(move |(row, cells)| {
@@ -64,12 +64,15 @@ impl<'a> Standing<'a> {
 
     /// The cell at a place.
     #[must_use]
-    pub fn planned(&self, (row, place): At) -> Option<&'a Planned> {
+    pub fn planned(&self, (row, place): SlotIndex) -> Option<&'a Planned> {
         self.plan.cells.get(*self.rows.get(row)?.get(place)?)
     }
 
     /// The place to run next, by what [`Search::best`] asks of its cell.
-    pub fn best<W: Ord + Default>(&mut self, worth: impl Fn(&Planned) -> (bool, W)) -> Option<At> {
+    pub fn best<W: Ord + Default>(
+        &mut self,
+        worth: impl Fn(&Planned) -> (bool, W),
+    ) -> Option<SlotIndex> {
         let Self {
             plan, rows, search, ..
         } = self;
@@ -81,25 +84,25 @@ impl<'a> Standing<'a> {
     }
 
     /// Takes note of what a cell showed.
-    pub fn note(&mut self, at: At, outcome: &Outcome) {
+    pub fn note(&mut self, at: SlotIndex, outcome: &Outcome) {
         let shown = shown(&mut self.signatures, outcome);
         self.search.set(at, shown);
     }
 }
 
-fn shown(signatures: &mut HashMap<Signature, usize>, outcome: &Outcome) -> Place<usize> {
+fn shown(signatures: &mut HashMap<Signature, usize>, outcome: &Outcome) -> Slot<usize> {
     let Some(signature) = outcome.signature() else {
-        return Place::Barred;
+        return Slot::Barred;
     };
     let next = signatures.len();
-    Place::Shown(*signatures.entry(signature).or_insert(next))
+    Slot::Shown(*signatures.entry(signature).or_insert(next))
 }
 
 /// The cells that can run now, side by side, in plan order: what each shows decides only what comes
 /// after all of them. None where nothing is left to run.
 #[must_use]
 pub fn round(plan: &Plan, n_probes: usize) -> Vec<&Planned> {
-    let mut standing = Standing::new(plan, n_probes);
+    let mut standing = SearchState::new(plan, n_probes);
     let ready = standing.search.ready().into_iter();
     ready.filter_map(|at| standing.planned(at)).collect()
 }

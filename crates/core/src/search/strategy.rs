@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// What is known of one place of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place<S> {
+pub enum Slot<S> {
     /// Nothing yet.
     Open,
     /// A lane is at it.
@@ -19,13 +19,13 @@ pub enum Place<S> {
 }
 
 /// Two places between which a change is to be expected.
-pub type Hint = (usize, usize);
+pub type ChangeHint = (usize, usize);
 
 /// One row as the search sees it.
 #[derive(Clone, Debug)]
-pub struct Row<'a, S> {
+pub struct SlotRow<'a, S> {
     /// What is known of its places, in the order of the ladder.
-    pub places: &'a [Place<S>],
+    pub places: &'a [Slot<S>],
     /// Which of them are rungs of the ladder. The others are looked at only between two rungs that
     /// differ.
     pub rungs: &'a [bool],
@@ -36,7 +36,7 @@ pub struct Row<'a, S> {
     pub today: Option<usize>,
 }
 
-impl<S: PartialEq> Row<'_, S> {
+impl<S: PartialEq> SlotRow<'_, S> {
     /// The places to run next by strategy `full`: all rungs, those that tell most first, and then
     /// what splits two neighbouring rungs that differ.
     #[must_use]
@@ -60,8 +60,8 @@ impl<S: PartialEq> Row<'_, S> {
     /// A step begins when the one before it has ended, so that it makes no difference which of its
     /// places is known first. Nothing is left to run when no place is returned and none is running.
     #[must_use]
-    pub fn frontier(&self, n_probes: usize, hints: &BTreeSet<Hint>) -> Vec<usize> {
-        let is_usable = |n: &usize| self.is_rung(*n) && self.places[*n] != Place::Barred;
+    pub fn frontier(&self, n_probes: usize, hints: &BTreeSet<ChangeHint>) -> Vec<usize> {
+        let is_usable = |n: &usize| self.is_rung(*n) && self.places[*n] != Slot::Barred;
         let usable: Vec<usize> = (0..self.places.len()).filter(is_usable).collect();
         let today = usable.iter().find(|place| Some(**place) == self.today);
         let ends: BTreeSet<usize> = [usable.first(), usable.last(), today]
@@ -105,7 +105,7 @@ impl<S: PartialEq> Row<'_, S> {
 
     /// Between which places it is declared that the toolchain becomes too old.
     #[must_use]
-    pub fn edges(&self) -> BTreeSet<Hint> {
+    pub fn edges(&self) -> BTreeSet<ChangeHint> {
         let pairs = self.foreseen.windows(2).enumerate();
         let turns = pairs.filter(|(_, pair)| pair[0] != pair[1]);
         turns.map(|(at, _)| (at, at + 1)).collect()
@@ -113,7 +113,7 @@ impl<S: PartialEq> Row<'_, S> {
 
     /// Neighbouring places that ran and differ, with nothing left to run between.
     #[must_use]
-    pub fn changes(&self) -> BTreeSet<Hint> {
+    pub fn changes(&self) -> BTreeSet<ChangeHint> {
         let stretches = self.stretches().into_iter();
         stretches
             .filter(|s| s.differs)
@@ -122,10 +122,10 @@ impl<S: PartialEq> Row<'_, S> {
     }
 
     /// What to run of a stretch.
-    fn within(&self, stretch: &Stretch, hints: &BTreeSet<Hint>) -> Vec<usize> {
+    fn within(&self, stretch: &Interval, hints: &BTreeSet<ChangeHint>) -> Vec<usize> {
         let inside = |place: usize| {
             let is_inside = stretch.low < place && place < stretch.high;
-            (is_inside && self.places[place] == Place::Open).then_some(place)
+            (is_inside && self.places[place] == Slot::Open).then_some(place)
         };
         if stretch.is_under_way {
             return Vec::new();
@@ -148,25 +148,25 @@ impl<S: PartialEq> Row<'_, S> {
         }
     }
 
-    fn stretches(&self) -> Vec<Stretch> {
+    fn stretches(&self) -> Vec<Interval> {
         let shown: Vec<(usize, &S)> = self
             .places
             .iter()
             .enumerate()
             .filter_map(|(n, place)| match place {
-                Place::Shown(signature) => Some((n, signature)),
-                Place::Open | Place::Running | Place::Barred => None,
+                Slot::Shown(signature) => Some((n, signature)),
+                Slot::Open | Slot::Running | Slot::Barred => None,
             })
             .collect();
         let stretch = |pair: &[(usize, &S)]| {
             let (low, high) = (pair[0].0, pair[1].0);
             let inside = self.open(low + 1..high).into_iter();
             let (rungs, between) = inside.partition(|n| self.is_rung(*n));
-            Stretch {
+            Interval {
                 low,
                 high,
                 differs: pair[0].1 != pair[1].1,
-                is_under_way: (low + 1..high).any(|n| self.places[n] == Place::Running),
+                is_under_way: (low + 1..high).any(|n| self.places[n] == Slot::Running),
                 rungs,
                 between,
             }
@@ -176,13 +176,13 @@ impl<S: PartialEq> Row<'_, S> {
 
     fn open(&self, places: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let places = places.into_iter();
-        places.filter(|n| self.places[*n] == Place::Open).collect()
+        places.filter(|n| self.places[*n] == Slot::Open).collect()
     }
 
     fn is_known(&self, places: &BTreeSet<usize>) -> bool {
         let is_known = |n: &usize| match self.places[*n] {
-            Place::Shown(_) | Place::Barred => true,
-            Place::Open | Place::Running => false,
+            Slot::Shown(_) | Slot::Barred => true,
+            Slot::Open | Slot::Running => false,
         };
         places.iter().all(is_known)
     }
@@ -193,7 +193,7 @@ impl<S: PartialEq> Row<'_, S> {
 }
 
 /// What lies between two neighbouring places that ran.
-struct Stretch {
+struct Interval {
     low: usize,
     high: usize,
     differs: bool,
@@ -204,7 +204,7 @@ struct Stretch {
     between: Vec<usize>,
 }
 
-impl Stretch {
+impl Interval {
     /// The place that halves it, where its ends differ: a rung as long as there is one.
     fn split(&self) -> Option<usize> {
         let open = if self.rungs.is_empty() {

@@ -10,7 +10,7 @@ use crate::config::Strategy;
 /// A row of `n` places, each of which is a rung unless `every` says otherwise.
 fn row(n: usize, every: usize, leader: Option<usize>) -> SearchRow<u8> {
     SearchRow {
-        places: vec![Place::Open; n],
+        places: vec![Slot::Open; n],
         rungs: (0..n).map(|at| at % every == 0 || at + 1 == n).collect(),
         foreseen: vec![false; n],
         today: None,
@@ -19,11 +19,11 @@ fn row(n: usize, every: usize, leader: Option<usize>) -> SearchRow<u8> {
 }
 
 /// All places to run next, the first first.
-fn next(search: &mut Search<u8>) -> Vec<At> {
+fn next(search: &mut Search<u8>) -> Vec<SlotIndex> {
     search.find_out();
-    let mut next: Vec<Ranked> = search.next.iter().flatten().flatten().copied().collect();
+    let mut next: Vec<RankedSlot> = search.next.iter().flatten().flatten().copied().collect();
     next.sort_by_key(|(depth, row, _)| (*depth, *row));
-    let next: Vec<At> = next
+    let next: Vec<SlotIndex> = next
         .into_iter()
         .map(|(_, row, place)| (row, place))
         .collect();
@@ -43,21 +43,21 @@ fn next(search: &mut Search<u8>) -> Vec<At> {
 /// Runs a search to its end, a few cells at a time.
 fn run(mut search: Search<u8>, histories: &[Vec<Option<u8>>], n_lanes: usize) -> Search<u8> {
     loop {
-        let places: Vec<At> = next(&mut search).into_iter().take(n_lanes).collect();
+        let places: Vec<SlotIndex> = next(&mut search).into_iter().take(n_lanes).collect();
         if places.is_empty() {
             return search;
         }
         for (row, place) in &places {
             assert_eq!(
                 search.rows[*row].places[*place],
-                Place::Open,
+                Slot::Open,
                 "a place is run once"
             );
-            search.set((*row, *place), Place::Running);
+            search.set((*row, *place), Slot::Running);
             assert!(!next(&mut search).contains(&(*row, *place)));
         }
         for (row, place) in places {
-            let shown = histories[row][place].map_or(Place::Barred, Place::Shown);
+            let shown = histories[row][place].map_or(Slot::Barred, Slot::Shown);
             search.set((row, place), shown);
         }
     }
@@ -72,7 +72,7 @@ fn alone(history: &[u8], n_probes: usize, n_lanes: usize) -> SearchRow<u8> {
 
 fn n_ran(row: &SearchRow<u8>) -> usize {
     let ran = row.places.iter();
-    ran.filter(|place| matches!(place, Place::Shown(_) | Place::Barred))
+    ran.filter(|place| matches!(place, Slot::Shown(_) | Slot::Barred))
         .count()
 }
 
@@ -103,7 +103,7 @@ fn a_single_break_among_forty_takes_ends_and_the_logarithm() {
 #[test]
 fn a_row_is_probed_inside() {
     let row = alone(&[0; 9], 1, 1);
-    let ran: Vec<usize> = (0..9).filter(|n| row.places[*n] != Place::Open).collect();
+    let ran: Vec<usize> = (0..9).filter(|n| row.places[*n] != Slot::Open).collect();
     assert_eq!(ran, [0, 4, 8]);
     assert_eq!(row.view().inferred(), [1, 2, 3, 5, 6, 7]);
     let mended: Vec<u8> = (0..9).map(|n| u8::from((3..7).contains(&n))).collect();
@@ -156,7 +156,7 @@ fn where_a_toolchain_becomes_too_old_is_looked_at_first() {
     let search = run(Search::new(Strategy::Frontier, 1, vec![of]), &[history], 1);
     // Two ends, both sides of the edge, and the middle of what is left.
     assert_eq!(n_ran(&search.rows[0]), 5);
-    assert_eq!(search.rows[0].places[4], Place::Shown(0));
+    assert_eq!(search.rows[0].places[4], Slot::Shown(0));
 }
 
 #[test]
@@ -196,20 +196,20 @@ proptest! {
         let search = run(Search::new(Strategy::Frontier, n_probes, rows), &histories, n_lanes);
         for (of, history) in search.rows.iter().zip(&histories) {
             for (place, shown) in of.places.iter().zip(history) {
-                if let Place::Shown(shown_here) = place {
+                if let Slot::Shown(shown_here) = place {
                     prop_assert_eq!(Some(*shown_here), *shown);
                 }
             }
             // Nothing that differs has anything open between.
             for (low, high) in of.view().changes() {
-                prop_assert!((low + 1..high).all(|n| of.places[n] != Place::Open));
+                prop_assert!((low + 1..high).all(|n| of.places[n] != Slot::Open));
             }
             // Rungs between two that ran are settled or inferred.
             let inferred = of.view().inferred();
-            let shown = |n: &usize| matches!(of.places[*n], Place::Shown(_));
+            let shown = |n: &usize| matches!(of.places[*n], Slot::Shown(_));
             let (first, last) = ((0..length).find(shown), (0..length).rfind(shown));
             if let (Some(first), Some(last)) = (first, last) {
-                for n in (first..last).filter(|n| of.rungs[*n] && of.places[*n] == Place::Open) {
+                for n in (first..last).filter(|n| of.rungs[*n] && of.places[*n] == Slot::Open) {
                     prop_assert!(inferred.contains(&n));
                 }
             }
@@ -255,8 +255,8 @@ proptest! {
                 break;
             }
             for (row, place) in ready {
-                let shown = histories[row][place].map_or(Place::Barred, Place::Shown);
-                prop_assert_eq!(&rounds.rows[row].places[place], &Place::Open);
+                let shown = histories[row][place].map_or(Slot::Barred, Slot::Shown);
+                prop_assert_eq!(&rounds.rows[row].places[place], &Slot::Open);
                 rounds.set((row, place), shown);
             }
         }

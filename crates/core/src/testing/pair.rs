@@ -3,10 +3,10 @@
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{CaseOutcome, Outcome, Phase, PhaseRecord, TargetOutcome};
 use crate::model::run::{Run, State};
-use crate::model::status::{Class, Doubt, Skip, Status};
+use crate::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
 use crate::testing;
 
-pub(crate) fn case(name: &str, class: Option<Class>, seconds: f64) -> CaseOutcome {
+pub(crate) fn case(name: &str, class: Option<FailureKind>, seconds: f64) -> CaseOutcome {
     let output = class.map(|_| "left: `1` <b>::error::");
     CaseOutcome {
         seconds,
@@ -27,7 +27,7 @@ fn broken(name: &str, code: &str) -> TargetOutcome {
         ..Diagnostic::said("no")
     };
     TargetOutcome {
-        status: Status::failed(Class::Compile),
+        status: Status::failed(FailureKind::Compile),
         errors: vec![error],
         ..target(name, Vec::new())
     }
@@ -57,13 +57,13 @@ pub(crate) fn run(rustc: &str, states: Vec<State>) -> Run {
 }
 
 fn doubt() -> State {
-    let doubt = Doubt::Network;
+    let doubt = InconclusiveReason::Network;
     testing::ended(Outcome::whole(Status::Inconclusive { doubt }, Vec::new()))
 }
 
 /// Two runs with everything in them that can differ.
 pub fn pair() -> (Run, Run) {
-    let failed = Some(Class::Test);
+    let failed = Some(FailureKind::Test);
     let before = run(
         "rustc 1.90.0",
         vec![
@@ -104,7 +104,7 @@ pub fn pair() -> (Run, Run) {
             ended(14.0, vec![broken("d", "E0003")]),
             ended(1.0, vec![target("d", vec![case("x", failed, 0.0)])]),
             State::Skipped {
-                reason: Skip::Inferred,
+                reason: SkipReason::Inferred,
             },
             ended(1.0, vec![target("d", vec![case("x", failed, 0.0)])]),
         ],

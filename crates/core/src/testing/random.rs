@@ -8,7 +8,7 @@ use crate::model::cell::{Pin, Row};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{Outcome, TargetOutcome};
 use crate::model::run::{Adjusted, CellRecord, FamilyRecord, Run, State};
-use crate::model::status::{Class, Doubt, Skip, Status};
+use crate::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
 use crate::testing;
 use crate::testing::{case, test_named};
 
@@ -50,7 +50,7 @@ const ROWS: [&str; 3] = ["stable", "old", "new"];
 const TARGETS: [&str; 6] = ["s", "t", "u", "v", "w", "x"];
 
 /// A target that does not compile.
-fn broken(name: &str, code: Option<&str>, words: &str, class: Class) -> TargetOutcome {
+fn broken(name: &str, code: Option<&str>, words: &str, class: FailureKind) -> TargetOutcome {
     let error = Diagnostic {
         code: code.map(str::to_owned),
         ..Diagnostic::said(words)
@@ -64,7 +64,7 @@ fn target(name: &str, byte: u8) -> TargetOutcome {
         let case = |name: &str, passes: bool| {
             let status = match passes {
                 true => Status::Passed,
-                false => Status::failed(Class::Test),
+                false => Status::failed(FailureKind::Test),
             };
             case(name, status, None)
         };
@@ -79,16 +79,21 @@ fn target(name: &str, byte: u8) -> TargetOutcome {
             name,
             Some("E0432"),
             "unresolved import `gadget::turn`",
-            Class::Compile,
+            FailureKind::Compile,
         ),
         220..232 => broken(
             name,
             Some("E0432"),
             "unresolved import `gadget::spin`",
-            Class::Compile,
+            FailureKind::Compile,
         ),
-        232..244 => broken(name, None, &format!("{name} is wrong"), Class::Compile),
-        244.. => broken(name, None, "too new", Class::Drift),
+        232..244 => broken(
+            name,
+            None,
+            &format!("{name} is wrong"),
+            FailureKind::Compile,
+        ),
+        244.. => broken(name, None, "too new", FailureKind::Drift),
     }
 }
 
@@ -101,20 +106,23 @@ fn state(byte: u8, targets: &[u8], is_killed: bool) -> State {
             let targets = targets.map(|(name, byte)| target(name, *byte));
             testing::ended(testing::outcome(targets.collect()))
         }
-        200..230 => skipped(Skip::NotAnEnd),
-        230..240 if is_killed => skipped(Skip::NotBegun),
+        200..230 => skipped(SkipReason::NotAnEnd),
+        230..240 if is_killed => skipped(SkipReason::NotBegun),
         // A part of a merged run that is missing leaves such cells.
         240..245 if is_killed => State::Pending,
-        230..245 => skipped(Skip::Inferred),
+        230..245 => skipped(SkipReason::Inferred),
         245..250 => {
             let doubt = Status::Inconclusive {
-                doubt: Doubt::Network,
+                doubt: InconclusiveReason::Network,
             };
             testing::ended(Outcome::whole(doubt, vec![Diagnostic::said("no answer")]))
         }
         250.. => {
             let error = Diagnostic::said("gadget needs rustc 1.99");
-            testing::ended(Outcome::whole(Status::failed(Class::Msrv), vec![error]))
+            testing::ended(Outcome::whole(
+                Status::failed(FailureKind::Msrv),
+                vec![error],
+            ))
         }
     }
 }

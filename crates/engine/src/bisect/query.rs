@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use pinmatrix_core::config::did_you_mean;
 use pinmatrix_core::error::UserError;
-use pinmatrix_core::model::cell::{At, Cell, Pin, Row};
+use pinmatrix_core::model::cell::{Cell, Pin, PinSource, Row};
 use pinmatrix_core::model::outcome::{CaseOutcome, Outcome, TargetId, TargetOutcome};
-use pinmatrix_core::model::run::bisection::{About, Answer, Why};
-use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_core::model::run::bisection::{BisectTarget, Evidence, PointAnswer};
+use pinmatrix_core::model::status::{FailureKind, Status};
 use semver::Version;
 
 use crate::matrix::Matrix;
@@ -52,9 +52,9 @@ impl std::fmt::Display for Question {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Axis {
     /// Every published version from one pin to another.
-    Pins(Ends),
+    Pins(AxisEnds),
     /// The toolchains of the matrix, by their rustc.
-    Toolchains(Ends),
+    Toolchains(AxisEnds),
     /// Commits of the subject.
     Commits {
         /// The older end.
@@ -69,20 +69,20 @@ pub enum Axis {
         /// What its tags look like: `v{version}`.
         tags: String,
         /// The releases.
-        between: Ends,
+        between: AxisEnds,
     },
 }
 
 /// Two ends, as far as they are named; those of the matrix where they are not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ends {
+pub struct AxisEnds {
     /// The first.
     pub from: Option<String>,
     /// The last.
     pub to: Option<String>,
 }
 
-impl Ends {
+impl AxisEnds {
     /// Reads `FROM..TO`, of which either may be left out.
     #[must_use]
     pub fn parse(written: &str) -> Self {
@@ -103,12 +103,12 @@ pub struct Point {
     /// The cell that answers.
     pub cell: Cell,
     /// What is peculiar to it.
-    pub place: Place,
+    pub place: PointPlace,
 }
 
 /// Where a point is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PointPlace {
     /// It is a cell of the matrix.
     Matrix,
     /// A commit of the subject.
@@ -119,7 +119,7 @@ pub enum Place {
 
 /// A question with the points that it is asked of.
 #[derive(Clone, Debug)]
-pub struct Inquiry {
+pub struct BisectQuery {
     /// What is asked.
     pub question: Question,
     /// Along which axis.
@@ -132,7 +132,7 @@ pub struct Inquiry {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] when an end is not there, or when nothing lies on the axis.
+/// A [`UserError`] when an end is not there, or when nothing lies on the axis.
 pub fn points(matrix: &Matrix, axis: &Axis, cell: &Cell) -> Result<Vec<Point>> {
     let points = match axis {
         Axis::Pins(ends) => pins(matrix, ends, cell)?,
@@ -163,7 +163,7 @@ pub fn points(matrix: &Matrix, axis: &Axis, cell: &Cell) -> Result<Vec<Point>> {
     }
 }
 
-fn pins(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
+fn pins(matrix: &Matrix, ends: &AxisEnds, cell: &Cell) -> Result<Vec<Point>> {
     let pins = published(matrix, &cell.pin.family)?;
     let names: Vec<String> = pins.iter().map(|pin| pin.at.to_string()).collect();
     let (from, to) = within(&names, ends, "pin")?;
@@ -173,7 +173,7 @@ fn pins(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
             row: cell.row.clone(),
             pin: pin.clone(),
         },
-        place: Place::Matrix,
+        place: PointPlace::Matrix,
     };
     Ok(names
         .iter()
@@ -196,7 +196,7 @@ fn published(matrix: &Matrix, family: &str) -> Result<Vec<Arc<Pin>>> {
         .collect())
 }
 
-fn toolchains(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
+fn toolchains(matrix: &Matrix, ends: &AxisEnds, cell: &Cell) -> Result<Vec<Point>> {
     if let Some(sought) = matrix.toolchains.iter().find(|t| t.broken().is_some()) {
         // A boundary across a toolchain that could not tell would be none.
         let why = sought.broken().unwrap_or_default();
@@ -219,7 +219,7 @@ fn toolchains(matrix: &Matrix, ends: &Ends, cell: &Cell) -> Result<Vec<Point>> {
             }),
             pin: cell.pin.clone(),
         },
-        place: Place::Matrix,
+        place: PointPlace::Matrix,
     };
     Ok(names.iter().take(to + 1).skip(from).map(point).collect())
 }
@@ -235,7 +235,7 @@ fn of_commit(cell: &Cell, commit: String) -> Point {
             }),
             pin: cell.pin.clone(),
         },
-        place: Place::Commit(commit),
+        place: PointPlace::Commit(commit),
     }
 }
 
@@ -243,7 +243,7 @@ fn dependency(
     matrix: &Matrix,
     repository: &Utf8PathBuf,
     tags: &str,
-    between: &Ends,
+    between: &AxisEnds,
     cell: &Cell,
 ) -> Result<Vec<Point>> {
     let there = Repository::of(repository)?.ok_or_else(|| {
@@ -276,19 +276,19 @@ fn dependency(
             row: cell.row.clone(),
             pin: Arc::new(Pin {
                 family: cell.pin.family.clone(),
-                at: At::Path {
+                at: PinSource::Path {
                     label: short(&commit).to_owned(),
                     path: Utf8PathBuf::new(),
                 },
             }),
         },
-        place: Place::Dependency(commit),
+        place: PointPlace::Dependency(commit),
     };
     Ok(there.line(&base, &newer)?.into_iter().map(point).collect())
 }
 
 /// Where two ends stand in a list; the ends of the list where they are not named.
-fn within(names: &[String], ends: &Ends, what: &str) -> Result<(usize, usize), UserError> {
+fn within(names: &[String], ends: &AxisEnds, what: &str) -> Result<(usize, usize), UserError> {
     let find = |name: &String| {
         names.iter().position(|known| known == name).ok_or_else(|| {
             UserError::new(format!("there is no {what} `{name}` on this axis"))
@@ -313,12 +313,12 @@ fn within(names: &[String], ends: &Ends, what: &str) -> Result<(usize, usize), U
 ///
 /// # Errors
 ///
-/// A [`Mistake`] that names the nearest, when there is no such target or case at either end, or
+/// A [`UserError`] that names the nearest, when there is no such target or case at either end, or
 /// when it could be several.
-pub fn about(question: &Question, ends: &[&Outcome]) -> Result<About, UserError> {
+pub fn about(question: &Question, ends: &[&Outcome]) -> Result<BisectTarget, UserError> {
     let targets: Vec<&TargetOutcome> = ends.iter().flat_map(|outcome| &outcome.targets).collect();
     let (wanted, case) = match question {
-        Question::Cell | Question::Script(_) => return Ok(About::Cell),
+        Question::Cell | Question::Script(_) => return Ok(BisectTarget::Cell),
         Question::Target(target) => (Some(target), None),
         Question::Case { target, case } => (target.as_ref(), Some(case)),
     };
@@ -331,8 +331,8 @@ pub fn about(question: &Question, ends: &[&Outcome]) -> Result<About, UserError>
     found.sort();
     found.dedup();
     match (found.as_slice(), case) {
-        ([only], None) => Ok(About::Target((*only).clone())),
-        ([only], Some(case)) => Ok(About::Case((*only).clone(), case.clone())),
+        ([only], None) => Ok(BisectTarget::Target((*only).clone())),
+        ([only], Some(case)) => Ok(BisectTarget::Case((*only).clone(), case.clone())),
         ([], _) => Err(missing(
             question,
             wanted,
@@ -382,25 +382,32 @@ fn missing(
 /// What an outcome answers, and why. Where the commits of a dependency are looked at, an error
 /// outside the subject is the dependency's own and says nothing about the question.
 #[must_use]
-pub fn answer(about: &About, outcome: &Outcome, is_own: &dyn Fn(&str) -> bool) -> (Answer, Why) {
+pub fn answer(
+    about: &BisectTarget,
+    outcome: &Outcome,
+    is_own: &dyn Fn(&str) -> bool,
+) -> (PointAnswer, Evidence) {
     let target = |id: &TargetId| outcome.targets.iter().find(|target| target.id == *id);
     match about {
-        About::Cell => match outcome.targets.iter().find(|t| t.status.is_failed()) {
+        BisectTarget::Cell => match outcome.targets.iter().find(|t| t.status.is_failed()) {
             Some(failing) => of_target(failing, is_own),
             None => of_whole(outcome),
         },
-        About::Target(id) => match target(id) {
+        BisectTarget::Target(id) => match target(id) {
             Some(target) => of_target(target, is_own),
             None => without(outcome),
         },
-        About::Case(id, name) => {
+        BisectTarget::Case(id, name) => {
             let Some(target) = target(id) else {
                 return without(outcome);
             };
             match target.cases.iter().find(|case| case.name == *name) {
                 Some(case) => (of_status(&case.status), why_case(case)),
                 None if target.cases.is_empty() => of_target(target, is_own),
-                None => (Answer::CannotTell, Why::line("it has no such case")),
+                None => (
+                    PointAnswer::CannotTell,
+                    Evidence::line("it has no such case"),
+                ),
             }
         }
     }
@@ -408,31 +415,34 @@ pub fn answer(about: &About, outcome: &Outcome, is_own: &dyn Fn(&str) -> bool) -
 
 /// An outcome without the target that is asked about: what kept it from all targets answers, and
 /// otherwise nothing does.
-fn without(outcome: &Outcome) -> (Answer, Why) {
+fn without(outcome: &Outcome) -> (PointAnswer, Evidence) {
     match outcome.targets.is_empty() {
         true => of_whole(outcome),
-        false => (Answer::CannotTell, Why::line("it has no such target")),
+        false => (
+            PointAnswer::CannotTell,
+            Evidence::line("it has no such target"),
+        ),
     }
 }
 
-fn of_whole(outcome: &Outcome) -> (Answer, Why) {
+fn of_whole(outcome: &Outcome) -> (PointAnswer, Evidence) {
     let status = &outcome.status;
     let why = match outcome.errors.first() {
-        Some(error) => Why {
+        Some(error) => Evidence {
             said: format!("{status}: {error}"),
             detail: error.rendered.clone(),
         },
-        None => Why::line(status.to_string()),
+        None => Evidence::line(status.to_string()),
     };
     (of_status(status), why)
 }
 
-fn of_target(target: &TargetOutcome, is_own: &dyn Fn(&str) -> bool) -> (Answer, Why) {
+fn of_target(target: &TargetOutcome, is_own: &dyn Fn(&str) -> bool) -> (PointAnswer, Evidence) {
     let error = target.errors.first();
     let file = error.and_then(|error| error.file.as_deref());
-    let is_compile = target.status == Status::failed(Class::Compile);
+    let is_compile = target.status == Status::failed(FailureKind::Compile);
     let answer = match is_compile && file.is_none_or(|file| !is_own(file)) {
-        true => Answer::CannotTell,
+        true => PointAnswer::CannotTell,
         false => of_status(&target.status),
     };
     let said = match target.status.is_failed() {
@@ -443,23 +453,23 @@ fn of_target(target: &TargetOutcome, is_own: &dyn Fn(&str) -> bool) -> (Answer, 
     let printed = || failing.next().and_then(|case| case.output.clone());
     let rendered = error.and_then(|error| error.rendered.clone());
     let detail = rendered.or_else(printed);
-    (answer, Why { said, detail })
+    (answer, Evidence { said, detail })
 }
 
-fn why_case(case: &CaseOutcome) -> Why {
+fn why_case(case: &CaseOutcome) -> Evidence {
     let said = case.said().map(|said| format!(": {said}"));
-    Why {
+    Evidence {
         said: format!("{}{}", case.status, said.unwrap_or_default()),
         detail: case.output.clone(),
     }
 }
 
-fn of_status(status: &Status) -> Answer {
+fn of_status(status: &Status) -> PointAnswer {
     match status {
-        Status::Passed => Answer::Good,
-        Status::Failed { .. } if status.is_verdict() => Answer::Bad,
+        Status::Passed => PointAnswer::Good,
+        Status::Failed { .. } if status.is_verdict() => PointAnswer::Bad,
         Status::Failed { .. } | Status::Skipped { .. } | Status::Inconclusive { .. } => {
-            Answer::CannotTell
+            PointAnswer::CannotTell
         }
     }
 }

@@ -4,16 +4,16 @@ use anyhow::Result;
 use camino::Utf8Path;
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::outcome::{Outcome, Phase};
-use pinmatrix_core::model::run::bisection::Answer;
+use pinmatrix_core::model::run::bisection::PointAnswer;
 use pinmatrix_process::Stream;
 use pinmatrix_process::child::Exit;
 
 use crate::cache::outcome_store::clear_logs;
 use crate::cargo::targets::Workspace;
-use crate::cell::context::{TARGET_DIR, Work};
+use crate::cell::context::{CellWork, TARGET_DIR};
 use crate::cell::{keep_lock, kept, logs};
-use crate::phase::log::Log;
-use crate::phase::timer::Clock;
+use crate::phase::log::PhaseLog;
+use crate::phase::timer::PhaseTimer;
 
 /// Runs a script in a cell's copy, pinned, locked and fetched, in place of build and tests: exit 0
 /// is good, 125 cannot tell, any other is bad, as for `git bisect run`
@@ -24,9 +24,9 @@ use crate::phase::timer::Clock;
 ///
 /// # Errors
 ///
-/// A [`Mistake`] when it cannot be run; other errors when the work folders fail.
-pub fn ask(work: &Work<'_>, script: &Utf8Path) -> Result<(Answer, String)> {
-    let Work {
+/// A [`UserError`] when it cannot be run; other errors when the work folders fail.
+pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, String)> {
+    let CellWork {
         common, setting, ..
     } = work;
     let logs = logs(common.results, setting.cell);
@@ -36,30 +36,33 @@ pub fn ask(work: &Work<'_>, script: &Utf8Path) -> Result<(Answer, String)> {
         Err(refused) => {
             let said = refused.errors.first().map(ToString::to_string);
             let said = format!("{}: {}", refused.status, said.unwrap_or_default());
-            return Ok((Answer::CannotTell, said));
+            return Ok((PointAnswer::CannotTell, said));
         }
     };
     // It may compile, and does so by itself.
     let shops = common.shops;
     let _turn = shops.enter(&work.folders, &workspace.units, common.interrupt)?;
     work.enter(Phase::Test);
-    let mut log = Log::create(logs.join("test.log").as_std_path(), work.secrets())?;
+    let mut log = PhaseLog::create(logs.join("test.log").as_std_path(), work.secrets())?;
     let answer = run_script(work, script, &mut log);
     log.finish()?;
     match setting.toolchain.change() {
-        Some(change) => Ok((Answer::CannotTell, change)),
+        Some(change) => Ok((PointAnswer::CannotTell, change)),
         None => answer,
     }
 }
 
 /// Makes the copy ready; what stands against it where it cannot be.
-fn prepared(work: &Work<'_>, logs: &Utf8Path) -> Result<std::result::Result<Workspace, Outcome>> {
-    let Work {
+fn prepared(
+    work: &CellWork<'_>,
+    logs: &Utf8Path,
+) -> Result<std::result::Result<Workspace, Outcome>> {
+    let CellWork {
         common, setting, ..
     } = work;
     work.enter(Phase::Resolve);
-    let mut clock = Clock::start(Phase::Resolve);
-    let mut log = Log::create(logs.join("resolve.log").as_std_path(), work.secrets())?;
+    let mut clock = PhaseTimer::start(Phase::Resolve);
+    let mut log = PhaseLog::create(logs.join("resolve.log").as_std_path(), work.secrets())?;
     let resolution = common.resolver.resolve(setting, &mut log, &mut clock)?;
     // The lock that a run of the cell came to rest on, where there was one.
     let moved = kept(common, setting, &resolution).and_then(|kept| kept.lock);
@@ -73,8 +76,12 @@ fn prepared(work: &Work<'_>, logs: &Utf8Path) -> Result<std::result::Result<Work
     Ok(prepared)
 }
 
-fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answer, String)> {
-    let Work {
+fn run_script(
+    work: &CellWork<'_>,
+    script: &Utf8Path,
+    log: &mut PhaseLog,
+) -> Result<(PointAnswer, String)> {
+    let CellWork {
         common, setting, ..
     } = work;
     let cell = setting.cell;
@@ -101,15 +108,15 @@ fn run_script(work: &Work<'_>, script: &Utf8Path, log: &mut Log) -> Result<(Answ
     let ended = cargo.follow(errand, &mut follower)?;
     log.note(&format!("[{}]", ended.exit));
     let answer = match &ended.exit {
-        Exit::Code(0) => Answer::Good,
+        Exit::Code(0) => PointAnswer::Good,
         // What a shell gives where there is no such program, or it may not be run.
         Exit::Code(126 | 127) => {
             return Err(cannot_run(script, &format!("{} {last}", ended.exit)));
         }
         Exit::Code(125) | Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted => {
-            Answer::CannotTell
+            PointAnswer::CannotTell
         }
-        Exit::Code(_) => Answer::Bad,
+        Exit::Code(_) => PointAnswer::Bad,
         Exit::Lost(why) => return Err(cannot_run(script, why)),
     };
     let said = match last.is_empty() {

@@ -22,23 +22,23 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::PackageId;
 use pinmatrix_core::config::Family;
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::outcome::{Kind, TargetId};
-use pinmatrix_core::model::status::{Doubt, Skip, Status};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
+use pinmatrix_core::model::status::{InconclusiveReason, SkipReason, Status};
 use pinmatrix_core::text::shell_word;
 use pinmatrix_process::child::Exit;
-use pinmatrix_process::sandbox::policy::Files;
+use pinmatrix_process::sandbox::policy::FilePolicy;
 use pinmatrix_process::sandbox::scoped_thread::confined;
-use pinmatrix_process::{Ended, together};
+use pinmatrix_process::{ProcessResult, together};
 
-use crate::build::Built;
-use crate::cargo::compiler_call::{Call, DocTests, RUSTDOC, WRAPPER, line};
-use crate::cargo::messages::{Heard, Unit};
+use crate::build::BuildResult;
+use crate::cargo::compiler_call::{CompilerCall, DocTests, RUSTDOC, WRAPPER, line};
+use crate::cargo::messages::{BuildMessages, Unit};
 use crate::cargo::targets::{Target, Workspace, name_of};
-use crate::cargo::{Cargo, doubt, first_error};
-use crate::diagnose::target_result::{Judge, Made};
-use crate::diagnose::unit_blame::Account;
+use crate::cargo::{CargoCommand, doubt, first_error};
+use crate::diagnose::target_result::{TargetJudge, TargetResult};
+use crate::diagnose::unit_blame::BuildAccount;
 use crate::fs_ext::{names, remove, write_program};
-use crate::phase::log::Log;
+use crate::phase::log::PhaseLog;
 
 const NOTE: &str = include_str!("doc_build/note.sh");
 const SCRIPTS: [(&str, &str); 3] = [
@@ -50,28 +50,28 @@ const SCRIPTS: [(&str, &str); 3] = [
 /// Doc tests that need what nothing was said of.
 const NOT_REACHED: DocTests = DocTests::Not(
     Status::Skipped {
-        reason: Skip::NotReached,
+        reason: SkipReason::NotReached,
     },
     Vec::new(),
 );
 
 /// What a rehearsal came to.
-pub struct Rehearsed {
+pub struct DocBuildResult {
     /// The doc tests of each library that cargo would run; it passes over some kinds of libraries.
     pub doc_tests: BTreeMap<TargetId, DocTests>,
     /// The units that it used or made, by the hashes in their names.
-    pub used: Units,
+    pub used: UnitPackages,
     /// How it ended, and what it took.
-    pub ended: Ended,
+    pub ended: ProcessResult,
 }
 
 /// The packages of units, by the hashes in the names of these.
-type Units = BTreeMap<String, PackageId>;
+type UnitPackages = BTreeMap<String, PackageId>;
 
 /// All that a rehearsal takes.
-pub struct Rehearsal<'a> {
+pub struct DocBuild<'a> {
     /// The cell's cargo, within the bounds of a build.
-    pub cargo: Cargo<'a>,
+    pub cargo: CargoCommand<'a>,
     /// The workspace.
     pub workspace: &'a Workspace,
     /// The family that is pinned.
@@ -87,20 +87,20 @@ pub struct Rehearsal<'a> {
     pub only_pretends: bool,
 }
 
-impl Rehearsed {
+impl DocBuildResult {
     /// No rehearsal: of nothing that is asked for is it known how it runs.
     #[must_use]
-    pub fn of_none(asked_for: &[(PackageId, TargetId)], built: &Built) -> Self {
+    pub fn of_none(asked_for: &[(PackageId, TargetId)], built: &BuildResult) -> Self {
         let all = asked_for.iter().map(|(_, id)| (id.clone(), NOT_REACHED));
         Self {
             doc_tests: all.collect(),
             used: built.used.clone(),
-            ended: Ended::NOTHING,
+            ended: ProcessResult::NOTHING,
         }
     }
 }
 
-impl Rehearsal<'_> {
+impl DocBuild<'_> {
     /// Has cargo build what the doc tests of these libraries need beyond what tests needed, and say
     /// how it would run them.
     ///
@@ -110,10 +110,10 @@ impl Rehearsal<'_> {
     pub fn run(
         mut self,
         asked_for: &[(PackageId, TargetId)],
-        used: &Units,
-        log: &mut Log,
+        used: &UnitPackages,
+        log: &mut PhaseLog,
         on_step: &mut dyn FnMut(&str),
-    ) -> Result<Rehearsed> {
+    ) -> Result<DocBuildResult> {
         if let Some(files) = &mut self.cargo.bounds.files {
             files.write.push(self.folder.clone());
         }
@@ -128,7 +128,7 @@ impl Rehearsal<'_> {
         log.note("# Something that only cargo makes is missing.");
         self.only_pretends = false;
         let again = self.rehearse(asked_for, &rehearsed.used, log, on_step)?;
-        Ok(Rehearsed {
+        Ok(DocBuildResult {
             ended: together(rehearsed.ended, again.ended),
             ..again
         })
@@ -137,13 +137,13 @@ impl Rehearsal<'_> {
     fn rehearse(
         &self,
         asked_for: &[(PackageId, TargetId)],
-        used: &Units,
-        log: &mut Log,
+        used: &UnitPackages,
+        log: &mut PhaseLog,
         on_step: &mut dyn FnMut(&str),
-    ) -> Result<Rehearsed> {
+    ) -> Result<DocBuildResult> {
         self.lay_out()?;
-        let mut heard = Heard::default();
-        let mut ended = Ended::NOTHING;
+        let mut heard = BuildMessages::default();
+        let mut ended = ProcessResult::NOTHING;
         if !self.only_pretends {
             let cargo = self.cargo_with([(RUSTDOC, self.folder.join("rustdoc"))]);
             ended = heard.listen(&cargo, &self.args(), log, on_step)?;
@@ -170,7 +170,7 @@ impl Rehearsal<'_> {
             calls = Some(told);
         }
         self.clear()?;
-        let account = Account::of_plain(heard);
+        let account = BuildAccount::of_plain(heard);
         let heard = &account.heard;
         let mut doc_tests = BTreeMap::new();
         for (package, id) in asked_for {
@@ -187,7 +187,7 @@ impl Rehearsal<'_> {
             };
             doc_tests.insert(id.clone(), ready);
         }
-        Ok(Rehearsed {
+        Ok(DocBuildResult {
             doc_tests,
             used: account.heard.used,
             ended,
@@ -226,11 +226,11 @@ impl Rehearsal<'_> {
     }
 
     /// Cargo with some variables of its own.
-    fn cargo_with<const N: usize>(&self, vars: [(&str, Utf8PathBuf); N]) -> Cargo<'_> {
+    fn cargo_with<const N: usize>(&self, vars: [(&str, Utf8PathBuf); N]) -> CargoCommand<'_> {
         let own = vars.map(|(name, path)| (OsString::from(name), path.into_os_string()));
         let mut vars = self.cargo.vars.clone();
         vars.extend(own);
-        Cargo {
+        CargoCommand {
             vars,
             bounds: self.cargo.bounds.clone(),
             ..self.cargo
@@ -247,8 +247,8 @@ impl Rehearsal<'_> {
     }
 
     /// What the tool itself reaches while it works where the cell has written.
-    fn reach(&self, folder: &Utf8Path) -> Option<Files> {
-        self.cargo.bounds.files.as_ref().map(|_| Files {
+    fn reach(&self, folder: &Utf8Path) -> Option<FilePolicy> {
+        self.cargo.bounds.files.as_ref().map(|_| FilePolicy {
             read: Vec::new(),
             write: vec![folder.to_owned()],
             mounts: None,
@@ -256,7 +256,7 @@ impl Rehearsal<'_> {
     }
 
     /// The same command once more where nothing is compiled or run; or what cargo said against it.
-    fn pretend(&self, log: &mut Log) -> Result<Result<Calls, Diagnostic>> {
+    fn pretend(&self, log: &mut PhaseLog) -> Result<Result<CompilerCalls, Diagnostic>> {
         let scratch = self.scratch();
         let cargo = self.cargo_with([
             (RUSTDOC, self.folder.join("rustdoc")),
@@ -276,7 +276,7 @@ impl Rehearsal<'_> {
     }
 
     /// All calls that were written down, with the target folder in the place of the scratch one.
-    fn calls(&self, scratch: Option<&Utf8Path>) -> Result<Calls> {
+    fn calls(&self, scratch: Option<&Utf8Path>) -> Result<CompilerCalls> {
         let settle = |word: &OsStr| match (word.to_str(), scratch) {
             (Some(word), Some(scratch)) => {
                 word.replace(scratch.as_str(), self.target.as_str()).into()
@@ -285,9 +285,9 @@ impl Rehearsal<'_> {
         };
         let folder = self.folder.join("calls");
         confined(self.reach(&self.folder), || {
-            let mut calls = Calls::default();
+            let mut calls = CompilerCalls::default();
             for name in names(&folder)? {
-                let call = Call::read(&folder.join(name), &self.cargo.vars, settle)?;
+                let call = CompilerCall::read(&folder.join(name), &self.cargo.vars, settle)?;
                 // Options come first to rustdoc, and the compiler first to its wrapper.
                 let is_option = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-");
                 match call.args.first().is_some_and(is_option) {
@@ -304,20 +304,20 @@ impl Rehearsal<'_> {
     fn make_missing(
         &self,
         asked_for: &[(PackageId, TargetId)],
-        calls: &Calls,
-        heard: &mut Heard,
-        log: &mut Log,
+        calls: &CompilerCalls,
+        heard: &mut BuildMessages,
+        log: &mut PhaseLog,
         on_step: &mut dyn FnMut(&str),
-    ) -> Result<Ended> {
-        let by_name: BTreeMap<String, &Call> = calls
+    ) -> Result<ProcessResult> {
+        let by_name: BTreeMap<String, &CompilerCall> = calls
             .rustc
             .iter()
             .filter_map(|call| Some((call.makes()?, call)))
             .collect();
         let asked_for = asked_for.iter().map(|(package, _)| package);
         let asked_for = asked_for.filter_map(|package| calls.of(self.workspace, package));
-        let mut below: Vec<&str> = asked_for.flat_map(Call::needs).collect();
-        let mut open: BTreeMap<&str, &Call> = BTreeMap::new();
+        let mut below: Vec<&str> = asked_for.flat_map(CompilerCall::needs).collect();
+        let mut open: BTreeMap<&str, &CompilerCall> = BTreeMap::new();
         while let Some(name) = below.pop() {
             let missing = by_name.get(name).filter(|_| !heard.used.contains_key(name));
             if let Some(call) = missing
@@ -331,7 +331,7 @@ impl Rehearsal<'_> {
             let unit = unit(call, self.workspace);
             !unit.is_some_and(|unit| heard.errors.contains_key(&unit))
         });
-        let mut all = Ended::NOTHING;
+        let mut all = ProcessResult::NOTHING;
         loop {
             let mut ready = open.iter().filter(|(_, call)| call.has_all(&heard.used));
             let Some((name, call)) = ready.next().map(|(name, call)| (*name, *call)) else {
@@ -353,7 +353,12 @@ impl Rehearsal<'_> {
         }
     }
 
-    fn compile(&self, call: &Call, heard: &mut Heard, log: &mut Log) -> Result<Ended> {
+    fn compile(
+        &self,
+        call: &CompilerCall,
+        heard: &mut BuildMessages,
+        log: &mut PhaseLog,
+    ) -> Result<ProcessResult> {
         let mut vars = self.cargo.vars.clone();
         vars.extend(call.vars.clone());
         let wrapper = vars.get(OsStr::new(WRAPPER)).filter(|w| !w.is_empty());
@@ -363,7 +368,7 @@ impl Rehearsal<'_> {
         };
         log.note(&line(&words));
         let unit = unit(call, self.workspace);
-        let cargo = Cargo {
+        let cargo = CargoCommand {
             folder: &call.folder,
             vars,
             bounds: self.cargo.bounds.clone(),
@@ -381,7 +386,7 @@ impl Rehearsal<'_> {
         &self,
         package: &PackageId,
         id: &TargetId,
-        account: &Account,
+        account: &BuildAccount,
         exit: &Exit,
     ) -> DocTests {
         let heard = &account.heard;
@@ -389,7 +394,7 @@ impl Rehearsal<'_> {
         if can_go_on(exit) && doubt(exit, &heard.err).is_none() && !heard.tells_of(&below) {
             return NOT_REACHED;
         }
-        let judge = Judge {
+        let judge = TargetJudge {
             account,
             workspace: self.workspace,
             family: self.family,
@@ -406,12 +411,12 @@ impl Rehearsal<'_> {
             binaries: Vec::new(),
         };
         match judge.judge(&target) {
-            Made::Not(status, errors) => DocTests::Not(status, errors),
-            Made::Executable(_) | Made::Example => {
+            TargetResult::Not(status, errors) => DocTests::Not(status, errors),
+            TargetResult::Executable(_) | TargetResult::Example => {
                 let why = "cargo made something else of them".to_owned();
                 DocTests::Not(
                     Status::Inconclusive {
-                        doubt: Doubt::Machine(why),
+                        doubt: InconclusiveReason::Machine(why),
                     },
                     Vec::new(),
                 )
@@ -424,14 +429,14 @@ impl Rehearsal<'_> {
 fn gave_up(
     asked_for: &[(PackageId, TargetId)],
     why: Diagnostic,
-    heard: Heard,
-    ended: Ended,
-) -> Rehearsed {
+    heard: BuildMessages,
+    ended: ProcessResult,
+) -> DocBuildResult {
     let told = format!("cargo does not say how it runs doc tests: {}", why.message);
-    let doubt = Doubt::Machine(told);
+    let doubt = InconclusiveReason::Machine(told);
     let not = DocTests::Not(Status::Inconclusive { doubt }, vec![why]);
     let all = asked_for.iter().map(|(_, id)| (id.clone(), not.clone()));
-    Rehearsed {
+    DocBuildResult {
         doc_tests: all.collect(),
         used: heard.used,
         ended,
@@ -448,27 +453,31 @@ fn can_go_on(exit: &Exit) -> bool {
 
 /// All calls of a rehearsal.
 #[derive(Debug, Default)]
-struct Calls {
-    rustdoc: Vec<Call>,
-    rustc: Vec<Call>,
+struct CompilerCalls {
+    rustdoc: Vec<CompilerCall>,
+    rustc: Vec<CompilerCall>,
 }
 
-impl Calls {
+impl CompilerCalls {
     /// How rustdoc is called for a library.
-    fn of(&self, workspace: &Workspace, package: &PackageId) -> Option<&Call> {
-        let is_its = |call: &&Call| package_of(call, workspace) == Some(package);
+    fn of(&self, workspace: &Workspace, package: &PackageId) -> Option<&CompilerCall> {
+        let is_its = |call: &&CompilerCall| package_of(call, workspace) == Some(package);
         self.rustdoc.iter().find(is_its)
     }
 }
 
 /// The package that a compiler is called for.
-fn package_of<'a>(call: &Call, workspace: &'a Workspace) -> Option<&'a PackageId> {
+fn package_of<'a>(call: &CompilerCall, workspace: &'a Workspace) -> Option<&'a PackageId> {
     let folder = call.vars.get(OsStr::new("CARGO_MANIFEST_DIR"))?.to_str()?;
     workspace.package_in(Utf8Path::new(folder))
 }
 
 /// The library that a compiler makes.
-fn unit(call: &Call, workspace: &Workspace) -> Option<Unit> {
-    let name = name_of(Kind::Lib, &call.crate_name());
-    Some((package_of(call, workspace)?.clone(), Some(Kind::Lib), name))
+fn unit(call: &CompilerCall, workspace: &Workspace) -> Option<Unit> {
+    let name = name_of(TargetKind::Lib, &call.crate_name());
+    Some((
+        package_of(call, workspace)?.clone(),
+        Some(TargetKind::Lib),
+        name,
+    ))
 }

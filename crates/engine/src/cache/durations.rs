@@ -12,14 +12,14 @@ use crate::fs_ext::write_whole;
 
 /// The times that are known, in seconds.
 #[derive(Debug)]
-pub struct Times {
+pub struct Durations {
     file: Utf8PathBuf,
     of_cells: BTreeMap<String, f64>,
     /// Per toolchain, the sum of what its cells took in this run, and how many those were.
     of_toolchains: BTreeMap<String, (f64, usize)>,
 }
 
-impl Times {
+impl Durations {
     /// Reads what earlier runs took. A file that cannot be read says nothing.
     #[must_use]
     pub fn read(file: Utf8PathBuf) -> Self {
@@ -87,8 +87,8 @@ mod tests {
     fn a_cell_is_expected_to_take_what_it_took_and_else_what_others_take() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = camino::Utf8Path::from_path(folder.path()).expect("text");
-        let mut times = Times::read(folder.join("times.json"));
-        let expected = |times: &Times, cell: &Cell| times.expected(&cell.id(), cell);
+        let mut times = Durations::read(folder.join("times.json"));
+        let expected = |times: &Durations, cell: &Cell| times.expected(&cell.id(), cell);
         let [first, second, other] = [cell("new", 1), cell("new", 2), cell("old", 1)];
         assert_eq!(expected(&times, &first), None);
         times.note(&first.id(), &first, 4.0);
@@ -96,11 +96,11 @@ mod tests {
         assert_eq!(expected(&times, &second), Some(4.0));
         assert_eq!(expected(&times, &cell("older", 1)), Some(6.0));
         times.keep().expect("kept");
-        let again = Times::read(folder.join("times.json"));
+        let again = Durations::read(folder.join("times.json"));
         assert_eq!(expected(&again, &first), Some(4.0));
         assert_eq!(expected(&again, &second), None);
         fs::write(folder.join("times.json"), "{ bent").expect("written");
-        let bent = Times::read(folder.join("times.json"));
+        let bent = Durations::read(folder.join("times.json"));
         assert_eq!(expected(&bent, &first), None);
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use pinmatrix_core::config::Config;
 use serde::Serialize;
 
-use crate::matrix::cell_context::Setting;
+use crate::matrix::cell_context::CellContext;
 use crate::workdir::stage;
 
 /// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
@@ -30,7 +30,7 @@ pub fn of(parts: &impl Serialize) -> Result<String> {
 ///
 /// As [`of`], and when the subject cannot be read.
 pub fn outcome(
-    setting: &Setting<'_>,
+    setting: &CellContext<'_>,
     resolution: &impl Serialize,
     config: &Config,
     sandbox: &impl Serialize,
@@ -57,7 +57,7 @@ pub fn outcome(
 /// # Errors
 ///
 /// As [`outcome`].
-pub fn pinned(setting: &Setting<'_>) -> Result<Arc<str>> {
+pub fn pinned(setting: &CellContext<'_>) -> Result<Arc<str>> {
     let ground = &setting.ground;
     let tree = setting.tree;
     // Paths that leave the subject are written into its manifests.
@@ -76,7 +76,7 @@ pub fn pinned(setting: &Setting<'_>) -> Result<Arc<str>> {
 
 /// What of `[build]` and `[[features]]` decides; the rest of it is in the environment.
 #[must_use]
-pub fn build(setting: &Setting<'_>, config: &Config) -> impl Serialize + use<> {
+pub fn build(setting: &CellContext<'_>, config: &Config) -> impl Serialize + use<> {
     (
         config.build.flags(&setting.toolchain.cargo),
         setting.features.flags(),

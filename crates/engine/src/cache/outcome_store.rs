@@ -8,19 +8,19 @@ use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::model::outcome::{Outcome, Phase};
 use serde::{Deserialize, Serialize};
 
-use crate::cache::record_store::Records;
+use crate::cache::record_store::RecordStore;
 use crate::machine::host_fingerprint;
 
 /// The kept outcomes.
-pub struct Store<'a> {
+pub struct OutcomeStore<'a> {
     folder: Utf8PathBuf,
-    records: &'a Records<'a>,
+    records: &'a RecordStore<'a>,
     installed: OnceLock<String>,
 }
 
 /// What is kept under a key.
 #[derive(Serialize, Deserialize)]
-pub struct Kept {
+pub struct StoredOutcome {
     /// What was installed, where that may have decided. With anything else, nothing is known.
     installed: Option<String>,
     /// The outcome.
@@ -30,10 +30,10 @@ pub struct Kept {
     pub lock: Option<String>,
 }
 
-impl<'a> Store<'a> {
+impl<'a> OutcomeStore<'a> {
     /// The store in a folder.
     #[must_use]
-    pub fn new(folder: Utf8PathBuf, records: &'a Records<'a>) -> Self {
+    pub fn new(folder: Utf8PathBuf, records: &'a RecordStore<'a>) -> Self {
         Self {
             folder,
             records,
@@ -43,8 +43,8 @@ impl<'a> Store<'a> {
 
     /// What is kept under a key, if it is there and whole.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<Kept> {
-        let kept: Kept = self.records.read(&self.record(key), key)?;
+    pub fn get(&self, key: &str) -> Option<StoredOutcome> {
+        let kept: StoredOutcome = self.records.read(&self.record(key), key)?;
         let then = kept.installed.as_ref();
         let still_holds = then.is_none_or(|then| then == self.installed());
         still_holds.then_some(kept)
@@ -66,7 +66,7 @@ impl<'a> Store<'a> {
         let folder = self.folder.join(key);
         fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
         copy_logs(logs, &folder)?;
-        let kept = Kept {
+        let kept = StoredOutcome {
             installed: outcome
                 .may_lie_in_the_system()
                 .then(|| self.installed().to_owned()),

@@ -15,7 +15,7 @@ use crate::fs_ext::{remove, write_to_last, write_whole};
 const SCHEMA: u32 = 1;
 
 /// Reads and writes records.
-pub struct Records<'a> {
+pub struct RecordStore<'a> {
     /// Where damaged ones go.
     aside: Utf8PathBuf,
     /// Whoever is told of them.
@@ -24,7 +24,7 @@ pub struct Records<'a> {
 
 /// What stands in a record's file.
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct StoredRecord {
     schema: u32,
     key: String,
     /// A hash of the content: what was bent on disk does not answer.
@@ -32,7 +32,7 @@ struct Record {
     content: String,
 }
 
-impl<'a> Records<'a> {
+impl<'a> RecordStore<'a> {
     /// Records of which damaged ones go to a folder, and a listener is told of each.
     #[must_use]
     pub fn new(aside: Utf8PathBuf, listener: &'a dyn Listener) -> Self {
@@ -71,11 +71,11 @@ impl<'a> Records<'a> {
         write_whole(path, &record(key, value)?)
     }
 
-    /// As [`Records::write`], and it is on the disk when this returns.
+    /// As [`RecordStore::write`], and it is on the disk when this returns.
     ///
     /// # Errors
     ///
-    /// As [`Records::write`].
+    /// As [`RecordStore::write`].
     pub fn write_to_last(&self, path: &Utf8Path, key: &str, value: &impl Serialize) -> Result<()> {
         write_to_last(path, &record(key, value)?)
     }
@@ -97,7 +97,7 @@ impl<'a> Records<'a> {
 
 fn record(key: &str, value: &impl Serialize) -> Result<Vec<u8>> {
     let content = serde_json::to_string(value).context("write a record")?;
-    let record = Record {
+    let record = StoredRecord {
         schema: SCHEMA,
         key: key.to_owned(),
         check: blake3::hash(content.as_bytes()).to_hex().to_string(),
@@ -108,7 +108,7 @@ fn record(key: &str, value: &impl Serialize) -> Result<Vec<u8>> {
 
 /// What a record holds; nothing where it was written in another form.
 fn content<T: DeserializeOwned>(bytes: &[u8], key: &str) -> Result<Option<T>> {
-    let record: Record = serde_json::from_slice(bytes).context("it is no record")?;
+    let record: StoredRecord = serde_json::from_slice(bytes).context("it is no record")?;
     if record.schema != SCHEMA {
         return Ok(None);
     }
@@ -126,9 +126,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Heard(Mutex<Vec<String>>);
+    struct DamagedNotes(Mutex<Vec<String>>);
 
-    impl Listener for Heard {
+    impl Listener for DamagedNotes {
         fn hear(&self, event: Event<'_>) {
             if let Event::Noted(told) = event {
                 self.0.lock().expect("heard").push(told.to_owned());
@@ -140,8 +140,8 @@ mod tests {
     fn after(change: impl FnOnce(&mut Vec<u8>)) -> (Option<Vec<String>>, Vec<String>) {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
-        let heard = Heard::default();
-        let records = Records::new(folder.join("aside"), &heard);
+        let heard = DamagedNotes::default();
+        let records = RecordStore::new(folder.join("aside"), &heard);
         let path = folder.join("kept/k.json");
         let value = vec!["one".to_owned(), "two".to_owned()];
         records.write_to_last(&path, "k", &value).expect("kept");
@@ -183,8 +183,8 @@ mod tests {
     fn damage_after_damage_is_set_aside_and_room_is_made_each_time() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
-        let heard = Heard::default();
-        let records = Records::new(folder.join("aside"), &heard);
+        let heard = DamagedNotes::default();
+        let records = RecordStore::new(folder.join("aside"), &heard);
         let path = folder.join("kept/k.json");
         fs::create_dir(folder.join("kept")).expect("a folder");
         for way in ["file", "folder", "folder", "file"] {

@@ -37,7 +37,7 @@ const MOST_OF_A_LINE: usize = 64 * 1024;
 
 /// How cargo calls a compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct CompilerCall {
     /// Its arguments.
     pub args: Vec<OsString>,
     /// What cargo adds to the environment that it was given, or changes in it.
@@ -50,12 +50,12 @@ pub struct Call {
 #[derive(Clone, Debug)]
 pub enum DocTests {
     /// All that they need is built; so rustdoc is called.
-    Ready(Call),
+    Ready(CompilerCall),
     /// Something that they need is not, and why.
     Not(Status, Vec<Diagnostic>),
 }
 
-impl Call {
+impl CompilerCall {
     /// The call that was written down in a folder, by a cargo that was given these variables; `settle`
     /// puts lasting places in its words.
     ///
@@ -181,7 +181,7 @@ fn variable(word: &OsStr) -> Option<(OsString, OsString)> {
 mod tests {
     use super::*;
 
-    fn call(folder: &tempfile::TempDir, args: &[&str], vars: &[&str]) -> Result<Call> {
+    fn call(folder: &tempfile::TempDir, args: &[&str], vars: &[&str]) -> Result<CompilerCall> {
         let list = |words: &[&str]| words.iter().map(|word| format!("{word}\0")).collect();
         let parts: [(&str, String); 3] = [
             ("folder", "/cell/a b\n".to_owned()),
@@ -194,7 +194,7 @@ mod tests {
         let given = [("HOME", "/home"), ("PATH", "/bin")];
         let given = given.map(|(name, value)| (name.into(), value.into()));
         let folder = Utf8Path::from_path(folder.path()).expect("text");
-        Call::read(folder, &given.into(), |word| {
+        CompilerCall::read(folder, &given.into(), |word| {
             let word = word.to_str().expect("text");
             word.replace("/scratch/", "/target/").into()
         })
@@ -264,7 +264,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = Utf8Path::from_path(folder.path()).expect("text");
         std::fs::write(path.join("args"), "a\0").expect("written");
-        let read = Call::read(path, &BTreeMap::new(), |word| word.to_owned());
+        let read = CompilerCall::read(path, &BTreeMap::new(), |word| word.to_owned());
         assert!(read.is_err());
     }
 }

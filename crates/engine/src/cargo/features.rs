@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8PathBuf;
 
 /// Features, by the folder of their package.
-pub type ByFolder = BTreeMap<Utf8PathBuf, BTreeSet<String>>;
+pub type FeaturesByFolder = BTreeMap<Utf8PathBuf, BTreeSet<String>>;
 
 /// The command that tells them, without what is built for the machine that builds.
 /// <https://doc.rust-lang.org/cargo/commands/cargo-tree.html>
@@ -28,8 +28,8 @@ pub const COMMAND: [&str; 10] = [
 
 /// Reads what the command says: `app v0.1.0 (/path)|default,extra`, a line each.
 #[must_use]
-pub fn read(said: &str) -> ByFolder {
-    let mut all = ByFolder::new();
+pub fn read(said: &str) -> FeaturesByFolder {
+    let mut all = FeaturesByFolder::new();
     for line in said.lines() {
         let Some((package, features)) = line.rsplit_once('|') else {
             continue;

@@ -7,23 +7,23 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::diagnostic::{Diagnostic as RustcDiagnostic, DiagnosticLevel};
 use cargo_metadata::{BuildScript, CompilerMessage, Message, PackageId};
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::model::outcome::TargetKind;
 use pinmatrix_core::text;
-use pinmatrix_process::child::Errand;
-use pinmatrix_process::{Ended, Follower, Stream};
+use pinmatrix_process::child::CommandSpec;
+use pinmatrix_process::{Follower, ProcessResult, Stream};
 
 use crate::cargo::targets::{kind_of, name_of};
-use crate::cargo::{Cargo, Whereabouts};
-use crate::phase::log::Log;
+use crate::cargo::{CargoCommand, PathScrubber};
+use crate::phase::log::PhaseLog;
 use crate::workdir::unit_reuse::{hash_of, name_of_unit};
 
 /// How many errors of one target are kept.
 const MOST_ERRORS: usize = 200;
 
 /// A compile unit as messages name it; `None` for a build script.
-pub type Unit = (PackageId, Option<Kind>, String);
+pub type Unit = (PackageId, Option<TargetKind>, String);
 
-fn unit_name(kind: Option<Kind>, name: String) -> String {
+fn unit_name(kind: Option<TargetKind>, name: String) -> String {
     match kind {
         Some(kind) => name_of(kind, &name),
         None => name,
@@ -32,7 +32,7 @@ fn unit_name(kind: Option<Kind>, name: String) -> String {
 
 /// An error that was told of a unit.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct CountedError {
     /// The error.
     pub error: Diagnostic,
     /// How often it was told: a library that is compiled with and without its tests says the same
@@ -42,11 +42,11 @@ pub struct Told {
 
 /// All that cargo and rustc said.
 #[derive(Default)]
-pub struct Heard {
+pub struct BuildMessages {
     /// The test executables.
     pub executables: BTreeMap<Unit, Utf8PathBuf>,
     /// The errors.
-    pub errors: BTreeMap<Unit, Vec<Told>>,
+    pub errors: BTreeMap<Unit, Vec<CountedError>>,
     /// The packages whose library was made, without its tests.
     pub libraries: BTreeSet<PackageId>,
     /// What each package's build script said.
@@ -63,7 +63,7 @@ pub struct Heard {
     pub err: String,
 }
 
-impl Heard {
+impl BuildMessages {
     /// Runs cargo, and hears what it says.
     ///
     /// # Errors
@@ -71,16 +71,16 @@ impl Heard {
     /// When cargo cannot be started at all.
     pub fn listen(
         &mut self,
-        cargo: &Cargo<'_>,
+        cargo: &CargoCommand<'_>,
         args: &[&str],
-        log: &mut Log,
+        log: &mut PhaseLog,
         on_step: &mut dyn FnMut(&str),
-    ) -> Result<Ended> {
+    ) -> Result<ProcessResult> {
         let mut args = args.to_vec();
         args.extend(["--frozen", "--message-format=json"]);
         log.note(&format!("$ cargo {}", args.join(" ")));
         let command = cargo.command(&args)?;
-        let mut listener = Listener {
+        let mut listener = MessageReader {
             heard: self,
             places: cargo.whereabouts(),
             log,
@@ -98,12 +98,12 @@ impl Heard {
     /// When the budget of compile jobs is broken.
     pub fn listen_to_rustc(
         &mut self,
-        cargo: &Cargo<'_>,
-        errand: Errand,
+        cargo: &CargoCommand<'_>,
+        errand: CommandSpec,
         unit: Option<Unit>,
-        places: Whereabouts<'_>,
-        log: &mut Log,
-    ) -> Result<Ended> {
+        places: PathScrubber<'_>,
+        log: &mut PhaseLog,
+    ) -> Result<ProcessResult> {
         let mut follower = |_: Stream, line: &[u8]| {
             let Ok(told) = serde_json::from_slice::<RustcDiagnostic>(line) else {
                 // Besides errors, it names in JSON what it has written.
@@ -129,7 +129,7 @@ impl Heard {
         self.errors.keys().any(has_failed) || self.err.contains("custom build command for `")
     }
 
-    fn take(&mut self, message: Message, places: Whereabouts<'_>) -> Option<String> {
+    fn take(&mut self, message: Message, places: PathScrubber<'_>) -> Option<String> {
         match message {
             Message::CompilerArtifact(artifact) => {
                 let kind = artifact.target.kind.first().and_then(kind_of);
@@ -147,14 +147,14 @@ impl Heard {
                         let unit = (artifact.package_id, kind, name.clone());
                         self.executables.insert(unit, executable);
                     }
-                    (Some(binary), false) if kind == Some(Kind::Bin) => {
+                    (Some(binary), false) if kind == Some(TargetKind::Bin) => {
                         self.binaries
                             .insert((artifact.package_id, name.clone()), binary);
                     }
-                    (_, false) if kind == Some(Kind::Lib) => {
+                    (_, false) if kind == Some(TargetKind::Lib) => {
                         self.libraries.insert(artifact.package_id);
                     }
-                    (_, false) if kind == Some(Kind::Example) => {
+                    (_, false) if kind == Some(TargetKind::Example) => {
                         self.examples.insert((artifact.package_id, name.clone()));
                     }
                     (Some(_) | None, _) => {}
@@ -186,13 +186,13 @@ impl Heard {
             .extend(names.map(|name| (name.to_owned(), package.clone())));
     }
 
-    fn take_error(&mut self, told: CompilerMessage, places: Whereabouts<'_>) {
+    fn take_error(&mut self, told: CompilerMessage, places: PathScrubber<'_>) {
         let kind = told.target.kind.first().and_then(kind_of);
         let unit = (told.package_id, kind, unit_name(kind, told.target.name));
         self.take_told(&told.message, unit, places);
     }
 
-    fn take_told(&mut self, told: &RustcDiagnostic, unit: Unit, places: Whereabouts<'_>) {
+    fn take_told(&mut self, told: &RustcDiagnostic, unit: Unit, places: PathScrubber<'_>) {
         let is_error = matches!(told.level, DiagnosticLevel::Error | DiagnosticLevel::Ice);
         // Older compilers end with a count of what they said already.
         if !is_error || told.message.starts_with("aborting due to") {
@@ -203,19 +203,19 @@ impl Heard {
         if let Some(told) = errors.iter_mut().find(|told| told.error == error) {
             told.n_times += 1;
         } else if errors.len() < MOST_ERRORS {
-            errors.push(Told { error, n_times: 1 });
+            errors.push(CountedError { error, n_times: 1 });
         }
     }
 }
 
-struct Listener<'a> {
-    heard: &'a mut Heard,
-    places: Whereabouts<'a>,
-    log: &'a mut Log,
+struct MessageReader<'a> {
+    heard: &'a mut BuildMessages,
+    places: PathScrubber<'a>,
+    log: &'a mut PhaseLog,
     on_step: &'a mut dyn FnMut(&str),
 }
 
-impl Follower for Listener<'_> {
+impl Follower for MessageReader<'_> {
     fn line(&mut self, stream: Stream, line: &[u8]) {
         if stream == Stream::Err {
             self.log.add(line);
@@ -243,8 +243,8 @@ impl Follower for Listener<'_> {
 /// The errors in what cargo says on standard output.
 #[must_use]
 pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
-    let mut heard = Heard::default();
-    let nowhere = Whereabouts {
+    let mut heard = BuildMessages::default();
+    let nowhere = PathScrubber {
         folder: Utf8Path::new("/nowhere"),
         checkout: Utf8Path::new("/nowhere"),
         vars: &BTreeMap::new(),
@@ -268,7 +268,7 @@ fn tail(err: String) -> String {
 }
 
 /// rustc's diagnostic as it is kept: code, place relative to the subject, words.
-fn diagnostic(told: &RustcDiagnostic, places: Whereabouts<'_>) -> Diagnostic {
+fn diagnostic(told: &RustcDiagnostic, places: PathScrubber<'_>) -> Diagnostic {
     let place = told
         .spans
         .iter()

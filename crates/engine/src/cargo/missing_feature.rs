@@ -4,7 +4,7 @@ use std::fmt;
 
 use pinmatrix_core::model::cell::Pin;
 
-use crate::matrix::cell_context::Setting;
+use crate::matrix::cell_context::CellContext;
 
 /// A feature that a package asks for and its dependency does not have, in the words of cargo's resolver:
 /// ``package `a` depends on `b` with feature `x-y` but `b` does not have that feature.``, and in the next
@@ -48,7 +48,7 @@ impl<'a> MissingFeature<'a> {
 /// What to write into `matrix.toml` where cargo misses a feature of a family crate at a cell's pin; nothing
 /// where it does not.
 #[must_use]
-pub fn help(err: &str, setting: &Setting<'_>) -> String {
+pub fn help(err: &str, setting: &CellContext<'_>) -> String {
     let lines: Vec<&str> = err.lines().collect();
     let missing = MissingFeature::read(&lines);
     let missing = missing.filter(|missing| setting.family.holds(missing.dependency));

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{
-    Dependency, DependencyKind, Metadata, NodeDep, Package, PackageId, TargetKind,
+    Dependency, DependencyKind, Metadata, NodeDep, Package, PackageId, TargetKind as CargoKind,
 };
 use pinmatrix_core::config::{Family, FeatureSet};
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
-use crate::cargo::features::ByFolder;
+use crate::cargo::features::FeaturesByFolder;
 use crate::manifest::Manifest;
 use crate::workdir::units::Units;
 
@@ -72,10 +72,10 @@ impl Workspace {
                     kind,
                     name: name_of(kind, &target.name),
                 };
-                if kind == Kind::Lib && target.doctest {
-                    documented.push((package.id.clone(), id(Kind::Doc)));
+                if kind == TargetKind::Lib && target.doctest {
+                    documented.push((package.id.clone(), id(TargetKind::Doc)));
                 }
-                let is_example = kind == Kind::Example && examples;
+                let is_example = kind == TargetKind::Example && examples;
                 if !target.test && !is_example {
                     continue;
                 }
@@ -90,8 +90,11 @@ impl Workspace {
                     missing_features: missing(&target.required_features, &features),
                     required_features: target.required_features.clone(),
                     binaries: match kind {
-                        Kind::Test | Kind::Bench => binaries.clone(),
-                        Kind::Lib | Kind::Bin | Kind::Example | Kind::Doc => Vec::new(),
+                        TargetKind::Test | TargetKind::Bench => binaries.clone(),
+                        TargetKind::Lib
+                        | TargetKind::Bin
+                        | TargetKind::Example
+                        | TargetKind::Doc => Vec::new(),
                     },
                 });
             }
@@ -114,7 +117,7 @@ impl Workspace {
     }
 
     /// Takes note of which features are on, where that is known.
-    pub fn take_features(&mut self, known: &ByFolder) {
+    pub fn take_features(&mut self, known: &FeaturesByFolder) {
         let folders: Vec<_> = self
             .targets
             .iter()
@@ -180,9 +183,9 @@ impl Workspace {
         let is_chosen = |target: &&cargo_metadata::Target| {
             let kind = target.kind.first().and_then(kind_of);
             match id.kind {
-                Kind::Lib => kind == Some(Kind::Lib),
-                Kind::Doc => kind == Some(Kind::Lib) && target.doctest,
-                Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => {
+                TargetKind::Lib => kind == Some(TargetKind::Lib),
+                TargetKind::Doc => kind == Some(TargetKind::Lib) && target.doctest,
+                TargetKind::Bin | TargetKind::Test | TargetKind::Example | TargetKind::Bench => {
                     kind == Some(id.kind) && target.name == id.name
                 }
             }
@@ -277,34 +280,36 @@ impl Workspace {
 /// A target's name, alike for all cargos: a library `a-b` is `a_b` since cargo 1.79.
 /// <https://github.com/rust-lang/cargo/pull/13693>
 #[must_use]
-pub fn name_of(kind: Kind, name: &str) -> String {
+pub fn name_of(kind: TargetKind, name: &str) -> String {
     match kind {
-        Kind::Lib | Kind::Doc => name.replace('-', "_"),
-        Kind::Bin | Kind::Test | Kind::Example | Kind::Bench => name.to_owned(),
+        TargetKind::Lib | TargetKind::Doc => name.replace('-', "_"),
+        TargetKind::Bin | TargetKind::Test | TargetKind::Example | TargetKind::Bench => {
+            name.to_owned()
+        }
     }
 }
 
 /// The kind of a target that can bear tests.
 #[must_use]
-pub fn kind_of(kind: &TargetKind) -> Option<Kind> {
+pub fn kind_of(kind: &CargoKind) -> Option<TargetKind> {
     match kind {
-        TargetKind::Bin => Some(Kind::Bin),
-        TargetKind::Test => Some(Kind::Test),
-        TargetKind::Example => Some(Kind::Example),
-        TargetKind::Bench => Some(Kind::Bench),
-        TargetKind::Lib
-        | TargetKind::RLib
-        | TargetKind::DyLib
-        | TargetKind::CDyLib
-        | TargetKind::StaticLib
-        | TargetKind::ProcMacro => Some(Kind::Lib),
-        TargetKind::CustomBuild | TargetKind::Unknown(_) => None,
+        CargoKind::Bin => Some(TargetKind::Bin),
+        CargoKind::Test => Some(TargetKind::Test),
+        CargoKind::Example => Some(TargetKind::Example),
+        CargoKind::Bench => Some(TargetKind::Bench),
+        CargoKind::Lib
+        | CargoKind::RLib
+        | CargoKind::DyLib
+        | CargoKind::CDyLib
+        | CargoKind::StaticLib
+        | CargoKind::ProcMacro => Some(TargetKind::Lib),
+        CargoKind::CustomBuild | CargoKind::Unknown(_) => None,
         // cargo_metadata may learn of kinds that cargo does not have yet.
         _ => None,
     }
 }
 
-fn without_harness(package: &Package) -> Result<Vec<(Kind, Option<String>)>> {
+fn without_harness(package: &Package) -> Result<Vec<(TargetKind, Option<String>)>> {
     let path = &package.manifest_path;
     let text = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
     Ok(Manifest::parse(&text)?.without_harness())

@@ -7,29 +7,29 @@ use std::ffi::OsStr;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::model::event::Event;
-use pinmatrix_core::model::outcome::{Kind, Phase, TargetId, TargetOutcome};
-use pinmatrix_core::model::status::{Skip, Status};
+use pinmatrix_core::model::outcome::{Phase, TargetId, TargetKind, TargetOutcome};
+use pinmatrix_core::model::status::{SkipReason, Status};
 use pinmatrix_process::child::Exit;
 use pinmatrix_process::sandbox::scoped_thread::confined;
 
-use crate::build::doc_build::{Rehearsal, Rehearsed};
-use crate::build::{BuildOptions, Built, build, build_script, chosen};
-use crate::cargo::Cargo;
+use crate::build::doc_build::{DocBuild, DocBuildResult};
+use crate::build::{BuildOptions, BuildResult, build, build_script, chosen};
+use crate::cargo::CargoCommand;
 use crate::cargo::compiler_call::DocTests;
 use crate::cargo::targets::{Target, Workspace};
-use crate::cell::context::{Common, Work};
-use crate::diagnose::target_result::Made;
+use crate::cell::context::{CellWork, RunContext};
+use crate::diagnose::target_result::TargetResult;
 use crate::fs_ext::remove;
 use crate::machine::cargo_home::own_config;
-use crate::phase::log::Log;
-use crate::phase::timer::{Clock, Phases};
-use crate::test::env::Place;
-use crate::test::executable::Executable;
+use crate::phase::log::PhaseLog;
+use crate::phase::timer::{PhaseTimer, Phases};
+use crate::test::env::TestLocation;
+use crate::test::executable::TestExecutable;
 use crate::test::programs::shim;
 use crate::test::{env, test};
-use crate::workdir::lane_dirs::LaneFolders;
+use crate::workdir::lane_dirs::LaneDirs;
 
-impl Work<'_> {
+impl CellWork<'_> {
     /// Builds a workspace that is staged, locked and fetched.
     ///
     /// # Errors
@@ -38,20 +38,20 @@ impl Work<'_> {
     pub(super) fn build(
         &self,
         workspace: &Workspace,
-        log: &mut Log,
-        clock: &mut Clock,
-    ) -> Result<Built> {
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
+    ) -> Result<BuildResult> {
         let config = &self.common.matrix.config;
         let mut step = |what: &str| self.step(what);
         self.clear_folders()?;
         let cargo = self.enclosed_cargo(None, config.timeouts.build)?;
-        let Common {
+        let RunContext {
             shops, interrupt, ..
         } = self.common;
         let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
         let turn = clock.wait(enter)?;
         let is_asked_for = |target: &TargetId| {
-            let is_wanted = target.kind != Kind::Doc || config.build.doc_tests;
+            let is_wanted = target.kind != TargetKind::Doc || config.build.doc_tests;
             is_wanted && self.is_asked_for(target)
         };
         let lock = self.folders.subject.join("Cargo.lock");
@@ -86,29 +86,29 @@ impl Work<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Work::build`].
+    /// As [`CellWork::build`].
     pub(super) fn test_all(
         &self,
         workspace: &Workspace,
-        built: &Built,
+        built: &BuildResult,
         logs: &Utf8Path,
         phases: &mut Phases,
     ) -> Result<Vec<TargetOutcome>> {
         let config = &self.common.matrix.config;
         self.enter(Phase::Test);
-        let mut clock = Clock::start(Phase::Test);
-        let mut log = Log::create(logs.join("test.log").as_std_path(), self.secrets())?;
+        let mut clock = PhaseTimer::start(Phase::Test);
+        let mut log = PhaseLog::create(logs.join("test.log").as_std_path(), self.secrets())?;
         let mut outcomes = Vec::new();
         for target in &workspace.targets {
             outcomes.push(match built.made.get(&target.id) {
                 None if !self.is_asked_for(&target.id) => left_out(&target.id),
-                Some(Made::Executable(executable)) => {
+                Some(TargetResult::Executable(executable)) => {
                     self.test(target, executable, workspace, built, &mut log, &mut clock)?
                 }
-                Some(Made::Example) => {
+                Some(TargetResult::Example) => {
                     TargetOutcome::not_run(target.id.clone(), Status::Passed, Vec::new())
                 }
-                Some(Made::Not(status, errors)) => {
+                Some(TargetResult::Not(status, errors)) => {
                     TargetOutcome::not_run(target.id.clone(), status.clone(), errors.clone())
                 }
                 None => continue,
@@ -121,10 +121,13 @@ impl Work<'_> {
                     continue;
                 }
                 let library = TargetId {
-                    kind: Kind::Lib,
+                    kind: TargetKind::Lib,
                     ..id.clone()
                 };
-                let has_failed = built.made.get(&library).is_some_and(Made::has_failed);
+                let has_failed = built
+                    .made
+                    .get(&library)
+                    .is_some_and(TargetResult::has_failed);
                 outcomes.extend(match built.doc_tests.get(id) {
                     Some(DocTests::Ready(call)) => self.doc_test(call, id, &mut log, &mut clock)?,
                     // The library's own outcome tells why.
@@ -147,23 +150,23 @@ impl Work<'_> {
     /// cargo would run them.
     fn rehearse(
         &self,
-        cargo: Cargo<'_>,
+        cargo: CargoCommand<'_>,
         workspace: &Workspace,
-        built: &Built,
-        log: &mut Log,
+        built: &BuildResult,
+        log: &mut PhaseLog,
         on_step: &mut dyn FnMut(&str),
-    ) -> Result<Rehearsed> {
+    ) -> Result<DocBuildResult> {
         let build = &self.common.matrix.config.build;
         let documented = workspace.documented.iter();
         let asked_for = documented.filter(|(_, id)| build.doc_tests && self.is_asked_for(id));
         let asked_for: Vec<_> = asked_for.cloned().collect();
         let has_ended = matches!(built.ended.exit, Exit::Code(_));
         if asked_for.is_empty() || !has_ended {
-            return Ok(Rehearsed::of_none(&asked_for, built));
+            return Ok(DocBuildResult::of_none(&asked_for, built));
         }
         let mut flags = build.flags(&self.setting.toolchain.cargo);
         flags.extend(self.setting.features.flags());
-        let rehearsal = Rehearsal {
+        let rehearsal = DocBuild {
             cargo,
             workspace,
             family: self.setting.family,
@@ -180,9 +183,9 @@ impl Work<'_> {
         target: &Target,
         executable: &Utf8Path,
         workspace: &Workspace,
-        built: &Built,
-        log: &mut Log,
-        clock: &mut Clock,
+        built: &BuildResult,
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
     ) -> Result<TargetOutcome> {
         self.step(&target.id.to_string());
         self.common.listener.hear(Event::Made {
@@ -193,7 +196,7 @@ impl Work<'_> {
         let folder = workspace
             .folder(&target.package)
             .unwrap_or(self.folders.subject.clone());
-        let place = Place {
+        let place = TestLocation {
             matrix: self.common.matrix,
             setting: self.setting,
             folders: &self.folders,
@@ -202,7 +205,7 @@ impl Work<'_> {
         bounds.put_in_place(|| shim(self.setting.toolchain, &self.folders.programs))?;
         let mut vars = env::vars(&place, &target.package, workspace, built);
         self.take_home(&mut vars, &bounds);
-        let executable = Executable {
+        let executable = TestExecutable {
             path: executable,
             folder: &folder,
             rustc: &self.setting.toolchain.rustc,
@@ -235,7 +238,7 @@ impl Work<'_> {
     /// Empties all that builds and tests may leave things in, but for the copy of the checkout, which is
     /// laid out anew for each cell: the home, and the folders for temporary files.
     pub(crate) fn clear_folders(&self) -> Result<()> {
-        let LaneFolders { tmp, .. } = &self.folders;
+        let LaneDirs { tmp, .. } = &self.folders;
         let own = self.folders.copy();
         let all_tmp = tmp.parent().unwrap_or(tmp);
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
@@ -289,12 +292,12 @@ impl Work<'_> {
 
 /// A target that is not asked for.
 fn left_out(id: &TargetId) -> TargetOutcome {
-    let reason = Skip::NotSelected("--target".to_owned());
+    let reason = SkipReason::NotSelected("--target".to_owned());
     TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
 }
 
 /// Doc tests of a library that does not compile.
 fn not_reached(id: &TargetId) -> TargetOutcome {
-    let reason = Skip::NotReached;
+    let reason = SkipReason::NotReached;
     TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
 }

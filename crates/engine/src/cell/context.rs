@@ -7,22 +7,22 @@ use std::time::Duration;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::model::event::{Event, Listener};
-use pinmatrix_core::model::outcome::{Kind, Phase, TargetId};
-use pinmatrix_process::cancel::Interrupt;
-use pinmatrix_process::jobserver::Budget;
-use pinmatrix_process::sandbox::policy::{Bounds, SHARED};
+use pinmatrix_core::model::outcome::{Phase, TargetId, TargetKind};
+use pinmatrix_process::cancel::Cancel;
+use pinmatrix_process::jobserver::JobBudget;
+use pinmatrix_process::sandbox::policy::{Policy, SHARED};
 
-use crate::cache::outcome_store::Store;
-use crate::cargo::Cargo;
-use crate::cell::sandbox::{Enclosed, Sandbox};
+use crate::cache::outcome_store::OutcomeStore;
+use crate::cargo::CargoCommand;
+use crate::cell::sandbox::{CellSandbox, SandboxedCell};
 use crate::machine::cargo_home::{cargo_home, own_config};
 use crate::machine::secrets::Secrets;
 use crate::matrix::Matrix;
-use crate::matrix::cell_context::Setting;
+use crate::matrix::cell_context::CellContext;
 use crate::resolve::Resolver;
-use crate::workdir::build_groups::Shops;
-use crate::workdir::evict::Keeper;
-use crate::workdir::lane_dirs::LaneFolders;
+use crate::workdir::build_groups::BuildGroups;
+use crate::workdir::evict::Evictor;
+use crate::workdir::lane_dirs::LaneDirs;
 
 /// The variable that names the folder for temporary files.
 const TMPDIR: &str = "TMPDIR";
@@ -34,23 +34,23 @@ pub const TARGET_DIR: &str = "CARGO_TARGET_DIR";
 const BUILD_DIR: &str = "CARGO_BUILD_BUILD_DIR";
 
 /// Everything a cell needs that other cells need too.
-pub struct Common<'a> {
+pub struct RunContext<'a> {
     /// The matrix.
     pub matrix: &'a Matrix,
     /// The one resolver.
     pub resolver: &'a Resolver<'a>,
     /// What is kept from run to run.
-    pub store: &'a Store<'a>,
+    pub store: &'a OutcomeStore<'a>,
     /// The results folder.
     pub results: &'a Utf8Path,
     /// The budget of jobs.
-    pub budget: &'a Budget,
+    pub budget: &'a JobBudget,
     /// What is compiled where.
-    pub shops: &'a Shops,
+    pub shops: &'a BuildGroups,
     /// What builds and tests may reach.
-    pub sandbox: &'a Sandbox<'a>,
+    pub sandbox: &'a CellSandbox<'a>,
     /// What keeps the disk within its bound.
-    pub keeper: &'a Keeper<'a>,
+    pub keeper: &'a Evictor<'a>,
     /// The program that links, in place of the toolchain's own.
     pub linker: Option<&'a Utf8Path>,
     /// Whether what is compiled is kept from knowing where it was compiled.
@@ -60,22 +60,22 @@ pub struct Common<'a> {
     /// Whoever listens.
     pub listener: &'a dyn Listener,
     /// Whether the run should end.
-    pub interrupt: &'a Interrupt,
+    pub interrupt: &'a Cancel,
 }
 
 /// One cell at work.
-pub struct Work<'a> {
+pub struct CellWork<'a> {
     /// What it shares with others.
-    pub common: &'a Common<'a>,
+    pub common: &'a RunContext<'a>,
     /// What it is made of.
-    pub setting: &'a Setting<'a>,
+    pub setting: &'a CellContext<'a>,
     /// Where it works.
-    pub folders: LaneFolders,
+    pub folders: LaneDirs,
     /// The one target that is looked at, as a person would write it; `None` for all.
     pub only: Option<String>,
 }
 
-impl Work<'_> {
+impl CellWork<'_> {
     /// Whether a target is looked at. Whoever asks about a library's doc tests has to know whether
     /// it builds.
     #[must_use]
@@ -84,10 +84,10 @@ impl Work<'_> {
             return true;
         };
         let doc = TargetId {
-            kind: Kind::Doc,
+            kind: TargetKind::Doc,
             ..target.clone()
         };
-        target.goes_by(only) || (target.kind == Kind::Lib && doc.goes_by(only))
+        target.goes_by(only) || (target.kind == TargetKind::Lib && doc.goes_by(only))
     }
 
     /// The cell's own cargo, at work on its copy, within the bounds of the build, or of a target's
@@ -96,7 +96,11 @@ impl Work<'_> {
     /// # Errors
     ///
     /// When the lane's folders cannot be written.
-    pub fn enclosed_cargo(&self, target: Option<&TargetId>, limit: Duration) -> Result<Cargo<'_>> {
+    pub fn enclosed_cargo(
+        &self,
+        target: Option<&TargetId>,
+        limit: Duration,
+    ) -> Result<CargoCommand<'_>> {
         let mut cargo = self.cargo(limit);
         cargo.bounds = self.bounds(target);
         self.take_home(&mut cargo.vars, &cargo.bounds);
@@ -111,8 +115,8 @@ impl Work<'_> {
 
     /// What the build may reach, or a target's tests.
     #[must_use]
-    pub fn bounds(&self, target: Option<&TargetId>) -> Bounds {
-        let cell = Enclosed {
+    pub fn bounds(&self, target: Option<&TargetId>) -> Policy {
+        let cell = SandboxedCell {
             setting: self.setting,
             folders: &self.folders,
             linker: self.common.linker,
@@ -122,7 +126,7 @@ impl Work<'_> {
 
     /// Puts a home and a folder for temporary files of the cell's own in the place of the user's, and
     /// leaves out secrets, unless `matrix.toml` asks for those.
-    pub fn take_home(&self, vars: &mut BTreeMap<OsString, OsString>, bounds: &Bounds) {
+    pub fn take_home(&self, vars: &mut BTreeMap<OsString, OsString>, bounds: &Policy) {
         let environment = &self.common.matrix.config.environment;
         let is_asked_for = |name: &str| {
             environment.set.contains_key(name) || environment.pass.iter().any(|p| p == name)
@@ -181,7 +185,7 @@ impl Work<'_> {
 
     /// The cell's own cargo, at work on its copy, without bounds.
     #[must_use]
-    pub fn cargo(&self, limit: Duration) -> Cargo<'_> {
+    pub fn cargo(&self, limit: Duration) -> CargoCommand<'_> {
         let mut vars = self.setting.vars(self.setting.toolchain);
         // Cargo's own default is where tests expect it; and build scripts are told nothing of it.
         if self.has_other_target(&vars) {
@@ -195,13 +199,13 @@ impl Work<'_> {
             let name = format!("CARGO_TARGET_{host}_LINKER");
             vars.insert(name.into(), linker.as_os_str().to_owned());
         }
-        Cargo {
+        CargoCommand {
             toolchain: self.setting.toolchain,
             folder: &self.folders.subject,
             checkout: &self.folders.checkout,
             vars,
             limit,
-            bounds: Bounds::OPEN,
+            bounds: Policy::OPEN,
             interrupt: self.common.interrupt,
             budget: Some(self.common.budget),
         }

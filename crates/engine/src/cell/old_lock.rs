@@ -18,26 +18,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use camino::Utf8Path;
 use cargo_metadata::PackageId;
-use pinmatrix_core::model::outcome::moved::{Broken, Fault, Moved, OldLock, Tried};
+use pinmatrix_core::model::outcome::moved::{Broken, MoveReason, Moved, OldLock, Tried};
 use pinmatrix_core::model::outcome::{Needs, Outcome, Phase, TargetId};
 use pinmatrix_core::model::status::Status;
 use pinmatrix_process::child::Exit;
 
-use crate::build::Built;
+use crate::build::BuildResult;
 use crate::cargo::targets::Workspace;
-use crate::cell::context::Work;
-use crate::diagnose::target_result::Made;
-use crate::phase::log::Log;
-use crate::phase::timer::{Clock, Phases};
+use crate::cell::context::CellWork;
+use crate::diagnose::target_result::TargetResult;
+use crate::phase::log::PhaseLog;
+use crate::phase::timer::{PhaseTimer, Phases};
 use crate::resolve::lockfile::{Compatible, compatible, moves};
 use crate::resolve::newest::Newest;
 
 /// A build that the verdict on a cell rests on.
-pub struct Settled {
+pub struct JudgedBuild {
     /// The workspace as it is staged now.
     pub workspace: Workspace,
     /// What its build came to.
-    pub built: Built,
+    pub built: BuildResult,
     /// What was found of an old lock, where a package that is not the subject's did not compile.
     pub old_lock: Option<OldLock>,
     /// The lock and what moved in it, where it is not the one that the cell was resolved to.
@@ -55,17 +55,17 @@ pub struct MovedLock {
 }
 
 /// A step that can end in what keeps the cell from an answer.
-type Step<T> = Result<std::result::Result<T, Outcome>>;
+type OldLockStep<T> = Result<std::result::Result<T, Outcome>>;
 
 /// A lock that was built with.
 struct Attempt {
     lock: String,
     needs: Option<Needs>,
     workspace: Workspace,
-    built: Built,
+    built: BuildResult,
 }
 
-impl Work<'_> {
+impl CellWork<'_> {
     /// Builds a workspace that is staged, locked and fetched, and settles which lock the cell's
     /// verdict rests on. The workspace is staged with that lock when this returns.
     ///
@@ -78,10 +78,10 @@ impl Work<'_> {
         workspace: Workspace,
         logs: &Utf8Path,
         phases: &mut Phases,
-    ) -> Step<Settled> {
+    ) -> OldLockStep<JudgedBuild> {
         self.enter(Phase::Build);
-        let mut clock = Clock::start(Phase::Build);
-        let mut log = Log::create(logs.join("build.log").as_std_path(), self.secrets())?;
+        let mut clock = PhaseTimer::start(Phase::Build);
+        let mut log = PhaseLog::create(logs.join("build.log").as_std_path(), self.secrets())?;
         let built = self.build(&workspace, &mut log, &mut clock)?;
         let first = Attempt {
             lock: lock.to_owned(),
@@ -98,7 +98,12 @@ impl Work<'_> {
         Ok(settled)
     }
 
-    fn settle_old_lock(&self, first: Attempt, log: &mut Log, clock: &mut Clock) -> Step<Settled> {
+    fn settle_old_lock(
+        &self,
+        first: Attempt,
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
+    ) -> OldLockStep<JudgedBuild> {
         let mut staged = first.lock.clone();
         let (newer, mut tried) = match self.common.resolver.locked {
             true => (None, Tried::Locked),
@@ -108,7 +113,7 @@ impl Work<'_> {
             },
         };
         let broken = told(&first.built);
-        let lines: Vec<Line> = first.broken_lines().collect();
+        let lines: Vec<CompatibleVersions> = first.broken_lines().collect();
         let targets = affected(&first.built).map(ToString::to_string).collect();
         let (chosen, moved) = match newer {
             Some(newer) if newer.attempt.built.has_doubt() || newer.harms_nothing(&first) => {
@@ -134,7 +139,7 @@ impl Work<'_> {
                 }
             }
         };
-        let still: BTreeSet<Line> = chosen.broken_lines().collect();
+        let still: BTreeSet<CompatibleVersions> = chosen.broken_lines().collect();
         let mended = broken.into_iter().zip(&lines);
         let mended = mended.filter(|(_, line)| moved.is_some() && !still.contains(line));
         let old_lock = OldLock {
@@ -152,9 +157,9 @@ impl Work<'_> {
         &self,
         first: &Attempt,
         staged: &mut String,
-        log: &mut Log,
-        clock: &mut Clock,
-    ) -> Step<(Option<Newer>, Tried)> {
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
+    ) -> OldLockStep<(Option<NewerAttempt>, Tried)> {
         let mut hopeless = BTreeSet::new();
         let mut tried = Tried::Newest;
         loop {
@@ -163,7 +168,7 @@ impl Work<'_> {
                 Ok(None) => return Ok(Ok((None, tried))),
                 Err(outcome) => return Ok(Err(outcome)),
             };
-            let still: BTreeSet<Line> = newer.attempt.broken_lines().collect();
+            let still: BTreeSet<CompatibleVersions> = newer.attempt.broken_lines().collect();
             if still.is_subset(&hopeless) || newer.attempt.built.has_doubt() {
                 return Ok(Ok((Some(newer), tried)));
             }
@@ -177,12 +182,12 @@ impl Work<'_> {
     fn advance(
         &self,
         first: &Attempt,
-        hopeless: &BTreeSet<Line>,
+        hopeless: &BTreeSet<CompatibleVersions>,
         staged: &mut String,
-        log: &mut Log,
-        clock: &mut Clock,
-    ) -> Step<Option<Newer>> {
-        let mut asked = Asked::default();
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
+    ) -> OldLockStep<Option<NewerAttempt>> {
+        let mut asked = MoveRequest::default();
         let mut last: Option<Attempt> = None;
         loop {
             let now = last.as_ref().unwrap_or(first);
@@ -225,7 +230,7 @@ impl Work<'_> {
         };
         let moved = asked.moved(first, &last)?;
         let attempt = last;
-        Ok(Ok(Some(Newer { attempt, moved })))
+        Ok(Ok(Some(NewerAttempt { attempt, moved })))
     }
 
     /// Stages the workspace with a lock, which is then the one that is staged, and builds it.
@@ -233,9 +238,9 @@ impl Work<'_> {
         &self,
         lock: &str,
         staged: &mut String,
-        log: &mut Log,
-        clock: &mut Clock,
-    ) -> Step<(Workspace, Built)> {
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
+    ) -> OldLockStep<(Workspace, BuildResult)> {
         lock.clone_into(staged);
         let workspace = match self.prepare(lock, log, clock)? {
             Ok(workspace) => workspace,
@@ -257,21 +262,21 @@ impl Work<'_> {
 
 /// What was asked to move so far.
 #[derive(Default)]
-struct Asked {
+struct MoveRequest {
     /// As `NAME@VERSION`.
     packages: BTreeSet<String>,
     /// Why, by name.
     causes: BTreeMap<String, String>,
 }
 
-impl Asked {
+impl MoveRequest {
     /// The packages that do not compile and all they depend on, as far as those may move; `None`
     /// where there are none, or all of them were asked to already.
     fn next(
         &mut self,
-        work: &Work<'_>,
+        work: &CellWork<'_>,
         attempt: &Attempt,
-        hopeless: &BTreeSet<Line>,
+        hopeless: &BTreeSet<CompatibleVersions>,
     ) -> Option<Vec<String>> {
         let Attempt {
             workspace, built, ..
@@ -309,23 +314,23 @@ impl Asked {
             package,
             from: from.to_string(),
             to: to.to_string(),
-            fault: Fault::TooOld,
+            fault: MoveReason::TooOld,
         });
         Ok(moved.collect())
     }
 }
 
 /// A package, and the versions of it that a requirement on one of them admits.
-type Line = (String, Compatible);
+type CompatibleVersions = (String, Compatible);
 
 /// An attempt with newer packages.
-struct Newer {
+struct NewerAttempt {
     attempt: Attempt,
     /// What moved for it.
     moved: Vec<Moved>,
 }
 
-impl Newer {
+impl NewerAttempt {
     /// Whether no target fails by what is not the subject's that did not before.
     fn harms_nothing(&self, first: &Attempt) -> bool {
         let before: BTreeSet<&TargetId> = affected(&first.built).collect();
@@ -344,20 +349,20 @@ impl Newer {
 
 impl Attempt {
     /// The line of each package that does not compile, in their order.
-    fn broken_lines(&self) -> impl Iterator<Item = Line> {
+    fn broken_lines(&self) -> impl Iterator<Item = CompatibleVersions> {
         let packages = self.built.broken.iter();
         let packages = packages.filter_map(|(id, _)| self.workspace.package(id));
         packages.map(|p| (p.name.to_string(), compatible(&p.version)))
     }
 
-    fn settled(self, old_lock: Option<OldLock>, moved: Option<Vec<Moved>>) -> Settled {
+    fn settled(self, old_lock: Option<OldLock>, moved: Option<Vec<Moved>>) -> JudgedBuild {
         let Self {
             lock,
             needs,
             workspace,
             built,
         } = self;
-        Settled {
+        JudgedBuild {
             workspace,
             built,
             old_lock,
@@ -368,24 +373,24 @@ impl Attempt {
 
 /// Whether it is open who is to blame for a build: it ended by itself, and something that is not the
 /// subject's did not compile.
-fn is_open(built: &Built) -> bool {
+fn is_open(built: &BuildResult) -> bool {
     let has_ended = matches!(built.ended.exit, Exit::Code(_)) && !built.has_doubt();
     has_ended && !built.broken.is_empty() && affected(built).next().is_some()
 }
 
 /// The targets that fail by something that is not the subject's.
-fn affected(built: &Built) -> impl Iterator<Item = &TargetId> {
-    let is_foreign = |made: &Made| match made {
-        Made::Not(status, errors) => {
+fn affected(built: &BuildResult) -> impl Iterator<Item = &TargetId> {
+    let is_foreign = |made: &TargetResult| match made {
+        TargetResult::Not(status, errors) => {
             status.is_failed() && errors.first().is_some_and(|error| error.package.is_some())
         }
-        Made::Executable(_) | Made::Example => false,
+        TargetResult::Executable(_) | TargetResult::Example => false,
     };
     let made = built.made.iter().filter(move |(_, made)| is_foreign(made));
     made.map(|(id, _)| id)
 }
 
-fn told(built: &Built) -> Vec<Broken> {
+fn told(built: &BuildResult) -> Vec<Broken> {
     built
         .broken
         .iter()

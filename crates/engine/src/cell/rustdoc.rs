@@ -6,20 +6,20 @@ use std::time::Instant;
 use anyhow::Result;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{TargetId, TargetOutcome};
-use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_core::model::status::{FailureKind, Status};
 use pinmatrix_process::child::Exit;
 
-use crate::cargo::compiler_call::{Call, RUSTDOC, line};
-use crate::cargo::{Cargo, doubt, first_error};
-use crate::cell::context::Work;
-use crate::phase::log::Log;
-use crate::phase::timer::{Clock, limit_in_words};
-use crate::test::env::Place;
+use crate::cargo::compiler_call::{CompilerCall, RUSTDOC, line};
+use crate::cargo::{CargoCommand, doubt, first_error};
+use crate::cell::context::CellWork;
+use crate::phase::log::PhaseLog;
+use crate::phase::timer::{PhaseTimer, limit_in_words};
+use crate::test::env::TestLocation;
 use crate::test::executable::THREADS;
 use crate::test::retry::{can_be_flaky, retried_together};
 use crate::test::{doctest, env};
 
-impl Work<'_> {
+impl CellWork<'_> {
     /// Runs the doc tests of a library, on the clock of their phase; none where it has none.
     ///
     /// # Errors
@@ -27,14 +27,14 @@ impl Work<'_> {
     /// When this process has no working folder, or the budget is broken.
     pub(super) fn doc_test(
         &self,
-        call: &Call,
+        call: &CompilerCall,
         id: &TargetId,
-        log: &mut Log,
-        clock: &mut Clock,
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
     ) -> Result<Option<TargetOutcome>> {
         self.step(&id.to_string());
         let config = &self.common.matrix.config;
-        let place = Place {
+        let place = TestLocation {
             matrix: self.common.matrix,
             setting: self.setting,
             folders: &self.folders,
@@ -53,7 +53,7 @@ impl Work<'_> {
         let rustdoc = rustdoc.unwrap_or_else(|| self.setting.toolchain.program("rustdoc").into());
         let started = Instant::now();
         let build = self.enclosed_cargo(Some(id), config.timeouts.target)?;
-        let cargo = Cargo {
+        let cargo = CargoCommand {
             folder: &call.folder,
             vars,
             bounds,
@@ -92,8 +92,8 @@ impl Work<'_> {
         {
             status = match doubt(&said.ended.exit, &said.err) {
                 Some(doubt) => Status::Inconclusive { doubt },
-                None if said.ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
-                None => Status::failed(Class::Compile),
+                None if said.ended.exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
+                None => Status::failed(FailureKind::Compile),
             };
             errors.push(match said.ended.exit {
                 Exit::TimedOut => Diagnostic::said(format!(

@@ -8,22 +8,22 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::config::{Config, Mode, Reach};
+use pinmatrix_core::config::{Config, Permissions, SandboxMode};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::outcome::TargetId;
 use pinmatrix_core::model::outcome::enforced::Enforced;
-use pinmatrix_process::bounded_output::Transcript;
-use pinmatrix_process::cancel::Interrupt;
-use pinmatrix_process::child::Errand;
-use pinmatrix_process::sandbox::policy::{Bounds, Files, Mounts, Private, SHARED};
-use pinmatrix_process::{Stream, Terms, run};
+use pinmatrix_process::bounded_output::BoundedOutput;
+use pinmatrix_process::cancel::Cancel;
+use pinmatrix_process::child::CommandSpec;
+use pinmatrix_process::sandbox::policy::{FilePolicy, MountPolicy, Policy, PrivateDir, SHARED};
+use pinmatrix_process::{Limits, Stream, run};
 
 use crate::cache::key;
 use crate::machine::cargo_config;
 use crate::machine::cargo_home::{cargo_home, own_config};
 use crate::matrix::Matrix;
-use crate::matrix::cell_context::Setting;
-use crate::workdir::lane_dirs::LaneFolders;
+use crate::matrix::cell_context::CellContext;
+use crate::workdir::lane_dirs::LaneDirs;
 
 /// Where a system keeps what compilers and programs are made of.
 const SYSTEM: &[&str] = &[
@@ -67,20 +67,20 @@ const TRIAL_OF_MOUNTS: &str = " && : > /tmp/d && ! chmod 0700 ../key 2> /dev/nul
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The sandbox of all cells of a matrix.
-pub struct Sandbox<'a> {
+pub struct CellSandbox<'a> {
     config: &'a Config,
     enforced: Enforced,
     /// What kept the system from all of it.
     pub missing: Option<String>,
 }
 
-impl<'a> Sandbox<'a> {
+impl<'a> CellSandbox<'a> {
     /// Tries in a folder what this system can hold a child to, and settles for that.
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] when the config requires more than that.
-    pub fn open(matrix: &'a Matrix, trial: &Utf8Path, interrupt: &Interrupt) -> Result<Self> {
+    /// A [`UserError`] when the config requires more than that.
+    pub fn open(matrix: &'a Matrix, trial: &Utf8Path, interrupt: &Cancel) -> Result<Self> {
         let config = &matrix.config;
         let mut sandbox = Self {
             config,
@@ -88,7 +88,7 @@ impl<'a> Sandbox<'a> {
             missing: None,
         };
         let mode = &config.sandbox.mode;
-        if *mode.get_ref() == Mode::Off {
+        if *mode.get_ref() == SandboxMode::Off {
             return Ok(sandbox);
         }
         std::fs::create_dir_all(trial).with_context(|| format!("make {trial}"))?;
@@ -126,7 +126,7 @@ impl<'a> Sandbox<'a> {
         };
         sandbox.missing = files.or(network).or(mounts);
         if let Some(why) = &sandbox.missing
-            && *mode.get_ref() == Mode::Required
+            && *mode.get_ref() == SandboxMode::Required
         {
             return Err(not_possible(config, why).into());
         }
@@ -141,19 +141,19 @@ impl<'a> Sandbox<'a> {
 
     /// What the build of a cell may reach, or a target's tests.
     #[must_use]
-    pub fn bounds(&self, cell: &Enclosed<'_>, target: Option<&TargetId>) -> Bounds {
+    pub fn bounds(&self, cell: &SandboxedCell<'_>, target: Option<&TargetId>) -> Policy {
         let reach = self.config.sandbox.reach(target);
         let network = reach.network || !self.enforced.network;
         let mounts = self.enforced.mounts;
         let files = self.enforced.files.then(|| cell.files(reach, mounts));
-        Bounds { files, network }
+        Policy { files, network }
     }
 
     /// What the tool itself may reach while it works in folders that cells have written; `None` where
     /// it cannot be held to that.
     #[must_use]
-    pub fn confines(&self, read: &[&Utf8Path], write: &[&Utf8Path]) -> Option<Files> {
-        self.enforced.files.then(|| Files {
+    pub fn confines(&self, read: &[&Utf8Path], write: &[&Utf8Path]) -> Option<FilePolicy> {
+        self.enforced.files.then(|| FilePolicy {
             read: read.iter().map(|path| (*path).to_owned()).collect(),
             write: write.iter().map(|path| (*path).to_owned()).collect(),
             mounts: None,
@@ -193,7 +193,7 @@ fn not_possible(config: &Config, why: &str) -> UserError {
 }
 
 /// What stands against a part of the sandbox, if anything does.
-fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Result<Option<String>> {
+fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Cancel) -> Result<Option<String>> {
     if !interrupt.has_wardens() {
         return Ok(Some("only Linux has what a sandbox takes".to_owned()));
     }
@@ -203,14 +203,14 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
     }
     let key = trial.join("key");
     std::fs::write(&key, "").with_context(|| format!("write {key}"))?;
-    let private = Private {
+    let private = PrivateDir {
         place: "/tmp".into(),
         folder: temporary.clone(),
     };
     let (script, mounts) = match enforced.mounts {
         false => (TRIAL.to_owned(), None),
         true => {
-            let mounts = Mounts {
+            let mounts = MountPolicy {
                 write: vec![cell.clone()],
                 private: vec![private],
                 shim: None,
@@ -220,23 +220,23 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
     };
     let args = ["-c", &script].map(OsString::from);
     let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
-    let errand = Errand::new(Path::new("/bin/sh"), &args, &cell, &vars, true)?;
+    let errand = CommandSpec::new(Path::new("/bin/sh"), &args, &cell, &vars, true)?;
     let devices = DEVICES.iter().map(Utf8PathBuf::from);
     let shared = mounts.iter().map(|_| "/tmp".into());
-    let files = Files {
+    let files = FilePolicy {
         read: SYSTEM.iter().map(Utf8PathBuf::from).collect(),
         write: devices.chain([cell.clone()]).chain(shared).collect(),
         mounts,
     };
-    let terms = Terms {
+    let terms = Limits {
         limit: PATIENCE,
-        bounds: &Bounds {
+        bounds: &Policy {
             files: enforced.files.then_some(files),
             network: !enforced.network,
         },
-        interrupt: &Interrupt::with_wardens(),
+        interrupt: &Cancel::with_wardens(),
     };
-    let mut said = Transcript::default();
+    let mut said = BoundedOutput::default();
     let mut follower = |_: Stream, line: &[u8]| said.add(line);
     let ended = run(errand, terms, &mut follower);
     if !ended.exit.is_success() {
@@ -248,18 +248,18 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Interrupt) -> Resul
 }
 
 /// A cell at work in a lane's folders, and what it sees of the environment.
-pub struct Enclosed<'a> {
+pub struct SandboxedCell<'a> {
     /// What it is made of.
-    pub setting: &'a Setting<'a>,
+    pub setting: &'a CellContext<'a>,
     /// Where it works.
-    pub folders: &'a LaneFolders,
+    pub folders: &'a LaneDirs,
     /// The program that links, in place of the toolchain's own.
     pub linker: Option<&'a Utf8Path>,
 }
 
-impl Enclosed<'_> {
+impl SandboxedCell<'_> {
     /// Everything that compiling and testing reads and writes, and what is allowed besides.
-    fn files(&self, reach: Reach, mounts: bool) -> Files {
+    fn files(&self, reach: Permissions, mounts: bool) -> FilePolicy {
         let Self {
             setting, folders, ..
         } = self;
@@ -310,7 +310,7 @@ impl Enclosed<'_> {
             write.extend(mounts.private.iter().map(|private| private.place.clone()));
             write.extend(OF_ITS_OWN.iter().map(Utf8PathBuf::from));
         }
-        let mut files = Files {
+        let mut files = FilePolicy {
             read,
             write,
             mounts,
@@ -323,7 +323,7 @@ impl Enclosed<'_> {
 
     /// What stays writable, and folders of the cell's own in the place of shared ones that are not
     /// allowed as they are.
-    fn mounts(&self, reach: &Reach) -> Mounts {
+    fn mounts(&self, reach: &Permissions) -> MountPolicy {
         let folders = self.folders;
         let is_reached = |place: &Utf8Path| {
             let mut reached = reach.read.iter().chain(&reach.write);
@@ -336,7 +336,7 @@ impl Enclosed<'_> {
         if is_reached(SHARED.into()) {
             write.push(folders.tmp.clone());
         }
-        Mounts {
+        MountPolicy {
             write,
             private: private.filter(|own| !is_reached(&own.place)).collect(),
             shim: None,

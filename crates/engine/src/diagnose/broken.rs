@@ -3,17 +3,17 @@
 use cargo_metadata::{Package, PackageId};
 use pinmatrix_core::config::Family;
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::model::outcome::TargetKind;
 use pinmatrix_core::model::outcome::moved::Broken;
-use pinmatrix_core::model::status::Class;
+use pinmatrix_core::model::status::FailureKind;
 
-use crate::cargo::messages::Heard;
+use crate::cargo::messages::BuildMessages;
 use crate::cargo::targets::Workspace;
 use crate::diagnose::refusal::{class_of, fault_in};
 use crate::diagnose::target_result::failed_script;
 
 /// Names the package in each error that does not lie in the subject's code.
-pub fn name_packages(heard: &mut Heard, workspace: &Workspace, family: &Family) {
+pub fn name_packages(heard: &mut BuildMessages, workspace: &Workspace, family: &Family) {
     for ((id, _, _), errors) in &mut heard.errors {
         if let Some(package) = workspace.foreign(id, family) {
             for told in errors {
@@ -26,7 +26,11 @@ pub fn name_packages(heard: &mut Heard, workspace: &Workspace, family: &Family) 
 /// The packages from a registry and of the family that the compiler or their own build script
 /// refused, in the order of their ids. What a linker or the machine refused is not among them.
 #[must_use]
-pub fn broken(heard: &Heard, workspace: &Workspace, family: &Family) -> Vec<(PackageId, Broken)> {
+pub fn broken(
+    heard: &BuildMessages,
+    workspace: &Workspace,
+    family: &Family,
+) -> Vec<(PackageId, Broken)> {
     let mut packages: Vec<&Package> = workspace.packages().iter().collect();
     packages.sort_by(|a, b| a.id.cmp(&b.id));
     let is_published = |package: &&Package| {
@@ -38,7 +42,7 @@ pub fn broken(heard: &Heard, workspace: &Workspace, family: &Family) -> Vec<(Pac
     let packages = packages.filter(|package| workspace.foreign(&package.id, family).is_some());
     let of = |package: &Package| {
         let errors = errors_of(heard, package);
-        let is_refused = fault_in(&errors).is_none() && class_of(&errors) != Class::Link;
+        let is_refused = fault_in(&errors).is_none() && class_of(&errors) != FailureKind::Link;
         let error = errors.into_iter().next().filter(|_| is_refused)?;
         let broken = Broken {
             package: named(package),
@@ -50,8 +54,8 @@ pub fn broken(heard: &Heard, workspace: &Workspace, family: &Family) -> Vec<(Pac
 }
 
 /// All errors of a package's library and of its build script.
-fn errors_of(heard: &Heard, package: &Package) -> Vec<Diagnostic> {
-    let is_below = |kind: Option<Kind>| matches!(kind, None | Some(Kind::Lib));
+fn errors_of(heard: &BuildMessages, package: &Package) -> Vec<Diagnostic> {
+    let is_below = |kind: Option<TargetKind>| matches!(kind, None | Some(TargetKind::Lib));
     let told = heard.errors.iter();
     let told = told.filter(|((id, kind, _), _)| *id == package.id && is_below(*kind));
     let told = told.flat_map(|(_, errors)| errors);

@@ -3,22 +3,22 @@
 use std::collections::BTreeSet;
 
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::status::{Class, Doubt};
+use pinmatrix_core::model::status::{FailureKind, InconclusiveReason};
 
 use crate::cargo::machine_fault;
 
 /// A machine that failed under the compiler or the linker, which then tells of it as of an error.
 #[must_use]
-pub fn fault_in(errors: &[Diagnostic]) -> Option<Doubt> {
+pub fn fault_in(errors: &[Diagnostic]) -> Option<InconclusiveReason> {
     errors.iter().find_map(|error| {
         let message = error.message.as_str();
         if message.starts_with("linker `") && message.ends_with("not found") {
-            return Some(Doubt::Machine(message.to_owned()));
+            return Some(InconclusiveReason::Machine(message.to_owned()));
         }
         if UNREADABLE.iter().any(|words| message.starts_with(words)) {
             // Why it could not be read stands in the notes, if anywhere.
             let why = error.rendered.as_deref().and_then(machine_fault);
-            return why.or_else(|| Some(Doubt::Machine(message.to_owned())));
+            return why.or_else(|| Some(InconclusiveReason::Machine(message.to_owned())));
         }
         // What a linker says stands in the notes; elsewhere those hold the subject's own lines.
         let notes = error
@@ -59,18 +59,18 @@ pub fn script_said(told: &str) -> Option<&str> {
 
 /// The class of a target from all its errors.
 #[must_use]
-pub fn class_of(errors: &[Diagnostic]) -> Class {
+pub fn class_of(errors: &[Diagnostic]) -> FailureKind {
     let codes: BTreeSet<&str> = errors.iter().filter_map(|e| e.code.as_deref()).collect();
     let all_coded = errors.iter().all(|e| e.code.is_some());
     let says = |words: &str| errors.iter().any(|e| e.message.starts_with(words));
     if says(LINKING) {
-        Class::Link
+        FailureKind::Link
     } else if says("internal compiler error") {
-        Class::Crash
+        FailureKind::Crash
     } else if all_coded && codes.iter().all(|code| !is_error_code(code)) {
-        Class::Lint
+        FailureKind::Lint
     } else {
-        Class::Compile
+        FailureKind::Compile
     }
 }
 
@@ -94,10 +94,13 @@ mod tests {
     #[test]
     fn a_machine_that_fails_under_the_compiler_is_no_verdict() {
         let no_linker = error(None, "linker `cc` not found");
-        assert!(matches!(fault_in(&[no_linker]), Some(Doubt::Machine(_))));
+        assert!(matches!(
+            fault_in(&[no_linker]),
+            Some(InconclusiveReason::Machine(_))
+        ));
         let mut no_room = error(None, "linking with `cc` failed: exit status: 1");
         no_room.rendered = Some("= note: ld: final link failed: No space left on device".into());
-        assert_eq!(fault_in(&[no_room]), Some(Doubt::OutOfDisk));
+        assert_eq!(fault_in(&[no_room]), Some(InconclusiveReason::OutOfDisk));
         let mut quoting = error(Some("E0425"), "cannot find value `x` in this scope");
         quoting.rendered = Some("1 | \"No space left on device\" + x".into());
         assert_eq!(fault_in(&[quoting]), None);
@@ -109,13 +112,16 @@ mod tests {
             None,
             "only metadata stub found for `rlib` dependency `core`",
         );
-        assert!(matches!(fault_in(&[stub]), Some(Doubt::Machine(_))));
+        assert!(matches!(
+            fault_in(&[stub]),
+            Some(InconclusiveReason::Machine(_))
+        ));
         let mut unmapped = error(
             Some("E0786"),
             "found invalid metadata files for crate `core`",
         );
         unmapped.rendered = Some("= note: failed to mmap: Cannot allocate memory".into());
-        assert_eq!(fault_in(&[unmapped]), Some(Doubt::OutOfMemory));
+        assert_eq!(fault_in(&[unmapped]), Some(InconclusiveReason::OutOfMemory));
     }
 
     #[test]
@@ -123,10 +129,10 @@ mod tests {
         let lint = error(Some("unused_variables"), "unused variable: `x`");
         let code = error(Some("E0425"), "cannot find value `x`");
         let macro_error = error(None, "no rules expected this token");
-        assert_eq!(class_of(std::slice::from_ref(&lint)), Class::Lint);
-        assert_eq!(class_of(&[lint.clone(), code]), Class::Compile);
-        assert_eq!(class_of(&[lint, macro_error]), Class::Compile);
+        assert_eq!(class_of(std::slice::from_ref(&lint)), FailureKind::Lint);
+        assert_eq!(class_of(&[lint.clone(), code]), FailureKind::Compile);
+        assert_eq!(class_of(&[lint, macro_error]), FailureKind::Compile);
         let link = error(None, "linking with `cc` failed: exit status: 1");
-        assert_eq!(class_of(&[link]), Class::Link);
+        assert_eq!(class_of(&[link]), FailureKind::Link);
     }
 }

@@ -6,21 +6,21 @@ use camino::Utf8PathBuf;
 use cargo_metadata::{Package, PackageId};
 use pinmatrix_core::config::Family;
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::outcome::Kind;
-use pinmatrix_core::model::status::{Class, Doubt, Skip, Status};
+use pinmatrix_core::model::outcome::TargetKind;
+use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
 use pinmatrix_core::text;
 use pinmatrix_process::child::Exit;
 
-use crate::cargo::messages::Heard;
+use crate::cargo::messages::BuildMessages;
 use crate::cargo::targets::{Target, Workspace};
 use crate::cargo::{doubt, first_error};
 use crate::diagnose::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
-use crate::diagnose::unit_blame::{Account, Build, unit_of};
+use crate::diagnose::unit_blame::{BuildAccount, UnitBuild, unit_of};
 use crate::phase::timer::limit_in_words;
 
 /// What became of a target.
 #[derive(Clone, Debug)]
-pub enum Made {
+pub enum TargetResult {
     /// A test executable.
     Executable(Utf8PathBuf),
     /// An example.
@@ -29,7 +29,7 @@ pub enum Made {
     Not(Status, Vec<Diagnostic>),
 }
 
-impl Made {
+impl TargetResult {
     /// Whether it should have been made and was not.
     #[must_use]
     pub fn has_failed(&self) -> bool {
@@ -38,9 +38,9 @@ impl Made {
 }
 
 /// All that targets are judged by.
-pub struct Judge<'a> {
+pub struct TargetJudge<'a> {
     /// What cargo and rustc said.
-    pub account: &'a Account,
+    pub account: &'a BuildAccount,
     /// What needs what.
     pub workspace: &'a Workspace,
     /// The family that is pinned.
@@ -52,9 +52,9 @@ pub struct Judge<'a> {
 }
 
 /// What the messages alone say of a target.
-pub enum Answer {
+pub enum MessageEvidence {
     /// It was made.
-    Made(Made),
+    Made(TargetResult),
     /// Errors in what it is made of.
     Errors(Vec<Diagnostic>),
     /// Errors of a package that the pin has no part in, which is named.
@@ -63,19 +63,21 @@ pub enum Answer {
     Open,
 }
 
-impl Account {
+impl BuildAccount {
     /// What was said of the target itself.
-    pub fn own_answer(&self, target: &Target) -> Option<Answer> {
+    pub fn own_answer(&self, target: &Target) -> Option<MessageEvidence> {
         let unit = unit_of(target);
         let example = (target.package.clone(), target.id.name.clone());
         if !target.bears_tests && self.heard.examples.contains(&example) {
-            return Some(Answer::Made(Made::Example));
+            return Some(MessageEvidence::Made(TargetResult::Example));
         }
         if let Some(executable) = self.heard.executables.get(&unit) {
-            return Some(Answer::Made(Made::Executable(executable.clone())));
+            return Some(MessageEvidence::Made(TargetResult::Executable(
+                executable.clone(),
+            )));
         }
-        let errors = self.errors(&unit, Build::of(target));
-        (!errors.is_empty()).then_some(Answer::Errors(errors))
+        let errors = self.errors(&unit, UnitBuild::of(target));
+        (!errors.is_empty()).then_some(MessageEvidence::Errors(errors))
     }
 }
 
@@ -91,11 +93,11 @@ pub fn failed_script(said: &str, package: &Package) -> Option<Diagnostic> {
     Some(error)
 }
 
-impl Judge<'_> {
-    fn answer(&self, target: &Target) -> Answer {
+impl TargetJudge<'_> {
+    fn answer(&self, target: &Target) -> MessageEvidence {
         let own = self.account.own_answer(target);
         let own = match own {
-            Some(Answer::Made(_)) => self.without_binary(target).or(own),
+            Some(MessageEvidence::Made(_)) => self.without_binary(target).or(own),
             own => own,
         };
         own.unwrap_or_else(|| self.below(target))
@@ -103,39 +105,40 @@ impl Judge<'_> {
 
     /// Why a target cannot be run although it was made: a binary of its package was to be built and
     /// was not. Where an earlier build left one, it would be run with that.
-    fn without_binary(&self, target: &Target) -> Option<Answer> {
-        let Heard { binaries, err, .. } = &self.account.heard;
+    fn without_binary(&self, target: &Target) -> Option<MessageEvidence> {
+        let BuildMessages { binaries, err, .. } = &self.account.heard;
         target.binaries.iter().find_map(|name| {
             let package = target.package.clone();
             if binaries.contains_key(&(package.clone(), name.clone())) {
                 return None;
             }
-            let binary = (package, Some(Kind::Bin), name.clone());
-            let errors = self.account.errors(&binary, Build::Plain);
+            let binary = (package, Some(TargetKind::Bin), name.clone());
+            let errors = self.account.errors(&binary, UnitBuild::Plain);
             if !errors.is_empty() {
-                return Some(Answer::Errors(errors));
+                return Some(MessageEvidence::Errors(errors));
             }
             let unit = format!("could not compile `{}` (bin \"{name}\")", target.id.package);
             // Cargo shows how it called a compiler that it could not start, or that died.
             let was_stopped = err.contains(&unit) || err.contains("--crate-type bin ");
             let was_cut_short = !matches!(self.exit, Exit::Code(_));
-            (was_stopped || was_cut_short).then_some(Answer::Open)
+            (was_stopped || was_cut_short).then_some(MessageEvidence::Open)
         })
     }
 
     /// The errors of what a target needs: its own library or binaries, or a package below it. What
     /// has drifted counts only where nothing else is in the way.
-    fn below(&self, target: &Target) -> Answer {
-        let mut answer = Answer::Open;
+    fn below(&self, target: &Target) -> MessageEvidence {
+        let mut answer = MessageEvidence::Open;
         for id in self.workspace.below(&target.package) {
             let Some(errors) = self.of_needed(&id, target) else {
                 continue;
             };
             let Some(package) = self.workspace.outside(&id, self.family) else {
-                return Answer::Errors(errors);
+                return MessageEvidence::Errors(errors);
             };
-            if matches!(answer, Answer::Open) {
-                answer = Answer::Drift(format!("{} {}", package.name, package.version), errors);
+            if matches!(answer, MessageEvidence::Open) {
+                answer =
+                    MessageEvidence::Drift(format!("{} {}", package.name, package.version), errors);
             }
         }
         answer
@@ -143,16 +146,18 @@ impl Judge<'_> {
 
     /// The errors of one package that a target needs.
     fn of_needed(&self, id: &PackageId, target: &Target) -> Option<Vec<Diagnostic>> {
-        let is_needed = |kind: Option<Kind>, name: &String| match kind {
+        let is_needed = |kind: Option<TargetKind>, name: &String| match kind {
             None => true,
             // The tests within a library do not use the library.
-            Some(Kind::Lib) => *id != target.package || target.id.kind != Kind::Lib,
-            Some(Kind::Bin) => *id == target.package && target.binaries.contains(name),
-            Some(Kind::Test | Kind::Example | Kind::Bench | Kind::Doc) => false,
+            Some(TargetKind::Lib) => *id != target.package || target.id.kind != TargetKind::Lib,
+            Some(TargetKind::Bin) => *id == target.package && target.binaries.contains(name),
+            Some(TargetKind::Test | TargetKind::Example | TargetKind::Bench | TargetKind::Doc) => {
+                false
+            }
         };
         let units = self.account.units().into_iter();
         let needed = units.filter(|(of, kind, name)| of == id && is_needed(*kind, name));
-        let mut errors = needed.map(|unit| self.account.errors(unit, Build::Plain));
+        let mut errors = needed.map(|unit| self.account.errors(unit, UnitBuild::Plain));
         if let Some(errors) = errors.find(|errors| !errors.is_empty()) {
             return Some(errors);
         }
@@ -164,50 +169,52 @@ impl Judge<'_> {
 
     /// What became of a target.
     #[must_use]
-    pub fn judge(&self, target: &Target) -> Made {
+    pub fn judge(&self, target: &Target) -> TargetResult {
         // Cargo may find `dependency/feature` on where the list of features does not show it.
         let was_left_out =
             !target.missing_features.is_empty() && self.account.own_answer(target).is_none();
         if was_left_out {
-            let reason = Skip::RequiredFeatures(target.missing_features.clone());
-            return Made::Not(Status::Skipped { reason }, Vec::new());
+            let reason = SkipReason::RequiredFeatures(target.missing_features.clone());
+            return TargetResult::Not(Status::Skipped { reason }, Vec::new());
         }
         match self.answer(target) {
-            Answer::Made(made) => made,
-            Answer::Errors(errors) => {
+            MessageEvidence::Made(made) => made,
+            MessageEvidence::Errors(errors) => {
                 let status = match fault_in(&errors) {
                     Some(doubt) => Status::Inconclusive { doubt },
                     None => Status::failed(class_of(&errors)),
                 };
-                Made::Not(status, errors)
+                TargetResult::Not(status, errors)
             }
-            Answer::Drift(package, mut errors) => {
+            MessageEvidence::Drift(package, mut errors) => {
                 let status = match fault_in(&errors) {
                     Some(doubt) => Status::Inconclusive { doubt },
-                    None => Status::failed(Class::Drift),
+                    None => Status::failed(FailureKind::Drift),
                 };
                 if let Some(error) = errors.first_mut() {
                     error.message = format!("{package} does not build: {}", error.message);
                 }
-                Made::Not(status, errors)
+                TargetResult::Not(status, errors)
             }
-            Answer::Open => self.unexplained(),
+            MessageEvidence::Open => self.unexplained(),
         }
     }
 
     /// What a target comes to of which nothing is said, in a build that failed.
     #[must_use]
-    pub fn unexplained(&self) -> Made {
+    pub fn unexplained(&self) -> TargetResult {
         let (said, exit) = (&self.account.heard.err, self.exit);
         let says_error = said.lines().any(|line| line.starts_with("error"));
         let status = match doubt(exit, said) {
             Some(doubt) => Status::Inconclusive { doubt },
-            None if *exit == Exit::TimedOut => Status::failed(Class::Timeout),
-            None if said.contains("(signal: ") => Status::failed(Class::Crash),
-            None if says_error => Status::failed(Class::Compile),
+            None if *exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
+            None if said.contains("(signal: ") => Status::failed(FailureKind::Crash),
+            None if says_error => Status::failed(FailureKind::Compile),
             // Neither an executable nor an error: that is cargo's failure, not the code's.
             None => Status::Inconclusive {
-                doubt: Doubt::Machine(format!("cargo told nothing of it and ended: {exit}")),
+                doubt: InconclusiveReason::Machine(format!(
+                    "cargo told nothing of it and ended: {exit}"
+                )),
             },
         };
         let error = match exit {
@@ -219,16 +226,16 @@ impl Judge<'_> {
             Exit::Lost(why) => Diagnostic::said(why),
             Exit::Code(_) | Exit::Signal(_) => first_error(said),
         };
-        Made::Not(status, vec![error])
+        TargetResult::Not(status, vec![error])
     }
 
     /// What a build comes to that failed with every target made: it is none of theirs. `None` where
     /// what failed is known to be of no account: an example that bears tests, made without them.
     #[must_use]
-    pub fn of_none(&self) -> Option<Made> {
+    pub fn of_none(&self) -> Option<TargetResult> {
         let of_example = |target: &Target| {
-            let is_example = target.id.kind == Kind::Example && target.bears_tests;
-            let errors = || self.account.errors(&unit_of(target), Build::Plain);
+            let is_example = target.id.kind == TargetKind::Example && target.bears_tests;
+            let errors = || self.account.errors(&unit_of(target), UnitBuild::Plain);
             is_example && !errors().is_empty()
         };
         if self.workspace.targets.iter().any(of_example) {
@@ -238,8 +245,11 @@ impl Judge<'_> {
         let doubt = doubt(self.exit, &self.account.heard.err);
         let doubt = doubt.unwrap_or_else(|| {
             let why = format!("all was made, and cargo ended: {}", self.exit);
-            Doubt::Machine(why)
+            InconclusiveReason::Machine(why)
         });
-        Some(Made::Not(Status::Inconclusive { doubt }, vec![error]))
+        Some(TargetResult::Not(
+            Status::Inconclusive { doubt },
+            vec![error],
+        ))
     }
 }

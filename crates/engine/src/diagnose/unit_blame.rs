@@ -9,21 +9,21 @@ use std::collections::BTreeSet;
 
 use cargo_metadata::PackageId;
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
-use crate::cargo::messages::{Heard, Told, Unit};
+use crate::cargo::messages::{BuildMessages, CountedError, Unit};
 use crate::cargo::targets::{Target, Workspace};
 
 /// One of the builds of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Build {
+pub enum UnitBuild {
     /// Without its tests: what other targets use.
     Plain,
     /// With its tests.
     Test,
 }
 
-impl Build {
+impl UnitBuild {
     /// The build that answers for a target.
     #[must_use]
     pub fn of(target: &Target) -> Self {
@@ -36,11 +36,11 @@ impl Build {
 
 /// All that was heard of a workspace's build, and of plain builds alone.
 #[derive(Default)]
-pub struct Account {
+pub struct BuildAccount {
     /// What was heard of both builds at once.
-    pub heard: Heard,
+    pub heard: BuildMessages,
     /// What was heard where only plain builds were asked for; `None` where no one asked.
-    pub plain: Option<Heard>,
+    pub plain: Option<BuildMessages>,
     /// The units that are built with their tests.
     tested: BTreeSet<Unit>,
     /// The units that are built without them.
@@ -49,7 +49,7 @@ pub struct Account {
     pub is_complete: bool,
 }
 
-impl Account {
+impl BuildAccount {
     /// An account of nothing yet, of a workspace of which those targets and doc tests are asked for.
     #[must_use]
     pub fn new(workspace: &Workspace, is_asked_for: impl Fn(&TargetId) -> bool) -> Self {
@@ -63,7 +63,7 @@ impl Account {
             let below = workspace.below(id).into_iter();
             below.filter(move |other| other != id)
         });
-        let more_than_library = targets.iter().filter(|t| t.id.kind != Kind::Lib);
+        let more_than_library = targets.iter().filter(|t| t.id.kind != TargetKind::Lib);
         let documented = workspace
             .documented
             .iter()
@@ -73,12 +73,12 @@ impl Account {
             .chain(documented.map(|(package, _)| package.clone()))
             .collect();
         let is_used = |target: &&Target| match target.id.kind {
-            Kind::Lib => with_library.contains(&target.package),
-            Kind::Bin => targets
+            TargetKind::Lib => with_library.contains(&target.package),
+            TargetKind::Bin => targets
                 .iter()
                 .any(|t| t.package == target.package && t.binaries.contains(&target.id.name)),
-            Kind::Example => workspace.has_examples(),
-            Kind::Test | Kind::Bench | Kind::Doc => false,
+            TargetKind::Example => workspace.has_examples(),
+            TargetKind::Test | TargetKind::Bench | TargetKind::Doc => false,
         };
         let used = workspace.targets.iter().filter(is_used).map(unit_of);
         Self {
@@ -90,7 +90,7 @@ impl Account {
 
     /// An account of what was heard where no unit is built with its tests.
     #[must_use]
-    pub fn of_plain(heard: Heard) -> Self {
+    pub fn of_plain(heard: BuildMessages) -> Self {
         Self {
             heard,
             ..Self::default()
@@ -114,19 +114,20 @@ impl Account {
     /// The errors of one build of a unit, in the compiler's order. None where it said nothing, and
     /// where no one can tell yet.
     #[must_use]
-    pub fn errors(&self, unit: &Unit, build: Build) -> Vec<Diagnostic> {
+    pub fn errors(&self, unit: &Unit, build: UnitBuild) -> Vec<Diagnostic> {
         let told = self.heard.errors.get(unit).map_or(&[][..], Vec::as_slice);
         let all = || told.iter().map(|told| told.error.clone()).collect();
         match (self.only(unit), build) {
-            (Some(Build::Plain), Build::Plain) if told.is_empty() => self.plain_alone(unit),
+            (Some(UnitBuild::Plain), UnitBuild::Plain) if told.is_empty() => self.plain_alone(unit),
             (Some(only), build) if only == build => all(),
             (Some(_), _) => Vec::new(),
             (None, _) if self.says_the_same(told) => all(),
-            (None, Build::Plain) => self.plain_alone(unit),
-            (None, Build::Test) if self.plain.is_none() => Vec::new(),
-            (None, Build::Test) => {
+            (None, UnitBuild::Plain) => self.plain_alone(unit),
+            (None, UnitBuild::Test) if self.plain.is_none() => Vec::new(),
+            (None, UnitBuild::Test) => {
                 let plain = self.plain_alone(unit);
-                let is_own = |told: &&Told| self.is_of_both(told) || !plain.contains(&told.error);
+                let is_own =
+                    |told: &&CountedError| self.is_of_both(told) || !plain.contains(&told.error);
                 let own = told.iter().filter(is_own).map(|told| &told.error);
                 let (both, rest): (Vec<_>, Vec<_>) = own.partition(|error| plain.contains(error));
                 // Two compilers spoke at once: what both said stands in the order of the one that
@@ -149,7 +150,7 @@ impl Account {
     /// they are.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
-        let is_open = |(unit, told): (&Unit, &Vec<Told>)| {
+        let is_open = |(unit, told): (&Unit, &Vec<CountedError>)| {
             self.only(unit).is_none() && !self.says_the_same(told)
         };
         self.plain.is_none() && self.heard.errors.iter().any(is_open)
@@ -164,27 +165,29 @@ impl Account {
     }
 
     /// The one build that errors of a unit can be of, where the other was made or is never asked for.
-    fn only(&self, unit: &Unit) -> Option<Build> {
+    fn only(&self, unit: &Unit) -> Option<UnitBuild> {
         let (package, kind, name) = unit;
         let plain_is_made = match kind {
-            None => return Some(Build::Plain),
-            Some(Kind::Test | Kind::Bench | Kind::Doc) => return Some(Build::Test),
-            Some(Kind::Lib) => self.has_library(package),
-            Some(Kind::Bin) => {
+            None => return Some(UnitBuild::Plain),
+            Some(TargetKind::Test | TargetKind::Bench | TargetKind::Doc) => {
+                return Some(UnitBuild::Test);
+            }
+            Some(TargetKind::Lib) => self.has_library(package),
+            Some(TargetKind::Bin) => {
                 let binary = (package.clone(), name.clone());
                 self.heard.binaries.contains_key(&binary)
                     || self.plain.iter().any(|p| p.binaries.contains_key(&binary))
             }
-            Some(Kind::Example) => {
+            Some(TargetKind::Example) => {
                 let example = (package.clone(), name.clone());
                 self.heard.examples.contains(&example)
                     || self.plain.iter().any(|p| p.examples.contains(&example))
             }
         };
         if !self.tested.contains(unit) || self.heard.executables.contains_key(unit) {
-            return Some(Build::Plain);
+            return Some(UnitBuild::Plain);
         }
-        (plain_is_made || !self.used.contains(unit)).then_some(Build::Test)
+        (plain_is_made || !self.used.contains(unit)).then_some(UnitBuild::Test)
     }
 
     fn plain_alone(&self, unit: &Unit) -> Vec<Diagnostic> {
@@ -194,11 +197,11 @@ impl Account {
     }
 
     /// Whether both builds say one and the same. A single one says nothing twice.
-    fn says_the_same(&self, told: &[Told]) -> bool {
+    fn says_the_same(&self, told: &[CountedError]) -> bool {
         told.iter().all(|told| self.is_of_both(told))
     }
 
-    fn is_of_both(&self, told: &Told) -> bool {
+    fn is_of_both(&self, told: &CountedError) -> bool {
         self.is_complete && told.n_times > 1
     }
 }
@@ -218,7 +221,7 @@ mod tests {
         let id = PackageId {
             repr: "app".to_owned(),
         };
-        (id, Some(Kind::Lib), "app".to_owned())
+        (id, Some(TargetKind::Lib), "app".to_owned())
     }
 
     /// An error: coded where its name begins with `E`.
@@ -229,14 +232,14 @@ mod tests {
         }
     }
 
-    fn heard(told: &[&str]) -> Heard {
-        let mut heard = Heard::default();
-        let errors: &mut Vec<Told> = heard.errors.entry(unit()).or_default();
+    fn heard(told: &[&str]) -> BuildMessages {
+        let mut heard = BuildMessages::default();
+        let errors: &mut Vec<CountedError> = heard.errors.entry(unit()).or_default();
         for name in told {
             let error = error(name);
             match errors.iter_mut().find(|told| told.error == error) {
                 Some(told) => told.n_times += 1,
-                None => errors.push(Told { error, n_times: 1 }),
+                None => errors.push(CountedError { error, n_times: 1 }),
             }
         }
         heard
@@ -245,7 +248,7 @@ mod tests {
     /// What an account says of the library, and of its unit tests, after both were built at once and,
     /// where that is given, the library alone.
     fn describe(both: &[&str], plain: Option<&[&str]>, is_complete: bool) -> (String, String) {
-        let account = Account {
+        let account = BuildAccount {
             heard: heard(both),
             plain: plain.map(heard),
             tested: BTreeSet::from([unit()]),
@@ -257,7 +260,7 @@ mod tests {
             let names: Vec<String> = errors.into_iter().map(|error| error.message).collect();
             names.join(" ")
         };
-        (of(Build::Plain), of(Build::Test))
+        (of(UnitBuild::Plain), of(UnitBuild::Test))
     }
 
     #[test]
@@ -298,17 +301,17 @@ mod tests {
 
     #[test]
     fn the_build_that_was_made_has_no_errors() {
-        let mut account = Account {
+        let mut account = BuildAccount {
             heard: heard(&["E1"]),
             tested: BTreeSet::from([unit()]),
             used: BTreeSet::from([unit()]),
             is_complete: true,
-            ..Account::default()
+            ..BuildAccount::default()
         };
         assert!(account.is_ambiguous());
         account.heard.libraries.insert(unit().0);
         assert!(!account.is_ambiguous());
-        assert_eq!(account.errors(&unit(), Build::Plain), []);
-        assert_eq!(account.errors(&unit(), Build::Test).len(), 1);
+        assert_eq!(account.errors(&unit(), UnitBuild::Plain), []);
+        assert_eq!(account.errors(&unit(), UnitBuild::Test).len(), 1);
     }
 }

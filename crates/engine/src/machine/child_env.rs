@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use pinmatrix_core::config::{Build, CapLints, Change, Environment};
+use pinmatrix_core::config::{BuildConfig, CapLints, EnvConfig, Overrides};
 
 use crate::machine::secrets::{Secrets, looks_secret};
 
@@ -66,7 +66,7 @@ const DECIDING: &[&str] = &[
 
 /// The variables that every child starts with.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct ChildEnv {
     vars: BTreeMap<OsString, OsString>,
     deciding: BTreeMap<String, String>,
     /// What must not be written down of what children say.
@@ -77,17 +77,17 @@ pub struct Surroundings {
     settings: BTreeSet<String>,
 }
 
-impl Surroundings {
+impl ChildEnv {
     /// Takes from this process what is allowed, and adds what `matrix.toml` sets.
     #[must_use]
-    pub fn gather(environment: &Environment, build: &Build) -> Self {
+    pub fn gather(environment: &EnvConfig, build: &BuildConfig) -> Self {
         Self::from_vars(std::env::vars_os(), environment, build)
     }
 
     fn from_vars(
         outside: impl IntoIterator<Item = (OsString, OsString)>,
-        environment: &Environment,
-        build: &Build,
+        environment: &EnvConfig,
+        build: &BuildConfig,
     ) -> Self {
         let mut vars = BTreeMap::new();
         let mut deciding = BTreeMap::new();
@@ -146,7 +146,7 @@ impl Surroundings {
     /// As they are for a cell of which something is changed. `--cfg` and `--cap-lints` go into
     /// `RUSTFLAGS`, after what stands there.
     #[must_use]
-    pub fn changed(&self, change: &Change, cap_lints: Option<CapLints>) -> Self {
+    pub fn changed(&self, change: &Overrides, cap_lints: Option<CapLints>) -> Self {
         let mut changed = self.clone();
         let mut set = |name: &str, value: String| {
             changed.vars.insert(name.into(), value.clone().into());
@@ -243,8 +243,8 @@ mod tests {
 
     use super::*;
 
-    fn build() -> Build {
-        Build {
+    fn build() -> BuildConfig {
+        BuildConfig {
             profile: toml::Spanned::new(0..0, "test".to_owned()),
             debug: Debug::None,
             codegen_units: Some(64),
@@ -255,9 +255,9 @@ mod tests {
         }
     }
 
-    fn gathered(outside: &[(&str, &str)], environment: &Environment) -> Surroundings {
+    fn gathered(outside: &[(&str, &str)], environment: &EnvConfig) -> ChildEnv {
         let outside = outside.iter().map(|(n, v)| ((*n).into(), (*v).into()));
-        Surroundings::from_vars(outside, environment, &build())
+        ChildEnv::from_vars(outside, environment, &build())
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "hush"),
             ("HOME", "/home/me"),
         ];
-        let vars = gathered(&outside, &Environment::default()).vars;
+        let vars = gathered(&outside, &EnvConfig::default()).vars;
         let names: Vec<_> = vars
             .keys()
             .map(|n| n.to_string_lossy().into_owned())
@@ -289,14 +289,14 @@ mod tests {
 
     #[test]
     fn a_change_sets_variables_and_adds_to_rustflags() {
-        let environment = Environment {
+        let environment = EnvConfig {
             set: BTreeMap::from([("RUSTFLAGS".to_owned(), "-Cfoo".to_owned())]),
-            ..Environment::default()
+            ..EnvConfig::default()
         };
-        let change = Change {
+        let change = Overrides {
             cfg: vec!["new".to_owned()],
             env: BTreeMap::from([("MODE".to_owned(), "fast".to_owned())]),
-            ..Change::default()
+            ..Overrides::default()
         };
         let changed = gathered(&[], &environment).changed(&change, Some(CapLints::Warn));
         assert_eq!(
@@ -304,13 +304,13 @@ mod tests {
             "-Cfoo --cfg=new --cap-lints=warn"
         );
         assert_eq!(changed.deciding()["MODE"], "fast");
-        let same = gathered(&[], &environment).changed(&Change::default(), None);
+        let same = gathered(&[], &environment).changed(&Overrides::default(), None);
         assert_eq!(same.deciding()["RUSTFLAGS"], "-Cfoo");
     }
 
     #[test]
     fn what_is_passed_or_set_decides_and_what_is_merely_needed_does_not() {
-        let environment = Environment {
+        let environment = EnvConfig {
             set: BTreeMap::from([("MODE".to_owned(), "fast".to_owned())]),
             pass: vec!["RUSTFLAGS".to_owned()],
             secret: Vec::new(),

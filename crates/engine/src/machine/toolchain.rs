@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
-use pinmatrix_core::config::{Config, Origin, ToolchainSpec};
+use pinmatrix_core::config::{Config, ToolchainOrigin, ToolchainSpec};
 use pinmatrix_core::model::run::ToolchainRecord;
 use pinmatrix_core::text;
 use rayon::prelude::*;
@@ -21,16 +21,16 @@ use crate::machine::child_env::{library_path_variable, prepend};
 
 /// A toolchain of the matrix, looked for on this machine.
 #[derive(Clone, Debug)]
-pub struct Sought {
+pub struct ToolchainLookup {
     /// Its label in `matrix.toml`.
     pub label: String,
     /// What was found.
-    pub found: Found,
+    pub found: LookupResult,
 }
 
 /// What was found under a label.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub enum LookupResult {
     /// A toolchain that answers.
     Here(Box<Toolchain>),
     /// Nothing, and why.
@@ -67,7 +67,7 @@ pub struct Toolchain {
     pub host: String,
     /// What its files were when it answered.
     #[serde(skip)]
-    stamp: Stamp,
+    stamp: FileStamps,
 }
 
 impl Toolchain {
@@ -87,7 +87,7 @@ impl Toolchain {
     /// between.
     #[must_use]
     pub fn change(&self) -> Option<String> {
-        let now = Stamp::of_programs(&self.sysroot);
+        let now = FileStamps::of_programs(&self.sysroot);
         let is_as_found = now.with_libraries(&self.libraries, &self.host) == self.stamp;
         (!is_as_found).then(|| format!("{} changed during the run", self.source))
     }
@@ -102,9 +102,9 @@ impl Toolchain {
 /// Length and time of the programs that make a toolchain what it is, and of the folder of its
 /// standard library, whose time is when something last came or went. What is not there has neither.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp(Vec<Option<(u64, SystemTime)>>);
+struct FileStamps(Vec<Option<(u64, SystemTime)>>);
 
-impl Stamp {
+impl FileStamps {
     fn of_programs(sysroot: &Path) -> Self {
         let programs = ["rustc", "cargo", "rustdoc"].map(|name| program_in(sysroot, name));
         Self(programs.iter().map(|program| look(program)).collect())
@@ -125,13 +125,13 @@ fn look(path: &Path) -> Option<(u64, SystemTime)> {
     Some((metadata.len(), metadata.modified().ok()?))
 }
 
-impl Sought {
+impl ToolchainLookup {
     /// The toolchain, if it is here.
     #[must_use]
     pub fn toolchain(&self) -> Option<&Toolchain> {
         match &self.found {
-            Found::Here(toolchain) => Some(toolchain),
-            Found::Missing { .. } | Found::Broken { .. } => None,
+            LookupResult::Here(toolchain) => Some(toolchain),
+            LookupResult::Missing { .. } | LookupResult::Broken { .. } => None,
         }
     }
 
@@ -139,8 +139,8 @@ impl Sought {
     #[must_use]
     pub fn broken(&self) -> Option<&str> {
         match &self.found {
-            Found::Broken { why } => Some(why),
-            Found::Here(_) | Found::Missing { .. } => None,
+            LookupResult::Broken { why } => Some(why),
+            LookupResult::Here(_) | LookupResult::Missing { .. } => None,
         }
     }
 
@@ -162,29 +162,29 @@ impl Sought {
 /// # Errors
 ///
 /// Only when this machine does not let the tool look at all.
-pub fn look_for_all(config: &Config) -> Result<Vec<Sought>> {
+pub fn look_for_all(config: &Config) -> Result<Vec<ToolchainLookup>> {
     let known = known_to_rustup()?;
     let folder = config.folder();
     Ok(config
         .toolchains
         .par_iter()
-        .map(|spec| Sought {
+        .map(|spec| ToolchainLookup {
             label: spec.label.clone(),
             found: look_for(spec, &known, folder),
         })
         .collect())
 }
 
-fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
+fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> LookupResult {
     let candidates: Vec<(String, PathBuf)> = match &spec.origin {
-        Origin::Rustup(names) => names
+        ToolchainOrigin::Rustup(names) => names
             .iter()
             .filter_map(|name| {
                 let sysroot = &known.iter().find(|k| k.answers_to(name))?.sysroot;
                 Some((format!("rustup {name}"), sysroot.clone()))
             })
             .collect(),
-        Origin::Directory(dir) => {
+        ToolchainOrigin::Directory(dir) => {
             // Children work in other folders, where a relative path leads elsewhere.
             let sysroot = std::path::absolute(folder.join(dir));
             vec![(
@@ -194,22 +194,22 @@ fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
         }
     };
     let mut why = match &spec.origin {
-        Origin::Rustup(names) => format!("rustup has no {}", names.join(" or ")),
-        Origin::Directory(dir) => format!("{} is not there", dir.display()),
+        ToolchainOrigin::Rustup(names) => format!("rustup has no {}", names.join(" or ")),
+        ToolchainOrigin::Directory(dir) => format!("{} is not there", dir.display()),
     };
     let mut broken = None;
     for (source, sysroot) in candidates {
         let lacks = ["rustc", "cargo"].map(|name| program_in(&sysroot, name));
         let lacks = lacks.into_iter().find(|program| !program.is_file());
         match (lacks, probe(source, &sysroot)) {
-            (_, Ok(toolchain)) => return Found::Here(Box::new(toolchain)),
+            (_, Ok(toolchain)) => return LookupResult::Here(Box::new(toolchain)),
             (Some(program), Err(_)) => why = format!("{} is not there", program.display()),
             (None, Err(e)) => broken = Some(format!("{e:#}")),
         }
     }
     match broken {
-        Some(why) => Found::Broken { why },
-        None => Found::Missing { why },
+        Some(why) => LookupResult::Broken { why },
+        None => LookupResult::Missing { why },
     }
 }
 
@@ -219,7 +219,7 @@ fn look_for(spec: &ToolchainSpec, known: &[Known], folder: &Path) -> Found {
 ///
 /// When `bin/rustc` or `bin/cargo` is missing, does not start, or answers in another form.
 pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
-    let programs = Stamp::of_programs(sysroot);
+    let programs = FileStamps::of_programs(sysroot);
     let rustc_verbose = ask(sysroot, "rustc", "-vV")?;
     let cargo_version = ask(sysroot, "cargo", "-V")?;
     let libraries = ask(sysroot, "rustc", "--print=sysroot");
@@ -317,12 +317,12 @@ fn program_in(sysroot: &Path, name: &str) -> PathBuf {
 
 /// A toolchain that rustup knows.
 #[derive(Debug, PartialEq, Eq)]
-struct Known {
+struct RustupToolchain {
     name: String,
     sysroot: PathBuf,
 }
 
-impl Known {
+impl RustupToolchain {
     /// rustup lists `stable-x86_64-unknown-linux-gnu` for what people call `stable`.
     fn answers_to(&self, name: &str) -> bool {
         let Some(rest) = self.name.strip_prefix(name) else {
@@ -338,7 +338,7 @@ fn is_host_triple(text: &str) -> bool {
 }
 
 /// All toolchains that rustup knows; none where there is no rustup.
-fn known_to_rustup() -> Result<Vec<Known>> {
+fn known_to_rustup() -> Result<Vec<RustupToolchain>> {
     let shell = Shell::new()?;
     let list = Command::from(cmd!(shell, "rustup toolchain list -v"));
     match answer(list) {
@@ -354,14 +354,14 @@ fn is_not_there(e: &anyhow::Error) -> bool {
 }
 
 /// A line of `rustup toolchain list -v`: `NAME [(FLAGS)] FOLDER`.
-fn known(line: &str) -> Option<Known> {
+fn known(line: &str) -> Option<RustupToolchain> {
     let (name, rest) = line.split_once(char::is_whitespace)?;
     let rest = rest.trim();
     let folder = match rest.strip_prefix('(') {
         Some(flags) => flags.split_once(')')?.1.trim(),
         None => rest,
     };
-    Some(Known {
+    Some(RustupToolchain {
         name: name.to_owned(),
         sysroot: PathBuf::from(folder),
     })
@@ -382,7 +382,7 @@ mod tests {
         assert!(linked.answers_to("debian-1.78"));
         assert_eq!(
             known("no toolchains"),
-            Some(Known {
+            Some(RustupToolchain {
                 name: "no".to_owned(),
                 sysroot: PathBuf::from("toolchains"),
             })

@@ -32,7 +32,7 @@ other = { path = "../other" }
 #[test]
 fn every_way_of_requiring_is_pinned_and_formatting_is_kept() {
     let mut manifest = Manifest::parse(EVERY_WAY).expect("TOML");
-    let hold = Hold::Version(Version::new(2, 0, 0));
+    let hold = RequirementPin::Version(Version::new(2, 0, 0));
     let crates = ["gadget", "gadget-io", "far"];
     manifest.pin(&crates.map(|name| (name.to_owned(), hold.clone())).into());
     insta::assert_snapshot!(manifest.text());
@@ -42,11 +42,11 @@ fn every_way_of_requiring_is_pinned_and_formatting_is_kept() {
 fn what_is_not_released_is_held_by_its_place() {
     let text = "[dependencies]\na = \"1\" # one\nb = { version = \"2\", features = [\"x\"] }\n";
     let mut manifest = Manifest::parse(text).expect("TOML");
-    let git = Hold::Git {
+    let git = RequirementPin::Git {
         git: "u".to_owned(),
         rev: "r".to_owned(),
     };
-    let path = Hold::Path("/w/b".into());
+    let path = RequirementPin::Path("/w/b".into());
     manifest.pin(&[("a".to_owned(), git), ("b".to_owned(), path)].into());
     assert_eq!(
         manifest.text(),
@@ -122,12 +122,12 @@ fn targets_without_harness_are_found() {
     let manifest = Manifest::parse(text).expect("TOML");
     assert_eq!(
         manifest.without_harness(),
-        [(Kind::Test, Some("a".to_owned()))]
+        [(TargetKind::Test, Some("a".to_owned()))]
     );
     let inline = Manifest::parse("test = [{ name = \"c\", harness = false }]").expect("TOML");
     assert_eq!(
         inline.without_harness(),
-        [(Kind::Test, Some("c".to_owned()))]
+        [(TargetKind::Test, Some("c".to_owned()))]
     );
 }
 

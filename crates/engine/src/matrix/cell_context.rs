@@ -10,12 +10,12 @@ use pinmatrix_core::model::cell::Cell;
 
 use crate::machine::toolchain::Toolchain;
 use crate::matrix::Matrix;
-use crate::matrix::pin_context::Ground;
-use crate::subject::source_tree::Tree;
+use crate::matrix::pin_context::PinContext;
+use crate::subject::source_tree::SourceTree;
 
 /// Everything that a cell is made of.
 #[derive(Clone, Debug)]
-pub struct Setting<'a> {
+pub struct CellContext<'a> {
     /// The cell.
     pub cell: &'a Cell,
     /// The family that is pinned.
@@ -23,14 +23,14 @@ pub struct Setting<'a> {
     /// The toolchain.
     pub toolchain: &'a Toolchain,
     /// The revision of the subject.
-    pub tree: &'a Tree,
+    pub tree: &'a SourceTree,
     /// The features that are on.
     pub features: &'a FeatureSet,
     /// What it has in common with all cells of its pin.
-    pub ground: Arc<Ground>,
+    pub ground: Arc<PinContext>,
 }
 
-impl<'a> Setting<'a> {
+impl<'a> CellContext<'a> {
     /// The setting of a cell; `None` where its toolchain is not on this machine.
     ///
     /// # Errors
@@ -43,12 +43,12 @@ impl<'a> Setting<'a> {
         Self::on(matrix, cell, tree)
     }
 
-    /// As [`Setting::of`], on a revision of the subject that need not be one of the matrix.
+    /// As [`CellContext::of`], on a revision of the subject that need not be one of the matrix.
     ///
     /// # Errors
     ///
-    /// As [`Setting::of`].
-    pub fn on(matrix: &'a Matrix, cell: &'a Cell, tree: &'a Tree) -> Result<Option<Self>> {
+    /// As [`CellContext::of`].
+    pub fn on(matrix: &'a Matrix, cell: &'a Cell, tree: &'a SourceTree) -> Result<Option<Self>> {
         let unknown = |what: &str| format!("find the {what} of {}", cell.id());
         let family = matrix.family(&cell.pin);
         let family = family.with_context(|| unknown("family"))?;

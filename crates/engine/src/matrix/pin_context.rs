@@ -6,25 +6,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
-use pinmatrix_core::config::{Change, Config, Family, together};
-use pinmatrix_core::model::cell::{At, Pin, bare};
+use pinmatrix_core::config::{Config, Family, Overrides, together};
+use pinmatrix_core::model::cell::{Pin, PinSource, bare};
 use semver::Version;
 
-use crate::machine::child_env::Surroundings;
-use crate::manifest::{Hold, Holds};
+use crate::machine::child_env::ChildEnv;
+use crate::manifest::{RequirementPin, RequirementPins};
 use crate::registry::ladder::Ladder;
 use crate::registry::published::Registry;
-use crate::subject::path_pin::Local;
+use crate::subject::path_pin::PathPin;
 
 /// What the cells of one pin have in common.
 #[derive(Debug)]
-pub struct Ground {
+pub struct PinContext {
     /// What requirements on the family's crates are held at.
-    pub holds: Holds,
+    pub holds: RequirementPins,
     /// What is changed for this pin.
-    pub change: Change,
+    pub change: Overrides,
     /// What children see of the environment.
-    pub surroundings: Arc<Surroundings>,
+    pub surroundings: Arc<ChildEnv>,
     /// A hash of what of the environment and of cargo's own config decides.
     pub around: String,
     /// The folder of an unreleased pin, and a hash of what is in it.
@@ -34,10 +34,10 @@ pub struct Ground {
     digests: Mutex<BTreeMap<String, Arc<str>>>,
 }
 
-impl Ground {
+impl PinContext {
     /// The same ground, with the family taken from a folder.
     #[must_use]
-    pub fn in_folder(&self, holds: Holds, folder: Utf8PathBuf, content: String) -> Self {
+    pub fn in_folder(&self, holds: RequirementPins, folder: Utf8PathBuf, content: String) -> Self {
         Self {
             holds,
             change: self.change.clone(),
@@ -68,43 +68,43 @@ impl Ground {
 
 /// The grounds of a matrix.
 #[derive(Debug, Default)]
-pub struct Grounds {
-    of_pins: BTreeMap<Arc<Pin>, Arc<Ground>>,
+pub struct PinContexts {
+    of_pins: BTreeMap<Arc<Pin>, Arc<PinContext>>,
     /// Of each family: that of a commit of its own repository, which is held at nothing yet.
-    of_commits: BTreeMap<String, Arc<Ground>>,
+    of_commits: BTreeMap<String, Arc<PinContext>>,
 }
 
-impl Grounds {
+impl PinContexts {
     /// The ground of a pin of a ladder, or of a commit between two.
     #[must_use]
-    pub fn of(&self, pin: &Pin) -> Option<&Arc<Ground>> {
+    pub fn of(&self, pin: &Pin) -> Option<&Arc<PinContext>> {
         let of_pin = self.of_pins.get(pin);
         of_pin.or_else(|| self.of_commits.get(&pin.family))
     }
 }
 
 /// What the grounds of a matrix are made of.
-pub struct Soil<'a> {
+pub struct PinContextBuilder<'a> {
     /// What `matrix.toml` says.
     pub config: &'a Config,
     /// What children see of the environment, unless a pin changes it.
-    pub surroundings: &'a Surroundings,
+    pub surroundings: &'a ChildEnv,
     /// Cargo's own config.
     pub cargo_home: &'a [Option<String>; 2],
     /// What unreleased pins that are folders hold.
-    pub locals: &'a BTreeMap<Utf8PathBuf, Local>,
+    pub locals: &'a BTreeMap<Utf8PathBuf, PathPin>,
     /// What is published.
     pub registry: &'a Registry,
 }
 
-impl Soil<'_> {
+impl PinContextBuilder<'_> {
     /// The ground of every pin of every ladder.
     ///
     /// # Errors
     ///
     /// When what decides has no JSON form.
-    pub fn grounds(&self, ladders: &[Ladder]) -> Result<Grounds> {
-        let mut grounds = Grounds::default();
+    pub fn grounds(&self, ladders: &[Ladder]) -> Result<PinContexts> {
+        let mut grounds = PinContexts::default();
         // Most pins change nothing, and share one environment.
         let mut around = Vec::new();
         for (family, ladder) in self.config.families.iter().zip(ladders) {
@@ -115,7 +115,7 @@ impl Soil<'_> {
             }
             let commit = Pin {
                 family: family.name.get_ref().clone(),
-                at: At::Path {
+                at: PinSource::Path {
                     label: String::new(),
                     path: Utf8PathBuf::new(),
                 },
@@ -131,8 +131,8 @@ impl Soil<'_> {
         family: &Family,
         pin: &Pin,
         needs: &BTreeMap<Version, Vec<(String, Version)>>,
-        around: &mut Vec<(Change, Arc<Surroundings>, String)>,
-    ) -> Result<Ground> {
+        around: &mut Vec<(Overrides, Arc<ChildEnv>, String)>,
+    ) -> Result<PinContext> {
         let adjustments = self.config.adjustments.iter();
         let change = together(adjustments.filter(|a| a.is_for(pin)).map(|a| &a.change));
         let known = around.iter().find(|(other, _, _)| *other == change);
@@ -149,17 +149,17 @@ impl Soil<'_> {
             }
         };
         let needs = pin.at.version().and_then(|version| needs.get(version));
-        Ok(Ground {
+        Ok(PinContext {
             holds: self.holds(family, &pin.at),
             change,
             surroundings,
             around: decides,
             local: match &pin.at {
-                At::Path { path, .. } => {
+                PinSource::Path { path, .. } => {
                     let content = self.locals.get(path).map(|local| local.content.clone());
                     Some((path.clone(), content.unwrap_or_default()))
                 }
-                At::Version { .. } | At::Git { .. } => None,
+                PinSource::Version { .. } | PinSource::Git { .. } => None,
             },
             needs: needs.cloned().unwrap_or_default(),
             digests: Mutex::default(),
@@ -184,16 +184,16 @@ impl Soil<'_> {
         needs
     }
 
-    fn holds(&self, family: &Family, at: &At) -> Holds {
+    fn holds(&self, family: &Family, at: &PinSource) -> RequirementPins {
         let hold = |name: &str| match at {
-            At::Version { version } => Some(Hold::Version(version.clone())),
-            At::Git { git, rev, .. } => Some(Hold::Git {
+            PinSource::Version { version } => Some(RequirementPin::Version(version.clone())),
+            PinSource::Git { git, rev, .. } => Some(RequirementPin::Git {
                 git: git.clone(),
                 rev: rev.clone(),
             }),
-            At::Path { path, .. } => {
+            PinSource::Path { path, .. } => {
                 let folder = self.locals.get(path)?.crates.get(name)?;
-                Some(Hold::Path(folder.clone()))
+                Some(RequirementPin::Path(folder.clone()))
             }
         };
         let names = family.crate_names().into_iter();

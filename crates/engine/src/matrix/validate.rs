@@ -1,5 +1,5 @@
 //! What a config gets wrong that only the subject, the registry or both can tell: each is a
-//! [`Mistake`](pinmatrix_core::error::Mistake) at its place in the file.
+//! [`UserError`] at its place in the file.
 
 pub mod matched;
 pub mod unbuilt;
@@ -13,10 +13,10 @@ use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::bare;
 use semver::Version;
 
-use crate::machine::child_env::Surroundings;
+use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
 use crate::manifest::Manifest;
-use crate::registry::index::PassedOver;
+use crate::registry::index::SkippedLine;
 use crate::registry::published::{Published, Registry};
 use crate::subject::Subject;
 
@@ -163,16 +163,16 @@ pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
 }
 
 /// What is asked of a registry about the pins of a config.
-pub struct Asked<'a> {
+pub struct ConfigCheck<'a> {
     pub config: &'a Config,
     pub subject: &'a Utf8Path,
     pub registry: &'a Registry,
     pub resolver: &'a Toolchain,
-    pub surroundings: &'a Surroundings,
+    pub surroundings: &'a ChildEnv,
     pub offline: bool,
 }
 
-impl Asked<'_> {
+impl ConfigCheck<'_> {
     /// Every pin that is named is a published version of every crate of its family, or the config
     /// is mistaken. Where the newest version is asked for, what is known of it is brought up to
     /// date first.
@@ -201,7 +201,7 @@ impl Asked<'_> {
             }
             let version = pin.get_ref();
             let entry = registry.entry(krate).unwrap_or_default();
-            let of_pin = |p: &&PassedOver| p.version.as_ref().map(bare).as_ref() == Some(version);
+            let of_pin = |p: &&SkippedLine| p.version.as_ref().map(bare).as_ref() == Some(version);
             let message = match entry.passed_over.iter().find(of_pin) {
                 Some(line) => format!("{krate} {version} {}", line.why),
                 None if entry.is_empty() => format!("{krate} is not known to the registry"),

@@ -15,7 +15,7 @@ const HEAD: usize = 8 * 1024 * 1024;
 const TAIL: usize = 2 * 1024 * 1024;
 
 /// A log that is being written. It cannot grow beyond a bound, however much is said.
-pub struct Log {
+pub struct PhaseLog {
     path: PathBuf,
     file: BufWriter<File>,
     head_left: usize,
@@ -24,7 +24,7 @@ pub struct Log {
     secrets: Secrets,
 }
 
-impl Log {
+impl PhaseLog {
     /// Begins a log, into which no secret is written.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ mod tests {
     fn a_flood_is_cut_in_the_middle_and_says_so() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x.log");
-        let mut log = Log::create(&path, &Secrets::default()).expect("a log");
+        let mut log = PhaseLog::create(&path, &Secrets::default()).expect("a log");
         log.note("first");
         for _ in 0..40 {
             log.add(&[b'x'; 512 * 1024]);

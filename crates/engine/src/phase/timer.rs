@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::outcome::{Phase, PhaseRecord};
-use pinmatrix_process::Ended;
+use pinmatrix_process::ProcessResult;
 use pinmatrix_process::child::Exit;
 
 /// The time a phase takes, and how its last command ended.
-pub struct Clock {
+pub struct PhaseTimer {
     phase: Phase,
     started: Instant,
     /// CPU time so far.
@@ -21,7 +21,7 @@ pub struct Clock {
 
 /// A phase that is over, in time.
 #[derive(Clone, Copy, Debug)]
-pub struct Lap {
+pub struct PhaseLap {
     /// The phase.
     pub phase: Phase,
     /// When it began.
@@ -38,18 +38,18 @@ pub struct Phases {
     /// What reports keep of each.
     pub records: Vec<PhaseRecord>,
     /// Each in time.
-    pub laps: Vec<Lap>,
+    pub laps: Vec<PhaseLap>,
 }
 
 impl Phases {
     /// Ends a phase.
-    pub fn end(&mut self, clock: &Clock, cell: &Cell) {
+    pub fn end(&mut self, clock: &PhaseTimer, cell: &Cell) {
         self.records.push(clock.record(cell));
         self.laps.push(clock.lap());
     }
 }
 
-impl Clock {
+impl PhaseTimer {
     /// Starts a phase.
     #[must_use]
     pub fn start(phase: Phase) -> Self {
@@ -63,7 +63,7 @@ impl Clock {
     }
 
     /// Adds what a command took; a phase that had one that did not end well ended as that did.
-    pub fn add(&mut self, ended: &Ended) {
+    pub fn add(&mut self, ended: &ProcessResult) {
         self.cpu += ended.cpu;
         self.waited += ended.waited;
         if !ended.exit.is_success() {
@@ -81,8 +81,8 @@ impl Clock {
 
     /// The phase so far.
     #[must_use]
-    pub fn lap(&self) -> Lap {
-        Lap {
+    pub fn lap(&self) -> PhaseLap {
+        PhaseLap {
             phase: self.phase,
             started: self.started,
             took: self.started.elapsed(),

@@ -34,27 +34,27 @@ pub struct Published {
 
 /// All that an index holds of one crate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entry {
+pub struct CrateEntry {
     /// The versions that cargo can use, ascending.
     pub versions: Vec<Published>,
     /// The lines that it cannot, in the order of the file.
-    pub passed_over: Vec<PassedOver>,
+    pub passed_over: Vec<SkippedLine>,
 }
 
 /// One line that cargo passes over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassedOver {
+pub struct SkippedLine {
     /// Which line, from 1.
     pub line: usize,
     /// The version that it is about, where that much can be read.
     pub version: Option<Version>,
     /// Why.
-    pub why: Why,
+    pub why: SkipCause,
 }
 
 /// Why a line is passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum SkipCause {
     /// It is of a format that cargo does not know.
     NewerFormat(u32),
     /// It is not what a line should be, in the words of the parser.
@@ -62,7 +62,7 @@ pub enum Why {
 }
 
 /// `is of format 3 in the index, and cargo reads up to 2`
-impl fmt::Display for Why {
+impl fmt::Display for SkipCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NewerFormat(format) => write!(
@@ -74,7 +74,7 @@ impl fmt::Display for Why {
     }
 }
 
-impl PassedOver {
+impl SkippedLine {
     /// What it goes by: `4.0.0`, or `line 3` where the version cannot be read.
     #[must_use]
     pub fn name(&self) -> String {
@@ -85,7 +85,7 @@ impl PassedOver {
     }
 }
 
-impl Entry {
+impl CrateEntry {
     /// The entry in the text of an index: a line a version.
     #[must_use]
     pub fn of_lines(text: &[u8]) -> Self {
@@ -116,7 +116,7 @@ impl Entry {
         for (text, line) in lines {
             match read(text) {
                 Ok(published) => entry.versions.push(published),
-                Err((version, why)) => entry.passed_over.push(PassedOver { line, version, why }),
+                Err((version, why)) => entry.passed_over.push(SkippedLine { line, version, why }),
             }
         }
         entry.versions.sort_by(|a, b| a.version.cmp(&b.version));
@@ -132,21 +132,21 @@ impl Entry {
 
 /// Reads one line. What cannot be read may still say which version it is about and of which format
 /// it is, and cargo then goes by that.
-fn read(text: &[u8]) -> Result<Published, (Option<Version>, Why)> {
-    let line = serde_json::from_slice::<Line>(text);
+fn read(text: &[u8]) -> Result<Published, (Option<Version>, SkipCause)> {
+    let line = serde_json::from_slice::<IndexLine>(text);
     let (version, format) = match &line {
         Ok(line) => (line.vers.clone(), line.v),
         Err(error) => {
-            let Ok(Least { vers, .. }) = serde_json::from_slice(text) else {
+            let Ok(LineIdentity { vers, .. }) = serde_json::from_slice(text) else {
                 return Err((None, unreadable(error)));
             };
-            let format = serde_json::from_slice::<Format>(text);
+            let format = serde_json::from_slice::<LineFormat>(text);
             (vers, format.unwrap_or_default().v)
         }
     };
     match (format, line) {
         (Some(format), _) if format > NEWEST_FORMAT => {
-            Err((Some(version), Why::NewerFormat(format)))
+            Err((Some(version), SkipCause::NewerFormat(format)))
         }
         (_, Ok(line)) => Ok(line.published()),
         (_, Err(error)) => Err((Some(version), unreadable(&error))),
@@ -154,10 +154,10 @@ fn read(text: &[u8]) -> Result<Published, (Option<Version>, Why)> {
 }
 
 /// The words of the parser without a place, which would be one within the line.
-fn unreadable(error: &serde_json::Error) -> Why {
+fn unreadable(error: &serde_json::Error) -> SkipCause {
     let words = error.to_string();
     let place = words.rfind(" at line ").unwrap_or(words.len());
-    Why::Unreadable(text::one_line(&words[..place]))
+    SkipCause::Unreadable(text::one_line(&words[..place]))
 }
 
 /// A line as cargo reads it: what may be left out, what may be null, and what may not.
@@ -167,10 +167,10 @@ fn unreadable(error: &serde_json::Error) -> Why {
 /// whole: whether features name what there is, and whether a registry has an address.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "some fields are there for their type alone")]
-struct Line {
+struct IndexLine {
     name: String,
     vers: Version,
-    deps: Vec<Dependency>,
+    deps: Vec<IndexDependency>,
     #[serde(default)]
     features: BTreeMap<String, Vec<String>>,
     features2: Option<BTreeMap<String, Vec<String>>>,
@@ -186,7 +186,7 @@ struct Line {
 /// <https://docs.rs/cargo-util-schemas/latest/cargo_util_schemas/index/struct.RegistryDependency.html>
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "some fields are there for their type alone")]
-struct Dependency {
+struct IndexDependency {
     name: String,
     req: VersionReq,
     #[serde(default)]
@@ -210,20 +210,20 @@ struct Dependency {
 /// The least that a line must hold for cargo to know that the version is there.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "the name is there for its type alone")]
-struct Least {
+struct LineIdentity {
     name: String,
     vers: Version,
 }
 
 #[derive(Default, Deserialize)]
-struct Format {
+struct LineFormat {
     v: Option<u32>,
 }
 
-impl Line {
+impl IndexLine {
     fn published(self) -> Published {
         // Any other kind, and none, is a normal one.
-        let in_builds = |d: &Dependency| d.kind.as_deref() != Some("dev");
+        let in_builds = |d: &IndexDependency| d.kind.as_deref() != Some("dev");
         let dependencies = self.deps.into_iter().filter(in_builds);
         Published {
             version: self.vers,

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pinmatrix_core::config::{Choice, Choose, Family, Pins};
+use pinmatrix_core::config::{Family, PinRange, PinRule, Pins};
 use pinmatrix_core::model::cell::Pin;
 use pinmatrix_core::model::run::Unusable;
 use semver::Version;
@@ -99,7 +99,7 @@ impl Ladder {
 }
 
 /// The versions that a choice takes from what is published.
-fn chosen(choice: &Choice, published: &[Release]) -> Vec<Version> {
+fn chosen(choice: &PinRange, published: &[Release]) -> Vec<Version> {
     let from = choice.from.get_ref();
     let to = choice.to.as_ref().map(toml::Spanned::get_ref);
     let is_end = |version: &Version| version == from || Some(version) == to;
@@ -118,10 +118,10 @@ fn chosen(choice: &Choice, published: &[Release]) -> Vec<Version> {
         let before = at.checked_sub(1).and_then(|at| usable.get(at));
         let after = usable.get(at + 1);
         let is_chosen = match choice.choose {
-            Choose::All => true,
-            Choose::LatestPatch => after.is_none_or(|a| minor(a) != minor(version)),
-            Choose::LatestMinor => after.is_none_or(|a| major(a) != major(version)),
-            Choose::Majors => before.is_none_or(|b| major(b) != major(version)),
+            PinRule::All => true,
+            PinRule::LatestPatch => after.is_none_or(|a| minor(a) != minor(version)),
+            PinRule::LatestMinor => after.is_none_or(|a| major(a) != major(version)),
+            PinRule::Majors => before.is_none_or(|b| major(b) != major(version)),
         };
         let is_last = after.is_none() && choice.to.is_none();
         if is_chosen || is_end(version) || is_last {
@@ -326,14 +326,14 @@ mod tests {
         fn a_ladder_ascends_and_holds_its_ends(
             versions in proptest::collection::btree_set((0u64..4, 0u64..4, 0u64..4), 2..20),
             choose in prop_oneof![
-                Just(Choose::All), Just(Choose::LatestPatch), Just(Choose::LatestMinor), Just(Choose::Majors)
+                Just(PinRule::All), Just(PinRule::LatestPatch), Just(PinRule::LatestMinor), Just(PinRule::Majors)
             ],
         ) {
             let versions: Vec<Version> =
                 versions.into_iter().map(|(a, b, c)| Version::new(a, b, c)).collect();
             let written: Vec<String> = versions.iter().map(ToString::to_string).collect();
             let published = releases(&written.join(" "));
-            let choice = Choice {
+            let choice = PinRange {
                 span: 0..0,
                 from: Spanned::new(0..0, versions[0].clone()),
                 to: None,

@@ -16,10 +16,10 @@ use tame_index::index::{IndexLocation, IndexUrl};
 use xshell::{Shell, cmd};
 
 use crate::machine::cargo_config::{PLACES, anchored};
-use crate::machine::child_env::Surroundings;
+use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
 pub use crate::registry::index::Published;
-use crate::registry::index::{Entry, PassedOver};
+use crate::registry::index::{CrateEntry, SkippedLine};
 use crate::registry::releases::Releases;
 
 /// Where the subject's cargo gets its crates.
@@ -27,13 +27,13 @@ pub struct Registry {
     index: Index,
     /// What was read already. It is read once: what a run says does not change with an index that
     /// changes under it.
-    read: Mutex<Known>,
+    read: Mutex<IndexCache>,
 }
 
 /// What was read of an index.
 #[derive(Default)]
-struct Known {
-    entries: BTreeMap<String, Arc<Entry>>,
+struct IndexCache {
+    entries: BTreeMap<String, Arc<CrateEntry>>,
     /// What a person should know of it, as far as no one was told.
     notes: Vec<String>,
 }
@@ -45,7 +45,7 @@ enum Index {
     Local(Utf8PathBuf),
     /// A folder of unpacked crates.
     /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html#directory-sources>
-    Directory(BTreeMap<String, Entry>),
+    Directory(BTreeMap<String, CrateEntry>),
     /// A git index: cargo alone can tell what is in it.
     Opaque,
 }
@@ -107,14 +107,14 @@ impl Registry {
 
     /// All that is known of a crate; `None` when this registry cannot be read from outside cargo.
     #[must_use]
-    pub fn entry(&self, name: &str) -> Option<Arc<Entry>> {
+    pub fn entry(&self, name: &str) -> Option<Arc<CrateEntry>> {
         let mut known = self.known();
         if let Some(entry) = known.entries.get(name) {
             return Some(Arc::clone(entry));
         }
         let (entry, fault) = match self.read(name)? {
             Ok(entry) => (entry, None),
-            Err(fault) => (Entry::default(), Some(fault)),
+            Err(fault) => (CrateEntry::default(), Some(fault)),
         };
         known.notes.extend(remark(name, &entry.passed_over));
         known.notes.extend(fault);
@@ -146,7 +146,7 @@ impl Registry {
     pub fn change(&self, crates: &[&str], version: &Version) -> Option<String> {
         crates.iter().find_map(|name| {
             let now = self.read(name)?.unwrap_or_default();
-            let is_usable = |entry: &Entry| {
+            let is_usable = |entry: &CrateEntry| {
                 let mut versions = entry.versions.iter();
                 versions.any(|p| bare(&p.version) == *version && !p.yanked)
             };
@@ -157,12 +157,12 @@ impl Registry {
         })
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, IndexCache> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the index holds of a crate now, or why that cannot be told.
-    fn read(&self, name: &str) -> Option<Result<Entry, String>> {
+    fn read(&self, name: &str) -> Option<Result<CrateEntry, String>> {
         let folder = match &self.index {
             Index::Opaque => return None,
             Index::Directory(crates) => {
@@ -171,19 +171,19 @@ impl Registry {
             Index::Sparse(folder) | Index::Local(folder) => folder,
         };
         let Some(path) = place(name).map(|place| folder.join(place)) else {
-            return Some(Ok(Entry::default()));
+            return Some(Ok(CrateEntry::default()));
         };
         Some(match (std::fs::read(&path), &self.index) {
             (Ok(bytes), Index::Sparse(_)) => {
-                let entry = Entry::of_cache(&bytes);
+                let entry = CrateEntry::of_cache(&bytes);
                 entry.ok_or_else(|| {
                     format!("cargo keeps its index in a form that is not known here: {path}")
                 })
             }
             (Ok(bytes), Index::Local(_) | Index::Directory(_) | Index::Opaque) => {
-                Ok(Entry::of_lines(&bytes))
+                Ok(CrateEntry::of_lines(&bytes))
             }
-            (Err(error), _) if error.kind() == ErrorKind::NotFound => Ok(Entry::default()),
+            (Err(error), _) if error.kind() == ErrorKind::NotFound => Ok(CrateEntry::default()),
             (Err(error), _) => Err(format!(
                 "{path} cannot be read, so nothing is known of {name}: {error}"
             )),
@@ -204,7 +204,7 @@ impl Registry {
         subject: &Utf8Path,
         crates: &[&str],
         cargo: &Toolchain,
-        surroundings: &Surroundings,
+        surroundings: &ChildEnv,
     ) -> Result<()> {
         let folder = tempfile::tempdir().context("make a folder for a package")?;
         let shell = Shell::new()?;
@@ -240,7 +240,7 @@ impl Registry {
             .ignore_stderr()
             .ignore_stdout()
             .run();
-        *self.known() = Known::default();
+        *self.known() = IndexCache::default();
         Ok(())
     }
 }
@@ -269,8 +269,8 @@ const MOST_LINES: usize = 3;
 
 /// That lines of a crate are passed over, and which.
 #[must_use]
-pub fn remark(name: &str, passed_over: &[PassedOver]) -> Option<String> {
-    let told = |passed: &PassedOver| format!("{name} {} {}", passed.name(), passed.why);
+pub fn remark(name: &str, passed_over: &[SkippedLine]) -> Option<String> {
+    let told = |passed: &SkippedLine| format!("{name} {} {}", passed.name(), passed.why);
     let lines: Vec<String> = passed_over.iter().take(MOST_LINES).map(told).collect();
     let more = match passed_over.len().saturating_sub(MOST_LINES) {
         0 => String::new(),
@@ -283,12 +283,12 @@ pub fn remark(name: &str, passed_over: &[PassedOver]) -> Option<String> {
 /// The folder of unpacked crates that a subject's own cargo config names.
 fn directory_source(subject: &Utf8Path) -> Option<Utf8PathBuf> {
     #[derive(serde::Deserialize)]
-    struct CargoConfig {
+    struct SourceReplacement {
         #[serde(default)]
         source: BTreeMap<String, toml::Table>,
     }
     configs(subject).into_iter().find_map(|(folder, text)| {
-        let config = toml::from_str::<CargoConfig>(&text).ok()?;
+        let config = toml::from_str::<SourceReplacement>(&text).ok()?;
         let mut sources = config.source.values();
         let directory = sources.find_map(|source| source.get("directory")?.as_str())?;
         Some(folder.join(directory))
@@ -306,8 +306,8 @@ fn configs(subject: &Utf8Path) -> Vec<(&Utf8Path, String)> {
 }
 
 /// The crates in a folder of them, each in a folder of its own; versions ascend.
-fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, Entry>> {
-    let mut crates: BTreeMap<String, Entry> = BTreeMap::new();
+fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, CrateEntry>> {
+    let mut crates: BTreeMap<String, CrateEntry> = BTreeMap::new();
     let entries = folder.read_dir_utf8();
     for entry in entries.with_context(|| format!("list the crates in {folder}"))? {
         let entry = entry.with_context(|| format!("list the crates in {folder}"))?;

@@ -8,7 +8,7 @@ use pinmatrix_core::model::cell::bare;
 use pinmatrix_core::model::run::Unusable;
 use semver::Version;
 
-use crate::registry::index::{Entry, Published, Why};
+use crate::registry::index::{CrateEntry, Published, SkipCause};
 
 /// All that is published of a family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,22 +30,22 @@ pub struct Release {
     /// The crates that withdrew it, and under which version each.
     pub yanked: Vec<(String, Version)>,
     /// The crates that do not have it.
-    pub lacking: Vec<Lacking>,
+    pub lacking: Vec<MissingCrate>,
 }
 
 /// A crate that does not have a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lacking {
+pub struct MissingCrate {
     /// The crate.
     pub name: String,
     /// Why its line in the index is passed over; none where it has no such line.
-    pub why: Option<Why>,
+    pub why: Option<SkipCause>,
 }
 
 impl Releases {
     /// What is published of a family, from what the index holds of each of its crates.
     #[must_use]
-    pub fn of(crates: &[(String, Arc<Entry>)]) -> Self {
+    pub fn of(crates: &[(String, Arc<CrateEntry>)]) -> Self {
         let unlisted = crates.iter().filter(|(_, entry)| entry.is_empty());
         let unlisted: Vec<String> = unlisted.map(|(name, _)| name.clone()).collect();
         if !unlisted.is_empty() {
@@ -84,7 +84,7 @@ impl Releases {
 }
 
 impl Release {
-    fn of(version: Version, crates: &[(String, Arc<Entry>)]) -> Self {
+    fn of(version: Version, crates: &[(String, Arc<CrateEntry>)]) -> Self {
         let mut release = Self {
             version,
             usable: Vec::new(),
@@ -103,7 +103,7 @@ impl Release {
                     let mut passed_over = entry.passed_over.iter();
                     let line = passed_over
                         .find(|p| p.version.as_ref().map(bare).as_ref() == Some(&release.version));
-                    release.lacking.push(Lacking {
+                    release.lacking.push(MissingCrate {
                         name: name.clone(),
                         why: line.map(|line| line.why.clone()),
                     });
@@ -146,10 +146,13 @@ impl Release {
             return None;
         }
         let Self { version, .. } = self;
-        let lacking = self.lacking.iter().map(|Lacking { name, why }| match why {
-            Some(why) => format!("{name} {version} {why}"),
-            None => format!("{name} has no {version}"),
-        });
+        let lacking = self
+            .lacking
+            .iter()
+            .map(|MissingCrate { name, why }| match why {
+                Some(why) => format!("{name} {version} {why}"),
+                None => format!("{name} has no {version}"),
+            });
         let yanked = self.yanked.iter();
         let yanked = yanked.map(|(name, version)| format!("{name} {version} was yanked"));
         let why: Vec<String> = lacking.chain(yanked).collect();
@@ -166,7 +169,7 @@ mod tests {
     use super::*;
 
     /// A crate with these versions; `!` after one stands for yanked, `?` for a line of format 3.
-    fn krate(name: &str, published: &str) -> (String, Arc<Entry>) {
+    fn krate(name: &str, published: &str) -> (String, Arc<CrateEntry>) {
         let line = |written: &str| {
             let version = written.trim_end_matches(['!', '?']);
             let yanked = written.ends_with('!');
@@ -176,11 +179,11 @@ mod tests {
             )
         };
         let lines: Vec<String> = published.split_whitespace().map(line).collect();
-        let entry = Entry::of_lines(lines.join("\n").as_bytes());
+        let entry = CrateEntry::of_lines(lines.join("\n").as_bytes());
         (name.to_owned(), Arc::new(entry))
     }
 
-    fn told(crates: &[(String, Arc<Entry>)]) -> Vec<String> {
+    fn told(crates: &[(String, Arc<CrateEntry>)]) -> Vec<String> {
         let releases = Releases::of(crates).releases;
         let told = |release: &Release| match release.unusable() {
             Some(unusable) => unusable.to_string(),

@@ -17,7 +17,7 @@ use semver::Version;
 use crate::build::choice;
 use crate::cargo::targets::Workspace;
 use crate::matrix::Matrix;
-use crate::matrix::cell_context::Setting;
+use crate::matrix::cell_context::CellContext;
 use crate::resolve::resolution::Resolution;
 use crate::workdir::stage;
 
@@ -45,7 +45,7 @@ pub struct Recipe {
     /// The host triple.
     pub host: String,
     /// Variables that decide.
-    pub vars: BTreeMap<String, Value>,
+    pub vars: BTreeMap<String, VarValue>,
     /// Variables that do not decide and that it sees as they are.
     pub passed: Vec<String>,
     /// Variables that only what is fetched needs, and that must not be written down.
@@ -53,12 +53,12 @@ pub struct Recipe {
     /// What links in the place of the toolchain's own.
     pub linker: Option<Linker>,
     /// What is done, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RecipeStep>,
 }
 
 /// The value of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum VarValue {
     /// As it is.
     Plain(String),
     /// One that must not be written down.
@@ -67,7 +67,7 @@ pub enum Value {
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct RecipeStep {
     /// What cargo is told.
     pub args: Vec<String>,
     /// The target that it builds and tests; none for the build of all.
@@ -82,7 +82,7 @@ impl Recipe {
     /// When a file of the subject cannot be read, or a path is no text.
     pub fn of(
         matrix: &Matrix,
-        setting: &Setting<'_>,
+        setting: &CellContext<'_>,
         resolution: &Resolution,
         workspace: Option<&Workspace>,
     ) -> Result<Self> {
@@ -104,10 +104,11 @@ impl Recipe {
             vars.retain(|name, _| !surroundings.is_setting(name));
         }
         let value = |value: String| match surroundings.secrets.without(&value) {
-            Some(_) => Value::Secret,
-            None => Value::Plain(value),
+            Some(_) => VarValue::Secret,
+            None => VarValue::Plain(value),
         };
-        let vars: BTreeMap<String, Value> = vars.into_iter().map(|(n, v)| (n, value(v))).collect();
+        let vars: BTreeMap<String, VarValue> =
+            vars.into_iter().map(|(n, v)| (n, value(v))).collect();
         let all = setting.vars(toolchain);
         let is_secret = |name: &str, value: &OsString| {
             surroundings.is_secret_from_outside(name.as_ref(), value)
@@ -136,7 +137,7 @@ impl Recipe {
             vars,
             linker: matrix.config.build.linker.as_ref().map(|l| *l.get_ref()),
             steps: match (&resolution.lock, workspace) {
-                (None, _) => vec![Step::of(["metadata", "--format-version=1"])],
+                (None, _) => vec![RecipeStep::of(["metadata", "--format-version=1"])],
                 (Some(_), None) => blind(matrix, setting),
                 (Some(_), Some(workspace)) => steps(matrix, setting, workspace),
             },
@@ -171,7 +172,7 @@ fn is_own(name: &str) -> bool {
     own.contains(&name)
 }
 
-impl Step {
+impl RecipeStep {
     fn of<const N: usize>(args: [&str; N]) -> Self {
         Self {
             args: args.map(str::to_owned).into(),
@@ -187,9 +188,9 @@ impl Step {
 
 /// The build of all that builds. Stable since cargo 1.74:
 /// <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
-fn build(matrix: &Matrix, setting: &Setting<'_>, has_examples: bool) -> Step {
+fn build(matrix: &Matrix, setting: &CellContext<'_>, has_examples: bool) -> RecipeStep {
     let cargo = &setting.toolchain.cargo;
-    let mut build = Step::of(["build", "--workspace", "--tests", "--frozen"]);
+    let mut build = RecipeStep::of(["build", "--workspace", "--tests", "--frozen"]);
     if has_examples {
         build.args.push("--examples".to_owned());
     }
@@ -201,8 +202,8 @@ fn build(matrix: &Matrix, setting: &Setting<'_>, has_examples: bool) -> Step {
 }
 
 /// What is done where it is not known which targets there are.
-fn blind(matrix: &Matrix, setting: &Setting<'_>) -> Vec<Step> {
-    let test = Step::of(["test", "--workspace", "--no-fail-fast", "--frozen"]);
+fn blind(matrix: &Matrix, setting: &CellContext<'_>) -> Vec<RecipeStep> {
+    let test = RecipeStep::of(["test", "--workspace", "--no-fail-fast", "--frozen"]);
     let test = test.with(&matrix.config.build.flags(&setting.toolchain.cargo));
     let build = build(matrix, setting, matrix.config.build.examples);
     vec![build, test.with(&setting.features.flags())]
@@ -210,21 +211,24 @@ fn blind(matrix: &Matrix, setting: &Setting<'_>) -> Vec<Step> {
 
 /// The build, and each target by itself: one that does not build would stop all others. Among all
 /// members where no other target goes by that name, since a package by itself can have fewer features.
-fn steps(matrix: &Matrix, setting: &Setting<'_>, workspace: &Workspace) -> Vec<Step> {
+fn steps(matrix: &Matrix, setting: &CellContext<'_>, workspace: &Workspace) -> Vec<RecipeStep> {
     let mut steps = vec![build(matrix, setting, workspace.has_examples())];
     let cargo = &setting.toolchain.cargo;
     let mut add = |id: &TargetId, package: &PackageId, does: &str, chosen: &[String]| {
         let (step, features) = match workspace.is_only(id) {
-            true => (Step::of([does, "--workspace"]), setting.features.flags()),
+            true => (
+                RecipeStep::of([does, "--workspace"]),
+                setting.features.flags(),
+            ),
             false => (
-                Step::of([does, "--package", &workspace.spec(package)]),
+                RecipeStep::of([does, "--package", &workspace.spec(package)]),
                 workspace.feature_flags(package, setting.features),
             ),
         };
         let step = step.with(chosen).with(&["--frozen".to_owned()]);
         let step = step.with(&matrix.config.build.flags(cargo));
         let step = step.with(&features);
-        steps.push(Step {
+        steps.push(RecipeStep {
             target: Some(id.clone()),
             ..step
         });

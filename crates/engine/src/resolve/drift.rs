@@ -9,14 +9,14 @@ use camino::Utf8Path;
 use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
 use pinmatrix_core::config::Family;
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::status::Class;
+use pinmatrix_core::model::status::FailureKind;
 use semver::Version;
 
 use crate::registry::published::{Published, Registry};
 use crate::resolve::msrv::{Demand, parents};
 
 /// What it is judged by.
-pub struct Ground<'a> {
+pub struct DriftContext<'a> {
     /// The graph with the lock as it is.
     pub metadata: &'a Metadata,
     /// What else is published.
@@ -30,7 +30,7 @@ pub struct Ground<'a> {
 }
 
 /// Who brings in a package that is too new.
-enum Cause {
+enum DriftCause {
     /// It is the family's or the subject's own.
     Own,
     /// The pin does, in words.
@@ -42,17 +42,17 @@ enum Cause {
 /// The class of a cell whose lock holds packages that are too new, with an error for each. One that
 /// the pin brings in makes it the pin's, whatever has drifted beside it.
 #[must_use]
-pub fn judge(ground: &Ground<'_>, demands: &[Demand]) -> (Class, Vec<Diagnostic>) {
+pub fn judge(ground: &DriftContext<'_>, demands: &[Demand]) -> (FailureKind, Vec<Diagnostic>) {
     let (mut of_pin, mut drifted) = (Vec::new(), Vec::new());
     for demand in demands {
         let mut error = demand.diagnostic(ground.rustc);
         match ground.cause(demand) {
-            Cause::Own => of_pin.push(error),
-            Cause::Pin(why) => {
+            DriftCause::Own => of_pin.push(error),
+            DriftCause::Pin(why) => {
                 error.message.push_str(&format!("; {why}"));
                 of_pin.push(error);
             }
-            Cause::Drift => {
+            DriftCause::Drift => {
                 // Of what the subject asks for itself, a demand does not say so.
                 if let [asker] = demand.through.as_slice() {
                     error.message.push_str(&format!(" (through {asker})"));
@@ -62,27 +62,27 @@ pub fn judge(ground: &Ground<'_>, demands: &[Demand]) -> (Class, Vec<Diagnostic>
         }
     }
     let class = match of_pin.is_empty() {
-        true => Class::Drift,
-        false => Class::Msrv,
+        true => FailureKind::Drift,
+        false => FailureKind::Msrv,
     };
     of_pin.append(&mut drifted);
     (class, of_pin)
 }
 
-impl Ground<'_> {
-    fn cause(&self, demand: &Demand) -> Cause {
+impl DriftContext<'_> {
+    fn cause(&self, demand: &Demand) -> DriftCause {
         let mut packages = self.metadata.packages.iter();
         let package = packages.find(|p| *p.name == demand.name && p.version == demand.version);
         let Some(package) = package.filter(|p| p.source.is_some()) else {
-            return Cause::Own;
+            return DriftCause::Own;
         };
         if self.family.holds(&demand.name) {
-            return Cause::Own;
+            return DriftCause::Own;
         }
         let versions = self.registry.versions(&demand.name).unwrap_or_default();
         // Where nothing is known of what is published, nothing can be held against the pin.
         if versions.is_empty() {
-            return Cause::Drift;
+            return DriftCause::Drift;
         }
         let fits = |p: &&Published| {
             let declared = p.rust_version.as_ref();
@@ -93,7 +93,7 @@ impl Ground<'_> {
         let fitting: Vec<&Published> = versions.iter().filter(fits).collect();
         self.asker(package, &fitting)
             .or_else(|| self.follower(package, &fitting))
-            .map_or(Cause::Drift, Cause::Pin)
+            .map_or(DriftCause::Drift, DriftCause::Pin)
     }
 
     /// A family crate that asks for a package and admits none of the versions that fit.

@@ -7,12 +7,12 @@ use std::sync::PoisonError;
 use anyhow::{Context, Result};
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::Needs;
-use pinmatrix_core::model::status::{Doubt, Status};
+use pinmatrix_core::model::status::{InconclusiveReason, Status};
 
 use crate::cargo::resolve_doubt;
-use crate::matrix::cell_context::Setting;
-use crate::phase::log::Log;
-use crate::phase::timer::Clock;
+use crate::matrix::cell_context::CellContext;
+use crate::phase::log::PhaseLog;
+use crate::phase::timer::PhaseTimer;
 use crate::resolve::lockfile::{moves, readable};
 use crate::resolve::pinning::Pinning;
 use crate::resolve::resolution::Resolution;
@@ -42,11 +42,11 @@ impl Resolver<'_> {
     /// When the work folder fails.
     pub fn newest(
         &self,
-        setting: &Setting<'_>,
+        setting: &CellContext<'_>,
         lock: &str,
         packages: &[String],
-        log: &mut Log,
-        clock: &mut Clock,
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
     ) -> Result<Newest> {
         let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut laid_out = clock.wait(turn);
@@ -61,7 +61,7 @@ impl Resolver<'_> {
         let said = work.say(&args)?;
         if !said.ended.exit.is_success() {
             let is_blind = self.offline && !self.matrix.registry.is_local();
-            let doubt = resolve_doubt(&said).or(is_blind.then_some(Doubt::Network));
+            let doubt = resolve_doubt(&said).or(is_blind.then_some(InconclusiveReason::Network));
             return Ok(match doubt {
                 Some(_) => Newest::Unknown(self.refused(setting, &said)),
                 None => Newest::Same,
@@ -70,7 +70,7 @@ impl Resolver<'_> {
         let (status, errors) = work.settle()?;
         let needs = work.needs.clone();
         if let Some(change) = self.matrix.resolver.change() {
-            let doubt = Doubt::Machine(change.clone());
+            let doubt = InconclusiveReason::Machine(change.clone());
             let error = Diagnostic::said(change);
             let in_doubt = Resolution::refused(Status::Inconclusive { doubt }, error);
             return Ok(Newest::Unknown(in_doubt));

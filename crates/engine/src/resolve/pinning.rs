@@ -8,14 +8,14 @@ use cargo_metadata::{Metadata, MetadataCommand};
 use pinmatrix_core::model::cell::bare;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::Needs;
-use pinmatrix_core::model::outcome::moved::{Fault, Moved};
-use pinmatrix_core::model::status::{Class, Status};
-use pinmatrix_process::sandbox::policy::Bounds;
+use pinmatrix_core::model::outcome::moved::{MoveReason, Moved};
+use pinmatrix_core::model::status::{FailureKind, Status};
+use pinmatrix_process::sandbox::policy::Policy;
 use semver::Version;
 
-use crate::cargo::{Cargo, Said, resolve_doubt};
-use crate::matrix::cell_context::Setting;
-use crate::phase::log::Log;
+use crate::cargo::{CargoCommand, CargoOutput, resolve_doubt};
+use crate::matrix::cell_context::CellContext;
+use crate::phase::log::PhaseLog;
 use crate::resolve::pin_check::not_at_pin;
 use crate::resolve::resolution::Resolution;
 use crate::resolve::resolver::{Resolver, in_doubt};
@@ -26,8 +26,8 @@ pub(super) struct Pinning<'a, 'b> {
     resolver: &'a Resolver<'a>,
     /// The workspace in the copy that is resolved.
     workspace: &'a Utf8Path,
-    setting: &'a Setting<'a>,
-    log: &'b mut Log,
+    setting: &'a CellContext<'a>,
+    log: &'b mut PhaseLog,
     /// What has moved so far.
     pub(super) moved: Vec<Moved>,
     /// The rustc that the graph asks for.
@@ -37,18 +37,18 @@ pub(super) struct Pinning<'a, 'b> {
 }
 
 /// What keeps a lock from fitting the toolchain, if anything does.
-type Unmet = Option<(Class, Vec<Diagnostic>)>;
+type Unmet = Option<(FailureKind, Vec<Diagnostic>)>;
 
 /// A step that can end in words against the cell.
-type Step<T> = Result<std::result::Result<T, Resolution>>;
+type PinningStep<T> = Result<std::result::Result<T, Resolution>>;
 
 impl<'a, 'b> Pinning<'a, 'b> {
     /// One that begins.
     pub(super) fn new(
         resolver: &'a Resolver<'a>,
-        setting: &'a Setting<'a>,
+        setting: &'a CellContext<'a>,
         workspace: &'a Utf8Path,
-        log: &'b mut Log,
+        log: &'b mut PhaseLog,
     ) -> Self {
         Self {
             resolver,
@@ -72,7 +72,7 @@ impl Pinning<'_, '_> {
             true => self.try_settle()?,
             false => {
                 let errors = by_members.iter().map(|d| d.diagnostic(rustc)).collect();
-                Ok(Some((Class::Msrv, errors)))
+                Ok(Some((FailureKind::Msrv, errors)))
             }
         };
         Ok(match unmet {
@@ -82,7 +82,7 @@ impl Pinning<'_, '_> {
         })
     }
 
-    fn try_settle(&mut self) -> Step<Unmet> {
+    fn try_settle(&mut self) -> PinningStep<Unmet> {
         let metadata = match self.metadata()? {
             Ok(metadata) => metadata,
             Err(refused) => return Ok(Err(refused)),
@@ -100,7 +100,7 @@ impl Pinning<'_, '_> {
     }
 
     fn judge(&self, metadata: &Metadata, demands: &[msrv::Demand]) -> Unmet {
-        let ground = drift::Ground {
+        let ground = drift::DriftContext {
             metadata,
             registry: &self.resolver.matrix.registry,
             rustc: &self.setting.toolchain.rustc,
@@ -112,7 +112,7 @@ impl Pinning<'_, '_> {
 
     /// Moves companions that the resolver let drift to the pin's version, and proves that the
     /// graph holds each family crate once and at the pin.
-    fn hold_together(&mut self, mut metadata: Metadata) -> Step<Metadata> {
+    fn hold_together(&mut self, mut metadata: Metadata) -> PinningStep<Metadata> {
         let mut tried = BTreeSet::new();
         // Moving one can free another that something of its was holding.
         while let Some(version) = self.setting.cell.pin.at.version().cloned()
@@ -135,7 +135,10 @@ impl Pinning<'_, '_> {
         Ok(
             match not_at_pin(&metadata, self.setting.family, &self.setting.cell.pin.at) {
                 None => Ok(metadata),
-                Some(error) => Err(Resolution::refused(Status::failed(Class::Resolve), error)),
+                Some(error) => Err(Resolution::refused(
+                    Status::failed(FailureKind::Resolve),
+                    error,
+                )),
             },
         )
     }
@@ -163,7 +166,11 @@ impl Pinning<'_, '_> {
             .find(|package| tried.insert(package.clone()))
     }
 
-    fn repair(&mut self, mut metadata: Metadata, mut demands: Vec<msrv::Demand>) -> Step<Unmet> {
+    fn repair(
+        &mut self,
+        mut metadata: Metadata,
+        mut demands: Vec<msrv::Demand>,
+    ) -> PinningStep<Unmet> {
         let mut tried = BTreeSet::new();
         while let Some(step) = repair::next_step(
             &metadata,
@@ -185,7 +192,7 @@ impl Pinning<'_, '_> {
                 from: step.from.to_string(),
                 to: step.to.to_string(),
                 because: step.because,
-                fault: Fault::TooNew,
+                fault: MoveReason::TooNew,
             });
             metadata = match self.metadata()? {
                 Ok(metadata) => metadata,
@@ -199,7 +206,7 @@ impl Pinning<'_, '_> {
         Ok(Ok(self.judge(&metadata, &demands)))
     }
 
-    fn metadata(&mut self) -> Step<Metadata> {
+    fn metadata(&mut self) -> PinningStep<Metadata> {
         let mut args = vec!["metadata", "--format-version", "1"];
         args.extend(["--filter-platform", &self.setting.toolchain.host]);
         let features = self.setting.features.flags();
@@ -216,7 +223,7 @@ impl Pinning<'_, '_> {
         Ok(Ok(metadata))
     }
 
-    fn move_package(&mut self, name: &str, from: &Version, to: &Version) -> Result<Said> {
+    fn move_package(&mut self, name: &str, from: &Version, to: &Version) -> Result<CargoOutput> {
         let package = format!("{name}@{from}");
         self.say(&[
             "update",
@@ -227,7 +234,7 @@ impl Pinning<'_, '_> {
         ])
     }
 
-    pub(super) fn say(&mut self, args: &[&str]) -> Result<Said> {
+    pub(super) fn say(&mut self, args: &[&str]) -> Result<CargoOutput> {
         let mut args = args.to_vec();
         if self.resolver.offline {
             args.push("--offline");
@@ -238,13 +245,13 @@ impl Pinning<'_, '_> {
             "CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS".into(),
             "fallback".into(),
         );
-        let cargo = Cargo {
+        let cargo = CargoCommand {
             toolchain: &matrix.resolver,
             folder: self.workspace,
             checkout: &self.resolver.folder,
             vars,
             limit: matrix.config.timeouts.resolve,
-            bounds: Bounds::OPEN,
+            bounds: Policy::OPEN,
             interrupt: self.resolver.interrupt,
             budget: None,
         };

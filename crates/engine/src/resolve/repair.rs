@@ -17,7 +17,7 @@ const TRIES: usize = 8;
 
 /// One package going back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Going {
+pub struct Downgrade {
     /// The package.
     pub package: String,
     /// Its version in the lock.
@@ -36,7 +36,7 @@ pub fn next_step(
     rustc: &Version,
     is_of_family: impl Fn(&str) -> bool,
     tried: &mut BTreeSet<(String, Version)>,
-) -> Option<Going> {
+) -> Option<Downgrade> {
     let graph = Graph {
         metadata,
         registry,
@@ -68,7 +68,7 @@ pub fn next_step(
                 continue;
             }
             if tried.insert((package.name.to_string(), to.clone())) {
-                return Some(Going {
+                return Some(Downgrade {
                     package: package.name.to_string(),
                     from: package.version.clone(),
                     to,

@@ -27,7 +27,7 @@ pub struct Resolution {
 
 /// What of a resolution decides an outcome: everything but the comments in its lock.
 #[derive(Serialize)]
-pub struct Decisive<'a> {
+pub struct DecidingParts<'a> {
     status: &'a Status,
     errors: &'a [Diagnostic],
     moved: &'a [Moved],
@@ -37,8 +37,8 @@ pub struct Decisive<'a> {
 impl Resolution {
     /// What of it decides an outcome.
     #[must_use]
-    pub fn decisive(&self) -> Decisive<'_> {
-        Decisive {
+    pub fn decisive(&self) -> DecidingParts<'_> {
+        DecidingParts {
             status: &self.status,
             errors: &self.errors,
             moved: &self.moved,

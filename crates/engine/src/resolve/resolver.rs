@@ -9,19 +9,19 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::status::{Class, Doubt, Status};
+use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, Status};
 use pinmatrix_core::text;
-use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_process::cancel::Cancel;
 use semver::Version;
 
 use crate::cache::key;
-use crate::cache::record_store::Records;
-use crate::cargo::{Said, first_error, missing_feature, resolve_doubt, unknown_to_registry};
+use crate::cache::record_store::RecordStore;
+use crate::cargo::{CargoOutput, first_error, missing_feature, resolve_doubt, unknown_to_registry};
 use crate::fs_ext::remove;
 use crate::matrix::Matrix;
-use crate::matrix::cell_context::Setting;
-use crate::phase::log::Log;
-use crate::phase::timer::Clock;
+use crate::matrix::cell_context::CellContext;
+use crate::phase::log::PhaseLog;
+use crate::phase::timer::PhaseTimer;
 use crate::resolve::lockfile::{holding, readable};
 use crate::resolve::pinning::Pinning;
 use crate::resolve::resolution::Resolution;
@@ -36,7 +36,7 @@ pub struct Resolver<'a> {
     /// Where resolutions are kept.
     pub kept: Utf8PathBuf,
     /// How they are kept.
-    pub records: &'a Records<'a>,
+    pub records: &'a RecordStore<'a>,
     /// Whether a lock must be committed and fit as it is.
     pub locked: bool,
     /// Whether the network is off limits.
@@ -44,7 +44,7 @@ pub struct Resolver<'a> {
     /// Whether what is kept is looked at.
     pub fresh: bool,
     /// Whether the run should end.
-    pub interrupt: &'a Interrupt,
+    pub interrupt: &'a Cancel,
     /// Cargo's own lock on its package cache would make others wait without a word. It holds which
     /// checkout is laid out.
     pub turn: Mutex<Option<Utf8PathBuf>>,
@@ -52,24 +52,28 @@ pub struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// What is to be made of a command that could not resolve a cell, or not fetch for it.
-    pub fn refused(&self, setting: &Setting<'_>, said: &Said) -> Resolution {
+    pub fn refused(&self, setting: &CellContext<'_>, said: &CargoOutput) -> Resolution {
         // Offline, cargo cannot tell what there is not from what is not here.
         let is_far = !self.matrix.registry.is_local();
         let is_blind = is_far && (self.offline || self.denies_what_is_published(setting, said));
-        let blind = is_blind.then_some(Doubt::Network);
+        let blind = is_blind.then_some(InconclusiveReason::Network);
         let doubt = resolve_doubt(said).or(blind).or(self.matrix.stand_in());
-        match doubt.or_else(|| self.matrix.change(&setting.cell.pin).map(Doubt::Machine)) {
+        match doubt.or_else(|| {
+            self.matrix
+                .change(&setting.cell.pin)
+                .map(InconclusiveReason::Machine)
+        }) {
             Some(doubt) => in_doubt(doubt, said),
             None => {
                 let mut error = first_error(&said.err);
                 error.message += &missing_feature::help(&said.err, setting);
-                Resolution::refused(Status::failed(Class::Resolve), error)
+                Resolution::refused(Status::failed(FailureKind::Resolve), error)
             }
         }
     }
 
     /// Whether a registry is said not to have what is known to be published.
-    fn denies_what_is_published(&self, setting: &Setting<'_>, said: &Said) -> bool {
+    fn denies_what_is_published(&self, setting: &CellContext<'_>, said: &CargoOutput) -> bool {
         unknown_to_registry(&said.err).is_some_and(|name| {
             let is_locked = |lock: String| lock.contains(&format!("name = \"{name}\""));
             let seed = self.seed(setting).ok().flatten();
@@ -80,14 +84,14 @@ impl Resolver<'_> {
     }
 
     /// The lock that a cell starts from: its committed one, else the subject's own.
-    fn seed(&self, setting: &Setting<'_>) -> Result<Option<String>> {
+    fn seed(&self, setting: &CellContext<'_>) -> Result<Option<String>> {
         match self.committed(setting)? {
             Some(lock) => Ok(Some(lock)),
             None => setting.tree.subject.text_of("Cargo.lock"),
         }
     }
 
-    fn committed(&self, setting: &Setting<'_>) -> Result<Option<String>> {
+    fn committed(&self, setting: &CellContext<'_>) -> Result<Option<String>> {
         let is_there = self.matrix.has_committed_lock(setting.cell);
         let path = self.matrix.committed_lock(setting.cell);
         let Some(path) = path.filter(|_| is_there) else {
@@ -99,7 +103,7 @@ impl Resolver<'_> {
     }
 
     /// The family's crates at the pin's version, if that was withdrawn of any.
-    fn withdrawn(&self, setting: &Setting<'_>) -> Option<Vec<(String, Version)>> {
+    fn withdrawn(&self, setting: &CellContext<'_>) -> Option<Vec<(String, Version)>> {
         let version = setting.cell.pin.at.version()?;
         let releases = self.matrix.registry.releases(&setting.family.crate_names());
         releases?.release(version)?.withdrawn()
@@ -107,7 +111,7 @@ impl Resolver<'_> {
 
     /// What an earlier run found, if nothing that decides it has changed.
     #[must_use]
-    pub fn known(&self, setting: &Setting<'_>) -> Option<Resolution> {
+    pub fn known(&self, setting: &CellContext<'_>) -> Option<Resolution> {
         if self.fresh {
             return None;
         }
@@ -122,9 +126,9 @@ impl Resolver<'_> {
     /// When the work folder fails; what cargo says against the cell is a [`Resolution`].
     pub fn resolve(
         &self,
-        setting: &Setting<'_>,
-        log: &mut Log,
-        clock: &mut Clock,
+        setting: &CellContext<'_>,
+        log: &mut PhaseLog,
+        clock: &mut PhaseTimer,
     ) -> Result<Resolution> {
         if let Some(known) = self.known(setting) {
             log.add(known.said.as_bytes());
@@ -135,7 +139,7 @@ impl Resolver<'_> {
         let mut laid_out = clock.wait(turn);
         let resolution = self.resolve_anew(setting, log, &mut laid_out)?;
         if let Some(change) = self.matrix.resolver.change() {
-            let doubt = Doubt::Machine(change.clone());
+            let doubt = InconclusiveReason::Machine(change.clone());
             let status = Status::Inconclusive { doubt };
             return Ok(Resolution::refused(status, Diagnostic::said(change)));
         }
@@ -149,7 +153,7 @@ impl Resolver<'_> {
     /// Lays out the copy that is resolved, without a lock; the workspace in it.
     pub(super) fn lay_out(
         &self,
-        setting: &Setting<'_>,
+        setting: &CellContext<'_>,
         laid_out: &mut Option<Utf8PathBuf>,
     ) -> Result<Utf8PathBuf> {
         let subject = &setting.tree.subject;
@@ -168,8 +172,8 @@ impl Resolver<'_> {
 
     fn resolve_anew(
         &self,
-        setting: &Setting<'_>,
-        log: &mut Log,
+        setting: &CellContext<'_>,
+        log: &mut PhaseLog,
         laid_out: &mut Option<Utf8PathBuf>,
     ) -> Result<Resolution> {
         let workspace = self.lay_out(setting, laid_out)?;
@@ -190,7 +194,7 @@ impl Resolver<'_> {
         let lock = fs::read_to_string(workspace.join("Cargo.lock")).ok();
         let lock = lock.map(|lock| readable(lock, &setting.toolchain.cargo));
         if lock.is_none() && status == Status::Passed {
-            status = Status::failed(Class::Resolve);
+            status = Status::failed(FailureKind::Resolve);
             errors.push(Diagnostic::said("cargo wrote no Cargo.lock"));
         }
         Ok(Resolution {
@@ -207,8 +211,8 @@ impl Resolver<'_> {
         self.kept.join(format!("{key}.json"))
     }
 
-    fn key(&self, setting: &Setting<'_>) -> Result<String> {
-        let Setting {
+    fn key(&self, setting: &CellContext<'_>) -> Result<String> {
+        let CellContext {
             family, toolchain, ..
         } = setting;
         key::of(&(
@@ -225,8 +229,8 @@ impl Resolver<'_> {
     }
 }
 
-pub(super) fn in_doubt(doubt: Doubt, said: &Said) -> Resolution {
-    let error = match doubt == Doubt::Interrupted {
+pub(super) fn in_doubt(doubt: InconclusiveReason, said: &CargoOutput) -> Resolution {
+    let error = match doubt == InconclusiveReason::Interrupted {
         true => Diagnostic::said("interrupted"),
         false => first_error(&said.err),
     };

@@ -36,7 +36,7 @@ pub fn folder(named: &Utf8Path) -> &Utf8Path {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] that names the file, where there is none that this version can read.
+/// A [`UserError`] that names the file, where there is none that this version can read.
 pub fn read(folder: &Utf8Path) -> Result<Run, UserError> {
     read_file(&folder.join(run_json::FILE))
 }

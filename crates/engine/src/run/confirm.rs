@@ -16,12 +16,12 @@ use pinmatrix_core::model::run::{Run, State};
 use pinmatrix_core::model::status::Status;
 use pinmatrix_core::text::count;
 
-use crate::cell::context::{Common, Work};
+use crate::cell::context::{CellWork, RunContext};
 use crate::cell::keep;
 use crate::matrix::Matrix;
-use crate::matrix::cell_context::Setting;
-use crate::run::recorder::{Board, Ended};
-use crate::workdir::work_dirs::Workplace;
+use crate::matrix::cell_context::CellContext;
+use crate::run::recorder::{EndedCellRecord, RunRecorder};
+use crate::workdir::work_dirs::WorkDirs;
 
 /// Runs each passing side of a change point again that was seen once, and takes note of what it
 /// shows then.
@@ -32,9 +32,9 @@ use crate::workdir::work_dirs::Workplace;
 /// stays seen once.
 pub fn confirm(
     matrix: &Matrix,
-    workplace: &Workplace,
-    common: &Common<'_>,
-    board: &Board<'_>,
+    workplace: &WorkDirs,
+    common: &RunContext<'_>,
+    board: &RunRecorder<'_>,
 ) -> Result<()> {
     let run = board.so_far();
     let passes = seen_once(&run);
@@ -48,7 +48,7 @@ pub fn confirm(
     let results = workplace.again();
     // What runs again is no cell of the run, and is not told of as one.
     let quiet = |_: Event<'_>| {};
-    let again = Common {
+    let again = RunContext {
         results: &results,
         fresh: true,
         listener: &quiet,
@@ -59,7 +59,7 @@ pub fn confirm(
             continue;
         };
         // Of what earlier runs knew, the toolchain may be gone.
-        let Ok(Some(setting)) = Setting::of(matrix, &record.cell) else {
+        let Ok(Some(setting)) = CellContext::of(matrix, &record.cell) else {
             continue;
         };
         let mut outcome = outcome.clone();
@@ -67,7 +67,7 @@ pub fn confirm(
         let mut run_again = |only: Option<&TargetId>| {
             let folders = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
             let _occupied = common.keeper.occupy(&folders);
-            let work = Work {
+            let work = CellWork {
                 common: &again,
                 setting: &setting,
                 folders,
@@ -96,7 +96,7 @@ pub fn confirm(
             }
         }
         keep(common, &setting, &outcome)?;
-        board.record(Ended {
+        board.record(EndedCellRecord {
             id: &record.id,
             lane: 0,
             outcome,
@@ -170,14 +170,14 @@ fn see_again(case: &mut CaseOutcome, again: &CaseOutcome) {
 
 #[cfg(test)]
 mod tests {
-    use pinmatrix_core::model::status::Class;
+    use pinmatrix_core::model::status::FailureKind;
     use pinmatrix_core::testing::{case, outcome, target, test_named};
 
     use super::*;
 
     #[test]
     fn what_passed_and_then_fails_is_flaky() {
-        let failed = Status::failed(Class::Test);
+        let failed = Status::failed(FailureKind::Test);
         let once = |case: CaseOutcome| CaseOutcome { n_seen: 1, ..case };
         let passed = |name| once(case(name, Status::Passed, None));
         let mut first = outcome(vec![target(

@@ -9,12 +9,12 @@ use camino::Utf8Path;
 use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::run::findings::Findings;
-use pinmatrix_core::model::run::timeline::Span;
+use pinmatrix_core::model::run::timeline::LaneSpan;
 use pinmatrix_core::model::run::{Run, State};
-use pinmatrix_core::model::status::Skip;
+use pinmatrix_core::model::status::SkipReason;
 
 use crate::fs_ext::{CACHEDIR_TAG, write_whole};
-use crate::phase::timer::Lap;
+use crate::phase::timer::PhaseLap;
 use crate::results;
 
 /// How often `run.json` is written while cells end quickly.
@@ -23,7 +23,7 @@ const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 const SHARE_OF_WRITES: u32 = 50;
 
 /// What became of one cell.
-pub struct Ended<'a> {
+pub struct EndedCellRecord<'a> {
     /// Its name.
     pub id: &'a CellId,
     /// The lane that was at it.
@@ -33,23 +33,23 @@ pub struct Ended<'a> {
     /// Whether an earlier run knew it.
     pub reused: bool,
     /// Its phases in time.
-    pub laps: Vec<Lap>,
+    pub laps: Vec<PhaseLap>,
 }
 
 /// The board.
-pub struct Board<'a> {
+pub struct RunRecorder<'a> {
     out: &'a Utf8Path,
     started: Instant,
     places: HashMap<CellId, usize>,
-    state: Mutex<Written>,
+    state: Mutex<RecorderState>,
 }
 
-struct Written {
+struct RecorderState {
     run: Run,
     due: Instant,
 }
 
-impl<'a> Board<'a> {
+impl<'a> RunRecorder<'a> {
     /// A board that begins with what is known already.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl<'a> Board<'a> {
             out,
             started,
             places: cells.map(|(at, cell)| (cell.id.clone(), at)).collect(),
-            state: Mutex::new(Written { run, due: started }),
+            state: Mutex::new(RecorderState { run, due: started }),
         })
     }
 
@@ -74,9 +74,9 @@ impl<'a> Board<'a> {
     /// # Errors
     ///
     /// When the results cannot be written.
-    pub fn record(&self, ended: Ended<'_>) -> Result<()> {
+    pub fn record(&self, ended: EndedCellRecord<'_>) -> Result<()> {
         let mut state = self.state();
-        let spans = ended.laps.iter().map(|lap| Span {
+        let spans = ended.laps.iter().map(|lap| LaneSpan {
             cell: ended.id.clone(),
             lane: ended.lane,
             phase: lap.phase,
@@ -125,13 +125,13 @@ impl<'a> Board<'a> {
         for record in &mut run.cells {
             if inferred.contains(&record.id) {
                 record.state = State::Skipped {
-                    reason: Skip::Inferred,
+                    reason: SkipReason::Inferred,
                 };
             }
         }
         run.drop_unused_pins();
-        let order = |a: &Span, b: &Span| (a.lane, a.start).partial_cmp(&(b.lane, b.start));
-        let order = |a: &Span, b: &Span| order(a, b).unwrap_or(std::cmp::Ordering::Equal);
+        let order = |a: &LaneSpan, b: &LaneSpan| (a.lane, a.start).partial_cmp(&(b.lane, b.start));
+        let order = |a: &LaneSpan, b: &LaneSpan| order(a, b).unwrap_or(std::cmp::Ordering::Equal);
         run.timeline.sort_by(order);
         run.finished = finished;
         run.seconds = self.started.elapsed().as_secs_f64();
@@ -140,7 +140,7 @@ impl<'a> Board<'a> {
         Ok(run)
     }
 
-    fn state(&self) -> MutexGuard<'_, Written> {
+    fn state(&self) -> MutexGuard<'_, RecorderState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

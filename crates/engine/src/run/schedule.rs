@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use pinmatrix_core::model::cell::{CellId, Row};
 use pinmatrix_core::model::outcome::Outcome;
-use pinmatrix_core::search::At;
+use pinmatrix_core::search::SlotIndex;
 use pinmatrix_core::search::plan::{Plan, Planned};
-use pinmatrix_core::search::state::Standing;
-use pinmatrix_core::search::strategy::Place;
-use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_core::search::state::SearchState;
+use pinmatrix_core::search::strategy::Slot;
+use pinmatrix_process::cancel::Cancel;
 
-use crate::cache::durations::Times;
+use crate::cache::durations::Durations;
 
 /// How often an interrupt is looked for while a lane waits for what another one finds.
 const TICK: Duration = Duration::from_millis(200);
@@ -22,18 +22,18 @@ const BETWEEN_ESTIMATES: Duration = Duration::from_millis(500);
 
 /// The schedule.
 pub struct Schedule<'a> {
-    places: HashMap<&'a CellId, At>,
+    places: HashMap<&'a CellId, SlotIndex>,
     n_lanes: usize,
-    board: Mutex<Board<'a>>,
+    board: Mutex<ScheduleState<'a>>,
     changed: Condvar,
 }
 
 /// What is known of every cell.
-struct Board<'a> {
+struct ScheduleState<'a> {
     /// What the rows have shown.
-    standing: Standing<'a>,
+    standing: SearchState<'a>,
     /// How long cells take.
-    times: Times,
+    times: Durations,
     /// When to say again how long the rest will take.
     due: Instant,
 }
@@ -41,13 +41,13 @@ struct Board<'a> {
 impl<'a> Schedule<'a> {
     /// The schedule of a plan.
     #[must_use]
-    pub fn new(plan: &'a Plan, n_probes: usize, n_lanes: usize, times: Times) -> Self {
-        let standing = Standing::new(plan, n_probes);
+    pub fn new(plan: &'a Plan, n_probes: usize, n_lanes: usize, times: Durations) -> Self {
+        let standing = SearchState::new(plan, n_probes);
         let places = standing.places().map(|(at, planned)| (&planned.id, at));
         Self {
             places: places.collect(),
             n_lanes,
-            board: Mutex::new(Board {
+            board: Mutex::new(ScheduleState {
                 standing,
                 times,
                 due: Instant::now(),
@@ -58,14 +58,14 @@ impl<'a> Schedule<'a> {
 
     /// The next cell for a lane: among those that tell most, one of the row it just worked on.
     /// Waits while it takes another lane's answer to know; `None` once nothing is left.
-    pub fn take(&self, last: Option<&Row>, interrupt: &Interrupt) -> Option<&'a Planned> {
+    pub fn take(&self, last: Option<&Row>, interrupt: &Cancel) -> Option<&'a Planned> {
         let mut board = self.board();
         loop {
             if interrupt.is_asked() {
                 return None;
             }
             if let Some(at) = self.best(&mut board, last) {
-                board.standing.search.set(at, Place::Running);
+                board.standing.search.set(at, Slot::Running);
                 return board.standing.planned(at);
             }
             if !board.standing.search.is_under_way() {
@@ -96,7 +96,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// How many seconds the rest takes at the most; `None` where nothing tells.
-    fn left(&self, board: &Board<'_>) -> Option<f64> {
+    fn left(&self, board: &ScheduleState<'_>) -> Option<f64> {
         let may_run = board.standing.search.may_run();
         let seconds = may_run.iter().map(|at| {
             let planned = board.standing.planned(*at)?;
@@ -116,7 +116,7 @@ impl<'a> Schedule<'a> {
         let may_run = board.standing.search.may_run().into_iter();
         let mut rows = may_run.filter_map(|at| Some(&board.standing.planned(at)?.cell.row));
         rows.any(|row| row.toolchain == toolchain) || {
-            let is_of_toolchain = |at: &&At| {
+            let is_of_toolchain = |at: &&SlotIndex| {
                 let planned = board.standing.planned(**at);
                 planned.is_some_and(|planned| planned.cell.row.toolchain == toolchain)
             };
@@ -149,7 +149,7 @@ impl<'a> Schedule<'a> {
     /// Of the places that tell as much, one of the toolchain that the lane just worked with, whose
     /// folders are warm; and where several lanes are at work, the one that takes longest, so that
     /// none is left alone with it at the end.
-    fn best(&self, board: &mut Board<'_>, last: Option<&Row>) -> Option<At> {
+    fn best(&self, board: &mut ScheduleState<'_>, last: Option<&Row>) -> Option<SlotIndex> {
         let (times, standing) = (&board.times, &mut board.standing);
         standing.best(|planned| {
             let is_warm = last.is_some_and(|last| planned.cell.row.toolchain == last.toolchain);
@@ -162,7 +162,7 @@ impl<'a> Schedule<'a> {
         })
     }
 
-    fn board(&self) -> MutexGuard<'_, Board<'a>> {
+    fn board(&self) -> MutexGuard<'_, ScheduleState<'a>> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,19 +13,19 @@ use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::model::outcome::{Outcome, TargetId};
 use pinmatrix_core::model::run::Run;
-use pinmatrix_core::model::run::reproducibility::{Executable, Verified};
+use pinmatrix_core::model::run::reproducibility::{ExecutableDifference, Reproducibility};
 use pinmatrix_core::search::plan::Plan;
 
 use crate::fs_ext::remove;
 use crate::matrix::Matrix;
-use crate::run::{Options, run};
+use crate::run::{RunSettings, run};
 use crate::workdir::work_dirs::turn;
 
 /// The two places below the cache: names of different lengths, as two machines would have.
 const PLACES: [&str; 2] = ["verify-here", "verify-in-another-place"];
 
 /// The executable of each target of each cell.
-type Made = BTreeMap<(CellId, TargetId), Utf8PathBuf>;
+type BuiltExecutables = BTreeMap<(CellId, TargetId), Utf8PathBuf>;
 
 /// Runs a plan twice from nothing, and compares. Both runs' results are left in folders of their own
 /// beside each other; what was built is removed.
@@ -33,7 +33,11 @@ type Made = BTreeMap<(CellId, TargetId), Utf8PathBuf>;
 /// # Errors
 ///
 /// As [`run`], and when an executable cannot be read.
-pub fn verify(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Vec<Verified>> {
+pub fn verify(
+    matrix: &Matrix,
+    plan: &Plan,
+    options: &RunSettings<'_>,
+) -> Result<Vec<Reproducibility>> {
     let places = PLACES.map(|name| options.cache.join(name));
     let _turn = take_turn(options)?;
     let compared = (|| {
@@ -48,7 +52,7 @@ pub fn verify(matrix: &Matrix, plan: &Plan, options: &Options<'_>) -> Result<Vec
 }
 
 /// Two that verify would work in the same places.
-fn take_turn(options: &Options<'_>) -> Result<File> {
+fn take_turn(options: &RunSettings<'_>) -> Result<File> {
     let cache = &options.cache;
     std::fs::create_dir_all(cache).with_context(|| format!("make {}", cache.display()))?;
     let waits = || {
@@ -59,21 +63,21 @@ fn take_turn(options: &Options<'_>) -> Result<File> {
 }
 
 /// One run, and what it made.
-struct Once {
+struct VerifyRun {
     run: Run,
-    made: Made,
+    made: BuiltExecutables,
     out: Utf8PathBuf,
     /// What an executable holds if it tells where it was built.
     place: PathBuf,
 }
 
 /// A listener that takes note of executables, and tells another one the rest.
-struct Collector<'a> {
-    made: Mutex<Made>,
+struct ExecutableCollector<'a> {
+    made: Mutex<BuiltExecutables>,
     listener: &'a dyn Listener,
 }
 
-impl Listener for Collector<'_> {
+impl Listener for ExecutableCollector<'_> {
     fn hear(&self, event: Event<'_>) {
         if let Event::Made {
             cell,
@@ -91,19 +95,19 @@ impl Listener for Collector<'_> {
 fn once(
     matrix: &Matrix,
     plan: &Plan,
-    options: &Options<'_>,
+    options: &RunSettings<'_>,
     place: &std::path::Path,
     name: &str,
-) -> Result<Once> {
+) -> Result<VerifyRun> {
     let out = options.out.join("verify").join(name);
-    let collector = Collector {
+    let collector = ExecutableCollector {
         made: Mutex::default(),
         listener: options.listener,
     };
     let run = run(
         matrix,
         plan,
-        &Options {
+        &RunSettings {
             out: &out,
             cache: place.to_owned(),
             fresh: true,
@@ -114,7 +118,7 @@ fn once(
             ..*options
         },
     )?;
-    Ok(Once {
+    Ok(VerifyRun {
         run,
         made: collector
             .made
@@ -125,11 +129,11 @@ fn once(
     })
 }
 
-fn compare(one: &Once, other: &Once) -> Result<Vec<Verified>> {
+fn compare(one: &VerifyRun, other: &VerifyRun) -> Result<Vec<Reproducibility>> {
     let pairs = one.run.cells.iter().zip(&other.run.cells);
     let ran = pairs.filter_map(|(a, b)| Some((&a.id, a.outcome()?, b.outcome()?)));
     let verified = ran.map(|(cell, a, b)| {
-        let lock = |once: &Once| {
+        let lock = |once: &VerifyRun| {
             let path = once.out.join("locks").join(format!("{cell}.lock"));
             std::fs::read(path).ok()
         };
@@ -140,13 +144,13 @@ fn compare(one: &Once, other: &Once) -> Result<Vec<Verified>> {
                 Some(counterpart) => first_difference(path, counterpart)?,
                 None => Some(0),
             };
-            Ok(Executable {
+            Ok(ExecutableDifference {
                 target: key.1.clone(),
                 first_difference: first,
                 tells_its_place: first.is_some() && holds(path, &one.place)?,
             })
         });
-        Ok(Verified {
+        Ok(Reproducibility {
             cell: cell.clone(),
             is_certain: !a.has_doubt() && !b.has_doubt(),
             same_outcome: shown(a) == shown(b),

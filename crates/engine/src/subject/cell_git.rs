@@ -11,13 +11,13 @@ use crate::subject::git::Repository;
 
 /// The metadata of a repository.
 #[derive(Clone, Debug)]
-pub struct Metadata {
+pub struct GitMetadata {
     /// Where git keeps it.
     pub folder: Utf8PathBuf,
     /// Where its objects are.
     pub objects: Utf8PathBuf,
     /// The commit that is checked out, and the branch where there is one.
-    head: Head,
+    head: GitHead,
     /// Its tags, as git packs references.
     tags: String,
     /// What git knows of the files that are checked out.
@@ -27,12 +27,12 @@ pub struct Metadata {
 }
 
 #[derive(Clone, Debug)]
-struct Head {
+struct GitHead {
     branch: Option<String>,
     commit: Option<String>,
 }
 
-impl Metadata {
+impl GitMetadata {
     /// The metadata of the repository that a folder lies in, at `commit` or at what is checked out;
     /// none where there is no repository.
     ///
@@ -54,11 +54,11 @@ impl Metadata {
             "refs/tags",
         ];
         let head = match commit {
-            Some(commit) => Head {
+            Some(commit) => GitHead {
                 branch: None,
                 commit: Some(commit.to_owned()),
             },
-            None => Head {
+            None => GitHead {
                 branch: repository.ask(&["symbolic-ref", "--quiet", "HEAD"]).ok(),
                 // A repository without commits has none.
                 commit: repository.commit("HEAD"),
@@ -77,7 +77,7 @@ impl Metadata {
     /// What of it decides what a program that asks git learns.
     #[must_use]
     pub fn state(&self) -> String {
-        let Head { branch, commit } = &self.head;
+        let GitHead { branch, commit } = &self.head;
         format!("{branch:?} {commit:?}\n{}", self.tags)
     }
 
@@ -89,7 +89,7 @@ impl Metadata {
     pub fn write(&self, checkout: &Utf8Path) -> Result<()> {
         let git = checkout.join(".git");
         let write = |name: &str, text: &str| write_whole(&git.join(name), text.as_bytes());
-        let Head { branch, commit } = &self.head;
+        let GitHead { branch, commit } = &self.head;
         let head = match (branch, commit) {
             (Some(branch), _) => format!("ref: {branch}\n"),
             (None, Some(commit)) => format!("{commit}\n"),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use bytesize::ByteSize;
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::config::{Config, Source};
+use pinmatrix_core::config::{Config, SourceSpec};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::text::count;
 use rayon::prelude::*;
@@ -20,7 +20,7 @@ use crate::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, remove, write_whol
 use crate::manifest::Manifest;
 use crate::subject::git;
 use crate::subject::git::{Repository, short};
-use crate::subject::working_tree::{Kind, Listed, WorkingTree};
+use crate::subject::working_tree::{EntryKind, ListedEntry, WorkingTree};
 
 /// The files of a repository, or of a folder that lies in none, as they were at one moment.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Checkout {
     /// Where its files were copied to.
     pub top: Utf8PathBuf,
     /// Its files, links and folders, sorted by path.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<CheckoutEntry>,
     /// The commit that it is, where it is one.
     pub commit: Option<String>,
     /// Whether anything is changed on top of that commit.
@@ -47,11 +47,11 @@ pub struct Checkout {
 
 /// One file, link or folder of a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct CheckoutEntry {
     /// Its path, relative to the top.
     pub path: PathBuf,
     /// What it is.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// Its permissions; none where the system has no such thing.
     pub mode: Option<u32>,
     /// A hash of its content, or of where a link leads.
@@ -74,7 +74,7 @@ impl Checkout {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] for what the person at the keyboard can mend; other errors when files cannot be
+    /// A [`UserError`] for what the person at the keyboard can mend; other errors when files cannot be
     /// read or copied.
     pub fn of_working_tree(config: &Config, subject: &Utf8Path, cache: &Utf8Path) -> Result<Self> {
         let origin = top_of(config, subject)?;
@@ -93,9 +93,9 @@ impl Checkout {
 
     fn copied(origin: &Utf8Path, tree: WorkingTree, cache: &Utf8Path) -> Result<Self> {
         let read = tree.entries.par_iter().map(|listed| read(origin, listed));
-        let read: Vec<(Entry, bool)> = read.collect::<Result<_>>()?;
+        let read: Vec<(CheckoutEntry, bool)> = read.collect::<Result<_>>()?;
         let n_pointers = read.iter().filter(|(_, is_pointer)| *is_pointer).count();
-        let entries: Vec<Entry> = read.into_iter().map(|(entry, _)| entry).collect();
+        let entries: Vec<CheckoutEntry> = read.into_iter().map(|(entry, _)| entry).collect();
         let of_origin = blake3::hash(origin.as_str().as_bytes()).to_hex();
         let of_origin = short(&of_origin);
         let name = format!("{of_origin}-{}", short(&content(&entries)));
@@ -141,7 +141,7 @@ impl Checkout {
     ///
     /// As [`git::lay_out`].
     pub fn of_revision(
-        source: &Source,
+        source: &SourceSpec,
         config: &Config,
         subject: &Utf8Path,
         cache: &Utf8Path,
@@ -174,7 +174,7 @@ impl Checkout {
 
     /// The entry at a path, relative to the top.
     #[must_use]
-    pub fn entry(&self, path: &Path) -> Option<&Entry> {
+    pub fn entry(&self, path: &Path) -> Option<&CheckoutEntry> {
         let found = self
             .entries
             .binary_search_by(|entry| entry.path.as_path().cmp(path));
@@ -205,7 +205,7 @@ impl Checkout {
     pub fn text_of(&self, path: &Utf8Path) -> Result<Option<String>> {
         if self
             .entry(path.as_std_path())
-            .is_none_or(|entry| entry.kind == Kind::Folder)
+            .is_none_or(|entry| entry.kind == EntryKind::Folder)
         {
             return Ok(None);
         }
@@ -225,7 +225,7 @@ impl Checkout {
                 .next()
                 .flatten()
                 .is_none_or(|next| !next.path.starts_with(&entry.path));
-            if entry.kind == Kind::Folder && is_empty {
+            if entry.kind == EntryKind::Folder && is_empty {
                 empty.extend(Utf8Path::from_path(&entry.path).map(Utf8Path::to_owned));
             }
         }
@@ -289,7 +289,7 @@ impl Checkout {
 
 /// A hash of entries: names, kinds, contents, and what their owner may do with them. What others may
 /// do follows from a setting of the machine.
-pub fn content<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
+pub fn content<'a>(entries: impl IntoIterator<Item = &'a CheckoutEntry>) -> String {
     let mut hasher = blake3::Hasher::new();
     for entry in entries {
         let path = entry.path.as_os_str().as_encoded_bytes();
@@ -303,16 +303,19 @@ pub fn content<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
 }
 
 /// Copies entries from one folder to another, which must hold what they were when they were read.
-fn copy(entries: &[Entry], from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+fn copy(entries: &[CheckoutEntry], from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("make {to}"))?;
     let (from, to) = (from.as_std_path(), to.as_std_path());
-    for entry in entries.iter().filter(|entry| entry.kind == Kind::Folder) {
+    for entry in entries
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::Folder)
+    {
         let folder = to.join(&entry.path);
         fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     }
     let others = entries
         .par_iter()
-        .filter(|entry| entry.kind != Kind::Folder);
+        .filter(|entry| entry.kind != EntryKind::Folder);
     others.try_for_each(|entry| {
         let (from, to) = (from.join(&entry.path), to.join(&entry.path));
         if let Some(folder) = to.parent() {
@@ -322,20 +325,22 @@ fn copy(entries: &[Entry], from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         let is_same = blake3::hash(&bytes) == entry.hash;
         ensure!(is_same, "{} changes while it is read", from.display());
         match entry.kind {
-            Kind::Link => git::copy(&from, &to),
-            Kind::File | Kind::Folder => fs::write(&to, bytes),
+            EntryKind::Link => git::copy(&from, &to),
+            EntryKind::File | EntryKind::Folder => fs::write(&to, bytes),
         }
         .with_context(|| format!("write {}", to.display()))
     })
 }
 
 /// An entry with its hash, and whether it is a pointer of Git LFS.
-fn read(top: &Utf8Path, listed: &Listed) -> Result<(Entry, bool)> {
+fn read(top: &Utf8Path, listed: &ListedEntry) -> Result<(CheckoutEntry, bool)> {
     let bytes = match listed.kind {
-        Kind::Folder => Vec::new(),
-        Kind::File | Kind::Link => bytes_of(&top.as_std_path().join(&listed.path), listed.kind)?,
+        EntryKind::Folder => Vec::new(),
+        EntryKind::File | EntryKind::Link => {
+            bytes_of(&top.as_std_path().join(&listed.path), listed.kind)?
+        }
     };
-    let entry = Entry {
+    let entry = CheckoutEntry {
         path: listed.path.clone(),
         kind: listed.kind,
         mode: listed.mode,
@@ -344,10 +349,10 @@ fn read(top: &Utf8Path, listed: &Listed) -> Result<(Entry, bool)> {
     Ok((entry, bytes.starts_with(LFS_POINTER)))
 }
 
-fn bytes_of(path: &Path, kind: Kind) -> Result<Vec<u8>> {
+fn bytes_of(path: &Path, kind: EntryKind) -> Result<Vec<u8>> {
     match kind {
-        Kind::Link => fs::read_link(path).map(|to| to.into_os_string().into_encoded_bytes()),
-        Kind::File | Kind::Folder => fs::read(path),
+        EntryKind::Link => fs::read_link(path).map(|to| to.into_os_string().into_encoded_bytes()),
+        EntryKind::File | EntryKind::Folder => fs::read(path),
     }
     .with_context(|| format!("read {}", path.display()))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::config::{Config, Source};
+use pinmatrix_core::config::{Config, SourceSpec};
 use pinmatrix_core::error::UserError;
 use xshell::{Cmd, Shell, cmd};
 
@@ -24,7 +24,7 @@ pub struct Repository {
 
 /// A revision of the subject, laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaidOut {
+pub struct LaidOutRevision {
     /// Where it is.
     pub top: Utf8PathBuf,
     /// The top of the repository that it is a revision of.
@@ -84,7 +84,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] when the first is not on the line that the second ends, or when nothing lies
+    /// A [`UserError`] when the first is not on the line that the second ends, or when nothing lies
     /// between.
     pub fn line(&self, good: &str, bad: &str) -> Result<Vec<String>> {
         let find = |rev: &str| {
@@ -213,14 +213,14 @@ pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] when the subject is in no repository, when the revision is not in it, or when the
+/// A [`UserError`] when the subject is in no repository, when the revision is not in it, or when the
 /// patch does not apply; other errors when files cannot be written.
 pub fn lay_out(
-    source: &Source,
+    source: &SourceSpec,
     config: &Config,
     subject: &Utf8Path,
     cache: &Utf8Path,
-) -> Result<LaidOut> {
+) -> Result<LaidOutRevision> {
     let repository = Repository::of(subject)?.ok_or_else(|| {
         let place = source.rev.as_ref().map(toml::Spanned::span);
         let place = place.or_else(|| source.patch.as_ref().map(toml::Spanned::span));
@@ -254,7 +254,7 @@ pub fn lay_out(
                 .with_context(|| format!("lay out {commit}"))?;
             settle(&tree, &cache.join(name))?;
         }
-        return Ok(LaidOut {
+        return Ok(LaidOutRevision {
             top: cache.join(name),
             repository: repository.top,
             commit,
@@ -279,7 +279,7 @@ pub fn lay_out(
     if !cache.join(&name).is_dir() {
         settle(&tree, &cache.join(&name))?;
     }
-    Ok(LaidOut {
+    Ok(LaidOutRevision {
         top: cache.join(&name),
         repository: repository.top,
         commit,
@@ -287,7 +287,7 @@ pub fn lay_out(
     })
 }
 
-fn commit_of(source: &Source, config: &Config, repository: &Repository) -> Result<String> {
+fn commit_of(source: &SourceSpec, config: &Config, repository: &Repository) -> Result<String> {
     let Some(rev) = &source.rev else {
         return repository
             .commit("HEAD")

@@ -6,30 +6,30 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::error::UserError;
 
-use crate::machine::child_env::Surroundings;
+use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
 use crate::subject::{git, workspace};
 
 /// What such a folder holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Local {
+pub struct PathPin {
     /// The folder of each crate.
     pub crates: BTreeMap<String, Utf8PathBuf>,
     /// A hash of all its files.
     pub content: String,
 }
 
-impl Local {
+impl PathPin {
     /// Asks a folder for crates.
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] when it is no cargo workspace, or when a crate is missing in it.
+    /// A [`UserError`] when it is no cargo workspace, or when a crate is missing in it.
     pub fn read(
         folder: &Utf8Path,
         crates: &[&str],
         cargo: &Toolchain,
-        surroundings: &Surroundings,
+        surroundings: &ChildEnv,
     ) -> Result<Self> {
         Ok(Self {
             crates: Self::members_of(folder, crates, cargo, surroundings)?,
@@ -41,12 +41,12 @@ impl Local {
     ///
     /// # Errors
     ///
-    /// As [`Local::read`].
+    /// As [`PathPin::read`].
     pub fn members_of(
         folder: &Utf8Path,
         crates: &[&str],
         cargo: &Toolchain,
-        surroundings: &Surroundings,
+        surroundings: &ChildEnv,
     ) -> Result<BTreeMap<String, Utf8PathBuf>> {
         let there = members(folder, cargo, surroundings)?;
         let mut found = BTreeMap::new();
@@ -67,7 +67,7 @@ impl Local {
 fn members(
     folder: &Utf8Path,
     cargo: &Toolchain,
-    surroundings: &Surroundings,
+    surroundings: &ChildEnv,
 ) -> Result<BTreeMap<String, Utf8PathBuf>> {
     let manifest = folder.join("Cargo.toml");
     let metadata = workspace(manifest.as_std_path(), cargo, surroundings)?;

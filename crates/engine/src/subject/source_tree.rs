@@ -5,20 +5,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use pinmatrix_core::config::{Config, Source};
+use pinmatrix_core::config::{Config, SourceSpec};
 use pinmatrix_core::error::SourceText;
 use pinmatrix_core::model::cell::bare;
 use semver::Version;
 use serde::Deserialize;
 
-use crate::machine::child_env::Surroundings;
+use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
 use crate::subject::Subject;
 use crate::subject::checkout::Checkout;
 
 /// One revision of the subject.
 #[derive(Clone, Debug)]
-pub struct Tree {
+pub struct SourceTree {
     /// The label of its `[[source]]`; none where the matrix has no such axis.
     pub label: Option<String>,
     /// Its files.
@@ -33,19 +33,19 @@ pub struct Tree {
     pub locked: BTreeMap<String, BTreeSet<Option<Version>>>,
 }
 
-impl Tree {
+impl SourceTree {
     /// Reads a revision of the subject, which is laid out below `cache` where it has to be.
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] for whatever the person at the keyboard can mend.
+    /// A [`UserError`](pinmatrix_core::error::UserError) for whatever the person at the keyboard can mend.
     pub fn read(
-        source: &Source,
+        source: &SourceSpec,
         config: &Config,
         place: &Utf8Path,
         cache: &Path,
         cargo: &Toolchain,
-        surroundings: &Surroundings,
+        surroundings: &ChildEnv,
     ) -> Result<Self> {
         let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
         let checkout = match (&source.rev, &source.patch) {
@@ -71,12 +71,12 @@ impl Tree {
 /// The versions that a lock holds, by package; none of one that cannot be read, which cargo will say.
 fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Option<Version>>> {
     #[derive(Deserialize)]
-    struct Lock {
+    struct LockVersions {
         #[serde(default)]
-        package: Vec<Package>,
+        package: Vec<LockedPackage>,
     }
     #[derive(Deserialize)]
-    struct Package {
+    struct LockedPackage {
         name: String,
         version: Version,
         source: Option<String>,
@@ -84,7 +84,7 @@ fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Option<Version>>> {
     let is_registry =
         |source: &str| source.starts_with("registry+") || source.starts_with("sparse+");
     let mut locked: BTreeMap<String, BTreeSet<Option<Version>>> = BTreeMap::new();
-    for package in toml::from_str::<Lock>(lock)
+    for package in toml::from_str::<LockVersions>(lock)
         .into_iter()
         .flat_map(|lock| lock.package)
     {

@@ -8,7 +8,7 @@ use semver::{Version, VersionReq};
 
 use crate::manifest::{may_prefer_older, requirements_of};
 use crate::registry::releases::Releases;
-use crate::subject::source_tree::Tree;
+use crate::subject::source_tree::SourceTree;
 
 /// The version of a family that a subject is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,12 @@ pub struct Today {
 /// # Errors
 ///
 /// When a manifest cannot be read.
-pub fn todays(trees: &[Tree], family: &Family, published: &Releases) -> Result<Vec<Option<Today>>> {
-    let today = |tree: &Tree| {
+pub fn todays(
+    trees: &[SourceTree],
+    family: &Family,
+    published: &Releases,
+) -> Result<Vec<Option<Today>>> {
+    let today = |tree: &SourceTree| {
         let is_locked = tree.lock.is_some();
         let version = match is_locked {
             true => of_lock(tree, family),
@@ -37,7 +41,7 @@ pub fn todays(trees: &[Tree], family: &Family, published: &Releases) -> Result<V
 }
 
 /// The version that a lock holds of all crates of a family that are there, where all come from a registry.
-fn of_lock(tree: &Tree, family: &Family) -> Option<Version> {
+fn of_lock(tree: &SourceTree, family: &Family) -> Option<Version> {
     let crates = family.crate_names();
     let locked = crates.iter().filter_map(|name| tree.locked.get(*name));
     let locked: BTreeSet<Option<Version>> = locked.flatten().cloned().collect();
@@ -46,7 +50,11 @@ fn of_lock(tree: &Tree, family: &Family) -> Option<Version> {
 }
 
 /// The newest release that every requirement takes, as cargo chooses it.
-fn of_requirements(tree: &Tree, family: &Family, published: &Releases) -> Result<Option<Version>> {
+fn of_requirements(
+    tree: &SourceTree,
+    family: &Family,
+    published: &Releases,
+) -> Result<Option<Version>> {
     let manifests = tree.subject.checkout.manifests(&tree.subject.manifests)?;
     // What it takes then rests on more than the family.
     let is_told_to = tree.cargo_config.contains("incompatible-rust-versions");

@@ -12,16 +12,16 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use pinmatrix_core::config::Checkout as Chosen;
+use pinmatrix_core::config::CheckoutConfig as Chosen;
 
-use self::repository::Repository;
+use self::repository::GitListing;
 use crate::fs_ext::CACHEDIR_TAG_FILE;
 
 /// What stands in a working tree.
 #[derive(Debug, Default)]
 pub struct WorkingTree {
     /// Its files, links and folders, sorted by path.
-    pub entries: Vec<Listed>,
+    pub entries: Vec<ListedEntry>,
     /// The folders of submodules that are not checked out.
     pub missing_submodules: Vec<PathBuf>,
     /// How many tracked files are not here: those of a sparse checkout, and deleted ones.
@@ -30,11 +30,11 @@ pub struct WorkingTree {
 
 /// One file, link or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedEntry {
     /// Its path, relative to the top.
     pub path: PathBuf,
     /// What it is.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// Its permissions; none where the system has no such thing.
     pub mode: Option<u32>,
     /// Its size, in bytes.
@@ -45,7 +45,7 @@ pub struct Listed {
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum EntryKind {
     /// A file.
     File,
     /// A symbolic link.
@@ -63,9 +63,9 @@ impl WorkingTree {
     pub fn list(top: &Utf8Path, chosen: &Chosen) -> Result<Self> {
         let mut tree = Self::default();
         let (top, below) = (top.as_std_path(), Path::new(""));
-        match Repository::of(top, below)? {
+        match GitListing::of(top, below)? {
             Some(repository) => tree.add_repository(top, &repository)?,
-            None => tree.add_folder(top, below, &Everything)?,
+            None => tree.add_folder(top, below, &AllButBuildFolders)?,
         }
         for base in chosen.include.bases() {
             match top.join(&base).is_dir() {
@@ -83,7 +83,7 @@ impl WorkingTree {
     /// When a folder cannot be read.
     pub fn all(top: &Utf8Path, chosen: &Chosen) -> Result<Self> {
         let mut tree = Self::default();
-        tree.add_folder(top.as_std_path(), Path::new(""), &All)?;
+        tree.add_folder(top.as_std_path(), Path::new(""), &AllButVcs)?;
         Ok(tree.chosen(chosen))
     }
 
@@ -121,14 +121,14 @@ impl WorkingTree {
     /// What differs between two states of a working tree, by name and date.
     #[must_use]
     pub fn changed(&self, later: &Self) -> BTreeSet<PathBuf> {
-        let is_file = |entry: &&Listed| entry.kind != Kind::Folder;
+        let is_file = |entry: &&ListedEntry| entry.kind != EntryKind::Folder;
         let before: BTreeSet<_> = self.entries.iter().filter(is_file).map(stamp).collect();
         let after: BTreeSet<_> = later.entries.iter().filter(is_file).map(stamp).collect();
         let changed = before.symmetric_difference(&after);
         changed.map(|(path, ..)| path.to_path_buf()).collect()
     }
 
-    fn add_repository(&mut self, top: &Path, repository: &Repository) -> Result<()> {
+    fn add_repository(&mut self, top: &Path, repository: &GitListing) -> Result<()> {
         self.add_folder(top, &repository.below, repository)?;
         let is_absent = |file: &&PathBuf| {
             let place = top.join(&repository.below).join(file);
@@ -138,7 +138,7 @@ impl WorkingTree {
         for nested in &repository.nested {
             let below = repository.below.join(nested);
             let is_repository = top.join(&below).join(".git").exists();
-            match Repository::of(top, &below)?.filter(|_| is_repository) {
+            match GitListing::of(top, &below)?.filter(|_| is_repository) {
                 Some(nested) => self.add_repository(top, &nested)?,
                 None => {
                     self.add_itself(top, &below);
@@ -176,13 +176,13 @@ impl WorkingTree {
         };
         if metadata.is_dir() {
             return match chooser.of_folder(&absolute, path) {
-                Choice::All => self.add_folder(top, path, chooser),
-                Choice::Below => self.add_below(top, path, chooser),
-                Choice::Empty => {
+                FolderChoice::All => self.add_folder(top, path, chooser),
+                FolderChoice::Below => self.add_below(top, path, chooser),
+                FolderChoice::Empty => {
                     self.add_itself(top, path);
                     Ok(())
                 }
-                Choice::Nothing => Ok(()),
+                FolderChoice::Nothing => Ok(()),
             };
         }
         // A pipe or a socket holds nothing that a build could read.
@@ -201,15 +201,15 @@ impl WorkingTree {
 
     fn push(&mut self, path: &Path, metadata: &Metadata) {
         let kind = match (metadata.is_dir(), metadata.is_symlink()) {
-            (true, _) => Kind::Folder,
-            (false, true) => Kind::Link,
-            (false, false) => Kind::File,
+            (true, _) => EntryKind::Folder,
+            (false, true) => EntryKind::Link,
+            (false, false) => EntryKind::File,
         };
-        self.entries.push(Listed {
+        self.entries.push(ListedEntry {
             path: path.to_owned(),
             kind,
             mode: mode_of(metadata),
-            bytes: if kind == Kind::File {
+            bytes: if kind == EntryKind::File {
                 metadata.len()
             } else {
                 0
@@ -219,7 +219,7 @@ impl WorkingTree {
     }
 }
 
-fn stamp(entry: &Listed) -> (&Path, Kind, u64, Option<SystemTime>) {
+fn stamp(entry: &ListedEntry) -> (&Path, EntryKind, u64, Option<SystemTime>) {
     (&entry.path, entry.kind, entry.bytes, entry.modified)
 }
 
@@ -235,7 +235,7 @@ fn mode_of(_: &Metadata) -> Option<u32> {
 }
 
 /// What is chosen of a folder.
-enum Choice {
+enum FolderChoice {
     /// It, and what is chosen of what stands in it.
     All,
     /// What is chosen of what stands in it, and not the folder by itself.
@@ -247,23 +247,23 @@ enum Choice {
 
 /// What of a working tree a checkout holds. Paths are relative to the top.
 trait Chooser {
-    fn of_folder(&self, absolute: &Path, path: &Path) -> Choice;
+    fn of_folder(&self, absolute: &Path, path: &Path) -> FolderChoice;
     fn takes_file(&self, path: &Path) -> bool;
 }
 
 /// All but version control and build folders.
-struct Everything;
+struct AllButBuildFolders;
 
-impl Chooser for Everything {
-    fn of_folder(&self, absolute: &Path, _: &Path) -> Choice {
+impl Chooser for AllButBuildFolders {
+    fn of_folder(&self, absolute: &Path, _: &Path) -> FolderChoice {
         let is_version_control = absolute.file_name().is_some_and(|name| {
             [".git", ".hg", ".jj", ".svn"]
                 .iter()
                 .any(|known| name == *known)
         });
         match is_version_control || is_build_folder(absolute) {
-            true => Choice::Nothing,
-            false => Choice::All,
+            true => FolderChoice::Nothing,
+            false => FolderChoice::All,
         }
     }
 
@@ -273,13 +273,13 @@ impl Chooser for Everything {
 }
 
 /// All but version control's own.
-struct All;
+struct AllButVcs;
 
-impl Chooser for All {
-    fn of_folder(&self, absolute: &Path, _: &Path) -> Choice {
+impl Chooser for AllButVcs {
+    fn of_folder(&self, absolute: &Path, _: &Path) -> FolderChoice {
         match absolute.file_name().is_some_and(|name| name == ".git") {
-            true => Choice::Nothing,
-            false => Choice::All,
+            true => FolderChoice::Nothing,
+            false => FolderChoice::All,
         }
     }
 
@@ -302,11 +302,11 @@ struct Included<'a> {
 }
 
 impl Chooser for Included<'_> {
-    fn of_folder(&self, absolute: &Path, _: &Path) -> Choice {
+    fn of_folder(&self, absolute: &Path, _: &Path) -> FolderChoice {
         let is_git = absolute.file_name().is_some_and(|name| name == ".git");
         match is_git || absolute.join(".git").exists() || is_build_folder(absolute) {
-            true => Choice::Nothing,
-            false => Choice::Below,
+            true => FolderChoice::Nothing,
+            false => FolderChoice::Below,
         }
     }
 

@@ -17,13 +17,13 @@ use walkdir::{DirEntry, WalkDir};
 use xshell::{Shell, cmd};
 
 use crate::machine::cargo_config;
-use crate::machine::child_env::Surroundings;
+use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
 use crate::manifest::Manifest;
 use crate::subject::cell_git;
-use crate::subject::checkout::{Checkout, Entry, content, no_workspace};
+use crate::subject::checkout::{Checkout, CheckoutEntry, content, no_workspace};
 use crate::subject::git::quiet;
-use crate::subject::working_tree::Kind;
+use crate::subject::working_tree::EntryKind;
 
 /// The workspace under migration.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub struct Subject {
     /// What it reaches outside the checkout.
     pub reaches: Vec<Utf8PathBuf>,
     /// The repository's metadata, where cells can read it.
-    pub git: Option<cell_git::Metadata>,
+    pub git: Option<cell_git::GitMetadata>,
     /// What reports keep of it.
     pub record: SubjectRecord,
     /// Files that belong to the matrix and decide nothing: the config, its baseline and its locks.
@@ -83,14 +83,14 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// A [`Mistake`] when it is no workspace or does not parse; any other error when its files
+    /// A [`UserError`] when it is no workspace or does not parse; any other error when its files
     /// cannot be read.
     pub fn read(
         config: &Config,
         place: &Utf8Path,
         checkout: Checkout,
         cargo: &Toolchain,
-        surroundings: &Surroundings,
+        surroundings: &ChildEnv,
     ) -> Result<Self> {
         let inside = inside(place, &checkout)?;
         let folder = checkout.top.join(&inside);
@@ -147,11 +147,14 @@ impl Subject {
         }
         members.sort();
         let git = match config.checkout.git || asks_git(&metadata) {
-            true => cell_git::Metadata::of(&checkout.origin, checkout.commit.as_deref())?,
+            true => cell_git::GitMetadata::of(&checkout.origin, checkout.commit.as_deref())?,
             false => None,
         };
         let mut reached = reached(&checkout, manifests)?;
-        let links = checkout.entries.iter().filter(|e| e.kind == Kind::Link);
+        let links = checkout
+            .entries
+            .iter()
+            .filter(|e| e.kind == EntryKind::Link);
         let links = links.filter_map(|link| Utf8Path::from_path(&link.path));
         reached.extend(links.filter_map(|link| target_of(&checkout, link)));
         let (in_copy, outside): (Vec<_>, Vec<_>) = reached
@@ -159,7 +162,7 @@ impl Subject {
             .partition(|path| path.starts_with(&checkout.top));
         let reaches: Vec<_> = outside.into_iter().map(whole).collect();
         let mut outside = hash_outside(&reaches)?;
-        outside.extend(git.iter().map(cell_git::Metadata::state));
+        outside.extend(git.iter().map(cell_git::GitMetadata::state));
         let manifests = in_copy
             .iter()
             .filter(|path| path.file_name() == Some("Cargo.toml"))
@@ -249,9 +252,9 @@ impl Subject {
         )
     }
 
-    fn deciding(&self) -> impl Iterator<Item = &Entry> {
+    fn deciding(&self) -> impl Iterator<Item = &CheckoutEntry> {
         let is_of_matrix =
-            |entry: &Entry| self.of_matrix.iter().any(|own| entry.path.starts_with(own));
+            |entry: &CheckoutEntry| self.of_matrix.iter().any(|own| entry.path.starts_with(own));
         self.checkout
             .entries
             .iter()
@@ -403,7 +406,7 @@ fn metadata(
     checkout: &Checkout,
     manifest: &Utf8Path,
     cargo: &Toolchain,
-    surroundings: &Surroundings,
+    surroundings: &ChildEnv,
 ) -> Result<cargo_metadata::Metadata> {
     workspace(manifest.as_std_path(), cargo, surroundings)?.map_err(|said| {
         let said = said.replace(checkout.top.as_str(), checkout.origin.as_str());
@@ -440,7 +443,7 @@ fn missing_submodule<'a>(checkout: &'a Checkout, said: &str) -> Option<&'a PathB
 pub fn workspace(
     manifest: &Path,
     cargo: &Toolchain,
-    surroundings: &Surroundings,
+    surroundings: &ChildEnv,
 ) -> Result<std::result::Result<cargo_metadata::Metadata, String>> {
     let shell = Shell::new()?;
     let program = cargo.program("cargo");

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{CaseOutcome, Flaky};
-use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_core::model::status::{FailureKind, SkipReason, Status};
 use pinmatrix_core::text;
-use pinmatrix_process::bounded_output::Transcript;
+use pinmatrix_process::bounded_output::BoundedOutput;
 use pinmatrix_process::child::Exit;
-use pinmatrix_process::{Ended, Follower, Stream};
+use pinmatrix_process::{Follower, ProcessResult, Stream};
 
-use crate::phase::log::Log;
-use crate::test::executable::{Executable, Tested, doubt};
+use crate::phase::log::PhaseLog;
+use crate::test::executable::{TargetTests, TestExecutable, doubt};
 use crate::test::libtest;
-use crate::test::libtest::{Suite, keep_tail};
+use crate::test::libtest::{SuiteOutput, keep_tail};
 use crate::test::retry::retried;
 
 /// How many names are given to an executable at once: systems bound the length of a command.
@@ -25,12 +25,12 @@ const MOST_NAMES: usize = 200;
 
 /// The cases of one executable on their way to being settled.
 pub struct Cases<'a, 'b> {
-    executable: &'a Executable<'a>,
-    log: &'b mut Log,
+    executable: &'a TestExecutable<'a>,
+    log: &'b mut PhaseLog,
     /// All tests the executable has: a test can print events of tests that there are not.
     names: BTreeSet<String>,
     settled: BTreeMap<String, CaseOutcome>,
-    deaths: Vec<Death>,
+    deaths: Vec<Abort>,
     /// The tests that were under way when their target's time was over, and for how long.
     cut: BTreeMap<String, Duration>,
     until: Instant,
@@ -40,14 +40,14 @@ pub struct Cases<'a, 'b> {
 }
 
 /// A process that ended before its tests did.
-struct Death {
+struct Abort {
     exit: Exit,
     /// The tests that were under way.
     under_way: BTreeSet<String>,
 }
 
 /// What went wrong with the executable as a whole.
-type Trouble = Option<(Status, Diagnostic)>;
+type ExecutableError = Option<(Status, Diagnostic)>;
 
 impl<'a, 'b> Cases<'a, 'b> {
     /// Runs all tests at once. Where the process hangs or dies, the tests that were under way are
@@ -56,7 +56,10 @@ impl<'a, 'b> Cases<'a, 'b> {
     /// # Errors
     ///
     /// When this process has no working folder.
-    pub fn settle(executable: &'a Executable<'a>, log: &'b mut Log) -> Result<Tested> {
+    pub fn settle(
+        executable: &'a TestExecutable<'a>,
+        log: &'b mut PhaseLog,
+    ) -> Result<TargetTests> {
         let mut cases = Cases {
             executable,
             log,
@@ -84,7 +87,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         if let Some((status, _)) = &error {
             cases.leave_open(status);
         }
-        Ok(Tested {
+        Ok(TargetTests {
             cases: cases.settled.into_values().collect(),
             error,
             cpu: cases.cpu,
@@ -93,8 +96,8 @@ impl<'a, 'b> Cases<'a, 'b> {
         })
     }
 
-    fn list(&mut self) -> Result<Trouble> {
-        let (mut list, mut said) = (Transcript::default(), String::new());
+    fn list(&mut self) -> Result<ExecutableError> {
+        let (mut list, mut said) = (BoundedOutput::default(), String::new());
         let mut follower = |stream: Stream, line: &[u8]| match stream {
             Stream::Out => list.add(line),
             Stream::Err => {
@@ -116,8 +119,8 @@ impl<'a, 'b> Cases<'a, 'b> {
                 let error = Diagnostic::said(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
             }
-            None if ended.exit == Exit::TimedOut => Status::failed(Class::Timeout),
-            None => Status::failed(Class::Crash),
+            None if ended.exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
+            None => Status::failed(FailureKind::Crash),
         };
         let last = said.lines().rev().find(|line| !line.trim().is_empty());
         let last = last
@@ -130,7 +133,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         )))
     }
 
-    fn settle_all(&mut self) -> Result<Trouble> {
+    fn settle_all(&mut self) -> Result<ExecutableError> {
         let mut is_first = true;
         // A time limit that is hit once is no answer.
         let mut n_more = self.executable.retries.min(1);
@@ -164,7 +167,7 @@ impl<'a, 'b> Cases<'a, 'b> {
                     let limit = self.executable.target_limit();
                     let error = format!("its tests did not end within {limit}");
                     let error = Diagnostic::said(error);
-                    return Ok(Some((Status::failed(Class::Timeout), error)));
+                    return Ok(Some((Status::failed(FailureKind::Timeout), error)));
                 }
                 n_more -= 1;
                 self.until = Instant::now() + self.executable.timeouts.target;
@@ -172,7 +175,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             if self.settled.len() == n_before && alone.is_empty() {
                 let error = format!("it ended without running its tests: {}", ended.exit);
                 return Ok(Some((
-                    Status::failed(Class::Crash),
+                    Status::failed(FailureKind::Crash),
                     Diagnostic::said(error),
                 )));
             }
@@ -180,7 +183,7 @@ impl<'a, 'b> Cases<'a, 'b> {
     }
 
     /// One run of the executable, on some of its tests or on all.
-    fn attempt(&mut self, names: &[String]) -> Result<(Ended, Suite)> {
+    fn attempt(&mut self, names: &[String]) -> Result<(ProcessResult, SuiteOutput)> {
         let mut args: Vec<String> = libtest::FLAGS.map(str::to_owned).into();
         if !names.is_empty() {
             args.push("--exact".to_owned());
@@ -201,8 +204,8 @@ impl<'a, 'b> Cases<'a, 'b> {
         let waited = waiting.elapsed();
         self.waited += waited;
         self.until += waited;
-        let mut listener = Listener {
-            suite: Suite::default(),
+        let mut listener = CaseReader {
+            suite: SuiteOutput::default(),
             case_limit: self.executable.timeouts.case,
             log: self.log,
         };
@@ -219,7 +222,12 @@ impl<'a, 'b> Cases<'a, 'b> {
 
     /// Takes over what a run said, and says which tests have to run alone: those that were under
     /// way when it ended, unless it is plain already what became of them.
-    fn judge(&mut self, batch: &[String], ended: &Ended, suite: &Suite) -> BTreeSet<String> {
+    fn judge(
+        &mut self,
+        batch: &[String],
+        ended: &ProcessResult,
+        suite: &SuiteOutput,
+    ) -> BTreeSet<String> {
         self.take(suite);
         let now = Instant::now();
         let is_open = |name: &&String| self.names.contains(*name);
@@ -235,7 +243,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             return BTreeSet::new();
         }
         if ended.exit != Exit::TimedOut {
-            let death = Death {
+            let death = Abort {
                 exit: ended.exit.clone(),
                 under_way: under_way.clone(),
             };
@@ -258,21 +266,24 @@ impl<'a, 'b> Cases<'a, 'b> {
         others.into_iter().collect()
     }
 
-    fn blame(&mut self, name: &str, ended: &Ended, suite: &Suite) {
+    fn blame(&mut self, name: &str, ended: &ProcessResult, suite: &SuiteOutput) {
         let (class, what) = match &ended.exit {
             Exit::TimedOut => {
                 let limit = self.executable.limit_of(ended.wall);
                 let limit = limit.unwrap_or_else(|| self.executable.target_limit());
-                (Class::Timeout, format!("still running after {limit}"))
+                (FailureKind::Timeout, format!("still running after {limit}"))
             }
             Exit::Code(0) => {
                 let what = "the process ended with exit 0 before the test did";
-                (Class::Crash, what.to_owned())
+                (FailureKind::Crash, what.to_owned())
             }
             // libtest's own code for tests that failed, when its word of this one was lost.
-            Exit::Code(101) => (Class::Test, "the process ended with exit 101".to_owned()),
+            Exit::Code(101) => (
+                FailureKind::Test,
+                "the process ended with exit 101".to_owned(),
+            ),
             exit @ (Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_)) => {
-                (Class::Crash, format!("the process died: {exit}"))
+                (FailureKind::Crash, format!("the process died: {exit}"))
             }
         };
         let said = self.executable.without_stage(&suite.loose);
@@ -282,7 +293,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             seconds: ended.wall.as_secs_f64(),
             output: libtest::kept(&format!("{what}\n{said}")),
             flaky: None,
-            n_seen: match self.cut.contains_key(name) && class == Class::Timeout {
+            n_seen: match self.cut.contains_key(name) && class == FailureKind::Timeout {
                 true => 2,
                 false => 1,
             },
@@ -325,7 +336,7 @@ impl<'a, 'b> Cases<'a, 'b> {
 
     /// Runs all tests together again where a process died and no test fails alone. If that goes
     /// well, whatever was under way when it died is flaky.
-    fn retry_together(&mut self, trouble: (Status, Diagnostic)) -> Result<Trouble> {
+    fn retry_together(&mut self, trouble: (Status, Diagnostic)) -> Result<ExecutableError> {
         for n_failed in 1..=self.executable.retries {
             if Instant::now() >= self.until || self.deaths.iter().any(|d| d.under_way.is_empty()) {
                 break;
@@ -348,7 +359,7 @@ impl<'a, 'b> Cases<'a, 'b> {
 
     /// Marks as flaky whatever was under way when a process died.
     fn forgive(&mut self, n_failed: usize) {
-        for Death { exit, under_way } in &self.deaths {
+        for Abort { exit, under_way } in &self.deaths {
             let output = format!("the process died while it was under way: {exit}");
             for name in under_way {
                 let output = Some(output.clone());
@@ -375,7 +386,7 @@ impl<'a, 'b> Cases<'a, 'b> {
     }
 
     /// A process that died, and none of the tests that were under way fails alone.
-    fn unexplained(&self) -> Trouble {
+    fn unexplained(&self) -> ExecutableError {
         let fails = |name: &String| self.settled.get(name).is_some_and(|c| c.status.is_failed());
         let death = self
             .deaths
@@ -388,11 +399,14 @@ impl<'a, 'b> Cases<'a, 'b> {
                 death.exit
             ),
         };
-        Some((Status::failed(Class::Crash), Diagnostic::said(message)))
+        Some((
+            Status::failed(FailureKind::Crash),
+            Diagnostic::said(message),
+        ))
     }
 
     /// Takes over what a run said of tests that there are.
-    fn take(&mut self, suite: &Suite) {
+    fn take(&mut self, suite: &SuiteOutput) {
         for (name, case) in &suite.ended {
             if self.names.contains(name) && !suite.running.contains_key(name) {
                 let mut case = case.clone();
@@ -409,7 +423,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         let status = match trouble {
             Status::Inconclusive { .. } => trouble.clone(),
             Status::Passed | Status::Failed { .. } | Status::Skipped { .. } => Status::Skipped {
-                reason: Skip::NotReached,
+                reason: SkipReason::NotReached,
             },
         };
         for name in self.open() {
@@ -440,23 +454,23 @@ fn not_run(name: String, status: Status) -> CaseOutcome {
 
 /// An executable whose tests all passed and which then fails: something it does at its end, such as
 /// a leak check, said no. `cargo test` counts that as a failure too.
-fn contradiction(exit: &Exit, suite: &Suite) -> Trouble {
+fn contradiction(exit: &Exit, suite: &SuiteOutput) -> ExecutableError {
     let failed = suite.ended.values().any(|case| case.status.is_failed());
     let ended_badly = matches!(exit, Exit::Signal(_)) || matches!(exit, Exit::Code(n) if *n != 0);
     let is_whole = suite.is_complete && suite.running.is_empty();
     (is_whole && !failed && ended_badly).then(|| {
         let error = Diagnostic::said(format!("its tests passed, and then it ended with {exit}"));
-        (Status::failed(Class::Crash), error)
+        (Status::failed(FailureKind::Crash), error)
     })
 }
 
-struct Listener<'a> {
-    suite: Suite,
+struct CaseReader<'a> {
+    suite: SuiteOutput,
     case_limit: Option<Duration>,
-    log: &'a mut Log,
+    log: &'a mut PhaseLog,
 }
 
-impl Follower for Listener<'_> {
+impl Follower for CaseReader<'_> {
     fn line(&mut self, stream: Stream, line: &[u8]) {
         self.log.add(line);
         match stream {
@@ -474,8 +488,8 @@ impl Follower for Listener<'_> {
 mod tests {
     use super::*;
 
-    fn suite(lines: &[&str]) -> Suite {
-        let mut suite = Suite::default();
+    fn suite(lines: &[&str]) -> SuiteOutput {
+        let mut suite = SuiteOutput::default();
         for line in lines {
             suite.line(line.as_bytes(), Instant::now());
         }

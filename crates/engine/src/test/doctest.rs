@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use pinmatrix_core::model::outcome::CaseOutcome;
-use pinmatrix_core::model::status::{Class, Doubt, Skip, Status};
+use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
 use pinmatrix_core::text;
 
 use crate::cargo::machine_fault;
@@ -25,9 +25,9 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
         };
         let status = match word.split([',', ' ']).next() {
             Some("ok") => Status::Passed,
-            Some("FAILED") => Status::failed(Class::Test),
+            Some("FAILED") => Status::failed(FailureKind::Test),
             Some("ignored") => Status::Skipped {
-                reason: Skip::Ignored,
+                reason: SkipReason::Ignored,
             },
             Some(_) | None => continue,
         };
@@ -45,11 +45,11 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
         let was_killed = said.contains("Test executable failed (signal: 9");
         let doubt = match did_not_compile {
             true => machine_fault(said),
-            false => was_killed.then_some(Doubt::OutOfMemory),
+            false => was_killed.then_some(InconclusiveReason::OutOfMemory),
         };
         let status = match (doubt, did_not_compile) {
             (Some(doubt), _) => Status::Inconclusive { doubt },
-            (None, true) => Status::failed(Class::Compile),
+            (None, true) => Status::failed(FailureKind::Compile),
             (None, false) => status,
         };
         cases.insert(

@@ -7,32 +7,32 @@ use std::ffi::{OsStr, OsString};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{BuildScript, PackageId};
 
-use crate::build::Built;
+use crate::build::BuildResult;
 use crate::cargo::targets::Workspace;
 use crate::machine::cargo_config;
 use crate::machine::cargo_home::{cargo_home, own_config};
 use crate::machine::child_env::{library_path_variable, prepend};
 use crate::matrix::Matrix;
-use crate::matrix::cell_context::Setting;
-use crate::workdir::lane_dirs::LaneFolders;
+use crate::matrix::cell_context::CellContext;
+use crate::workdir::lane_dirs::LaneDirs;
 
 /// Where a test is run.
-pub struct Place<'a> {
+pub struct TestLocation<'a> {
     /// The matrix.
     pub matrix: &'a Matrix,
     /// What the cell is made of.
-    pub setting: &'a Setting<'a>,
+    pub setting: &'a CellContext<'a>,
     /// The lane's folders.
-    pub folders: &'a LaneFolders,
+    pub folders: &'a LaneDirs,
 }
 
 /// What cargo sets for a test it runs, rebuilt.
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>
 pub fn vars(
-    place: &Place<'_>,
+    place: &TestLocation<'_>,
     package: &PackageId,
     workspace: &Workspace,
-    built: &Built,
+    built: &BuildResult,
 ) -> BTreeMap<OsString, OsString> {
     let toolchain = place.setting.toolchain;
     let mut vars = inherited(place);
@@ -59,7 +59,7 @@ pub fn vars(
 }
 
 /// What a test would find of the environment without cargo.
-pub fn inherited(place: &Place<'_>) -> BTreeMap<OsString, OsString> {
+pub fn inherited(place: &TestLocation<'_>) -> BTreeMap<OsString, OsString> {
     let mut vars = place.setting.vars(place.setting.toolchain);
     // What the tool sets for builds says nothing to tests.
     let set = &place.matrix.config.environment.set;
@@ -74,7 +74,7 @@ pub fn inherited(place: &Place<'_>) -> BTreeMap<OsString, OsString> {
 
 /// What `[env]` sets in cargo's own config and in the subject's, which comes before it.
 fn configured(
-    place: &Place<'_>,
+    place: &TestLocation<'_>,
     vars: &BTreeMap<OsString, OsString>,
 ) -> BTreeMap<OsString, OsString> {
     let home = cargo_home().and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
@@ -100,7 +100,7 @@ fn configured(
 
 /// Where dynamic libraries may be: what build scripts named below the target folder, where cargo
 /// puts its own, and the standard library, which tests of a proc macro link.
-fn library_folders(place: &Place<'_>, built: &Built) -> Vec<std::path::PathBuf> {
+fn library_folders(place: &TestLocation<'_>, built: &BuildResult) -> Vec<std::path::PathBuf> {
     let named = built
         .scripts
         .values()

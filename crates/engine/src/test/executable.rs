@@ -9,24 +9,24 @@ use camino::Utf8Path;
 use pinmatrix_core::config::Timeouts;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::CaseOutcome;
-use pinmatrix_core::model::status::{Doubt, Status};
-use pinmatrix_process::cancel::Interrupt;
-use pinmatrix_process::child::{Errand, Exit};
-use pinmatrix_process::jobserver::{Budget, Threads};
-use pinmatrix_process::sandbox::policy::Bounds;
-use pinmatrix_process::{Ended, Follower, Terms, run};
+use pinmatrix_core::model::status::{InconclusiveReason, Status};
+use pinmatrix_process::cancel::Cancel;
+use pinmatrix_process::child::{CommandSpec, Exit};
+use pinmatrix_process::jobserver::{JobBudget, TestThreads};
+use pinmatrix_process::sandbox::policy::Policy;
+use pinmatrix_process::{Follower, Limits, ProcessResult, run};
 use semver::Version;
 
 use crate::cargo::{is_refused_memory, machine_fault, without_copy};
 use crate::phase::timer::limit_in_words;
-use crate::workdir::lane_dirs::LaneFolders;
+use crate::workdir::lane_dirs::LaneDirs;
 
 /// How many tests libtest runs at a time.
 /// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-num_threads>
 pub const THREADS: &str = "RUST_TEST_THREADS";
 
 /// A test executable, with everything that running it takes.
-pub struct Executable<'a> {
+pub struct TestExecutable<'a> {
     /// Where it is.
     pub path: &'a Utf8Path,
     /// The package's folder.
@@ -36,21 +36,21 @@ pub struct Executable<'a> {
     /// All it sees of the environment.
     pub vars: BTreeMap<OsString, OsString>,
     /// What it may reach.
-    pub bounds: Bounds,
+    pub bounds: Policy,
     /// How long tests may take.
     pub timeouts: &'a Timeouts,
     /// How often a case that failed is run again.
     pub retries: usize,
     /// Whether the run should end.
-    pub interrupt: &'a Interrupt,
+    pub interrupt: &'a Cancel,
     /// The budget that its threads are taken from.
-    pub budget: &'a Budget,
+    pub budget: &'a JobBudget,
     /// The folders of the copy, which must not stand in what is kept: they differ by lane.
-    pub folders: &'a LaneFolders,
+    pub folders: &'a LaneDirs,
 }
 
 /// What came of a target's tests.
-pub struct Tested {
+pub struct TargetTests {
     /// Each of its cases, sorted by name.
     pub cases: Vec<CaseOutcome>,
     /// What went wrong with the executable as a whole.
@@ -63,16 +63,16 @@ pub struct Tested {
     pub exit: Exit,
 }
 
-impl Executable<'_> {
+impl TestExecutable<'_> {
     /// The command that runs the executable with some arguments.
     ///
     /// # Errors
     ///
     /// When this process has no working folder.
-    pub fn command(&self, args: &[String]) -> Result<Errand> {
+    pub fn command(&self, args: &[String]) -> Result<CommandSpec> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let by_warden = self.interrupt.has_wardens();
-        Errand::new(
+        CommandSpec::new(
             self.path.as_ref(),
             &args,
             self.folder,
@@ -82,8 +82,13 @@ impl Executable<'_> {
     }
 
     /// Runs it for so long at the most.
-    pub fn run(&self, command: Errand, limit: Duration, follower: &mut dyn Follower) -> Ended {
-        let terms = Terms {
+    pub fn run(
+        &self,
+        command: CommandSpec,
+        limit: Duration,
+        follower: &mut dyn Follower,
+    ) -> ProcessResult {
+        let terms = Limits {
             limit,
             bounds: &self.bounds,
             interrupt: self.interrupt,
@@ -97,7 +102,7 @@ impl Executable<'_> {
     /// # Errors
     ///
     /// When the budget is broken.
-    pub fn within_budget(&self, errand: &mut Errand, n_tests: usize) -> Result<Threads> {
+    pub fn within_budget(&self, errand: &mut CommandSpec, n_tests: usize) -> Result<TestThreads> {
         let threads = self.budget.threads(n_tests)?;
         if !threads.is_plenty && !self.vars.contains_key(OsStr::new(THREADS)) {
             errand.command.env(THREADS, threads.count().to_string());
@@ -122,7 +127,7 @@ impl Executable<'_> {
     /// Text without the place of the copy.
     #[must_use]
     pub fn without_stage(&self, text: &str) -> String {
-        let LaneFolders {
+        let LaneDirs {
             subject, checkout, ..
         } = self.folders;
         without_copy(text, subject, checkout)
@@ -132,11 +137,13 @@ impl Executable<'_> {
 /// Of what a test that failed was short, by its own words. What it was kept from is another matter:
 /// that is the sandbox's doing.
 #[must_use]
-pub fn starved(said: &str) -> Option<Doubt> {
+pub fn starved(said: &str) -> Option<InconclusiveReason> {
     match machine_fault(said)? {
-        doubt @ (Doubt::OutOfDisk | Doubt::OutOfMemory) => Some(doubt),
-        Doubt::Machine(why) => is_shortage(&why).then_some(Doubt::Machine(why)),
-        Doubt::Network | Doubt::Interrupted => None,
+        doubt @ (InconclusiveReason::OutOfDisk | InconclusiveReason::OutOfMemory) => Some(doubt),
+        InconclusiveReason::Machine(why) => {
+            is_shortage(&why).then_some(InconclusiveReason::Machine(why))
+        }
+        InconclusiveReason::Network | InconclusiveReason::Interrupted => None,
     }
 }
 
@@ -158,12 +165,14 @@ fn last_lines(said: &str) -> &str {
 /// Why an end says nothing about the code, from how it was and what was said last. What the system
 /// kills without a word, it kills for memory.
 #[must_use]
-pub fn doubt(exit: &Exit, said: &str) -> Option<Doubt> {
+pub fn doubt(exit: &Exit, said: &str) -> Option<InconclusiveReason> {
     match exit {
-        Exit::Interrupted => Some(Doubt::Interrupted),
-        Exit::Lost(why) => Some(Doubt::Machine(why.clone())),
-        Exit::Signal(9) => Some(Doubt::OutOfMemory),
-        Exit::Signal(ABORT) if is_refused_memory(last_lines(said)) => Some(Doubt::OutOfMemory),
+        Exit::Interrupted => Some(InconclusiveReason::Interrupted),
+        Exit::Lost(why) => Some(InconclusiveReason::Machine(why.clone())),
+        Exit::Signal(9) => Some(InconclusiveReason::OutOfMemory),
+        Exit::Signal(ABORT) if is_refused_memory(last_lines(said)) => {
+            Some(InconclusiveReason::OutOfMemory)
+        }
         Exit::Code(_) | Exit::Signal(_) | Exit::TimedOut => None,
     }
 }
@@ -175,9 +184,9 @@ mod tests {
     #[test]
     fn a_test_that_was_short_of_something_is_told_from_one_that_was_kept_out() {
         let short = starved("thread 'a' panicked: Os { message: \"Too many open files\" }");
-        assert!(matches!(short, Some(Doubt::Machine(_))));
+        assert!(matches!(short, Some(InconclusiveReason::Machine(_))));
         let disk = starved("write x: No space left on device (os error 28)");
-        assert_eq!(disk, Some(Doubt::OutOfDisk));
+        assert_eq!(disk, Some(InconclusiveReason::OutOfDisk));
         assert_eq!(starved("Permission denied (os error 13)"), None);
         assert_eq!(starved("left: 1, right: 2"), None);
     }
@@ -185,7 +194,10 @@ mod tests {
     #[test]
     fn only_an_abort_for_little_memory_is_the_machines_fault() {
         let little = "memory allocation of 4096 bytes failed\n";
-        assert_eq!(doubt(&Exit::Signal(6), little), Some(Doubt::OutOfMemory));
+        assert_eq!(
+            doubt(&Exit::Signal(6), little),
+            Some(InconclusiveReason::OutOfMemory)
+        );
         assert_eq!(doubt(&Exit::Signal(11), little), None);
         let much = "memory allocation of 70368744177664 bytes failed\n";
         assert_eq!(doubt(&Exit::Signal(6), much), None);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use pinmatrix_core::model::outcome::CaseOutcome;
-use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_core::model::status::{FailureKind, SkipReason, Status};
 use pinmatrix_core::text;
 use semver::Version;
 use serde::Deserialize;
@@ -43,7 +43,7 @@ const LAST_WORDS: usize = 8 * 1024;
 
 /// What one run of a test executable said so far.
 #[derive(Debug, Default)]
-pub struct Suite {
+pub struct SuiteOutput {
     /// The tests that ended.
     pub ended: BTreeMap<String, CaseOutcome>,
     /// The tests that are running, and since when.
@@ -55,7 +55,7 @@ pub struct Suite {
 }
 
 #[derive(Deserialize)]
-struct Event {
+struct LibtestEvent {
     #[serde(rename = "type")]
     kind: String,
     event: Option<String>,
@@ -66,13 +66,14 @@ struct Event {
     reason: Option<String>,
 }
 
-impl Suite {
+impl SuiteOutput {
     /// Takes a line of the executable's standard output.
     pub fn line(&mut self, line: &[u8], now: Instant) {
         let line = String::from_utf8_lossy(line);
         // A test can write without a line end, and an event follows on the same line.
         let start = line.rfind("{ \"type\": \"");
-        let event = start.and_then(|s| serde_json::from_str::<Event>(line[s..].trim_end()).ok());
+        let event =
+            start.and_then(|s| serde_json::from_str::<LibtestEvent>(line[s..].trim_end()).ok());
         let Some(event) = event else {
             self.keep_loose(&line);
             return;
@@ -89,7 +90,7 @@ impl Suite {
         self.running.values().min()?.checked_add(limit?)
     }
 
-    fn take(&mut self, event: Event, now: Instant) {
+    fn take(&mut self, event: LibtestEvent, now: Instant) {
         let word = event.event.as_deref().unwrap_or_default();
         if event.kind == "suite" {
             self.is_complete |= matches!(word, "ok" | "failed");
@@ -105,9 +106,9 @@ impl Suite {
             // Only a warning that a test is slow; whether it is too slow is not libtest's to say.
             ("test", "timeout") => return,
             ("test", "ok") | ("bench", _) => Status::Passed,
-            ("test", "failed") => Status::failed(Class::Test),
+            ("test", "failed") => Status::failed(FailureKind::Test),
             ("test", "ignored") => Status::Skipped {
-                reason: Skip::Ignored,
+                reason: SkipReason::Ignored,
             },
             _ => return,
         };
@@ -205,8 +206,8 @@ pub fn listed(list: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn heard(lines: &[&str]) -> Suite {
-        let mut suite = Suite::default();
+    fn heard(lines: &[&str]) -> SuiteOutput {
+        let mut suite = SuiteOutput::default();
         for line in lines {
             suite.line(format!("{line}\n").as_bytes(), Instant::now());
         }
@@ -292,7 +293,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_line_makes_it_panic(line in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            Suite::default().line(&line, Instant::now());
+            SuiteOutput::default().line(&line, Instant::now());
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use pinmatrix_core::model::outcome::{CaseOutcome, Flaky};
-use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_core::model::status::{FailureKind, Status};
 
 /// What comes of a case that is run again, up to `retries` times or until there is no time left
 /// for an attempt, which is then `None`. One that never passes keeps what it showed at first, unless
@@ -23,7 +23,7 @@ pub fn retried(
     if !can_be_flaky(&case.status) {
         return Ok(case);
     }
-    let timeout = Status::failed(Class::Timeout);
+    let timeout = Status::failed(FailureKind::Timeout);
     for n_failed in case.n_seen..=retries {
         let Some(again) = attempt()? else { break };
         match again.status {
@@ -84,7 +84,7 @@ pub fn can_be_flaky(status: &Status) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use pinmatrix_core::model::status::Doubt;
+    use pinmatrix_core::model::status::InconclusiveReason;
 
     use super::*;
 
@@ -100,7 +100,7 @@ mod tests {
     }
 
     /// What comes of a case that failed, with what it shows when it is run again and again.
-    fn told(class: Class, retries: usize, shown: &[Status]) -> String {
+    fn told(class: FailureKind, retries: usize, shown: &[Status]) -> String {
         let mut shown = shown.iter();
         let first = case(Status::failed(class), "the first");
         let case = retried(first, retries, || {
@@ -121,17 +121,17 @@ mod tests {
     const PASSED: Status = Status::Passed;
 
     fn failed() -> Status {
-        Status::failed(Class::Test)
+        Status::failed(FailureKind::Test)
     }
 
     #[test]
     fn a_case_that_fails_and_then_passes_is_flaky() {
         assert_eq!(
-            told(Class::Test, 3, &[failed(), PASSED, PASSED]),
+            told(FailureKind::Test, 3, &[failed(), PASSED, PASSED]),
             "passed, flaky: failed 2 of 3 attempts, the first, seen 1, 1 left"
         );
         assert_eq!(
-            told(Class::Crash, 1, &[PASSED]),
+            told(FailureKind::Crash, 1, &[PASSED]),
             "passed, flaky: failed 1 of 2 attempts, the first, seen 1, 0 left"
         );
     }
@@ -139,15 +139,19 @@ mod tests {
     #[test]
     fn a_case_that_never_passes_has_failed() {
         assert_eq!(
-            told(Class::Test, 2, &[failed(), failed(), PASSED]),
+            told(FailureKind::Test, 2, &[failed(), failed(), PASSED]),
             "failed(test), seen 3, 1 left"
         );
         assert_eq!(
-            told(Class::Test, 0, &[PASSED]),
+            told(FailureKind::Test, 0, &[PASSED]),
             "failed(test), seen 1, 1 left"
         );
         assert_eq!(
-            told(Class::Timeout, 5, &[Status::failed(Class::Timeout)]),
+            told(
+                FailureKind::Timeout,
+                5,
+                &[Status::failed(FailureKind::Timeout)]
+            ),
             "failed(timeout), seen 2, 0 left"
         );
     }
@@ -155,11 +159,15 @@ mod tests {
     #[test]
     fn a_time_limit_that_is_not_hit_again_is_not_what_a_case_fails_for() {
         assert_eq!(
-            told(Class::Timeout, 1, &[failed()]),
+            told(FailureKind::Timeout, 1, &[failed()]),
             "failed(test), seen 2, 0 left"
         );
         assert_eq!(
-            told(Class::Test, 1, &[Status::failed(Class::Timeout)]),
+            told(
+                FailureKind::Test,
+                1,
+                &[Status::failed(FailureKind::Timeout)]
+            ),
             "failed(test), seen 2, 0 left"
         );
     }
@@ -167,7 +175,7 @@ mod tests {
     #[test]
     fn what_did_not_run_is_not_run_again() {
         assert_eq!(
-            told(Class::Compile, 2, &[PASSED]),
+            told(FailureKind::Compile, 2, &[PASSED]),
             "failed(compile), seen 1, 1 left"
         );
     }
@@ -205,10 +213,10 @@ mod tests {
     #[test]
     fn a_doubt_is_not_taken_for_an_answer() {
         let doubt = Status::Inconclusive {
-            doubt: Doubt::Interrupted,
+            doubt: InconclusiveReason::Interrupted,
         };
         assert_eq!(
-            told(Class::Test, 2, &[doubt, PASSED]),
+            told(FailureKind::Test, 2, &[doubt, PASSED]),
             "inconclusive(interrupted), seen 1, 1 left"
         );
     }

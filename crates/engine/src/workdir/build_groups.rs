@@ -8,51 +8,51 @@ use std::time::Duration;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_process::cancel::Interrupt;
-use pinmatrix_process::sandbox::policy::Files;
+use pinmatrix_process::cancel::Cancel;
+use pinmatrix_process::sandbox::policy::FilePolicy;
 use pinmatrix_process::sandbox::scoped_thread::confined;
 
-use crate::workdir::lane_dirs::LaneFolders;
+use crate::workdir::lane_dirs::LaneDirs;
 use crate::workdir::unit_reuse::{Imported, UnitStores, UsedUnits};
-use crate::workdir::units::{Digest, Units};
+use crate::workdir::units::{UnitDigest, Units};
 
 /// How often an interrupt is looked for while a build waits.
 const TICK: Duration = Duration::from_millis(200);
 
 /// The shops of a run.
 #[derive(Debug, Default)]
-pub struct Shops {
+pub struct BuildGroups {
     is_confined: bool,
-    shops: Mutex<BTreeMap<Utf8PathBuf, Shop>>,
+    shops: Mutex<BTreeMap<Utf8PathBuf, BuildGroup>>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Shop {
+struct BuildGroup {
     /// The builds that are under way, by their target folders.
-    under_way: BTreeMap<Utf8PathBuf, UnderWay>,
+    under_way: BTreeMap<Utf8PathBuf, InFlight>,
     /// What earlier builds of this run made.
-    made: BTreeSet<Digest>,
+    made: BTreeSet<UnitDigest>,
 }
 
 #[derive(Debug)]
-struct UnderWay {
+struct InFlight {
     /// What it takes from the store, and may put there.
     uses: BTreeSet<String>,
     /// What of that is not made yet.
-    makes: BTreeSet<Digest>,
+    makes: BTreeSet<UnitDigest>,
 }
 
 /// A build that is under way; its end makes way for others.
-pub struct Turn<'a> {
-    shops: &'a Shops,
-    folders: &'a LaneFolders,
+pub struct BuildPermit<'a> {
+    shops: &'a BuildGroups,
+    folders: &'a LaneDirs,
     entries: BTreeSet<String>,
     imported: Vec<Imported>,
     has_made_all: bool,
 }
 
-impl Turn<'_> {
+impl BuildPermit<'_> {
     /// Imports what it began with into the target folder, which is empty; which units that were.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Turn<'_> {
     }
 }
 
-impl Shops {
+impl BuildGroups {
     /// Shops in whose folders the tool is held to them, or not.
     #[must_use]
     pub fn new(is_confined: bool) -> Self {
@@ -109,16 +109,16 @@ impl Shops {
     /// When files cannot be copied.
     pub fn enter<'a>(
         &'a self,
-        folders: &'a LaneFolders,
+        folders: &'a LaneDirs,
         units: &Units,
-        interrupt: &Interrupt,
-    ) -> Result<Turn<'a>> {
+        interrupt: &Cancel,
+    ) -> Result<BuildPermit<'a>> {
         let needs = units.digests();
         let stores = folders.stores();
         let mut shops = self.shops();
         loop {
             let shop = shops.entry(folders.shop.clone()).or_default();
-            let is_no_rival = |other: &UnderWay| other.makes.is_disjoint(&needs);
+            let is_no_rival = |other: &InFlight| other.makes.is_disjoint(&needs);
             if interrupt.is_asked() || shop.under_way.values().all(is_no_rival) {
                 break;
             }
@@ -128,12 +128,12 @@ impl Shops {
         let entries = stores.entries(&needs)?;
         let shop = shops.entry(folders.shop.clone()).or_default();
         let makes = needs.difference(&shop.made).copied().collect();
-        let names = needs.iter().map(Digest::to_string);
+        let names = needs.iter().map(UnitDigest::to_string);
         let uses = names.chain(entries.iter().cloned()).collect();
-        let under_way = UnderWay { uses, makes };
+        let under_way = InFlight { uses, makes };
         shop.under_way.insert(folders.target.clone(), under_way);
         drop(shops);
-        let mut turn = Turn {
+        let mut turn = BuildPermit {
             shops: self,
             folders,
             entries,
@@ -170,10 +170,10 @@ impl Shops {
 
     fn confined<T: Send>(
         &self,
-        folders: &LaneFolders,
+        folders: &LaneDirs,
         then: impl FnOnce() -> Result<T> + Send,
     ) -> Result<T> {
-        let files = self.is_confined.then(|| Files {
+        let files = self.is_confined.then(|| FilePolicy {
             read: Vec::new(),
             write: vec![folders.shop.clone(), folders.copy().to_owned()],
             mounts: None,
@@ -181,12 +181,12 @@ impl Shops {
         confined(files, then)
     }
 
-    fn shops(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, Shop>> {
+    fn shops(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, BuildGroup>> {
         self.shops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for BuildPermit<'_> {
     fn drop(&mut self) {
         let mut shops = self.shops.shops();
         if let Some(shop) = shops.get_mut(&self.folders.shop) {
@@ -207,9 +207,9 @@ mod tests {
 
     use super::*;
 
-    fn lane(shop: &str, n: usize) -> LaneFolders {
+    fn lane(shop: &str, n: usize) -> LaneDirs {
         let copy = Utf8PathBuf::from(format!("{shop}/{n}"));
-        LaneFolders {
+        LaneDirs {
             shop: shop.into(),
             checkout: copy.join("checkout"),
             subject: copy.join("checkout"),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     fn units(all: &[u8]) -> Units {
-        let digests = all.iter().map(|n| Digest::of(&n.to_string()));
+        let digests = all.iter().map(|n| UnitDigest::of(&n.to_string()));
         Units::of_digests(digests)
     }
 
@@ -228,8 +228,8 @@ mod tests {
     fn a_build_waits_for_one_that_makes_the_same_and_for_no_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let shop = folder.path().to_str().expect("text");
-        let (shops, interrupt) = (Shops::default(), Interrupt::default());
-        let lanes: Vec<LaneFolders> = (0..4).map(|n| lane(shop, n)).collect();
+        let (shops, interrupt) = (BuildGroups::default(), Cancel::default());
+        let lanes: Vec<LaneDirs> = (0..4).map(|n| lane(shop, n)).collect();
         let enter = |n: usize, of: &[u8]| shops.enter(&lanes[n], &units(of), &interrupt);
         let first = enter(0, &[1, 2]).expect("at once");
         let _other = enter(1, &[3]).expect("at once, since it makes something else");

@@ -11,11 +11,11 @@ use crate::fs_ext::{folders, names, remove};
 use crate::subject::checkout::IN_USE;
 use crate::subject::git::SOURCES;
 use crate::workdir::disk_usage::weight;
-use crate::workdir::work_dirs::{Workplace, seize};
+use crate::workdir::work_dirs::{WorkDirs, seize};
 
 /// What something is kept for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kept {
+pub enum UsageClass {
     /// It was compiled, and can be compiled again.
     Compiled,
     /// It answers cells that were run.
@@ -26,11 +26,11 @@ pub enum Kept {
 
 /// A part of what work folders take.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct UsageLine {
     /// What it is, in words.
     pub what: String,
     /// What it is kept for.
-    pub kept: Kept,
+    pub kept: UsageClass,
     /// What it takes, in bytes.
     pub bytes: u64,
     folders: Vec<Utf8PathBuf>,
@@ -41,13 +41,13 @@ pub struct Part {
 /// # Errors
 ///
 /// When a folder cannot be read.
-pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
-    let place = Workplace::look(cache, subject)?;
+pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<UsageLine>> {
+    let place = WorkDirs::look(cache, subject)?;
     let mut parts = Vec::new();
-    let mut add = |what: String, kept: Kept, folders: Vec<Utf8PathBuf>| -> Result<()> {
+    let mut add = |what: String, kept: UsageClass, folders: Vec<Utf8PathBuf>| -> Result<()> {
         let bytes = weight(&folders)?;
         if bytes > 0 && folders.iter().any(|folder| folder.exists()) {
-            parts.push(Part {
+            parts.push(UsageLine {
                 what,
                 kept,
                 bytes,
@@ -60,25 +60,29 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
         let folder = place.shops().join(&toolchain);
         add(
             format!("compiled on {toolchain}"),
-            Kept::Compiled,
+            UsageClass::Compiled,
             vec![folder],
         )?;
     }
     let work = ["resolve", "beside", "dependency"].map(|name| place.root().join(name));
     add(
         "copies to resolve, and clones".to_owned(),
-        Kept::Compiled,
+        UsageClass::Compiled,
         work.into(),
     )?;
     let known = ["outcomes", "resolutions"].map(|name| place.root().join(name));
-    add("outcomes and locks".to_owned(), Kept::Known, known.into())?;
+    add(
+        "outcomes and locks".to_owned(),
+        UsageClass::Known,
+        known.into(),
+    )?;
     for folder in place.others()? {
         let name = folder.file_name().unwrap_or_default();
         let what = match name {
             SOURCES => "copies of working trees and revisions".to_owned(),
             _ => format!("another subject, {name}"),
         };
-        add(what, Kept::Others, vec![folder])?;
+        add(what, UsageClass::Others, vec![folder])?;
     }
     Ok(parts)
 }
@@ -87,10 +91,10 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<Part>> {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] where a run is at work with one of them; other errors when one cannot be removed.
-pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&Part]) -> Result<u64> {
-    let mut held = hold(Workplace::look(cache, subject)?.root())?;
-    let of_others = parts.iter().filter(|part| part.kept == Kept::Others);
+/// A [`UserError`] where a run is at work with one of them; other errors when one cannot be removed.
+pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&UsageLine]) -> Result<u64> {
+    let mut held = hold(WorkDirs::look(cache, subject)?.root())?;
+    let of_others = parts.iter().filter(|part| part.kept == UsageClass::Others);
     for folder in of_others.flat_map(|part| &part.folders) {
         held.extend(hold(folder)?);
     }

@@ -13,7 +13,7 @@ use crate::workdir::unit_reuse::STORE;
 
 /// Something in the work folders that can be made anew.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub struct CachedUnit {
     /// The toolchain that made it.
     pub toolchain: String,
     /// The shop that it is in.
@@ -21,7 +21,7 @@ pub struct Stored {
     /// Its folder.
     pub folder: Utf8PathBuf,
     /// What it is.
-    pub what: What,
+    pub what: CachedKind,
     /// When a build last used it.
     pub used: SystemTime,
     /// What it takes, in bytes.
@@ -30,7 +30,7 @@ pub struct Stored {
 
 /// What something in the work folders is. What is made anew most quickly comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
+pub enum CachedKind {
     /// The folders of a lane, with what the subject's own packages were compiled to in its last
     /// cell.
     Lane,
@@ -43,14 +43,14 @@ pub enum What {
 /// # Errors
 ///
 /// When a folder cannot be read.
-pub fn stored(shops: &Utf8Path) -> Result<Vec<Stored>> {
+pub fn stored(shops: &Utf8Path) -> Result<Vec<CachedUnit>> {
     let mut stored = Vec::new();
     for toolchain in folders(shops)? {
         for shop in folders(&shops.join(&toolchain))? {
             let shop = shops.join(&toolchain).join(shop);
-            let mut add = |folder: Utf8PathBuf, what: What, bytes: u64| {
+            let mut add = |folder: Utf8PathBuf, what: CachedKind, bytes: u64| {
                 let used = folder.metadata().and_then(|m| m.modified());
-                stored.push(Stored {
+                stored.push(CachedUnit {
                     toolchain: toolchain.clone(),
                     shop: shop.clone(),
                     used: used.unwrap_or(SystemTime::UNIX_EPOCH),
@@ -63,13 +63,13 @@ pub fn stored(shops: &Utf8Path) -> Result<Vec<Stored>> {
                 let folder = shop.join(&name);
                 if !name.ends_with(STORE) {
                     let bytes = weight(std::slice::from_ref(&folder))?;
-                    add(folder, What::Lane, bytes);
+                    add(folder, CachedKind::Lane, bytes);
                     continue;
                 }
                 for digest in folders(&folder)? {
                     let units = folder.join(digest);
                     let bytes = weight(std::slice::from_ref(&units))?;
-                    add(units, What::Units, bytes);
+                    add(units, CachedKind::Units, bytes);
                 }
             }
         }

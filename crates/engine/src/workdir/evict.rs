@@ -11,10 +11,10 @@ use bytesize::ByteSize;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::fs_ext::remove;
-use crate::workdir::build_groups::Shops;
-use crate::workdir::disk_usage::{Stored, What, stored, weight};
-use crate::workdir::lane_dirs::LaneFolders;
-use crate::workdir::work_dirs::{SHOPS, Workplace, seize};
+use crate::workdir::build_groups::BuildGroups;
+use crate::workdir::disk_usage::{CachedKind, CachedUnit, stored, weight};
+use crate::workdir::lane_dirs::LaneDirs;
+use crate::workdir::work_dirs::{SHOPS, WorkDirs, seize};
 
 /// How long what other subjects take is not looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
@@ -24,9 +24,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(300);
 const DOWN_TO: u64 = 90;
 
 /// Keeps the disk within a bound.
-pub struct Keeper<'a> {
-    workplace: &'a Workplace,
-    builds: &'a Shops,
+pub struct Evictor<'a> {
+    workplace: &'a WorkDirs,
+    builds: &'a BuildGroups,
     most: Option<ByteSize>,
     /// What is kept beside what was compiled, in bytes: looked at once, since it grows slowly.
     beside: OnceLock<u64>,
@@ -39,14 +39,14 @@ pub struct Keeper<'a> {
 }
 
 /// A copy that a cell works in; its end lets go of it.
-pub struct Occupied<'a> {
-    keeper: &'a Keeper<'a>,
+pub struct CopyInUse<'a> {
+    keeper: &'a Evictor<'a>,
     copy: Utf8PathBuf,
 }
 
 /// What making room came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct EvictionReport {
     /// What work folders took, in bytes.
     pub before: u64,
     /// What they take now.
@@ -55,10 +55,10 @@ pub struct Room {
     pub is_short: bool,
 }
 
-impl<'a> Keeper<'a> {
+impl<'a> Evictor<'a> {
     /// A keeper of work folders.
     #[must_use]
-    pub fn new(workplace: &'a Workplace, builds: &'a Shops, most: Option<ByteSize>) -> Self {
+    pub fn new(workplace: &'a WorkDirs, builds: &'a BuildGroups, most: Option<ByteSize>) -> Self {
         Self {
             workplace,
             builds,
@@ -72,10 +72,10 @@ impl<'a> Keeper<'a> {
 
     /// Marks a copy as being worked in.
     #[must_use]
-    pub fn occupy(&self, folders: &LaneFolders) -> Occupied<'_> {
+    pub fn occupy(&self, folders: &LaneDirs) -> CopyInUse<'_> {
         let copy = folders.copy().to_owned();
         *self.at_work().entry(copy.clone()).or_default() += 1;
-        Occupied { keeper: self, copy }
+        CopyInUse { keeper: self, copy }
     }
 
     /// The folder that is kept within a bound: that of all subjects' work folders.
@@ -93,9 +93,9 @@ impl<'a> Keeper<'a> {
     /// # Errors
     ///
     /// When a folder cannot be read, or something cannot be removed.
-    pub fn make_room(&self, is_needed: impl Fn(&str) -> bool) -> Result<Room> {
+    pub fn make_room(&self, is_needed: impl Fn(&str) -> bool) -> Result<EvictionReport> {
         let Some(most) = self.most else {
-            return Ok(Room::default());
+            return Ok(EvictionReport::default());
         };
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = stored(&self.workplace.shops())?;
@@ -115,10 +115,10 @@ impl<'a> Keeper<'a> {
                 .map(|stored| stored.toolchain.as_str())
                 .filter(|toolchain| is_needed(toolchain))
                 .collect();
-            let is_needed = |stored: &Stored| {
+            let is_needed = |stored: &CachedUnit| {
                 stored.shop.starts_with(&shops) && needed.contains(stored.toolchain.as_str())
             };
-            let mut by_use: Vec<&Stored> = all.iter().collect();
+            let mut by_use: Vec<&CachedUnit> = all.iter().collect();
             by_use.sort_by_key(|stored| (is_needed(stored), stored.what, stored.used));
             let goal = most.as_u64() / 100 * DOWN_TO;
             for stored in by_use {
@@ -131,7 +131,7 @@ impl<'a> Keeper<'a> {
             }
             *self.others.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        Ok(Room {
+        Ok(EvictionReport {
             before,
             after,
             is_short: after > most.as_u64(),
@@ -167,14 +167,14 @@ impl<'a> Keeper<'a> {
     }
 
     /// Removes something, unless a cell is at work with it.
-    fn remove(&self, stored: &Stored) -> Result<bool> {
+    fn remove(&self, stored: &CachedUnit) -> Result<bool> {
         match stored.what {
-            What::Units => {
+            CachedKind::Units => {
                 let digest = stored.folder.file_name().unwrap_or_default();
                 let gone = || remove(&stored.folder);
                 self.builds.remove_unused(&stored.shop, digest, gone)
             }
-            What::Lane => {
+            CachedKind::Lane => {
                 // Held while it goes, so that no cell begins to work in it meanwhile.
                 let at_work = self.at_work();
                 if at_work.contains_key(&stored.folder) {
@@ -201,7 +201,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-impl Drop for Occupied<'_> {
+impl Drop for CopyInUse<'_> {
     fn drop(&mut self) {
         let mut at_work = self.keeper.at_work();
         if let Some(n) = at_work.get_mut(&self.copy) {
@@ -222,14 +222,14 @@ fn shops_of(root: &Utf8Path) -> Utf8PathBuf {
 mod tests {
     use std::time::SystemTime;
 
-    use pinmatrix_process::cancel::Interrupt;
+    use pinmatrix_process::cancel::Cancel;
 
     use super::*;
     use crate::fs_ext::folders;
-    use crate::workdir::units::{Digest, Units};
+    use crate::workdir::units::{UnitDigest, Units};
 
     /// Units of a package of so many KiB, last used so many hours ago.
-    fn units(workplace: &Workplace, store: &str, package: &str, kib: usize, hours: u64) {
+    fn units(workplace: &WorkDirs, store: &str, package: &str, kib: usize, hours: u64) {
         let folder = workplace.shops().join(store).join(digest(package));
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("lib.rlib"), vec![1; kib * 1024]).expect("written");
@@ -239,10 +239,10 @@ mod tests {
     }
 
     fn digest(package: &str) -> String {
-        Digest::of(package).to_string()
+        UnitDigest::of(package).to_string()
     }
 
-    fn left(workplace: &Workplace, store: &str) -> BTreeSet<String> {
+    fn left(workplace: &WorkDirs, store: &str) -> BTreeSet<String> {
         let left = folders(&workplace.shops().join(store)).expect("a listing");
         left.into_iter().collect()
     }
@@ -250,8 +250,7 @@ mod tests {
     #[test]
     fn what_is_least_useful_goes_first_and_nothing_that_is_at_work() {
         let cache = tempfile::tempdir().expect("a folder");
-        let workplace =
-            Workplace::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
+        let workplace = WorkDirs::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
         let units = |store, package, hours| units(&workplace, store, package, 100, hours);
         units("old/s/units", "serde", 1);
         units("new/s/units", "hyper", 3);
@@ -263,9 +262,9 @@ mod tests {
         }
         let app = lane.join("target/debug/app");
         std::fs::write(&app, vec![1; 100 * 1024]).expect("written");
-        let shops = Shops::default();
-        let keep = |kib: u64| Keeper::new(&workplace, &shops, Some(ByteSize::kib(kib)));
-        let at_work = LaneFolders {
+        let shops = BuildGroups::default();
+        let keep = |kib: u64| Evictor::new(&workplace, &shops, Some(ByteSize::kib(kib)));
+        let at_work = LaneDirs {
             shop: workplace.shops().join("new/s"),
             checkout: workplace.shops().join("new/s/1/checkout"),
             subject: workplace.shops().join("new/s/1/checkout"),
@@ -287,8 +286,8 @@ mod tests {
             left(&workplace, "new/s/units"),
             expect(&["hyper", "wasmtime"])
         );
-        let uses = ["bytes", "hyper"].map(Digest::of).into_iter();
-        let interrupt = Interrupt::default();
+        let uses = ["bytes", "hyper"].map(UnitDigest::of).into_iter();
+        let interrupt = Cancel::default();
         let turn = shops.enter(&at_work, &Units::of_digests(uses), &interrupt);
         let turn = turn.expect("its turn");
         assert!(keep(10).make_room(told).expect("as much as goes").is_short);
@@ -303,13 +302,12 @@ mod tests {
     #[test]
     fn a_lane_at_work_keeps_its_folders() {
         let cache = tempfile::tempdir().expect("a folder");
-        let workplace =
-            Workplace::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
+        let workplace = WorkDirs::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
         let lane = workplace.shops().join("new/s/0");
         std::fs::create_dir_all(lane.join("checkout")).expect("a folder");
         let file = lane.join("checkout/main.rs");
         std::fs::write(&file, vec![1; 100 * 1024]).expect("written");
-        let folders = LaneFolders {
+        let folders = LaneDirs {
             shop: workplace.shops().join("new/s"),
             checkout: lane.join("checkout"),
             subject: lane.join("checkout"),
@@ -317,8 +315,8 @@ mod tests {
             tmp: workplace.root().join("t"),
             programs: workplace.root().join("programs"),
         };
-        let shops = Shops::default();
-        let keeper = Keeper::new(&workplace, &shops, Some(ByteSize::kib(10)));
+        let shops = BuildGroups::default();
+        let keeper = Evictor::new(&workplace, &shops, Some(ByteSize::kib(10)));
         let occupied = keeper.occupy(&folders);
         assert!(keeper.make_room(|_| true).expect("no room").is_short);
         assert!(file.exists());

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_process::sandbox::policy::{Private, SHARED};
+use pinmatrix_process::sandbox::policy::{PrivateDir, SHARED};
 
 use crate::fs_ext::write_program;
 use crate::workdir::unit_reuse::{STORE, UnitStores};
@@ -10,7 +10,7 @@ use crate::workdir::unit_reuse::{STORE, UnitStores};
 /// Where one lane works in one shop. Cells follow one another in the same folders, each of which is
 /// emptied for each cell.
 #[derive(Clone, Debug)]
-pub struct LaneFolders {
+pub struct LaneDirs {
     /// The shop, which holds the folders of all its lanes.
     pub shop: Utf8PathBuf,
     /// The copy of the checkout that the subject lies in.
@@ -26,7 +26,7 @@ pub struct LaneFolders {
     pub programs: Utf8PathBuf,
 }
 
-impl LaneFolders {
+impl LaneDirs {
     /// The folder of all that the lane's cells write, but for temporary files.
     #[must_use]
     pub fn copy(&self) -> &Utf8Path {
@@ -57,14 +57,14 @@ impl LaneFolders {
 
     /// Folders that builds and tests see in the place of those that all programs share.
     #[must_use]
-    pub fn private(&self) -> [Private; 3] {
+    pub fn private(&self) -> [PrivateDir; 3] {
         let [temporary, of_var, of_memory] = ["", ".var", ".shm"];
         [
             (SHARED, temporary),
             ("/var/tmp", of_var),
             ("/dev/shm", of_memory),
         ]
-        .map(|(place, ending)| Private {
+        .map(|(place, ending)| PrivateDir {
             place: place.into(),
             folder: format!("{}{ending}", self.tmp).into(),
         })

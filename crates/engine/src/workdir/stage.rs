@@ -7,17 +7,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::config::Extra;
+use pinmatrix_core::config::ExtraDependencies;
 use pinmatrix_core::path::normal;
 use walkdir::WalkDir;
 
 use crate::fs_ext::remove;
 use crate::machine::cargo_config;
 use crate::manifest::Manifest;
-use crate::matrix::cell_context::Setting;
+use crate::matrix::cell_context::CellContext;
 use crate::subject::Subject;
-use crate::subject::checkout::Entry;
-use crate::subject::working_tree::Kind;
+use crate::subject::checkout::CheckoutEntry;
+use crate::subject::working_tree::EntryKind;
 
 /// What a copy holds in place of the subject's own files, by path relative to the checkout's top.
 pub type Rewritten = BTreeMap<Utf8PathBuf, String>;
@@ -29,7 +29,7 @@ pub type Rewritten = BTreeMap<Utf8PathBuf, String>;
 /// # Errors
 ///
 /// When a manifest cannot be read.
-pub fn pinned(setting: &Setting<'_>) -> Result<Rewritten> {
+pub fn pinned(setting: &CellContext<'_>) -> Result<Rewritten> {
     rewritten(setting, |_| {})
 }
 
@@ -38,12 +38,12 @@ pub fn pinned(setting: &Setting<'_>) -> Result<Rewritten> {
 /// # Errors
 ///
 /// As [`pinned`].
-pub fn pinned_for_resolve(setting: &Setting<'_>) -> Result<Rewritten> {
+pub fn pinned_for_resolve(setting: &CellContext<'_>) -> Result<Rewritten> {
     let rustc = &setting.toolchain.rustc;
     rewritten(setting, |manifest| manifest.set_rust_version(rustc))
 }
 
-fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Rewritten> {
+fn rewritten(setting: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Result<Rewritten> {
     let subject = &setting.tree.subject;
     let origin = &subject.checkout.origin;
     let mut files = Rewritten::new();
@@ -77,7 +77,7 @@ fn rewritten(setting: &Setting<'_>, change: impl Fn(&mut Manifest)) -> Result<Re
 }
 
 /// Adds or changes dependencies of members. What one of them inherits changes for all that do.
-fn require(extra: &Extra, manifests: &mut [(&Utf8PathBuf, Utf8PathBuf, Manifest)]) {
+fn require(extra: &ExtraDependencies, manifests: &mut [(&Utf8PathBuf, Utf8PathBuf, Manifest)]) {
     let is_meant = |manifest: &Manifest| {
         let is_named = |name: &str| extra.members.iter().any(|member| member == name);
         let mut name = manifest.package().into_iter();
@@ -115,11 +115,11 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
             continue;
         }
         let lay_out = || match entry.kind {
-            Kind::Folder => fs::create_dir_all(&to),
-            Kind::File => copy(subject, entry, &to),
-            Kind::Link => link(subject, entry, &to),
+            EntryKind::Folder => fs::create_dir_all(&to),
+            EntryKind::File => copy(subject, entry, &to),
+            EntryKind::Link => link(subject, entry, &to),
         };
-        let is_other = entry.kind != Kind::Folder && to.symlink_metadata().is_ok();
+        let is_other = entry.kind != EntryKind::Folder && to.symlink_metadata().is_ok();
         let laid_out = match is_other {
             true => fs::remove_file(&to).and_then(|()| lay_out()),
             false => lay_out(),
@@ -138,7 +138,7 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
     // From the inside out, since nothing can be made in a folder that may not be written.
     for entry in entries.iter().rev() {
         let place = folder.as_std_path().join(&entry.path);
-        if let (Kind::Folder | Kind::File, Some(mode)) = (entry.kind, entry.mode) {
+        if let (EntryKind::Folder | EntryKind::File, Some(mode)) = (entry.kind, entry.mode) {
             set_mode(&place, mode).with_context(|| format!("set mode of {}", place.display()))?;
         }
     }
@@ -163,26 +163,27 @@ fn remove_others(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) ->
         let path = found.path();
         let inside = path.strip_prefix(folder).unwrap_or(path);
         let kind = match (found.file_type().is_dir(), found.path_is_symlink()) {
-            (true, _) => Kind::Folder,
-            (false, true) => Kind::Link,
-            (false, false) => Kind::File,
+            (true, _) => EntryKind::Folder,
+            (false, true) => EntryKind::Link,
+            (false, false) => EntryKind::File,
         };
         let entry = subject.checkout.entry(inside);
         let stays = match kind {
-            Kind::Folder => entry.is_some_and(|entry| entry.kind == kind),
-            Kind::File | Kind::Link => {
+            EntryKind::Folder => entry.is_some_and(|entry| entry.kind == kind),
+            EntryKind::File | EntryKind::Link => {
                 let is_rewritten = |path: &Utf8Path| rewritten.contains_key(path);
                 let is_as_it_is = entry.is_some_and(|entry| entry.kind == kind)
                     && !is_replaced(subject, rewritten, inside);
                 is_as_it_is
-                    || kind == Kind::File && Utf8Path::from_path(inside).is_some_and(is_rewritten)
+                    || kind == EntryKind::File
+                        && Utf8Path::from_path(inside).is_some_and(is_rewritten)
             }
         };
         match (stays, kind) {
-            (true, Kind::Folder) => set_mode(path, 0o755),
-            (true, Kind::File | Kind::Link) => Ok(()),
-            (false, Kind::File | Kind::Link) => fs::remove_file(path),
-            (false, Kind::Folder) => {
+            (true, EntryKind::Folder) => set_mode(path, 0o755),
+            (true, EntryKind::File | EntryKind::Link) => Ok(()),
+            (false, EntryKind::File | EntryKind::Link) => fs::remove_file(path),
+            (false, EntryKind::Folder) => {
                 walk.skip_current_dir();
                 remove_folder(path)
             }
@@ -193,12 +194,12 @@ fn remove_others(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) ->
 }
 
 /// Whether an entry is in a copy as it should be.
-fn is_there(subject: &Subject, entry: &Entry, to: &Path) -> bool {
+fn is_there(subject: &Subject, entry: &CheckoutEntry, to: &Path) -> bool {
     let from = subject.checkout.top.as_std_path().join(&entry.path);
     match entry.kind {
-        Kind::Folder => to.is_dir(),
-        Kind::Link => false,
-        Kind::File => {
+        EntryKind::Folder => to.is_dir(),
+        EntryKind::Link => false,
+        EntryKind::File => {
             let is_own = to.symlink_metadata().is_ok_and(|there| {
                 fs::metadata(&from).is_ok_and(|from| there.len() == from.len()) && is_plain(&there)
             });
@@ -251,13 +252,13 @@ fn write(path: &Utf8Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("write {path}"))
 }
 
-fn copy(subject: &Subject, entry: &Entry, to: &Path) -> std::io::Result<()> {
+fn copy(subject: &Subject, entry: &CheckoutEntry, to: &Path) -> std::io::Result<()> {
     let from = subject.checkout.top.as_std_path().join(&entry.path);
     fs::copy(from, to).map(drop)
 }
 
 /// Links as the subject does; a relative link that leaves the checkout becomes absolute.
-fn link(subject: &Subject, entry: &Entry, to: &Path) -> std::io::Result<()> {
+fn link(subject: &Subject, entry: &CheckoutEntry, to: &Path) -> std::io::Result<()> {
     let checkout = &subject.checkout;
     let mut leads_to = fs::read_link(checkout.top.as_std_path().join(&entry.path))?;
     let written = (

@@ -28,7 +28,7 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use crate::fs_ext::{CACHEDIR_TAG_FILE, folders, names, remove};
-use crate::workdir::units::Digest;
+use crate::workdir::units::UnitDigest;
 
 /// Where cargo keeps what it needs to tell whether a unit is fresh.
 const FINGERPRINTS: &str = ".fingerprint";
@@ -59,7 +59,7 @@ pub type Imported = (Utf8PathBuf, String);
 pub const STORE: &str = "units";
 
 /// A unit that a build used: the hash in its file names, and the package it belongs to.
-pub type UsedUnits = BTreeMap<String, Digest>;
+pub type UsedUnits = BTreeMap<String, UnitDigest>;
 
 impl UnitStores {
     /// The names of the entries that may hold units of some packages: for each its own, or where there
@@ -69,7 +69,7 @@ impl UnitStores {
     /// # Errors
     ///
     /// When a store cannot be listed.
-    pub fn entries(&self, packages: &BTreeSet<Digest>) -> Result<BTreeSet<String>> {
+    pub fn entries(&self, packages: &BTreeSet<UnitDigest>) -> Result<BTreeSet<String>> {
         let mut known: BTreeMap<String, SystemTime> = BTreeMap::new();
         for store in [&self.common, &self.of_lane] {
             for name in folders(store)? {

@@ -10,12 +10,12 @@ use cargo_metadata::{Metadata, Node, PackageId};
 
 /// A hash of a package together with everything that decides what it compiles to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digest {
+pub struct UnitDigest {
     package: blake3::Hash,
     whole: blake3::Hash,
 }
 
-impl Digest {
+impl UnitDigest {
     /// The digest of a package that has no features and depends on nothing.
     #[must_use]
     pub fn of(package: &str) -> Self {
@@ -43,21 +43,21 @@ impl Digest {
 }
 
 /// By their bytes.
-impl Ord for Digest {
+impl Ord for UnitDigest {
     fn cmp(&self, other: &Self) -> Ordering {
         let bytes = |digest: &Self| (*digest.package.as_bytes(), *digest.whole.as_bytes());
         bytes(self).cmp(&bytes(other))
     }
 }
 
-impl PartialOrd for Digest {
+impl PartialOrd for UnitDigest {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 /// A folder's name: as much of the hashes as tells packages apart.
-impl Display for Digest {
+impl Display for UnitDigest {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.prefix(), &self.whole.to_hex()[..24])
     }
@@ -69,7 +69,7 @@ impl Display for Digest {
 /// nobody declares, and may be older than what is there now.
 #[derive(Clone, Debug, Default)]
 pub struct Units {
-    packages: BTreeMap<PackageId, Digest>,
+    packages: BTreeMap<PackageId, UnitDigest>,
 }
 
 impl Units {
@@ -90,8 +90,8 @@ impl Units {
     }
 
     #[cfg(test)]
-    pub(super) fn of_digests(digests: impl Iterator<Item = Digest>) -> Self {
-        let package = |digest: Digest| {
+    pub(super) fn of_digests(digests: impl Iterator<Item = UnitDigest>) -> Self {
+        let package = |digest: UnitDigest| {
             (
                 PackageId {
                     repr: digest.to_string(),
@@ -106,14 +106,14 @@ impl Units {
 
     /// The digests of all packages.
     #[must_use]
-    pub fn digests(&self) -> BTreeSet<Digest> {
+    pub fn digests(&self) -> BTreeSet<UnitDigest> {
         self.packages.values().copied().collect()
     }
 
     /// Of the units that a build used, by the hashes in their names, those of packages from
     /// elsewhere.
     #[must_use]
-    pub fn shared(&self, used: &BTreeMap<String, PackageId>) -> BTreeMap<String, Digest> {
+    pub fn shared(&self, used: &BTreeMap<String, PackageId>) -> BTreeMap<String, UnitDigest> {
         let shared = used.iter();
         let shared = shared.filter_map(|(hash, id)| Some((hash.clone(), *self.packages.get(id)?)));
         shared.collect()
@@ -125,12 +125,12 @@ impl Units {
 fn digest<'a>(
     id: &'a PackageId,
     nodes: &BTreeMap<&'a PackageId, &'a Node>,
-    known: &mut BTreeMap<&'a PackageId, Digest>,
-) -> Digest {
+    known: &mut BTreeMap<&'a PackageId, UnitDigest>,
+) -> UnitDigest {
     if let Some(known) = known.get(id) {
         return *known;
     }
-    let alone = Digest::of(&id.repr);
+    let alone = UnitDigest::of(&id.repr);
     known.insert(id, alone);
     let mut hasher = blake3::Hasher::new();
     hasher.update(id.repr.as_bytes());
@@ -148,7 +148,7 @@ fn digest<'a>(
             hasher.update(&hash);
         }
     }
-    let digest = Digest {
+    let digest = UnitDigest {
         whole: hasher.finalize(),
         ..alone
     };

@@ -11,13 +11,13 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::config::Linker;
 use pinmatrix_core::model::cell::Cell;
-use pinmatrix_process::cancel::Interrupt;
+use pinmatrix_process::cancel::Cancel;
 use tempfile::TempDir;
 
 use crate::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, names, write_program};
-use crate::matrix::cell_context::Setting;
+use crate::matrix::cell_context::CellContext;
 use crate::subject::git::short;
-use crate::workdir::lane_dirs::LaneFolders;
+use crate::workdir::lane_dirs::LaneDirs;
 
 /// The folder for temporary files of all lanes.
 const TMP: &str = "t";
@@ -36,7 +36,7 @@ const OPEN: &str = "reproduce";
 
 /// The work folders of one subject.
 #[derive(Debug)]
-pub struct Workplace {
+pub struct WorkDirs {
     root: Utf8PathBuf,
     /// Held while a run works here.
     _in_use: Option<File>,
@@ -46,7 +46,7 @@ pub struct Workplace {
     checked: Mutex<BTreeSet<Utf8PathBuf>>,
 }
 
-impl Workplace {
+impl WorkDirs {
     /// Opens the work folder of a subject below `cache`, to look at.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Workplace {
     pub fn occupy(
         cache: &Path,
         subject: &Utf8Path,
-        interrupt: &Interrupt,
+        interrupt: &Cancel,
         on_wait: impl FnOnce(),
     ) -> Result<Self> {
         let place = Self::look(cache, subject)?;
@@ -135,10 +135,10 @@ impl Workplace {
     /// When folders cannot be made or removed.
     pub fn folders(
         &self,
-        setting: &Setting<'_>,
+        setting: &CellContext<'_>,
         sandbox: &str,
         lane: usize,
-    ) -> Result<LaneFolders> {
+    ) -> Result<LaneDirs> {
         let of_toolchain = self.shops().join(&setting.cell.row.toolchain);
         // Build scripts ran in it, and cargo does not know.
         let shop = of_toolchain.join(format!("{}-{sandbox}", short(&setting.shop())));
@@ -154,7 +154,7 @@ impl Workplace {
         let hash = blake3::hash(copy.as_str().as_bytes()).to_hex();
         let checkout = copy.join("checkout");
         let subject = checkout.join(&setting.tree.subject.inside);
-        Ok(LaneFolders {
+        Ok(LaneDirs {
             checkout,
             target: subject.join("target"),
             subject,
@@ -322,7 +322,7 @@ pub fn seize(root: &Utf8Path) -> Result<Option<File>> {
 /// # Errors
 ///
 /// When the file cannot be written, or the wait is interrupted.
-pub fn turn(lock: &Path, interrupt: &Interrupt, on_wait: impl FnOnce()) -> Result<File> {
+pub fn turn(lock: &Path, interrupt: &Cancel, on_wait: impl FnOnce()) -> Result<File> {
     let file = File::create(lock).with_context(|| format!("write {}", lock.display()))?;
     let mut on_wait = Some(on_wait);
     loop {

@@ -15,7 +15,7 @@ use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use crate::sandbox::mounts::mount;
-use crate::sandbox::policy::{Bounds, Files};
+use crate::sandbox::policy::{FilePolicy, Policy};
 
 /// The oldest Landlock that will do: the second lets files be linked and moved from one folder to
 /// another, which cargo does, and the third keeps them from being cut short.
@@ -28,7 +28,7 @@ const MOST: ABI = ABI::V9;
 /// # Errors
 ///
 /// When the system does not have what that takes.
-pub fn restrict_thread(files: &Files) -> Result<()> {
+pub fn restrict_thread(files: &FilePolicy) -> Result<()> {
     // Whoever is root could make a device and read the disk by it.
     let write = AccessFs::from_all(MOST) & !(AccessFs::MakeBlock | AccessFs::MakeChar);
     let status = Ruleset::default()
@@ -54,7 +54,7 @@ pub fn restrict_thread(files: &Files) -> Result<()> {
 /// # Errors
 ///
 /// When the system does not have what that takes.
-pub fn enter_namespaces(bounds: &Bounds) -> Result<()> {
+pub fn enter_namespaces(bounds: &Policy) -> Result<()> {
     let mounts = bounds
         .files
         .as_ref()
@@ -69,7 +69,7 @@ pub fn enter_namespaces(bounds: &Bounds) -> Result<()> {
     enter(bounds).context(what)
 }
 
-fn enter(bounds: &Bounds) -> Result<()> {
+fn enter(bounds: &Policy) -> Result<()> {
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     let (user, group) = (user.as_raw(), group.as_raw());
     let mut kinds = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC;

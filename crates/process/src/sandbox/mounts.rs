@@ -20,7 +20,7 @@ use rustix::mount::{
     MountFlags, MountPropagationFlags, mount_bind_recursive, mount_change, mount_remount,
 };
 
-use crate::sandbox::policy::{Bounds, Files, Mounts, Private};
+use crate::sandbox::policy::{FilePolicy, MountPolicy, Policy, PrivateDir};
 
 /// Each process has files there by which it changes itself.
 const PROC: &str = "/proc";
@@ -37,7 +37,7 @@ const NO_LINKS: MountFlags = MountFlags::from_bits_retain(256);
 /// # Errors
 ///
 /// When the system does not let it.
-pub fn mount(bounds: &Bounds, user: u32) -> Result<()> {
+pub fn mount(bounds: &Policy, user: u32) -> Result<()> {
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
@@ -55,7 +55,7 @@ pub fn mount(bounds: &Bounds, user: u32) -> Result<()> {
 
 /// Folders where programs of the user, and of the system, listen on sockets that have a path:
 /// container engines, the session's bus, agents, X11, tmux; but for one that can be reached by name.
-fn folders_of_sockets(user: u32, files: Option<&Files>) -> Vec<PathBuf> {
+fn folders_of_sockets(user: u32, files: Option<&FilePolicy>) -> Vec<PathBuf> {
     let tmux = format!("/tmp/tmux-{user}");
     let places = ["/run", "/var/run", "/tmp/.X11-unix", &tmux].map(PathBuf::from);
     let is_folder = |place: &PathBuf| {
@@ -63,7 +63,7 @@ fn folders_of_sockets(user: u32, files: Option<&Files>) -> Vec<PathBuf> {
             && !place.join("current-system").exists()
     };
     let is_reached = |place: &PathBuf| {
-        let reached = files.into_iter().flat_map(Files::all);
+        let reached = files.into_iter().flat_map(FilePolicy::all);
         reached.into_iter().any(|path| place.starts_with(path))
     };
     let places = places.into_iter().filter(|place| !is_reached(place));
@@ -80,12 +80,17 @@ fn hide(places: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn change_all(files: &Files, mounts: &Mounts, sockets: &[PathBuf], user: u32) -> Result<()> {
+fn change_all(
+    files: &FilePolicy,
+    mounts: &MountPolicy,
+    sockets: &[PathBuf],
+    user: u32,
+) -> Result<()> {
     let folder = std::env::current_dir().context("find the working folder")?;
     let before = mounted()?;
     let is_folder = |place: &Path| std::fs::symlink_metadata(place).is_ok_and(|m| m.is_dir());
     // While what is to be covered can still be seen.
-    let held = |own: &Private| -> Result<(OwnedFd, PathBuf)> {
+    let held = |own: &PrivateDir| -> Result<(OwnedFd, PathBuf)> {
         let place = own.place.as_std_path().to_owned();
         Ok((hold(own.folder.as_std_path())?, place))
     };
@@ -165,7 +170,7 @@ fn flags_of(path: &Path, mounted: &BTreeMap<PathBuf, MountFlags>) -> MountFlags 
 
 /// What of the files that can be reached lies below places that are about to be covered, by its path:
 /// nothing twice, and what is above before what is below.
-fn kept(files: &Files, places: &[&Path]) -> Result<BTreeMap<PathBuf, OwnedFd>> {
+fn kept(files: &FilePolicy, places: &[&Path]) -> Result<BTreeMap<PathBuf, OwnedFd>> {
     let mut kept: BTreeMap<PathBuf, OwnedFd> = BTreeMap::new();
     let is_below = |path: &Path| {
         let mut places = places.iter();

@@ -9,9 +9,9 @@ pub const SHARED: &str = "/tmp";
 
 /// What a child may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bounds {
+pub struct Policy {
     /// The files it may reach; `None` for all that the user may.
-    pub files: Option<Files>,
+    pub files: Option<FilePolicy>,
     /// Whether it may reach the network. A loopback of its own it has in any case.
     pub network: bool,
 }
@@ -19,23 +19,23 @@ pub struct Bounds {
 /// Files that may be reached: each path with all that is below it. A path where nothing is says
 /// nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Files {
+pub struct FilePolicy {
     /// What may be read and run.
     pub read: Vec<Utf8PathBuf>,
     /// What may be written, too.
     pub write: Vec<Utf8PathBuf>,
     /// What is mounted for it; `None` where it sees the mounts of the machine as they are.
-    pub mounts: Option<Mounts>,
+    pub mounts: Option<MountPolicy>,
 }
 
 /// What is mounted for a child: the machine read-only, but for `/proc` and for this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mounts {
+pub struct MountPolicy {
     /// What stays writable. Each is one mount: within it, files can be moved and linked, and not from
     /// one to another.
     pub write: Vec<Utf8PathBuf>,
     /// Folders that it sees in other places than where they are, and can write.
-    pub private: Vec<Private>,
+    pub private: Vec<PrivateDir>,
     /// A script that it finds in the place of a program.
     pub shim: Option<Shim>,
 }
@@ -53,14 +53,14 @@ pub struct Shim {
 
 /// A folder that a child sees in the place of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Private {
+pub struct PrivateDir {
     /// The place. Where there is no folder, none is put.
     pub place: Utf8PathBuf,
     /// The folder that is seen there.
     pub folder: Utf8PathBuf,
 }
 
-impl Files {
+impl FilePolicy {
     /// Whether a place is covered by a folder of the cell's own.
     #[must_use]
     pub fn has_private(&self, place: &str) -> bool {
@@ -74,7 +74,7 @@ impl Files {
     }
 }
 
-impl Bounds {
+impl Policy {
     /// No bounds: all that the user may.
     pub const OPEN: Self = Self {
         files: None,

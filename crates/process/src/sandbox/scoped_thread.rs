@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::sandbox::policy::Files;
+use crate::sandbox::policy::FilePolicy;
 
 /// Does something in a thread of its own, which reaches no files but these; or without bounds where
 /// there are none.
@@ -12,7 +12,7 @@ use crate::sandbox::policy::Files;
 ///
 /// Those of what is done, and when the system cannot bound it.
 pub fn confined<T: Send>(
-    files: Option<Files>,
+    files: Option<FilePolicy>,
     then: impl FnOnce() -> Result<T> + Send,
 ) -> Result<T> {
     let Some(files) = files else {
@@ -32,11 +32,11 @@ pub fn confined<T: Send>(
 }
 
 #[cfg(target_os = "linux")]
-fn bound(files: &Files) -> Result<()> {
+fn bound(files: &FilePolicy) -> Result<()> {
     crate::sandbox::landlock::restrict_thread(files)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn bound(_: &Files) -> Result<()> {
+fn bound(_: &FilePolicy) -> Result<()> {
     Ok(())
 }

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pinmatrix_core::analysis::frontier::{Change, ChangePoint};
-use pinmatrix_core::model::cell::{At, Row};
+use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint};
+use pinmatrix_core::model::cell::{PinSource, Row};
 use pinmatrix_core::model::outcome::TargetId;
 
 use crate::answer::sentence::{Sentence, listed};
-use crate::answer::{Break, Family, MOST_NAMES, n_targets, verb, what};
+use crate::answer::{Break, FamilyView, MOST_NAMES, n_targets, verb, what};
 
-impl Family<'_> {
+impl FamilyView<'_> {
     pub(super) fn breaks(&self, breaks: &[Break<'_>], points: &[&ChangePoint]) -> Vec<Sentence> {
         let Some(earliest) = breaks.first() else {
             return Vec::new();
@@ -49,11 +49,11 @@ impl Family<'_> {
     /// What breaks first on rows of which nothing told so far says where the first break is.
     fn first_on_other_rows(
         &self,
-        told: &BTreeSet<(&Row, &At)>,
+        told: &BTreeSet<(&Row, &PinSource)>,
         points: &[&ChangePoint],
     ) -> Vec<Sentence> {
         let mut first: BTreeMap<&Row, &ChangePoint> = BTreeMap::new();
-        for point in points.iter().filter(|p| p.change == Change::Break) {
+        for point in points.iter().filter(|p| p.change == ChangeKind::Break) {
             let known = first.entry(&point.row).or_insert(point);
             if point.after.at < known.after.at {
                 *known = point;
@@ -138,7 +138,7 @@ pub(super) fn known(first: &Break<'_>) -> Sentence {
 fn later_rows<'a>(first: &Break<'_>, points: &[&'a ChangePoint]) -> Vec<&'a ChangePoint> {
     let point = first.point;
     let mut later: Vec<&ChangePoint> = Vec::new();
-    for other in points.iter().filter(|p| p.change == Change::Break) {
+    for other in points.iter().filter(|p| p.change == ChangeKind::Break) {
         let is_later = other.target == point.target && other.after.at > point.after.at;
         let is_known = later.iter().any(|known| known.row == other.row);
         if is_later && !is_known && !first.rows.contains(&other.row) {
@@ -184,7 +184,7 @@ fn there_too(breaks: &[Break<'_>]) -> Sentence {
 
 /// Where many other targets break: by number.
 fn many_followers(earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
-    let mut at: BTreeMap<&At, BTreeSet<Option<&TargetId>>> = BTreeMap::new();
+    let mut at: BTreeMap<&PinSource, BTreeSet<Option<&TargetId>>> = BTreeMap::new();
     for follower in breaks.iter().map(|follower| follower.point) {
         if follower.target != earliest.point.target {
             let targets = at.entry(&follower.after.at).or_default();

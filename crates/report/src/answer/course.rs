@@ -2,25 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pinmatrix_core::analysis::frontier::Change;
-use pinmatrix_core::analysis::{Course, Turn};
-use pinmatrix_core::model::cell::{At, Row};
+use pinmatrix_core::analysis::frontier::ChangeKind;
+use pinmatrix_core::analysis::{Course, CourseTurn};
+use pinmatrix_core::model::cell::{PinSource, Row};
 use pinmatrix_core::model::outcome::TargetId;
 
 use crate::answer::sentence::{Sentence, listed};
-use crate::answer::{Family, MOST_NAMES};
+use crate::answer::{FamilyView, MOST_NAMES};
 
 /// A target, and the cases that it is about.
-type Thing<'a> = (&'a TargetId, &'a [String]);
+type TargetCases<'a> = (&'a TargetId, &'a [String]);
 
 /// How a thing went.
-type Way<'a> = (&'a [Turn], Thing<'a>);
+type TurnSequence<'a> = (&'a [CourseTurn], TargetCases<'a>);
 
-impl Family<'_> {
+impl FamilyView<'_> {
     /// Targets that break and are mended more than once; those that go alike on the same rows
     /// together. Their errors are left out where others tell them.
     pub(super) fn turning(&self, courses: &[&Course], with_error: bool) -> Vec<Sentence> {
-        let mut ways: BTreeMap<Way<'_>, (BTreeSet<&Row>, Option<&str>)> = BTreeMap::new();
+        let mut ways: BTreeMap<TurnSequence<'_>, (BTreeSet<&Row>, Option<&str>)> = BTreeMap::new();
         for course in courses.iter().filter(|course| course.turns.len() > 1) {
             let Some(target) = &course.target else {
                 continue;
@@ -30,12 +30,13 @@ impl Family<'_> {
             rows.insert(&course.row);
             *error = error.or(course.error.as_deref());
         }
-        let mut groups: Vec<Group<'_>> = Vec::new();
+        let mut groups: Vec<CourseGroup<'_>> = Vec::new();
         for ((turns, thing), (rows, error)) in ways {
-            let is_alike = |group: &&mut Group<'_>| group.turns == turns && group.rows == rows;
+            let is_alike =
+                |group: &&mut CourseGroup<'_>| group.turns == turns && group.rows == rows;
             match groups.iter_mut().find(is_alike) {
                 Some(group) => group.things.push(thing),
-                None => groups.push(Group {
+                None => groups.push(CourseGroup {
                     turns,
                     rows,
                     things: vec![thing],
@@ -59,7 +60,7 @@ impl Family<'_> {
     }
 
     /// Every turn of some targets, but for the end of the sentence.
-    fn turns(&self, group: &Group<'_>) -> Sentence {
+    fn turns(&self, group: &CourseGroup<'_>) -> Sentence {
         let n = group.things.len();
         let sentence = match group.things.as_slice() {
             [(target, cases)] => named(self.opening(""), target, cases),
@@ -101,13 +102,13 @@ impl Family<'_> {
 }
 
 /// Where nothing builds: `before 2.0.0`, `from 3.0.0 until 5.0.0`, `from 6.0.0 on`.
-fn unbuilt(turns: &[Turn]) -> Vec<String> {
+fn unbuilt(turns: &[CourseTurn]) -> Vec<String> {
     let mut stretches = Vec::new();
-    let mut since: Option<&At> = None;
-    for Turn { at, change } in turns {
+    let mut since: Option<&PinSource> = None;
+    for CourseTurn { at, change } in turns {
         match change {
-            Change::Break | Change::Shift => since = Some(at),
-            Change::Fix => stretches.push(match since.take() {
+            ChangeKind::Break | ChangeKind::Shift => since = Some(at),
+            ChangeKind::Fix => stretches.push(match since.take() {
                 Some(since) => format!("from {since} until {at}"),
                 None => format!("before {at}"),
             }),
@@ -121,10 +122,10 @@ fn unbuilt(turns: &[Turn]) -> Vec<String> {
 const MOST_TURNING: usize = 6;
 
 /// What turns alike, on the same rows.
-struct Group<'a> {
-    turns: &'a [Turn],
+struct CourseGroup<'a> {
+    turns: &'a [CourseTurn],
     rows: BTreeSet<&'a Row>,
-    things: Vec<Thing<'a>>,
+    things: Vec<TargetCases<'a>>,
     error: Option<&'a str>,
 }
 
@@ -139,19 +140,22 @@ fn named(sentence: Sentence, target: &TargetId, cases: &[String]) -> Sentence {
 }
 
 /// Every turn in words: `breaks at 33.0.0`, `passes again from 36.0.0`, `breaks again at 37.0.0`.
-fn turns(turns: &[Turn], is_one: bool) -> Vec<String> {
+fn turns(turns: &[CourseTurn], is_one: bool) -> Vec<String> {
     let verb = |one: &'static str, many: &'static str| if is_one { one } else { many };
     let mut n_breaks = 0;
-    let told = turns.iter().enumerate().map(|(n, Turn { at, change })| {
-        let again = if n_breaks > 0 { " again" } else { "" };
-        match change {
-            Change::Fix if n == 0 => format!("{} to pass at {at}", verb("begins", "begin")),
-            Change::Fix => format!("{} again from {at}", verb("passes", "pass")),
-            Change::Break | Change::Shift => {
-                n_breaks += 1;
-                format!("{}{again} at {at}", verb("breaks", "break"))
+    let told = turns
+        .iter()
+        .enumerate()
+        .map(|(n, CourseTurn { at, change })| {
+            let again = if n_breaks > 0 { " again" } else { "" };
+            match change {
+                ChangeKind::Fix if n == 0 => format!("{} to pass at {at}", verb("begins", "begin")),
+                ChangeKind::Fix => format!("{} again from {at}", verb("passes", "pass")),
+                ChangeKind::Break | ChangeKind::Shift => {
+                    n_breaks += 1;
+                    format!("{}{again} at {at}", verb("breaks", "break"))
+                }
             }
-        }
-    });
+        });
     told.collect()
 }

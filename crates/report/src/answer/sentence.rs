@@ -12,11 +12,11 @@ const LONGEST_COMMAND: usize = 400;
 
 /// One sentence, in parts: names come from outside, and are drawn as such.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sentence(pub Vec<Part>);
+pub struct Sentence(pub Vec<SentencePart>);
 
 /// A part of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum SentencePart {
     /// Words.
     Words(String),
     /// The name of a target or a case, or a command.
@@ -31,20 +31,20 @@ impl Sentence {
     pub(super) fn say(mut self, words: impl AsRef<str>) -> Self {
         // Words hold labels from outside; blanks at their ends count.
         let words = text::clean(words.as_ref()).replace(['\n', '\t'], " ");
-        self.0.push(Part::Words(words));
+        self.0.push(SentencePart::Words(words));
         self
     }
 
     pub(super) fn name(mut self, name: impl fmt::Display) -> Self {
         let name = text::ellipsis(&text::one_line(&name.to_string()), LONGEST);
-        self.0.push(Part::Name(name));
+        self.0.push(SentencePart::Name(name));
         self
     }
 
     /// Says a command, which is of no use in parts.
     pub(super) fn command(mut self, command: &str) -> Self {
         let command = text::ellipsis(&text::one_line(command), LONGEST_COMMAND);
-        self.0.push(Part::Name(command));
+        self.0.push(SentencePart::Name(command));
         self
     }
 
@@ -63,8 +63,8 @@ impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in &self.0 {
             match part {
-                Part::Words(words) => f.write_str(words)?,
-                Part::Name(name) => write!(f, "`{name}`")?,
+                SentencePart::Words(words) => f.write_str(words)?,
+                SentencePart::Name(name) => write!(f, "`{name}`")?,
             }
         }
         Ok(())

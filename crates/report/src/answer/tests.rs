@@ -7,7 +7,7 @@ use pinmatrix_core::model::outcome::{Outcome, TargetOutcome};
 use pinmatrix_core::model::run::findings::Findings;
 use pinmatrix_core::model::run::verdict::{Deviation, Verdict};
 use pinmatrix_core::model::run::{Adjusted, State, TodayRecord};
-use pinmatrix_core::model::status::{Class, Doubt, Skip};
+use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, SkipReason};
 use pinmatrix_core::testing;
 use pinmatrix_core::testing::{case, history, random, target};
 use proptest::prelude::*;
@@ -153,7 +153,7 @@ fn what_fails_throughout_is_said() {
 #[test]
 fn a_run_of_doubts_says_nothing_of_the_code() {
     let doubt = Status::Inconclusive {
-        doubt: Doubt::Network,
+        doubt: InconclusiveReason::Network,
     };
     insta::assert_snapshot!(said(&ended(history("...", 1), &doubt, "no route")));
 }
@@ -168,7 +168,7 @@ fn a_run_in_which_nothing_ran_says_why() {
     let mut run = history("----", 1);
     insta::assert_snapshot!(said(&run));
     run.cells[0].state = State::Skipped {
-        reason: Skip::ToolchainMissing,
+        reason: SkipReason::ToolchainMissing,
     };
     insta::assert_snapshot!(said(&run));
     run.cells.clear();
@@ -185,7 +185,7 @@ fn a_run_that_did_not_end_says_so() {
 
 #[test]
 fn a_ladder_that_no_lock_fits_is_told_with_its_error() {
-    let failed = Status::failed(Class::Resolve);
+    let failed = Status::failed(FailureKind::Resolve);
     insta::assert_snapshot!(said(&ended(history("...", 1), &failed, "no version fits")));
 }
 
@@ -194,7 +194,7 @@ fn a_row_that_becomes_too_old_is_told() {
     let mut run = rows(&[("stable", "...."), ("1.78", "....")], 1);
     for record in &mut run.cells[6..] {
         let error = Diagnostic::said("gadget 2.0.0 needs rustc 1.80.0, and this is 1.78.0");
-        let outcome = Outcome::whole(Status::failed(Class::Msrv), vec![error]);
+        let outcome = Outcome::whole(Status::failed(FailureKind::Msrv), vec![error]);
         record.state = State::Ended {
             reused: false,
             outcome: Box::new(outcome),
@@ -212,7 +212,10 @@ fn of_many_rows_that_become_too_old_a_few_are_told_and_the_rest_counted() {
         if at % 4 < 2 {
             continue;
         }
-        let outcome = Outcome::whole(Status::failed(Class::Msrv), vec![Diagnostic::said("no")]);
+        let outcome = Outcome::whole(
+            Status::failed(FailureKind::Msrv),
+            vec![Diagnostic::said("no")],
+        );
         record.state = State::Ended {
             reused: false,
             outcome: Box::new(outcome),
@@ -235,7 +238,7 @@ fn what_regressed_comes_first_and_what_is_expected_last() {
     run.findings = verdict(Vec::new());
     insta::assert_snapshot!(said(&run));
     run.findings = verdict(vec![Deviation {
-        kind: Kind::Regressed,
+        kind: DeviationKind::Regressed,
         cell: run.cells[2].id.clone(),
         target: Some("app test:t".to_owned()),
         case: None,
@@ -282,7 +285,7 @@ fn lacking(name: &str, item: &str) -> TargetOutcome {
         code: Some("E0432".to_owned()),
         ..Diagnostic::said(format!("unresolved import `{item}`"))
     };
-    let status = Status::failed(Class::Compile);
+    let status = Status::failed(FailureKind::Compile);
     TargetOutcome::not_run(testing::test_named(name), status, vec![error])
 }
 

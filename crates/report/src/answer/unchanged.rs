@@ -5,22 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pinmatrix_core::analysis::Tally;
 use pinmatrix_core::analysis::frontier::ChangePoint;
-use pinmatrix_core::model::cell::At;
+use pinmatrix_core::model::cell::PinSource;
 use pinmatrix_core::model::outcome::{Outcome, TargetId};
 use pinmatrix_core::model::run::CellRecord;
 use pinmatrix_core::model::status::Status;
 use pinmatrix_core::text::count;
 
-use crate::answer::Family;
+use crate::answer::FamilyView;
 use crate::answer::sentence::{Sentence, listed};
 
-impl Family<'_> {
+impl FamilyView<'_> {
     /// A target that never changes along the ladder, and fails on one row where it passes on
     /// another.
     pub(super) fn differing(&self, points: &[&ChangePoint]) -> Option<Sentence> {
         let changing: BTreeSet<&TargetId> =
             points.iter().filter_map(|p| p.target.as_ref()).collect();
-        let mut passed: BTreeMap<(&TargetId, &At), &CellRecord> = BTreeMap::new();
+        let mut passed: BTreeMap<(&TargetId, &PinSource), &CellRecord> = BTreeMap::new();
         for (record, outcome) in self.outcomes() {
             for target in &outcome.targets {
                 if target.status == Status::Passed {
@@ -112,7 +112,7 @@ impl Family<'_> {
             true => has_targets(o),
             false => o.status.is_verdict(),
         });
-        let pins: BTreeSet<&At> = ran.map(|(record, _)| &record.cell.pin.at).collect();
+        let pins: BTreeSet<&PinSource> = ran.map(|(record, _)| &record.cell.pin.at).collect();
         match (pins.first(), pins.last()) {
             (Some(first), Some(last)) if first != last => format!(", from {first} to {last}"),
             (Some(only), _) => format!(", at {only}"),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pinmatrix_core::analysis::{Analysis, Fate, Obstacles, Step, Upgrade};
-use pinmatrix_core::model::cell::{At, Row};
+use pinmatrix_core::analysis::{Analysis, Obstacles, PinFate, Upgrade, UpgradeStep};
+use pinmatrix_core::model::cell::{PinSource, Row};
 use pinmatrix_core::model::command::run_all;
 use pinmatrix_core::model::outcome::TargetOutcome;
 use pinmatrix_core::model::run::{FamilyRecord, Run, TodayRecord};
@@ -112,7 +112,7 @@ fn stand_before(obstacles: &Obstacles<'_>) -> Option<Sentence> {
 fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
     let mut families = run.families.iter();
     let family = families.find(|known| known.name == upgrade.family)?;
-    let of = |at: &At| {
+    let of = |at: &PinSource| {
         let mut adjusted = family.adjusted.iter();
         adjusted
             .find(|adjusted| adjusted.at == *at)
@@ -127,7 +127,7 @@ fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
 /// That the version which a revision of the subject is on is no pin of the ladder.
 pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
     let is_off = |today: &&TodayRecord| {
-        let at = At::from(today.version.clone());
+        let at = PinSource::from(today.version.clone());
         !family.pins.iter().any(|pin| pin.at == at)
     };
     let told = family.todays.iter().filter(is_off).map(|today| {
@@ -175,7 +175,7 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
         _ => format!("on {}", listed(&names)),
     };
     let at = |fate| stretches(&upgrade.steps, fate);
-    let (breaks, unsure) = (at(Fate::Breaks), at(Fate::Unsure));
+    let (breaks, unsure) = (at(PinFate::Breaks), at(PinFate::Unsure));
     let Some(last) = upgrade.steps.last() else {
         return Sentence::new(format!("{family} {from} is the last pin {on}"));
     };
@@ -197,7 +197,7 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
         Some(newest) => {
             let after = upgrade.steps.iter().rev();
             let after: Vec<_> = after.take_while(|step| step.at != newest).collect();
-            let breaks_after = after.iter().filter(|step| step.fate == Fate::Breaks);
+            let breaks_after = after.iter().filter(|step| step.fate == PinFate::Breaks);
             let works = match breaks_after.count() {
                 0 => "works",
                 n if n == after.len() && !upgrade.is_newest_open => "is the newest that works",
@@ -243,8 +243,8 @@ pub fn fields(upgrade: &Upgrade<'_>) -> [String; 5] {
     [
         upgrade.row.to_string(),
         format!("{} {newest}", upgrade.family),
-        at(Fate::Breaks),
-        at(Fate::Unsure),
+        at(PinFate::Breaks),
+        at(PinFate::Unsure),
         format!("{} of {}", upgrade.n_tested(), upgrade.steps.len()),
     ]
 }
@@ -266,7 +266,7 @@ fn do_not(stretches: &[String]) -> &'static str {
 }
 
 /// The pins that share a fate, those in a row from the first to the last: `33.0.2 to 35.0.0`.
-fn stretches(steps: &[Step<'_>], fate: Fate) -> Vec<String> {
+fn stretches(steps: &[UpgradeStep<'_>], fate: PinFate) -> Vec<String> {
     let alike = steps.chunk_by(|a, b| a.fate == b.fate);
     let alike = alike.filter(|stretch| stretch[0].fate == fate);
     let told = alike.flat_map(|stretch| match stretch {

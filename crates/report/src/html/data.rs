@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
-use pinmatrix_core::analysis::frontier::{Change, ChangePoint};
+use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint};
 use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::command::command_around;
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use pinmatrix_core::model::outcome::moved::Fault;
+use pinmatrix_core::model::outcome::moved::MoveReason;
 use pinmatrix_core::model::outcome::{CaseOutcome, Outcome, Phase, TargetId, TargetOutcome};
 use pinmatrix_core::model::run::verdict::Deviation;
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run, State};
@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::html::interned::{Interned, Texts};
 use crate::html::locks::Packages;
-use crate::html::status_tracks::{Way, way};
+use crate::html::status_tracks::{StatusTrack, way};
 use crate::html::{locks, status_tracks};
 
 /// What is said of a cell that a merged run lacks, which no machine kept from an answer.
@@ -35,38 +35,38 @@ pub struct Data {
     /// Every text.
     texts: Vec<String>,
     /// Everything that targets showed besides a pass.
-    problems: Vec<Problem>,
+    problems: Vec<ProblemData>,
     /// Every way along the ladder: letters, and marks of changes.
-    ways: Vec<Way>,
+    ways: Vec<StatusTrack>,
     /// The differences between locks, each a list of texts.
     locks: Vec<Vec<usize>>,
     /// The families.
-    families: Vec<Family>,
+    families: Vec<FamilyData>,
 }
 
 /// One family: its targets, and the rows that went along its ladder.
 #[derive(Debug, Serialize)]
-struct Family {
+struct FamilyData {
     name: String,
     pins: Vec<String>,
-    targets: Vec<Target>,
-    rows: Vec<Row>,
+    targets: Vec<TargetData>,
+    rows: Vec<RowData>,
 }
 
 /// A target, and all cases that it showed anywhere.
 #[derive(Debug, Serialize)]
-struct Target {
+struct TargetData {
     name: usize,
     cases: Vec<usize>,
 }
 
 /// One row.
 #[derive(Debug, Serialize)]
-struct Row {
+struct RowData {
     name: String,
     /// What follows the pin in the names of its cells.
     suffix: String,
-    cells: Vec<Place>,
+    cells: Vec<CellData>,
     /// The number of each target, the number of its way, and those of its cases; without these
     /// where all went the way of the target.
     targets: Vec<(usize, usize, Vec<usize>)>,
@@ -75,14 +75,14 @@ struct Row {
 /// A cell that ended, or what is said of one that did not.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Place {
+enum CellData {
     Said(usize),
-    Ended(Box<Shown>),
+    Ended(Box<EndedData>),
 }
 
 /// What is shown of a cell that ended.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct EndedData {
     status: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deviations: Vec<usize>,
@@ -109,7 +109,7 @@ type Timed = (Phase, usize, f64, f64, Option<usize>);
 
 /// What a target showed besides a pass, or the cell as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Problem {
+struct ProblemData {
     /// The number of the target.
     target: Option<usize>,
     status: usize,
@@ -120,14 +120,14 @@ struct Problem {
 }
 
 /// What is collected on the way.
-struct Collector<'a> {
+struct DataCollector<'a> {
     run: &'a Run,
     points: BTreeMap<&'a CellId, Vec<&'a ChangePoint>>,
     deviations: BTreeMap<&'a CellId, Vec<&'a Deviation>>,
     locks: Option<&'a Utf8Path>,
     texts: Texts,
-    problems: Interned<Problem>,
-    ways: Interned<Way>,
+    problems: Interned<ProblemData>,
+    ways: Interned<StatusTrack>,
     differences: Interned<Vec<usize>>,
 }
 
@@ -145,7 +145,7 @@ pub fn data(run: &Run, points: &[ChangePoint], locks: Option<&Utf8Path>) -> Data
             .or_default()
             .push(deviation);
     }
-    let mut collector = Collector {
+    let mut collector = DataCollector {
         run,
         points: at,
         deviations,
@@ -170,8 +170,8 @@ pub fn data(run: &Run, points: &[ChangePoint], locks: Option<&Utf8Path>) -> Data
 /// The targets of a family in order, each with its cases in order.
 type Targets<'a> = BTreeMap<&'a TargetId, BTreeSet<&'a str>>;
 
-impl<'a> Collector<'a> {
-    fn family(&mut self, family: &'a FamilyRecord) -> Family {
+impl<'a> DataCollector<'a> {
+    fn family(&mut self, family: &'a FamilyRecord) -> FamilyData {
         let rows = self.run.rows(family);
         let outcomes = rows.iter().flatten().filter_map(|record| record.outcome());
         let mut targets: Targets<'_> = BTreeMap::new();
@@ -180,7 +180,7 @@ impl<'a> Collector<'a> {
             cases.extend(target.cases.iter().map(|case| case.name.as_str()));
         }
         let pins = rows.first().into_iter().flatten();
-        Family {
+        FamilyData {
             name: text::one_line(&family.name),
             pins: pins
                 .map(|record| text::one_line(&record.cell.pin.at.to_string()))
@@ -193,15 +193,20 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn targets(&mut self, targets: &Targets<'_>) -> Vec<Target> {
-        let numbered = targets.iter().map(|(id, cases)| Target {
+    fn targets(&mut self, targets: &Targets<'_>) -> Vec<TargetData> {
+        let numbered = targets.iter().map(|(id, cases)| TargetData {
             name: self.texts.number(&id.to_string()),
             cases: cases.iter().map(|case| self.texts.number(case)).collect(),
         });
         numbered.collect()
     }
 
-    fn row(&mut self, family: &FamilyRecord, targets: &Targets<'_>, row: &[&'a CellRecord]) -> Row {
+    fn row(
+        &mut self,
+        family: &FamilyRecord,
+        targets: &Targets<'_>,
+        row: &[&'a CellRecord],
+    ) -> RowData {
         let first = row.first().map(|record| &record.cell.row);
         let whole = first.map(ToString::to_string).unwrap_or_default();
         let suffix = first.and_then(|row| whole.strip_prefix(&row.toolchain));
@@ -213,7 +218,7 @@ impl<'a> Collector<'a> {
             let lock = self.lock(at, record, &mut before);
             self.place(&numbers, record, lock)
         });
-        Row {
+        RowData {
             cells: cells.collect(),
             targets: self.row_targets(family, targets, row),
             name,
@@ -248,7 +253,7 @@ impl<'a> Collector<'a> {
                     .map(|target| status_tracks::of_case((*target)?, case));
                 way(family, row, &statuses.collect::<Vec<_>>())
             });
-            let of_cases: Vec<Way> = of_cases.collect();
+            let of_cases: Vec<StatusTrack> = of_cases.collect();
             let are_alike = of_cases.iter().all(|way| *way == of_target);
             let of_cases = of_cases.into_iter().filter(|_| !are_alike);
             let of_cases = of_cases.map(|way| self.ways.number(way)).collect();
@@ -280,17 +285,17 @@ impl<'a> Collector<'a> {
         numbers: &BTreeMap<&TargetId, usize>,
         record: &CellRecord,
         lock: Option<(usize, usize)>,
-    ) -> Place {
+    ) -> CellData {
         let status = match self.run.findings.gaps.missing.contains(&record.id) {
             true => MISSING.to_owned(),
             false => record.status().to_string(),
         };
         let status = self.texts.number(&status);
         let State::Ended { reused, outcome } = &record.state else {
-            return Place::Said(status);
+            return CellData::Said(status);
         };
         let points = self.points.get(&record.id).cloned().unwrap_or_default();
-        Place::Ended(Box::new(Shown {
+        CellData::Ended(Box::new(EndedData {
             status,
             deviations: self.deviations(record),
             changes: points
@@ -316,7 +321,7 @@ impl<'a> Collector<'a> {
 
     fn moved(&mut self, outcome: &Outcome) -> Vec<usize> {
         let moved = outcome.moved.iter();
-        let back = moved.filter(|moved| moved.fault == Fault::TooNew);
+        let back = moved.filter(|moved| moved.fault == MoveReason::TooNew);
         let lines = back.map(|moved| format!("{moved}, since {}", moved.because));
         lines.map(|line| self.texts.number(&line)).collect()
     }
@@ -341,7 +346,7 @@ impl<'a> Collector<'a> {
     fn problems(&mut self, numbers: &BTreeMap<&TargetId, usize>, outcome: &Outcome) -> Vec<usize> {
         let mut problems = Vec::new();
         if !outcome.errors.is_empty() {
-            problems.push(Problem {
+            problems.push(ProblemData {
                 target: None,
                 status: self.texts.number(&outcome.status.to_string()),
                 errors: self.errors(&outcome.errors),
@@ -354,7 +359,7 @@ impl<'a> Collector<'a> {
             if target.status == Status::Passed && cases.is_empty() {
                 continue;
             }
-            problems.push(Problem {
+            problems.push(ProblemData {
                 target: numbers.get(&target.id).copied(),
                 status: self.texts.number(&target.status.to_string()),
                 errors: self.errors(&target.errors),
@@ -403,9 +408,9 @@ fn changed(point: &ChangePoint) -> String {
         cases => format!(" ({} cases)", cases.len()),
     };
     let change = match point.change {
-        Change::Break => "breaks",
-        Change::Fix => "is fixed",
-        Change::Shift => "fails in another way",
+        ChangeKind::Break => "breaks",
+        ChangeKind::Fix => "is fixed",
+        ChangeKind::Shift => "fails in another way",
     };
     let between = &point.between;
     format!(

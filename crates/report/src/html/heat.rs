@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use pinmatrix_core::analysis::frontier::ChangePoint;
 use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
-use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_core::model::status::{FailureKind, SkipReason, Status};
 use pinmatrix_core::text;
 
-use crate::sections::grid::{Place, failing_targets, places};
+use crate::sections::grid::{GridCell, failing_targets, places};
 
 /// The heat map of one family.
 pub struct Heat {
@@ -29,11 +29,11 @@ pub struct HeatRow {
     /// True where some cell of it got as far as its targets.
     pub has_targets: bool,
     /// Its places.
-    pub spots: Vec<Spot>,
+    pub spots: Vec<HeatCell>,
 }
 
 /// One place.
-pub struct Spot {
+pub struct HeatCell {
     /// How it looks: names of CSS classes.
     pub look: String,
     /// At most eight characters.
@@ -97,7 +97,7 @@ fn heat(run: &Run, family: &FamilyRecord, marks: &Marks<'_>) -> Heat {
     }
 }
 
-fn spot(record: &CellRecord, place: Place, marks: &Marks<'_>) -> Spot {
+fn spot(record: &CellRecord, place: GridCell, marks: &Marks<'_>) -> HeatCell {
     let failing = failing_targets(record);
     let mut look = kind(&place.status).to_owned();
     if place.status.is_verdict() && place.status.is_failed() {
@@ -133,7 +133,7 @@ fn spot(record: &CellRecord, place: Place, marks: &Marks<'_>) -> Spot {
         look.push_str(" deviates");
         label.push_str("; not as expected");
     }
-    Spot {
+    HeatCell {
         look,
         word: place.word,
         label: text::one_line(&label),
@@ -146,7 +146,7 @@ fn spoken(status: &Status) -> String {
         Status::Passed => "passed".to_owned(),
         Status::Failed { class } => format!("failed, {class}"),
         Status::Skipped {
-            reason: Skip::NotBegun,
+            reason: SkipReason::NotBegun,
         } => "not run".to_owned(),
         Status::Skipped { reason } => format!("not run, {reason}"),
         Status::Inconclusive { doubt } => format!("inconclusive, {doubt}"),
@@ -158,11 +158,11 @@ fn kind(status: &Status) -> &'static str {
     match status {
         Status::Passed => "passed",
         Status::Failed {
-            class: Class::Drift,
+            class: FailureKind::Drift,
         } => "drift",
         Status::Failed { .. } => "failed",
         Status::Skipped {
-            reason: Skip::Inferred,
+            reason: SkipReason::Inferred,
         } => "inferred",
         Status::Skipped { .. } => "skipped",
         Status::Inconclusive { .. } => "inconclusive",

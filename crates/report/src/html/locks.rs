@@ -30,17 +30,17 @@ pub fn packages(locks: &Utf8Path, cell: &CellId) -> Option<Packages> {
 
 fn parsed(lock: &str) -> Option<Packages> {
     #[derive(Deserialize)]
-    struct Lock {
-        package: Vec<Package>,
+    struct LockFile {
+        package: Vec<LockPackage>,
     }
     #[derive(Deserialize)]
-    struct Package {
+    struct LockPackage {
         name: String,
         version: String,
     }
-    let lock: Lock = toml::from_str(lock).ok()?;
+    let lock: LockFile = toml::from_str(lock).ok()?;
     let mut packages = Packages::default();
-    for Package { name, version } in lock.package {
+    for LockPackage { name, version } in lock.package {
         packages.0.entry(name).or_default().insert(version);
     }
     Some(packages)

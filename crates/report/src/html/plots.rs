@@ -6,7 +6,7 @@ use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::run::findings::LeastToolchain;
 use semver::Version;
 
-use crate::sections::timeline::{Doing, strips};
+use crate::sections::timeline::{LaneState, strips};
 
 /// The steps of one family.
 pub struct Staircase {
@@ -188,17 +188,17 @@ pub fn lanes(run: &Run) -> Option<Lanes> {
         width: LEFT + PARTS * PART,
         height: TOP + 18 * lanes.len(),
         lanes,
-        legend: Doing::ALL.map(Doing::word).to_vec(),
+        legend: LaneState::ALL.map(LaneState::word).to_vec(),
     })
 }
 
-fn bars(doings: &[Doing]) -> Vec<Bar> {
+fn bars(doings: &[LaneState]) -> Vec<Bar> {
     let mut bars = Vec::new();
     let mut x = LEFT;
     for alike in doings.chunk_by(|a, b| a == b) {
         let width = PART * alike.len();
         match alike.first() {
-            None | Some(Doing::Idle) => {}
+            None | Some(LaneState::Idle) => {}
             Some(doing) => bars.push(Bar {
                 x,
                 width,

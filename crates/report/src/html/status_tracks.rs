@@ -1,6 +1,6 @@
 //! Ways along the ladder: a letter a pin, and a mark where it changes.
 
-use pinmatrix_core::model::cell::At;
+use pinmatrix_core::model::cell::PinSource;
 use pinmatrix_core::model::outcome::TargetOutcome;
 use pinmatrix_core::model::run::between::Between;
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord};
@@ -10,12 +10,16 @@ use crate::sections::strips::letter;
 
 /// The letters of [`letter`] and `≈`, and beside them the marks: `|` where the status is another than
 /// at the last verdict before and nothing published lies between, `:` where something does.
-pub type Way = (String, String);
+pub type StatusTrack = (String, String);
 
 /// The way of something that has these statuses in the cells of a row.
-pub fn way(family: &FamilyRecord, row: &[&CellRecord], statuses: &[Option<&Status>]) -> Way {
+pub fn way(
+    family: &FamilyRecord,
+    row: &[&CellRecord],
+    statuses: &[Option<&Status>],
+) -> StatusTrack {
     let (mut letters, mut marks) = (String::new(), String::new());
-    let mut last: Option<(&Status, &At)> = None;
+    let mut last: Option<(&Status, &PinSource)> = None;
     for (record, status) in row.iter().zip(statuses) {
         letters.push(match (record.is_inferred(), status) {
             (true, _) => '≈',
@@ -52,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    fn told(letters: &str, n_patches: u64) -> Way {
+    fn told(letters: &str, n_patches: u64) -> StatusTrack {
         let run = history(letters, n_patches);
         let family = &run.families[0];
         let row = &run.rows(family)[0];

@@ -4,7 +4,7 @@ use pinmatrix_core::text;
 
 /// How much of a run is told.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
+pub struct SizeBudget {
     /// How much of each output, in bytes.
     pub most: usize,
     /// How much of each message, in characters.
@@ -13,7 +13,7 @@ pub struct Extent {
     pub has_passed: bool,
 }
 
-impl Extent {
+impl SizeBudget {
     /// All of it.
     pub const WHOLE: Self = Self {
         most: text::CASE_OUTPUT,

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use pinmatrix_core::model::status::Class;
+use pinmatrix_core::model::status::FailureKind;
 use pinmatrix_core::testing;
 
 use super::*;
 
 fn case(name: &str, output: Option<String>) -> CaseOutcome {
     let status = match output {
-        Some(_) => Status::failed(Class::Test),
+        Some(_) => Status::failed(FailureKind::Test),
         None => Status::Passed,
     };
     CaseOutcome {

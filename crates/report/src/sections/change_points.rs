@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use pinmatrix_core::analysis::Analysis;
-use pinmatrix_core::analysis::frontier::{Change, ChangePoint, Side};
-use pinmatrix_core::model::cell::{At, Row};
+use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint, ChangeSide};
+use pinmatrix_core::model::cell::{PinSource, Row};
 use pinmatrix_core::model::command::reproduce;
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::run::between::Between;
@@ -20,7 +20,7 @@ pub const FILE: &str = "frontier.json";
 
 /// A change point, with the commands that show its two sides.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct ChangePointJson<'a> {
     #[serde(flatten)]
     point: &'a ChangePoint,
     exact: bool,
@@ -36,9 +36,9 @@ struct Shown<'a> {
 /// When they have no JSON form; they always have.
 pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
     let Analysis { run, points, .. } = analysis;
-    let shown: Vec<Shown<'_>> = points
+    let shown: Vec<ChangePointJson<'_>> = points
         .iter()
-        .map(|point| Shown {
+        .map(|point| ChangePointJson {
             exact: point.is_exact(),
             n_untested: point.between.n_untested(),
             show_before: reproduce(run, &point.before.cell),
@@ -50,7 +50,7 @@ pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
 }
 
 /// Change points of several rows that differ in nothing but their row.
-pub(crate) struct Alike {
+pub(crate) struct ChangePointGroup {
     /// The first of them.
     pub point: ChangePoint,
     /// The rows of all.
@@ -58,22 +58,22 @@ pub(crate) struct Alike {
 }
 
 /// Change points in the order of each ladder, those together that differ in nothing but their row.
-pub(crate) fn alike(points: &[ChangePoint]) -> Vec<Alike> {
+pub(crate) fn alike(points: &[ChangePoint]) -> Vec<ChangePointGroup> {
     let is_alike = |a: &ChangePoint, b: &ChangePoint| {
-        let side = |a: &Side, b: &Side| a.at == b.at && a.status == b.status;
+        let side = |a: &ChangeSide, b: &ChangeSide| a.at == b.at && a.status == b.status;
         (&a.family, &a.target, &a.cases, a.is_island)
             == (&b.family, &b.target, &b.cases, b.is_island)
             && side(&a.before, &b.before)
             && side(&a.after, &b.after)
     };
-    let mut groups: Vec<Alike> = Vec::new();
+    let mut groups: Vec<ChangePointGroup> = Vec::new();
     for point in points {
         match groups
             .iter_mut()
             .find(|group| is_alike(&group.point, point))
         {
             Some(group) => group.rows.push(point.row.clone()),
-            None => groups.push(Alike {
+            None => groups.push(ChangePointGroup {
                 rows: vec![point.row.clone()],
                 point: point.clone(),
             }),
@@ -111,7 +111,7 @@ pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
     )?;
     writeln!(out, "|---|---|---|---|---|---|")?;
     for alike in &groups {
-        let Alike { point, rows } = alike;
+        let ChangePointGroup { point, rows } = alike;
         let cases = match point.cases.as_slice() {
             [] => "all".to_owned(),
             [one] => one.clone(),
@@ -131,7 +131,7 @@ pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
         writeln!(out, "| {} |", fields.join(" | "))?;
     }
     writeln!(out)?;
-    for Alike { point, .. } in &groups {
+    for ChangePointGroup { point, .. } in &groups {
         write_sides(out, run, point)?;
     }
     writeln!(out)
@@ -139,12 +139,12 @@ pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
 
 /// Where what breaks at a change point passes again: `, until 3.0.0`, with the rows where it does so on some
 /// only.
-pub(crate) fn until(analysis: &Analysis<'_>, alike: &Alike) -> String {
-    let Alike { point, rows } = alike;
-    if point.change != Change::Break || !point.is_island {
+pub(crate) fn until(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> String {
+    let ChangePointGroup { point, rows } = alike;
+    if point.change != ChangeKind::Break || !point.is_island {
         return String::new();
     }
-    let mut ends: BTreeMap<&At, Vec<String>> = BTreeMap::new();
+    let mut ends: BTreeMap<&PinSource, Vec<String>> = BTreeMap::new();
     for row in rows {
         let mut courses = analysis.courses.iter();
         let course = courses.find(|course| course.row == *row && course.is_of_kind(point));

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::run::findings::{
-    Cause, JudgedClaim, LeastToolchain, Reach, Truth, Work, Worklist,
+    JudgedClaim, LeastToolchain, NewestPassing, Truth, WorkItem, Worklist, WorklistCause,
 };
 use pinmatrix_core::text::count;
 
@@ -74,7 +74,11 @@ fn write_claims(out: &mut String, claims: &[JudgedClaim]) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn write_least(out: &mut String, least: &[LeastToolchain], reach: &[Reach]) -> std::fmt::Result {
+fn write_least(
+    out: &mut String,
+    least: &[LeastToolchain],
+    reach: &[NewestPassing],
+) -> std::fmt::Result {
     // One row says nothing of which is the least.
     let rows: BTreeSet<String> = reach.iter().map(|reach| reach.row.to_string()).collect();
     if least.is_empty() || rows.len() < 2 {
@@ -115,7 +119,7 @@ fn write_least(out: &mut String, least: &[LeastToolchain], reach: &[Reach]) -> s
         out,
         "\n| row | newest pin it is not too old for | newest at which all passes |\n|---|---|---|"
     )?;
-    for Reach {
+    for NewestPassing {
         row,
         newest,
         newest_passed,
@@ -156,7 +160,7 @@ fn write_worklist(out: &mut String, worklist: &Worklist) -> std::fmt::Result {
         "On {rows}: {} to blame.\n",
         count(causes.len(), "thing")
     )?;
-    for Cause { item, errors } in causes {
+    for WorklistCause { item, errors } in causes {
         writeln!(out, "- **{}**, {}", line(item), times(errors.len()))?;
         for error in errors {
             writeln!(out, "  - {}", line(&work(error)))?;
@@ -177,7 +181,7 @@ fn times(n: usize) -> String {
 }
 
 /// An error that is left, in one line.
-pub(crate) fn work(error: &Work) -> String {
+pub(crate) fn work(error: &WorkItem) -> String {
     let place = match (&error.file, error.line) {
         (Some(file), Some(line)) => format!("{file}:{line}: "),
         (Some(file), None) => format!("{file}: "),
@@ -210,7 +214,7 @@ fn write_text(page: &mut String, worklist: &Worklist) -> std::fmt::Result {
         page,
         "{family} {pin}: {errors} with {things} to blame, on {rows}"
     )?;
-    for Cause { item, errors } in causes {
+    for WorklistCause { item, errors } in causes {
         writeln!(page, "\n{item}, {}", times(errors.len()))?;
         for error in errors {
             writeln!(page, "  {}", pinmatrix_core::text::one_line(&work(error)))?;

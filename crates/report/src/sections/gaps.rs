@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use pinmatrix_core::model::run::Run;
-use pinmatrix_core::model::run::gaps::{Conflict, Side};
+use pinmatrix_core::model::run::gaps::{Conflict, ConflictSide};
 
 use crate::{escaped, line};
 
@@ -63,7 +63,7 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out, "## Contradicted\n")?;
     for Conflict { cell, sides } in &gaps.conflicts {
         writeln!(out, "- {}", escaped(cell.as_str()))?;
-        for Side { part, shown } in sides {
+        for ConflictSide { part, shown } in sides {
             writeln!(out, "  - {}", line(&format!("{part} says {shown}")))?;
         }
     }

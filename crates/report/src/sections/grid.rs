@@ -3,7 +3,7 @@
 
 use pinmatrix_core::model::outcome::{Outcome, Signature};
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
-use pinmatrix_core::model::status::{Class, Skip, Status};
+use pinmatrix_core::model::status::{FailureKind, SkipReason, Status};
 
 /// The grid of one family.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,12 +13,12 @@ pub struct Grid {
     /// The pins.
     pub pins: Vec<String>,
     /// The rows' names, each with its places.
-    pub rows: Vec<(String, Vec<Place>)>,
+    pub rows: Vec<(String, Vec<GridCell>)>,
 }
 
 /// One place of the grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct GridCell {
     /// The cell's status.
     pub status: Status,
     /// At most eight characters that say it without colour.
@@ -52,8 +52,8 @@ fn grid(run: &Run, family: &FamilyRecord) -> Grid {
 
 /// What stands in the places of a row.
 #[must_use]
-pub fn places(row: &[&CellRecord]) -> Vec<Place> {
-    let mut places: Vec<Place> = row.iter().map(|record| place(record)).collect();
+pub fn places(row: &[&CellRecord]) -> Vec<GridCell> {
+    let mut places: Vec<GridCell> = row.iter().map(|record| place(record)).collect();
     if !row.iter().any(|record| record.is_inferred()) {
         return places;
     }
@@ -75,25 +75,25 @@ pub fn places(row: &[&CellRecord]) -> Vec<Place> {
 }
 
 /// What stands in the place of a cell, whatever its neighbours are.
-fn place(record: &CellRecord) -> Place {
+fn place(record: &CellRecord) -> GridCell {
     let status = record.status();
     let word = match &status {
         Status::Passed => "✔".to_owned(),
         // Of how many targets says less than that it is not the pin's doing.
         Status::Failed {
-            class: Class::Drift,
-        } => format!("✘ {}", short(Class::Drift)),
+            class: FailureKind::Drift,
+        } => format!("✘ {}", short(FailureKind::Drift)),
         Status::Failed { class } => match failing_targets(record) {
             Some((n, of)) => format!("✘ {n}/{of}"),
             None => format!("✘ {}", short(*class)),
         },
         Status::Skipped {
-            reason: Skip::Inferred,
+            reason: SkipReason::Inferred,
         } => "≈".to_owned(),
         Status::Skipped { .. } => "·".to_owned(),
         Status::Inconclusive { .. } => "?".to_owned(),
     };
-    Place {
+    GridCell {
         status,
         word,
         is_among_failing: false,
@@ -108,17 +108,17 @@ pub fn failing_targets(record: &CellRecord) -> Option<(usize, usize)> {
     (n > 0).then_some((n, targets.len()))
 }
 
-fn short(class: Class) -> &'static str {
+fn short(class: FailureKind) -> &'static str {
     match class {
-        Class::Resolve => "lock",
-        Class::Msrv => "msrv",
-        Class::Drift => "drift",
-        Class::Compile => "build",
-        Class::Lint => "lint",
-        Class::Link => "link",
-        Class::Test => "test",
-        Class::Timeout => "time",
-        Class::Crash => "crash",
+        FailureKind::Resolve => "lock",
+        FailureKind::Msrv => "msrv",
+        FailureKind::Drift => "drift",
+        FailureKind::Compile => "build",
+        FailureKind::Lint => "lint",
+        FailureKind::Link => "link",
+        FailureKind::Test => "test",
+        FailureKind::Timeout => "time",
+        FailureKind::Crash => "crash",
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
             let mut run = history(letters, 1);
             for record in &mut run.cells {
                 if let State::Skipped { reason } = &mut record.state {
-                    *reason = Skip::Inferred;
+                    *reason = SkipReason::Inferred;
                 }
             }
             let grid = grids(&run).remove(0);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use pinmatrix_core::model::cell::At;
+use pinmatrix_core::model::cell::PinSource;
 use pinmatrix_core::model::outcome::TargetId;
 use pinmatrix_core::model::run::between::Between;
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
-use pinmatrix_core::model::status::{Class, Status};
+use pinmatrix_core::model::status::{FailureKind, Status};
 
 /// All targets of one row of cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Strips {
     /// The row's name.
     pub row: String,
     /// The pins.
-    pub pins: Vec<At>,
+    pub pins: Vec<PinSource>,
     family: FamilyRecord,
     /// A strip a target, sorted.
     pub strips: Vec<Strip>,
@@ -91,7 +91,7 @@ impl Strip {
     #[must_use]
     pub fn changes(&self, row: &Strips) -> Vec<String> {
         let mut changes = Vec::new();
-        let mut last: Option<(&Status, &At)> = None;
+        let mut last: Option<(&Status, &PinSource)> = None;
         for (status, pin) in self.statuses.iter().zip(&row.pins) {
             let Some(status) = status else { continue };
             if let Some((_, from)) = last.filter(|(before, _)| *before != status) {
@@ -126,13 +126,13 @@ pub fn letter(status: Option<&Status>) -> char {
     match status {
         Some(Status::Passed) => '✔',
         Some(Status::Failed { class }) => match class {
-            Class::Compile | Class::Resolve | Class::Msrv => 'b',
-            Class::Drift => 'd',
-            Class::Lint => 'l',
-            Class::Link => 'k',
-            Class::Test => 't',
-            Class::Timeout => 'o',
-            Class::Crash => 'c',
+            FailureKind::Compile | FailureKind::Resolve | FailureKind::Msrv => 'b',
+            FailureKind::Drift => 'd',
+            FailureKind::Lint => 'l',
+            FailureKind::Link => 'k',
+            FailureKind::Test => 't',
+            FailureKind::Timeout => 'o',
+            FailureKind::Crash => 'c',
         },
         Some(Status::Inconclusive { .. }) => '?',
         Some(Status::Skipped { .. }) | None => '·',
@@ -145,13 +145,13 @@ pub fn word(status: &Status) -> &'static str {
     match status {
         Status::Passed => "passes",
         Status::Failed { class } => match class {
-            Class::Compile | Class::Resolve | Class::Msrv => "does not build",
-            Class::Drift => "drift",
-            Class::Lint => "denied lints",
-            Class::Link => "does not link",
-            Class::Test => "tests fail",
-            Class::Timeout => "times out",
-            Class::Crash => "crashes",
+            FailureKind::Compile | FailureKind::Resolve | FailureKind::Msrv => "does not build",
+            FailureKind::Drift => "drift",
+            FailureKind::Lint => "denied lints",
+            FailureKind::Link => "does not link",
+            FailureKind::Test => "tests fail",
+            FailureKind::Timeout => "times out",
+            FailureKind::Crash => "crashes",
         },
         Status::Inconclusive { .. } => "inconclusive",
         Status::Skipped { .. } => "skipped",

@@ -6,13 +6,13 @@ use std::fmt::Write;
 use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::outcome::Phase;
 use pinmatrix_core::model::run::Run;
-use pinmatrix_core::model::run::timeline::Span;
+use pinmatrix_core::model::run::timeline::LaneSpan;
 
 use crate::escaped;
 
 /// What a lane can do, each with the letter that stands for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Doing {
+pub enum LaneState {
     /// Resolving, pinning, fetching.
     Resolving,
     /// Compiling.
@@ -25,7 +25,7 @@ pub enum Doing {
     Idle,
 }
 
-impl Doing {
+impl LaneState {
     /// All of them.
     pub const ALL: [Self; 5] = [
         Self::Resolving,
@@ -78,18 +78,18 @@ const MOST_CELLS: usize = 5;
 const LEAST: f64 = 10.0;
 
 /// What a lane did from when to when, in seconds. A phase waits before it works.
-fn stretches(span: &Span) -> [(Doing, f64, f64); 2] {
+fn stretches(span: &LaneSpan) -> [(LaneState, f64, f64); 2] {
     let worked = span.start + span.waited;
     let end = span.start + span.seconds;
     [
-        (Doing::Waiting, span.start, worked),
-        (Doing::of(span.phase), worked, end),
+        (LaneState::Waiting, span.start, worked),
+        (LaneState::of(span.phase), worked, end),
     ]
 }
 
 /// The spans of each lane that worked.
-fn lanes(run: &Run) -> Vec<Vec<&Span>> {
-    let mut lanes: BTreeMap<usize, Vec<&Span>> = BTreeMap::new();
+fn lanes(run: &Run) -> Vec<Vec<&LaneSpan>> {
+    let mut lanes: BTreeMap<usize, Vec<&LaneSpan>> = BTreeMap::new();
     for span in &run.timeline {
         lanes.entry(span.lane).or_default().push(span);
     }
@@ -98,17 +98,17 @@ fn lanes(run: &Run) -> Vec<Vec<&Span>> {
 
 /// How many seconds the lanes of a run spent with what, all together.
 #[must_use]
-pub fn shares(run: &Run) -> Vec<(Doing, f64)> {
-    let mut spent: BTreeMap<Doing, f64> = BTreeMap::new();
+pub fn shares(run: &Run) -> Vec<(LaneState, f64)> {
+    let mut spent: BTreeMap<LaneState, f64> = BTreeMap::new();
     let lanes = lanes(run);
     for (doing, from, to) in lanes.iter().flatten().flat_map(|span| stretches(span)) {
         *spent.entry(doing).or_default() += to - from;
     }
     let all = run.seconds * lanes.len() as f64;
     let idle = (all - spent.values().sum::<f64>()).max(0.0);
-    spent.insert(Doing::Idle, idle);
+    spent.insert(LaneState::Idle, idle);
     let of = |doing| (doing, spent.get(&doing).copied().unwrap_or_default());
-    Doing::ALL.map(of).to_vec()
+    LaneState::ALL.map(of).to_vec()
 }
 
 /// One line: which part of the time of all lanes went into what.
@@ -139,7 +139,7 @@ pub fn line(run: &Run) -> Option<String> {
 /// What each lane did, by its number: the run is cut into parts, and each part is what took most of
 /// it. Empty where there is nothing to speak of.
 #[must_use]
-pub fn strips(run: &Run, n_parts: usize) -> Vec<(usize, Vec<Doing>)> {
+pub fn strips(run: &Run, n_parts: usize) -> Vec<(usize, Vec<LaneState>)> {
     if line(run).is_none() {
         return Vec::new();
     }
@@ -151,22 +151,22 @@ pub fn strips(run: &Run, n_parts: usize) -> Vec<(usize, Vec<Doing>)> {
     strips.collect()
 }
 
-fn strip(spans: &[&Span], seconds: f64, n_parts: usize) -> Vec<Doing> {
+fn strip(spans: &[&LaneSpan], seconds: f64, n_parts: usize) -> Vec<LaneState> {
     let part = seconds / n_parts as f64;
-    let mut spent = vec![[0.0; Doing::ALL.len()]; n_parts];
+    let mut spent = vec![[0.0; LaneState::ALL.len()]; n_parts];
     for (doing, from, to) in spans.iter().flat_map(|span| stretches(span)) {
         for (at, spent) in spent.iter_mut().enumerate() {
             let (begin, end) = (part * at as f64, part * (at + 1) as f64);
             spent[doing as usize] += (to.min(end) - from.max(begin)).max(0.0);
         }
     }
-    let doing = |mut spent: [f64; Doing::ALL.len()]| {
-        spent[Doing::Idle as usize] = part - spent.iter().sum::<f64>();
-        let most = Doing::ALL.into_iter().max_by(|a, b| {
+    let doing = |mut spent: [f64; LaneState::ALL.len()]| {
+        spent[LaneState::Idle as usize] = part - spent.iter().sum::<f64>();
+        let most = LaneState::ALL.into_iter().max_by(|a, b| {
             let (a, b) = (spent[*a as usize], spent[*b as usize]);
             a.total_cmp(&b)
         });
-        most.unwrap_or(Doing::Idle)
+        most.unwrap_or(LaneState::Idle)
     };
     spent.into_iter().map(doing).collect()
 }
@@ -178,30 +178,30 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     };
     writeln!(out, "## Where the time went\n\n{line}\n\n```text")?;
     for (lane, doings) in strips(run, WIDTH) {
-        let letters: String = doings.into_iter().map(Doing::letter).collect();
+        let letters: String = doings.into_iter().map(LaneState::letter).collect();
         writeln!(out, "lane {lane:<3} {letters}")?;
     }
     writeln!(out, "{LEGEND}\n```\n")?;
     writeln!(out, "| longest | resolve | build | test | waiting |")?;
     writeln!(out, "|---|---|---|---|---|")?;
     for (cell, spent) in longest(run) {
-        let of = |doing: Doing| clock(spent[doing as usize]);
+        let of = |doing: LaneState| clock(spent[doing as usize]);
         writeln!(
             out,
             "| {} | {} | {} | {} | {} |",
             escaped(cell.as_str()),
-            of(Doing::Resolving),
-            of(Doing::Building),
-            of(Doing::Testing),
-            of(Doing::Waiting),
+            of(LaneState::Resolving),
+            of(LaneState::Building),
+            of(LaneState::Testing),
+            of(LaneState::Waiting),
         )?;
     }
     writeln!(out)
 }
 
 /// The cells that took longest, and what each took by what was done.
-fn longest(run: &Run) -> Vec<(&CellId, [f64; Doing::ALL.len()])> {
-    let mut cells: BTreeMap<&CellId, [f64; Doing::ALL.len()]> = BTreeMap::new();
+fn longest(run: &Run) -> Vec<(&CellId, [f64; LaneState::ALL.len()])> {
+    let mut cells: BTreeMap<&CellId, [f64; LaneState::ALL.len()]> = BTreeMap::new();
     for span in &run.timeline {
         for (doing, from, to) in stretches(span) {
             cells.entry(&span.cell).or_default()[doing as usize] += to - from;

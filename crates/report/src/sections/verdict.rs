@@ -5,7 +5,7 @@ use std::fmt::Write;
 use pinmatrix_core::analysis::judgement;
 use pinmatrix_core::model::command::reproduce;
 use pinmatrix_core::model::run::Run;
-use pinmatrix_core::model::run::verdict::{Deviation, Judgement, Kind, Verdict};
+use pinmatrix_core::model::run::verdict::{Deviation, DeviationKind, Judgement, Verdict};
 use pinmatrix_core::text;
 
 use crate::{escaped, line};
@@ -14,11 +14,16 @@ use crate::{escaped, line};
 #[must_use]
 pub fn headline(run: &Run) -> Option<String> {
     let verdict = run.findings.verdict.as_ref()?;
-    let count = |kind: Kind| {
+    let count = |kind: DeviationKind| {
         let n = verdict.deviations.iter().filter(|d| d.kind == kind).count();
         (n > 0).then(|| format!("{n} {kind}"))
     };
-    let kinds = [Kind::Regressed, Kind::Gone, Kind::New, Kind::Fixed];
+    let kinds = [
+        DeviationKind::Regressed,
+        DeviationKind::Gone,
+        DeviationKind::New,
+        DeviationKind::Fixed,
+    ];
     let mut parts: Vec<String> = kinds.into_iter().filter_map(count).collect();
     parts.push(format!("{} as expected", verdict.n_expected));
     if verdict.n_inconclusive > 0 {

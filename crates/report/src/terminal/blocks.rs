@@ -3,13 +3,13 @@
 
 use camino::Utf8Path;
 use pinmatrix_core::analysis::Analysis;
-use pinmatrix_core::analysis::problems::{Check, Problem, Standing};
-use pinmatrix_core::model::status::Class;
+use pinmatrix_core::analysis::problems::{Check, Problem, Severity};
+use pinmatrix_core::model::status::FailureKind;
 use pinmatrix_core::text;
 use pinmatrix_core::text::count;
 
 use crate::html;
-use crate::terminal::wrap::Page;
+use crate::terminal::wrap::TerminalPage;
 use crate::terminal::{BOLD, DIM, GREEN, LONGEST, RED, RESET, YELLOW};
 
 /// How many blocks there are; the page for a browser has all that is wrong.
@@ -19,9 +19,9 @@ const MOST_BLOCKS: usize = 10;
 const MOST_CASES: usize = 4;
 
 /// Writes the blocks of a run, the most important first; what a baseline expects is counted.
-pub(super) fn write(page: &mut Page, analysis: &Analysis<'_>, results: &Utf8Path) {
+pub(super) fn write(page: &mut TerminalPage, analysis: &Analysis<'_>, results: &Utf8Path) {
     let problems = &analysis.problems;
-    let is_known = |problem: &&Problem| problem.standing == Standing::Known;
+    let is_known = |problem: &&Problem| problem.standing == Severity::Known;
     let n_known = problems.iter().filter(is_known).count();
     let told = problems.iter().filter(|problem| !is_known(problem));
     let blocks = together(told);
@@ -75,7 +75,7 @@ fn together<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<Vec<&'a Prob
     blocks
 }
 
-fn write_block(page: &mut Page, block: &[&Problem]) {
+fn write_block(page: &mut TerminalPage, block: &[&Problem]) {
     let Some(first) = block.first() else { return };
     let mark = mark(first);
     match block {
@@ -121,7 +121,7 @@ fn said(problem: &Problem) -> String {
 
 fn mark(problem: &Problem) -> String {
     let (color, mark) = match problem.check {
-        Check::Failed(Class::Drift) => (YELLOW, '✘'),
+        Check::Failed(FailureKind::Drift) => (YELLOW, '✘'),
         Check::Failed(_) | Check::Gone => (RED, '✘'),
         Check::Inconclusive => (YELLOW, '?'),
         Check::Fixed => (GREEN, '✔'),

@@ -9,7 +9,7 @@ use textwrap::core::display_width;
 use crate::sections::grid::{Grid, grids};
 use crate::sections::strips::{Strip, Strips};
 use crate::sections::{grid, strips};
-use crate::terminal::wrap::{Page, padded};
+use crate::terminal::wrap::{TerminalPage, padded};
 use crate::terminal::{BOLD, DIM, RESET, color};
 
 /// The longest name of a row or a target, in characters.
@@ -21,7 +21,7 @@ fn name(name: &str) -> String {
 }
 
 /// Draws the grid of each family, and below them the targets.
-pub(super) fn write(page: &mut Page, run: &Run) {
+pub(super) fn write(page: &mut TerminalPage, run: &Run) {
     let grids = grids(run);
     for grid in &grids {
         page.gap();
@@ -41,7 +41,7 @@ fn mark(word: &str) -> &str {
 }
 
 /// What the marks that are there mean; marks that need no word get none.
-fn write_legend(page: &mut Page, legend: &[&str], shown: impl Iterator<Item = String>) {
+fn write_legend(page: &mut TerminalPage, legend: &[&str], shown: impl Iterator<Item = String>) {
     let shown: BTreeSet<String> = shown.collect();
     let entries = legend.iter().copied();
     let entries: Vec<&str> = entries
@@ -53,7 +53,7 @@ fn write_legend(page: &mut Page, legend: &[&str], shown: impl Iterator<Item = St
 }
 
 /// The grid, folded where the terminal is narrower.
-fn write_grid(page: &mut Page, grid: &Grid) {
+fn write_grid(page: &mut TerminalPage, grid: &Grid) {
     let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(display_width).max();
     let labels: Vec<String> = grid.rows.iter().map(|(row, _)| name(row)).collect();
     let family = name(&grid.family);
@@ -87,7 +87,7 @@ fn write_grid(page: &mut Page, grid: &Grid) {
 
 /// Each target's way along the ladder: all that failed somewhere on the first toolchain, and on
 /// the others what none above shows.
-fn write_strips(page: &mut Page, rows: &[Strips]) {
+fn write_strips(page: &mut TerminalPage, rows: &[Strips]) {
     let has_ladder = rows.first().is_some_and(|row| row.pins.len() > 1);
     let is_clean = rows.iter().flat_map(|row| &row.strips).all(Strip::is_clean);
     if !has_ladder || is_clean {
@@ -127,7 +127,7 @@ fn write_strips(page: &mut Page, rows: &[Strips]) {
     write_legend(page, &strips::LEGEND, letters);
 }
 
-fn write_ways(page: &mut Page, row: &Strips, shown: &[&Strip]) {
+fn write_ways(page: &mut TerminalPage, row: &Strips, shown: &[&Strip]) {
     let names = shown.iter().map(|strip| name(&strip.target.to_string()));
     let names: Vec<String> = names.collect();
     let longest = names.iter().map(|name| display_width(name)).max();

@@ -5,8 +5,8 @@ use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{CaseOutcome, Outcome};
 use pinmatrix_core::model::run::State;
 use pinmatrix_core::model::run::findings::Findings;
-use pinmatrix_core::model::run::verdict::{Deviation, Kind, Verdict};
-use pinmatrix_core::model::status::{Class, Doubt};
+use pinmatrix_core::model::run::verdict::{Deviation, DeviationKind, Verdict};
+use pinmatrix_core::model::status::{FailureKind, InconclusiveReason};
 use pinmatrix_core::testing;
 use pinmatrix_core::testing::history;
 
@@ -55,7 +55,7 @@ fn a_run_in_which_all_passes_is_short() {
 fn a_row_that_becomes_too_old_says_what_it_needs() {
     let mut run = on_rows("....", 2);
     let error = Diagnostic::said("gadget 2.0.0 needs rustc 1.80.0, and this is 1.71.0");
-    let mut outcome = Outcome::whole(Status::failed(Class::Msrv), vec![error]);
+    let mut outcome = Outcome::whole(Status::failed(FailureKind::Msrv), vec![error]);
     let need = pinmatrix_core::model::outcome::Need {
         rustc: semver::Version::new(1, 80, 0),
         package: "gadget 2.0.0".to_owned(),
@@ -73,7 +73,7 @@ fn a_row_that_becomes_too_old_says_what_it_needs() {
 fn a_run_of_doubts_says_what_kept_it_from_an_answer() {
     let mut run = ran("....");
     for at in 0..4 {
-        let doubt = Doubt::Network;
+        let doubt = InconclusiveReason::Network;
         let error = Diagnostic::said("failed to download from `https://example.org/config.json`");
         end(
             &mut run,
@@ -108,8 +108,8 @@ fn what_a_baseline_expects_is_counted_and_what_it_does_not_is_told() {
         expected: expected.to_owned(),
         found: found.to_owned(),
     };
-    let regressed = deviation(3, Kind::Regressed, "passed", "failed(compile): no");
-    let fixed = deviation(4, Kind::Fixed, "failed(compile)", "passed");
+    let regressed = deviation(3, DeviationKind::Regressed, "passed", "failed(compile): no");
+    let fixed = deviation(4, DeviationKind::Fixed, "failed(compile)", "passed");
     judged(&mut run, vec![regressed, fixed.clone()]);
     insta::assert_snapshot!(seen(&run, 80));
     judged(&mut run, vec![fixed]);
@@ -132,7 +132,7 @@ fn what_fails_where_an_earlier_row_did_not_run_is_drawn() {
         end(
             &mut run,
             at,
-            Outcome::whole(Status::failed(Class::Msrv), vec![error]),
+            Outcome::whole(Status::failed(FailureKind::Msrv), vec![error]),
         );
     }
     insta::assert_snapshot!(seen(&run, 80));

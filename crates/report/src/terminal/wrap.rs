@@ -14,12 +14,12 @@ const LEAST: usize = 40;
 const SCROLLED: usize = 200;
 
 /// A page under way.
-pub(super) struct Page {
+pub(super) struct TerminalPage {
     text: String,
     columns: Option<usize>,
 }
 
-impl Page {
+impl TerminalPage {
     /// A page that begins with an empty line.
     pub fn new(columns: Option<usize>) -> Self {
         Self {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn lines_hang_below_their_words_and_nothing_in_backticks_is_broken() {
-        let mut page = Page::new(Some(40));
+        let mut page = TerminalPage::new(Some(40));
         page.say("\u{1b}[31m✘\u{1b}[0m ", "", &"word ".repeat(12));
         page.say(
             "",

@@ -1,6 +1,6 @@
 //! What does not compile, link or build at some pin, in code of every kind.
 
-use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::model::outcome::TargetKind;
 
 use crate::draft::Table;
 use crate::grammar::places::script;
@@ -55,15 +55,15 @@ pub fn compile(site: &mut Site<'_>) {
     };
     let kind = match at {
         Where::Lib | Where::LibTests | Where::LibWithoutTests => {
-            if let Some(lib) = site.lib(Kind::Lib) {
+            if let Some(lib) = site.lib(TargetKind::Lib) {
                 lib.items.push_str(&items);
             }
             return;
         }
-        Where::Bin | Where::BinTests | Where::BinWithoutTests => Kind::Bin,
-        Where::Test => Kind::Test,
-        Where::Example | Where::ExampleWithoutTests => Kind::Example,
-        Where::Bench => Kind::Bench,
+        Where::Bin | Where::BinTests | Where::BinWithoutTests => TargetKind::Bin,
+        Where::Test => TargetKind::Test,
+        Where::Example | Where::ExampleWithoutTests => TargetKind::Example,
+        Where::Bench => TargetKind::Bench,
     };
     let target = site.target(kind, true, false);
     if matches!(at, Where::Bench | Where::ExampleWithoutTests) {

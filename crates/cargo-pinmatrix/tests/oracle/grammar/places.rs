@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::model::outcome::TargetKind;
 
 use crate::draft::Table;
 use crate::grammar::site::{Fact, Place, Site, Wrap};
@@ -16,7 +16,7 @@ pub fn put(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact) {
             let test = wrap.test(&name, fact, edition);
             let in_file = site.rng.chance(20) && edition != "2015";
             let module = site.draft.fresh("part_");
-            let Some(lib) = site.lib(Kind::Lib) else {
+            let Some(lib) = site.lib(TargetKind::Lib) else {
                 return;
             };
             if in_file {
@@ -30,14 +30,16 @@ pub fn put(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact) {
                 lib.items.push_str(&test);
             }
         }
-        Place::BinUnit => unit(site, Kind::Bin, wrap, fact),
-        Place::Test => unit(site, Kind::Test, wrap, fact),
-        Place::ExampleUnit => unit(site, Kind::Example, wrap, fact),
-        Place::BenchUnit => unit(site, Kind::Bench, wrap, fact),
+        Place::BinUnit => unit(site, TargetKind::Bin, wrap, fact),
+        Place::Test => unit(site, TargetKind::Test, wrap, fact),
+        Place::ExampleUnit => unit(site, TargetKind::Example, wrap, fact),
+        Place::BenchUnit => unit(site, TargetKind::Bench, wrap, fact),
         Place::Program => {
-            let kind = site.rng.pick(&[Kind::Test, Kind::Test, Kind::Bench]);
+            let kind = site
+                .rng
+                .pick(&[TargetKind::Test, TargetKind::Test, TargetKind::Bench]);
             let target = site.target(kind, false, true);
-            if kind == Kind::Bench {
+            if kind == TargetKind::Bench {
                 site.draft.members[site.member].targets[target].test = Some(true);
             }
             site.source(target)
@@ -58,14 +60,14 @@ pub fn put(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact) {
     }
 }
 
-fn unit(site: &mut Site<'_>, kind: Kind, wrap: Wrap, fact: &Fact) {
+fn unit(site: &mut Site<'_>, kind: TargetKind, wrap: Wrap, fact: &Fact) {
     let edition = site.edition();
     let name = match site.rng.chance(15) {
         true => site.function("größe_"),
         false => site.function("case_"),
     };
     let target = site.target(kind, true, wrap.ends_process());
-    if matches!(kind, Kind::Example | Kind::Bench) {
+    if matches!(kind, TargetKind::Example | TargetKind::Bench) {
         site.draft.members[site.member].targets[target].test = Some(true);
     }
     let text = wrap.test(&name, fact, edition);
@@ -100,7 +102,7 @@ fn doc(site: &mut Site<'_>, fact: &Fact, edition: &str) {
         false => text.clone(),
     };
     let is_macro = site.draft.members[site.member].is_macro;
-    let Some(lib) = site.lib(Kind::Doc) else {
+    let Some(lib) = site.lib(TargetKind::Doc) else {
         return;
     };
     // A package of macros exports nothing else; what is private is tested all the same.
@@ -118,9 +120,9 @@ fn doc(site: &mut Site<'_>, fact: &Fact, edition: &str) {
 /// A program that a test runs.
 fn program(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact, edition: &str) {
     let kind = if place == Place::ExampleFound {
-        Kind::Example
+        TargetKind::Example
     } else {
-        Kind::Bin
+        TargetKind::Bin
     };
     let at = site.target(kind, true, true);
     site.source(at)
@@ -138,7 +140,7 @@ fn program(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact, edition: 
         "std::process::Command::new({path}).status().unwrap().success()"
     ));
     let name = site.function("runs_");
-    let test = site.target(Kind::Test, true, false);
+    let test = site.target(TargetKind::Test, true, false);
     let text = Wrap::Assert.test(&name, &runs, edition);
     site.source(test).items.push_str(&text);
 }
@@ -201,7 +203,7 @@ fn expanded(site: &mut Site<'_>, wrap: Wrap, fact: &Fact, edition: &str) {
         fact.expression
     );
     let krate = site.draft.members[site.member].name.to_owned();
-    if let Some(lib) = site.lib(Kind::Lib) {
+    if let Some(lib) = site.lib(TargetKind::Lib) {
         lib.items.push_str(&text);
     }
     if site.draft.members[user].is_macro {

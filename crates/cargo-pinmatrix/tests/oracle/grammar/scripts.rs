@@ -1,6 +1,6 @@
 //! Build scripts that write somewhere under some condition, and code that reads what they wrote.
 
-use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::model::outcome::TargetKind;
 
 use crate::draft::{Table, join};
 use crate::grammar::places::{put, script};
@@ -257,7 +257,7 @@ pub fn generates(site: &mut Site<'_>) {
         return;
     }
     site.bears_all();
-    if let Some(lib) = site.lib(Kind::Lib) {
+    if let Some(lib) = site.lib(TargetKind::Lib) {
         lib.items.push_str(&format!("include!({include});\n"));
         let fact = Fact::plain(format!("{name}() == 7"));
         put(site, Place::LibUnit, Wrap::Assert, &fact);

@@ -1,6 +1,6 @@
 //! The shape of a workspace: where it lies, its members, who depends on whom with which features.
 
-use pinmatrix_core::model::outcome::Kind;
+use pinmatrix_core::model::outcome::TargetKind;
 
 use crate::draft::{Draft, Entry, Kept, Member, Source, Table, Toolchain};
 use crate::grammar::places::{put, script};
@@ -235,7 +235,7 @@ pub fn main_binary(site: &mut Site<'_>) {
     {
         return;
     }
-    let target = member.add(Kind::Bin, member.name.to_owned());
+    let target = member.add(TargetKind::Bin, member.name.to_owned());
     target.is_main = true;
     target
         .source
@@ -245,7 +245,7 @@ pub fn main_binary(site: &mut Site<'_>) {
 
 /// A target that says of itself whether it has tests.
 pub fn target_lines(site: &mut Site<'_>) {
-    let kind = site.rng.pick(&[Kind::Bin, Kind::Example]);
+    let kind = site.rng.pick(&[TargetKind::Bin, TargetKind::Example]);
     let says = site.rng.pick(&[true, false]);
     let at = site.target(kind, true, false);
     let target = &mut site.draft.members[site.member].targets[at];
@@ -285,7 +285,7 @@ pub fn same_name(site: &mut Site<'_>) {
         if member.targets.iter().any(|target| target.name == "same") {
             continue;
         }
-        let target = member.add(Kind::Test, "same".to_owned());
+        let target = member.add(TargetKind::Test, "same".to_owned());
         target.source.items.push_str("#[test] fn same() {}\n");
         target.is_closed = true;
     }

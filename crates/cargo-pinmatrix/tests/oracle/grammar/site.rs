@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pinmatrix_core::model::outcome::{Kind, TargetId};
+use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
 use crate::draft::{Draft, Member, Source, Table, Target};
 use crate::grammar::matches;
@@ -322,7 +322,7 @@ impl Site<'_> {
     }
 
     /// A target of a kind that is open for more, and what it is called; most are new.
-    pub fn target(&mut self, kind: Kind, harness: bool, is_closed: bool) -> usize {
+    pub fn target(&mut self, kind: TargetKind, harness: bool, is_closed: bool) -> usize {
         let is_kept_apart = is_closed || !harness || self.rng.chance(40);
         let member = &self.draft.members[self.member];
         let is_open =
@@ -333,14 +333,14 @@ impl Site<'_> {
         };
         let at = at.unwrap_or_else(|| {
             let prefix = match kind {
-                Kind::Bin => "bin-",
-                Kind::Test => "test_",
-                Kind::Example => "example-",
-                Kind::Bench => "bench-",
-                Kind::Lib | Kind::Doc => "lib",
+                TargetKind::Bin => "bin-",
+                TargetKind::Test => "test_",
+                TargetKind::Example => "example-",
+                TargetKind::Bench => "bench-",
+                TargetKind::Lib | TargetKind::Doc => "lib",
             };
             let name = self.draft.fresh(prefix);
-            let is_required = self.rng.chance(4) && kind == Kind::Test;
+            let is_required = self.rng.chance(4) && kind == TargetKind::Test;
             let in_folder = self.rng.chance(12);
             let member = &mut self.draft.members[self.member];
             let target = member.add(kind, name);
@@ -362,7 +362,7 @@ impl Site<'_> {
     }
 
     /// The text of the member's library.
-    pub fn lib(&mut self, kind: Kind) -> Option<&mut Source> {
+    pub fn lib(&mut self, kind: TargetKind) -> Option<&mut Source> {
         let id = self.draft.members[self.member].lib_id(kind);
         self.draft.members[self.member].lib.as_ref()?;
         self.bears(id);

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{Baseline, Expectation};
 use crate::model::outcome::{Outcome, TargetOutcome};
-use crate::model::run::verdict::{Deviation, Kind, Verdict};
+use crate::model::run::verdict::{Deviation, DeviationKind, Verdict};
 use crate::model::run::{CellRecord, Run, State};
 use crate::model::status::Status;
 
@@ -39,7 +39,7 @@ pub fn judge(run: &Run, baseline: &Baseline) -> Verdict {
             verdict.n_inconclusive += usize::from(outcome.has_doubt());
             continue;
         }
-        let mut bench = Bench {
+        let mut bench = CellJudge {
             record,
             baseline,
             lines,
@@ -78,7 +78,7 @@ fn today(run: &Run) -> String {
 }
 
 /// One cell being judged.
-struct Bench<'a> {
+struct CellJudge<'a> {
     record: &'a CellRecord,
     baseline: &'a Baseline,
     lines: Vec<&'a Expectation>,
@@ -89,9 +89,9 @@ struct Bench<'a> {
 }
 
 /// What is judged: the cell, a target, or a case of it.
-type Thing<'a> = (Option<&'a str>, Option<&'a str>);
+type CasePath<'a> = (Option<&'a str>, Option<&'a str>);
 
-impl Bench<'_> {
+impl CellJudge<'_> {
     fn judge(&mut self, outcome: &Outcome) {
         let (status, found) = match outcome.targets.is_empty() {
             true => (outcome.status.clone(), of_cell(outcome)),
@@ -159,7 +159,7 @@ impl Bench<'_> {
         }
     }
 
-    fn compare(&mut self, thing: Thing<'_>, (status, shown): (&Status, &str), found: &str) {
+    fn compare(&mut self, thing: CasePath<'_>, (status, shown): (&Status, &str), found: &str) {
         let expected = self.expected(thing);
         if !status.is_verdict() {
             // Drift says nothing of the pin, so what was expected of it stays open.
@@ -167,15 +167,17 @@ impl Bench<'_> {
             return;
         }
         let kind = match expected.as_slice() {
-            [] if status.is_failed() => Some((Kind::New, "nothing is expected of it".to_owned())),
+            [] if status.is_failed() => {
+                Some((DeviationKind::New, "nothing is expected of it".to_owned()))
+            }
             [] => None,
             lines => match lines.iter().find(|line| line.expect == shown) {
                 Some(line) => self.expired(line, status),
                 None => {
                     let words: Vec<&str> = lines.iter().map(|line| line.expect.as_str()).collect();
                     let kind = match status.is_failed() {
-                        true => Kind::Regressed,
-                        false => Kind::Fixed,
+                        true => DeviationKind::Regressed,
+                        false => DeviationKind::Fixed,
                     };
                     Some((kind, words.join(" or ")))
                 }
@@ -189,26 +191,36 @@ impl Bench<'_> {
     }
 
     /// A failure whose time is over is expected no more.
-    fn expired(&self, line: &Expectation, status: &Status) -> Option<(Kind, String)> {
+    fn expired(&self, line: &Expectation, status: &Status) -> Option<(DeviationKind, String)> {
         let expires = line.expires.as_ref()?;
         let is_over = status.is_failed() && *expires < self.today;
-        is_over.then(|| (Kind::Regressed, format!("{} until {expires}", line.expect)))
+        is_over.then(|| {
+            (
+                DeviationKind::Regressed,
+                format!("{} until {expires}", line.expect),
+            )
+        })
     }
 
     /// Something that a baseline knows and a cell that ran does not have.
-    fn miss(&mut self, thing: Thing<'_>) {
+    fn miss(&mut self, thing: CasePath<'_>) {
         let expected = self.expected(thing);
         if expected
             .iter()
             .any(|line| line.expect == Status::Passed.to_string())
         {
-            self.deviate(Kind::Gone, thing, "passed".to_owned(), "it is not there");
+            self.deviate(
+                DeviationKind::Gone,
+                thing,
+                "passed".to_owned(),
+                "it is not there",
+            );
         }
     }
 
     /// What is expected of a thing at the cell's pin: the line that holds there, or both of those
     /// between which no one had looked.
-    fn expected(&self, (target, case): Thing<'_>) -> Vec<&Expectation> {
+    fn expected(&self, (target, case): CasePath<'_>) -> Vec<&Expectation> {
         let pin = self.record.cell.pin.at.to_string();
         let rank = |pin: &str| self.baseline.rank(&self.record.cell.pin.family, pin);
         let is_of = |line: &&Expectation| line.target.as_deref() == target;
@@ -235,7 +247,13 @@ impl Bench<'_> {
         holds.into_iter().chain(next).copied().collect()
     }
 
-    fn deviate(&mut self, kind: Kind, (target, case): Thing<'_>, expected: String, found: &str) {
+    fn deviate(
+        &mut self,
+        kind: DeviationKind,
+        (target, case): CasePath<'_>,
+        expected: String,
+        found: &str,
+    ) {
         self.verdict.deviations.push(Deviation {
             kind,
             cell: self.record.id.clone(),

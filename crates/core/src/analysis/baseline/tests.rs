@@ -182,7 +182,7 @@ fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
     let mut record = shown.cells[0].clone();
     record.cell.row = crate::model::cell::Row::of_toolchain("absent").into();
     record.state = crate::model::run::State::Skipped {
-        reason: crate::model::status::Skip::ToolchainMissing,
+        reason: crate::model::status::SkipReason::ToolchainMissing,
     };
     shown.cells.push(record);
     let (after, changed) = Baseline::of(&shown, Some(&before)).expect("a baseline");
@@ -249,7 +249,7 @@ fn an_error_of_another_code_and_a_doubt_beside_a_failure_are_no_news_that_pass()
     with(&mut doubtful, &|target| {
         target.cases.iter_mut().take(1).for_each(|case| {
             case.status = crate::model::status::Status::Inconclusive {
-                doubt: crate::model::status::Doubt::Network,
+                doubt: crate::model::status::InconclusiveReason::Network,
             };
         });
     });

@@ -5,8 +5,8 @@ use semver::{Version, VersionReq};
 
 use crate::analysis::findings::min_toolchain::is_refused;
 use crate::analysis::frontier::{ChangePoint, History, frontier, histories};
-use crate::config::{Claim, Claimed};
-use crate::model::cell::At;
+use crate::config::{Claim, ClaimKind};
+use crate::model::cell::PinSource;
 use crate::model::run::findings::{JudgedClaim, LeastToolchain, Truth};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::rust_version::parse_rust_version;
@@ -19,11 +19,11 @@ const MOST_EVIDENCE: usize = 8;
 pub fn judge(run: &Run, claims: &[Claim], least: &[LeastToolchain]) -> Vec<JudgedClaim> {
     let judged = |claim: &Claim| {
         let (truth, mut evidence) = match &claim.claimed {
-            Claimed::LeastRust { rust, pin } => least_rust(run, claim, rust, pin, least),
-            Claimed::Changes { target, case, at } => {
+            ClaimKind::LeastRust { rust, pin } => least_rust(run, claim, rust, pin, least),
+            ClaimKind::Changes { target, case, at } => {
                 changes(run, claim, target, case.as_ref(), at.as_ref())
             }
-            Claimed::Passes { targets, pin } => passes(run, claim, targets, pin),
+            ClaimKind::Passes { targets, pin } => passes(run, claim, targets, pin),
         };
         if let Some(rest) = evidence.len().checked_sub(MOST_EVIDENCE).filter(|n| *n > 0) {
             evidence.truncate(MOST_EVIDENCE);
@@ -40,7 +40,7 @@ pub fn judge(run: &Run, claims: &[Claim], least: &[LeastToolchain]) -> Vec<Judge
 
 /// The cells of a pin that ended.
 fn at_pin<'a>(run: &'a Run, claim: &Claim, pin: &Version) -> Vec<&'a CellRecord> {
-    let at = At::from(pin.clone());
+    let at = PinSource::from(pin.clone());
     let cells = run.cells.iter().filter(|record| {
         let of = &record.cell.pin;
         of.family == claim.family && of.at == at && record.outcome().is_some()
@@ -149,13 +149,13 @@ fn changes(
     let fits = points
         .iter()
         .map(|point| (fit(first.family, point, at), told(point)));
-    let mut fits: Vec<(Fit, String)> = fits.collect();
+    let mut fits: Vec<(RangeFit, String)> = fits.collect();
     // What speaks for the claim comes first.
     fits.sort_by_key(|(fit, _)| *fit);
-    let (fits, mut evidence): (Vec<Fit>, Vec<String>) = fits.into_iter().unzip();
-    let truth = if fits.contains(&Fit::Yes) {
+    let (fits, mut evidence): (Vec<RangeFit>, Vec<String>) = fits.into_iter().unzip();
+    let truth = if fits.contains(&RangeFit::Yes) {
         Truth::Confirmed
-    } else if fits.contains(&Fit::Perhaps) {
+    } else if fits.contains(&RangeFit::Perhaps) {
         evidence.push("`--exact` settles it".to_owned());
         Truth::Inconclusive
     } else if is_whole {
@@ -168,16 +168,16 @@ fn changes(
 
 /// Whether a change is at versions that are claimed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
+enum RangeFit {
     Yes,
     Perhaps,
     No,
 }
 
 /// The change is at the first pin after it, or at one that no one tested before that.
-fn fit(family: &FamilyRecord, point: &ChangePoint, at: &VersionReq) -> Fit {
+fn fit(family: &FamilyRecord, point: &ChangePoint, at: &VersionReq) -> RangeFit {
     let could_be = family.published.iter().filter(|version| {
-        let version = At::from((*version).clone());
+        let version = PinSource::from((*version).clone());
         point.before.at < version && version < point.after.at
     });
     let could_be = could_be.chain(point.after.at.version());
@@ -186,9 +186,9 @@ fn fit(family: &FamilyRecord, point: &ChangePoint, at: &VersionReq) -> Fit {
         could_be.iter().all(|fits| *fits),
         could_be.iter().any(|fits| *fits),
     ) {
-        (true, true) => Fit::Yes,
-        (false, true) => Fit::Perhaps,
-        (_, false) => Fit::No,
+        (true, true) => RangeFit::Yes,
+        (false, true) => RangeFit::Perhaps,
+        (_, false) => RangeFit::No,
     }
 }
 

@@ -4,8 +4,8 @@ use crate::config::{RunOptions, Strategy};
 use crate::model::cell::CellId;
 use crate::model::outcome::Signature;
 use crate::model::run::{CellRecord, Run};
-use crate::model::status::{Class, Status};
-use crate::search::strategy::Place;
+use crate::model::status::{FailureKind, Status};
+use crate::search::strategy::Slot;
 use crate::search::{Search, SearchRow};
 
 /// The cells that would have been inferred from neighbours that show something else. Nothing is
@@ -54,7 +54,7 @@ fn replay<'a>(
     let is_too_old = |record: &&CellRecord| {
         record
             .outcome()
-            .is_some_and(|o| o.status == Status::failed(Class::Msrv))
+            .is_some_and(|o| o.status == Status::failed(FailureKind::Msrv))
     };
     let mut leaders = std::collections::BTreeMap::new();
     let mut search_rows = Vec::new();
@@ -70,8 +70,8 @@ fn replay<'a>(
             places: row
                 .iter()
                 .map(|record| match record.outcome() {
-                    Some(_) => Place::Open,
-                    None => Place::Barred,
+                    Some(_) => Slot::Open,
+                    None => Slot::Barred,
                 })
                 .collect(),
             rungs: vec![true; row.len()],
@@ -86,7 +86,7 @@ fn replay<'a>(
             .get(row)
             .and_then(|row| row.get(place))
             .and_then(Option::as_ref);
-        search.set((row, place), shown.map_or(Place::Barred, Place::Shown));
+        search.set((row, place), shown.map_or(Slot::Barred, Slot::Shown));
     }
     search
 }

@@ -4,9 +4,9 @@ use semver::Version;
 
 use crate::model::cell::Row;
 use crate::model::outcome::{Needs, Outcome};
-use crate::model::run::findings::{LeastToolchain, Reach};
+use crate::model::run::findings::{LeastToolchain, NewestPassing};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
-use crate::model::status::{Class, Status};
+use crate::model::status::{FailureKind, Status};
 
 /// The least toolchain of each tested pin.
 #[must_use]
@@ -65,7 +65,7 @@ fn of_pin(
 
 /// How far each row gets, in what it has tested.
 #[must_use]
-pub fn reach(run: &Run) -> Vec<Reach> {
+pub fn reach(run: &Run) -> Vec<NewestPassing> {
     let mut reach = Vec::new();
     for family in &run.families {
         for row in run.rows(family) {
@@ -77,7 +77,7 @@ pub fn reach(run: &Run) -> Vec<Reach> {
             if newest(&|_| true).is_none() {
                 continue;
             }
-            reach.extend(row.first().map(|record| Reach {
+            reach.extend(row.first().map(|record| NewestPassing {
                 row: Row::clone(&record.cell.row),
                 family: family.name.clone(),
                 newest: newest(&|outcome| !is_refused(outcome)),
@@ -93,14 +93,14 @@ pub fn reach(run: &Run) -> Vec<Reach> {
 pub fn is_refused(outcome: &Outcome) -> bool {
     match &outcome.status {
         Status::Failed { class } => match class {
-            Class::Resolve | Class::Msrv => true,
-            Class::Drift => outcome.targets.is_empty(),
-            Class::Compile
-            | Class::Lint
-            | Class::Link
-            | Class::Test
-            | Class::Timeout
-            | Class::Crash => false,
+            FailureKind::Resolve | FailureKind::Msrv => true,
+            FailureKind::Drift => outcome.targets.is_empty(),
+            FailureKind::Compile
+            | FailureKind::Lint
+            | FailureKind::Link
+            | FailureKind::Test
+            | FailureKind::Timeout
+            | FailureKind::Crash => false,
         },
         Status::Inconclusive { .. } => true,
         Status::Passed | Status::Skipped { .. } => false,

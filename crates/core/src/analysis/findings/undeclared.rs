@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::config::{Config, Family};
-use crate::model::cell::{At, CellId, bare};
+use crate::model::cell::{CellId, PinSource, bare};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::moved::Tried;
 use crate::model::outcome::{Outcome, TargetOutcome};
 use crate::model::run::findings::{Rustc, Undeclared};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
-use crate::model::status::{Class, Status};
+use crate::model::status::{FailureKind, Status};
 
 /// Everything at each pin that does not compile on a toolchain and does on a newer one.
 #[must_use]
@@ -30,27 +30,27 @@ pub fn undeclared(run: &Run, config: &Config) -> Vec<Undeclared> {
 }
 
 /// A cell that ended, and the rustc of its row.
-struct Ran<'a> {
+struct EndedCell<'a> {
     record: &'a CellRecord,
     outcome: &'a Outcome,
     rustc: Version,
 }
 
 /// The cells of a family that differ in nothing but their toolchain, the oldest first.
-fn at_each_pin<'a>(run: &'a Run, family: &FamilyRecord) -> Vec<Vec<Ran<'a>>> {
-    let mut groups: BTreeMap<_, Vec<Ran<'a>>> = BTreeMap::new();
+fn at_each_pin<'a>(run: &'a Run, family: &FamilyRecord) -> Vec<Vec<EndedCell<'a>>> {
+    let mut groups: BTreeMap<_, Vec<EndedCell<'a>>> = BTreeMap::new();
     for record in run.rows(family).into_iter().flatten() {
         let (row, at) = (&record.cell.row, &record.cell.pin.at);
         if let (Some(outcome), Some(rustc)) = (record.outcome(), run.rustc(row)) {
             let group = groups.entry((at, &row.source, &row.features)).or_default();
-            group.push(Ran {
+            group.push(EndedCell {
                 record,
                 outcome,
                 rustc,
             });
         }
     }
-    let mut groups: Vec<Vec<Ran<'a>>> = groups.into_values().collect();
+    let mut groups: Vec<Vec<EndedCell<'a>>> = groups.into_values().collect();
     for group in &mut groups {
         group.sort_by(|a, b| a.rustc.cmp(&b.rustc));
     }
@@ -58,14 +58,14 @@ fn at_each_pin<'a>(run: &'a Run, family: &FamilyRecord) -> Vec<Vec<Ran<'a>>> {
 }
 
 /// Where one thing does not compile although it does on a newer toolchain.
-struct Seen<'a> {
-    cell: &'a Ran<'a>,
+struct UndeclaredError<'a> {
+    cell: &'a EndedCell<'a>,
     error: &'a Diagnostic,
-    newer: &'a Ran<'a>,
+    newer: &'a EndedCell<'a>,
 }
 
-fn of_pin(family: &Family, cells: &[Ran<'_>]) -> Vec<Undeclared> {
-    let mut seen: BTreeMap<Option<&str>, Vec<Seen<'_>>> = BTreeMap::new();
+fn of_pin(family: &Family, cells: &[EndedCell<'_>]) -> Vec<Undeclared> {
+    let mut seen: BTreeMap<Option<&str>, Vec<UndeclaredError<'_>>> = BTreeMap::new();
     for (at, cell) in cells.iter().enumerate() {
         let newer = cells[at + 1..].iter().filter(|c| c.rustc > cell.rustc);
         for target in cell.outcome.targets.iter().filter(|t| is_refused(t)) {
@@ -73,14 +73,14 @@ fn of_pin(family: &Family, cells: &[Ran<'_>]) -> Vec<Undeclared> {
                 continue;
             };
             let mut newer = newer.clone();
-            let compiles = |newer: &&Ran<'_>| {
+            let compiles = |newer: &&EndedCell<'_>| {
                 is_same_code(family, cell, newer, error) && is_built(newer.outcome, target)
             };
             let Some(newer) = newer.find(compiles) else {
                 continue;
             };
             let of_package = seen.entry(error.package.as_deref()).or_default();
-            of_package.push(Seen { cell, error, newer });
+            of_package.push(UndeclaredError { cell, error, newer });
         }
     }
     seen.into_iter()
@@ -88,11 +88,11 @@ fn of_pin(family: &Family, cells: &[Ran<'_>]) -> Vec<Undeclared> {
         .collect()
 }
 
-fn put_together(package: Option<&str>, seen: &[Seen<'_>]) -> Option<Undeclared> {
+fn put_together(package: Option<&str>, seen: &[UndeclaredError<'_>]) -> Option<Undeclared> {
     let newest = seen.iter().max_by(|a, b| a.cell.rustc.cmp(&b.cell.rustc))?;
     let mut cells: Vec<CellId> = seen.iter().map(|s| s.cell.record.id.clone()).collect();
     cells.dedup();
-    let rustc = |ran: &Ran<'_>| Rustc {
+    let rustc = |ran: &EndedCell<'_>| Rustc {
         toolchain: ran.record.cell.row.toolchain.clone(),
         rustc: ran.rustc.clone(),
     };
@@ -113,12 +113,17 @@ fn put_together(package: Option<&str>, seen: &[Seen<'_>]) -> Option<Undeclared> 
 }
 
 fn is_refused(target: &TargetOutcome) -> bool {
-    target.status == Status::failed(Class::Compile)
+    target.status == Status::failed(FailureKind::Compile)
 }
 
 /// Whether what an error is about is the same in two cells of one pin: all of both is, or it lies in a
 /// crate of the family, which is at the pin in both, and no newer package mends it.
-fn is_same_code(family: &Family, cell: &Ran<'_>, newer: &Ran<'_>, error: &Diagnostic) -> bool {
+fn is_same_code(
+    family: &Family,
+    cell: &EndedCell<'_>,
+    newer: &EndedCell<'_>,
+    error: &Diagnostic,
+) -> bool {
     let (one, other) = (&cell.outcome.lock, &newer.outcome.lock);
     if one.is_some() && one == other {
         return true;
@@ -129,10 +134,10 @@ fn is_same_code(family: &Family, cell: &Ran<'_>, newer: &Ran<'_>, error: &Diagno
         return false;
     };
     let is_at_pin = match &cell.record.cell.pin.at {
-        At::Version { version: pin } => {
+        PinSource::Version { version: pin } => {
             Version::parse(version).is_ok_and(|version| bare(&version) == *pin)
         }
-        At::Git { .. } | At::Path { .. } => true,
+        PinSource::Git { .. } | PinSource::Path { .. } => true,
     };
     let tried = cell.outcome.old_lock.as_ref().map(|old| &old.tried);
     is_at_pin
@@ -168,7 +173,7 @@ mod tests {
             package: package.map(str::to_owned),
             ..Diagnostic::said("unstable")
         };
-        let failed = Status::failed(Class::Compile);
+        let failed = Status::failed(FailureKind::Compile);
         let target = TargetOutcome::not_run(test_named("a"), failed, vec![error]);
         Outcome {
             lock: Some(lock.to_owned()),

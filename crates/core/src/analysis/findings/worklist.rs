@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::analysis::blame::items;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{Outcome, TargetOutcome};
-use crate::model::run::findings::{Cause, Work, Worklist};
+use crate::model::run::findings::{WorkItem, Worklist, WorklistCause};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
-use crate::model::status::{Class, Status};
+use crate::model::status::{FailureKind, Status};
 
 /// What is left to do at a pin, in what its tested cells show; `None` where none was tested on a
 /// toolchain that is not too old. Only cells and targets that are wanted count.
@@ -24,14 +24,14 @@ pub fn worklist(
         of.family == family.name && of.at.to_string() == pin && is_cell_wanted(record)
     });
     let mut rows = Vec::new();
-    let mut causes: BTreeMap<String, BTreeMap<Error, Vec<String>>> = BTreeMap::new();
+    let mut causes: BTreeMap<String, BTreeMap<DistinctError, Vec<String>>> = BTreeMap::new();
     for record in at_pin {
         // A toolchain that is too old, or a machine that failed, is nothing to mend in the subject.
         let Some(outcome) = record.outcome().filter(|outcome| !is_no_fault(outcome)) else {
             continue;
         };
         rows.push(record.cell.row.to_string());
-        let mut add = |error: Error, items: Vec<String>, target: &str| {
+        let mut add = |error: DistinctError, items: Vec<String>, target: &str| {
             for item in items {
                 let targets = causes
                     .entry(item)
@@ -45,7 +45,7 @@ pub fn worklist(
         };
         for error in &outcome.errors {
             add(
-                Error::of(error, &outcome.status.to_string()),
+                DistinctError::of(error, &outcome.status.to_string()),
                 items(error),
                 "",
             );
@@ -63,19 +63,19 @@ pub fn worklist(
 fn is_no_fault(outcome: &Outcome) -> bool {
     let is = |class| outcome.status == Status::failed(class);
     let in_doubt = matches!(outcome.status, Status::Inconclusive { .. });
-    outcome.targets.is_empty() && (is(Class::Msrv) || is(Class::Drift) || in_doubt)
+    outcome.targets.is_empty() && (is(FailureKind::Msrv) || is(FailureKind::Drift) || in_doubt)
 }
 
 /// An error, whichever targets and rows show it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Error {
+struct DistinctError {
     file: Option<String>,
     line: Option<usize>,
     code: String,
     message: String,
 }
 
-impl Error {
+impl DistinctError {
     fn of(error: &Diagnostic, class: &str) -> Self {
         Self {
             file: error.file.clone(),
@@ -86,10 +86,13 @@ impl Error {
     }
 }
 
-fn of_target(target: &TargetOutcome, add: &mut dyn FnMut(Error, Vec<String>)) {
+fn of_target(target: &TargetOutcome, add: &mut dyn FnMut(DistinctError, Vec<String>)) {
     if target.status.is_failed() {
         for error in &target.errors {
-            add(Error::of(error, &target.status.to_string()), items(error));
+            add(
+                DistinctError::of(error, &target.status.to_string()),
+                items(error),
+            );
         }
     }
     for case in target.cases.iter().filter(|case| case.status.is_failed()) {
@@ -98,7 +101,7 @@ fn of_target(target: &TargetOutcome, add: &mut dyn FnMut(Error, Vec<String>)) {
             .map(|said| format!(": {said}"))
             .unwrap_or_default();
         let (file, line) = case.panicked_at().unzip();
-        let error = Error {
+        let error = DistinctError {
             file,
             line,
             code: case.status.to_string(),
@@ -112,10 +115,10 @@ fn put_together(
     family: &FamilyRecord,
     pin: &str,
     rows: Vec<String>,
-    causes: BTreeMap<String, BTreeMap<Error, Vec<String>>>,
+    causes: BTreeMap<String, BTreeMap<DistinctError, Vec<String>>>,
 ) -> Worklist {
     let all = causes.values().flat_map(BTreeMap::keys);
-    let all: std::collections::BTreeSet<&Error> = all.collect();
+    let all: std::collections::BTreeSet<&DistinctError> = all.collect();
     let mut files: BTreeMap<String, usize> = BTreeMap::new();
     for error in all {
         *files
@@ -124,18 +127,18 @@ fn put_together(
     }
     let mut files: Vec<(String, usize)> = files.into_iter().collect();
     files.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    let work = |(error, targets): (Error, Vec<String>)| Work {
+    let work = |(error, targets): (DistinctError, Vec<String>)| WorkItem {
         file: error.file,
         line: error.line,
         code: error.code,
         message: error.message,
         targets,
     };
-    let cause = |(item, errors): (String, BTreeMap<Error, Vec<String>>)| Cause {
+    let cause = |(item, errors): (String, BTreeMap<DistinctError, Vec<String>>)| WorklistCause {
         item,
         errors: errors.into_iter().map(work).collect(),
     };
-    let mut causes: Vec<Cause> = causes.into_iter().map(cause).collect();
+    let mut causes: Vec<WorklistCause> = causes.into_iter().map(cause).collect();
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.errors.len()));
     Worklist {
         family: family.name.clone(),

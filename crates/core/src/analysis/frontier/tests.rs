@@ -151,7 +151,7 @@ fn shows(shown: char, case: &str) -> Option<&'static str> {
     }
 }
 
-fn major(side: &Side) -> u64 {
+fn major(side: &ChangeSide) -> u64 {
     side.at.version().expect("a version").major
 }
 

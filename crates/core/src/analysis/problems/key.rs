@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::blame::Blame;
-use crate::analysis::problems::{Check, Place, Problem};
+use crate::analysis::problems::{Check, Problem, SourcePlace};
 use crate::model::outcome::TargetId;
 
 /// What several cells can show alike. The order of its lines numbers what is otherwise the same.
@@ -16,7 +16,7 @@ pub(in crate::analysis) struct ProblemKey {
     pub(super) case: Option<String>,
     pub(super) code: Option<String>,
     pub(super) blame: Option<Blame>,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<SourcePlace>,
     /// What was said, as far as it is the same wherever the cause is.
     pub(super) gist: String,
 }

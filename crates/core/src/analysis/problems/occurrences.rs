@@ -3,24 +3,24 @@
 use crate::analysis::blame;
 use crate::analysis::blame::Blame;
 use crate::analysis::passing::Passing;
-use crate::analysis::problems::place::{Place, in_repository};
+use crate::analysis::problems::place::{SourcePlace, in_repository};
 use crate::analysis::problems::told::{expected, in_words};
-use crate::analysis::problems::{Check, LONGEST_NAME, ProblemKey, Standing};
+use crate::analysis::problems::{Check, LONGEST_NAME, ProblemKey, Severity};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{CaseOutcome, Outcome, TargetId};
-use crate::model::run::verdict::{Deviation, Kind};
+use crate::model::run::verdict::{Deviation, DeviationKind};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
-use crate::model::status::{Class, Status};
+use crate::model::status::{FailureKind, Status};
 use crate::text;
 
 /// One cell that shows something.
 pub(in crate::analysis) struct Occurrence<'a> {
     pub(in crate::analysis) key: ProblemKey,
-    pub(super) standing: Standing,
+    pub(super) standing: Severity,
     pub(super) record: &'a CellRecord,
     pub(in crate::analysis) target: Option<String>,
     pub(in crate::analysis) case: Option<String>,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<SourcePlace>,
     pub(super) status: String,
     pub(in crate::analysis) error: String,
     pub(super) expected: Option<String>,
@@ -29,7 +29,7 @@ pub(in crate::analysis) struct Occurrence<'a> {
 impl Occurrence<'_> {
     /// Whether something fails, and the pin can be blamed for it.
     pub(in crate::analysis) fn is_failure(&self) -> bool {
-        matches!(self.key.check, Check::Failed(class) if class != Class::Drift)
+        matches!(self.key.check, Check::Failed(class) if class != FailureKind::Drift)
     }
 }
 
@@ -42,7 +42,7 @@ pub(in crate::analysis) fn occurrences<'a>(
     let Some(outcome) = record.outcome() else {
         return Vec::new();
     };
-    let collector = Collector { run, record, today };
+    let collector = OccurrenceCollector { run, record, today };
     let mut seen = Vec::new();
     if !outcome.errors.is_empty() || outcome.targets.is_empty() {
         let error = of_whole(outcome);
@@ -74,14 +74,14 @@ fn of_whole(outcome: &Outcome) -> Option<Diagnostic> {
 }
 
 /// Looks at one cell of a run.
-struct Collector<'a, 't> {
+struct OccurrenceCollector<'a, 't> {
     run: &'a Run,
     record: &'a CellRecord,
     /// What passes today on its row.
     today: Option<&'t Passing<'t>>,
 }
 
-impl<'a> Collector<'a, '_> {
+impl<'a> OccurrenceCollector<'a, '_> {
     fn occurrence(
         &self,
         status: &Status,
@@ -103,9 +103,9 @@ impl<'a> Collector<'a, '_> {
             None => self.fails_today(name.as_deref(), case_name),
         };
         let standing = match check {
-            Check::Failed(_) if is_known => Standing::Known,
-            Check::Failed(class) if class != Class::Drift => Standing::New,
-            Check::Failed(_) | Check::Inconclusive | Check::Fixed | Check::Gone => Standing::Unsure,
+            Check::Failed(_) if is_known => Severity::Known,
+            Check::Failed(class) if class != FailureKind::Drift => Severity::New,
+            Check::Failed(_) | Check::Inconclusive | Check::Fixed | Check::Gone => Severity::Unsure,
         };
         let place = match (case, error) {
             (Some(case), _) => case.panicked_at(),
@@ -170,9 +170,9 @@ impl<'a> Collector<'a, '_> {
     /// What should fail and passes, or should be there and is not.
     fn surprise(&self, deviation: &Deviation) -> Option<Occurrence<'a>> {
         let (check, standing) = match deviation.kind {
-            Kind::Fixed => (Check::Fixed, Standing::Fixed),
-            Kind::Gone => (Check::Gone, Standing::New),
-            Kind::Regressed | Kind::New => return None,
+            DeviationKind::Fixed => (Check::Fixed, Severity::Fixed),
+            DeviationKind::Gone => (Check::Gone, Severity::New),
+            DeviationKind::Regressed | DeviationKind::New => return None,
         };
         let name = deviation.target.as_ref();
         let mut targets = self.record.outcome().into_iter().flat_map(|o| &o.targets);

@@ -9,7 +9,7 @@ use crate::model::run::{CellRecord, Run, SourceRecord};
 
 /// A place in the repository that the subject is in, or in the subject where it is in none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SourcePlace {
     /// The file, relative to the top, with `/`.
     pub file: String,
     /// The line, from 1.
@@ -17,7 +17,7 @@ pub struct Place {
 }
 
 /// `app/tests/ratio.rs:7`.
-impl fmt::Display for Place {
+impl fmt::Display for SourcePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
@@ -25,7 +25,7 @@ impl fmt::Display for Place {
 
 /// Where what has no place is shown by engines that want one: the subject's root manifest.
 #[must_use]
-pub fn place_of_all(run: &Run) -> Place {
+pub fn place_of_all(run: &Run) -> SourcePlace {
     let folder = run
         .sources
         .first()
@@ -35,7 +35,7 @@ pub fn place_of_all(run: &Run) -> Place {
         Some(folder) => format!("{folder}/Cargo.toml"),
         None => "Cargo.toml".to_owned(),
     };
-    Place { file, line: 1 }
+    SourcePlace { file, line: 1 }
 }
 
 /// The longest path that is taken for one, in bytes, as on most systems.
@@ -68,7 +68,7 @@ pub(super) fn in_repository(
     run: &Run,
     record: &CellRecord,
     (file, line): &(String, usize),
-) -> Option<Place> {
+) -> Option<SourcePlace> {
     let label = &record.cell.row.source;
     let is_meant = |source: &&SourceRecord| source.label == *label;
     let source = run.sources.iter().find(is_meant)?;
@@ -79,5 +79,5 @@ pub(super) fn in_repository(
         Some(folder) => format!("{folder}/{file}"),
         None => file,
     };
-    Some(Place { file, line: *line }).filter(|_| *line > 0)
+    Some(SourcePlace { file, line: *line }).filter(|_| *line > 0)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::frontier::{Change, ChangePoint};
+use crate::analysis::frontier::{ChangeKind, ChangePoint};
 use crate::analysis::problems::Occurrence;
 use crate::model::cell::CellId;
 use crate::text;
@@ -15,11 +15,11 @@ impl<'a> Points<'a> {
         let mut by_cell: BTreeMap<&CellId, Vec<&ChangePoint>> = BTreeMap::new();
         for point in points {
             match point.change {
-                Change::Break | Change::Shift => {
+                ChangeKind::Break | ChangeKind::Shift => {
                     let of_cell = by_cell.entry(&point.after.cell);
                     of_cell.or_default().push(point);
                 }
-                Change::Fix => {}
+                ChangeKind::Fix => {}
             }
         }
         Self(by_cell)

@@ -7,7 +7,7 @@ use crate::analysis::Analysis;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::TargetOutcome;
 use crate::model::run::State;
-use crate::model::run::verdict::{Deviation, Kind, Verdict};
+use crate::model::run::verdict::{Deviation, DeviationKind, Verdict};
 use crate::model::status::Status;
 use crate::testing;
 use crate::testing::{target, test_named};
@@ -19,12 +19,12 @@ fn broken(name: &str, code: &str, file: &str, line: usize) -> TargetOutcome {
         line: Some(line),
         ..Diagnostic::said(format!("mismatched types, line {line}"))
     };
-    let status = Status::failed(Class::Compile);
+    let status = Status::failed(FailureKind::Compile);
     TargetOutcome::not_run(test_named(name), status, vec![error])
 }
 
 fn failing(name: &str, output: &str) -> TargetOutcome {
-    let status = Status::failed(Class::Test);
+    let status = Status::failed(FailureKind::Test);
     target(name, vec![testing::case("adds", status, Some(output))])
 }
 
@@ -239,12 +239,12 @@ fn news_come_first_then_what_changes_and_what_is_expected_last() {
             .collect::<Vec<_>>()
     };
     let file = |name: &str| format!("sub/ject/{name}.rs");
-    let new = Standing::New;
+    let new = Severity::New;
     let expected = [(new, file("c")), (new, file("a")), (new, file("b"))];
     assert_eq!(checks(&run), expected, "without a baseline all is new");
     run.findings.verdict = Some(Verdict {
         deviations: vec![Deviation {
-            kind: Kind::Regressed,
+            kind: DeviationKind::Regressed,
             cell: run.cells[1].id.clone(),
             target: Some("app test:b".to_owned()),
             case: None,
@@ -253,7 +253,7 @@ fn news_come_first_then_what_changes_and_what_is_expected_last() {
         }],
         ..Verdict::default()
     });
-    let known = Standing::Known;
+    let known = Severity::Known;
     let expected = [(new, file("b")), (known, file("c")), (known, file("a"))];
     assert_eq!(checks(&run), expected);
 }
@@ -295,7 +295,7 @@ fn what_fails_today_too_is_known_where_another_pin_ran() {
         let problems = Analysis::of(&run).problems;
         problems.iter().map(|p| p.standing).collect::<Vec<_>>()
     };
-    assert_eq!(standings(vec![broken()]), [Standing::New]);
-    assert_eq!(standings(vec![broken(), broken()]), [Standing::Known]);
-    assert_eq!(standings(vec![passing(), broken()]), [Standing::New]);
+    assert_eq!(standings(vec![broken()]), [Severity::New]);
+    assert_eq!(standings(vec![broken(), broken()]), [Severity::Known]);
+    assert_eq!(standings(vec![passing(), broken()]), [Severity::New]);
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::analysis::frontier::ChangePoint;
-use crate::analysis::problems::{Occurrence, Place};
-use crate::model::cell::{At, Row};
+use crate::analysis::problems::{Occurrence, SourcePlace};
+use crate::model::cell::{PinSource, Row};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{Outcome, TargetId};
 use crate::model::run::Run;
-use crate::model::run::verdict::{Deviation, Kind};
-use crate::model::status::{Class, Status};
+use crate::model::run::verdict::{Deviation, DeviationKind};
+use crate::model::status::{FailureKind, Status};
 use crate::text;
 
 /// The targets that show it, and the case where it is one of a single target.
@@ -27,7 +27,7 @@ pub(super) fn what(alike: &[&Occurrence<'_>], first: &Occurrence<'_>) -> (String
 
 /// The other places at which it is seen.
 pub(super) fn places(alike: &[&Occurrence<'_>]) -> Option<String> {
-    let places: BTreeSet<&Place> = alike.iter().filter_map(|s| s.place.as_ref()).collect();
+    let places: BTreeSet<&SourcePlace> = alike.iter().filter_map(|s| s.place.as_ref()).collect();
     let first = alike.first()?.place.as_ref();
     let others = places.into_iter().filter(|place| Some(*place) != first);
     let others: Vec<String> = others.map(ToString::to_string).collect();
@@ -39,8 +39,10 @@ pub(super) fn places(alike: &[&Occurrence<'_>]) -> Option<String> {
 pub(super) fn expected(deviation: &Deviation) -> String {
     let Deviation { kind, expected, .. } = deviation;
     match kind {
-        Kind::New => format!("{kind}: {expected}"),
-        Kind::Regressed | Kind::Gone | Kind::Fixed => format!("{kind}: expected {expected}"),
+        DeviationKind::New => format!("{kind}: {expected}"),
+        DeviationKind::Regressed | DeviationKind::Gone | DeviationKind::Fixed => {
+            format!("{kind}: expected {expected}")
+        }
     }
 }
 
@@ -54,7 +56,7 @@ pub(super) fn notes(run: &Run, occurrence: &Occurrence<'_>) -> Vec<String> {
         .unwrap_or_default();
     let undeclared = run.findings.undeclared.iter();
     let undeclared = undeclared.filter(|found| found.cells.contains(&record.id));
-    let is_lint = occurrence.status == Status::failed(Class::Lint).to_string();
+    let is_lint = occurrence.status == Status::failed(FailureKind::Lint).to_string();
     let lines = old_lock
         .into_iter()
         .chain(undeclared.map(ToString::to_string))
@@ -84,7 +86,7 @@ const MOST_SETS: usize = 3;
 
 /// `gadget 2.0.0 on stable, old`; rows that differ in their pins are told apart while they are few.
 pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
-    let mut rows: Vec<(&Row, BTreeSet<&At>)> = Vec::new();
+    let mut rows: Vec<(&Row, BTreeSet<&PinSource>)> = Vec::new();
     for record in alike.iter().map(|occurrence| occurrence.record) {
         let (row, at) = (&*record.cell.row, &record.cell.pin.at);
         match rows.iter_mut().find(|(known, _)| *known == row) {
@@ -92,7 +94,7 @@ pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
             None => rows.push((row, BTreeSet::from([at]))),
         }
     }
-    let mut sets: Vec<(BTreeSet<&At>, Vec<String>)> = Vec::new();
+    let mut sets: Vec<(BTreeSet<&PinSource>, Vec<String>)> = Vec::new();
     for (row, pins) in &rows {
         match sets.iter_mut().find(|(known, _)| known == pins) {
             Some((_, names)) => names.push(row.to_string()),
@@ -110,7 +112,7 @@ pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
     format!("{family} {}", told.collect::<Vec<_>>().join("; "))
 }
 
-fn listed(pins: &BTreeSet<&At>) -> String {
+fn listed(pins: &BTreeSet<&PinSource>) -> String {
     match (pins.first(), pins.last()) {
         (Some(first), Some(last)) if pins.len() > 3 => {
             format!("{first} to {last} ({} pins)", pins.len())

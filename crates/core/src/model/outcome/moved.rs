@@ -20,7 +20,7 @@ pub struct Moved {
     pub because: String,
     /// What is wrong with the lock.
     #[serde(default)]
-    pub fault: Fault,
+    pub fault: MoveReason,
 }
 
 /// What is wrong with a lock.
@@ -28,7 +28,7 @@ pub struct Moved {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Fault {
+pub enum MoveReason {
     /// It is too new for the toolchain: packages go back.
     #[default]
     TooNew,
@@ -152,7 +152,9 @@ pub fn with(moved: &[Moved]) -> String {
 /// As [`with`], of what moved forward; `None` where nothing did.
 #[must_use]
 pub fn forward(moved: &[Moved]) -> Option<String> {
-    let forward = moved.iter().filter(|moved| moved.fault == Fault::TooOld);
+    let forward = moved
+        .iter()
+        .filter(|moved| moved.fault == MoveReason::TooOld);
     let forward: Vec<Moved> = forward.cloned().collect();
     (!forward.is_empty()).then(|| with(&forward))
 }
@@ -168,7 +170,7 @@ fn few(names: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    fn moved(package: &str, fault: Fault) -> Moved {
+    fn moved(package: &str, fault: MoveReason) -> Moved {
         Moved {
             package: package.to_owned(),
             from: "1.0.0".to_owned(),
@@ -192,7 +194,10 @@ mod tests {
 
     #[test]
     fn only_what_moves_forward_has_moved_from_a_lock_that_was_too_old() {
-        let both = [moved("a", Fault::TooNew), moved("b", Fault::TooOld)];
+        let both = [
+            moved("a", MoveReason::TooNew),
+            moved("b", MoveReason::TooOld),
+        ];
         let told = "with 1 package moved from your lock: b 1.0.0 → 1.1.0";
         assert_eq!(forward(&both).as_deref(), Some(told));
         assert_eq!(forward(&both[..1]), None);
@@ -212,7 +217,7 @@ mod tests {
         assert_eq!(all.as_it_is().as_deref(), Some(told));
         assert_eq!(all.still_broken(), None);
         let tried = Tried::Newer {
-            moved: vec![moved("c", Fault::TooOld)],
+            moved: vec![moved("c", MoveReason::TooOld)],
             broken: vec!["a 1.0.0".to_owned()],
         };
         let none = old(&[], &["a 1.0.0"], tried);
@@ -226,7 +231,7 @@ mod tests {
     #[test]
     fn a_long_list_is_told_in_part() {
         let many: Vec<Moved> = ["a", "b", "c", "d", "e", "f", "g", "h"]
-            .map(|package| moved(package, Fault::TooOld))
+            .map(|package| moved(package, MoveReason::TooOld))
             .into();
         assert!(with(&many).starts_with("with 8 packages moved"));
         assert!(with(&many).ends_with("f 1.0.0 → 1.1.0 and 2 more"));

@@ -5,7 +5,7 @@ use std::fmt;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::model::cell::At;
+use crate::model::cell::PinSource;
 use crate::model::run::{FamilyRecord, Unusable};
 
 /// What is published of a family between two of its pins that were tested, when no pin between them
@@ -32,9 +32,9 @@ const MOST_NAMES: usize = 3;
 impl Between {
     /// What lies between two pins of a family.
     #[must_use]
-    pub fn of(family: &FamilyRecord, before: &At, after: &At) -> Self {
+    pub fn of(family: &FamilyRecord, before: &PinSource, after: &PinSource) -> Self {
         let is_between = |version: &Version| {
-            let at = At::from(version.clone());
+            let at = PinSource::from(version.clone());
             *before < at && at < *after
         };
         let among = |versions: &[Version]| -> Vec<Version> {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn told(family: &FamilyRecord, before: u64, after: u64) -> (bool, String) {
-        let at = |major| At::from(Version::new(major, 0, 0));
+        let at = |major| PinSource::from(Version::new(major, 0, 0));
         let between = Between::of(family, &at(before), &at(after));
         (between.is_exact(), between.to_string())
     }

@@ -12,7 +12,7 @@ pub const SCHEMA: u32 = 1;
 /// What one point of an axis answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub enum PointAnswer {
     /// It does what it should.
     Good,
     /// It does not.
@@ -36,15 +36,15 @@ pub struct Bisection {
     pub points: Vec<String>,
     /// The one target or case that it is about, once that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub about: Option<About>,
+    pub about: Option<BisectTarget>,
     /// The points that were asked, in the order in which they answered.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<AskedPoint>,
 }
 
 /// What a question comes to, with the one target it is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum About {
+pub enum BisectTarget {
     /// The cell.
     Cell,
     /// A target.
@@ -55,7 +55,7 @@ pub enum About {
 
 /// Why a point answers as it does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Why {
+pub struct Evidence {
     /// In a line.
     pub said: String,
     /// The whole of it, where it is bad: what the compiler or the test printed.
@@ -63,7 +63,7 @@ pub struct Why {
     pub detail: Option<String>,
 }
 
-impl Why {
+impl Evidence {
     /// What is told in a line.
     #[must_use]
     pub fn line(said: impl Into<String>) -> Self {
@@ -76,16 +76,16 @@ impl Why {
 
 /// One point that was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct AskedPoint {
     /// The point.
     pub point: String,
     /// The cell that was looked at.
     pub cell: CellId,
     /// What it answered.
-    pub answer: Answer,
+    pub answer: PointAnswer,
     /// Why.
     #[serde(flatten)]
-    pub why: Why,
+    pub why: Evidence,
     /// True where an earlier run or a replayed bisection knew it.
     pub known: bool,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::cell::{CellId, Row};
 use crate::model::outcome::Need;
-use crate::model::run::gaps::Gaps;
+use crate::model::run::gaps::MergeGaps;
 use crate::model::run::verdict::Verdict;
 
 /// What follows from a run.
@@ -28,7 +28,7 @@ pub struct Findings {
     pub undeclared: Vec<Undeclared>,
     /// How far each row gets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reach: Vec<Reach>,
+    pub reach: Vec<NewestPassing>,
     /// What is left to do at the last pin of each family.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub worklists: Vec<Worklist>,
@@ -37,8 +37,8 @@ pub struct Findings {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrongly_inferred: Vec<CellId>,
     /// What is left open where the results of several machines were put together.
-    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
-    pub gaps: Gaps,
+    #[serde(default, skip_serializing_if = "MergeGaps::is_empty")]
+    pub gaps: MergeGaps,
 }
 
 /// A claim, and what the run says of it.
@@ -148,7 +148,7 @@ impl fmt::Display for Rustc {
 
 /// How far one row gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reach {
+pub struct NewestPassing {
     /// The row.
     #[serde(flatten)]
     pub row: Row,
@@ -170,23 +170,23 @@ pub struct Worklist {
     /// The rows that tested it.
     pub rows: Vec<String>,
     /// What is left, by what causes it, the most frequent first.
-    pub causes: Vec<Cause>,
+    pub causes: Vec<WorklistCause>,
     /// How many errors each file has, the most first.
     pub files: Vec<(String, usize)>,
 }
 
 /// Errors that have one thing to blame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause {
+pub struct WorklistCause {
     /// The item that is missing or has changed, or what is wrong in words.
     pub item: String,
     /// The errors, by file and line.
-    pub errors: Vec<Work>,
+    pub errors: Vec<WorkItem>,
 }
 
 /// One error that is left.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Work {
+pub struct WorkItem {
     /// The file.
     pub file: Option<String>,
     /// The line, from 1.

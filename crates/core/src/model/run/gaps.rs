@@ -6,7 +6,7 @@ use crate::model::cell::CellId;
 
 /// What is left open in a merged run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gaps {
+pub struct MergeGaps {
     /// Cells that were to run and that no part answers, in plan order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<CellId>,
@@ -15,7 +15,7 @@ pub struct Gaps {
     pub conflicts: Vec<Conflict>,
 }
 
-impl Gaps {
+impl MergeGaps {
     /// True where nothing is left open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -29,12 +29,12 @@ pub struct Conflict {
     /// The cell.
     pub cell: CellId,
     /// What was said of it, and by whom.
-    pub sides: Vec<Side>,
+    pub sides: Vec<ConflictSide>,
 }
 
 /// One of the things that were said of a cell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Side {
+pub struct ConflictSide {
     /// The part, as it was named to the merge.
     pub part: String,
     /// What it shows, in words, with the first thing that others do not show.

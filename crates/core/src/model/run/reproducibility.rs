@@ -7,7 +7,7 @@ use crate::model::outcome::TargetId;
 
 /// A cell that ran twice, in two places.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verified {
+pub struct Reproducibility {
     /// The cell.
     pub cell: CellId,
     /// False where a run ended in doubt, which says nothing about the cell.
@@ -17,12 +17,12 @@ pub struct Verified {
     /// Whether both had the same lock.
     pub same_lock: bool,
     /// Its test executables, sorted.
-    pub executables: Vec<Executable>,
+    pub executables: Vec<ExecutableDifference>,
 }
 
 /// A test executable that was built twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Executable {
+pub struct ExecutableDifference {
     /// The target.
     pub target: TargetId,
     /// Where the two first differ, in bytes from the beginning; `None` where they are the same.
@@ -31,7 +31,7 @@ pub struct Executable {
     pub tells_its_place: bool,
 }
 
-impl Verified {
+impl Reproducibility {
     /// Whether all that is known of the cell was the same both times.
     #[must_use]
     pub fn is_reproduced(&self) -> bool {

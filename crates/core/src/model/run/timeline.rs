@@ -8,7 +8,7 @@ use crate::model::outcome::Phase;
 /// One phase of one cell, on the lane that worked on it. Between two spans a lane is idle, or does
 /// what takes no time worth telling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Span {
+pub struct LaneSpan {
     /// The cell.
     pub cell: CellId,
     /// The lane, from 0.

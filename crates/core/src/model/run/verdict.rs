@@ -32,7 +32,7 @@ pub struct Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deviation {
     /// What kind.
-    pub kind: Kind,
+    pub kind: DeviationKind,
     /// The cell.
     pub cell: CellId,
     /// The target, as it is written in reports; none for the cell as a whole.
@@ -69,7 +69,7 @@ impl fmt::Display for Deviation {
 /// How something differs from what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum DeviationKind {
     /// It should pass and fails, or fails in another way, or its time to fail is over.
     Regressed,
     /// It is there in the baseline, and a cell that ran does not have it.
@@ -80,7 +80,7 @@ pub enum Kind {
     Fixed,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for DeviationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Regressed => "regressed",
@@ -108,7 +108,7 @@ impl Verdict {
     /// What it comes to: what is certain outweighs a doubt.
     #[must_use]
     pub fn judgement(&self) -> Judgement {
-        let is_fixed = |deviation: &Deviation| deviation.kind == Kind::Fixed;
+        let is_fixed = |deviation: &Deviation| deviation.kind == DeviationKind::Fixed;
         if !self.deviations.iter().all(is_fixed) {
             Judgement::Regressed
         } else if !self.deviations.is_empty() {

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 /// Asks until there is nothing more to ask; returns what is known, and how many were asked.
-fn search(history: &[Answer], n_lanes: usize) -> (Vec<Known>, usize) {
-    let mut points = vec![Known::Open; history.len()];
+fn search(history: &[PointAnswer], n_lanes: usize) -> (Vec<PointState>, usize) {
+    let mut points = vec![PointState::Open; history.len()];
     let mut n_asked = 0;
     loop {
         let asked = next(&points, n_lanes);
@@ -14,18 +14,24 @@ fn search(history: &[Answer], n_lanes: usize) -> (Vec<Known>, usize) {
             return (points, n_asked);
         }
         for at in &asked {
-            assert_eq!(points[*at], Known::Open, "a point is asked once");
-            points[*at] = Known::Running;
+            assert_eq!(points[*at], PointState::Open, "a point is asked once");
+            points[*at] = PointState::Running;
         }
         n_asked += asked.len();
         for at in asked {
-            points[at] = Known::Told(history[at]);
+            points[at] = PointState::Told(history[at]);
         }
     }
 }
 
-fn history(n: usize, from: usize) -> Vec<Answer> {
-    let answer = |at| if at < from { Answer::Good } else { Answer::Bad };
+fn history(n: usize, from: usize) -> Vec<PointAnswer> {
+    let answer = |at| {
+        if at < from {
+            PointAnswer::Good
+        } else {
+            PointAnswer::Bad
+        }
+    };
     (0..n).map(answer).collect()
 }
 
@@ -35,25 +41,28 @@ fn both_ends_are_asked_first_and_a_question_whose_ends_agree_stops() {
     assert_eq!(n_asked, 2);
     let (points, n_asked) = search(&history(50, 0), 1);
     assert_eq!(n_asked, 2);
-    assert_eq!(end(&points), Some(End::EndsAgree(Answer::Bad)));
+    assert_eq!(
+        end(&points),
+        Some(BisectResult::EndsAgree(PointAnswer::Bad))
+    );
 }
 
 #[test]
 fn an_end_that_cannot_tell_leaves_the_question_open() {
     let mut history = history(9, 4);
-    history[8] = Answer::CannotTell;
+    history[8] = PointAnswer::CannotTell;
     let (points, _) = search(&history, 1);
-    assert_eq!(end(&points), Some(End::InDoubt(8)));
+    assert_eq!(end(&points), Some(BisectResult::InDoubt(8)));
 }
 
 #[test]
 fn points_that_cannot_tell_are_stepped_over_and_named() {
     let mut history = history(20, 10);
-    history[8..12].fill(Answer::CannotTell);
+    history[8..12].fill(PointAnswer::CannotTell);
     let (points, _) = search(&history, 1);
     assert_eq!(
         end(&points),
-        Some(End::Found {
+        Some(BisectResult::Found {
             before: 7,
             after: 12,
             untold: vec![8, 9, 10, 11]
@@ -63,10 +72,10 @@ fn points_that_cannot_tell_are_stepped_over_and_named() {
 
 #[test]
 fn one_point_is_both_ends() {
-    let (points, n_asked) = search(&[Answer::Good], 2);
+    let (points, n_asked) = search(&[PointAnswer::Good], 2);
     assert_eq!(
         (n_asked, end(&points)),
-        (1, Some(End::EndsAgree(Answer::Good)))
+        (1, Some(BisectResult::EndsAgree(PointAnswer::Good)))
     );
     assert_eq!(next(&[], 2), Vec::<usize>::new());
 }
@@ -76,7 +85,7 @@ proptest! {
     fn a_single_change_takes_ends_and_the_logarithm(n in 2usize..300, from in 1usize..300) {
         let from = from.min(n - 1);
         let (points, n_asked) = search(&history(n, from), 1);
-        let found = End::Found { before: from - 1, after: from, untold: Vec::new() };
+        let found = BisectResult::Found { before: from - 1, after: from, untold: Vec::new() };
         prop_assert_eq!(end(&points), Some(found));
         let logarithm = (n - 1).next_power_of_two().trailing_zeros() as usize;
         prop_assert!(n_asked <= 2 + logarithm, "{n_asked} of {n}");
@@ -85,24 +94,24 @@ proptest! {
     #[test]
     fn whatever_the_history_the_two_sides_differ_and_nothing_told_lies_between(
         history in proptest::collection::vec(
-            prop_oneof![3 => Just(Answer::Good), 3 => Just(Answer::Bad), 1 => Just(Answer::CannotTell)],
+            prop_oneof![3 => Just(PointAnswer::Good), 3 => Just(PointAnswer::Bad), 1 => Just(PointAnswer::CannotTell)],
             1..60,
         ),
         n_lanes in 1usize..6,
     ) {
         let (points, _) = search(&history, n_lanes);
         match end(&points).expect("it ends") {
-            End::Found { before, after, untold } => {
+            BisectResult::Found { before, after, untold } => {
                 prop_assert_eq!(history[before], history[0]);
                 prop_assert_eq!(history[after], history[history.len() - 1]);
                 prop_assert_ne!(history[before], history[after]);
-                prop_assert!(untold.iter().all(|at| history[*at] == Answer::CannotTell));
+                prop_assert!(untold.iter().all(|at| history[*at] == PointAnswer::CannotTell));
                 prop_assert_eq!(untold.len(), after - before - 1);
             }
-            End::EndsAgree(answer) => {
+            BisectResult::EndsAgree(answer) => {
                 prop_assert_eq!((answer, answer), (history[0], history[history.len() - 1]));
             }
-            End::InDoubt(at) => prop_assert_eq!(history[at], Answer::CannotTell),
+            BisectResult::InDoubt(at) => prop_assert_eq!(history[at], PointAnswer::CannotTell),
         }
     }
 
@@ -110,11 +119,11 @@ proptest! {
     fn more_lanes_never_take_more_rounds(n in 2usize..200, from in 1usize..200) {
         let rounds = |n_lanes| {
             let history = history(n, from.min(n - 1));
-            let mut points = vec![Known::Open; n];
+            let mut points = vec![PointState::Open; n];
             let mut n_rounds = 0;
             while end(&points).is_none() {
                 for at in next(&points, n_lanes) {
-                    points[at] = Known::Told(history[at]);
+                    points[at] = PointState::Told(history[at]);
                 }
                 n_rounds += 1;
             }

@@ -8,7 +8,7 @@ use crate::model::status::Status;
 
 struct Knows(&'static str);
 
-impl Knowledge for Knows {
+impl PlanContext for Knows {
     fn excluded(&self, cell: &Cell) -> Option<String> {
         (cell.id().as_str() == "b@f-3.0.0").then(|| "no use".to_owned())
     }
@@ -84,9 +84,9 @@ fn every_cell_has_a_fate_and_a_reason() {
         .cells
         .iter()
         .map(|p| match &p.fate {
-            Fate::Run { .. } => format!("{} runs", p.id),
-            Fate::Known(o) => format!("{} is known: {}", p.id, o.status),
-            Fate::Skip(skip) => format!("{} is left out: {skip}", p.id),
+            CellFate::Run { .. } => format!("{} runs", p.id),
+            CellFate::Known(o) => format!("{} is known: {}", p.id, o.status),
+            CellFate::Skip(skip) => format!("{} is left out: {skip}", p.id),
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));
@@ -115,7 +115,7 @@ fn what_is_no_rung_is_planned_where_it_is_named_or_exact_answers_are_asked_for()
         let runs = plan
             .cells
             .iter()
-            .filter(|p| matches!(p.fate, Fate::Run { .. }));
+            .filter(|p| matches!(p.fate, CellFate::Run { .. }));
         runs.map(|p| p.id.to_string()).collect::<Vec<_>>()
     };
     let all = ["a@f-1.0.0", "a@f-2.0.0", "a@f-3.0.0"];
@@ -175,5 +175,7 @@ fn the_ends_of_a_row_are_those_of_what_is_not_excluded() {
     let cells = cells(&["b"], 3);
     let plan = plan(&cells, &select(&[], &[], &[], Strategy::Ends), &Knows(""));
     assert_eq!(queue(&plan), ["b@f-1.0.0", "b@f-2.0.0"]);
-    assert!(matches!(&plan.cells[2].fate, Fate::Skip(Skip::Excluded(why)) if why == "no use"));
+    assert!(
+        matches!(&plan.cells[2].fate, CellFate::Skip(SkipReason::Excluded(why)) if why == "no use")
+    );
 }

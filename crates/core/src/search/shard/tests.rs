@@ -6,7 +6,7 @@ use semver::Version;
 use super::*;
 use crate::model::cell::{Cell, Pin};
 use crate::model::run::State;
-use crate::search::plan::{Knowledge, Selection, plan};
+use crate::search::plan::{PlanContext, Selection, plan};
 use crate::testing::history;
 
 /// A machine that has some toolchains and knows nothing, or knows everything.
@@ -15,7 +15,7 @@ struct Machine {
     knows: bool,
 }
 
-impl Knowledge for Machine {
+impl PlanContext for Machine {
     fn excluded(&self, cell: &Cell) -> Option<String> {
         (cell.id().as_str() == "b@gadget-2.0.0").then(|| "no use".to_owned())
     }
@@ -56,7 +56,7 @@ const FIRST: Machine = Machine {
     knows: false,
 };
 
-fn names(plan: &Plan, shares: &[Share]) -> Vec<String> {
+fn names(plan: &Plan, shares: &[ShardCells]) -> Vec<String> {
     let name = |at: &usize| {
         plan.cells[*at]
             .id
@@ -74,7 +74,7 @@ fn names(plan: &Plan, shares: &[Share]) -> Vec<String> {
 #[test]
 fn shards_are_pieces_of_the_plan_and_leave_out_what_does_not_run() {
     let plan = planned(Strategy::Full, &FIRST);
-    let shares = shares(&plan, 3, &Times::default()).expect("shares");
+    let shares = shares(&plan, 3, &KnownDurations::default()).expect("shares");
     assert_eq!(
         names(&plan, &shares),
         ["1/3: a1 a2", "2/3: a3 a4", "3/3: b1 b3 b4"]
@@ -89,7 +89,7 @@ fn machines_that_have_and_know_other_things_divide_alike() {
     };
     let of = |machine| {
         let plan = planned(Strategy::Full, machine);
-        shares(&plan, 3, &Times::default()).expect("shares")
+        shares(&plan, 3, &KnownDurations::default()).expect("shares")
     };
     assert_eq!(of(&FIRST), of(&other));
 }
@@ -98,27 +98,27 @@ fn machines_that_have_and_know_other_things_divide_alike() {
 fn a_plan_that_is_kept_in_part_says_so_and_says_of_the_rest_where_it_is() {
     let mut plan = planned(Strategy::Full, &FIRST);
     let shard = "2/3".parse().expect("a shard");
-    keep(&mut plan, shard, &Times::default()).expect("kept");
+    keep(&mut plan, shard, &KnownDurations::default()).expect("kept");
     assert_eq!(plan.shard, Some(shard));
     assert_eq!(plan.counts(), (2, 0, 6));
-    let Fate::Skip(reason) = &plan.cells[0].fate else {
+    let CellFate::Skip(reason) = &plan.cells[0].fate else {
         panic!("the first cell runs");
     };
-    assert_eq!(*reason, Skip::OtherShard);
-    let Fate::Skip(reason) = &plan.cells[5].fate else {
+    assert_eq!(*reason, SkipReason::OtherShard);
+    let CellFate::Skip(reason) = &plan.cells[5].fate else {
         panic!("an excluded cell runs");
     };
-    assert_eq!(*reason, Skip::Excluded("no use".to_owned()));
+    assert_eq!(*reason, SkipReason::Excluded("no use".to_owned()));
 }
 
 #[test]
 fn what_cannot_be_told_beforehand_is_not_divided() {
     let mut plan = planned(Strategy::Frontier, &FIRST);
-    let said = shares(&plan, 3, &Times::default()).expect_err("a mistake");
+    let said = shares(&plan, 3, &KnownDurations::default()).expect_err("a mistake");
     assert!(said.to_string().contains("add --full or --ends"), "{said}");
     plan.strategy = Strategy::Full;
     plan.cells[1].is_rung = false;
-    let said = shares(&plan, 3, &Times::default()).expect_err("a mistake");
+    let said = shares(&plan, 3, &KnownDurations::default()).expect_err("a mistake");
     assert!(said.to_string().contains("leave out --exact"), "{said}");
 }
 
@@ -137,7 +137,7 @@ fn a_cell_weighs_what_it_took_and_else_what_its_row_did() {
             log: String::new(),
         }];
     }
-    let times = Times::of(&run);
+    let times = KnownDurations::of(&run);
     let weight = |cell: Cell| {
         times.weight(&Planned {
             id: cell.id(),
@@ -145,14 +145,14 @@ fn a_cell_weighs_what_it_took_and_else_what_its_row_did() {
             is_rung: true,
             is_today: false,
             forecast: None,
-            fate: Fate::Skip(Skip::ToolchainMissing),
+            fate: CellFate::Skip(SkipReason::ToolchainMissing),
         })
     };
     assert_eq!(weight(cell("stable", 0)), 4000);
     assert_eq!(weight(cell("stable", 1)), 1);
     assert_eq!(weight(cell("stable", 9)), 2000);
     assert_eq!(weight(cell("other", 9)), 2000);
-    let nothing = Times::default();
+    let nothing = KnownDurations::default();
     assert_eq!(nothing.of_all, None);
 }
 

@@ -2,7 +2,7 @@
 //! nothing, and nobody would know.
 
 use anyhow::Result;
-use pinmatrix_core::config::{Claimed, Config, Span};
+use pinmatrix_core::config::{ClaimKind, Config, Span};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{Cell, Pin};
 
@@ -13,7 +13,7 @@ use crate::subject::Subject;
 ///
 /// # Errors
 ///
-/// A [`Mistake`] that names the first that does not.
+/// A [`UserError`] that names the first that does not.
 pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
     let pins = || ladders.iter().flat_map(Ladder::all).map(|(pin, _)| pin);
     let nothing = |what: &str, at: &Span| {
@@ -47,13 +47,13 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
     for claim in &config.claims {
         let mut of_family = pins().filter(|pin| pin.family == claim.family);
         let is_there = match &claim.claimed {
-            Claimed::LeastRust { pin, .. } | Claimed::Passes { pin, .. } => {
+            ClaimKind::LeastRust { pin, .. } | ClaimKind::Passes { pin, .. } => {
                 of_family.any(|other| other.at.version() == Some(pin))
             }
-            Claimed::Changes { at: Some(at), .. } => {
+            ClaimKind::Changes { at: Some(at), .. } => {
                 of_family.any(|pin| pin.at.version().is_some_and(|version| at.matches(version)))
             }
-            Claimed::Changes { at: None, .. } => true,
+            ClaimKind::Changes { at: None, .. } => true,
         };
         if !is_there {
             return nothing("a claim", &claim.at);
@@ -66,7 +66,7 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
 ///
 /// # Errors
 ///
-/// A [`Mistake`] that names the first that is not; other errors when a manifest cannot be read.
+/// A [`UserError`] that names the first that is not; other errors when a manifest cannot be read.
 pub fn features<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject>) -> Result<()> {
     // At another revision, it may ask for others.
     if config.adjustments.is_empty() || config.is_at_revision() {

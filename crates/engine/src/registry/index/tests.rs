@@ -25,7 +25,7 @@ fn asking(fields: &str) -> String {
 
 /// What a line comes to: its version, or what is said against it.
 fn told(line: &str) -> String {
-    let entry = Entry::of_lines(line.as_bytes());
+    let entry = CrateEntry::of_lines(line.as_bytes());
     let usable = entry.versions.iter().map(|p| p.version.to_string());
     let passed_over = entry.passed_over.iter();
     let passed_over = passed_over.map(|passed| format!("{} {}", passed.name(), passed.why));
@@ -124,7 +124,7 @@ fn a_line_that_cannot_be_read_loses_no_other() {
         line(""),
         line(r#""vers":"3.0.0+x""#)
     );
-    let entry = Entry::of_lines(text.as_bytes());
+    let entry = CrateEntry::of_lines(text.as_bytes());
     let versions: Vec<String> = entry
         .versions
         .iter()
@@ -132,13 +132,13 @@ fn a_line_that_cannot_be_read_loses_no_other() {
         .collect();
     assert_eq!(versions, ["3.0.0+x", "4.0.0"]);
     assert_eq!(entry.passed_over[0].name(), "line 3");
-    assert!(Entry::of_lines(b"\xff\n{").versions.is_empty());
+    assert!(CrateEntry::of_lines(b"\xff\n{").versions.is_empty());
 }
 
 #[test]
 fn what_a_version_asks_for_goes_by_the_name_of_the_crate() {
     let asks = |fields: &str| {
-        let entry = Entry::of_lines(asking(fields).as_bytes());
+        let entry = CrateEntry::of_lines(asking(fields).as_bytes());
         let requires = entry.versions[0].requires.iter();
         requires
             .map(|(name, req)| format!("{name} {req}"))
@@ -164,9 +164,9 @@ fn cached(form: u8, lines: &[(&str, &str)]) -> Vec<u8> {
 fn the_copy_that_cargo_keeps_tells_the_same() {
     let (first, second) = (line(r#""vers":"1.0.0""#), line(r#""v":3"#));
     let lines = [("1.0.0", first.as_str()), ("4.0.0", second.as_str())];
-    let entry = Entry::of_cache(&cached(3, &lines)).expect("a form that is known");
+    let entry = CrateEntry::of_cache(&cached(3, &lines)).expect("a form that is known");
     assert_eq!(entry.versions.len(), 1);
-    assert_eq!(entry.passed_over[0].why, Why::NewerFormat(3));
-    assert_eq!(Entry::of_cache(&cached(4, &lines)), None);
-    assert_eq!(Entry::of_cache(b"\x03\x02"), None);
+    assert_eq!(entry.passed_over[0].why, SkipCause::NewerFormat(3));
+    assert_eq!(CrateEntry::of_cache(&cached(4, &lines)), None);
+    assert_eq!(CrateEntry::of_cache(b"\x03\x02"), None);
 }

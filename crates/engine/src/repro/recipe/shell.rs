@@ -8,7 +8,7 @@ use pinmatrix_core::model::outcome::moved::with;
 use pinmatrix_core::text::{ellipsis, one_line, shell_word};
 
 use crate::machine::child_env::library_path_variable;
-use crate::repro::recipe::{Recipe, Value};
+use crate::repro::recipe::{Recipe, VarValue};
 
 /// The longest error that is told, in characters.
 const LONGEST: usize = 300;
@@ -160,9 +160,9 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     writeln!(out, "closed() {{\n    env -i \\")?;
     let mut line = |words: &str| writeln!(out, "        {words} \\");
     let folders = |name: &str, own: &str| match recipe.vars.get(name) {
-        Some(Value::Plain(value)) => format!("{name}=\"{own}\":{}", shell_word(value)),
-        Some(Value::Secret) | None if name == "PATH" => format!("PATH=\"{own}:$PATH\""),
-        Some(Value::Secret) | None => format!("{name}=\"{own}${{{name}:+:${name}}}\""),
+        Some(VarValue::Plain(value)) => format!("{name}=\"{own}\":{}", shell_word(value)),
+        Some(VarValue::Secret) | None if name == "PATH" => format!("PATH=\"{own}:$PATH\""),
+        Some(VarValue::Secret) | None => format!("{name}=\"{own}${{{name}:+:${name}}}\""),
     };
     line(&folders("PATH", "$toolchain/bin"))?;
     line(&folders(library_path_variable(), "$toolchain/lib"))?;
@@ -183,10 +183,10 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
             continue;
         }
         match value {
-            Value::Plain(value) => line(&shell_word(&format!("{name}={value}")))?,
+            VarValue::Plain(value) => line(&shell_word(&format!("{name}={value}")))?,
             // It is not to be written down.
-            Value::Secret if is_name(name) => line(&format!("{name}=\"${{{name}-}}\""))?,
-            Value::Secret => {}
+            VarValue::Secret if is_name(name) => line(&format!("{name}=\"${{{name}-}}\""))?,
+            VarValue::Secret => {}
         }
     }
     writeln!(out, "        \"$@\"\n}}")?;

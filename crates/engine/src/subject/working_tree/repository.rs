@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use super::{Choice, Chooser, is_build_folder};
+use super::{Chooser, FolderChoice, is_build_folder};
 use crate::subject::git::quiet;
 
 /// A git repository, or the part of one below a folder.
-pub(super) struct Repository {
+pub(super) struct GitListing {
     /// Where it lies below the top; all other paths are relative to this.
     pub(super) below: PathBuf,
     pub(super) tracked: BTreeSet<PathBuf>,
@@ -27,7 +27,7 @@ pub(super) struct Repository {
 /// The mode of a submodule in git's index.
 const GITLINK: &[u8] = b"160000 ";
 
-impl Repository {
+impl GitListing {
     /// The repository that holds a folder; none where there is none, or no git.
     pub(super) fn of(top: &Path, below: &Path) -> Result<Option<Self>> {
         let shell = Shell::new()?;
@@ -103,17 +103,17 @@ impl Repository {
     }
 }
 
-impl Chooser for Repository {
-    fn of_folder(&self, absolute: &Path, path: &Path) -> Choice {
+impl Chooser for GitListing {
+    fn of_folder(&self, absolute: &Path, path: &Path) -> FolderChoice {
         let path = self.path(path);
         let is_left_out = path.file_name().is_some_and(|name| name == ".git")
             || self.nested.contains(path)
             || self.ignored.contains(path)
             || (is_build_folder(absolute) && !self.tracks_below(path));
         match (is_left_out, self.hollow.contains(path)) {
-            (true, _) => Choice::Nothing,
-            (false, true) => Choice::Empty,
-            (false, false) => Choice::All,
+            (true, _) => FolderChoice::Nothing,
+            (false, true) => FolderChoice::Empty,
+            (false, false) => FolderChoice::All,
         }
     }
 

@@ -49,8 +49,12 @@ impl Tree {
         let config = Config::parse(text).expect("a config");
         let top = Utf8Path::from_path(self.0.path()).expect("text");
         let tree = WorkingTree::list(top, &config.checkout).expect("a listing");
-        let name = |entry: &Listed| {
-            let end = if entry.kind == Kind::Folder { "/" } else { "" };
+        let name = |entry: &ListedEntry| {
+            let end = if entry.kind == EntryKind::Folder {
+                "/"
+            } else {
+                ""
+            };
             format!("{}{end}", entry.path.display())
         };
         let names = tree.entries.iter().map(name);

@@ -22,7 +22,7 @@ fn lane() -> Lane {
             of_lane: root.join("lane-units"),
             lane: root.join("lane"),
         },
-        used: BTreeMap::from([("0123456789abcdef".to_owned(), Digest::of("serde"))]),
+        used: BTreeMap::from([("0123456789abcdef".to_owned(), UnitDigest::of("serde"))]),
         _folder: folder,
     };
     lane.write("deps/libserde-0123456789abcdef.rlib", "code");
@@ -45,7 +45,7 @@ impl Lane {
     }
 
     fn kept_in(&self, store: &Utf8Path) -> bool {
-        store.join(Digest::of("serde").to_string()).is_dir()
+        store.join(UnitDigest::of("serde").to_string()).is_dir()
     }
 
     /// Another target folder, into which the unit was imported.
@@ -57,7 +57,7 @@ impl Lane {
     fn import_into<'a>(
         &self,
         other: &Utf8Path,
-        packages: impl Iterator<Item = &'a Digest>,
+        packages: impl Iterator<Item = &'a UnitDigest>,
     ) -> usize {
         let packages = packages.copied().collect();
         let entries = self.stores.entries(&packages).expect("a listing");
@@ -98,15 +98,15 @@ fn a_unit_comes_back_with_its_times() {
 #[test]
 fn a_package_with_other_features_is_looked_into_where_none_has_these() {
     let mut lane = lane();
-    let serde = Digest::of("serde");
+    let serde = UnitDigest::of("serde");
     let hash = lane.used.keys().next().expect("a unit").clone();
-    let import = |lane: &Lane, digest: Digest| {
+    let import = |lane: &Lane, digest: UnitDigest| {
         let other = lane.target.with_file_name(digest.to_string());
         lane.import_into(&other, [digest].iter())
     };
     lane.keep();
     assert_eq!(import(&lane, serde.with("derive")), 1);
-    assert_eq!(import(&lane, Digest::of("serde_core")), 0);
+    assert_eq!(import(&lane, UnitDigest::of("serde_core")), 0);
     // Of many, the last used.
     for n in 0..MOST_OTHERS + 3 {
         lane.used.insert(hash.clone(), serde.with(&n.to_string()));

@@ -8,7 +8,7 @@ use pinmatrix_core::config::Linker;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 
 use super::*;
-use crate::repro::recipe::Step;
+use crate::repro::recipe::RecipeStep;
 
 const HOSTILE: &str = "a'b\"c $(touch out) `touch out` \\ ; touch out\nEND\n$HOME\n\t&|<>*?~# é";
 
@@ -52,9 +52,12 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
         sysroot: sysroot.to_string(),
         host: "x86_64-$(touch out)".to_owned(),
         vars: BTreeMap::from([
-            ("MODE".to_owned(), Value::Plain(HOSTILE.to_owned())),
-            ("A-B$(touch out)".to_owned(), Value::Plain("x".to_owned())),
-            ("TOKEN".to_owned(), Value::Secret),
+            ("MODE".to_owned(), VarValue::Plain(HOSTILE.to_owned())),
+            (
+                "A-B$(touch out)".to_owned(),
+                VarValue::Plain("x".to_owned()),
+            ),
+            ("TOKEN".to_owned(), VarValue::Secret),
         ]),
         passed: vec![
             "SEEN".to_owned(),
@@ -63,7 +66,7 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
         ],
         secrets: vec!["HUSH".to_owned(), "$(touch out)".to_owned()],
         linker: None,
-        steps: vec![Step {
+        steps: vec![RecipeStep {
             args: vec!["build".to_owned(), HOSTILE.to_owned()],
             target: None,
         }],
@@ -121,7 +124,7 @@ fn a_step_that_fails_stops_no_other_and_is_told() {
     );
     std::fs::create_dir(folder.join("checkout")).expect("a folder");
     std::fs::write(folder.join("checkout/Cargo.toml"), "").expect("written");
-    let step = |arg: &str| Step {
+    let step = |arg: &str| RecipeStep {
         args: vec![arg.to_owned()],
         target: None,
     };
