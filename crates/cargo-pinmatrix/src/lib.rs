@@ -16,7 +16,7 @@ use pinmatrix::input::read_config;
 use pinmatrix::matrix::Matrix;
 use pinmatrix::run::{RunSettings, known_outcomes, run};
 use pinmatrix::workdir::work_dirs::cache;
-use pinmatrix_core::analysis::{RunResult, held, judgement};
+use pinmatrix_core::analysis::{RunResult, judgement, run_result};
 use pinmatrix_core::config::{RunOptions, Strategy};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::Cell;
@@ -73,14 +73,14 @@ impl From<ExitStatus> for ExitCode {
 #[must_use]
 pub fn main(program: Program) -> ExitCode {
     #[cfg(target_os = "linux")]
-    if let Some(served) = pinmatrix_process::supervisor::serve() {
+    if let Some(served) = pinmatrix_process::supervisor::supervisor_main() {
         return served;
     }
     let command = match program {
         Program::Xtask => args::XtaskArgs::parse().command(),
         Program::CargoPinmatrix => args::CargoArgs::parse().command(),
     };
-    let exit = match obey(program, command) {
+    let exit = match dispatch(program, command) {
         Ok(exit) => exit,
         Err(error) => {
             output::error_report::show(&error);
@@ -93,26 +93,26 @@ pub fn main(program: Program) -> ExitCode {
     exit.into()
 }
 
-fn obey(program: Program, command: Command) -> Result<ExitStatus> {
+fn dispatch(program: Program, command: Command) -> Result<ExitStatus> {
     match command {
         Command::Run(flags) => run_matrix(program, &flags),
         Command::Plan(flags) => plan_matrix(program, &flags),
-        Command::Merge(flags) => commands::merge::obey(program, &flags),
-        Command::Bless(flags) => commands::bless::obey(&flags),
-        Command::Repro(flags) => commands::repro::obey(program, &flags),
-        Command::Compare(flags) => commands::compare::obey(&flags),
-        Command::Report(flags) => commands::report::obey(&flags),
-        Command::Worklist(flags) => commands::worklist::obey(&flags),
-        Command::Bisect(flags) => commands::bisect::obey(program, &flags),
-        Command::Verify(flags) => commands::verify::obey(program, &flags),
-        Command::Ci(flags) => pipeline::obey(program, &flags),
-        Command::Clean(flags) => commands::clean::obey(&flags),
-        Command::Toolchains(flags) => commands::toolchains::obey(program, &flags),
+        Command::Merge(flags) => commands::merge::run(program, &flags),
+        Command::Bless(flags) => commands::bless::run(&flags),
+        Command::Repro(flags) => commands::repro::run(program, &flags),
+        Command::Compare(flags) => commands::compare::run(&flags),
+        Command::Report(flags) => commands::report::run(&flags),
+        Command::Worklist(flags) => commands::worklist::run(&flags),
+        Command::Bisect(flags) => commands::bisect::run(program, &flags),
+        Command::Verify(flags) => commands::verify::run(program, &flags),
+        Command::Ci(flags) => pipeline::run(program, &flags),
+        Command::Clean(flags) => commands::clean::run(&flags),
+        Command::Toolchains(flags) => commands::toolchains::run(program, &flags),
     }
 }
 
 fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_wardens();
+    let interrupt = Cancel::with_supervisors();
     listen_for_signals(&interrupt)?;
     let progress = output::progress::Progress::new();
     let matrix = open_with(
@@ -168,21 +168,21 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
     output::reports::remove(&out);
     let run = match run(&matrix, &plan, &options) {
-        Err(_) if interrupt.is_asked_by_someone() => return Ok(ExitStatus::Interrupted),
+        Err(_) if interrupt.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
         run => run?,
     };
     progress.end();
     output::reports::write(&run, &out, &out)?;
     output::stdout::results(&run, &out)?;
-    output::ci::tell(&run, &out, flags.ci.host())?;
-    match interrupt.is_asked_by_someone() {
+    output::ci::publish(&run, &out, flags.ci.host())?;
+    match interrupt.is_cancelled_by_user() {
         true => Ok(ExitStatus::Interrupted),
         false => Ok(judge(&run)),
     }
 }
 
 fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_wardens();
+    let interrupt = Cancel::with_supervisors();
     let progress = output::progress::Progress::new();
     let matrix = open_selected(&flags.selecting, &progress)?;
     if flags.spread.round {
@@ -247,7 +247,7 @@ fn open_with(
     }
     let matrix = Matrix::open(config, flags.offline, &cache()?)?;
     for note in &matrix.notes {
-        listener.hear(Event::Noted(note));
+        listener.on_event(Event::Noted(note));
     }
     Ok(matrix)
 }
@@ -364,7 +364,7 @@ fn judge_cells(run: &Run) -> ExitStatus {
         // That a cell fails says less than that another is not known.
         return ExitStatus::Inconclusive;
     }
-    match held(run) {
+    match run_result(run) {
         RunResult::Passed => ExitStatus::Passed,
         RunResult::Failed => ExitStatus::Failed,
         RunResult::Nothing | RunResult::Unsure => ExitStatus::Inconclusive,
@@ -395,7 +395,7 @@ fn repeating(program: Program, words: &str, flags: &Flags) -> String {
 fn listen_for_signals(interrupt: &Cancel) -> Result<()> {
     let interrupt = interrupt.clone();
     ctrlc::set_handler(move || {
-        if interrupt.ask() > 1 {
+        if interrupt.cancel() > 1 {
             std::process::exit(ExitStatus::Interrupted as i32);
         }
     })

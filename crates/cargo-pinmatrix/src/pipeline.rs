@@ -69,10 +69,10 @@ impl Engine {
 /// # Errors
 ///
 /// A mistake in the config or the flags.
-pub fn obey(program: Program, flags: &PipelineFlags) -> Result<ExitStatus> {
+pub fn run(program: Program, flags: &PipelineFlags) -> Result<ExitStatus> {
     // A pipeline of a config that cannot be read would fail on every machine.
     let config = read_config(&config(flags.config.as_ref()))?;
-    stdout::put(&pipeline(program, flags, &config)?)?;
+    stdout::write(&pipeline(program, flags, &config)?)?;
     Ok(ExitStatus::Passed)
 }
 

@@ -14,7 +14,7 @@ mod held;
 mod tally;
 
 pub use self::course::{Course, CourseTurn};
-pub use self::held::{RunResult, held, judgement, unknown_failing};
+pub use self::held::{RunResult, judgement, run_result, unknown_failing};
 pub use self::obstacles::{Obstacle, Obstacles};
 use self::problems::Problem;
 pub use self::tally::Tally;

@@ -67,7 +67,7 @@ pub fn merge(mut parts: Vec<ShardResult>, config: &Config) -> Result<Merged, Use
     let here = toolchains.iter().filter(|t| t.source.is_some());
     let here: BTreeSet<&str> = here.map(|t| t.label.as_str()).collect();
     for (id, known) in known(&parts) {
-        let settled = reconcile::settle(reconcile::CellParts {
+        let settled = reconcile::reconcile(reconcile::CellParts {
             known: &known,
             earlier: earlier.get(id).map_or(&[], Vec::as_slice),
             has_toolchain: here.contains(known[0].record.cell.row.toolchain.as_str()),

@@ -4,7 +4,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 /// Takes `.` and `..` out of a path by its text alone.
 #[must_use]
-pub fn normal(path: &Utf8Path) -> Utf8PathBuf {
+pub fn normalized(path: &Utf8Path) -> Utf8PathBuf {
     let mut normal = Utf8PathBuf::new();
     for component in path.components() {
         match component {

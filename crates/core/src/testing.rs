@@ -161,7 +161,7 @@ fn shown(letter: char) -> Option<TargetOutcome> {
         target("t", vec![case("one", one), case("two", two)])
     };
     let broken = |class: FailureKind| {
-        let errors = vec![Diagnostic::said("no")];
+        let errors = vec![Diagnostic::from_message("no")];
         TargetOutcome::not_run(test_named("t"), Status::failed(class), errors)
     };
     match letter {

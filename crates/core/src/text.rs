@@ -14,7 +14,7 @@ pub const RENDERED: usize = 16 * 1024;
 /// Characters that turn the direction of a line (RTL marks and overrides) are dropped too: they
 /// let a name look like another one.
 #[must_use]
-pub fn clean(text: &str) -> String {
+pub fn sanitize(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -61,7 +61,10 @@ fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
 /// As [`clean`], and on one line: for names and table cells.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
+    sanitize(text)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Takes the meaning out of what a CI engine would obey in the output of a job: GitHub's runner
@@ -71,7 +74,7 @@ pub fn one_line(text: &str) -> String {
 pub fn inert(text: &str) -> String {
     let text = text.replace("##[", "## [");
     let lines = text.split_inclusive(['\n', '\r']);
-    let inert = lines.map(|line| match clean(line).trim_start().starts_with("::") {
+    let inert = lines.map(|line| match sanitize(line).trim_start().starts_with("::") {
         true => Cow::Owned(line.replacen("::", ": :", 1)),
         false => Cow::Borrowed(line),
     });
@@ -142,10 +145,13 @@ mod tests {
 
     #[test]
     fn escapes_and_control_characters_are_dropped() {
-        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m\u{0}\u{7}!"), "red!");
-        assert_eq!(clean("\u{1b}]8;;link\u{7}text\u{1b}]8;;\u{1b}\\"), "text");
-        assert_eq!(clean("a\r\nb\rc\td"), "a\nb\nc\td");
-        assert_eq!(clean("user\u{202e}txt.exe"), "usertxt.exe");
+        assert_eq!(sanitize("\u{1b}[31mred\u{1b}[0m\u{0}\u{7}!"), "red!");
+        assert_eq!(
+            sanitize("\u{1b}]8;;link\u{7}text\u{1b}]8;;\u{1b}\\"),
+            "text"
+        );
+        assert_eq!(sanitize("a\r\nb\rc\td"), "a\nb\nc\td");
+        assert_eq!(sanitize("user\u{202e}txt.exe"), "usertxt.exe");
     }
 
     #[test]
@@ -174,8 +180,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn clean_text_has_nothing_left_to_clean(text in "\\PC*|[\u{0}-\u{ffff}]{0,60}") {
-            let once = clean(&text);
-            proptest::prop_assert_eq!(clean(&once), once);
+            let once = sanitize(&text);
+            proptest::prop_assert_eq!(sanitize(&once), once);
         }
 
         #[test]

@@ -30,7 +30,7 @@ use crate::fs_ext::{CACHEDIR_TAG, write_whole};
 use crate::manifest::RequirementPin;
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
-use crate::run::{RunSettings, in_doubt, in_place, make_room, shops_of};
+use crate::run::{RunSettings, groups_of, in_doubt, in_place, make_room};
 use crate::subject::path_pin::PathPin;
 use crate::subject::source_tree::SourceTree;
 use crate::workdir::work_dirs::WorkDirs;
@@ -65,12 +65,12 @@ pub fn bisect(
 ) -> Result<Bisected> {
     let waits = || {
         let note = "another run works on this subject; waiting for it to end";
-        options.listener.hear(Event::Noted(note));
+        options.listener.on_event(Event::Noted(note));
     };
     let place = &matrix.place;
-    let workplace = WorkDirs::occupy(&options.cache, place, options.interrupt, waits)?;
+    let workplace = WorkDirs::lock(&options.cache, place, options.interrupt, waits)?;
     let cells = matrix.cells();
-    workplace.discard_past(&shops_of(matrix, cells.iter().map(|(cell, _)| cell)))?;
+    workplace.discard_past(&groups_of(matrix, cells.iter().map(|(cell, _)| cell)))?;
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let desk = BisectLanes {
             matrix,
@@ -202,7 +202,7 @@ fn conditions_of(matrix: &Matrix, inquiry: &BisectQuery) -> Result<String> {
         .iter()
         .filter_map(|sought| sought.toolchain());
     let toolchains: Vec<&str> = toolchains.map(|t| t.rustc_verbose.as_str()).collect();
-    let around = matrix.surroundings.deciding();
+    let around = matrix.surroundings.cache_relevant();
     key::of(&(sources, script, toolchains, around))
 }
 
@@ -252,7 +252,7 @@ impl BisectLanes<'_> {
     fn take(&self) -> Option<usize> {
         let mut board = self.board();
         loop {
-            if self.common.interrupt.is_asked() || board.is_over() {
+            if self.common.interrupt.is_cancelled() || board.is_over() {
                 return None;
             }
             if let Some(at) = next(&board.points, 1).first().copied() {
@@ -269,7 +269,7 @@ impl BisectLanes<'_> {
     }
 
     fn note(&self, board: &mut BisectState, at: usize, found: PointResult) -> Result<()> {
-        if self.common.interrupt.is_asked() {
+        if self.common.interrupt.is_cancelled() {
             return Ok(());
         }
         let (outcome, known) = match found {
@@ -383,7 +383,7 @@ impl BisectLanes<'_> {
             PointAnswer::CannotTell => "cannot tell",
         };
         let told = format!("{}: {words}: {}", point.name, why.said);
-        self.common.listener.hear(Event::Noted(&told));
+        self.common.listener.on_event(Event::Noted(&told));
         board.record.asked.push(AskedPoint {
             point: point.name.clone(),
             cell: point.cell.id(),
@@ -475,7 +475,7 @@ impl BisectLanes<'_> {
         };
         let folders = self.workplace.folders(setting, &sandbox, lane)?;
         make_room(self.common, &|label| *label == setting.cell.row.toolchain)?;
-        let _occupied = self.common.keeper.occupy(&folders);
+        let _occupied = self.common.keeper.mark_in_use(&folders);
         let work = CellWork {
             common: self.common,
             setting,

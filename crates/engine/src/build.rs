@@ -21,7 +21,7 @@ use semver::Version;
 use crate::build::chosen::compile_only;
 use crate::cargo::compiler_call::DocTests;
 use crate::cargo::targets::{Target, Workspace};
-use crate::cargo::{CargoCommand, doubt};
+use crate::cargo::{CargoCommand, infra_failure};
 use crate::diagnose::broken::{broken, name_packages};
 use crate::diagnose::target_result::{TargetJudge, TargetResult};
 use crate::diagnose::unit_blame::BuildAccount;
@@ -141,7 +141,7 @@ pub fn build(
 impl BuildResult {
     /// Whether the machine kept a target from an answer.
     #[must_use]
-    pub fn has_doubt(&self) -> bool {
+    pub fn is_inconclusive(&self) -> bool {
         let is_doubt = |made: &TargetResult| match made {
             TargetResult::Not(status, _) => matches!(status, Status::Inconclusive { .. }),
             TargetResult::Executable(_) | TargetResult::Example => false,
@@ -293,7 +293,7 @@ impl RunningBuild<'_> {
     /// Whether there is a point in asking cargo again.
     fn can_go_on(&self) -> bool {
         let ProcessResult { exit, .. } = &self.ended;
-        matches!(exit, Exit::Code(_)) && doubt(exit, &self.account.heard.err).is_none()
+        matches!(exit, Exit::Code(_)) && infra_failure(exit, &self.account.heard.err).is_none()
     }
 
     /// One command among all members, with the features of the whole.

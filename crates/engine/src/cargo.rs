@@ -67,7 +67,7 @@ impl CargoCommand<'_> {
     pub fn command(&self, args: &[&str]) -> Result<CommandSpec> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let program = self.toolchain.program("cargo");
-        self.errand(program.as_ref(), &args)
+        self.command_spec(program.as_ref(), &args)
     }
 
     /// Another program in cargo's place.
@@ -75,8 +75,8 @@ impl CargoCommand<'_> {
     /// # Errors
     ///
     /// As [`CargoCommand::command`].
-    pub fn errand(&self, program: &Path, args: &[OsString]) -> Result<CommandSpec> {
-        let by_warden = self.interrupt.has_wardens();
+    pub fn command_spec(&self, program: &Path, args: &[OsString]) -> Result<CommandSpec> {
+        let by_warden = self.interrupt.has_supervisors();
         CommandSpec::new(program, args, self.folder, &self.vars, by_warden)
     }
 
@@ -85,9 +85,9 @@ impl CargoCommand<'_> {
     /// # Errors
     ///
     /// As [`CargoCommand::command`].
-    pub fn say(&self, args: &[&str], log: &mut PhaseLog) -> Result<CargoOutput> {
+    pub fn run_captured(&self, args: &[&str], log: &mut PhaseLog) -> Result<CargoOutput> {
         log.note(&format!("$ cargo {}", args.join(" ")));
-        self.hear_out(self.command(args)?, self.whereabouts(), log)
+        self.run_streamed(self.command(args)?, self.path_scrubber(), log)
     }
 
     /// As [`CargoCommand::say`], of another program in cargo's place, which works in other places than it
@@ -96,7 +96,7 @@ impl CargoCommand<'_> {
     /// # Errors
     ///
     /// As [`CargoCommand::command`].
-    pub fn hear_out(
+    pub fn run_streamed(
         &self,
         errand: CommandSpec,
         places: PathScrubber<'_>,
@@ -116,13 +116,13 @@ impl CargoCommand<'_> {
         Ok(CargoOutput {
             ended,
             out: out.text(),
-            err: places.without(&text::clean(&err.text())),
+            err: places.without(&text::sanitize(&err.text())),
         })
     }
 
     /// The places that it works in.
     #[must_use]
-    pub fn whereabouts(&self) -> PathScrubber<'_> {
+    pub fn path_scrubber(&self) -> PathScrubber<'_> {
         PathScrubber {
             folder: self.folder,
             checkout: self.checkout,
@@ -149,7 +149,7 @@ impl CargoCommand<'_> {
             return Ok(run(errand, terms, follower));
         };
         let waiting = Instant::now();
-        let share = budget.share(&mut errand.command)?;
+        let share = budget.token(&mut errand.command)?;
         let waited = waiting.elapsed();
         let ended = run(errand, terms, follower);
         match ended.exit {
@@ -252,7 +252,7 @@ const NETWORK: [&str; 10] = [
 
 /// What kept a cargo command from an answer about the code, if anything did.
 #[must_use]
-pub fn doubt(exit: &Exit, err: &str) -> Option<InconclusiveReason> {
+pub fn infra_failure(exit: &Exit, err: &str) -> Option<InconclusiveReason> {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| err.contains(phrase));
     match exit {
         Exit::Interrupted => return Some(InconclusiveReason::Interrupted),
@@ -275,13 +275,13 @@ pub fn doubt(exit: &Exit, err: &str) -> Option<InconclusiveReason> {
 /// As [`doubt`], of a command that resolves or fetches: what keeps one of those beyond its time is
 /// the network, or another cargo that holds the package cache.
 #[must_use]
-pub fn resolve_doubt(said: &CargoOutput) -> Option<InconclusiveReason> {
+pub fn resolve_infra_failure(said: &CargoOutput) -> Option<InconclusiveReason> {
     match said.ended.exit {
         Exit::TimedOut => Some(InconclusiveReason::Machine(
             "cargo did not resolve in time (`resolve` under `[timeouts]`)".to_owned(),
         )),
         Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
-            doubt(&said.ended.exit, &said.err).or_else(|| died_asking(&said.err))
+            infra_failure(&said.ended.exit, &said.err).or_else(|| died_asking(&said.err))
         }
     }
 }
@@ -374,7 +374,7 @@ pub fn first_error(err: &str) -> Diagnostic {
     let lines: Vec<&str> = err.lines().collect();
     let Some(start) = lines.iter().position(|l| l.starts_with("error")) else {
         let last = lines.iter().rev().find(|l| !l.trim().is_empty());
-        return Diagnostic::said(last.map_or("cargo said nothing", |l| l.trim()));
+        return Diagnostic::from_message(last.map_or("cargo said nothing", |l| l.trim()));
     };
     let end = lines[start + 1..]
         .iter()
@@ -491,16 +491,16 @@ mod tests {
     fn a_machine_that_fails_is_no_verdict() {
         let failed = Exit::Code(101);
         assert_eq!(
-            doubt(&failed, "error: No space left on device (os error 28)"),
+            infra_failure(&failed, "error: No space left on device (os error 28)"),
             Some(InconclusiveReason::OutOfDisk)
         );
         assert_eq!(
-            doubt(&failed, "rustc (signal: 9, SIGKILL: kill)"),
+            infra_failure(&failed, "rustc (signal: 9, SIGKILL: kill)"),
             Some(InconclusiveReason::OutOfMemory)
         );
-        assert_eq!(doubt(&failed, "error[E0425]: cannot find"), None);
+        assert_eq!(infra_failure(&failed, "error[E0425]: cannot find"), None);
         assert_eq!(
-            doubt(&Exit::Code(0), "warning: spurious network error"),
+            infra_failure(&Exit::Code(0), "warning: spurious network error"),
             None
         );
     }

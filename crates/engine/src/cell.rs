@@ -128,8 +128,8 @@ fn key_of(
     setting: &CellContext<'_>,
     resolution: &Resolution,
 ) -> Result<String> {
-    let resolution = key::of(&resolution.decisive())?;
-    let sandbox = common.sandbox.decisive();
+    let resolution = key::of(&resolution.deciding_parts())?;
+    let sandbox = common.sandbox.cache_relevant();
     let locked = common.resolver.locked;
     key::outcome(
         setting,
@@ -156,7 +156,7 @@ impl CellWork<'_> {
         let resolver = self.common.resolver;
         let resolution = resolver.resolve(self.setting, &mut log, &mut clock)?;
         for note in self.common.matrix.registry.notes() {
-            self.common.listener.hear(Event::Noted(&note));
+            self.common.listener.on_event(Event::Noted(&note));
         }
         let lock = resolution.usable();
         keep_lock(self.common.results, self.setting.cell, lock)?;
@@ -185,7 +185,7 @@ impl CellWork<'_> {
 
         let settled = match ready {
             Err(outcome) => Err(outcome),
-            Ok((lock, workspace)) => self.settle(lock, workspace, &logs, &mut phases)?,
+            Ok((lock, workspace)) => self.judge_build(lock, workspace, &logs, &mut phases)?,
         };
         let (mut outcome, moved) = match settled {
             Err(outcome) => (outcome, None),
@@ -318,7 +318,7 @@ impl CellWork<'_> {
         if self.common.resolver.offline {
             fetch.push("--offline");
         }
-        let said = cargo.say(&fetch, log)?;
+        let said = cargo.run_captured(&fetch, log)?;
         clock.add(&said.ended);
         if !said.ended.exit.is_success() {
             return Ok(Err(self.not_prepared(&said)));
@@ -327,7 +327,7 @@ impl CellWork<'_> {
         metadata.extend(["--filter-platform", &self.setting.toolchain.host]);
         let flags = self.setting.features.flags();
         metadata.extend(flags.iter().map(String::as_str));
-        let said = cargo.say(&metadata, log)?;
+        let said = cargo.run_captured(&metadata, log)?;
         clock.add(&said.ended);
         if !said.ended.exit.is_success() {
             return Ok(Err(self.not_prepared(&said)));
@@ -338,7 +338,7 @@ impl CellWork<'_> {
             let mut tree = features::COMMAND.to_vec();
             tree.extend(["--target", &self.setting.toolchain.host]);
             tree.extend(flags.iter().map(String::as_str));
-            let said = cargo.say(&tree, log)?;
+            let said = cargo.run_captured(&tree, log)?;
             clock.add(&said.ended);
             if said.ended.exit.is_success() {
                 workspace.take_features(&features::read(&said.out));

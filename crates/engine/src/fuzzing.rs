@@ -46,7 +46,7 @@ pub fn index(bytes: &[u8]) -> Vec<Indexed> {
         let releases = Releases::of(&[("krate".to_owned(), Arc::new(entry.clone()))]);
         let unusable = releases.releases.iter().filter_map(Release::unusable);
         let words = unusable.map(|unusable| unusable.to_string());
-        let words = words.chain(published::remark("krate", &entry.passed_over));
+        let words = words.chain(published::skipped_lines_note("krate", &entry.passed_over));
         Indexed {
             words: words.collect(),
             releases,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::model::outcome::TargetKind;
-use pinmatrix_core::path::normal;
+use pinmatrix_core::path::normalized;
 use semver::Version;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
@@ -215,7 +215,7 @@ impl Manifest {
         // Reading and writing walk the same tables, so reading works on a copy.
         self.clone().each_path(|table| {
             if let Some(path) = table.get("path").and_then(Item::as_str) {
-                paths.push(normal(&folder.join(path)));
+                paths.push(normalized(&folder.join(path)));
             }
         });
         paths
@@ -228,7 +228,7 @@ impl Manifest {
             let Some(path) = table.get("path").and_then(Item::as_str) else {
                 return;
             };
-            let leads_to = normal(&folder.join(path));
+            let leads_to = normalized(&folder.join(path));
             if !leads_to.starts_with(root) {
                 table.insert("path", toml_edit::value(leads_to.as_str()));
             }

@@ -17,7 +17,7 @@ use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{Cell, Pin, PinSource, Row};
 use pinmatrix_core::model::run::{Adjusted, FamilyRecord, SourceRecord, TodayRecord};
 use pinmatrix_core::model::status::InconclusiveReason;
-use pinmatrix_core::path::normal;
+use pinmatrix_core::path::normalized;
 use semver::Version;
 
 use crate::machine::cargo_home::{configs_above, own_config};
@@ -77,7 +77,7 @@ impl Matrix {
         let toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
         let surroundings = ChildEnv::gather(&config.environment, &config.build);
-        let place = place_of(&config)?;
+        let place = subject_root(&config)?;
         let read =
             |source| SourceTree::read(source, &config, &place, cache, &resolver, &surroundings);
         let trees: Vec<SourceTree> = config.sources.iter().map(read).collect::<Result<_>>()?;
@@ -115,7 +115,7 @@ impl Matrix {
         validate::matched::pins(&config, &ladders)?;
         let locals = locals(&config, &ladders, &resolver, &surroundings)?;
         notes.extend(registry.notes());
-        notes.extend(remarks(&config, &trees));
+        notes.extend(warnings(&config, &trees));
         if let Some(tree) = trees.first() {
             notes.extend(validate::unbuilt::notes(&config, &tree.subject)?);
         }
@@ -127,7 +127,7 @@ impl Matrix {
             registry: &registry,
         };
         let mut matrix = Self {
-            grounds: soil.grounds(&ladders)?,
+            grounds: soil.contexts(&ladders)?,
             committed: committed(&config),
             baseline: None,
             config,
@@ -194,7 +194,7 @@ impl Matrix {
     /// Why a cell that was refused may not be: the cargo that resolves could stand in for a newer one
     /// that gives no answer.
     #[must_use]
-    pub fn stand_in(&self) -> Option<InconclusiveReason> {
+    pub fn resolver_doubt(&self) -> Option<InconclusiveReason> {
         let broken = self.toolchains.iter().find(|t| t.broken().is_some())?;
         let why = format!("{}, which may resolve it, gives no answer", broken.label);
         Some(InconclusiveReason::Machine(why))
@@ -215,7 +215,7 @@ impl Matrix {
 
     /// What the cells of a pin have in common.
     #[must_use]
-    pub fn ground(&self, pin: &Pin) -> Option<&Arc<PinContext>> {
+    pub fn pin_context(&self, pin: &Pin) -> Option<&Arc<PinContext>> {
         self.grounds.of(pin)
     }
 
@@ -278,7 +278,7 @@ impl Matrix {
         let record = |((family, ladder), on): ((&Family, &Ladder), &Vec<Option<Today>>)| {
             let all = || ladder.all().into_iter();
             let declared = |pin: &Arc<Pin>| {
-                let needs = self.ground(pin)?.needs.iter();
+                let needs = self.pin_context(pin)?.needs.iter();
                 let newest = needs.map(|(_, rustc)| rustc).max()?;
                 Some((pin.at.version()?.clone(), newest.clone()))
             };
@@ -352,7 +352,7 @@ impl Matrix {
     #[must_use]
     pub fn forecast(&self, cell: &Cell) -> Option<String> {
         let rustc = &self.toolchain(&cell.row)?.rustc;
-        let mut needs = self.ground(&cell.pin)?.needs.iter();
+        let mut needs = self.pin_context(&cell.pin)?.needs.iter();
         let (name, needed) = needs.find(|(_, needed)| needed > rustc)?;
         Some(format!("{name} {} needs rustc {needed}", cell.pin.at))
     }
@@ -383,10 +383,10 @@ impl Matrix {
 /// # Errors
 ///
 /// When its path is no text.
-pub fn place_of(config: &Config) -> Result<Utf8PathBuf> {
+pub fn subject_root(config: &Config) -> Result<Utf8PathBuf> {
     let place = std::path::absolute(config.subject_folder()).context("find the subject")?;
     let place = Utf8PathBuf::try_from(place).context("read the subject's path as text")?;
-    Ok(normal(&place))
+    Ok(normalized(&place))
 }
 
 /// What a revision of the subject is on, as reports keep it.
@@ -420,7 +420,7 @@ fn locals(
 }
 
 /// What a person should know before a run that stops nothing.
-fn remarks(config: &Config, trees: &[SourceTree]) -> Vec<String> {
+fn warnings(config: &Config, trees: &[SourceTree]) -> Vec<String> {
     let mut notes = Vec::new();
     let plain = config.sources.iter().zip(trees);
     let mut plain = plain.filter(|(source, _)| source.rev.is_none());

@@ -70,11 +70,11 @@ pub fn open(
     })?;
     let waits = || {
         let note = "another run works on this subject; waiting for it to end";
-        options.listener.hear(Event::Noted(note));
+        options.listener.on_event(Event::Noted(note));
     };
     let (cache, place) = (&options.cache, &matrix.place);
     let workplace = match hear {
-        Some(_) => WorkDirs::occupy(cache, place, options.interrupt, waits)?,
+        Some(_) => WorkDirs::lock(cache, place, options.interrupt, waits)?,
         // Nothing stays of it, and so it need not wait.
         None => WorkDirs::beside(cache, place)?,
     };
@@ -118,7 +118,7 @@ pub fn open(
             && let Some(lock) = resolution.usable()
             && let Some(staged) = workspace.take()
         {
-            match work.settle(lock, staged, &folder, &mut Phases::default())? {
+            match work.judge_build(lock, staged, &folder, &mut Phases::default())? {
                 Ok(settled) => {
                     if let Some(MovedLock {
                         lock, moved: more, ..
@@ -145,7 +145,7 @@ pub fn open(
                 let RunContext {
                     shops, interrupt, ..
                 } = common;
-                let _turn = shops.enter(&work.folders, &workspace.units, interrupt)?;
+                let _turn = shops.acquire(&work.folders, &workspace.units, interrupt)?;
                 Some(run(&work, common, &recipe, *hear)?)
             }
             (Some(_) | None, _) => None,
@@ -183,7 +183,7 @@ fn run(
     let timeouts = &common.matrix.config.timeouts;
     let mut has_passed = true;
     for step in &recipe.steps {
-        if common.interrupt.is_asked() {
+        if common.interrupt.is_cancelled() {
             return Ok(false);
         }
         let limit: Duration = match &step.target {
@@ -191,7 +191,7 @@ fn run(
             Some(_) => timeouts.build.saturating_add(timeouts.target),
             None => timeouts.build,
         };
-        let mut cargo = work.enclosed_cargo(step.target.as_ref(), limit)?;
+        let mut cargo = work.sandboxed_cargo(step.target.as_ref(), limit)?;
         // It is alone.
         cargo.budget = None;
         let args: Vec<&str> = step.args.iter().map(String::as_str).collect();

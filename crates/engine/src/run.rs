@@ -84,7 +84,7 @@ pub fn known_outcomes(
     options: &RunSettings<'_>,
     cells: &[Cell],
 ) -> Result<BTreeMap<CellId, Outcome>> {
-    let workplace = WorkDirs::look(&options.cache, &matrix.place)?;
+    let workplace = WorkDirs::open(&options.cache, &matrix.place)?;
     in_place(matrix, options, &workplace, |common, _| {
         let outcome = |cell: &Cell| {
             let setting = CellContext::of(matrix, cell).ok()??;
@@ -105,17 +105,17 @@ pub fn known_outcomes(
 pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Run> {
     let waits = || {
         let note = "another run works on this subject; waiting for it to end";
-        options.listener.hear(Event::Noted(note));
+        options.listener.on_event(Event::Noted(note));
     };
     if let Some(time) = matrix.config.timeouts.run {
-        options.interrupt.ask_after(time);
+        options.interrupt.cancel_after(time);
     }
     let place = &matrix.place;
-    let workplace = WorkDirs::occupy(&options.cache, place, options.interrupt, waits)?;
-    workplace.discard_past(&shops_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
+    let workplace = WorkDirs::lock(&options.cache, place, options.interrupt, waits)?;
+    workplace.discard_past(&groups_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
-        options.listener.hear(Event::Planned {
+        options.listener.on_event(Event::Planned {
             n_run,
             n_known,
             is_most: plan.strategy == Strategy::Frontier,
@@ -123,11 +123,11 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
         if let Some(why) = &common.sandbox.missing {
             let gaps = common.sandbox.enforced().gaps().join("; ");
             let told = format!("builds and tests are not bounded in all ({why}): {gaps}");
-            options.listener.hear(Event::Noted(&told));
+            options.listener.on_event(Event::Noted(&told));
         }
         let board = RunRecorder::new(begin(matrix, plan, options), options.out)?;
         restore_known(matrix, plan, common)?;
-        let times = Durations::read(workplace.times());
+        let times = Durations::read(workplace.durations());
         let schedule = Schedule::new(plan, matrix.config.run.probes, n_lanes, times);
         let lanes = rayon::ThreadPoolBuilder::new()
             .num_threads(n_lanes)
@@ -144,13 +144,13 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
                 let seconds = started.elapsed().as_secs_f64();
                 let took = (!answer.reused).then_some(seconds);
                 let left = schedule.note(planned, &answer.outcome, took);
-                options.listener.hear(Event::Ended {
+                options.listener.on_event(Event::Ended {
                     cell: &planned.id,
                     outcome: &answer.outcome,
                     seconds,
                 });
                 if let Some(seconds) = left {
-                    options.listener.hear(Event::Expected { seconds });
+                    options.listener.on_event(Event::Expected { seconds });
                 }
                 board.record(EndedCellRecord {
                     id: &planned.id,
@@ -173,10 +173,10 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
             }
         });
         let kept = confirmed.and_then(|()| schedule.keep_times());
-        let is_whole = kept.is_ok() && !options.interrupt.is_asked();
-        if options.interrupt.is_asked() && !options.interrupt.is_asked_by_someone() {
+        let is_whole = kept.is_ok() && !options.interrupt.is_cancelled();
+        if options.interrupt.is_cancelled() && !options.interrupt.is_cancelled_by_user() {
             let note = "the run's time is up: what has not ended did not run";
-            options.listener.hear(Event::Noted(note));
+            options.listener.on_event(Event::Noted(note));
         }
         note_changes(matrix, options.listener);
         let inferred = match is_whole {
@@ -206,7 +206,7 @@ fn note_changes(matrix: &Matrix, listener: &dyn Listener) {
             "files have changed since the run began, and this run is of what they were then: {}{others}",
             first.display()
         );
-        listener.hear(Event::Noted(&note));
+        listener.on_event(Event::Noted(&note));
     }
 }
 
@@ -223,13 +223,13 @@ fn restore_known(matrix: &Matrix, plan: &Plan, common: &RunContext<'_>) -> Resul
 }
 
 /// The shops that some cells are in, each by its toolchain and its own name.
-pub(super) fn shops_of<'a>(
+pub(super) fn groups_of<'a>(
     matrix: &Matrix,
     cells: impl Iterator<Item = &'a Cell>,
 ) -> BTreeSet<(String, String)> {
     let shops = cells.filter_map(|cell| {
         let setting = CellContext::of(matrix, cell).ok()??;
-        Some((cell.row.toolchain.clone(), setting.shop()))
+        Some((cell.row.toolchain.clone(), setting.build_group()))
     });
     shops.collect()
 }
@@ -247,7 +247,7 @@ pub(super) fn make_room(
             "work folders take {}, which is more than they may: the rest is in use",
             ByteSize(room.after)
         );
-        common.listener.hear(Event::Noted(&told));
+        common.listener.on_event(Event::Noted(&told));
     }
     Ok(())
 }
@@ -259,7 +259,7 @@ pub(super) fn in_place<T>(
     workplace: &WorkDirs,
     then: impl FnOnce(&RunContext<'_>, usize) -> Result<T>,
 ) -> Result<T> {
-    let records = RecordStore::new(workplace.aside(), options.listener);
+    let records = RecordStore::new(workplace.quarantine_dir(), options.listener);
     let store = OutcomeStore::new(workplace.outcomes(), &records);
     let resolver = Resolver {
         matrix,
@@ -324,7 +324,7 @@ fn run_cell(
         let setting = CellContext::of(matrix, &planned.cell)?;
         let setting = setting.context("find its toolchain")?;
         let folders = workplace.folders(&setting, &common.sandbox.name()?, lane)?;
-        let _occupied = common.keeper.occupy(&folders);
+        let _occupied = common.keeper.mark_in_use(&folders);
         CellWork {
             common,
             setting: &setting,
@@ -353,7 +353,7 @@ pub(super) fn in_doubt(error: &anyhow::Error) -> Outcome {
     };
     Outcome::whole(
         Status::Inconclusive { doubt },
-        vec![Diagnostic::said(format!("{error:#}"))],
+        vec![Diagnostic::from_message(format!("{error:#}"))],
     )
 }
 

@@ -20,7 +20,7 @@ use crate::cargo::targets::Target;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::PhaseTimer;
 use crate::test::cases::Cases;
-use crate::test::executable::{TargetTests, TestExecutable, doubt, starved};
+use crate::test::executable::{TargetTests, TestExecutable, infra_failure, starved};
 use crate::test::libtest::keep_tail;
 use crate::test::retry::retried;
 
@@ -39,7 +39,7 @@ pub fn test(
     log.note(&format!("$ {name} # {}", target.id));
     let started = Instant::now();
     let mut tested = match target.harness {
-        true => Cases::settle(executable, log)?,
+        true => Cases::run_all(executable, log)?,
         false => program(executable, &target.id.name, log)?,
     };
     for case in tested.cases.iter_mut().filter(|c| c.status.is_failed()) {
@@ -112,7 +112,7 @@ fn once(
     let ended = executable.run(command, limit, &mut follower);
     let ended = ProcessResult { waited, ..ended };
     log.note(&format!("[{}]", ended.exit));
-    let status = match doubt(&ended.exit, &said) {
+    let status = match infra_failure(&ended.exit, &said) {
         Some(doubt) => Status::Inconclusive { doubt },
         None => match ended.exit {
             Exit::Code(0) => Status::Passed,

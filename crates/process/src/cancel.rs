@@ -26,7 +26,7 @@ impl Cancel {
     /// outlives it, and nothing of any child outlives the program, however that ends. Only Linux
     /// has what that takes.
     #[must_use]
-    pub fn with_wardens() -> Self {
+    pub fn with_supervisors() -> Self {
         Self(Arc::new(CancelState {
             has_wardens: true,
             ..CancelState::default()
@@ -35,13 +35,13 @@ impl Cancel {
 
     /// True where children have wardens.
     #[must_use]
-    pub fn has_wardens(&self) -> bool {
+    pub fn has_supervisors(&self) -> bool {
         self.0.has_wardens
     }
 
     /// Asks once more: the first time for an orderly end, then for an end at once, which kills
     /// every child there is. Returns how often it was asked.
-    pub fn ask(&self) -> u8 {
+    pub fn cancel(&self) -> u8 {
         let asked = &self.0.asked;
         let n_asked = asked.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         if n_asked > 1 {
@@ -51,19 +51,19 @@ impl Cancel {
     }
 
     /// Lets the run end in order when so much time is over. Only the first call counts.
-    pub fn ask_after(&self, time: Duration) {
+    pub fn cancel_after(&self, time: Duration) {
         self.0.until.get_or_init(|| Instant::now() + time);
     }
 
     /// True once an end was asked for, or the run's time is up.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.is_asked_by_someone() || self.0.until.get().is_some_and(|at| Instant::now() >= *at)
+    pub fn is_cancelled(&self) -> bool {
+        self.is_cancelled_by_user() || self.0.until.get().is_some_and(|at| Instant::now() >= *at)
     }
 
     /// True once someone asked for an end.
     #[must_use]
-    pub fn is_asked_by_someone(&self) -> bool {
+    pub fn is_cancelled_by_user(&self) -> bool {
         self.0.asked.load(Ordering::SeqCst) > 0
     }
 

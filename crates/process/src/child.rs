@@ -159,7 +159,7 @@ impl KillHandle {
             #[cfg(not(unix))]
             Self::Group(_) => {}
             #[cfg(target_os = "linux")]
-            Self::Warden(warden) => warded::order(warden, crate::supervisor::TERMINATE),
+            Self::Warden(warden) => warded::send(warden, crate::supervisor::TERMINATE),
         }
     }
 
@@ -171,7 +171,7 @@ impl KillHandle {
             #[cfg(not(unix))]
             Self::Group(_) => {}
             #[cfg(target_os = "linux")]
-            Self::Warden(warden) => warded::order(warden, crate::supervisor::KILL),
+            Self::Warden(warden) => warded::send(warden, crate::supervisor::KILL),
         }
     }
 }
@@ -334,7 +334,7 @@ mod warded {
     }
 
     /// Gives a warden an order. One that is gone has no children left.
-    pub fn order(mut warden: &UnixStream, order: u8) {
+    pub fn send(mut warden: &UnixStream, order: u8) {
         let _ = warden.write_all(&[order]);
     }
 }

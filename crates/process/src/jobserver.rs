@@ -71,7 +71,7 @@ impl JobBudget {
     /// # Errors
     ///
     /// When the pipe is broken.
-    pub fn share(&self, command: &mut Command) -> Result<JobToken> {
+    pub fn token(&self, command: &mut Command) -> Result<JobToken> {
         let client = self.client();
         let job = client.acquire().context("wait for a compile job")?;
         client.configure_make(command);
@@ -83,7 +83,7 @@ impl JobBudget {
     /// # Errors
     ///
     /// When the pipe is broken.
-    pub fn threads(&self, n_tests: usize) -> Result<TestThreads> {
+    pub fn test_threads(&self, n_tests: usize) -> Result<TestThreads> {
         // Tests take no more by themselves than there are cores.
         let wanted = n_tests.clamp(1, default_jobs());
         let most = wanted.min(self.n_jobs);
@@ -124,14 +124,14 @@ mod tests {
     fn tests_take_what_is_free_and_leave_the_rest() {
         let n_cores = default_jobs();
         let budget = JobBudget::new(n_cores + 1).expect("a budget");
-        let all = budget.threads(n_cores + 5).expect("threads");
+        let all = budget.test_threads(n_cores + 5).expect("threads");
         assert_eq!((all.count(), all.is_plenty), (n_cores, true));
-        let rest = budget.threads(n_cores + 5).expect("threads");
+        let rest = budget.test_threads(n_cores + 5).expect("threads");
         assert_eq!((rest.count(), rest.is_plenty), (1, n_cores == 1));
         drop((all, rest));
-        assert_eq!(budget.threads(1).expect("threads").count(), 1);
+        assert_eq!(budget.test_threads(1).expect("threads").count(), 1);
         let tight = JobBudget::new(1).expect("a budget");
-        let one = tight.threads(n_cores + 5).expect("threads");
+        let one = tight.test_threads(n_cores + 5).expect("threads");
         assert_eq!((one.count(), one.is_plenty), (1, n_cores == 1));
     }
 
@@ -139,7 +139,7 @@ mod tests {
     fn what_a_killed_process_held_does_not_starve_the_next() {
         let budget = JobBudget::new(1).expect("a budget");
         for _ in 0..3 {
-            let share = budget.share(&mut Command::new("true")).expect("a share");
+            let share = budget.token(&mut Command::new("true")).expect("a share");
             // As if a killed child had never given it back.
             budget.renew(&share).expect("renewed");
             std::mem::forget(share);

@@ -183,7 +183,7 @@ fn follow(
         let now = Instant::now();
         if ended_by_us.is_none() && reaped.is_none() {
             let deadline = follower.deadline().map_or(limit, |d| d.min(limit));
-            let why = if interrupt.is_asked() {
+            let why = if interrupt.is_cancelled() {
                 Some(Exit::Interrupted)
             } else if now >= deadline {
                 Some(Exit::TimedOut)

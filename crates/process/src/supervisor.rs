@@ -62,7 +62,7 @@ pub(super) enum ExitCause {
 /// Serves as a warden where this program was started as one. The `main` of a program that wants its
 /// children warded begins with this, and returns what it gives.
 #[must_use]
-pub fn serve() -> Option<ExitCode> {
+pub fn supervisor_main() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
     let role = args.next()?;
     let served = match role.to_str()? {
@@ -93,14 +93,14 @@ fn watch(command: &[OsString]) -> Result<()> {
     let null = File::options().write(true).open("/dev/null")?;
     // Before there is another thread: only a process of a single one can leave its namespaces.
     if let Err(error) = enter_namespaces(&start.bounds) {
-        return tell(&tool, ExitCause::Lost(format!("{error:#}")));
+        return report_exit(&tool, ExitCause::Lost(format!("{error:#}")));
     }
     let charge = Arc::new(Subtree::default());
     let obeying = Arc::clone(&charge);
-    std::thread::Builder::new().spawn(move || obeying.obey(orders))?;
+    std::thread::Builder::new().spawn(move || obeying.handle_orders(orders))?;
     let child = match start_child(command, start) {
         Ok(child) => child,
-        Err(error) => return tell(&tool, ExitCause::Lost(format!("{error:#}"))),
+        Err(error) => return report_exit(&tool, ExitCause::Lost(format!("{error:#}"))),
     };
     charge.take(child);
     // What the child says is the child's; whoever reads it hears of its end by their closing.
@@ -116,7 +116,7 @@ fn watch(command: &[OsString]) -> Result<()> {
                     (None, None) => ExitCause::Lost("it ended in no known way".to_owned()),
                 };
                 // There may be no tool any more, but what the child left behind is still here.
-                let _ = tell(&tool, end);
+                let _ = report_exit(&tool, end);
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => return Ok(()),
@@ -124,7 +124,7 @@ fn watch(command: &[OsString]) -> Result<()> {
     }
 }
 
-fn tell(mut tool: &UnixStream, end: ExitCause) -> Result<()> {
+fn report_exit(mut tool: &UnixStream, end: ExitCause) -> Result<()> {
     let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let cpu = (used.user_time() + used.system_time()).num_microseconds();
     let cpu = u64::try_from(cpu).unwrap_or_default();
@@ -183,7 +183,7 @@ impl Subtree {
     }
 
     /// Does what the tool says; where there is no tool any more, ends all.
-    fn obey(&self, mut orders: impl Read) {
+    fn handle_orders(&self, mut orders: impl Read) {
         let mut order = [KILL];
         loop {
             match orders.read(&mut order) {

@@ -106,8 +106,8 @@ fn a_second_interrupt_kills_what_ignores_the_first() {
     let asking = interrupt.clone();
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
-        asking.ask();
-        asking.ask();
+        asking.cancel();
+        asking.cancel();
     });
     let deaf = shell("trap '' TERM; while :; do sleep 0.1; done");
     let mut follower = |_: Stream, _: &[u8]| {};
@@ -118,7 +118,7 @@ fn a_second_interrupt_kills_what_ignores_the_first() {
 #[test]
 fn an_interrupt_ends_the_child() {
     let interrupt = Cancel::default();
-    interrupt.ask();
+    interrupt.cancel();
     let mut follower = |_: Stream, _: &[u8]| {};
     let ended = run(
         shell("sleep 1000"),

@@ -100,7 +100,7 @@ fn command(level: Level, problem: &Problem) -> String {
 /// <https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>
 fn data(text: &str) -> String {
     // The runner knows an older form of commands, which can begin anywhere.
-    let text = text::clean(text).replace("##[", "## [");
+    let text = text::sanitize(text).replace("##[", "## [");
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
@@ -213,7 +213,7 @@ mod tests {
             proptest::prop_assert!(!end.contains("##["));
             let Parsed { name, properties, message: said } = parse(end).expect("a command");
             proptest::prop_assert_eq!(name, "error");
-            let shown = |text: &str| text::clean(text).replace("##[", "## [");
+            let shown = |text: &str| text::sanitize(text).replace("##[", "## [");
             // The runner trims the properties before it takes escapes back.
             let is_space = |c: char| c.is_whitespace() && !matches!(c, '\r' | '\n');
             let trimmed = |text: &str| text.trim_end_matches(is_space).to_owned();

@@ -77,12 +77,15 @@ fn sections(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
             .changes
             .iter()
             .filter(|change| change.kind == kind);
-        sections.push((heading(kind), listed(of_kind.map(told).collect())));
+        sections.push((heading(kind), listed(of_kind.map(describe).collect())));
     }
     let (slower, faster): (Vec<&DurationChange>, Vec<&DurationChange>) =
         comparison.times.iter().partition(|time| time.is_slower());
     for (title, times) in [("Slower", slower), ("Faster", faster)] {
-        sections.push((title, listed(times.into_iter().map(told_time).collect())));
+        sections.push((
+            title,
+            listed(times.into_iter().map(describe_duration).collect()),
+        ));
     }
     sections.retain(|(_, lines)| !lines.is_empty());
     sections
@@ -107,7 +110,7 @@ fn listed(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-fn told(change: &Difference) -> String {
+fn describe(change: &Difference) -> String {
     let Difference {
         target,
         case,
@@ -143,7 +146,7 @@ fn told(change: &Difference) -> String {
     )
 }
 
-fn told_time(time: &DurationChange) -> String {
+fn describe_duration(time: &DurationChange) -> String {
     let DurationChange {
         cell,
         target,

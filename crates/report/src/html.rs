@@ -23,7 +23,7 @@ use crate::answer::{Sentence, SentencePart, answer, upgrade};
 use crate::closing_line;
 use crate::html::heat::{Heat, heats};
 use crate::html::plots::{Lanes, Staircase, lanes, staircases};
-use crate::sections::change_points::{ChangePointGroup, alike, until};
+use crate::sections::change_points::{ChangePointGroup, grouped, until};
 use crate::sections::{flaky, gaps, old_lock, sandbox_denials, timeline, untested, verdict};
 
 /// The file's name in the results folder.
@@ -115,7 +115,7 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
             .collect(),
         deviations: deviations.into_iter().map(ToString::to_string).collect(),
         heats,
-        changes: alike(points)
+        changes: grouped(points)
             .iter()
             .map(|alike| change(analysis, alike))
             .collect(),

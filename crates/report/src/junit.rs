@@ -362,7 +362,7 @@ fn told_of(errors: &[Diagnostic], output: Option<&str>) -> String {
 /// Text that XML can hold. The writer puts output into CDATA as it is, so the mark that ends one
 /// is taken apart.
 fn fit(text: &str) -> String {
-    text::clean(text).replace("]]>", "]] >")
+    text::sanitize(text).replace("]]>", "]] >")
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ fn run() -> Run {
     };
     let msrv = Outcome::whole(
         Status::failed(FailureKind::Msrv),
-        vec![Diagnostic::said(
+        vec![Diagnostic::from_message(
             "gadget 3.0.0 needs rustc 1.90.0, and this is 1.78.0",
         )],
     );
@@ -100,7 +100,7 @@ fn run() -> Run {
         Status::Inconclusive {
             doubt: InconclusiveReason::Network,
         },
-        vec![Diagnostic::said("failed to download")],
+        vec![Diagnostic::from_message("failed to download")],
     );
     let missing = || State::Skipped {
         reason: SkipReason::ToolchainMissing,
@@ -136,7 +136,7 @@ fn summary_shows_everything_and_stays_markdown() {
 #[test]
 fn the_page_of_a_terminal_ends_with_the_answer() {
     let page = terminal::page(&Analysis::of(&run()), "target/matrix".into(), Some(80));
-    insta::assert_snapshot!(text::clean(&page));
+    insta::assert_snapshot!(text::sanitize(&page));
 }
 
 #[test]

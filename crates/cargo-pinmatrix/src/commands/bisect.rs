@@ -32,8 +32,8 @@ const MOST_LINES: usize = 12;
 /// # Errors
 ///
 /// A mistake in the config, the flags, the question or the axis; or a machine that fails.
-pub fn obey(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_wardens();
+pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
+    let interrupt = Cancel::with_supervisors();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
     let matrix = open(&flags.flags, &progress)?;
@@ -62,7 +62,7 @@ pub fn obey(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
     matrix.check_cache(&options.cache)?;
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
     let bisected = match bisect(&matrix, &inquiry, &options, replayed) {
-        Err(_) if interrupt.is_asked() => return Ok(ExitStatus::Interrupted),
+        Err(_) if interrupt.is_cancelled() => return Ok(ExitStatus::Interrupted),
         bisected => bisected?,
     };
     progress.end();
@@ -284,7 +284,7 @@ impl BisectPage<'_> {
         let mut page = String::new();
         // Writing into a String cannot fail.
         let _ = self.write(&mut page);
-        stdout::put(&page)?;
+        stdout::write(&page)?;
         let Some(end) = &self.bisected.end else {
             return Ok(ExitStatus::Interrupted);
         };

@@ -17,7 +17,7 @@ use crate::output::stdout;
 ///
 /// A mistake when the config names no baseline, or when the last run is none to expect; other
 /// errors when the file cannot be written, and then the old one is still whole.
-pub fn obey(flags: &Flags) -> Result<ExitStatus> {
+pub fn run(flags: &Flags) -> Result<ExitStatus> {
     let config = read_config(&flags.config())?;
     let file = config.baseline_file().ok_or_else(|| {
         let mistake = config.text.mistake("the config names no baseline");
@@ -54,6 +54,6 @@ pub fn obey(flags: &Flags) -> Result<ExitStatus> {
             "nothing takes the place of a line that was written on: {line}\n"
         ));
     }
-    stdout::put(&page)?;
+    stdout::write(&page)?;
     Ok(ExitStatus::Passed)
 }

@@ -4,22 +4,22 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use camino::Utf8PathBuf;
 use pinmatrix::input::read_config;
-use pinmatrix::matrix::place_of;
+use pinmatrix::matrix::subject_root;
 use pinmatrix::workdir::clean::{UsageClass, UsageLine, clean, survey};
 use pinmatrix::workdir::work_dirs::cache;
 
 use crate::ExitStatus;
 use crate::args::flags::{CleanFlags, config};
-use crate::output::stdout::{BOLD, DIM, RESET, put};
+use crate::output::stdout::{BOLD, DIM, RESET, write};
 
 /// Shows what work folders take, and removes what the flags ask for.
 ///
 /// # Errors
 ///
 /// When a run is at work there, or something cannot be read or removed.
-pub fn obey(flags: &CleanFlags) -> Result<ExitStatus> {
+pub fn run(flags: &CleanFlags) -> Result<ExitStatus> {
     let read = read_config(&config(flags.config.as_ref()))?;
-    let (cache, place) = (cache()?, place_of(&read)?);
+    let (cache, place) = (cache()?, subject_root(&read)?);
     let parts = survey(&cache, &place)?;
     let goes = |part: &UsageLine| match part.kept {
         UsageClass::Compiled => true,
@@ -27,7 +27,7 @@ pub fn obey(flags: &CleanFlags) -> Result<ExitStatus> {
         UsageClass::Others => flags.all_subjects,
     };
     let is_kept = |part: &&UsageLine| !goes(part);
-    put(&table(&parts, &goes))?;
+    write(&table(&parts, &goes))?;
     let total = |parts: &[&UsageLine]| ByteSize(parts.iter().map(|part| part.bytes).sum());
     let (kept, gone): (Vec<&UsageLine>, Vec<&UsageLine>) = parts.iter().partition(is_kept);
     let verb = match flags.dry_run {
@@ -40,7 +40,7 @@ pub fn obey(flags: &CleanFlags) -> Result<ExitStatus> {
     let cache = Utf8PathBuf::from_path_buf(cache)
         .ok()
         .context("read the cache's path as text")?;
-    put(&format!(
+    write(&format!(
         "{BOLD}{} {verb}, {} kept{RESET} in {cache}\n",
         total(&gone),
         total(&kept)

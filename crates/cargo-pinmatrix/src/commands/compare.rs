@@ -58,7 +58,7 @@ pub enum ComparisonFormat {
 /// # Errors
 ///
 /// A mistake when there are not the runs that it takes, or no baseline.
-pub fn obey(flags: &CompareFlags) -> Result<ExitStatus> {
+pub fn run(flags: &CompareFlags) -> Result<ExitStatus> {
     let config = flags::config(flags.config.as_ref());
     let compared = match (flags.baseline, flags.runs.as_slice()) {
         (false, [before, after]) => compare(&results::read(before)?, &results::read(after)?),
@@ -78,11 +78,11 @@ pub fn obey(flags: &CompareFlags) -> Result<ExitStatus> {
         }
     };
     match flags.format {
-        ComparisonFormat::Text => stdout::put(&comparison::text(&compared))?,
-        ComparisonFormat::Markdown => stdout::put(&comparison::markdown(&compared))?,
+        ComparisonFormat::Text => stdout::write(&comparison::text(&compared))?,
+        ComparisonFormat::Markdown => stdout::write(&comparison::markdown(&compared))?,
         ComparisonFormat::Json => {
             let json = serde_json::to_string_pretty(&compared).context("write what differs")?;
-            stdout::put_json(&format!("{json}\n"))?;
+            stdout::write_json(&format!("{json}\n"))?;
         }
     }
     Ok(match (compared.has_broken(), compared.n_compared) {

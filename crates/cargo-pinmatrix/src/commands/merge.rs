@@ -28,7 +28,7 @@ use crate::{ExitStatus, Program, check_out, judge, repeating};
 ///
 /// A mistake where a part cannot be read, or parts are not of one run; other errors when the
 /// results cannot be written.
-pub fn obey(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
+pub fn run(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
     let mut config = read_config(&flags.flags.config())?;
     if flags.no_baseline {
         config.run.baseline = None;
@@ -83,11 +83,11 @@ pub fn obey(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
     let progress = Progress::new();
     notes
         .iter()
-        .for_each(|note| progress.hear(Event::Noted(note)));
+        .for_each(|note| progress.on_event(Event::Noted(note)));
     progress.end();
     reports::write(&run, &out, &out)?;
     stdout::results(&run, &out)?;
-    ci::tell(&run, &out, flags.ci.host())?;
+    ci::publish(&run, &out, flags.ci.host())?;
     Ok(judge(&run))
 }
 

@@ -42,7 +42,7 @@ pub struct ReportFlags {
 /// # Errors
 ///
 /// A mistake when there is no run to be read, or no place to write.
-pub fn obey(flags: &ReportFlags) -> Result<ExitStatus> {
+pub fn run(flags: &ReportFlags) -> Result<ExitStatus> {
     let results = match &flags.results {
         Some(results) => results.clone(),
         None => flags::results_folder(&flags::config(flags.config.as_ref()))?,
@@ -51,20 +51,20 @@ pub fn obey(flags: &ReportFlags) -> Result<ExitStatus> {
     if let Some(format) = flags.format {
         let text = reports::text(&Analysis::of(&run), folder(&results), format)?;
         match format {
-            ReportFormat::Annotations => stdout::put_commands(&text)?,
+            ReportFormat::Annotations => stdout::write_commands(&text)?,
             ReportFormat::CodeQuality | ReportFormat::Sarif | ReportFormat::Frontier => {
-                stdout::put_json(&text)?
+                stdout::write_json(&text)?
             }
             ReportFormat::Text
             | ReportFormat::Markdown
             | ReportFormat::Html
-            | ReportFormat::Junit => stdout::put(&text)?,
+            | ReportFormat::Junit => stdout::write(&text)?,
         }
         return Ok(ExitStatus::Passed);
     }
     let out = place(&results, flags.out.as_deref())?;
     reports::write(&run, folder(&results), out)?;
-    ci::tell(&run, out, flags.ci.host())?;
+    ci::publish(&run, out, flags.ci.host())?;
     Ok(ExitStatus::Passed)
 }
 

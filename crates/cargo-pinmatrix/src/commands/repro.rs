@@ -10,7 +10,7 @@ use pinmatrix_core::error::{UserError, nearest};
 use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::outcome::moved::with;
 use pinmatrix_core::model::status::Status;
-use pinmatrix_core::text::{clean, inert, one_line, shell_word};
+use pinmatrix_core::text::{inert, one_line, sanitize, shell_word};
 use pinmatrix_process::cancel::Cancel;
 
 use crate::args::flags::Flags;
@@ -46,8 +46,8 @@ pub struct ReproFlags {
 /// # Errors
 ///
 /// A mistake when there is no such cell, or when its toolchain is not on this machine.
-pub fn obey(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_wardens();
+pub fn run(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
+    let interrupt = Cancel::with_supervisors();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
     let matrix = open(&flags.flags, &progress)?;
@@ -68,21 +68,21 @@ pub fn obey(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
     };
     matrix.check_cache(&options.cache)?;
     let cell = cell(&matrix, &flags.cell)?;
-    let mut show = |heard: ReproEvent<'_>| tell(&heard);
+    let mut show = |heard: ReproEvent<'_>| print_event(&heard);
     let opened = match flags.print {
         true => open_cell(&matrix, &cell, &options, None),
         false => open_cell(&matrix, &cell, &options, Some(&mut show)),
     };
     let opened = match opened {
-        Err(_) if interrupt.is_asked_by_someone() => return Ok(ExitStatus::Interrupted),
+        Err(_) if interrupt.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
         opened => opened?,
     };
     progress.end();
-    if interrupt.is_asked_by_someone() {
+    if interrupt.is_cancelled_by_user() {
         return Ok(ExitStatus::Interrupted);
     }
     if flags.print {
-        stdout::put(&opened.recipe.script())?;
+        stdout::write(&opened.recipe.script())?;
         return Ok(ExitStatus::Passed);
     }
     conclude(&opened)
@@ -107,13 +107,15 @@ fn cell(matrix: &Matrix, named: &str) -> Result<Cell, UserError> {
 }
 
 /// Cargo's words go where cargo's own would, as they come.
-fn tell(heard: &ReproEvent<'_>) {
+fn print_event(heard: &ReproEvent<'_>) {
     let line = match heard {
         ReproEvent::Command(step) => {
             let words: Vec<String> = step.args.iter().map(|arg| shell_word(arg)).collect();
             format!("$ cargo {}", words.join(" "))
         }
-        ReproEvent::Line(_, line) => clean(&String::from_utf8_lossy(line)).trim_end().to_owned(),
+        ReproEvent::Line(_, line) => sanitize(&String::from_utf8_lossy(line))
+            .trim_end()
+            .to_owned(),
         ReproEvent::Ended(exit) => format!("[{exit}]"),
     };
     progress::say(&inert(&line));
@@ -148,6 +150,6 @@ fn conclude(opened: &StagedCell) -> Result<ExitStatus> {
         page.push_str(&format!("{cell}: {moved}\n"));
     }
     page.push_str(&format!("{cell} is in {}\n", opened.folder));
-    stdout::put(&page)?;
+    stdout::write(&page)?;
     Ok(exit)
 }

@@ -37,12 +37,12 @@ pub fn show(matrix: &Matrix, flags: &PlanFlags) -> Result<()> {
                 progress::say("nothing is left to run; `merge` tells what came of it");
             }
             let lines = cells.iter().map(|cell| format!("{cell}\n"));
-            stdout::put(&lines.collect::<String>())
+            stdout::write(&lines.collect::<String>())
         }
         OutputFormat::Json => {
             let schema = SCHEMA;
             let json = serde_json::to_string_pretty(&Round { schema, cells });
-            stdout::put_json(&format!("{}\n", json.context("write the round")?))
+            stdout::write_json(&format!("{}\n", json.context("write the round")?))
         }
     }
 }

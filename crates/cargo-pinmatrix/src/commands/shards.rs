@@ -48,14 +48,14 @@ pub fn show(
     };
     let shards: Vec<ShardJson<'_>> = shares.map(shown).collect();
     match format {
-        OutputFormat::Text => stdout::put(&text(&shards)),
+        OutputFormat::Text => stdout::write(&text(&shards)),
         OutputFormat::Json => {
             let all = ShardsJson {
                 schema: SCHEMA,
                 shards,
             };
             let json = serde_json::to_string_pretty(&all).context("write the shards")?;
-            stdout::put_json(&format!("{json}\n"))
+            stdout::write_json(&format!("{json}\n"))
         }
     }
 }

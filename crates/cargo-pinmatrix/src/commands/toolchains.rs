@@ -26,7 +26,7 @@ const DEBIAN: &str = "debian-";
 /// # Errors
 ///
 /// A mistake in the config, or a machine that cannot be asked.
-pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<ExitStatus> {
+pub fn run(program: Program, flags: &ToolchainFlags) -> Result<ExitStatus> {
     let config = read_config(&flags.flags.config())?;
     let rows = look_for_all(&config)?;
     match &flags.what {
@@ -37,7 +37,7 @@ pub fn obey(program: Program, flags: &ToolchainFlags) -> Result<ExitStatus> {
                 .filter_map(|r| config.toolchains.iter().find(|s| s.label == r.label))
                 .collect();
             if specs.is_empty() {
-                stdout::put("every toolchain of the matrix is here\n")?;
+                stdout::write("every toolchain of the matrix is here\n")?;
                 return Ok(ExitStatus::Passed);
             }
             install(&specs)?;
@@ -50,7 +50,7 @@ fn list(program: Program, rows: &[ToolchainLookup], flags: &ToolchainFlags) -> R
     if flags.format == OutputFormat::Json {
         let records: Vec<_> = rows.iter().map(ToolchainLookup::record).collect();
         let text = serde_json::to_string_pretty(&records).context("write the list")?;
-        stdout::put_json(&format!("{text}\n"))?;
+        stdout::write_json(&format!("{text}\n"))?;
         return Ok(ExitStatus::Passed);
     }
     let width = rows.iter().map(|r| r.label.len()).max().unwrap_or_default();
@@ -70,7 +70,7 @@ fn list(program: Program, rows: &[ToolchainLookup], flags: &ToolchainFlags) -> R
             "\n{n_missing} missing; `{words} install` gets those that rustup or Debian has\n"
         ));
     }
-    stdout::put(&page)?;
+    stdout::write(&page)?;
     Ok(ExitStatus::Passed)
 }
 

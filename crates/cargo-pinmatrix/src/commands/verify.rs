@@ -47,8 +47,8 @@ pub struct VerifyFlags {
 /// # Errors
 ///
 /// As a run.
-pub fn obey(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_wardens();
+pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
+    let interrupt = Cancel::with_supervisors();
     listen_for_signals(&interrupt)?;
     let progress = progress::Progress::new();
     let selecting = &flags.selecting;
@@ -81,7 +81,7 @@ pub fn obey(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
     };
     let plan = make_plan(&matrix, selecting, strategy, &options)?;
     let verified = match verify(&matrix, &plan, &options) {
-        Err(_) if interrupt.is_asked_by_someone() => return Ok(ExitStatus::Interrupted),
+        Err(_) if interrupt.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
         verified => verified?,
     };
     progress.end();
@@ -89,10 +89,10 @@ pub fn obey(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
     write_whole(&out.join(CACHEDIR_TAG_FILE), CACHEDIR_TAG.as_bytes())?;
     write_whole(&out.join(FILE), json.as_bytes())?;
     match flags.format {
-        OutputFormat::Text => stdout::put(&told(&verified))?,
-        OutputFormat::Json => stdout::put_json(&json)?,
+        OutputFormat::Text => stdout::write(&describe(&verified))?,
+        OutputFormat::Json => stdout::write_json(&json)?,
     }
-    if interrupt.is_asked_by_someone() {
+    if interrupt.is_cancelled_by_user() {
         return Ok(ExitStatus::Interrupted);
     }
     let differs = |cell: &Reproducibility| cell.is_certain && !cell.is_reproduced();
@@ -106,7 +106,7 @@ pub fn obey(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
 }
 
 /// A line a cell, and one for each executable that was not the same.
-fn told(verified: &[Reproducibility]) -> String {
+fn describe(verified: &[Reproducibility]) -> String {
     let mut told = String::new();
     for cell in verified {
         let same = |is_same: bool| if is_same { "same" } else { "another" };

@@ -18,7 +18,7 @@ use crate::output::stdout;
 /// # Errors
 ///
 /// A mistake when there is no run, or when the pin is not in it.
-pub fn obey(flags: &WorklistFlags) -> Result<ExitStatus> {
+pub fn run(flags: &WorklistFlags) -> Result<ExitStatus> {
     let run = results::read(&flags.flags.out()?)?;
     let family = family(&run, flags.family.as_deref())?;
     let pin = pin(&run, family, flags.pin.as_deref())?;
@@ -39,17 +39,17 @@ pub fn obey(flags: &WorklistFlags) -> Result<ExitStatus> {
     let list = worklist(&run, family, &pin, &is_cell_wanted, &is_target_wanted);
     let Some(list) = list else {
         let words = format!("no cell at {pin} was tested, so what is left there is not known");
-        stdout::put(&format!(
+        stdout::write(&format!(
             "{words}; `{} --pin {pin}` runs it\n",
             text::one_line(&run.command)
         ))?;
         return Ok(ExitStatus::Inconclusive);
     };
     match flags.format {
-        OutputFormat::Text => stdout::put(&findings::worklist(&list))?,
+        OutputFormat::Text => stdout::write(&findings::worklist(&list))?,
         OutputFormat::Json => {
             let json = serde_json::to_string_pretty(&list).context("write the list")?;
-            stdout::put_json(&format!("{json}\n"))?;
+            stdout::write_json(&format!("{json}\n"))?;
         }
     }
     Ok(ExitStatus::Passed)

@@ -68,14 +68,14 @@ impl Ci {
 /// # Errors
 ///
 /// When what it reads cannot be written.
-pub fn tell(run: &Run, out: &Utf8Path, host: Host) -> Result<()> {
+pub fn publish(run: &Run, out: &Utf8Path, host: Host) -> Result<()> {
     let analysis = Analysis::of(run);
     match host {
         Host::GitHub(summary) => {
             if let Some(file) = summary {
                 append_summary(&analysis, &file)?;
             }
-            stdout::put_commands(&annotations::annotations(&analysis))
+            stdout::write_commands(&annotations::annotations(&analysis))
         }
         Host::GitLab => {
             let json = code_quality::json(&analysis).context("write the code quality report")?;

@@ -7,7 +7,7 @@ use pinmatrix_core::error::UserError;
 pub fn show(error: &anyhow::Error) {
     let text = match error.downcast_ref::<UserError>() {
         Some(mistake) => drawn(mistake),
-        None => plain(&pinmatrix_core::text::clean(&format!("{error:#}"))),
+        None => plain(&pinmatrix_core::text::sanitize(&format!("{error:#}"))),
     };
     crate::output::progress::say(&text);
 }
@@ -18,7 +18,7 @@ fn plain(message: &str) -> String {
 }
 
 fn drawn(mistake: &UserError) -> String {
-    let message = pinmatrix_core::text::clean(mistake.message());
+    let message = pinmatrix_core::text::sanitize(mistake.message());
     let title = Level::ERROR.primary_title(&message);
     let mut group = match (mistake.text(), mistake.place()) {
         (Some(text), Some(place)) => {
@@ -36,7 +36,7 @@ fn drawn(mistake: &UserError) -> String {
         (None, _) => Group::with_title(title),
     };
     if let Some(hint) = mistake.hint() {
-        group = group.element(Level::HELP.message(pinmatrix_core::text::clean(hint)));
+        group = group.element(Level::HELP.message(pinmatrix_core::text::sanitize(hint)));
     }
     Renderer::styled().render(&[group]).to_string()
 }

@@ -93,7 +93,7 @@ impl Progress {
 }
 
 impl Listener for Progress {
-    fn hear(&self, event: Event<'_>) {
+    fn on_event(&self, event: Event<'_>) {
         match event {
             Event::Planned {
                 n_run,

@@ -16,7 +16,7 @@ pub use pinmatrix_report::terminal::{BOLD, DIM, GREEN, RED, RESET, YELLOW, mark}
 ///
 /// When standard output cannot be written.
 pub fn results(run: &Run, out: &Utf8Path) -> Result<()> {
-    put(&terminal::page(&Analysis::of(run), out, columns()))
+    write(&terminal::page(&Analysis::of(run), out, columns()))
 }
 
 /// How wide the terminal is; none where whatever reads a file or a CI log breaks lines by itself.
@@ -31,7 +31,7 @@ pub fn columns() -> Option<usize> {
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn put(text: &str) -> Result<()> {
+pub fn write(text: &str) -> Result<()> {
     write_out(&inert(text))
 }
 
@@ -40,7 +40,7 @@ pub fn put(text: &str) -> Result<()> {
 /// # Errors
 ///
 /// As [`put`].
-pub fn put_json(json: &str) -> Result<()> {
+pub fn write_json(json: &str) -> Result<()> {
     write_out(&inert_json(json))
 }
 
@@ -49,7 +49,7 @@ pub fn put_json(json: &str) -> Result<()> {
 /// # Errors
 ///
 /// As [`put`].
-pub fn put_commands(commands: &str) -> Result<()> {
+pub fn write_commands(commands: &str) -> Result<()> {
     write_out(commands)
 }
 

@@ -138,7 +138,7 @@ fn turns(at: usize) -> Outcome {
 pub fn small() -> Run {
     let too_old = Outcome::whole(
         Status::failed(FailureKind::Msrv),
-        vec![Diagnostic::said(
+        vec![Diagnostic::from_message(
             "gadget 5.0.0 needs rustc 1.90.0, and this is 1.85.0",
         )],
     );
@@ -146,11 +146,11 @@ pub fn small() -> Run {
         Status::Inconclusive {
             doubt: InconclusiveReason::Network,
         },
-        vec![Diagnostic::said("failed to download")],
+        vec![Diagnostic::from_message("failed to download")],
     );
     let drift = Outcome::whole(
         Status::failed(FailureKind::Drift),
-        vec![Diagnostic::said("relay is too new")],
+        vec![Diagnostic::from_message("relay is too new")],
     );
     let mut moved = turns(0);
     moved.moved = vec![Moved {
@@ -332,7 +332,7 @@ pub fn hostile() -> Run {
     let long = format!("{HOSTILE}{}", "x".repeat(1 << 20));
     if let State::Ended { outcome, .. } = &mut run.cells[0].state {
         outcome.targets[0].cases[0].output = Some(long.clone());
-        outcome.targets[0].errors = vec![Diagnostic::said(long)];
+        outcome.targets[0].errors = vec![Diagnostic::from_message(long)];
     }
     run
 }

@@ -82,7 +82,7 @@ impl Outside {
 /// How each case of a target ended.
 fn cases(run: &Run, target: &str) -> BTreeMap<String, String> {
     let outcome = run.cells[0].outcome().expect("an outcome");
-    let found = outcome.targets.iter().find(|t| t.id.goes_by(target));
+    let found = outcome.targets.iter().find(|t| t.id.is_called(target));
     let target = found.unwrap_or_else(|| panic!("no {target} in {outcome:#?}"));
     assert!(!target.cases.is_empty(), "{target:#?}");
     let ended = target

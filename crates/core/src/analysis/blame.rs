@@ -147,7 +147,7 @@ mod tests {
     fn error(code: &str, message: &str) -> Diagnostic {
         Diagnostic {
             code: Some(code.to_owned()),
-            ..Diagnostic::said(message)
+            ..Diagnostic::from_message(message)
         }
     }
 

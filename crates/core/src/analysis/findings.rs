@@ -18,7 +18,7 @@ use crate::model::run::{FamilyRecord, Run};
 /// Everything that follows from a run, whatever it takes from a machine.
 #[must_use]
 pub fn findings(run: &Run, config: &Config, baseline: Option<&Baseline>) -> Findings {
-    let least = min_toolchain::least(run);
+    let least = min_toolchain::min_toolchains(run);
     let at_last = |family: &FamilyRecord| {
         let last = family.pins.last()?.at.to_string();
         worklist(run, family, &last, &|_| true, &|_| true)
@@ -27,7 +27,7 @@ pub fn findings(run: &Run, config: &Config, baseline: Option<&Baseline>) -> Find
         verdict: baseline.map(|baseline| baseline::judge(run, baseline)),
         claims: claims::judge(run, &config.claims, &least),
         undeclared: undeclared::undeclared(run, config),
-        reach: min_toolchain::reach(run),
+        reach: min_toolchain::newest_passing(run),
         worklists: run.families.iter().filter_map(at_last).collect(),
         wrongly_inferred: wrongly_inferred(run, &config.run),
         least,

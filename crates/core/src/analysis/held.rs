@@ -23,7 +23,7 @@ pub enum RunResult {
 /// Holds each row against its own cell of today, and one without such a cell by its cells alone. What
 /// fails today and at a pin alike is no failure of that pin.
 #[must_use]
-pub fn held(run: &Run) -> RunResult {
+pub fn run_result(run: &Run) -> RunResult {
     let rows = rows(run, |_| true).map(|(_, held)| held);
     rows.max().unwrap_or(RunResult::Nothing)
 }

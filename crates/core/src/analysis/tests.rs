@@ -116,7 +116,7 @@ proptest! {
                 fates.max().expect("some")
             }
         };
-        prop_assert_eq!(held(&run), expected);
+        prop_assert_eq!(run_result(&run), expected);
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn the_other_way_round_what_broke_is_fixed_and_what_came_is_gone() {
 fn drift_breaks_nothing_and_what_was_taken_over_took_no_time() {
     let drifted = || {
         let drift = Status::failed(FailureKind::Drift);
-        Outcome::whole(drift, vec![Diagnostic::said("relay is too new")])
+        Outcome::whole(drift, vec![Diagnostic::from_message("relay is too new")])
     };
     let mut before = run(
         "r",

@@ -318,5 +318,5 @@ fn absolute(text: &SourceText, written: &Spanned<String>) -> Result<Utf8PathBuf,
         text.mistake(format!("`{}` is no path", written.get_ref()))
             .at(written.span(), "cannot be written as text")
     })?;
-    Ok(crate::path::normal(&path))
+    Ok(crate::path::normalized(&path))
 }

@@ -64,7 +64,7 @@ impl Allowance {
     pub fn is_of(&self, target: Option<&TargetId>) -> bool {
         match target {
             None => self.of == BUILD,
-            Some(target) => target.goes_by(&self.of),
+            Some(target) => target.is_called(&self.of),
         }
     }
 }

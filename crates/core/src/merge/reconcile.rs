@@ -32,7 +32,7 @@ pub(super) struct CellParts<'a> {
 
 /// Settles a cell by all that is known of it: a verdict before a doubt, and a doubt before what did
 /// not run.
-pub(super) fn settle(asked: CellParts<'_>) -> ReconciledCell {
+pub(super) fn reconcile(asked: CellParts<'_>) -> ReconciledCell {
     let CellParts {
         known,
         earlier,
@@ -98,7 +98,7 @@ fn sides(said: &[Testimony<'_>], earlier: &[&ConflictSide]) -> Vec<ConflictSide>
     let common = common.unwrap_or_default();
     let now = sure.iter().map(|(part, shows)| ConflictSide {
         part: (*part).to_owned(),
-        shown: told(shows, &common),
+        shown: describe(shows, &common),
     });
     let mut sides: Vec<ConflictSide> = now.chain(earlier.iter().copied().cloned()).collect();
     sides.sort();
@@ -107,7 +107,7 @@ fn sides(said: &[Testimony<'_>], earlier: &[&ConflictSide]) -> Vec<ConflictSide>
 }
 
 /// What one part says: of the whole, and the first thing that not all say.
-fn told(shows: &[Observation], common: &BTreeSet<&Observation>) -> String {
+fn describe(shows: &[Observation], common: &BTreeSet<&Observation>) -> String {
     let whole = shows.first().map(|(_, _, status, _)| status.to_string());
     let mut things = shows.iter().skip(1);
     let own = things.find(|thing| !common.contains(thing));
@@ -123,7 +123,9 @@ fn told(shows: &[Observation], common: &BTreeSet<&Observation>) -> String {
 /// A cell of which parts say different things is in doubt, and says what they say.
 fn contradicted(sides: Vec<ConflictSide>) -> ReconciledCell {
     let doubt = InconclusiveReason::Machine("results contradict each other".to_owned());
-    let said = |side: &ConflictSide| Diagnostic::said(format!("{} says {}", side.part, side.shown));
+    let said = |side: &ConflictSide| {
+        Diagnostic::from_message(format!("{} says {}", side.part, side.shown))
+    };
     let errors = sides.iter().map(said).collect();
     let outcome = Outcome::whole(Status::Inconclusive { doubt }, errors);
     ReconciledCell {

@@ -39,7 +39,7 @@ impl Diagnostic {
 impl Diagnostic {
     /// An error that has words and no place.
     #[must_use]
-    pub fn said(message: impl Into<String>) -> Self {
+    pub fn from_message(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             ..Self::default()

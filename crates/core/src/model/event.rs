@@ -62,11 +62,11 @@ pub enum Event<'a> {
 /// Whoever listens to a run; called from every lane.
 pub trait Listener: Sync {
     /// Takes one event.
-    fn hear(&self, event: Event<'_>);
+    fn on_event(&self, event: Event<'_>);
 }
 
 impl<F: Fn(Event<'_>) + Sync> Listener for F {
-    fn hear(&self, event: Event<'_>) {
+    fn on_event(&self, event: Event<'_>) {
         self(event);
     }
 }

@@ -94,7 +94,7 @@ impl Outcome {
     /// A cell that the machine kept from an answer, told in words.
     #[must_use]
     pub fn in_doubt(why: String) -> Self {
-        let error = Diagnostic::said(why.clone());
+        let error = Diagnostic::from_message(why.clone());
         let doubt = InconclusiveReason::Machine(why);
         Self::whole(Status::Inconclusive { doubt }, vec![error])
     }
@@ -298,7 +298,7 @@ pub struct TargetId {
 impl TargetId {
     /// Whether a person who writes this means the target: by its whole name, or by its last part.
     #[must_use]
-    pub fn goes_by(&self, written: &str) -> bool {
+    pub fn is_called(&self, written: &str) -> bool {
         written == self.name || written == self.to_string()
     }
 }
@@ -403,7 +403,7 @@ mod tests {
         let of = |class: FailureKind, code: Option<&str>| {
             let error = Diagnostic {
                 code: code.map(str::to_owned),
-                ..Diagnostic::said("no")
+                ..Diagnostic::from_message("no")
             };
             let target =
                 TargetOutcome::not_run(test_named("a"), Status::failed(class), vec![error]);

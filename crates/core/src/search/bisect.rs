@@ -46,7 +46,7 @@ pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
         open.truncate(n_idle);
         return open;
     }
-    let Some((low, high)) = stretch(points) else {
+    let Some((low, high)) = interval(points) else {
         return Vec::new();
     };
     let mut taken: Vec<usize> = (low..=high).filter(|at| !is_open(at)).collect();
@@ -83,7 +83,7 @@ pub fn end(points: &[PointState]) -> Option<BisectResult> {
     if first == other {
         return Some(BisectResult::EndsAgree(first));
     }
-    let (before, after) = stretch(points)?;
+    let (before, after) = interval(points)?;
     let untold: Vec<usize> = (before + 1..after).collect();
     let is_settled = untold.iter().all(|at| told(*at).is_some());
     is_settled.then_some(BisectResult::Found {
@@ -95,7 +95,7 @@ pub fn end(points: &[PointState]) -> Option<BisectResult> {
 
 /// The stretch within which the answer changes: halved by every answer in turn, as if the change
 /// were the only one.
-fn stretch(points: &[PointState]) -> Option<(usize, usize)> {
+fn interval(points: &[PointState]) -> Option<(usize, usize)> {
     let (mut low, mut high) = (0, points.len().checked_sub(1)?);
     let told = |at: usize| match points[at] {
         PointState::Told(answer @ (PointAnswer::Good | PointAnswer::Bad)) => Some(answer),

@@ -44,7 +44,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
         let rungs = (0..self.places.len()).filter(|n| self.is_rung(*n));
         let mut open = self.open(rungs);
         open.sort_by_key(|place| self.depth(*place));
-        let stretches = self.stretches().into_iter();
+        let stretches = self.intervals().into_iter();
         let splits = stretches
             .filter(|s| s.rungs.is_empty())
             .filter_map(|s| s.split());
@@ -79,7 +79,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
         if !self.is_known(&probes) {
             return self.open(probes);
         }
-        let stretches = self.stretches();
+        let stretches = self.intervals();
         let next = stretches.iter().flat_map(|s| self.within(s, hints));
         let mut next: Vec<usize> = next.collect();
         next.sort_by_key(|place| (self.depth(*place), *place));
@@ -98,7 +98,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
     /// The rungs that no one ran and whose nearest neighbours that ran agree.
     #[must_use]
     pub fn inferred(&self) -> Vec<usize> {
-        let stretches = self.stretches().into_iter();
+        let stretches = self.intervals().into_iter();
         let alike = stretches.filter(|stretch| !stretch.differs);
         alike.flat_map(|stretch| stretch.rungs).collect()
     }
@@ -114,7 +114,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
     /// Neighbouring places that ran and differ, with nothing left to run between.
     #[must_use]
     pub fn changes(&self) -> BTreeSet<ChangeHint> {
-        let stretches = self.stretches().into_iter();
+        let stretches = self.intervals().into_iter();
         stretches
             .filter(|s| s.differs)
             .map(|s| (s.low, s.high))
@@ -148,7 +148,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
         }
     }
 
-    fn stretches(&self) -> Vec<Interval> {
+    fn intervals(&self) -> Vec<Interval> {
         let shown: Vec<(usize, &S)> = self
             .places
             .iter()

@@ -24,7 +24,7 @@ pub(crate) fn target(name: &str, cases: Vec<CaseOutcome>) -> TargetOutcome {
 fn broken(name: &str, code: &str) -> TargetOutcome {
     let error = Diagnostic {
         code: Some(code.to_owned()),
-        ..Diagnostic::said("no")
+        ..Diagnostic::from_message("no")
     };
     TargetOutcome {
         status: Status::failed(FailureKind::Compile),

@@ -53,7 +53,7 @@ const TARGETS: [&str; 6] = ["s", "t", "u", "v", "w", "x"];
 fn broken(name: &str, code: Option<&str>, words: &str, class: FailureKind) -> TargetOutcome {
     let error = Diagnostic {
         code: code.map(str::to_owned),
-        ..Diagnostic::said(words)
+        ..Diagnostic::from_message(words)
     };
     TargetOutcome::not_run(test_named(name), Status::failed(class), vec![error])
 }
@@ -115,10 +115,13 @@ fn state(byte: u8, targets: &[u8], is_killed: bool) -> State {
             let doubt = Status::Inconclusive {
                 doubt: InconclusiveReason::Network,
             };
-            testing::ended(Outcome::whole(doubt, vec![Diagnostic::said("no answer")]))
+            testing::ended(Outcome::whole(
+                doubt,
+                vec![Diagnostic::from_message("no answer")],
+            ))
         }
         250.. => {
-            let error = Diagnostic::said("gadget needs rustc 1.99");
+            let error = Diagnostic::from_message("gadget needs rustc 1.99");
             testing::ended(Outcome::whole(
                 Status::failed(FailureKind::Msrv),
                 vec![error],

@@ -322,7 +322,7 @@ pub fn about(question: &Question, ends: &[&Outcome]) -> Result<BisectTarget, Use
         Question::Target(target) => (Some(target), None),
         Question::Case { target, case } => (target.as_ref(), Some(case)),
     };
-    let is_meant = |id: &TargetId| wanted.is_none_or(|wanted| id.goes_by(wanted));
+    let is_meant = |id: &TargetId| wanted.is_none_or(|wanted| id.is_called(wanted));
     let has_case = |target: &TargetOutcome| {
         case.is_none_or(|case| target.cases.iter().any(|known| known.name == *case))
     };

@@ -41,7 +41,7 @@ pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, Strin
     };
     // It may compile, and does so by itself.
     let shops = common.shops;
-    let _turn = shops.enter(&work.folders, &workspace.units, common.interrupt)?;
+    let _turn = shops.acquire(&work.folders, &workspace.units, common.interrupt)?;
     work.enter(Phase::Test);
     let mut log = PhaseLog::create(logs.join("test.log").as_std_path(), work.secrets())?;
     let answer = run_script(work, script, &mut log);
@@ -104,7 +104,7 @@ fn run_script(
             last = pinmatrix_core::text::one_line(&line);
         }
     };
-    let errand = cargo.errand(script.as_ref(), &[])?;
+    let errand = cargo.command_spec(script.as_ref(), &[])?;
     let ended = cargo.follow(errand, &mut follower)?;
     log.note(&format!("[{}]", ended.exit));
     let answer = match &ended.exit {

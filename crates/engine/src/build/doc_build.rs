@@ -34,7 +34,7 @@ use crate::build::BuildResult;
 use crate::cargo::compiler_call::{CompilerCall, DocTests, RUSTDOC, WRAPPER, line};
 use crate::cargo::messages::{BuildMessages, Unit};
 use crate::cargo::targets::{Target, Workspace, name_of};
-use crate::cargo::{CargoCommand, doubt, first_error};
+use crate::cargo::{CargoCommand, first_error, infra_failure};
 use crate::diagnose::target_result::{TargetJudge, TargetResult};
 use crate::diagnose::unit_blame::BuildAccount;
 use crate::fs_ext::{names, remove, write_program};
@@ -117,7 +117,7 @@ impl DocBuild<'_> {
         if let Some(files) = &mut self.cargo.bounds.files {
             files.write.push(self.folder.clone());
         }
-        let rehearsed = self.rehearse(asked_for, used, log, on_step)?;
+        let rehearsed = self.record_calls(asked_for, used, log, on_step)?;
         let is_open = |tests: &DocTests| match tests {
             DocTests::Ready(_) => false,
             DocTests::Not(status, _) => !status.is_failed(),
@@ -127,14 +127,14 @@ impl DocBuild<'_> {
         }
         log.note("# Something that only cargo makes is missing.");
         self.only_pretends = false;
-        let again = self.rehearse(asked_for, &rehearsed.used, log, on_step)?;
+        let again = self.record_calls(asked_for, &rehearsed.used, log, on_step)?;
         Ok(DocBuildResult {
             ended: together(rehearsed.ended, again.ended),
             ..again
         })
     }
 
-    fn rehearse(
+    fn record_calls(
         &self,
         asked_for: &[(PackageId, TargetId)],
         used: &UnitPackages,
@@ -154,7 +154,7 @@ impl DocBuild<'_> {
         let mut calls = None;
         if is_whole {
             calls = Some(self.calls(None)?);
-        } else if can_go_on(&ended.exit) && doubt(&ended.exit, &heard.err).is_none() {
+        } else if can_go_on(&ended.exit) && infra_failure(&ended.exit, &heard.err).is_none() {
             let told = match self.pretend(log)? {
                 Ok(told) => told,
                 Err(why) => {
@@ -268,7 +268,7 @@ impl DocBuild<'_> {
         log.note("# The same once more where scripts stand in the place of compilers.");
         let mut args = self.args();
         args.push("--frozen");
-        let said = cargo.say(&args, log)?;
+        let said = cargo.run_captured(&args, log)?;
         Ok(match said.ended.exit.is_success() {
             true => Ok(self.calls(Some(&scratch))?),
             false => Err(first_error(&said.err)),
@@ -374,8 +374,8 @@ impl DocBuild<'_> {
             bounds: self.cargo.bounds.clone(),
             ..self.cargo
         };
-        let errand = cargo.errand(program.as_ref(), args)?;
-        let places = self.cargo.whereabouts();
+        let errand = cargo.command_spec(program.as_ref(), args)?;
+        let places = self.cargo.path_scrubber();
         let ended = heard.listen_to_rustc(&cargo, errand, unit, places, log)?;
         log.note(&format!("[{}]", ended.exit));
         Ok(ended)
@@ -391,7 +391,7 @@ impl DocBuild<'_> {
     ) -> DocTests {
         let heard = &account.heard;
         let below = self.workspace.below(package);
-        if can_go_on(exit) && doubt(exit, &heard.err).is_none() && !heard.tells_of(&below) {
+        if can_go_on(exit) && infra_failure(exit, &heard.err).is_none() && !heard.mentions(&below) {
             return NOT_REACHED;
         }
         let judge = TargetJudge {

@@ -49,14 +49,14 @@ impl<'a> RecordStore<'a> {
             Err(_) if path.is_dir() => Vec::new(),
             Err(e) => {
                 let told = format!("a kept record cannot be read: {path}: {e}");
-                self.listener.hear(Event::Noted(&told));
+                self.listener.on_event(Event::Noted(&told));
                 return None;
             }
         };
         match content(&bytes, key) {
             Ok(content) => content,
             Err(why) => {
-                self.set_aside(path, key, &why);
+                self.quarantine(path, key, &why);
                 None
             }
         }
@@ -80,7 +80,7 @@ impl<'a> RecordStore<'a> {
         write_to_last(path, &record(key, value)?)
     }
 
-    fn set_aside(&self, path: &Utf8Path, key: &str, why: &anyhow::Error) {
+    fn quarantine(&self, path: &Utf8Path, key: &str, why: &anyhow::Error) {
         let aside = self.aside.join(key);
         // What was set aside before it, under the same key, stands in the way.
         let _ = remove(&aside);
@@ -91,7 +91,7 @@ impl<'a> RecordStore<'a> {
             Err(e) => format!("a kept record is damaged, and stays at {path} ({e}): {why:#}"),
             Ok(()) => format!("a kept record was damaged, and is now {aside}: {why:#}"),
         };
-        self.listener.hear(Event::Noted(&told));
+        self.listener.on_event(Event::Noted(&told));
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
     struct DamagedNotes(Mutex<Vec<String>>);
 
     impl Listener for DamagedNotes {
-        fn hear(&self, event: Event<'_>) {
+        fn on_event(&self, event: Event<'_>) {
             if let Event::Noted(told) = event {
                 self.0.lock().expect("heard").push(told.to_owned());
             }

@@ -82,7 +82,7 @@ impl BuildMessages {
         let command = cargo.command(&args)?;
         let mut listener = MessageReader {
             heard: self,
-            places: cargo.whereabouts(),
+            places: cargo.path_scrubber(),
             log,
             on_step,
         };
@@ -113,10 +113,10 @@ impl BuildMessages {
                 return;
             };
             if let Some(rendered) = &told.rendered {
-                log.add(text::clean(rendered).as_bytes());
+                log.add(text::sanitize(rendered).as_bytes());
             }
             if let Some(unit) = &unit {
-                self.take_told(&told, unit.clone(), places);
+                self.take_counted(&told, unit.clone(), places);
             }
         };
         cargo.follow(errand, &mut follower)
@@ -124,7 +124,7 @@ impl BuildMessages {
 
     /// Whether there are errors of any of these packages, or of their build scripts.
     #[must_use]
-    pub fn tells_of(&self, packages: &[PackageId]) -> bool {
+    pub fn mentions(&self, packages: &[PackageId]) -> bool {
         let has_failed = |(package, _, _): &Unit| packages.contains(package);
         self.errors.keys().any(has_failed) || self.err.contains("custom build command for `")
     }
@@ -189,10 +189,10 @@ impl BuildMessages {
     fn take_error(&mut self, told: CompilerMessage, places: PathScrubber<'_>) {
         let kind = told.target.kind.first().and_then(kind_of);
         let unit = (told.package_id, kind, unit_name(kind, told.target.name));
-        self.take_told(&told.message, unit, places);
+        self.take_counted(&told.message, unit, places);
     }
 
-    fn take_told(&mut self, told: &RustcDiagnostic, unit: Unit, places: PathScrubber<'_>) {
+    fn take_counted(&mut self, told: &RustcDiagnostic, unit: Unit, places: PathScrubber<'_>) {
         let is_error = matches!(told.level, DiagnosticLevel::Error | DiagnosticLevel::Ice);
         // Older compilers end with a count of what they said already.
         if !is_error || told.message.starts_with("aborting due to") {
@@ -219,7 +219,7 @@ impl Follower for MessageReader<'_> {
     fn line(&mut self, stream: Stream, line: &[u8]) {
         if stream == Stream::Err {
             self.log.add(line);
-            let line = text::clean(&String::from_utf8_lossy(line));
+            let line = text::sanitize(&String::from_utf8_lossy(line));
             self.heard.err.push_str(&self.places.without(&line));
             self.heard.err = tail(std::mem::take(&mut self.heard.err));
             return;
@@ -279,7 +279,7 @@ fn diagnostic(told: &RustcDiagnostic, places: PathScrubber<'_>) -> Diagnostic {
         places.without(path.strip_prefix(places.folder).unwrap_or(path).as_str())
     });
     let rendered = told.rendered.as_deref().map(|rendered| {
-        let rendered = places.without(&text::clean(rendered));
+        let rendered = places.without(&text::sanitize(rendered));
         text::bounded(rendered.trim_end(), text::RENDERED)
     });
     Diagnostic {

@@ -44,11 +44,11 @@ impl CellWork<'_> {
         let config = &self.common.matrix.config;
         let mut step = |what: &str| self.step(what);
         self.clear_folders()?;
-        let cargo = self.enclosed_cargo(None, config.timeouts.build)?;
+        let cargo = self.sandboxed_cargo(None, config.timeouts.build)?;
         let RunContext {
             shops, interrupt, ..
         } = self.common;
-        let enter = || shops.enter(&self.folders, &workspace.units, interrupt);
+        let enter = || shops.acquire(&self.folders, &workspace.units, interrupt);
         let turn = clock.wait(enter)?;
         let is_asked_for = |target: &TargetId| {
             let is_wanted = target.kind != TargetKind::Doc || config.build.doc_tests;
@@ -69,7 +69,7 @@ impl CellWork<'_> {
         let options = self.options(&is_asked_for, &start_over, &run_no_more);
         let mut built = build(&cargo, workspace, &options, log, &mut step)?;
         clock.add(&built.ended);
-        let rehearsed = self.rehearse(cargo, workspace, &built, log, &mut step)?;
+        let rehearsed = self.build_doc_tests(cargo, workspace, &built, log, &mut step)?;
         clock.add(&rehearsed.ended);
         built.doc_tests = rehearsed.doc_tests;
         self.to_each(&replaced.take(), build_script::put_back)?;
@@ -148,7 +148,7 @@ impl CellWork<'_> {
 
     /// Builds what the doc tests that are asked for need beyond what tests needed, and learns how
     /// cargo would run them.
-    fn rehearse(
+    fn build_doc_tests(
         &self,
         cargo: CargoCommand<'_>,
         workspace: &Workspace,
@@ -188,7 +188,7 @@ impl CellWork<'_> {
         clock: &mut PhaseTimer,
     ) -> Result<TargetOutcome> {
         self.step(&target.id.to_string());
-        self.common.listener.hear(Event::Made {
+        self.common.listener.on_event(Event::Made {
             cell: &self.setting.cell.id(),
             target: &target.id,
             executable,
@@ -201,10 +201,10 @@ impl CellWork<'_> {
             setting: self.setting,
             folders: &self.folders,
         };
-        let mut bounds = self.bounds(Some(&target.id));
+        let mut bounds = self.policy(Some(&target.id));
         bounds.put_in_place(|| shim(self.setting.toolchain, &self.folders.programs))?;
         let mut vars = env::vars(&place, &target.package, workspace, built);
-        self.take_home(&mut vars, &bounds);
+        self.isolate_home(&mut vars, &bounds);
         let executable = TestExecutable {
             path: executable,
             folder: &folder,

@@ -87,7 +87,7 @@ impl CellWork<'_> {
             kind: TargetKind::Doc,
             ..target.clone()
         };
-        target.goes_by(only) || (target.kind == TargetKind::Lib && doc.goes_by(only))
+        target.is_called(only) || (target.kind == TargetKind::Lib && doc.is_called(only))
     }
 
     /// The cell's own cargo, at work on its copy, within the bounds of the build, or of a target's
@@ -96,14 +96,14 @@ impl CellWork<'_> {
     /// # Errors
     ///
     /// When the lane's folders cannot be written.
-    pub fn enclosed_cargo(
+    pub fn sandboxed_cargo(
         &self,
         target: Option<&TargetId>,
         limit: Duration,
     ) -> Result<CargoCommand<'_>> {
         let mut cargo = self.cargo(limit);
-        cargo.bounds = self.bounds(target);
-        self.take_home(&mut cargo.vars, &cargo.bounds);
+        cargo.bounds = self.policy(target);
+        self.isolate_home(&mut cargo.vars, &cargo.bounds);
         if self.common.remaps {
             let wrapper = cargo.vars.get(OsStr::new("RUSTC_WRAPPER"));
             let wrapper = self.folders.remapper(wrapper.and_then(|w| w.to_str()))?;
@@ -115,18 +115,18 @@ impl CellWork<'_> {
 
     /// What the build may reach, or a target's tests.
     #[must_use]
-    pub fn bounds(&self, target: Option<&TargetId>) -> Policy {
+    pub fn policy(&self, target: Option<&TargetId>) -> Policy {
         let cell = SandboxedCell {
             setting: self.setting,
             folders: &self.folders,
             linker: self.common.linker,
         };
-        self.common.sandbox.bounds(&cell, target)
+        self.common.sandbox.policy(&cell, target)
     }
 
     /// Puts a home and a folder for temporary files of the cell's own in the place of the user's, and
     /// leaves out secrets, unless `matrix.toml` asks for those.
-    pub fn take_home(&self, vars: &mut BTreeMap<OsString, OsString>, bounds: &Policy) {
+    pub fn isolate_home(&self, vars: &mut BTreeMap<OsString, OsString>, bounds: &Policy) {
         let environment = &self.common.matrix.config.environment;
         let is_asked_for = |name: &str| {
             environment.set.contains_key(name) || environment.pass.iter().any(|p| p == name)
@@ -219,7 +219,7 @@ impl CellWork<'_> {
 
     /// Tells that a phase begins.
     pub fn enter(&self, phase: Phase) {
-        self.common.listener.hear(Event::Entered {
+        self.common.listener.on_event(Event::Entered {
             cell: &self.setting.cell.id(),
             phase,
         });
@@ -227,7 +227,7 @@ impl CellWork<'_> {
 
     /// Tells what is being done.
     pub fn step(&self, what: &str) {
-        self.common.listener.hear(Event::Step {
+        self.common.listener.on_event(Event::Step {
             cell: &self.setting.cell.id(),
             what,
         });

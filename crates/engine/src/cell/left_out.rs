@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::model::outcome::Outcome;
-use pinmatrix_core::path::normal;
+use pinmatrix_core::path::normalized;
 
 use crate::subject::Subject;
 
@@ -53,7 +53,7 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
 /// cargo builds is left out of every checkout.
 fn place(subject: &Subject, folder: &Utf8Path, word: &str) -> Option<Utf8PathBuf> {
     let checkout = &subject.checkout;
-    let absolute = normal(&checkout.origin.join(folder).join(word));
+    let absolute = normalized(&checkout.origin.join(folder).join(word));
     match absolute.strip_prefix(&checkout.origin) {
         Ok(inside) => {
             let is_built = inside.starts_with(subject.inside.join("target"));

@@ -72,7 +72,7 @@ impl CellWork<'_> {
     /// # Errors
     ///
     /// When the work folders fail. What keeps the cell from an answer is an outcome.
-    pub fn settle(
+    pub fn judge_build(
         &self,
         lock: &str,
         workspace: Workspace,
@@ -90,7 +90,7 @@ impl CellWork<'_> {
             built,
         };
         let settled = match is_open(&first.built) {
-            true => self.settle_old_lock(first, &mut log, &mut clock)?,
+            true => self.judge_old_lock(first, &mut log, &mut clock)?,
             false => Ok(first.settled(None, None)),
         };
         log.finish()?;
@@ -98,7 +98,7 @@ impl CellWork<'_> {
         Ok(settled)
     }
 
-    fn settle_old_lock(
+    fn judge_old_lock(
         &self,
         first: Attempt,
         log: &mut PhaseLog,
@@ -112,11 +112,11 @@ impl CellWork<'_> {
                 Err(outcome) => return Ok(Err(outcome)),
             },
         };
-        let broken = told(&first.built);
+        let broken = describe(&first.built);
         let lines: Vec<CompatibleVersions> = first.broken_lines().collect();
         let targets = affected(&first.built).map(ToString::to_string).collect();
         let (chosen, moved) = match newer {
-            Some(newer) if newer.attempt.built.has_doubt() || newer.harms_nothing(&first) => {
+            Some(newer) if newer.attempt.built.is_inconclusive() || newer.harms_nothing(&first) => {
                 (newer.attempt, Some(newer.moved))
             }
             Some(newer) => {
@@ -144,7 +144,7 @@ impl CellWork<'_> {
         let mended = mended.filter(|(_, line)| moved.is_some() && !still.contains(line));
         let old_lock = OldLock {
             mended: mended.map(|(broken, _)| broken).collect(),
-            broken: told(&chosen.built),
+            broken: describe(&chosen.built),
             targets,
             tried,
         };
@@ -169,7 +169,7 @@ impl CellWork<'_> {
                 Err(outcome) => return Ok(Err(outcome)),
             };
             let still: BTreeSet<CompatibleVersions> = newer.attempt.broken_lines().collect();
-            if still.is_subset(&hopeless) || newer.attempt.built.has_doubt() {
+            if still.is_subset(&hopeless) || newer.attempt.built.is_inconclusive() {
                 return Ok(Ok((Some(newer), tried)));
             }
             tried = newer.in_vain();
@@ -339,7 +339,7 @@ impl NewerAttempt {
 
     /// What is told of it where it comes to nothing.
     fn in_vain(&self) -> Tried {
-        let broken = told(&self.attempt.built).into_iter();
+        let broken = describe(&self.attempt.built).into_iter();
         Tried::Newer {
             moved: self.moved.clone(),
             broken: broken.map(|broken| broken.package).collect(),
@@ -374,7 +374,7 @@ impl Attempt {
 /// Whether it is open who is to blame for a build: it ended by itself, and something that is not the
 /// subject's did not compile.
 fn is_open(built: &BuildResult) -> bool {
-    let has_ended = matches!(built.ended.exit, Exit::Code(_)) && !built.has_doubt();
+    let has_ended = matches!(built.ended.exit, Exit::Code(_)) && !built.is_inconclusive();
     has_ended && !built.broken.is_empty() && affected(built).next().is_some()
 }
 
@@ -390,7 +390,7 @@ fn affected(built: &BuildResult) -> impl Iterator<Item = &TargetId> {
     made.map(|(id, _)| id)
 }
 
-fn told(built: &BuildResult) -> Vec<Broken> {
+fn describe(built: &BuildResult) -> Vec<Broken> {
     built
         .broken
         .iter()

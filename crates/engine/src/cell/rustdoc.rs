@@ -10,7 +10,7 @@ use pinmatrix_core::model::status::{FailureKind, Status};
 use pinmatrix_process::child::Exit;
 
 use crate::cargo::compiler_call::{CompilerCall, RUSTDOC, line};
-use crate::cargo::{CargoCommand, doubt, first_error};
+use crate::cargo::{CargoCommand, first_error, infra_failure};
 use crate::cell::context::CellWork;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, limit_in_words};
@@ -40,11 +40,11 @@ impl CellWork<'_> {
             folders: &self.folders,
         };
         let mut vars = env::inherited(&place);
-        let bounds = self.bounds(Some(id));
-        self.take_home(&mut vars, &bounds);
+        let bounds = self.policy(Some(id));
+        self.isolate_home(&mut vars, &bounds);
         vars.extend(call.vars.clone());
         // rustdoc runs as many at a time as it is told.
-        let threads = clock.wait(|| self.common.budget.threads(usize::MAX))?;
+        let threads = clock.wait(|| self.common.budget.test_threads(usize::MAX))?;
         if !threads.is_plenty {
             let threads = threads.count().to_string();
             vars.entry(THREADS.into()).or_insert(threads.into());
@@ -52,7 +52,7 @@ impl CellWork<'_> {
         let rustdoc = vars.get(OsStr::new(RUSTDOC)).cloned();
         let rustdoc = rustdoc.unwrap_or_else(|| self.setting.toolchain.program("rustdoc").into());
         let started = Instant::now();
-        let build = self.enclosed_cargo(Some(id), config.timeouts.target)?;
+        let build = self.sandboxed_cargo(Some(id), config.timeouts.target)?;
         let cargo = CargoCommand {
             folder: &call.folder,
             vars,
@@ -62,8 +62,8 @@ impl CellWork<'_> {
         };
         log.note(&line(std::iter::once(&rustdoc).chain(&call.args)));
         let mut run = || {
-            let errand = cargo.errand(rustdoc.as_ref(), &call.args)?;
-            let said = cargo.hear_out(errand, build.whereabouts(), log)?;
+            let errand = cargo.command_spec(rustdoc.as_ref(), &call.args)?;
+            let said = cargo.run_streamed(errand, build.path_scrubber(), log)?;
             log.add(said.out.as_bytes());
             clock.add(&said.ended);
             anyhow::Ok(said)
@@ -80,7 +80,7 @@ impl CellWork<'_> {
         let is_explained = said_to_fail.iter().any(|case| case.status.is_failed());
         for case in &mut cases {
             let output = case.output.take();
-            case.output = output.map(|output| build.whereabouts().without(&output));
+            case.output = output.map(|output| build.path_scrubber().without(&output));
         }
         let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
         let mut errors = Vec::new();
@@ -90,13 +90,13 @@ impl CellWork<'_> {
         };
         if !said.ended.exit.is_success() && (is_cut_short || !(is_explained || status.is_failed()))
         {
-            status = match doubt(&said.ended.exit, &said.err) {
+            status = match infra_failure(&said.ended.exit, &said.err) {
                 Some(doubt) => Status::Inconclusive { doubt },
                 None if said.ended.exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
                 None => Status::failed(FailureKind::Compile),
             };
             errors.push(match said.ended.exit {
-                Exit::TimedOut => Diagnostic::said(format!(
+                Exit::TimedOut => Diagnostic::from_message(format!(
                     "its doc tests did not end within {}",
                     limit_in_words(config.timeouts.target, "target")
                 )),

@@ -96,7 +96,7 @@ impl<'a> CellSandbox<'a> {
         let folder = tempfile::tempdir_in(trial).context("make a folder to try in")?;
         let folder = Utf8Path::from_path(folder.path()).context("read its path as text")?;
         let attempt = |enforced: Enforced| attempt(folder, enforced, interrupt);
-        if interrupt.has_wardens()
+        if interrupt.has_supervisors()
             && let Some(why) = attempt(Enforced::default())?
         {
             anyhow::bail!("this machine cannot even try what a sandbox takes: {why}");
@@ -141,7 +141,7 @@ impl<'a> CellSandbox<'a> {
 
     /// What the build of a cell may reach, or a target's tests.
     #[must_use]
-    pub fn bounds(&self, cell: &SandboxedCell<'_>, target: Option<&TargetId>) -> Policy {
+    pub fn policy(&self, cell: &SandboxedCell<'_>, target: Option<&TargetId>) -> Policy {
         let reach = self.config.sandbox.reach(target);
         let network = reach.network || !self.enforced.network;
         let mounts = self.enforced.mounts;
@@ -172,7 +172,7 @@ impl<'a> CellSandbox<'a> {
 
     /// What of it decides what a cell comes to.
     #[must_use]
-    pub fn decisive(&self) -> impl serde::Serialize + use<'a> {
+    pub fn cache_relevant(&self) -> impl serde::Serialize + use<'a> {
         let sandbox = &self.config.sandbox;
         (self.enforced, &sandbox.all, &sandbox.allowed)
     }
@@ -194,7 +194,7 @@ fn not_possible(config: &Config, why: &str) -> UserError {
 
 /// What stands against a part of the sandbox, if anything does.
 fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Cancel) -> Result<Option<String>> {
-    if !interrupt.has_wardens() {
+    if !interrupt.has_supervisors() {
         return Ok(Some("only Linux has what a sandbox takes".to_owned()));
     }
     let [cell, temporary] = ["cell", "tmp"].map(|name| trial.join(name));
@@ -234,7 +234,7 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Cancel) -> Result<O
             files: enforced.files.then_some(files),
             network: !enforced.network,
         },
-        interrupt: &Cancel::with_wardens(),
+        interrupt: &Cancel::with_supervisors(),
     };
     let mut said = BoundedOutput::default();
     let mut follower = |_: Stream, line: &[u8]| said.add(line);

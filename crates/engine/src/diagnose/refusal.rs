@@ -87,7 +87,7 @@ mod tests {
     fn error(code: Option<&str>, message: &str) -> Diagnostic {
         Diagnostic {
             code: code.map(str::to_owned),
-            ..Diagnostic::said(message)
+            ..Diagnostic::from_message(message)
         }
     }
 

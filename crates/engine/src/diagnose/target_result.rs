@@ -13,7 +13,7 @@ use pinmatrix_process::child::Exit;
 
 use crate::cargo::messages::BuildMessages;
 use crate::cargo::targets::{Target, Workspace};
-use crate::cargo::{doubt, first_error};
+use crate::cargo::{first_error, infra_failure};
 use crate::diagnose::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
 use crate::diagnose::unit_blame::{BuildAccount, UnitBuild, unit_of};
 use crate::phase::timer::limit_in_words;
@@ -205,7 +205,7 @@ impl TargetJudge<'_> {
     pub fn unexplained(&self) -> TargetResult {
         let (said, exit) = (&self.account.heard.err, self.exit);
         let says_error = said.lines().any(|line| line.starts_with("error"));
-        let status = match doubt(exit, said) {
+        let status = match infra_failure(exit, said) {
             Some(doubt) => Status::Inconclusive { doubt },
             None if *exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
             None if said.contains("(signal: ") => Status::failed(FailureKind::Crash),
@@ -218,12 +218,12 @@ impl TargetJudge<'_> {
             },
         };
         let error = match exit {
-            Exit::TimedOut => Diagnostic::said(format!(
+            Exit::TimedOut => Diagnostic::from_message(format!(
                 "the build did not end within {}",
                 limit_in_words(self.limit, "build")
             )),
-            Exit::Interrupted => Diagnostic::said("interrupted"),
-            Exit::Lost(why) => Diagnostic::said(why),
+            Exit::Interrupted => Diagnostic::from_message("interrupted"),
+            Exit::Lost(why) => Diagnostic::from_message(why),
             Exit::Code(_) | Exit::Signal(_) => first_error(said),
         };
         TargetResult::Not(status, vec![error])
@@ -242,7 +242,7 @@ impl TargetJudge<'_> {
             return None;
         }
         let error = first_error(&self.account.heard.err);
-        let doubt = doubt(self.exit, &self.account.heard.err);
+        let doubt = infra_failure(self.exit, &self.account.heard.err);
         let doubt = doubt.unwrap_or_else(|| {
             let why = format!("all was made, and cargo ended: {}", self.exit);
             InconclusiveReason::Machine(why)

@@ -228,7 +228,7 @@ mod tests {
     fn error(name: &str) -> Diagnostic {
         Diagnostic {
             code: name.starts_with('E').then(|| name.to_owned()),
-            ..Diagnostic::said(name)
+            ..Diagnostic::from_message(name)
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::path::normal;
+use pinmatrix_core::path::normalized;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use crate::manifest::package_name;
@@ -87,7 +87,7 @@ fn anchor(item: Option<&mut Item>, root: &Utf8Path, top: &Utf8Path) {
 
 fn anchor_value(value: &mut Value, root: &Utf8Path, top: &Utf8Path) {
     let Some(path) = value.as_str() else { return };
-    let leads_to = normal(&root.join(path));
+    let leads_to = normalized(&root.join(path));
     if !leads_to.starts_with(top) {
         *value = Value::from(leads_to.as_str());
     }

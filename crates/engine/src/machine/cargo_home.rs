@@ -10,7 +10,7 @@ pub fn configs_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
         .into_iter()
         .filter(move |folder| Some(folder) != home.as_ref())
         .flat_map(|folder| ["config.toml", "config"].map(|name| folder.join(name)))
-        .filter(|file| file.is_file() && decides(file))
+        .filter(|file| file.is_file() && cache_relevant(file))
 }
 
 /// Where cargo keeps its own config and all it fetches.
@@ -28,7 +28,7 @@ pub fn own_config() -> [Option<String>; 2] {
 }
 
 /// A config that only holds aliases decides nothing.
-fn decides(file: &Path) -> bool {
+fn cache_relevant(file: &Path) -> bool {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     match text.parse::<toml::Table>() {
         Ok(table) => table.keys().any(|key| key != "alias"),

@@ -184,7 +184,7 @@ impl ChildEnv {
 
     /// The variables that can change a result, for a cell's key.
     #[must_use]
-    pub fn deciding(&self) -> &BTreeMap<String, String> {
+    pub fn cache_relevant(&self) -> &BTreeMap<String, String> {
         &self.deciding
     }
 
@@ -300,12 +300,12 @@ mod tests {
         };
         let changed = gathered(&[], &environment).changed(&change, Some(CapLints::Warn));
         assert_eq!(
-            changed.deciding()["RUSTFLAGS"],
+            changed.cache_relevant()["RUSTFLAGS"],
             "-Cfoo --cfg=new --cap-lints=warn"
         );
-        assert_eq!(changed.deciding()["MODE"], "fast");
+        assert_eq!(changed.cache_relevant()["MODE"], "fast");
         let same = gathered(&[], &environment).changed(&Overrides::default(), None);
-        assert_eq!(same.deciding()["RUSTFLAGS"], "-Cfoo");
+        assert_eq!(same.cache_relevant()["RUSTFLAGS"], "-Cfoo");
     }
 
     #[test]
@@ -317,7 +317,11 @@ mod tests {
         };
         let outside = [("RUSTFLAGS", "-Cfoo"), ("HOME", "/home/me")];
         let gathered = gathered(&outside, &environment);
-        let names: Vec<_> = gathered.deciding().keys().map(String::as_str).collect();
+        let names: Vec<_> = gathered
+            .cache_relevant()
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(
             names,
             [

@@ -303,7 +303,7 @@ fn answer(mut command: Command) -> Result<String> {
 fn said(mut words: impl Read) -> Result<String> {
     let mut bytes = Vec::new();
     words.read_to_end(&mut bytes)?;
-    Ok(text::clean(&String::from_utf8_lossy(&bytes)))
+    Ok(text::sanitize(&String::from_utf8_lossy(&bytes)))
 }
 
 /// How long a toolchain may take to say its version.

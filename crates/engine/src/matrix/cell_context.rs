@@ -54,7 +54,7 @@ impl<'a> CellContext<'a> {
         let family = family.with_context(|| unknown("family"))?;
         let features = matrix.features(&cell.row);
         let features = features.with_context(|| unknown("features"))?;
-        let ground = matrix.ground(&cell.pin);
+        let ground = matrix.pin_context(&cell.pin);
         let ground = ground.with_context(|| unknown("pin"))?;
         let Some(toolchain) = matrix.toolchain(&cell.row) else {
             return Ok(None);
@@ -90,7 +90,7 @@ impl<'a> CellContext<'a> {
     /// A hash of what cargo does not look at when it asks whether a unit that it compiled is fresh,
     /// and of the compiler itself: where this differs, nothing is shared.
     #[must_use]
-    pub fn shop(&self) -> String {
+    pub fn build_group(&self) -> String {
         let toolchain = self.toolchain;
         let parts = [
             &self.ground.around,

@@ -103,14 +103,14 @@ impl PinContextBuilder<'_> {
     /// # Errors
     ///
     /// When what decides has no JSON form.
-    pub fn grounds(&self, ladders: &[Ladder]) -> Result<PinContexts> {
+    pub fn contexts(&self, ladders: &[Ladder]) -> Result<PinContexts> {
         let mut grounds = PinContexts::default();
         // Most pins change nothing, and share one environment.
         let mut around = Vec::new();
         for (family, ladder) in self.config.families.iter().zip(ladders) {
             let needs = self.needs(family);
             for (pin, _) in ladder.all() {
-                let ground = self.ground(family, pin, &needs, &mut around)?;
+                let ground = self.context_of(family, pin, &needs, &mut around)?;
                 grounds.of_pins.insert(Arc::clone(pin), Arc::new(ground));
             }
             let commit = Pin {
@@ -120,13 +120,13 @@ impl PinContextBuilder<'_> {
                     path: Utf8PathBuf::new(),
                 },
             };
-            let ground = self.ground(family, &commit, &needs, &mut around)?;
+            let ground = self.context_of(family, &commit, &needs, &mut around)?;
             grounds.of_commits.insert(commit.family, Arc::new(ground));
         }
         Ok(grounds)
     }
 
-    fn ground(
+    fn context_of(
         &self,
         family: &Family,
         pin: &Pin,
@@ -141,7 +141,7 @@ impl PinContextBuilder<'_> {
             None => {
                 let cap_lints = self.config.build.cap_lints;
                 let surroundings = Arc::new(self.surroundings.changed(&change, cap_lints));
-                let decides = serde_json::to_vec(&(surroundings.deciding(), self.cargo_home));
+                let decides = serde_json::to_vec(&(surroundings.cache_relevant(), self.cargo_home));
                 let decides = blake3::hash(&decides.context("write what decides")?);
                 let decides = decides.to_hex().to_string();
                 around.push((change.clone(), Arc::clone(&surroundings), decides.clone()));

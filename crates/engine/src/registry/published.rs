@@ -116,7 +116,9 @@ impl Registry {
             Ok(entry) => (entry, None),
             Err(fault) => (CrateEntry::default(), Some(fault)),
         };
-        known.notes.extend(remark(name, &entry.passed_over));
+        known
+            .notes
+            .extend(skipped_lines_note(name, &entry.passed_over));
         known.notes.extend(fault);
         let entry = Arc::new(entry);
         // Cargo fetches what it has to know of a crate when it resolves, and that can be later.
@@ -170,7 +172,7 @@ impl Registry {
             }
             Index::Sparse(folder) | Index::Local(folder) => folder,
         };
-        let Some(path) = place(name).map(|place| folder.join(place)) else {
+        let Some(path) = index_path(name).map(|place| folder.join(place)) else {
             return Some(Ok(CrateEntry::default()));
         };
         Some(match (std::fs::read(&path), &self.index) {
@@ -247,7 +249,7 @@ impl Registry {
 
 /// Where the file of a crate is below the folder of an index; `None` for what names no crate.
 /// <https://doc.rust-lang.org/cargo/reference/registry-index.html#index-files>
-fn place(name: &str) -> Option<Utf8PathBuf> {
+fn index_path(name: &str) -> Option<Utf8PathBuf> {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
     let name = name.to_lowercase();
     if !name.chars().all(is_plain) {
@@ -269,7 +271,7 @@ const MOST_LINES: usize = 3;
 
 /// That lines of a crate are passed over, and which.
 #[must_use]
-pub fn remark(name: &str, passed_over: &[SkippedLine]) -> Option<String> {
+pub fn skipped_lines_note(name: &str, passed_over: &[SkippedLine]) -> Option<String> {
     let told = |passed: &SkippedLine| format!("{name} {} {}", passed.name(), passed.why);
     let lines: Vec<String> = passed_over.iter().take(MOST_LINES).map(told).collect();
     let more = match passed_over.len().saturating_sub(MOST_LINES) {

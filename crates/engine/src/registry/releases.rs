@@ -183,7 +183,7 @@ mod tests {
         (name.to_owned(), Arc::new(entry))
     }
 
-    fn told(crates: &[(String, Arc<CrateEntry>)]) -> Vec<String> {
+    fn describe(crates: &[(String, Arc<CrateEntry>)]) -> Vec<String> {
         let releases = Releases::of(crates).releases;
         let told = |release: &Release| match release.unusable() {
             Some(unusable) => unusable.to_string(),
@@ -200,7 +200,7 @@ mod tests {
             krate("b", "1.0.0 3.0.0! 4.0.0! 5.0.0?"),
         ];
         assert_eq!(
-            told(&crates),
+            describe(&crates),
             [
                 "1.0.0",
                 "a 2.0.0 cannot be used: b has no 2.0.0",
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_line_that_cannot_be_used_is_there_all_the_same() {
         assert_eq!(
-            told(&[krate("a", "1.0.0 2.0.0?")]),
+            describe(&[krate("a", "1.0.0 2.0.0?")]),
             [
                 "1.0.0",
                 "2.0.0 cannot be used: a 2.0.0 is of format 3 in the index, and cargo reads up to 2"

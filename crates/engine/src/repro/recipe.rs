@@ -97,7 +97,7 @@ impl Recipe {
         let sysroot = toolchain.sysroot.to_str();
         let sysroot = sysroot.context("read the toolchain's path as text")?;
         let surroundings = &setting.ground.surroundings;
-        let mut vars = surroundings.deciding().clone();
+        let mut vars = surroundings.cache_relevant().clone();
         // No variable has this name; see the linker below.
         vars.remove("linker");
         if takes_settings(&toolchain.cargo) {

@@ -44,7 +44,7 @@ impl Demand {
         if self.through.len() > 1 {
             message.push_str(&format!(" (through {})", self.through.join(" ← ")));
         }
-        Diagnostic::said(message)
+        Diagnostic::from_message(message)
     }
 }
 

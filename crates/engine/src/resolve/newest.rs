@@ -9,7 +9,7 @@ use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::Needs;
 use pinmatrix_core::model::status::{InconclusiveReason, Status};
 
-use crate::cargo::resolve_doubt;
+use crate::cargo::resolve_infra_failure;
 use crate::matrix::cell_context::CellContext;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::PhaseTimer;
@@ -58,20 +58,21 @@ impl Resolver<'_> {
         for package in packages {
             args.extend(["--package", package]);
         }
-        let said = work.say(&args)?;
+        let said = work.run_cargo(&args)?;
         if !said.ended.exit.is_success() {
             let is_blind = self.offline && !self.matrix.registry.is_local();
-            let doubt = resolve_doubt(&said).or(is_blind.then_some(InconclusiveReason::Network));
+            let doubt =
+                resolve_infra_failure(&said).or(is_blind.then_some(InconclusiveReason::Network));
             return Ok(match doubt {
                 Some(_) => Newest::Unknown(self.refused(setting, &said)),
                 None => Newest::Same,
             });
         }
-        let (status, errors) = work.settle()?;
+        let (status, errors) = work.bring_to_pin()?;
         let needs = work.needs.clone();
         if let Some(change) = self.matrix.resolver.change() {
             let doubt = InconclusiveReason::Machine(change.clone());
-            let error = Diagnostic::said(change);
+            let error = Diagnostic::from_message(change);
             let in_doubt = Resolution::refused(Status::Inconclusive { doubt }, error);
             return Ok(Newest::Unknown(in_doubt));
         }

@@ -34,7 +34,7 @@ pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &PinSource) -> Optio
             )),
         }
     });
-    faults.next().map(Diagnostic::said)
+    faults.next().map(Diagnostic::from_message)
 }
 
 /// Why no member brings a crate: each requirement on it is optional, or for another platform.

@@ -13,7 +13,7 @@ use pinmatrix_core::model::status::{FailureKind, Status};
 use pinmatrix_process::sandbox::policy::Policy;
 use semver::Version;
 
-use crate::cargo::{CargoCommand, CargoOutput, resolve_doubt};
+use crate::cargo::{CargoCommand, CargoOutput, resolve_infra_failure};
 use crate::matrix::cell_context::CellContext;
 use crate::phase::log::PhaseLog;
 use crate::resolve::pin_check::not_at_pin;
@@ -64,12 +64,12 @@ impl<'a, 'b> Pinning<'a, 'b> {
 
 impl Pinning<'_, '_> {
     /// From the pinned manifests and a seed to a lock that holds the pin and fits the toolchain.
-    pub(super) fn settle(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
+    pub(super) fn bring_to_pin(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
         let rustc = &self.setting.toolchain.rustc;
         // Cargo would refuse a member that is too new for the rust-version it is made to declare.
         let by_members = msrv::unmet_by_members(&self.setting.tree.subject, rustc);
         let unmet = match by_members.is_empty() {
-            true => self.try_settle()?,
+            true => self.try_bring_to_pin()?,
             false => {
                 let errors = by_members.iter().map(|d| d.diagnostic(rustc)).collect();
                 Ok(Some((FailureKind::Msrv, errors)))
@@ -82,7 +82,7 @@ impl Pinning<'_, '_> {
         })
     }
 
-    fn try_settle(&mut self) -> PinningStep<Unmet> {
+    fn try_bring_to_pin(&mut self) -> PinningStep<Unmet> {
         let metadata = match self.metadata()? {
             Ok(metadata) => metadata,
             Err(refused) => return Ok(Err(refused)),
@@ -116,7 +116,7 @@ impl Pinning<'_, '_> {
         let mut tried = BTreeSet::new();
         // Moving one can free another that something of its was holding.
         while let Some(version) = self.setting.cell.pin.at.version().cloned()
-            && let Some((name, from)) = self.astray(&metadata, &version, &mut tried)
+            && let Some((name, from)) = self.companion_off_pin(&metadata, &version, &mut tried)
         {
             let said = self.move_package(&name, &from, &version)?;
             if said.ended.exit.is_success() {
@@ -125,7 +125,7 @@ impl Pinning<'_, '_> {
                     Ok(metadata) => metadata,
                     Err(refused) => return Ok(Err(refused)),
                 };
-            } else if let Some(doubt) = resolve_doubt(&said) {
+            } else if let Some(doubt) = resolve_infra_failure(&said) {
                 return Ok(Err(in_doubt(doubt, &said)));
             } else {
                 self.log
@@ -145,7 +145,7 @@ impl Pinning<'_, '_> {
 
     /// A crate of the family that is not at the pin's version, though that is published, and that
     /// was not tried since anything last moved.
-    fn astray(
+    fn companion_off_pin(
         &self,
         metadata: &Metadata,
         version: &Version,
@@ -182,7 +182,7 @@ impl Pinning<'_, '_> {
         ) {
             let said = self.move_package(&step.package, &step.from, &step.to)?;
             if !said.ended.exit.is_success() {
-                if let Some(doubt) = resolve_doubt(&said) {
+                if let Some(doubt) = resolve_infra_failure(&said) {
                     return Ok(Err(in_doubt(doubt, &said)));
                 }
                 continue;
@@ -214,7 +214,7 @@ impl Pinning<'_, '_> {
         if self.resolver.locked {
             args.push("--locked");
         }
-        let said = self.say(&args)?;
+        let said = self.run_cargo(&args)?;
         if !said.ended.exit.is_success() {
             return Ok(Err(self.resolver.refused(self.setting, &said)));
         }
@@ -225,7 +225,7 @@ impl Pinning<'_, '_> {
 
     fn move_package(&mut self, name: &str, from: &Version, to: &Version) -> Result<CargoOutput> {
         let package = format!("{name}@{from}");
-        self.say(&[
+        self.run_cargo(&[
             "update",
             "--package",
             &package,
@@ -234,7 +234,7 @@ impl Pinning<'_, '_> {
         ])
     }
 
-    pub(super) fn say(&mut self, args: &[&str]) -> Result<CargoOutput> {
+    pub(super) fn run_cargo(&mut self, args: &[&str]) -> Result<CargoOutput> {
         let mut args = args.to_vec();
         if self.resolver.offline {
             args.push("--offline");
@@ -255,7 +255,7 @@ impl Pinning<'_, '_> {
             interrupt: self.resolver.interrupt,
             budget: None,
         };
-        let said = cargo.say(&args, self.log)?;
+        let said = cargo.run_captured(&args, self.log)?;
         let told = format!(
             "$ cargo {}\n{}[{}]\n",
             args.join(" "),

@@ -37,7 +37,7 @@ pub struct DecidingParts<'a> {
 impl Resolution {
     /// What of it decides an outcome.
     #[must_use]
-    pub fn decisive(&self) -> DecidingParts<'_> {
+    pub fn deciding_parts(&self) -> DecidingParts<'_> {
         DecidingParts {
             status: &self.status,
             errors: &self.errors,

@@ -16,7 +16,9 @@ use semver::Version;
 
 use crate::cache::key;
 use crate::cache::record_store::RecordStore;
-use crate::cargo::{CargoOutput, first_error, missing_feature, resolve_doubt, unknown_to_registry};
+use crate::cargo::{
+    CargoOutput, first_error, missing_feature, resolve_infra_failure, unknown_to_registry,
+};
 use crate::fs_ext::remove;
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
@@ -57,7 +59,9 @@ impl Resolver<'_> {
         let is_far = !self.matrix.registry.is_local();
         let is_blind = is_far && (self.offline || self.denies_what_is_published(setting, said));
         let blind = is_blind.then_some(InconclusiveReason::Network);
-        let doubt = resolve_doubt(said).or(blind).or(self.matrix.stand_in());
+        let doubt = resolve_infra_failure(said)
+            .or(blind)
+            .or(self.matrix.resolver_doubt());
         match doubt.or_else(|| {
             self.matrix
                 .change(&setting.cell.pin)
@@ -141,7 +145,10 @@ impl Resolver<'_> {
         if let Some(change) = self.matrix.resolver.change() {
             let doubt = InconclusiveReason::Machine(change.clone());
             let status = Status::Inconclusive { doubt };
-            return Ok(Resolution::refused(status, Diagnostic::said(change)));
+            return Ok(Resolution::refused(
+                status,
+                Diagnostic::from_message(change),
+            ));
         }
         if !matches!(resolution.status, Status::Inconclusive { .. }) {
             let key = self.key(setting)?;
@@ -185,7 +192,7 @@ impl Resolver<'_> {
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
         }
         let mut pinning = Pinning::new(self, setting, &workspace, log);
-        let (mut status, mut errors) = pinning.settle()?;
+        let (mut status, mut errors) = pinning.bring_to_pin()?;
         let secrets = &setting.ground.surroundings.secrets;
         let without = |text: String| secrets.without(&text).unwrap_or(text);
         for text in errors.iter_mut().flat_map(Diagnostic::texts) {
@@ -195,7 +202,7 @@ impl Resolver<'_> {
         let lock = lock.map(|lock| readable(lock, &setting.toolchain.cargo));
         if lock.is_none() && status == Status::Passed {
             status = Status::failed(FailureKind::Resolve);
-            errors.push(Diagnostic::said("cargo wrote no Cargo.lock"));
+            errors.push(Diagnostic::from_message("cargo wrote no Cargo.lock"));
         }
         Ok(Resolution {
             status,
@@ -231,7 +238,7 @@ impl Resolver<'_> {
 
 pub(super) fn in_doubt(doubt: InconclusiveReason, said: &CargoOutput) -> Resolution {
     let error = match doubt == InconclusiveReason::Interrupted {
-        true => Diagnostic::said("interrupted"),
+        true => Diagnostic::from_message("interrupted"),
         false => first_error(&said.err),
     };
     Resolution::refused(Status::Inconclusive { doubt }, error)

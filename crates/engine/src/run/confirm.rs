@@ -44,7 +44,7 @@ pub fn confirm(
     let n_targets: usize = passes.values().map(BTreeSet::len).sum();
     let targets = count(n_targets, "target");
     let note = format!("running {targets} again, which passed where others fail");
-    common.listener.hear(Event::Noted(&note));
+    common.listener.on_event(Event::Noted(&note));
     let results = workplace.again();
     // What runs again is no cell of the run, and is not told of as one.
     let quiet = |_: Event<'_>| {};
@@ -66,7 +66,7 @@ pub fn confirm(
         let mut laps = Vec::new();
         let mut run_again = |only: Option<&TargetId>| {
             let folders = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
-            let _occupied = common.keeper.occupy(&folders);
+            let _occupied = common.keeper.mark_in_use(&folders);
             let work = CellWork {
                 common: &again,
                 setting: &setting,
@@ -79,7 +79,7 @@ pub fn confirm(
         };
         let mut fails_alone = Vec::new();
         for target in targets {
-            if common.interrupt.is_asked() {
+            if common.interrupt.is_cancelled() {
                 return Ok(());
             }
             match run_again(Some(target)) {

@@ -61,7 +61,7 @@ impl<'a> Schedule<'a> {
     pub fn take(&self, last: Option<&Row>, interrupt: &Cancel) -> Option<&'a Planned> {
         let mut board = self.board();
         loop {
-            if interrupt.is_asked() {
+            if interrupt.is_cancelled() {
                 return None;
             }
             if let Some(at) = self.best(&mut board, last) {

@@ -57,7 +57,7 @@ fn take_turn(options: &RunSettings<'_>) -> Result<File> {
     std::fs::create_dir_all(cache).with_context(|| format!("make {}", cache.display()))?;
     let waits = || {
         let note = "another run verifies here; waiting for it to end";
-        options.listener.hear(Event::Noted(note));
+        options.listener.on_event(Event::Noted(note));
     };
     turn(&cache.join("in-use-by-verify"), options.interrupt, waits)
 }
@@ -78,7 +78,7 @@ struct ExecutableCollector<'a> {
 }
 
 impl Listener for ExecutableCollector<'_> {
-    fn hear(&self, event: Event<'_>) {
+    fn on_event(&self, event: Event<'_>) {
         if let Event::Made {
             cell,
             target,
@@ -88,7 +88,7 @@ impl Listener for ExecutableCollector<'_> {
             let mut made = self.made.lock().unwrap_or_else(|e| e.into_inner());
             made.insert((cell.clone(), target.clone()), executable.to_owned());
         }
-        self.listener.hear(event);
+        self.listener.on_event(event);
     }
 }
 

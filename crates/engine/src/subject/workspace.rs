@@ -11,7 +11,7 @@ use cargo_metadata::{Edition, Package};
 use pinmatrix_core::config::Config;
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::run::SubjectRecord;
-use pinmatrix_core::path::normal;
+use pinmatrix_core::path::normalized;
 use semver::Version;
 use walkdir::{DirEntry, WalkDir};
 use xshell::{Shell, cmd};
@@ -195,7 +195,7 @@ impl Subject {
             of_matrix,
             checkout,
         };
-        subject.record.content = content(subject.deciding());
+        subject.record.content = content(subject.cache_relevant());
         Ok(subject)
     }
 
@@ -211,7 +211,7 @@ impl Subject {
     /// Whether the checkout holds a file, whose path is relative to the workspace.
     #[must_use]
     pub fn holds(&self, path: &str) -> bool {
-        let path = normal(&self.inside.join(path));
+        let path = normalized(&self.inside.join(path));
         self.checkout.entry(path.as_std_path()).is_some()
     }
 
@@ -247,12 +247,12 @@ impl Subject {
     pub fn sources(&self) -> String {
         let lock = self.lock();
         content(
-            self.deciding()
+            self.cache_relevant()
                 .filter(|entry| entry.path != lock.as_std_path()),
         )
     }
 
-    fn deciding(&self) -> impl Iterator<Item = &CheckoutEntry> {
+    fn cache_relevant(&self) -> impl Iterator<Item = &CheckoutEntry> {
         let is_of_matrix =
             |entry: &CheckoutEntry| self.of_matrix.iter().any(|own| entry.path.starts_with(own));
         self.checkout
@@ -363,7 +363,7 @@ fn in_checkout(checkout: &Checkout, path: &Utf8Path) -> Utf8PathBuf {
 fn target_of(checkout: &Checkout, link: &Utf8Path) -> Option<Utf8PathBuf> {
     let leads_to = checkout.top.join(link).read_link_utf8().ok()?;
     let from = checkout.origin.join(link);
-    let leads_to = normal(&from.parent()?.join(leads_to));
+    let leads_to = normalized(&from.parent()?.join(leads_to));
     // One that leads above the checkout leads to the checkout too, and to whatever else is there.
     (!checkout.origin.starts_with(&leads_to)).then(|| checkout.in_copy(&leads_to))
 }

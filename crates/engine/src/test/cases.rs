@@ -15,7 +15,7 @@ use pinmatrix_process::child::Exit;
 use pinmatrix_process::{Follower, ProcessResult, Stream};
 
 use crate::phase::log::PhaseLog;
-use crate::test::executable::{TargetTests, TestExecutable, doubt};
+use crate::test::executable::{TargetTests, TestExecutable, infra_failure};
 use crate::test::libtest;
 use crate::test::libtest::{SuiteOutput, keep_tail};
 use crate::test::retry::retried;
@@ -56,7 +56,7 @@ impl<'a, 'b> Cases<'a, 'b> {
     /// # Errors
     ///
     /// When this process has no working folder.
-    pub fn settle(
+    pub fn run_all(
         executable: &'a TestExecutable<'a>,
         log: &'b mut PhaseLog,
     ) -> Result<TargetTests> {
@@ -74,12 +74,12 @@ impl<'a, 'b> Cases<'a, 'b> {
         };
         let error = match cases.list()? {
             Some(error) => Some(error),
-            None => cases.settle_all()?,
+            None => cases.run_each()?,
         };
         if !matches!(error, Some((Status::Inconclusive { .. }, _))) {
             cases.retry()?;
         }
-        cases.forgive_the_cut();
+        cases.mark_cut_as_flaky();
         if error.is_none() && !cases.settled.values().any(|c| c.status.is_failed()) {
             // What was flaky ended badly at first.
             cases.exit = Exit::Code(0);
@@ -114,9 +114,9 @@ impl<'a, 'b> Cases<'a, 'b> {
             return Ok(None);
         }
         self.exit = ended.exit.clone();
-        let status = match doubt(&ended.exit, &said) {
+        let status = match infra_failure(&ended.exit, &said) {
             Some(doubt) => {
-                let error = Diagnostic::said(ended.exit.to_string());
+                let error = Diagnostic::from_message(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
             }
             None if ended.exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
@@ -129,11 +129,11 @@ impl<'a, 'b> Cases<'a, 'b> {
         let message = format!("it did not list its tests ({}){last}", ended.exit);
         Ok(Some((
             status,
-            Diagnostic::said(self.executable.without_stage(&message)),
+            Diagnostic::from_message(self.executable.without_stage(&message)),
         )))
     }
 
-    fn settle_all(&mut self) -> Result<ExecutableError> {
+    fn run_each(&mut self) -> Result<ExecutableError> {
         let mut is_first = true;
         // A time limit that is hit once is no answer.
         let mut n_more = self.executable.retries.min(1);
@@ -152,9 +152,9 @@ impl<'a, 'b> Cases<'a, 'b> {
             let n_before = self.settled.len();
             let everything = std::mem::take(&mut is_first) && batch.len() == self.names.len();
             let (ended, suite) = self.attempt(if everything { &[] } else { &batch })?;
-            if let Some(doubt) = doubt(&ended.exit, &suite.loose) {
+            if let Some(doubt) = infra_failure(&ended.exit, &suite.loose) {
                 self.take(&suite);
-                let error = Diagnostic::said(ended.exit.to_string());
+                let error = Diagnostic::from_message(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
             }
             if let Some(error) = contradiction(&ended.exit, &suite) {
@@ -166,7 +166,7 @@ impl<'a, 'b> Cases<'a, 'b> {
                 if n_more == 0 {
                     let limit = self.executable.target_limit();
                     let error = format!("its tests did not end within {limit}");
-                    let error = Diagnostic::said(error);
+                    let error = Diagnostic::from_message(error);
                     return Ok(Some((Status::failed(FailureKind::Timeout), error)));
                 }
                 n_more -= 1;
@@ -176,7 +176,7 @@ impl<'a, 'b> Cases<'a, 'b> {
                 let error = format!("it ended without running its tests: {}", ended.exit);
                 return Ok(Some((
                     Status::failed(FailureKind::Crash),
-                    Diagnostic::said(error),
+                    Diagnostic::from_message(error),
                 )));
             }
         }
@@ -238,7 +238,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         if let [name] = batch {
             // It ran alone, so whatever happened is its own doing.
             if !self.settled.contains_key(name) || under_way.contains(name) {
-                self.blame(name, ended, suite);
+                self.attribute(name, ended, suite);
             }
             return BTreeSet::new();
         }
@@ -256,7 +256,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         };
         let (too_long, others): (Vec<_>, Vec<_>) = under_way.into_iter().partition(has_used_up);
         for name in &too_long {
-            self.blame(name, ended, suite);
+            self.attribute(name, ended, suite);
         }
         if too_long.is_empty() {
             let since = |name: &String| suite.running.get(name).map_or(now, |since| *since);
@@ -266,7 +266,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         others.into_iter().collect()
     }
 
-    fn blame(&mut self, name: &str, ended: &ProcessResult, suite: &SuiteOutput) {
+    fn attribute(&mut self, name: &str, ended: &ProcessResult, suite: &SuiteOutput) {
         let (class, what) = match &ended.exit {
             Exit::TimedOut => {
                 let limit = self.executable.limit_of(ended.wall);
@@ -323,13 +323,13 @@ impl<'a, 'b> Cases<'a, 'b> {
         self.settled.remove(name);
         let batch = [name.to_owned()];
         let (ended, suite) = self.attempt(&batch)?;
-        if let Some(doubt) = doubt(&ended.exit, &suite.loose) {
+        if let Some(doubt) = infra_failure(&ended.exit, &suite.loose) {
             let status = Status::Inconclusive { doubt };
             return Ok(Some(not_run(name.to_owned(), status)));
         }
         self.judge(&batch, &ended, &suite);
         if contradiction(&ended.exit, &suite).is_some() {
-            self.blame(name, &ended, &suite);
+            self.attribute(name, &ended, &suite);
         }
         Ok(self.settled.get(name).cloned())
     }
@@ -342,15 +342,15 @@ impl<'a, 'b> Cases<'a, 'b> {
                 break;
             }
             let (ended, suite) = self.attempt(&[])?;
-            if let Some(doubt) = doubt(&ended.exit, &suite.loose) {
-                let error = Diagnostic::said(ended.exit.to_string());
+            if let Some(doubt) = infra_failure(&ended.exit, &suite.loose) {
+                let error = Diagnostic::from_message(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
             }
             let is_whole = suite.is_complete && suite.running.is_empty();
             let fails = |name: &String| suite.ended.get(name).is_some_and(|c| c.status.is_failed());
             let recurs = self.deaths.iter().any(|d| d.under_way.iter().any(fails));
             if is_whole && !recurs && contradiction(&ended.exit, &suite).is_none() {
-                self.forgive(n_failed);
+                self.mark_flaky(n_failed);
                 return Ok(None);
             }
         }
@@ -358,7 +358,7 @@ impl<'a, 'b> Cases<'a, 'b> {
     }
 
     /// Marks as flaky whatever was under way when a process died.
-    fn forgive(&mut self, n_failed: usize) {
+    fn mark_flaky(&mut self, n_failed: usize) {
         for Abort { exit, under_way } in &self.deaths {
             let output = format!("the process died while it was under way: {exit}");
             for name in under_way {
@@ -372,7 +372,7 @@ impl<'a, 'b> Cases<'a, 'b> {
 
     /// Marks as flaky what was under way when the target's time was over, and passed by itself in less
     /// time than it had taken until then. What had only begun is not to blame.
-    fn forgive_the_cut(&mut self) {
+    fn mark_cut_as_flaky(&mut self) {
         for (name, took) in &self.cut {
             let case = self.settled.get_mut(name);
             let passed = case.filter(|case| case.status == Status::Passed);
@@ -401,7 +401,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         };
         Some((
             Status::failed(FailureKind::Crash),
-            Diagnostic::said(message),
+            Diagnostic::from_message(message),
         ))
     }
 
@@ -459,7 +459,8 @@ fn contradiction(exit: &Exit, suite: &SuiteOutput) -> ExecutableError {
     let ended_badly = matches!(exit, Exit::Signal(_)) || matches!(exit, Exit::Code(n) if *n != 0);
     let is_whole = suite.is_complete && suite.running.is_empty();
     (is_whole && !failed && ended_badly).then(|| {
-        let error = Diagnostic::said(format!("its tests passed, and then it ended with {exit}"));
+        let error =
+            Diagnostic::from_message(format!("its tests passed, and then it ended with {exit}"));
         (Status::failed(FailureKind::Crash), error)
     })
 }

@@ -13,7 +13,7 @@ use crate::test::libtest::kept;
 /// The doc tests in what was printed, sorted by name.
 #[must_use]
 pub fn cases(printed: &str) -> Vec<CaseOutcome> {
-    let printed = text::clean(printed);
+    let printed = text::sanitize(printed);
     let outputs = outputs(&printed);
     let mut cases: BTreeMap<String, CaseOutcome> = BTreeMap::new();
     for line in printed.lines() {

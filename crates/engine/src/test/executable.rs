@@ -71,7 +71,7 @@ impl TestExecutable<'_> {
     /// When this process has no working folder.
     pub fn command(&self, args: &[String]) -> Result<CommandSpec> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-        let by_warden = self.interrupt.has_wardens();
+        let by_warden = self.interrupt.has_supervisors();
         CommandSpec::new(
             self.path.as_ref(),
             &args,
@@ -103,7 +103,7 @@ impl TestExecutable<'_> {
     ///
     /// When the budget is broken.
     pub fn within_budget(&self, errand: &mut CommandSpec, n_tests: usize) -> Result<TestThreads> {
-        let threads = self.budget.threads(n_tests)?;
+        let threads = self.budget.test_threads(n_tests)?;
         if !threads.is_plenty && !self.vars.contains_key(OsStr::new(THREADS)) {
             errand.command.env(THREADS, threads.count().to_string());
         }
@@ -165,7 +165,7 @@ fn last_lines(said: &str) -> &str {
 /// Why an end says nothing about the code, from how it was and what was said last. What the system
 /// kills without a word, it kills for memory.
 #[must_use]
-pub fn doubt(exit: &Exit, said: &str) -> Option<InconclusiveReason> {
+pub fn infra_failure(exit: &Exit, said: &str) -> Option<InconclusiveReason> {
     match exit {
         Exit::Interrupted => Some(InconclusiveReason::Interrupted),
         Exit::Lost(why) => Some(InconclusiveReason::Machine(why.clone())),
@@ -195,13 +195,13 @@ mod tests {
     fn only_an_abort_for_little_memory_is_the_machines_fault() {
         let little = "memory allocation of 4096 bytes failed\n";
         assert_eq!(
-            doubt(&Exit::Signal(6), little),
+            infra_failure(&Exit::Signal(6), little),
             Some(InconclusiveReason::OutOfMemory)
         );
-        assert_eq!(doubt(&Exit::Signal(11), little), None);
+        assert_eq!(infra_failure(&Exit::Signal(11), little), None);
         let much = "memory allocation of 70368744177664 bytes failed\n";
-        assert_eq!(doubt(&Exit::Signal(6), much), None);
+        assert_eq!(infra_failure(&Exit::Signal(6), much), None);
         let long_ago = format!("{little}{}", "line\n".repeat(20));
-        assert_eq!(doubt(&Exit::Signal(6), &long_ago), None);
+        assert_eq!(infra_failure(&Exit::Signal(6), &long_ago), None);
     }
 }

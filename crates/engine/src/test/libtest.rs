@@ -145,7 +145,7 @@ impl SuiteOutput {
 /// Output as it is kept, if there is any.
 #[must_use]
 pub fn kept(output: &str) -> Option<String> {
-    let output = without_accidents(&text::clean(output));
+    let output = without_accidents(&text::sanitize(output));
     let output = output.trim();
     (!output.is_empty()).then(|| text::bounded(output, text::CASE_OUTPUT))
 }

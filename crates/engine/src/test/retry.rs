@@ -100,7 +100,7 @@ mod tests {
     }
 
     /// What comes of a case that failed, with what it shows when it is run again and again.
-    fn told(class: FailureKind, retries: usize, shown: &[Status]) -> String {
+    fn describe(class: FailureKind, retries: usize, shown: &[Status]) -> String {
         let mut shown = shown.iter();
         let first = case(Status::failed(class), "the first");
         let case = retried(first, retries, || {
@@ -127,11 +127,11 @@ mod tests {
     #[test]
     fn a_case_that_fails_and_then_passes_is_flaky() {
         assert_eq!(
-            told(FailureKind::Test, 3, &[failed(), PASSED, PASSED]),
+            describe(FailureKind::Test, 3, &[failed(), PASSED, PASSED]),
             "passed, flaky: failed 2 of 3 attempts, the first, seen 1, 1 left"
         );
         assert_eq!(
-            told(FailureKind::Crash, 1, &[PASSED]),
+            describe(FailureKind::Crash, 1, &[PASSED]),
             "passed, flaky: failed 1 of 2 attempts, the first, seen 1, 0 left"
         );
     }
@@ -139,15 +139,15 @@ mod tests {
     #[test]
     fn a_case_that_never_passes_has_failed() {
         assert_eq!(
-            told(FailureKind::Test, 2, &[failed(), failed(), PASSED]),
+            describe(FailureKind::Test, 2, &[failed(), failed(), PASSED]),
             "failed(test), seen 3, 1 left"
         );
         assert_eq!(
-            told(FailureKind::Test, 0, &[PASSED]),
+            describe(FailureKind::Test, 0, &[PASSED]),
             "failed(test), seen 1, 1 left"
         );
         assert_eq!(
-            told(
+            describe(
                 FailureKind::Timeout,
                 5,
                 &[Status::failed(FailureKind::Timeout)]
@@ -159,11 +159,11 @@ mod tests {
     #[test]
     fn a_time_limit_that_is_not_hit_again_is_not_what_a_case_fails_for() {
         assert_eq!(
-            told(FailureKind::Timeout, 1, &[failed()]),
+            describe(FailureKind::Timeout, 1, &[failed()]),
             "failed(test), seen 2, 0 left"
         );
         assert_eq!(
-            told(
+            describe(
                 FailureKind::Test,
                 1,
                 &[Status::failed(FailureKind::Timeout)]
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn what_did_not_run_is_not_run_again() {
         assert_eq!(
-            told(FailureKind::Compile, 2, &[PASSED]),
+            describe(FailureKind::Compile, 2, &[PASSED]),
             "failed(compile), seen 1, 1 left"
         );
     }
@@ -216,7 +216,7 @@ mod tests {
             doubt: InconclusiveReason::Interrupted,
         };
         assert_eq!(
-            told(FailureKind::Test, 2, &[doubt, PASSED]),
+            describe(FailureKind::Test, 2, &[doubt, PASSED]),
             "inconclusive(interrupted), seen 1, 1 left"
         );
     }

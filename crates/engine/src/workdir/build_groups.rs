@@ -60,7 +60,7 @@ impl BuildPermit<'_> {
     /// When files cannot be copied.
     pub fn import(&self) -> Result<Vec<Imported>> {
         let (stores, target) = (self.folders.stores(), &self.folders.target);
-        let import = || stores.import(&self.entries, target);
+        let import = || stores.import_units(&self.entries, target);
         self.shops.confined(self.folders, import)
     }
 
@@ -70,7 +70,8 @@ impl BuildPermit<'_> {
     ///
     /// When files cannot be removed.
     pub fn sweep(&self, used: &BTreeSet<String>) -> Result<()> {
-        let sweep = || UnitStores::sweep(&self.imported, used, &self.folders.target);
+        let sweep =
+            || UnitStores::invalidate_newer_than(&self.imported, used, &self.folders.target);
         self.shops.confined(self.folders, sweep)
     }
 
@@ -81,7 +82,7 @@ impl BuildPermit<'_> {
     /// When files cannot be read or copied.
     pub fn keep(&self, used: &UsedUnits) -> Result<()> {
         let stores = self.folders.stores();
-        let keep = || stores.keep(used, &self.folders.target);
+        let keep = || stores.store_units(used, &self.folders.target);
         self.shops.confined(self.folders, keep).map(drop)
     }
 
@@ -107,7 +108,7 @@ impl BuildGroups {
     /// # Errors
     ///
     /// When files cannot be copied.
-    pub fn enter<'a>(
+    pub fn acquire<'a>(
         &'a self,
         folders: &'a LaneDirs,
         units: &Units,
@@ -115,11 +116,11 @@ impl BuildGroups {
     ) -> Result<BuildPermit<'a>> {
         let needs = units.digests();
         let stores = folders.stores();
-        let mut shops = self.shops();
+        let mut shops = self.groups();
         loop {
             let shop = shops.entry(folders.shop.clone()).or_default();
             let is_no_rival = |other: &InFlight| other.makes.is_disjoint(&needs);
-            if interrupt.is_asked() || shop.under_way.values().all(is_no_rival) {
+            if interrupt.is_cancelled() || shop.under_way.values().all(is_no_rival) {
                 break;
             }
             let waited = self.changed.wait_timeout(shops, TICK);
@@ -155,7 +156,7 @@ impl BuildGroups {
         digest: &str,
         remove: impl FnOnce() -> Result<()>,
     ) -> Result<bool> {
-        let mut shops = self.shops();
+        let mut shops = self.groups();
         let shop = shops.entry(shop.to_owned()).or_default();
         if shop
             .under_way
@@ -181,14 +182,14 @@ impl BuildGroups {
         confined(files, then)
     }
 
-    fn shops(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, BuildGroup>> {
+    fn groups(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, BuildGroup>> {
         self.shops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for BuildPermit<'_> {
     fn drop(&mut self) {
-        let mut shops = self.shops.shops();
+        let mut shops = self.shops.groups();
         if let Some(shop) = shops.get_mut(&self.folders.shop) {
             let made = shop.under_way.remove(&self.folders.target);
             if self.has_made_all {
@@ -230,7 +231,7 @@ mod tests {
         let shop = folder.path().to_str().expect("text");
         let (shops, interrupt) = (BuildGroups::default(), Cancel::default());
         let lanes: Vec<LaneDirs> = (0..4).map(|n| lane(shop, n)).collect();
-        let enter = |n: usize, of: &[u8]| shops.enter(&lanes[n], &units(of), &interrupt);
+        let enter = |n: usize, of: &[u8]| shops.acquire(&lanes[n], &units(of), &interrupt);
         let first = enter(0, &[1, 2]).expect("at once");
         let _other = enter(1, &[3]).expect("at once, since it makes something else");
         std::thread::scope(|scope| {

@@ -10,8 +10,8 @@ use pinmatrix_core::error::UserError;
 use crate::fs_ext::{folders, names, remove};
 use crate::subject::checkout::IN_USE;
 use crate::subject::git::SOURCES;
-use crate::workdir::disk_usage::weight;
-use crate::workdir::work_dirs::{WorkDirs, seize};
+use crate::workdir::disk_usage::measure;
+use crate::workdir::work_dirs::{WorkDirs, lock_others};
 
 /// What something is kept for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,10 +42,10 @@ pub struct UsageLine {
 ///
 /// When a folder cannot be read.
 pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<UsageLine>> {
-    let place = WorkDirs::look(cache, subject)?;
+    let place = WorkDirs::open(cache, subject)?;
     let mut parts = Vec::new();
     let mut add = |what: String, kept: UsageClass, folders: Vec<Utf8PathBuf>| -> Result<()> {
-        let bytes = weight(&folders)?;
+        let bytes = measure(&folders)?;
         if bytes > 0 && folders.iter().any(|folder| folder.exists()) {
             parts.push(UsageLine {
                 what,
@@ -56,8 +56,8 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<UsageLine>> {
         }
         Ok(())
     };
-    for toolchain in folders(&place.shops())? {
-        let folder = place.shops().join(&toolchain);
+    for toolchain in folders(&place.build_groups())? {
+        let folder = place.build_groups().join(&toolchain);
         add(
             format!("compiled on {toolchain}"),
             UsageClass::Compiled,
@@ -93,7 +93,7 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<UsageLine>> {
 ///
 /// A [`UserError`] where a run is at work with one of them; other errors when one cannot be removed.
 pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&UsageLine]) -> Result<u64> {
-    let mut held = hold(WorkDirs::look(cache, subject)?.root())?;
+    let mut held = hold(WorkDirs::open(cache, subject)?.root())?;
     let of_others = parts.iter().filter(|part| part.kept == UsageClass::Others);
     for folder in of_others.flat_map(|part| &part.folders) {
         held.extend(hold(folder)?);
@@ -115,7 +115,7 @@ fn hold(root: &Utf8Path) -> Result<Vec<File>> {
     let busy =
         || UserError::new(format!("a run is at work in {root}")).help("clean when it has ended");
     if root.file_name() != Some(SOURCES) {
-        return Ok(vec![seize(root)?.ok_or_else(busy)?]);
+        return Ok(vec![lock_others(root)?.ok_or_else(busy)?]);
     }
     let mut held = Vec::new();
     for name in names(root)?

@@ -43,7 +43,7 @@ pub enum CachedKind {
 /// # Errors
 ///
 /// When a folder cannot be read.
-pub fn stored(shops: &Utf8Path) -> Result<Vec<CachedUnit>> {
+pub fn cached_units(shops: &Utf8Path) -> Result<Vec<CachedUnit>> {
     let mut stored = Vec::new();
     for toolchain in folders(shops)? {
         for shop in folders(&shops.join(&toolchain))? {
@@ -62,13 +62,13 @@ pub fn stored(shops: &Utf8Path) -> Result<Vec<CachedUnit>> {
             for name in folders(&shop)? {
                 let folder = shop.join(&name);
                 if !name.ends_with(STORE) {
-                    let bytes = weight(std::slice::from_ref(&folder))?;
+                    let bytes = measure(std::slice::from_ref(&folder))?;
                     add(folder, CachedKind::Lane, bytes);
                     continue;
                 }
                 for digest in folders(&folder)? {
                     let units = folder.join(digest);
-                    let bytes = weight(std::slice::from_ref(&units))?;
+                    let bytes = measure(std::slice::from_ref(&units))?;
                     add(units, CachedKind::Units, bytes);
                 }
             }
@@ -83,7 +83,7 @@ pub fn stored(shops: &Utf8Path) -> Result<Vec<CachedUnit>> {
 /// # Errors
 ///
 /// When one cannot be read.
-pub fn weight(of: &[Utf8PathBuf]) -> Result<u64> {
+pub fn measure(of: &[Utf8PathBuf]) -> Result<u64> {
     let mut bytes = 0;
     let mut seen = HashSet::new();
     for folder in of {

@@ -12,9 +12,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::fs_ext::remove;
 use crate::workdir::build_groups::BuildGroups;
-use crate::workdir::disk_usage::{CachedKind, CachedUnit, stored, weight};
+use crate::workdir::disk_usage::{CachedKind, CachedUnit, cached_units, measure};
 use crate::workdir::lane_dirs::LaneDirs;
-use crate::workdir::work_dirs::{SHOPS, WorkDirs, seize};
+use crate::workdir::work_dirs::{SHOPS, WorkDirs, lock_others};
 
 /// How long what other subjects take is not looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
@@ -72,7 +72,7 @@ impl<'a> Evictor<'a> {
 
     /// Marks a copy as being worked in.
     #[must_use]
-    pub fn occupy(&self, folders: &LaneDirs) -> CopyInUse<'_> {
+    pub fn mark_in_use(&self, folders: &LaneDirs) -> CopyInUse<'_> {
         let copy = folders.copy().to_owned();
         *self.at_work().entry(copy.clone()).or_default() += 1;
         CopyInUse { keeper: self, copy }
@@ -98,7 +98,7 @@ impl<'a> Evictor<'a> {
             return Ok(EvictionReport::default());
         };
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = stored(&self.workplace.shops())?;
+        let mut all = cached_units(&self.workplace.build_groups())?;
         let own: u64 = all.iter().map(|stored| stored.bytes).sum();
         let before = self.beside()? + own + self.others(LOOK_AGAIN)?;
         let mut after = before;
@@ -106,9 +106,9 @@ impl<'a> Evictor<'a> {
             // Held until room is made, so that no run begins there meanwhile.
             let idle = self.idle_others()?;
             for (root, _) in &idle {
-                all.extend(stored(&shops_of(root))?);
+                all.extend(cached_units(&groups_of(root))?);
             }
-            let shops = self.workplace.shops();
+            let shops = self.workplace.build_groups();
             let needed: BTreeSet<&str> = all
                 .iter()
                 .filter(|stored| stored.shop.starts_with(&shops))
@@ -145,7 +145,7 @@ impl<'a> Evictor<'a> {
         match *others {
             Some((at, bytes)) if at.elapsed() < ago => Ok(bytes),
             Some(_) | None => {
-                let bytes = weight(&self.workplace.others()?)?;
+                let bytes = measure(&self.workplace.others()?)?;
                 *others = Some((Instant::now(), bytes));
                 Ok(bytes)
             }
@@ -157,8 +157,8 @@ impl<'a> Evictor<'a> {
     fn idle_others(&self) -> Result<Vec<(Utf8PathBuf, File)>> {
         let mut idle = Vec::new();
         for root in self.workplace.others()? {
-            if shops_of(&root).is_dir()
-                && let Some(lock) = seize(&root)?
+            if groups_of(&root).is_dir()
+                && let Some(lock) = lock_others(&root)?
             {
                 idle.push((root, lock));
             }
@@ -190,7 +190,7 @@ impl<'a> Evictor<'a> {
         match self.beside.get() {
             Some(bytes) => Ok(*bytes),
             None => {
-                let bytes = weight(&self.workplace.folders_beside_shops())?;
+                let bytes = measure(&self.workplace.dirs_beside_groups())?;
                 Ok(*self.beside.get_or_init(|| bytes))
             }
         }
@@ -214,7 +214,7 @@ impl Drop for CopyInUse<'_> {
 }
 
 /// The folder of the shops of a work folder.
-fn shops_of(root: &Utf8Path) -> Utf8PathBuf {
+fn groups_of(root: &Utf8Path) -> Utf8PathBuf {
     root.join(SHOPS)
 }
 
@@ -230,7 +230,7 @@ mod tests {
 
     /// Units of a package of so many KiB, last used so many hours ago.
     fn units(workplace: &WorkDirs, store: &str, package: &str, kib: usize, hours: u64) {
-        let folder = workplace.shops().join(store).join(digest(package));
+        let folder = workplace.build_groups().join(store).join(digest(package));
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("lib.rlib"), vec![1; kib * 1024]).expect("written");
         let used = SystemTime::now() - Duration::from_secs(hours * 3600);
@@ -243,20 +243,20 @@ mod tests {
     }
 
     fn left(workplace: &WorkDirs, store: &str) -> BTreeSet<String> {
-        let left = folders(&workplace.shops().join(store)).expect("a listing");
+        let left = folders(&workplace.build_groups().join(store)).expect("a listing");
         left.into_iter().collect()
     }
 
     #[test]
     fn what_is_least_useful_goes_first_and_nothing_that_is_at_work() {
         let cache = tempfile::tempdir().expect("a folder");
-        let workplace = WorkDirs::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
+        let workplace = WorkDirs::open(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
         let units = |store, package, hours| units(&workplace, store, package, 100, hours);
         units("old/s/units", "serde", 1);
         units("new/s/units", "hyper", 3);
         units("new/s/units", "wasmtime", 2);
         units("new/s/1-units", "bytes", 9);
-        let lane = workplace.shops().join("new/s/0");
+        let lane = workplace.build_groups().join("new/s/0");
         for folder in ["checkout", "target/debug"] {
             std::fs::create_dir_all(lane.join(folder)).expect("a folder");
         }
@@ -265,10 +265,10 @@ mod tests {
         let shops = BuildGroups::default();
         let keep = |kib: u64| Evictor::new(&workplace, &shops, Some(ByteSize::kib(kib)));
         let at_work = LaneDirs {
-            shop: workplace.shops().join("new/s"),
-            checkout: workplace.shops().join("new/s/1/checkout"),
-            subject: workplace.shops().join("new/s/1/checkout"),
-            target: workplace.shops().join("new/s/1/target"),
+            shop: workplace.build_groups().join("new/s"),
+            checkout: workplace.build_groups().join("new/s/1/checkout"),
+            subject: workplace.build_groups().join("new/s/1/checkout"),
+            target: workplace.build_groups().join("new/s/1/target"),
             tmp: workplace.root().join("t"),
             programs: workplace.root().join("programs"),
         };
@@ -288,7 +288,7 @@ mod tests {
         );
         let uses = ["bytes", "hyper"].map(UnitDigest::of).into_iter();
         let interrupt = Cancel::default();
-        let turn = shops.enter(&at_work, &Units::of_digests(uses), &interrupt);
+        let turn = shops.acquire(&at_work, &Units::of_digests(uses), &interrupt);
         let turn = turn.expect("its turn");
         assert!(keep(10).make_room(told).expect("as much as goes").is_short);
         assert_eq!(left(&workplace, "new/s/units"), expect(&["hyper"]));
@@ -302,13 +302,13 @@ mod tests {
     #[test]
     fn a_lane_at_work_keeps_its_folders() {
         let cache = tempfile::tempdir().expect("a folder");
-        let workplace = WorkDirs::look(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
-        let lane = workplace.shops().join("new/s/0");
+        let workplace = WorkDirs::open(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
+        let lane = workplace.build_groups().join("new/s/0");
         std::fs::create_dir_all(lane.join("checkout")).expect("a folder");
         let file = lane.join("checkout/main.rs");
         std::fs::write(&file, vec![1; 100 * 1024]).expect("written");
         let folders = LaneDirs {
-            shop: workplace.shops().join("new/s"),
+            shop: workplace.build_groups().join("new/s"),
             checkout: lane.join("checkout"),
             subject: lane.join("checkout"),
             target: lane.join("target"),
@@ -317,7 +317,7 @@ mod tests {
         };
         let shops = BuildGroups::default();
         let keeper = Evictor::new(&workplace, &shops, Some(ByteSize::kib(10)));
-        let occupied = keeper.occupy(&folders);
+        let occupied = keeper.mark_in_use(&folders);
         assert!(keeper.make_room(|_| true).expect("no room").is_short);
         assert!(file.exists());
         drop(occupied);

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::config::ExtraDependencies;
-use pinmatrix_core::path::normal;
+use pinmatrix_core::path::normalized;
 use walkdir::WalkDir;
 
 use crate::fs_ext::remove;
@@ -269,7 +269,7 @@ fn link(subject: &Subject, entry: &CheckoutEntry, to: &Path) -> std::io::Result<
         && relative.is_relative()
     {
         let from = checkout.origin.join(path);
-        let absolute = normal(&from.parent().unwrap_or(&from).join(relative));
+        let absolute = normalized(&from.parent().unwrap_or(&from).join(relative));
         if !absolute.starts_with(&checkout.origin) {
             leads_to = absolute.into_std_path_buf();
         }

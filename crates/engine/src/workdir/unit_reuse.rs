@@ -106,7 +106,11 @@ impl UnitStores {
     /// # Errors
     ///
     /// When a file cannot be copied.
-    pub fn import(&self, entries: &BTreeSet<String>, target: &Utf8Path) -> Result<Vec<Imported>> {
+    pub fn import_units(
+        &self,
+        entries: &BTreeSet<String>,
+        target: &Utf8Path,
+    ) -> Result<Vec<Imported>> {
         let tag = target.join(CACHEDIR_TAG_FILE);
         fs::create_dir_all(target).with_context(|| format!("make {target}"))?;
         fs::write(&tag, TAG_OF_CARGO).with_context(|| format!("write {tag}"))?;
@@ -144,7 +148,11 @@ impl UnitStores {
     /// # Errors
     ///
     /// When a file cannot be removed.
-    pub fn sweep(imported: &[Imported], used: &BTreeSet<String>, target: &Utf8Path) -> Result<()> {
+    pub fn invalidate_newer_than(
+        imported: &[Imported],
+        used: &BTreeSet<String>,
+        target: &Utf8Path,
+    ) -> Result<()> {
         let is_unused = |unit: &str| hash_in(unit).is_some_and(|hash| !used.contains(hash));
         let mut read: BTreeMap<&Utf8Path, Profile> = BTreeMap::new();
         for (profile, unit) in imported.iter().filter(|(_, unit)| is_unused(unit)) {
@@ -162,7 +170,7 @@ impl UnitStores {
     /// # Errors
     ///
     /// When a file cannot be read or copied.
-    pub fn keep(&self, used: &UsedUnits, target: &Utf8Path) -> Result<usize> {
+    pub fn store_units(&self, used: &UsedUnits, target: &Utf8Path) -> Result<usize> {
         let mut n_units = 0;
         for profile in profiles(target)? {
             let from = Profile::read(target.join(&profile))?;
@@ -171,7 +179,7 @@ impl UnitStores {
                     return Ok(false);
                 };
                 let place = |store: &Utf8Path| store.join(digest.to_string()).join(&profile);
-                self.keep_unit(&from, unit, [place(&self.common), place(&self.of_lane)])
+                self.store_unit(&from, unit, [place(&self.common), place(&self.of_lane)])
             })?;
             n_units += kept.into_iter().filter(|is_kept| *is_kept).count();
         }
@@ -179,7 +187,7 @@ impl UnitStores {
     }
 
     /// Copies a unit to its place in one of the two stores, unless one has it; whether it did.
-    fn keep_unit(&self, from: &Profile, unit: &str, places: [Utf8PathBuf; 2]) -> Result<bool> {
+    fn store_unit(&self, from: &Profile, unit: &str, places: [Utf8PathBuf; 2]) -> Result<bool> {
         let has = |place: &Utf8PathBuf| place.join(FINGERPRINTS).join(unit).is_dir();
         if places.iter().any(has) || !from.is_as_cargo_left_it(unit)? {
             return Ok(false);

@@ -52,7 +52,7 @@ impl WorkDirs {
     /// # Errors
     ///
     /// When the folder cannot be made.
-    pub fn look(cache: &Path, subject: &Utf8Path) -> Result<Self> {
+    pub fn open(cache: &Path, subject: &Utf8Path) -> Result<Self> {
         let name = subject.file_name().unwrap_or("subject");
         let hash = blake3::hash(subject.as_str().as_bytes()).to_hex();
         let root = cache.join(format!("{name}-{}", &hash[..12]));
@@ -79,13 +79,13 @@ impl WorkDirs {
     /// # Errors
     ///
     /// When the folder cannot be made or locked, or the wait is interrupted.
-    pub fn occupy(
+    pub fn lock(
         cache: &Path,
         subject: &Utf8Path,
         interrupt: &Cancel,
         on_wait: impl FnOnce(),
     ) -> Result<Self> {
-        let place = Self::look(cache, subject)?;
+        let place = Self::open(cache, subject)?;
         let in_use = turn(place.root.join(IN_USE).as_std_path(), interrupt, on_wait)?;
         Ok(Self {
             _in_use: Some(in_use),
@@ -100,7 +100,7 @@ impl WorkDirs {
     ///
     /// When the folders cannot be made.
     pub fn beside(cache: &Path, subject: &Utf8Path) -> Result<Self> {
-        let place = Self::look(cache, subject)?;
+        let place = Self::open(cache, subject)?;
         let all = place.root.join(BESIDE);
         let made = std::fs::create_dir_all(&all).and_then(|()| tempfile::tempdir_in(&all));
         let beside = made.with_context(|| format!("make a folder in {all}"))?;
@@ -123,7 +123,7 @@ impl WorkDirs {
     }
 
     /// The folder of what is worked on: its own, for one that is beside a run.
-    fn workroom(&self) -> &Utf8Path {
+    fn lane_dirs(&self) -> &Utf8Path {
         let beside = self.beside.as_ref().map(|folder| folder.path());
         beside.and_then(Utf8Path::from_path).unwrap_or(&self.root)
     }
@@ -139,9 +139,9 @@ impl WorkDirs {
         sandbox: &str,
         lane: usize,
     ) -> Result<LaneDirs> {
-        let of_toolchain = self.shops().join(&setting.cell.row.toolchain);
+        let of_toolchain = self.build_groups().join(&setting.cell.row.toolchain);
         // Build scripts ran in it, and cargo does not know.
-        let shop = of_toolchain.join(format!("{}-{sandbox}", short(&setting.shop())));
+        let shop = of_toolchain.join(format!("{}-{sandbox}", short(&setting.build_group())));
         // One lane looks, while the others wait: what is removed may be what they begin to work in.
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if !checked.contains(&shop) {
@@ -173,7 +173,7 @@ impl WorkDirs {
     pub fn discard_past(&self, current: &BTreeSet<(String, String)>) -> Result<()> {
         let toolchains: BTreeSet<&str> = current.iter().map(|(label, _)| label.as_str()).collect();
         for label in toolchains {
-            let of_toolchain = self.shops().join(label);
+            let of_toolchain = self.build_groups().join(label);
             for name in names(&of_toolchain)? {
                 let conditions = name.split('-').next().unwrap_or(&name);
                 let is_current =
@@ -207,7 +207,7 @@ impl WorkDirs {
 
     /// The folders of what is kept beside the shops.
     #[must_use]
-    pub fn folders_beside_shops(&self) -> Vec<Utf8PathBuf> {
+    pub fn dirs_beside_groups(&self) -> Vec<Utf8PathBuf> {
         let names = [
             "outcomes",
             "resolutions",
@@ -223,7 +223,7 @@ impl WorkDirs {
 
     /// The folder of all shops.
     #[must_use]
-    pub fn shops(&self) -> Utf8PathBuf {
+    pub fn build_groups(&self) -> Utf8PathBuf {
         self.root.join(SHOPS)
     }
 
@@ -248,7 +248,7 @@ impl WorkDirs {
     ///
     /// When the folder cannot be made.
     pub fn open_cell(&self, cell: &Cell) -> Result<Utf8PathBuf> {
-        let folder = self.workroom().join(OPEN).join(cell.id().as_str());
+        let folder = self.lane_dirs().join(OPEN).join(cell.id().as_str());
         std::fs::create_dir_all(folder.join("checkout"))
             .with_context(|| format!("make {folder}"))?;
         Ok(folder)
@@ -263,24 +263,24 @@ impl WorkDirs {
     /// Where it is tried what a sandbox can do.
     #[must_use]
     pub fn trial(&self) -> Utf8PathBuf {
-        self.workroom().join("trial")
+        self.lane_dirs().join("trial")
     }
 
     /// Where the resolver works.
     #[must_use]
     pub fn resolver(&self) -> Utf8PathBuf {
-        self.workroom().join("resolve").join("checkout")
+        self.lane_dirs().join("resolve").join("checkout")
     }
 
     /// Where damaged records go.
     #[must_use]
-    pub fn aside(&self) -> Utf8PathBuf {
+    pub fn quarantine_dir(&self) -> Utf8PathBuf {
         self.root.join("damaged")
     }
 
     /// Where it is kept how long cells took.
     #[must_use]
-    pub fn times(&self) -> Utf8PathBuf {
+    pub fn durations(&self) -> Utf8PathBuf {
         self.root.join("times.json")
     }
 
@@ -310,7 +310,7 @@ pub fn is_ours(folder: &Utf8Path) -> bool {
 /// # Errors
 ///
 /// When the lock cannot be written.
-pub fn seize(root: &Utf8Path) -> Result<Option<File>> {
+pub fn lock_others(root: &Utf8Path) -> Result<Option<File>> {
     let lock = root.join(IN_USE);
     let file = File::create(&lock).with_context(|| format!("write {lock}"))?;
     Ok(file.try_lock().is_ok().then_some(file))
@@ -337,7 +337,7 @@ pub fn turn(lock: &Path, interrupt: &Cancel, on_wait: impl FnOnce()) -> Result<F
             on_wait();
         }
         anyhow::ensure!(
-            !interrupt.is_asked(),
+            !interrupt.is_cancelled(),
             "interrupted while waiting for another run"
         );
         std::thread::sleep(Duration::from_millis(200));

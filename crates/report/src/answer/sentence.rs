@@ -30,7 +30,7 @@ impl Sentence {
 
     pub(super) fn say(mut self, words: impl AsRef<str>) -> Self {
         // Words hold labels from outside; blanks at their ends count.
-        let words = text::clean(words.as_ref()).replace(['\n', '\t'], " ");
+        let words = text::sanitize(words.as_ref()).replace(['\n', '\t'], " ");
         self.0.push(SentencePart::Words(words));
         self
     }

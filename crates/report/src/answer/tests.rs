@@ -42,7 +42,7 @@ fn rows(histories: &[(&str, &str)], n_patches: u64) -> Run {
 /// All cells of a run ended alike, before any target.
 fn ended(mut run: Run, status: &Status, error: &str) -> Run {
     for record in &mut run.cells {
-        let outcome = Outcome::whole(status.clone(), vec![Diagnostic::said(error)]);
+        let outcome = Outcome::whole(status.clone(), vec![Diagnostic::from_message(error)]);
         record.state = State::Ended {
             reused: false,
             outcome: Box::new(outcome),
@@ -193,7 +193,7 @@ fn a_ladder_that_no_lock_fits_is_told_with_its_error() {
 fn a_row_that_becomes_too_old_is_told() {
     let mut run = rows(&[("stable", "...."), ("1.78", "....")], 1);
     for record in &mut run.cells[6..] {
-        let error = Diagnostic::said("gadget 2.0.0 needs rustc 1.80.0, and this is 1.78.0");
+        let error = Diagnostic::from_message("gadget 2.0.0 needs rustc 1.80.0, and this is 1.78.0");
         let outcome = Outcome::whole(Status::failed(FailureKind::Msrv), vec![error]);
         record.state = State::Ended {
             reused: false,
@@ -214,7 +214,7 @@ fn of_many_rows_that_become_too_old_a_few_are_told_and_the_rest_counted() {
         }
         let outcome = Outcome::whole(
             Status::failed(FailureKind::Msrv),
-            vec![Diagnostic::said("no")],
+            vec![Diagnostic::from_message("no")],
         );
         record.state = State::Ended {
             reused: false,
@@ -283,7 +283,7 @@ fn what_comes_from_outside_stays_on_one_line_and_short() {
 fn lacking(name: &str, item: &str) -> TargetOutcome {
     let error = Diagnostic {
         code: Some("E0432".to_owned()),
-        ..Diagnostic::said(format!("unresolved import `{item}`"))
+        ..Diagnostic::from_message(format!("unresolved import `{item}`"))
     };
     let status = Status::failed(FailureKind::Compile);
     TargetOutcome::not_run(testing::test_named(name), status, vec![error])

@@ -159,7 +159,7 @@ pub fn data(run: &Run, points: &[ChangePoint], locks: Option<&Utf8Path>) -> Data
     let (before, behind) = command_around(run);
     Data {
         families: families.collect(),
-        command: (text::clean(&before), text::clean(&behind)),
+        command: (text::sanitize(&before), text::sanitize(&behind)),
         problems: collector.problems.into_things(),
         ways: collector.ways.into_things(),
         locks: collector.differences.into_things(),

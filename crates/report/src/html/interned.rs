@@ -54,7 +54,7 @@ pub struct Texts(Interned<String>);
 impl Texts {
     /// The number of a text, which is made fit to be shown.
     pub fn number(&mut self, text: &str) -> usize {
-        self.0.number(text::clean(&text::bounded(text, MOST)))
+        self.0.number(text::sanitize(&text::bounded(text, MOST)))
     }
 
     /// All texts, the longest ones bounded so that all are within the budget. Head and tail are

@@ -58,7 +58,7 @@ pub(crate) struct ChangePointGroup {
 }
 
 /// Change points in the order of each ladder, those together that differ in nothing but their row.
-pub(crate) fn alike(points: &[ChangePoint]) -> Vec<ChangePointGroup> {
+pub(crate) fn grouped(points: &[ChangePoint]) -> Vec<ChangePointGroup> {
     let is_alike = |a: &ChangePoint, b: &ChangePoint| {
         let side = |a: &ChangeSide, b: &ChangeSide| a.at == b.at && a.status == b.status;
         (&a.family, &a.target, &a.cases, a.is_island)
@@ -100,7 +100,7 @@ pub(crate) fn alike(points: &[ChangePoint]) -> Vec<ChangePointGroup> {
 /// When `out` cannot be written.
 pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
     let run = analysis.run;
-    let groups = alike(&analysis.points);
+    let groups = grouped(&analysis.points);
     if groups.is_empty() {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use pinmatrix_core::testing::history;
 use super::*;
 
 fn seen(run: &Run, columns: usize) -> String {
-    text::clean(&page(
+    text::sanitize(&page(
         &Analysis::of(run),
         Utf8Path::new("target/matrix"),
         Some(columns),
@@ -54,7 +54,7 @@ fn a_run_in_which_all_passes_is_short() {
 #[test]
 fn a_row_that_becomes_too_old_says_what_it_needs() {
     let mut run = on_rows("....", 2);
-    let error = Diagnostic::said("gadget 2.0.0 needs rustc 1.80.0, and this is 1.71.0");
+    let error = Diagnostic::from_message("gadget 2.0.0 needs rustc 1.80.0, and this is 1.71.0");
     let mut outcome = Outcome::whole(Status::failed(FailureKind::Msrv), vec![error]);
     let need = pinmatrix_core::model::outcome::Need {
         rustc: semver::Version::new(1, 80, 0),
@@ -74,7 +74,8 @@ fn a_run_of_doubts_says_what_kept_it_from_an_answer() {
     let mut run = ran("....");
     for at in 0..4 {
         let doubt = InconclusiveReason::Network;
-        let error = Diagnostic::said("failed to download from `https://example.org/config.json`");
+        let error =
+            Diagnostic::from_message("failed to download from `https://example.org/config.json`");
         end(
             &mut run,
             at,
@@ -128,7 +129,7 @@ fn a_row_on_which_all_passes_is_not_called_the_same_as_one_that_fails() {
 fn what_fails_where_an_earlier_row_did_not_run_is_drawn() {
     let mut run = on_rows("..b.b", 3);
     for at in 2..5 {
-        let error = Diagnostic::said("gadget 2.0.0 needs rustc 1.80.0, and this is 1.70.0");
+        let error = Diagnostic::from_message("gadget 2.0.0 needs rustc 1.80.0, and this is 1.70.0");
         end(
             &mut run,
             at,
@@ -190,7 +191,7 @@ fn a_large_run_keeps_within_the_terminal_and_counts_what_it_does_not_tell() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    let whole = text::clean(&whole);
+    let whole = text::sanitize(&whole);
     assert!(answer.iter().all(|sentence| whole.contains(sentence)));
     assert!(whole.trim_end().ends_with(&closing_line(&run.counts())));
 }
@@ -223,7 +224,7 @@ fn nothing_from_outside_becomes_colour_or_a_line_of_its_own() {
             "{page}"
         );
         let inert = text::inert(&page);
-        let obeyed = |line: &str| text::clean(line).trim_start().starts_with("::");
+        let obeyed = |line: &str| text::sanitize(line).trim_start().starts_with("::");
         assert!(
             !inert.lines().any(obeyed) && !inert.contains("##["),
             "{inert}"

@@ -143,7 +143,7 @@ mod tests {
             "",
             &["✔ passed", "✘ n/m failed: n of m targets", "· not run"],
         );
-        insta::assert_snapshot!(text::clean(&page.into_text()));
+        insta::assert_snapshot!(text::sanitize(&page.into_text()));
     }
 
     proptest::proptest! {

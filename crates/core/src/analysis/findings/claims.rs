@@ -144,11 +144,11 @@ fn changes(
         return (truth, unchanged.collect());
     }
     let Some(at) = at else {
-        return (Truth::Confirmed, points.iter().map(told).collect());
+        return (Truth::Confirmed, points.iter().map(describe).collect());
     };
     let fits = points
         .iter()
-        .map(|point| (fit(first.family, point, at), told(point)));
+        .map(|point| (fit(first.family, point, at), describe(point)));
     let mut fits: Vec<(RangeFit, String)> = fits.collect();
     // What speaks for the claim comes first.
     fits.sort_by_key(|(fit, _)| *fit);
@@ -192,7 +192,7 @@ fn fit(family: &FamilyRecord, point: &ChangePoint, at: &VersionReq) -> RangeFit 
     }
 }
 
-fn told(point: &ChangePoint) -> String {
+fn describe(point: &ChangePoint) -> String {
     let cases = match point.cases.as_slice() {
         [] => String::new(),
         [one] => format!(" {one}"),

@@ -10,7 +10,7 @@ use crate::model::status::{FailureKind, Status};
 
 /// The least toolchain of each tested pin.
 #[must_use]
-pub fn least(run: &Run) -> Vec<LeastToolchain> {
+pub fn min_toolchains(run: &Run) -> Vec<LeastToolchain> {
     let mut least = Vec::new();
     for family in &run.families {
         let rows = run.rows(family);
@@ -65,7 +65,7 @@ fn of_pin(
 
 /// How far each row gets, in what it has tested.
 #[must_use]
-pub fn reach(run: &Run) -> Vec<NewestPassing> {
+pub fn newest_passing(run: &Run) -> Vec<NewestPassing> {
     let mut reach = Vec::new();
     for family in &run.families {
         for row in run.rows(family) {

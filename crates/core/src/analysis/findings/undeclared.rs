@@ -171,7 +171,7 @@ mod tests {
         let error = Diagnostic {
             code: Some("E0658".to_owned()),
             package: package.map(str::to_owned),
-            ..Diagnostic::said("unstable")
+            ..Diagnostic::from_message("unstable")
         };
         let failed = Status::failed(FailureKind::Compile);
         let target = TargetOutcome::not_run(test_named("a"), failed, vec![error]);

@@ -17,7 +17,7 @@ fn broken(name: &str, code: &str, file: &str, line: usize) -> TargetOutcome {
         code: Some(code.to_owned()),
         file: Some(file.to_owned()),
         line: Some(line),
-        ..Diagnostic::said(format!("mismatched types, line {line}"))
+        ..Diagnostic::from_message(format!("mismatched types, line {line}"))
     };
     let status = Status::failed(FailureKind::Compile);
     TargetOutcome::not_run(test_named(name), status, vec![error])

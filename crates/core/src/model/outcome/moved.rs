@@ -97,14 +97,14 @@ impl OldLock {
     /// as it is: lathe 2.0.0 does not compile: …`.
     #[must_use]
     pub fn as_it_is(&self) -> Option<String> {
-        let told = told(&self.mended)?;
+        let told = describe(&self.mended)?;
         Some(format!("failed(old lock) with your lock as it is: {told}"))
     }
 
     /// What does not compile all the same, and that it is not the subject's.
     #[must_use]
     pub fn still_broken(&self) -> Option<String> {
-        let told = told(&self.broken)?;
+        let told = describe(&self.broken)?;
         let tried = match &self.tried {
             Tried::Newer { moved, broken } => {
                 let names: Vec<&str> = broken.iter().map(String::as_str).collect();
@@ -125,7 +125,7 @@ impl OldLock {
 const MOST_NAMES: usize = 6;
 
 /// `lathe 2.0.0 does not compile: E0425 …`.
-fn told(broken: &[Broken]) -> Option<String> {
+fn describe(broken: &[Broken]) -> Option<String> {
     let first = broken.first()?;
     let names: Vec<&str> = broken.iter().map(|b| b.package.as_str()).collect();
     let verb = if names.len() == 1 { "does" } else { "do" };
@@ -184,7 +184,7 @@ mod tests {
         let error = Diagnostic {
             code: Some("E0425".to_owned()),
             package: Some(package.to_owned()),
-            ..Diagnostic::said("cannot find it")
+            ..Diagnostic::from_message("cannot find it")
         };
         Broken {
             package: package.to_owned(),

@@ -41,7 +41,9 @@ impl Lane {
     }
 
     fn keep(&self) -> usize {
-        self.stores.keep(&self.used, &self.target).expect("kept")
+        self.stores
+            .store_units(&self.used, &self.target)
+            .expect("kept")
     }
 
     fn kept_in(&self, store: &Utf8Path) -> bool {
@@ -61,7 +63,7 @@ impl Lane {
     ) -> usize {
         let packages = packages.copied().collect();
         let entries = self.stores.entries(&packages).expect("a listing");
-        let imported = self.stores.import(&entries, other);
+        let imported = self.stores.import_units(&entries, other);
         imported.expect("imported").len()
     }
 }
@@ -118,12 +120,15 @@ fn a_package_with_other_features_is_looked_into_where_none_has_these() {
     assert!(!entries.contains(&serde.to_string()));
     // What several of them have comes once, and goes where no build used it.
     let other = lane.target.with_file_name("several");
-    let imported = lane.stores.import(&entries, &other).expect("imported");
+    let imported = lane
+        .stores
+        .import_units(&entries, &other)
+        .expect("imported");
     assert_eq!(imported.len(), 1);
     let file = other.join("debug/deps/libserde-0123456789abcdef.rlib");
-    UnitStores::sweep(&imported, &BTreeSet::from([hash]), &other).expect("swept");
+    UnitStores::invalidate_newer_than(&imported, &BTreeSet::from([hash]), &other).expect("swept");
     assert!(file.exists());
-    UnitStores::sweep(&imported, &BTreeSet::new(), &other).expect("swept");
+    UnitStores::invalidate_newer_than(&imported, &BTreeSet::new(), &other).expect("swept");
     let left = ["deps", "build", ".fingerprint"].map(|folder| {
         names(&other.join("debug").join(folder))
             .expect("a listing")

@@ -40,7 +40,7 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
     let hostile_path = Utf8PathBuf::from("-a'$(touch out)/Cargo.toml");
     let recipe = Recipe {
         cell: serde_json::from_value("a@g-1.0.0".into()).expect("a name"),
-        error: Some(Diagnostic::said("x\ntouch out\n$(touch out)")),
+        error: Some(Diagnostic::from_message("x\ntouch out\n$(touch out)")),
         inside: "a workspace".into(),
         empty_folders: vec!["-empty $(touch out)".into()],
         files: BTreeMap::from([
