@@ -112,8 +112,8 @@ fn dispatch(program: Program, command: Command) -> Result<ExitStatus> {
 }
 
 fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_supervisors();
-    listen_for_signals(&interrupt)?;
+    let cancel = Cancel::with_supervisors();
+    listen_for_signals(&cancel)?;
     let progress = output::progress::Progress::new();
     let matrix = open_with(
         &flags.selecting.flags,
@@ -145,7 +145,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
         out: &out,
         cache: cache()?,
         command: &command,
-        interrupt: &interrupt,
+        cancel: &cancel,
         listener: &progress,
     };
     matrix.check_cache(&options.cache)?;
@@ -168,21 +168,21 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
     output::reports::remove(&out);
     let run = match run(&matrix, &plan, &options) {
-        Err(_) if interrupt.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
+        Err(_) if cancel.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
         run => run?,
     };
     progress.end();
     output::reports::write(&run, &out, &out)?;
     output::stdout::results(&run, &out)?;
     output::ci::publish(&run, &out, flags.ci.host())?;
-    match interrupt.is_cancelled_by_user() {
+    match cancel.is_cancelled_by_user() {
         true => Ok(ExitStatus::Interrupted),
         false => Ok(judge(&run)),
     }
 }
 
 fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_supervisors();
+    let cancel = Cancel::with_supervisors();
     let progress = output::progress::Progress::new();
     let matrix = open_selected(&flags.selecting, &progress)?;
     if flags.spread.round {
@@ -202,7 +202,7 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
         out: &out,
         cache: cache()?,
         command: program.words(),
-        interrupt: &interrupt,
+        cancel: &cancel,
         listener: &progress,
     };
     let plan = make_plan(
@@ -392,10 +392,10 @@ fn repeating(program: Program, words: &str, flags: &Flags) -> String {
     command
 }
 
-fn listen_for_signals(interrupt: &Cancel) -> Result<()> {
-    let interrupt = interrupt.clone();
+fn listen_for_signals(cancel: &Cancel) -> Result<()> {
+    let cancel = cancel.clone();
     ctrlc::set_handler(move || {
-        if interrupt.cancel() > 1 {
+        if cancel.cancel() > 1 {
             std::process::exit(ExitStatus::Interrupted as i32);
         }
     })

@@ -68,7 +68,7 @@ pub fn bisect(
         options.listener.on_event(Event::Noted(note));
     };
     let place = &matrix.place;
-    let workplace = WorkDirs::lock(&options.cache, place, options.interrupt, waits)?;
+    let workplace = WorkDirs::lock(&options.cache, place, options.cancel, waits)?;
     let cells = matrix.cells();
     workplace.discard_past(&groups_of(matrix, cells.iter().map(|(cell, _)| cell)))?;
     in_place(matrix, options, &workplace, |common, n_lanes| {
@@ -202,7 +202,7 @@ fn conditions_of(matrix: &Matrix, inquiry: &BisectQuery) -> Result<String> {
         .iter()
         .filter_map(|sought| sought.toolchain());
     let toolchains: Vec<&str> = toolchains.map(|t| t.rustc_verbose.as_str()).collect();
-    let around = matrix.surroundings.cache_relevant();
+    let around = matrix.child_env.cache_relevant();
     key::of(&(sources, script, toolchains, around))
 }
 
@@ -252,7 +252,7 @@ impl BisectLanes<'_> {
     fn take(&self) -> Option<usize> {
         let mut board = self.board();
         loop {
-            if self.common.interrupt.is_cancelled() || board.is_over() {
+            if self.common.cancel.is_cancelled() || board.is_over() {
                 return None;
             }
             if let Some(at) = next(&board.points, 1).first().copied() {
@@ -269,7 +269,7 @@ impl BisectLanes<'_> {
     }
 
     fn note(&self, board: &mut BisectState, at: usize, found: PointResult) -> Result<()> {
-        if self.common.interrupt.is_cancelled() {
+        if self.common.cancel.is_cancelled() {
             return Ok(());
         }
         let (outcome, known) = match found {
@@ -352,8 +352,8 @@ impl BisectLanes<'_> {
             }
             (PointPlace::Matrix, Question::Cell | Question::Target(_) | Question::Case { .. }) => {}
         }
-        let setting = CellContext::of(self.matrix, &point.cell).ok()??;
-        let outcome = known(self.common, &setting)?;
+        let context = CellContext::of(self.matrix, &point.cell).ok()??;
+        let outcome = known(self.common, &context)?;
         Some(answer(about, &outcome, &|file| self.is_own(at, file)).0)
     }
 
@@ -414,9 +414,9 @@ impl BisectLanes<'_> {
         let matrix = self.matrix;
         match &point.place {
             PointPlace::Matrix => {
-                let setting =
+                let context =
                     CellContext::of(matrix, &point.cell)?.context("find its toolchain")?;
-                self.ask_setting(&setting, lane)
+                self.ask_setting(&context, lane)
             }
             PointPlace::Commit(commit) => {
                 let source = SourceSpec {
@@ -424,16 +424,16 @@ impl BisectLanes<'_> {
                     ..SourceSpec::default()
                 };
                 let cache = self.workplace.cache();
-                let (cargo, around) = (&matrix.resolver, &matrix.surroundings);
+                let (cargo, around) = (&matrix.resolver, &matrix.child_env);
                 let tree =
                     SourceTree::read(&source, &matrix.config, &matrix.place, cache, cargo, around)?;
-                let setting = CellContext::on(matrix, &point.cell, &tree)?;
-                self.ask_setting(&setting.context("find its toolchain")?, lane)
+                let context = CellContext::on(matrix, &point.cell, &tree)?;
+                self.ask_setting(&context.context("find its toolchain")?, lane)
             }
             PointPlace::Dependency(commit) => {
-                let setting =
+                let context =
                     CellContext::of(matrix, &point.cell)?.context("find its toolchain")?;
-                self.ask_setting(&self.at_commit(setting, commit, lane)?, lane)
+                self.ask_setting(&self.at_commit(context, commit, lane)?, lane)
             }
         }
     }
@@ -441,7 +441,7 @@ impl BisectLanes<'_> {
     /// The setting with the family taken from a commit of its repository.
     fn at_commit<'b>(
         &self,
-        setting: CellContext<'b>,
+        context: CellContext<'b>,
         commit: &str,
         lane: usize,
     ) -> Result<CellContext<'b>> {
@@ -450,22 +450,26 @@ impl BisectLanes<'_> {
         };
         let folder = self.workplace.dependency(repository, lane);
         check_out(repository, commit, &folder)?;
-        let crates = setting.family.crate_names();
-        let (cargo, around) = (&self.matrix.resolver, &setting.ground.surroundings);
+        let crates = context.family.crate_names();
+        let (cargo, around) = (&self.matrix.resolver, &context.pin_context.child_env);
         // A commit that holds other crates cannot tell, which is no mistake of anyone's.
         let members = PathPin::members_of(&folder, &crates, cargo, around);
         let members = members.map_err(|error| anyhow::anyhow!("{error:#}"))?;
-        let ground = Arc::clone(&setting.ground);
+        let pin_context = Arc::clone(&context.pin_context);
         let holds = members
             .into_iter()
             .map(|(name, folder)| (name, RequirementPin::Path(folder)));
         Ok(CellContext {
-            ground: Arc::new(ground.in_folder(holds.collect(), folder, commit.to_owned())),
-            ..setting
+            pin_context: Arc::new(pin_context.in_folder(
+                holds.collect(),
+                folder,
+                commit.to_owned(),
+            )),
+            ..context
         })
     }
 
-    fn ask_setting(&self, setting: &CellContext<'_>, lane: usize) -> Result<PointResult> {
+    fn ask_setting(&self, context: &CellContext<'_>, lane: usize) -> Result<PointResult> {
         let sandbox = match self.inquiry.question {
             // It is the user's own program and runs without bounds, and so does what it builds.
             Question::Script(_) => "script".to_owned(),
@@ -473,12 +477,12 @@ impl BisectLanes<'_> {
                 self.common.sandbox.name()?
             }
         };
-        let folders = self.workplace.folders(setting, &sandbox, lane)?;
-        make_room(self.common, &|label| *label == setting.cell.row.toolchain)?;
+        let folders = self.workplace.folders(context, &sandbox, lane)?;
+        make_room(self.common, &|label| *label == context.cell.row.toolchain)?;
         let _occupied = self.common.keeper.mark_in_use(&folders);
         let work = CellWork {
             common: self.common,
-            setting,
+            context,
             folders,
             only: self.only(),
         };

@@ -249,7 +249,7 @@ impl RunningBuild<'_> {
         compile_only(&packages, wrapper, &mut vars)?;
         let choosy = CargoCommand {
             vars,
-            bounds: self.cargo.bounds.clone(),
+            policy: self.cargo.policy.clone(),
             ..*self.cargo
         };
         let mut part = args(&["build", "--workspace", "--keep-going"]);
@@ -312,7 +312,7 @@ impl RunningBuild<'_> {
         vars.insert(CHANNEL.into(), "nightly".into());
         let nightly = CargoCommand {
             vars,
-            bounds: self.cargo.bounds.clone(),
+            policy: self.cargo.policy.clone(),
             ..*self.cargo
         };
         self.listen_to(&nightly, args)

@@ -40,9 +40,9 @@ pub struct CargoCommand<'a> {
     /// How long one command may take.
     pub limit: Duration,
     /// What it may reach.
-    pub bounds: Policy,
+    pub policy: Policy,
     /// Whether the run should end.
-    pub interrupt: &'a Cancel,
+    pub cancel: &'a Cancel,
     /// The budget that its compile jobs are taken from.
     pub budget: Option<&'a JobBudget>,
 }
@@ -76,7 +76,7 @@ impl CargoCommand<'_> {
     ///
     /// As [`CargoCommand::command`].
     pub fn command_spec(&self, program: &Path, args: &[OsString]) -> Result<CommandSpec> {
-        let by_warden = self.interrupt.has_supervisors();
+        let by_warden = self.cancel.has_supervisors();
         CommandSpec::new(program, args, self.folder, &self.vars, by_warden)
     }
 
@@ -98,7 +98,7 @@ impl CargoCommand<'_> {
     /// As [`CargoCommand::command`].
     pub fn run_streamed(
         &self,
-        errand: CommandSpec,
+        spec: CommandSpec,
         places: PathScrubber<'_>,
         log: &mut PhaseLog,
     ) -> Result<CargoOutput> {
@@ -110,7 +110,7 @@ impl CargoCommand<'_> {
                 log.add(line);
             }
         };
-        let ended = self.follow(errand, &mut keep)?;
+        let ended = self.follow(spec, &mut keep)?;
         let ended = err.ended(out.ended(ended));
         log.note(&format!("[{}]", ended.exit));
         Ok(CargoOutput {
@@ -137,21 +137,21 @@ impl CargoCommand<'_> {
     /// When the budget of compile jobs is broken.
     pub fn follow(
         &self,
-        mut errand: CommandSpec,
+        mut spec: CommandSpec,
         follower: &mut dyn Follower,
     ) -> Result<ProcessResult> {
         let terms = Limits {
             limit: self.limit,
-            bounds: &self.bounds,
-            interrupt: self.interrupt,
+            policy: &self.policy,
+            cancel: self.cancel,
         };
         let Some(budget) = self.budget else {
-            return Ok(run(errand, terms, follower));
+            return Ok(run(spec, terms, follower));
         };
         let waiting = Instant::now();
-        let share = budget.token(&mut errand.command)?;
+        let share = budget.token(&mut spec.command)?;
         let waited = waiting.elapsed();
-        let ended = run(errand, terms, follower);
+        let ended = run(spec, terms, follower);
         match ended.exit {
             Exit::Code(_) => {}
             Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => {

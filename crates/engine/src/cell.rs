@@ -44,24 +44,24 @@ pub struct CellResult {
 
 /// The outcome of a cell from what earlier runs kept, without any work.
 #[must_use]
-pub fn known(common: &RunContext<'_>, setting: &CellContext<'_>) -> Option<Outcome> {
+pub fn known(common: &RunContext<'_>, context: &CellContext<'_>) -> Option<Outcome> {
     if common.fresh {
         return None;
     }
-    let resolution = common.resolver.known(setting)?;
-    Some(kept(common, setting, &resolution)?.outcome)
+    let resolution = common.resolver.known(context)?;
+    Some(kept(common, context, &resolution)?.outcome)
 }
 
 /// What earlier runs kept of a cell that was resolved, unless that is not to be looked at.
 pub(super) fn kept(
     common: &RunContext<'_>,
-    setting: &CellContext<'_>,
+    context: &CellContext<'_>,
     resolution: &Resolution,
 ) -> Option<StoredOutcome> {
     if common.fresh {
         return None;
     }
-    let key = key_of(common, setting, resolution).ok()?;
+    let key = key_of(common, context, resolution).ok()?;
     common.store.get(&key)
 }
 
@@ -70,15 +70,15 @@ pub(super) fn kept(
 /// # Errors
 ///
 /// When the results cannot be written.
-pub fn restore(common: &RunContext<'_>, setting: &CellContext<'_>) -> Result<()> {
-    let Some(resolution) = common.resolver.known(setting) else {
+pub fn restore(common: &RunContext<'_>, context: &CellContext<'_>) -> Result<()> {
+    let Some(resolution) = common.resolver.known(context) else {
         return Ok(());
     };
-    let key = key_of(common, setting, &resolution)?;
+    let key = key_of(common, context, &resolution)?;
     let moved = common.store.get(&key).and_then(|kept| kept.lock);
     let lock = moved.as_deref().or(resolution.usable());
-    keep_lock(common.results, setting.cell, lock)?;
-    let logs = logs(common.results, setting.cell);
+    keep_lock(common.results, context.cell, lock)?;
+    let logs = logs(common.results, context.cell);
     common.store.restore_logs(&key, &logs)
 }
 
@@ -105,14 +105,14 @@ pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> 
 /// When it cannot be written.
 pub(super) fn keep(
     common: &RunContext<'_>,
-    setting: &CellContext<'_>,
+    context: &CellContext<'_>,
     outcome: &Outcome,
 ) -> Result<()> {
-    let Some(resolution) = common.resolver.known(setting) else {
+    let Some(resolution) = common.resolver.known(context) else {
         return Ok(());
     };
-    let key = key_of(common, setting, &resolution)?;
-    let logs = logs(common.results, setting.cell);
+    let key = key_of(common, context, &resolution)?;
+    let logs = logs(common.results, context.cell);
     // What was not kept in the first place is not kept now.
     match common.store.get(&key) {
         Some(kept) if !outcome.has_doubt() => {
@@ -125,14 +125,14 @@ pub(super) fn keep(
 
 fn key_of(
     common: &RunContext<'_>,
-    setting: &CellContext<'_>,
+    context: &CellContext<'_>,
     resolution: &Resolution,
 ) -> Result<String> {
     let resolution = key::of(&resolution.deciding_parts())?;
     let sandbox = common.sandbox.cache_relevant();
     let locked = common.resolver.locked;
     key::outcome(
-        setting,
+        context,
         &(resolution, locked),
         &common.matrix.config,
         &sandbox,
@@ -146,7 +146,7 @@ impl CellWork<'_> {
     ///
     /// When the work folders fail; the caller turns that into a doubt about this cell.
     pub fn run(&self) -> Result<CellResult> {
-        let logs = logs(self.common.results, self.setting.cell);
+        let logs = logs(self.common.results, self.context.cell);
         clear_logs(&logs)?;
         let mut phases = Phases::default();
 
@@ -154,16 +154,16 @@ impl CellWork<'_> {
         let mut clock = PhaseTimer::start(Phase::Resolve);
         let mut log = PhaseLog::create(logs.join("resolve.log").as_std_path(), self.secrets())?;
         let resolver = self.common.resolver;
-        let resolution = resolver.resolve(self.setting, &mut log, &mut clock)?;
+        let resolution = resolver.resolve(self.context, &mut log, &mut clock)?;
         for note in self.common.matrix.registry.notes() {
             self.common.listener.on_event(Event::Noted(&note));
         }
         let lock = resolution.usable();
-        keep_lock(self.common.results, self.setting.cell, lock)?;
+        keep_lock(self.common.results, self.context.cell, lock)?;
         let (key, kept) = self.recall(&resolution)?;
         if let Some(StoredOutcome { outcome, lock, .. }) = kept {
             log.finish()?;
-            keep_lock(self.common.results, self.setting.cell, lock.as_deref())?;
+            keep_lock(self.common.results, self.context.cell, lock.as_deref())?;
             self.common.store.restore_logs(&key, &logs)?;
             return Ok(CellResult {
                 outcome,
@@ -181,7 +181,7 @@ impl CellWork<'_> {
             )),
         };
         log.finish()?;
-        phases.end(&clock, self.setting.cell);
+        phases.end(&clock, self.context.cell);
 
         let settled = match ready {
             Err(outcome) => Err(outcome),
@@ -216,14 +216,14 @@ impl CellWork<'_> {
             outcome.needs = moved.needs;
             moved.lock
         });
-        keep_lock(self.common.results, self.setting.cell, lock.as_deref())?;
+        keep_lock(self.common.results, self.context.cell, lock.as_deref())?;
         let rests_on = lock.as_deref().or(resolution.usable());
         outcome.lock = rests_on
             .map(|lock| key::of(&decisive_lines(lock)))
             .transpose()?;
         outcome.sandbox = self.common.sandbox.enforced();
-        outcome.left_out = left_out(&self.setting.tree.subject, &outcome);
-        if let Some(change) = self.setting.toolchain.change() {
+        outcome.left_out = left_out(&self.context.tree.subject, &outcome);
+        if let Some(change) = self.context.toolchain.change() {
             outcome = Outcome::in_doubt(change);
         }
         for text in outcome.texts() {
@@ -263,7 +263,7 @@ impl CellWork<'_> {
             true => None,
             false => self.common.store.get(key),
         };
-        let whole = key_of(self.common, self.setting, resolution)?;
+        let whole = key_of(self.common, self.context, resolution)?;
         let known = get(&whole);
         let Some(only) = self.only.as_ref().filter(|_| known.is_none()) else {
             return Ok((whole, known));
@@ -275,8 +275,8 @@ impl CellWork<'_> {
 
     /// The copy of the checkout, pinned and locked, as a fresh one is.
     pub(super) fn lay_out(&self, lock: &str) -> Result<()> {
-        let mut files = stage::pinned(self.setting)?;
-        let subject = &self.setting.tree.subject;
+        let mut files = stage::pinned(self.context)?;
+        let subject = &self.context.tree.subject;
         files.insert(subject.lock(), lock.to_owned());
         let git = subject.git.as_ref().map(|git| git.folder.as_path());
         let read: Vec<&Utf8Path> = git.into_iter().chain([&*subject.checkout.top]).collect();
@@ -313,7 +313,7 @@ impl CellWork<'_> {
             "fetch",
             "--locked",
             "--target",
-            &self.setting.toolchain.host,
+            &self.context.toolchain.host,
         ];
         if self.common.resolver.offline {
             fetch.push("--offline");
@@ -324,8 +324,8 @@ impl CellWork<'_> {
             return Ok(Err(self.not_prepared(&said)));
         }
         let mut metadata = vec!["metadata", "--format-version", "1", "--frozen"];
-        metadata.extend(["--filter-platform", &self.setting.toolchain.host]);
-        let flags = self.setting.features.flags();
+        metadata.extend(["--filter-platform", &self.context.toolchain.host]);
+        let flags = self.context.features.flags();
         metadata.extend(flags.iter().map(String::as_str));
         let said = cargo.run_captured(&metadata, log)?;
         clock.add(&said.ended);
@@ -336,7 +336,7 @@ impl CellWork<'_> {
         let mut workspace = Workspace::of(metadata, matrix.config.build.examples)?;
         if workspace.requires_features() {
             let mut tree = features::COMMAND.to_vec();
-            tree.extend(["--target", &self.setting.toolchain.host]);
+            tree.extend(["--target", &self.context.toolchain.host]);
             tree.extend(flags.iter().map(String::as_str));
             let said = cargo.run_captured(&tree, log)?;
             clock.add(&said.ended);
@@ -350,13 +350,13 @@ impl CellWork<'_> {
     /// What a cell comes to whose lock is there and cannot be used.
     fn not_prepared(&self, said: &CargoOutput) -> Outcome {
         // Cargo tells of it as of a download that failed, which would pass for the network's fault.
-        if let Some(package) = drift::unreadable(&said.err, self.setting.family) {
-            let cargo = &self.setting.toolchain.cargo;
+        if let Some(package) = drift::unreadable(&said.err, self.context.family) {
+            let cargo = &self.context.toolchain.cargo;
             let mut error = first_error(&said.err);
             error.message = format!("{package} cannot be read by cargo {cargo}");
             return Outcome::whole(Status::failed(FailureKind::Drift), vec![error]);
         }
-        let refused = self.common.resolver.refused(self.setting, said);
+        let refused = self.common.resolver.refused(self.context, said);
         Outcome::whole(refused.status, refused.errors)
     }
 }

@@ -46,7 +46,7 @@ pub struct Matrix {
     /// The toolchain whose cargo resolves for all cells.
     pub resolver: Toolchain,
     /// What children see of the environment.
-    pub surroundings: ChildEnv,
+    pub child_env: ChildEnv,
     /// The revisions of the subject, in the order of the config.
     pub trees: Vec<SourceTree>,
     /// The ladders, in the order of the config's families.
@@ -60,7 +60,7 @@ pub struct Matrix {
     /// What a person should know that stops nothing.
     pub notes: Vec<String>,
     /// What the cells of each pin have in common.
-    grounds: PinContexts,
+    pin_contexts: PinContexts,
     /// The names of the committed locks.
     committed: BTreeSet<String>,
 }
@@ -76,10 +76,9 @@ impl Matrix {
     pub fn open(config: Config, offline: bool, cache: &Path) -> Result<Self> {
         let toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
-        let surroundings = ChildEnv::gather(&config.environment, &config.build);
+        let child_env = ChildEnv::gather(&config.environment, &config.build);
         let place = subject_root(&config)?;
-        let read =
-            |source| SourceTree::read(source, &config, &place, cache, &resolver, &surroundings);
+        let read = |source| SourceTree::read(source, &config, &place, cache, &resolver, &child_env);
         let trees: Vec<SourceTree> = config.sources.iter().map(read).collect::<Result<_>>()?;
         let tree = trees.first().context("find a revision of the subject")?;
         // Paths in its cargo config can lead out of the checkout.
@@ -92,7 +91,7 @@ impl Matrix {
             subject: &workspace,
             registry: &registry,
             resolver: &resolver,
-            surroundings: &surroundings,
+            child_env: &child_env,
             offline,
         };
         asked.pins_readable()?;
@@ -113,28 +112,28 @@ impl Matrix {
             todays.push(of_family);
         }
         validate::matched::pins(&config, &ladders)?;
-        let locals = locals(&config, &ladders, &resolver, &surroundings)?;
+        let locals = locals(&config, &ladders, &resolver, &child_env)?;
         notes.extend(registry.notes());
         notes.extend(warnings(&config, &trees));
         if let Some(tree) = trees.first() {
             notes.extend(validate::unbuilt::notes(&config, &tree.subject)?);
         }
-        let soil = PinContextBuilder {
+        let builder = PinContextBuilder {
             config: &config,
-            surroundings: &surroundings,
+            child_env: &child_env,
             cargo_home: &own_config(),
             locals: &locals,
             registry: &registry,
         };
         let mut matrix = Self {
-            grounds: soil.contexts(&ladders)?,
+            pin_contexts: builder.contexts(&ladders)?,
             committed: committed(&config),
             baseline: None,
             config,
             place,
             toolchains,
             resolver,
-            surroundings,
+            child_env,
             trees,
             ladders,
             todays,
@@ -216,7 +215,7 @@ impl Matrix {
     /// What the cells of a pin have in common.
     #[must_use]
     pub fn pin_context(&self, pin: &Pin) -> Option<&Arc<PinContext>> {
-        self.grounds.of(pin)
+        self.pin_contexts.of(pin)
     }
 
     /// Where the committed lock of a cell stands, if the config names a folder for them.
@@ -404,7 +403,7 @@ fn locals(
     config: &Config,
     ladders: &[Ladder],
     cargo: &Toolchain,
-    surroundings: &ChildEnv,
+    child_env: &ChildEnv,
 ) -> Result<BTreeMap<Utf8PathBuf, PathPin>> {
     let mut locals = BTreeMap::new();
     for (family, ladder) in config.families.iter().zip(ladders) {
@@ -412,7 +411,7 @@ fn locals(
             let PinSource::Path { path, .. } = &pin.at else {
                 continue;
             };
-            let local = PathPin::read(path, &family.crate_names(), cargo, surroundings)?;
+            let local = PathPin::read(path, &family.crate_names(), cargo, child_env)?;
             locals.insert(path.clone(), local);
         }
     }

@@ -64,7 +64,7 @@ pub fn open(
     mut hear: Option<&mut dyn FnMut(ReproEvent<'_>)>,
 ) -> Result<StagedCell> {
     let label = &cell.row.toolchain;
-    let setting = CellContext::of(matrix, cell)?.ok_or_else(|| {
+    let context = CellContext::of(matrix, cell)?.ok_or_else(|| {
         UserError::new(format!("toolchain `{label}` is not on this machine"))
             .help("`toolchains` says where it was looked for, and `toolchains install` gets it")
     })?;
@@ -74,25 +74,25 @@ pub fn open(
     };
     let (cache, place) = (&options.cache, &matrix.place);
     let workplace = match hear {
-        Some(_) => WorkDirs::lock(cache, place, options.interrupt, waits)?,
+        Some(_) => WorkDirs::lock(cache, place, options.cancel, waits)?,
         // Nothing stays of it, and so it need not wait.
         None => WorkDirs::beside(cache, place)?,
     };
     in_place(matrix, options, &workplace, |common, _| {
         let folder = workplace.open_cell(cell)?;
-        let of_lane = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
+        let of_lane = workplace.folders(&context, &common.sandbox.name()?, 0)?;
         let work = CellWork {
             common,
-            setting: &setting,
-            folders: folders(&folder, of_lane, &setting.tree.subject.inside),
+            context: &context,
+            folders: folders(&folder, of_lane, &context.tree.subject.inside),
             only: None,
         };
         let logs = folder.join("resolve.log");
         let mut log = PhaseLog::create(logs.as_std_path(), work.secrets())?;
         let mut clock = PhaseTimer::start(Phase::Resolve);
-        let mut resolution = common.resolver.resolve(&setting, &mut log, &mut clock)?;
+        let mut resolution = common.resolver.resolve(&context, &mut log, &mut clock)?;
         // The lock that a run of the cell came to rest on, where there was one.
-        let known = kept(common, &setting, &resolution);
+        let known = kept(common, &context, &resolution);
         let is_known = known.is_some();
         let mut moved = Vec::new();
         if let Some(StoredOutcome { outcome, lock, .. }) = known {
@@ -138,14 +138,12 @@ pub fn open(
         }
         log.finish()?;
         moved.retain(|moved| moved.fault == MoveReason::TooOld);
-        let recipe = Recipe::of(matrix, &setting, &resolution, workspace.as_ref())?.with(moved);
+        let recipe = Recipe::of(matrix, &context, &resolution, workspace.as_ref())?.with(moved);
         let passed = match (&mut hear, &workspace) {
             (Some(hear), Some(workspace)) if resolution.status == Status::Passed => {
                 work.clear_folders()?;
-                let RunContext {
-                    shops, interrupt, ..
-                } = common;
-                let _turn = shops.acquire(&work.folders, &workspace.units, interrupt)?;
+                let RunContext { shops, cancel, .. } = common;
+                let _turn = shops.acquire(&work.folders, &workspace.units, cancel)?;
                 Some(run(&work, common, &recipe, *hear)?)
             }
             (Some(_) | None, _) => None,
@@ -183,7 +181,7 @@ fn run(
     let timeouts = &common.matrix.config.timeouts;
     let mut has_passed = true;
     for step in &recipe.steps {
-        if common.interrupt.is_cancelled() {
+        if common.cancel.is_cancelled() {
             return Ok(false);
         }
         let limit: Duration = match &step.target {

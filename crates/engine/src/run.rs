@@ -69,7 +69,7 @@ pub struct RunSettings<'a> {
     /// The words that repeat the program.
     pub command: &'a str,
     /// Whether the run should end.
-    pub interrupt: &'a Cancel,
+    pub cancel: &'a Cancel,
     /// Whoever listens.
     pub listener: &'a dyn Listener,
 }
@@ -87,8 +87,8 @@ pub fn known_outcomes(
     let workplace = WorkDirs::open(&options.cache, &matrix.place)?;
     in_place(matrix, options, &workplace, |common, _| {
         let outcome = |cell: &Cell| {
-            let setting = CellContext::of(matrix, cell).ok()??;
-            Some((cell.id(), known(common, &setting)?))
+            let context = CellContext::of(matrix, cell).ok()??;
+            Some((cell.id(), known(common, &context)?))
         };
         Ok(cells.par_iter().filter_map(outcome).collect())
     })
@@ -108,10 +108,10 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
         options.listener.on_event(Event::Noted(note));
     };
     if let Some(time) = matrix.config.timeouts.run {
-        options.interrupt.cancel_after(time);
+        options.cancel.cancel_after(time);
     }
     let place = &matrix.place;
-    let workplace = WorkDirs::lock(&options.cache, place, options.interrupt, waits)?;
+    let workplace = WorkDirs::lock(&options.cache, place, options.cancel, waits)?;
     workplace.discard_past(&groups_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
     in_place(matrix, options, &workplace, |common, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
@@ -135,10 +135,10 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
             .build()
             .context("start the lanes")?;
         make_room(common, &|label| schedule.may_need(label))?;
-        let results = lanes.broadcast(|context| {
+        let results = lanes.broadcast(|worker| {
             let mut last: Option<&Row> = None;
-            while let Some(planned) = schedule.take(last, options.interrupt) {
-                let lane = context.index();
+            while let Some(planned) = schedule.take(last, options.cancel) {
+                let lane = worker.index();
                 let started = Instant::now();
                 let answer = run_cell(matrix, &workplace, common, planned, lane);
                 let seconds = started.elapsed().as_secs_f64();
@@ -173,8 +173,8 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
             }
         });
         let kept = confirmed.and_then(|()| schedule.keep_times());
-        let is_whole = kept.is_ok() && !options.interrupt.is_cancelled();
-        if options.interrupt.is_cancelled() && !options.interrupt.is_cancelled_by_user() {
+        let is_whole = kept.is_ok() && !options.cancel.is_cancelled();
+        if options.cancel.is_cancelled() && !options.cancel.is_cancelled_by_user() {
             let note = "the run's time is up: what has not ended did not run";
             options.listener.on_event(Event::Noted(note));
         }
@@ -217,7 +217,7 @@ fn restore_known(matrix: &Matrix, plan: &Plan, common: &RunContext<'_>) -> Resul
         .par_iter()
         .filter(|p| matches!(p.fate, CellFate::Known(_)));
     known.try_for_each(|planned| match CellContext::of(matrix, &planned.cell)? {
-        Some(setting) => restore(common, &setting),
+        Some(context) => restore(common, &context),
         None => Ok(()),
     })
 }
@@ -228,8 +228,8 @@ pub(super) fn groups_of<'a>(
     cells: impl Iterator<Item = &'a Cell>,
 ) -> BTreeSet<(String, String)> {
     let shops = cells.filter_map(|cell| {
-        let setting = CellContext::of(matrix, cell).ok()??;
-        Some((cell.row.toolchain.clone(), setting.build_group()))
+        let context = CellContext::of(matrix, cell).ok()??;
+        Some((cell.row.toolchain.clone(), context.build_group()))
     });
     shops.collect()
 }
@@ -269,7 +269,7 @@ pub(super) fn in_place<T>(
         locked: options.locked,
         offline: options.offline,
         fresh: options.fresh,
-        interrupt: options.interrupt,
+        cancel: options.cancel,
         turn: Mutex::new(None),
     };
     let n_jobs = options.jobs.unwrap_or_else(default_jobs);
@@ -278,7 +278,7 @@ pub(super) fn in_place<T>(
     let linker = matrix.config.build.linker.as_ref();
     let linker = linker.map(|linker| workplace.linker(*linker.get_ref()));
     let linker = linker.transpose()?;
-    let sandbox = CellSandbox::open(matrix, &workplace.trial(), options.interrupt)?;
+    let sandbox = CellSandbox::open(matrix, &workplace.trial(), options.cancel)?;
     let shops = BuildGroups::new(sandbox.enforced().files);
     let keeper = Evictor::new(workplace, &shops, options.max_disk);
     let common = RunContext {
@@ -294,7 +294,7 @@ pub(super) fn in_place<T>(
         remaps: options.remaps,
         fresh: options.fresh,
         listener: options.listener,
-        interrupt: options.interrupt,
+        cancel: options.cancel,
     };
     then(&common, n_lanes)
 }
@@ -321,13 +321,13 @@ fn run_cell(
         };
     }
     let answer = || {
-        let setting = CellContext::of(matrix, &planned.cell)?;
-        let setting = setting.context("find its toolchain")?;
-        let folders = workplace.folders(&setting, &common.sandbox.name()?, lane)?;
+        let context = CellContext::of(matrix, &planned.cell)?;
+        let context = context.context("find its toolchain")?;
+        let folders = workplace.folders(&context, &common.sandbox.name()?, lane)?;
         let _occupied = common.keeper.mark_in_use(&folders);
         CellWork {
             common,
-            setting: &setting,
+            context: &context,
             folders,
             only: None,
         }

@@ -95,15 +95,15 @@ impl CommandSpec {
     /// # Errors
     ///
     /// When it cannot be started, in words.
-    pub(super) fn start(mut self, bounds: &Policy) -> Result<Child, String> {
+    pub(super) fn start(mut self, policy: &Policy) -> Result<Child, String> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let program = self.program;
         let lost = |e: io::Error| format!("start {program}: {e}");
         match self.by_warden {
             #[cfg(target_os = "linux")]
-            true => SupervisedChild::start(self.command, bounds).map_err(lost),
+            true => SupervisedChild::start(self.command, policy).map_err(lost),
             _ => {
-                let _ = bounds;
+                let _ = policy;
                 own_group(&mut self.command);
                 let mut child = self.command.stdin(Stdio::null()).spawn().map_err(lost)?;
                 Ok(Child {
@@ -159,7 +159,7 @@ impl KillHandle {
             #[cfg(not(unix))]
             Self::Group(_) => {}
             #[cfg(target_os = "linux")]
-            Self::Warden(warden) => warded::send(warden, crate::supervisor::TERMINATE),
+            Self::Warden(supervisor) => warded::send(supervisor, crate::supervisor::TERMINATE),
         }
     }
 
@@ -171,7 +171,7 @@ impl KillHandle {
             #[cfg(not(unix))]
             Self::Group(_) => {}
             #[cfg(target_os = "linux")]
-            Self::Warden(warden) => warded::send(warden, crate::supervisor::KILL),
+            Self::Warden(supervisor) => warded::send(supervisor, crate::supervisor::KILL),
         }
     }
 }
@@ -278,21 +278,21 @@ mod warded {
 
     /// A warden, and what it tells.
     pub struct SupervisedChild {
-        warden: std::process::Child,
+        supervisor: std::process::Child,
         tells: BufReader<UnixStream>,
     }
 
     impl SupervisedChild {
-        pub fn start(mut command: Command, bounds: &Policy) -> io::Result<Child> {
+        pub fn start(mut command: Command, policy: &Policy) -> io::Result<Child> {
             let (mut ours, theirs) = UnixStream::pair()?;
             let vars = command.get_envs();
             let vars = vars.filter_map(|(name, value)| Some((name.into(), value?.into())));
             let start = SupervisorInput {
-                bounds: bounds.clone(),
+                policy: policy.clone(),
                 vars: vars.collect(),
             };
             command.env_clear().stdin(OwnedFd::from(theirs));
-            let mut warden = command.spawn()?;
+            let mut supervisor = command.spawn()?;
             // Its end of the socket must be the warden's alone.
             drop(command);
             let mut line = serde_json::to_string(&start)?;
@@ -301,11 +301,11 @@ mod warded {
             let _ = ours.write_all(line.as_bytes());
             let tells = BufReader::new(ours.try_clone()?);
             Ok(Child {
-                id: warden.id(),
+                id: supervisor.id(),
                 ending: KillHandle::Warden(Arc::new(ours)),
-                out: warden.stdout.take(),
-                err: warden.stderr.take(),
-                waiting: Waiting::Warded(Self { warden, tells }),
+                out: supervisor.stdout.take(),
+                err: supervisor.stderr.take(),
+                waiting: Waiting::Warded(Self { supervisor, tells }),
             })
         }
 
@@ -329,12 +329,12 @@ mod warded {
         pub fn clear(mut self) {
             // The socket closes with the warden, which ends with the last of its children.
             let _ = self.tells.read_to_end(&mut Vec::new());
-            let _ = self.warden.wait();
+            let _ = self.supervisor.wait();
         }
     }
 
     /// Gives a warden an order. One that is gone has no children left.
-    pub fn send(mut warden: &UnixStream, order: u8) {
-        let _ = warden.write_all(&[order]);
+    pub fn send(mut supervisor: &UnixStream, order: u8) {
+        let _ = supervisor.write_all(&[order]);
     }
 }

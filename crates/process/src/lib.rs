@@ -104,9 +104,9 @@ pub struct Limits<'a> {
     /// How long.
     pub limit: Duration,
     /// What it may reach.
-    pub bounds: &'a Policy,
+    pub policy: &'a Policy,
     /// Whether the run should end.
-    pub interrupt: &'a Cancel,
+    pub cancel: &'a Cancel,
 }
 
 enum Message {
@@ -117,7 +117,7 @@ enum Message {
 }
 
 /// Runs an errand to its end, or until its time is over. What the child leaves behind is ended too.
-pub fn run(errand: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) -> ProcessResult {
+pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) -> ProcessResult {
     let started = Instant::now();
     let ended = |exit: Exit, cpu: Duration| ProcessResult {
         exit,
@@ -125,11 +125,11 @@ pub fn run(errand: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) 
         cpu,
         waited: Duration::ZERO,
     };
-    let child = match errand.start(terms.bounds) {
+    let child = match spec.start(terms.policy) {
         Ok(child) => child,
         Err(why) => return ended(Exit::Lost(why), Duration::ZERO),
     };
-    terms.interrupt.note_start(child.id, child.ending.clone());
+    terms.cancel.note_start(child.id, child.ending.clone());
     // Bounded: a child that floods its output waits for us, and not in our memory.
     let (news, receiver) = sync_channel(PIECES);
     let out = child
@@ -152,14 +152,14 @@ pub fn run(errand: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) 
     // A child whose output nobody reads meets a closed pipe, and fails for that.
     if let Err(e) = reading.and(waiting) {
         ending.kill();
-        terms.interrupt.note_end(child.id);
+        terms.cancel.note_end(child.id);
         return ended(Exit::Lost(format!("attend to it: {e}")), Duration::ZERO);
     }
     let limit = started + terms.limit;
-    let (exit, cpu) = follow(&receiver, limit, &child.ending, terms.interrupt, follower);
+    let (exit, cpu) = follow(&receiver, limit, &child.ending, terms.cancel, follower);
     // There can be what even the system cannot end at once.
     let _ = cleared.recv_timeout(LONGEST_LEAK);
-    terms.interrupt.note_end(child.id);
+    terms.cancel.note_end(child.id);
     ended(exit, cpu)
 }
 
@@ -167,7 +167,7 @@ fn follow(
     receiver: &Receiver<Message>,
     limit: Instant,
     ending: &KillHandle,
-    interrupt: &Cancel,
+    cancel: &Cancel,
     follower: &mut dyn Follower,
 ) -> (Exit, Duration) {
     let mut ended_by_us: Option<Exit> = None;
@@ -183,7 +183,7 @@ fn follow(
         let now = Instant::now();
         if ended_by_us.is_none() && reaped.is_none() {
             let deadline = follower.deadline().map_or(limit, |d| d.min(limit));
-            let why = if interrupt.is_cancelled() {
+            let why = if cancel.is_cancelled() {
                 Some(Exit::Interrupted)
             } else if now >= deadline {
                 Some(Exit::TimedOut)

@@ -92,7 +92,7 @@ fn watch(command: &[OsString]) -> Result<()> {
     let start: SupervisorInput = serde_json::from_str(&start)?;
     let null = File::options().write(true).open("/dev/null")?;
     // Before there is another thread: only a process of a single one can leave its namespaces.
-    if let Err(error) = enter_namespaces(&start.bounds) {
+    if let Err(error) = enter_namespaces(&start.policy) {
         return report_exit(&tool, ExitCause::Lost(format!("{error:#}")));
     }
     let charge = Arc::new(Subtree::default());
@@ -137,7 +137,7 @@ fn report_exit(mut tool: &UnixStream, end: ExitCause) -> Result<()> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct SupervisorInput {
     /// What the child may reach.
-    pub bounds: Policy,
+    pub policy: Policy,
     /// All it sees of the environment. The warden itself sees none of it: a library named there would
     /// run in the warden, which has no bounds.
     pub vars: Vec<(OsString, OsString)>,
@@ -146,13 +146,13 @@ pub(super) struct SupervisorInput {
 /// Starts the child in a thread that is bounded and then ends, so that the child is within bounds
 /// that the warden is not, and its signals do not reach the warden.
 fn start_child(command: &[OsString], start: SupervisorInput) -> Result<Pid> {
-    let SupervisorInput { bounds, vars } = start;
+    let SupervisorInput { policy, vars } = start;
     let (program, args) = command.split_first().context("find a program")?;
     let spawn = || -> Result<Pid> {
         let mut command = Command::new(program);
         command.args(args).env_clear().envs(vars);
         command.stdin(Stdio::null()).process_group(0);
-        if let Some(files) = &bounds.files {
+        if let Some(files) = &policy.files {
             restrict_thread(files).context("bound the files")?;
         }
         let child = command.spawn();

@@ -6,29 +6,29 @@ use std::path::Path;
 
 use super::*;
 
-fn errand(program: &str, args: &[&str]) -> CommandSpec {
+fn spec(program: &str, args: &[&str]) -> CommandSpec {
     let args: Vec<_> = args.iter().map(OsString::from).collect();
     let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
     CommandSpec::new(Path::new(program), &args, "/".into(), &vars, false).expect("an errand")
 }
 
 fn shell(script: &str) -> CommandSpec {
-    errand("sh", &["-c", script])
+    spec("sh", &["-c", script])
 }
 
 /// Runs an errand without bounds.
 fn run(
-    errand: CommandSpec,
+    spec: CommandSpec,
     limit: Duration,
-    interrupt: &Cancel,
+    cancel: &Cancel,
     follower: &mut dyn Follower,
 ) -> ProcessResult {
     let terms = Limits {
         limit,
-        bounds: &Policy::OPEN,
-        interrupt,
+        policy: &Policy::OPEN,
+        cancel,
     };
-    super::run(errand, terms, follower)
+    super::run(spec, terms, follower)
 }
 
 fn run_shell(script: &str, limit: Duration) -> (ProcessResult, String) {
@@ -54,7 +54,7 @@ fn a_child_that_was_killed_tells_the_signal() {
 #[test]
 fn a_program_that_is_not_there_is_lost_and_not_a_panic() {
     let mut follower = |_: Stream, _: &[u8]| {};
-    let command = errand("no-such-program-anywhere", &[]);
+    let command = spec("no-such-program-anywhere", &[]);
     let ended = run(
         command,
         Duration::from_secs(1),
@@ -102,8 +102,8 @@ fn output_that_is_read_slowly_is_not_lost() {
 
 #[test]
 fn a_second_interrupt_kills_what_ignores_the_first() {
-    let interrupt = Cancel::default();
-    let asking = interrupt.clone();
+    let cancel = Cancel::default();
+    let asking = cancel.clone();
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
         asking.cancel();
@@ -111,19 +111,19 @@ fn a_second_interrupt_kills_what_ignores_the_first() {
     });
     let deaf = shell("trap '' TERM; while :; do sleep 0.1; done");
     let mut follower = |_: Stream, _: &[u8]| {};
-    let ended = run(deaf, Duration::from_secs(100), &interrupt, &mut follower);
+    let ended = run(deaf, Duration::from_secs(100), &cancel, &mut follower);
     assert!(ended.wall < GRACE, "{:?}", ended.wall);
 }
 
 #[test]
 fn an_interrupt_ends_the_child() {
-    let interrupt = Cancel::default();
-    interrupt.cancel();
+    let cancel = Cancel::default();
+    cancel.cancel();
     let mut follower = |_: Stream, _: &[u8]| {};
     let ended = run(
         shell("sleep 1000"),
         Duration::from_secs(100),
-        &interrupt,
+        &cancel,
         &mut follower,
     );
     assert_eq!(ended.exit, Exit::Interrupted);

@@ -33,8 +33,8 @@ const MOST_LINES: usize = 12;
 ///
 /// A mistake in the config, the flags, the question or the axis; or a machine that fails.
 pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_supervisors();
-    listen_for_signals(&interrupt)?;
+    let cancel = Cancel::with_supervisors();
+    listen_for_signals(&cancel)?;
     let progress = progress::Progress::new();
     let matrix = open(&flags.flags, &progress)?;
     let out = flags.flags.out()?;
@@ -56,13 +56,13 @@ pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
         out: &out,
         cache: cache()?,
         command: program.words(),
-        interrupt: &interrupt,
+        cancel: &cancel,
         listener: &progress,
     };
     matrix.check_cache(&options.cache)?;
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
     let bisected = match bisect(&matrix, &inquiry, &options, replayed) {
-        Err(_) if interrupt.is_cancelled() => return Ok(ExitStatus::Interrupted),
+        Err(_) if cancel.is_cancelled() => return Ok(ExitStatus::Interrupted),
         bisected => bisected?,
     };
     progress.end();

@@ -47,8 +47,8 @@ pub struct ReproFlags {
 ///
 /// A mistake when there is no such cell, or when its toolchain is not on this machine.
 pub fn run(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_supervisors();
-    listen_for_signals(&interrupt)?;
+    let cancel = Cancel::with_supervisors();
+    listen_for_signals(&cancel)?;
     let progress = progress::Progress::new();
     let matrix = open(&flags.flags, &progress)?;
     let out = flags.flags.out()?;
@@ -63,7 +63,7 @@ pub fn run(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
         out: &out,
         cache: cache()?,
         command: program.words(),
-        interrupt: &interrupt,
+        cancel: &cancel,
         listener: &progress,
     };
     matrix.check_cache(&options.cache)?;
@@ -74,11 +74,11 @@ pub fn run(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
         false => open_cell(&matrix, &cell, &options, Some(&mut show)),
     };
     let opened = match opened {
-        Err(_) if interrupt.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
+        Err(_) if cancel.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
         opened => opened?,
     };
     progress.end();
-    if interrupt.is_cancelled_by_user() {
+    if cancel.is_cancelled_by_user() {
         return Ok(ExitStatus::Interrupted);
     }
     if flags.print {

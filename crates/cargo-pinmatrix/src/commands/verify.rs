@@ -48,8 +48,8 @@ pub struct VerifyFlags {
 ///
 /// As a run.
 pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
-    let interrupt = Cancel::with_supervisors();
-    listen_for_signals(&interrupt)?;
+    let cancel = Cancel::with_supervisors();
+    listen_for_signals(&cancel)?;
     let progress = progress::Progress::new();
     let selecting = &flags.selecting;
     let mut matrix = open_selected(selecting, &progress)?;
@@ -68,7 +68,7 @@ pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
         out: &out,
         cache: cache()?,
         command: program.words(),
-        interrupt: &interrupt,
+        cancel: &cancel,
         listener: &progress,
     };
     matrix.check_cache(&options.cache)?;
@@ -81,7 +81,7 @@ pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
     };
     let plan = make_plan(&matrix, selecting, strategy, &options)?;
     let verified = match verify(&matrix, &plan, &options) {
-        Err(_) if interrupt.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
+        Err(_) if cancel.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
         verified => verified?,
     };
     progress.end();
@@ -92,7 +92,7 @@ pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
         OutputFormat::Text => stdout::write(&describe(&verified))?,
         OutputFormat::Json => stdout::write_json(&json)?,
     }
-    if interrupt.is_cancelled_by_user() {
+    if cancel.is_cancelled_by_user() {
         return Ok(ExitStatus::Interrupted);
     }
     let differs = |cell: &Reproducibility| cell.is_certain && !cell.is_reproduced();

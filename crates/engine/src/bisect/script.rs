@@ -27,9 +27,9 @@ use crate::phase::timer::PhaseTimer;
 /// A [`UserError`] when it cannot be run; other errors when the work folders fail.
 pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, String)> {
     let CellWork {
-        common, setting, ..
+        common, context, ..
     } = work;
-    let logs = logs(common.results, setting.cell);
+    let logs = logs(common.results, context.cell);
     clear_logs(&logs)?;
     let workspace = match prepared(work, &logs)? {
         Ok(workspace) => workspace,
@@ -41,12 +41,12 @@ pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, Strin
     };
     // It may compile, and does so by itself.
     let shops = common.shops;
-    let _turn = shops.acquire(&work.folders, &workspace.units, common.interrupt)?;
+    let _turn = shops.acquire(&work.folders, &workspace.units, common.cancel)?;
     work.enter(Phase::Test);
     let mut log = PhaseLog::create(logs.join("test.log").as_std_path(), work.secrets())?;
     let answer = run_script(work, script, &mut log);
     log.finish()?;
-    match setting.toolchain.change() {
+    match context.toolchain.change() {
         Some(change) => Ok((PointAnswer::CannotTell, change)),
         None => answer,
     }
@@ -58,16 +58,16 @@ fn prepared(
     logs: &Utf8Path,
 ) -> Result<std::result::Result<Workspace, Outcome>> {
     let CellWork {
-        common, setting, ..
+        common, context, ..
     } = work;
     work.enter(Phase::Resolve);
     let mut clock = PhaseTimer::start(Phase::Resolve);
     let mut log = PhaseLog::create(logs.join("resolve.log").as_std_path(), work.secrets())?;
-    let resolution = common.resolver.resolve(setting, &mut log, &mut clock)?;
+    let resolution = common.resolver.resolve(context, &mut log, &mut clock)?;
     // The lock that a run of the cell came to rest on, where there was one.
-    let moved = kept(common, setting, &resolution).and_then(|kept| kept.lock);
+    let moved = kept(common, context, &resolution).and_then(|kept| kept.lock);
     let lock = moved.as_deref().or(resolution.usable());
-    keep_lock(common.results, setting.cell, lock)?;
+    keep_lock(common.results, context.cell, lock)?;
     let prepared = match lock {
         Some(lock) => work.prepare(lock, &mut log, &mut clock)?,
         None => Err(Outcome::whole(resolution.status, resolution.errors)),
@@ -82,12 +82,12 @@ fn run_script(
     log: &mut PhaseLog,
 ) -> Result<(PointAnswer, String)> {
     let CellWork {
-        common, setting, ..
+        common, context, ..
     } = work;
-    let cell = setting.cell;
+    let cell = context.cell;
     let mut cargo = work.cargo(common.matrix.config.timeouts.build);
     let told = [
-        ("CARGO", setting.toolchain.program("cargo").into_os_string()),
+        ("CARGO", context.toolchain.program("cargo").into_os_string()),
         ("PINMATRIX_CELL", cell.id().as_str().into()),
         ("PINMATRIX_TOOLCHAIN", (&cell.row.toolchain).into()),
         ("PINMATRIX_PIN", cell.pin.at.to_string().into()),
@@ -104,8 +104,8 @@ fn run_script(
             last = pinmatrix_core::text::one_line(&line);
         }
     };
-    let errand = cargo.command_spec(script.as_ref(), &[])?;
-    let ended = cargo.follow(errand, &mut follower)?;
+    let spec = cargo.command_spec(script.as_ref(), &[])?;
+    let ended = cargo.follow(spec, &mut follower)?;
     log.note(&format!("[{}]", ended.exit));
     let answer = match &ended.exit {
         Exit::Code(0) => PointAnswer::Good,

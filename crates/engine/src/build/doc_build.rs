@@ -114,7 +114,7 @@ impl DocBuild<'_> {
         log: &mut PhaseLog,
         on_step: &mut dyn FnMut(&str),
     ) -> Result<DocBuildResult> {
-        if let Some(files) = &mut self.cargo.bounds.files {
+        if let Some(files) = &mut self.cargo.policy.files {
             files.write.push(self.folder.clone());
         }
         let rehearsed = self.record_calls(asked_for, used, log, on_step)?;
@@ -205,7 +205,7 @@ impl DocBuild<'_> {
         self.clear()?;
         let calls = self.folder.join("calls");
         std::fs::create_dir_all(&calls).with_context(|| format!("make {calls}"))?;
-        let settings = [
+        let contexts = [
             ("calls", calls.as_str()),
             ("script", self.folder.join("script").as_str()),
             ("scratch", self.scratch().as_str()),
@@ -220,7 +220,7 @@ impl DocBuild<'_> {
         .map(|(name, value)| format!("{name}={}\n", shell_word(value)))
         .concat();
         for (name, text) in SCRIPTS {
-            write_program(&self.folder.join(name), &format!("{settings}{NOTE}{text}"))?;
+            write_program(&self.folder.join(name), &format!("{contexts}{NOTE}{text}"))?;
         }
         Ok(())
     }
@@ -232,7 +232,7 @@ impl DocBuild<'_> {
         vars.extend(own);
         CargoCommand {
             vars,
-            bounds: self.cargo.bounds.clone(),
+            policy: self.cargo.policy.clone(),
             ..self.cargo
         }
     }
@@ -248,7 +248,7 @@ impl DocBuild<'_> {
 
     /// What the tool itself reaches while it works where the cell has written.
     fn reach(&self, folder: &Utf8Path) -> Option<FilePolicy> {
-        self.cargo.bounds.files.as_ref().map(|_| FilePolicy {
+        self.cargo.policy.files.as_ref().map(|_| FilePolicy {
             read: Vec::new(),
             write: vec![folder.to_owned()],
             mounts: None,
@@ -371,12 +371,12 @@ impl DocBuild<'_> {
         let cargo = CargoCommand {
             folder: &call.folder,
             vars,
-            bounds: self.cargo.bounds.clone(),
+            policy: self.cargo.policy.clone(),
             ..self.cargo
         };
-        let errand = cargo.command_spec(program.as_ref(), args)?;
+        let spec = cargo.command_spec(program.as_ref(), args)?;
         let places = self.cargo.path_scrubber();
-        let ended = heard.listen_to_rustc(&cargo, errand, unit, places, log)?;
+        let ended = heard.listen_to_rustc(&cargo, spec, unit, places, log)?;
         log.note(&format!("[{}]", ended.exit));
         Ok(ended)
     }

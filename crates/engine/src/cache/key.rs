@@ -30,21 +30,21 @@ pub fn of(parts: &impl Serialize) -> Result<String> {
 ///
 /// As [`of`], and when the subject cannot be read.
 pub fn outcome(
-    setting: &CellContext<'_>,
+    context: &CellContext<'_>,
     resolution: &impl Serialize,
     config: &Config,
     sandbox: &impl Serialize,
 ) -> Result<String> {
-    let (toolchain, timeouts) = (setting.toolchain, &config.timeouts);
+    let (toolchain, timeouts) = (context.toolchain, &config.timeouts);
     of(&(
         RULES,
         // It stands in what is kept.
-        setting.cell.id(),
-        (&setting.tree.sources, setting.conditions()),
-        pinned(setting)?,
+        context.cell.id(),
+        (&context.tree.sources, context.conditions()),
+        pinned(context)?,
         resolution,
         (&toolchain.rustc_verbose, &toolchain.cargo_version),
-        build(setting, config),
+        build(context, config),
         (timeouts.build, timeouts.target, timeouts.case),
         config.run.retries,
         sandbox,
@@ -57,29 +57,29 @@ pub fn outcome(
 /// # Errors
 ///
 /// As [`outcome`].
-pub fn pinned(setting: &CellContext<'_>) -> Result<Arc<str>> {
-    let ground = &setting.ground;
-    let tree = setting.tree;
+pub fn pinned(context: &CellContext<'_>) -> Result<Arc<str>> {
+    let pin_context = &context.pin_context;
+    let tree = context.tree;
     // Paths that leave the subject are written into its manifests.
     let of = format!("{} {}", tree.subject.root, tree.sources);
-    ground.digest(&of, || {
-        let mut files = stage::pinned(setting)?;
-        if let Some((folder, _)) = &ground.local {
+    pin_context.digest(&of, || {
+        let mut files = stage::pinned(context)?;
+        if let Some((folder, _)) = &pin_context.local {
             for text in files.values_mut() {
                 *text = text.replace(folder.as_str(), "<pin>");
             }
         }
-        let content = ground.local.as_ref().map(|(_, content)| content);
+        let content = pin_context.local.as_ref().map(|(_, content)| content);
         self::of(&(files, content))
     })
 }
 
 /// What of `[build]` and `[[features]]` decides; the rest of it is in the environment.
 #[must_use]
-pub fn build(setting: &CellContext<'_>, config: &Config) -> impl Serialize + use<> {
+pub fn build(context: &CellContext<'_>, config: &Config) -> impl Serialize + use<> {
     (
-        config.build.flags(&setting.toolchain.cargo),
-        setting.features.flags(),
+        config.build.flags(&context.toolchain.cargo),
+        context.features.flags(),
         config.build.examples,
         config.build.doc_tests,
     )

@@ -99,7 +99,7 @@ impl BuildMessages {
     pub fn listen_to_rustc(
         &mut self,
         cargo: &CargoCommand<'_>,
-        errand: CommandSpec,
+        spec: CommandSpec,
         unit: Option<Unit>,
         places: PathScrubber<'_>,
         log: &mut PhaseLog,
@@ -119,7 +119,7 @@ impl BuildMessages {
                 self.take_counted(&told, unit.clone(), places);
             }
         };
-        cargo.follow(errand, &mut follower)
+        cargo.follow(spec, &mut follower)
     }
 
     /// Whether there are errors of any of these packages, or of their build scripts.

@@ -48,11 +48,11 @@ impl<'a> MissingFeature<'a> {
 /// What to write into `matrix.toml` where cargo misses a feature of a family crate at a cell's pin; nothing
 /// where it does not.
 #[must_use]
-pub fn help(err: &str, setting: &CellContext<'_>) -> String {
+pub fn help(err: &str, context: &CellContext<'_>) -> String {
     let lines: Vec<&str> = err.lines().collect();
     let missing = MissingFeature::read(&lines);
-    let missing = missing.filter(|missing| setting.family.holds(missing.dependency));
-    missing.map_or(String::new(), |missing| missing.help(&setting.cell.pin))
+    let missing = missing.filter(|missing| context.family.holds(missing.dependency));
+    missing.map_or(String::new(), |missing| missing.help(&context.cell.pin))
 }
 
 impl MissingFeature<'_> {

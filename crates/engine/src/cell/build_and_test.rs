@@ -45,10 +45,8 @@ impl CellWork<'_> {
         let mut step = |what: &str| self.step(what);
         self.clear_folders()?;
         let cargo = self.sandboxed_cargo(None, config.timeouts.build)?;
-        let RunContext {
-            shops, interrupt, ..
-        } = self.common;
-        let enter = || shops.acquire(&self.folders, &workspace.units, interrupt);
+        let RunContext { shops, cancel, .. } = self.common;
+        let enter = || shops.acquire(&self.folders, &workspace.units, cancel);
         let turn = clock.wait(enter)?;
         let is_asked_for = |target: &TargetId| {
             let is_wanted = target.kind != TargetKind::Doc || config.build.doc_tests;
@@ -141,7 +139,7 @@ impl CellWork<'_> {
             }
         }
         log.finish()?;
-        phases.end(&clock, self.setting.cell);
+        phases.end(&clock, self.context.cell);
         outcomes.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(outcomes)
     }
@@ -164,12 +162,12 @@ impl CellWork<'_> {
         if asked_for.is_empty() || !has_ended {
             return Ok(DocBuildResult::of_none(&asked_for, built));
         }
-        let mut flags = build.flags(&self.setting.toolchain.cargo);
-        flags.extend(self.setting.features.flags());
+        let mut flags = build.flags(&self.context.toolchain.cargo);
+        flags.extend(self.context.features.flags());
         let rehearsal = DocBuild {
             cargo,
             workspace,
-            family: self.setting.family,
+            family: self.context.family,
             flags,
             target: &self.folders.target,
             folder: self.folders.copy().join("rehearsal"),
@@ -189,7 +187,7 @@ impl CellWork<'_> {
     ) -> Result<TargetOutcome> {
         self.step(&target.id.to_string());
         self.common.listener.on_event(Event::Made {
-            cell: &self.setting.cell.id(),
+            cell: &self.context.cell.id(),
             target: &target.id,
             executable,
         });
@@ -198,22 +196,22 @@ impl CellWork<'_> {
             .unwrap_or(self.folders.subject.clone());
         let place = TestLocation {
             matrix: self.common.matrix,
-            setting: self.setting,
+            context: self.context,
             folders: &self.folders,
         };
-        let mut bounds = self.policy(Some(&target.id));
-        bounds.put_in_place(|| shim(self.setting.toolchain, &self.folders.programs))?;
+        let mut policy = self.policy(Some(&target.id));
+        policy.put_in_place(|| shim(self.context.toolchain, &self.folders.programs))?;
         let mut vars = env::vars(&place, &target.package, workspace, built);
-        self.isolate_home(&mut vars, &bounds);
+        self.isolate_home(&mut vars, &policy);
         let executable = TestExecutable {
             path: executable,
             folder: &folder,
-            rustc: &self.setting.toolchain.rustc,
-            bounds,
+            rustc: &self.context.toolchain.rustc,
+            policy,
             vars,
             timeouts: &self.common.matrix.config.timeouts,
             retries: self.common.matrix.config.run.retries,
-            interrupt: self.common.interrupt,
+            cancel: self.common.cancel,
             budget: self.common.budget,
             folders: &self.folders,
         };
@@ -267,9 +265,9 @@ impl CellWork<'_> {
     ) -> BuildOptions<'a> {
         let build = &self.common.matrix.config.build;
         BuildOptions {
-            flags: build.flags(&self.setting.toolchain.cargo),
-            features: self.setting.features,
-            family: self.setting.family,
+            flags: build.flags(&self.context.toolchain.cargo),
+            features: self.context.features,
+            family: self.context.family,
             is_whole: self.only.is_none(),
             is_asked_for,
             start_over,
@@ -280,10 +278,10 @@ impl CellWork<'_> {
 
     /// Whether packages of the workspace have a wrapper of rustc of their own.
     fn has_workspace_wrapper(&self) -> bool {
-        let vars = self.setting.vars(self.setting.toolchain);
+        let vars = self.context.vars(self.context.toolchain);
         let mut variables = chosen::VARIABLES.iter();
         let has_variable = variables.any(|name| vars.contains_key(OsStr::new(name)));
-        let configs = self.setting.tree.subject.cargo_configs();
+        let configs = self.context.tree.subject.cargo_configs();
         let configs = configs.into_iter().flatten().map(|config| config.text);
         let own = own_config().into_iter().flatten();
         has_variable || configs.chain(own).any(|text| text.contains(chosen::KEY))

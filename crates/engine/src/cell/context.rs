@@ -60,7 +60,7 @@ pub struct RunContext<'a> {
     /// Whoever listens.
     pub listener: &'a dyn Listener,
     /// Whether the run should end.
-    pub interrupt: &'a Cancel,
+    pub cancel: &'a Cancel,
 }
 
 /// One cell at work.
@@ -68,7 +68,7 @@ pub struct CellWork<'a> {
     /// What it shares with others.
     pub common: &'a RunContext<'a>,
     /// What it is made of.
-    pub setting: &'a CellContext<'a>,
+    pub context: &'a CellContext<'a>,
     /// Where it works.
     pub folders: LaneDirs,
     /// The one target that is looked at, as a person would write it; `None` for all.
@@ -102,8 +102,8 @@ impl CellWork<'_> {
         limit: Duration,
     ) -> Result<CargoCommand<'_>> {
         let mut cargo = self.cargo(limit);
-        cargo.bounds = self.policy(target);
-        self.isolate_home(&mut cargo.vars, &cargo.bounds);
+        cargo.policy = self.policy(target);
+        self.isolate_home(&mut cargo.vars, &cargo.policy);
         if self.common.remaps {
             let wrapper = cargo.vars.get(OsStr::new("RUSTC_WRAPPER"));
             let wrapper = self.folders.remapper(wrapper.and_then(|w| w.to_str()))?;
@@ -117,7 +117,7 @@ impl CellWork<'_> {
     #[must_use]
     pub fn policy(&self, target: Option<&TargetId>) -> Policy {
         let cell = SandboxedCell {
-            setting: self.setting,
+            context: self.context,
             folders: &self.folders,
             linker: self.common.linker,
         };
@@ -126,14 +126,14 @@ impl CellWork<'_> {
 
     /// Puts a home and a folder for temporary files of the cell's own in the place of the user's, and
     /// leaves out secrets, unless `matrix.toml` asks for those.
-    pub fn isolate_home(&self, vars: &mut BTreeMap<OsString, OsString>, bounds: &Policy) {
+    pub fn isolate_home(&self, vars: &mut BTreeMap<OsString, OsString>, policy: &Policy) {
         let environment = &self.common.matrix.config.environment;
         let is_asked_for = |name: &str| {
             environment.set.contains_key(name) || environment.pass.iter().any(|p| p == name)
         };
         // Nothing is fetched any more, which is what the tokens of registries are for.
-        let surroundings = &self.setting.ground.surroundings;
-        vars.retain(|name, value| !surroundings.is_secret_from_outside(name, value));
+        let child_env = &self.context.pin_context.child_env;
+        vars.retain(|name, value| !child_env.is_secret_from_outside(name, value));
         // Cargo would look for its own below the home.
         if let Some(home) = cargo_home() {
             vars.entry("CARGO_HOME".into()).or_insert(home.into());
@@ -144,7 +144,7 @@ impl CellWork<'_> {
         if is_asked_for(TMPDIR) {
             return;
         }
-        let own = match bounds.files.as_ref().is_some_and(|f| f.has_private(SHARED)) {
+        let own = match policy.files.as_ref().is_some_and(|f| f.has_private(SHARED)) {
             // What the user has is seen in its place, or the system's folder is.
             true if vars.contains_key(OsStr::new(TMPDIR)) && self.temporary().is_none() => SHARED,
             true => return,
@@ -157,7 +157,7 @@ impl CellWork<'_> {
     /// tests see in its place.
     #[must_use]
     pub fn temporary(&self) -> Option<Utf8PathBuf> {
-        let vars = self.setting.vars(self.setting.toolchain);
+        let vars = self.context.vars(self.context.toolchain);
         let asked = Utf8Path::new(vars.get(OsStr::new(TMPDIR))?.to_str()?);
         let mut private = self.folders.private().into_iter();
         private.find_map(|private| {
@@ -169,7 +169,7 @@ impl CellWork<'_> {
     /// Whether a variable or a cargo config puts the target folder elsewhere, where other cells could
     /// use it too.
     fn has_other_target(&self, vars: &BTreeMap<OsString, OsString>) -> bool {
-        let own = self.setting.tree.cargo_config.lines();
+        let own = self.context.tree.cargo_config.lines();
         let of_home = own_config().into_iter().flatten();
         let of_home: Vec<String> = of_home.collect();
         let of_home = of_home.iter().flat_map(|config| config.lines());
@@ -186,7 +186,7 @@ impl CellWork<'_> {
     /// The cell's own cargo, at work on its copy, without bounds.
     #[must_use]
     pub fn cargo(&self, limit: Duration) -> CargoCommand<'_> {
-        let mut vars = self.setting.vars(self.setting.toolchain);
+        let mut vars = self.context.vars(self.context.toolchain);
         // Cargo's own default is where tests expect it; and build scripts are told nothing of it.
         if self.has_other_target(&vars) {
             for name in [TARGET_DIR, BUILD_DIR] {
@@ -195,18 +195,18 @@ impl CellWork<'_> {
             }
         }
         if let Some(linker) = self.common.linker {
-            let host = self.setting.toolchain.host.to_uppercase().replace('-', "_");
+            let host = self.context.toolchain.host.to_uppercase().replace('-', "_");
             let name = format!("CARGO_TARGET_{host}_LINKER");
             vars.insert(name.into(), linker.as_os_str().to_owned());
         }
         CargoCommand {
-            toolchain: self.setting.toolchain,
+            toolchain: self.context.toolchain,
             folder: &self.folders.subject,
             checkout: &self.folders.checkout,
             vars,
             limit,
-            bounds: Policy::OPEN,
-            interrupt: self.common.interrupt,
+            policy: Policy::OPEN,
+            cancel: self.common.cancel,
             budget: Some(self.common.budget),
         }
     }
@@ -214,13 +214,13 @@ impl CellWork<'_> {
     /// What must not be written down.
     #[must_use]
     pub fn secrets(&self) -> &Secrets {
-        &self.setting.ground.surroundings.secrets
+        &self.context.pin_context.child_env.secrets
     }
 
     /// Tells that a phase begins.
     pub fn enter(&self, phase: Phase) {
         self.common.listener.on_event(Event::Entered {
-            cell: &self.setting.cell.id(),
+            cell: &self.context.cell.id(),
             phase,
         });
     }
@@ -228,7 +228,7 @@ impl CellWork<'_> {
     /// Tells what is being done.
     pub fn step(&self, what: &str) {
         self.common.listener.on_event(Event::Step {
-            cell: &self.setting.cell.id(),
+            cell: &self.context.cell.id(),
             what,
         });
     }

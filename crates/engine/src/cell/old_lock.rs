@@ -94,7 +94,7 @@ impl CellWork<'_> {
             false => Ok(first.settled(None, None)),
         };
         log.finish()?;
-        phases.end(&clock, self.setting.cell);
+        phases.end(&clock, self.context.cell);
         Ok(settled)
     }
 
@@ -201,7 +201,7 @@ impl CellWork<'_> {
                 packages.join(", ")
             ));
             let resolver = self.common.resolver;
-            let newest = resolver.newest(self.setting, &now.lock, &packages, log, clock)?;
+            let newest = resolver.newest(self.context, &now.lock, &packages, log, clock)?;
             let (lock, needs) = match newest {
                 Newest::Moved { lock, needs } => (lock, needs),
                 Newest::Same => break,
@@ -251,11 +251,11 @@ impl CellWork<'_> {
     }
 
     fn may_move(&self, workspace: &Workspace, id: &PackageId) -> bool {
-        let package = workspace.foreign(id, self.setting.family);
+        let package = workspace.foreign(id, self.context.family);
         package.is_some_and(|package| {
             let source = package.source.as_ref();
             let is_of_registry = source.is_some_and(|source| !source.repr.starts_with("git+"));
-            is_of_registry && !self.setting.family.holds(&package.name)
+            is_of_registry && !self.context.family.holds(&package.name)
         })
     }
 }

@@ -36,12 +36,12 @@ impl CellWork<'_> {
         let config = &self.common.matrix.config;
         let place = TestLocation {
             matrix: self.common.matrix,
-            setting: self.setting,
+            context: self.context,
             folders: &self.folders,
         };
         let mut vars = env::inherited(&place);
-        let bounds = self.policy(Some(id));
-        self.isolate_home(&mut vars, &bounds);
+        let policy = self.policy(Some(id));
+        self.isolate_home(&mut vars, &policy);
         vars.extend(call.vars.clone());
         // rustdoc runs as many at a time as it is told.
         let threads = clock.wait(|| self.common.budget.test_threads(usize::MAX))?;
@@ -50,20 +50,20 @@ impl CellWork<'_> {
             vars.entry(THREADS.into()).or_insert(threads.into());
         }
         let rustdoc = vars.get(OsStr::new(RUSTDOC)).cloned();
-        let rustdoc = rustdoc.unwrap_or_else(|| self.setting.toolchain.program("rustdoc").into());
+        let rustdoc = rustdoc.unwrap_or_else(|| self.context.toolchain.program("rustdoc").into());
         let started = Instant::now();
         let build = self.sandboxed_cargo(Some(id), config.timeouts.target)?;
         let cargo = CargoCommand {
             folder: &call.folder,
             vars,
-            bounds,
+            policy,
             budget: None,
             ..build
         };
         log.note(&line(std::iter::once(&rustdoc).chain(&call.args)));
         let mut run = || {
-            let errand = cargo.command_spec(rustdoc.as_ref(), &call.args)?;
-            let said = cargo.run_streamed(errand, build.path_scrubber(), log)?;
+            let spec = cargo.command_spec(rustdoc.as_ref(), &call.args)?;
+            let said = cargo.run_streamed(spec, build.path_scrubber(), log)?;
             log.add(said.out.as_bytes());
             clock.add(&said.ended);
             anyhow::Ok(said)

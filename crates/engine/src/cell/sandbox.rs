@@ -80,7 +80,7 @@ impl<'a> CellSandbox<'a> {
     /// # Errors
     ///
     /// A [`UserError`] when the config requires more than that.
-    pub fn open(matrix: &'a Matrix, trial: &Utf8Path, interrupt: &Cancel) -> Result<Self> {
+    pub fn open(matrix: &'a Matrix, trial: &Utf8Path, cancel: &Cancel) -> Result<Self> {
         let config = &matrix.config;
         let mut sandbox = Self {
             config,
@@ -95,8 +95,8 @@ impl<'a> CellSandbox<'a> {
         // Another run may try at the same time.
         let folder = tempfile::tempdir_in(trial).context("make a folder to try in")?;
         let folder = Utf8Path::from_path(folder.path()).context("read its path as text")?;
-        let attempt = |enforced: Enforced| attempt(folder, enforced, interrupt);
-        if interrupt.has_supervisors()
+        let attempt = |enforced: Enforced| attempt(folder, enforced, cancel);
+        if cancel.has_supervisors()
             && let Some(why) = attempt(Enforced::default())?
         {
             anyhow::bail!("this machine cannot even try what a sandbox takes: {why}");
@@ -193,8 +193,8 @@ fn not_possible(config: &Config, why: &str) -> UserError {
 }
 
 /// What stands against a part of the sandbox, if anything does.
-fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Cancel) -> Result<Option<String>> {
-    if !interrupt.has_supervisors() {
+fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Option<String>> {
+    if !cancel.has_supervisors() {
         return Ok(Some("only Linux has what a sandbox takes".to_owned()));
     }
     let [cell, temporary] = ["cell", "tmp"].map(|name| trial.join(name));
@@ -220,7 +220,7 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Cancel) -> Result<O
     };
     let args = ["-c", &script].map(OsString::from);
     let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
-    let errand = CommandSpec::new(Path::new("/bin/sh"), &args, &cell, &vars, true)?;
+    let spec = CommandSpec::new(Path::new("/bin/sh"), &args, &cell, &vars, true)?;
     let devices = DEVICES.iter().map(Utf8PathBuf::from);
     let shared = mounts.iter().map(|_| "/tmp".into());
     let files = FilePolicy {
@@ -230,15 +230,15 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Cancel) -> Result<O
     };
     let terms = Limits {
         limit: PATIENCE,
-        bounds: &Policy {
+        policy: &Policy {
             files: enforced.files.then_some(files),
             network: !enforced.network,
         },
-        interrupt: &Cancel::with_supervisors(),
+        cancel: &Cancel::with_supervisors(),
     };
     let mut said = BoundedOutput::default();
     let mut follower = |_: Stream, line: &[u8]| said.add(line);
-    let ended = run(errand, terms, &mut follower);
+    let ended = run(spec, terms, &mut follower);
     if !ended.exit.is_success() {
         let told = format!("{} {}", ended.exit, said.text().trim());
         return Ok(Some(told.trim().to_owned()));
@@ -250,7 +250,7 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, interrupt: &Cancel) -> Result<O
 /// A cell at work in a lane's folders, and what it sees of the environment.
 pub struct SandboxedCell<'a> {
     /// What it is made of.
-    pub setting: &'a CellContext<'a>,
+    pub context: &'a CellContext<'a>,
     /// Where it works.
     pub folders: &'a LaneDirs,
     /// The program that links, in place of the toolchain's own.
@@ -261,14 +261,14 @@ impl SandboxedCell<'_> {
     /// Everything that compiling and testing reads and writes, and what is allowed besides.
     fn files(&self, reach: Permissions, mounts: bool) -> FilePolicy {
         let Self {
-            setting, folders, ..
+            context, folders, ..
         } = self;
         let mut read: Vec<Utf8PathBuf> = SYSTEM.iter().map(Utf8PathBuf::from).collect();
         read.extend(self.programs());
-        read.extend(text(setting.toolchain.sysroot.clone()));
-        read.extend(text(setting.toolchain.libraries.clone()));
-        read.extend(linked(&setting.toolchain.sysroot));
-        let subject = &setting.tree.subject;
+        read.extend(text(context.toolchain.sysroot.clone()));
+        read.extend(text(context.toolchain.libraries.clone()));
+        read.extend(linked(&context.toolchain.sysroot));
+        let subject = &context.tree.subject;
         if let Some(home) = cargo_home().and_then(text) {
             read.extend(OF_CARGO.iter().map(|name| home.join(name)));
             let above = home.parent().unwrap_or(&home);
@@ -291,8 +291,8 @@ impl SandboxedCell<'_> {
             read.extend(cargo_config::PLACES.map(|place| folder.join(place)));
         }
         read.extend(
-            setting
-                .ground
+            context
+                .pin_context
                 .local
                 .iter()
                 .map(|(folder, _)| folder.clone()),
@@ -348,7 +348,7 @@ impl SandboxedCell<'_> {
     fn programs(&self) -> Vec<Utf8PathBuf> {
         let home = std::env::home_dir().unwrap_or_default();
         // Not what a build script sets for its package's tests.
-        let vars = self.setting.vars(self.setting.toolchain);
+        let vars = self.context.vars(self.context.toolchain);
         let path = vars.get(OsStr::new("PATH")).cloned();
         let folders = std::env::split_paths(&path.unwrap_or_default()).collect::<Vec<_>>();
         let fits = |folder: &PathBuf| folder.is_absolute() && !home.starts_with(folder);

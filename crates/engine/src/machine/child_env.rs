@@ -74,7 +74,7 @@ pub struct ChildEnv {
     /// Secrets that came in with what is needed, and not because `matrix.toml` asks for them.
     secret_vars: BTreeMap<OsString, OsString>,
     /// The variables that tell an old cargo how to build.
-    settings: BTreeSet<String>,
+    contexts: BTreeSet<String>,
 }
 
 impl ChildEnv {
@@ -114,13 +114,13 @@ impl ChildEnv {
             vars.insert(name.into(), value.into());
             deciding.insert(name.to_owned(), value.to_owned());
         };
-        let mut settings = BTreeMap::from([("CARGO_INCREMENTAL".to_owned(), "0".to_owned())]);
+        let mut contexts = BTreeMap::from([("CARGO_INCREMENTAL".to_owned(), "0".to_owned())]);
         let debug = build.debug_level().map(|level| level.to_string());
-        settings.extend(debug.map(|level| (build.variable("DEBUG"), level)));
+        contexts.extend(debug.map(|level| (build.variable("DEBUG"), level)));
         let units = build.codegen_units.map(|n| n.to_string());
-        settings.extend(units.map(|n| (build.variable("CODEGEN_UNITS"), n)));
-        settings.retain(|name, _| !environment.set.contains_key(name));
-        for (name, value) in settings.iter().chain(&environment.set) {
+        contexts.extend(units.map(|n| (build.variable("CODEGEN_UNITS"), n)));
+        contexts.retain(|name, _| !environment.set.contains_key(name));
+        for (name, value) in contexts.iter().chain(&environment.set) {
             set(name, value);
         }
         // No variable has this name; what links is chosen for the host of each toolchain.
@@ -139,7 +139,7 @@ impl ChildEnv {
             deciding,
             secrets,
             secret_vars,
-            settings: settings.into_keys().collect(),
+            contexts: contexts.into_keys().collect(),
         }
     }
 
@@ -156,7 +156,7 @@ impl ChildEnv {
             set(name, value.clone());
         }
         changed
-            .settings
+            .contexts
             .retain(|name| !change.env.contains_key(name));
         let flags = change.cfg.iter().map(|cfg| format!("--cfg={cfg}"));
         let cap = cap_lints.map(|level| format!("--cap-lints={level}"));
@@ -191,7 +191,7 @@ impl ChildEnv {
     /// Whether a variable only tells an old cargo how to build: newer ones are told by flags.
     #[must_use]
     pub fn is_setting(&self, name: &str) -> bool {
-        name == "CARGO_TERM_COLOR" || self.settings.contains(name)
+        name == "CARGO_TERM_COLOR" || self.contexts.contains(name)
     }
 
     /// All variables for a child that works with the toolchain in `sysroot`.

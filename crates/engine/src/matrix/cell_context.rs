@@ -27,7 +27,7 @@ pub struct CellContext<'a> {
     /// The features that are on.
     pub features: &'a FeatureSet,
     /// What it has in common with all cells of its pin.
-    pub ground: Arc<PinContext>,
+    pub pin_context: Arc<PinContext>,
 }
 
 impl<'a> CellContext<'a> {
@@ -54,8 +54,8 @@ impl<'a> CellContext<'a> {
         let family = family.with_context(|| unknown("family"))?;
         let features = matrix.features(&cell.row);
         let features = features.with_context(|| unknown("features"))?;
-        let ground = matrix.pin_context(&cell.pin);
-        let ground = ground.with_context(|| unknown("pin"))?;
+        let pin_context = matrix.pin_context(&cell.pin);
+        let pin_context = pin_context.with_context(|| unknown("pin"))?;
         let Some(toolchain) = matrix.toolchain(&cell.row) else {
             return Ok(None);
         };
@@ -65,17 +65,17 @@ impl<'a> CellContext<'a> {
             toolchain,
             tree,
             features,
-            ground: Arc::clone(ground),
+            pin_context: Arc::clone(pin_context),
         }))
     }
 
     /// All variables for a child that works with a toolchain.
     #[must_use]
     pub fn vars(&self, toolchain: &Toolchain) -> BTreeMap<OsString, OsString> {
-        let surroundings = &self.ground.surroundings;
-        let mut vars = surroundings.with_sysroot(&toolchain.sysroot);
+        let child_env = &self.pin_context.child_env;
+        let mut vars = child_env.with_sysroot(&toolchain.sysroot);
         if takes_settings(&toolchain.cargo) {
-            vars.retain(|name, _| !name.to_str().is_some_and(|n| surroundings.is_setting(n)));
+            vars.retain(|name, _| !name.to_str().is_some_and(|n| child_env.is_setting(n)));
         }
         vars
     }
@@ -84,7 +84,7 @@ impl<'a> CellContext<'a> {
     /// environment, cargo's own config, and what the subject reaches outside its folder.
     #[must_use]
     pub fn conditions(&self) -> (&str, &str) {
-        (&self.ground.around, &self.tree.subject.outside)
+        (&self.pin_context.around, &self.tree.subject.outside)
     }
 
     /// A hash of what cargo does not look at when it asks whether a unit that it compiled is fresh,
@@ -93,7 +93,7 @@ impl<'a> CellContext<'a> {
     pub fn build_group(&self) -> String {
         let toolchain = self.toolchain;
         let parts = [
-            &self.ground.around,
+            &self.pin_context.around,
             &self.tree.cargo_config,
             &toolchain.rustc_verbose,
             &toolchain.cargo_version,

@@ -24,7 +24,7 @@ pub struct PinContext {
     /// What is changed for this pin.
     pub change: Overrides,
     /// What children see of the environment.
-    pub surroundings: Arc<ChildEnv>,
+    pub child_env: Arc<ChildEnv>,
     /// A hash of what of the environment and of cargo's own config decides.
     pub around: String,
     /// The folder of an unreleased pin, and a hash of what is in it.
@@ -41,7 +41,7 @@ impl PinContext {
         Self {
             holds,
             change: self.change.clone(),
-            surroundings: Arc::clone(&self.surroundings),
+            child_env: Arc::clone(&self.child_env),
             around: self.around.clone(),
             local: Some((folder, content)),
             needs: Vec::new(),
@@ -88,7 +88,7 @@ pub struct PinContextBuilder<'a> {
     /// What `matrix.toml` says.
     pub config: &'a Config,
     /// What children see of the environment, unless a pin changes it.
-    pub surroundings: &'a ChildEnv,
+    pub child_env: &'a ChildEnv,
     /// Cargo's own config.
     pub cargo_home: &'a [Option<String>; 2],
     /// What unreleased pins that are folders hold.
@@ -104,14 +104,16 @@ impl PinContextBuilder<'_> {
     ///
     /// When what decides has no JSON form.
     pub fn contexts(&self, ladders: &[Ladder]) -> Result<PinContexts> {
-        let mut grounds = PinContexts::default();
+        let mut pin_contexts = PinContexts::default();
         // Most pins change nothing, and share one environment.
         let mut around = Vec::new();
         for (family, ladder) in self.config.families.iter().zip(ladders) {
             let needs = self.needs(family);
             for (pin, _) in ladder.all() {
-                let ground = self.context_of(family, pin, &needs, &mut around)?;
-                grounds.of_pins.insert(Arc::clone(pin), Arc::new(ground));
+                let pin_context = self.context_of(family, pin, &needs, &mut around)?;
+                pin_contexts
+                    .of_pins
+                    .insert(Arc::clone(pin), Arc::new(pin_context));
             }
             let commit = Pin {
                 family: family.name.get_ref().clone(),
@@ -120,10 +122,12 @@ impl PinContextBuilder<'_> {
                     path: Utf8PathBuf::new(),
                 },
             };
-            let ground = self.context_of(family, &commit, &needs, &mut around)?;
-            grounds.of_commits.insert(commit.family, Arc::new(ground));
+            let pin_context = self.context_of(family, &commit, &needs, &mut around)?;
+            pin_contexts
+                .of_commits
+                .insert(commit.family, Arc::new(pin_context));
         }
-        Ok(grounds)
+        Ok(pin_contexts)
     }
 
     fn context_of(
@@ -136,23 +140,23 @@ impl PinContextBuilder<'_> {
         let adjustments = self.config.adjustments.iter();
         let change = together(adjustments.filter(|a| a.is_for(pin)).map(|a| &a.change));
         let known = around.iter().find(|(other, _, _)| *other == change);
-        let (surroundings, decides) = match known {
-            Some((_, surroundings, decides)) => (Arc::clone(surroundings), decides.clone()),
+        let (child_env, decides) = match known {
+            Some((_, child_env, decides)) => (Arc::clone(child_env), decides.clone()),
             None => {
                 let cap_lints = self.config.build.cap_lints;
-                let surroundings = Arc::new(self.surroundings.changed(&change, cap_lints));
-                let decides = serde_json::to_vec(&(surroundings.cache_relevant(), self.cargo_home));
+                let child_env = Arc::new(self.child_env.changed(&change, cap_lints));
+                let decides = serde_json::to_vec(&(child_env.cache_relevant(), self.cargo_home));
                 let decides = blake3::hash(&decides.context("write what decides")?);
                 let decides = decides.to_hex().to_string();
-                around.push((change.clone(), Arc::clone(&surroundings), decides.clone()));
-                (surroundings, decides)
+                around.push((change.clone(), Arc::clone(&child_env), decides.clone()));
+                (child_env, decides)
             }
         };
         let needs = pin.at.version().and_then(|version| needs.get(version));
         Ok(PinContext {
             holds: self.holds(family, &pin.at),
             change,
-            surroundings,
+            child_env,
             around: decides,
             local: match &pin.at {
                 PinSource::Path { path, .. } => {

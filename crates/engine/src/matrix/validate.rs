@@ -168,7 +168,7 @@ pub struct ConfigCheck<'a> {
     pub subject: &'a Utf8Path,
     pub registry: &'a Registry,
     pub resolver: &'a Toolchain,
-    pub surroundings: &'a ChildEnv,
+    pub child_env: &'a ChildEnv,
     pub offline: bool,
 }
 
@@ -188,7 +188,7 @@ impl ConfigCheck<'_> {
         if !self.offline {
             let crates = config.families.iter().flat_map(Family::crate_names);
             let crates: Vec<&str> = crates.collect();
-            registry.refresh(self.subject, &crates, self.resolver, self.surroundings)?;
+            registry.refresh(self.subject, &crates, self.resolver, self.child_env)?;
         }
         for Unpublished { family, krate, pin } in unpublished(config, registry) {
             let known = registry.versions(krate).unwrap_or_default();

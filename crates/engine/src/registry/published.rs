@@ -206,7 +206,7 @@ impl Registry {
         subject: &Utf8Path,
         crates: &[&str],
         cargo: &Toolchain,
-        surroundings: &ChildEnv,
+        child_env: &ChildEnv,
     ) -> Result<()> {
         let folder = tempfile::tempdir().context("make a folder for a package")?;
         let shell = Shell::new()?;
@@ -236,7 +236,7 @@ impl Registry {
         // Its end says nothing; the index is read again afterwards.
         let _ = cmd!(shell, "{program} generate-lockfile --quiet")
             .env_clear()
-            .envs(surroundings.with_sysroot(&cargo.sysroot))
+            .envs(child_env.with_sysroot(&cargo.sysroot))
             .quiet()
             .ignore_status()
             .ignore_stderr()

@@ -82,37 +82,36 @@ impl Recipe {
     /// When a file of the subject cannot be read, or a path is no text.
     pub fn of(
         matrix: &Matrix,
-        setting: &CellContext<'_>,
+        context: &CellContext<'_>,
         resolution: &Resolution,
         workspace: Option<&Workspace>,
     ) -> Result<Self> {
-        let subject = &setting.tree.subject;
-        let mut files = stage::pinned(setting)?;
+        let subject = &context.tree.subject;
+        let mut files = stage::pinned(context)?;
         for (path, text) in std::mem::take(&mut files) {
             if subject.checkout.text_of(&path)?.as_deref() != Some(&*text) {
                 files.insert(path, text);
             }
         }
-        let toolchain = setting.toolchain;
+        let toolchain = context.toolchain;
         let sysroot = toolchain.sysroot.to_str();
         let sysroot = sysroot.context("read the toolchain's path as text")?;
-        let surroundings = &setting.ground.surroundings;
-        let mut vars = surroundings.cache_relevant().clone();
+        let child_env = &context.pin_context.child_env;
+        let mut vars = child_env.cache_relevant().clone();
         // No variable has this name; see the linker below.
         vars.remove("linker");
         if takes_settings(&toolchain.cargo) {
-            vars.retain(|name, _| !surroundings.is_setting(name));
+            vars.retain(|name, _| !child_env.is_setting(name));
         }
-        let value = |value: String| match surroundings.secrets.without(&value) {
+        let value = |value: String| match child_env.secrets.without(&value) {
             Some(_) => VarValue::Secret,
             None => VarValue::Plain(value),
         };
         let vars: BTreeMap<String, VarValue> =
             vars.into_iter().map(|(n, v)| (n, value(v))).collect();
-        let all = setting.vars(toolchain);
-        let is_secret = |name: &str, value: &OsString| {
-            surroundings.is_secret_from_outside(name.as_ref(), value)
-        };
+        let all = context.vars(toolchain);
+        let is_secret =
+            |name: &str, value: &OsString| child_env.is_secret_from_outside(name.as_ref(), value);
         let others = all
             .iter()
             .filter_map(|(name, value)| Some((name.to_str()?, value)));
@@ -123,7 +122,7 @@ impl Recipe {
             named.into_iter().map(|(name, _)| name.to_owned()).collect()
         };
         Ok(Self {
-            cell: setting.cell.id(),
+            cell: context.cell.id(),
             error: resolution.errors.first().cloned(),
             inside: subject.inside.clone(),
             files,
@@ -138,8 +137,8 @@ impl Recipe {
             linker: matrix.config.build.linker.as_ref().map(|l| *l.get_ref()),
             steps: match (&resolution.lock, workspace) {
                 (None, _) => vec![RecipeStep::of(["metadata", "--format-version=1"])],
-                (Some(_), None) => blind(matrix, setting),
-                (Some(_), Some(workspace)) => steps(matrix, setting, workspace),
+                (Some(_), None) => blind(matrix, context),
+                (Some(_), Some(workspace)) => steps(matrix, context, workspace),
             },
         })
     }
@@ -188,8 +187,8 @@ impl RecipeStep {
 
 /// The build of all that builds. Stable since cargo 1.74:
 /// <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
-fn build(matrix: &Matrix, setting: &CellContext<'_>, has_examples: bool) -> RecipeStep {
-    let cargo = &setting.toolchain.cargo;
+fn build(matrix: &Matrix, context: &CellContext<'_>, has_examples: bool) -> RecipeStep {
+    let cargo = &context.toolchain.cargo;
     let mut build = RecipeStep::of(["build", "--workspace", "--tests", "--frozen"]);
     if has_examples {
         build.args.push("--examples".to_owned());
@@ -198,31 +197,31 @@ fn build(matrix: &Matrix, setting: &CellContext<'_>, has_examples: bool) -> Reci
         build.args.push("--keep-going".to_owned());
     }
     let build = build.with(&matrix.config.build.flags(cargo));
-    build.with(&setting.features.flags())
+    build.with(&context.features.flags())
 }
 
 /// What is done where it is not known which targets there are.
-fn blind(matrix: &Matrix, setting: &CellContext<'_>) -> Vec<RecipeStep> {
+fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
     let test = RecipeStep::of(["test", "--workspace", "--no-fail-fast", "--frozen"]);
-    let test = test.with(&matrix.config.build.flags(&setting.toolchain.cargo));
-    let build = build(matrix, setting, matrix.config.build.examples);
-    vec![build, test.with(&setting.features.flags())]
+    let test = test.with(&matrix.config.build.flags(&context.toolchain.cargo));
+    let build = build(matrix, context, matrix.config.build.examples);
+    vec![build, test.with(&context.features.flags())]
 }
 
 /// The build, and each target by itself: one that does not build would stop all others. Among all
 /// members where no other target goes by that name, since a package by itself can have fewer features.
-fn steps(matrix: &Matrix, setting: &CellContext<'_>, workspace: &Workspace) -> Vec<RecipeStep> {
-    let mut steps = vec![build(matrix, setting, workspace.has_examples())];
-    let cargo = &setting.toolchain.cargo;
+fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> Vec<RecipeStep> {
+    let mut steps = vec![build(matrix, context, workspace.has_examples())];
+    let cargo = &context.toolchain.cargo;
     let mut add = |id: &TargetId, package: &PackageId, does: &str, chosen: &[String]| {
         let (step, features) = match workspace.is_only(id) {
             true => (
                 RecipeStep::of([does, "--workspace"]),
-                setting.features.flags(),
+                context.features.flags(),
             ),
             false => (
                 RecipeStep::of([does, "--package", &workspace.spec(package)]),
-                workspace.feature_flags(package, setting.features),
+                workspace.feature_flags(package, context.features),
             ),
         };
         let step = step.with(chosen).with(&["--frozen".to_owned()]);

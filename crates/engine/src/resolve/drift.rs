@@ -42,11 +42,11 @@ enum DriftCause {
 /// The class of a cell whose lock holds packages that are too new, with an error for each. One that
 /// the pin brings in makes it the pin's, whatever has drifted beside it.
 #[must_use]
-pub fn judge(ground: &DriftContext<'_>, demands: &[Demand]) -> (FailureKind, Vec<Diagnostic>) {
+pub fn judge(pin_context: &DriftContext<'_>, demands: &[Demand]) -> (FailureKind, Vec<Diagnostic>) {
     let (mut of_pin, mut drifted) = (Vec::new(), Vec::new());
     for demand in demands {
-        let mut error = demand.diagnostic(ground.rustc);
-        match ground.cause(demand) {
+        let mut error = demand.diagnostic(pin_context.rustc);
+        match pin_context.cause(demand) {
             DriftCause::Own => of_pin.push(error),
             DriftCause::Pin(why) => {
                 error.message.push_str(&format!("; {why}"));

@@ -42,7 +42,7 @@ impl Resolver<'_> {
     /// When the work folder fails.
     pub fn newest(
         &self,
-        setting: &CellContext<'_>,
+        context: &CellContext<'_>,
         lock: &str,
         packages: &[String],
         log: &mut PhaseLog,
@@ -50,10 +50,10 @@ impl Resolver<'_> {
     ) -> Result<Newest> {
         let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut laid_out = clock.wait(turn);
-        let workspace = self.lay_out(setting, &mut laid_out)?;
+        let workspace = self.lay_out(context, &mut laid_out)?;
         let path = workspace.join("Cargo.lock");
         fs::write(&path, lock).with_context(|| format!("write {path}"))?;
-        let mut work = Pinning::new(self, setting, &workspace, log);
+        let mut work = Pinning::new(self, context, &workspace, log);
         let mut args = vec!["update"];
         for package in packages {
             args.extend(["--package", package]);
@@ -64,7 +64,7 @@ impl Resolver<'_> {
             let doubt =
                 resolve_infra_failure(&said).or(is_blind.then_some(InconclusiveReason::Network));
             return Ok(match doubt {
-                Some(_) => Newest::Unknown(self.refused(setting, &said)),
+                Some(_) => Newest::Unknown(self.refused(context, &said)),
                 None => Newest::Same,
             });
         }
@@ -86,7 +86,7 @@ impl Resolver<'_> {
             }
         }
         let moved = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-        let moved = readable(moved, &setting.toolchain.cargo);
+        let moved = readable(moved, &context.toolchain.cargo);
         Ok(match moves(lock, &moved)?.is_empty() {
             true => Newest::Same,
             false => Newest::Moved { lock: moved, needs },

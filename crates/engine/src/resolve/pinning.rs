@@ -26,7 +26,7 @@ pub(super) struct Pinning<'a, 'b> {
     resolver: &'a Resolver<'a>,
     /// The workspace in the copy that is resolved.
     workspace: &'a Utf8Path,
-    setting: &'a CellContext<'a>,
+    context: &'a CellContext<'a>,
     log: &'b mut PhaseLog,
     /// What has moved so far.
     pub(super) moved: Vec<Moved>,
@@ -46,14 +46,14 @@ impl<'a, 'b> Pinning<'a, 'b> {
     /// One that begins.
     pub(super) fn new(
         resolver: &'a Resolver<'a>,
-        setting: &'a CellContext<'a>,
+        context: &'a CellContext<'a>,
         workspace: &'a Utf8Path,
         log: &'b mut PhaseLog,
     ) -> Self {
         Self {
             resolver,
             workspace,
-            setting,
+            context,
             log,
             moved: Vec::new(),
             needs: None,
@@ -65,9 +65,9 @@ impl<'a, 'b> Pinning<'a, 'b> {
 impl Pinning<'_, '_> {
     /// From the pinned manifests and a seed to a lock that holds the pin and fits the toolchain.
     pub(super) fn bring_to_pin(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
-        let rustc = &self.setting.toolchain.rustc;
+        let rustc = &self.context.toolchain.rustc;
         // Cargo would refuse a member that is too new for the rust-version it is made to declare.
-        let by_members = msrv::unmet_by_members(&self.setting.tree.subject, rustc);
+        let by_members = msrv::unmet_by_members(&self.context.tree.subject, rustc);
         let unmet = match by_members.is_empty() {
             true => self.try_bring_to_pin()?,
             false => {
@@ -91,7 +91,7 @@ impl Pinning<'_, '_> {
             Ok(metadata) => metadata,
             Err(refused) => return Ok(Err(refused)),
         };
-        let demands = self.family_first(msrv::unmet(&metadata, &self.setting.toolchain.rustc));
+        let demands = self.family_first(msrv::unmet(&metadata, &self.context.toolchain.rustc));
         let by_pin = demands.iter().any(|d| self.is_of_family(&d.name));
         if demands.is_empty() || by_pin || self.resolver.locked {
             return Ok(Ok(self.judge(&metadata, &demands)));
@@ -100,14 +100,14 @@ impl Pinning<'_, '_> {
     }
 
     fn judge(&self, metadata: &Metadata, demands: &[msrv::Demand]) -> Unmet {
-        let ground = drift::DriftContext {
+        let pin_context = drift::DriftContext {
             metadata,
             registry: &self.resolver.matrix.registry,
-            rustc: &self.setting.toolchain.rustc,
-            family: self.setting.family,
-            pin: self.setting.cell.pin.at.version(),
+            rustc: &self.context.toolchain.rustc,
+            family: self.context.family,
+            pin: self.context.cell.pin.at.version(),
         };
-        (!demands.is_empty()).then(|| drift::judge(&ground, demands))
+        (!demands.is_empty()).then(|| drift::judge(&pin_context, demands))
     }
 
     /// Moves companions that the resolver let drift to the pin's version, and proves that the
@@ -115,7 +115,7 @@ impl Pinning<'_, '_> {
     fn hold_together(&mut self, mut metadata: Metadata) -> PinningStep<Metadata> {
         let mut tried = BTreeSet::new();
         // Moving one can free another that something of its was holding.
-        while let Some(version) = self.setting.cell.pin.at.version().cloned()
+        while let Some(version) = self.context.cell.pin.at.version().cloned()
             && let Some((name, from)) = self.companion_off_pin(&metadata, &version, &mut tried)
         {
             let said = self.move_package(&name, &from, &version)?;
@@ -133,7 +133,7 @@ impl Pinning<'_, '_> {
             }
         }
         Ok(
-            match not_at_pin(&metadata, self.setting.family, &self.setting.cell.pin.at) {
+            match not_at_pin(&metadata, self.context.family, &self.context.cell.pin.at) {
                 None => Ok(metadata),
                 Some(error) => Err(Resolution::refused(
                     Status::failed(FailureKind::Resolve),
@@ -176,7 +176,7 @@ impl Pinning<'_, '_> {
             &metadata,
             &demands,
             &self.resolver.matrix.registry,
-            &self.setting.toolchain.rustc,
+            &self.context.toolchain.rustc,
             |name| self.is_of_family(name),
             &mut tried,
         ) {
@@ -198,7 +198,7 @@ impl Pinning<'_, '_> {
                 Ok(metadata) => metadata,
                 Err(refused) => return Ok(Err(refused)),
             };
-            demands = self.family_first(msrv::unmet(&metadata, &self.setting.toolchain.rustc));
+            demands = self.family_first(msrv::unmet(&metadata, &self.context.toolchain.rustc));
             if demands.is_empty() {
                 break;
             }
@@ -208,15 +208,15 @@ impl Pinning<'_, '_> {
 
     fn metadata(&mut self) -> PinningStep<Metadata> {
         let mut args = vec!["metadata", "--format-version", "1"];
-        args.extend(["--filter-platform", &self.setting.toolchain.host]);
-        let features = self.setting.features.flags();
+        args.extend(["--filter-platform", &self.context.toolchain.host]);
+        let features = self.context.features.flags();
         args.extend(features.iter().map(String::as_str));
         if self.resolver.locked {
             args.push("--locked");
         }
         let said = self.run_cargo(&args)?;
         if !said.ended.exit.is_success() {
-            return Ok(Err(self.resolver.refused(self.setting, &said)));
+            return Ok(Err(self.resolver.refused(self.context, &said)));
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
         self.needs = Some(msrv::highest(&metadata, |name| self.is_of_family(name)));
@@ -240,7 +240,7 @@ impl Pinning<'_, '_> {
             args.push("--offline");
         }
         let matrix = self.resolver.matrix;
-        let mut vars = self.setting.vars(&matrix.resolver);
+        let mut vars = self.context.vars(&matrix.resolver);
         vars.insert(
             "CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS".into(),
             "fallback".into(),
@@ -251,8 +251,8 @@ impl Pinning<'_, '_> {
             checkout: &self.resolver.folder,
             vars,
             limit: matrix.config.timeouts.resolve,
-            bounds: Policy::OPEN,
-            interrupt: self.resolver.interrupt,
+            policy: Policy::OPEN,
+            cancel: self.resolver.cancel,
             budget: None,
         };
         let said = cargo.run_captured(&args, self.log)?;
@@ -267,7 +267,7 @@ impl Pinning<'_, '_> {
     }
 
     fn is_of_family(&self, name: &str) -> bool {
-        self.setting.family.holds(name)
+        self.context.family.holds(name)
     }
 
     fn is_published(&self, name: &str, version: &Version) -> bool {
@@ -278,7 +278,7 @@ impl Pinning<'_, '_> {
     }
 
     fn family_first(&self, mut demands: Vec<msrv::Demand>) -> Vec<msrv::Demand> {
-        let crates = &self.setting.family.crates;
+        let crates = &self.context.family.crates;
         demands.sort_by_key(|d| {
             let place = crates
                 .iter()

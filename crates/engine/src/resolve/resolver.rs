@@ -46,7 +46,7 @@ pub struct Resolver<'a> {
     /// Whether what is kept is looked at.
     pub fresh: bool,
     /// Whether the run should end.
-    pub interrupt: &'a Cancel,
+    pub cancel: &'a Cancel,
     /// Cargo's own lock on its package cache would make others wait without a word. It holds which
     /// checkout is laid out.
     pub turn: Mutex<Option<Utf8PathBuf>>,
@@ -54,50 +54,50 @@ pub struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// What is to be made of a command that could not resolve a cell, or not fetch for it.
-    pub fn refused(&self, setting: &CellContext<'_>, said: &CargoOutput) -> Resolution {
+    pub fn refused(&self, context: &CellContext<'_>, said: &CargoOutput) -> Resolution {
         // Offline, cargo cannot tell what there is not from what is not here.
         let is_far = !self.matrix.registry.is_local();
-        let is_blind = is_far && (self.offline || self.denies_what_is_published(setting, said));
+        let is_blind = is_far && (self.offline || self.denies_what_is_published(context, said));
         let blind = is_blind.then_some(InconclusiveReason::Network);
         let doubt = resolve_infra_failure(said)
             .or(blind)
             .or(self.matrix.resolver_doubt());
         match doubt.or_else(|| {
             self.matrix
-                .change(&setting.cell.pin)
+                .change(&context.cell.pin)
                 .map(InconclusiveReason::Machine)
         }) {
             Some(doubt) => in_doubt(doubt, said),
             None => {
                 let mut error = first_error(&said.err);
-                error.message += &missing_feature::help(&said.err, setting);
+                error.message += &missing_feature::help(&said.err, context);
                 Resolution::refused(Status::failed(FailureKind::Resolve), error)
             }
         }
     }
 
     /// Whether a registry is said not to have what is known to be published.
-    fn denies_what_is_published(&self, setting: &CellContext<'_>, said: &CargoOutput) -> bool {
+    fn denies_what_is_published(&self, context: &CellContext<'_>, said: &CargoOutput) -> bool {
         unknown_to_registry(&said.err).is_some_and(|name| {
             let is_locked = |lock: String| lock.contains(&format!("name = \"{name}\""));
-            let seed = self.seed(setting).ok().flatten();
-            setting.family.holds(name)
+            let seed = self.seed(context).ok().flatten();
+            context.family.holds(name)
                 || self.matrix.registry.versions(name).is_some()
                 || seed.is_some_and(is_locked)
         })
     }
 
     /// The lock that a cell starts from: its committed one, else the subject's own.
-    fn seed(&self, setting: &CellContext<'_>) -> Result<Option<String>> {
-        match self.committed(setting)? {
+    fn seed(&self, context: &CellContext<'_>) -> Result<Option<String>> {
+        match self.committed(context)? {
             Some(lock) => Ok(Some(lock)),
-            None => setting.tree.subject.text_of("Cargo.lock"),
+            None => context.tree.subject.text_of("Cargo.lock"),
         }
     }
 
-    fn committed(&self, setting: &CellContext<'_>) -> Result<Option<String>> {
-        let is_there = self.matrix.has_committed_lock(setting.cell);
-        let path = self.matrix.committed_lock(setting.cell);
+    fn committed(&self, context: &CellContext<'_>) -> Result<Option<String>> {
+        let is_there = self.matrix.has_committed_lock(context.cell);
+        let path = self.matrix.committed_lock(context.cell);
         let Some(path) = path.filter(|_| is_there) else {
             return Ok(None);
         };
@@ -107,19 +107,19 @@ impl Resolver<'_> {
     }
 
     /// The family's crates at the pin's version, if that was withdrawn of any.
-    fn withdrawn(&self, setting: &CellContext<'_>) -> Option<Vec<(String, Version)>> {
-        let version = setting.cell.pin.at.version()?;
-        let releases = self.matrix.registry.releases(&setting.family.crate_names());
+    fn withdrawn(&self, context: &CellContext<'_>) -> Option<Vec<(String, Version)>> {
+        let version = context.cell.pin.at.version()?;
+        let releases = self.matrix.registry.releases(&context.family.crate_names());
         releases?.release(version)?.withdrawn()
     }
 
     /// What an earlier run found, if nothing that decides it has changed.
     #[must_use]
-    pub fn known(&self, setting: &CellContext<'_>) -> Option<Resolution> {
+    pub fn known(&self, context: &CellContext<'_>) -> Option<Resolution> {
         if self.fresh {
             return None;
         }
-        let key = self.key(setting).ok()?;
+        let key = self.key(context).ok()?;
         self.records.read(&self.path(&key), &key)
     }
 
@@ -130,18 +130,18 @@ impl Resolver<'_> {
     /// When the work folder fails; what cargo says against the cell is a [`Resolution`].
     pub fn resolve(
         &self,
-        setting: &CellContext<'_>,
+        context: &CellContext<'_>,
         log: &mut PhaseLog,
         clock: &mut PhaseTimer,
     ) -> Result<Resolution> {
-        if let Some(known) = self.known(setting) {
+        if let Some(known) = self.known(context) {
             log.add(known.said.as_bytes());
             log.note("[all of that in an earlier run: nothing that decides the lock has changed]");
             return Ok(known);
         }
         let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut laid_out = clock.wait(turn);
-        let resolution = self.resolve_anew(setting, log, &mut laid_out)?;
+        let resolution = self.resolve_anew(context, log, &mut laid_out)?;
         if let Some(change) = self.matrix.resolver.change() {
             let doubt = InconclusiveReason::Machine(change.clone());
             let status = Status::Inconclusive { doubt };
@@ -151,7 +151,7 @@ impl Resolver<'_> {
             ));
         }
         if !matches!(resolution.status, Status::Inconclusive { .. }) {
-            let key = self.key(setting)?;
+            let key = self.key(context)?;
             self.records.write(&self.path(&key), &key, &resolution)?;
         }
         Ok(resolution)
@@ -160,11 +160,11 @@ impl Resolver<'_> {
     /// Lays out the copy that is resolved, without a lock; the workspace in it.
     pub(super) fn lay_out(
         &self,
-        setting: &CellContext<'_>,
+        context: &CellContext<'_>,
         laid_out: &mut Option<Utf8PathBuf>,
     ) -> Result<Utf8PathBuf> {
-        let subject = &setting.tree.subject;
-        let pinned = stage::pinned_for_resolve(setting)?;
+        let subject = &context.tree.subject;
+        let pinned = stage::pinned_for_resolve(context)?;
         // Nothing of the subject runs here, so that only what a cell changes has to be written anew.
         if laid_out.as_ref() == Some(&subject.checkout.top) {
             stage::rewrite(&pinned, &self.folder)?;
@@ -179,27 +179,27 @@ impl Resolver<'_> {
 
     fn resolve_anew(
         &self,
-        setting: &CellContext<'_>,
+        context: &CellContext<'_>,
         log: &mut PhaseLog,
         laid_out: &mut Option<Utf8PathBuf>,
     ) -> Result<Resolution> {
-        let workspace = self.lay_out(setting, laid_out)?;
-        if let Some(mut seed) = self.seed(setting)? {
-            if let Some(packages) = self.withdrawn(setting) {
+        let workspace = self.lay_out(context, laid_out)?;
+        if let Some(mut seed) = self.seed(context)? {
+            if let Some(packages) = self.withdrawn(context) {
                 seed = holding(&seed, &packages)?;
             }
             let path = workspace.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
         }
-        let mut pinning = Pinning::new(self, setting, &workspace, log);
+        let mut pinning = Pinning::new(self, context, &workspace, log);
         let (mut status, mut errors) = pinning.bring_to_pin()?;
-        let secrets = &setting.ground.surroundings.secrets;
+        let secrets = &context.pin_context.child_env.secrets;
         let without = |text: String| secrets.without(&text).unwrap_or(text);
         for text in errors.iter_mut().flat_map(Diagnostic::texts) {
             *text = without(std::mem::take(text));
         }
         let lock = fs::read_to_string(workspace.join("Cargo.lock")).ok();
-        let lock = lock.map(|lock| readable(lock, &setting.toolchain.cargo));
+        let lock = lock.map(|lock| readable(lock, &context.toolchain.cargo));
         if lock.is_none() && status == Status::Passed {
             status = Status::failed(FailureKind::Resolve);
             errors.push(Diagnostic::from_message("cargo wrote no Cargo.lock"));
@@ -218,20 +218,20 @@ impl Resolver<'_> {
         self.kept.join(format!("{key}.json"))
     }
 
-    fn key(&self, setting: &CellContext<'_>) -> Result<String> {
+    fn key(&self, context: &CellContext<'_>) -> Result<String> {
         let CellContext {
             family, toolchain, ..
-        } = setting;
+        } = context;
         key::of(&(
             key::RULES,
-            key::pinned(setting)?,
-            (self.committed(setting)?, &setting.tree.lock),
+            key::pinned(context)?,
+            (self.committed(context)?, &context.tree.lock),
             (self.locked, self.offline),
             (family.companions.written(), family.crate_names()),
             (&toolchain.rustc, &toolchain.host),
             &self.matrix.resolver.cargo_version,
-            key::build(setting, &self.matrix.config),
-            setting.conditions(),
+            key::build(context, &self.matrix.config),
+            context.conditions(),
         ))
     }
 }

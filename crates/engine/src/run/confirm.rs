@@ -59,17 +59,17 @@ pub fn confirm(
             continue;
         };
         // Of what earlier runs knew, the toolchain may be gone.
-        let Ok(Some(setting)) = CellContext::of(matrix, &record.cell) else {
+        let Ok(Some(context)) = CellContext::of(matrix, &record.cell) else {
             continue;
         };
         let mut outcome = outcome.clone();
         let mut laps = Vec::new();
         let mut run_again = |only: Option<&TargetId>| {
-            let folders = workplace.folders(&setting, &common.sandbox.name()?, 0)?;
+            let folders = workplace.folders(&context, &common.sandbox.name()?, 0)?;
             let _occupied = common.keeper.mark_in_use(&folders);
             let work = CellWork {
                 common: &again,
-                setting: &setting,
+                context: &context,
                 folders,
                 only: only.map(TargetId::to_string),
             };
@@ -79,7 +79,7 @@ pub fn confirm(
         };
         let mut fails_alone = Vec::new();
         for target in targets {
-            if common.interrupt.is_cancelled() {
+            if common.cancel.is_cancelled() {
                 return Ok(());
             }
             match run_again(Some(target)) {
@@ -95,7 +95,7 @@ pub fn confirm(
                 add_reruns(&mut outcome, target, &whole);
             }
         }
-        keep(common, &setting, &outcome)?;
+        keep(common, &context, &outcome)?;
         board.record(EndedCellRecord {
             id: &record.id,
             lane: 0,

@@ -58,10 +58,10 @@ impl<'a> Schedule<'a> {
 
     /// The next cell for a lane: among those that tell most, one of the row it just worked on.
     /// Waits while it takes another lane's answer to know; `None` once nothing is left.
-    pub fn take(&self, last: Option<&Row>, interrupt: &Cancel) -> Option<&'a Planned> {
+    pub fn take(&self, last: Option<&Row>, cancel: &Cancel) -> Option<&'a Planned> {
         let mut board = self.board();
         loop {
-            if interrupt.is_cancelled() {
+            if cancel.is_cancelled() {
                 return None;
             }
             if let Some(at) = self.best(&mut board, last) {

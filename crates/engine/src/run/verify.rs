@@ -59,7 +59,7 @@ fn take_turn(options: &RunSettings<'_>) -> Result<File> {
         let note = "another run verifies here; waiting for it to end";
         options.listener.on_event(Event::Noted(note));
     };
-    turn(&cache.join("in-use-by-verify"), options.interrupt, waits)
+    turn(&cache.join("in-use-by-verify"), options.cancel, waits)
 }
 
 /// One run, and what it made.

@@ -29,10 +29,10 @@ impl PathPin {
         folder: &Utf8Path,
         crates: &[&str],
         cargo: &Toolchain,
-        surroundings: &ChildEnv,
+        child_env: &ChildEnv,
     ) -> Result<Self> {
         Ok(Self {
-            crates: Self::members_of(folder, crates, cargo, surroundings)?,
+            crates: Self::members_of(folder, crates, cargo, child_env)?,
             content: git::hash(folder)?,
         })
     }
@@ -46,9 +46,9 @@ impl PathPin {
         folder: &Utf8Path,
         crates: &[&str],
         cargo: &Toolchain,
-        surroundings: &ChildEnv,
+        child_env: &ChildEnv,
     ) -> Result<BTreeMap<String, Utf8PathBuf>> {
-        let there = members(folder, cargo, surroundings)?;
+        let there = members(folder, cargo, child_env)?;
         let mut found = BTreeMap::new();
         for name in crates {
             let Some(place) = there.get(*name) else {
@@ -67,10 +67,10 @@ impl PathPin {
 fn members(
     folder: &Utf8Path,
     cargo: &Toolchain,
-    surroundings: &ChildEnv,
+    child_env: &ChildEnv,
 ) -> Result<BTreeMap<String, Utf8PathBuf>> {
     let manifest = folder.join("Cargo.toml");
-    let metadata = workspace(manifest.as_std_path(), cargo, surroundings)?;
+    let metadata = workspace(manifest.as_std_path(), cargo, child_env)?;
     let metadata = metadata.map_err(|said| {
         UserError::new(format!("cargo cannot read {manifest}")).help(format!("cargo says:\n{said}"))
     })?;

@@ -45,14 +45,14 @@ impl SourceTree {
         place: &Utf8Path,
         cache: &Path,
         cargo: &Toolchain,
-        surroundings: &ChildEnv,
+        child_env: &ChildEnv,
     ) -> Result<Self> {
         let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
         let checkout = match (&source.rev, &source.patch) {
             (None, None) => Checkout::of_working_tree(config, place, cache)?,
             (_, _) => Checkout::of_revision(source, config, place, cache)?,
         };
-        let subject = Subject::read(config, place, checkout, cargo, surroundings)?;
+        let subject = Subject::read(config, place, checkout, cargo, child_env)?;
         let configs = subject.cargo_configs()?.into_iter();
         let lock = subject.checkout.entry(subject.lock().as_std_path());
         let text = subject.text_of("Cargo.lock")?.unwrap_or_default();

@@ -90,7 +90,7 @@ impl Subject {
         place: &Utf8Path,
         checkout: Checkout,
         cargo: &Toolchain,
-        surroundings: &ChildEnv,
+        child_env: &ChildEnv,
     ) -> Result<Self> {
         let inside = inside(place, &checkout)?;
         let folder = checkout.top.join(&inside);
@@ -104,7 +104,7 @@ impl Subject {
         }
         let live = checkout.live();
         let manifest = live.join(&inside).join("Cargo.toml");
-        let metadata = metadata(config, &checkout, &manifest, cargo, surroundings)?;
+        let metadata = metadata(config, &checkout, &manifest, cargo, child_env)?;
         let workspace = metadata.workspace_root.clone();
         let real = |folder: &Utf8Path| folder.canonicalize().context("find the workspace's folder");
         if real(&live.join(&inside))? != real(&workspace)? {
@@ -406,9 +406,9 @@ fn metadata(
     checkout: &Checkout,
     manifest: &Utf8Path,
     cargo: &Toolchain,
-    surroundings: &ChildEnv,
+    child_env: &ChildEnv,
 ) -> Result<cargo_metadata::Metadata> {
-    workspace(manifest.as_std_path(), cargo, surroundings)?.map_err(|said| {
+    workspace(manifest.as_std_path(), cargo, child_env)?.map_err(|said| {
         let said = said.replace(checkout.top.as_str(), checkout.origin.as_str());
         let manifest = checkout.in_origin(manifest);
         let help = match missing_submodule(checkout, &said) {
@@ -443,7 +443,7 @@ fn missing_submodule<'a>(checkout: &'a Checkout, said: &str) -> Option<&'a PathB
 pub fn workspace(
     manifest: &Path,
     cargo: &Toolchain,
-    surroundings: &ChildEnv,
+    child_env: &ChildEnv,
 ) -> Result<std::result::Result<cargo_metadata::Metadata, String>> {
     let shell = Shell::new()?;
     let program = cargo.program("cargo");
@@ -452,7 +452,7 @@ pub fn workspace(
         "{program} metadata --no-deps --format-version 1 --manifest-path {manifest}"
     )
     .env_clear()
-    .envs(surroundings.with_sysroot(&cargo.sysroot))
+    .envs(child_env.with_sysroot(&cargo.sysroot))
     .quiet()
     .ignore_status()
     .output()

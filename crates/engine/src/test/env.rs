@@ -21,7 +21,7 @@ pub struct TestLocation<'a> {
     /// The matrix.
     pub matrix: &'a Matrix,
     /// What the cell is made of.
-    pub setting: &'a CellContext<'a>,
+    pub context: &'a CellContext<'a>,
     /// The lane's folders.
     pub folders: &'a LaneDirs,
 }
@@ -34,7 +34,7 @@ pub fn vars(
     workspace: &Workspace,
     built: &BuildResult,
 ) -> BTreeMap<OsString, OsString> {
-    let toolchain = place.setting.toolchain;
+    let toolchain = place.context.toolchain;
     let mut vars = inherited(place);
     vars.extend(configured(place, &vars));
     vars.insert("CARGO".into(), toolchain.program("cargo").into());
@@ -60,7 +60,7 @@ pub fn vars(
 
 /// What a test would find of the environment without cargo.
 pub fn inherited(place: &TestLocation<'_>) -> BTreeMap<OsString, OsString> {
-    let mut vars = place.setting.vars(place.setting.toolchain);
+    let mut vars = place.context.vars(place.context.toolchain);
     // What the tool sets for builds says nothing to tests.
     let set = &place.matrix.config.environment.set;
     vars.retain(|name, _| {
@@ -81,7 +81,7 @@ fn configured(
     let around = home.as_deref().and_then(Utf8Path::parent);
     let of_home = own_config().into_iter().flatten();
     let of_home = of_home.filter_map(|text| Some((text, around?)));
-    let subject = &place.setting.tree.subject;
+    let subject = &place.context.tree.subject;
     // What comes first is applied last.
     let own = subject
         .cargo_configs()
@@ -121,7 +121,7 @@ fn library_folders(place: &TestLocation<'_>, built: &BuildResult) -> Vec<std::pa
     folders.extend([output.join("deps"), output]);
     let folders = folders.into_iter().map(Utf8PathBuf::into_std_path_buf);
     folders
-        .chain([place.setting.toolchain.standard_library()])
+        .chain([place.context.toolchain.standard_library()])
         .collect()
 }
 

@@ -36,13 +36,13 @@ pub struct TestExecutable<'a> {
     /// All it sees of the environment.
     pub vars: BTreeMap<OsString, OsString>,
     /// What it may reach.
-    pub bounds: Policy,
+    pub policy: Policy,
     /// How long tests may take.
     pub timeouts: &'a Timeouts,
     /// How often a case that failed is run again.
     pub retries: usize,
     /// Whether the run should end.
-    pub interrupt: &'a Cancel,
+    pub cancel: &'a Cancel,
     /// The budget that its threads are taken from.
     pub budget: &'a JobBudget,
     /// The folders of the copy, which must not stand in what is kept: they differ by lane.
@@ -71,7 +71,7 @@ impl TestExecutable<'_> {
     /// When this process has no working folder.
     pub fn command(&self, args: &[String]) -> Result<CommandSpec> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-        let by_warden = self.interrupt.has_supervisors();
+        let by_warden = self.cancel.has_supervisors();
         CommandSpec::new(
             self.path.as_ref(),
             &args,
@@ -90,8 +90,8 @@ impl TestExecutable<'_> {
     ) -> ProcessResult {
         let terms = Limits {
             limit,
-            bounds: &self.bounds,
-            interrupt: self.interrupt,
+            policy: &self.policy,
+            cancel: self.cancel,
         };
         run(command, terms, follower)
     }
@@ -102,10 +102,10 @@ impl TestExecutable<'_> {
     /// # Errors
     ///
     /// When the budget is broken.
-    pub fn within_budget(&self, errand: &mut CommandSpec, n_tests: usize) -> Result<TestThreads> {
+    pub fn within_budget(&self, spec: &mut CommandSpec, n_tests: usize) -> Result<TestThreads> {
         let threads = self.budget.test_threads(n_tests)?;
         if !threads.is_plenty && !self.vars.contains_key(OsStr::new(THREADS)) {
-            errand.command.env(THREADS, threads.count().to_string());
+            spec.command.env(THREADS, threads.count().to_string());
         }
         Ok(threads)
     }

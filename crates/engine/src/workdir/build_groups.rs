@@ -112,7 +112,7 @@ impl BuildGroups {
         &'a self,
         folders: &'a LaneDirs,
         units: &Units,
-        interrupt: &Cancel,
+        cancel: &Cancel,
     ) -> Result<BuildPermit<'a>> {
         let needs = units.digests();
         let stores = folders.stores();
@@ -120,7 +120,7 @@ impl BuildGroups {
         loop {
             let shop = shops.entry(folders.shop.clone()).or_default();
             let is_no_rival = |other: &InFlight| other.makes.is_disjoint(&needs);
-            if interrupt.is_cancelled() || shop.under_way.values().all(is_no_rival) {
+            if cancel.is_cancelled() || shop.under_way.values().all(is_no_rival) {
                 break;
             }
             let waited = self.changed.wait_timeout(shops, TICK);
@@ -229,9 +229,9 @@ mod tests {
     fn a_build_waits_for_one_that_makes_the_same_and_for_no_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let shop = folder.path().to_str().expect("text");
-        let (shops, interrupt) = (BuildGroups::default(), Cancel::default());
+        let (shops, cancel) = (BuildGroups::default(), Cancel::default());
         let lanes: Vec<LaneDirs> = (0..4).map(|n| lane(shop, n)).collect();
-        let enter = |n: usize, of: &[u8]| shops.acquire(&lanes[n], &units(of), &interrupt);
+        let enter = |n: usize, of: &[u8]| shops.acquire(&lanes[n], &units(of), &cancel);
         let first = enter(0, &[1, 2]).expect("at once");
         let _other = enter(1, &[3]).expect("at once, since it makes something else");
         std::thread::scope(|scope| {

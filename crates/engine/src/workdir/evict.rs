@@ -287,8 +287,8 @@ mod tests {
             expect(&["hyper", "wasmtime"])
         );
         let uses = ["bytes", "hyper"].map(UnitDigest::of).into_iter();
-        let interrupt = Cancel::default();
-        let turn = shops.acquire(&at_work, &Units::of_digests(uses), &interrupt);
+        let cancel = Cancel::default();
+        let turn = shops.acquire(&at_work, &Units::of_digests(uses), &cancel);
         let turn = turn.expect("its turn");
         assert!(keep(10).make_room(told).expect("as much as goes").is_short);
         assert_eq!(left(&workplace, "new/s/units"), expect(&["hyper"]));

@@ -29,8 +29,8 @@ pub type Rewritten = BTreeMap<Utf8PathBuf, String>;
 /// # Errors
 ///
 /// When a manifest cannot be read.
-pub fn pinned(setting: &CellContext<'_>) -> Result<Rewritten> {
-    rewritten(setting, |_| {})
+pub fn pinned(context: &CellContext<'_>) -> Result<Rewritten> {
+    rewritten(context, |_| {})
 }
 
 /// As [`pinned`], and every package declares the rust-version that the lock has to fit.
@@ -38,13 +38,13 @@ pub fn pinned(setting: &CellContext<'_>) -> Result<Rewritten> {
 /// # Errors
 ///
 /// As [`pinned`].
-pub fn pinned_for_resolve(setting: &CellContext<'_>) -> Result<Rewritten> {
-    let rustc = &setting.toolchain.rustc;
-    rewritten(setting, |manifest| manifest.set_rust_version(rustc))
+pub fn pinned_for_resolve(context: &CellContext<'_>) -> Result<Rewritten> {
+    let rustc = &context.toolchain.rustc;
+    rewritten(context, |manifest| manifest.set_rust_version(rustc))
 }
 
-fn rewritten(setting: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Result<Rewritten> {
-    let subject = &setting.tree.subject;
+fn rewritten(context: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Result<Rewritten> {
+    let subject = &context.tree.subject;
     let origin = &subject.checkout.origin;
     let mut files = Rewritten::new();
     let mut manifests = Vec::new();
@@ -55,18 +55,23 @@ fn rewritten(setting: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Resul
         let manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
         manifests.push((path, absolute, manifest));
     }
-    for extra in &setting.ground.change.extra {
+    for extra in &context.pin_context.change.extra {
         require(extra, &mut manifests);
     }
     for (path, absolute, mut manifest) in manifests {
-        manifest.pin(&setting.ground.holds);
-        manifest.rename_features(&setting.ground.change.features);
+        manifest.pin(&context.pin_context.holds);
+        manifest.rename_features(&context.pin_context.change.features);
         change(&mut manifest);
         let folder = absolute.parent().unwrap_or(origin);
         manifest.anchor_paths(folder, origin);
         files.insert(path.clone(), manifest.text());
     }
-    let crates: Vec<&str> = setting.ground.holds.keys().map(String::as_str).collect();
+    let crates: Vec<&str> = context
+        .pin_context
+        .holds
+        .keys()
+        .map(String::as_str)
+        .collect();
     for config in subject.cargo_configs()? {
         let root = origin.join(&config.folder);
         let text = cargo_config::anchored(&config.text, &root, origin, &crates);

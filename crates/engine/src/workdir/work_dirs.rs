@@ -82,11 +82,11 @@ impl WorkDirs {
     pub fn lock(
         cache: &Path,
         subject: &Utf8Path,
-        interrupt: &Cancel,
+        cancel: &Cancel,
         on_wait: impl FnOnce(),
     ) -> Result<Self> {
         let place = Self::open(cache, subject)?;
-        let in_use = turn(place.root.join(IN_USE).as_std_path(), interrupt, on_wait)?;
+        let in_use = turn(place.root.join(IN_USE).as_std_path(), cancel, on_wait)?;
         Ok(Self {
             _in_use: Some(in_use),
             ..place
@@ -135,13 +135,13 @@ impl WorkDirs {
     /// When folders cannot be made or removed.
     pub fn folders(
         &self,
-        setting: &CellContext<'_>,
+        context: &CellContext<'_>,
         sandbox: &str,
         lane: usize,
     ) -> Result<LaneDirs> {
-        let of_toolchain = self.build_groups().join(&setting.cell.row.toolchain);
+        let of_toolchain = self.build_groups().join(&context.cell.row.toolchain);
         // Build scripts ran in it, and cargo does not know.
-        let shop = of_toolchain.join(format!("{}-{sandbox}", short(&setting.build_group())));
+        let shop = of_toolchain.join(format!("{}-{sandbox}", short(&context.build_group())));
         // One lane looks, while the others wait: what is removed may be what they begin to work in.
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if !checked.contains(&shop) {
@@ -153,7 +153,7 @@ impl WorkDirs {
         // Sockets in it must not have a path of more than 107 bytes.
         let hash = blake3::hash(copy.as_str().as_bytes()).to_hex();
         let checkout = copy.join("checkout");
-        let subject = checkout.join(&setting.tree.subject.inside);
+        let subject = checkout.join(&context.tree.subject.inside);
         Ok(LaneDirs {
             checkout,
             target: subject.join("target"),
@@ -322,7 +322,7 @@ pub fn lock_others(root: &Utf8Path) -> Result<Option<File>> {
 /// # Errors
 ///
 /// When the file cannot be written, or the wait is interrupted.
-pub fn turn(lock: &Path, interrupt: &Cancel, on_wait: impl FnOnce()) -> Result<File> {
+pub fn turn(lock: &Path, cancel: &Cancel, on_wait: impl FnOnce()) -> Result<File> {
     let file = File::create(lock).with_context(|| format!("write {}", lock.display()))?;
     let mut on_wait = Some(on_wait);
     loop {
@@ -337,7 +337,7 @@ pub fn turn(lock: &Path, interrupt: &Cancel, on_wait: impl FnOnce()) -> Result<F
             on_wait();
         }
         anyhow::ensure!(
-            !interrupt.is_cancelled(),
+            !cancel.is_cancelled(),
             "interrupted while waiting for another run"
         );
         std::thread::sleep(Duration::from_millis(200));

@@ -54,26 +54,26 @@ pub fn restrict_thread(files: &FilePolicy) -> Result<()> {
 /// # Errors
 ///
 /// When the system does not have what that takes.
-pub fn enter_namespaces(bounds: &Policy) -> Result<()> {
-    let mounts = bounds
+pub fn enter_namespaces(policy: &Policy) -> Result<()> {
+    let mounts = policy
         .files
         .as_ref()
         .and_then(|files| files.mounts.as_ref());
-    if bounds.network && mounts.is_none() {
+    if policy.network && mounts.is_none() {
         return Ok(());
     }
-    let what = match (bounds.network, mounts) {
+    let what = match (policy.network, mounts) {
         (false, None) => "cut off the network",
         (true | false, _) => "mount what is the cell's own",
     };
-    enter(bounds).context(what)
+    enter(policy).context(what)
 }
 
-fn enter(bounds: &Policy) -> Result<()> {
+fn enter(policy: &Policy) -> Result<()> {
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     let (user, group) = (user.as_raw(), group.as_raw());
     let mut kinds = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC;
-    kinds.set(CloneFlags::CLONE_NEWNET, !bounds.network);
+    kinds.set(CloneFlags::CLONE_NEWNET, !policy.network);
     unshare(kinds).context("make namespaces")?;
     let maps = [
         // Without this, a group cannot be mapped by anyone.
@@ -84,8 +84,8 @@ fn enter(bounds: &Policy) -> Result<()> {
     for (file, text) in maps {
         std::fs::write(file, text).with_context(|| format!("write {file}"))?;
     }
-    mount(bounds, user)?;
-    if bounds.network {
+    mount(policy, user)?;
+    if policy.network {
         return Ok(());
     }
     raise_loopback().context("raise the loopback")

@@ -37,13 +37,13 @@ const NO_LINKS: MountFlags = MountFlags::from_bits_retain(256);
 /// # Errors
 ///
 /// When the system does not let it.
-pub fn mount(bounds: &Policy, user: u32) -> Result<()> {
+pub fn mount(policy: &Policy, user: u32) -> Result<()> {
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     )?;
-    let files = bounds.files.as_ref();
-    let sockets = match bounds.network {
+    let files = policy.files.as_ref();
+    let sockets = match policy.network {
         true => Vec::new(),
         false => folders_of_sockets(user, files),
     };
