@@ -79,8 +79,8 @@ pub fn run(program: Program, flags: &PipelineFlags) -> Result<ExitStatus> {
 fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<String, UserError> {
     let (engine, most) = (flags.engine, flags.engine.most_shards());
     if !(1..=most).contains(&flags.shards) {
-        let mistake = UserError::new(format!("{} is no number of shards", flags.shards));
-        return Err(mistake.help(format!("from 1 to {most}; more cells share a shard")));
+        let error = UserError::new(format!("{} is no number of shards", flags.shards));
+        return Err(error.help(format!("from 1 to {most}; more cells share a shard")));
     }
     let selecting = selecting(&flags.selection)?;
     if selecting.exact || matrix.run.exact {
@@ -93,11 +93,11 @@ fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<
     for word in files.chain(flags.selection.iter().cloned()) {
         let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
         if word.contains("${{") || word.contains(ends_line) {
-            let mistake = UserError::new(format!(
+            let error = UserError::new(format!(
                 "`{}` would be more than a word there",
                 one_line(&word)
             ));
-            return Err(mistake.help("name it without `${{` and without control characters"));
+            return Err(error.help("name it without `${{` and without control characters"));
         }
     }
     let shards = flags.shards.to_string();

@@ -35,7 +35,7 @@ pub struct SearchRow<S> {
     /// Which of them are rungs of the ladder.
     pub rungs: Vec<bool>,
     /// Of which of them it is declared that its toolchain is too old.
-    pub foreseen: Vec<bool>,
+    pub predicted_msrv: Vec<bool>,
     /// Which of them the subject is on today.
     pub today: Option<usize>,
     /// The row that it follows, which stands before it.
@@ -204,8 +204,9 @@ impl<S: PartialEq> Search<S> {
                     return view.full().into_iter().filter(is_end).collect();
                 }
                 // Where its own toolchain is declared too old, what the other row shows is no hint.
-                let foreseen = |at: usize| row.foreseen.get(at).copied().unwrap_or(false);
-                let is_worth = |(a, b): &ChangeHint| !(foreseen(*a) && foreseen(*b));
+                let predicted_msrv =
+                    |at: usize| row.predicted_msrv.get(at).copied().unwrap_or(false);
+                let is_worth = |(a, b): &ChangeHint| !(predicted_msrv(*a) && predicted_msrv(*b));
                 let of_leader = leader.map(|leader| leader.view().changes());
                 let of_leader = of_leader.into_iter().flatten().filter(is_worth);
                 let hints = of_leader.chain(row.view().edges()).collect();
@@ -228,7 +229,7 @@ impl<S> SearchRow<S> {
         SlotRow {
             places: &self.places,
             rungs: &self.rungs,
-            foreseen: &self.foreseen,
+            predicted_msrv: &self.predicted_msrv,
             today: self.today,
         }
     }

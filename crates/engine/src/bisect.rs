@@ -71,12 +71,12 @@ pub fn bisect(
     let workplace = WorkDirs::lock(&options.cache, place, options.cancel, waits)?;
     let cells = matrix.cells();
     workplace.discard_past(&groups_of(matrix, cells.iter().map(|(cell, _)| cell)))?;
-    in_place(matrix, options, &workplace, |common, n_lanes| {
+    in_place(matrix, options, &workplace, |run_context, n_lanes| {
         let desk = BisectLanes {
             matrix,
             inquiry,
             workplace: &workplace,
-            common,
+            run_context,
             board: Mutex::new(BisectState::new(
                 inquiry,
                 conditions_of(matrix, inquiry)?,
@@ -222,7 +222,7 @@ struct BisectLanes<'a> {
     matrix: &'a Matrix,
     inquiry: &'a BisectQuery,
     workplace: &'a WorkDirs,
-    common: &'a RunContext<'a>,
+    run_context: &'a RunContext<'a>,
     board: Mutex<BisectState>,
     changed: Condvar,
 }
@@ -252,7 +252,7 @@ impl BisectLanes<'_> {
     fn take(&self) -> Option<usize> {
         let mut board = self.board();
         loop {
-            if self.common.cancel.is_cancelled() || board.is_over() {
+            if self.run_context.cancel.is_cancelled() || board.is_over() {
                 return None;
             }
             if let Some(at) = next(&board.points, 1).first().copied() {
@@ -269,7 +269,7 @@ impl BisectLanes<'_> {
     }
 
     fn note(&self, board: &mut BisectState, at: usize, found: PointResult) -> Result<()> {
-        if self.common.cancel.is_cancelled() {
+        if self.run_context.cancel.is_cancelled() {
             return Ok(());
         }
         let (outcome, known) = match found {
@@ -353,7 +353,7 @@ impl BisectLanes<'_> {
             (PointPlace::Matrix, Question::Cell | Question::Target(_) | Question::Case { .. }) => {}
         }
         let context = CellContext::of(self.matrix, &point.cell).ok()??;
-        let outcome = known(self.common, &context)?;
+        let outcome = known(self.run_context, &context)?;
         Some(answer(about, &outcome, &|file| self.is_own(at, file)).0)
     }
 
@@ -383,7 +383,7 @@ impl BisectLanes<'_> {
             PointAnswer::CannotTell => "cannot tell",
         };
         let told = format!("{}: {words}: {}", point.name, why.said);
-        self.common.listener.on_event(Event::Noted(&told));
+        self.run_context.listener.on_event(Event::Noted(&told));
         board.record.asked.push(AskedPoint {
             point: point.name.clone(),
             cell: point.cell.id(),
@@ -396,7 +396,7 @@ impl BisectLanes<'_> {
     fn write(&self, board: &BisectState) -> Result<()> {
         let text = serde_json::to_string_pretty(&board.record).context("write a bisection")?;
         write_whole(
-            &self.common.results.join(FILE),
+            &self.run_context.results.join(FILE),
             format!("{text}\n").as_bytes(),
         )
     }
@@ -474,14 +474,16 @@ impl BisectLanes<'_> {
             // It is the user's own program and runs without bounds, and so does what it builds.
             Question::Script(_) => "script".to_owned(),
             Question::Cell | Question::Target(_) | Question::Case { .. } => {
-                self.common.sandbox.name()?
+                self.run_context.sandbox.name()?
             }
         };
         let folders = self.workplace.folders(context, &sandbox, lane)?;
-        make_room(self.common, &|label| *label == context.cell.row.toolchain)?;
-        let _occupied = self.common.keeper.mark_in_use(&folders);
+        make_room(self.run_context, &|label| {
+            *label == context.cell.row.toolchain
+        })?;
+        let _occupied = self.run_context.keeper.mark_in_use(&folders);
         let work = CellWork {
-            common: self.common,
+            run_context: self.run_context,
             context,
             folders,
             only: self.only(),

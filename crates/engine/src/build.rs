@@ -104,8 +104,8 @@ pub fn build(
         mut account, ended, ..
     } = build;
     let plain = account.plain.as_mut();
-    for heard in [&mut account.heard].into_iter().chain(plain) {
-        name_packages(heard, workspace, options.family);
+    for messages in [&mut account.messages].into_iter().chain(plain) {
+        name_packages(messages, workspace, options.family);
     }
     let judge = TargetJudge {
         account: &account,
@@ -125,15 +125,15 @@ pub fn build(
             .filter(|made| !matches!(made, TargetResult::Not(..)))
             .for_each(|made| *made = of_none.clone());
     }
-    let heard = account.heard;
-    let broken = broken(&heard, workspace, options.family);
+    let messages = account.messages;
+    let broken = broken(&messages, workspace, options.family);
     Ok(BuildResult {
         made,
         broken,
         doc_tests: BTreeMap::new(),
-        scripts: heard.scripts,
-        binaries: heard.binaries,
-        used: heard.used,
+        scripts: messages.scripts,
+        binaries: messages.binaries,
+        used: messages.used,
         ended,
     })
 }
@@ -270,13 +270,13 @@ impl RunningBuild<'_> {
         if targets.clone().any(|target| !target.binaries.is_empty()) {
             plain.push("--bins".to_owned());
         }
-        let both = std::mem::take(&mut self.account.heard);
+        let both = std::mem::take(&mut self.account.messages);
         let ended = self.listen_on(plain);
-        let plain = std::mem::replace(&mut self.account.heard, both);
+        let plain = std::mem::replace(&mut self.account.messages, both);
         let ended = ended?;
         let used = plain.used.iter();
         let used = used.map(|(hash, package)| (hash.clone(), package.clone()));
-        self.account.heard.used.extend(used);
+        self.account.messages.used.extend(used);
         match ended.exit {
             Exit::Code(_) => {
                 self.account.plain = Some(plain);
@@ -293,7 +293,7 @@ impl RunningBuild<'_> {
     /// Whether there is a point in asking cargo again.
     fn can_go_on(&self) -> bool {
         let ProcessResult { exit, .. } = &self.ended;
-        matches!(exit, Exit::Code(_)) && infra_failure(exit, &self.account.heard.err).is_none()
+        matches!(exit, Exit::Code(_)) && infra_failure(exit, &self.account.messages.err).is_none()
     }
 
     /// One command among all members, with the features of the whole.
@@ -326,9 +326,9 @@ impl RunningBuild<'_> {
         args.extend(self.options.flags.iter().cloned());
         args.extend(self.options.features.flags());
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let heard = &mut self.account.heard;
-        let ended = heard.listen(cargo, &args, self.log, self.on_step)?;
-        let scripts = heard.script_executables.iter();
+        let messages = &mut self.account.messages;
+        let ended = messages.listen(cargo, &args, self.log, self.on_step)?;
+        let scripts = messages.script_executables.iter();
         let own = scripts.filter(|(package, _)| self.workspace.is_own(package));
         let own: Vec<Utf8PathBuf> = own.map(|(_, executable)| executable.clone()).collect();
         (self.options.run_no_more)(&own)?;

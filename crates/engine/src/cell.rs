@@ -44,25 +44,25 @@ pub struct CellResult {
 
 /// The outcome of a cell from what earlier runs kept, without any work.
 #[must_use]
-pub fn known(common: &RunContext<'_>, context: &CellContext<'_>) -> Option<Outcome> {
-    if common.fresh {
+pub fn known(run_context: &RunContext<'_>, context: &CellContext<'_>) -> Option<Outcome> {
+    if run_context.fresh {
         return None;
     }
-    let resolution = common.resolver.known(context)?;
-    Some(kept(common, context, &resolution)?.outcome)
+    let resolution = run_context.resolver.known(context)?;
+    Some(kept(run_context, context, &resolution)?.outcome)
 }
 
 /// What earlier runs kept of a cell that was resolved, unless that is not to be looked at.
 pub(super) fn kept(
-    common: &RunContext<'_>,
+    run_context: &RunContext<'_>,
     context: &CellContext<'_>,
     resolution: &Resolution,
 ) -> Option<StoredOutcome> {
-    if common.fresh {
+    if run_context.fresh {
         return None;
     }
-    let key = key_of(common, context, resolution).ok()?;
-    common.store.get(&key)
+    let key = key_of(run_context, context, resolution).ok()?;
+    run_context.store.get(&key)
 }
 
 /// Puts what earlier runs kept of a known cell, its lock and its logs, into the results.
@@ -70,16 +70,16 @@ pub(super) fn kept(
 /// # Errors
 ///
 /// When the results cannot be written.
-pub fn restore(common: &RunContext<'_>, context: &CellContext<'_>) -> Result<()> {
-    let Some(resolution) = common.resolver.known(context) else {
+pub fn restore(run_context: &RunContext<'_>, context: &CellContext<'_>) -> Result<()> {
+    let Some(resolution) = run_context.resolver.known(context) else {
         return Ok(());
     };
-    let key = key_of(common, context, &resolution)?;
-    let moved = common.store.get(&key).and_then(|kept| kept.lock);
+    let key = key_of(run_context, context, &resolution)?;
+    let moved = run_context.store.get(&key).and_then(|kept| kept.lock);
     let lock = moved.as_deref().or(resolution.usable());
-    keep_lock(common.results, context.cell, lock)?;
-    let logs = logs(common.results, context.cell);
-    common.store.restore_logs(&key, &logs)
+    keep_lock(run_context.results, context.cell, lock)?;
+    let logs = logs(run_context.results, context.cell);
+    run_context.store.restore_logs(&key, &logs)
 }
 
 pub(super) fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {
@@ -104,37 +104,37 @@ pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> 
 ///
 /// When it cannot be written.
 pub(super) fn keep(
-    common: &RunContext<'_>,
+    run_context: &RunContext<'_>,
     context: &CellContext<'_>,
     outcome: &Outcome,
 ) -> Result<()> {
-    let Some(resolution) = common.resolver.known(context) else {
+    let Some(resolution) = run_context.resolver.known(context) else {
         return Ok(());
     };
-    let key = key_of(common, context, &resolution)?;
-    let logs = logs(common.results, context.cell);
+    let key = key_of(run_context, context, &resolution)?;
+    let logs = logs(run_context.results, context.cell);
     // What was not kept in the first place is not kept now.
-    match common.store.get(&key) {
+    match run_context.store.get(&key) {
         Some(kept) if !outcome.has_doubt() => {
             let lock = kept.lock.as_deref();
-            common.store.put(&key, outcome, lock, &logs)
+            run_context.store.put(&key, outcome, lock, &logs)
         }
         Some(_) | None => Ok(()),
     }
 }
 
 fn key_of(
-    common: &RunContext<'_>,
+    run_context: &RunContext<'_>,
     context: &CellContext<'_>,
     resolution: &Resolution,
 ) -> Result<String> {
     let resolution = key::of(&resolution.deciding_parts())?;
-    let sandbox = common.sandbox.cache_relevant();
-    let locked = common.resolver.locked;
+    let sandbox = run_context.sandbox.cache_relevant();
+    let locked = run_context.resolver.locked;
     key::outcome(
         context,
         &(resolution, locked),
-        &common.matrix.config,
+        &run_context.matrix.config,
         &sandbox,
     )
 }
@@ -146,25 +146,25 @@ impl CellWork<'_> {
     ///
     /// When the work folders fail; the caller turns that into a doubt about this cell.
     pub fn run(&self) -> Result<CellResult> {
-        let logs = logs(self.common.results, self.context.cell);
+        let logs = logs(self.run_context.results, self.context.cell);
         clear_logs(&logs)?;
         let mut phases = Phases::default();
 
         self.enter(Phase::Resolve);
         let mut clock = PhaseTimer::start(Phase::Resolve);
         let mut log = PhaseLog::create(logs.join("resolve.log").as_std_path(), self.secrets())?;
-        let resolver = self.common.resolver;
+        let resolver = self.run_context.resolver;
         let resolution = resolver.resolve(self.context, &mut log, &mut clock)?;
-        for note in self.common.matrix.registry.notes() {
-            self.common.listener.on_event(Event::Noted(&note));
+        for note in self.run_context.matrix.registry.notes() {
+            self.run_context.listener.on_event(Event::Noted(&note));
         }
         let lock = resolution.usable();
-        keep_lock(self.common.results, self.context.cell, lock)?;
+        keep_lock(self.run_context.results, self.context.cell, lock)?;
         let (key, kept) = self.recall(&resolution)?;
         if let Some(StoredOutcome { outcome, lock, .. }) = kept {
             log.finish()?;
-            keep_lock(self.common.results, self.context.cell, lock.as_deref())?;
-            self.common.store.restore_logs(&key, &logs)?;
+            keep_lock(self.run_context.results, self.context.cell, lock.as_deref())?;
+            self.run_context.store.restore_logs(&key, &logs)?;
             return Ok(CellResult {
                 outcome,
                 reused: true,
@@ -216,12 +216,12 @@ impl CellWork<'_> {
             outcome.needs = moved.needs;
             moved.lock
         });
-        keep_lock(self.common.results, self.context.cell, lock.as_deref())?;
+        keep_lock(self.run_context.results, self.context.cell, lock.as_deref())?;
         let rests_on = lock.as_deref().or(resolution.usable());
         outcome.lock = rests_on
             .map(|lock| key::of(&decisive_lines(lock)))
             .transpose()?;
-        outcome.sandbox = self.common.sandbox.enforced();
+        outcome.sandbox = self.run_context.sandbox.enforced();
         outcome.left_out = left_out(&self.context.tree.subject, &outcome);
         if let Some(change) = self.context.toolchain.change() {
             outcome = Outcome::in_doubt(change);
@@ -233,7 +233,7 @@ impl CellWork<'_> {
         }
         // Only what is certain is kept; a doubt anywhere is settled by the next run.
         if !outcome.has_doubt() && !self.is_blind(&outcome) {
-            let store = self.common.store;
+            let store = self.run_context.store;
             store.put(&key, &outcome, lock.as_deref(), &logs)?;
         }
         Ok(CellResult {
@@ -253,17 +253,19 @@ impl CellWork<'_> {
                 Tried::Newer { .. } | Tried::Newest => true,
                 Tried::Locked => false,
             });
-        has_tried && self.common.resolver.offline && !self.common.matrix.registry.is_local()
+        has_tried
+            && self.run_context.resolver.offline
+            && !self.run_context.matrix.registry.is_local()
     }
 
     /// The key of the outcome, and what is kept where an earlier run had it. What is known of all
     /// targets answers for one as well.
     fn recall(&self, resolution: &Resolution) -> Result<(String, Option<StoredOutcome>)> {
-        let get = |key: &str| match self.common.fresh {
+        let get = |key: &str| match self.run_context.fresh {
             true => None,
-            false => self.common.store.get(key),
+            false => self.run_context.store.get(key),
         };
-        let whole = key_of(self.common, self.context, resolution)?;
+        let whole = key_of(self.run_context, self.context, resolution)?;
         let known = get(&whole);
         let Some(only) = self.only.as_ref().filter(|_| known.is_none()) else {
             return Ok((whole, known));
@@ -282,7 +284,7 @@ impl CellWork<'_> {
         let read: Vec<&Utf8Path> = git.into_iter().chain([&*subject.checkout.top]).collect();
         let copy = self.folders.copy();
         std::fs::create_dir_all(copy).with_context(|| format!("make {copy}"))?;
-        let reached = self.common.sandbox.confines(&read, &[copy]);
+        let reached = self.run_context.sandbox.confines(&read, &[copy]);
         confined(reached, || {
             // Where the cache lies below a folder that cells write in, they can write beside the copy.
             let own = [&*self.folders.checkout, &self.folders.home()];
@@ -304,7 +306,7 @@ impl CellWork<'_> {
         log: &mut PhaseLog,
         clock: &mut PhaseTimer,
     ) -> Result<std::result::Result<Workspace, Outcome>> {
-        let matrix = self.common.matrix;
+        let matrix = self.run_context.matrix;
         self.lay_out(lock)?;
         let mut cargo = self.cargo(matrix.config.timeouts.resolve);
         // Nothing is compiled here.
@@ -315,7 +317,7 @@ impl CellWork<'_> {
             "--target",
             &self.context.toolchain.host,
         ];
-        if self.common.resolver.offline {
+        if self.run_context.resolver.offline {
             fetch.push("--offline");
         }
         let said = cargo.run_captured(&fetch, log)?;
@@ -356,7 +358,7 @@ impl CellWork<'_> {
             error.message = format!("{package} cannot be read by cargo {cargo}");
             return Outcome::whole(Status::failed(FailureKind::Drift), vec![error]);
         }
-        let refused = self.common.resolver.refused(self.context, said);
+        let refused = self.run_context.resolver.refused(self.context, said);
         Outcome::whole(refused.status, refused.errors)
     }
 }

@@ -21,7 +21,7 @@ pub fn matrix_toml(bytes: &[u8]) -> Option<String> {
         Path::new("matrix.toml"),
         String::from_utf8_lossy(bytes).into_owned(),
     );
-    Config::parse(text).err().map(|mistake| mistake.to_string())
+    Config::parse(text).err().map(|error| error.to_string())
 }
 
 /// What an index tells of a crate, or of a family of one.

@@ -78,11 +78,11 @@ pub fn open(
         // Nothing stays of it, and so it need not wait.
         None => WorkDirs::beside(cache, place)?,
     };
-    in_place(matrix, options, &workplace, |common, _| {
+    in_place(matrix, options, &workplace, |run_context, _| {
         let folder = workplace.open_cell(cell)?;
-        let of_lane = workplace.folders(&context, &common.sandbox.name()?, 0)?;
+        let of_lane = workplace.folders(&context, &run_context.sandbox.name()?, 0)?;
         let work = CellWork {
-            common,
+            run_context,
             context: &context,
             folders: folders(&folder, of_lane, &context.tree.subject.inside),
             only: None,
@@ -90,9 +90,11 @@ pub fn open(
         let logs = folder.join("resolve.log");
         let mut log = PhaseLog::create(logs.as_std_path(), work.secrets())?;
         let mut clock = PhaseTimer::start(Phase::Resolve);
-        let mut resolution = common.resolver.resolve(&context, &mut log, &mut clock)?;
+        let mut resolution = run_context
+            .resolver
+            .resolve(&context, &mut log, &mut clock)?;
         // The lock that a run of the cell came to rest on, where there was one.
-        let known = kept(common, &context, &resolution);
+        let known = kept(run_context, &context, &resolution);
         let is_known = known.is_some();
         let mut moved = Vec::new();
         if let Some(StoredOutcome { outcome, lock, .. }) = known {
@@ -142,9 +144,9 @@ pub fn open(
         let passed = match (&mut hear, &workspace) {
             (Some(hear), Some(workspace)) if resolution.status == Status::Passed => {
                 work.clear_folders()?;
-                let RunContext { shops, cancel, .. } = common;
-                let _turn = shops.acquire(&work.folders, &workspace.units, cancel)?;
-                Some(run(&work, common, &recipe, *hear)?)
+                let RunContext { groups, cancel, .. } = run_context;
+                let _turn = groups.acquire(&work.folders, &workspace.units, cancel)?;
+                Some(run(&work, run_context, &recipe, *hear)?)
             }
             (Some(_) | None, _) => None,
         };
@@ -162,7 +164,7 @@ fn folders(folder: &Utf8Path, of_lane: LaneDirs, inside: &Utf8Path) -> LaneDirs 
     let checkout = folder.join("checkout");
     let subject = checkout.join(inside);
     LaneDirs {
-        shop: of_lane.shop,
+        group: of_lane.group,
         checkout,
         target: subject.join("target"),
         subject,
@@ -174,14 +176,14 @@ fn folders(folder: &Utf8Path, of_lane: LaneDirs, inside: &Utf8Path) -> LaneDirs 
 /// Runs the commands of a recipe in the sandbox of the cell; whether all ended well.
 fn run(
     work: &CellWork<'_>,
-    common: &RunContext<'_>,
+    run_context: &RunContext<'_>,
     recipe: &Recipe,
     hear: &mut dyn FnMut(ReproEvent<'_>),
 ) -> Result<bool> {
-    let timeouts = &common.matrix.config.timeouts;
+    let timeouts = &run_context.matrix.config.timeouts;
     let mut has_passed = true;
     for step in &recipe.steps {
-        if common.cancel.is_cancelled() {
+        if run_context.cancel.is_cancelled() {
             return Ok(false);
         }
         let limit: Duration = match &step.target {

@@ -85,10 +85,10 @@ pub fn known_outcomes(
     cells: &[Cell],
 ) -> Result<BTreeMap<CellId, Outcome>> {
     let workplace = WorkDirs::open(&options.cache, &matrix.place)?;
-    in_place(matrix, options, &workplace, |common, _| {
+    in_place(matrix, options, &workplace, |run_context, _| {
         let outcome = |cell: &Cell| {
             let context = CellContext::of(matrix, cell).ok()??;
-            Some((cell.id(), known(common, &context)?))
+            Some((cell.id(), known(run_context, &context)?))
         };
         Ok(cells.par_iter().filter_map(outcome).collect())
     })
@@ -113,20 +113,20 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
     let place = &matrix.place;
     let workplace = WorkDirs::lock(&options.cache, place, options.cancel, waits)?;
     workplace.discard_past(&groups_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
-    in_place(matrix, options, &workplace, |common, n_lanes| {
+    in_place(matrix, options, &workplace, |run_context, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
         options.listener.on_event(Event::Planned {
             n_run,
             n_known,
             is_most: plan.strategy == Strategy::Frontier,
         });
-        if let Some(why) = &common.sandbox.missing {
-            let gaps = common.sandbox.enforced().gaps().join("; ");
+        if let Some(why) = &run_context.sandbox.missing {
+            let gaps = run_context.sandbox.enforced().gaps().join("; ");
             let told = format!("builds and tests are not bounded in all ({why}): {gaps}");
             options.listener.on_event(Event::Noted(&told));
         }
         let board = RunRecorder::new(begin(matrix, plan, options), options.out)?;
-        restore_known(matrix, plan, common)?;
+        restore_known(matrix, plan, run_context)?;
         let times = Durations::read(workplace.durations());
         let schedule = Schedule::new(plan, matrix.config.run.probes, n_lanes, times);
         let lanes = rayon::ThreadPoolBuilder::new()
@@ -134,13 +134,13 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
             .thread_name(|lane| format!("lane-{lane}"))
             .build()
             .context("start the lanes")?;
-        make_room(common, &|label| schedule.may_need(label))?;
+        make_room(run_context, &|label| schedule.may_need(label))?;
         let results = lanes.broadcast(|worker| {
             let mut last: Option<&Row> = None;
             while let Some(planned) = schedule.take(last, options.cancel) {
                 let lane = worker.index();
                 let started = Instant::now();
-                let answer = run_cell(matrix, &workplace, common, planned, lane);
+                let answer = run_cell(matrix, &workplace, run_context, planned, lane);
                 let seconds = started.elapsed().as_secs_f64();
                 let took = (!answer.reused).then_some(seconds);
                 let left = schedule.note(planned, &answer.outcome, took);
@@ -160,7 +160,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
                     laps: answer.laps,
                 })?;
                 last = Some(&planned.cell.row);
-                make_room(common, &|label| schedule.may_need(label))?;
+                make_room(run_context, &|label| schedule.may_need(label))?;
             }
             Ok(())
         });
@@ -168,8 +168,8 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
         let confirmed = ended.and_then(|_| match matrix.config.run.retries {
             0 => Ok(()),
             _ => {
-                confirm(matrix, &workplace, common, &board)?;
-                make_room(common, &|label| schedule.may_need(label))
+                confirm(matrix, &workplace, run_context, &board)?;
+                make_room(run_context, &|label| schedule.may_need(label))
             }
         });
         let kept = confirmed.and_then(|()| schedule.keep_times());
@@ -211,13 +211,13 @@ fn note_changes(matrix: &Matrix, listener: &dyn Listener) {
 }
 
 /// Puts the locks and logs of what is known beside those of what will run.
-fn restore_known(matrix: &Matrix, plan: &Plan, common: &RunContext<'_>) -> Result<()> {
+fn restore_known(matrix: &Matrix, plan: &Plan, run_context: &RunContext<'_>) -> Result<()> {
     let known = plan
         .cells
         .par_iter()
         .filter(|p| matches!(p.fate, CellFate::Known(_)));
     known.try_for_each(|planned| match CellContext::of(matrix, &planned.cell)? {
-        Some(context) => restore(common, &context),
+        Some(context) => restore(run_context, &context),
         None => Ok(()),
     })
 }
@@ -227,27 +227,27 @@ pub(super) fn groups_of<'a>(
     matrix: &Matrix,
     cells: impl Iterator<Item = &'a Cell>,
 ) -> BTreeSet<(String, String)> {
-    let shops = cells.filter_map(|cell| {
+    let groups = cells.filter_map(|cell| {
         let context = CellContext::of(matrix, cell).ok()??;
         Some((cell.row.toolchain.clone(), context.build_group()))
     });
-    shops.collect()
+    groups.collect()
 }
 
 /// Keeps the disk within its bound, and says so where that is not possible.
 pub(super) fn make_room(
-    common: &RunContext<'_>,
+    run_context: &RunContext<'_>,
     is_needed: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<()> {
-    let root = common.keeper.root();
-    let files = common.sandbox.confines(&[], &[root]);
-    let room = confined(files, || common.keeper.make_room(is_needed))?;
+    let root = run_context.keeper.root();
+    let files = run_context.sandbox.confines(&[], &[root]);
+    let room = confined(files, || run_context.keeper.make_room(is_needed))?;
     if room.is_short {
         let told = format!(
             "work folders take {}, which is more than they may: the rest is in use",
             ByteSize(room.after)
         );
-        common.listener.on_event(Event::Noted(&told));
+        run_context.listener.on_event(Event::Noted(&told));
     }
     Ok(())
 }
@@ -279,15 +279,15 @@ pub(super) fn in_place<T>(
     let linker = linker.map(|linker| workplace.linker(*linker.get_ref()));
     let linker = linker.transpose()?;
     let sandbox = CellSandbox::open(matrix, &workplace.trial(), options.cancel)?;
-    let shops = BuildGroups::new(sandbox.enforced().files);
-    let keeper = Evictor::new(workplace, &shops, options.max_disk);
-    let common = RunContext {
+    let groups = BuildGroups::new(sandbox.enforced().files);
+    let keeper = Evictor::new(workplace, &groups, options.max_disk);
+    let run_context = RunContext {
         matrix,
         resolver: &resolver,
         store: &store,
         results: options.out,
         budget: &budget,
-        shops: &shops,
+        groups: &groups,
         sandbox: &sandbox,
         keeper: &keeper,
         linker: linker.as_deref(),
@@ -296,7 +296,7 @@ pub(super) fn in_place<T>(
         listener: options.listener,
         cancel: options.cancel,
     };
-    then(&common, n_lanes)
+    then(&run_context, n_lanes)
 }
 
 /// A single cargo keeps a few cores busy by itself, so a second lane pays only beyond that; each
@@ -309,7 +309,7 @@ fn default_lanes(n_jobs: usize) -> usize {
 fn run_cell(
     matrix: &Matrix,
     workplace: &WorkDirs,
-    common: &RunContext<'_>,
+    run_context: &RunContext<'_>,
     planned: &Planned,
     lane: usize,
 ) -> CellResult {
@@ -323,10 +323,10 @@ fn run_cell(
     let answer = || {
         let context = CellContext::of(matrix, &planned.cell)?;
         let context = context.context("find its toolchain")?;
-        let folders = workplace.folders(&context, &common.sandbox.name()?, lane)?;
-        let _occupied = common.keeper.mark_in_use(&folders);
+        let folders = workplace.folders(&context, &run_context.sandbox.name()?, lane)?;
+        let _occupied = run_context.keeper.mark_in_use(&folders);
         CellWork {
-            common,
+            run_context,
             context: &context,
             folders,
             only: None,

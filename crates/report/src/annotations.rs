@@ -21,8 +21,8 @@ enum Level {
 }
 
 impl Level {
-    fn of(standing: Severity) -> Self {
-        match standing {
+    fn of(severity: Severity) -> Self {
+        match severity {
             Severity::New => Self::Error,
             Severity::Fixed | Severity::Unsure => Self::Warning,
             Severity::Known => Self::Notice,
@@ -62,7 +62,7 @@ fn commands(problems: &[Problem]) -> String {
     let of = |level: Level| {
         problems
             .iter()
-            .filter(move |p| Level::of(p.standing) == level)
+            .filter(move |p| Level::of(p.severity) == level)
     };
     let has_rest = levels.iter().any(|level| of(*level).count() > MOST);
     let shown = levels.map(|level| of(level).take(level.room(has_rest)).collect::<Vec<_>>());
@@ -147,7 +147,7 @@ mod tests {
 
     fn problem(thing: &str, error: &str, file: &str) -> Problem {
         Problem {
-            standing: Severity::New,
+            severity: Severity::New,
             check: Check::Gone,
             thing: thing.to_owned(),
             case: None,
@@ -168,9 +168,9 @@ mod tests {
 
     #[test]
     fn no_level_has_more_than_the_runner_shows_and_the_rest_is_counted() {
-        let of = |standing: Severity, n: usize| {
+        let of = |severity: Severity, n: usize| {
             (0..n).map(move |n| Problem {
-                standing,
+                severity,
                 ..problem(&n.to_string(), "m", "f")
             })
         };

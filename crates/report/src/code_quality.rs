@@ -50,7 +50,7 @@ fn issue(run: &Run, problem: &Problem) -> Issue {
         description,
         check_name: format!("pinmatrix/{}", problem.check),
         fingerprint: problem.fingerprint.clone(),
-        severity: match problem.standing {
+        severity: match problem.severity {
             Severity::New => "critical",
             Severity::Fixed | Severity::Unsure => "minor",
             Severity::Known => "info",

@@ -66,7 +66,7 @@ fn result(run: &Run, problem: &Problem) -> Value {
     let SourcePlace { file, line } = place;
     json!({
         "ruleId": problem.check.to_string(),
-        "level": match problem.standing {
+        "level": match problem.severity {
             Severity::New => "error",
             Severity::Fixed | Severity::Unsure => "warning",
             Severity::Known => "note",

@@ -88,8 +88,8 @@ fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<BisectQuery> {
         if !points.iter().any(is_named) {
             let names = points.iter().map(|point| point.name.as_str());
             let hint = nearest(only, names).map(|name| format!("did you mean `{name}`?"));
-            let mistake = UserError::new(format!("there is no point `{only}` on this axis"));
-            return Err(mistake.maybe_help(hint).into());
+            let error = UserError::new(format!("there is no point `{only}` on this axis"));
+            return Err(error.maybe_help(hint).into());
         }
         points.retain(is_named);
         points.truncate(1);
@@ -356,11 +356,15 @@ impl BisectPage<'_> {
             Some(BisectResult::Found {
                 before,
                 after,
-                untold,
+                inconclusive,
             }) => {
                 self.write_point(page, *before)?;
                 self.write_point(page, *after)?;
-                writeln!(page, "{}", self.exactness(*before, *after, untold.len()))?;
+                writeln!(
+                    page,
+                    "{}",
+                    self.exactness(*before, *after, inconclusive.len())
+                )?;
                 self.write_elsewhere(page)?;
                 writeln!(page)?;
                 writeln!(page, "{DIM}{}{RESET}", self.command(*before))?;
@@ -380,12 +384,12 @@ impl BisectPage<'_> {
     }
 
     /// How exactly it is known where the answer changes; `n_untold` points between could not tell.
-    fn exactness(&self, before: usize, after: usize, n_untold: usize) -> String {
+    fn exactness(&self, before: usize, after: usize, n_inconclusive: usize) -> String {
         let between = self.between(before, after);
         let remarks = between.remarks().into_iter();
         let remarks: String = remarks.map(|remark| format!("; {remark}")).collect();
-        if n_untold > 0 {
-            return format!("not exact: {n_untold} between them could not tell{remarks}");
+        if n_inconclusive > 0 {
+            return format!("not exact: {n_inconclusive} between them could not tell{remarks}");
         }
         match &self.inquiry.axis {
             Axis::Pins(_) if between.is_exact() => {

@@ -20,8 +20,8 @@ use crate::output::stdout;
 pub fn run(flags: &Flags) -> Result<ExitStatus> {
     let config = read_config(&flags.config())?;
     let file = config.baseline_file().ok_or_else(|| {
-        let mistake = config.text.mistake("the config names no baseline");
-        mistake.help("add `baseline = \"ci/baseline.json\"` to [run]")
+        let error = config.text.mistake("the config names no baseline");
+        error.help("add `baseline = \"ci/baseline.json\"` to [run]")
     })?;
     let run = results::read(&flags.out()?)?;
     let before = pinmatrix::input::read_baseline(&file)?;

@@ -95,8 +95,8 @@ pub fn run(flags: &CompareFlags) -> Result<ExitStatus> {
 fn with_baseline(config: &std::path::Path, run: &Utf8Path) -> Result<Comparison> {
     let config = read_config(config)?;
     let file = config.baseline_file().ok_or_else(|| {
-        let mistake = config.text.mistake("the config names no baseline");
-        mistake.help("add `baseline = \"ci/baseline.json\"` to [run]")
+        let error = config.text.mistake("the config names no baseline");
+        error.help("add `baseline = \"ci/baseline.json\"` to [run]")
     })?;
     let baseline = pinmatrix::input::read_baseline(&file)?.ok_or_else(|| {
         UserError::new(format!("{file} is not there")).help("`bless` writes it from the last run")

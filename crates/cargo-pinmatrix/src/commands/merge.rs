@@ -99,14 +99,14 @@ fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<ShardResult>, Vec<Stri
     for name in named {
         match read(std::slice::from_ref(name)) {
             Ok(part) => parts.extend(part),
-            Err(mistake) => {
-                unread.push(format!("{}; the other parts are merged", mistake.message()));
-                first.get_or_insert(mistake);
+            Err(error) => {
+                unread.push(format!("{}; the other parts are merged", error.message()));
+                first.get_or_insert(error);
             }
         }
     }
     match first {
-        Some(mistake) if parts.is_empty() => Err(mistake),
+        Some(error) if parts.is_empty() => Err(error),
         Some(_) | None => Ok((parts, unread)),
     }
 }

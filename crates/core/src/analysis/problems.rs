@@ -27,7 +27,7 @@ use crate::text;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// How much it matters.
-    pub standing: Severity,
+    pub severity: Severity,
     /// What kind.
     pub check: Check,
     /// What fails: a target, the first of several, or the family where no target can be named.
@@ -151,7 +151,7 @@ pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
     }
     tell_apart(&mut problems);
     // The order of the run is kept where nothing else decides.
-    problems.sort_by_key(|(changes, _, problem)| (problem.standing, !changes));
+    problems.sort_by_key(|(changes, _, problem)| (problem.severity, !changes));
     problems
         .into_iter()
         .map(|(_, _, problem)| problem)
@@ -196,15 +196,15 @@ struct OccurrenceGroup<'a> {
 
 impl OccurrenceGroup<'_> {
     fn problem(&self, run: &Run, points: &Points) -> Option<(bool, ProblemKey, Problem)> {
-        let standing = self.occurrences.iter().map(|seen| seen.standing).min()?;
+        let severity = self.occurrences.iter().map(|seen| seen.severity).min()?;
         let alike = self.occurrences.iter();
-        let alike: Vec<&Occurrence<'_>> = alike.filter(|s| s.standing == standing).collect();
+        let alike: Vec<&Occurrence<'_>> = alike.filter(|s| s.severity == severity).collect();
         let first = alike.first()?;
         let points: Vec<&ChangePoint> = alike.iter().filter_map(|s| points.at(s)).collect();
         let is_name = |name: String| text::ellipsis(&text::one_line(&name), LONGEST_NAME);
         let (thing, case) = what(&alike, first);
         let problem = Problem {
-            standing,
+            severity,
             check: first.key.check,
             thing: is_name(thing),
             case: case.map(is_name),

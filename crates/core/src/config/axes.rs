@@ -152,13 +152,13 @@ pub(super) fn feature_sets(
     }
     let is_said_twice = !build.features.is_empty() || build.all_features || !build.default_features;
     if is_said_twice {
-        let mistake = text.mistake("features are chosen by [build] and by [[features]]");
+        let error = text.mistake("features are chosen by [build] and by [[features]]");
         let place = build.features.first().map(Spanned::span);
-        let mistake = match place {
-            Some(span) => mistake.at(span, "for all cells"),
-            None => mistake,
+        let error = match place {
+            Some(span) => error.at(span, "for all cells"),
+            None => error,
         };
-        return Err(mistake.help("leave those of [build] out, and write them into each set"));
+        return Err(error.help("leave those of [build] out, and write them into each set"));
     }
     let set = |written: raw::Features| FeatureSet {
         label: Some(written.label.into_inner()),

@@ -30,7 +30,7 @@ fn mistake(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from} is not in the good file");
     match parse(&GOOD.replace(from, to)) {
         Ok(_) => format!("`{to}` was taken"),
-        Err(mistake) => mistake.to_string(),
+        Err(error) => error.to_string(),
     }
 }
 
@@ -114,8 +114,8 @@ proptest::proptest! {
     ) {
         let mut content = GOOD.to_owned();
         content.insert_str(at, &garbage);
-        if let Err(mistake) = parse(&content) {
-            proptest::prop_assert!(!mistake.to_string().is_empty());
+        if let Err(error) = parse(&content) {
+            proptest::prop_assert!(!error.to_string().is_empty());
         }
     }
 }

@@ -90,7 +90,7 @@ impl ViewRow {
             known: SearchRow {
                 places: Vec::new(),
                 rungs: Vec::new(),
-                foreseen: Vec::new(),
+                predicted_msrv: Vec::new(),
                 today: None,
                 leader: None,
             },
@@ -129,7 +129,7 @@ impl ViewRow {
             }
             row.known.places.push(place);
             row.known.rungs.push(is_rung);
-            row.known.foreseen.push(run.too_new(&cell).is_some());
+            row.known.predicted_msrv.push(run.too_new(&cell).is_some());
             row.cells.push(known.map(|(n, _)| n));
         }
         row

@@ -23,7 +23,7 @@ pub enum BisectResult {
         /// The first point with the answer of the last end.
         after: usize,
         /// What lies between.
-        untold: Vec<usize>,
+        inconclusive: Vec<usize>,
     },
     /// Both ends answer the same.
     EndsAgree(PointAnswer),
@@ -84,12 +84,12 @@ pub fn end(points: &[PointState]) -> Option<BisectResult> {
         return Some(BisectResult::EndsAgree(first));
     }
     let (before, after) = interval(points)?;
-    let untold: Vec<usize> = (before + 1..after).collect();
-    let is_settled = untold.iter().all(|at| told(*at).is_some());
+    let inconclusive: Vec<usize> = (before + 1..after).collect();
+    let is_settled = inconclusive.iter().all(|at| told(*at).is_some());
     is_settled.then_some(BisectResult::Found {
         before,
         after,
-        untold,
+        inconclusive,
     })
 }
 

@@ -36,7 +36,7 @@ impl<'a> SearchState<'a> {
                     })
                     .collect(),
                 rungs: planned().map(|planned| planned.is_rung).collect(),
-                foreseen: planned()
+                predicted_msrv: planned()
                     .map(|planned| planned.forecast.is_some())
                     .collect(),
                 today: planned().position(|planned| planned.is_today),
@@ -102,7 +102,7 @@ fn shown(signatures: &mut HashMap<Signature, usize>, outcome: &Outcome) -> Slot<
 /// after all of them. None where nothing is left to run.
 #[must_use]
 pub fn round(plan: &Plan, n_probes: usize) -> Vec<&Planned> {
-    let mut standing = SearchState::new(plan, n_probes);
-    let ready = standing.search.ready().into_iter();
-    ready.filter_map(|at| standing.planned(at)).collect()
+    let mut search_state = SearchState::new(plan, n_probes);
+    let ready = search_state.search.ready().into_iter();
+    ready.filter_map(|at| search_state.planned(at)).collect()
 }

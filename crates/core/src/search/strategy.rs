@@ -31,7 +31,7 @@ pub struct SlotRow<'a, S> {
     pub rungs: &'a [bool],
     /// Of which of them it is declared that the toolchain is too old. Only what it is declared not
     /// to be too old for is worth a probe.
-    pub foreseen: &'a [bool],
+    pub predicted_msrv: &'a [bool],
     /// Which of them the subject is on today: it is run as an end is.
     pub today: Option<usize>,
 }
@@ -73,7 +73,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
             return self.open(ends);
         }
         let is_worth =
-            |n: &usize| self.is_rung(*n) && !self.foreseen.get(*n).copied().unwrap_or(false);
+            |n: &usize| self.is_rung(*n) && !self.predicted_msrv.get(*n).copied().unwrap_or(false);
         let worth: Vec<usize> = (0..self.places.len()).filter(is_worth).collect();
         let probes: BTreeSet<usize> = probes(worth.len(), n_probes).map(|n| worth[n]).collect();
         if !self.is_known(&probes) {
@@ -106,7 +106,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
     /// Between which places it is declared that the toolchain becomes too old.
     #[must_use]
     pub fn edges(&self) -> BTreeSet<ChangeHint> {
-        let pairs = self.foreseen.windows(2).enumerate();
+        let pairs = self.predicted_msrv.windows(2).enumerate();
         let turns = pairs.filter(|(_, pair)| pair[0] != pair[1]);
         turns.map(|(at, _)| (at, at + 1)).collect()
     }

@@ -12,7 +12,7 @@ fn row(n: usize, every: usize, leader: Option<usize>) -> SearchRow<u8> {
     SearchRow {
         places: vec![Slot::Open; n],
         rungs: (0..n).map(|at| at % every == 0 || at + 1 == n).collect(),
-        foreseen: vec![false; n],
+        predicted_msrv: vec![false; n],
         today: None,
         leader,
     }
@@ -152,7 +152,7 @@ fn an_island_that_the_other_row_has_is_looked_for_between_ends_that_agree() {
 fn where_a_toolchain_becomes_too_old_is_looked_at_first() {
     let history: Vec<Option<u8>> = (0..40).map(|n| Some(u8::from(n >= 9))).collect();
     let mut of = row(40, 1, None);
-    of.foreseen = (0..40).map(|n| n >= 9).collect();
+    of.predicted_msrv = (0..40).map(|n| n >= 9).collect();
     let search = run(Search::new(Strategy::Frontier, 1, vec![of]), &[history], 1);
     // Two ends, both sides of the edge, and the middle of what is left.
     assert_eq!(n_ran(&search.rows[0]), 5);

@@ -27,9 +27,11 @@ use crate::phase::timer::PhaseTimer;
 /// A [`UserError`] when it cannot be run; other errors when the work folders fail.
 pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, String)> {
     let CellWork {
-        common, context, ..
+        run_context,
+        context,
+        ..
     } = work;
-    let logs = logs(common.results, context.cell);
+    let logs = logs(run_context.results, context.cell);
     clear_logs(&logs)?;
     let workspace = match prepared(work, &logs)? {
         Ok(workspace) => workspace,
@@ -40,8 +42,8 @@ pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, Strin
         }
     };
     // It may compile, and does so by itself.
-    let shops = common.shops;
-    let _turn = shops.acquire(&work.folders, &workspace.units, common.cancel)?;
+    let groups = run_context.groups;
+    let _turn = groups.acquire(&work.folders, &workspace.units, run_context.cancel)?;
     work.enter(Phase::Test);
     let mut log = PhaseLog::create(logs.join("test.log").as_std_path(), work.secrets())?;
     let answer = run_script(work, script, &mut log);
@@ -58,16 +60,20 @@ fn prepared(
     logs: &Utf8Path,
 ) -> Result<std::result::Result<Workspace, Outcome>> {
     let CellWork {
-        common, context, ..
+        run_context,
+        context,
+        ..
     } = work;
     work.enter(Phase::Resolve);
     let mut clock = PhaseTimer::start(Phase::Resolve);
     let mut log = PhaseLog::create(logs.join("resolve.log").as_std_path(), work.secrets())?;
-    let resolution = common.resolver.resolve(context, &mut log, &mut clock)?;
+    let resolution = run_context
+        .resolver
+        .resolve(context, &mut log, &mut clock)?;
     // The lock that a run of the cell came to rest on, where there was one.
-    let moved = kept(common, context, &resolution).and_then(|kept| kept.lock);
+    let moved = kept(run_context, context, &resolution).and_then(|kept| kept.lock);
     let lock = moved.as_deref().or(resolution.usable());
-    keep_lock(common.results, context.cell, lock)?;
+    keep_lock(run_context.results, context.cell, lock)?;
     let prepared = match lock {
         Some(lock) => work.prepare(lock, &mut log, &mut clock)?,
         None => Err(Outcome::whole(resolution.status, resolution.errors)),
@@ -82,10 +88,12 @@ fn run_script(
     log: &mut PhaseLog,
 ) -> Result<(PointAnswer, String)> {
     let CellWork {
-        common, context, ..
+        run_context,
+        context,
+        ..
     } = work;
     let cell = context.cell;
-    let mut cargo = work.cargo(common.matrix.config.timeouts.build);
+    let mut cargo = work.cargo(run_context.matrix.config.timeouts.build);
     let told = [
         ("CARGO", context.toolchain.program("cargo").into_os_string()),
         ("PINMATRIX_CELL", cell.id().as_str().into()),

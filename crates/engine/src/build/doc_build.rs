@@ -142,36 +142,36 @@ impl DocBuild<'_> {
         on_step: &mut dyn FnMut(&str),
     ) -> Result<DocBuildResult> {
         self.lay_out()?;
-        let mut heard = BuildMessages::default();
+        let mut messages = BuildMessages::default();
         let mut ended = ProcessResult::NOTHING;
         if !self.only_pretends {
             let cargo = self.cargo_with([(RUSTDOC, self.folder.join("rustdoc"))]);
-            ended = heard.listen(&cargo, &self.args(), log, on_step)?;
+            ended = messages.listen(&cargo, &self.args(), log, on_step)?;
         }
         let used = used.iter().map(|(hash, id)| (hash.clone(), id.clone()));
-        heard.used.extend(used);
+        messages.used.extend(used);
         let is_whole = !self.only_pretends && ended.exit.is_success();
         let mut calls = None;
         if is_whole {
             calls = Some(self.calls(None)?);
-        } else if can_go_on(&ended.exit) && infra_failure(&ended.exit, &heard.err).is_none() {
-            let told = match self.pretend(log)? {
-                Ok(told) => told,
+        } else if can_go_on(&ended.exit) && infra_failure(&ended.exit, &messages.err).is_none() {
+            let counted = match self.pretend(log)? {
+                Ok(counted) => counted,
                 Err(why) => {
                     self.clear()?;
-                    return Ok(gave_up(asked_for, why, heard, ended));
+                    return Ok(gave_up(asked_for, why, messages, ended));
                 }
             };
-            let compiled = self.make_missing(asked_for, &told, &mut heard, log, on_step)?;
+            let compiled = self.make_missing(asked_for, &counted, &mut messages, log, on_step)?;
             ended = match can_go_on(&compiled.exit) {
                 true => together(compiled, ended),
                 false => together(ended, compiled),
             };
-            calls = Some(told);
+            calls = Some(counted);
         }
         self.clear()?;
-        let account = BuildAccount::of_plain(heard);
-        let heard = &account.heard;
+        let account = BuildAccount::of_plain(messages);
+        let messages = &account.messages;
         let mut doc_tests = BTreeMap::new();
         for (package, id) in asked_for {
             let call = calls
@@ -180,7 +180,7 @@ impl DocBuild<'_> {
             let ready = match call {
                 // Cargo has none to run.
                 Some(None) => continue,
-                Some(Some(call)) if is_whole || call.has_all(&heard.used) => {
+                Some(Some(call)) if is_whole || call.has_all(&messages.used) => {
                     DocTests::Ready(call.clone())
                 }
                 Some(Some(_)) | None => self.broken(package, id, &account, &ended.exit),
@@ -189,7 +189,7 @@ impl DocBuild<'_> {
         }
         Ok(DocBuildResult {
             doc_tests,
-            used: account.heard.used,
+            used: account.messages.used,
             ended,
         })
     }
@@ -305,7 +305,7 @@ impl DocBuild<'_> {
         &self,
         asked_for: &[(PackageId, TargetId)],
         calls: &CompilerCalls,
-        heard: &mut BuildMessages,
+        messages: &mut BuildMessages,
         log: &mut PhaseLog,
         on_step: &mut dyn FnMut(&str),
     ) -> Result<ProcessResult> {
@@ -319,7 +319,9 @@ impl DocBuild<'_> {
         let mut below: Vec<&str> = asked_for.flat_map(CompilerCall::needs).collect();
         let mut open: BTreeMap<&str, &CompilerCall> = BTreeMap::new();
         while let Some(name) = below.pop() {
-            let missing = by_name.get(name).filter(|_| !heard.used.contains_key(name));
+            let missing = by_name
+                .get(name)
+                .filter(|_| !messages.used.contains_key(name));
             if let Some(call) = missing
                 && open.insert(name, call).is_none()
             {
@@ -329,21 +331,21 @@ impl DocBuild<'_> {
         // Cargo has come to these already.
         open.retain(|_, call| {
             let unit = unit(call, self.workspace);
-            !unit.is_some_and(|unit| heard.errors.contains_key(&unit))
+            !unit.is_some_and(|unit| messages.errors.contains_key(&unit))
         });
         let mut all = ProcessResult::NOTHING;
         loop {
-            let mut ready = open.iter().filter(|(_, call)| call.has_all(&heard.used));
+            let mut ready = open.iter().filter(|(_, call)| call.has_all(&messages.used));
             let Some((name, call)) = ready.next().map(|(name, call)| (*name, *call)) else {
                 return Ok(all);
             };
             open.remove(name);
             on_step(&call.crate_name());
-            let ended = self.compile(call, heard, log)?;
+            let ended = self.compile(call, messages, log)?;
             if ended.exit.is_success()
                 && let Some(package) = package_of(call, self.workspace)
             {
-                heard.used.insert(name.to_owned(), package.clone());
+                messages.used.insert(name.to_owned(), package.clone());
             }
             let is_over = !can_go_on(&ended.exit);
             all = together(all, ended);
@@ -356,7 +358,7 @@ impl DocBuild<'_> {
     fn compile(
         &self,
         call: &CompilerCall,
-        heard: &mut BuildMessages,
+        messages: &mut BuildMessages,
         log: &mut PhaseLog,
     ) -> Result<ProcessResult> {
         let mut vars = self.cargo.vars.clone();
@@ -376,7 +378,7 @@ impl DocBuild<'_> {
         };
         let spec = cargo.command_spec(program.as_ref(), args)?;
         let places = self.cargo.path_scrubber();
-        let ended = heard.listen_to_rustc(&cargo, spec, unit, places, log)?;
+        let ended = messages.listen_to_rustc(&cargo, spec, unit, places, log)?;
         log.note(&format!("[{}]", ended.exit));
         Ok(ended)
     }
@@ -389,9 +391,12 @@ impl DocBuild<'_> {
         account: &BuildAccount,
         exit: &Exit,
     ) -> DocTests {
-        let heard = &account.heard;
+        let messages = &account.messages;
         let below = self.workspace.below(package);
-        if can_go_on(exit) && infra_failure(exit, &heard.err).is_none() && !heard.mentions(&below) {
+        if can_go_on(exit)
+            && infra_failure(exit, &messages.err).is_none()
+            && !messages.mentions(&below)
+        {
             return NOT_REACHED;
         }
         let judge = TargetJudge {
@@ -429,16 +434,16 @@ impl DocBuild<'_> {
 fn gave_up(
     asked_for: &[(PackageId, TargetId)],
     why: Diagnostic,
-    heard: BuildMessages,
+    messages: BuildMessages,
     ended: ProcessResult,
 ) -> DocBuildResult {
-    let told = format!("cargo does not say how it runs doc tests: {}", why.message);
-    let doubt = InconclusiveReason::Machine(told);
+    let counted = format!("cargo does not say how it runs doc tests: {}", why.message);
+    let doubt = InconclusiveReason::Machine(counted);
     let not = DocTests::Not(Status::Inconclusive { doubt }, vec![why]);
     let all = asked_for.iter().map(|(_, id)| (id.clone(), not.clone()));
     DocBuildResult {
         doc_tests: all.collect(),
-        used: heard.used,
+        used: messages.used,
         ended,
     }
 }

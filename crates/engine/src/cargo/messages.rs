@@ -81,7 +81,7 @@ impl BuildMessages {
         log.note(&format!("$ cargo {}", args.join(" ")));
         let command = cargo.command(&args)?;
         let mut listener = MessageReader {
-            heard: self,
+            messages: self,
             places: cargo.path_scrubber(),
             log,
             on_step,
@@ -105,18 +105,18 @@ impl BuildMessages {
         log: &mut PhaseLog,
     ) -> Result<ProcessResult> {
         let mut follower = |_: Stream, line: &[u8]| {
-            let Ok(told) = serde_json::from_slice::<RustcDiagnostic>(line) else {
+            let Ok(counted) = serde_json::from_slice::<RustcDiagnostic>(line) else {
                 // Besides errors, it names in JSON what it has written.
                 if !line.starts_with(b"{") {
                     log.add(line);
                 }
                 return;
             };
-            if let Some(rendered) = &told.rendered {
+            if let Some(rendered) = &counted.rendered {
                 log.add(text::sanitize(rendered).as_bytes());
             }
             if let Some(unit) = &unit {
-                self.take_counted(&told, unit.clone(), places);
+                self.take_counted(&counted, unit.clone(), places);
             }
         };
         cargo.follow(spec, &mut follower)
@@ -161,8 +161,8 @@ impl BuildMessages {
                 }
                 Some(name)
             }
-            Message::CompilerMessage(told) => {
-                self.take_error(told, places);
+            Message::CompilerMessage(counted) => {
+                self.take_error(counted, places);
                 None
             }
             Message::BuildScriptExecuted(script) => {
@@ -186,22 +186,26 @@ impl BuildMessages {
             .extend(names.map(|name| (name.to_owned(), package.clone())));
     }
 
-    fn take_error(&mut self, told: CompilerMessage, places: PathScrubber<'_>) {
-        let kind = told.target.kind.first().and_then(kind_of);
-        let unit = (told.package_id, kind, unit_name(kind, told.target.name));
-        self.take_counted(&told.message, unit, places);
+    fn take_error(&mut self, counted: CompilerMessage, places: PathScrubber<'_>) {
+        let kind = counted.target.kind.first().and_then(kind_of);
+        let unit = (
+            counted.package_id,
+            kind,
+            unit_name(kind, counted.target.name),
+        );
+        self.take_counted(&counted.message, unit, places);
     }
 
-    fn take_counted(&mut self, told: &RustcDiagnostic, unit: Unit, places: PathScrubber<'_>) {
-        let is_error = matches!(told.level, DiagnosticLevel::Error | DiagnosticLevel::Ice);
+    fn take_counted(&mut self, counted: &RustcDiagnostic, unit: Unit, places: PathScrubber<'_>) {
+        let is_error = matches!(counted.level, DiagnosticLevel::Error | DiagnosticLevel::Ice);
         // Older compilers end with a count of what they said already.
-        if !is_error || told.message.starts_with("aborting due to") {
+        if !is_error || counted.message.starts_with("aborting due to") {
             return;
         }
         let errors = self.errors.entry(unit).or_default();
-        let error = diagnostic(told, places);
-        if let Some(told) = errors.iter_mut().find(|told| told.error == error) {
-            told.n_times += 1;
+        let error = diagnostic(counted, places);
+        if let Some(counted) = errors.iter_mut().find(|counted| counted.error == error) {
+            counted.n_times += 1;
         } else if errors.len() < MOST_ERRORS {
             errors.push(CountedError { error, n_times: 1 });
         }
@@ -209,7 +213,7 @@ impl BuildMessages {
 }
 
 struct MessageReader<'a> {
-    heard: &'a mut BuildMessages,
+    messages: &'a mut BuildMessages,
     places: PathScrubber<'a>,
     log: &'a mut PhaseLog,
     on_step: &'a mut dyn FnMut(&str),
@@ -220,8 +224,8 @@ impl Follower for MessageReader<'_> {
         if stream == Stream::Err {
             self.log.add(line);
             let line = text::sanitize(&String::from_utf8_lossy(line));
-            self.heard.err.push_str(&self.places.without(&line));
-            self.heard.err = tail(std::mem::take(&mut self.heard.err));
+            self.messages.err.push_str(&self.places.without(&line));
+            self.messages.err = tail(std::mem::take(&mut self.messages.err));
             return;
         }
         let Ok(message) = serde_json::from_slice::<Message>(line) else {
@@ -234,7 +238,7 @@ impl Follower for MessageReader<'_> {
         {
             self.log.add(rendered.as_bytes());
         }
-        if let Some(name) = self.heard.take(message, self.places) {
+        if let Some(name) = self.messages.take(message, self.places) {
             (self.on_step)(&name);
         }
     }
@@ -243,7 +247,7 @@ impl Follower for MessageReader<'_> {
 /// The errors in what cargo says on standard output.
 #[must_use]
 pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
-    let mut heard = BuildMessages::default();
+    let mut messages = BuildMessages::default();
     let nowhere = PathScrubber {
         folder: Utf8Path::new("/nowhere"),
         checkout: Utf8Path::new("/nowhere"),
@@ -251,11 +255,11 @@ pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
     };
     for line in said.split(|byte| *byte == b'\n') {
         if let Ok(message) = serde_json::from_slice(line) {
-            heard.take(message, nowhere);
+            messages.take(message, nowhere);
         }
     }
-    let told = heard.errors.into_values().flatten();
-    told.map(|told| told.error).collect()
+    let counted = messages.errors.into_values().flatten();
+    counted.map(|counted| counted.error).collect()
 }
 
 /// Standard error is searched for a few phrases; a build that floods it keeps its end.
@@ -268,23 +272,23 @@ fn tail(err: String) -> String {
 }
 
 /// rustc's diagnostic as it is kept: code, place relative to the subject, words.
-fn diagnostic(told: &RustcDiagnostic, places: PathScrubber<'_>) -> Diagnostic {
-    let place = told
+fn diagnostic(counted: &RustcDiagnostic, places: PathScrubber<'_>) -> Diagnostic {
+    let place = counted
         .spans
         .iter()
         .find(|s| s.is_primary)
-        .or(told.spans.first());
+        .or(counted.spans.first());
     let file = place.map(|p| {
         let path = Utf8Path::new(&p.file_name);
         places.without(path.strip_prefix(places.folder).unwrap_or(path).as_str())
     });
-    let rendered = told.rendered.as_deref().map(|rendered| {
+    let rendered = counted.rendered.as_deref().map(|rendered| {
         let rendered = places.without(&text::sanitize(rendered));
         text::bounded(rendered.trim_end(), text::RENDERED)
     });
     Diagnostic {
-        code: told.code.as_ref().map(|c| c.code.clone()),
-        message: text::one_line(&told.message),
+        code: counted.code.as_ref().map(|c| c.code.clone()),
+        message: text::one_line(&counted.message),
         file,
         line: place.map(|p| p.line_start),
         rendered,

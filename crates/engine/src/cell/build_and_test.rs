@@ -41,12 +41,12 @@ impl CellWork<'_> {
         log: &mut PhaseLog,
         clock: &mut PhaseTimer,
     ) -> Result<BuildResult> {
-        let config = &self.common.matrix.config;
+        let config = &self.run_context.matrix.config;
         let mut step = |what: &str| self.step(what);
         self.clear_folders()?;
         let cargo = self.sandboxed_cargo(None, config.timeouts.build)?;
-        let RunContext { shops, cancel, .. } = self.common;
-        let enter = || shops.acquire(&self.folders, &workspace.units, cancel);
+        let RunContext { groups, cancel, .. } = self.run_context;
+        let enter = || groups.acquire(&self.folders, &workspace.units, cancel);
         let turn = clock.wait(enter)?;
         let is_asked_for = |target: &TargetId| {
             let is_wanted = target.kind != TargetKind::Doc || config.build.doc_tests;
@@ -92,7 +92,7 @@ impl CellWork<'_> {
         logs: &Utf8Path,
         phases: &mut Phases,
     ) -> Result<Vec<TargetOutcome>> {
-        let config = &self.common.matrix.config;
+        let config = &self.run_context.matrix.config;
         self.enter(Phase::Test);
         let mut clock = PhaseTimer::start(Phase::Test);
         let mut log = PhaseLog::create(logs.join("test.log").as_std_path(), self.secrets())?;
@@ -154,7 +154,7 @@ impl CellWork<'_> {
         log: &mut PhaseLog,
         on_step: &mut dyn FnMut(&str),
     ) -> Result<DocBuildResult> {
-        let build = &self.common.matrix.config.build;
+        let build = &self.run_context.matrix.config.build;
         let documented = workspace.documented.iter();
         let asked_for = documented.filter(|(_, id)| build.doc_tests && self.is_asked_for(id));
         let asked_for: Vec<_> = asked_for.cloned().collect();
@@ -186,7 +186,7 @@ impl CellWork<'_> {
         clock: &mut PhaseTimer,
     ) -> Result<TargetOutcome> {
         self.step(&target.id.to_string());
-        self.common.listener.on_event(Event::Made {
+        self.run_context.listener.on_event(Event::Made {
             cell: &self.context.cell.id(),
             target: &target.id,
             executable,
@@ -195,7 +195,7 @@ impl CellWork<'_> {
             .folder(&target.package)
             .unwrap_or(self.folders.subject.clone());
         let place = TestLocation {
-            matrix: self.common.matrix,
+            matrix: self.run_context.matrix,
             context: self.context,
             folders: &self.folders,
         };
@@ -209,10 +209,10 @@ impl CellWork<'_> {
             rustc: &self.context.toolchain.rustc,
             policy,
             vars,
-            timeouts: &self.common.matrix.config.timeouts,
-            retries: self.common.matrix.config.run.retries,
-            cancel: self.common.cancel,
-            budget: self.common.budget,
+            timeouts: &self.run_context.matrix.config.timeouts,
+            retries: self.run_context.matrix.config.run.retries,
+            cancel: self.run_context.cancel,
+            budget: self.run_context.budget,
             folders: &self.folders,
         };
         test(target, &executable, log, clock)
@@ -224,7 +224,10 @@ impl CellWork<'_> {
         executables: impl IntoIterator<Item = &'p Utf8PathBuf> + Send,
         change: fn(&Utf8Path) -> std::io::Result<()>,
     ) -> Result<()> {
-        let reached = self.common.sandbox.confines(&[], &[self.folders.copy()]);
+        let reached = self
+            .run_context
+            .sandbox
+            .confines(&[], &[self.folders.copy()]);
         confined(reached, || {
             for executable in executables {
                 let _ = change(executable);
@@ -240,21 +243,24 @@ impl CellWork<'_> {
         let own = self.folders.copy();
         let all_tmp = tmp.parent().unwrap_or(tmp);
         std::fs::create_dir_all(all_tmp).with_context(|| format!("make {all_tmp}"))?;
-        confined(self.common.sandbox.confines(&[], &[own, all_tmp]), || {
-            let private = self.folders.private().map(|private| private.folder);
-            // A build may have begun in this copy already.
-            remove(&self.folders.target)?;
-            for folder in [self.folders.home()].into_iter().chain(private) {
-                remove(&folder)?;
-                std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
-            }
-            // A person's own folder for temporary files can lie in one that all programs share.
-            let mounts = self.common.sandbox.enforced().mounts;
-            if let Some(folder) = self.temporary().filter(|_| mounts) {
-                std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
-            }
-            Ok(())
-        })
+        confined(
+            self.run_context.sandbox.confines(&[], &[own, all_tmp]),
+            || {
+                let private = self.folders.private().map(|private| private.folder);
+                // A build may have begun in this copy already.
+                remove(&self.folders.target)?;
+                for folder in [self.folders.home()].into_iter().chain(private) {
+                    remove(&folder)?;
+                    std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+                }
+                // A person's own folder for temporary files can lie in one that all programs share.
+                let mounts = self.run_context.sandbox.enforced().mounts;
+                if let Some(folder) = self.temporary().filter(|_| mounts) {
+                    std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+                }
+                Ok(())
+            },
+        )
     }
 
     fn options<'a>(
@@ -263,7 +269,7 @@ impl CellWork<'_> {
         start_over: &'a dyn Fn() -> Result<()>,
         run_no_more: &'a dyn Fn(&[Utf8PathBuf]) -> Result<()>,
     ) -> BuildOptions<'a> {
-        let build = &self.common.matrix.config.build;
+        let build = &self.run_context.matrix.config.build;
         BuildOptions {
             flags: build.flags(&self.context.toolchain.cargo),
             features: self.context.features,

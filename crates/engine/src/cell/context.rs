@@ -46,7 +46,7 @@ pub struct RunContext<'a> {
     /// The budget of jobs.
     pub budget: &'a JobBudget,
     /// What is compiled where.
-    pub shops: &'a BuildGroups,
+    pub groups: &'a BuildGroups,
     /// What builds and tests may reach.
     pub sandbox: &'a CellSandbox<'a>,
     /// What keeps the disk within its bound.
@@ -66,7 +66,7 @@ pub struct RunContext<'a> {
 /// One cell at work.
 pub struct CellWork<'a> {
     /// What it shares with others.
-    pub common: &'a RunContext<'a>,
+    pub run_context: &'a RunContext<'a>,
     /// What it is made of.
     pub context: &'a CellContext<'a>,
     /// Where it works.
@@ -104,7 +104,7 @@ impl CellWork<'_> {
         let mut cargo = self.cargo(limit);
         cargo.policy = self.policy(target);
         self.isolate_home(&mut cargo.vars, &cargo.policy);
-        if self.common.remaps {
+        if self.run_context.remaps {
             let wrapper = cargo.vars.get(OsStr::new("RUSTC_WRAPPER"));
             let wrapper = self.folders.remapper(wrapper.and_then(|w| w.to_str()))?;
             let wrapper = wrapper.into_os_string();
@@ -119,15 +119,15 @@ impl CellWork<'_> {
         let cell = SandboxedCell {
             context: self.context,
             folders: &self.folders,
-            linker: self.common.linker,
+            linker: self.run_context.linker,
         };
-        self.common.sandbox.policy(&cell, target)
+        self.run_context.sandbox.policy(&cell, target)
     }
 
     /// Puts a home and a folder for temporary files of the cell's own in the place of the user's, and
     /// leaves out secrets, unless `matrix.toml` asks for those.
     pub fn isolate_home(&self, vars: &mut BTreeMap<OsString, OsString>, policy: &Policy) {
-        let environment = &self.common.matrix.config.environment;
+        let environment = &self.run_context.matrix.config.environment;
         let is_asked_for = |name: &str| {
             environment.set.contains_key(name) || environment.pass.iter().any(|p| p == name)
         };
@@ -194,7 +194,7 @@ impl CellWork<'_> {
                 vars.insert(name.into(), target);
             }
         }
-        if let Some(linker) = self.common.linker {
+        if let Some(linker) = self.run_context.linker {
             let host = self.context.toolchain.host.to_uppercase().replace('-', "_");
             let name = format!("CARGO_TARGET_{host}_LINKER");
             vars.insert(name.into(), linker.as_os_str().to_owned());
@@ -206,8 +206,8 @@ impl CellWork<'_> {
             vars,
             limit,
             policy: Policy::OPEN,
-            cancel: self.common.cancel,
-            budget: Some(self.common.budget),
+            cancel: self.run_context.cancel,
+            budget: Some(self.run_context.budget),
         }
     }
 
@@ -219,7 +219,7 @@ impl CellWork<'_> {
 
     /// Tells that a phase begins.
     pub fn enter(&self, phase: Phase) {
-        self.common.listener.on_event(Event::Entered {
+        self.run_context.listener.on_event(Event::Entered {
             cell: &self.context.cell.id(),
             phase,
         });
@@ -227,7 +227,7 @@ impl CellWork<'_> {
 
     /// Tells what is being done.
     pub fn step(&self, what: &str) {
-        self.common.listener.on_event(Event::Step {
+        self.run_context.listener.on_event(Event::Step {
             cell: &self.context.cell.id(),
             what,
         });

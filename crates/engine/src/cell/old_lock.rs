@@ -105,7 +105,7 @@ impl CellWork<'_> {
         clock: &mut PhaseTimer,
     ) -> OldLockStep<JudgedBuild> {
         let mut staged = first.lock.clone();
-        let (newer, mut tried) = match self.common.resolver.locked {
+        let (newer, mut tried) = match self.run_context.resolver.locked {
             true => (None, Tried::Locked),
             false => match self.newest_that_builds(&first, &mut staged, log, clock)? {
                 Ok(found) => found,
@@ -200,7 +200,7 @@ impl CellWork<'_> {
                 "[to the newest that is admitted: {}]",
                 packages.join(", ")
             ));
-            let resolver = self.common.resolver;
+            let resolver = self.run_context.resolver;
             let newest = resolver.newest(self.context, &now.lock, &packages, log, clock)?;
             let (lock, needs) = match newest {
                 Newest::Moved { lock, needs } => (lock, needs),

@@ -33,9 +33,9 @@ impl CellWork<'_> {
         clock: &mut PhaseTimer,
     ) -> Result<Option<TargetOutcome>> {
         self.step(&id.to_string());
-        let config = &self.common.matrix.config;
+        let config = &self.run_context.matrix.config;
         let place = TestLocation {
-            matrix: self.common.matrix,
+            matrix: self.run_context.matrix,
             context: self.context,
             folders: &self.folders,
         };
@@ -44,7 +44,7 @@ impl CellWork<'_> {
         self.isolate_home(&mut vars, &policy);
         vars.extend(call.vars.clone());
         // rustdoc runs as many at a time as it is told.
-        let threads = clock.wait(|| self.common.budget.test_threads(usize::MAX))?;
+        let threads = clock.wait(|| self.run_context.budget.test_threads(usize::MAX))?;
         if !threads.is_plenty {
             let threads = threads.count().to_string();
             vars.entry(THREADS.into()).or_insert(threads.into());

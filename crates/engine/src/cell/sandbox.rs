@@ -180,15 +180,15 @@ impl<'a> CellSandbox<'a> {
 
 /// A flag can require it, too, and then there is no place in the file.
 fn not_possible(config: &Config, why: &str) -> UserError {
-    let mistake = config
+    let error = config
         .text
         .mistake("this system cannot close the sandbox, which is required")
         .help(format!(
             "{why}; `auto` closes as much of it as there is, and says so"
         ));
     match config.sandbox.mode.span() {
-        span if span.is_empty() => mistake,
-        span => mistake.at(span, "here"),
+        span if span.is_empty() => error,
+        span => error.at(span, "here"),
     }
 }
 

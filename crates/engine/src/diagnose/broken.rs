@@ -13,11 +13,11 @@ use crate::diagnose::refusal::{class_of, fault_in};
 use crate::diagnose::target_result::failed_script;
 
 /// Names the package in each error that does not lie in the subject's code.
-pub fn name_packages(heard: &mut BuildMessages, workspace: &Workspace, family: &Family) {
-    for ((id, _, _), errors) in &mut heard.errors {
+pub fn name_packages(messages: &mut BuildMessages, workspace: &Workspace, family: &Family) {
+    for ((id, _, _), errors) in &mut messages.errors {
         if let Some(package) = workspace.foreign(id, family) {
-            for told in errors {
-                told.error.package = Some(named(package));
+            for counted in errors {
+                counted.error.package = Some(named(package));
             }
         }
     }
@@ -27,7 +27,7 @@ pub fn name_packages(heard: &mut BuildMessages, workspace: &Workspace, family: &
 /// refused, in the order of their ids. What a linker or the machine refused is not among them.
 #[must_use]
 pub fn broken(
-    heard: &BuildMessages,
+    messages: &BuildMessages,
     workspace: &Workspace,
     family: &Family,
 ) -> Vec<(PackageId, Broken)> {
@@ -41,7 +41,7 @@ pub fn broken(
     let packages = packages.into_iter().filter(is_published);
     let packages = packages.filter(|package| workspace.foreign(&package.id, family).is_some());
     let of = |package: &Package| {
-        let errors = errors_of(heard, package);
+        let errors = errors_of(messages, package);
         let is_refused = fault_in(&errors).is_none() && class_of(&errors) != FailureKind::Link;
         let error = errors.into_iter().next().filter(|_| is_refused)?;
         let broken = Broken {
@@ -54,13 +54,15 @@ pub fn broken(
 }
 
 /// All errors of a package's library and of its build script.
-fn errors_of(heard: &BuildMessages, package: &Package) -> Vec<Diagnostic> {
+fn errors_of(messages: &BuildMessages, package: &Package) -> Vec<Diagnostic> {
     let is_below = |kind: Option<TargetKind>| matches!(kind, None | Some(TargetKind::Lib));
-    let told = heard.errors.iter();
-    let told = told.filter(|((id, kind, _), _)| *id == package.id && is_below(*kind));
-    let told = told.flat_map(|(_, errors)| errors);
-    let told = told.map(|told| told.error.clone());
-    told.chain(failed_script(&heard.err, package)).collect()
+    let counted = messages.errors.iter();
+    let counted = counted.filter(|((id, kind, _), _)| *id == package.id && is_below(*kind));
+    let counted = counted.flat_map(|(_, errors)| errors);
+    let counted = counted.map(|counted| counted.error.clone());
+    counted
+        .chain(failed_script(&messages.err, package))
+        .collect()
 }
 
 fn named(package: &Package) -> String {

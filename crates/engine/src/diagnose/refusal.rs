@@ -47,14 +47,14 @@ const LINKING: &str = "linking with ";
 /// What tells most of all that a failing build script printed: what its panic says, else the signal
 /// it died of, else its last line.
 #[must_use]
-pub fn script_said(told: &str) -> Option<&str> {
-    let mut lines = told.lines().skip_while(|l| !l.contains("panicked at"));
+pub fn script_said(counted: &str) -> Option<&str> {
+    let mut lines = counted.lines().skip_while(|l| !l.contains("panicked at"));
     // Since Rust 1.73 the message of a panic stands on the line after its place.
     let panic = lines.next().and(lines.next());
-    let death = || told.lines().find(|l| l.contains("(signal: "));
+    let death = || counted.lines().find(|l| l.contains("(signal: "));
     panic
         .or_else(death)
-        .or_else(|| told.lines().rev().find(|l| !l.trim().is_empty()))
+        .or_else(|| counted.lines().rev().find(|l| !l.trim().is_empty()))
 }
 
 /// The class of a target from all its errors.

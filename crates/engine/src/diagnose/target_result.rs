@@ -68,10 +68,10 @@ impl BuildAccount {
     pub fn own_answer(&self, target: &Target) -> Option<MessageEvidence> {
         let unit = unit_of(target);
         let example = (target.package.clone(), target.id.name.clone());
-        if !target.bears_tests && self.heard.examples.contains(&example) {
+        if !target.bears_tests && self.messages.examples.contains(&example) {
             return Some(MessageEvidence::Made(TargetResult::Example));
         }
-        if let Some(executable) = self.heard.executables.get(&unit) {
+        if let Some(executable) = self.messages.executables.get(&unit) {
             return Some(MessageEvidence::Made(TargetResult::Executable(
                 executable.clone(),
             )));
@@ -87,8 +87,8 @@ pub fn failed_script(said: &str, package: &Package) -> Option<Diagnostic> {
     let words = format!("error: failed to run custom build command for `{name} v{version}");
     let start = said.find(&words)?;
     let mut error = first_error(&said[start..]);
-    let told = error.rendered.as_deref().unwrap_or_default();
-    let said = script_said(told).map(text::one_line).unwrap_or_default();
+    let counted = error.rendered.as_deref().unwrap_or_default();
+    let said = script_said(counted).map(text::one_line).unwrap_or_default();
     error.message = format!("{BUILD_SCRIPT}{name} failed: {said}");
     Some(error)
 }
@@ -106,7 +106,7 @@ impl TargetJudge<'_> {
     /// Why a target cannot be run although it was made: a binary of its package was to be built and
     /// was not. Where an earlier build left one, it would be run with that.
     fn without_binary(&self, target: &Target) -> Option<MessageEvidence> {
-        let BuildMessages { binaries, err, .. } = &self.account.heard;
+        let BuildMessages { binaries, err, .. } = &self.account.messages;
         target.binaries.iter().find_map(|name| {
             let package = target.package.clone();
             if binaries.contains_key(&(package.clone(), name.clone())) {
@@ -161,7 +161,7 @@ impl TargetJudge<'_> {
         if let Some(errors) = errors.find(|errors| !errors.is_empty()) {
             return Some(errors);
         }
-        let mut error = failed_script(&self.account.heard.err, self.workspace.package(id)?)?;
+        let mut error = failed_script(&self.account.messages.err, self.workspace.package(id)?)?;
         let package = self.workspace.foreign(id, self.family);
         error.package = package.map(|p| format!("{} {}", p.name, p.version));
         Some(vec![error])
@@ -203,7 +203,7 @@ impl TargetJudge<'_> {
     /// What a target comes to of which nothing is said, in a build that failed.
     #[must_use]
     pub fn unexplained(&self) -> TargetResult {
-        let (said, exit) = (&self.account.heard.err, self.exit);
+        let (said, exit) = (&self.account.messages.err, self.exit);
         let says_error = said.lines().any(|line| line.starts_with("error"));
         let status = match infra_failure(exit, said) {
             Some(doubt) => Status::Inconclusive { doubt },
@@ -241,8 +241,8 @@ impl TargetJudge<'_> {
         if self.workspace.targets.iter().any(of_example) {
             return None;
         }
-        let error = first_error(&self.account.heard.err);
-        let doubt = infra_failure(self.exit, &self.account.heard.err);
+        let error = first_error(&self.account.messages.err);
+        let doubt = infra_failure(self.exit, &self.account.messages.err);
         let doubt = doubt.unwrap_or_else(|| {
             let why = format!("all was made, and cargo ended: {}", self.exit);
             InconclusiveReason::Machine(why)

@@ -38,7 +38,7 @@ impl UnitBuild {
 #[derive(Default)]
 pub struct BuildAccount {
     /// What was heard of both builds at once.
-    pub heard: BuildMessages,
+    pub messages: BuildMessages,
     /// What was heard where only plain builds were asked for; `None` where no one asked.
     pub plain: Option<BuildMessages>,
     /// The units that are built with their tests.
@@ -90,9 +90,9 @@ impl BuildAccount {
 
     /// An account of what was heard where no unit is built with its tests.
     #[must_use]
-    pub fn of_plain(heard: BuildMessages) -> Self {
+    pub fn of_plain(messages: BuildMessages) -> Self {
         Self {
-            heard,
+            messages,
             ..Self::default()
         }
     }
@@ -101,34 +101,46 @@ impl BuildAccount {
     /// made stays made.
     pub fn ask_again(&mut self, other: Self) {
         let before = std::mem::replace(self, other);
-        self.heard = before.heard;
-        self.heard.errors.clear();
+        self.messages = before.messages;
+        self.messages.errors.clear();
     }
 
     /// The units of which errors were told.
     pub fn units(&self) -> BTreeSet<&Unit> {
         let plain = self.plain.iter().flat_map(|plain| plain.errors.keys());
-        plain.chain(self.heard.errors.keys()).collect()
+        plain.chain(self.messages.errors.keys()).collect()
     }
 
     /// The errors of one build of a unit, in the compiler's order. None where it said nothing, and
     /// where no one can tell yet.
     #[must_use]
     pub fn errors(&self, unit: &Unit, build: UnitBuild) -> Vec<Diagnostic> {
-        let told = self.heard.errors.get(unit).map_or(&[][..], Vec::as_slice);
-        let all = || told.iter().map(|told| told.error.clone()).collect();
+        let counted = self
+            .messages
+            .errors
+            .get(unit)
+            .map_or(&[][..], Vec::as_slice);
+        let all = || {
+            counted
+                .iter()
+                .map(|counted| counted.error.clone())
+                .collect()
+        };
         match (self.only(unit), build) {
-            (Some(UnitBuild::Plain), UnitBuild::Plain) if told.is_empty() => self.plain_alone(unit),
+            (Some(UnitBuild::Plain), UnitBuild::Plain) if counted.is_empty() => {
+                self.plain_alone(unit)
+            }
             (Some(only), build) if only == build => all(),
             (Some(_), _) => Vec::new(),
-            (None, _) if self.says_the_same(told) => all(),
+            (None, _) if self.says_the_same(counted) => all(),
             (None, UnitBuild::Plain) => self.plain_alone(unit),
             (None, UnitBuild::Test) if self.plain.is_none() => Vec::new(),
             (None, UnitBuild::Test) => {
                 let plain = self.plain_alone(unit);
-                let is_own =
-                    |told: &&CountedError| self.is_of_both(told) || !plain.contains(&told.error);
-                let own = told.iter().filter(is_own).map(|told| &told.error);
+                let is_own = |counted: &&CountedError| {
+                    self.is_of_both(counted) || !plain.contains(&counted.error)
+                };
+                let own = counted.iter().filter(is_own).map(|counted| &counted.error);
                 let (both, rest): (Vec<_>, Vec<_>) = own.partition(|error| plain.contains(error));
                 // Two compilers spoke at once: what both said stands in the order of the one that
                 // was heard alone. Errors without a code are those of expanding macros, before all
@@ -150,18 +162,18 @@ impl BuildAccount {
     /// they are.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
-        let is_open = |(unit, told): (&Unit, &Vec<CountedError>)| {
-            self.only(unit).is_none() && !self.says_the_same(told)
+        let is_open = |(unit, counted): (&Unit, &Vec<CountedError>)| {
+            self.only(unit).is_none() && !self.says_the_same(counted)
         };
-        self.plain.is_none() && self.heard.errors.iter().any(is_open)
+        self.plain.is_none() && self.messages.errors.iter().any(is_open)
     }
 
     /// Whether a library was made that others can use.
     #[must_use]
     pub fn has_library(&self, package: &PackageId) -> bool {
         let plain = self.plain.iter();
-        let mut heard = plain.chain([&self.heard]);
-        heard.any(|heard| heard.libraries.contains(package))
+        let mut messages = plain.chain([&self.messages]);
+        messages.any(|messages| messages.libraries.contains(package))
     }
 
     /// The one build that errors of a unit can be of, where the other was made or is never asked for.
@@ -175,34 +187,40 @@ impl BuildAccount {
             Some(TargetKind::Lib) => self.has_library(package),
             Some(TargetKind::Bin) => {
                 let binary = (package.clone(), name.clone());
-                self.heard.binaries.contains_key(&binary)
+                self.messages.binaries.contains_key(&binary)
                     || self.plain.iter().any(|p| p.binaries.contains_key(&binary))
             }
             Some(TargetKind::Example) => {
                 let example = (package.clone(), name.clone());
-                self.heard.examples.contains(&example)
+                self.messages.examples.contains(&example)
                     || self.plain.iter().any(|p| p.examples.contains(&example))
             }
         };
-        if !self.tested.contains(unit) || self.heard.executables.contains_key(unit) {
+        if !self.tested.contains(unit) || self.messages.executables.contains_key(unit) {
             return Some(UnitBuild::Plain);
         }
         (plain_is_made || !self.used.contains(unit)).then_some(UnitBuild::Test)
     }
 
     fn plain_alone(&self, unit: &Unit) -> Vec<Diagnostic> {
-        let told = self.plain.as_ref().and_then(|plain| plain.errors.get(unit));
-        told.map(|told| told.iter().map(|told| told.error.clone()).collect())
+        let counted = self.plain.as_ref().and_then(|plain| plain.errors.get(unit));
+        counted
+            .map(|counted| {
+                counted
+                    .iter()
+                    .map(|counted| counted.error.clone())
+                    .collect()
+            })
             .unwrap_or_default()
     }
 
     /// Whether both builds say one and the same. A single one says nothing twice.
-    fn says_the_same(&self, told: &[CountedError]) -> bool {
-        told.iter().all(|told| self.is_of_both(told))
+    fn says_the_same(&self, counted: &[CountedError]) -> bool {
+        counted.iter().all(|counted| self.is_of_both(counted))
     }
 
-    fn is_of_both(&self, told: &CountedError) -> bool {
-        self.is_complete && told.n_times > 1
+    fn is_of_both(&self, counted: &CountedError) -> bool {
+        self.is_complete && counted.n_times > 1
     }
 }
 
@@ -232,24 +250,24 @@ mod tests {
         }
     }
 
-    fn heard(told: &[&str]) -> BuildMessages {
-        let mut heard = BuildMessages::default();
-        let errors: &mut Vec<CountedError> = heard.errors.entry(unit()).or_default();
-        for name in told {
+    fn heard(counted: &[&str]) -> BuildMessages {
+        let mut messages = BuildMessages::default();
+        let errors: &mut Vec<CountedError> = messages.errors.entry(unit()).or_default();
+        for name in counted {
             let error = error(name);
-            match errors.iter_mut().find(|told| told.error == error) {
-                Some(told) => told.n_times += 1,
+            match errors.iter_mut().find(|counted| counted.error == error) {
+                Some(counted) => counted.n_times += 1,
                 None => errors.push(CountedError { error, n_times: 1 }),
             }
         }
-        heard
+        messages
     }
 
     /// What an account says of the library, and of its unit tests, after both were built at once and,
     /// where that is given, the library alone.
     fn describe(both: &[&str], plain: Option<&[&str]>, is_complete: bool) -> (String, String) {
         let account = BuildAccount {
-            heard: heard(both),
+            messages: heard(both),
             plain: plain.map(heard),
             tested: BTreeSet::from([unit()]),
             used: BTreeSet::from([unit()]),
@@ -302,14 +320,14 @@ mod tests {
     #[test]
     fn the_build_that_was_made_has_no_errors() {
         let mut account = BuildAccount {
-            heard: heard(&["E1"]),
+            messages: heard(&["E1"]),
             tested: BTreeSet::from([unit()]),
             used: BTreeSet::from([unit()]),
             is_complete: true,
             ..BuildAccount::default()
         };
         assert!(account.is_ambiguous());
-        account.heard.libraries.insert(unit().0);
+        account.messages.libraries.insert(unit().0);
         assert!(!account.is_ambiguous());
         assert_eq!(account.errors(&unit(), UnitBuild::Plain), []);
         assert_eq!(account.errors(&unit(), UnitBuild::Test).len(), 1);

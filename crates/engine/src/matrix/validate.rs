@@ -133,10 +133,10 @@ pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
     for member in extra.flat_map(|extra| &extra.members) {
         let names = || subject.members.iter().map(|m| m.name.as_str());
         if !names().any(|name| name == member) {
-            let mistake = config
+            let error = config
                 .text
                 .mistake(format!("`{member}` is no member of the subject"));
-            return Err(mistake.maybe_help(did_you_mean(member, names())).into());
+            return Err(error.maybe_help(did_you_mean(member, names())).into());
         }
     }
     let sets_flags = config.build.cap_lints.is_some()

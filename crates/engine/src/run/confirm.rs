@@ -33,7 +33,7 @@ use crate::workdir::work_dirs::WorkDirs;
 pub fn confirm(
     matrix: &Matrix,
     workplace: &WorkDirs,
-    common: &RunContext<'_>,
+    run_context: &RunContext<'_>,
     board: &RunRecorder<'_>,
 ) -> Result<()> {
     let run = board.so_far();
@@ -44,7 +44,7 @@ pub fn confirm(
     let n_targets: usize = passes.values().map(BTreeSet::len).sum();
     let targets = count(n_targets, "target");
     let note = format!("running {targets} again, which passed where others fail");
-    common.listener.on_event(Event::Noted(&note));
+    run_context.listener.on_event(Event::Noted(&note));
     let results = workplace.again();
     // What runs again is no cell of the run, and is not told of as one.
     let quiet = |_: Event<'_>| {};
@@ -52,7 +52,7 @@ pub fn confirm(
         results: &results,
         fresh: true,
         listener: &quiet,
-        ..*common
+        ..*run_context
     };
     for record in &run.cells {
         let (Some(targets), Some(outcome)) = (passes.get(&record.id), record.outcome()) else {
@@ -65,10 +65,10 @@ pub fn confirm(
         let mut outcome = outcome.clone();
         let mut laps = Vec::new();
         let mut run_again = |only: Option<&TargetId>| {
-            let folders = workplace.folders(&context, &common.sandbox.name()?, 0)?;
-            let _occupied = common.keeper.mark_in_use(&folders);
+            let folders = workplace.folders(&context, &run_context.sandbox.name()?, 0)?;
+            let _occupied = run_context.keeper.mark_in_use(&folders);
             let work = CellWork {
-                common: &again,
+                run_context: &again,
                 context: &context,
                 folders,
                 only: only.map(TargetId::to_string),
@@ -79,7 +79,7 @@ pub fn confirm(
         };
         let mut fails_alone = Vec::new();
         for target in targets {
-            if common.cancel.is_cancelled() {
+            if run_context.cancel.is_cancelled() {
                 return Ok(());
             }
             match run_again(Some(target)) {
@@ -95,7 +95,7 @@ pub fn confirm(
                 add_reruns(&mut outcome, target, &whole);
             }
         }
-        keep(common, &context, &outcome)?;
+        keep(run_context, &context, &outcome)?;
         board.record(EndedCellRecord {
             id: &record.id,
             lane: 0,

@@ -31,7 +31,7 @@ pub struct Schedule<'a> {
 /// What is known of every cell.
 struct ScheduleState<'a> {
     /// What the rows have shown.
-    standing: SearchState<'a>,
+    search_state: SearchState<'a>,
     /// How long cells take.
     times: Durations,
     /// When to say again how long the rest will take.
@@ -42,13 +42,13 @@ impl<'a> Schedule<'a> {
     /// The schedule of a plan.
     #[must_use]
     pub fn new(plan: &'a Plan, n_probes: usize, n_lanes: usize, times: Durations) -> Self {
-        let standing = SearchState::new(plan, n_probes);
-        let places = standing.places().map(|(at, planned)| (&planned.id, at));
+        let search_state = SearchState::new(plan, n_probes);
+        let places = search_state.places().map(|(at, planned)| (&planned.id, at));
         Self {
             places: places.collect(),
             n_lanes,
             board: Mutex::new(ScheduleState {
-                standing,
+                search_state,
                 times,
                 due: Instant::now(),
             }),
@@ -65,10 +65,10 @@ impl<'a> Schedule<'a> {
                 return None;
             }
             if let Some(at) = self.best(&mut board, last) {
-                board.standing.search.set(at, Slot::Running);
-                return board.standing.planned(at);
+                board.search_state.search.set(at, Slot::Running);
+                return board.search_state.planned(at);
             }
-            if !board.standing.search.is_under_way() {
+            if !board.search_state.search.is_under_way() {
                 return None;
             }
             let waited = self.changed.wait_timeout(board, TICK);
@@ -82,7 +82,7 @@ impl<'a> Schedule<'a> {
         let mut left = None;
         if let Some(at) = self.places.get(&planned.id) {
             let board = &mut *self.board();
-            board.standing.note(*at, outcome);
+            board.search_state.note(*at, outcome);
             if let Some(seconds) = took {
                 board.times.note(&planned.id, &planned.cell, seconds);
             }
@@ -97,9 +97,9 @@ impl<'a> Schedule<'a> {
 
     /// How many seconds the rest takes at the most; `None` where nothing tells.
     fn left(&self, board: &ScheduleState<'_>) -> Option<f64> {
-        let may_run = board.standing.search.may_run();
+        let may_run = board.search_state.search.may_run();
         let seconds = may_run.iter().map(|at| {
-            let planned = board.standing.planned(*at)?;
+            let planned = board.search_state.planned(*at)?;
             board.times.expected(&planned.id, &planned.cell)
         });
         let seconds: Option<f64> = seconds.sum();
@@ -113,17 +113,17 @@ impl<'a> Schedule<'a> {
     #[must_use]
     pub fn may_need(&self, toolchain: &str) -> bool {
         let board = self.board();
-        let may_run = board.standing.search.may_run().into_iter();
-        let mut rows = may_run.filter_map(|at| Some(&board.standing.planned(at)?.cell.row));
+        let may_run = board.search_state.search.may_run().into_iter();
+        let mut rows = may_run.filter_map(|at| Some(&board.search_state.planned(at)?.cell.row));
         rows.any(|row| row.toolchain == toolchain) || {
             let is_of_toolchain = |at: &&SlotIndex| {
-                let planned = board.standing.planned(**at);
+                let planned = board.search_state.planned(**at);
                 planned.is_some_and(|planned| planned.cell.row.toolchain == toolchain)
             };
             self.places
                 .values()
                 .filter(is_of_toolchain)
-                .any(|at| board.standing.search.is_running(*at))
+                .any(|at| board.search_state.search.is_running(*at))
         }
     }
 
@@ -139,10 +139,10 @@ impl<'a> Schedule<'a> {
     /// The cells that strategy `frontier` did not run, since their neighbours agree.
     #[must_use]
     pub fn inferred(&self) -> BTreeSet<&'a CellId> {
-        let standing = &self.board().standing;
-        let inferred = standing.search.inferred().into_iter();
+        let search_state = &self.board().search_state;
+        let inferred = search_state.search.inferred().into_iter();
         inferred
-            .filter_map(|at| Some(&standing.planned(at)?.id))
+            .filter_map(|at| Some(&search_state.planned(at)?.id))
             .collect()
     }
 
@@ -150,8 +150,8 @@ impl<'a> Schedule<'a> {
     /// folders are warm; and where several lanes are at work, the one that takes longest, so that
     /// none is left alone with it at the end.
     fn best(&self, board: &mut ScheduleState<'_>, last: Option<&Row>) -> Option<SlotIndex> {
-        let (times, standing) = (&board.times, &mut board.standing);
-        standing.best(|planned| {
+        let (times, search_state) = (&board.times, &mut board.search_state);
+        search_state.best(|planned| {
             let is_warm = last.is_some_and(|last| planned.cell.row.toolchain == last.toolchain);
             let seconds = match self.n_lanes {
                 0 | 1 => None,

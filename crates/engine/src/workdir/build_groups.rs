@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 pub struct BuildGroups {
     is_confined: bool,
-    shops: Mutex<BTreeMap<Utf8PathBuf, BuildGroup>>,
+    groups: Mutex<BTreeMap<Utf8PathBuf, BuildGroup>>,
     changed: Condvar,
 }
 
@@ -45,7 +45,7 @@ struct InFlight {
 
 /// A build that is under way; its end makes way for others.
 pub struct BuildPermit<'a> {
-    shops: &'a BuildGroups,
+    groups: &'a BuildGroups,
     folders: &'a LaneDirs,
     entries: BTreeSet<String>,
     imported: Vec<Imported>,
@@ -61,7 +61,7 @@ impl BuildPermit<'_> {
     pub fn import(&self) -> Result<Vec<Imported>> {
         let (stores, target) = (self.folders.stores(), &self.folders.target);
         let import = || stores.import_units(&self.entries, target);
-        self.shops.confined(self.folders, import)
+        self.groups.confined(self.folders, import)
     }
 
     /// Removes what was imported and is none of the units, by their hashes, that the build used.
@@ -72,7 +72,7 @@ impl BuildPermit<'_> {
     pub fn sweep(&self, used: &BTreeSet<String>) -> Result<()> {
         let sweep =
             || UnitStores::invalidate_newer_than(&self.imported, used, &self.folders.target);
-        self.shops.confined(self.folders, sweep)
+        self.groups.confined(self.folders, sweep)
     }
 
     /// Keeps the units that the build used, before anything else can write where they are.
@@ -83,7 +83,7 @@ impl BuildPermit<'_> {
     pub fn keep(&self, used: &UsedUnits) -> Result<()> {
         let stores = self.folders.stores();
         let keep = || stores.store_units(used, &self.folders.target);
-        self.shops.confined(self.folders, keep).map(drop)
+        self.groups.confined(self.folders, keep).map(drop)
     }
 
     /// Ends the build, which has made all that it said it would make, as far as that compiles.
@@ -116,26 +116,26 @@ impl BuildGroups {
     ) -> Result<BuildPermit<'a>> {
         let needs = units.digests();
         let stores = folders.stores();
-        let mut shops = self.groups();
+        let mut groups = self.groups();
         loop {
-            let shop = shops.entry(folders.shop.clone()).or_default();
+            let group = groups.entry(folders.group.clone()).or_default();
             let is_no_rival = |other: &InFlight| other.makes.is_disjoint(&needs);
-            if cancel.is_cancelled() || shop.under_way.values().all(is_no_rival) {
+            if cancel.is_cancelled() || group.under_way.values().all(is_no_rival) {
                 break;
             }
-            let waited = self.changed.wait_timeout(shops, TICK);
-            shops = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.changed.wait_timeout(groups, TICK);
+            groups = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let entries = stores.entries(&needs)?;
-        let shop = shops.entry(folders.shop.clone()).or_default();
-        let makes = needs.difference(&shop.made).copied().collect();
+        let group = groups.entry(folders.group.clone()).or_default();
+        let makes = needs.difference(&group.made).copied().collect();
         let names = needs.iter().map(UnitDigest::to_string);
         let uses = names.chain(entries.iter().cloned()).collect();
         let under_way = InFlight { uses, makes };
-        shop.under_way.insert(folders.target.clone(), under_way);
-        drop(shops);
+        group.under_way.insert(folders.target.clone(), under_way);
+        drop(groups);
         let mut turn = BuildPermit {
-            shops: self,
+            groups: self,
             folders,
             entries,
             imported: Vec::new(),
@@ -152,20 +152,20 @@ impl BuildGroups {
     /// Those of `remove`.
     pub fn remove_unused(
         &self,
-        shop: &Utf8Path,
+        group: &Utf8Path,
         digest: &str,
         remove: impl FnOnce() -> Result<()>,
     ) -> Result<bool> {
-        let mut shops = self.groups();
-        let shop = shops.entry(shop.to_owned()).or_default();
-        if shop
+        let mut groups = self.groups();
+        let group = groups.entry(group.to_owned()).or_default();
+        if group
             .under_way
             .values()
             .any(|build| build.uses.contains(digest))
         {
             return Ok(false);
         }
-        shop.made.retain(|made| made.to_string() != digest);
+        group.made.retain(|made| made.to_string() != digest);
         remove().map(|()| true)
     }
 
@@ -176,29 +176,30 @@ impl BuildGroups {
     ) -> Result<T> {
         let files = self.is_confined.then(|| FilePolicy {
             read: Vec::new(),
-            write: vec![folders.shop.clone(), folders.copy().to_owned()],
+            write: vec![folders.group.clone(), folders.copy().to_owned()],
             mounts: None,
         });
         confined(files, then)
     }
 
     fn groups(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, BuildGroup>> {
-        self.shops.lock().unwrap_or_else(PoisonError::into_inner)
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for BuildPermit<'_> {
     fn drop(&mut self) {
-        let mut shops = self.shops.groups();
-        if let Some(shop) = shops.get_mut(&self.folders.shop) {
-            let made = shop.under_way.remove(&self.folders.target);
+        let mut groups = self.groups.groups();
+        if let Some(group) = groups.get_mut(&self.folders.group) {
+            let made = group.under_way.remove(&self.folders.target);
             if self.has_made_all {
-                shop.made
+                group
+                    .made
                     .extend(made.into_iter().flat_map(|build| build.makes));
             }
         }
-        drop(shops);
-        self.shops.changed.notify_all();
+        drop(groups);
+        self.groups.changed.notify_all();
     }
 }
 
@@ -208,10 +209,10 @@ mod tests {
 
     use super::*;
 
-    fn lane(shop: &str, n: usize) -> LaneDirs {
-        let copy = Utf8PathBuf::from(format!("{shop}/{n}"));
+    fn lane(group: &str, n: usize) -> LaneDirs {
+        let copy = Utf8PathBuf::from(format!("{group}/{n}"));
         LaneDirs {
-            shop: shop.into(),
+            group: group.into(),
             checkout: copy.join("checkout"),
             subject: copy.join("checkout"),
             target: copy.join("target"),
@@ -228,10 +229,10 @@ mod tests {
     #[test]
     fn a_build_waits_for_one_that_makes_the_same_and_for_no_other() {
         let folder = tempfile::tempdir().expect("a folder");
-        let shop = folder.path().to_str().expect("text");
-        let (shops, cancel) = (BuildGroups::default(), Cancel::default());
-        let lanes: Vec<LaneDirs> = (0..4).map(|n| lane(shop, n)).collect();
-        let enter = |n: usize, of: &[u8]| shops.acquire(&lanes[n], &units(of), &cancel);
+        let group = folder.path().to_str().expect("text");
+        let (groups, cancel) = (BuildGroups::default(), Cancel::default());
+        let lanes: Vec<LaneDirs> = (0..4).map(|n| lane(group, n)).collect();
+        let enter = |n: usize, of: &[u8]| groups.acquire(&lanes[n], &units(of), &cancel);
         let first = enter(0, &[1, 2]).expect("at once");
         let _other = enter(1, &[3]).expect("at once, since it makes something else");
         std::thread::scope(|scope| {

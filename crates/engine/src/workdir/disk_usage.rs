@@ -17,7 +17,7 @@ pub struct CachedUnit {
     /// The toolchain that made it.
     pub toolchain: String,
     /// The shop that it is in.
-    pub shop: Utf8PathBuf,
+    pub group: Utf8PathBuf,
     /// Its folder.
     pub folder: Utf8PathBuf,
     /// What it is.
@@ -43,24 +43,24 @@ pub enum CachedKind {
 /// # Errors
 ///
 /// When a folder cannot be read.
-pub fn cached_units(shops: &Utf8Path) -> Result<Vec<CachedUnit>> {
+pub fn cached_units(groups: &Utf8Path) -> Result<Vec<CachedUnit>> {
     let mut stored = Vec::new();
-    for toolchain in folders(shops)? {
-        for shop in folders(&shops.join(&toolchain))? {
-            let shop = shops.join(&toolchain).join(shop);
+    for toolchain in folders(groups)? {
+        for group in folders(&groups.join(&toolchain))? {
+            let group = groups.join(&toolchain).join(group);
             let mut add = |folder: Utf8PathBuf, what: CachedKind, bytes: u64| {
                 let used = folder.metadata().and_then(|m| m.modified());
                 stored.push(CachedUnit {
                     toolchain: toolchain.clone(),
-                    shop: shop.clone(),
+                    group: group.clone(),
                     used: used.unwrap_or(SystemTime::UNIX_EPOCH),
                     folder,
                     what,
                     bytes,
                 });
             };
-            for name in folders(&shop)? {
-                let folder = shop.join(&name);
+            for name in folders(&group)? {
+                let folder = group.join(&name);
                 if !name.ends_with(STORE) {
                     let bytes = measure(std::slice::from_ref(&folder))?;
                     add(folder, CachedKind::Lane, bytes);

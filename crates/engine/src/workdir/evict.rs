@@ -108,15 +108,15 @@ impl<'a> Evictor<'a> {
             for (root, _) in &idle {
                 all.extend(cached_units(&groups_of(root))?);
             }
-            let shops = self.workplace.build_groups();
+            let groups = self.workplace.build_groups();
             let needed: BTreeSet<&str> = all
                 .iter()
-                .filter(|stored| stored.shop.starts_with(&shops))
+                .filter(|stored| stored.group.starts_with(&groups))
                 .map(|stored| stored.toolchain.as_str())
                 .filter(|toolchain| is_needed(toolchain))
                 .collect();
             let is_needed = |stored: &CachedUnit| {
-                stored.shop.starts_with(&shops) && needed.contains(stored.toolchain.as_str())
+                stored.group.starts_with(&groups) && needed.contains(stored.toolchain.as_str())
             };
             let mut by_use: Vec<&CachedUnit> = all.iter().collect();
             by_use.sort_by_key(|stored| (is_needed(stored), stored.what, stored.used));
@@ -172,7 +172,7 @@ impl<'a> Evictor<'a> {
             CachedKind::Units => {
                 let digest = stored.folder.file_name().unwrap_or_default();
                 let gone = || remove(&stored.folder);
-                self.builds.remove_unused(&stored.shop, digest, gone)
+                self.builds.remove_unused(&stored.group, digest, gone)
             }
             CachedKind::Lane => {
                 // Held while it goes, so that no cell begins to work in it meanwhile.
@@ -262,10 +262,10 @@ mod tests {
         }
         let app = lane.join("target/debug/app");
         std::fs::write(&app, vec![1; 100 * 1024]).expect("written");
-        let shops = BuildGroups::default();
-        let keep = |kib: u64| Evictor::new(&workplace, &shops, Some(ByteSize::kib(kib)));
+        let groups = BuildGroups::default();
+        let keep = |kib: u64| Evictor::new(&workplace, &groups, Some(ByteSize::kib(kib)));
         let at_work = LaneDirs {
-            shop: workplace.build_groups().join("new/s"),
+            group: workplace.build_groups().join("new/s"),
             checkout: workplace.build_groups().join("new/s/1/checkout"),
             subject: workplace.build_groups().join("new/s/1/checkout"),
             target: workplace.build_groups().join("new/s/1/target"),
@@ -288,7 +288,7 @@ mod tests {
         );
         let uses = ["bytes", "hyper"].map(UnitDigest::of).into_iter();
         let cancel = Cancel::default();
-        let turn = shops.acquire(&at_work, &Units::of_digests(uses), &cancel);
+        let turn = groups.acquire(&at_work, &Units::of_digests(uses), &cancel);
         let turn = turn.expect("its turn");
         assert!(keep(10).make_room(told).expect("as much as goes").is_short);
         assert_eq!(left(&workplace, "new/s/units"), expect(&["hyper"]));
@@ -308,15 +308,15 @@ mod tests {
         let file = lane.join("checkout/main.rs");
         std::fs::write(&file, vec![1; 100 * 1024]).expect("written");
         let folders = LaneDirs {
-            shop: workplace.build_groups().join("new/s"),
+            group: workplace.build_groups().join("new/s"),
             checkout: lane.join("checkout"),
             subject: lane.join("checkout"),
             target: lane.join("target"),
             tmp: workplace.root().join("t"),
             programs: workplace.root().join("programs"),
         };
-        let shops = BuildGroups::default();
-        let keeper = Evictor::new(&workplace, &shops, Some(ByteSize::kib(10)));
+        let groups = BuildGroups::default();
+        let keeper = Evictor::new(&workplace, &groups, Some(ByteSize::kib(10)));
         let occupied = keeper.mark_in_use(&folders);
         assert!(keeper.make_room(|_| true).expect("no room").is_short);
         assert!(file.exists());

@@ -12,7 +12,7 @@ use crate::workdir::unit_reuse::{STORE, UnitStores};
 #[derive(Clone, Debug)]
 pub struct LaneDirs {
     /// The shop, which holds the folders of all its lanes.
-    pub shop: Utf8PathBuf,
+    pub group: Utf8PathBuf,
     /// The copy of the checkout that the subject lies in.
     pub checkout: Utf8PathBuf,
     /// The subject's workspace in that copy.
@@ -36,14 +36,14 @@ impl LaneDirs {
     /// Whether they are a lane's, and not those of a cell in the open, where logs lie beside the checkout.
     #[must_use]
     pub fn is_lane(&self) -> bool {
-        self.copy().parent() == Some(&self.shop)
+        self.copy().parent() == Some(&self.group)
     }
 
     /// Where compiled units are kept from cell to cell.
     #[must_use]
     pub fn stores(&self) -> UnitStores {
         UnitStores {
-            common: self.shop.join(STORE),
+            common: self.group.join(STORE),
             of_lane: self.beside(STORE),
             lane: self.copy().to_owned(),
         }
@@ -74,7 +74,7 @@ impl LaneDirs {
     #[must_use]
     pub fn beside(&self, name: &str) -> Utf8PathBuf {
         let lane = self.copy().file_name().unwrap_or_default();
-        self.shop.join(format!("{lane}-{name}"))
+        self.group.join(format!("{lane}-{name}"))
     }
 
     /// A wrapper of rustc that hides where the copy lies from what is compiled. A flag would do as

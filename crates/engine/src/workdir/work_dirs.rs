@@ -141,15 +141,15 @@ impl WorkDirs {
     ) -> Result<LaneDirs> {
         let of_toolchain = self.build_groups().join(&context.cell.row.toolchain);
         // Build scripts ran in it, and cargo does not know.
-        let shop = of_toolchain.join(format!("{}-{sandbox}", short(&context.build_group())));
+        let group = of_toolchain.join(format!("{}-{sandbox}", short(&context.build_group())));
         // One lane looks, while the others wait: what is removed may be what they begin to work in.
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if !checked.contains(&shop) {
-            discard_if_moved(&shop)?;
-            checked.insert(shop.clone());
+        if !checked.contains(&group) {
+            discard_if_moved(&group)?;
+            checked.insert(group.clone());
         }
         drop(checked);
-        let copy = shop.join(lane.to_string());
+        let copy = group.join(lane.to_string());
         // Sockets in it must not have a path of more than 107 bytes.
         let hash = blake3::hash(copy.as_str().as_bytes()).to_hex();
         let checkout = copy.join("checkout");
@@ -160,7 +160,7 @@ impl WorkDirs {
             subject,
             tmp: self.root.join(TMP).join(&hash[..8]),
             programs: self.root.join("programs"),
-            shop,
+            group,
         })
     }
 
@@ -177,7 +177,7 @@ impl WorkDirs {
             for name in names(&of_toolchain)? {
                 let conditions = name.split('-').next().unwrap_or(&name);
                 let is_current =
-                    |(of, shop): &(String, String)| of == label && short(shop) == conditions;
+                    |(of, group): &(String, String)| of == label && short(group) == conditions;
                 if !current.iter().any(is_current) {
                     let past = of_toolchain.join(name);
                     std::fs::remove_dir_all(&past).with_context(|| format!("remove {past}"))?;

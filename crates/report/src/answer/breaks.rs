@@ -59,18 +59,18 @@ impl FamilyView<'_> {
                 *known = point;
             }
         }
-        let untold = first
+        let inconclusive = first
             .values()
             .filter(|p| !told.contains(&(&p.row, &p.after.at)));
-        let untold: Vec<_> = untold.collect();
-        let sentences = untold.iter().take(MOST_NAMES).map(|point| {
+        let inconclusive: Vec<_> = inconclusive.collect();
+        let sentences = inconclusive.iter().take(MOST_NAMES).map(|point| {
             let how = verb(point, "is", "are");
             let on = format!("On {} ", point.row);
             what(self.opening(&on), point)
                 .say(format!(" {how} the first to break, at {}", point.after.at))
                 .ends_with(point.after.error.as_deref())
         });
-        let rest = match untold.len().saturating_sub(MOST_NAMES) {
+        let rest = match inconclusive.len().saturating_sub(MOST_NAMES) {
             0 => None,
             1 => Some("On one more row something else breaks first.".to_owned()),
             n => Some(format!("On {n} more rows something else breaks first.")),

@@ -21,7 +21,7 @@ const MOST_CASES: usize = 4;
 /// Writes the blocks of a run, the most important first; what a baseline expects is counted.
 pub(super) fn write(page: &mut TerminalPage, analysis: &Analysis<'_>, results: &Utf8Path) {
     let problems = &analysis.problems;
-    let is_known = |problem: &&Problem| problem.standing == Severity::Known;
+    let is_known = |problem: &&Problem| problem.severity == Severity::Known;
     let n_known = problems.iter().filter(is_known).count();
     let told = problems.iter().filter(|problem| !is_known(problem));
     let blocks = together(told);
@@ -57,7 +57,7 @@ pub(super) fn write(page: &mut TerminalPage, analysis: &Analysis<'_>, results: &
 fn together<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<Vec<&'a Problem>> {
     let mut blocks: Vec<Vec<&Problem>> = Vec::new();
     let is_alike = |a: &Problem, b: &Problem| {
-        let of = |p: &Problem| (p.standing, p.check, p.case.is_some());
+        let of = |p: &Problem| (p.severity, p.check, p.case.is_some());
         of(a) == of(b)
             && a.case.is_some()
             && (&a.thing, &a.status, &a.seen) == (&b.thing, &b.status, &b.seen)

@@ -75,7 +75,7 @@ fn replay<'a>(
                 })
                 .collect(),
             rungs: vec![true; row.len()],
-            foreseen: row.iter().map(is_too_old).collect(),
+            predicted_msrv: row.iter().map(is_too_old).collect(),
             today: row.iter().position(|record| is_today(record)),
             leader,
         });

@@ -16,7 +16,7 @@ use crate::text;
 /// One cell that shows something.
 pub(in crate::analysis) struct Occurrence<'a> {
     pub(in crate::analysis) key: ProblemKey,
-    pub(super) standing: Severity,
+    pub(super) severity: Severity,
     pub(super) record: &'a CellRecord,
     pub(in crate::analysis) target: Option<String>,
     pub(in crate::analysis) case: Option<String>,
@@ -102,7 +102,7 @@ impl<'a> OccurrenceCollector<'a, '_> {
             Some(verdict) => verdict.knows(&self.record.id) && news.is_none(),
             None => self.fails_today(name.as_deref(), case_name),
         };
-        let standing = match check {
+        let severity = match check {
             Check::Failed(_) if is_known => Severity::Known,
             Check::Failed(class) if class != FailureKind::Drift => Severity::New,
             Check::Failed(_) | Check::Inconclusive | Check::Fixed | Check::Gone => Severity::Unsure,
@@ -139,7 +139,7 @@ impl<'a> OccurrenceCollector<'a, '_> {
         };
         Some(Occurrence {
             key,
-            standing,
+            severity,
             record: self.record,
             expected: news.map(expected),
             target: name,
@@ -169,7 +169,7 @@ impl<'a> OccurrenceCollector<'a, '_> {
 
     /// What should fail and passes, or should be there and is not.
     fn surprise(&self, deviation: &Deviation) -> Option<Occurrence<'a>> {
-        let (check, standing) = match deviation.kind {
+        let (check, severity) = match deviation.kind {
             DeviationKind::Fixed => (Check::Fixed, Severity::Fixed),
             DeviationKind::Gone => (Check::Gone, Severity::New),
             DeviationKind::Regressed | DeviationKind::New => return None,
@@ -193,7 +193,7 @@ impl<'a> OccurrenceCollector<'a, '_> {
         };
         Some(Occurrence {
             key,
-            standing,
+            severity,
             record: self.record,
             target: deviation.target.clone(),
             case: deviation.case.clone(),

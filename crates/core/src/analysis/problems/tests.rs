@@ -231,11 +231,11 @@ fn news_come_first_then_what_changes_and_what_is_expected_last() {
         outcome.targets[1].id = test_named("c");
     }
     let checks = |run: &Run| {
-        let standing = |p: Problem| (p.standing, p.place.map(|p| p.file).unwrap_or_default());
+        let severity = |p: Problem| (p.severity, p.place.map(|p| p.file).unwrap_or_default());
         Analysis::of(run)
             .problems
             .into_iter()
-            .map(standing)
+            .map(severity)
             .collect::<Vec<_>>()
     };
     let file = |name: &str| format!("sub/ject/{name}.rs");
@@ -293,7 +293,7 @@ fn what_fails_today_too_is_known_where_another_pin_ran() {
         let mut run = run(&[("stable", outcomes)]);
         run.families[0].todays = testing::today(Some(1));
         let problems = Analysis::of(&run).problems;
-        problems.iter().map(|p| p.standing).collect::<Vec<_>>()
+        problems.iter().map(|p| p.severity).collect::<Vec<_>>()
     };
     assert_eq!(standings(vec![broken()]), [Severity::New]);
     assert_eq!(standings(vec![broken(), broken()]), [Severity::Known]);

@@ -65,7 +65,7 @@ fn points_that_cannot_tell_are_stepped_over_and_named() {
         Some(BisectResult::Found {
             before: 7,
             after: 12,
-            untold: vec![8, 9, 10, 11]
+            inconclusive: vec![8, 9, 10, 11]
         })
     );
 }
@@ -85,7 +85,7 @@ proptest! {
     fn a_single_change_takes_ends_and_the_logarithm(n in 2usize..300, from in 1usize..300) {
         let from = from.min(n - 1);
         let (points, n_asked) = search(&history(n, from), 1);
-        let found = BisectResult::Found { before: from - 1, after: from, untold: Vec::new() };
+        let found = BisectResult::Found { before: from - 1, after: from, inconclusive: Vec::new() };
         prop_assert_eq!(end(&points), Some(found));
         let logarithm = (n - 1).next_power_of_two().trailing_zeros() as usize;
         prop_assert!(n_asked <= 2 + logarithm, "{n_asked} of {n}");
@@ -101,12 +101,12 @@ proptest! {
     ) {
         let (points, _) = search(&history, n_lanes);
         match end(&points).expect("it ends") {
-            BisectResult::Found { before, after, untold } => {
+            BisectResult::Found { before, after, inconclusive } => {
                 prop_assert_eq!(history[before], history[0]);
                 prop_assert_eq!(history[after], history[history.len() - 1]);
                 prop_assert_ne!(history[before], history[after]);
-                prop_assert!(untold.iter().all(|at| history[*at] == PointAnswer::CannotTell));
-                prop_assert_eq!(untold.len(), after - before - 1);
+                prop_assert!(inconclusive.iter().all(|at| history[*at] == PointAnswer::CannotTell));
+                prop_assert_eq!(inconclusive.len(), after - before - 1);
             }
             BisectResult::EndsAgree(answer) => {
                 prop_assert_eq!((answer, answer), (history[0], history[history.len() - 1]));

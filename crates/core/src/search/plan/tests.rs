@@ -95,13 +95,13 @@ fn every_cell_has_a_fate_and_a_reason() {
 #[test]
 fn a_selection_that_hits_nothing_names_the_nearest() {
     let cells = cells(&["stable"], 2);
-    let mistake = |s: Selection| s.check(&cells).expect_err("nothing selected").to_string();
+    let error = |s: Selection| s.check(&cells).expect_err("nothing selected").to_string();
     assert_eq!(
-        mistake(select(&["stabel"], &[], &[], Strategy::Full)),
+        error(select(&["stabel"], &[], &[], Strategy::Full)),
         "--toolchain stabel selects nothing; did you mean `stable`?"
     );
     assert_eq!(
-        mistake(select(&[], &["9.*"], &[], Strategy::Full)),
+        error(select(&[], &["9.*"], &[], Strategy::Full)),
         "--pin 9.* selects nothing; `plan` lists all cells"
     );
 }

@@ -17,9 +17,9 @@ use crate::subject::Subject;
 pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
     let pins = || ladders.iter().flat_map(Ladder::all).map(|(pin, _)| pin);
     let nothing = |what: &str, at: &Span| {
-        let mistake = config.text.mistake(format!("{what} matches nothing"));
+        let error = config.text.mistake(format!("{what} matches nothing"));
         let help = "`plan` lists all cells; take it out, or widen its range";
-        Err(mistake.at(at.clone(), "no pin of the ladder").help(help))
+        Err(error.at(at.clone(), "no pin of the ladder").help(help))
     };
     for adjustment in &config.adjustments {
         if !pins().any(|pin| adjustment.is_for(pin)) {
