@@ -10,13 +10,13 @@ mod passing;
 mod obstacles;
 mod upgrade;
 mod course;
-mod held;
+mod run_result;
 mod tally;
 
 pub use self::course::{Course, CourseTurn};
-pub use self::held::{RunResult, judgement, run_result, unknown_failing};
 pub use self::obstacles::{Obstacle, Obstacles};
 use self::problems::Problem;
+pub use self::run_result::{RunResult, judgement, run_result, unknown_failing};
 pub use self::tally::Tally;
 pub use self::upgrade::{PinFate, Upgrade, UpgradeStep};
 use crate::analysis::frontier::{ChangePoint, frontier};

@@ -5,16 +5,16 @@ mod key;
 pub(super) mod occurrences;
 mod points;
 mod place;
-mod told;
+mod describe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use self::describe::{changes, notes, place_of, places, what};
 use self::key::{ProblemKey, tell_apart};
 use self::occurrences::{Occurrence, occurrences};
 pub use self::place::{SourcePlace, place_of_all};
 use self::points::Points;
-use self::told::{changes, notes, place_of, places, what};
 use crate::analysis::frontier::ChangePoint;
 use crate::analysis::passing::Passing;
 use crate::model::cell::Row;

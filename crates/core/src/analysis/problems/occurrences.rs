@@ -3,8 +3,8 @@
 use crate::analysis::blame;
 use crate::analysis::blame::Blame;
 use crate::analysis::passing::Passing;
+use crate::analysis::problems::describe::{expected, in_words};
 use crate::analysis::problems::place::{SourcePlace, in_repository};
-use crate::analysis::problems::told::{expected, in_words};
 use crate::analysis::problems::{Check, LONGEST_NAME, ProblemKey, Severity};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{CaseOutcome, Outcome, TargetId};
