@@ -1,5 +1,6 @@
 //! Cargo commands: a program, a folder, an environment, and what was said.
 
+pub(crate) mod path_scrubber;
 pub(crate) mod missing_feature;
 pub(crate) mod features;
 pub(crate) mod targets;
@@ -7,7 +8,7 @@ pub(crate) mod messages;
 pub(crate) mod compiler_call;
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ use pinmatrix_process::sandbox::policy::Policy;
 use pinmatrix_process::{Follower, Limits, ProcessResult, Stream, run};
 
 use crate::cargo::missing_feature::MissingFeature;
+use crate::cargo::path_scrubber::PathScrubber;
+use crate::machine::failure::{self, is_network_failure, machine_failure};
 use crate::machine::toolchain::Toolchain;
 use crate::phase::log::PhaseLog;
 
@@ -90,7 +93,7 @@ impl CargoCommand<'_> {
         self.run_streamed(self.command(args)?, self.path_scrubber(), log)
     }
 
-    /// As [`CargoCommand::say`], of another program in cargo's place, which works in other places than it
+    /// As [`CargoCommand::run_captured`], of another program in cargo's place, which works in other places than it
     /// speaks of.
     ///
     /// # Errors
@@ -162,117 +165,24 @@ impl CargoCommand<'_> {
     }
 }
 
-/// The places that a cargo works in, which say nothing and differ from lane to lane and from machine
-/// to machine.
-#[derive(Clone, Copy)]
-pub struct PathScrubber<'a> {
-    /// The workspace it works on.
-    pub folder: &'a Utf8Path,
-    /// The copy of the checkout that the workspace lies in.
-    pub checkout: &'a Utf8Path,
-    /// All it sees of the environment.
-    pub vars: &'a BTreeMap<OsString, OsString>,
-}
-
-/// Text in which paths below a copy of a checkout are relative to the workspace in it.
-#[must_use]
-pub fn without_copy(text: &str, workspace: &Utf8Path, checkout: &Utf8Path) -> String {
-    let text = replace_path(text, workspace, ".");
-    let Ok(inside) = workspace.strip_prefix(checkout) else {
-        return text;
-    };
-    let up: Vec<&str> = inside.components().map(|_| "..").collect();
-    replace_path(&text, checkout, &up.join("/"))
-}
-
-/// Text with something else in place of a path; a longer name that begins like it stays.
-fn replace_path(text: &str, path: &Utf8Path, by: &str) -> String {
-    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let mut replaced = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(path.as_str()) {
-        replaced.push_str(before);
-        // A dot ends a sentence where nothing of a name follows it.
-        let mut next = after.chars();
-        let is_longer = match next.next() {
-            Some('.') => next.next().is_some_and(goes_on),
-            Some(c) => goes_on(c),
-            None => false,
-        };
-        replaced.push_str(if is_longer { path.as_str() } else { by });
-        rest = after;
-    }
-    replaced.push_str(rest);
-    replaced
-}
-
-impl PathScrubber<'_> {
-    /// Text without the places of the copy and of cargo's unpacked crates.
-    #[must_use]
-    pub fn without(&self, text: &str) -> String {
-        let var = |name: &str| {
-            self.vars
-                .get(OsStr::new(name))
-                .and_then(|value| value.to_str())
-        };
-        let text = without_copy(text, self.folder, self.checkout);
-        let home = var("CARGO_HOME").map(str::to_owned);
-        let home = home.or_else(|| Some(format!("{}/.cargo", var("HOME")?)));
-        match home {
-            Some(home) => without_unpacked(&text, &format!("{home}/registry/src/")),
-            None => text,
-        }
-    }
-}
-
-/// `PLACE/REGISTRY/wasmtime-36.0.3/src/lib.rs` is `wasmtime-36.0.3/src/lib.rs` to a reader.
-fn without_unpacked(text: &str, place: &str) -> String {
-    let mut parts = text.split(place);
-    let mut short = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        // The registry's own folder goes too.
-        short.push_str(part.split_once('/').map_or(part, |(_, rest)| rest));
-    }
-    short
-}
-
-/// What cargo says when it cannot reach a registry.
-const NETWORK: [&str; 10] = [
-    "--offline was specified",
-    "failed to download",
-    "spurious network error",
-    "Could not resolve host",
-    "Couldn't resolve host",
-    "failed to fetch `",
-    "network failure seems to have happened",
-    "failed to query replaced source registry",
-    "Unable to update registry",
-    "failed to verify the checksum of",
-];
-
 /// What kept a cargo command from an answer about the code, if anything did.
 #[must_use]
 pub fn infra_failure(exit: &Exit, err: &str) -> Option<InconclusiveReason> {
-    let says = |phrases: &[&str]| phrases.iter().any(|phrase| err.contains(phrase));
-    match exit {
-        Exit::Interrupted => return Some(InconclusiveReason::Interrupted),
-        Exit::Lost(why) => return Some(InconclusiveReason::Machine(why.clone())),
-        // What the system kills without a word, it kills for memory.
-        Exit::Signal(9) => return Some(InconclusiveReason::OutOfMemory),
-        Exit::Signal(signal) => {
-            return Some(InconclusiveReason::Machine(format!(
-                "cargo died of signal {signal}"
-            )));
-        }
-        Exit::Code(_) | Exit::TimedOut => {}
-    }
-    if exit.is_success() {
-        return None;
-    }
-    machine_fault(err).or_else(|| says(&NETWORK).then_some(InconclusiveReason::Network))
+    let by_exit = failure::of_exit(exit);
+    let by_signal = || match exit {
+        Exit::Signal(signal) => Some(InconclusiveReason::Machine(format!(
+            "cargo died of signal {signal}"
+        ))),
+        Exit::Code(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => None,
+    };
+    by_exit.or_else(by_signal).or_else(|| {
+        let has_failed = !exit.is_success();
+        let network = || is_network_failure(err).then_some(InconclusiveReason::Network);
+        has_failed.then(|| machine_failure(err).or_else(network))?
+    })
 }
 
-/// As [`doubt`], of a command that resolves or fetches: what keeps one of those beyond its time is
+/// As [`infra_failure`], of a command that resolves or fetches: what keeps one of those beyond its time is
 /// the network, or another cargo that holds the package cache.
 #[must_use]
 pub fn resolve_infra_failure(said: &CargoOutput) -> Option<InconclusiveReason> {
@@ -308,65 +218,6 @@ pub fn unknown_to_registry(err: &str) -> Option<&str> {
     let is_registry = place.starts_with("registry `") || place.contains("index");
     name.split('`').next().filter(|_| is_registry)
 }
-
-/// What words of cargo, rustc or a linker tell of a machine that failed.
-#[must_use]
-pub fn machine_fault(said: &str) -> Option<InconclusiveReason> {
-    let says = |phrases: &[&str]| phrases.iter().any(|phrase| said.contains(phrase));
-    if says(&[
-        "No space left on device",
-        "Disk quota exceeded",
-        "os error 28)",
-        // A linker that maps its output into memory finds no room for it when it writes there.
-        "ld terminated with signal 7 [Bus error]",
-    ]) {
-        return Some(InconclusiveReason::OutOfDisk);
-    }
-    if says(&[
-        "Cannot allocate memory",
-        "signal: 9, SIGKILL",
-        "os error 12)",
-        "out of memory allocating",
-        "emory exhausted",
-        "std::bad_alloc",
-        "ld terminated with signal 9",
-        "Killed signal terminated program",
-    ]) || is_refused_memory(said)
-    {
-        return Some(InconclusiveReason::OutOfMemory);
-    }
-    let is_fault = |line: &&str| FAULTS.iter().any(|fault| line.contains(fault));
-    let line = said.lines().find(is_fault)?;
-    // Where a program could not be started, why not stands further down.
-    let why = said.lines().find(|line| line.contains("os error"));
-    Some(InconclusiveReason::Machine(text::one_line(
-        why.unwrap_or(line),
-    )))
-}
-
-/// What tells of other failures of a machine.
-const FAULTS: [&str; 5] = [
-    "Read-only file system",
-    "(never executed)",
-    "Permission denied (os error 13)",
-    "Too many open files",
-    "Resource temporarily unavailable",
-];
-
-/// Whether words hold what a program says before it aborts for want of memory: by the standard
-/// library (<https://doc.rust-lang.org/std/alloc/fn.handle_alloc_error.html>), LLVM or glibc.
-#[must_use]
-pub fn is_refused_memory(said: &str) -> bool {
-    let mut lines = said.lines().map(str::trim);
-    lines.any(|line| {
-        let asked = line.strip_prefix("memory allocation of ");
-        let asked = asked.and_then(|rest| rest.strip_suffix(" bytes failed")?.parse().ok());
-        asked.is_some_and(|bytes: u64| bytes < MOST_ASKED) || line.ends_with(": out of memory")
-    })
-}
-
-/// Whoever asks for more at once, in bytes, asks for what hardly any machine has.
-const MOST_ASKED: u64 = 1 << 40;
 
 /// The first error that cargo itself printed, with what caused it.
 #[must_use]
@@ -477,14 +328,6 @@ mod tests {
             "failed to select a version for `a`, which app v0.1.0 requires, \
              beside a v1.0.0, which b v0.1.0 requires"
         );
-    }
-
-    #[test]
-    fn crates_go_by_their_name_and_version() {
-        let told =
-            "--> /h/registry/src/index-1/a-1.0.0/src/lib.rs:1 and /h/registry/src/i/b-2.0.0/x";
-        let short = without_unpacked(told, "/h/registry/src/");
-        assert_eq!(short, "--> a-1.0.0/src/lib.rs:1 and b-2.0.0/x");
     }
 
     #[test]

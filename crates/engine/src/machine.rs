@@ -7,3 +7,4 @@ pub mod toolchain;
 pub(crate) mod cargo_home;
 pub mod cargo_config;
 pub(crate) mod host_fingerprint;
+pub(crate) mod failure;

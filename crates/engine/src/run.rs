@@ -21,7 +21,7 @@ use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::run::findings::Findings;
 use pinmatrix_core::model::run::{CellRecord, Run, SCHEMA, State};
-use pinmatrix_core::model::status::{InconclusiveReason, SkipReason, Status};
+use pinmatrix_core::model::status::{SkipReason, Status};
 use pinmatrix_core::search::plan::{CellFate, Plan, Planned};
 use pinmatrix_process::cancel::Cancel;
 use pinmatrix_process::jobserver::{JobBudget, default_jobs};
@@ -34,6 +34,7 @@ use crate::cache::record_store::RecordStore;
 use crate::cell::context::{CellWork, RunContext};
 use crate::cell::sandbox::CellSandbox;
 use crate::cell::{CellResult, known, restore};
+use crate::machine::failure;
 use crate::machine::toolchain::ToolchainLookup;
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
@@ -341,16 +342,7 @@ fn run_cell(
 }
 
 pub(super) fn in_doubt(error: &anyhow::Error) -> Outcome {
-    let io = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
-    let doubt = match io.map(std::io::Error::kind) {
-        Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) => {
-            InconclusiveReason::OutOfDisk
-        }
-        Some(std::io::ErrorKind::OutOfMemory) => InconclusiveReason::OutOfMemory,
-        Some(_) | None => InconclusiveReason::Machine("the tool could not go on".to_owned()),
-    };
+    let doubt = failure::of_error(error);
     Outcome::whole(
         Status::Inconclusive { doubt },
         vec![Diagnostic::from_message(format!("{error:#}"))],

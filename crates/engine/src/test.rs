@@ -17,10 +17,11 @@ use pinmatrix_process::child::Exit;
 use pinmatrix_process::{ProcessResult, Stream};
 
 use crate::cargo::targets::Target;
+use crate::machine::failure::shortage;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::PhaseTimer;
 use crate::test::cases::Cases;
-use crate::test::executable::{TargetTests, TestExecutable, infra_failure, starved};
+use crate::test::executable::{TargetTests, TestExecutable, infra_failure};
 use crate::test::libtest::keep_tail;
 use crate::test::retry::retried;
 
@@ -43,7 +44,7 @@ pub fn test(
         false => program(executable, &target.id.name, log)?,
     };
     for case in tested.cases.iter_mut().filter(|c| c.status.is_failed()) {
-        if let Some(doubt) = case.output.as_deref().and_then(starved) {
+        if let Some(doubt) = case.output.as_deref().and_then(shortage) {
             case.status = Status::Inconclusive { doubt };
         }
     }

@@ -12,8 +12,9 @@ use pinmatrix_core::text;
 use pinmatrix_process::child::CommandSpec;
 use pinmatrix_process::{Follower, ProcessResult, Stream};
 
+use crate::cargo::CargoCommand;
+use crate::cargo::path_scrubber::PathScrubber;
 use crate::cargo::targets::{kind_of, name_of};
-use crate::cargo::{CargoCommand, PathScrubber};
 use crate::phase::log::PhaseLog;
 use crate::workdir::unit_reuse::{hash_of, name_of_unit};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::status::{FailureKind, InconclusiveReason};
 
-use crate::cargo::machine_fault;
+use crate::machine::failure::{is_unreadable_crate, machine_failure};
 
 /// A machine that failed under the compiler or the linker, which then tells of it as of an error.
 #[must_use]
@@ -15,9 +15,9 @@ pub fn fault_in(errors: &[Diagnostic]) -> Option<InconclusiveReason> {
         if message.starts_with("linker `") && message.ends_with("not found") {
             return Some(InconclusiveReason::Machine(message.to_owned()));
         }
-        if UNREADABLE.iter().any(|words| message.starts_with(words)) {
+        if is_unreadable_crate(message) {
             // Why it could not be read stands in the notes, if anywhere.
-            let why = error.rendered.as_deref().and_then(machine_fault);
+            let why = error.rendered.as_deref().and_then(machine_failure);
             return why.or_else(|| Some(InconclusiveReason::Machine(message.to_owned())));
         }
         // What a linker says stands in the notes; elsewhere those hold the subject's own lines.
@@ -25,21 +25,12 @@ pub fn fault_in(errors: &[Diagnostic]) -> Option<InconclusiveReason> {
             .rendered
             .as_deref()
             .filter(|_| message.starts_with(LINKING) || message.starts_with(BUILD_SCRIPT));
-        machine_fault(message).or_else(|| machine_fault(notes?))
+        machine_failure(message).or_else(|| machine_failure(notes?))
     })
 }
 
 /// How the tool begins to tell that a build script failed.
 pub const BUILD_SCRIPT: &str = "the build script of ";
-
-/// How rustc begins to tell that it cannot read what a compiler wrote: memory to map it into is
-/// wanting, or the file is not whole.
-const UNREADABLE: [&str; 4] = [
-    "found invalid metadata files for crate",
-    "only metadata stub found for",
-    "can't find crate for `core`",
-    "can't find crate for `std`",
-];
 
 /// How rustc begins to tell that the linker refused.
 const LINKING: &str = "linking with ";

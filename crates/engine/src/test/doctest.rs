@@ -7,7 +7,7 @@ use pinmatrix_core::model::outcome::CaseOutcome;
 use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
 use pinmatrix_core::text;
 
-use crate::cargo::machine_fault;
+use crate::machine::failure::{is_killed_doc_test, machine_failure};
 use crate::test::libtest::kept;
 
 /// The doc tests in what was printed, sorted by name.
@@ -42,9 +42,9 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
             .is_some_and(|o| o.ends_with("Couldn't compile the test."));
         // It runs it as well, and tells how it ended.
         let said = output.as_deref().unwrap_or_default();
-        let was_killed = said.contains("Test executable failed (signal: 9");
+        let was_killed = is_killed_doc_test(said);
         let doubt = match did_not_compile {
-            true => machine_fault(said),
+            true => machine_failure(said),
             false => was_killed.then_some(InconclusiveReason::OutOfMemory),
         };
         let status = match (doubt, did_not_compile) {

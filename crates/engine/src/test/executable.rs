@@ -17,7 +17,8 @@ use pinmatrix_process::sandbox::policy::Policy;
 use pinmatrix_process::{Follower, Limits, ProcessResult, run};
 use semver::Version;
 
-use crate::cargo::{is_refused_memory, machine_fault, without_copy};
+use crate::cargo::path_scrubber::without_copy;
+use crate::machine::failure::{self, is_refused_memory};
 use crate::phase::timer::limit_in_words;
 use crate::workdir::lane_dirs::LaneDirs;
 
@@ -134,25 +135,6 @@ impl TestExecutable<'_> {
     }
 }
 
-/// Of what a test that failed was short, by its own words. What it was kept from is another matter:
-/// that is the sandbox's doing.
-#[must_use]
-pub fn starved(said: &str) -> Option<InconclusiveReason> {
-    match machine_fault(said)? {
-        doubt @ (InconclusiveReason::OutOfDisk | InconclusiveReason::OutOfMemory) => Some(doubt),
-        InconclusiveReason::Machine(why) => {
-            is_shortage(&why).then_some(InconclusiveReason::Machine(why))
-        }
-        InconclusiveReason::Network | InconclusiveReason::Interrupted => None,
-    }
-}
-
-fn is_shortage(why: &str) -> bool {
-    ["Too many open files", "Resource temporarily unavailable"]
-        .iter()
-        .any(|words| why.contains(words))
-}
-
 /// The signal that a process ends itself with.
 const ABORT: i32 = 6;
 
@@ -166,30 +148,13 @@ fn last_lines(said: &str) -> &str {
 /// kills without a word, it kills for memory.
 #[must_use]
 pub fn infra_failure(exit: &Exit, said: &str) -> Option<InconclusiveReason> {
-    match exit {
-        Exit::Interrupted => Some(InconclusiveReason::Interrupted),
-        Exit::Lost(why) => Some(InconclusiveReason::Machine(why.clone())),
-        Exit::Signal(9) => Some(InconclusiveReason::OutOfMemory),
-        Exit::Signal(ABORT) if is_refused_memory(last_lines(said)) => {
-            Some(InconclusiveReason::OutOfMemory)
-        }
-        Exit::Code(_) | Exit::Signal(_) | Exit::TimedOut => None,
-    }
+    let is_refused = *exit == Exit::Signal(ABORT) && is_refused_memory(last_lines(said));
+    failure::of_exit(exit).or(is_refused.then_some(InconclusiveReason::OutOfMemory))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_test_that_was_short_of_something_is_told_from_one_that_was_kept_out() {
-        let short = starved("thread 'a' panicked: Os { message: \"Too many open files\" }");
-        assert!(matches!(short, Some(InconclusiveReason::Machine(_))));
-        let disk = starved("write x: No space left on device (os error 28)");
-        assert_eq!(disk, Some(InconclusiveReason::OutOfDisk));
-        assert_eq!(starved("Permission denied (os error 13)"), None);
-        assert_eq!(starved("left: 1, right: 2"), None);
-    }
 
     #[test]
     fn only_an_abort_for_little_memory_is_the_machines_fault() {

@@ -1,0 +1,131 @@
+//! One point of a bisection, asked: a cell of the matrix, of a commit, or of a dependency.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use pinmatrix_core::config::SourceSpec;
+use pinmatrix_core::error::UserError;
+use pinmatrix_core::model::run::bisection::BisectTarget;
+
+use crate::bisect::dependency::check_out;
+use crate::bisect::query::{Axis, Point, PointPlace, Question};
+use crate::bisect::{BisectLanes, PointResult, script};
+use crate::cell::context::CellWork;
+use crate::manifest::RequirementPin;
+use crate::matrix::cell_context::CellContext;
+use crate::run::{in_doubt, make_room};
+use crate::subject::path_pin::PathPin;
+use crate::subject::source_tree::SourceTree;
+
+impl BisectLanes<'_> {
+    /// Asks one point. What goes wrong under it is no answer, and ends nothing.
+    pub(super) fn ask(&self, point: &Point, lane: usize) -> Result<PointResult> {
+        match self.ask_in_place(point, lane) {
+            Ok(found) => Ok(found),
+            Err(error) if error.downcast_ref::<UserError>().is_some() => Err(error),
+            Err(error) => Ok(PointResult::Outcome(Box::new(in_doubt(&error)), false)),
+        }
+    }
+
+    fn ask_in_place(&self, point: &Point, lane: usize) -> Result<PointResult> {
+        let matrix = self.matrix;
+        match &point.place {
+            PointPlace::Matrix => {
+                let context =
+                    CellContext::of(matrix, &point.cell)?.context("find its toolchain")?;
+                self.ask_setting(&context, lane)
+            }
+            PointPlace::Commit(commit) => {
+                let source = SourceSpec {
+                    rev: Some(toml::Spanned::new(0..0, commit.clone())),
+                    ..SourceSpec::default()
+                };
+                let cache = self.workplace.cache();
+                let (cargo, around) = (&matrix.resolver, &matrix.child_env);
+                let tree =
+                    SourceTree::read(&source, &matrix.config, &matrix.place, cache, cargo, around)?;
+                let context = CellContext::on(matrix, &point.cell, &tree)?;
+                self.ask_setting(&context.context("find its toolchain")?, lane)
+            }
+            PointPlace::Dependency(commit) => {
+                let context =
+                    CellContext::of(matrix, &point.cell)?.context("find its toolchain")?;
+                self.ask_setting(&self.at_commit(context, commit, lane)?, lane)
+            }
+        }
+    }
+
+    /// The setting with the family taken from a commit of its repository.
+    fn at_commit<'b>(
+        &self,
+        context: CellContext<'b>,
+        commit: &str,
+        lane: usize,
+    ) -> Result<CellContext<'b>> {
+        let Axis::Dependency { repository, .. } = &self.inquiry.axis else {
+            anyhow::bail!("a commit of a dependency on another axis");
+        };
+        let folder = self.workplace.dependency(repository, lane);
+        check_out(repository, commit, &folder)?;
+        let crates = context.family.crate_names();
+        let (cargo, around) = (&self.matrix.resolver, &context.pin_context.child_env);
+        // A commit that holds other crates cannot tell, which is no mistake of anyone's.
+        let members = PathPin::members_of(&folder, &crates, cargo, around);
+        let members = members.map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let pin_context = Arc::clone(&context.pin_context);
+        let holds = members
+            .into_iter()
+            .map(|(name, folder)| (name, RequirementPin::Path(folder)));
+        Ok(CellContext {
+            pin_context: Arc::new(pin_context.in_folder(
+                holds.collect(),
+                folder,
+                commit.to_owned(),
+            )),
+            ..context
+        })
+    }
+
+    fn ask_setting(&self, context: &CellContext<'_>, lane: usize) -> Result<PointResult> {
+        let sandbox = match self.inquiry.question {
+            // It is the user's own program and runs without bounds, and so does what it builds.
+            Question::Script(_) => "script".to_owned(),
+            Question::Cell | Question::Target(_) | Question::Case { .. } => {
+                self.run_context.sandbox.name()?
+            }
+        };
+        let folders = self.workplace.folders(context, &sandbox, lane)?;
+        make_room(self.run_context, &|label| {
+            *label == context.cell.row.toolchain
+        })?;
+        let _occupied = self.run_context.keeper.mark_in_use(&folders);
+        let work = CellWork {
+            run_context: self.run_context,
+            context,
+            folders,
+            only: self.only(),
+        };
+        if let Question::Script(file) = &self.inquiry.question {
+            let (answer, said) = script::ask(&work, file)?;
+            return Ok(PointResult::Said(answer, said));
+        }
+        let answer = work.run()?;
+        Ok(PointResult::Outcome(
+            Box::new(answer.outcome),
+            answer.reused,
+        ))
+    }
+
+    /// The one target that the question is about, as far as that is known before any is built.
+    fn only(&self) -> Option<String> {
+        let of_question = || match &self.inquiry.question {
+            Question::Target(target) => Some(target.clone()),
+            Question::Case { target, .. } => target.clone(),
+            Question::Cell | Question::Script(_) => None,
+        };
+        match &self.board().about {
+            Some(BisectTarget::Target(id) | BisectTarget::Case(id, _)) => Some(id.to_string()),
+            Some(BisectTarget::Cell) | None => of_question(),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Tests that failed, hung or took the process down, run once more.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::{CaseOutcome, Flaky};
+use pinmatrix_core::model::status::{FailureKind, Status};
+
+use crate::test::cases::{Abort, Cases, ExecutableError, contradiction, not_run};
+use crate::test::executable::infra_failure;
+use crate::test::retry::retried;
+
+impl Cases<'_, '_> {
+    /// Runs each test that failed again by itself, as often as is asked for. All that together have
+    /// the time of the target once more: it may be spent.
+    pub(super) fn retry(&mut self) -> Result<()> {
+        self.until = Instant::now() + self.executable.timeouts.target;
+        let failed = self.settled.values().filter(|c| c.status.is_failed());
+        let failed: Vec<CaseOutcome> = failed.cloned().collect();
+        for case in failed {
+            let name = case.name.clone();
+            let case = retried(case, self.executable.retries, || self.alone(&name))?;
+            self.settled.insert(name, case);
+        }
+        Ok(())
+    }
+
+    /// One test run by itself; `None` where the target's time is over.
+    fn alone(&mut self, name: &str) -> Result<Option<CaseOutcome>> {
+        if Instant::now() >= self.until {
+            return Ok(None);
+        }
+        self.settled.remove(name);
+        let batch = [name.to_owned()];
+        let (ended, suite) = self.attempt(&batch)?;
+        if let Some(doubt) = infra_failure(&ended.exit, &suite.loose) {
+            let status = Status::Inconclusive { doubt };
+            return Ok(Some(not_run(name.to_owned(), status)));
+        }
+        self.judge(&batch, &ended, &suite);
+        if contradiction(&ended.exit, &suite).is_some() {
+            self.attribute(name, &ended, &suite);
+        }
+        Ok(self.settled.get(name).cloned())
+    }
+
+    /// Runs all tests together again where a process died and no test fails alone. If that goes
+    /// well, whatever was under way when it died is flaky.
+    pub(super) fn retry_together(
+        &mut self,
+        trouble: (Status, Diagnostic),
+    ) -> Result<ExecutableError> {
+        for n_failed in 1..=self.executable.retries {
+            if Instant::now() >= self.until || self.aborts.iter().any(|d| d.under_way.is_empty()) {
+                break;
+            }
+            let (ended, suite) = self.attempt(&[])?;
+            if let Some(doubt) = infra_failure(&ended.exit, &suite.loose) {
+                let error = Diagnostic::from_message(ended.exit.to_string());
+                return Ok(Some((Status::Inconclusive { doubt }, error)));
+            }
+            let is_whole = suite.is_complete && suite.running.is_empty();
+            let fails = |name: &String| suite.ended.get(name).is_some_and(|c| c.status.is_failed());
+            let recurs = self.aborts.iter().any(|d| d.under_way.iter().any(fails));
+            if is_whole && !recurs && contradiction(&ended.exit, &suite).is_none() {
+                self.mark_flaky(n_failed);
+                return Ok(None);
+            }
+        }
+        Ok(Some(trouble))
+    }
+
+    /// Marks as flaky whatever was under way when a process died.
+    fn mark_flaky(&mut self, n_failed: usize) {
+        for Abort { exit, under_way } in &self.aborts {
+            let output = format!("the process died while it was under way: {exit}");
+            for name in under_way {
+                let output = Some(output.clone());
+                let flaky = Flaky { n_failed, output };
+                let case = self.settled.get_mut(name);
+                case.map(|case| case.flaky.get_or_insert(flaky));
+            }
+        }
+    }
+
+    /// Marks as flaky what was under way when the target's time was over, and passed by itself in less
+    /// time than it had taken until then. What had only begun is not to blame.
+    pub(super) fn mark_cut_as_flaky(&mut self) {
+        for (name, took) in &self.cut {
+            let case = self.settled.get_mut(name);
+            let passed = case.filter(|case| case.status == Status::Passed);
+            if let Some(case) = passed.filter(|case| case.seconds < took.as_secs_f64()) {
+                let limit = self.executable.target_limit();
+                let output = Some(format!("still running when its target had run for {limit}"));
+                let n_failed = 1;
+                case.flaky.get_or_insert(Flaky { n_failed, output });
+            }
+        }
+    }
+
+    /// A process that died, and none of the tests that were under way fails alone.
+    pub(super) fn unexplained(&self) -> ExecutableError {
+        let fails = |name: &String| self.settled.get(name).is_some_and(|c| c.status.is_failed());
+        let abort = self
+            .aborts
+            .iter()
+            .find(|abort| !abort.under_way.iter().any(fails))?;
+        let message = match abort.under_way.len() {
+            0 => format!("the process ended between two tests: {}", abort.exit),
+            n => format!(
+                "the process ended with {n} tests under way, none of which fails alone: {}",
+                abort.exit
+            ),
+        };
+        Some((
+            Status::failed(FailureKind::Crash),
+            Diagnostic::from_message(message),
+        ))
+    }
+}
