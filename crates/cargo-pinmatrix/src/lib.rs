@@ -25,7 +25,7 @@ use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::run::verdict::Judgement;
-use pinmatrix_core::search::plan::{Plan, PlanContext, Selection, plan};
+use pinmatrix_core::search::plan::{Candidate, Plan, PlanContext, Selection, plan};
 use pinmatrix_core::search::shard::keep;
 use pinmatrix_core::text::shell_word;
 use pinmatrix_process::cancel::Cancel;
@@ -139,14 +139,9 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
             .max_disk
             .map_or(matrix.config.run.max_disk, |most| most.0),
         locked: flags.locked,
-        offline: flags.selecting.flags.offline,
-        remaps: false,
+        network: flags.selecting.flags.network(),
         fresh: flags.fresh,
-        out: &out,
-        cache: cache()?,
-        command: &command,
-        cancel: &cancel,
-        listener: &progress,
+        ..RunSettings::new(&out, cache()?, &command, &cancel, &progress)
     };
     matrix.check_cache(&options.cache)?;
     let mut plan = make_plan(
@@ -192,18 +187,10 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
     }
     let out = flags.selecting.flags.out()?;
     let options = RunSettings {
-        jobs: None,
-        lanes: None,
-        max_disk: None,
         locked: flags.locked,
-        offline: flags.selecting.flags.offline,
-        remaps: false,
+        network: flags.selecting.flags.network(),
         fresh: flags.fresh,
-        out: &out,
-        cache: cache()?,
-        command: program.words(),
-        cancel: &cancel,
-        listener: &progress,
+        ..RunSettings::new(&out, cache()?, program.words(), &cancel, &progress)
     };
     let plan = make_plan(
         &matrix,
@@ -245,7 +232,7 @@ fn open_with(
     if let Some(mode) = flags.sandbox {
         config.take_sandbox(mode.into());
     }
-    let matrix = Matrix::open(config, flags.offline, &cache()?)?;
+    let matrix = Matrix::open(config, flags.network(), &cache()?)?;
     for note in &matrix.notes {
         listener.on_event(Event::Noted(note));
     }
@@ -299,15 +286,18 @@ fn select(
     matrix: &Matrix,
     selecting: &SelectionArgs,
     strategy: Strategy,
-) -> Result<(Vec<(Cell, bool)>, Selection), UserError> {
+) -> Result<(Vec<Candidate>, Selection), UserError> {
     let selection = Selection::new(
         &selecting.toolchain,
         &selecting.pin,
         &selecting.cell,
         selecting.strategy().unwrap_or(strategy),
-        selecting.exact || matrix.config.run.exact,
     )?
     .with_today(matrix.today());
+    let selection = match selecting.exact || matrix.config.run.exact {
+        true => selection.exact(),
+        false => selection,
+    };
     let cells = matrix.cells();
     selection.check(&cells)?;
     Ok((cells, selection))

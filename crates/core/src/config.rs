@@ -231,6 +231,15 @@ pub enum Debug {
     Profile,
 }
 
+/// Whether the network may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// It may.
+    Online,
+    /// Only what is on this machine is used.
+    Offline,
+}
+
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {

@@ -66,7 +66,10 @@ pub fn bisect(
     let place = &matrix.place;
     let workplace = WorkDirs::lock(&options.cache, place, options.cancel, waits)?;
     let cells = matrix.cells();
-    workplace.discard_past(&groups_of(matrix, cells.iter().map(|(cell, _)| cell)))?;
+    workplace.discard_past(&groups_of(
+        matrix,
+        cells.iter().map(|candidate| &candidate.cell),
+    ))?;
     in_place(matrix, options, &workplace, |run_context, n_lanes| {
         let desk = BisectLanes {
             matrix,

@@ -79,8 +79,13 @@ impl CargoCommand<'_> {
     ///
     /// As [`CargoCommand::command`].
     pub fn command_spec(&self, program: &Path, args: &[OsString]) -> Result<CommandSpec> {
-        let by_warden = self.cancel.has_supervisors();
-        CommandSpec::new(program, args, self.folder, &self.vars, by_warden)
+        CommandSpec::new(
+            program,
+            args,
+            self.folder,
+            &self.vars,
+            self.cancel.supervision(),
+        )
     }
 
     /// Runs a command and keeps what it says; standard error and how it went stand in the log.

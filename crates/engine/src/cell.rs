@@ -10,6 +10,7 @@ pub(crate) mod old_lock;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::MetadataCommand;
+use pinmatrix_core::config::Network;
 use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::event::Event;
 use pinmatrix_core::model::outcome::moved::Tried;
@@ -254,7 +255,7 @@ impl CellWork<'_> {
                 Tried::Locked => false,
             });
         has_tried
-            && self.run_context.resolver.offline
+            && self.run_context.resolver.network == Network::Offline
             && !self.run_context.matrix.registry.is_local()
     }
 
@@ -317,7 +318,7 @@ impl CellWork<'_> {
             "--target",
             &self.context.toolchain.host,
         ];
-        if self.run_context.resolver.offline {
+        if self.run_context.resolver.network == Network::Offline {
             fetch.push("--offline");
         }
         let said = cargo.run_captured(&fetch, log)?;
@@ -335,7 +336,7 @@ impl CellWork<'_> {
             return Ok(Err(self.not_prepared(&said)));
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
-        let mut workspace = Workspace::of(metadata, matrix.config.build.examples)?;
+        let mut workspace = Workspace::of(metadata, &matrix.config.build)?;
         if workspace.requires_features() {
             let mut tree = features::COMMAND.to_vec();
             tree.extend(["--target", &self.context.toolchain.host]);

@@ -1,6 +1,7 @@
 //! What this machine has: toolchains, cargo's home and config, and an environment that children may
 //! see.
 
+pub(crate) mod own_env;
 pub mod secrets;
 pub mod child_env;
 pub mod toolchain;

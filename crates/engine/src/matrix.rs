@@ -12,12 +12,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use pinmatrix_core::analysis::baseline::Baseline;
-use pinmatrix_core::config::{Config, Family, FeatureSet, together};
+use pinmatrix_core::config::{Config, Family, FeatureSet, Network, together};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{Cell, Pin, PinSource, Row};
 use pinmatrix_core::model::run::{Adjusted, FamilyRecord, SourceRecord, TodayRecord};
 use pinmatrix_core::model::status::InconclusiveReason;
 use pinmatrix_core::path::normalized;
+use pinmatrix_core::search::plan::Candidate;
 use semver::Version;
 
 use crate::machine::cargo_home::{configs_above, own_config};
@@ -73,7 +74,7 @@ impl Matrix {
     ///
     /// A [`UserError`] for whatever the person at the keyboard can mend; other errors when the
     /// machine does not let the tool look.
-    pub fn open(config: Config, offline: bool, cache: &Path) -> Result<Self> {
+    pub fn open(config: Config, network: Network, cache: &Path) -> Result<Self> {
         let toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
         let child_env = ChildEnv::gather(&config.environment, &config.build);
@@ -92,7 +93,7 @@ impl Matrix {
             registry: &registry,
             resolver: &resolver,
             child_env: &child_env,
-            offline,
+            network,
         };
         asked.pins_readable()?;
         asked.pins_published(&mut notes)?;
@@ -145,17 +146,19 @@ impl Matrix {
         Ok(matrix)
     }
 
-    /// Every cell, rows within families, in the order of the config, and whether its pin is a rung
-    /// of the ladder or lies between two.
+    /// Every cell, rows within families, in the order of the config.
     #[must_use]
-    pub fn cells(&self) -> Vec<(Cell, bool)> {
+    pub fn cells(&self) -> Vec<Candidate> {
         let mut cells = Vec::new();
         for ladder in &self.ladders {
             let pins = ladder.all();
             for row in self.config.rows() {
                 cells.extend(pins.iter().map(|(pin, is_rung)| {
                     let (row, pin) = (Arc::clone(&row), Arc::clone(pin));
-                    (Cell { row, pin }, *is_rung)
+                    Candidate {
+                        cell: Cell { row, pin },
+                        is_rung: *is_rung,
+                    }
                 }));
             }
         }

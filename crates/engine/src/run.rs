@@ -8,13 +8,13 @@ pub mod verify;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use camino::Utf8Path;
 use pinmatrix_core::analysis::findings::findings;
-use pinmatrix_core::config::Strategy;
+use pinmatrix_core::config::{Network, Strategy};
 use pinmatrix_core::model::cell::{Cell, CellId, Row};
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::event::{Event, Listener};
@@ -34,13 +34,13 @@ use crate::cache::record_store::RecordStore;
 use crate::cell::context::{CellWork, RunContext};
 use crate::cell::sandbox::CellSandbox;
 use crate::cell::{CellResult, known, restore};
-use crate::machine::failure;
 use crate::machine::toolchain::ToolchainLookup;
+use crate::machine::{failure, own_env};
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
 use crate::resolve::Resolver;
 use crate::run::confirm::confirm;
-use crate::run::recorder::{EndedCellRecord, RunRecorder};
+use crate::run::recorder::{EndedCellRecord, RunEnd, RunRecorder};
 use crate::run::schedule::Schedule;
 use crate::workdir::build_groups::BuildGroups;
 use crate::workdir::evict::Evictor;
@@ -58,7 +58,7 @@ pub struct RunSettings<'a> {
     /// Whether every lock must be committed and fit as it is.
     pub locked: bool,
     /// Whether the network is off limits.
-    pub offline: bool,
+    pub network: Network,
     /// Whether what is compiled is kept from knowing where it was compiled.
     pub remaps: bool,
     /// Whether what earlier runs kept is looked at.
@@ -73,6 +73,33 @@ pub struct RunSettings<'a> {
     pub cancel: &'a Cancel,
     /// Whoever listens.
     pub listener: &'a dyn Listener,
+}
+
+impl<'a> RunSettings<'a> {
+    /// A run that uses what earlier runs kept, repairs locks, and may use the network.
+    #[must_use]
+    pub fn new(
+        out: &'a Utf8Path,
+        cache: PathBuf,
+        command: &'a str,
+        cancel: &'a Cancel,
+        listener: &'a dyn Listener,
+    ) -> Self {
+        Self {
+            jobs: None,
+            lanes: None,
+            max_disk: None,
+            locked: false,
+            network: Network::Online,
+            remaps: false,
+            fresh: false,
+            out,
+            cache,
+            command,
+            cancel,
+            listener,
+        }
+    }
 }
 
 /// What can be said of cells from what earlier runs kept.
@@ -180,11 +207,11 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
             options.listener.on_event(Event::Noted(note));
         }
         note_changes(matrix, options.listener);
-        let inferred = match is_whole {
-            true => schedule.inferred(),
-            false => BTreeSet::new(),
+        let (inferred, end) = match is_whole {
+            true => (schedule.inferred(), RunEnd::Whole),
+            false => (BTreeSet::new(), RunEnd::CutShort),
         };
-        let run = board.finish(&inferred, is_whole, |run| {
+        let run = board.finish(&inferred, end, |run| {
             findings(run, &matrix.config, matrix.baseline.as_ref())
         });
         kept.and(run)
@@ -268,7 +295,7 @@ pub(super) fn in_place<T>(
         kept: workplace.resolutions(),
         records: &records,
         locked: options.locked,
-        offline: options.offline,
+        network: options.network,
         fresh: options.fresh,
         cancel: options.cancel,
         turn: Mutex::new(None),
@@ -280,7 +307,10 @@ pub(super) fn in_place<T>(
     let linker = linker.map(|linker| workplace.linker(*linker.get_ref()));
     let linker = linker.transpose()?;
     let sandbox = CellSandbox::open(matrix, &workplace.trial(), options.cancel)?;
-    let groups = BuildGroups::new(sandbox.enforced().files);
+    let groups = match sandbox.enforced().files {
+        true => BuildGroups::confined_to_their_folders(),
+        false => BuildGroups::default(),
+    };
     let keeper = Evictor::new(workplace, &groups, options.max_disk);
     let run_context = RunContext {
         matrix,
@@ -368,8 +398,7 @@ fn begin(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Run {
             },
         },
     };
-    // The one place where the clock of the world is read.
-    let started = SystemTime::now()
+    let started = own_env::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_secs());
     Run {

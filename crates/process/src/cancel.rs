@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::child::KillHandle;
+use crate::child::{KillHandle, Supervision};
 
 /// The wish of a person, or of a CI engine, that the run should end.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +16,7 @@ struct CancelState {
     asked: AtomicU8,
     /// The children that are alive, so that none outlives a tool that ends at once.
     alive: Mutex<BTreeMap<u32, KillHandle>>,
-    has_wardens: bool,
+    has_supervisors: bool,
     /// When the run's time is up.
     until: OnceLock<Instant>,
 }
@@ -28,15 +28,18 @@ impl Cancel {
     #[must_use]
     pub fn with_supervisors() -> Self {
         Self(Arc::new(CancelState {
-            has_wardens: true,
+            has_supervisors: true,
             ..CancelState::default()
         }))
     }
 
-    /// True where children have wardens.
+    /// Whether children run below supervisors.
     #[must_use]
-    pub fn has_supervisors(&self) -> bool {
-        self.0.has_wardens
+    pub fn supervision(&self) -> Supervision {
+        match self.0.has_supervisors {
+            true => Supervision::Supervised,
+            false => Supervision::Direct,
+        }
     }
 
     /// Asks once more: the first time for an orderly end, then for an end at once, which kills

@@ -59,7 +59,16 @@ pub struct CommandSpec {
     pub command: Command,
     /// The program, for people.
     program: String,
-    by_warden: bool,
+    is_supervised: bool,
+}
+
+/// Whether a supervisor stands between a child and the tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supervision {
+    /// The child runs below a supervisor, where the system has them.
+    Supervised,
+    /// The tool starts the child itself.
+    Direct,
 }
 
 impl CommandSpec {
@@ -73,12 +82,12 @@ impl CommandSpec {
         args: &[OsString],
         folder: &Utf8Path,
         vars: &BTreeMap<OsString, OsString>,
-        by_warden: bool,
+        supervision: Supervision,
     ) -> Result<Self> {
-        let by_warden = by_warden && cfg!(target_os = "linux");
+        let is_supervised = supervision == Supervision::Supervised && cfg!(target_os = "linux");
         let shell = Shell::new()?;
         shell.change_dir(folder);
-        let command = match by_warden {
+        let command = match is_supervised {
             #[cfg(target_os = "linux")]
             true => crate::supervisor::command(&shell, program, args),
             _ => cmd!(shell, "{program} {args...}"),
@@ -86,7 +95,7 @@ impl CommandSpec {
         Ok(Self {
             command: Command::from(command.env_clear().envs(vars)),
             program: program.display().to_string(),
-            by_warden,
+            is_supervised,
         })
     }
 
@@ -99,7 +108,7 @@ impl CommandSpec {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let program = self.program;
         let lost = |e: io::Error| format!("start {program}: {e}");
-        match self.by_warden {
+        match self.is_supervised {
             #[cfg(target_os = "linux")]
             true => SupervisedChild::start(self.command, policy).map_err(lost),
             _ => {

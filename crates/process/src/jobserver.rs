@@ -117,6 +117,7 @@ impl JobBudget {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests start programs")]
 mod tests {
     use super::*;
 

@@ -289,4 +289,5 @@ fn read_lines(
 }
 
 #[cfg(all(test, unix))]
+#[expect(clippy::disallowed_methods, reason = "tests start programs")]
 mod tests;

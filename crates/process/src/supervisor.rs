@@ -149,6 +149,10 @@ fn start_child(command: &[OsString], start: SupervisorInput) -> Result<Pid> {
     let SupervisorInput { policy, vars } = start;
     let (program, args) = command.split_first().context("find a program")?;
     let spawn = || -> Result<Pid> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a supervisor starts the child that it is for"
+        )]
         let mut command = Command::new(program);
         command.args(args).env_clear().envs(vars);
         command.stdin(Stdio::null()).process_group(0);

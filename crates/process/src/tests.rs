@@ -5,11 +5,19 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::*;
+use crate::child::Supervision;
 
 fn spec(program: &str, args: &[&str]) -> CommandSpec {
     let args: Vec<_> = args.iter().map(OsString::from).collect();
     let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
-    CommandSpec::new(Path::new(program), &args, "/".into(), &vars, false).expect("an errand")
+    CommandSpec::new(
+        Path::new(program),
+        &args,
+        "/".into(),
+        &vars,
+        Supervision::Direct,
+    )
+    .expect("an errand")
 }
 
 fn shell(script: &str) -> CommandSpec {

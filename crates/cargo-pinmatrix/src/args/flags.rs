@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
-use pinmatrix_core::config::{SandboxMode, Strategy, disk_size};
+use pinmatrix_core::config::{Network, SandboxMode, Strategy, disk_size};
 
 pub use self::spread::{MERGE_CODES, MergeFlags, ShardFlags, SpreadFlags};
 use crate::output::ci::Ci;
@@ -63,6 +63,14 @@ impl Flags {
     /// cargo looks for its manifest.
     pub fn config(&self) -> PathBuf {
         config(self.config.as_ref())
+    }
+
+    /// Whether the network may be used.
+    pub fn network(&self) -> Network {
+        match self.offline {
+            true => Network::Offline,
+            false => Network::Online,
+        }
     }
 
     /// The results folder.

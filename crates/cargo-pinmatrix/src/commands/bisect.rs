@@ -49,15 +49,9 @@ pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
         jobs: flags.jobs.or(matrix.config.run.jobs),
         lanes: flags.lanes.or(matrix.config.run.lanes),
         max_disk: matrix.config.run.max_disk,
-        locked: false,
-        offline: flags.flags.offline,
-        remaps: false,
+        network: flags.flags.network(),
         fresh: flags.fresh,
-        out: &out,
-        cache: cache()?,
-        command: program.words(),
-        cancel: &cancel,
-        listener: &progress,
+        ..RunSettings::new(&out, cache()?, program.words(), &cancel, &progress)
     };
     matrix.check_cache(&options.cache)?;
     std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;

@@ -55,16 +55,9 @@ pub fn run(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
     let options = RunSettings {
         jobs: matrix.config.run.jobs,
         lanes: Some(1),
-        max_disk: None,
         locked: flags.locked,
-        offline: flags.flags.offline,
-        remaps: false,
-        fresh: false,
-        out: &out,
-        cache: cache()?,
-        command: program.words(),
-        cancel: &cancel,
-        listener: &progress,
+        network: flags.flags.network(),
+        ..RunSettings::new(&out, cache()?, program.words(), &cancel, &progress)
     };
     matrix.check_cache(&options.cache)?;
     let cell = cell(&matrix, &flags.cell)?;
@@ -92,7 +85,7 @@ fn cell(matrix: &Matrix, named: &str) -> Result<Cell, UserError> {
     let cells: Vec<(String, Cell)> = matrix
         .cells()
         .into_iter()
-        .map(|(cell, _)| (cell.id().to_string(), cell))
+        .map(|candidate| (candidate.cell.id().to_string(), candidate.cell))
         .collect();
     if let Some((_, cell)) = cells.iter().find(|(id, _)| id == named) {
         return Ok(cell.clone());

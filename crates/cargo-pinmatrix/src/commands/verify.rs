@@ -60,16 +60,10 @@ pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
     let options = RunSettings {
         jobs: flags.load.jobs.or(matrix.config.run.jobs),
         lanes: flags.load.lanes.or(matrix.config.run.lanes),
-        max_disk: None,
-        locked: false,
-        offline: selecting.flags.offline,
+        network: selecting.flags.network(),
         remaps: true,
         fresh: true,
-        out: &out,
-        cache: cache()?,
-        command: program.words(),
-        cancel: &cancel,
-        listener: &progress,
+        ..RunSettings::new(&out, cache()?, program.words(), &cancel, &progress)
     };
     matrix.check_cache(&options.cache)?;
     let is_selected = [&selecting.toolchain, &selecting.pin, &selecting.cell]

@@ -41,6 +41,10 @@ pub enum Host {
 
 impl Ci {
     /// The engine that is meant.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a CI engine is known by its variables"
+    )]
     #[must_use]
     pub fn host(self) -> Host {
         self.host_by(|name| std::env::var_os(name))

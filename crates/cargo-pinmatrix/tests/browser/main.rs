@@ -1,5 +1,10 @@
 //! `report.html` in a real Chromium: it renders, opens, filters, asks the network for nothing, says
 //! nothing on the console, keeps names text, and can be used without a mouse and without sight.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests start the program as a person does, and print"
+)]
 
 mod chromium;
 mod large;

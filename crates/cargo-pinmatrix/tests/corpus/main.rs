@@ -1,5 +1,10 @@
 //! What fuzzing has led to, and what is near it, read again on every machine: the corpora in `fuzz`
 //! as they are, and each of their files changed in as many ways as a moment allows, always the same.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests start the program as a person does, and print"
+)]
 
 use std::path::{Path, PathBuf};
 

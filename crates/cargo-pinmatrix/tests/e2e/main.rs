@@ -3,6 +3,11 @@
 //! Expected results are data: `tests/fixtures/expected/SUBJECT.txt` holds a line a fact, and
 //! `run.json`, `junit.xml` and `summary.md` are all held against it. Rows of older toolchains need
 //! those toolchains; `ci/test` gets them, and so does `ci/toolchains 1.63 1.78`.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests start the program as a person does, and print"
+)]
 
 mod as_cargo;
 mod axes;

@@ -12,6 +12,11 @@
 //! `--verbose` tells cargo's word of every cell. `--only PATTERN` and `--never PATTERN` choose pieces by
 //! name, with `*` for anything; `--names` lists the names. A workspace on
 //! which the two differ is kept, in the folder that is named with it.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests start the program as a person does, and print"
+)]
 
 mod draft;
 mod exceptions;

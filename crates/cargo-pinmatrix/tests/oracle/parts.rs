@@ -1,5 +1,9 @@
 //! Parts of the oracle by themselves: what it reads, what it draws, and how it compares.
-
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests start the program as a person does, and print"
+)]
 #![allow(dead_code, reason = "each part has more than these tests ask of it")]
 
 mod draft;

@@ -2,6 +2,11 @@
 //!
 //! `tests/migration-measured.tsv` has a line a target and case of each toolchain and a column a
 //! pin. `PINMATRIX_BLESS=target/matrix/run.json` writes the lines of the toolchains of a run anew.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests start the program as a person does, and print"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

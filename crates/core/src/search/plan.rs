@@ -44,7 +44,6 @@ impl Selection {
         pins: &[String],
         cells: &[String],
         strategy: Strategy,
-        exact: bool,
     ) -> Result<Self, UserError> {
         Ok(Self {
             toolchains: patterns("--toolchain", toolchains)?,
@@ -52,8 +51,17 @@ impl Selection {
             cells: patterns("--cell", cells)?,
             today: Vec::new(),
             strategy,
-            exact,
+            exact: false,
         })
+    }
+
+    /// The same, and every change point is to be exact: pins between the rungs stand in the plan.
+    #[must_use]
+    pub fn exact(self) -> Self {
+        Self {
+            exact: true,
+            ..self
+        }
     }
 
     /// The same, and the pins that the subject is on today run whatever pins are selected.
@@ -72,7 +80,7 @@ impl Selection {
     /// # Errors
     ///
     /// A [`UserError`] that names the glob and what comes nearest to it.
-    pub fn check(&self, cells: &[(Cell, bool)]) -> Result<(), UserError> {
+    pub fn check(&self, cells: &[Candidate]) -> Result<(), UserError> {
         type NameOf = fn(&Cell) -> String;
         let pin: NameOf = |c| c.pin.at.to_string();
         let label: NameOf = |c| c.row.toolchain.clone();
@@ -89,13 +97,15 @@ impl Selection {
                     _ => pattern.glob.is_match(name(c)),
                 };
                 // What is no rung goes by its whole name only.
-                if cells
-                    .iter()
-                    .any(|(cell, is_rung)| (*is_rung || pattern.is_plain()) && is_hit(cell))
-                {
+                if cells.iter().any(|Candidate { cell, is_rung }| {
+                    (*is_rung || pattern.is_plain()) && is_hit(cell)
+                }) {
                     continue;
                 }
-                let names: Vec<String> = cells.iter().map(|(cell, _)| name(cell)).collect();
+                let names: Vec<String> = cells
+                    .iter()
+                    .map(|Candidate { cell, .. }| name(cell))
+                    .collect();
                 let hint = nearest(&pattern.written, names.iter().map(String::as_str));
                 return Err(
                     UserError::new(format!("{flag} {} selects nothing", pattern.written)).help(
@@ -107,7 +117,7 @@ impl Selection {
                 );
             }
         }
-        let is_left = |(cell, is_rung): &(Cell, bool)| {
+        let is_left = |Candidate { cell, is_rung }: &Candidate| {
             self.holds(cell, *is_rung) && self.leaves_out(cell, true).is_none()
         };
         if !cells.is_empty() && !cells.iter().any(is_left) {
@@ -121,11 +131,11 @@ impl Selection {
 
     /// The cells that stand in the plan.
     #[must_use]
-    pub fn held(&self, cells: &[(Cell, bool)]) -> Vec<Cell> {
+    pub fn held(&self, cells: &[Candidate]) -> Vec<Cell> {
         let held = cells
             .iter()
-            .filter(|(cell, is_rung)| self.holds(cell, *is_rung));
-        held.map(|(cell, _)| cell.clone()).collect()
+            .filter(|Candidate { cell, is_rung }| self.holds(cell, *is_rung));
+        held.map(|Candidate { cell, .. }| cell.clone()).collect()
     }
 
     /// Whether a cell stands in the plan at all: what is no rung of the ladder only where exact
@@ -261,23 +271,32 @@ pub trait PlanContext {
     fn forecast(&self, cell: &Cell) -> Option<String>;
 }
 
-/// Plans a matrix, of whose cells it is known which are rungs.
+/// A cell that a plan can hold.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The cell.
+    pub cell: Cell,
+    /// Whether its pin is a rung of the ladder, or lies between two.
+    pub is_rung: bool,
+}
+
+/// Plans a matrix.
 #[must_use]
-pub fn plan(cells: &[(Cell, bool)], selection: &Selection, knowledge: &dyn PlanContext) -> Plan {
+pub fn plan(cells: &[Candidate], selection: &Selection, knowledge: &dyn PlanContext) -> Plan {
     let held = cells
         .iter()
-        .filter(|(cell, is_rung)| selection.holds(cell, *is_rung));
-    let held: Vec<&(Cell, bool)> = held.collect();
+        .filter(|Candidate { cell, is_rung }| selection.holds(cell, *is_rung));
+    let held: Vec<&Candidate> = held.collect();
     let mut planned = Vec::new();
-    for row in held.chunk_by(|(a, _), (b, _)| row_of(a) == row_of(b)) {
+    for row in held.chunk_by(|a, b| row_of(&a.cell) == row_of(&b.cell)) {
         // The ends of a row are those of what is not excluded.
         let excluded: Vec<Option<String>> = row
             .iter()
-            .map(|(cell, _)| knowledge.excluded(cell))
+            .map(|Candidate { cell, .. }| knowledge.excluded(cell))
             .collect();
         let length = excluded.iter().filter(|reason| reason.is_none()).count();
         let mut place = 0;
-        for ((cell, is_rung), reason) in row.iter().zip(excluded) {
+        for (Candidate { cell, is_rung }, reason) in row.iter().zip(excluded) {
             let is_today = selection.is_today(cell);
             let depth = if is_today { 0 } else { depth(place, length) };
             place += usize::from(reason.is_none());

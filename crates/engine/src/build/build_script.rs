@@ -72,6 +72,7 @@ fn beside(executable: &Utf8Path) -> Utf8PathBuf {
 }
 
 #[cfg(all(test, unix))]
+#[expect(clippy::disallowed_methods, reason = "a test runs the script itself")]
 mod tests {
     use std::process::Command;
 

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{
     Dependency, DependencyKind, Metadata, NodeDep, Package, PackageId, TargetKind as CargoKind,
 };
-use pinmatrix_core::config::{Family, FeatureSet};
+use pinmatrix_core::config::{BuildConfig, Family, FeatureSet};
 use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
 use crate::cargo::features::FeaturesByFolder;
@@ -55,7 +55,7 @@ impl Workspace {
     /// # Errors
     ///
     /// When a manifest of the copy cannot be read.
-    pub fn of(metadata: Metadata, examples: bool) -> Result<Self> {
+    pub fn of(metadata: Metadata, build: &BuildConfig) -> Result<Self> {
         let mut targets = Vec::new();
         let mut documented = Vec::new();
         for package in metadata.workspace_packages() {
@@ -75,7 +75,7 @@ impl Workspace {
                 if kind == TargetKind::Lib && target.doctest {
                     documented.push((package.id.clone(), id(TargetKind::Doc)));
                 }
-                let is_example = kind == TargetKind::Example && examples;
+                let is_example = kind == TargetKind::Example && build.examples;
                 if !target.test && !is_example {
                     continue;
                 }

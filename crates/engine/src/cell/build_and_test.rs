@@ -29,6 +29,14 @@ use crate::test::programs::shim;
 use crate::test::{env, test};
 use crate::workdir::lane_dirs::LaneDirs;
 
+/// The test phase of a cell under way.
+struct Testing<'a> {
+    workspace: &'a Workspace,
+    built: &'a BuildResult,
+    log: &'a mut PhaseLog,
+    clock: &'a mut PhaseTimer,
+}
+
 impl CellWork<'_> {
     /// Builds a workspace that is staged, locked and fetched.
     ///
@@ -96,12 +104,18 @@ impl CellWork<'_> {
         self.enter(Phase::Test);
         let mut clock = PhaseTimer::start(Phase::Test);
         let mut log = PhaseLog::create(logs.join("test.log").as_std_path(), self.secrets())?;
+        let mut testing = Testing {
+            workspace,
+            built,
+            log: &mut log,
+            clock: &mut clock,
+        };
         let mut outcomes = Vec::new();
         for target in &workspace.targets {
             outcomes.push(match built.made.get(&target.id) {
                 None if !self.is_asked_for(&target.id) => left_out(&target.id),
                 Some(TargetResult::Executable(executable)) => {
-                    self.test(target, executable, workspace, built, &mut log, &mut clock)?
+                    self.test(target, executable, &mut testing)?
                 }
                 Some(TargetResult::Example) => {
                     TargetOutcome::not_run(target.id.clone(), Status::Passed, Vec::new())
@@ -127,7 +141,9 @@ impl CellWork<'_> {
                     .get(&library)
                     .is_some_and(TargetResult::has_failed);
                 outcomes.extend(match built.doc_tests.get(id) {
-                    Some(DocTests::Ready(call)) => self.doc_test(call, id, &mut log, &mut clock)?,
+                    Some(DocTests::Ready(call)) => {
+                        self.doc_test(call, id, testing.log, testing.clock)?
+                    }
                     // The library's own outcome tells why.
                     Some(DocTests::Not(..)) if has_failed => Some(not_reached(id)),
                     Some(DocTests::Not(status, errors)) => {
@@ -180,11 +196,9 @@ impl CellWork<'_> {
         &self,
         target: &Target,
         executable: &Utf8Path,
-        workspace: &Workspace,
-        built: &BuildResult,
-        log: &mut PhaseLog,
-        clock: &mut PhaseTimer,
+        testing: &mut Testing<'_>,
     ) -> Result<TargetOutcome> {
+        let (workspace, built) = (testing.workspace, testing.built);
         self.step(&target.id.to_string());
         self.run_context.listener.on_event(Event::Made {
             cell: &self.context.cell.id(),
@@ -215,7 +229,7 @@ impl CellWork<'_> {
             budget: self.run_context.budget,
             folders: &self.folders,
         };
-        test(target, &executable, log, clock)
+        test(target, &executable, testing.log, testing.clock)
     }
 
     /// Does something to executables of build scripts. One that is still at work stays as it is.

@@ -14,13 +14,13 @@ use pinmatrix_core::model::outcome::TargetId;
 use pinmatrix_core::model::outcome::enforced::Enforced;
 use pinmatrix_process::bounded_output::BoundedOutput;
 use pinmatrix_process::cancel::Cancel;
-use pinmatrix_process::child::CommandSpec;
+use pinmatrix_process::child::{CommandSpec, Supervision};
 use pinmatrix_process::sandbox::policy::{FilePolicy, MountPolicy, Policy, PrivateDir, SHARED};
 use pinmatrix_process::{Limits, Stream, run};
 
 use crate::cache::key;
-use crate::machine::cargo_config;
 use crate::machine::cargo_home::{cargo_home, own_config};
+use crate::machine::{cargo_config, own_env};
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
 use crate::workdir::lane_dirs::LaneDirs;
@@ -96,7 +96,7 @@ impl<'a> CellSandbox<'a> {
         let folder = tempfile::tempdir_in(trial).context("make a folder to try in")?;
         let folder = Utf8Path::from_path(folder.path()).context("read its path as text")?;
         let attempt = |enforced: Enforced| attempt(folder, enforced, cancel);
-        if cancel.has_supervisors()
+        if cancel.supervision() == Supervision::Supervised
             && let Some(why) = attempt(Enforced::default())?
         {
             anyhow::bail!("this machine cannot even try what a sandbox takes: {why}");
@@ -194,7 +194,7 @@ fn not_possible(config: &Config, why: &str) -> UserError {
 
 /// What stands against a part of the sandbox, if anything does.
 fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Option<String>> {
-    if !cancel.has_supervisors() {
+    if cancel.supervision() == Supervision::Direct {
         return Ok(Some("only Linux has what a sandbox takes".to_owned()));
     }
     let [cell, temporary] = ["cell", "tmp"].map(|name| trial.join(name));
@@ -219,8 +219,14 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Opti
         }
     };
     let args = ["-c", &script].map(OsString::from);
-    let vars = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
-    let spec = CommandSpec::new(Path::new("/bin/sh"), &args, &cell, &vars, true)?;
+    let vars = BTreeMap::from([("PATH".into(), own_env::var("PATH").unwrap_or_default())]);
+    let spec = CommandSpec::new(
+        Path::new("/bin/sh"),
+        &args,
+        &cell,
+        &vars,
+        Supervision::Supervised,
+    )?;
     let devices = DEVICES.iter().map(Utf8PathBuf::from);
     let shared = mounts.iter().map(|_| "/tmp".into());
     let files = FilePolicy {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::machine::own_env;
+
 /// Cargo configs in a folder and above it, cargo's own home aside, that decide anything.
 pub fn configs_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let home = cargo_home();
@@ -17,7 +19,7 @@ pub fn configs_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
 /// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
 #[must_use]
 pub fn cargo_home() -> Option<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = own_env::var("CARGO_HOME").map(PathBuf::from);
     home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use pinmatrix_core::config::{BuildConfig, CapLints, EnvConfig, Overrides};
 
+use crate::machine::own_env;
 use crate::machine::secrets::{Secrets, looks_secret};
 
 /// What every build needs and what says nothing about the result: not part of a cell's key.
@@ -81,7 +82,7 @@ impl ChildEnv {
     /// Takes from this process what is allowed, and adds what `matrix.toml` sets.
     #[must_use]
     pub fn gather(environment: &EnvConfig, build: &BuildConfig) -> Self {
-        Self::from_vars(std::env::vars_os(), environment, build)
+        Self::from_vars(own_env::vars(), environment, build)
     }
 
     fn from_vars(

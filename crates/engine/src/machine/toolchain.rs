@@ -18,6 +18,7 @@ use serde::Serialize;
 use xshell::{Shell, cmd};
 
 use crate::machine::child_env::{library_path_variable, prepend};
+use crate::machine::own_env;
 
 /// A toolchain of the matrix, looked for on this machine.
 #[derive(Clone, Debug)]
@@ -259,7 +260,7 @@ fn parse_version(written: &str) -> Result<Version> {
 fn ask(sysroot: &Path, name: &str, flag: &str) -> Result<String> {
     let program = program_in(sysroot, name);
     anyhow::ensure!(program.is_file(), "{} is not there", program.display());
-    let mut vars = std::env::vars_os().collect();
+    let mut vars = own_env::vars().collect();
     prepend(&mut vars, library_path_variable(), [sysroot.join("lib")]);
     let shell = Shell::new()?;
     let command = cmd!(shell, "{program} {flag}").envs(vars);

@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use camino::Utf8Path;
-use pinmatrix_core::config::{Config, Family, Pins, did_you_mean};
+use pinmatrix_core::config::{Config, Family, Network, Pins, did_you_mean};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::bare;
 use semver::Version;
 
 use crate::machine::child_env::ChildEnv;
+use crate::machine::own_env;
 use crate::machine::toolchain::Toolchain;
 use crate::manifest::Manifest;
 use crate::registry::index::SkippedLine;
@@ -26,7 +27,7 @@ fn linker(config: &Config) -> Result<(), UserError> {
         return Ok(());
     };
     let program = linker.get_ref().program();
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = own_env::var("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path);
     if cfg!(unix) && folders.any(|folder| folder.join(program).is_file()) {
         return Ok(());
@@ -169,7 +170,7 @@ pub struct ConfigCheck<'a> {
     pub registry: &'a Registry,
     pub resolver: &'a Toolchain,
     pub child_env: &'a ChildEnv,
-    pub offline: bool,
+    pub network: Network,
 }
 
 impl ConfigCheck<'_> {
@@ -181,11 +182,13 @@ impl ConfigCheck<'_> {
             config, registry, ..
         } = self;
         let is_open = |family: &Family| matches!(&family.pins, Pins::Chosen(c) if c.to.is_none());
-        let is_stale = !self.offline && !registry.is_local() && config.families.iter().any(is_open);
+        let is_stale = self.network == Network::Online
+            && !registry.is_local()
+            && config.families.iter().any(is_open);
         if !is_stale && unpublished(config, registry).is_empty() {
             return Ok(());
         }
-        if !self.offline {
+        if self.network == Network::Online {
             let crates = config.families.iter().flat_map(Family::crate_names);
             let crates: Vec<&str> = crates.collect();
             registry.refresh(self.subject, &crates, self.resolver, self.child_env)?;

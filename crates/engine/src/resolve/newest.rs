@@ -5,6 +5,7 @@ use std::fs;
 use std::sync::PoisonError;
 
 use anyhow::{Context, Result};
+use pinmatrix_core::config::Network;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::Needs;
 use pinmatrix_core::model::status::{InconclusiveReason, Status};
@@ -60,7 +61,7 @@ impl Resolver<'_> {
         }
         let said = work.run_cargo(&args)?;
         if !said.ended.exit.is_success() {
-            let is_blind = self.offline && !self.matrix.registry.is_local();
+            let is_blind = self.network == Network::Offline && !self.matrix.registry.is_local();
             let doubt =
                 resolve_infra_failure(&said).or(is_blind.then_some(InconclusiveReason::Network));
             return Ok(match doubt {

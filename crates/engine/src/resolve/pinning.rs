@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use cargo_metadata::{Metadata, MetadataCommand};
+use pinmatrix_core::config::Network;
 use pinmatrix_core::model::cell::bare;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::Needs;
@@ -236,7 +237,7 @@ impl Pinning<'_, '_> {
 
     pub(super) fn run_cargo(&mut self, args: &[&str]) -> Result<CargoOutput> {
         let mut args = args.to_vec();
-        if self.resolver.offline {
+        if self.resolver.network == Network::Offline {
             args.push("--offline");
         }
         let matrix = self.resolver.matrix;

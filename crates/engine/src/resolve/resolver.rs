@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
+use pinmatrix_core::config::Network;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, Status};
 use pinmatrix_core::text;
@@ -42,7 +43,7 @@ pub struct Resolver<'a> {
     /// Whether a lock must be committed and fit as it is.
     pub locked: bool,
     /// Whether the network is off limits.
-    pub offline: bool,
+    pub network: Network,
     /// Whether what is kept is looked at.
     pub fresh: bool,
     /// Whether the run should end.
@@ -57,7 +58,8 @@ impl Resolver<'_> {
     pub fn refused(&self, context: &CellContext<'_>, said: &CargoOutput) -> Resolution {
         // Offline, cargo cannot tell what there is not from what is not here.
         let is_far = !self.matrix.registry.is_local();
-        let is_blind = is_far && (self.offline || self.denies_what_is_published(context, said));
+        let is_blind = is_far
+            && (self.network == Network::Offline || self.denies_what_is_published(context, said));
         let blind = is_blind.then_some(InconclusiveReason::Network);
         let doubt = resolve_infra_failure(said)
             .or(blind)
@@ -226,7 +228,7 @@ impl Resolver<'_> {
             key::RULES,
             key::pinned(context)?,
             (self.committed(context)?, &context.tree.lock),
-            (self.locked, self.offline),
+            (self.locked, self.network == Network::Offline),
             (family.companions.written(), family.crate_names()),
             (&toolchain.rustc, &toolchain.host),
             &self.matrix.resolver.cargo_version,

@@ -36,6 +36,15 @@ pub struct EndedCellRecord<'a> {
     pub laps: Vec<PhaseLap>,
 }
 
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Every cell that was to run did.
+    Whole,
+    /// It was interrupted, or it failed.
+    CutShort,
+}
+
 /// The board.
 pub struct RunRecorder<'a> {
     out: &'a Utf8Path,
@@ -117,7 +126,7 @@ impl<'a> RunRecorder<'a> {
     pub fn finish(
         self,
         inferred: &BTreeSet<&CellId>,
-        finished: bool,
+        end: RunEnd,
         findings: impl FnOnce(&Run) -> Findings,
     ) -> Result<Run> {
         let state = self.state.into_inner();
@@ -133,7 +142,7 @@ impl<'a> RunRecorder<'a> {
         let order = |a: &LaneSpan, b: &LaneSpan| (a.lane, a.start).partial_cmp(&(b.lane, b.start));
         let order = |a: &LaneSpan, b: &LaneSpan| order(a, b).unwrap_or(std::cmp::Ordering::Equal);
         run.timeline.sort_by(order);
-        run.finished = finished;
+        run.finished = end == RunEnd::Whole;
         run.seconds = self.started.elapsed().as_secs_f64();
         run.findings = findings(&run);
         results::write(&run, self.out)?;

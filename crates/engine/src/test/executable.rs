@@ -72,13 +72,12 @@ impl TestExecutable<'_> {
     /// When this process has no working folder.
     pub fn command(&self, args: &[String]) -> Result<CommandSpec> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-        let by_warden = self.cancel.has_supervisors();
         CommandSpec::new(
             self.path.as_ref(),
             &args,
             self.folder,
             &self.vars,
-            by_warden,
+            self.cancel.supervision(),
         )
     }
 

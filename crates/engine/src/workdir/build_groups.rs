@@ -93,11 +93,11 @@ impl BuildPermit<'_> {
 }
 
 impl BuildGroups {
-    /// Shops in whose folders the tool is held to them, or not.
+    /// Build groups in whose folders the tool itself is held to them.
     #[must_use]
-    pub fn new(is_confined: bool) -> Self {
+    pub fn confined_to_their_folders() -> Self {
         Self {
-            is_confined,
+            is_confined: true,
             ..Self::default()
         }
     }

@@ -220,7 +220,6 @@ fn groups_of(root: &Utf8Path) -> Utf8PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
 
     use pinmatrix_process::cancel::Cancel;
 
@@ -233,7 +232,7 @@ mod tests {
         let folder = workplace.build_groups().join(store).join(digest(package));
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("lib.rlib"), vec![1; kib * 1024]).expect("written");
-        let used = SystemTime::now() - Duration::from_secs(hours * 3600);
+        let used = crate::machine::own_env::now() - Duration::from_secs(hours * 3600);
         let file = std::fs::File::open(&folder).expect("a folder");
         file.set_modified(used).expect("dated");
     }

@@ -28,6 +28,7 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use crate::fs_ext::{CACHEDIR_TAG_FILE, folders, names, remove};
+use crate::machine::own_env;
 use crate::workdir::units::UnitDigest;
 
 /// Where cargo keeps what it needs to tell whether a unit is fresh.
@@ -216,7 +217,7 @@ fn on_all_cores<T: Sync, R: Send>(
 /// for as old as they are.
 fn mark_used(entry: &Utf8Path) {
     let folder = File::open(entry);
-    let _ = folder.and_then(|folder| folder.set_modified(SystemTime::now()));
+    let _ = folder.and_then(|folder| folder.set_modified(own_env::now()));
 }
 
 /// Where units lie in a target folder: in the folder of each profile, below that of a target triple

@@ -15,6 +15,7 @@ use pinmatrix_process::cancel::Cancel;
 use tempfile::TempDir;
 
 use crate::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, folders, names, write_program};
+use crate::machine::own_env;
 use crate::matrix::cell_context::CellContext;
 use crate::subject::git::short;
 use crate::workdir::lane_dirs::LaneDirs;
@@ -367,7 +368,7 @@ fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
 /// When neither that variable nor a home folder is known.
 pub fn cache() -> Result<PathBuf> {
     let var = |name: &str| {
-        std::env::var_os(name)
+        own_env::var(name)
             .filter(|v| !v.is_empty())
             .map(PathBuf::from)
     };

@@ -23,7 +23,7 @@ impl PlanContext for Knows {
     }
 }
 
-fn cells(toolchains: &[&str], n_pins: u64) -> Vec<(Cell, bool)> {
+fn cells(toolchains: &[&str], n_pins: u64) -> Vec<Candidate> {
     let pin = |n| Pin {
         family: "f".to_owned(),
         at: Version::new(n, 0, 0).into(),
@@ -32,7 +32,10 @@ fn cells(toolchains: &[&str], n_pins: u64) -> Vec<(Cell, bool)> {
         let row = Row::of_toolchain(*t);
         (1..=n_pins).map(move |n| {
             let (row, pin) = (row.clone().into(), pin(n).into());
-            (Cell { row, pin }, true)
+            Candidate {
+                cell: Cell { row, pin },
+                is_rung: true,
+            }
         })
     };
     toolchains.iter().flat_map(row).collect()
@@ -40,14 +43,7 @@ fn cells(toolchains: &[&str], n_pins: u64) -> Vec<(Cell, bool)> {
 
 fn select(toolchains: &[&str], pins: &[&str], ids: &[&str], strategy: Strategy) -> Selection {
     let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-    Selection::new(
-        &owned(toolchains),
-        &owned(pins),
-        &owned(ids),
-        strategy,
-        false,
-    )
-    .expect("globs")
+    Selection::new(&owned(toolchains), &owned(pins), &owned(ids), strategy).expect("globs")
 }
 
 /// The queue of a plan, by names.
@@ -109,7 +105,7 @@ fn a_selection_that_hits_nothing_names_the_nearest() {
 #[test]
 fn what_is_no_rung_is_planned_where_it_is_named_or_exact_answers_are_asked_for() {
     let mut cells = cells(&["a"], 3);
-    cells[1].1 = false;
+    cells[1].is_rung = false;
     let planned = |selection: &Selection| {
         let plan = plan(&cells, selection, &Knows(""));
         let runs = plan
@@ -133,7 +129,7 @@ fn what_is_no_rung_is_planned_where_it_is_named_or_exact_answers_are_asked_for()
 #[test]
 fn what_the_subject_is_on_today_runs_whatever_pins_are_selected() {
     let cells = cells(&["a"], 4);
-    let today = || vec![(None, Pin::clone(&cells[1].0.pin))];
+    let today = || vec![(None, Pin::clone(&cells[1].cell.pin))];
     let queue_of =
         |selection: Selection| queue(&plan(&cells, &selection.with_today(today()), &Knows("")));
     let [first, second, third, last] = ["a@f-1.0.0", "a@f-2.0.0", "a@f-3.0.0", "a@f-4.0.0"];

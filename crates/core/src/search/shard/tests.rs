@@ -6,7 +6,7 @@ use semver::Version;
 use super::*;
 use crate::model::cell::{Cell, Pin};
 use crate::model::run::State;
-use crate::search::plan::{PlanContext, Selection, plan};
+use crate::search::plan::{Candidate, PlanContext, Selection, plan};
 use crate::testing::history;
 
 /// A machine that has some toolchains and knows nothing, or knows everything.
@@ -45,9 +45,13 @@ fn cell(toolchain: &str, major: u64) -> Cell {
 fn planned(strategy: Strategy, machine: &Machine) -> Plan {
     let cells = ["a", "b"]
         .into_iter()
-        .flat_map(|toolchain| (1..=4).map(move |major| (cell(toolchain, major), true)));
-    let cells: Vec<(Cell, bool)> = cells.collect();
-    let selection = Selection::new(&[], &[], &[], strategy, false).expect("globs");
+        .flat_map(|toolchain| (1..=4).map(move |major| cell(toolchain, major)));
+    let candidate = |cell| Candidate {
+        cell,
+        is_rung: true,
+    };
+    let cells: Vec<Candidate> = cells.map(candidate).collect();
+    let selection = Selection::new(&[], &[], &[], strategy).expect("globs");
     plan(&cells, &selection, machine)
 }
 

@@ -203,4 +203,8 @@ fn is_name(name: &str) -> bool {
 }
 
 #[cfg(all(test, unix))]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests run the scripts themselves"
+)]
 mod tests;
