@@ -109,7 +109,8 @@ pub struct Undeclared {
     pub compiles_on: Rustc,
 }
 
-/// `needs a newer rustc, undeclared: PACKAGE at FAMILY PIN does not compile on ROW and does on ROW: ERROR`.
+/// `needs a newer rustc, undeclared: PACKAGE at FAMILY PIN does not compile on ROW and does on ROW:
+/// ERROR`.
 impl fmt::Display for Undeclared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
