@@ -28,7 +28,7 @@ pub struct Search<S> {
     n_running: usize,
 }
 
-/// One row.
+/// The state of one row.
 #[derive(Clone, Debug)]
 pub struct SearchRow<S> {
     /// The state of its slots.

@@ -21,7 +21,7 @@ pub struct Obstacles<'a> {
     pub causes: Vec<Obstacle>,
 }
 
-/// One cause.
+/// A cause of failures at the last tested pin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// The first error; without its location if that is in the repository.

@@ -34,7 +34,7 @@ pub struct Upgrade<'a> {
     pub is_constant: bool,
 }
 
-/// One later pin.
+/// A later pin, with the fate of what passes at the reference pin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpgradeStep<'a> {
     /// The pin.

@@ -77,7 +77,6 @@ impl SearchView {
     }
 }
 
-/// One row of a view.
 struct ViewRow {
     known: SearchRow<Signature>,
     cells: Vec<Option<usize>>,

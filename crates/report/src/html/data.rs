@@ -61,7 +61,6 @@ struct TargetData {
     cases: Vec<usize>,
 }
 
-/// One row.
 #[derive(Debug, Serialize)]
 struct RowData {
     name: String,

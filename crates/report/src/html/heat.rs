@@ -20,7 +20,7 @@ pub struct Heat {
     pub rows: Vec<HeatRow>,
 }
 
-/// One row.
+/// One row of a heat map.
 pub struct HeatRow {
     /// Its name.
     pub name: String,

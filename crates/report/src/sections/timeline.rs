@@ -21,7 +21,7 @@ pub enum LaneState {
     Testing,
     /// Waiting for another lane, or for a job of the budget.
     Waiting,
-    /// Nothing.
+    /// Doing nothing.
     Idle,
 }
 
@@ -66,7 +66,7 @@ impl LaneState {
     }
 }
 
-/// The meaning of the letters of [`strip`].
+/// The meaning of the letters of [`strips`].
 pub const LEGEND: &str =
     "r resolve   b build   t test   w waiting for another lane or a job   · idle";
 
