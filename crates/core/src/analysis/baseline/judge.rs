@@ -83,7 +83,7 @@ struct CellJudge<'a> {
     baseline: &'a Baseline,
     lines: Vec<&'a Expectation>,
     today: String,
-    /// Whether something with an expectation gave no verdict.
+    /// Whether the cell is inconclusive, or drifts where something is expected of it.
     is_open: bool,
     verdict: &'a mut Verdict,
 }

@@ -14,7 +14,8 @@ pub struct Verdict {
     pub deviations: Vec<Deviation>,
     /// The number of targets and cases that were as expected.
     pub n_expected: usize,
-    /// The number of inconclusive cells.
+    /// The number of cells without a complete result: inconclusive, unfinished, or drifting where
+    /// the baseline expects something.
     pub n_inconclusive: usize,
     /// The number of cells that nobody ran, including inferred ones: they are not judged.
     pub n_unjudged: usize,
