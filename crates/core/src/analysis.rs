@@ -1,4 +1,4 @@
-//! What a run shows, found once: every report, and every sentence in it, is a function of this.
+//! The analysis of a run, made once: every report, and every sentence in it, is a function of it.
 
 pub mod blame;
 pub mod frontier;
@@ -22,28 +22,29 @@ pub use self::upgrade::{PinFate, Upgrade, UpgradeStep};
 use crate::analysis::frontier::{ChangePoint, frontier};
 use crate::model::run::Run;
 
-/// What a run shows.
+/// The analysis of a run.
 #[derive(Clone, Debug)]
 pub struct Analysis<'a> {
     /// The run.
     pub run: &'a Run,
-    /// Every change point.
+    /// All change points.
     pub points: Vec<ChangePoint>,
-    /// How far each row can go, in the order of the run; none for a row of which nothing is known.
+    /// How far each row can upgrade, in the order of the run; a row about which nothing is known
+    /// has no entry.
     pub upgrades: Vec<Upgrade<'a>>,
-    /// What stands before the last tested pin of each family, on its first row; none where nothing does, or
-    /// where it is not known what.
+    /// What blocks the last tested pin of each family, on its first row; a family without known
+    /// obstacles has no entry.
     pub obstacles: Vec<Obstacles<'a>>,
-    /// How things went that changed between passing and failing.
+    /// The courses of everything that changed between passing and failing.
     pub courses: Vec<Course>,
-    /// What each family's targets did, wherever they ran.
+    /// The results of each family's targets over all cells.
     pub tallies: Vec<Tally<'a>>,
-    /// What a person should be pointed at, the most important first.
+    /// The problems, the most important first.
     pub problems: Vec<Problem>,
 }
 
 impl<'a> Analysis<'a> {
-    /// Looks at a run.
+    /// Analyses a run.
     #[must_use]
     pub fn of(run: &'a Run) -> Self {
         let points = frontier(run);

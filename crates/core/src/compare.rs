@@ -1,5 +1,5 @@
-//! Two runs held against each other, or a run against its baseline: what broke, what was fixed, what
-//! else changed, what got slower.
+//! Comparing two runs, or a run with its baseline: what broke, what was fixed, what else changed,
+//! what got slower.
 
 mod diff;
 
@@ -13,42 +13,42 @@ use crate::model::run::verdict::Verdict;
 use crate::model::run::{CellRecord, Run, State, verdict};
 use crate::model::status::Status;
 
-/// By what factor a time has to differ to be told. Machines that do nothing else vary by a tenth or
-/// two, and those of CI engines by more.
+/// The factor by which a duration must differ to be reported. Idle machines vary by ten to twenty
+/// percent, and CI machines by more.
 pub const FACTOR: f64 = 1.5;
 
-/// By how many seconds it has to differ besides: what takes less than that is noise to a person who
-/// waits for minutes.
+/// The number of seconds by which a duration must also differ: less is noise to a user who waits
+/// for minutes.
 pub const SECONDS: f64 = 5.0;
 
-/// What came of holding two things against each other.
+/// The differences between two runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
-    /// What is not the same in both, before any cell is looked at: toolchains, revisions, pins.
+    /// Differences in the inputs: toolchains, revisions, pins.
     pub differs: Vec<String>,
-    /// What cells show otherwise, by kind, then in the order of the run.
+    /// Differences in the results, by kind, then in the order of the run.
     pub changes: Vec<Difference>,
-    /// What took another time, the greatest difference first.
+    /// Differences in durations, the greatest first.
     pub times: Vec<DurationChange>,
-    /// How many cells both have.
+    /// The number of cells with a result in both.
     pub n_compared: usize,
-    /// How many cells only one has, or has an answer for.
+    /// The number of cells that only one of them has, or has a result for.
     pub n_not_compared: usize,
 }
 
-/// How something differs.
+/// The kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DifferenceKind {
-    /// It passed, and does so no more.
+    /// It passed and no longer does.
     Broke,
-    /// It failed, and passes.
+    /// It failed and now passes.
     Fixed,
-    /// It fails in another way.
+    /// It fails in a different way.
     Shifted,
-    /// It was not there.
+    /// It was not there before.
     Appeared,
-    /// It is not there any more.
+    /// It is no longer there.
     Vanished,
 }
 
@@ -64,47 +64,47 @@ impl std::fmt::Display for DifferenceKind {
     }
 }
 
-/// Something that some cells show otherwise, all alike.
+/// A difference that some cells share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// How it differs.
+    /// The kind of difference.
     pub kind: DifferenceKind,
-    /// The target; none for the cell as a whole.
+    /// The target; `None` for the cell as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// The case; none for the target.
+    /// The case; `None` for the target as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
-    /// What it was, in words.
+    /// The earlier result, as text.
     pub before: String,
-    /// What it is, in words.
+    /// The later result, as text.
     pub after: String,
-    /// The first error of the first of those cells, where it fails now.
+    /// The first error in the first of these cells, if it fails now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The cells.
+    /// The cells that show the difference.
     pub cells: Vec<CellId>,
 }
 
-/// Something that took another time.
+/// A duration that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DurationChange {
     /// The cell.
     pub cell: CellId,
-    /// The target; none for the cell as a whole.
+    /// The target; `None` for the cell as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// The case; none for the target.
+    /// The case; `None` for the target as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
-    /// How long it took, in seconds.
+    /// The earlier duration, in seconds.
     pub before: f64,
-    /// How long it takes, in seconds.
+    /// The later duration, in seconds.
     pub after: f64,
 }
 
 impl DurationChange {
-    /// Whether it takes longer than it did.
+    /// Whether it takes longer than before.
     #[must_use]
     pub fn is_slower(&self) -> bool {
         self.after > self.before
@@ -112,7 +112,7 @@ impl DurationChange {
 }
 
 impl Comparison {
-    /// Whether something passed that does so no more.
+    /// Whether something that passed no longer does.
     #[must_use]
     pub fn has_broken(&self) -> bool {
         self.changes
@@ -121,7 +121,7 @@ impl Comparison {
     }
 }
 
-/// Holds a run against an earlier one.
+/// Compares a run with an earlier one.
 #[must_use]
 pub fn compare(before: &Run, after: &Run) -> Comparison {
     let old: BTreeMap<&CellId, &CellRecord> = before.cells.iter().map(|c| (&c.id, c)).collect();
@@ -156,7 +156,7 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
     finder.finish(comparison)
 }
 
-/// Holds a run against what its baseline expects, from the verdict on it.
+/// Compares a run with its baseline, based on the verdict.
 #[must_use]
 pub fn against_baseline(run: &Run, verdict: &Verdict) -> Comparison {
     let mut finder = CellDiff::default();
@@ -198,7 +198,7 @@ fn is_taken_over(record: &CellRecord) -> bool {
     matches!(record.state, State::Ended { reused: true, .. })
 }
 
-/// What decides and is not the same in both.
+/// The inputs that differ between the runs.
 fn differs(before: &Run, after: &Run) -> Vec<String> {
     let mut lines = Vec::new();
     let mut add = |what: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>| {

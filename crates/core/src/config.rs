@@ -1,8 +1,8 @@
-//! `matrix.toml`, read and checked: what a person wrote becomes values that hold.
+//! `matrix.toml`, parsed and validated into typed values.
 //!
-//! Everything that can be told from the file alone is told here, with the place in the file.
-//! What needs the machine (toolchains, the registry, the subject) is checked by those floors, with
-//! the spans kept here.
+//! Every error that can be detected from the file alone is detected here and points at its location
+//! in the file. What depends on the machine (toolchains, the registry, the subject) is checked by
+//! later stages, which use the spans kept here.
 
 mod raw;
 mod axes;
@@ -38,68 +38,68 @@ use crate::config::raw::Document;
 use crate::error::{SourceText, UserError, nearest};
 use crate::model::cell::Row;
 
-/// A place in `matrix.toml`, in bytes.
+/// A byte range in `matrix.toml`.
 pub type Span = Range<usize>;
 
-/// A checked `matrix.toml`.
+/// A validated `matrix.toml`.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file and what stands in it.
+    /// The file and its text.
     pub text: SourceText,
     /// The subject's folder, as written.
     pub subject: Spanned<String>,
-    /// What of the files around it a cell gets.
+    /// Which of the surrounding files a cell's copy contains.
     pub checkout: CheckoutConfig,
-    /// The toolchains that rows are of.
+    /// The toolchains of the rows.
     pub toolchains: Vec<ToolchainSpec>,
-    /// The revisions of the subject that rows are of; at least one.
+    /// The revisions of the subject in the rows; at least one.
     pub sources: Vec<SourceSpec>,
-    /// The feature sets that rows are of; at least one.
+    /// The feature sets of the rows; at least one.
     pub feature_sets: Vec<FeatureSet>,
-    /// The groups of columns.
+    /// The families, which are the columns.
     pub families: Vec<Family>,
-    /// What is changed for a range of pins.
+    /// The changes for ranges of pins.
     pub adjustments: Vec<Adjustment>,
-    /// What a migration plan claims.
+    /// The claims of a migration plan.
     pub claims: Vec<Claim>,
-    /// Cells that are left out, and why.
+    /// Cells to leave out, with reasons.
     pub excludes: Vec<Exclude>,
-    /// Cells that are taken back in.
+    /// Cells to include again despite an exclude.
     pub includes: Vec<CellFilter>,
-    /// What is built, and how.
+    /// What to build, and how.
     pub build: BuildConfig,
-    /// How long things may take.
+    /// The time limits.
     pub timeouts: Timeouts,
-    /// What cells see of the environment.
+    /// The environment of cells.
     pub environment: EnvConfig,
-    /// What builds and tests may reach of the machine.
+    /// What builds and tests may access on the machine.
     pub sandbox: SandboxConfig,
-    /// How the run goes, unless the command line says otherwise.
+    /// The run options, unless the command line overrides them.
     pub run: RunOptions,
 }
 
-/// What is built, and how.
+/// What to build, and how.
 #[derive(Clone, Debug)]
 pub struct BuildConfig {
-    /// Cargo's profile; `test` unless said, as for `cargo test`.
+    /// Cargo's profile; defaults to `test`, as in `cargo test`.
     pub profile: Spanned<String>,
-    /// How much debug info; none unless said, since no one attaches a debugger to a cell.
+    /// The amount of debug info; defaults to none, since nobody attaches a debugger to a cell.
     pub debug: Debug,
-    /// Into how many parts rustc divides a crate; `None` for what the subject's profile says.
+    /// The number of codegen units per crate; `None` to use the subject's profile.
     pub codegen_units: Option<usize>,
-    /// The linker, in place of the toolchain's own.
+    /// The linker to use instead of the toolchain's own.
     pub linker: Option<Spanned<Linker>>,
-    /// Whether examples without tests are compiled, as `cargo test` does.
+    /// Whether to compile examples without tests, as `cargo test` does.
     pub examples: bool,
-    /// Whether doc tests are run.
+    /// Whether to run doc tests.
     pub doc_tests: bool,
-    /// The most that a lint of the subject may be: `warn` takes the teeth out of denied ones.
+    /// The maximum lint level for the subject: `warn` turns denied lints into warnings.
     pub cap_lints: Option<CapLints>,
 }
 
 impl BuildConfig {
-    /// The flags that choose the profile, and what no variable can say of it. Cargo takes settings
-    /// as flags since 1.63
+    /// The flags that select the profile and set the options that have no environment variable.
+    /// Cargo accepts settings as flags since 1.63
     /// (<https://doc.rust-lang.org/cargo/reference/config.html#command-line-overrides>).
     #[must_use]
     pub fn flags(&self, cargo: &Version) -> Vec<String> {
@@ -115,9 +115,9 @@ impl BuildConfig {
         if let Some(n) = self.codegen_units {
             flags.push(format!("--config=profile.{profile}.codegen-units={n}"));
         }
-        // An older one gives all packages line numbers.
+        // An older cargo gives line numbers to all packages.
         if self.debug == Debug::Subject {
-            // Whatever is no member of the workspace.
+            // This matches every package that is not a workspace member.
             let others = match profile.as_str() {
                 "test" => "dev",
                 other => other,
@@ -127,19 +127,19 @@ impl BuildConfig {
         flags
     }
 
-    /// How much debug info, unless the subject's own profile is to decide.
+    /// The debug info level, or `None` if the subject's own profile decides.
     #[must_use]
     pub fn debug_level(&self) -> Option<u8> {
         match self.debug {
             Debug::None => Some(0),
-            // Named levels are newer than 1.70; `1` means nearly the same to every cargo.
+            // Named levels are newer than 1.70; every cargo treats `1` as nearly the same.
             Debug::Subject | Debug::LineTablesOnly => Some(1),
             Debug::Full => Some(2),
             Debug::Profile => None,
         }
     }
 
-    /// A variable that stands for a key of the profile.
+    /// The environment variable that sets a key of the profile.
     /// <https://doc.rust-lang.org/cargo/reference/config.html#profile>
     #[must_use]
     pub fn variable(&self, key: &str) -> String {
@@ -147,7 +147,7 @@ impl BuildConfig {
         format!("CARGO_PROFILE_{profile}_{key}")
     }
 
-    /// What `[env]` or an adjustment sets of the profile comes before what `[build]` says.
+    /// Drops the settings that `[env]` or an adjustment overrides with a profile variable.
     fn give_way_to(&mut self, set: &BTreeMap<String, String>) {
         if set.contains_key(&self.variable("DEBUG")) {
             self.debug = Debug::Profile;
@@ -158,25 +158,25 @@ impl BuildConfig {
     }
 }
 
-/// Whether a cargo takes settings as flags, where build scripts do not see them. An older one finds
-/// them in its environment.
+/// Whether a cargo accepts settings as flags, which build scripts do not see. An older one reads
+/// them from its environment.
 #[must_use]
 pub fn takes_settings(cargo: &Version) -> bool {
     *cargo >= Version::new(1, 63, 0)
 }
 
-/// A linker that the C compiler can be asked to use.
+/// A linker that the C compiler can be told to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Linker {
-    /// LLVM's.
+    /// LLVM's linker.
     Lld,
-    /// mold.
+    /// The mold linker.
     Mold,
 }
 
 impl Linker {
-    /// The program that has to be on the path.
+    /// The program that must be on the path.
     #[must_use]
     pub fn program(self) -> &'static str {
         match self {
@@ -195,14 +195,13 @@ impl std::fmt::Display for Linker {
     }
 }
 
-/// A level that lints are capped at.
-/// <https://doc.rust-lang.org/rustc/lints/levels.html#capping-lints>
+/// The level to cap lints at. <https://doc.rust-lang.org/rustc/lints/levels.html#capping-lints>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CapLints {
-    /// Lints say what they have to say, and stop nothing.
+    /// Lints produce warnings but never errors.
     Warn,
-    /// Lints say nothing.
+    /// Lints are silent.
     Allow,
 }
 
@@ -215,19 +214,19 @@ impl std::fmt::Display for CapLints {
     }
 }
 
-/// How much debug info is compiled in, for all packages of a cell.
+/// The amount of debug info in all packages of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Debug {
-    /// None: the least to compile and to link.
+    /// None: the fastest to compile and link.
     None,
-    /// Line numbers in backtraces for the subject's own packages, and none for others.
+    /// Line numbers in backtraces for the subject's own packages only.
     Subject,
-    /// Enough for line numbers in backtraces.
+    /// Line numbers in backtraces for all packages.
     LineTablesOnly,
-    /// What a debugger wants.
+    /// Everything a debugger needs.
     Full,
-    /// Whatever the subject's profile says.
+    /// As set in the subject's profile.
     Profile,
 }
 
@@ -240,76 +239,78 @@ pub enum Network {
     Offline,
 }
 
-/// How long things may take.
+/// The time limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Resolve and fetch, per command.
+    /// For each command that resolves or fetches.
     pub resolve: Duration,
-    /// The build of a cell.
+    /// For the build of a cell.
     pub build: Duration,
-    /// All of one target's tests.
+    /// For all tests of one target.
     pub target: Duration,
-    /// One test; `None` for no limit but that of its target.
+    /// For one test; `None` for no limit other than the target's.
     pub case: Option<Duration>,
-    /// All of a run; `None` for as long as it takes.
+    /// For the whole run; `None` for no limit.
     pub run: Option<Duration>,
 }
 
-/// What cells see of the environment beyond a short list that every build needs.
+/// The environment of cells, beyond a short list of variables that every build needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvConfig {
-    /// Variables set for every cell.
+    /// Variables to set for every cell.
     pub set: BTreeMap<String, String>,
-    /// Variables let through from outside.
+    /// Variables to pass through from the outside.
     pub pass: Vec<String>,
-    /// Variables whose values must not be written down, besides those whose names say so.
+    /// Variables whose values must not be written anywhere, in addition to those whose names mark
+    /// them as secret.
     pub secret: Vec<String>,
 }
 
-/// How the run goes.
+/// The run options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOptions {
-    /// Which cells run.
+    /// Which cells to run.
     pub strategy: Strategy,
-    /// Whether what lies between two pins of the ladder that differ is looked at too.
+    /// Whether to also test versions between two neighbouring pins that differ.
     pub exact: bool,
-    /// Whether the version that the subject is on today is a pin of each ladder, and runs whatever else
-    /// does.
+    /// Whether the version that the subject is on today is added to each ladder as a pin and always
+    /// runs.
     pub today: bool,
-    /// How many cells strategy `frontier` runs inside a row whose ends agree.
+    /// The number of cells that strategy `frontier` runs inside a row whose ends agree.
     pub probes: usize,
-    /// How often a case that failed is run again; one that then passes is flaky.
+    /// How often to retry a failed case; one that then passes is flaky.
     pub retries: usize,
-    /// Compile jobs and test threads at a time; `None` lets the machine decide.
+    /// The maximum number of concurrent compile jobs and test threads; `None` lets the machine
+    /// decide.
     pub jobs: Option<usize>,
-    /// Cells at a time; `None` lets the jobs decide.
+    /// The maximum number of concurrent cells; `None` derives it from the jobs.
     pub lanes: Option<usize>,
-    /// How much of the disk work folders may take; `None` for whatever there is.
+    /// The maximum disk space for work folders; `None` for no limit.
     pub max_disk: Option<ByteSize>,
-    /// A folder of committed locks, relative to `matrix.toml`.
+    /// The folder of committed locks, relative to `matrix.toml`.
     pub locks: Option<PathBuf>,
     /// The committed baseline, relative to `matrix.toml`.
     pub baseline: Option<PathBuf>,
 }
 
-/// Which cells of a matrix run.
+/// Which cells of a matrix to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Every cell.
+    /// All cells.
     Full,
     /// The first and the last pin of each row.
     Ends,
-    /// The ends, then whatever splits a stretch whose two ends differ.
+    /// The ends, then cells that split an interval whose two ends differ.
     Frontier,
 }
 
 impl Config {
-    /// Checks the text of a `matrix.toml`.
+    /// Parses and validates the text of a `matrix.toml`.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] that names file, line and what to do, for anything that a person can mend.
+    /// A [`UserError`] with the file, the line and a hint, for anything that the user can fix.
     pub fn parse(text: SourceText) -> Result<Self, UserError> {
         let document = Document::parse(&text)?;
         let toolchains = axes::toolchains(&text, &document.toolchain)?;
@@ -377,7 +378,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Takes the subject as it was at a revision, in place of what `[[source]]` says.
+    /// Uses one revision of the subject instead of the `[[source]]` entries.
     pub fn take_revision(&mut self, rev: &str) {
         self.sources = vec![SourceSpec {
             label: None,
@@ -386,14 +387,14 @@ impl Config {
         }];
     }
 
-    /// Whether the subject is taken as it was at a revision that no source names.
+    /// Whether the subject is taken at a revision that no source names.
     #[must_use]
     pub fn is_at_revision(&self) -> bool {
         let mut sources = self.sources.iter();
         sources.any(|source| source.label.is_none() && source.rev.is_some())
     }
 
-    /// Bounds builds and tests in another way than `[sandbox]` says.
+    /// Overrides the mode in `[sandbox]`.
     pub fn take_sandbox(&mut self, mode: SandboxMode) {
         self.sandbox.mode = Spanned::new(0..0, mode);
     }
@@ -422,7 +423,7 @@ impl Config {
         self.text.folder()
     }
 
-    /// Where the baseline stands, if one is named. A path that is no text names none.
+    /// The path of the baseline, if one is set. A path that is not UTF-8 counts as not set.
     #[must_use]
     pub fn baseline_file(&self) -> Option<Utf8PathBuf> {
         let file = self.folder().join(self.run.baseline.as_ref()?);
@@ -432,7 +433,7 @@ impl Config {
     /// The subject's folder.
     #[must_use]
     pub fn subject_folder(&self) -> PathBuf {
-        // `./.` says no more than `.`.
+        // Normalizes `./.` to `.`.
         self.folder()
             .join(self.subject.get_ref())
             .components()
@@ -440,7 +441,7 @@ impl Config {
     }
 }
 
-/// Picks what a person meant from the names there are, for a hint.
+/// Returns a hint with the name closest to what the user wrote, if one is close.
 #[must_use]
 pub fn did_you_mean<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(written, names).map(|name| format!("did you mean `{name}`?"))

@@ -1,13 +1,14 @@
-//! A person's mistake: which file, where, what is wrong, and how to mend it.
+//! User errors: the file, the location, what is wrong, and how to fix it.
 //!
-//! Holds the text and the place, as rustc's own errors do; drawing them is the command line's.
+//! A `UserError` holds the text and the location, as rustc's own errors do; the command line
+//! renders them.
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A file and what stands in it, shared by every mistake that points into it.
+/// A file and its content, shared by all errors that point into it.
 #[derive(Clone, Debug)]
 pub struct SourceText(Arc<Inner>);
 
@@ -18,7 +19,7 @@ struct Inner {
 }
 
 impl SourceText {
-    /// A text that is at hand.
+    /// Creates a text from a file's path and content.
     #[must_use]
     pub fn new(file: &Path, content: String) -> Self {
         Self(Arc::new(Inner {
@@ -33,7 +34,7 @@ impl SourceText {
         &self.0.file
     }
 
-    /// The folder it stands in.
+    /// The folder that contains the file.
     #[must_use]
     pub fn folder(&self) -> &Path {
         match self.0.file.parent() {
@@ -42,13 +43,13 @@ impl SourceText {
         }
     }
 
-    /// What stands in it.
+    /// The content of the file.
     #[must_use]
     pub fn content(&self) -> &str {
         &self.0.content
     }
 
-    /// A mistake in this file.
+    /// Creates an error in this file.
     #[must_use]
     pub fn mistake(&self, message: impl Into<String>) -> UserError {
         UserError {
@@ -60,7 +61,7 @@ impl SourceText {
     }
 }
 
-/// Something that the person at the keyboard can mend; the command line exits with 2.
+/// An error that the user can fix; the command line exits with 2.
 #[derive(Clone, Debug)]
 pub struct UserError {
     message: String,
@@ -69,17 +70,17 @@ pub struct UserError {
     help: Option<String>,
 }
 
-/// Where in a text, and what is to be said at that spot.
+/// A location in a text, with a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Annotation {
-    /// In bytes.
+    /// The location as a byte range.
     pub span: Range<usize>,
-    /// A few words under the marked text.
+    /// A short label below the marked text.
     pub label: String,
 }
 
 impl UserError {
-    /// A mistake that is in no file: a flag, the subject, the machine.
+    /// Creates an error that is not in a file: about a flag, the subject or the machine.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self {
@@ -90,7 +91,7 @@ impl UserError {
         }
     }
 
-    /// Says where.
+    /// Adds the location.
     #[must_use]
     pub fn at(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
         self.place = Some(Annotation {
@@ -100,45 +101,45 @@ impl UserError {
         self
     }
 
-    /// Says how to mend it.
+    /// Adds a hint on how to fix it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Says how to mend it, if something is known.
+    /// Adds a hint on how to fix it, if there is one.
     #[must_use]
     pub fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self
     }
 
-    /// What is wrong.
+    /// The message.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The file it is in.
+    /// The file with the error.
     #[must_use]
     pub fn text(&self) -> Option<&SourceText> {
         self.text.as_ref()
     }
 
-    /// The place in the file.
+    /// The location in the file.
     #[must_use]
     pub fn place(&self) -> Option<&Annotation> {
         self.place.as_ref()
     }
 
-    /// How to mend it.
+    /// The hint on how to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.help.as_deref()
     }
 
-    /// The line of the place, from 1.
+    /// The line of the location, from 1.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         let content = self.text.as_ref()?.content();
@@ -171,7 +172,7 @@ impl fmt::Display for UserError {
 
 impl std::error::Error for UserError {}
 
-/// The name that was most likely meant, if one is near enough to be worth a hint.
+/// Returns the name that the user most likely meant, if one is close enough for a hint.
 #[must_use]
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     names

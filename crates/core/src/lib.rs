@@ -1,7 +1,7 @@
-//! The values of pinmatrix, and what follows from them: no files, no processes, no clock.
+//! The data types of pinmatrix and the pure logic on them: no files, no processes, no clock.
 //!
-//! What a person wrote becomes a [`config::Config`]; a [`search`] says which cells are worth
-//! running; what they showed is a [`model::run::Run`]; and [`analysis`] says what that means.
+//! `matrix.toml` becomes a [`config::Config`]; a [`search`] decides which cells are worth running;
+//! their outcomes form a [`model::run::Run`]; and [`analysis`] works out what that run means.
 
 pub mod text;
 pub mod path;

@@ -1,7 +1,7 @@
-//! The results of several machines, put together into one run: of each cell the best that any of
-//! them knows, what no one knows named, and what they contradict each other in shown.
+//! Merging the results of several machines into one run: the best known outcome of each cell, with
+//! missing cells and contradictions listed.
 //!
-//! A function of values. Nothing of it depends on the order in which the parts are given.
+//! A pure function that does not depend on the order of the parts.
 
 mod compatibility;
 mod reconcile;
@@ -26,32 +26,32 @@ use crate::model::run::{
 /// The results of one machine.
 #[derive(Clone, Debug)]
 pub struct ShardResult {
-    /// What it goes by.
+    /// The name of the part.
     pub name: String,
-    /// What it knows.
+    /// The run that it contains.
     pub run: Run,
 }
 
-/// Several results as one.
+/// Several results merged into one.
 #[derive(Clone, Debug)]
 pub struct Merged {
-    /// The run, without what follows from it, and without how it is repeated and where it stands:
-    /// that is for whoever merges to say. It did not end where a cell is missing.
+    /// The merged run, without its findings, its command and its results folder, which the caller
+    /// sets. It counts as unfinished if a cell is missing.
     pub run: Run,
-    /// What is left open.
+    /// The gaps in the merged run.
     pub gaps: MergeGaps,
-    /// Whose outcome was taken, by cell.
+    /// The part that provided the outcome, by cell.
     pub taken: BTreeMap<CellId, String>,
-    /// What a person should know that stops nothing.
+    /// Notes for the user that do not prevent the merge.
     pub notes: Vec<String>,
 }
 
-/// Puts results together, as `record.rs` reads them, which must be of the config's matrix.
+/// Merges results, as `run_json.rs` reads them, which must be from the config's matrix.
 ///
 /// # Errors
 ///
-/// A [`UserError`] where there is no part, where one holds what cannot be, or where two of them are
-/// not of the same subject, the same pins, or the same toolchains.
+/// A [`UserError`] if there is no part, if a part is invalid, or if two parts differ in the
+/// subject, the pins or the toolchains.
 pub fn merge(mut parts: Vec<ShardResult>, config: &Config) -> Result<Merged, UserError> {
     parts.sort_by(|a, b| (a.run.started, &a.name).cmp(&(b.run.started, &b.name)));
     parts.dedup_by(|a, b| a.name == b.name);
@@ -129,7 +129,7 @@ pub fn merge(mut parts: Vec<ShardResult>, config: &Config) -> Result<Merged, Use
     })
 }
 
-/// Checks that results are of what a matrix is now.
+/// Checks that results match the current matrix.
 ///
 /// # Errors
 ///
@@ -148,13 +148,13 @@ pub fn check_matrix(
     }
 }
 
-/// What one part knows of a cell.
+/// What one part knows about a cell.
 struct PartOutcome<'a> {
     part: &'a ShardResult,
     record: &'a CellRecord,
 }
 
-/// What is known of each cell, by the parts in their order.
+/// What is known about each cell, in the order of the parts.
 fn known(parts: &[ShardResult]) -> BTreeMap<&CellId, Vec<PartOutcome<'_>>> {
     let mut known: BTreeMap<&CellId, Vec<PartOutcome<'_>>> = BTreeMap::new();
     for part in parts {
@@ -168,7 +168,7 @@ fn known(parts: &[ShardResult]) -> BTreeMap<&CellId, Vec<PartOutcome<'_>>> {
     known
 }
 
-/// What earlier merges found contradicted, by cell.
+/// The conflicts that earlier merges found, by cell.
 fn earlier(parts: &[ShardResult]) -> BTreeMap<&CellId, Vec<&ConflictSide>> {
     let mut earlier: BTreeMap<&CellId, Vec<&ConflictSide>> = BTreeMap::new();
     let gaps = parts.iter().map(|part| &part.run.findings.gaps);
@@ -179,7 +179,7 @@ fn earlier(parts: &[ShardResult]) -> BTreeMap<&CellId, Vec<&ConflictSide>> {
     earlier
 }
 
-/// Of each toolchain what the first part says that has it.
+/// The toolchains, each with the most complete record of any part.
 fn toolchains(parts: &[ShardResult]) -> Vec<ToolchainRecord> {
     let mut toolchains: Vec<ToolchainRecord> = Vec::new();
     for record in parts.iter().flat_map(|part| &part.run.toolchains) {
@@ -196,7 +196,7 @@ fn toolchains(parts: &[ShardResult]) -> Vec<ToolchainRecord> {
     toolchains
 }
 
-/// The families with all that any part saw published.
+/// The families, with everything that any part saw published.
 fn families(parts: &[ShardResult]) -> Vec<FamilyRecord> {
     let mut families = parts
         .first()
@@ -229,12 +229,12 @@ fn families(parts: &[ShardResult]) -> Vec<FamilyRecord> {
     families
 }
 
-/// How many seconds after the first part another one began.
+/// The number of seconds from `started`, the start of the first part, to the start of `part`.
 fn after(part: &ShardResult, started: u64) -> f64 {
     part.run.started.saturating_sub(started) as f64
 }
 
-/// What lanes did for the outcomes that were taken. The lanes of each part are lanes of their own.
+/// The lane spans of the outcomes that were taken. Each part's lanes are kept separate.
 fn timeline(parts: &[ShardResult], taken: &BTreeMap<CellId, String>) -> Vec<LaneSpan> {
     let started = parts.first().map_or(0, |part| part.run.started);
     let mut timeline = Vec::new();

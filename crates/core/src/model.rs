@@ -1,4 +1,4 @@
-//! The nouns that everything else speaks in: cells, statuses, outcomes, runs and events.
+//! The vocabulary of the project: cells, statuses, outcomes, runs and events.
 //!
 //! Plain values with serde forms. Nothing here reads a file, a clock or the environment.
 

@@ -1,8 +1,8 @@
-//! Paths by their text alone.
+//! Lexical path operations.
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-/// Takes `.` and `..` out of a path by its text alone.
+/// Removes `.` and `..` from a path without accessing the file system.
 #[must_use]
 pub fn normalized(path: &Utf8Path) -> Utf8PathBuf {
     let mut normal = Utf8PathBuf::new();

@@ -1,4 +1,4 @@
-//! `run.json`: a run, written down while it goes on and read again for every report.
+//! `run.json`: a run, written while it is in progress and read again for every report.
 
 use std::collections::BTreeSet;
 
@@ -14,33 +14,33 @@ use crate::text::named;
 /// The file's name in the results folder.
 pub const FILE: &str = "run.json";
 
-/// The text of a run's file.
+/// Serializes a run.
 ///
 /// # Errors
 ///
-/// When a value has no JSON form; all have.
+/// If a value has no JSON form; all values have one.
 pub fn text(run: &Run) -> serde_json::Result<String> {
     let mut text = serde_json::to_string_pretty(run)?;
     text.push('\n');
     Ok(text)
 }
 
-/// Reads the text of a run's file, which stands at `path`.
+/// Parses the text of the file at `path`.
 ///
 /// # Errors
 ///
-/// A [`UserError`] when it is of a form that this version does not read.
+/// A [`UserError`] if this version cannot read it.
 pub fn parse(text: &str, path: &Utf8Path) -> Result<Run, UserError> {
     parsed(text).map_err(|fault| fault.of(path))
 }
 
-/// Why a text is no run.
+/// The reason why a text is not a run.
 enum ParseFault {
-    /// It is none, or a part of one.
+    /// It is not a run, or only a part of one.
     Form(serde_json::Error),
-    /// It is one of another version.
+    /// It has a different schema version.
     Schema(u32),
-    /// It says what no run can say.
+    /// Its content is impossible for a run.
     Content(String),
 }
 
@@ -83,15 +83,15 @@ fn parsed(text: &str) -> Result<Run, ParseFault> {
     }
 }
 
-/// The last second of the year 9999, after which no report can write a time.
+/// The last second of the year 9999: reports cannot write later times.
 const END_OF_TIME: u64 = 253_402_300_799;
-/// The longest time that a run can have taken, in seconds: a hundred years.
+/// The maximum duration of a run, in seconds: a hundred years.
 const LONGEST: f64 = 3.2e9;
-/// The longest name of a cell: it is a folder's.
+/// The maximum length of a cell's name, which is used as a folder name.
 const LONGEST_NAME: usize = 240;
 
-/// What a run says that no run can say. Names of cells and paths of logs go into reports as links
-/// and commands, and name files.
+/// Returns what makes the content impossible. Reports use names of cells and paths of logs in links
+/// and commands, and the names are used as file names.
 fn contradiction(run: &Run) -> Option<String> {
     if run.started > END_OF_TIME || !(0.0..LONGEST).contains(&run.seconds) {
         return Some("it has times that cannot be".to_owned());
@@ -112,7 +112,7 @@ fn contradiction(run: &Run) -> Option<String> {
     })
 }
 
-/// Whether a name can stand in a path.
+/// Whether a name is safe in a path.
 fn is_plain(id: &CellId) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-@~+".contains(c);
     let name = id.as_str();

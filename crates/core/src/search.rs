@@ -1,8 +1,9 @@
-//! The search over all rows: which cells are worth running next, by what every row has shown.
+//! The search over all rows: which cells are worth running next, given what every row has shown.
 //!
-//! The first row with a source and a feature set *leads*; rows of other toolchains with the same
-//! follow it, and begin with the places where it changed. A row that follows waits until the one
-//! that leads is settled, so that what is run does not depend on which lane was quicker.
+//! The first row with a given source and feature set is the *leader*. Rows of other toolchains with
+//! the same source and feature set follow it and first check the places where the leader changed. A
+//! follower waits until its leader is settled, so that the set of cells that run does not depend on
+//! which lane was faster.
 
 pub mod strategy;
 pub mod plan;
@@ -15,41 +16,41 @@ use std::cmp::Reverse;
 use crate::config::Strategy;
 use crate::search::strategy::{ChangeHint, Slot, SlotRow};
 
-/// What is known of every row.
+/// The state of all rows.
 #[derive(Clone, Debug)]
 pub struct Search<S> {
     strategy: Strategy,
     n_probes: usize,
     rows: Vec<SearchRow<S>>,
-    /// Of each row, what to run of it next, the first first; `None` where that is to be found out
-    /// anew. Finding it out for all rows whenever one changes would cost more with every row.
+    /// For each row, the slots to run next, in order; `None` if they have to be recomputed.
+    /// Recomputing all rows after every change would get more expensive with every row.
     next: Vec<Option<Vec<RankedSlot>>>,
     n_running: usize,
 }
 
-/// One row.
+/// The state of one row.
 #[derive(Clone, Debug)]
 pub struct SearchRow<S> {
-    /// What is known of its places.
+    /// The state of its slots.
     pub places: Vec<Slot<S>>,
-    /// Which of them are rungs of the ladder.
+    /// Which slots are rungs of the ladder.
     pub rungs: Vec<bool>,
-    /// Of which of them it is declared that its toolchain is too old.
+    /// Which slots have crates that declare a newer rustc than the row's.
     pub predicted_msrv: Vec<bool>,
-    /// Which of them the subject is on today.
+    /// The slot of the version that the subject is on today.
     pub today: Option<usize>,
-    /// The row that it follows, which stands before it.
+    /// The row that this row follows; it comes earlier.
     pub leader: Option<usize>,
 }
 
-/// A place: its row, and its number there.
+/// A slot: the index of its row, and its index within the row.
 pub type SlotIndex = (usize, usize);
 
-/// A place by how much it tells: after how many halvings, of which row, and which place.
+/// A slot with its rank: the number of halvings that reach it, its row, and its index.
 type RankedSlot = (u32, usize, usize);
 
 impl<S: PartialEq> Search<S> {
-    /// A search that begins with what is known already.
+    /// Creates a search from the initial state of the rows.
     #[must_use]
     pub fn new(strategy: Strategy, n_probes: usize, rows: Vec<SearchRow<S>>) -> Self {
         let is_running = |place: &&Slot<S>| **place == Slot::Running;
@@ -63,7 +64,7 @@ impl<S: PartialEq> Search<S> {
         }
     }
 
-    /// Says what is known of a place.
+    /// Sets the state of a slot.
     pub fn set(&mut self, (row, place): SlotIndex, known: Slot<S>) {
         let of_row = self.rows.get_mut(row);
         let Some(at) = of_row.and_then(|row| row.places.get_mut(place)) else {
@@ -75,7 +76,7 @@ impl<S: PartialEq> Search<S> {
         *at = known;
         let is_whole = self.rows[row].rungs.iter().all(|is_rung| *is_rung);
         match (self.strategy, &mut self.next[row]) {
-            // Whatever a rung shows, the others are run all the same.
+            // All other rungs run regardless of the result of this one.
             (Strategy::Full | Strategy::Ends, Some(next)) if is_whole => {
                 next.retain(|(_, _, other)| *other != place);
             }
@@ -88,9 +89,9 @@ impl<S: PartialEq> Search<S> {
         }
     }
 
-    /// The place to run next. Ends come before all else; then places that are preferred, then those
-    /// that tell most, and among those that tell as much the one that is worth most. `worth` says
-    /// of a place whether it is preferred, and what it is worth.
+    /// Returns the slot to run next. Ends come first; then preferred slots, then the most
+    /// informative ones, and among equally informative ones the one with the highest worth. `worth`
+    /// returns whether a slot is preferred, and its worth.
     pub fn best<W: Ord>(&mut self, worth: impl Fn(SlotIndex) -> (bool, W)) -> Option<SlotIndex> {
         self.find_out();
         let firsts = self.next.iter().flatten().filter_map(|next| next.first());
@@ -101,7 +102,7 @@ impl<S: PartialEq> Search<S> {
         best.map(|(_, row, place)| (*row, *place))
     }
 
-    /// The places that can be run now, side by side, row by row.
+    /// All slots that can run now, concurrently, row by row.
     pub fn ready(&mut self) -> Vec<SlotIndex> {
         self.find_out();
         let next = self.next.iter().flatten().flatten();
@@ -110,7 +111,7 @@ impl<S: PartialEq> Search<S> {
         ready
     }
 
-    /// Finds out what to run next of the rows of which that is not known.
+    /// Recomputes the next slots of the rows that need it.
     fn find_out(&mut self) {
         for row in 0..self.rows.len() {
             if self.next[row].is_none() {
@@ -119,8 +120,8 @@ impl<S: PartialEq> Search<S> {
         }
     }
 
-    /// What to run next of a row. Strategy `full` halves all rows together; `frontier` looks at the
-    /// ends of all, and then settles one row after the other.
+    /// Returns the ranked slots to run next in a row. Strategy `full` halves all rows together;
+    /// `frontier` runs the ends of all rows first and then settles one row after another.
     fn ranked(&self, row: usize) -> Vec<RankedSlot> {
         let known = &self.rows[row];
         let rank = |place| {
@@ -136,8 +137,8 @@ impl<S: PartialEq> Search<S> {
         ranked
     }
 
-    /// How many places may still be run: all that are open, but for those between two that agree
-    /// where that is enough.
+    /// All rungs that may still run: the open ones, except for those that strategy `frontier`
+    /// infers because their neighbours agree.
     #[must_use]
     pub fn may_run(&self) -> Vec<SlotIndex> {
         let rows = self.rows.iter().enumerate();
@@ -157,27 +158,27 @@ impl<S: PartialEq> Search<S> {
         places.collect()
     }
 
-    /// True where a place ran and showed something.
+    /// True if the slot ran and has a result.
     #[must_use]
     pub fn is_shown(&self, (row, place): SlotIndex) -> bool {
         let place = self.rows.get(row).and_then(|row| row.places.get(place));
         matches!(place, Some(Slot::Shown(_)))
     }
 
-    /// True while a lane is at a place.
+    /// True while a lane runs the slot.
     #[must_use]
     pub fn is_running(&self, (row, place): SlotIndex) -> bool {
         let place = self.rows.get(row).and_then(|row| row.places.get(place));
         matches!(place, Some(Slot::Running))
     }
 
-    /// True while a lane is at any place.
+    /// True while any lane runs a slot.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
         self.n_running > 0
     }
 
-    /// The rungs that were not run, since their neighbours agree.
+    /// The rungs that did not run because their neighbours agree.
     #[must_use]
     pub fn inferred(&self) -> Vec<SlotIndex> {
         let rows = self.rows.iter().enumerate();
@@ -198,12 +199,13 @@ impl<S: PartialEq> Search<S> {
             Strategy::Frontier => {
                 let leader = row.leader.and_then(|leader| self.rows.get(leader));
                 if leader.is_some_and(|leader| !self.is_settled(leader)) {
-                    // Its ends are run whatever the other row shows.
+                    // Its ends run regardless of the leader's results.
                     let view = row.view();
                     let is_end = |place: &usize| view.depth(*place) == 0;
                     return view.full().into_iter().filter(is_end).collect();
                 }
-                // Where its own toolchain is declared too old, what the other row shows is no hint.
+                // The leader's changes are no hint where this row's own toolchain is declared too
+                // old.
                 let predicted_msrv =
                     |at: usize| row.predicted_msrv.get(at).copied().unwrap_or(false);
                 let is_worth = |(a, b): &ChangeHint| !(predicted_msrv(*a) && predicted_msrv(*b));
@@ -215,7 +217,7 @@ impl<S: PartialEq> Search<S> {
         }
     }
 
-    /// True when a row that leads has nothing left to run.
+    /// True if a leader has nothing left to run.
     fn is_settled(&self, row: &SearchRow<S>) -> bool {
         let is_running = row.places.contains(&Slot::Running);
         let hints = row.view().edges();
@@ -224,7 +226,7 @@ impl<S: PartialEq> Search<S> {
 }
 
 impl<S> SearchRow<S> {
-    /// The row as a strategy sees it.
+    /// The row as the strategy sees it.
     fn view(&self) -> SlotRow<'_, S> {
         SlotRow {
             places: &self.places,

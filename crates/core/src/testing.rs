@@ -1,4 +1,5 @@
-//! What made-up runs of tests consist of: each part plain, for a test to change what it is about.
+//! Building blocks of made-up runs for tests. Each has plain defaults, so that a test only changes
+//! what it is about.
 
 pub mod pair;
 pub mod random;
@@ -16,7 +17,7 @@ use crate::model::run::{
 };
 use crate::model::status::{FailureKind, SkipReason, Status};
 
-/// A release of the family `gadget`.
+/// A pin of the family `gadget`.
 pub fn pin(major: u64) -> Pin {
     Pin {
         family: "gadget".to_owned(),
@@ -24,7 +25,7 @@ pub fn pin(major: u64) -> Pin {
     }
 }
 
-/// The integration test of that name in the package `app`.
+/// The integration test with this name in the package `app`.
 pub fn test_named(name: &str) -> TargetId {
     TargetId {
         package: "app".to_owned(),
@@ -33,7 +34,7 @@ pub fn test_named(name: &str) -> TargetId {
     }
 }
 
-/// A case, and what it printed.
+/// A case with its output.
 pub fn case(name: &str, status: Status, output: Option<&str>) -> CaseOutcome {
     CaseOutcome {
         name: name.to_owned(),
@@ -54,7 +55,7 @@ pub fn target(name: &str, cases: Vec<CaseOutcome>) -> TargetOutcome {
     }
 }
 
-/// What a cell of such targets came to.
+/// The outcome of a cell with these targets.
 pub fn outcome(targets: Vec<TargetOutcome>) -> Outcome {
     let status = Status::of_parts(targets.iter().map(|target| &target.status));
     Outcome {
@@ -64,7 +65,7 @@ pub fn outcome(targets: Vec<TargetOutcome>) -> Outcome {
     }
 }
 
-/// A cell that ended just now.
+/// The state of a cell that just ended.
 pub fn ended(outcome: Outcome) -> State {
     State::Ended {
         reused: false,
@@ -72,7 +73,7 @@ pub fn ended(outcome: Outcome) -> State {
     }
 }
 
-/// A cell of a toolchain and a release.
+/// A cell of a toolchain and a major version.
 pub fn record(toolchain: &str, major: u64, state: State) -> CellRecord {
     let cell = Cell {
         row: Row::of_toolchain(toolchain).into(),
@@ -99,7 +100,7 @@ pub fn source() -> SourceRecord {
     }
 }
 
-/// A toolchain, which is there where its rustc is given.
+/// A toolchain, which is installed if its rustc is given.
 pub fn toolchain(label: &str, rustc: Option<&str>) -> ToolchainRecord {
     ToolchainRecord {
         label: label.to_owned(),
@@ -109,7 +110,7 @@ pub fn toolchain(label: &str, rustc: Option<&str>) -> ToolchainRecord {
     }
 }
 
-/// A finished run of cells, whose pins are the ladder.
+/// A finished run of these cells; their pins form the ladder.
 pub fn run(cells: Vec<CellRecord>) -> Run {
     let mut pins: Vec<Pin> = Vec::new();
     for record in &cells {
@@ -147,8 +148,9 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
     }
 }
 
-/// What a target of two cases shows at one pin: `.` both pass, `f` too and the first is flaky, `b`
-/// does not build, `d` drift, `1` and `2` that case fails, `x` both fail, `i` both are ignored, `-` not run.
+/// The result of a target with two cases at one pin: `.` both pass, `f` both pass and the first is
+/// flaky, `b` does not build, `d` drift, `1` and `2` that case fails, `x` both fail, `i` both are
+/// ignored, `-` not run.
 fn shown(letter: char) -> Option<TargetOutcome> {
     let ran = |one: bool, two: bool| {
         let case = |name: &str, fails: bool| {
@@ -196,8 +198,8 @@ fn shown(letter: char) -> Option<TargetOutcome> {
     }
 }
 
-/// A run on one toolchain, a letter a pin from 0.0.0 on; every `n_patches`-th version is on the
-/// ladder.
+/// A run on one toolchain, with one letter per pin from 0.0.0 on. Each major version has
+/// `n_patches` published versions, of which the first is on the ladder.
 pub fn history(letters: &str, n_patches: u64) -> Run {
     let cells = letters.chars().zip(0..).map(|(letter, major)| {
         let state = match shown(letter) {
@@ -215,7 +217,7 @@ pub fn history(letters: &str, n_patches: u64) -> Run {
     run
 }
 
-/// What a subject without revisions is on, where its lock holds that major.
+/// The version that a subject without revisions is on today, if its lock has that major version.
 pub fn today(major: Option<u64>) -> Vec<TodayRecord> {
     let record = |major| TodayRecord {
         source: None,

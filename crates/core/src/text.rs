@@ -1,18 +1,18 @@
-//! Text from outside, made fit to keep and to show: no escapes, no control characters, no end
-//! without a bound.
+//! Making external text safe to store and show: without escapes and control characters, and of
+//! limited length.
 
 use std::borrow::Cow;
 
-/// How much of one test's output is kept, in bytes.
+/// The maximum amount of one test's output to keep, in bytes.
 pub const CASE_OUTPUT: usize = 64 * 1024;
 
-/// How much of one rendered compiler error is kept, in bytes.
+/// The maximum amount of one rendered compiler error to keep, in bytes.
 pub const RENDERED: usize = 16 * 1024;
 
 /// Removes terminal escapes and control characters; keeps line ends and tabs.
 ///
-/// Characters that turn the direction of a line (RTL marks and overrides) are dropped too: they
-/// let a name look like another one.
+/// Characters that change the text direction (RTL marks and overrides) are removed too: they can
+/// make one name look like another.
 #[must_use]
 pub fn sanitize(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
@@ -32,7 +32,7 @@ pub fn sanitize(text: &str) -> String {
     cleaned
 }
 
-/// Steps over one escape sequence: CSI up to its final letter, OSC up to BEL or ST, else one
+/// Skips one escape sequence: CSI up to its final letter, OSC up to BEL or ST, otherwise one
 /// character. ECMA-48, sections 5.4 and 8.3.89.
 fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match chars.next() {
@@ -58,7 +58,7 @@ fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     }
 }
 
-/// As [`clean`], and on one line: for names and table cells.
+/// Like [`sanitize`], but on one line: for names and table cells.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     sanitize(text)
@@ -67,8 +67,8 @@ pub fn one_line(text: &str) -> String {
         .join(" ")
 }
 
-/// Takes the meaning out of what a CI engine would obey in the output of a job: GitHub's runner
-/// looks for `::` where a line begins, and for `##[` anywhere
+/// Neutralizes text that a CI engine would interpret as a command in a job's output: GitHub's
+/// runner looks for `::` at the start of a line, and for `##[` anywhere
 /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>).
 #[must_use]
 pub fn inert(text: &str) -> String {
@@ -81,13 +81,13 @@ pub fn inert(text: &str) -> String {
     inert.collect()
 }
 
-/// As [`inert`], for JSON, which stays the same to whoever parses it: its lines begin with no colon.
+/// Like [`inert`], for JSON, whose lines never start with a colon. The parsed value stays the same.
 #[must_use]
 pub fn inert_json(json: &str) -> String {
     json.replace("##[", r"#\u0023[")
 }
 
-/// A word as a POSIX shell takes it.
+/// Quotes a word for a POSIX shell.
 #[must_use]
 pub fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=%".contains(c);
@@ -97,7 +97,7 @@ pub fn shell_word(word: &str) -> String {
     }
 }
 
-/// Keeps head and tail of a text that is longer than `most` bytes, and says what is gone.
+/// Keeps the head and tail of a text longer than `most` bytes, and says how much was removed.
 #[must_use]
 pub fn bounded(text: &str, most: usize) -> String {
     if text.len() <= most {
@@ -113,13 +113,13 @@ pub fn bounded(text: &str, most: usize) -> String {
     )
 }
 
-/// Text from elsewhere as a mistake names it: escaped, on one line, and not long.
+/// External text for use in an error message: escaped, on one line, and short.
 #[must_use]
 pub fn named(text: &str) -> String {
     ellipsis(&one_line(&text.escape_debug().to_string()), 80)
 }
 
-/// The first `most` characters, with an ellipsis where there were more.
+/// The first `most` characters, with an ellipsis if there are more.
 #[must_use]
 pub fn ellipsis(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
@@ -130,7 +130,7 @@ pub fn ellipsis(text: &str, most: usize) -> String {
     short
 }
 
-/// How many of something there are: `1 case`, `2 cases`.
+/// A number with its noun: `1 case`, `2 cases`.
 #[must_use]
 pub fn count(n: usize, noun: &str) -> String {
     match n {

@@ -1,12 +1,12 @@
-//! What a child says on one stream, kept whole up to a bound.
+//! The output of a child on one stream, kept up to a limit.
 
 use crate::ProcessResult;
 use crate::child::Exit;
 
-/// How much is kept, in bytes: metadata of thousands of packages fits in.
+/// The maximum amount to keep, in bytes: enough for the metadata of thousands of packages.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// What was said.
+/// The output of a child on one stream.
 #[derive(Debug, Default)]
 pub struct BoundedOutput {
     bytes: Vec<u8>,
@@ -14,20 +14,21 @@ pub struct BoundedOutput {
 }
 
 impl BoundedOutput {
-    /// Adds a line. What is beyond the bound goes.
+    /// Adds a line. Anything beyond the limit is dropped.
     pub fn add(&mut self, line: &[u8]) {
         let kept = line.len().min(MOST - self.bytes.len());
         self.is_cut |= kept < line.len();
         self.bytes.extend_from_slice(&line[..kept]);
     }
 
-    /// What was said, as text.
+    /// The output as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    /// How the child ended, for whoever has to know all that it said.
+    /// The result of the child, for callers that need its complete output: lost if the output was
+    /// cut.
     #[must_use]
     pub fn ended(&self, ended: ProcessResult) -> ProcessResult {
         if !self.is_cut {

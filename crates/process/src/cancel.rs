@@ -1,4 +1,4 @@
-//! The wish that a run should end, and whom it ends.
+//! Cancellation of a run, and the children that it ends.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::child::{KillHandle, Supervision};
 
-/// The wish of a person, or of a CI engine, that the run should end.
+/// A request by the user, a CI engine or a time limit to end the run.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<CancelState>);
 
 #[derive(Debug, Default)]
 struct CancelState {
     asked: AtomicU8,
-    /// The children that are alive, so that none outlives a tool that ends at once.
+    /// The running children, so that none outlives the tool if it exits immediately.
     alive: Mutex<BTreeMap<u32, KillHandle>>,
     has_supervisors: bool,
     /// When the run's time is up.
@@ -22,9 +22,9 @@ struct CancelState {
 }
 
 impl Cancel {
-    /// For a program whose `main` begins with [`crate::supervisor::serve`]: nothing that a child starts
-    /// outlives it, and nothing of any child outlives the program, however that ends. Only Linux
-    /// has what that takes.
+    /// Creates a value for a program whose `main` begins with
+    /// [`crate::supervisor::supervisor_main`]: no process that a child starts outlives the child,
+    /// and none outlives the program, however it ends. Works on Linux only.
     #[must_use]
     pub fn with_supervisors() -> Self {
         Self(Arc::new(CancelState {
@@ -33,7 +33,7 @@ impl Cancel {
         }))
     }
 
-    /// Whether children run below supervisors.
+    /// True if children run under supervisors.
     #[must_use]
     pub fn supervision(&self) -> Supervision {
         match self.0.has_supervisors {
@@ -42,8 +42,8 @@ impl Cancel {
         }
     }
 
-    /// Asks once more: the first time for an orderly end, then for an end at once, which kills
-    /// every child there is. Returns how often it was asked.
+    /// Requests the end of the run: the first call an orderly one, further calls an immediate one
+    /// that kills all children. Returns how often it was called.
     pub fn cancel(&self) -> u8 {
         let asked = &self.0.asked;
         let n_asked = asked.fetch_add(1, Ordering::SeqCst).saturating_add(1);
@@ -53,29 +53,29 @@ impl Cancel {
         n_asked
     }
 
-    /// Lets the run end in order when so much time is over. Only the first call counts.
+    /// Requests an orderly end of the run after `time`. Only the first call has an effect.
     pub fn cancel_after(&self, time: Duration) {
         self.0.until.get_or_init(|| Instant::now() + time);
     }
 
-    /// True once an end was asked for, or the run's time is up.
+    /// True once the end was requested or the run's time is up.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled_by_user() || self.0.until.get().is_some_and(|at| Instant::now() >= *at)
     }
 
-    /// True once someone asked for an end.
+    /// True once somebody requested the end.
     #[must_use]
     pub fn is_cancelled_by_user(&self) -> bool {
         self.0.asked.load(Ordering::SeqCst) > 0
     }
 
-    /// Notes a child that was started.
+    /// Registers a child that was started.
     pub(super) fn note_start(&self, child: u32, ending: KillHandle) {
         self.alive().insert(child, ending);
     }
 
-    /// Notes that nothing of a child is left.
+    /// Unregisters a child of which no process is left.
     pub(super) fn note_end(&self, child: u32) {
         self.alive().remove(&child);
     }

@@ -1,7 +1,7 @@
-//! A child on the system: started, asked to end, made to end, waited for.
+//! A child process: starting it, terminating or killing it, and waiting for it.
 //!
-//! On Linux a warden stands between it and the tool ([`crate::supervisor`]), where the program
-//! can be one; elsewhere a child and what it starts are a process group.
+//! On Linux a supervisor process runs between the child and the tool ([`crate::supervisor`]) if the
+//! program supports it; elsewhere a child and its descendants form a process group.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,13 +21,13 @@ use crate::sandbox::policy::Policy;
 /// How a child ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// By itself, with a code.
+    /// It exited with a code.
     Code(i32),
-    /// By a signal that this tool did not send.
+    /// It was killed by a signal that this tool did not send.
     Signal(i32),
-    /// It was ended: its time was up, or its follower's deadline had come.
+    /// The tool ended it: its time limit or its follower's deadline was reached.
     TimedOut,
-    /// It was ended: the run was interrupted.
+    /// The tool ended it because the run was interrupted.
     Interrupted,
     /// It could not be started, or was lost.
     Lost(String),
@@ -53,11 +53,11 @@ impl std::fmt::Display for Exit {
     }
 }
 
-/// What a child is to do: a program, its arguments, a folder, and all it sees of the environment.
+/// A command to run as a child: a program, its arguments, a folder, and its complete environment.
 pub struct CommandSpec {
-    /// The command; more can be added to its environment.
+    /// The command; variables can be added to its environment.
     pub command: Command,
-    /// The program, for people.
+    /// The program, for messages.
     program: String,
     is_supervised: bool,
 }
@@ -72,11 +72,11 @@ pub enum Supervision {
 }
 
 impl CommandSpec {
-    /// An errand, of a child that has a warden or not.
+    /// Creates a command, to run with or without a supervisor.
     ///
     /// # Errors
     ///
-    /// When this process has no working folder.
+    /// If this process has no working directory.
     pub fn new(
         program: &Path,
         args: &[OsString],
@@ -99,11 +99,11 @@ impl CommandSpec {
         })
     }
 
-    /// Starts the child. Bounds are kept only by a warden.
+    /// Starts the child. The policy is only enforced under a supervisor.
     ///
     /// # Errors
     ///
-    /// When it cannot be started, in words.
+    /// A message, if the child cannot be started.
     pub(super) fn start(mut self, policy: &Policy) -> Result<Child, String> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let program = self.program;
@@ -127,40 +127,41 @@ impl CommandSpec {
     }
 }
 
-/// A child that was started.
+/// A running child.
 pub(super) struct Child {
-    /// The process that stands for it.
+    /// The id of the process that represents it: its own, or its supervisor's.
     pub id: u32,
-    /// What ends it.
+    /// The handle to end it.
     pub ending: KillHandle,
     /// Its standard output.
     pub out: Option<ChildStdout>,
     /// Its standard error.
     pub err: Option<ChildStderr>,
-    /// What waits for it.
+    /// The handle to wait for it.
     pub waiting: Waiting,
 }
 
-/// A child that has ended.
+/// How a child ended.
 pub(super) struct ExitInfo {
-    /// How.
+    /// The exit status.
     pub exit: Exit,
-    /// CPU time, its own and of all it waited for.
+    /// CPU time of the child and of all processes it waited for.
     pub cpu: Duration,
 }
 
-/// What ends a child and all that it started.
+/// A handle to end a child and everything that it started.
 #[derive(Clone, Debug)]
 pub(super) enum KillHandle {
-    /// The group that it leads. The id is not used again while a member lives.
+    /// The process group that the child leads. The id is not reused while a member of the group is
+    /// alive.
     Group(u32),
-    /// Its warden.
+    /// The socket of its supervisor.
     #[cfg(target_os = "linux")]
     Warden(std::sync::Arc<std::os::unix::net::UnixStream>),
 }
 
 impl KillHandle {
-    /// Asks all to end.
+    /// Asks all processes to terminate.
     pub fn terminate(&self) {
         match self {
             #[cfg(unix)]
@@ -172,7 +173,7 @@ impl KillHandle {
         }
     }
 
-    /// Ends all.
+    /// Kills all processes.
     pub fn kill(&self) {
         match self {
             #[cfg(unix)]
@@ -189,12 +190,12 @@ impl KillHandle {
 fn signal(group: u32, signal: rustix::process::Signal) {
     let id = i32::try_from(group).ok();
     if let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
-        // There may be nobody left, which is what was wanted.
+        // The group may be empty already, which is fine.
         let _ = rustix::process::kill_process_group(id, signal);
     }
 }
 
-/// What waits for a child.
+/// A handle to wait for a child.
 pub(super) enum Waiting {
     Plain(std::process::Child),
     #[cfg(target_os = "linux")]
@@ -215,7 +216,7 @@ impl Waiting {
         })
     }
 
-    /// Waits until nothing that it started is left, where that can be known.
+    /// Waits until no process that it started is left, if that can be known.
     pub fn clear(self) {
         match self {
             Self::Plain(_) => {}
@@ -270,7 +271,7 @@ fn exit_of(status: ExitStatus) -> Exit {
     }
 }
 
-/// The tool's end of a warden.
+/// The tool's side of a supervisor.
 #[cfg(target_os = "linux")]
 mod warded {
     use std::io;
@@ -285,7 +286,7 @@ mod warded {
     use crate::sandbox::policy::Policy;
     use crate::supervisor::{ExitCause, ExitReport, SupervisorInput};
 
-    /// A warden, and what it tells.
+    /// A supervisor, and the stream of its reports.
     pub struct SupervisedChild {
         supervisor: std::process::Child,
         tells: BufReader<UnixStream>,
@@ -302,11 +303,11 @@ mod warded {
             };
             command.env_clear().stdin(OwnedFd::from(theirs));
             let mut supervisor = command.spawn()?;
-            // Its end of the socket must be the warden's alone.
+            // The supervisor must be the only owner of its end of the socket.
             drop(command);
             let mut line = serde_json::to_string(&start)?;
             line.push('\n');
-            // A warden that is dead already is heard of as one that tells nothing.
+            // If the supervisor is dead already, the missing report will show it.
             let _ = ours.write_all(line.as_bytes());
             let tells = BufReader::new(ours.try_clone()?);
             Ok(Child {
@@ -336,13 +337,14 @@ mod warded {
         }
 
         pub fn clear(mut self) {
-            // The socket closes with the warden, which ends with the last of its children.
+            // The socket closes when the supervisor exits, which it does after the last of its
+            // children.
             let _ = self.tells.read_to_end(&mut Vec::new());
             let _ = self.supervisor.wait();
         }
     }
 
-    /// Gives a warden an order. One that is gone has no children left.
+    /// Sends an order to a supervisor. One that is gone has no children left.
     pub fn send(mut supervisor: &UnixStream, order: u8) {
         let _ = supervisor.write_all(&[order]);
     }

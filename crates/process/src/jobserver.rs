@@ -1,5 +1,5 @@
-//! One budget of jobs for all lanes: a jobserver that every cargo and make below draws on, and that
-//! tests are counted on too.
+//! One budget of jobs for all lanes: a jobserver that all cargo and make processes draw from, and
+//! that also limits test threads.
 
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,52 +7,54 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use jobserver::{Acquired, Client};
 
-/// The budget.
+/// The job budget.
 ///
-/// Its pipe style is what old toolchains and make before 4.4 can read
+/// It uses a pipe, because old toolchains and make before 4.4 cannot use anything else
 /// (<https://github.com/rust-lang/jobserver-rs/issues/47>).
 pub struct JobBudget {
     n_jobs: usize,
     client: Mutex<Arc<Client>>,
-    /// Held while several jobs are asked for: two who each have a part would wait for each other.
+    /// Held while acquiring several jobs: two lanes with a part of their jobs each would wait for
+    /// each other.
     several: Mutex<()>,
 }
 
-/// The cores that this process may use: the standard library heeds its affinity, and on Linux the
-/// quota of its control group
+/// The number of cores that this process may use: the standard library respects its affinity, and
+/// on Linux the quota of its control group
 /// (<https://doc.rust-lang.org/std/thread/fn.available_parallelism.html>).
 #[must_use]
 pub fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The jobs that tests run on at a time. Given back on drop.
+/// The jobs that tests run on concurrently. Returned to the budget on drop.
 pub struct TestThreads {
     jobs: Vec<Acquired>,
-    /// True where there are as many as the tests would take by themselves.
+    /// True if there are as many jobs as the tests would use on their own.
     pub is_plenty: bool,
 }
 
 impl TestThreads {
-    /// How many there are; at least one.
+    /// The number of jobs; at least one.
     #[must_use]
     pub fn count(&self) -> usize {
         self.jobs.len().max(1)
     }
 }
 
-/// One cargo's share: the job that a child of a jobserver has without asking. Given back on drop.
+/// The job that a jobserver client has implicitly, held for one cargo. Returned to the budget on
+/// drop.
 pub struct JobToken {
     client: Arc<Client>,
     _job: Acquired,
 }
 
 impl JobBudget {
-    /// A budget of so many jobs.
+    /// Creates a budget of `n_jobs` jobs.
     ///
     /// # Errors
     ///
-    /// When the system refuses a pipe.
+    /// If the system cannot create a pipe.
     pub fn new(n_jobs: usize) -> Result<Self> {
         let client = Mutex::new(Arc::new(Client::new(n_jobs).context("make a job server")?));
         Ok(Self {
@@ -66,11 +68,11 @@ impl JobBudget {
         Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits for a job, and lets a command draw on the budget for more.
+    /// Waits for a job, and configures a command to draw more jobs from the budget.
     ///
     /// # Errors
     ///
-    /// When the pipe is broken.
+    /// If the pipe is broken.
     pub fn token(&self, command: &mut Command) -> Result<JobToken> {
         let client = self.client();
         let job = client.acquire().context("wait for a compile job")?;
@@ -78,19 +80,19 @@ impl JobBudget {
         Ok(JobToken { client, _job: job })
     }
 
-    /// Waits for a job, and takes of those that are free as many as so many tests can use.
+    /// Waits for a job, and takes as many free jobs as `n_tests` tests can use.
     ///
     /// # Errors
     ///
-    /// When the pipe is broken.
+    /// If the pipe is broken.
     pub fn test_threads(&self, n_tests: usize) -> Result<TestThreads> {
-        // Tests take no more by themselves than there are cores.
+        // On their own, tests use at most as many threads as there are cores.
         let wanted = n_tests.clamp(1, default_jobs());
         let most = wanted.min(self.n_jobs);
         let client = self.client();
         let _several = self.several.lock().unwrap_or_else(PoisonError::into_inner);
         let mut jobs = vec![client.acquire().context("wait for a job")?];
-        // Where a cargo was quicker, this waits for the next job that becomes free.
+        // If a cargo process was faster, this waits for the next free job.
         while jobs.len() < most && client.available().is_ok_and(|n| n > 0) {
             jobs.push(client.acquire().context("wait for a job")?);
         }
@@ -100,13 +102,13 @@ impl JobBudget {
         })
     }
 
-    /// Replaces a budget that a killed process may have drawn on: what it held will never be given
-    /// back, and once nothing was left every lane would wait for ever. Those who still draw on the
-    /// old one are not disturbed.
+    /// Replaces a budget from which a killed process may have drawn: its jobs are never returned,
+    /// and once none were left every lane would wait forever. Current users of the old budget are
+    /// not affected.
     ///
     /// # Errors
     ///
-    /// As [`JobBudget::new`].
+    /// See [`JobBudget::new`].
     pub fn renew(&self, spent: &JobToken) -> Result<()> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&client, &spent.client) {
@@ -141,7 +143,7 @@ mod tests {
         let budget = JobBudget::new(1).expect("a budget");
         for _ in 0..3 {
             let share = budget.token(&mut Command::new("true")).expect("a share");
-            // As if a killed child had never given it back.
+            // Simulate a killed child that never returned its job.
             budget.renew(&share).expect("renewed");
             std::mem::forget(share);
         }

@@ -1,7 +1,8 @@
-//! One child process with everything it starts: a clock, its output, and an end.
+//! Running one child process with all its descendants: time limits, output and termination.
 //!
-//! The child's output is read line by line while it runs. When time is up, or the run is
-//! interrupted, all that it started is asked to end (TERM) and, after a grace period, made to (KILL).
+//! The child's output is read line by line while it runs. When its time is up or the run is
+//! interrupted, all its processes are asked to terminate (TERM) and, after a grace period, killed
+//! (KILL).
 
 pub mod sandbox;
 #[cfg(target_os = "linux")]
@@ -20,25 +21,24 @@ pub use crate::child::{CommandSpec, Exit};
 use crate::child::{ExitInfo, KillHandle};
 use crate::sandbox::policy::Policy;
 
-/// How long a group has between TERM and KILL.
+/// The time between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long its output may be silent after a child has ended, while processes it left behind still
+/// How long the output may be silent after a child has ended while processes it left behind still
 /// hold it open.
 const LEAK: Duration = Duration::from_millis(300);
-/// How long such output is listened to at the most, and how long they are waited for when they were
-/// ended.
+/// The maximum time to read such output, and to wait for killed processes.
 const LONGEST_LEAK: Duration = Duration::from_secs(10);
-/// How often an interrupt is looked for.
+/// The interval at which to check for cancellation.
 const TICK: Duration = Duration::from_millis(100);
-/// A longer line is cut into pieces of this size, in bytes.
+/// Longer lines are cut into pieces of this size, in bytes.
 const LONGEST_LINE: usize = 8 * 1024 * 1024;
 
-/// How much is read at a time, in bytes.
+/// The maximum size of a read, in bytes.
 const PIECE: usize = 64 * 1024;
-/// How many pieces are waiting to be looked at, at the most. A line can be longer than a piece.
+/// The maximum number of pieces in the queue. A line can be longer than a piece.
 const PIECES: usize = 16;
 
-/// Which stream a line came on.
+/// The stream of an output line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -47,12 +47,12 @@ pub enum Stream {
     Err,
 }
 
-/// Whoever follows a child while it runs.
+/// An observer of a child while it runs.
 pub trait Follower {
-    /// Takes a line, with its end if it had one.
+    /// Handles a line, including its line end if it has one.
     fn line(&mut self, stream: Stream, line: &[u8]);
 
-    /// A moment at which the child has to be ended, before its own time is up.
+    /// The time at which to end the child, if that is before its time limit.
     fn deadline(&self) -> Option<Instant> {
         None
     }
@@ -64,21 +64,21 @@ impl<F: FnMut(Stream, &[u8])> Follower for F {
     }
 }
 
-/// A child that has ended.
+/// The result of a child that has ended.
 #[derive(Clone, Debug)]
 pub struct ProcessResult {
-    /// How.
+    /// The exit status.
     pub exit: Exit,
-    /// Wall time.
+    /// The wall time.
     pub wall: Duration,
-    /// CPU time of the child and of all children it waited for.
+    /// CPU time of the child and of all processes it waited for.
     pub cpu: Duration,
     /// How long it waited before it was started.
     pub waited: Duration,
 }
 
 impl ProcessResult {
-    /// What nothing comes to.
+    /// The result of doing nothing.
     pub const NOTHING: Self = Self {
         exit: Exit::Code(0),
         wall: Duration::ZERO,
@@ -87,7 +87,7 @@ impl ProcessResult {
     };
 }
 
-/// Two commands as one that ended as the second did.
+/// Combines the results of two commands; the exit status is that of the second.
 #[must_use]
 pub fn together(first: ProcessResult, second: ProcessResult) -> ProcessResult {
     ProcessResult {
@@ -98,25 +98,27 @@ pub fn together(first: ProcessResult, second: ProcessResult) -> ProcessResult {
     }
 }
 
-/// On which terms a child runs.
+/// The limits for a child.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
-    /// How long.
+    /// The time limit.
     pub limit: Duration,
-    /// What it may reach.
+    /// What it may access.
     pub policy: &'a Policy,
-    /// Whether the run should end.
+    /// The cancellation of the run.
     pub cancel: &'a Cancel,
 }
 
 enum Message {
-    /// Whole lines, one or more; at the end, or of a line that is too long, what there is.
+    /// One or more complete lines; an incomplete one at the end of the stream or if the line is too
+    /// long.
     Lines(Stream, Vec<u8>),
     Closed,
     Reaped(ExitInfo),
 }
 
-/// Runs an errand to its end, or until its time is over. What the child leaves behind is ended too.
+/// Runs a command until it ends or its time is up. Processes that the child leaves behind are ended
+/// too.
 pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) -> ProcessResult {
     let started = Instant::now();
     let ended = |exit: Exit, cpu: Duration| ProcessResult {
@@ -130,7 +132,8 @@ pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) ->
         Err(why) => return ended(Exit::Lost(why), Duration::ZERO),
     };
     terms.cancel.note_start(child.id, child.ending.clone());
-    // Bounded: a child that floods its output waits for us, and not in our memory.
+    // The channel is bounded, so that a child that floods its output has to wait instead of filling
+    // our memory.
     let (news, receiver) = sync_channel(PIECES);
     let out = child
         .out
@@ -143,13 +146,13 @@ pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) ->
     let (clearing, cleared) = sync_channel::<()>(0);
     let ending = child.ending.clone();
     let wait = move || {
-        // Nobody listens any more when the run was given up.
+        // The receiver is gone if the run was abandoned.
         let _ = news.send(Message::Reaped(waiting.reap()));
         waiting.clear();
         drop(clearing);
     };
     let waiting = std::thread::Builder::new().spawn(wait).map(drop);
-    // A child whose output nobody reads meets a closed pipe, and fails for that.
+    // Nobody would read the child's output; it would hit a closed pipe and fail because of that.
     if let Err(e) = reading.and(waiting) {
         ending.kill();
         terms.cancel.note_end(child.id);
@@ -157,7 +160,7 @@ pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) ->
     }
     let limit = started + terms.limit;
     let (exit, cpu) = follow(&receiver, limit, &child.ending, terms.cancel, follower);
-    // There can be what even the system cannot end at once.
+    // Even the system cannot kill some processes immediately.
     let _ = cleared.recv_timeout(LONGEST_LEAK);
     terms.cancel.note_end(child.id);
     ended(exit, cpu)
@@ -199,11 +202,11 @@ fn follow(
         if kill_at.is_some_and(|at| now >= at) {
             ending.kill();
             kill_at = None;
-            // There can be what even the system cannot end at once.
+            // Even the system cannot kill some processes immediately.
             give_up = Some(now + LONGEST_LEAK);
         }
         if give_up.is_some_and(|at| now >= at) {
-            // What the child left behind still holds its output open.
+            // Processes that the child left behind still hold its output open.
             ending.kill();
             break;
         }
@@ -225,7 +228,7 @@ fn follow(
                 for line in lines.split_inclusive(|byte| *byte == b'\n') {
                     follower.line(stream, line);
                 }
-                // What is still being read of a child that has ended is not cut short.
+                // Do not cut off output that is still arriving from a child that has ended.
                 if let Some(last) = give_up_at_last {
                     give_up = Some(last.min(Instant::now() + LEAK));
                 }
@@ -240,7 +243,7 @@ fn follow(
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    // Whatever the child started and did not wait for ends with it.
+    // Processes that the child started and did not wait for end with it.
     ending.kill();
     let (exit, cpu) = match reaped {
         Some(reaped) => (reaped.exit, reaped.cpu),
@@ -249,7 +252,7 @@ fn follow(
     (ended_by_us.unwrap_or(exit), cpu)
 }
 
-/// Reads a stream to its end, in a thread of its own, where there is one to be had.
+/// Reads a stream to its end in a separate thread. Fails if the thread cannot be started.
 fn read_lines(
     stream: Stream,
     mut from: impl Read + Send + 'static,
@@ -279,7 +282,7 @@ fn read_lines(
                 return;
             }
         }
-        // Nobody listens any more when the run was given up.
+        // The receiver is gone if the run was abandoned.
         if !unsent.is_empty() {
             let _ = news.send(Message::Lines(stream, unsent));
         }

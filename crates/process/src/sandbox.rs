@@ -1,5 +1,5 @@
-//! What a child may reach: folders, the network and programs, as far as the system can hold it to
-//! that.
+//! The sandbox of a child: which folders, programs and network it may access, as far as the system
+//! can enforce that.
 
 pub mod policy;
 #[cfg(target_os = "linux")]

@@ -1,13 +1,13 @@
-//! The warden: this program once more, between the tool and a child of its.
+//! The supervisor: a second process of this program, between the tool and one of its children.
 //!
-//! What a child leaves behind becomes the warden's own child, however it was started
-//! (<https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html>), so the warden can
-//! end all of it, and it does when the tool says so, or is gone: they hold the two ends of one
-//! socket, which the system closes for whoever dies.
+//! Processes that a child leaves behind become children of the supervisor, however they were
+//! started (<https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html>), so the
+//! supervisor can kill all of them. It does so when the tool orders it or is gone: they hold the
+//! two ends of one socket, which the system closes when a process dies.
 //!
 //! ```text
-//! tool ── socket ── warden ─┬─ child ─ ...
-//!                           └─ what lost its parent
+//! tool ── socket ── supervisor ─┬─ child ─ ...
+//!                               └─ orphaned descendants
 //! ```
 
 use std::ffi::OsString;
@@ -32,22 +32,22 @@ use xshell::{Cmd, Shell, cmd};
 use crate::sandbox::landlock::{enter_namespaces, restrict_thread};
 use crate::sandbox::policy::Policy;
 
-/// The first argument that makes this program a warden.
+/// The first argument that makes this program a supervisor.
 const WARDEN: &str = "pinmatrix-warden";
-/// This program, also where its file has been replaced or removed meanwhile.
+/// This program, even if its file has been replaced or removed in the meantime.
 const MYSELF: &str = "/proc/self/exe";
 
-/// Told to a warden: ask all to end.
+/// The order to a supervisor to terminate all processes.
 pub(super) const TERMINATE: u8 = b'T';
-/// Told to a warden: end all.
+/// The order to a supervisor to kill all processes.
 pub(super) const KILL: u8 = b'K';
 
-/// What a warden tells when its child has ended.
+/// The report of a supervisor when its child has ended.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ExitReport {
-    /// How.
+    /// How the child ended.
     pub end: ExitCause,
-    /// CPU time of the child and of all that was waited for, in microseconds.
+    /// CPU time of the child and of all processes that were waited for, in microseconds.
     pub cpu: u64,
 }
 
@@ -59,8 +59,8 @@ pub(super) enum ExitCause {
     Lost(String),
 }
 
-/// Serves as a warden where this program was started as one. The `main` of a program that wants its
-/// children warded begins with this, and returns what it gives.
+/// Runs the supervisor if this program was started as one. The `main` of a program that supervises
+/// its children begins with this call, and returns its result if there is one.
 #[must_use]
 pub fn supervisor_main() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
@@ -69,20 +69,20 @@ pub fn supervisor_main() -> Option<ExitCode> {
         WARDEN => watch(&args.collect::<Vec<_>>()),
         _ => return None,
     };
-    // The other end of the socket hears that it ended without a word.
+    // If it failed, the closed socket without a report shows the tool that it ended.
     Some(served.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
 }
 
-/// A program with its arguments, as a warden's command.
+/// Creates the command of a supervisor for a program with its arguments.
 pub(super) fn command<'a>(shell: &'a Shell, program: &Path, args: &[OsString]) -> Cmd<'a> {
     cmd!(shell, "{MYSELF} {WARDEN} {program} {args...}")
 }
 
-/// Starts the child, tells how it ends, and stays until nothing of it is left.
+/// Starts the child, reports how it ended, and stays until none of its descendants is left.
 fn watch(command: &[OsString]) -> Result<()> {
-    // Another session than the user's terminal has, which a child could type into.
+    // A separate session from the user's terminal, so that a child cannot inject input there.
     rustix::process::setsid()?;
-    // It was given the socket in place of its standard input.
+    // Its standard input is the socket.
     let tool = std::io::stdin().as_fd().try_clone_to_owned();
     let tool = UnixStream::from(tool.context("find the socket")?);
     let mut orders = BufReader::new(tool.try_clone()?);
@@ -91,7 +91,7 @@ fn watch(command: &[OsString]) -> Result<()> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let start: SupervisorInput = serde_json::from_str(&start)?;
     let null = File::options().write(true).open("/dev/null")?;
-    // Before there is another thread: only a process of a single one can leave its namespaces.
+    // Do this before starting another thread: only a single-threaded process can enter namespaces.
     if let Err(error) = enter_namespaces(&start.policy) {
         return report_exit(&tool, ExitCause::Lost(format!("{error:#}")));
     }
@@ -103,7 +103,7 @@ fn watch(command: &[OsString]) -> Result<()> {
         Err(error) => return report_exit(&tool, ExitCause::Lost(format!("{error:#}"))),
     };
     charge.take(child);
-    // What the child says is the child's; whoever reads it hears of its end by their closing.
+    // The output streams belong to the child; whoever reads them sees its end by their closing.
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
     loop {
@@ -115,7 +115,7 @@ fn watch(command: &[OsString]) -> Result<()> {
                     (None, Some(signal)) => ExitCause::Signal(signal),
                     (None, None) => ExitCause::Lost("it ended in no known way".to_owned()),
                 };
-                // There may be no tool any more, but what the child left behind is still here.
+                // The tool may be gone, but what the child left behind is still here.
                 let _ = report_exit(&tool, end);
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -133,18 +133,18 @@ fn report_exit(mut tool: &UnixStream, end: ExitCause) -> Result<()> {
     Ok(tool.write_all(line.as_bytes())?)
 }
 
-/// What a warden is given besides the command.
+/// The input of a supervisor in addition to the command.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SupervisorInput {
-    /// What the child may reach.
+    /// What the child may access.
     pub policy: Policy,
-    /// All it sees of the environment. The warden itself sees none of it: a library named there would
-    /// run in the warden, which has no bounds.
+    /// The child's complete environment. The supervisor itself does not get it: a library named
+    /// there would run in the supervisor, which is not restricted.
     pub vars: Vec<(OsString, OsString)>,
 }
 
-/// Starts the child in a thread that is bounded and then ends, so that the child is within bounds
-/// that the warden is not, and its signals do not reach the warden.
+/// Starts the child in a thread that is restricted and then ends, so that only the child is
+/// restricted and not the supervisor, and its signals cannot reach the supervisor.
 fn start_child(command: &[OsString], start: SupervisorInput) -> Result<Pid> {
     let SupervisorInput { policy, vars } = start;
     let (program, args) = command.split_first().context("find a program")?;
@@ -170,10 +170,10 @@ fn start_child(command: &[OsString], start: SupervisorInput) -> Result<Pid> {
     })
 }
 
-/// The child that a warden is in charge of, and all that lost its parent below it.
+/// The child of a supervisor, and all its orphaned descendants.
 #[derive(Default)]
 struct Subtree {
-    /// The child's id, until it is waited for: then its group could be another's.
+    /// The child's id, until it is waited for: then its group could belong to another process.
     child: AtomicI32,
 }
 
@@ -186,7 +186,7 @@ impl Subtree {
         self.child.store(0, Ordering::SeqCst);
     }
 
-    /// Does what the tool says; where there is no tool any more, ends all.
+    /// Follows the tool's orders, and kills all processes if the tool is gone.
     fn handle_orders(&self, mut orders: impl Read) {
         let mut order = [KILL];
         loop {
@@ -196,7 +196,8 @@ impl Subtree {
                 Ok(_) | Err(_) => break,
             }
         }
-        // Whoever dies leaves its children to the warden, which ends when there is no one left.
+        // The children of a killed process become children of the supervisor, which exits when none
+        // is left.
         loop {
             self.signal(Signal::KILL);
             std::thread::sleep(Duration::from_millis(1));
@@ -204,7 +205,7 @@ impl Subtree {
     }
 
     fn signal(&self, signal: Signal) {
-        // There may be nobody left, which is what was wanted.
+        // The group may be empty already, which is fine.
         let own = Pid::from_raw(self.child.load(Ordering::SeqCst));
         if let Some(child) = own {
             let _ = rustix::process::kill_process_group(child, signal);
@@ -215,7 +216,7 @@ impl Subtree {
     }
 }
 
-/// The children of this process, whichever of its threads they belong to.
+/// The children of this process, whichever of its threads started them.
 /// <https://man7.org/linux/man-pages/man5/proc_pid_task.5.html>
 fn children() -> Vec<Pid> {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Children that end, hang, die, flood, and leave others behind.
+//! Children that exit, hang, crash, flood their output, and leave processes behind.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,7 +24,7 @@ fn shell(script: &str) -> CommandSpec {
     spec("sh", &["-c", script])
 }
 
-/// Runs an errand without bounds.
+/// Runs a command without restrictions.
 fn run(
     spec: CommandSpec,
     limit: Duration,

@@ -1,5 +1,5 @@
-//! Annotations: GitHub's workflow commands, which its runner takes from what a step prints and shows
-//! beside the lines that they are at.
+//! Annotations: GitHub workflow commands, which the runner reads from the output of a step and
+//! shows next to the affected lines.
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>
 
 use pinmatrix_core::analysis::Analysis;
@@ -8,11 +8,11 @@ use pinmatrix_core::text;
 
 use crate::sections::gaps;
 
-/// How many of each level one step may have; the runner drops the rest without a word. A job may
-/// have fifty, and this is at most thirty of them.
+/// The maximum number of annotations of each level in one step; the runner silently drops the rest.
+/// A job may have fifty, and these are at most thirty of them.
 const MOST: usize = 10;
 
-/// How the runner shows one.
+/// The level at which the runner shows an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
     Error,
@@ -37,7 +37,7 @@ impl Level {
         }
     }
 
-    /// How many may be shown, when one notice has to tell of the rest.
+    /// The maximum number of annotations, minus one notice to mention the rest if there is a rest.
     fn room(self, has_rest: bool) -> usize {
         match self {
             Self::Notice if has_rest => MOST - 1,
@@ -46,10 +46,11 @@ impl Level {
     }
 }
 
-/// The problems of a run as workflow commands, a line each, the most important first.
+/// The problems of a run as workflow commands, one per line, the most important first.
 #[must_use]
 pub fn annotations(analysis: &Analysis<'_>) -> String {
-    // First, since an engine that shows a few shows the first: without these, nothing else is whole.
+    // These come first, because an engine that shows only a few annotations shows the first ones,
+    // and without the missing cells nothing else is complete.
     let gaps = gaps::lines(analysis.run);
     let gaps = gaps
         .iter()
@@ -96,17 +97,17 @@ fn command(level: Level, problem: &Problem) -> String {
     format!("::{} {place}title={title}::{message}\n", level.command())
 }
 
-/// What stands after the second `::`, as the runner reads it back.
+/// Escapes the message after the second `::`; the runner decodes it.
 /// <https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>
 fn data(text: &str) -> String {
-    // The runner knows an older form of commands, which can begin anywhere.
+    // The runner also accepts an older form of commands, which can begin anywhere.
     let text = text::sanitize(text).replace("##[", "## [");
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
-/// What stands after a `=`.
+/// Escapes a property value, after a `=`.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -117,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// A command as the runner takes it apart.
+    /// A command as the runner parses it.
     /// <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>
     struct Parsed {
         name: String,
@@ -214,7 +215,7 @@ mod tests {
             let Parsed { name, properties, message: said } = parse(end).expect("a command");
             proptest::prop_assert_eq!(name, "error");
             let shown = |text: &str| text::sanitize(text).replace("##[", "## [");
-            // The runner trims the properties before it takes escapes back.
+            // The runner trims the properties before it decodes escapes.
             let is_space = |c: char| c.is_whitespace() && !matches!(c, '\r' | '\n');
             let trimmed = |text: &str| text.trim_end_matches(is_space).to_owned();
             let expected = [("file", shown(&file)), ("line", "7".to_owned()), ("title", trimmed(&shown(&problem.title())))];

@@ -1,4 +1,4 @@
-//! The answer: what breaks where, in the few sentences that a person would say of a run.
+//! The answer: what breaks and where, in a few sentences.
 
 mod unchanged;
 
@@ -25,10 +25,10 @@ pub use crate::answer::sentence::{Sentence, SentencePart};
 use crate::answer::upgrade::{off_the_ladder, upgrades};
 use crate::sections::verdict;
 
-/// How many names a sentence lists.
+/// The maximum number of names in a sentence.
 const MOST_NAMES: usize = 4;
 
-/// What a run answers, the most important first. Never empty.
+/// The answer of a run, the most important sentences first. Never empty.
 #[must_use]
 pub fn answer(analysis: &Analysis<'_>) -> Vec<Sentence> {
     let run = analysis.run;
@@ -61,7 +61,7 @@ pub fn answer(analysis: &Analysis<'_>) -> Vec<Sentence> {
     answer
 }
 
-/// What regressed, which outweighs all else.
+/// What regressed; this outweighs everything else.
 fn regressed(run: &Run) -> Option<Sentence> {
     let verdict = run.findings.verdict.as_ref()?;
     let Some(first) = verdict::sorted(verdict).first().copied() else {
@@ -89,7 +89,7 @@ fn regressed(run: &Run) -> Option<Sentence> {
     Some(sentence.say(format!("expected {expected}, found {found}.")))
 }
 
-/// What fails on rows that the baseline does not know.
+/// Failures in rows that the baseline does not know.
 fn unknown(run: &Run) -> Option<Sentence> {
     let failing = unknown_failing(run);
     let are = if failing.len() == 1 { "is" } else { "are" };
@@ -101,7 +101,7 @@ fn unknown(run: &Run) -> Option<Sentence> {
     })
 }
 
-/// Which packages have to move for that.
+/// The packages that had to move because the lock was too old.
 fn old_lock(run: &Run) -> Option<Sentence> {
     let moved = |outcome: &&Outcome| outcome.moved.iter().any(|m| m.fault == MoveReason::TooOld);
     let outcomes = run.cells.iter().filter_map(CellRecord::outcome);
@@ -128,14 +128,14 @@ fn old_lock(run: &Run) -> Option<Sentence> {
     })
 }
 
-/// What else the baseline says.
+/// The rest of the comparison with the baseline.
 fn expected(run: &Run) -> Option<Sentence> {
     let verdict = run.findings.verdict.as_ref()?;
     match judgement(run)? {
         Judgement::AsExpected if verdict.unknown_rows.is_empty() => {
             Some(Sentence::new("All of that is as expected."))
         }
-        // Where the baseline knows no row, nothing is expected.
+        // If the baseline knows no row, nothing is expected.
         Judgement::AsExpected if verdict.n_expected > 0 => Some(Sentence::new(
             "All of that is as expected, where the baseline knows the row.",
         )),
@@ -172,16 +172,16 @@ fn why_not(record: &CellRecord) -> String {
 /// A family with its rows.
 struct FamilyView<'a> {
     record: &'a FamilyRecord,
-    /// Whether the run has others.
+    /// Whether the run has other families.
     is_one_of_several: bool,
     rows: Vec<Vec<&'a CellRecord>>,
 }
 
-/// Breaks of several targets that are the same to a reader: at one version, on the same rows.
+/// Breaks that are the same to a reader: at one version, on the same rows.
 struct Break<'a> {
     point: &'a ChangePoint,
     rows: BTreeSet<&'a Row>,
-    /// Whether the pin before is the same on all of them.
+    /// Whether the pin before the break is the same on all of them.
     is_alike: bool,
 }
 
@@ -195,7 +195,7 @@ impl<'a> FamilyView<'a> {
         }
     }
 
-    /// A sentence that begins with some words, and with the family where it is one of several.
+    /// Starts a sentence with some words, and with the family if there are several.
     fn opening(&self, words: &str) -> Sentence {
         let mut letters = words.chars();
         match letters.next() {
@@ -224,7 +224,8 @@ impl<'a> FamilyView<'a> {
         let points: Vec<&ChangePoint> = points.collect();
         let courses = analysis.courses.iter();
         let courses: Vec<&Course> = courses.filter(|c| c.family == self.record.name).collect();
-        // What had passed before begins nothing, and of what turns again every turn is told.
+        // What had passed before does not begin to pass, and what turns more than once is covered
+        // turn by turn.
         let once = courses.iter().filter(|course| course.turns.len() == 1);
         let firsts = once.filter_map(|course| Some((course, course.turns.first()?)));
         let firsts: BTreeMap<_, &PinSource> = firsts.map(|(c, turn)| (key(c), &turn.at)).collect();
@@ -238,7 +239,7 @@ impl<'a> FamilyView<'a> {
         let fixes = self.first_of_each(&first, ChangeKind::Fix);
         let turning = self.turning(&courses, breaks.len() == 1);
         let mut answer = match (breaks.as_slice(), turning.as_slice()) {
-            // One sentence tells its break on all rows, with all that follows.
+            // One sentence covers the break on all rows, with everything that follows.
             ([only], [told]) if tells_all(&courses, only.point) => {
                 vec![told.clone(), known(only)]
             }
@@ -255,8 +256,8 @@ impl<'a> FamilyView<'a> {
         answer
     }
 
-    /// Of each target the first change of a kind, with all rows in which it is the same, in the
-    /// order of the ladder. Where other cases of it change there on another row, that is told apart.
+    /// For each target, the first change of a kind, with all rows that share it, in ladder order.
+    /// Rows on which other cases of the target change there are listed separately.
     fn first_of_each(&self, points: &[&'a ChangePoint], change: ChangeKind) -> Vec<Break<'a>> {
         let points = points.iter().copied().filter(|p| p.change == change);
         let mut first: BTreeMap<Option<&TargetId>, &PinSource> = BTreeMap::new();
@@ -341,7 +342,7 @@ impl<'a> FamilyView<'a> {
         }
     }
 
-    /// On which rows, as a person says it.
+    /// The rows, as a phrase.
     fn on(&self, rows: &BTreeSet<&Row>, at: &PinSource) -> String {
         let names = |keep: &dyn Fn(&CellRecord, &Outcome) -> bool| -> BTreeSet<&Row> {
             let kept = self
@@ -384,7 +385,7 @@ fn key(course: &Course) -> (&Row, Option<&TargetId>, &[String]) {
     (&course.row, course.target.as_ref(), &course.cases)
 }
 
-/// Whether what a change point is about turns more than once, and alike on each row.
+/// Whether the target of a change point turns more than once, and in the same way on each row.
 fn tells_all(courses: &[&Course], point: &ChangePoint) -> bool {
     let of_target: Vec<_> = courses
         .iter()
@@ -406,7 +407,7 @@ fn what(sentence: Sentence, point: &ChangePoint) -> Sentence {
     }
 }
 
-/// Where on its way something failed.
+/// The failure kind of a status, as text.
 fn class(status: &Status) -> String {
     match status {
         Status::Failed { class } => class.to_string(),

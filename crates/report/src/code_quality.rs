@@ -1,5 +1,5 @@
-//! GitLab's code quality report: problems beside the lines of a merge request. What a merge request
-//! brings is told from what was there by the fingerprints.
+//! GitLab's code quality report: problems next to the lines of a merge request. GitLab uses the
+//! fingerprints to tell new problems from existing ones.
 //! <https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format>
 
 use pinmatrix_core::analysis::Analysis;
@@ -30,11 +30,11 @@ struct LineRange {
     begin: usize,
 }
 
-/// The problems of a run in GitLab's form.
+/// The problems of a run in GitLab's format.
 ///
 /// # Errors
 ///
-/// When they have no JSON form; they always have.
+/// If they have no JSON form; they always have one.
 pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
     let run = analysis.run;
     let issues = analysis.problems.iter().map(|problem| issue(run, problem));
@@ -43,7 +43,7 @@ pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
 }
 
 fn issue(run: &Run, problem: &Problem) -> Issue {
-    // An issue without a place is dropped.
+    // GitLab drops issues without a location.
     let description = format!("{}\n{}", problem.title(), problem.message());
     let SourcePlace { file, line } = problem.place.clone().unwrap_or_else(|| place_of_all(run));
     Issue {

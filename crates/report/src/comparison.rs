@@ -1,4 +1,4 @@
-//! A comparison as people read it: on the terminal and in Markdown.
+//! Comparisons as text for the terminal and as Markdown.
 
 use std::fmt::Write;
 
@@ -7,13 +7,13 @@ use pinmatrix_core::text;
 
 use crate::{escaped, line};
 
-/// How many changes of a kind, and how many times, are listed; JSON has them all.
+/// The maximum number of changes of each kind, and of durations; JSON has all of them.
 const MOST: usize = 50;
 
-/// How many cells of one change are named.
+/// The maximum number of cells to name per change.
 const MOST_CELLS: usize = 3;
 
-/// The longest error that is told, in characters.
+/// The maximum length of an error, in characters.
 const LONGEST: usize = 200;
 
 const KINDS: [DifferenceKind; 5] = [
@@ -24,11 +24,11 @@ const KINDS: [DifferenceKind; 5] = [
     DifferenceKind::Vanished,
 ];
 
-/// A comparison for the terminal.
+/// Formats a comparison for the terminal.
 #[must_use]
 pub fn text(comparison: &Comparison) -> String {
     let mut out = String::new();
-    // Writing into a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = write_text(&mut out, comparison);
     out
 }
@@ -46,11 +46,11 @@ fn write_text(out: &mut String, comparison: &Comparison) -> std::fmt::Result {
     writeln!(out, "\n{}", closing_line(comparison))
 }
 
-/// A comparison as Markdown.
+/// Formats a comparison as Markdown.
 #[must_use]
 pub fn markdown(comparison: &Comparison) -> String {
     let mut out = String::new();
-    // Writing into a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = write_markdown(&mut out, comparison);
     out
 }
@@ -69,7 +69,7 @@ fn write_markdown(out: &mut String, comparison: &Comparison) -> std::fmt::Result
     Ok(())
 }
 
-/// What there is to tell, each with its heading.
+/// The sections that have content, each with its heading.
 fn sections(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
     let mut sections = Vec::new();
     for kind in KINDS {
@@ -130,7 +130,7 @@ fn describe(change: &Difference) -> String {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
-    // What was found against a baseline has its error in it.
+    // In a comparison with a baseline, the result includes the error.
     let error = error
         .as_ref()
         .filter(|error| !error.is_empty() && *error != after);
@@ -162,7 +162,7 @@ fn describe_duration(time: &DurationChange) -> String {
     format!("{thing}{before:.1} s → {after:.1} s, × {factor:.2} (at {cell})")
 }
 
-/// `app test:ratio odd_ratio: `, and nothing for a whole cell.
+/// `app test:ratio odd_ratio: `, or nothing for a whole cell.
 fn thing(target: Option<&str>, case: Option<&str>) -> String {
     let names: Vec<String> = [target, case]
         .into_iter()
@@ -175,7 +175,7 @@ fn thing(target: Option<&str>, case: Option<&str>) -> String {
     }
 }
 
-/// How many of each kind, and how many cells that rests on.
+/// The number of changes of each kind, and the number of compared cells.
 fn closing_line(comparison: &Comparison) -> String {
     let count = |kind: DifferenceKind| {
         let of_kind = comparison

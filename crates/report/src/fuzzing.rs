@@ -1,12 +1,12 @@
-//! Every report of whatever calls itself a run: it must take any bytes, and fail in words or not at
-//! all. For fuzzing (`fuzz`), and for the corpus that it has led to.
+//! All reports of arbitrary input that claims to be a run: any bytes are accepted or rejected with
+//! an error. For fuzzing (`fuzz`), and for the corpus that it has produced.
 
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_core::model::run::Run;
 
 use crate::{annotations, code_quality, html, junit, sarif, sections, summary};
 
-/// Every report of a run.
+/// All reports of a run.
 #[derive(Debug)]
 pub struct Reports {
     /// `junit.xml`
@@ -25,7 +25,7 @@ pub struct Reports {
     pub page: String,
 }
 
-/// A `run.json`, with every report made of it; `None` where it is none.
+/// Parses a `run.json` and creates all its reports; `None` if it is not a run.
 #[must_use]
 pub fn run_json(bytes: &[u8]) -> Option<Reports> {
     let run: Run = serde_json::from_slice(bytes).ok()?;

@@ -1,5 +1,5 @@
-//! `report.html`: a run as one page that needs nothing else. Whoever opens it reads the answer, sees
-//! the grid, and looks into any cell; without scripts the answer, the grid and the lists are there.
+//! `report.html`: a run as one self-contained page. It shows the answer, the grid and the details
+//! of every cell; without scripts the answer, the grid and the lists still work.
 
 mod status_tracks;
 
@@ -29,10 +29,10 @@ use crate::sections::{flaky, gaps, old_lock, sandbox_denials, timeline, untested
 /// The file's name in the results folder.
 pub const FILE: &str = "report.html";
 
-/// The folder of locks in a results folder.
+/// The folder of lock files in a results folder.
 pub const LOCKS: &str = "locks";
 
-/// How many entries each list of the page shows; `summary.md` has all of them.
+/// The maximum number of entries in each list of the page; `summary.md` has all of them.
 const MOST_ENTRIES: usize = 200;
 
 const STYLE: &str = include_str!("html/style.css");
@@ -46,7 +46,7 @@ const SCRIPT: &str = concat!(
 #[derive(Template)]
 #[template(path = "page.html")]
 struct HtmlPage<'a> {
-    /// What the page's own script and style carry; nothing from outside can guess it.
+    /// The nonce of the page's own script and style; external text cannot guess it.
     nonce: String,
     style: &'static str,
     script: &'static str,
@@ -56,16 +56,16 @@ struct HtmlPage<'a> {
     answer: Vec<Sentence>,
     closing_line: String,
     verdict: Option<String>,
-    /// What a merged run leaves open.
+    /// The gaps of a merged run.
     gaps: Vec<String>,
     deviations: Vec<String>,
     heats: Vec<Heat>,
     changes: Vec<ChangeRow>,
     stairs: Vec<Staircase>,
-    /// How far each row can go: the row, the newest pin that works, those that do not, those without
-    /// a verdict, and how many later ones were tested.
+    /// How far each row can upgrade: the row, the newest pin that works, those that do not, those
+    /// without a verdict, and how many later pins were tested.
     upgrades: Vec<[String; 5]>,
-    /// What no one ran, a line each.
+    /// What nobody ran, one line each.
     untested: Vec<String>,
     lanes: Option<Lanes>,
     time: Option<String>,
@@ -74,7 +74,7 @@ struct HtmlPage<'a> {
     undeclared: Vec<String>,
 }
 
-/// One line of the table of changes.
+/// A row of the table of changes.
 struct ChangeRow {
     target: String,
     cases: String,
@@ -87,12 +87,12 @@ struct ChangeRow {
     cell: String,
 }
 
-/// A run as a page, with what the locks in a folder tell.
+/// Renders a run as a page, with the differences between the locks in a folder.
 ///
 /// # Errors
 ///
-/// When the run has no JSON form or the page cannot be put together; neither can happen to a run
-/// that was read.
+/// If the run has no JSON form or the page cannot be rendered; neither can happen for a run that
+/// was read from a file.
 pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String> {
     let Analysis { run, points, .. } = analysis;
     let heats = heats(run, points);
@@ -133,14 +133,14 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
             .map(ToString::to_string)
             .collect(),
     };
-    // A hash of all that stands in the page: the same run makes the same page, and a text in it that
-    // names the hash would change it.
+    // A hash of the page's content: the same run gives the same page, and text that contained the
+    // hash would change it.
     let draft = page.render().context("put the page together")?;
     page.nonce = blake3::hash(draft.as_bytes()).to_hex()[..32].to_owned();
     page.render().context("put the page together")
 }
 
-/// JSON that means the same, and nothing to a reader of HTML or of JavaScript.
+/// Equivalent JSON without characters that are special in HTML or JavaScript.
 fn within_script(json: &str) -> String {
     let signs = ['<', '>', '&', '\u{2028}', '\u{2029}'];
     signs.iter().fold(json.to_owned(), |json, sign| {
@@ -183,7 +183,7 @@ fn change(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> ChangeRow {
     }
 }
 
-/// How exactly a change is known, with what is to be said of single versions.
+/// How exactly a change is located, with remarks on single versions.
 fn known(between: &Between) -> String {
     let remarks = between.remarks().into_iter();
     let brief = match between.is_exact() {
@@ -194,7 +194,7 @@ fn known(between: &Between) -> String {
     told.join("; ")
 }
 
-/// An error that is left, in one line.
+/// A remaining error on one line.
 fn work(work: &WorkItem) -> String {
     crate::sections::findings::work(work)
 }
@@ -206,7 +206,7 @@ fn times(cause: &WorklistCause) -> String {
     }
 }
 
-/// What says without colour whether a claim holds.
+/// A mark that shows without colour whether a claim is true.
 fn mark(claim: &JudgedClaim) -> char {
     match claim.truth {
         Truth::Confirmed => '✔',
@@ -215,17 +215,17 @@ fn mark(claim: &JudgedClaim) -> char {
     }
 }
 
-/// As much of a revision as people write.
+/// An abbreviated revision, at the usual length.
 fn revision(revision: &str) -> String {
     revision.chars().take(12).collect()
 }
 
-/// What is shown of a text in a list.
+/// The text as shown in a list.
 fn short(text: &str) -> String {
     text::ellipsis(&text::one_line(text), crate::LONGEST)
 }
 
-/// The first entries of a list, and how many there are more.
+/// The first entries of a list, and the number of the others.
 fn first<T>(list: &[T]) -> (&[T], usize) {
     let n = list.len().min(MOST_ENTRIES);
     (&list[..n], list.len() - n)

@@ -1,5 +1,5 @@
-//! `junit.xml`, as Jenkins and GitLab read it: a suite a cell, and the cell in every classname,
-//! since GitLab keeps one case of each classname and name.
+//! `junit.xml`, as Jenkins and GitLab read it: one suite per cell, with the cell in every
+//! classname, because GitLab keeps only one case for each classname and name.
 //! <https://docs.gitlab.com/ci/testing/unit_test_reports/>
 
 mod unique_names;
@@ -21,23 +21,23 @@ use crate::junit::unique_names::Names;
 /// The file's name in the results folder.
 pub const FILE: &str = "junit.xml";
 
-/// The largest file that GitLab reads, with something to spare, in bytes; it ignores the whole of a
-/// larger one. <https://docs.gitlab.com/ci/testing/unit_test_reports/#file-format-and-size-limits>
+/// The maximum size, in bytes, a little below GitLab's limit; GitLab ignores larger files
+/// completely. <https://docs.gitlab.com/ci/testing/unit_test_reports/#file-format-and-size-limits>
 const LARGEST: usize = 30_000_000;
 
-/// A run as JUnit XML. Where it would be too large, what tests printed is cut, and all that is long
-/// to the same length; then what has passed is left out, and messages are cut.
+/// Renders a run as JUnit XML. If it would be too large, the longest outputs are cut to the same
+/// length; if that is not enough, passed cases are left out and messages are cut.
 ///
 /// # Errors
 ///
-/// When the writer of the format refuses; it has no reason to.
+/// If the writer of the format fails; there is no reason why it should.
 pub fn junit(run: &Run) -> Result<String> {
     junit_within(run, LARGEST)
 }
 
 fn junit_within(run: &Run, room: usize) -> Result<String> {
     let lengths: Vec<usize> = run.cells.iter().flat_map(lengths).collect();
-    // What is cut already is not made to be thrown away.
+    // Do not write a complete file that is certain to be too large.
     if lengths.iter().sum::<usize>() <= room {
         let whole = write(run, SizeBudget::WHOLE)?;
         if whole.len() <= room {
@@ -56,7 +56,7 @@ fn junit_within(run: &Run, room: usize) -> Result<String> {
     write(run, SizeBudget { most, ..extent })
 }
 
-/// How long each output of a cell is.
+/// The length of each output of a cell.
 fn lengths(record: &CellRecord) -> Vec<usize> {
     let Some(outcome) = record.outcome() else {
         return Vec::new();
@@ -142,7 +142,7 @@ fn suite(run: &Run, judged: &JudgedCell<'_>, names: &mut Names) -> Result<TestSu
     Ok(suite)
 }
 
-/// A cell with what the baseline says of it.
+/// A cell with the verdict on it.
 struct JudgedCell<'a> {
     record: &'a CellRecord,
     verdict: Option<&'a Verdict>,
@@ -150,7 +150,7 @@ struct JudgedCell<'a> {
 }
 
 impl JudgedCell<'_> {
-    /// Whether a failure is one that the baseline expects.
+    /// Whether the baseline expects a failure.
     fn is_expected(&self, status: &Status, target: Option<&str>, case: Option<&str>) -> bool {
         let Some(verdict) = self.verdict else {
             return false;
@@ -158,12 +158,12 @@ impl JudgedCell<'_> {
         status.is_failed() && verdict.expects(&self.record.id, target, case)
     }
 
-    /// Whether a case is left out for the size of the file.
+    /// Whether a case is left out because of the size of the file.
     fn is_left_out(&self, case: &CaseOutcome) -> bool {
         !self.extent.has_passed && case.status == Status::Passed && case.flaky.is_none()
     }
 
-    /// What should fail and passes, or should be there and is not.
+    /// Cases for what should fail but passes, or should exist but does not.
     fn surprises(&self, names: &mut Names) -> Vec<TestCase> {
         let deviations = self.verdict.iter().flat_map(|verdict| &verdict.deviations);
         let of_cell = deviations.filter(|deviation| deviation.cell == self.record.id);
@@ -189,7 +189,7 @@ impl JudgedCell<'_> {
         of_cell.filter_map(&mut surprise).collect()
     }
 
-    /// What stopped a cell as a whole.
+    /// A case for what stopped the cell as a whole.
     fn whole(&self, outcome: &Outcome, names: &mut Names) -> Option<TestCase> {
         let cell = self.record.id.as_str();
         let has_targets = !outcome.targets.is_empty();
@@ -217,7 +217,7 @@ impl JudgedCell<'_> {
         let id = target.id.to_string();
         let class = format!("{}.{}", self.record.id, class(&id));
         let mut cases = Vec::new();
-        // No test has this name, whether the target compiles or not.
+        // This name is reserved whether the target compiles or not, so that no test gets it.
         let compile = names.take(&class, "compile");
         if !target.errors.is_empty() || target.cases.is_empty() {
             let (status, errors) = (&target.status, &target.errors);
@@ -249,8 +249,8 @@ impl JudgedCell<'_> {
         cases
     }
 
-    /// A test that said no is a failure; whatever kept tests from running is an error. The name fits
-    /// already.
+    /// Creates a test case. A failed test is a failure; anything that prevents tests from running
+    /// is an error. The name must be unique and sanitized already.
     fn case(
         &self,
         class: &str,
@@ -259,7 +259,7 @@ impl JudgedCell<'_> {
         errors: &[Diagnostic],
         case: Option<&CaseOutcome>,
     ) -> TestCase {
-        // What a test says of its time can be anything.
+        // The duration comes from the test and can be any number.
         let time = match case.map_or(0.0, |case| case.seconds) {
             seconds if seconds.is_finite() => {
                 Duration::seconds_f64(seconds.clamp(0.0, LONGEST_TIME))
@@ -270,7 +270,7 @@ impl JudgedCell<'_> {
         let message = message_of(self.extent, status, errors, case);
         let mut builder = match status {
             Status::Passed => TestCaseBuilder::success(name, time),
-            // Whoever reads a green file takes all of it for run.
+            // A reader of a green file assumes that everything in it ran.
             Status::Skipped {
                 reason: SkipReason::NotBegun,
             } => TestCaseBuilder::error(
@@ -307,14 +307,15 @@ impl JudgedCell<'_> {
     }
 }
 
-/// A target's name within a class name.
+/// A target's name as part of a class name.
 fn class(target: &str) -> String {
     target.replacen(' ', ".", 1)
 }
 
-/// A failure that the baseline knows of. It is a skipped test: GitLab and Jenkins go red for failures
-/// and errors, so that a red one is news; and both show what is said of a skipped one, which says how
-/// it fails. A test of another name would lose its history when it is fixed.
+/// A case for a failure that the baseline expects, reported as a skipped test. GitLab and Jenkins
+/// turn red for failures and errors, so a red result means news; both also show the message of a
+/// skipped test, which says how it fails. If the case had a different name, its history would be
+/// lost when it is fixed.
 fn known(class: &str, name: &str, status: &Status, message: &str) -> TestCase {
     let why = match message == status.to_string() {
         true => format!("known to fail: {status}"),
@@ -325,13 +326,13 @@ fn known(class: &str, name: &str, status: &Status, message: &str) -> TestCase {
     builder.build()
 }
 
-/// The longest note on a cell, in characters.
+/// The maximum length of a note on a cell, in characters.
 const LONGEST_NOTE: usize = 1000;
 
-/// The longest time that is told, in seconds: a hundred years.
+/// The maximum duration, in seconds: a hundred years.
 const LONGEST_TIME: f64 = 3.2e9;
 
-/// What is said of something in a line.
+/// The message on one line.
 fn message_of(
     extent: SizeBudget,
     status: &Status,
@@ -346,7 +347,7 @@ fn message_of(
     fit(&text::ellipsis(&text::one_line(&message), extent.message))
 }
 
-/// All that is told of something: its errors as the compiler shows them, or what it printed.
+/// The full text: the errors as the compiler renders them, or the output.
 fn told_of(errors: &[Diagnostic], output: Option<&str>) -> String {
     let told: Vec<&str> = errors
         .iter()
@@ -359,8 +360,8 @@ fn told_of(errors: &[Diagnostic], output: Option<&str>) -> String {
     fit(&text::bounded(&told, text::CASE_OUTPUT))
 }
 
-/// Text that XML can hold. The writer puts output into CDATA as it is, so the mark that ends one
-/// is taken apart.
+/// Makes a text safe for XML. The writer puts output into CDATA unchanged, so the end mark of CDATA
+/// is split.
 fn fit(text: &str) -> String {
     text::sanitize(text).replace("]]>", "]] >")
 }

@@ -1,4 +1,4 @@
-//! Reports: pure functions of a run, one file a format.
+//! Reports: pure functions of a run, one file per format.
 
 pub mod sections;
 
@@ -18,10 +18,10 @@ use pinmatrix_core::model::run::Counts;
 use pinmatrix_core::model::status::SkipReason;
 use pinmatrix_core::text;
 
-/// The longest line of an error that is shown in Markdown, in characters.
+/// The maximum length of an error line in Markdown, in characters.
 const LONGEST: usize = 300;
 
-/// The closing line: how many cells ended which way, and why others were left out.
+/// The closing line: the number of cells by status, and why others were skipped.
 #[must_use]
 pub fn closing_line(counts: &Counts) -> String {
     let drift = match counts.drift {
@@ -56,12 +56,12 @@ pub fn closing_line(counts: &Counts) -> String {
     line
 }
 
-/// A line of Markdown, of bounded length.
+/// A line of Markdown of limited length.
 fn line(text: &str) -> String {
     escaped(&text::ellipsis(&text::one_line(text), LONGEST))
 }
 
-/// Text that Markdown shows as it is, also within a table; what stands between backticks is code.
+/// Escapes text for Markdown, including tables; text in backticks becomes code.
 /// <https://github.github.com/gfm/#code-spans>
 fn escaped(text: &str) -> String {
     let text = text::one_line(text);
@@ -69,7 +69,8 @@ fn escaped(text: &str) -> String {
     if parts.len().is_multiple_of(2) {
         return escaped_words(&text);
     }
-    // A bar ends a cell of a table even within code, and a backslash before it is shown outside of one.
+    // A bar ends a table cell even inside code, and a backslash before it is visible outside of a
+    // table.
     let is_code = |part: &str| !part.trim().is_empty() && !part.contains('|');
     let parts = parts.iter().enumerate();
     let shown = parts.map(|(at, part)| match at % 2 {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 ///
-/// When they have no JSON form; they always have.
+/// If they have no JSON form; they always have one.
 pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
     let run = analysis.run;
     let problems = &analysis.problems;
@@ -80,8 +80,8 @@ fn result(run: &Run, problem: &Problem) -> Value {
     })
 }
 
-/// A relative path as a URI reference (RFC 3986): whatever could be taken for a scheme, a query or
-/// an escape is an escape.
+/// A relative path as a URI reference (RFC 3986): everything that could be read as a scheme, a
+/// query or an escape is percent-encoded.
 fn uri(path: &str) -> String {
     let mut uri = String::with_capacity(path.len());
     for byte in path.bytes() {

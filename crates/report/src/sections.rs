@@ -1,4 +1,4 @@
-//! The sections that several reports share.
+//! Sections that several reports share.
 
 pub mod grid;
 pub mod strips;

@@ -1,16 +1,15 @@
-//! The summary of a GitHub step: `summary.md` within what the runner takes, cut between sections.
+//! The summary of a GitHub step: `summary.md` within the runner's size limit, cut between sections.
 
 use pinmatrix_core::analysis::Analysis;
 
 use crate::summary;
 
-/// The most that the summary of one step may hold, in bytes: the runner refuses the whole of what is
-/// larger.
+/// The maximum size of one step's summary, in bytes: the runner rejects larger ones completely.
 /// <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits>
 pub const MOST: usize = 1024 * 1024;
 
-/// A run as Markdown of no more than `room` bytes. Where that is too little, the last sections are
-/// left out, and a sentence says which.
+/// Renders a run as Markdown of at most `room` bytes. If that is too little, the last sections are
+/// left out, and a sentence names them.
 #[must_use]
 pub fn step_summary(analysis: &Analysis<'_>, room: usize) -> String {
     cut(&summary::summary(analysis), room)
@@ -35,7 +34,7 @@ fn cut(summary: &str, room: usize) -> String {
     kept
 }
 
-/// A text in parts, each of which begins with a heading of the second or the third level.
+/// Splits a text into parts that each begin with a heading of level two or three.
 fn sections(text: &str) -> Vec<&str> {
     let mut starts = vec![0];
     let mut at = 0;
@@ -54,10 +53,10 @@ fn sections(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// How many headings are named.
+/// The maximum number of headings to name.
 const MOST_NAMED: usize = 3;
 
-/// The longest heading that is named, in bytes.
+/// The maximum length of a heading's name, in bytes.
 const LONGEST_NAME: usize = 200;
 
 fn left_out(sections: &[&str]) -> String {

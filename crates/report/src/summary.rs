@@ -1,4 +1,4 @@
-//! `summary.md`: the grid, each target's way along the ladder, and every first error.
+//! `summary.md`: the grid, each target's statuses along the ladder, and all first errors.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -23,11 +23,11 @@ use crate::{closing_line, escaped, line};
 /// The file's name in the results folder.
 pub const FILE: &str = "summary.md";
 
-/// A run as Markdown.
+/// Renders a run as Markdown.
 #[must_use]
 pub fn summary(analysis: &Analysis<'_>) -> String {
     let mut out = String::new();
-    // Writing into a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = write_summary(&mut out, analysis);
     out
 }
@@ -89,7 +89,7 @@ fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result 
     timeline::write(out, run)
 }
 
-/// What drift means; once, above the grids.
+/// An explanation of drift, once above the grids.
 const DRIFT: &str = "*Drift*: a package outside the family is too new for the toolchain, or does \
                      not build on it. That says nothing of the pin.";
 
@@ -138,7 +138,7 @@ fn write_toolchains(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// A toolchain's targets down and pins across: how far each form of the code gets.
+/// Writes the strips of a row: targets down and pins across.
 fn write_strips(out: &mut String, row: &Strips) -> std::fmt::Result {
     writeln!(out, "### Targets on {}\n", escaped(&row.row))?;
     write_head(out, "target", &row.pins)?;
@@ -155,7 +155,7 @@ fn write_strips(out: &mut String, row: &Strips) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// What failed and then passed, which no status shows.
+/// Writes what failed and then passed, which no status shows.
 fn write_flaky(out: &mut String, run: &Run) -> std::fmt::Result {
     let cases = flaky(run);
     if cases.is_empty() {
@@ -168,7 +168,7 @@ fn write_flaky(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// Where a lock was too new for its toolchain, and what went back for it.
+/// Writes which locks were too new for their toolchain, and which packages moved back.
 fn write_moved(out: &mut String, run: &Run) -> std::fmt::Result {
     let mut is_first = true;
     for record in &run.cells {
@@ -188,7 +188,7 @@ fn write_moved(out: &mut String, run: &Run) -> std::fmt::Result {
     }
 }
 
-/// Where something that is not the subject's does not compile with the lock as it is.
+/// Writes what does not compile with the lock as it is and does not belong to the subject.
 fn write_old_locks(out: &mut String, run: &Run) -> std::fmt::Result {
     let mut lines = old_lock::all(run).peekable();
     if lines.peek().is_none() {

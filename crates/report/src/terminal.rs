@@ -1,5 +1,5 @@
-//! The page that a run ends with on a terminal. It is read from its end: what is drawn and listed
-//! stands above, and the answer in the last lines.
+//! The page that a run prints on a terminal at its end. It is read from the bottom: drawings and
+//! lists come first, and the answer is in the last lines.
 
 mod wrap;
 
@@ -21,30 +21,31 @@ use crate::sections::{findings, gaps, left_out, old_lock, sandbox_denials, timel
 use crate::terminal::wrap::TerminalPage;
 use crate::{closing_line, html, junit, summary};
 
-/// What passes.
+/// The colour of what passes.
 pub const GREEN: &str = "\u{1b}[32m";
-/// What fails.
+/// The colour of what fails.
 pub const RED: &str = "\u{1b}[31m";
-/// What is in doubt, or asks for a look.
+/// The colour of what is inconclusive or needs attention.
 pub const YELLOW: &str = "\u{1b}[33m";
-/// What explains.
+/// The style of explanations.
 pub const DIM: &str = "\u{1b}[2m";
-/// What matters most.
+/// The style of what matters most.
 pub const BOLD: &str = "\u{1b}[1m";
-/// The end of a colour.
+/// Resets colour and style.
 pub const RESET: &str = "\u{1b}[0m";
 
-/// The longest text from outside in one entry, in characters.
+/// The maximum length of external text in one entry, in characters.
 const LONGEST: usize = 400;
 
-/// How many flaky cases are listed; the summary has them all.
+/// The maximum number of flaky cases; the summary has all of them.
 const MOST_FLAKY: usize = 10;
 
-/// How many cells with an old lock are listed; the summary has them all.
+/// The maximum number of cells with an old lock; the summary has all of them.
 const MOST_OLD_LOCKS: usize = 10;
 
-/// The page of a run whose results are in a folder, with escapes for colour. Lines are broken at
-/// `columns`, commands and paths never; where it is none, whatever shows the page does that.
+/// Renders the page of a run with escape sequences for colour; `results` is the folder with its
+/// results. Lines are wrapped at `columns`, but commands and paths are not; if it is `None`,
+/// whatever shows the page wraps them.
 #[must_use]
 pub fn page(analysis: &Analysis<'_>, results: &Utf8Path, columns: Option<usize>) -> String {
     let run = analysis.run;
@@ -91,7 +92,7 @@ fn write_answer(page: &mut TerminalPage, analysis: &Analysis<'_>) {
     page.say("", BOLD, &closing_line(&run.counts()));
 }
 
-/// Where the results are, where the time went, and what this machine lacks.
+/// Writes where the results are, where the time went, and which toolchains this machine lacks.
 fn write_places(page: &mut TerminalPage, run: &Run, results: &Utf8Path) {
     let files = [run_json::FILE, junit::FILE, summary::FILE].join(", ");
     page.put(&format!("page: {}", results.join(html::FILE)));
@@ -110,7 +111,7 @@ fn write_places(page: &mut TerminalPage, run: &Run, results: &Utf8Path) {
     }
 }
 
-/// Claims with the first of what they rest on, and where inference would have erred.
+/// Writes claims with their first line of evidence, and wrong inferences.
 fn write_findings(page: &mut TerminalPage, run: &Run) {
     let findings = &run.findings;
     let mut n_open = 0;
@@ -146,7 +147,7 @@ fn write_findings(page: &mut TerminalPage, run: &Run) {
     }
 }
 
-/// Where something that is not the subject's does not compile with the lock as it is.
+/// Writes what does not compile with the lock as it is and does not belong to the subject.
 fn write_old_locks(page: &mut TerminalPage, run: &Run) {
     let lines: Vec<String> = old_lock::all(run).collect();
     if !lines.is_empty() {
@@ -183,7 +184,7 @@ fn write_flaky(page: &mut TerminalPage, run: &Run) {
     }
 }
 
-/// One coloured character for a status.
+/// A coloured character for a status.
 #[must_use]
 pub fn mark(status: &Status) -> String {
     let mark = match status {

@@ -1,4 +1,4 @@
-//! Reports of one made-up run with everything in it that can be in one.
+//! The reports of one made-up run that contains everything a run can contain.
 
 mod agreement;
 

@@ -1,5 +1,5 @@
-//! The baseline: what is expected of a matrix, committed, so that a run is judged against it and a
-//! change of it is read as a difference of lines.
+//! The baseline: the expected results of a matrix. It is committed, so that runs are judged against
+//! it and changes to it can be reviewed as a line diff.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,48 +17,49 @@ mod judge;
 
 pub use self::judge::judge;
 
-/// The version of the baseline's form.
+/// The schema version of the baseline.
 pub const SCHEMA: u32 = 1;
 
-/// What is expected of a matrix.
+/// The expected results of a matrix.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// [`SCHEMA`].
+    /// Always [`SCHEMA`].
     pub schema: u32,
-    /// The ladder that it is for, by family.
+    /// The ladders it was written for, by family.
     pub ladders: BTreeMap<String, Vec<String>>,
-    /// The rows that it knows, by family; one that older baselines knew has a line.
+    /// The rows it knows, by family. Older baselines do not have this field; they know the rows
+    /// that have an expectation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rows: BTreeMap<String, BTreeSet<String>>,
-    /// What is expected, sorted.
+    /// The expectations, sorted.
     pub expectations: Vec<Expectation>,
 }
 
-/// From one pin on, something is expected of a target or of some of its cases.
+/// An expectation for a target or some of its cases, from one pin on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// The row, as it is written in reports.
+    /// The row, as written in reports.
     pub row: String,
     /// The family.
     pub family: String,
-    /// The target; none for whether a cell gets as far as its targets.
+    /// The target; `None` for whether a cell reaches its targets at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// The cases that it is about; none for what they come to together.
+    /// The cases; empty for the target as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<String>,
-    /// The last pin that was seen to show what was before.
+    /// The last pin that showed the earlier result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// The first pin that was seen to show it.
+    /// The first pin that showed the expected result.
     pub from: String,
-    /// What: `passed`, or `failed(CLASS)` with the code of the first error.
+    /// The expected result: `passed`, or `failed(KIND)` with the code of the first error.
     pub expect: String,
-    /// Why it is as it is; written by hand.
+    /// The reason for the result; written by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Where it is worked on; written by hand.
+    /// The ticket for the work on it; written by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
     /// The last day, `YYYY-MM-DD`, on which a failure is expected; written by hand.
@@ -67,8 +68,9 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// Whether what was written by hand of the other is to stay with this one: it expects the same
-    /// of the same thing, wherever that is known to begin now, and whichever cases came to it.
+    /// Whether this line takes over the hand-written notes of `other`: it expects the same result
+    /// of the same target, even if the change is now known to begin elsewhere or covers other
+    /// cases.
     fn succeeds(&self, other: &Self) -> bool {
         let thing = |e: &Self| {
             let target = e.target.clone();
@@ -84,25 +86,25 @@ impl Expectation {
     }
 }
 
-/// What writing a baseline anew has changed.
+/// The differences between the old and the new baseline.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlessSummary {
-    /// Lines that were not there.
+    /// The number of lines added.
     pub n_added: usize,
-    /// Lines that are no more.
+    /// The number of lines removed.
     pub n_removed: usize,
-    /// Rows of which the run does not tell, and whose lines stay.
+    /// Rows that the run does not cover; their lines are kept.
     pub kept: Vec<String>,
-    /// Lines with something written by hand that have no successor.
+    /// Lines with hand-written notes that have no successor.
     pub lost: Vec<Expectation>,
 }
 
 impl Baseline {
-    /// Reads the text of a baseline, which stands in `file`.
+    /// Parses the text of the baseline in `file`.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] when it is none, or of another form.
+    /// A [`UserError`] if it is not a baseline, or has a different schema version.
     pub fn parse(text: &str, file: &Utf8Path) -> Result<Self, UserError> {
         #[derive(Deserialize)]
         struct BaselineHead {
@@ -131,11 +133,11 @@ impl Baseline {
         Ok(baseline)
     }
 
-    /// The text of its file: one line an expectation.
+    /// The text of the file: one line per expectation.
     ///
     /// # Errors
     ///
-    /// When a value has no JSON form; all have.
+    /// If a value has no JSON form; all values have one.
     pub fn text(&self) -> serde_json::Result<String> {
         let ladders = serde_json::to_string(&self.ladders)?;
         let rows = match self.rows.is_empty() {
@@ -150,7 +152,7 @@ impl Baseline {
         ))
     }
 
-    /// Checks that it is for the ladders of a matrix.
+    /// Checks that the baseline was written for the ladders of a matrix.
     ///
     /// # Errors
     ///
@@ -179,12 +181,12 @@ impl Baseline {
         )
     }
 
-    /// The baseline of a run: what it shows is expected from now on. Lines of rows that it does not
-    /// tell of stay as they are, and what was written by hand stays with its line.
+    /// Creates the baseline of a run: from now on its results are expected. Lines of rows that the
+    /// run does not cover are kept, and hand-written notes stay with their lines.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] when the run did not end, or when a cell of it is in doubt.
+    /// A [`UserError`] if the run did not end, or if one of its cells is inconclusive.
     pub fn of(run: &Run, before: Option<&Self>) -> Result<(Self, BlessSummary), UserError> {
         let run = &at_named_pins(run);
         check_whole(run)?;
@@ -223,7 +225,7 @@ impl Baseline {
             if successors.peek().is_none() {
                 changed.lost.push(known.clone());
             }
-            // Of several that expect the same, the one that begins at the same pin goes first.
+            // Of several lines that expect the same, prefer the one that begins at the same pin.
             let successors: Vec<&mut Expectation> = successors.collect();
             let same = successors
                 .iter()
@@ -264,8 +266,8 @@ fn rows(run: &Run) -> BTreeSet<(String, String)> {
     rows.collect()
 }
 
-/// Targets that a run has and of which it gives no verdict, since they only drift: what was
-/// expected of them before stays.
+/// Targets for which a run gives no verdict because they only drift: their earlier expectations are
+/// kept.
 fn silent(run: &Run) -> BTreeSet<(String, String, Option<String>)> {
     let all = histories(run);
     let silent = all
@@ -278,8 +280,8 @@ fn silent(run: &Run) -> BTreeSet<(String, String, Option<String>)> {
     silent.collect()
 }
 
-/// A run without the cells at pins that the config does not name. What the subject is on today moves,
-/// and a baseline would have to follow.
+/// Removes the cells at pins that the config does not name. The version that the subject is on
+/// today moves, and the baseline would have to follow.
 fn at_named_pins(run: &Run) -> Run {
     let mut run = run.clone();
     let families = run.families.clone();
@@ -328,7 +330,7 @@ fn check_whole(run: &Run) -> Result<(), UserError> {
     }
 }
 
-/// The lines of one history: where it begins, and each change.
+/// The lines of one history: its first result, and each change.
 fn of_history(history: &History<'_>) -> Vec<Expectation> {
     let mut lines: Vec<Expectation> = Vec::new();
     let mut last: Option<&crate::analysis::frontier::ChangeSide> = None;
@@ -353,17 +355,17 @@ fn of_history(history: &History<'_>) -> Vec<Expectation> {
     lines
 }
 
-/// Where a pin stands among others of its family.
+/// The sort key of a pin within its family.
 type PinRank = (bool, Option<Version>, usize);
 
 impl Baseline {
-    /// Whether a cell's row was in a run that was blessed.
+    /// Whether the cell's row was in a run that was blessed.
     fn knows(&self, record: &CellRecord) -> bool {
         let rows = self.rows.get(&record.cell.pin.family);
         rows.is_some_and(|rows| rows.contains(&record.cell.row.to_string()))
     }
 
-    /// By family, row, target, cases and pin.
+    /// Sorts the lines by family, row, target, cases and pin.
     fn sort(&mut self) {
         let ladders = std::mem::take(&mut self.ladders);
         self.expectations.sort_by_cached_key(|e| {
@@ -379,8 +381,8 @@ impl Baseline {
         self.ladders = ladders;
     }
 
-    /// Where a pin of a family stands: published versions in their order, and then what is not
-    /// released, in the order of the ladder.
+    /// The rank of a pin in its family: published versions in their order, then unreleased pins in
+    /// ladder order.
     fn rank(&self, family: &str, pin: &str) -> PinRank {
         rank(self.ladders.get(family).map_or(&[][..], Vec::as_slice), pin)
     }
@@ -396,7 +398,7 @@ fn rank(ladder: &[String], pin: &str) -> PinRank {
     }
 }
 
-/// Whether it is a day of the calendar, written as `YYYY-MM-DD`.
+/// Whether the text is a calendar day, written as `YYYY-MM-DD`.
 fn is_day(written: &str) -> bool {
     let parts: Vec<&str> = written.split('-').collect();
     let [year, month, day] = parts.as_slice() else {

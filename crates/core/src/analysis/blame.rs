@@ -1,27 +1,27 @@
-//! What an error is to be blamed on, as far as its code and its words tell.
+//! The cause of an error, as far as its code and message reveal it.
 
 use std::fmt;
 
 use crate::model::diagnostic::Diagnostic;
 use crate::text;
 
-/// What stands behind an error that several targets show, each at a place of its own.
+/// The cause of an error that several targets show, each at its own location.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Blame {
-    /// An item of the family is missing, by its path.
+    /// A missing item of the family, by its path.
     Item(String),
-    /// An item is missing that only its package's code may mean.
+    /// A missing item that only the code of one package may refer to.
     ItemIn {
         /// The package of the subject.
         package: String,
         /// The item, as the compiler names it.
         item: String,
     },
-    /// A package that is none of the subject's does not compile.
+    /// A package outside the subject that does not compile.
     Package(String),
 }
 
-/// Tells one from another; `gadget::turn`.
+/// A text that identifies the cause; `gadget::turn`.
 impl fmt::Display for Blame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -32,7 +32,7 @@ impl fmt::Display for Blame {
     }
 }
 
-/// What several targets of a package may share of an error, wherever each of them shows it.
+/// Returns the cause that several targets of a package may share, wherever each of them shows it.
 #[must_use]
 pub fn shared(error: &Diagnostic, family: &[String], package: &str) -> Option<Blame> {
     if let Some(outside) = &error.package {
@@ -52,8 +52,8 @@ pub fn shared(error: &Diagnostic, family: &[String], package: &str) -> Option<Bl
     })
 }
 
-/// The item that an error says is missing. A path that begins in the file itself means another item in
-/// each, and so can a type that is named without its path.
+/// The item that an error reports as missing. A path that starts in the file itself refers to a
+/// different item in each file, and so may a type that is named without its path.
 fn missing(error: &Diagnostic) -> Option<String> {
     let code = error.code.as_deref()?;
     let named = quoted(&error.message);
@@ -73,14 +73,14 @@ fn missing(error: &Diagnostic) -> Option<String> {
     (is_named && is_path(&item) && !is_own).then_some(item)
 }
 
-/// The items that a message names, as its code reads them.
+/// The items that a message names, interpreted according to its code.
 /// <https://doc.rust-lang.org/error_codes/error-index.html>
 #[must_use]
 pub fn items(error: &Diagnostic) -> Vec<String> {
     let named = quoted(&error.message);
     let within = |item: &str, of: &str| format!("{of}::{item}");
     match (error.code.as_deref().unwrap_or_default(), named.as_slice()) {
-        // Each of several imports that are not there is a thing of its own.
+        // Each of several missing imports is a separate item.
         ("E0432", [_, ..]) => named.iter().map(|item| (*item).to_owned()).collect(),
         // method `m` is not a member of trait `T`; cannot find `x` in `m`
         ("E0407" | "E0437" | "E0438" | "E0433" | "E0425" | "E0412", [item, of, ..]) => {
@@ -97,7 +97,8 @@ pub fn items(error: &Diagnostic) -> Vec<String> {
     }
 }
 
-/// What of an error's words tells it from others: what it quotes, since compilers put the rest anew.
+/// The part of an error that distinguishes it from others: what it quotes, since compilers reword
+/// the rest.
 #[must_use]
 pub fn gist_of(error: &Diagnostic) -> String {
     match error.code {
@@ -106,14 +107,14 @@ pub fn gist_of(error: &Diagnostic) -> String {
     }
 }
 
-/// How much of what was said tells one cause from another, in characters.
+/// The maximum length of a gist, in characters.
 const LONGEST_GIST: usize = 200;
 
-/// What of words without a code is the same each time: no numbers, versions and paths. What an assertion
-/// says, its place tells.
+/// The stable part of a message without an error code: without numbers, versions and paths. Empty
+/// for a failed assertion, which its location identifies.
 #[must_use]
 pub fn gist(said: &str) -> String {
-    // Before Rust 1.73 a panic's words stood between its thread and its place.
+    // Before Rust 1.73, the panic message was between the thread and the location.
     let panic = said.split_once("panicked at '");
     let said = match panic.and_then(|(_, rest)| rest.rsplit_once("', ")) {
         Some((words, _)) => words,
@@ -129,12 +130,12 @@ pub fn gist(said: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// What stands between backticks.
+/// The parts of a message in backticks.
 fn quoted(message: &str) -> Vec<&str> {
     message.split('`').skip(1).step_by(2).collect()
 }
 
-/// A message without what it quotes.
+/// The message without the parts in backticks.
 fn unquoted(message: &str) -> String {
     let unquoted: String = message.split('`').step_by(2).collect();
     unquoted.split_whitespace().collect::<Vec<_>>().join(" ")

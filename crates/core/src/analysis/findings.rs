@@ -1,4 +1,4 @@
-//! What follows from a run: a function of it and of what `matrix.toml` asks.
+//! The findings of a run: a pure function of the run and of `matrix.toml`.
 
 pub mod worklist;
 mod min_toolchain;
@@ -15,7 +15,7 @@ use crate::model::run::findings::Findings;
 use crate::model::run::gaps::MergeGaps;
 use crate::model::run::{FamilyRecord, Run};
 
-/// Everything that follows from a run, whatever it takes from a machine.
+/// Collects all findings of a run, without access to the machine.
 #[must_use]
 pub fn findings(run: &Run, config: &Config, baseline: Option<&Baseline>) -> Findings {
     let least = min_toolchain::min_toolchains(run);

@@ -1,7 +1,7 @@
-//! The frontier: every change point of a run, per target and case, and how exactly each is known.
+//! The frontier: all change points of a run, per target and case, and how exactly each is located.
 //!
-//! A function of a run. Only verdicts count: what was skipped or is in doubt lies between two
-//! points as an untested version does.
+//! A pure function of a run. Only verdicts count: a skipped or inconclusive cell between two points
+//! is treated like an untested version.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,33 +22,33 @@ pub struct ChangePoint {
     pub row: Row,
     /// The family's name.
     pub family: String,
-    /// The target; none where it is about whether any target can be built at all.
+    /// The target; `None` for whether any target can be built at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,
-    /// The cases it is about; none where it is about the target and all its cases alike.
+    /// The affected cases; empty for the target with all its cases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<String>,
-    /// What kind of change.
+    /// The kind of change.
     pub change: ChangeKind,
-    /// The last pin before it, and what that showed.
+    /// The last pin before the change, with its result.
     pub before: ChangeSide,
-    /// The first pin after it, and what that showed.
+    /// The first pin after the change, with its result.
     pub after: ChangeSide,
-    /// What is published between its sides.
+    /// What is published between the two pins.
     pub between: Between,
-    /// True where this is not the only change between passing and not passing along the ladder.
+    /// True if this is not the only change between passing and not passing along the ladder.
     pub is_island: bool,
 }
 
-/// What kind of change.
+/// The kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// It passed, and passes no more.
+    /// It passed and no longer does.
     Break,
-    /// It failed, and fails no more.
+    /// It failed and no longer does.
     Fix,
-    /// It fails in another way.
+    /// It fails in a different way.
     Shift,
 }
 
@@ -58,37 +58,39 @@ pub struct ChangeSide {
     /// The pin.
     #[serde(flatten)]
     pub at: PinSource,
-    /// What it showed.
+    /// The result.
     #[serde(flatten)]
     pub status: Status,
     /// The cell.
     pub cell: CellId,
-    /// The status with the code of the first error, which change points do not tell apart.
+    /// The status with the code of the first error. A difference in the code alone is not a change
+    /// point.
     #[serde(skip)]
     pub shown: String,
-    /// What a person says where the status is not what tests showed: whether anything of a cell can be
-    /// built, or that a target compiles and all its tests are ignored.
+    /// A description to use instead of the status if that is not a test result: whether anything in
+    /// the cell can be built, or that a target compiles with all its tests ignored.
     #[serde(skip)]
     pub of_whole: Option<String>,
-    /// The first error, where it failed.
+    /// The first error, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The log of the phase that tells, relative to the results folder.
+    /// The log of the decisive phase, relative to the results folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
-    /// True where it passed only after it had failed: the change point rests on a flaky case.
+    /// True if it passed only after a failed attempt: the change point rests on a flaky case.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_flaky: bool,
-    /// True where both sides are what tests did when they ran, and a single run tells of this one.
+    /// True if both sides are results of running tests, and this one rests on a single test run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_seen_once: bool,
-    /// How many runs tell of it, where tests ran: nothing is run again that does not compile.
+    /// The number of test runs behind the result, if tests ran. What does not compile is not
+    /// retried.
     #[serde(skip)]
     pub n_seen: Option<usize>,
 }
 
 impl ChangeSide {
-    /// What it showed, in words: `failed(compile)`, or `needs rustc 1.80.0`.
+    /// The result as text: `failed(compile)`, or `needs rustc 1.80.0`.
     #[must_use]
     pub fn words(&self) -> String {
         self.of_whole.clone().unwrap_or(self.status.to_string())
@@ -108,13 +110,13 @@ impl fmt::Display for ChangeSide {
 }
 
 impl ChangePoint {
-    /// True when nothing that is published lies between its sides.
+    /// True if nothing that is published lies between the two pins.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.between.is_exact()
     }
 
-    /// What it is about, in words: the target, or the cell as a whole.
+    /// What the change concerns, as text: the target, or all targets.
     #[must_use]
     pub fn subject(&self) -> String {
         match &self.target {
@@ -124,16 +126,17 @@ impl ChangePoint {
     }
 }
 
-/// One row's verdicts on one thing, in the order of the ladder.
+/// The verdicts of one row on a target or its cases, in ladder order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History<'a> {
     /// The row.
     pub row: &'a Row,
     /// The family.
     pub family: &'a FamilyRecord,
-    /// The target; none for whether any target can be built at all.
+    /// The target; `None` for whether any target can be built at all.
     pub target: Option<&'a TargetId>,
-    /// The cases that went this way, where those of the target went several; none for the target.
+    /// The cases that share this history, if the cases of the target differ; empty for the target
+    /// as a whole.
     pub cases: Vec<String>,
     /// The verdicts.
     pub sides: Verdicts,
@@ -168,8 +171,9 @@ pub fn histories(run: &Run) -> Vec<History<'_>> {
     histories
 }
 
-/// All change points of a run, in the order of its families and rows, then of targets and pins.
-/// Where cases of a target went several ways, those are told and not what the target made of them.
+/// All change points of a run, in the order of its families and rows, then of targets and pins. If
+/// the cases of a target changed differently, their change points are listed instead of the
+/// target's.
 #[must_use]
 pub fn frontier(run: &Run) -> Vec<ChangePoint> {
     let histories = histories(run);
@@ -225,8 +229,8 @@ impl History<'_> {
     }
 }
 
-/// The ways that cases of a target went, those alike together; none where all went the way of the
-/// target itself.
+/// The distinct histories of a target's cases, each with the cases that share it; empty if all
+/// cases follow the target.
 fn ways(reached: &[ReachedTarget<'_>], of_target: &[ChangeSide]) -> Vec<(Verdicts, Vec<String>)> {
     let cases = reached.iter().flat_map(|reached| &reached.target.cases);
     let names: BTreeSet<&str> = cases.map(|case| case.name.as_str()).collect();
@@ -251,11 +255,12 @@ fn ways(reached: &[ReachedTarget<'_>], of_target: &[ChangeSide]) -> Vec<(Verdict
     ways
 }
 
-/// What is said of a target in which no test runs.
+/// The description of a target that compiles but runs no test.
 const ONLY_COMPILES: &str = "compiles with all its tests ignored";
 
-/// The verdicts of a target or a case. That a target compiles with all its tests ignored is one where
-/// it compiles no more next, and had not failed before: whether those tests pass is not known.
+/// Selects the verdicts of a target or a case. "Compiles with all tests ignored" only counts if the
+/// target stops compiling at the next verdict and had not failed before: whether its tests pass is
+/// unknown.
 fn telling(sides: impl Iterator<Item = ChangeSide>) -> Verdicts {
     let all: Vec<ChangeSide> = sides.collect();
     let only_compiles = |side: &ChangeSide| side.of_whole.is_some();
@@ -276,14 +281,14 @@ fn telling(sides: impl Iterator<Item = ChangeSide>) -> Verdicts {
     telling
 }
 
-/// A cell that reached a target.
+/// A target as seen in one cell that reached it.
 struct ReachedTarget<'a> {
     record: &'a CellRecord,
     outcome: &'a Outcome,
     target: &'a TargetOutcome,
 }
 
-/// The targets at the pins of a row that reached them.
+/// The targets of a row, each with the cells that reached it.
 fn targets<'a>(row: &[&'a CellRecord]) -> BTreeMap<&'a TargetId, Vec<ReachedTarget<'a>>> {
     let mut targets: BTreeMap<&TargetId, Vec<ReachedTarget<'_>>> = BTreeMap::new();
     for record in row {
@@ -301,7 +306,7 @@ fn targets<'a>(row: &[&'a CellRecord]) -> BTreeMap<&'a TargetId, Vec<ReachedTarg
     targets
 }
 
-/// Whether a cell got as far as its targets.
+/// The verdict on whether a cell reached its targets.
 fn whole(record: &CellRecord) -> Option<ChangeSide> {
     let outcome = record.outcome()?;
     let status = match outcome.targets.is_empty() {
@@ -317,7 +322,7 @@ fn whole(record: &CellRecord) -> Option<ChangeSide> {
     })
 }
 
-/// Whether anything of a cell can be built, or why not.
+/// Describes whether anything in a cell can be built, or why not.
 fn in_words(status: &Status, outcome: &Outcome) -> String {
     match status {
         Status::Passed => "can be built".to_owned(),
@@ -385,11 +390,12 @@ impl ReachedTarget<'_> {
             error,
             self.phase(),
         )?;
-        // What failed rests on the cases that failed, and those are not flaky.
+        // A failure rests on the cases that failed, and those are not flaky.
         let is_flaky = side.status == Status::Passed
             && self.target.cases.iter().any(|case| case.flaky.is_some());
         let shown = self.target.shown();
-        // It rests on the cases that went its way; one that has none hit a time limit, if anything.
+        // The result rests on the cases that agree with it; a failed target without such cases can
+        // at most have hit a time limit.
         let cases = self.target.cases.iter();
         let cases = cases
             .filter(|c| can_be_luck(&c.status) && c.status.is_failed() == side.status.is_failed());
@@ -403,7 +409,7 @@ impl ReachedTarget<'_> {
         })
     }
 
-    /// A case's verdict: where its target did not get as far as running it, the target's own.
+    /// The verdict on a case: the target's own verdict if the target did not get to run it.
     fn of_case(&self, name: &str) -> Option<ChangeSide> {
         let case = self.target.cases.iter().find(|case| case.name == name);
         match case {
@@ -438,7 +444,7 @@ impl ReachedTarget<'_> {
     }
 }
 
-/// True for what a test shows by running, which another run may not show.
+/// True for the result of a test run, which another run may not repeat.
 fn can_be_luck(status: &Status) -> bool {
     match status {
         Status::Passed => true,
@@ -458,7 +464,7 @@ fn changes(verdicts: &[ChangeSide]) -> impl Iterator<Item = (&ChangeSide, &Chang
         .map(move |(before, after)| (before, after, is_island))
 }
 
-/// Whether two went the same way, whatever was said on it.
+/// Whether two histories have the same statuses, regardless of their messages.
 fn is_alike(one: &[ChangeSide], other: &[ChangeSide]) -> bool {
     let way = |sides: &[ChangeSide]| -> Vec<(PinSource, Status)> {
         let way = sides

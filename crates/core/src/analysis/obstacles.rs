@@ -1,4 +1,4 @@
-//! What stands before the last pin of a row: by cause, and not by target.
+//! The obstacles on the way to the last pin of a row, by cause rather than by target.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,29 +8,30 @@ use crate::analysis::upgrade::{PinFate, Upgrade};
 use crate::model::cell::PinSource;
 use crate::model::run::{CellRecord, Run};
 
-/// What of all that passes at the first pin of an upgrade fails at the last that was tested.
+/// Everything that passes at the first pin of an upgrade and fails at the last tested one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacles<'a> {
-    /// How far the row can go.
+    /// The upgrade of the row.
     pub upgrade: Upgrade<'a>,
-    /// The last pin that was tested.
+    /// The last tested pin.
     pub at: &'a PinSource,
-    /// The targets of which something fails there.
+    /// The targets with failures there.
     pub targets: BTreeSet<String>,
-    /// The causes, those of the most targets first.
+    /// The causes; those that affect the most targets come first.
     pub causes: Vec<Obstacle>,
 }
 
-/// One cause.
+/// A cause of failures at the last tested pin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// The first error; without its place where that is in the repository.
+    /// The first error; without its location if that is in the repository.
     pub error: String,
     /// The targets that show it.
     pub targets: BTreeSet<String>,
 }
 
-/// What stands before the last tested pin of a row; `None` where nothing does, or nothing is built there.
+/// The obstacles at the last tested pin of a row; `None` if there are none, or if nothing builds
+/// there.
 pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a>> {
     let tested = upgrade.steps.iter().rev();
     let last = tested.clone().find(|step| step.fate != PinFate::Untested)?;
@@ -45,7 +46,7 @@ pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a
     };
     let (reference, record) = (cell(upgrade.from)?.outcome()?, cell(at)?);
     let passing = Passing::of(reference);
-    // What came to no case has lost whatever passes in it.
+    // A target that did not reach any case has lost everything that passes in it.
     let targets = record.outcome()?.targets.iter();
     let has_cases = targets.filter(|target| !target.cases.is_empty());
     let has_cases: BTreeSet<String> = has_cases.map(|target| target.id.to_string()).collect();

@@ -1,5 +1,6 @@
-//! Problems: what a run shows that a person should be pointed at. Each has one cause and stands once,
-//! however many targets and cells show it, with its place in the subject's repository where one is known.
+//! Problems: what a run shows that the user should know. Each problem has one cause and is listed
+//! once, however many targets and cells show it, with its location in the subject's repository if
+//! known.
 
 mod key;
 pub(super) mod occurrences;
@@ -23,42 +24,43 @@ use crate::model::run::{FamilyRecord, Run};
 use crate::model::status::FailureKind;
 use crate::text;
 
-/// Something to be pointed at. Its texts are clean, and bounded.
+/// A problem. Its texts are sanitized and limited in length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// How much it matters.
+    /// How important it is.
     pub severity: Severity,
-    /// What kind.
+    /// The kind of problem.
     pub check: Check,
-    /// What fails: a target, the first of several, or the family where no target can be named.
+    /// What fails: a target, the first of several, or the family if no target is known.
     pub thing: String,
-    /// The case, where it is one.
+    /// The case, if the problem concerns one.
     pub case: Option<String>,
-    /// How it fails.
+    /// The status that it shows.
     pub status: String,
-    /// Where it is seen: the family, its pins, and the rows.
+    /// Where it occurs: the family, its pins, and the rows.
     pub seen: String,
-    /// The first error, without its place.
+    /// The first error, without its location.
     pub error: String,
-    /// What a baseline says of it: `regressed: expected passed`.
+    /// The baseline's view of it: `regressed: expected passed`.
     pub expected: Option<String>,
-    /// The changes along the ladder that it comes with.
+    /// The changes along the ladder that go with it.
     pub changes: Vec<String>,
-    /// What else has to be known: where else it is seen, what moved in the lock of its cell, who is to
-    /// blame.
+    /// Additional notes: other locations, packages that moved in the lock of its cell, and whose
+    /// fault it is.
     pub notes: Vec<String>,
-    /// The command that shows it.
+    /// The command that reproduces it.
     pub command: String,
-    /// Where in the repository.
+    /// The location in the repository.
     pub place: Option<SourcePlace>,
-    /// The same in every run that has the problem, on whichever line it stands and whatever is said
-    /// of it, unless there are several that differ in nothing else; no two problems of a run have the same.
+    /// An identifier that is the same in every run with this problem, even if the line or the
+    /// message changes, except that problems that are otherwise identical are numbered. No two
+    /// problems of a run share it.
     pub fingerprint: String,
 }
 
 impl Problem {
-    /// What fails where, on one line: `app test:ratio odd_ratio: failed(test) at gadget 2.0.0 on
-    /// stable, old`.
+    /// What fails and where, on one line:
+    /// `app test:ratio odd_ratio: failed(test) at gadget 2.0.0 on stable, old`.
     #[must_use]
     pub fn title(&self) -> String {
         let case = self.case.iter().map(|case| format!(" {case}"));
@@ -71,7 +73,8 @@ impl Problem {
         format!("{thing}{}: {status} at {seen}", case.collect::<String>())
     }
 
-    /// The first error, what was expected, what changed, and the command that shows it: a line each.
+    /// The first error, the expectation, the changes, and the command that reproduces it, one per
+    /// line.
     #[must_use]
     pub fn message(&self) -> String {
         let mut lines = vec![self.error.clone()];
@@ -80,7 +83,7 @@ impl Problem {
         lines.join("\n")
     }
 
-    /// What was expected, what changed, and what else has to be known: a line each.
+    /// The expectation, the changes, and the notes, one per line.
     #[must_use]
     pub fn background(&self) -> Vec<String> {
         let expected = self.expected.iter();
@@ -89,16 +92,16 @@ impl Problem {
     }
 }
 
-/// What kind of problem.
+/// The kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {
     /// It fails.
     Failed(FailureKind),
-    /// The machine kept it from an answer.
+    /// It is inconclusive because of the machine.
     Inconclusive,
-    /// It should fail and passes.
+    /// It should fail but passes.
     Fixed,
-    /// It should be there and is not.
+    /// It should exist but does not.
     Gone,
 }
 
@@ -113,21 +116,21 @@ impl fmt::Display for Check {
     }
 }
 
-/// How much a problem matters: what matters most comes first.
+/// The importance of a problem, most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// No baseline expects it, and it does not fail today too.
+    /// No baseline expects it, and it does not already fail today.
     New,
-    /// It should fail and passes: the baseline has to be told.
+    /// It should fail but passes: the baseline has to be updated.
     Fixed,
-    /// It says nothing of the pin: a doubt, or drift.
+    /// It says nothing about the pin: an inconclusive result, or drift.
     Unsure,
-    /// The baseline expects it, or where none speaks of its row, it fails today too.
+    /// The baseline expects it; or, if no baseline covers its row, it already fails today.
     Known,
 }
 
-/// All problems of a run, the most important first: by what the baseline says of them, then those
-/// of a change point, then in the order of the run.
+/// All problems of a run, the most important first: ordered by severity, then with change points
+/// before others, then in the order of the run.
 pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
     let mut groups: Vec<OccurrenceGroup<'_>> = Vec::new();
     let mut known: BTreeMap<ProblemKey, usize> = BTreeMap::new();
@@ -150,7 +153,7 @@ pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
         problems.extend(group.problem(run, &points));
     }
     tell_apart(&mut problems);
-    // The order of the run is kept where nothing else decides.
+    // The sort is stable, so the order of the run is kept.
     problems.sort_by_key(|(changes, _, problem)| (problem.severity, !changes));
     problems
         .into_iter()
@@ -158,8 +161,8 @@ pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
         .collect()
 }
 
-/// What passes today on each row of each family, where that is known and there is anything to hold against
-/// it.
+/// For each row of each family, what passes today, if that is known and there is another cell to
+/// compare.
 fn todays(run: &Run) -> BTreeMap<(&str, &Row), Passing<'_>> {
     let families = run.families.iter();
     let families: BTreeMap<&str, &FamilyRecord> = families
@@ -183,13 +186,13 @@ fn todays(run: &Run) -> BTreeMap<(&str, &Row), Passing<'_>> {
     todays
 }
 
-/// The longest error that is told, in characters.
+/// The maximum length of an error, in characters.
 const LONGEST_ERROR: usize = 1000;
 
-/// The longest name of a target, a case or a status in a title, in characters.
+/// The maximum length of the name of a target, a case or a status in a title, in characters.
 const LONGEST_NAME: usize = 120;
 
-/// The same thing, wherever it was seen.
+/// All occurrences of the same problem.
 struct OccurrenceGroup<'a> {
     occurrences: Vec<Occurrence<'a>>,
 }

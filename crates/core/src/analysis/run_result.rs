@@ -1,4 +1,5 @@
-//! A run held against what the subject is on today, where no baseline says what is expected of it.
+//! The result of a run compared with today's version of the subject, if no baseline defines the
+//! expectations.
 
 use super::upgrade::{PinFate, fate, passes};
 use crate::model::cell::CellId;
@@ -7,10 +8,10 @@ use crate::model::run::verdict::Judgement;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Status;
 
-/// What a run comes to.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RunResult {
-    /// Nothing passes today, so there is nothing that a pin could break.
+    /// Nothing passes today, so a pin cannot break anything.
     Nothing,
     /// Nothing that passes today fails at a pin that ran.
     Passed,
@@ -20,16 +21,16 @@ pub enum RunResult {
     Failed,
 }
 
-/// Holds each row against its own cell of today, and one without such a cell by its cells alone. What
-/// fails today and at a pin alike is no failure of that pin.
+/// Compares each row with its own cell of today; a row without such a cell is judged by its cells
+/// alone. What already fails today does not count as a failure of a pin.
 #[must_use]
 pub fn run_result(run: &Run) -> RunResult {
     let rows = rows(run, |_| true).map(|(_, held)| held);
     rows.max().unwrap_or(RunResult::Nothing)
 }
 
-/// What a run comes to where it was held against a baseline: rows that the baseline does not know are held
-/// as they would be without one.
+/// The judgement on a run that has a baseline. Rows that the baseline does not know are judged as
+/// they would be without one.
 #[must_use]
 pub fn judgement(run: &Run) -> Option<Judgement> {
     let verdict = run.findings.verdict.as_ref()?;
@@ -39,7 +40,7 @@ pub fn judgement(run: &Run) -> Option<Judgement> {
     Some(match (verdict.judgement(), unknown) {
         (Judgement::Regressed, _) | (_, Some(RunResult::Failed)) => Judgement::Regressed,
         (Judgement::Fixed, _) => Judgement::Fixed,
-        // Where nothing passes today, there is nothing to break.
+        // If nothing passes today, there is nothing to break.
         (Judgement::AsExpected, None | Some(RunResult::Passed | RunResult::Nothing)) => {
             Judgement::AsExpected
         }
@@ -48,7 +49,7 @@ pub fn judgement(run: &Run) -> Option<Judgement> {
     })
 }
 
-/// The rows that a baseline does not know and that fail by themselves: `gadget on old`.
+/// The rows that the baseline does not know and that fail on their own: `gadget on old`.
 #[must_use]
 pub fn unknown_failing(run: &Run) -> Vec<String> {
     let Some(verdict) = &run.findings.verdict else {
@@ -59,7 +60,7 @@ pub fn unknown_failing(run: &Run) -> Vec<String> {
     failing.map(|(name, _)| name).collect()
 }
 
-/// What each row comes to of which some cell is meant, with its name.
+/// The names and results of the rows in which at least one cell is selected.
 fn rows(
     run: &Run,
     is_meant: impl Fn(&CellId) -> bool,
@@ -74,7 +75,7 @@ fn rows(
     })
 }
 
-/// What a row comes to; `None` where nothing of it ran.
+/// The result of a row; `None` if none of its cells ran.
 fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<RunResult> {
     let is_today = |record: &&&CellRecord| family.is_today(&record.cell);
     let ended = row.iter().filter(|record| record.outcome().is_some());
@@ -89,7 +90,7 @@ fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<RunResult> {
     if outcome.has_doubt() {
         return Some(RunResult::Unsure);
     }
-    // What the machine kept from an answer is open, whatever had passed.
+    // A cell that the machine left inconclusive stays open, whatever passed in it.
     let mut outcomes = ended.filter_map(|record| record.outcome());
     let is_open = outcomes
         .any(Outcome::has_doubt)
@@ -109,7 +110,7 @@ fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<RunResult> {
     fates.max().max(is_open)
 }
 
-/// What a cell comes to where it is held against nothing.
+/// The result of a cell that is not compared with another.
 fn by_itself(record: &CellRecord) -> RunResult {
     match record.outcome().map(|outcome| &outcome.status) {
         Some(Status::Passed) => RunResult::Passed,

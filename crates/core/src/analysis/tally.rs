@@ -1,4 +1,4 @@
-//! What a family's targets did, wherever they ran: one count for every report.
+//! The results of a family's targets over all cells: one count for all reports.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,22 @@ use crate::model::outcome::{TargetId, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::Status;
 
-/// The targets of a family's cells, each in one of these lists; sorted.
+/// The targets of a family's cells, each in exactly one of these sorted lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally<'a> {
     /// Passed, never failed, and ran a test.
     pub passing: Vec<&'a TargetId>,
     /// Failed, and never passed.
     pub failing: Vec<&'a TargetId>,
-    /// Passed, or compiled with all its tests ignored, at one cell, and failed at another.
+    /// Passed, or compiled with all its tests ignored, in one cell, and failed in another.
     pub changing: Vec<&'a TargetId>,
-    /// Never failed, and ran no test: has none, all are ignored, or features are off.
+    /// Never failed, and ran no test: it has none, all are ignored, or features are off.
     pub idle: Vec<&'a TargetId>,
-    /// Neither passed nor failed: drift or doubts kept it from that.
+    /// Neither passed nor failed, because of drift or inconclusive results.
     pub unknown: Vec<&'a TargetId>,
 }
 
-/// What a target showed so far.
+/// The results of a target so far.
 #[derive(Default)]
 struct TargetTally {
     passes: bool,
@@ -56,7 +56,7 @@ impl<'a> Tally<'a> {
         tally
     }
 
-    /// How many targets there are.
+    /// The number of targets.
     #[must_use]
     pub fn len(&self) -> usize {
         let Self {
@@ -70,7 +70,7 @@ impl<'a> Tally<'a> {
         lists.map(Vec::len).iter().sum()
     }
 
-    /// Whether no cell got as far as a target.
+    /// Whether no cell reached a target.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

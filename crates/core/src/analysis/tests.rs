@@ -1,4 +1,4 @@
-//! Made-up histories: what is found in them is what anyone can read off their letters.
+//! Made-up histories: the analysis must find exactly what can be read off their letters.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::analysis::frontier::ChangeKind;
 use crate::testing::history;
 
-/// Whether a case passes at a pin, read off its letter; none where that says nothing of it.
+/// Whether a case passes at a pin, read off its letter; `None` if the letter does not say.
 fn passes(letter: char, case: usize) -> Option<bool> {
     match letter {
         '.' | 'f' => Some(true),
@@ -17,7 +17,7 @@ fn passes(letter: char, case: usize) -> Option<bool> {
     }
 }
 
-/// What becomes of what passes at the first of two pins.
+/// The fate, at the later of two pins, of what passes at the first.
 fn fate_of(first: char, later: char) -> PinFate {
     let was_passing = |case: &usize| passes(first, *case) == Some(true);
     let cases: Vec<usize> = [0, 1].into_iter().filter(was_passing).collect();
@@ -29,7 +29,7 @@ fn fate_of(first: char, later: char) -> PinFate {
     }
 }
 
-/// Each turn of a case, as it can be seen: the place where it happens, and whether it breaks.
+/// The turns of a case: the major version where each happens, and whether it is a break.
 fn turns_of(letters: &str, case: usize) -> Vec<(u64, bool)> {
     let seen = letters.chars().zip(0..);
     let seen: Vec<(u64, bool)> = seen
@@ -73,7 +73,7 @@ proptest! {
     fn a_course_holds_every_turn_of_each_case(letters in "[.b12xfd-]{1,30}") {
         let run = history(&letters, 1);
         let analysis = Analysis::of(&run);
-        // Of a row in which no test ever ran, no case is known.
+        // In a row in which no test ever ran, no case is known.
         let names: &[&str] = match letters.contains(['.', 'f', '1', '2', 'x']) {
             true => &["one", "two"],
             false => &[],
@@ -102,7 +102,7 @@ proptest! {
             _ => RunResult::Failed,
         };
         let expected = match all.get(today as usize).filter(|letter| **letter != '-') {
-            // Nothing is known of today: each cell by itself.
+            // Nothing is known about today: judge each cell on its own.
             None => others.iter().map(alone).max().unwrap_or(RunResult::Nothing),
             Some(now) if others.is_empty() => alone(now),
             Some('d') => RunResult::Unsure,

@@ -1,5 +1,5 @@
-//! How far a row can go without a change of code: what becomes, at each later pin, of all that passes
-//! today, or at the first pin that was tested.
+//! How far a row can upgrade without a code change: the fate, at each later pin, of everything that
+//! passes today, or at the first pin where something passes.
 
 use std::collections::BTreeMap;
 
@@ -10,61 +10,61 @@ use crate::model::outcome::{Outcome, TargetId, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run, State};
 use crate::model::status::{SkipReason, Status};
 
-/// What the pins of one row are, held against the first.
+/// The pins of one row, compared with a reference pin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade<'a> {
     /// The family's name.
     pub family: &'a str,
     /// The row.
     pub row: &'a Row,
-    /// What the others are held against: the pin that the subject is on today, or else the first of
-    /// the row at which something passes.
+    /// The reference pin: the one that the subject is on today, or else the first of the row at
+    /// which something passes.
     pub from: &'a PinSource,
-    /// Whether that is the pin that the subject is on today.
+    /// Whether the reference is the pin that the subject is on today.
     pub is_today: bool,
-    /// The later pins of the ladder, and versions between that were tested, in their order.
+    /// The later pins of the ladder, and the versions in between that were tested, in order.
     pub steps: Vec<UpgradeStep<'a>>,
-    /// How many versions between these are published, are no pins and were not tested.
+    /// The number of published versions among these that are neither pins nor tested.
     pub n_between: usize,
-    /// Whether a version that no one tested is published between the newest pin that works and the next.
+    /// Whether an untested version is published between the newest pin that works and the next one.
     pub is_newest_open: bool,
-    /// Whether there are later pins that no one ran, and a run of all cells would.
+    /// Whether there are later pins that nobody ran but a run of all cells would.
     pub has_more: bool,
-    /// Whether every later pin was tested, and shows in each target and case what `from` does.
+    /// Whether every later pin was tested and shows the same as `from` in each target and case.
     pub is_constant: bool,
 }
 
-/// One later pin.
+/// A later pin, with the fate of what passes at the reference pin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpgradeStep<'a> {
     /// The pin.
     pub at: &'a PinSource,
-    /// What becomes there of what passes at the first.
+    /// The fate there of what passes at the reference pin.
     pub fate: PinFate,
 }
 
-/// What becomes, at a later pin, of what passes at the first.
+/// The fate, at a later pin, of what passes at the reference pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PinFate {
-    /// It was tested, and none of it fails.
+    /// It was tested, and nothing of it fails.
     Works,
-    /// Some of it is in doubt, and none fails.
+    /// Some of it is inconclusive, and nothing fails.
     Unsure,
     /// It was tested, and some of it fails.
     Breaks,
-    /// No one ran it.
+    /// Nobody ran it.
     Untested,
 }
 
 impl Upgrade<'_> {
-    /// The newest pin that was tested and works.
+    /// The newest tested pin that works.
     #[must_use]
     pub fn newest(&self) -> Option<&PinSource> {
         let works = |step: &&UpgradeStep<'_>| step.fate == PinFate::Works;
         self.steps.iter().rev().find(works).map(|step| step.at)
     }
 
-    /// How many of the later pins were tested.
+    /// The number of later pins that were tested.
     #[must_use]
     pub fn n_tested(&self) -> usize {
         let tested = self
@@ -126,7 +126,8 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
     })
 }
 
-/// Whether a version that is no step is published between the newest step that works and the next.
+/// Whether a version that is not a step is published between the newest step that works and the
+/// next one.
 fn is_newest_open(family: &FamilyRecord, steps: &[UpgradeStep<'_>]) -> bool {
     let works = |step: &UpgradeStep<'_>| step.fate == PinFate::Works;
     let newest = steps.iter().rposition(works);
@@ -137,7 +138,7 @@ fn is_newest_open(family: &FamilyRecord, steps: &[UpgradeStep<'_>]) -> bool {
     })
 }
 
-/// Whether anything passes in a cell.
+/// Whether anything in a cell passes.
 pub(super) fn passes(record: &CellRecord) -> bool {
     let targets = record
         .outcome()
@@ -147,7 +148,7 @@ pub(super) fn passes(record: &CellRecord) -> bool {
     targets.next().is_some()
 }
 
-/// Whether only a strategy or a selection keeps a pin from being tested.
+/// Whether only a strategy or a selection kept a pin from being tested.
 fn is_open(record: &CellRecord) -> bool {
     match &record.state {
         State::Skipped { reason } => {
@@ -157,7 +158,7 @@ fn is_open(record: &CellRecord) -> bool {
     }
 }
 
-/// A version that is no pin of the ladder, and that no one asked for.
+/// Whether the cell is at a version that is not a pin of the ladder and that nobody requested.
 fn lies_between(record: &CellRecord) -> bool {
     match &record.state {
         State::Skipped { reason } => *reason == SkipReason::BetweenRungs,
@@ -165,8 +166,8 @@ fn lies_between(record: &CellRecord) -> bool {
     }
 }
 
-/// What passes in a target: the target itself, where it does or all its tests are ignored, and some of its
-/// cases.
+/// What passes in a target: the target itself (`None`) if it passes or all its tests are ignored,
+/// and the cases that pass.
 pub(super) fn passing(target: &TargetOutcome) -> Vec<Option<&str>> {
     let cases = target.cases.iter();
     let passed = cases.filter(|case| case.status == Status::Passed);
@@ -176,7 +177,7 @@ pub(super) fn passing(target: &TargetOutcome) -> Vec<Option<&str>> {
     itself.into_iter().chain(passed).collect()
 }
 
-/// What becomes in a cell of what passes in another.
+/// The fate, in a cell, of what passes in the reference.
 pub(super) fn fate(reference: &Outcome, record: &CellRecord) -> PinFate {
     let Some(outcome) = record.outcome() else {
         return PinFate::Untested;
@@ -195,7 +196,7 @@ pub(super) fn fate(reference: &Outcome, record: &CellRecord) -> PinFate {
             .map(|case| (case.name.as_str(), &case.status));
         let cases: BTreeMap<&str, &Status> = cases.collect();
         let passing = passing(before).into_iter();
-        // What those tests showed before is not known.
+        // What those tests showed before is unknown.
         let is_unknown = before.only_compiles() && after.has_run();
         passing.map(move |case| match is_unknown {
             true => PinFate::Works,
@@ -205,12 +206,12 @@ pub(super) fn fate(reference: &Outcome, record: &CellRecord) -> PinFate {
     fates.max().unwrap_or(PinFate::Works)
 }
 
-/// What became of a case, or of the target itself. One that is not there any more, or is left out, does
-/// not fail.
+/// The fate of a case, or of the target itself. One that no longer exists, or is skipped, does not
+/// fail.
 fn of_thing(case: Option<&str>, after: &TargetOutcome, cases: &BTreeMap<&str, &Status>) -> PinFate {
     match case.map(|name| cases.get(name)) {
         Some(Some(status)) => of_status(status),
-        // It was not built, or did not come to any.
+        // The target was not built, or reached none of its cases.
         Some(None) if cases.is_empty() => of_status(&after.status),
         Some(None) => PinFate::Works,
         None => of_status(&after.status),

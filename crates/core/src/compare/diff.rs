@@ -1,4 +1,4 @@
-//! What two outcomes of one cell differ in, collected over cells.
+//! Collecting the differences between two outcomes of each cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,25 +7,25 @@ use crate::model::cell::CellId;
 use crate::model::outcome::{CaseOutcome, Outcome, TargetOutcome, shown};
 use crate::model::status::Status;
 
-/// Something that one cell shows otherwise.
+/// A difference in one cell.
 pub struct CellDifference<'a> {
-    /// How.
+    /// The kind of difference.
     pub kind: DifferenceKind,
     /// The cell.
     pub cell: &'a CellId,
-    /// The target; none for the cell.
+    /// The target; `None` for the cell as a whole.
     pub target: Option<&'a str>,
-    /// The case; none for the target.
+    /// The case; `None` for the target as a whole.
     pub case: Option<&'a str>,
-    /// What it was.
+    /// The earlier result.
     pub before: String,
-    /// What it is.
+    /// The later result.
     pub after: String,
-    /// The first error, where it fails now.
+    /// The first error, if it fails now.
     pub error: Option<String>,
 }
 
-/// Which cells show the same change.
+/// The key that cells with the same difference share.
 type DifferenceKey = (
     DifferenceKind,
     Option<String>,
@@ -34,7 +34,7 @@ type DifferenceKey = (
     String,
 );
 
-/// Collects what differs.
+/// A collector for differences.
 #[derive(Default)]
 pub struct CellDiff {
     changes: Vec<Difference>,
@@ -44,7 +44,7 @@ pub struct CellDiff {
 }
 
 impl CellDiff {
-    /// Adds what a cell shows otherwise.
+    /// Adds a difference in one cell.
     pub fn add(&mut self, seen: CellDifference<'_>) {
         self.n_seen += 1;
         let (target, case) = (seen.target.map(str::to_owned), seen.case.map(str::to_owned));
@@ -78,11 +78,11 @@ impl CellDiff {
         }
     }
 
-    /// Adds what differs between two outcomes of a cell.
+    /// Adds the differences between two outcomes of a cell.
     pub fn of_cell(&mut self, cell: &CellId, was: &Outcome, is: &Outcome) {
         let n_before = self.n_seen;
         let (old, new) = (by_name(&was.targets), by_name(&is.targets));
-        // A cell that was stopped as a whole has no targets that could have vanished.
+        // A cell that stopped as a whole has no targets that could have vanished.
         let have_both = !old.is_empty() && !new.is_empty();
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names.into_iter().filter(|_| have_both) {
@@ -198,15 +198,15 @@ impl CellDiff {
         });
     }
 
-    /// Adds what two statuses come to, if anything; whether it did.
+    /// Adds the difference between two statuses, if any, and returns whether there is one.
     fn statuses(&mut self, seen: CellDifference<'_>, was: &Status, is: &Status) -> bool {
         let kind = match (was, is) {
             (Status::Passed, Status::Failed { .. }) if is.is_verdict() => DifferenceKind::Broke,
             (Status::Failed { .. }, Status::Passed) if was.is_verdict() => DifferenceKind::Fixed,
-            // Drift is no break of the code, nor is its end a fix.
+            // Drift does not mean that the code broke, nor its end that the code was fixed.
             (Status::Failed { .. }, Status::Failed { .. } | Status::Passed)
             | (Status::Passed, Status::Failed { .. }) => DifferenceKind::Shifted,
-            // A test that is left out now was not seen to break, and it may be meant so.
+            // A test that is skipped now was not seen to break, and skipping it may be intended.
             (Status::Skipped { .. }, Status::Passed | Status::Failed { .. }) => {
                 DifferenceKind::Appeared
             }
@@ -230,7 +230,7 @@ impl CellDiff {
         true
     }
 
-    /// Adds what took another time in a cell.
+    /// Adds the differences in durations in a cell.
     pub fn times_of_cell(&mut self, cell: &CellId, was: &Outcome, is: &Outcome) {
         let whole = |outcome: &Outcome| outcome.phases.iter().map(|phase| phase.seconds).sum();
         self.time(cell, None, None, (whole(was), whole(is)));
@@ -256,7 +256,8 @@ impl CellDiff {
         (before, after): (f64, f64),
     ) {
         let (less, more) = (before.min(after), before.max(after));
-        // Times of tests are what the tests say. What did not run took no time.
+        // The durations of tests come from the tests and can be any number. What did not run took
+        // no time.
         let is_told = less > 0.0 && more > less * FACTOR && more - less > SECONDS;
         if is_told && more.is_finite() {
             self.times.push(DurationChange {
@@ -269,7 +270,7 @@ impl CellDiff {
         }
     }
 
-    /// All that was found.
+    /// Adds all collected differences to the comparison.
     #[must_use]
     pub fn finish(self, comparison: Comparison) -> Comparison {
         let Self {

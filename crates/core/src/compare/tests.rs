@@ -1,4 +1,4 @@
-//! Made-up runs held against each other.
+//! Made-up runs, compared.
 
 use super::*;
 use crate::model::diagnostic::Diagnostic;

@@ -1,4 +1,4 @@
-//! What makes the rows of a matrix: toolchains, revisions of the subject, feature sets.
+//! The axes that make the rows of a matrix: toolchains, revisions of the subject, feature sets.
 
 use std::path::PathBuf;
 
@@ -8,50 +8,50 @@ use super::values::check_name;
 use crate::config::raw;
 use crate::error::{SourceText, UserError};
 
-/// A toolchain: a label, and where it comes from.
+/// A toolchain: its label and its origin.
 #[derive(Clone, Debug)]
 pub struct ToolchainSpec {
-    /// The label, filename-safe.
+    /// The filename-safe label.
     pub label: String,
-    /// Where it comes from.
+    /// The origin of the toolchain.
     pub origin: ToolchainOrigin,
 }
 
-/// Where a toolchain comes from.
+/// The origin of a toolchain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolchainOrigin {
-    /// Names that rustup may know, the first installed one is taken.
+    /// Names that rustup may know; the first installed one is used.
     Rustup(Vec<String>),
-    /// A folder that holds `bin/rustc` and `bin/cargo`, relative to `matrix.toml`.
+    /// A folder that contains `bin/rustc` and `bin/cargo`, relative to `matrix.toml`.
     Directory(PathBuf),
 }
 
 /// A revision of the subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceSpec {
-    /// The label, filename-safe; none where the matrix has no such axis.
+    /// The filename-safe label; `None` if the matrix has no such axis.
     pub label: Option<String>,
-    /// The git revision; none for the files as they are.
+    /// The git revision; `None` for the files as they are.
     pub rev: Option<Spanned<String>>,
-    /// A patch that is applied on top, relative to `matrix.toml`.
+    /// A patch to apply on top, relative to `matrix.toml`.
     pub patch: Option<Spanned<PathBuf>>,
 }
 
-/// Which features of the subject are on.
+/// The enabled features of the subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureSet {
-    /// The label, filename-safe; none where the matrix has no such axis.
+    /// The filename-safe label; `None` if the matrix has no such axis.
     pub label: Option<String>,
-    /// Features to turn on.
+    /// Features to enable.
     pub features: Vec<Spanned<String>>,
-    /// `--all-features`.
+    /// True for `--all-features`.
     pub all: bool,
     /// False for `--no-default-features`.
     pub default: bool,
 }
 
 impl FeatureSet {
-    /// The flags that choose it.
+    /// The cargo flags that select this feature set.
     #[must_use]
     pub fn flags(&self) -> Vec<String> {
         let mut flags = Vec::new();

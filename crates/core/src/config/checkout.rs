@@ -1,4 +1,4 @@
-//! `[subject]`: which workspace it is, and what of the files around it a cell gets.
+//! `[subject]`: the workspace, and which of the surrounding files a cell's copy contains.
 
 use std::path::PathBuf;
 
@@ -10,23 +10,23 @@ use super::values;
 use crate::config::raw;
 use crate::error::{SourceText, UserError};
 
-/// What of the files around the subject a cell's copy holds.
+/// Which of the files around the subject a cell's copy contains.
 #[derive(Clone, Debug)]
 pub struct CheckoutConfig {
-    /// The folder that is copied, relative to `matrix.toml`; `None` for the top of the repository
-    /// that the subject lies in.
+    /// The folder to copy, relative to `matrix.toml`; `None` for the top of the subject's
+    /// repository.
     pub root: Option<Spanned<PathBuf>>,
     /// Whether cells can read the repository's metadata, as `git describe` does.
     pub git: bool,
-    /// Files that git ignores and that are copied all the same.
+    /// Files to copy although git ignores them.
     pub include: PathGlobs,
-    /// Files that are not copied.
+    /// Files not to copy.
     pub exclude: PathGlobs,
-    /// How much is copied at the most; `None` for whatever there is.
+    /// The maximum size of the copy; `None` for no limit.
     pub max_size: Option<ByteSize>,
 }
 
-/// Some globs, and how they are written.
+/// A set of globs, with their text.
 #[derive(Clone, Debug, Default)]
 pub struct PathGlobs {
     written: Vec<String>,
@@ -34,13 +34,14 @@ pub struct PathGlobs {
 }
 
 impl PathGlobs {
-    /// Whether a path, relative to the copied folder, matches.
+    /// Whether a path relative to the copied folder matches.
     #[must_use]
     pub fn matches(&self, path: &std::path::Path) -> bool {
         self.set.is_match(path)
     }
 
-    /// The longest paths without wildcards that hold everything that can match.
+    /// For each glob, the longest path without wildcards that contains everything the glob can
+    /// match.
     pub fn bases(&self) -> impl Iterator<Item = PathBuf> {
         let is_plain = |part: &&str| !part.contains(['*', '?', '[', '{']);
         let base = move |glob: &String| glob.split('/').take_while(is_plain).collect();

@@ -1,4 +1,4 @@
-//! What a migration plan claims, written down so that a run can say whether it is so.
+//! The claims of a migration plan, written down so that a run can check them.
 
 use globset::{Glob, GlobMatcher};
 use semver::{Version, VersionReq};
@@ -10,41 +10,41 @@ use crate::config::raw;
 use crate::error::{SourceText, UserError};
 use crate::model::cell::bare;
 
-/// A claim.
+/// A claim of a migration plan.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// Where that is written.
+    /// Its location in the file.
     pub at: Span,
-    /// What is claimed, in words.
+    /// The claim, as text.
     pub says: String,
     /// The family it is about.
     pub family: String,
-    /// What is claimed.
+    /// The checkable form of the claim.
     pub claimed: ClaimKind,
 }
 
-/// What can be claimed.
+/// The kinds of claims.
 #[derive(Clone, Debug)]
 pub enum ClaimKind {
-    /// A pin needs this rustc and no older one will do.
+    /// A pin needs this rustc, and no older one works.
     LeastRust {
-        /// The rustc, as it is written.
+        /// The rustc version, as written.
         rust: String,
         /// The pin.
         pin: Version,
     },
     /// Something changes along the ladder.
     Changes {
-        /// Which targets.
+        /// The targets.
         target: GlobMatcher,
-        /// Which of their cases; all where none is named.
+        /// The cases of these targets; `None` for all of them.
         case: Option<GlobMatcher>,
-        /// At which versions; anywhere where none is named.
+        /// The versions where it changes; `None` for anywhere.
         at: Option<VersionReq>,
     },
-    /// Everything of that name passes at a pin.
+    /// Everything that matches passes at a pin.
     Passes {
-        /// Which targets.
+        /// The targets.
         targets: Vec<GlobMatcher>,
         /// The pin.
         pin: Version,

@@ -1,4 +1,4 @@
-//! What makes the columns of a matrix: families of crates, and which pins they move along.
+//! The families that make the columns of a matrix: crates that move in lockstep, and their pins.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,19 @@ use crate::config::raw;
 use crate::error::{SourceText, UserError};
 use crate::model::cell::{Pin, PinSource, bare};
 
-/// Crates that move in lockstep, and the pins they move along.
+/// Crates that move in lockstep, with their pins.
 #[derive(Clone, Debug)]
 pub struct Family {
-    /// The name, filename-safe.
+    /// The filename-safe name.
     pub name: Spanned<String>,
     /// The crates that the subject requires.
     pub crates: Vec<Spanned<String>>,
-    /// Globs of crates that come in through them and are held at the same version where it exists.
+    /// Globs for crates that these crates pull in and that are pinned to the same version where it
+    /// exists.
     pub companions: Companions,
     /// The published pins.
     pub pins: Pins,
-    /// The pins that are not released, which come after all that are.
+    /// The unreleased pins, which come after all published ones.
     pub unreleased: Vec<Spanned<Pin>>,
 }
 
@@ -35,14 +36,14 @@ impl Family {
         self.crates.iter().map(|c| c.get_ref().as_str()).collect()
     }
 
-    /// True for its crates and companions.
+    /// True for the family's crates and companions.
     #[must_use]
     pub fn holds(&self, name: &str) -> bool {
         self.crates.iter().any(|c| c.get_ref() == name) || self.companions.hold(name)
     }
 }
 
-/// Globs for crates that only come in transitively.
+/// Globs for transitive dependencies that move along with a family.
 #[derive(Clone, Debug)]
 pub struct Companions {
     written: Vec<String>,
@@ -66,46 +67,46 @@ impl Companions {
 /// The published pins of a family.
 #[derive(Clone, Debug)]
 pub enum Pins {
-    /// Written out, ascending.
+    /// An explicit, ascending list.
     Written(Vec<Spanned<Version>>),
-    /// Chosen from what is published.
+    /// Chosen from the published versions.
     Chosen(PinRange),
 }
 
-/// How pins are chosen from what is published.
+/// A rule that chooses pins from the published versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinRange {
-    /// Where it is written.
+    /// Its location in the file.
     pub span: Span,
     /// The first pin.
     pub from: Spanned<Version>,
-    /// The last pin; the newest that is published where none is named.
+    /// The last pin; `None` for the newest published version.
     pub to: Option<Spanned<Version>>,
-    /// Which of those between.
+    /// Which versions in between to take.
     pub choose: PinRule,
-    /// No more than so many in all, evenly.
+    /// The maximum number of pins, evenly spaced.
     pub at_most: Option<usize>,
-    /// Versions that are taken besides.
+    /// Versions to add.
     pub include: Vec<Spanned<Version>>,
-    /// Versions that are not taken.
+    /// Versions to leave out.
     pub exclude: Vec<VersionReq>,
-    /// Whether versions that were withdrawn count.
+    /// Whether to consider yanked versions.
     pub yanked: bool,
-    /// Whether pre-releases count.
+    /// Whether to consider pre-releases.
     pub pre_releases: bool,
 }
 
-/// Which of the published versions in a range are pins.
+/// Which published versions in a range become pins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PinRule {
-    /// Every one.
+    /// All versions.
     All,
     /// The last patch of each minor.
     LatestPatch,
-    /// The last version of each major; of 0.x, of each minor, which semver counts as one.
+    /// The last version of each major; for 0.x, of each minor, which semver treats like a major.
     LatestMinor,
-    /// The first version of each major; of 0.x, of each minor.
+    /// The first version of each major; for 0.x, of each minor.
     Majors,
 }
 
@@ -185,7 +186,8 @@ fn pins(text: &SourceText, family: &str, written: &Spanned<raw::Pins>) -> Result
     }
 }
 
-/// The ladder ascends: "first" and "last", "before" and "after" in every report rest on that.
+/// Parses a ladder and checks that it ascends: "first", "last", "before" and "after" in every
+/// report rely on that.
 fn ladder(
     text: &SourceText,
     family: &str,
@@ -310,7 +312,7 @@ fn unreleased(
     Ok(pins)
 }
 
-/// A path relative to `matrix.toml`, as cells in other folders find it.
+/// Makes a path relative to `matrix.toml` absolute, so that cells in other folders can use it.
 fn absolute(text: &SourceText, written: &Spanned<String>) -> Result<Utf8PathBuf, UserError> {
     let path = std::path::absolute(text.folder().join(written.get_ref()));
     let path = path.ok().and_then(|p| Utf8PathBuf::from_path_buf(p).ok());

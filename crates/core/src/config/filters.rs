@@ -1,4 +1,4 @@
-//! Cells that are left out for a reason, and cells that are taken back in.
+//! Filters for cells to leave out, with reasons, and for cells to include again.
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use semver::{Version, VersionReq};
@@ -10,19 +10,19 @@ use crate::config::raw;
 use crate::error::{SourceText, UserError};
 use crate::model::cell::{Cell, PinSource};
 
-/// Cells that are left out, and why.
+/// Cells to leave out, and why.
 #[derive(Clone, Debug)]
 pub struct Exclude {
-    /// Which.
+    /// The cells.
     pub cells: CellFilter,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// Some cells of a matrix: those that every part says yes to.
+/// A filter that selects the cells for which all its parts match.
 #[derive(Clone, Debug)]
 pub struct CellFilter {
-    /// Where it is written, or the reason for it.
+    /// The location of the filter or its reason in the file.
     pub at: Span,
     toolchain: Option<NameGlobs>,
     source: Option<NameGlobs>,
@@ -38,7 +38,7 @@ struct NameGlobs {
 }
 
 impl CellFilter {
-    /// True for a cell that is meant. A range of pins means published ones only.
+    /// True if the filter selects the cell. A range of pins matches published pins only.
     #[must_use]
     pub fn means(&self, cell: &Cell) -> bool {
         let matches = |globs: &Option<NameGlobs>, label: Option<&str>| match (globs, label) {
@@ -58,7 +58,7 @@ impl CellFilter {
     }
 }
 
-/// A version without what makes it a pre-release: a range means those too.
+/// Removes the pre-release part of a version, so that ranges match pre-releases too.
 pub(super) fn released(version: &Version) -> Version {
     Version {
         pre: semver::Prerelease::EMPTY,
@@ -154,7 +154,7 @@ fn globs(
     Ok(Some(NameGlobs { written, set }))
 }
 
-/// Checks that every glob means something of the matrix.
+/// Checks that every glob matches something in the matrix.
 pub(super) fn check(config: &Config) -> Result<(), UserError> {
     let labels = |labels: Vec<Option<&str>>| -> Vec<String> {
         labels.into_iter().flatten().map(str::to_owned).collect()
@@ -204,7 +204,7 @@ pub(super) fn check(config: &Config) -> Result<(), UserError> {
 }
 
 impl Config {
-    /// Why a cell is left out, if it is.
+    /// The reason why a cell is excluded, if it is.
     #[must_use]
     pub fn excluded(&self, cell: &Cell) -> Option<&str> {
         if self.includes.iter().any(|which| which.means(cell)) {

@@ -1,4 +1,4 @@
-//! Adjustments: what is changed in the copy of the subject for a range of pins, written once.
+//! Adjustments: changes to the copy of the subject for a range of pins.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,45 +14,45 @@ use crate::config::raw;
 use crate::error::{SourceText, UserError};
 use crate::model::cell::{Pin, PinSource};
 
-/// What is changed for a range of a family's pins.
+/// The changes for a range of a family's pins.
 #[derive(Clone, Debug)]
 pub struct Adjustment {
-    /// Where its pins are written.
+    /// The location of its pins in the file.
     pub at: Span,
     /// The family.
     pub family: String,
-    /// The published pins it is for.
+    /// The published pins it applies to.
     pins: VersionReq,
-    /// Whether it is for unreleased pins too.
+    /// Whether it also applies to unreleased pins.
     unreleased: bool,
-    /// What is changed.
+    /// The changes.
     pub change: Overrides,
 }
 
-/// What is changed in the copy of the subject, and in what its cells see.
+/// Changes to the copy of the subject and to the environment of its cells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Overrides {
-    /// By crate and feature: what is asked for in place of that feature; nothing drops it.
+    /// By crate and feature: the features to request instead; an empty list drops the feature.
     pub features: BTreeMap<String, BTreeMap<String, Vec<String>>>,
-    /// `--cfg`s for every package.
+    /// The `--cfg` flags for all packages.
     pub cfg: Vec<String>,
-    /// Variables.
+    /// Environment variables.
     pub env: BTreeMap<String, String>,
-    /// What members require besides.
+    /// Additional dependencies of members.
     pub extra: Vec<ExtraDependencies>,
 }
 
-/// Dependencies that members of the subject get.
+/// Dependencies to add to members of the subject.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExtraDependencies {
-    /// By name, as in a manifest.
+    /// The dependencies by name, as in a manifest.
     pub dependencies: BTreeMap<String, toml::Value>,
-    /// The members that get them; none for all.
+    /// The members that get them; empty for all.
     pub members: Vec<String>,
 }
 
 impl Overrides {
-    /// What is changed, in words.
+    /// The changes, as text.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let features = self.features.keys();
@@ -70,7 +70,7 @@ impl Overrides {
 }
 
 impl Adjustment {
-    /// True where it is for this pin. Pre-releases of a version count as that version.
+    /// True if it applies to this pin. A pre-release counts as its release.
     #[must_use]
     pub fn is_for(&self, pin: &Pin) -> bool {
         pin.family == self.family
@@ -143,8 +143,7 @@ fn named<'a>(
     })
 }
 
-/// The changes of several adjustments as one; where two say something about the same, the later
-/// one in the file holds.
+/// Merges the changes of several adjustments; if two conflict, the later one in the file wins.
 #[must_use]
 pub fn together<'a>(changes: impl IntoIterator<Item = &'a Overrides>) -> Overrides {
     let mut all = Overrides::default();

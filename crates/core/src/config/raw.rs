@@ -1,4 +1,4 @@
-//! The shape of `matrix.toml` as it is written: keys, types and defaults, nothing checked.
+//! The raw form of `matrix.toml`: keys, types and defaults, without validation.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -135,7 +135,7 @@ pub(super) enum Pins {
     Chosen(Box<Range>),
 }
 
-/// By hand and not untagged, so that a mistake within keeps its place.
+/// Implemented by hand instead of `untagged`, so that an error inside keeps its location.
 impl<'de> Deserialize<'de> for Pins {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;
@@ -218,7 +218,7 @@ pub(super) struct Claim {
     pub(super) at: Option<Spanned<String>>,
 }
 
-/// Written out and not flattened into `Which`: flattening would let unknown keys through.
+/// Spelled out instead of flattening `Which`, because `flatten` would accept unknown keys.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExcludeKeys {
@@ -355,7 +355,7 @@ pub(super) struct Allow {
     pub(super) reason: Spanned<String>,
 }
 
-/// What stands in `[sandbox]` and in each `[[sandbox.allow]]` alike.
+/// The keys that `[sandbox]` and each `[[sandbox.allow]]` share.
 pub(super) struct Reach {
     pub(super) read: Vec<Spanned<Utf8PathBuf>>,
     pub(super) write: Vec<Spanned<Utf8PathBuf>>,
@@ -400,7 +400,7 @@ impl Document {
     }
 }
 
-/// toml's own words, with a hint where a key is a misspelt one.
+/// Converts toml's error, with a hint if a key is misspelt.
 fn refused(text: &SourceText, error: &toml::de::Error) -> UserError {
     let message = error.message();
     let mut mistake = text.mistake(message.lines().next().unwrap_or(message));
@@ -410,7 +410,7 @@ fn refused(text: &SourceText, error: &toml::de::Error) -> UserError {
     let Some(rest) = message.strip_prefix("unknown field `") else {
         return mistake;
     };
-    // serde says: unknown field `a`, expected one of `b`, `c`
+    // The message of serde: unknown field `a`, expected one of `b`, `c`
     let mut quoted = rest.split('`');
     let written = quoted.next().unwrap_or_default();
     let known: Vec<&str> = quoted.skip(1).step_by(2).collect();

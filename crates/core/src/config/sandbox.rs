@@ -1,4 +1,4 @@
-//! `[sandbox]`: what builds and tests may reach of the machine.
+//! `[sandbox]`: what builds and tests may access on the machine.
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -9,57 +9,57 @@ use crate::config::raw;
 use crate::error::{SourceText, UserError};
 use crate::model::outcome::TargetId;
 
-/// What builds and tests may reach of the machine, beyond what compiling takes.
+/// What builds and tests may access on the machine, beyond what compiling requires.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
-    /// Whether they are bounded at all.
+    /// Whether to use the sandbox.
     pub mode: Spanned<SandboxMode>,
-    /// What all of them may reach.
+    /// What all builds and tests may access.
     pub all: Permissions,
-    /// What some may reach besides.
+    /// What some of them may also access.
     pub allowed: Vec<Allowance>,
 }
 
-/// Whether builds and tests are bounded.
+/// Whether builds and tests run in a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxMode {
-    /// As far as the system has what that takes.
+    /// Enforce as much as the system supports.
     Auto,
-    /// In all, or nothing runs.
+    /// Enforce all of it; otherwise nothing runs.
     Required,
-    /// Not at all.
+    /// Do not use a sandbox.
     Off,
 }
 
-/// Something of the machine that can be reached.
+/// Permissions to access parts of the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Permissions {
-    /// Files and folders that may be read; absolute.
+    /// Absolute paths of readable files and folders.
     pub read: Vec<Utf8PathBuf>,
-    /// Files and folders that may be written; absolute.
+    /// Absolute paths of writable files and folders.
     pub write: Vec<Utf8PathBuf>,
-    /// The network.
+    /// Whether the network is accessible.
     pub network: bool,
 }
 
-/// What one step or target may reach besides, and why.
+/// Additional permissions for one step or target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Allowance {
-    /// `build`, or a target by its name.
+    /// `build`, or a target's name.
     pub of: String,
-    /// Where that stands.
+    /// Its location in the file.
     #[serde(skip)]
     pub at: Span,
-    /// What it may reach.
+    /// The permissions.
     pub reach: Permissions,
 }
 
-/// The word for the build of a cell.
+/// The name that stands for the build of a cell.
 const BUILD: &str = "build";
 
 impl Allowance {
-    /// Whether it is about the build of a cell, or about a target's tests.
+    /// Whether it applies to a target's tests, or to the build of a cell if `target` is `None`.
     #[must_use]
     pub fn is_of(&self, target: Option<&TargetId>) -> bool {
         match target {
@@ -70,7 +70,7 @@ impl Allowance {
 }
 
 impl SandboxConfig {
-    /// All that the build of a cell, or a target's tests, may reach.
+    /// All permissions of a target's tests, or of the build of a cell if `target` is `None`.
     #[must_use]
     pub fn reach(&self, target: Option<&TargetId>) -> Permissions {
         let mut reach = self.all.clone();
@@ -139,7 +139,7 @@ pub(super) fn sandbox(
     })
 }
 
-/// Paths as a system has them: relative to the file's folder where they are relative.
+/// Makes paths absolute; relative ones are relative to the file's folder.
 fn absolute(
     text: &SourceText,
     written: Vec<Spanned<Utf8PathBuf>>,

@@ -1,4 +1,4 @@
-//! What `matrix.toml` may hold, and what each mistake gets for an answer.
+//! Accepted forms of `matrix.toml`, and the message for each user error.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ fn parse(content: &str) -> Result<Config, UserError> {
     ))
 }
 
-/// The mistake that comes of replacing a part of a good file.
+/// Returns the error message after a part of the good file is replaced.
 fn mistake(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from} is not in the good file");
     match parse(&GOOD.replace(from, to)) {

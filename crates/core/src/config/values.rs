@@ -1,4 +1,4 @@
-//! Single values of `matrix.toml`, checked: names, durations, counts, variables.
+//! Validation of single values of `matrix.toml`: names, durations, counts, variables.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use toml::Spanned;
 
 use crate::error::{SourceText, UserError};
 
-/// The longest name, in characters: a cell's has three labels in it and is a folder's.
+/// The maximum length of a name, in bytes. A cell's name contains three labels and is used as a
+/// folder name.
 const LONGEST_NAME: usize = 40;
 
-/// Labels and family names stand in file names and in the names of cells.
+/// Checks a label or family name, which is used in file names and cell names.
 pub(super) fn check_name(
     text: &SourceText,
     name: &Spanned<String>,
@@ -37,7 +38,7 @@ pub(super) fn check_name(
         .help("use letters, digits, `.`, `_` and `-`, and begin with a letter or a digit"))
 }
 
-/// The longest timeout. Clocks of some systems do not reach much further.
+/// The maximum timeout. The clocks of some systems do not go much further.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(super) fn duration(
@@ -78,7 +79,7 @@ pub(super) fn variables(
     written.into_iter().map(checked).collect()
 }
 
-/// The most of anything that is counted.
+/// The maximum of all counts.
 const MOST: usize = 1024;
 
 pub(super) fn count(
@@ -95,14 +96,14 @@ pub(super) fn count(
     }
 }
 
-/// The word for no bound on the disk.
+/// The word for no limit on disk space.
 const UNLIMITED: &str = "unlimited";
 
-/// Reads how much of the disk may be taken: `10GB`, or `unlimited`.
+/// Parses a limit on disk space: `10GB`, or `unlimited`.
 ///
 /// # Errors
 ///
-/// In words, what would do.
+/// A description of the accepted values.
 pub fn disk_size(written: &str) -> Result<Option<ByteSize>, String> {
     if written == UNLIMITED {
         return Ok(None);
@@ -116,7 +117,7 @@ pub fn disk_size(written: &str) -> Result<Option<ByteSize>, String> {
     }
 }
 
-/// As [`disk_size`], with its place.
+/// Like [`disk_size`], with the location in the file.
 pub(super) fn disk(
     text: &SourceText,
     written: &Spanned<String>,
@@ -127,7 +128,7 @@ pub(super) fn disk(
     })
 }
 
-/// As [`duration`], of a key that may be left out.
+/// Like [`duration`], for an optional key.
 pub(super) fn duration_if_any(
     text: &SourceText,
     written: Option<&Spanned<String>>,
@@ -135,7 +136,7 @@ pub(super) fn duration_if_any(
     written.map(|w| duration(text, w)).transpose()
 }
 
-/// As [`count`], from 1, of a key that may be left out.
+/// Like [`count`] from 1, for an optional key.
 pub(super) fn count_if_any(
     text: &SourceText,
     key: &str,

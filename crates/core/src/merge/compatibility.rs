@@ -1,4 +1,4 @@
-//! Whether parts can be of one run. What they say comes from outside and may be anything.
+//! Checks whether parts can belong to one run. Their content is untrusted and can be anything.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use crate::model::cell::{Cell, CellId, Pin, PinSource, Row};
 use crate::model::run::{FamilyRecord, Run, SourceRecord, ToolchainRecord};
 use crate::text::named;
 
-/// Checks each part by itself, and all against the first.
+/// Checks each part on its own, and all against the first.
 ///
 /// # Errors
 ///
-/// A [`UserError`] that names the part, or the two, and what is wrong or differs.
+/// A [`UserError`] that names the part, or the two parts, and the problem or difference.
 pub(super) fn check(parts: &[ShardResult], config: &Config) -> Result<(), UserError> {
     let rows = config.rows();
     for part in parts {
@@ -42,7 +42,7 @@ pub(super) fn check(parts: &[ShardResult], config: &Config) -> Result<(), UserEr
             return Err(not_of_one(first, other, &what).help(help));
         }
     }
-    // Two that lack a toolchain say nothing of each other's.
+    // Two parts that lack a toolchain say nothing about each other's, so compare all pairs.
     for (at, one) in parts.iter().enumerate() {
         for other in &parts[at + 1..] {
             let mut pairs = one.run.toolchains.iter().zip(&other.run.toolchains);
@@ -60,7 +60,7 @@ fn not_of_one(one: &ShardResult, other: &ShardResult, what: &str) -> UserError {
     UserError::new(format!("{one} and {other} are not of one run: {what}"))
 }
 
-/// What a part has in place of what the config names.
+/// Returns how a part differs from what the config names.
 fn foreign(run: &Run, config: &Config) -> Option<String> {
     let labels = |list: Vec<String>| list.join(", ");
     let pairs = [
@@ -102,7 +102,7 @@ fn foreign(run: &Run, config: &Config) -> Option<String> {
     ))
 }
 
-/// What no run of a matrix with such rows holds.
+/// Returns what makes a part impossible as a run of a matrix with these rows.
 fn malformed(run: &Run, rows: &[Arc<Row>]) -> Option<String> {
     let known: BTreeSet<&Row> = rows.iter().map(AsRef::as_ref).collect();
     let is_known =
@@ -138,14 +138,14 @@ fn is_on_ladder(run: &Run, pin: &Pin) -> bool {
     })
 }
 
-/// What is to run: the subject, and at which pins.
+/// What is to run: the revisions of the subject, and the families with their pins.
 type MatrixIdentity<'a> = (&'a [SourceRecord], &'a [FamilyRecord]);
 
 fn of(run: &Run) -> MatrixIdentity<'_> {
     (&run.sources, &run.families)
 }
 
-/// How two differ in what is to run.
+/// Returns how two matrices differ in what is to run.
 pub(super) fn differs(one: MatrixIdentity<'_>, other: MatrixIdentity<'_>) -> Option<String> {
     for (a, b) in one.0.iter().zip(other.0) {
         if a.subject.content != b.subject.content {
@@ -180,7 +180,7 @@ fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
     ))
 }
 
-/// A pin, without where its folder is: every machine has its own.
+/// A pin without the location of its folder, which differs on every machine.
 fn place_of(pin: &Pin) -> (String, Option<(&str, &str)>) {
     let repository = match &pin.at {
         PinSource::Git { git, rev, .. } => Some((git.as_str(), rev.as_str())),
@@ -189,7 +189,7 @@ fn place_of(pin: &Pin) -> (String, Option<(&str, &str)>) {
     (pin.at.to_string(), repository)
 }
 
-/// How the compilers of one label differ, where both machines have it.
+/// Returns how the compilers of one label differ, if both machines have them.
 fn compilers(one: &ToolchainRecord, other: &ToolchainRecord) -> Option<String> {
     let programs = [(&one.rustc, &other.rustc), (&one.cargo, &other.cargo)];
     let differing = programs.into_iter().find_map(|programs| match programs {

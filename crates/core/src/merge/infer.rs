@@ -1,4 +1,4 @@
-//! What the parts together leave to inference, as a single run of strategy `frontier` would.
+//! What the merged parts leave to inference, as a single run with strategy `frontier` would.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::model::status::SkipReason;
 use crate::search::strategy::Slot;
 use crate::search::{Search, SearchRow};
 
-/// Marks as inferred what no one ran and whose neighbours agree, once nothing is left to run; and
-/// as missing what a part inferred from less than is known now.
+/// Marks cells that nobody ran and whose neighbours agree as inferred, once nothing is left to run;
+/// and cells that a part inferred from less than is known now as missing.
 pub(super) fn infer(run: &mut Run, config: &Config) {
     let mut views = [false, true].map(|exact| SearchView::new(run, config, exact));
     let inferred = views[0].inferred();
@@ -30,15 +30,16 @@ pub(super) fn infer(run: &mut Run, config: &Config) {
     }
 }
 
-/// A run as a search sees it.
+/// A run as a search.
 struct SearchView {
     search: Search<Signature>,
-    /// Of each row, where its places stand in the run.
+    /// For each row, the indices of its slots' cells in the run.
     rows: Vec<Vec<Option<usize>>>,
 }
 
 impl SearchView {
-    /// Sees the rungs, and what was run between them; with `exact`, all that could be.
+    /// Creates a view of the rungs and of the versions between them that ran; with `exact`, of all
+    /// versions that could run.
     fn new(run: &Run, config: &Config, exact: bool) -> Self {
         let mut leaders = BTreeMap::new();
         let mut view = (Vec::new(), Vec::new());
@@ -76,11 +77,10 @@ impl SearchView {
     }
 }
 
-/// One row of a view.
 struct ViewRow {
     known: SearchRow<Signature>,
     cells: Vec<Option<usize>>,
-    /// Whether no cell of it is to run at all.
+    /// Whether none of its cells is to run.
     is_left_out: bool,
 }
 
@@ -150,7 +150,7 @@ fn is_left_out(record: &CellRecord) -> bool {
     }
 }
 
-/// What is known of a cell. What only the naming of single cells left out is still open.
+/// The slot of a cell. A cell that was skipped only because other cells were named is still open.
 fn place(record: &CellRecord) -> Slot<Signature> {
     match &record.state {
         State::Pending => Slot::Open,

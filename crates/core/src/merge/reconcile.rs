@@ -1,4 +1,4 @@
-//! One cell, of which several parts speak.
+//! Reconciling the outcomes of one cell from several parts.
 
 use std::collections::BTreeSet;
 
@@ -9,29 +9,29 @@ use crate::model::run::State;
 use crate::model::run::gaps::ConflictSide;
 use crate::model::status::{InconclusiveReason, SkipReason, Status};
 
-/// What comes of a cell.
+/// The reconciled state of a cell.
 pub(super) struct ReconciledCell {
-    /// How far it is.
+    /// The state of the cell.
     pub state: State,
-    /// Whose outcome was taken.
+    /// The part that provided the outcome.
     pub part: Option<String>,
-    /// What was said of it, where that is not one thing.
+    /// The contradicting results, if the parts disagree.
     pub sides: Vec<ConflictSide>,
 }
 
-/// A cell, and all that is known of it.
+/// Everything that is known about a cell.
 #[derive(Clone, Copy)]
 pub(super) struct CellParts<'a> {
     /// What each part knows, in the order of the parts.
     pub known: &'a [PartOutcome<'a>],
-    /// What earlier merges found it contradicted by.
+    /// The contradicting results that earlier merges found.
     pub earlier: &'a [&'a ConflictSide],
     /// Whether any machine has its toolchain.
     pub has_toolchain: bool,
 }
 
-/// Settles a cell by all that is known of it: a verdict before a doubt, and a doubt before what did
-/// not run.
+/// Reconciles a cell: a conclusive outcome takes precedence over an inconclusive one, and that over
+/// a cell that did not run.
 pub(super) fn reconcile(asked: CellParts<'_>) -> ReconciledCell {
     let CellParts {
         known,
@@ -50,7 +50,7 @@ pub(super) fn reconcile(asked: CellParts<'_>) -> ReconciledCell {
     if !sides.is_empty() {
         return contradicted(sides);
     }
-    // Of those that say the same, one that ran the cell rather than one that had it from before.
+    // Among equal results, prefer one from a part that ran the cell over a reused one.
     let best = said
         .iter()
         .min_by_key(|said| (said.outcome.has_doubt(), said.reused));
@@ -63,7 +63,7 @@ pub(super) fn reconcile(asked: CellParts<'_>) -> ReconciledCell {
     }
 }
 
-/// An outcome, and who says it.
+/// An outcome, and the part that reports it.
 struct Testimony<'a> {
     part: &'a str,
     state: &'a State,
@@ -85,7 +85,8 @@ impl<'a> Testimony<'a> {
     }
 }
 
-/// What parts say of a cell, where that is not one thing; also what an earlier merge found so.
+/// The contradicting results of a cell, if the parts disagree or an earlier merge found that they
+/// do.
 fn sides(said: &[Testimony<'_>], earlier: &[&ConflictSide]) -> Vec<ConflictSide> {
     let sure = said.iter().filter(|said| !said.outcome.has_doubt());
     let sure: Vec<(&str, Signature)> = sure.map(|said| (said.part, said.outcome.shows())).collect();
@@ -106,7 +107,8 @@ fn sides(said: &[Testimony<'_>], earlier: &[&ConflictSide]) -> Vec<ConflictSide>
     sides
 }
 
-/// What one part says: of the whole, and the first thing that not all say.
+/// Describes what one part shows: the status of the whole, and the first observation that not all
+/// parts share.
 fn describe(shows: &[Observation], common: &BTreeSet<&Observation>) -> String {
     let whole = shows.first().map(|(_, _, status, _)| status.to_string());
     let mut things = shows.iter().skip(1);
@@ -120,7 +122,7 @@ fn describe(shows: &[Observation], common: &BTreeSet<&Observation>) -> String {
     format!("{}{}", whole.unwrap_or_default(), own.unwrap_or_default())
 }
 
-/// A cell of which parts say different things is in doubt, and says what they say.
+/// Creates an inconclusive outcome that lists the contradicting results.
 fn contradicted(sides: Vec<ConflictSide>) -> ReconciledCell {
     let doubt = InconclusiveReason::Machine("results contradict each other".to_owned());
     let said = |side: &ConflictSide| {
@@ -138,8 +140,9 @@ fn contradicted(sides: Vec<ConflictSide>) -> ReconciledCell {
     }
 }
 
-/// A cell that no part ran: the reason that says most of the whole. What one part left to others,
-/// or did not come to, is missing; so is what one has no toolchain for, and another has.
+/// The state of a cell that no part ran: the reason that says most about the whole. A cell that one
+/// part left to others, or did not reach, is missing; so is a cell whose toolchain one part lacks
+/// but another has.
 fn unanswered(known: &[PartOutcome<'_>], has_toolchain: bool) -> State {
     let states = known.iter().map(|known| &known.record.state);
     let state = states.max_by_key(|state| (weight(state), std::cmp::Reverse(reason(state))));
@@ -171,20 +174,20 @@ fn reason(state: &State) -> Option<&SkipReason> {
     }
 }
 
-/// How much a state says of the whole, where several are known.
+/// The precedence of a state among several parts.
 fn weight(state: &State) -> u8 {
     match state {
         State::Ended { .. } => 7,
         State::Pending => 4,
         State::Skipped { reason } => match reason {
             SkipReason::Excluded(_) => 6,
-            // Whoever was to run the cell and did not end had the toolchain.
+            // The machine that was to run the cell and did not finish had the toolchain.
             SkipReason::ToolchainMissing => 5,
             SkipReason::NotBegun => 4,
             SkipReason::Inferred => 3,
             SkipReason::OtherShard => 2,
             SkipReason::NotSelected(_) | SkipReason::NotAnEnd => 1,
-            // The rest is said of targets and cases, and not of cells.
+            // The rest applies to targets and cases, not to cells.
             SkipReason::BetweenRungs
             | SkipReason::Ignored
             | SkipReason::NotReached

@@ -1,4 +1,4 @@
-//! The rows of a merged run: whole, and in the order of a plan.
+//! Completes the rows of a merged run and puts them in plan order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use crate::model::cell::{Cell, CellId, Pin, Row};
 use crate::model::run::{CellRecord, Run, State};
 use crate::model::status::SkipReason;
 
-/// Puts in what a single run would say of the rows in which no one looked at a version between two
-/// pins.
+/// Adds the cells that a single run would have in rows in which nobody looked at a version between
+/// two pins.
 pub(super) fn fill(run: &mut Run, rows: &[Arc<Row>], config: &Config) {
     let there: BTreeSet<CellId> = run.cells.iter().map(|record| record.id.clone()).collect();
     let pins: BTreeSet<Arc<Pin>> = run.cells.iter().map(|r| Arc::clone(&r.cell.pin)).collect();
@@ -42,14 +42,14 @@ pub(super) fn fill(run: &mut Run, rows: &[Arc<Row>], config: &Config) {
     run.cells.extend(missing);
 }
 
-/// A row of a family.
+/// A row and a family.
 type RowKey = (Arc<Row>, String);
 
 fn key(cell: &Cell) -> RowKey {
     (Arc::clone(&cell.row), cell.pin.family.clone())
 }
 
-/// The rows that are left out as a whole, and why.
+/// The rows that are skipped as a whole, and why.
 fn left_out(run: &Run) -> BTreeMap<RowKey, SkipReason> {
     let mut reasons = BTreeMap::new();
     let mut taken_in = BTreeSet::new();
@@ -70,7 +70,8 @@ fn left_out(run: &Run) -> BTreeMap<RowKey, SkipReason> {
     reasons
 }
 
-/// Says of a cell of a toolchain that no machine has what a machine that was to run it would say.
+/// Marks the open cells of a toolchain that no machine has as skipped for that reason, as a single
+/// machine would.
 pub(super) fn tell_missing(run: &mut Run) {
     let missing = State::Skipped {
         reason: SkipReason::ToolchainMissing,
@@ -88,7 +89,7 @@ pub(super) fn tell_missing(run: &mut Run) {
     }
 }
 
-/// Puts cells in plan order: families, rows, pins.
+/// Sorts the cells in plan order: families, rows, pins.
 pub(super) fn sort(run: &mut Run, rows: &[Arc<Row>]) {
     let rows: BTreeMap<&Row, usize> = rows.iter().map(AsRef::as_ref).zip(0..).collect();
     let mut pins = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Parts of made-up runs, a letter a cell.
+//! Parts of made-up runs, one letter per cell.
 
 use std::path::Path;
 
@@ -25,9 +25,9 @@ fn skipped(reason: SkipReason) -> State {
     State::Skipped { reason }
 }
 
-/// A part, by what it knows of each cell: besides the letters of histories, `s` is in another shard,
-/// `p` did not end, `c` was not selected by `--cell`, `m` has no toolchain, `q` is in doubt, `~` is
-/// inferred.
+/// A part, from one letter per cell. In addition to the letters of histories, `s` is in another
+/// shard, `p` did not end, `c` was not selected by `--cell`, `m` has no toolchain, `q` is
+/// inconclusive, `~` is inferred.
 fn part(name: &str, shown: &str) -> ShardResult {
     let mut run = history(shown, 1);
     run.toolchains[0].source = (!shown.contains('m')).then(|| "here".to_owned());
@@ -51,7 +51,7 @@ fn part(name: &str, shown: &str) -> ShardResult {
     ShardResult { name, run }
 }
 
-/// What became of each cell, by the same letters.
+/// The state of each cell, by the same letters.
 fn letters(run: &Run) -> String {
     let letter = |record: &CellRecord| match (&record.state, record.status()) {
         (State::Pending, _) => 'p',
@@ -126,7 +126,7 @@ fn a_part_that_died_and_was_run_again_leaves_nothing_open() {
 #[test]
 fn a_verdict_comes_before_a_doubt_and_a_doubt_before_nothing() {
     assert_eq!(told(&["qq.", ".p."]), ".q.");
-    // Drift is sure, though it is no verdict.
+    // Drift is conclusive, although it is not a verdict.
     assert_eq!(told(&["dq.", "qd."]), "dd.");
 }
 
@@ -134,7 +134,7 @@ fn a_verdict_comes_before_a_doubt_and_a_doubt_before_nothing() {
 fn a_toolchain_that_one_machine_lacks_and_another_has_is_there() {
     assert_eq!(told(&["mmm", ".b."]), ".b.");
     assert_eq!(told(&["mmm", "mmm"]), "mmm");
-    // Whoever had it was not asked for these.
+    // The machine that had the toolchain was not asked for these.
     let merged = merged(&["mmm", ".ss"]);
     assert_eq!(letters(&merged.run), ".pp");
     assert_eq!(merged.gaps.missing.len(), 2);

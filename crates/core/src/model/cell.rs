@@ -1,4 +1,4 @@
-//! A cell of the matrix: a row × a pin, and the names they go by everywhere.
+//! A cell of the matrix (a row × a pin) and the names of cells.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,17 +7,18 @@ use camino::Utf8PathBuf;
 use semver::{BuildMetadata, Version};
 use serde::{Deserialize, Serialize};
 
-/// One place on a family's ladder: what all its crates are held at together.
+/// One point on a family's ladder: the version or source that pins all its crates.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Pin {
     /// The family's name in `matrix.toml`.
     pub family: String,
-    /// What its crates are held at.
+    /// The version or source of its crates.
     #[serde(flatten)]
     pub at: PinSource,
 }
 
-/// What the crates of a family are held at. What is not released yet comes after all that is.
+/// The version or source that the crates of a family are pinned to. Unreleased sources sort after
+/// all published versions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum PinSource {
@@ -26,26 +27,26 @@ pub enum PinSource {
         /// The version.
         version: Version,
     },
-    /// A revision of the git repository that all crates of the family are in.
+    /// A revision of the git repository that contains all crates of the family.
     Git {
-        /// What it goes by, filename-safe.
+        /// The filename-safe label.
         label: String,
-        /// Where the repository is.
+        /// The repository's URL.
         git: String,
         /// The revision.
         rev: String,
     },
-    /// A folder with the workspace that all crates of the family are in.
+    /// A folder with the workspace that contains all crates of the family.
     Path {
-        /// What it goes by, filename-safe.
+        /// The filename-safe label.
         label: String,
-        /// The folder, absolute.
+        /// The absolute path of the folder.
         path: Utf8PathBuf,
     },
 }
 
 impl PinSource {
-    /// The published version, where it is one.
+    /// The published version, if it is one.
     #[must_use]
     pub fn version(&self) -> Option<&Version> {
         match self {
@@ -55,7 +56,7 @@ impl PinSource {
     }
 }
 
-/// A version as a pin holds it, without build metadata.
+/// Converts a version to a pin source and drops its build metadata.
 impl From<Version> for PinSource {
     fn from(version: Version) -> Self {
         Self::Version {
@@ -64,7 +65,7 @@ impl From<Version> for PinSource {
     }
 }
 
-/// A version without its build metadata, of which requirements take no notice: `=4.0.0` takes
+/// Returns the version without its build metadata, which requirements ignore: `=4.0.0` matches
 /// `4.0.0+up1`.
 #[must_use]
 pub fn bare(version: &Version) -> Version {
@@ -74,7 +75,7 @@ pub fn bare(version: &Version) -> Version {
     }
 }
 
-/// The version, or the label of what is not released.
+/// The version, or the label of an unreleased source.
 impl fmt::Display for PinSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -90,22 +91,22 @@ impl fmt::Display for Pin {
     }
 }
 
-/// Cells that differ in nothing but their pin: a toolchain, and a source revision and a feature set
-/// where the matrix has several.
+/// Cells that differ only in their pin: a toolchain, plus a source revision and a feature set if
+/// the matrix has several of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Row {
     /// The toolchain's label in `matrix.toml`.
     pub toolchain: String,
-    /// The label of its `[[source]]`; none where the matrix has no such axis.
+    /// The `[[source]]` label; `None` if the matrix has no such axis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The label of its `[[features]]`; none where the matrix has no such axis.
+    /// The `[[features]]` label; `None` if the matrix has no such axis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<String>,
 }
 
 impl Row {
-    /// A row of a matrix whose only rows are toolchains.
+    /// Creates a row for a matrix whose only axis is the toolchain.
     #[must_use]
     pub fn of_toolchain(label: impl Into<String>) -> Self {
         Self {
@@ -114,7 +115,8 @@ impl Row {
         }
     }
 
-    /// What follows a name to tell the row from others of its toolchain: `~SOURCE+FEATURES`.
+    /// The part of a cell's name that distinguishes this row from others on its toolchain:
+    /// `~SOURCE+FEATURES`.
     fn suffix(&self) -> String {
         let part = |mark: char, label: &Option<String>| {
             label
@@ -126,7 +128,7 @@ impl Row {
     }
 }
 
-/// `TOOLCHAIN~SOURCE+FEATURES`, as far as the matrix has those axes.
+/// `TOOLCHAIN~SOURCE+FEATURES`; an axis that the matrix does not have is omitted.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.toolchain, self.suffix())
@@ -135,14 +137,14 @@ impl fmt::Display for Row {
 
 /// The name of a cell: filename-safe, and the same in logs, JUnit, reports and `--cell`.
 ///
-/// Labels and family names are checked when the config is read, and a semantic version holds
-/// nothing but letters, digits, `.`, `-` and `+`; so no further escaping is needed.
+/// Labels and family names are checked when the config is read, and a semantic version contains
+/// only letters, digits, `.`, `-` and `+`, so no further escaping is needed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CellId(String);
 
 impl CellId {
-    /// The name as it is written.
+    /// The name as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -161,7 +163,7 @@ pub struct Cell {
     /// The row, shared by its cells.
     #[serde(flatten)]
     pub row: Arc<Row>,
-    /// The pin all crates of the family are held at, shared by all rows.
+    /// The pin of the family's crates, shared by all rows.
     pub pin: Arc<Pin>,
 }
 

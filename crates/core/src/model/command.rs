@@ -1,22 +1,24 @@
-//! The words that repeat a run, or a part of it.
+//! The command lines that repeat a run or a part of it.
 
 use crate::model::cell::CellId;
 use crate::model::run::Run;
 
-/// The command that shows one cell again, by cargo's own words.
+/// Returns the command that reproduces one cell with plain cargo commands.
 #[must_use]
 pub fn reproduce(run: &Run, cell: &CellId) -> String {
     let (before, behind) = command_around(run);
     format!("{before}{cell}{behind}")
 }
 
-/// How the command of a run ends that moved no package of a lock; only a cell has to know.
+/// The suffix of the command of a run that did not move any package in a lock. Only commands for a
+/// single cell need it.
 pub const LOCKED: &str = " --locked";
 
-/// How the command of a run ends that does not run what the subject is on today, before [`LOCKED`].
+/// The suffix, before [`LOCKED`], of the command of a run that does not run the subject's versions
+/// of today.
 pub const NO_TODAY: &str = " --no-today";
 
-/// What stands around a cell's name in the command that shows it again.
+/// The parts of the command that reproduces a cell, before and after the cell's name.
 #[must_use]
 pub fn command_around(run: &Run) -> (String, String) {
     let (program, flags) = program(run);
@@ -24,7 +26,7 @@ pub fn command_around(run: &Run) -> (String, String) {
     (format!("{program} repro "), format!("{flags}{locked}"))
 }
 
-/// The words of the program that ran, and the flags that all of its subcommands take.
+/// The program that ran, and the flags that all of its subcommands accept.
 #[must_use]
 pub fn program(run: &Run) -> (&str, &str) {
     let command = run.command.strip_suffix(LOCKED).unwrap_or(&run.command);
@@ -32,7 +34,7 @@ pub fn program(run: &Run) -> (&str, &str) {
     command.split_once(" run").unwrap_or((command, ""))
 }
 
-/// The command that runs all cells.
+/// Returns the command that runs all cells.
 #[must_use]
 pub fn run_all(run: &Run) -> String {
     let (program, _) = program(run);

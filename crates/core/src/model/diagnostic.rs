@@ -1,33 +1,33 @@
-//! What a compiler, cargo or the tool says against something.
+//! An error message from a compiler, cargo or pinmatrix itself.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One error as a person needs it: code, place and words.
+/// One error: its code, location and message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// `E0425`, or the name of a denied lint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The first line of what was said.
+    /// The first line of the message.
     pub message: String,
-    /// The file, relative to the subject, or absolute where it lies outside.
+    /// The file, relative to the subject, or absolute if it is outside the subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// The line, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// The whole of it, as the compiler shows it.
+    /// The full message, as the compiler renders it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
-    /// The package that it lies in, where that is not one of the subject's: `axum-core 0.5.5`.
+    /// The package that contains the error, if it is not one of the subject's: `axum-core 0.5.5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
 }
 
 impl Diagnostic {
-    /// Every text in it that a child had a part in.
+    /// All texts that can contain output of a child process.
     pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         let Self {
             message, rendered, ..
@@ -37,7 +37,7 @@ impl Diagnostic {
 }
 
 impl Diagnostic {
-    /// An error that has words and no place.
+    /// Creates an error that has a message but no location.
     #[must_use]
     pub fn from_message(message: impl Into<String>) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Diagnostic {
         }
     }
 
-    /// What was said, and in which package it lies where that is not one of the subject's.
+    /// The message, plus the package that contains the error if it is not one of the subject's.
     #[must_use]
     pub fn words(&self) -> String {
         let message = &self.message;

@@ -1,5 +1,4 @@
-//! What a run tells while it runs. The engine emits events and never prints; showing them is the
-//! business of whoever listens.
+//! Events of a run. The engine emits events and never prints; listeners show them.
 
 use camino::Utf8Path;
 
@@ -9,13 +8,13 @@ use crate::model::outcome::{Outcome, Phase, TargetId};
 /// Something that happened in a run.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// The plan is made: so many cells will run, so many are known already.
+    /// The plan is ready.
     Planned {
         /// Cells that will run.
         n_run: usize,
-        /// Cells whose outcome is known.
+        /// Cells with a cached outcome.
         n_known: usize,
-        /// True where not all of them have to run.
+        /// True if `n_run` is an upper bound: not all of these cells have to run.
         is_most: bool,
     },
     /// A cell entered a phase.
@@ -25,43 +24,43 @@ pub enum Event<'a> {
         /// The phase.
         phase: Phase,
     },
-    /// Within a phase something was done: a unit compiled, a target tested.
+    /// Progress within a phase: a unit compiled or a target tested.
     Step {
         /// The cell.
         cell: &'a CellId,
         /// What was done, in a few words.
         what: &'a str,
     },
-    /// A target has a test executable.
+    /// A target's test executable was built.
     Made {
         /// The cell.
         cell: &'a CellId,
         /// The target.
         target: &'a TargetId,
-        /// Where it lies.
+        /// The path of the executable.
         executable: &'a Utf8Path,
     },
     /// A cell ended.
     Ended {
         /// The cell.
         cell: &'a CellId,
-        /// What it showed.
+        /// The cell's outcome.
         outcome: &'a Outcome,
         /// Wall time in seconds.
         seconds: f64,
     },
-    /// How long the rest of the run takes at the most, as far as earlier cells tell.
+    /// An upper bound on the remaining time of the run, estimated from earlier cells.
     Expected {
         /// Wall time in seconds.
         seconds: f64,
     },
-    /// Something a person should know that does not stop the run.
+    /// A note for the user that does not stop the run.
     Noted(&'a str),
 }
 
-/// Whoever listens to a run; called from every lane.
+/// A listener for the events of a run; called from every lane.
 pub trait Listener: Sync {
-    /// Takes one event.
+    /// Handles one event.
     fn on_event(&self, event: Event<'_>);
 }
 

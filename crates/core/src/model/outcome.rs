@@ -1,4 +1,4 @@
-//! The evidence of one cell: phases, targets, cases, and the first error of each that failed.
+//! The evidence of one cell: phases, targets, cases, and the first error of each failure.
 
 pub mod case;
 pub mod moved;
@@ -16,65 +16,65 @@ use crate::model::outcome::enforced::Enforced;
 use crate::model::outcome::moved::{Moved, OldLock, forward};
 use crate::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
 
-/// What one cell showed.
+/// The outcome of one cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The status of the whole cell.
     #[serde(flatten)]
     pub status: Status,
-    /// What stopped the cell as a whole, where no target can be named: a resolve failure, an MSRV
-    /// answer, a machine that failed.
+    /// Errors of the cell as a whole that cannot be assigned to a target: a resolve failure, an
+    /// MSRV conflict, a machine failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Diagnostic>,
-    /// What was done, in order.
+    /// The phases that ran, in order.
     pub phases: Vec<PhaseRecord>,
-    /// Every target of the subject that is built and tested, sorted.
+    /// All targets of the subject that are built and tested, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<TargetOutcome>,
-    /// Packages outside the family that were moved: to make the lock fit the toolchain, or because
+    /// Packages outside the family that were moved, to make the lock fit the toolchain or because
     /// something did not compile with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<Moved>,
-    /// What did not compile with the lock as it is, where that is not the subject's, and what was
-    /// tried against it.
+    /// What did not compile with the lock as it is and does not belong to the subject, and what was
+    /// tried to fix it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_lock: Option<OldLock>,
-    /// A hash of the packages in the lock that it rests on: where two are the same, so are all
-    /// versions.
+    /// A hash of the packages in the cell's lock. Two cells with the same hash have the same
+    /// versions of all packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
-    /// The rustc that its lock asks for, as packages declare it.
+    /// The rustc that the lock needs, as its packages declare it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<Needs>,
-    /// What its build and its tests were kept from.
+    /// The parts of the sandbox that were enforced for its build and tests.
     #[serde(default)]
     pub sandbox: Enforced,
-    /// What its failures name that is in the user's tree and not in the copy that it worked on:
-    /// relative to the top of the checkout, or absolute where it lies outside.
+    /// Files that its failures name and that are in the user's tree but not in the copy that the
+    /// cell worked on: relative to the top of the checkout, or absolute if outside it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
 }
 
-/// The rustc that a lock asks for.
+/// The rustc that a lock needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Needs {
-    /// What the crates of the family declare.
+    /// The version that the family's crates declare.
     pub family: Option<Need>,
-    /// The most that any package in the graph declares.
+    /// The highest version that any package in the graph declares.
     pub lock: Option<Need>,
 }
 
-/// A rustc, and the package that asks for it.
+/// A rustc version, and the package that requires it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Need {
-    /// The rustc.
+    /// The rustc version.
     pub rustc: Version,
     /// The package and its version.
     pub package: String,
 }
 
 impl Outcome {
-    /// A cell that ended as a whole, before any target could be looked at.
+    /// Creates the outcome of a cell that ended as a whole, before any target was looked at.
     #[must_use]
     pub fn whole(status: Status, errors: Vec<Diagnostic>) -> Self {
         Self {
@@ -91,7 +91,8 @@ impl Outcome {
         }
     }
 
-    /// A cell that the machine kept from an answer, told in words.
+    /// Creates the outcome of a cell that is inconclusive because of the machine, with the reason
+    /// as text.
     #[must_use]
     pub fn in_doubt(why: String) -> Self {
         let error = Diagnostic::from_message(why.clone());
@@ -99,7 +100,7 @@ impl Outcome {
         Self::whole(Status::Inconclusive { doubt }, vec![error])
     }
 
-    /// Every text in it that a child had a part in.
+    /// All texts that can contain output of a child process.
     pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         let Self {
             errors,
@@ -118,7 +119,7 @@ impl Outcome {
         }))
     }
 
-    /// True where anything in it is in doubt.
+    /// Whether the cell, a target or a case is inconclusive.
     #[must_use]
     pub fn has_doubt(&self) -> bool {
         let doubtful = |status: &Status| matches!(status, Status::Inconclusive { .. });
@@ -130,8 +131,8 @@ impl Outcome {
 }
 
 impl Outcome {
-    /// What is said beside its result where the lock was too old for what it holds: a line for what
-    /// moving packages mends, and one for what it does not.
+    /// Lines to show next to the result if the lock was too old for its contents: one for what
+    /// moving packages fixed, and one for what is still broken.
     #[must_use]
     pub fn of_old_lock(&self) -> Vec<String> {
         let Some(old) = &self.old_lock else {
@@ -143,8 +144,8 @@ impl Outcome {
         mended.into_iter().chain(old.still_broken()).collect()
     }
 
-    /// Whether a target failed by something else than what the compiler has against code: a library
-    /// may be missing on this system, or a program that a test starts.
+    /// Whether a target failed for a reason other than an error that the compiler reports against
+    /// code. The system may lack a library, or a program that a test starts.
     #[must_use]
     pub fn may_lie_in_the_system(&self) -> bool {
         let is_the_codes = |target: &TargetOutcome| match target.status {
@@ -160,22 +161,23 @@ impl Outcome {
             },
             Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => true,
         };
-        // Nothing would have moved, had it compiled.
+        // Packages only moved because these did not compile, and the system may be to blame for
+        // that too.
         let mended = self.old_lock.iter().flat_map(|old| &old.mended);
         let is_coded = mended.map(|broken| &broken.error).all(|e| e.code.is_some());
         !(is_coded && self.targets.iter().all(is_the_codes))
     }
 }
 
-/// What a cell shows, without times and words: statuses and error codes.
+/// What a cell shows, without times and messages: statuses and error codes.
 pub type Signature = Vec<Observation>;
 
-/// One thing that a cell shows: the target and the case, none for the whole, its status, and the
-/// code of its first error.
+/// One observation of a cell: the target and the case (both `None` for the whole cell), the status,
+/// and the code of the first error.
 pub type Observation = (Option<TargetId>, Option<String>, Status, Option<String>);
 
 impl Outcome {
-    /// What the cell shows, sure or not. A flaky case shows what one that passed at once does.
+    /// What the cell shows, conclusive or not. A flaky case counts like one that passed at once.
     #[must_use]
     pub fn shows(&self) -> Signature {
         let mut signature = vec![(None, None, self.status.clone(), None)];
@@ -190,7 +192,7 @@ impl Outcome {
         signature
     }
 
-    /// What the cell shows; `None` while anything in it is in doubt, or is drift.
+    /// What the cell shows; `None` if any part of it is inconclusive or drift.
     #[must_use]
     pub fn signature(&self) -> Option<Signature> {
         let signature = self.shows();
@@ -203,15 +205,15 @@ impl Outcome {
     }
 }
 
-/// The three steps of a cell.
+/// The three phases of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Pin, lock, prove, fetch.
+    /// Set the pin, resolve the lock, check it, fetch.
     Resolve,
-    /// Compile every target.
+    /// Compile all targets.
     Build,
-    /// Run what compiled.
+    /// Run the compiled targets.
     Test,
 }
 
@@ -226,22 +228,22 @@ impl fmt::Display for Phase {
 }
 
 impl Phase {
-    /// All of them, in order.
+    /// All phases, in order.
     pub const ALL: [Self; 3] = [Self::Resolve, Self::Build, Self::Test];
 }
 
-/// How one phase went.
+/// The record of one phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhaseRecord {
-    /// Which phase.
+    /// The phase.
     pub phase: Phase,
-    /// How its last command ended, in words: `exit 0`, `signal 9`, `timed out`.
+    /// How its last command ended, as text: `exit 0`, `signal 9`, `timed out`.
     pub exit: String,
     /// Wall time in seconds.
     pub seconds: f64,
-    /// CPU time in seconds, of all children that were waited for.
+    /// CPU time in seconds of all children that were waited for.
     pub cpu_seconds: f64,
-    /// The log's path, relative to the results folder.
+    /// The path of the log, relative to the results folder.
     pub log: String,
 }
 
@@ -253,7 +255,7 @@ impl PhaseRecord {
     }
 }
 
-/// What kind of compile target, as `cargo` names them; `doc` stands for a library's doc tests.
+/// The kind of a compile target, as `cargo` names it; `doc` stands for a library's doc tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetKind {
@@ -263,7 +265,7 @@ pub enum TargetKind {
     Bin,
     /// An integration test.
     Test,
-    /// A benchmark that is also a test.
+    /// A benchmark that also runs as a test.
     Bench,
     /// An example with tests.
     Example,
@@ -284,7 +286,7 @@ impl fmt::Display for TargetKind {
     }
 }
 
-/// Which target: package, kind, name.
+/// The identity of a target: package, kind and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TargetId {
     /// The package's name.
@@ -296,7 +298,7 @@ pub struct TargetId {
 }
 
 impl TargetId {
-    /// Whether a person who writes this means the target: by its whole name, or by its last part.
+    /// Whether `written` names this target, by its full name or by its last part.
     #[must_use]
     pub fn is_called(&self, written: &str) -> bool {
         written == self.name || written == self.to_string()
@@ -309,27 +311,27 @@ impl fmt::Display for TargetId {
     }
 }
 
-/// What one target showed.
+/// The outcome of one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TargetOutcome {
-    /// Which target.
+    /// The target.
     #[serde(flatten)]
     pub id: TargetId,
-    /// The target's status: its own where it did not compile, else that of its cases.
+    /// The target's status: its own if it did not compile, otherwise that of its cases.
     #[serde(flatten)]
     pub status: Status,
-    /// The errors that kept it from compiling or from running, the first one first.
+    /// The errors that kept it from compiling or running, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Diagnostic>,
     /// Its tests, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<CaseOutcome>,
-    /// Wall time of its run in seconds; zero where it did not run.
+    /// Wall time of its run in seconds; zero if it did not run.
     pub seconds: f64,
 }
 
 impl TargetOutcome {
-    /// Whether its tests ran, whatever they showed.
+    /// Whether its tests ran, regardless of their result.
     #[must_use]
     pub fn has_run(&self) -> bool {
         match &self.status {
@@ -339,7 +341,7 @@ impl TargetOutcome {
         }
     }
 
-    /// Whether it compiles, and all its tests are ignored.
+    /// Whether it compiles and all its tests are ignored.
     #[must_use]
     pub fn only_compiles(&self) -> bool {
         let ignored = Status::Skipped {
@@ -348,7 +350,7 @@ impl TargetOutcome {
         self.status == ignored
     }
 
-    /// A target that did not get as far as running.
+    /// Creates the outcome of a target that was not run.
     #[must_use]
     pub fn not_run(id: TargetId, status: Status, errors: Vec<Diagnostic>) -> Self {
         Self {
@@ -360,13 +362,14 @@ impl TargetOutcome {
         }
     }
 
-    /// What it showed, with the code of its first error: `failed(compile) E0425`.
+    /// The status with the code of the first error: `failed(compile) E0425`.
     #[must_use]
     pub fn shown(&self) -> String {
         shown(&self.status, self.errors.first())
     }
 
-    /// One line: the first error, or the first case that did not pass with its last words.
+    /// One line: the first error, or the first case that failed with the most telling line of its
+    /// output.
     #[must_use]
     pub fn first_error(&self) -> String {
         if let Some(error) = self.errors.first() {
@@ -383,7 +386,7 @@ impl TargetOutcome {
     }
 }
 
-/// A status, with the code of the error that stands for it.
+/// The status, with the code of the error that explains it if the status is a failure.
 #[must_use]
 pub fn shown(status: &Status, error: Option<&Diagnostic>) -> String {
     let code = error.and_then(|error| error.code.as_deref());
@@ -412,7 +415,7 @@ mod tests {
         assert!(!of(FailureKind::Compile, Some("E0425")));
         assert!(!of(FailureKind::Drift, Some("E0425")));
         assert!(!of(FailureKind::Lint, Some("unused_variables")));
-        // A build script that misses a library; in a package outside the family it is drift.
+        // A build script that lacks a library; in a package outside the family it is drift.
         assert!(of(FailureKind::Compile, None));
         assert!(of(FailureKind::Drift, None));
         assert!(of(FailureKind::Link, None));

@@ -1,4 +1,4 @@
-//! A run: the whole matrix with what is known of every cell. This is what `run.json` holds, and
+//! A run: the whole matrix with the state of every cell. This is the content of `run.json`, and
 //! every report is a pure function of it.
 
 pub mod between;
@@ -23,69 +23,71 @@ use crate::model::run::shard::Shard;
 use crate::model::run::timeline::LaneSpan;
 use crate::model::status::{FailureKind, SkipReason, Status};
 
-/// The version of `run.json`'s form. Raised whenever a reader of the last form would misread it.
+/// The schema version of `run.json`. Raise it whenever a reader of the previous version would
+/// misread the file.
 pub const SCHEMA: u32 = 2;
 
 /// One run of a matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// [`SCHEMA`].
+    /// Always [`SCHEMA`].
     pub schema: u32,
-    /// When it began, in seconds since the Unix epoch.
+    /// When the run started, in seconds since the Unix epoch.
     pub started: u64,
     /// Wall time in seconds so far.
     pub seconds: f64,
-    /// False while it runs, and for ever if it was killed.
+    /// False while the run is in progress, and forever if it was killed.
     pub finished: bool,
-    /// The words that repeat this run's program: `cargo xtask matrix` or `cargo pinmatrix`.
+    /// The command that repeats this run, which starts with `cargo xtask matrix` or
+    /// `cargo pinmatrix`.
     pub command: String,
-    /// The results folder, as a person would type it.
+    /// The results folder, as a user would type it.
     pub out: String,
-    /// The share of its plan that it is, where it is one of several machines.
+    /// The shard of the plan that this run covers, if the plan is divided among machines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
-    /// What is under migration: each revision of it that rows are of.
+    /// The revisions of the subject that the rows use.
     pub sources: Vec<SourceRecord>,
     /// The one cargo that resolved all cells.
     pub resolver: String,
     /// The toolchains, in the order of `matrix.toml`.
     pub toolchains: Vec<ToolchainRecord>,
-    /// The columns, in the order of `matrix.toml`.
+    /// The families, in the order of `matrix.toml`.
     pub families: Vec<FamilyRecord>,
-    /// Every cell of the matrix, in plan order: rows within families.
+    /// All cells of the matrix, in plan order: rows within families.
     pub cells: Vec<CellRecord>,
-    /// Where the time went, lane by lane.
+    /// What each lane did when.
     #[serde(default)]
     pub timeline: Vec<LaneSpan>,
-    /// What follows from all of that and from what `matrix.toml` asks.
+    /// The findings from all of the above and from `matrix.toml`.
     #[serde(default)]
     pub findings: Findings,
 }
 
-/// One revision of what is under migration.
+/// One revision of the subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRecord {
-    /// The label of its `[[source]]`; none where the matrix has no such axis.
+    /// The `[[source]]` label; `None` if the matrix has no such axis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// What it is.
+    /// The subject at this revision.
     #[serde(flatten)]
     pub subject: SubjectRecord,
 }
 
-/// What is under migration.
+/// The subject of the migration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectRecord {
-    /// The workspace's folder, as `matrix.toml` names it.
+    /// The workspace's folder, as written in `matrix.toml`.
     pub path: String,
     /// A hash of all its files.
     pub content: String,
-    /// The commit it is at, where it is kept in git.
+    /// The current commit, if the subject is in a git repository.
     pub revision: Option<String>,
-    /// True when it has uncommitted changes.
+    /// True if it has uncommitted changes.
     pub dirty: bool,
-    /// The workspace's folder within the git repository that it is in, with `/`; empty where it is
-    /// the top, and none where there is no repository.
+    /// The workspace's folder within its git repository, with `/` separators; empty if it is the
+    /// top, and `None` if there is no repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
 }
@@ -95,81 +97,82 @@ pub struct SubjectRecord {
 pub struct ToolchainRecord {
     /// The label in `matrix.toml`.
     pub label: String,
-    /// Where it was found; `None` when it is not on this machine.
+    /// Where it was found; `None` if it is not on this machine.
     pub source: Option<String>,
-    /// `rustc -V`.
+    /// The output of `rustc -V`.
     pub rustc: Option<String>,
-    /// `cargo -V`; it can be of another version than rustc.
+    /// The output of `cargo -V`; its version can differ from that of rustc.
     pub cargo: Option<String>,
 }
 
-/// One group of columns.
+/// One family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FamilyRecord {
     /// The family's name.
     pub name: String,
-    /// The crates in lockstep.
+    /// The crates that move in lockstep.
     pub crates: Vec<String>,
     /// The ladder's rungs.
     pub pins: Vec<Pin>,
     /// All versions from its first pin to its last that are published for every crate and not
-    /// yanked; pre-releases where a pin is one. Nothing but the rungs where the registry does not
-    /// tell.
+    /// yanked, with pre-releases if a pin is one. Only the rungs if the registry does not list
+    /// versions.
     #[serde(default)]
     pub published: Vec<Version>,
-    /// Versions from its first pin to its last that are published and that no cell can be at.
+    /// Versions from its first pin to its last that are published but unusable for every cell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unusable: Vec<Unusable>,
-    /// Versions from its first pin to its last that were withdrawn and are no pins.
+    /// Versions from its first pin to its last that are yanked and not pins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub yanked: Vec<Version>,
-    /// The crates of which it is not known what is published.
+    /// The crates whose published versions are unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unlisted: Vec<String>,
-    /// The rustc that its crates declare at those, where any does: the newest of them.
+    /// By version, the rustc that the family's crates declare, if any does: the newest of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub declared: BTreeMap<Version, Version>,
-    /// What each revision of the subject is on today, where that is known.
+    /// The version that each revision of the subject is on today, if known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub todays: Vec<TodayRecord>,
-    /// The versions of these that are pins for no other reason: the config does not name them.
+    /// The versions in `todays` that are pins only because of that: the config does not name them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub added: BTreeSet<Version>,
-    /// What `[[adjust]]` changes at which of its pins.
+    /// What `[[adjust]]` changes at which pins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adjusted: Vec<Adjusted>,
 }
 
-/// What a revision of the subject is on today.
+/// The version that a revision of the subject is on today.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TodayRecord {
-    /// The label of its `[[source]]`; none where the matrix has no such axis.
+    /// The `[[source]]` label; `None` if the matrix has no such axis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The version of the family that its own lock holds, or else that a fresh one would.
+    /// The version of the family in the revision's own lock, or else the one that a fresh lock
+    /// would pick.
     pub version: Version,
-    /// Whether no lock holds it.
+    /// True if the version comes from a fresh lock.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_fresh: bool,
 }
 
-/// What is changed in the copy of the subject at one pin.
+/// The changes to the copy of the subject at one pin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adjusted {
     /// The pin.
     pub at: PinSource,
-    /// What is changed, in words: `features of gadget`.
+    /// The changes, as text: `features of gadget`.
     pub changes: Vec<String>,
 }
 
-/// A version that is published and not withdrawn, and that no lock can hold a family at.
+/// A version that is published and not yanked, but that no lock can pin a family to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Unusable {
     /// The version.
     pub version: Version,
-    /// The crates of the family that have it.
+    /// The family's crates that have this version.
     pub crates: Vec<String>,
-    /// What is wrong with the others.
+    /// What is wrong with the other crates.
     pub why: String,
 }
 
@@ -193,14 +196,14 @@ impl FamilyRecord {
         today.is_some_and(|today| cell.pin.at.version() == Some(&today.version))
     }
 
-    /// Whether a pin is one only since the subject is on it today.
+    /// Whether a pin exists only because the subject is on it today.
     #[must_use]
     pub fn is_added(&self, at: &PinSource) -> bool {
         at.version()
             .is_some_and(|version| self.added.contains(version))
     }
 
-    /// All pins that cells can be at, in the order of the ladder: what is not released comes last.
+    /// All pins that cells can have, in ladder order: unreleased ones come last.
     #[must_use]
     pub fn all(&self) -> Vec<PinSource> {
         let published = self.published.iter().cloned().map(PinSource::from);
@@ -215,33 +218,33 @@ impl FamilyRecord {
     }
 }
 
-/// One cell with what is known of it.
+/// One cell and its state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellRecord {
     /// The cell's name.
     pub id: CellId,
-    /// Its place.
+    /// The row and the pin.
     #[serde(flatten)]
     pub cell: Cell,
-    /// How far it is.
+    /// The state.
     #[serde(flatten)]
     pub state: State,
 }
 
-/// How far a cell is.
+/// The state of a cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum State {
-    /// Planned and not ended yet.
+    /// Planned, but not ended yet.
     Pending,
-    /// Left out on purpose.
+    /// Skipped on purpose.
     Skipped {
-        /// Why.
+        /// The reason.
         reason: SkipReason,
     },
-    /// Ended, in this run or in an earlier one.
+    /// Ended, in this run or an earlier one.
     Ended {
-        /// True when an earlier run's outcome was taken over.
+        /// True if the outcome comes from an earlier run.
         reused: bool,
         /// The evidence.
         outcome: Box<Outcome>,
@@ -249,7 +252,7 @@ pub enum State {
 }
 
 impl CellRecord {
-    /// The cell's status; a cell that never ended is in doubt.
+    /// The cell's status; a cell that never ended is skipped as not begun.
     #[must_use]
     pub fn status(&self) -> Status {
         match &self.state {
@@ -263,7 +266,7 @@ impl CellRecord {
         }
     }
 
-    /// True when no one ran it, and its neighbours agree.
+    /// True if nobody ran it and its neighbours agree.
     #[must_use]
     pub fn is_inferred(&self) -> bool {
         let inferred = State::Skipped {
@@ -272,7 +275,7 @@ impl CellRecord {
         self.state == inferred
     }
 
-    /// True when the command line left it out.
+    /// True if the command line excluded it.
     fn is_unselected(&self) -> bool {
         match &self.state {
             State::Skipped { reason } => match reason {
@@ -301,28 +304,27 @@ impl CellRecord {
     }
 }
 
-/// How many cells ended which way.
+/// The number of cells by status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Cells that passed.
     pub passed: usize,
-    /// Cells that failed, those that failed through drift included.
+    /// Cells that failed, including those that failed through drift.
     pub failed: usize,
-    /// Cells that failed through drift alone, which says nothing of their pin.
+    /// Cells that failed only through drift, which says nothing about their pin.
     pub drift: usize,
-    /// Cells in doubt.
+    /// Inconclusive cells.
     pub inconclusive: usize,
-    /// Cells left out, by reason.
+    /// Skipped cells, by reason.
     pub skipped: BTreeMap<SkipReason, usize>,
-    /// Cells whose outcome an earlier run had.
+    /// Cells with an outcome from an earlier run.
     pub reused: usize,
     /// Cases that failed before they passed.
     pub flaky: usize,
 }
 
 impl Run {
-    /// What it is of, in a word or two: the subject's folder, or the families where that is only
-    /// "here".
+    /// A short title: the subject's folder, or the families if the folder is just `.`.
     #[must_use]
     pub fn title(&self) -> String {
         let path = self.sources.first().map(|s| s.subject.path.as_str());
@@ -335,7 +337,7 @@ impl Run {
         }
     }
 
-    /// The release of a row's rustc, from what `rustc -V` printed.
+    /// The release of a row's rustc, parsed from the output of `rustc -V`.
     #[must_use]
     pub fn rustc(&self, row: &Row) -> Option<Version> {
         let mut toolchains = self.toolchains.iter();
@@ -346,7 +348,7 @@ impl Run {
         Some(version)
     }
 
-    /// The rustc that is declared at a cell's pin, where its row has an older one.
+    /// The rustc that the family declares at a cell's pin, if the row's rustc is older.
     #[must_use]
     pub fn too_new(&self, cell: &Cell) -> Option<&Version> {
         let family = self.families.iter().find(|f| f.name == cell.pin.family)?;
@@ -355,7 +357,7 @@ impl Run {
         Some(declared).filter(|declared| **declared > rustc)
     }
 
-    /// The cells of a family, row by row, each in the order of the ladder.
+    /// The cells of a family by row, each row in ladder order.
     #[must_use]
     pub fn rows(&self, family: &FamilyRecord) -> Vec<Vec<&CellRecord>> {
         let of_family = self
@@ -367,8 +369,8 @@ impl Run {
         rows.map(<[&CellRecord]>::to_vec).collect()
     }
 
-    /// The rows of which a run tells as a whole, by family and name: some of their cells ran, and
-    /// none was left out by a selection.
+    /// The rows that a run covers completely, by family and row name: some of their cells ran, and
+    /// no selection excluded any.
     #[must_use]
     pub fn whole_rows(&self) -> BTreeSet<(String, String)> {
         let mut whole = BTreeSet::new();
@@ -384,7 +386,7 @@ impl Run {
         whole
     }
 
-    /// True for a share of a plan in which no cell is.
+    /// True for a shard that contains no cell.
     #[must_use]
     pub fn is_empty_shard(&self) -> bool {
         let is_elsewhere = |record: &CellRecord| {
@@ -398,7 +400,7 @@ impl Run {
         self.shard.is_some() && self.cells.iter().all(is_elsewhere)
     }
 
-    /// Takes pins between rungs out where no row looked at them.
+    /// Removes pins between rungs that no row looked at.
     pub fn drop_unused_pins(&mut self) {
         let mut used: BTreeSet<_> = self.families.iter().flat_map(|f| f.pins.clone()).collect();
         let ended = self
@@ -409,7 +411,7 @@ impl Run {
         self.cells.retain(|record| used.contains(&*record.cell.pin));
     }
 
-    /// The cells counted by status.
+    /// Counts the cells by status.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();

@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-/// A `rust-version` may leave out its last parts: `1.80` means 1.80.0.
+/// Parses a `rust-version`. Its last parts can be omitted: `1.80` means 1.80.0.
 /// <https://doc.rust-lang.org/cargo/reference/rust-version.html>
 #[must_use]
 pub fn parse_rust_version(written: &str) -> Option<Version> {

@@ -1,10 +1,10 @@
-//! What can be said of a cell, a target or a case: four verdicts, and the reasons behind them.
+//! The status of a cell, a target or a case, and the reasons behind it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The answer for one cell, target or case.
+/// The status of one cell, target or case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub enum Status {
@@ -12,23 +12,23 @@ pub enum Status {
     Passed,
     /// The code, at this pin on this toolchain, does not do what it should.
     Failed {
-        /// Where on the way it failed.
+        /// The kind of failure.
         class: FailureKind,
     },
-    /// It was not run, on purpose.
+    /// It was deliberately not run.
     Skipped {
-        /// Why.
+        /// The reason.
         reason: SkipReason,
     },
-    /// It ended through something that says nothing about the code.
+    /// It ended in a way that says nothing about the code.
     Inconclusive {
-        /// What happened instead.
+        /// The reason.
         doubt: InconclusiveReason,
     },
 }
 
 impl Status {
-    /// A failure of the given class.
+    /// Creates a failure of the given kind.
     #[must_use]
     pub fn failed(class: FailureKind) -> Self {
         Self::Failed { class }
@@ -40,7 +40,7 @@ impl Status {
         matches!(self, Self::Failed { .. })
     }
 
-    /// True for what says something about the code: a pass, or a failure that is the code's own.
+    /// True for a statement about the code: a pass, or a failure that is the code's own fault.
     #[must_use]
     pub fn is_verdict(&self) -> bool {
         match self {
@@ -50,9 +50,9 @@ impl Status {
         }
     }
 
-    /// How much it counts when several are folded into one: a failure that is the code's own says
-    /// more than drift, drift more than a doubt, a doubt more than a pass, and a pass more than a
-    /// skip.
+    /// The precedence of the status when several are combined into one: a failure of the code
+    /// itself outweighs drift, drift outweighs inconclusive, inconclusive outweighs a pass, and a
+    /// pass outweighs a skip.
     fn weight(&self) -> u8 {
         match self {
             Self::Failed { .. } if self.is_verdict() => 4,
@@ -63,8 +63,8 @@ impl Status {
         }
     }
 
-    /// The status of a whole from those of its parts, in their order: the first of the heaviest.
-    /// A whole without parts has passed: there was nothing that could fail.
+    /// Combines the statuses of parts, in their order, into the status of the whole: the first with
+    /// the highest weight. A whole without parts has passed, because nothing could fail.
     #[must_use]
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a Status>) -> Status {
         let mut whole: Option<&Status> = None;
@@ -88,34 +88,34 @@ impl fmt::Display for Status {
     }
 }
 
-/// Where on its way a cell, target or case failed.
+/// The kind of failure of a cell, target or case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// No lock satisfies the subject at this pin.
     Resolve,
-    /// A package in the lock asks for a newer rustc.
+    /// A package in the lock needs a newer rustc.
     Msrv,
-    /// Something outside family and subject is too new for the toolchain, or does not build on it:
-    /// never a verdict on the pin.
+    /// Something outside the family and the subject is too new for the toolchain or does not build
+    /// on it: never a verdict on the pin.
     Drift,
-    /// The compiler, a build script or a proc macro refused it.
+    /// The compiler, a build script or a proc macro failed.
     Compile,
-    /// Only lints that the subject denies stand in the way.
+    /// Only lints that the subject denies failed.
     Lint,
-    /// It compiled, and the linker refused it.
+    /// It compiled, but did not link.
     Link,
-    /// A test said no.
+    /// A test failed.
     Test,
     /// It ran longer than `matrix.toml` allows.
     Timeout,
-    /// A test's process, or the compiler, died.
+    /// The process of a test, or the compiler, crashed.
     Crash,
 }
 
 impl FailureKind {
-    /// True for what shows only while a test runs, so that the target was built and another run may
-    /// show something else.
+    /// True for kinds that occur only while a test runs: the target was built, and another run may
+    /// have a different result.
     #[must_use]
     pub fn arises_while_running(self) -> bool {
         match self {
@@ -143,7 +143,7 @@ impl fmt::Display for FailureKind {
     }
 }
 
-/// Why something was left out on purpose.
+/// Why something was deliberately skipped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SkipReason {
@@ -151,31 +151,31 @@ pub enum SkipReason {
     ToolchainMissing,
     /// `--ends` asks for the first and the last pin only.
     NotAnEnd,
-    /// A selection on the command line leaves it out; the flag is named.
+    /// A selection flag on the command line, named here, excludes it.
     NotSelected(String),
-    /// Another machine's shard has it.
+    /// It belongs to another machine's shard.
     OtherShard,
-    /// Its pin lies between two rungs of the ladder, and nothing asked for it.
+    /// Its pin lies between two rungs of the ladder, and nothing required it.
     BetweenRungs,
-    /// An `[[exclude]]` leaves it out; its reason is told.
+    /// An `[[exclude]]` excludes it, for the reason given here.
     Excluded(String),
-    /// The test is marked as one to be left out.
+    /// The test is marked as ignored.
     Ignored,
-    /// No one ran it, and its nearest neighbours that ran agree. Never to be called passed.
+    /// Nobody ran it, and the nearest neighbours that ran agree. Never call it passed.
     Inferred,
-    /// Its target did not come to it: it ran out of time, or died.
+    /// Its target timed out or crashed before it reached this test.
     NotReached,
-    /// The run ended before it began, or no results answer it.
+    /// The run ended before the cell began, or the merged results do not contain it.
     NotBegun,
-    /// The subject has no target to build and test.
+    /// The subject has no targets to build and test.
     NothingToTest,
-    /// The target asks for features that are off.
+    /// The target requires features that are off.
     RequiredFeatures(Vec<String>),
 }
 
 impl SkipReason {
-    /// Whether what lets a search stop is all that keeps a cell from running: it was inferred, or
-    /// single others were named.
+    /// Whether the cell was skipped only because the search could stop early or because other cells
+    /// were named: it was inferred, or `--cell` named others.
     #[must_use]
     pub fn is_open(&self) -> bool {
         match self {
@@ -216,20 +216,21 @@ impl fmt::Display for SkipReason {
     }
 }
 
-/// What kept a cell from an answer. Never a verdict on the code, and never kept: the next run
-/// tries again.
+/// Why there is no result. Never a verdict on the code, and never cached: the next run tries again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InconclusiveReason {
-    /// The disk is full, or a quota is.
+    /// The disk or a quota is full.
     OutOfDisk,
-    /// A process was killed as the system kills for memory, or said that it had none.
+    /// A process was killed the way the system kills when memory runs out, or reported that it had
+    /// no memory left.
     OutOfMemory,
-    /// The registry could not be reached or gave no sensible answer, and what is needed is not here.
+    /// The registry was unreachable or sent an invalid response, and what is needed is not
+    /// available locally.
     Network,
     /// The run was interrupted.
     Interrupted,
-    /// The machine or the toolchain failed in another way, told in words.
+    /// The machine or the toolchain failed in another way, described here.
     Machine(String),
 }
 

@@ -1,38 +1,39 @@
-//! Bisection: one question along one axis, as a pure search over what its points have answered.
+//! Bisection: one question along one axis, as a pure function of the answers so far.
 
 use crate::model::run::bisection::PointAnswer;
 
-/// What is known of one point.
+/// The state of one point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointState {
-    /// Nothing yet.
+    /// Not asked yet.
     Open,
-    /// A lane is at it.
+    /// A lane is working on it.
     Running,
     /// Its answer.
     Told(PointAnswer),
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BisectResult {
-    /// Between two points the answer changes. Those that lie between could not tell.
+    /// The answer changes between two points. Those in between cannot tell.
     Found {
         /// The last point with the answer of the first end.
         before: usize,
         /// The first point with the answer of the last end.
         after: usize,
-        /// What lies between.
+        /// The points in between.
         inconclusive: Vec<usize>,
     },
-    /// Both ends answer the same.
+    /// Both ends have the same answer.
     EndsAgree(PointAnswer),
-    /// An end cannot tell.
+    /// The end at this index cannot tell.
     InDoubt(usize),
 }
 
-/// The points to ask next, at most `n_idle`: both ends; then what halves the stretch within which
-/// the answer changes; and with more lanes, what will be halved next whatever the answer is.
+/// Returns the points to ask next, at most `n_idle`: both ends; then the point that halves the
+/// interval in which the answer changes; and for additional lanes, the points that would be halved
+/// next under either answer.
 #[must_use]
 pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
     let Some(last) = points.len().checked_sub(1) else {
@@ -53,7 +54,7 @@ pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
     let mut chosen = Vec::new();
     while chosen.len() < n_idle {
         let gaps = taken.windows(2).filter(|pair| pair[1] - pair[0] > 1);
-        // The widest, and of those alike the first.
+        // The widest gap, or the first of several.
         let Some(widest) = gaps.min_by_key(|pair| std::cmp::Reverse(pair[1] - pair[0])) else {
             break;
         };
@@ -65,7 +66,7 @@ pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
     chosen
 }
 
-/// What the search came to; `None` while there is more to ask.
+/// The result of the search; `None` while there are points left to ask.
 #[must_use]
 pub fn end(points: &[PointState]) -> Option<BisectResult> {
     let last = points.len().checked_sub(1)?;
@@ -93,8 +94,8 @@ pub fn end(points: &[PointState]) -> Option<BisectResult> {
     })
 }
 
-/// The stretch within which the answer changes: halved by every answer in turn, as if the change
-/// were the only one.
+/// The interval in which the answer changes, narrowed by one answer after another as if there were
+/// only one change.
 fn interval(points: &[PointState]) -> Option<(usize, usize)> {
     let (mut low, mut high) = (0, points.len().checked_sub(1)?);
     let told = |at: usize| match points[at] {
@@ -105,7 +106,7 @@ fn interval(points: &[PointState]) -> Option<(usize, usize)> {
     if first == last {
         return None;
     }
-    // Of two changes the search follows the one that the halvings lead to.
+    // If there are several changes, the search follows the one that halving leads to.
     loop {
         let middle = low.midpoint(high);
         let inside = (low + 1..high).filter(|at| told(*at).is_some());

@@ -1,6 +1,7 @@
-//! The plan: of every cell of the matrix, whether it runs, in which order, or why not.
+//! The plan: for every cell of the matrix whether it runs, in which order, or why not.
 //!
-//! A function of values: the cells, what the command line selects, and what is known of each.
+//! A pure function of the cells, the selection on the command line, and what is known about each
+//! cell.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +15,16 @@ use crate::model::run::shard::Shard;
 use crate::model::status::SkipReason;
 use crate::search::strategy::depth;
 
-/// What the command line leaves of a matrix.
+/// The part of a matrix that the command line selects.
 #[derive(Clone, Debug)]
 pub struct Selection {
     toolchains: Vec<Pattern>,
     pins: Vec<Pattern>,
     cells: Vec<Pattern>,
     today: Vec<(Option<String>, Pin)>,
-    /// Which pins of a row run.
+    /// Which pins of a row to run.
     pub strategy: Strategy,
-    /// Whether what lies between two rungs that differ is looked at too.
+    /// Whether to also test versions between two rungs that differ.
     pub exact: bool,
 }
 
@@ -34,11 +35,11 @@ struct Pattern {
 }
 
 impl Selection {
-    /// Reads the globs of `--toolchain`, `--pin` and `--cell`; none selects all.
+    /// Parses the globs of `--toolchain`, `--pin` and `--cell`; an empty list selects everything.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] for what is no glob.
+    /// A [`UserError`] for an invalid glob.
     pub fn new(
         toolchains: &[String],
         pins: &[String],
@@ -55,7 +56,7 @@ impl Selection {
         })
     }
 
-    /// The same, and every change point is to be exact: pins between the rungs stand in the plan.
+    /// The same selection, but with exact change points: the plan also holds pins between rungs.
     #[must_use]
     pub fn exact(self) -> Self {
         Self {
@@ -64,7 +65,8 @@ impl Selection {
         }
     }
 
-    /// The same, and the pins that the subject is on today run whatever pins are selected.
+    /// The same selection, but the pins that the subject is on today always run, whichever pins are
+    /// selected.
     #[must_use]
     pub fn with_today(self, today: Vec<(Option<String>, Pin)>) -> Self {
         Self { today, ..self }
@@ -79,7 +81,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// A [`UserError`] that names the glob and what comes nearest to it.
+    /// A [`UserError`] that names the glob and the closest match.
     pub fn check(&self, cells: &[Candidate]) -> Result<(), UserError> {
         type NameOf = fn(&Cell) -> String;
         let pin: NameOf = |c| c.pin.at.to_string();
@@ -96,7 +98,7 @@ impl Selection {
                     "--pin" => pattern.hits_pin(c),
                     _ => pattern.glob.is_match(name(c)),
                 };
-                // What is no rung goes by its whole name only.
+                // A cell between rungs is only selected by its full name.
                 if cells.iter().any(|Candidate { cell, is_rung }| {
                     (*is_rung || pattern.is_plain()) && is_hit(cell)
                 }) {
@@ -129,7 +131,7 @@ impl Selection {
         Ok(())
     }
 
-    /// The cells that stand in the plan.
+    /// The cells that are part of the plan.
     #[must_use]
     pub fn held(&self, cells: &[Candidate]) -> Vec<Cell> {
         let held = cells
@@ -138,8 +140,8 @@ impl Selection {
         held.map(|Candidate { cell, .. }| cell.clone()).collect()
     }
 
-    /// Whether a cell stands in the plan at all: what is no rung of the ladder only where exact
-    /// answers are asked for, or where it is named.
+    /// Whether a cell is part of the plan at all. A cell between rungs is only if exact answers are
+    /// requested or if it is named.
     fn holds(&self, cell: &Cell, is_rung: bool) -> bool {
         let names = |patterns: &[Pattern], hits: &dyn Fn(&Pattern) -> bool| {
             patterns
@@ -152,8 +154,8 @@ impl Selection {
             || names(&self.cells, &|p| p.glob.is_match(cell.id().as_str()))
     }
 
-    /// Why a cell is left out, if it is. A cell that is named by `--cell` is not left out for
-    /// being no end.
+    /// The reason why a cell is skipped, if it is. A cell selected by `--cell` is not skipped for
+    /// not being an end.
     fn leaves_out(&self, cell: &Cell, is_end: bool) -> Option<SkipReason> {
         let not = |flag: &str| Some(SkipReason::NotSelected(flag.to_owned()));
         let hit = |patterns: &[Pattern], hits: &dyn Fn(&Pattern) -> bool| {
@@ -174,14 +176,14 @@ impl Selection {
         }
     }
 
-    /// Whether single cells or pins are asked for: then all of them run, and none is inferred.
+    /// Whether single cells or pins are selected: then all of them run, and none is inferred.
     fn names_cells(&self) -> bool {
         !self.cells.is_empty() || !self.pins.is_empty()
     }
 }
 
 impl Pattern {
-    /// A pin goes by its version, or by its whole name.
+    /// Whether the pattern matches the pin's version or its full name.
     fn hits_pin(&self, cell: &Cell) -> bool {
         self.glob.is_match(cell.pin.at.to_string()) || self.glob.is_match(cell.pin.to_string())
     }
@@ -201,7 +203,7 @@ fn patterns(flag: &str, written: &[String]) -> Result<Vec<Pattern>, UserError> {
     written.iter().map(read).collect()
 }
 
-/// Reads the glob of a flag.
+/// Parses the glob of a flag.
 ///
 /// # Errors
 ///
@@ -216,58 +218,58 @@ pub fn glob(flag: &str, written: &str) -> Result<GlobMatcher, UserError> {
     }
 }
 
-/// What is to become of every cell, in the order of the matrix.
+/// What happens to every cell, in matrix order.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The cells.
     pub cells: Vec<Planned>,
-    /// In which way rows are worked through.
+    /// The order in which rows are worked through.
     pub strategy: Strategy,
-    /// The share of it that runs here, where that is not all.
+    /// The shard that runs here, if that is not the whole plan.
     pub shard: Option<Shard>,
 }
 
-/// What is to become of one cell.
+/// What happens to one cell.
 #[derive(Clone, Debug)]
 pub struct Planned {
     /// Its name.
     pub id: CellId,
-    /// Its place.
+    /// The row and the pin.
     pub cell: Cell,
-    /// False where its pin lies between two rungs of the ladder.
+    /// False if its pin lies between two rungs of the ladder.
     pub is_rung: bool,
-    /// True where it is what the subject is on today.
+    /// True if it is at the version that the subject is on today.
     pub is_today: bool,
-    /// What the registry's index says against it.
+    /// A problem that the registry's index predicts.
     pub forecast: Option<String>,
-    /// What is to become of it.
+    /// What happens to the cell.
     pub fate: CellFate,
 }
 
-/// What is to become of a cell.
+/// What happens to a cell.
 #[derive(Clone, Debug)]
 pub enum CellFate {
     /// It runs.
     Run {
-        /// How much it tells: 0 for ends, then one more for every halving of the ladder.
+        /// How informative it is: 0 for ends, plus one for every halving of the ladder.
         depth: u32,
     },
-    /// An earlier run answered it, and nothing that decides it has changed.
+    /// An earlier run has its outcome, and none of its inputs has changed.
     Known(Box<Outcome>),
-    /// It is left out.
+    /// It is skipped.
     Skip(SkipReason),
 }
 
-/// What can be asked of a cell while planning.
+/// The facts about cells that planning needs.
 pub trait PlanContext {
-    /// Why the config leaves it out, if it does.
+    /// The reason why the config excludes the cell, if it does.
     fn excluded(&self, cell: &Cell) -> Option<String>;
-    /// Whether the cell's toolchain is here, if only one that gives no answer: that is no reason to
-    /// leave the cell out.
+    /// Whether the cell's toolchain is installed. One that does not respond counts as installed,
+    /// since that is no reason to skip the cell.
     fn has_toolchain(&self, cell: &Cell) -> bool;
-    /// What an earlier run found.
+    /// The outcome from an earlier run.
     fn outcome(&self, cell: &Cell) -> Option<Outcome>;
-    /// What is declared against it.
+    /// A problem that is declared or known in advance.
     fn forecast(&self, cell: &Cell) -> Option<String>;
 }
 
@@ -289,7 +291,7 @@ pub fn plan(cells: &[Candidate], selection: &Selection, knowledge: &dyn PlanCont
     let held: Vec<&Candidate> = held.collect();
     let mut planned = Vec::new();
     for row in held.chunk_by(|a, b| row_of(&a.cell) == row_of(&b.cell)) {
-        // The ends of a row are those of what is not excluded.
+        // The ends of a row are the ends of what is not excluded.
         let excluded: Vec<Option<String>> = row
             .iter()
             .map(|Candidate { cell, .. }| knowledge.excluded(cell))
@@ -303,7 +305,7 @@ pub fn plan(cells: &[Candidate], selection: &Selection, knowledge: &dyn PlanCont
             planned.push(Planned {
                 id: cell.id(),
                 cell: cell.clone(),
-                // What is named runs, rung or not.
+                // Cells that are selected by name always run, even between rungs.
                 is_rung: *is_rung || selection.names_cells(),
                 is_today,
                 forecast: knowledge.forecast(cell),
@@ -337,16 +339,16 @@ fn fate(cell: &Cell, depth: u32, selection: &Selection, knowledge: &dyn PlanCont
     }
 }
 
-/// Cells of one row and one family stand together, in the order of the ladder.
+/// The row and family of a cell. Cells that share both are adjacent, in ladder order.
 #[must_use]
 pub fn row_of(cell: &Cell) -> (&Row, &str) {
     (&cell.row, &cell.pin.family)
 }
 
 impl Plan {
-    /// Where the cells that run stand in the plan, those that tell most first: the ends of all
-    /// rows, then what halves them. Among equals a row's order holds, so that the first row is told
-    /// first.
+    /// The indices of the cells to run, the most informative first: the ends of all rows, then the
+    /// cells that halve them. Within each rank the order of the plan is kept, so that the first row
+    /// gets its results first.
     #[must_use]
     pub fn queue(&self) -> Vec<usize> {
         let cells = self.cells.iter().enumerate();
@@ -360,8 +362,8 @@ impl Plan {
         queue.into_iter().map(|(_, at)| at).collect()
     }
 
-    /// The rows: of each, where its cells stand, and the row that it follows: the first with the
-    /// same family, source and features of which anything runs or is known.
+    /// The rows: for each, the indices of its cells, and the row that it follows: the first one
+    /// with the same family, source and features in which anything runs or is known.
     #[must_use]
     pub fn rows(&self) -> Vec<(Vec<usize>, Option<usize>)> {
         let mut rows: Vec<(Vec<usize>, Option<usize>)> = Vec::new();
@@ -385,7 +387,7 @@ impl Plan {
         rows
     }
 
-    /// How many cells run, are known, and are left out.
+    /// The number of cells that run, are known, and are skipped.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         let mut counts = (0, 0, 0);

@@ -1,8 +1,8 @@
-//! Shards: a plan divided among machines that know nothing of each other.
+//! Shards: a plan divided among machines that do not communicate.
 //!
-//! Which cell is in which shard follows from what all of them see alike: the matrix, what the
-//! command line selects, and times that are given explicitly. Never from what one machine has or
-//! knows.
+//! The assignment of cells to shards only depends on what all machines see: the matrix, the
+//! selection on the command line, and durations that are passed explicitly. It never depends on
+//! what one machine has or knows.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,12 +16,12 @@ use crate::model::run::shard::Shard;
 use crate::model::status::SkipReason;
 use crate::search::plan::{CellFate, Plan, Planned, row_of};
 
-/// What a cell weighs of which nothing is known, in milliseconds.
+/// The weight of a cell without known duration, in milliseconds.
 const UNKNOWN: u64 = 1000;
-/// The most that a cell weighs, in milliseconds: some thirty years.
+/// The maximum weight of a cell, in milliseconds: about thirty years.
 const MOST: f64 = 1e12;
 
-/// How long cells took in an earlier run, in milliseconds.
+/// The durations of cells in an earlier run, in milliseconds.
 #[derive(Clone, Debug, Default)]
 pub struct KnownDurations {
     of_cells: BTreeMap<CellId, u64>,
@@ -31,7 +31,7 @@ pub struct KnownDurations {
 }
 
 impl KnownDurations {
-    /// What a run says of its cells. One that was kept from an answer says nothing.
+    /// Collects the durations of a run's cells. Inconclusive cells are ignored.
     #[must_use]
     pub fn of(run: &Run) -> Self {
         let mut of_rows: BTreeMap<(Row, String), Vec<u64>> = BTreeMap::new();
@@ -56,8 +56,8 @@ impl KnownDurations {
         }
     }
 
-    /// What a cell weighs: what it took, else the median of its row, else that of all, in
-    /// milliseconds.
+    /// The weight of a cell in milliseconds: its own duration, or else the median of its row, or
+    /// else the median of all cells.
     fn weight(&self, planned: &Planned) -> u64 {
         let own = self.of_cells.get(&planned.id).copied();
         let of_row = || {
@@ -68,10 +68,10 @@ impl KnownDurations {
     }
 }
 
-/// What a cell took over all of its phases. The file may say anything.
+/// The total duration of a cell's phases. The file is untrusted and can contain any number.
 fn took(outcome: &Outcome) -> u64 {
     let seconds: f64 = outcome.phases.iter().map(|phase| phase.seconds).sum();
-    // A number that is none becomes 0.
+    // NaN becomes 0.
     (seconds * 1000.0).clamp(1.0, MOST) as u64
 }
 
@@ -83,20 +83,20 @@ fn median(mut times: Vec<u64>) -> Option<u64> {
 /// One shard of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardCells {
-    /// Which one.
+    /// The shard.
     pub shard: Shard,
-    /// Where its cells stand in the plan.
+    /// The indices of its cells in the plan.
     pub cells: Vec<usize>,
-    /// What they weigh together, in milliseconds.
+    /// Their total weight, in milliseconds.
     pub weight: u64,
 }
 
-/// Divides a plan: into pieces of its order, so that rows and neighbouring pins, which have most in
-/// common, keep together. The heaviest piece is as light as it can be.
+/// Divides a plan into contiguous pieces, so that rows and neighbouring pins, which share most
+/// work, stay together. The heaviest piece is as light as possible.
 ///
 /// # Errors
 ///
-/// A [`UserError`] where what runs depends on what other cells show.
+/// A [`UserError`] if the cells to run depend on what other cells show.
 pub fn shares(
     plan: &Plan,
     of: usize,
@@ -119,11 +119,11 @@ pub fn shares(
     Ok(shares.collect())
 }
 
-/// Leaves to a plan what is in one shard.
+/// Keeps only the cells of one shard in a plan.
 ///
 /// # Errors
 ///
-/// As [`shares`].
+/// See [`shares`].
 pub fn keep(plan: &mut Plan, shard: Shard, times: &KnownDurations) -> Result<(), UserError> {
     let shares = shares(plan, shard.of(), times)?;
     for share in shares.iter().filter(|share| share.shard != shard) {
@@ -135,7 +135,7 @@ pub fn keep(plan: &mut Plan, shard: Shard, times: &KnownDurations) -> Result<(),
     Ok(())
 }
 
-/// Whether a cell is meant to run, on a machine that has its toolchain and knows nothing yet.
+/// Whether a cell would run on a machine that has its toolchain and no cached outcomes.
 fn is_asked_for(planned: &Planned) -> bool {
     match &planned.fate {
         CellFate::Run { .. } | CellFate::Known(_) => true,
@@ -143,7 +143,7 @@ fn is_asked_for(planned: &Planned) -> bool {
     }
 }
 
-/// Checks that it is known beforehand what runs.
+/// Checks that the set of cells to run is known in advance.
 fn check(plan: &Plan, asked: &[usize]) -> Result<(), UserError> {
     let rounds = "or go in rounds: `plan --round` says what runs next";
     if plan.strategy == Strategy::Frontier {
@@ -160,9 +160,9 @@ fn check(plan: &Plan, asked: &[usize]) -> Result<(), UserError> {
     Ok(())
 }
 
-/// Cuts a row of weights into so many pieces, of which the heaviest is as light as possible and
-/// the others are as even as that allows. Where there are fewer weights than pieces, the last ones
-/// are empty.
+/// Cuts a list of weights into `n_pieces` pieces. The heaviest is as light as possible, and the
+/// others are as even as that allows. If there are fewer weights than pieces, the last pieces are
+/// empty.
 fn pieces(weights: &[u64], n_pieces: usize) -> Vec<Range<usize>> {
     let capacity = capacity(weights, n_pieces);
     let needed = needed(weights, capacity);
@@ -173,7 +173,7 @@ fn pieces(weights: &[u64], n_pieces: usize) -> Vec<Range<usize>> {
         let fair = left.div_ceil(n_left as u64);
         let (mut end, mut weight) = (start, 0);
         while let Some(next) = weights.get(end) {
-            // As much as is fair, to the nearer side; and no less than lets the rest fit.
+            // Take the fair share, rounded to the nearer side, but enough that the rest still fits.
             let is_enough = weight + next / 2 >= fair && weight > 0;
             if weight + next > capacity || (is_enough && needed[end] < n_left) {
                 break;
@@ -188,7 +188,7 @@ fn pieces(weights: &[u64], n_pieces: usize) -> Vec<Range<usize>> {
     pieces
 }
 
-/// The least that the heaviest of so many pieces can weigh.
+/// The minimum weight of the heaviest piece.
 fn capacity(weights: &[u64], n_pieces: usize) -> u64 {
     let heaviest = weights.iter().copied().max().unwrap_or_default();
     let (mut low, mut high) = (heaviest, weights.iter().sum());
@@ -203,8 +203,8 @@ fn capacity(weights: &[u64], n_pieces: usize) -> u64 {
     low
 }
 
-/// From each place on, how many pieces it takes at least where none weighs more than a capacity
-/// that holds every single weight.
+/// For each index, the minimum number of pieces for the weights from there on, if no piece may
+/// exceed `capacity`. Every single weight must fit into `capacity`.
 fn needed(weights: &[u64], capacity: u64) -> Vec<usize> {
     let mut needed = vec![0; weights.len() + 1];
     let (mut end, mut weight) = (weights.len(), 0);

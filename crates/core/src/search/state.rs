@@ -1,4 +1,4 @@
-//! Where a plan stands: what its rows have shown so far, and which of its cells can run next.
+//! The state of a plan: what its rows have shown so far, and which of its cells can run next.
 
 use std::collections::HashMap;
 
@@ -7,19 +7,19 @@ use crate::search::plan::{CellFate, Plan, Planned};
 use crate::search::strategy::Slot;
 use crate::search::{Search, SearchRow, SlotIndex};
 
-/// A plan with what its cells have shown.
+/// A plan with the results of its cells so far.
 pub struct SearchState<'a> {
     plan: &'a Plan,
-    /// Of each row, where its cells stand in the plan.
+    /// For each row, the indices of its cells in the plan.
     rows: Vec<Vec<usize>>,
-    /// What is known of every place. Signatures go by their number.
+    /// The state of every slot, with signatures replaced by their number.
     pub search: Search<usize>,
-    /// All signatures that were seen, numbered.
+    /// All signatures seen so far, numbered.
     signatures: HashMap<Signature, usize>,
 }
 
 impl<'a> SearchState<'a> {
-    /// A plan by what is known of it from the start.
+    /// Creates the initial state of a plan from what is already known.
     #[must_use]
     pub fn new(plan: &'a Plan, n_probes: usize) -> Self {
         let mut signatures = HashMap::new();
@@ -52,7 +52,7 @@ impl<'a> SearchState<'a> {
         }
     }
 
-    /// All places, with their cells.
+    /// All slots with their cells.
     pub fn places(&self) -> impl Iterator<Item = (SlotIndex, &'a Planned)> {
         let plan = self.plan;
         let rows = self.rows.iter().enumerate();
@@ -62,13 +62,13 @@ impl<'a> SearchState<'a> {
         })
     }
 
-    /// The cell at a place.
+    /// The cell in a slot.
     #[must_use]
     pub fn planned(&self, (row, place): SlotIndex) -> Option<&'a Planned> {
         self.plan.cells.get(*self.rows.get(row)?.get(place)?)
     }
 
-    /// The place to run next, by what [`Search::best`] asks of its cell.
+    /// Returns the slot to run next; see [`Search::best`] for `worth`.
     pub fn best<W: Ord + Default>(
         &mut self,
         worth: impl Fn(&Planned) -> (bool, W),
@@ -83,7 +83,7 @@ impl<'a> SearchState<'a> {
         })
     }
 
-    /// Takes note of what a cell showed.
+    /// Records the outcome of a cell.
     pub fn note(&mut self, at: SlotIndex, outcome: &Outcome) {
         let shown = shown(&mut self.signatures, outcome);
         self.search.set(at, shown);
@@ -98,8 +98,8 @@ fn shown(signatures: &mut HashMap<Signature, usize>, outcome: &Outcome) -> Slot<
     Slot::Shown(*signatures.entry(signature).or_insert(next))
 }
 
-/// The cells that can run now, side by side, in plan order: what each shows decides only what comes
-/// after all of them. None where nothing is left to run.
+/// The cells that can run now, concurrently, in plan order: their results only decide what comes
+/// after all of them. Empty if nothing is left to run.
 #[must_use]
 pub fn round(plan: &Plan, n_probes: usize) -> Vec<&Planned> {
     let mut search_state = SearchState::new(plan, n_probes);

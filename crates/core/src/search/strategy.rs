@@ -1,44 +1,45 @@
-//! Which cells of one row are worth running next: a function of what the row has shown so far.
+//! Which cells of one row are worth running next, as a function of what the row has shown so far.
 //!
-//! The search knows signatures only, not what they mean: two cells that show the same need nothing
-//! between them, and two that differ are split until they are neighbours.
+//! The search compares signatures without knowing what they mean: nothing needs to run between two
+//! cells with equal signatures, and an interval between two that differ is split until they are
+//! neighbours.
 
 use std::collections::BTreeSet;
 
-/// What is known of one place of a row.
+/// The state of one slot of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slot<S> {
-    /// Nothing yet.
+    /// Has not run yet.
     Open,
-    /// A lane is at it.
+    /// A lane is running it.
     Running,
-    /// It gave no verdict, or will not be run; the search passes over it.
+    /// It gave no verdict or will not run; the search skips it.
     Barred,
-    /// It ran and showed this.
+    /// It ran with this result.
     Shown(S),
 }
 
-/// Two places between which a change is to be expected.
+/// Two slots between which a change is expected.
 pub type ChangeHint = (usize, usize);
 
-/// One row as the search sees it.
+/// One row as the strategy sees it.
 #[derive(Clone, Debug)]
 pub struct SlotRow<'a, S> {
-    /// What is known of its places, in the order of the ladder.
+    /// The state of its slots, in ladder order.
     pub places: &'a [Slot<S>],
-    /// Which of them are rungs of the ladder. The others are looked at only between two rungs that
+    /// Which slots are rungs of the ladder. The others are looked at only between two rungs that
     /// differ.
     pub rungs: &'a [bool],
-    /// Of which of them it is declared that the toolchain is too old. Only what it is declared not
-    /// to be too old for is worth a probe.
+    /// Which slots have crates that declare a newer rustc than the row's. Only the others are worth
+    /// a probe.
     pub predicted_msrv: &'a [bool],
-    /// Which of them the subject is on today: it is run as an end is.
+    /// The slot of the version that the subject is on today; it runs like an end.
     pub today: Option<usize>,
 }
 
 impl<S: PartialEq> SlotRow<'_, S> {
-    /// The places to run next by strategy `full`: all rungs, those that tell most first, and then
-    /// what splits two neighbouring rungs that differ.
+    /// The slots to run next with strategy `full`: all rungs, the most informative first, and then
+    /// slots that split two neighbouring rungs that differ.
     #[must_use]
     pub fn full(&self) -> Vec<usize> {
         let rungs = (0..self.places.len()).filter(|n| self.is_rung(*n));
@@ -52,13 +53,16 @@ impl<S: PartialEq> SlotRow<'_, S> {
         open
     }
 
-    /// The places to run next by strategy `frontier`, one step after the other: the ends;
-    /// `n_probes` places inside, since a break that was mended later hides between ends that agree;
-    /// and then what splits each stretch whose two ends differ, at a hint if one lies within and
-    /// else in the middle, and what a hint says of a stretch whose ends agree.
+    /// The slots to run next with strategy `frontier`, one step at a time:
     ///
-    /// A step begins when the one before it has ended, so that it makes no difference which of its
-    /// places is known first. Nothing is left to run when no place is returned and none is running.
+    /// 1. The ends.
+    /// 2. `n_probes` slots inside, because a break that was fixed later hides between ends that
+    ///    agree.
+    /// 3. For each interval whose two ends differ, slots that split it: at a hint if one lies
+    ///    inside, otherwise in the middle. For each interval whose ends agree, slots at a hint.
+    ///
+    /// A step begins when the previous one has ended, so that the order in which its slots finish
+    /// makes no difference. The search is complete when no slot is returned and none is running.
     #[must_use]
     pub fn frontier(&self, n_probes: usize, hints: &BTreeSet<ChangeHint>) -> Vec<usize> {
         let is_usable = |n: &usize| self.is_rung(*n) && self.places[*n] != Slot::Barred;
@@ -86,7 +90,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
         next
     }
 
-    /// After how many halvings a place is reached.
+    /// The number of halvings that reach a slot.
     #[must_use]
     pub fn depth(&self, place: usize) -> u32 {
         match self.today == Some(place) {
@@ -95,7 +99,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
         }
     }
 
-    /// The rungs that no one ran and whose nearest neighbours that ran agree.
+    /// The rungs that nobody ran and whose nearest neighbours that ran agree.
     #[must_use]
     pub fn inferred(&self) -> Vec<usize> {
         let stretches = self.intervals().into_iter();
@@ -103,7 +107,8 @@ impl<S: PartialEq> SlotRow<'_, S> {
         alike.flat_map(|stretch| stretch.rungs).collect()
     }
 
-    /// Between which places it is declared that the toolchain becomes too old.
+    /// The pairs of neighbouring slots between which the toolchain becomes too old, or new enough
+    /// again, as declared.
     #[must_use]
     pub fn edges(&self) -> BTreeSet<ChangeHint> {
         let pairs = self.predicted_msrv.windows(2).enumerate();
@@ -111,7 +116,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
         turns.map(|(at, _)| (at, at + 1)).collect()
     }
 
-    /// Neighbouring places that ran and differ, with nothing left to run between.
+    /// Pairs of slots that ran and differ, with nothing in between that ran.
     #[must_use]
     pub fn changes(&self) -> BTreeSet<ChangeHint> {
         let stretches = self.intervals().into_iter();
@@ -121,7 +126,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
             .collect()
     }
 
-    /// What to run of a stretch.
+    /// The slots to run in an interval.
     fn within(&self, stretch: &Interval, hints: &BTreeSet<ChangeHint>) -> Vec<usize> {
         let inside = |place: usize| {
             let is_inside = stretch.low < place && place < stretch.high;
@@ -134,7 +139,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
             .iter()
             .filter(|(a, b)| stretch.low <= *a && *b <= stretch.high);
         if !stretch.differs {
-            // A change that another row has is looked for, one side at a time.
+            // Look for a change that another row has, one side at a time.
             return within
                 .filter_map(|(a, b)| inside(*b).or_else(|| inside(*a)))
                 .take(1)
@@ -192,20 +197,20 @@ impl<S: PartialEq> SlotRow<'_, S> {
     }
 }
 
-/// What lies between two neighbouring places that ran.
+/// The interval between two neighbouring slots that ran.
 struct Interval {
     low: usize,
     high: usize,
     differs: bool,
     is_under_way: bool,
-    /// Open rungs inside.
+    /// The open rungs inside.
     rungs: Vec<usize>,
-    /// Open places inside that are no rungs.
+    /// The open slots inside that are not rungs.
     between: Vec<usize>,
 }
 
 impl Interval {
-    /// The place that halves it, where its ends differ: a rung as long as there is one.
+    /// The slot that halves it if its ends differ: a rung as long as there is one.
     fn split(&self) -> Option<usize> {
         let open = if self.rungs.is_empty() {
             &self.between
@@ -217,7 +222,7 @@ impl Interval {
     }
 }
 
-/// `n` places evenly inside a row of `length`, its ends left out.
+/// `n` evenly spaced indices inside a row of `length`, without its ends.
 fn probes(length: usize, n: usize) -> impl Iterator<Item = usize> {
     let n = n.min(length.saturating_sub(2));
     (1..=n)
@@ -225,7 +230,7 @@ fn probes(length: usize, n: usize) -> impl Iterator<Item = usize> {
         .filter(|place| *place > 0)
 }
 
-/// After how many halvings a place of a ladder is reached; its ends are reached at once.
+/// The number of halvings that reach an index of a ladder; 0 for its ends.
 #[must_use]
 pub fn depth(place: usize, length: usize) -> u32 {
     let (mut low, mut high) = (0, length.saturating_sub(1));

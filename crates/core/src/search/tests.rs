@@ -1,4 +1,4 @@
-//! Made-up histories: what the search runs of them, what it finds, and what it leaves to inference.
+//! Made-up histories: what the search runs, what it finds, and what it leaves to inference.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Strategy;
 
-/// A row of `n` places, each of which is a rung unless `every` says otherwise.
+/// A row of `n` slots. Every `every`-th slot and the last are rungs.
 fn row(n: usize, every: usize, leader: Option<usize>) -> SearchRow<u8> {
     SearchRow {
         places: vec![Slot::Open; n],
@@ -18,7 +18,7 @@ fn row(n: usize, every: usize, leader: Option<usize>) -> SearchRow<u8> {
     }
 }
 
-/// All places to run next, the first first.
+/// All slots to run next, in order.
 fn next(search: &mut Search<u8>) -> Vec<SlotIndex> {
     search.find_out();
     let mut next: Vec<RankedSlot> = search.next.iter().flatten().flatten().copied().collect();
@@ -28,7 +28,7 @@ fn next(search: &mut Search<u8>) -> Vec<SlotIndex> {
         .map(|(_, row, place)| (row, place))
         .collect();
     assert_eq!(next.first().copied(), search.best(|_| (false, ())));
-    // What is kept from change to change is what would be found out anew; looked at now and then.
+    // The incrementally updated state must equal a fresh computation; checked now and then.
     let n_known: usize = search.rows.iter().map(n_ran).sum();
     if n_known % 8 != 5 {
         return next;
@@ -80,12 +80,12 @@ fn n_changes(history: &[u8]) -> usize {
     history.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 
-/// Of so many places, the halvings until two are neighbours.
+/// The number of halvings until two of `length` slots are neighbours.
 fn logarithm(length: usize) -> usize {
     (usize::BITS - length.leading_zeros()) as usize
 }
 
-/// A history that changes at some places and never comes back to what it was.
+/// A history that changes at some slots and never returns to an earlier value.
 fn monotonic(breaks: &BTreeSet<usize>, length: usize) -> Vec<u8> {
     (0..length)
         .map(|n| breaks.iter().filter(|b| **b <= n).count() as u8)
@@ -134,7 +134,7 @@ fn an_island_that_the_other_row_has_is_looked_for_between_ends_that_agree() {
             .map(|n| Some(u8::from(range.contains(&n))))
             .collect()
     };
-    // The middle finds the island of the first row, and would miss that of the second.
+    // The middle finds the island of the first row, but would miss that of the second.
     let histories = [of(12..25), of(12..15)];
     let rows = vec![row(40, 1, None), row(40, 1, Some(0))];
     let search = run(Search::new(Strategy::Frontier, 1, rows), &histories, 1);
@@ -154,7 +154,7 @@ fn where_a_toolchain_becomes_too_old_is_looked_at_first() {
     let mut of = row(40, 1, None);
     of.predicted_msrv = (0..40).map(|n| n >= 9).collect();
     let search = run(Search::new(Strategy::Frontier, 1, vec![of]), &[history], 1);
-    // Two ends, both sides of the edge, and the middle of what is left.
+    // Two ends, both sides of the edge, and the middle of the rest.
     assert_eq!(n_ran(&search.rows[0]), 5);
     assert_eq!(search.rows[0].places[4], Slot::Shown(0));
 }
@@ -168,7 +168,7 @@ fn what_lies_between_rungs_is_run_only_where_two_of_them_differ() {
     let of = &search.rows[0];
     assert_eq!(of.view().changes(), BTreeSet::from([(13, 14)]));
     assert!(n_ran(of) <= 4 + 4, "{} cells", n_ran(of));
-    // And by strategy full all rungs, and no more than it takes between two of them.
+    // Strategy `full` runs all rungs, and no more than needed between two of them.
     let search = run(
         Search::new(Strategy::Full, 1, vec![row(31, 10, None)]),
         &[history],
@@ -190,7 +190,8 @@ proptest! {
         n_lanes in 1usize..4,
         every in 1usize..5,
     ) {
-        // Yanks, islands, doubts, rows that agree in nothing: whatever there can be.
+        // Yanked versions, islands, inconclusive results, rows that have nothing in common:
+        // anything.
         let histories: Vec<Vec<Option<u8>>> = histories.iter().map(|h| h[..length].to_vec()).collect();
         let rows = (0..histories.len()).map(|n| row(length, every, (n > 0).then_some(0))).collect();
         let search = run(Search::new(Strategy::Frontier, n_probes, rows), &histories, n_lanes);
@@ -200,7 +201,7 @@ proptest! {
                     prop_assert_eq!(Some(*shown_here), *shown);
                 }
             }
-            // Nothing that differs has anything open between.
+            // Nothing is open between two neighbours that differ.
             for (low, high) in of.view().changes() {
                 prop_assert!((low + 1..high).all(|n| of.places[n] != Slot::Open));
             }
@@ -223,7 +224,7 @@ proptest! {
         length in 2usize..200,
         n_probes in 0usize..4,
     ) {
-        // Two toolchains on which a part of the changes is the same.
+        // Two toolchains that share some of their changes.
         let first = monotonic(&breaks, length);
         let second = monotonic(&(&breaks & &others).union(&others).copied().collect(), length);
         let histories = [&first, &second].map(|h| h.iter().copied().map(Some).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Two made-up runs with everything in them that can differ.
+//! Two made-up runs that differ in everything that can differ.
 
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{CaseOutcome, Outcome, Phase, PhaseRecord, TargetOutcome};
@@ -61,7 +61,7 @@ fn doubt() -> State {
     testing::ended(Outcome::whole(Status::Inconclusive { doubt }, Vec::new()))
 }
 
-/// Two runs with everything in them that can differ.
+/// Two runs that differ in everything that can differ.
 pub fn pair() -> (Run, Run) {
     let failed = Some(FailureKind::Test);
     let before = run(

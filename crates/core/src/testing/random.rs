@@ -1,4 +1,4 @@
-//! Runs that are drawn: families, rows, targets, and cells that nobody ran or that came to nothing.
+//! Random runs: families, rows, targets, and cells that nobody ran or that ended without a result.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,23 +12,23 @@ use crate::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
 use crate::testing;
 use crate::testing::{case, test_named};
 
-/// A byte for a cell, and one for each target of it.
+/// A byte for a cell, and one for each of its targets.
 type DrawnCell = (u8, Vec<u8>);
 
-/// What is drawn of a run.
+/// The random choices of a run.
 #[derive(Clone, Debug)]
 pub struct Drawn {
-    /// Of each family, its rows; of each row, its cells.
+    /// For each family its rows, and for each row its cells.
     families: Vec<Vec<Vec<DrawnCell>>>,
-    /// What each family's lock holds.
+    /// The version in each family's lock.
     today: Vec<u64>,
-    /// Whether pins of odd majors are adjusted.
+    /// Whether pins with odd major versions are adjusted.
     is_adjusted: bool,
     /// Whether the run was killed.
     is_killed: bool,
 }
 
-/// Draws a run.
+/// A strategy that draws runs.
 pub fn drawn() -> impl Strategy<Value = Drawn> {
     let sizes = (1..3_usize, 1..4_usize, 2..7_usize, 1..7_usize);
     sizes.prop_flat_map(|(n_families, n_rows, n_pins, n_targets)| {
@@ -58,7 +58,7 @@ fn broken(name: &str, code: Option<&str>, words: &str, class: FailureKind) -> Ta
     TargetOutcome::not_run(test_named(name), Status::failed(class), vec![error])
 }
 
-/// What a byte says of a target; more than half of all pass.
+/// The target that a byte stands for; more than half of them pass.
 fn target(name: &str, byte: u8) -> TargetOutcome {
     let cases = |one: bool, two: bool| {
         let case = |name: &str, passes: bool| {
@@ -97,7 +97,7 @@ fn target(name: &str, byte: u8) -> TargetOutcome {
     }
 }
 
-/// What a byte says of a cell.
+/// The state that a byte stands for.
 fn state(byte: u8, targets: &[u8], is_killed: bool) -> State {
     let skipped = |reason| State::Skipped { reason };
     match byte {
@@ -108,7 +108,7 @@ fn state(byte: u8, targets: &[u8], is_killed: bool) -> State {
         }
         200..230 => skipped(SkipReason::NotAnEnd),
         230..240 if is_killed => skipped(SkipReason::NotBegun),
-        // A part of a merged run that is missing leaves such cells.
+        // A missing part of a merged run leaves such cells.
         240..245 if is_killed => State::Pending,
         230..245 => skipped(SkipReason::Inferred),
         245..250 => {
@@ -170,7 +170,8 @@ impl Drawn {
                         })
                         .collect(),
                     published: versions.collect(),
-                    // Two above the last are on no ladder, and one more is unknown.
+                    // Major versions up to two above the last are on no ladder, and one more is
+                    // unknown.
                     todays: testing::today((*today < rows[0].len() as u64 + 2).then_some(*today)),
                     adjusted: odd
                         .map(|version| Adjusted {

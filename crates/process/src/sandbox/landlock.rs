@@ -1,9 +1,9 @@
-//! Bounds put on this process or thread, for good: what it starts from here on cannot leave them.
+//! Permanent restrictions of this process or thread, which everything that it starts inherits.
 //!
-//! Files are Landlock's (<https://docs.kernel.org/userspace-api/landlock.html>), the network is cut
-//! off by a namespace that has nothing but a loopback
-//! (<https://man7.org/linux/man-pages/man7/network_namespaces.7.html>), and mounts are changed in
-//! another (`mounts.rs`).
+//! Landlock restricts files (<https://docs.kernel.org/userspace-api/landlock.html>), a network
+//! namespace with only a loopback cuts off the network
+//! (<https://man7.org/linux/man-pages/man7/network_namespaces.7.html>), and a mount namespace
+//! changes the mounts (`mounts.rs`).
 
 use anyhow::{Context, Result, ensure};
 use landlock::{
@@ -17,19 +17,20 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use crate::sandbox::mounts::mount;
 use crate::sandbox::policy::{FilePolicy, Policy};
 
-/// The oldest Landlock that will do: the second lets files be linked and moved from one folder to
-/// another, which cargo does, and the third keeps them from being cut short.
+/// The oldest sufficient Landlock version: the second allows linking and moving files between
+/// folders, which cargo does, and the third can prevent truncation.
 const LEAST: ABI = ABI::V3;
-/// The newest whose rights are asked for where the kernel has them.
+/// The newest version whose access rights are requested if the kernel has them.
 const MOST: ABI = ABI::V9;
 
-/// Bounds the files that this thread may reach, and what it starts. Signals stay within, too.
+/// Restricts the files that this thread, and everything that it starts, may access. Signals are
+/// restricted to the same domain.
 ///
 /// # Errors
 ///
-/// When the system does not have what that takes.
+/// If the system does not support this.
 pub fn restrict_thread(files: &FilePolicy) -> Result<()> {
-    // Whoever is root could make a device and read the disk by it.
+    // Root could otherwise create a device node and read the disk through it.
     let write = AccessFs::from_all(MOST) & !(AccessFs::MakeBlock | AccessFs::MakeChar);
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
@@ -46,14 +47,14 @@ pub fn restrict_thread(files: &FilePolicy) -> Result<()> {
     Ok(())
 }
 
-/// Moves into namespaces that keep to some bounds, as the same user as before: a network of their
-/// own, and mounts of their own. A user namespace is what lets anyone do that
-/// (<https://man7.org/linux/man-pages/man7/user_namespaces.7.html>). This process must have a single
-/// thread.
+/// Enters the namespaces that a policy requires, as the same user as before: a separate network and
+/// separate mounts. A user namespace makes that possible without privileges
+/// (<https://man7.org/linux/man-pages/man7/user_namespaces.7.html>). This process must be
+/// single-threaded.
 ///
 /// # Errors
 ///
-/// When the system does not have what that takes.
+/// If the system does not support this.
 pub fn enter_namespaces(policy: &Policy) -> Result<()> {
     let mounts = policy
         .files
@@ -76,7 +77,7 @@ fn enter(policy: &Policy) -> Result<()> {
     kinds.set(CloneFlags::CLONE_NEWNET, !policy.network);
     unshare(kinds).context("make namespaces")?;
     let maps = [
-        // Without this, a group cannot be mapped by anyone.
+        // Without this, unprivileged users cannot map a group.
         ("/proc/self/setgroups", "deny".to_owned()),
         ("/proc/self/uid_map", format!("{user} {user} 1")),
         ("/proc/self/gid_map", format!("{group} {group} 1")),
@@ -91,8 +92,8 @@ fn enter(policy: &Policy) -> Result<()> {
     raise_loopback().context("raise the loopback")
 }
 
-/// Brings up the loopback of a new network, which many tests talk over, with the one message that
-/// it takes (<https://man7.org/linux/man-pages/man7/rtnetlink.7.html>).
+/// Brings up the loopback of a new network, which many tests use, with the single message that this
+/// requires (<https://man7.org/linux/man-pages/man7/rtnetlink.7.html>).
 fn raise_loopback() -> Result<()> {
     /// `RTM_NEWLINK`
     const NEW_LINK: u16 = 16;
@@ -107,7 +108,7 @@ fn raise_loopback() -> Result<()> {
     message.extend(LENGTH.to_ne_bytes());
     message.extend(NEW_LINK.to_ne_bytes());
     message.extend(ANSWER_ME.to_ne_bytes());
-    // Number and sender of the message; family and type of the interface: whatever it is.
+    // The sequence number and sender of the message; the family and type of the interface: any.
     message.extend([0; 12]);
     for word in [LOOPBACK, UP, UP] {
         message.extend(word.to_ne_bytes());
@@ -117,13 +118,13 @@ fn raise_loopback() -> Result<()> {
         SocketType::RAW,
         SocketFlags::CLOEXEC,
     );
-    // No protocol is the first one, `NETLINK_ROUTE`.
+    // No protocol means the first one, `NETLINK_ROUTE`.
     let socket = rustix::net::socket_with(family, kind, flags, None)?;
     let kernel = SocketAddrNetlink::new(0, 0);
     rustix::net::sendto(&socket, &message, SendFlags::empty(), &kernel)?;
     let mut answer = [0; 64];
     rustix::net::recv(&socket, &mut answer, RecvFlags::empty())?;
-    // An acknowledgement holds an error number behind its header; 0 is none.
+    // An acknowledgement contains an error number after its header; 0 means success.
     let refused = i32::from_ne_bytes([answer[16], answer[17], answer[18], answer[19]]);
     ensure!(refused == 0, "the kernel says no ({})", -refused);
     Ok(())

@@ -1,7 +1,7 @@
-//! What a child sees mounted: folders of its own in the place of those that all programs share, and
-//! all else read-only, so that not even modes, owners and times of files can be changed.
+//! The mounts that a child sees: private folders instead of those that all programs share, and
+//! everything else read-only, so that not even modes, owners and times of files can change.
 //!
-//! Landlock forbids whoever is bound by it to mount anything, so this comes first.
+//! A process restricted by Landlock cannot mount anything, so this comes first.
 //! <https://man7.org/linux/man-pages/man2/mount.2.html>
 
 use std::collections::BTreeMap;
@@ -22,21 +22,21 @@ use rustix::mount::{
 
 use crate::sandbox::policy::{FilePolicy, MountPolicy, Policy, PrivateDir};
 
-/// Each process has files there by which it changes itself.
+/// Contains files through which each process changes itself.
 const PROC: &str = "/proc";
-/// Where terminals are.
+/// The folder of terminals.
 const TERMINALS: &str = "/dev/pts";
-/// What opens a new one.
+/// The device that opens a new terminal.
 const OPENER: &str = "/dev/ptmx";
 /// `MS_NOSYMFOLLOW`
 const NO_LINKS: MountFlags = MountFlags::from_bits_retain(256);
 
-/// Mounts what some bounds say, in a namespace of mounts that this process, run by `user`, has for
-/// itself.
+/// Mounts what a policy requires, in this process's own mount namespace. The process runs as
+/// `user`.
 ///
 /// # Errors
 ///
-/// When the system does not let it.
+/// If the system does not permit it.
 pub fn mount(policy: &Policy, user: u32) -> Result<()> {
     mount_change(
         "/",
@@ -53,8 +53,8 @@ pub fn mount(policy: &Policy, user: u32) -> Result<()> {
     }
 }
 
-/// Folders where programs of the user, and of the system, listen on sockets that have a path:
-/// container engines, the session's bus, agents, X11, tmux; but for one that can be reached by name.
+/// Folders with the sockets of programs of the user and the system: container engines, the session
+/// bus, agents, X11, tmux. Folders inside a path that the policy allows are omitted.
 fn folders_of_sockets(user: u32, files: Option<&FilePolicy>) -> Vec<PathBuf> {
     let tmux = format!("/tmp/tmux-{user}");
     let places = ["/run", "/var/run", "/tmp/.X11-unix", &tmux].map(PathBuf::from);
@@ -70,9 +70,9 @@ fn folders_of_sockets(user: u32, files: Option<&FilePolicy>) -> Vec<PathBuf> {
     places.filter(is_folder).collect()
 }
 
-/// Puts empty folders over others.
+/// Covers folders with empty ones.
 fn hide(places: &[PathBuf]) -> Result<()> {
-    // One can have been hidden with another.
+    // Covering one folder can have hidden another.
     for place in places.iter().filter(|place| place.is_dir()) {
         rustix::mount::mount("none", place, "tmpfs", MountFlags::empty(), None)
             .with_context(|| format!("cover {}", place.display()))?;
@@ -89,7 +89,7 @@ fn change_all(
     let folder = std::env::current_dir().context("find the working folder")?;
     let before = mounted()?;
     let is_folder = |place: &Path| std::fs::symlink_metadata(place).is_ok_and(|m| m.is_dir());
-    // While what is to be covered can still be seen.
+    // Open these while what is about to be covered is still visible.
     let held = |own: &PrivateDir| -> Result<(OwnedFd, PathBuf)> {
         let place = own.place.as_std_path().to_owned();
         Ok((hold(own.folder.as_std_path())?, place))
@@ -109,7 +109,7 @@ fn change_all(
     let covered: Vec<&Path> = private.iter().map(|(_, place)| place.as_path()).collect();
     let covered: Vec<&Path> = [covered, sockets.iter().map(PathBuf::as_path).collect()].concat();
     let kept = kept(files, &covered)?;
-    // What is not there cannot be written; a link leads to what is mounted.
+    // What does not exist cannot be written, and the target of a link is what is mounted.
     let write = mounts.write.iter();
     let write: Vec<PathBuf> = write
         .filter_map(|path| path.as_std_path().canonicalize().ok())
@@ -123,8 +123,8 @@ fn change_all(
     if user == 0 {
         guard_the_system()?;
     }
-    // Before anything is put in a folder where a cell may have left links: they lead to nothing that
-    // could be written.
+    // Do this before creating anything in a folder where a cell may have left links, so that they
+    // lead to nothing writable.
     for (path, flags) in mounted()? {
         let stays = path == Path::new(PROC)
             || covered.contains(&path.as_path())
@@ -135,7 +135,7 @@ fn change_all(
     }
     let mut last: Option<&Path> = None;
     for (path, own) in &kept {
-        // What lies below something that is back is there with it.
+        // Everything below a path that was put back is there with it.
         if !last.is_some_and(|last| path.starts_with(last)) {
             put_back(own, path)?;
             last = Some(path);
@@ -157,19 +157,19 @@ fn change_all(
         let flags = flags_of(path, &before) | MountFlags::BIND;
         mount_remount(path, flags, "").with_context(|| format!("mount {}", path.display()))?;
     }
-    // The folder that this process is in is still the one below all that was mounted.
+    // The working directory still refers to the folder below the new mounts.
     std::env::set_current_dir(&folder).with_context(|| format!("enter {}", folder.display()))
 }
 
-/// How that is mounted in which a path lies.
+/// The flags of the mount that contains a path.
 fn flags_of(path: &Path, mounted: &BTreeMap<PathBuf, MountFlags>) -> MountFlags {
     let mut above = path.ancestors();
     let flags = above.find_map(|above| mounted.get(above).copied());
     flags.unwrap_or(MountFlags::empty())
 }
 
-/// What of the files that can be reached lies below places that are about to be covered, by its path:
-/// nothing twice, and what is above before what is below.
+/// The accessible files below places that are about to be covered, by path: each once, and parents
+/// before children.
 fn kept(files: &FilePolicy, places: &[&Path]) -> Result<BTreeMap<PathBuf, OwnedFd>> {
     let mut kept: BTreeMap<PathBuf, OwnedFd> = BTreeMap::new();
     let is_below = |path: &Path| {
@@ -177,7 +177,7 @@ fn kept(files: &FilePolicy, places: &[&Path]) -> Result<BTreeMap<PathBuf, OwnedF
         places.any(|place| path.starts_with(place) && path != *place)
     };
     for path in files.all().map(|path| path.as_std_path()) {
-        // A path elsewhere can lead there by a link.
+        // A path elsewhere can lead there through a link.
         let Ok(real) = path.canonicalize() else {
             continue;
         };
@@ -190,24 +190,24 @@ fn kept(files: &FilePolicy, places: &[&Path]) -> Result<BTreeMap<PathBuf, OwnedF
     Ok(kept)
 }
 
-/// Holds on to what a path leads to now.
+/// Opens a handle to the current target of a path.
 fn hold(path: &Path) -> Result<OwnedFd> {
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .with_context(|| format!("open {}", path.display()))
 }
 
-/// Lets what is held be seen in a place.
+/// Mounts the target of a handle at a place.
 fn bind(held: &OwnedFd, place: &Path) -> Result<()> {
     let source = format!("/proc/self/fd/{}", held.as_raw_fd());
     mount_bind_recursive(source, place).with_context(|| format!("mount {}", place.display()))
 }
 
-/// Puts back what was covered, in a folder that covers it.
+/// Restores a covered path inside the folder that covers it.
 fn put_back(held: &OwnedFd, place: &Path) -> Result<()> {
     let held_file = rustix::fs::fstat(held)?;
     let above = place.parent().unwrap_or(place);
-    // One file can go by two paths, `a/../b` and `b`, and is back by either, once there is an `a`.
-    // What cannot be made is told of below.
+    // One file can have two paths, `a/../b` and `b`, and is back under both once `a` exists. Errors
+    // show up below.
     let _ = std::fs::create_dir_all(above);
     let is_back =
         |there: Metadata| (there.dev(), there.ino()) == (held_file.st_dev, held_file.st_ino);
@@ -225,7 +225,7 @@ fn put_back(held: &OwnedFd, place: &Path) -> Result<()> {
     bind(held, place)
 }
 
-/// Puts terminals of its own in the place of those that people sit at.
+/// Mounts a new set of terminals over those of logged-in users.
 /// <https://docs.kernel.org/filesystems/devpts.html>
 fn take_terminals() -> Result<()> {
     let terminals = Path::new(TERMINALS);
@@ -239,8 +239,8 @@ fn take_terminals() -> Result<()> {
     Ok(())
 }
 
-/// Covers what the system has in `/proc` by mounts of its own, which become read-only: a process of
-/// root's is root to it in any namespace.
+/// Covers the system's entries in `/proc` with separate mounts, which become read-only later: a
+/// process of root has root's rights on them in any namespace.
 fn guard_the_system() -> Result<()> {
     let entries = std::fs::read_dir(PROC).context("read /proc")?.flatten();
     for entry in entries {
@@ -249,7 +249,7 @@ fn guard_the_system() -> Result<()> {
         let can_change = |metadata: Metadata| {
             metadata.is_dir() || metadata.is_file() && metadata.mode() & 0o222 != 0
         };
-        // A process can be gone meanwhile.
+        // A process can have exited in the meantime.
         if !is_process && entry.metadata().is_ok_and(can_change) {
             bind(&hold(&entry.path())?, &entry.path())?;
         }
@@ -257,21 +257,20 @@ fn guard_the_system() -> Result<()> {
     Ok(())
 }
 
-/// Makes a mount read-only, and leaves it as it is in all else: who has mounted it may have locked
-/// that.
+/// Makes a mount read-only and keeps its other flags, which may be locked by whoever mounted it.
 fn make_read_only(path: &Path, flags: MountFlags) -> Result<()> {
     if flags.contains(MountFlags::RDONLY) {
         return Ok(());
     }
     let flags = flags | MountFlags::BIND | MountFlags::RDONLY;
     match mount_remount(path, flags, "") {
-        // Another mount covers it, or lies behind what this user may not enter: no one reaches it.
+        // Another mount covers it, or this user cannot enter its parent: nobody can access it.
         Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::INVAL | Errno::ACCESS) => Ok(()),
         Err(error) => Err(error).with_context(|| format!("mount {} read-only", path.display())),
     }
 }
 
-/// Where something is mounted, and how; of several mounts in one place the uppermost.
+/// The mount points and their flags; if several mounts share a place, those of the topmost one.
 /// <https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html>
 fn mounted() -> Result<BTreeMap<PathBuf, MountFlags>> {
     let table = std::fs::read("/proc/self/mountinfo").context("read what is mounted")?;
@@ -279,7 +278,7 @@ fn mounted() -> Result<BTreeMap<PathBuf, MountFlags>> {
     Ok(lines.filter_map(mount_of).collect())
 }
 
-/// A line of the table.
+/// Parses a line of the table.
 fn mount_of(line: &[u8]) -> Option<(PathBuf, MountFlags)> {
     let mut fields = line.split(|byte| *byte == b' ').skip(4);
     let (path, options) = (fields.next()?, fields.next()?);
@@ -291,14 +290,14 @@ fn mount_of(line: &[u8]) -> Option<(PathBuf, MountFlags)> {
             b"nodev" => MountFlags::NODEV,
             b"noexec" => MountFlags::NOEXEC,
             b"nosymfollow" => NO_LINKS,
-            // How it dates what is read stays as it is where nothing is said of it.
+            // Access time options stay as they are if they are not mentioned.
             _ => MountFlags::empty(),
         });
     let path = OsString::from_vec(unescaped(path)?);
     Some((path.into(), flags.collect()))
 }
 
-/// A path of the table, in which a backslash and three octal digits stand for a byte.
+/// Decodes a path of the table, in which a backslash and three octal digits stand for a byte.
 fn unescaped(mut path: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some((first, rest)) = path.split_first() {

@@ -1,91 +1,90 @@
-//! What a child, and all that it starts, may reach of the machine.
+//! The policy of a child: what it and its descendants may access on the machine.
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-/// The folder for temporary files where nothing names another.
+/// The default folder for temporary files.
 pub const SHARED: &str = "/tmp";
 
-/// What a child may reach.
+/// What a child may access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// The files it may reach; `None` for all that the user may.
+    /// The accessible files; `None` for all that the user can access.
     pub files: Option<FilePolicy>,
-    /// Whether it may reach the network. A loopback of its own it has in any case.
+    /// Whether it may access the network. It always has its own loopback.
     pub network: bool,
 }
 
-/// Files that may be reached: each path with all that is below it. A path where nothing is says
-/// nothing.
+/// Accessible files: each path with everything below it. Paths that do not exist are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilePolicy {
-    /// What may be read and run.
+    /// What may be read and executed.
     pub read: Vec<Utf8PathBuf>,
-    /// What may be written, too.
+    /// What may also be written.
     pub write: Vec<Utf8PathBuf>,
-    /// What is mounted for it; `None` where it sees the mounts of the machine as they are.
+    /// The mounts for the child; `None` if it sees the mounts of the machine.
     pub mounts: Option<MountPolicy>,
 }
 
-/// What is mounted for a child: the machine read-only, but for `/proc` and for this.
+/// The mounts for a child: the machine is read-only, except for `/proc` and what is listed here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MountPolicy {
-    /// What stays writable. Each is one mount: within it, files can be moved and linked, and not from
-    /// one to another.
+    /// What stays writable. Each path becomes one mount: files can be moved and linked within it,
+    /// but not to another one.
     pub write: Vec<Utf8PathBuf>,
-    /// Folders that it sees in other places than where they are, and can write.
+    /// Folders that it sees in other places, and can write.
     pub private: Vec<PrivateDir>,
-    /// A script that it finds in the place of a program.
+    /// A script that replaces a program.
     pub shim: Option<Shim>,
 }
 
-/// A script in the place of a program, which it calls by another path.
+/// A script that replaces a program and calls it by another path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shim {
     /// The program.
     pub program: Utf8PathBuf,
-    /// The script that is seen there.
+    /// The script to mount over the program.
     pub script: Utf8PathBuf,
-    /// Where the program itself is seen: an empty file elsewhere.
+    /// The path at which the program itself is mounted: an empty file elsewhere.
     pub itself: Utf8PathBuf,
 }
 
-/// A folder that a child sees in the place of another.
+/// A folder that a child sees in place of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivateDir {
-    /// The place. Where there is no folder, none is put.
+    /// The place. It is ignored if it is not a folder.
     pub place: Utf8PathBuf,
-    /// The folder that is seen there.
+    /// The folder that is mounted there.
     pub folder: Utf8PathBuf,
 }
 
 impl FilePolicy {
-    /// Whether a place is covered by a folder of the cell's own.
+    /// Whether a place is covered by a private folder of the cell.
     #[must_use]
     pub fn has_private(&self, place: &str) -> bool {
         let private = self.mounts.iter().flat_map(|mounts| &mounts.private);
         private.into_iter().any(|own| own.place == place)
     }
 
-    /// All that may be read.
+    /// All readable paths.
     pub fn all(&self) -> impl Iterator<Item = &Utf8PathBuf> {
         self.read.iter().chain(&self.write)
     }
 }
 
 impl Policy {
-    /// No bounds: all that the user may.
+    /// No restrictions: everything that the user may access.
     pub const OPEN: Self = Self {
         files: None,
         network: true,
     };
 
-    /// Puts a script in the place of a program, where the child has mounts of its own.
+    /// Replaces a program with a script, if the child has its own mounts.
     ///
     /// # Errors
     ///
-    /// Those of `make`.
+    /// The errors of `make`.
     pub fn put_in_place(&mut self, make: impl FnOnce() -> Result<Option<Shim>>) -> Result<()> {
         let Some(files) = &mut self.files else {
             return Ok(());

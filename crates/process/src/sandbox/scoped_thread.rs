@@ -1,16 +1,16 @@
-//! Work that the tool itself does in folders where cells have written: links that lie there must not
-//! lead it out.
+//! Restricted threads for work of the tool itself in folders where cells have written: links in
+//! these folders must not lead the tool out of them.
 
 use anyhow::{Result, bail};
 
 use crate::sandbox::policy::FilePolicy;
 
-/// Does something in a thread of its own, which reaches no files but these; or without bounds where
-/// there are none.
+/// Runs a closure in a separate thread that can only access these files; without restrictions if
+/// `files` is `None`.
 ///
 /// # Errors
 ///
-/// Those of what is done, and when the system cannot bound it.
+/// The errors of the closure, and an error if the system cannot restrict the thread.
 pub fn confined<T: Send>(
     files: Option<FilePolicy>,
     then: impl FnOnce() -> Result<T> + Send,

@@ -1,4 +1,4 @@
-//! What breaks first, how exactly that is known, and what breaks after it and on other rows.
+//! What breaks first, how exactly that is located, and what breaks later and on other rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ impl FamilyView<'_> {
         answer
     }
 
-    /// What breaks first on rows of which nothing told so far says where the first break is.
+    /// The first breaks of rows for which no sentence so far names the first break.
     fn first_on_other_rows(
         &self,
         told: &BTreeSet<(&Row, &PinSource)>,
@@ -79,7 +79,7 @@ impl FamilyView<'_> {
         sentences.chain(rest).collect()
     }
 
-    /// Where the others break: by name where they are few, else by number.
+    /// Where the other targets break: by name if there are few, otherwise as counts.
     fn followers(&self, earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
         let (first, rest) = breaks.split_first()?;
         if breaks.len() >= MOST_NAMES {
@@ -112,7 +112,7 @@ impl FamilyView<'_> {
     }
 }
 
-/// How exactly a change point is known.
+/// How exactly a change point is located.
 pub(super) fn known(first: &Break<'_>) -> Sentence {
     let point = first.point;
     let it = match (&point.target, &point.before.of_whole) {
@@ -134,7 +134,7 @@ pub(super) fn known(first: &Break<'_>) -> Sentence {
     })
 }
 
-/// Where a target breaks later, on rows other than those on which it breaks first: each row once.
+/// Where a target breaks later on rows other than those of its first break; one point per row.
 fn later_rows<'a>(first: &Break<'_>, points: &[&'a ChangePoint]) -> Vec<&'a ChangePoint> {
     let point = first.point;
     let mut later: Vec<&ChangePoint> = Vec::new();
@@ -163,7 +163,7 @@ fn elsewhere(first: &Break<'_>, later: &[&ChangePoint]) -> Option<Sentence> {
     (!told.is_empty()).then(|| sentence.say(format!(" {}.", listed(&told))))
 }
 
-/// That others break at the same pin, on the same rows.
+/// Says that others break at the same pin, on the same rows.
 fn there_too(breaks: &[Break<'_>]) -> Sentence {
     let last = breaks.len().saturating_sub(1);
     let named = breaks.iter().enumerate();
@@ -182,7 +182,7 @@ fn there_too(breaks: &[Break<'_>]) -> Sentence {
     sentence.say(format!(" {breaks} there too."))
 }
 
-/// Where many other targets break: by number.
+/// Where many other targets break, as counts.
 fn many_followers(earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
     let mut at: BTreeMap<&PinSource, BTreeSet<Option<&TargetId>>> = BTreeMap::new();
     for follower in breaks.iter().map(|follower| follower.point) {

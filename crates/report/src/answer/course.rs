@@ -1,4 +1,4 @@
-//! What changes more than once on its way up: every turn, in order.
+//! What changes more than once along the ladder: every turn, in order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,15 +10,15 @@ use pinmatrix_core::model::outcome::TargetId;
 use crate::answer::sentence::{Sentence, listed};
 use crate::answer::{FamilyView, MOST_NAMES};
 
-/// A target, and the cases that it is about.
+/// A target, and the affected cases.
 type TargetCases<'a> = (&'a TargetId, &'a [String]);
 
-/// How a thing went.
+/// A sequence of turns, and what makes them.
 type TurnSequence<'a> = (&'a [CourseTurn], TargetCases<'a>);
 
 impl FamilyView<'_> {
-    /// Targets that break and are mended more than once; those that go alike on the same rows
-    /// together. Their errors are left out where others tell them.
+    /// Targets that turn more than once, grouped by turns and rows. Errors are left out if other
+    /// sentences mention them.
     pub(super) fn turning(&self, courses: &[&Course], with_error: bool) -> Vec<Sentence> {
         let mut ways: BTreeMap<TurnSequence<'_>, (BTreeSet<&Row>, Option<&str>)> = BTreeMap::new();
         for course in courses.iter().filter(|course| course.turns.len() > 1) {
@@ -59,7 +59,7 @@ impl FamilyView<'_> {
         told.chain(rest).collect()
     }
 
-    /// Every turn of some targets, but for the end of the sentence.
+    /// Lists all turns of a group, without the end of the sentence.
     fn turns(&self, group: &CourseGroup<'_>) -> Sentence {
         let n = group.things.len();
         let sentence = match group.things.as_slice() {
@@ -79,7 +79,7 @@ impl FamilyView<'_> {
         sentence.say(format!(" {}, {on}", listed(&told)))
     }
 
-    /// Rows in which at some pins nothing can be built.
+    /// Rows in which nothing can be built at some pins.
     pub(super) fn unbuilt(&self, courses: &[&Course]) -> Vec<Sentence> {
         let whole = courses.iter().filter(|course| course.target.is_none());
         let whole: Vec<_> = whole.collect();
@@ -118,10 +118,10 @@ fn unbuilt(turns: &[CourseTurn]) -> Vec<String> {
     stretches
 }
 
-/// How many groups of targets that turn more than once are told.
+/// The maximum number of groups of targets with several turns.
 const MOST_TURNING: usize = 6;
 
-/// What turns alike, on the same rows.
+/// Targets that turn in the same way, on the same rows.
 struct CourseGroup<'a> {
     turns: &'a [CourseTurn],
     rows: BTreeSet<&'a Row>,
@@ -139,7 +139,7 @@ fn named(sentence: Sentence, target: &TargetId, cases: &[String]) -> Sentence {
     }
 }
 
-/// Every turn in words: `breaks at 33.0.0`, `passes again from 36.0.0`, `breaks again at 37.0.0`.
+/// Describes every turn: `breaks at 33.0.0`, `passes again from 36.0.0`, `breaks again at 37.0.0`.
 fn turns(turns: &[CourseTurn], is_one: bool) -> Vec<String> {
     let verb = |one: &'static str, many: &'static str| if is_one { one } else { many };
     let mut n_breaks = 0;

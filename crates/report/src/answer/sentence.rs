@@ -1,23 +1,23 @@
-//! One sentence of an answer, and how it is put together.
+//! A sentence of an answer, and how to build one.
 
 use std::fmt;
 
 use pinmatrix_core::text;
 
-/// The longest error or name in a sentence, in characters.
+/// The maximum length of an error or a name in a sentence, in characters.
 pub(super) const LONGEST: usize = 160;
 
-/// The longest command in a sentence, in characters.
+/// The maximum length of a command in a sentence, in characters.
 const LONGEST_COMMAND: usize = 400;
 
-/// One sentence, in parts: names come from outside, and are drawn as such.
+/// A sentence in parts: names are external text and are rendered differently.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sentence(pub Vec<SentencePart>);
 
 /// A part of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SentencePart {
-    /// Words.
+    /// Plain words.
     Words(String),
     /// The name of a target or a case, or a command.
     Name(String),
@@ -29,7 +29,7 @@ impl Sentence {
     }
 
     pub(super) fn say(mut self, words: impl AsRef<str>) -> Self {
-        // Words hold labels from outside; blanks at their ends count.
+        // Words can contain external labels; spaces at their ends matter.
         let words = text::sanitize(words.as_ref()).replace(['\n', '\t'], " ");
         self.0.push(SentencePart::Words(words));
         self
@@ -41,14 +41,14 @@ impl Sentence {
         self
     }
 
-    /// Says a command, which is of no use in parts.
+    /// Adds a command; it gets a higher length limit, because a cut command is useless.
     pub(super) fn command(mut self, command: &str) -> Self {
         let command = text::ellipsis(&text::one_line(command), LONGEST_COMMAND);
         self.0.push(SentencePart::Name(command));
         self
     }
 
-    /// Says an error, if there is one, and ends.
+    /// Adds an error, if there is one, and ends the sentence.
     pub(super) fn ends_with(self, error: Option<&str>) -> Self {
         let error = error.map(|error| text::ellipsis(&text::one_line(error), LONGEST));
         match error.filter(|error| !error.is_empty()) {
@@ -58,7 +58,7 @@ impl Sentence {
     }
 }
 
-/// As plain text, names in backticks.
+/// Plain text with names in backticks.
 impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in &self.0 {

@@ -1,4 +1,4 @@
-//! What is said of made-up histories: true, and as a person would say it.
+//! The answers for made-up histories must be true and read naturally.
 
 mod checker;
 
@@ -22,7 +22,7 @@ fn said(run: &Run) -> String {
     sentences.join("\n")
 }
 
-/// A run of several rows, each with its history.
+/// A run with several rows, each with its history.
 fn rows(histories: &[(&str, &str)], n_patches: u64) -> Run {
     let mut runs = histories.iter().map(|(toolchain, letters)| {
         let mut run = history(letters, n_patches);
@@ -39,7 +39,7 @@ fn rows(histories: &[(&str, &str)], n_patches: u64) -> Run {
     all
 }
 
-/// All cells of a run ended alike, before any target.
+/// Ends all cells of a run with the same status, before any target.
 fn ended(mut run: Run, status: &Status, error: &str) -> Run {
     for record in &mut run.cells {
         let outcome = Outcome::whole(status.clone(), vec![Diagnostic::from_message(error)]);
@@ -88,26 +88,26 @@ fn a_fix_without_a_break_is_told() {
     insta::assert_snapshot!(said(&history("bb..", 1)));
 }
 
-/// The move from first to last breaks nothing, and some pins between do.
+/// The move from the first to the last pin breaks nothing, but some pins in between do.
 #[test]
 fn a_last_pin_that_works_is_said_first_and_what_does_not_before_it() {
     insta::assert_snapshot!(said(&history("..bbb.", 1)));
 }
 
-/// Up to 36.0.0 it was told: that it breaks again at 37.0.0 was missing.
+/// A regression test: the answer stopped at 36.0.0 and missed that it breaks again at 37.0.0.
 #[test]
 fn every_turn_of_what_breaks_more_than_once_is_told_in_order() {
     insta::assert_snapshot!(said(&history("..b.b", 1)));
 }
 
-/// What had passed before begins nothing.
+/// What had passed before does not begin to pass.
 #[test]
 fn only_what_had_never_passed_begins_to_pass() {
     let said = said(&history(".b.", 1));
     assert!(!said.contains("begins to pass"), "{said}");
 }
 
-/// Two breaks that no one had run stood under "pass wherever they ran".
+/// A regression test: two breaks that nobody had run were listed under "pass wherever they ran".
 #[test]
 fn an_answer_that_rests_on_few_cells_says_so_first() {
     let said = said(&history(".--.-.-", 1));
@@ -279,7 +279,7 @@ fn what_comes_from_outside_stays_on_one_line_and_short() {
     }
 }
 
-/// A target that lacks an item.
+/// A target that fails to compile because an item is missing.
 fn lacking(name: &str, item: &str) -> TargetOutcome {
     let error = Diagnostic {
         code: Some("E0432".to_owned()),
@@ -322,7 +322,7 @@ fn rows_held_against_the_same_pin_are_told_apart_where_it_is_today_for_one_only(
         version: semver::Version::new(major, 0, 0),
         is_fresh: false,
     };
-    // Nothing passes at what the second is on.
+    // Nothing passes at the version that the second source is on.
     run.families[0].todays = vec![today("before", 0), today("now", 2)];
     let said = said(&run);
     assert!(
@@ -345,7 +345,7 @@ fn what_is_adjusted_at_a_pin_is_told() {
     insta::assert_snapshot!(said(&run));
 }
 
-/// Holds what is said of a run against a second reading of it.
+/// Checks the answer for a run with an independent reading of the run.
 fn checked(run: &Run) -> Result<(), TestCaseError> {
     let said = said(run);
     let json = serde_json::to_value(run).expect("JSON");

@@ -1,5 +1,5 @@
-//! What does not change along the ladder: what passes or fails wherever it ran, and what only the
-//! toolchain decides.
+//! What does not change along the ladder: what passes or fails wherever it ran, and what depends
+//! only on the toolchain.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +15,7 @@ use crate::answer::FamilyView;
 use crate::answer::sentence::{Sentence, listed};
 
 impl FamilyView<'_> {
-    /// A target that never changes along the ladder, and fails on one row where it passes on
-    /// another.
+    /// A target that never changes along the ladder, but fails on one row and passes on another.
     pub(super) fn differing(&self, points: &[&ChangePoint]) -> Option<Sentence> {
         let changing: BTreeSet<&TargetId> =
             points.iter().filter_map(|p| p.target.as_ref()).collect();
@@ -104,7 +103,7 @@ impl FamilyView<'_> {
         ))
     }
 
-    /// From which pin to which any target came to a verdict, or else any cell.
+    /// The first and last pin at which any target has a verdict, or else any cell.
     fn reach(&self) -> String {
         let has_targets = |o: &Outcome| o.targets.iter().any(|t| t.status.is_verdict());
         let any_has = self.outcomes().any(|(_, o)| has_targets(o));
@@ -136,7 +135,7 @@ impl FamilyView<'_> {
         sentence.ends_with(error.as_deref())
     }
 
-    /// No cell got as far as a target.
+    /// The sentence for a family in which no cell reached a target.
     fn without_targets(&self) -> Sentence {
         let (mut statuses, mut error) = (BTreeSet::new(), None);
         for (_, outcome) in self.outcomes().filter(|(_, o)| o.status.is_verdict()) {

@@ -1,4 +1,4 @@
-//! How far each row can go: the first thing that a reader asks.
+//! How far each row can upgrade: the first question of a reader.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,8 @@ use pinmatrix_core::text::count;
 use crate::answer::MOST_NAMES;
 use crate::answer::sentence::{LONGEST, Sentence, listed};
 
-/// How far the rows of a family can go, those that go alike together, in the order of the run.
+/// How far the rows of a family can upgrade; rows with the same result are grouped, in the order of
+/// the run.
 pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
     let upgrades = analysis.upgrades.iter();
     let mut groups: Vec<Vec<&Upgrade<'_>>> = Vec::new();
@@ -46,7 +47,7 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
     told.chain(rest).chain(obstacles).chain(failing).collect()
 }
 
-/// What fails today already, on the row of an upgrade that is held against today.
+/// What already fails today, on the row of an upgrade that is compared with today.
 fn failing_today(run: &Run, upgrade: &Upgrade<'_>) -> Option<Sentence> {
     let Upgrade { family, row, .. } = upgrade;
     let mut cells = run.cells.iter().filter(|_| upgrade.is_today);
@@ -68,10 +69,11 @@ fn failing_today(run: &Run, upgrade: &Upgrade<'_>) -> Option<Sentence> {
     })
 }
 
-/// How many causes are told.
+/// The maximum number of causes.
 const MOST_CAUSES: usize = 3;
 
-/// What stands before the last tested pin of a row, by cause; what one target shows is told where it breaks.
+/// The obstacles at the last tested pin of a row, by cause. With fewer than two targets the
+/// sentence on their break says enough.
 fn stand_before(obstacles: &Obstacles<'_>) -> Option<Sentence> {
     let Obstacles {
         upgrade,
@@ -108,7 +110,7 @@ fn stand_before(obstacles: &Obstacles<'_>) -> Option<Sentence> {
     })
 }
 
-/// What `[[adjust]]` does at a pin and not at the first, as the end of a clause.
+/// The changes by `[[adjust]]` at the newest pin but not at the first, as the end of a clause.
 fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
     let mut families = run.families.iter();
     let family = families.find(|known| known.name == upgrade.family)?;
@@ -124,7 +126,7 @@ fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
     Some(format!("; `[[adjust]]` applies at {newest}: {changes}"))
 }
 
-/// That the version which a revision of the subject is on is no pin of the ladder.
+/// Says that the version that a revision of the subject is on is not a pin of the ladder.
 pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
     let is_off = |today: &&TodayRecord| {
         let at = PinSource::from(today.version.clone());
@@ -145,7 +147,7 @@ pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
     told.collect()
 }
 
-/// How many rows of a family have a cell that ended.
+/// The number of rows of a family with a cell that ended.
 fn tested_rows(run: &Run, family: &str) -> usize {
     let cells = run.cells.iter();
     let cells = cells.filter(|c| c.cell.pin.family == family && c.outcome().is_some());
@@ -153,13 +155,13 @@ fn tested_rows(run: &Run, family: &str) -> usize {
     rows.len()
 }
 
-/// Whether the rows of two upgrades can go as far, held against the same.
+/// Whether the rows of two upgrades have the same result, compared with the same pin.
 fn goes_as(one: &Upgrade<'_>, other: &Upgrade<'_>) -> bool {
     let goes = |upgrade: &Upgrade<'_>| (upgrade.is_today, upgrade.is_constant, upgrade.has_more);
     (one.from, &one.steps, goes(one)) == (other.from, &other.steps, goes(other))
 }
 
-/// How far some rows can go, but for the end of the sentence.
+/// How far some rows can upgrade, without the end of the sentence.
 fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     let upgrade = rows[0];
     let Upgrade { family, from, .. } = upgrade;
@@ -234,8 +236,8 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     Sentence::new(format!("{words}{adjusted}{doubts}{tested}"))
 }
 
-/// What a table tells of a row: its name, the newest pin that works, the pins that do not, those without a
-/// verdict, and how many later ones were tested.
+/// The table fields of a row: its name, the newest pin that works, the pins that do not, those
+/// without a verdict, and how many later pins were tested.
 #[must_use]
 pub fn fields(upgrade: &Upgrade<'_>) -> [String; 5] {
     let at = |fate| listed(&stretches(&upgrade.steps, fate));
@@ -249,7 +251,7 @@ pub fn fields(upgrade: &Upgrade<'_>) -> [String; 5] {
     ]
 }
 
-/// How many later pins were tested, where those are some.
+/// The number of later pins that were tested, if only some were.
 fn tested(upgrade: &Upgrade<'_>) -> String {
     let (tested, all) = (upgrade.n_tested(), upgrade.steps.len());
     match tested {
@@ -265,7 +267,8 @@ fn do_not(stretches: &[String]) -> &'static str {
     if is_one { "does not" } else { "do not" }
 }
 
-/// The pins that share a fate, those in a row from the first to the last: `33.0.2 to 35.0.0`.
+/// The pins that share a fate, with sequences shortened to the first and the last:
+/// `33.0.2 to 35.0.0`.
 fn stretches(steps: &[UpgradeStep<'_>], fate: PinFate) -> Vec<String> {
     let alike = steps.chunk_by(|a, b| a.fate == b.fate);
     let alike = alike.filter(|stretch| stretch[0].fate == fate);

@@ -1,5 +1,6 @@
-//! What the page's script shows on demand: rows opened into targets and cases, and the outcome of
-//! every cell. Neighbours share most of it, so each thing is kept once and named by its number.
+//! The data that the page's script shows on demand: the targets and cases of rows, and the outcome
+//! of every cell. Neighbours have most of it in common, so each value is stored once and referenced
+//! by index.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,22 +22,22 @@ use crate::html::locks::Packages;
 use crate::html::status_tracks::{StatusTrack, way};
 use crate::html::{locks, status_tracks};
 
-/// What is said of a cell that a merged run lacks, which no machine kept from an answer.
+/// The text for a cell that a merged run lacks because no part has it.
 const MISSING: &str = "missing: no results answer this cell";
 
-/// The longest time that is told, in seconds: what has no end has no JSON.
+/// The maximum duration, in seconds: infinity has no JSON form.
 const LONGEST: f64 = 1e9;
 
-/// All of it. Numbers lead into `texts`, unless they are said to lead elsewhere.
+/// All data. Numbers are indices into `texts` unless documented otherwise.
 #[derive(Debug, Serialize)]
 pub struct Data {
-    /// The command that runs a cell again: what stands before its name, and behind.
+    /// The command that runs a cell again, before and after the cell's name.
     command: (String, String),
-    /// Every text.
+    /// All texts.
     texts: Vec<String>,
-    /// Everything that targets showed besides a pass.
+    /// All results of targets other than passing.
     problems: Vec<ProblemData>,
-    /// Every way along the ladder: letters, and marks of changes.
+    /// All status tracks along the ladder: letters, and marks of changes.
     ways: Vec<StatusTrack>,
     /// The differences between locks, each a list of texts.
     locks: Vec<Vec<usize>>,
@@ -44,7 +45,7 @@ pub struct Data {
     families: Vec<FamilyData>,
 }
 
-/// One family: its targets, and the rows that went along its ladder.
+/// One family: its targets, and its rows.
 #[derive(Debug, Serialize)]
 struct FamilyData {
     name: String,
@@ -53,26 +54,25 @@ struct FamilyData {
     rows: Vec<RowData>,
 }
 
-/// A target, and all cases that it showed anywhere.
+/// A target, and all cases that it had anywhere.
 #[derive(Debug, Serialize)]
 struct TargetData {
     name: usize,
     cases: Vec<usize>,
 }
 
-/// One row.
 #[derive(Debug, Serialize)]
 struct RowData {
     name: String,
-    /// What follows the pin in the names of its cells.
+    /// The part after the pin in the names of its cells.
     suffix: String,
     cells: Vec<CellData>,
-    /// The number of each target, the number of its way, and those of its cases; without these
-    /// where all went the way of the target.
+    /// For each target its index, the index of its track, and those of its cases; empty if all
+    /// cases follow the target.
     targets: Vec<(usize, usize, Vec<usize>)>,
 }
 
-/// A cell that ended, or what is said of one that did not.
+/// A cell that ended, or a text for one that did not.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum CellData {
@@ -80,7 +80,7 @@ enum CellData {
     Ended(Box<EndedData>),
 }
 
-/// What is shown of a cell that ended.
+/// The details of a cell that ended.
 #[derive(Debug, Serialize)]
 struct EndedData {
     status: usize,
@@ -88,7 +88,7 @@ struct EndedData {
     deviations: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<usize>,
-    /// Numbers of problems.
+    /// Indices into `problems`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -97,7 +97,7 @@ struct EndedData {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     old_lock: Vec<usize>,
     phases: Vec<Timed>,
-    /// The pin whose lock comes before, and the number of the difference to it.
+    /// The pin with the previous lock, and the index of the difference from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<(usize, usize)>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -107,19 +107,19 @@ struct EndedData {
 /// A phase, how it ended, its wall and CPU time in seconds, and its log.
 type Timed = (Phase, usize, f64, f64, Option<usize>);
 
-/// What a target showed besides a pass, or the cell as a whole.
+/// The result of a target that did not simply pass, or of the cell as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 struct ProblemData {
-    /// The number of the target.
+    /// The index of the target.
     target: Option<usize>,
     status: usize,
-    /// Of each error the code, the place, the message, and the whole of it.
+    /// For each error: the code, the location, the message, and the full text.
     errors: Vec<[Option<usize>; 4]>,
-    /// Of each case the name, the status, what it printed, and how it was flaky.
+    /// For each case: the name, the status, the output, and the flaky attempts.
     cases: Vec<[Option<usize>; 4]>,
 }
 
-/// What is collected on the way.
+/// The data while it is collected.
 struct DataCollector<'a> {
     run: &'a Run,
     points: BTreeMap<&'a CellId, Vec<&'a ChangePoint>>,
@@ -131,7 +131,7 @@ struct DataCollector<'a> {
     differences: Interned<Vec<usize>>,
 }
 
-/// Collects what the script shows of a run, with the locks in a folder.
+/// Collects the data for the script from a run and from the locks in a folder.
 #[must_use]
 pub fn data(run: &Run, points: &[ChangePoint], locks: Option<&Utf8Path>) -> Data {
     let mut at: BTreeMap<&CellId, Vec<&ChangePoint>> = BTreeMap::new();
@@ -167,7 +167,7 @@ pub fn data(run: &Run, points: &[ChangePoint], locks: Option<&Utf8Path>) -> Data
     }
 }
 
-/// The targets of a family in order, each with its cases in order.
+/// The sorted targets of a family, each with its sorted cases.
 type Targets<'a> = BTreeMap<&'a TargetId, BTreeSet<&'a str>>;
 
 impl<'a> DataCollector<'a> {
@@ -226,7 +226,7 @@ impl<'a> DataCollector<'a> {
         }
     }
 
-    /// What each target showed along a row, where it showed anything.
+    /// The tracks of the targets that have results in a row.
     fn row_targets(
         &mut self,
         family: &FamilyRecord,
@@ -262,7 +262,7 @@ impl<'a> DataCollector<'a> {
         found
     }
 
-    /// The difference to the last lock before, and from which pin that is.
+    /// The difference from the previous lock, and the pin of that lock.
     fn lock(
         &mut self,
         at: usize,
@@ -331,7 +331,8 @@ impl<'a> DataCollector<'a> {
         lines.map(|line| self.texts.number(&line)).collect()
     }
 
-    /// Times in tenths of seconds, and at most [`LONGEST`]; a log that lies where it always does need not be told.
+    /// The phases with times in tenths of a second, at most [`LONGEST`]. A log at the usual path is
+    /// omitted.
     fn phases(&mut self, record: &CellRecord, outcome: &Outcome) -> Vec<Timed> {
         let tenths = |seconds: f64| (seconds.clamp(0.0, LONGEST) * 10.0).round() / 10.0;
         let phases = outcome.phases.iter().map(|phase| {
@@ -400,7 +401,7 @@ impl<'a> DataCollector<'a> {
     }
 }
 
-/// A change point in one line, as it is told at its cell.
+/// A change point on one line, as shown for its cell.
 fn changed(point: &ChangePoint) -> String {
     let cases = match point.cases.as_slice() {
         [] => String::new(),

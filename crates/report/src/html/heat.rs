@@ -1,4 +1,4 @@
-//! The grid as a heat map: how each place looks, and its whole meaning in words.
+//! The grid as a heat map: the appearance of each cell, and its full meaning as text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,29 +20,29 @@ pub struct Heat {
     pub rows: Vec<HeatRow>,
 }
 
-/// One row.
+/// One row of a heat map.
 pub struct HeatRow {
     /// Its name.
     pub name: String,
-    /// The rustc of its toolchain, or that there is none.
+    /// The rustc of its toolchain, or a note that it is missing.
     pub rustc: String,
-    /// True where some cell of it got as far as its targets.
+    /// True if any of its cells reached its targets.
     pub has_targets: bool,
-    /// Its places.
+    /// The row's cells.
     pub spots: Vec<HeatCell>,
 }
 
-/// One place.
+/// One cell of the heat map.
 pub struct HeatCell {
-    /// How it looks: names of CSS classes.
+    /// Its appearance: names of CSS classes.
     pub look: String,
-    /// At most eight characters.
+    /// A word of at most eight characters.
     pub word: String,
-    /// Its whole meaning.
+    /// Its full meaning.
     pub label: String,
 }
 
-/// The heat maps of a run, one a family.
+/// The heat maps of a run, one per family.
 pub fn heats(run: &Run, points: &[ChangePoint]) -> Vec<Heat> {
     let mut changes: BTreeMap<&CellId, Vec<&ChangePoint>> = BTreeMap::new();
     for point in points {
@@ -58,7 +58,7 @@ pub fn heats(run: &Run, points: &[ChangePoint]) -> Vec<Heat> {
     families.map(|family| heat(run, family, &marks)).collect()
 }
 
-/// What is marked where.
+/// The cells to mark.
 struct Marks<'a> {
     changes: BTreeMap<&'a CellId, Vec<&'a ChangePoint>>,
     deviating: BTreeSet<&'a CellId>,
@@ -109,7 +109,7 @@ fn spot(record: &CellRecord, place: GridCell, marks: &Marks<'_>) -> HeatCell {
     let (row, pin) = (&record.cell.row, &record.cell.pin);
     let status = spoken(&place.status);
     let mut label = format!("{row}, {} {}: {status}", pin.family, pin.at);
-    // Whoever speaks to a page says what stands in it, so the word is a part of its meaning.
+    // Voice control users say the visible word, so the label contains it.
     let word = place.word.trim_start_matches("✘ ");
     if let Some((n, of)) = failing {
         label.push_str(&format!(", {n}/{of} targets"));
@@ -140,7 +140,7 @@ fn spot(record: &CellRecord, place: GridCell, marks: &Marks<'_>) -> HeatCell {
     }
 }
 
-/// A status as it is said aloud: without brackets.
+/// A status for screen readers: without brackets.
 fn spoken(status: &Status) -> String {
     match status {
         Status::Passed => "passed".to_owned(),
@@ -169,7 +169,7 @@ fn kind(status: &Status) -> &'static str {
     }
 }
 
-/// How hot a failure is: by the share of targets that fail, whole where none was reached.
+/// The heat class of a failure: by the share of targets that fail, or `whole` if none was reached.
 fn heat_of(failing: Option<(usize, usize)>) -> &'static str {
     match failing {
         Some((n, of)) if n * 4 <= of => " h1",

@@ -1,18 +1,19 @@
-//! Texts and other things that neighbouring cells share, each kept once and named by its number;
-//! and a bound on how much all texts of a page may take.
+//! Interning: values that neighbouring cells share are stored once and referenced by index. Also
+//! limits the size of all texts of a page.
 
 use std::collections::BTreeMap;
 
 use pinmatrix_core::text;
 
-/// How much all texts of a page may take together, in bytes: it stays light enough to be mailed.
+/// The total size limit of all texts of a page, in bytes: small enough to send by mail.
 const BUDGET: usize = 400 * 1024;
-/// What every text may take, were there ever so many, in bytes: enough for a message and its place.
+/// The minimum limit for each text, however many there are, in bytes: enough for a message and its
+/// location.
 const LEAST: usize = 256;
-/// The most that one text may take, in bytes.
+/// The maximum size of one text, in bytes.
 const MOST: usize = 16 * 1024;
 
-/// Things, each once, in the order in which they came.
+/// Distinct values in insertion order.
 #[derive(Debug)]
 pub struct Interned<T> {
     numbers: BTreeMap<T, usize>,
@@ -29,7 +30,7 @@ impl<T> Default for Interned<T> {
 }
 
 impl<T: Ord + Clone> Interned<T> {
-    /// The number of a thing.
+    /// The index of a value.
     pub fn number(&mut self, thing: T) -> usize {
         if let Some(number) = self.numbers.get(&thing) {
             return *number;
@@ -40,7 +41,7 @@ impl<T: Ord + Clone> Interned<T> {
         number
     }
 
-    /// All of them, each at its number.
+    /// All values, each at its index.
     #[must_use]
     pub fn into_things(self) -> Vec<T> {
         self.things
@@ -52,13 +53,13 @@ impl<T: Ord + Clone> Interned<T> {
 pub struct Texts(Interned<String>);
 
 impl Texts {
-    /// The number of a text, which is made fit to be shown.
+    /// The index of a text, which is sanitized.
     pub fn number(&mut self, text: &str) -> usize {
         self.0.number(text::sanitize(&text::bounded(text, MOST)))
     }
 
-    /// All texts, the longest ones bounded so that all are within the budget. Head and tail are
-    /// kept, and what is left out is said.
+    /// All texts, with the longest ones cut so that the total is within the budget. Cut texts keep
+    /// their head and tail and say how much was removed.
     #[must_use]
     pub fn into_texts(self) -> Vec<String> {
         let texts = self.0.into_things();
@@ -67,7 +68,7 @@ impl Texts {
     }
 }
 
-/// The greatest bound on each of some lengths that keeps their sum within a budget.
+/// The highest limit for each of some lengths that keeps their sum within a budget.
 fn bound(mut lengths: Vec<usize>, budget: usize) -> usize {
     lengths.sort_unstable();
     let (mut left, mut n) = (budget, lengths.len());

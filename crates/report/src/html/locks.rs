@@ -1,4 +1,4 @@
-//! How the lock of one cell differs from another's.
+//! The differences between the locks of two cells.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,17 +6,17 @@ use camino::Utf8Path;
 use pinmatrix_core::model::cell::CellId;
 use serde::Deserialize;
 
-/// A lock longer than this, in bytes, is none that cargo wrote.
+/// The maximum size of a lock, in bytes: cargo does not write larger ones.
 const LONGEST: u64 = 8 << 20;
 
 /// The packages of a lock, each with its versions.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Packages(BTreeMap<String, BTreeSet<String>>);
 
-/// The packages in the lock of a cell; `None` where there is none, or none that can be read.
+/// The packages in the lock of a cell; `None` if it does not exist or cannot be read.
 #[must_use]
 pub fn packages(locks: &Utf8Path, cell: &CellId) -> Option<Packages> {
-    // A name from a file: it must not lead out of the folder.
+    // The name comes from a file: it must not lead out of the folder.
     if cell.as_str().contains(['/', '\\']) {
         return None;
     }
@@ -46,7 +46,7 @@ fn parsed(lock: &str) -> Option<Packages> {
     Some(packages)
 }
 
-/// What differs from one lock to another, a line a package: `name 1.0.0 → 1.1.0`.
+/// The differences from one lock to another, one line per package: `name 1.0.0 → 1.1.0`.
 #[must_use]
 pub fn differences(before: &Packages, after: &Packages) -> Vec<String> {
     let none = BTreeSet::new();

@@ -1,4 +1,5 @@
-//! The small plots: the least toolchain of each pin as a staircase, and what each lane did when.
+//! The small plots: the minimum toolchain of each pin as a staircase, and the timeline of the
+//! lanes.
 
 use std::collections::BTreeSet;
 
@@ -8,34 +9,34 @@ use semver::Version;
 
 use crate::sections::timeline::{LaneState, strips};
 
-/// The steps of one family.
+/// The staircase of one family.
 pub struct Staircase {
     /// The family's name.
     pub family: String,
-    /// How wide and high the drawing is.
+    /// The width of the drawing.
     pub width: usize,
-    /// See `width`.
+    /// The height of the drawing.
     pub height: usize,
-    /// The pins, each at its place from the left.
+    /// The pins with their x positions.
     pub pins: Vec<(usize, String)>,
-    /// The versions of rustc, each at its place from the top.
+    /// The versions of rustc with their y positions.
     pub rustcs: Vec<(usize, String)>,
-    /// The lines: what each is called, and its path.
+    /// The lines: the name and path of each.
     pub lines: Vec<(&'static str, String)>,
-    /// The same as a table.
+    /// The same data as a table.
     pub table: Vec<[String; 4]>,
 }
 
-/// Where the drawing begins, from the left.
+/// The left edge of the drawing.
 const LEFT: usize = 56;
-/// How wide a pin is.
+/// The width of a pin.
 const STEP: usize = 64;
-/// How high a version of rustc is.
+/// The height of a rustc version.
 const RISE: usize = 26;
-/// Where the drawing begins, from the top.
+/// The top edge of the drawing.
 const TOP: usize = 14;
 
-/// The staircases of a run, one a family that ran on more than one row.
+/// The staircases of a run, one for each family that ran on more than one row.
 pub fn staircases(run: &Run) -> Vec<Staircase> {
     let families = run.families.iter().filter_map(|family| {
         let of_family = run
@@ -76,7 +77,7 @@ fn staircase(run: &Run, family: &str, least: &[&LeastToolchain]) -> Staircase {
         TOP + RISE * at.unwrap_or_default() + RISE / 2
     };
     let lines = told.iter().enumerate().map(|(n, (name, steps))| {
-        // Lines that agree lie beside one another.
+        // Identical lines are drawn side by side.
         (*name, path(steps, |version| y(version) + 3 * n - 3))
     });
     Staircase {
@@ -104,7 +105,7 @@ fn rustcs(
     least.iter().map(|least| of(least)).collect()
 }
 
-/// The version in what `rustc -V` says of a toolchain.
+/// The version in a toolchain's `rustc -V` output.
 fn rustc_of(run: &Run, label: &str) -> Option<Version> {
     let toolchain = run.toolchains.iter().find(|t| t.label == label)?;
     toolchain
@@ -116,7 +117,7 @@ fn rustc_of(run: &Run, label: &str) -> Option<Version> {
         .ok()
 }
 
-/// A line of steps, broken where nothing is known.
+/// The path of a stepped line, interrupted where nothing is known.
 fn path(steps: &[Option<Version>], y: impl Fn(&Version) -> usize) -> String {
     let mut path = String::new();
     let mut is_down = false;
@@ -146,36 +147,36 @@ fn line(least: &LeastToolchain) -> [String; 4] {
     ]
 }
 
-/// What the lanes of a run did when.
+/// The timeline of a run's lanes.
 pub struct Lanes {
-    /// Each lane: its name, its place from the top, and its bars.
+    /// For each lane: its name, its y position, and its bars.
     pub lanes: Vec<(usize, usize, Vec<Bar>)>,
-    /// How wide and high the drawing is.
+    /// The width of the drawing.
     pub width: usize,
-    /// See `width`.
+    /// The height of the drawing.
     pub height: usize,
-    /// What can be seen, as class and word.
+    /// The legend: the words of all states, which are also the CSS classes.
     pub legend: Vec<&'static str>,
 }
 
-/// One stretch of a lane.
+/// One bar of a lane.
 pub struct Bar {
-    /// From the left.
+    /// The x position.
     pub x: usize,
-    /// How wide.
+    /// The width.
     pub width: usize,
-    /// What the lane did, in a word.
+    /// What the lane did, as a word.
     pub doing: &'static str,
 }
 
-/// How many parts the whole run is cut into, and how wide one is drawn.
+/// The number of parts into which the run is divided.
 const PARTS: usize = 300;
-/// See [`PARTS`].
+/// The width of one part.
 const PART: usize = 3;
-/// More lanes than this are not drawn one by one.
+/// The maximum number of lanes to draw.
 const MOST_LANES: usize = 32;
 
-/// What the lanes of a run did, where there is anything to speak of.
+/// The timeline of a run's lanes, if it is worth showing.
 pub fn lanes(run: &Run) -> Option<Lanes> {
     let strips = strips(run, PARTS);
     if strips.is_empty() {

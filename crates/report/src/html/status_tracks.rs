@@ -1,4 +1,4 @@
-//! Ways along the ladder: a letter a pin, and a mark where it changes.
+//! Status tracks along the ladder: one letter per pin, and marks where the status changes.
 
 use pinmatrix_core::model::cell::PinSource;
 use pinmatrix_core::model::outcome::TargetOutcome;
@@ -8,11 +8,11 @@ use pinmatrix_core::model::status::Status;
 
 use crate::sections::strips::letter;
 
-/// The letters of [`letter`] and `≈`, and beside them the marks: `|` where the status is another than
-/// at the last verdict before and nothing published lies between, `:` where something does.
+/// The letters of [`letter`] and `≈`, and parallel to them the marks: `|` if the status differs
+/// from the previous verdict and nothing published lies between, `:` if something does.
 pub type StatusTrack = (String, String);
 
-/// The way of something that has these statuses in the cells of a row.
+/// The track of something with these statuses in the cells of a row.
 pub fn way(
     family: &FamilyRecord,
     row: &[&CellRecord],
@@ -38,7 +38,7 @@ pub fn way(
     (letters, marks)
 }
 
-/// A case's status: where its target did not get as far as running any, the target's own.
+/// The status of a case; the target's own status if the target did not get to run any case.
 pub fn of_case<'a>(target: &'a TargetOutcome, name: &str) -> Option<&'a Status> {
     let place = target
         .cases

@@ -1,4 +1,4 @@
-//! The page of made-up runs, as far as it can be judged without a browser.
+//! The pages of made-up runs, as far as they can be tested without a browser.
 
 use camino::Utf8PathBuf;
 use pinmatrix_core::testing::history;

@@ -1,27 +1,27 @@
-//! What has room in a file of bounded size.
+//! What fits in a file of limited size.
 
 use pinmatrix_core::text;
 
-/// How much of a run is told.
+/// How much of a run to write.
 #[derive(Clone, Copy, Debug)]
 pub struct SizeBudget {
-    /// How much of each output, in bytes.
+    /// The maximum size of each output, in bytes.
     pub most: usize,
-    /// How much of each message, in characters.
+    /// The maximum length of each message, in characters.
     pub message: usize,
-    /// Whether cases that passed are told.
+    /// Whether to include cases that passed.
     pub has_passed: bool,
 }
 
 impl SizeBudget {
-    /// All of it.
+    /// Everything.
     pub const WHOLE: Self = Self {
         most: text::CASE_OUTPUT,
         message: 500,
         has_passed: true,
     };
 
-    /// Without what tests printed: less and less of the rest. The last has room for a hundred
+    /// Without test output, and with less and less of the rest. The last one fits a hundred
     /// thousand failures.
     pub const BARE: [Self; 3] = [
         Self {
@@ -41,11 +41,11 @@ impl SizeBudget {
     ];
 }
 
-/// What the sentence takes at the most that stands where something is left out, in bytes.
+/// The maximum size of the note in place of removed text, in bytes.
 const NOTE: usize = 48;
 
-/// How many bytes of each output fit into so much room, if all that are longer are cut to the same:
-/// a flood by one test costs the words of no other.
+/// The maximum bytes per output such that all outputs fit into `room`. All longer outputs are cut
+/// to the same length, so that one flooding test does not shorten the others.
 #[must_use]
 pub fn share(lengths: &[usize], room: usize) -> usize {
     let taken = |most: usize| -> usize {

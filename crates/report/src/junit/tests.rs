@@ -1,4 +1,4 @@
-//! JUnit files that have to be smaller than what they tell, and names that look alike.
+//! JUnit files that must be smaller than their content, and names that look alike.
 
 use std::collections::BTreeSet;
 

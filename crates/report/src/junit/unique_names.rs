@@ -1,5 +1,5 @@
-//! Names of cases, of which no two in a file are the same. GitLab and Jenkins keep one case of each
-//! classname and name, and two that differ in nothing but what cannot be shown would be one.
+//! Unique names of cases within a file. GitLab and Jenkins keep one case for each classname and
+//! name, so two names that differ only in characters that cannot be shown would collide.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use pinmatrix_core::text;
 
 use crate::junit::fit;
 
-/// The names that a file has so far, by their class: with the next number for another of that name.
+/// The names used so far, by class, with the next number for a repeated name.
 #[derive(Default)]
 pub struct Names(BTreeMap<(String, String), usize>);
 
 impl Names {
-    /// The name as it is shown, with a number where its class has it already.
+    /// Returns the name as shown, with a number if the class already has it.
     pub fn take(&mut self, class: &str, name: &str) -> String {
         let (class, name) = (fit(class), fit(&text::one_line(name)));
         let key = |name: &str| (class.clone(), name.to_owned());

@@ -1,5 +1,5 @@
-//! Change points as people and programs read them: alike ones of several rows together, with the
-//! first error, the log and the command of each side.
+//! Change points for people and programs: equal ones of several rows are grouped, with the first
+//! error, the log and the command of each side.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,7 +18,7 @@ use crate::{escaped, line};
 /// The file's name in the results folder.
 pub const FILE: &str = "frontier.json";
 
-/// A change point, with the commands that show its two sides.
+/// A change point, with the commands that reproduce its two sides.
 #[derive(Serialize)]
 struct ChangePointJson<'a> {
     #[serde(flatten)]
@@ -29,11 +29,11 @@ struct ChangePointJson<'a> {
     show_after: String,
 }
 
-/// All change points of a run, for programs.
+/// All change points of a run, as JSON.
 ///
 /// # Errors
 ///
-/// When they have no JSON form; they always have.
+/// If they have no JSON form; they always have one.
 pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
     let Analysis { run, points, .. } = analysis;
     let shown: Vec<ChangePointJson<'_>> = points
@@ -49,15 +49,15 @@ pub fn json(analysis: &Analysis<'_>) -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&shown)? + "\n")
 }
 
-/// Change points of several rows that differ in nothing but their row.
+/// Change points that differ only in their row.
 pub(crate) struct ChangePointGroup {
-    /// The first of them.
+    /// The first change point of the group.
     pub point: ChangePoint,
-    /// The rows of all.
+    /// The rows of all change points.
     pub rows: Vec<Row>,
 }
 
-/// Change points in the order of each ladder, those together that differ in nothing but their row.
+/// Groups change points that differ only in their row, in ladder order.
 pub(crate) fn grouped(points: &[ChangePoint]) -> Vec<ChangePointGroup> {
     let is_alike = |a: &ChangePoint, b: &ChangePoint| {
         let side = |a: &ChangeSide, b: &ChangeSide| a.at == b.at && a.status == b.status;
@@ -92,12 +92,12 @@ pub(crate) fn grouped(points: &[ChangePoint]) -> Vec<ChangePointGroup> {
     groups
 }
 
-/// The section of a summary: where things change along the ladder, how exactly that is known, and
-/// how to see it.
+/// Writes the section of a summary: where results change along the ladder, how exactly that is
+/// located, and how to reproduce it.
 ///
 /// # Errors
 ///
-/// When `out` cannot be written.
+/// If `out` cannot be written.
 pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
     let run = analysis.run;
     let groups = grouped(&analysis.points);
@@ -137,8 +137,8 @@ pub fn write(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// Where what breaks at a change point passes again: `, until 3.0.0`, with the rows where it does so on some
-/// only.
+/// Where what breaks at a change point passes again: `, until 3.0.0`, with the rows if it does so
+/// only on some.
 pub(crate) fn until(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> String {
     let ChangePointGroup { point, rows } = alike;
     if point.change != ChangeKind::Break || !point.is_island {
@@ -163,7 +163,7 @@ pub(crate) fn until(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> String
     told.collect()
 }
 
-/// How many versions between are untested, for a column that says so.
+/// The number of untested versions in between, for a column with that heading.
 fn untested(between: &Between) -> String {
     match (between.n_untested(), between.is_exact()) {
         (0, true) => "exact".to_owned(),
@@ -172,7 +172,7 @@ fn untested(between: &Between) -> String {
     }
 }
 
-/// What each side of a change shows, and the command that shows it.
+/// Writes the result of each side of a change, and the command that reproduces it.
 fn write_sides(out: &mut String, run: &Run, point: &ChangePoint) -> std::fmt::Result {
     writeln!(
         out,

@@ -1,5 +1,5 @@
-//! What follows from a run, as people read it: claims, the least toolchain, what is left to do, and
-//! where inference would have erred.
+//! The findings of a run for readers: claims, the minimum toolchain, the worklist, and wrong
+//! inferences.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -12,13 +12,13 @@ use pinmatrix_core::text::count;
 
 use crate::{escaped, line};
 
-/// A claim in one line, without its evidence.
+/// A claim on one line, without its evidence.
 #[must_use]
 pub fn claim(claim: &JudgedClaim) -> String {
     format!("{}: {}", claim.truth, claim.says)
 }
 
-/// A mark that tells what became of a claim without colour.
+/// A mark that shows the verdict on a claim without colour.
 #[must_use]
 pub fn mark(truth: Truth) -> char {
     match truth {
@@ -28,11 +28,11 @@ pub fn mark(truth: Truth) -> char {
     }
 }
 
-/// Sections of a summary that tell of the ladder as a whole.
+/// Writes the sections of a summary on the ladder as a whole.
 ///
 /// # Errors
 ///
-/// When `out` cannot be written.
+/// If `out` cannot be written.
 pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     write_claims(out, &run.findings.claims)?;
     write_least(out, &run.findings.least, &run.findings.reach)?;
@@ -79,7 +79,7 @@ fn write_least(
     least: &[LeastToolchain],
     reach: &[NewestPassing],
 ) -> std::fmt::Result {
-    // One row says nothing of which is the least.
+    // A minimum needs more than one row.
     let rows: BTreeSet<String> = reach.iter().map(|reach| reach.row.to_string()).collect();
     if least.is_empty() || rows.len() < 2 {
         return Ok(());
@@ -180,7 +180,7 @@ fn times(n: usize) -> String {
     }
 }
 
-/// An error that is left, in one line.
+/// A remaining error on one line.
 pub(crate) fn work(error: &WorkItem) -> String {
     let place = match (&error.file, error.line) {
         (Some(file), Some(line)) => format!("{file}:{line}: "),
@@ -190,11 +190,11 @@ pub(crate) fn work(error: &WorkItem) -> String {
     format!("{place}{} {}", error.code, error.message)
 }
 
-/// A worklist as text.
+/// Formats a worklist as text.
 #[must_use]
 pub fn worklist(worklist: &Worklist) -> String {
     let mut page = String::new();
-    // Writing into a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = write_text(&mut page, worklist);
     page
 }

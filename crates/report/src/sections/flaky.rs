@@ -1,4 +1,4 @@
-//! The flaky cases of a run: what failed and then passed, told in every format.
+//! The flaky cases of a run: what failed and then passed. All reports use this list.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::outcome::{Flaky, TargetId};
 use pinmatrix_core::model::run::Run;
 
-/// One flaky case, and where it is.
+/// One flaky case and its location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlakyCase<'a> {
     /// The cell.
@@ -15,7 +15,7 @@ pub struct FlakyCase<'a> {
     pub target: &'a TargetId,
     /// The test's path, as libtest prints it.
     pub name: &'a str,
-    /// How often it failed, and what it said first.
+    /// How often it failed, and the output of the first failure.
     pub flaky: &'a Flaky,
 }
 
@@ -39,7 +39,7 @@ pub fn flaky(run: &Run) -> Vec<FlakyCase<'_>> {
     found
 }
 
-/// One line: where it is, how often it failed, and what it said first.
+/// One line: the location, how often it failed, and the message of the first failure.
 impl fmt::Display for FlakyCase<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

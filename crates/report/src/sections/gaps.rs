@@ -1,4 +1,4 @@
-//! What is left open where the results of several machines were put together.
+//! The gaps in results that were merged from several machines.
 
 use std::fmt::Write;
 
@@ -7,10 +7,10 @@ use pinmatrix_core::model::run::gaps::{Conflict, ConflictSide};
 
 use crate::{escaped, line};
 
-/// How many cells are named in a line.
+/// The maximum number of cells to name on a line.
 const MOST_NAMES: usize = 10;
 
-/// A line for what is missing, and one for what is contradicted.
+/// One line for missing cells, and one for contradicted ones.
 #[must_use]
 pub fn lines(run: &Run) -> Vec<String> {
     let gaps = &run.findings.gaps;
@@ -39,11 +39,11 @@ pub fn lines(run: &Run) -> Vec<String> {
     told.collect()
 }
 
-/// The sections of a summary.
+/// Writes the sections of a summary.
 ///
 /// # Errors
 ///
-/// When `out` cannot be written.
+/// If `out` cannot be written.
 pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     let gaps = &run.findings.gaps;
     if !gaps.missing.is_empty() {

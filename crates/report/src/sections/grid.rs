@@ -1,5 +1,5 @@
-//! The grid: toolchains down, pins across, a short word in each place. Drawing it is left to
-//! whoever shows it.
+//! The grid: rows down, pins across, a short word in each cell. Each report draws it in its own
+//! way.
 
 use pinmatrix_core::model::outcome::{Outcome, Signature};
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
@@ -12,22 +12,22 @@ pub struct Grid {
     pub family: String,
     /// The pins.
     pub pins: Vec<String>,
-    /// The rows' names, each with its places.
+    /// The rows' names, each with its cells.
     pub rows: Vec<(String, Vec<GridCell>)>,
 }
 
-/// One place of the grid.
+/// One cell of the grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GridCell {
     /// The cell's status.
     pub status: Status,
-    /// At most eight characters that say it without colour.
+    /// A word of at most eight characters that works without colour.
     pub word: String,
-    /// Whether nobody ran it, and the tested pins around it fail alike.
+    /// Whether nobody ran it and the tested pins around it fail in the same way.
     pub is_among_failing: bool,
 }
 
-/// The grids of a run, one a family.
+/// The grids of a run, one per family.
 #[must_use]
 pub fn grids(run: &Run) -> Vec<Grid> {
     run.families
@@ -50,7 +50,7 @@ fn grid(run: &Run, family: &FamilyRecord) -> Grid {
     }
 }
 
-/// What stands in the places of a row.
+/// The grid cells of a row.
 #[must_use]
 pub fn places(row: &[&CellRecord]) -> Vec<GridCell> {
     let mut places: Vec<GridCell> = row.iter().map(|record| place(record)).collect();
@@ -74,12 +74,12 @@ pub fn places(row: &[&CellRecord]) -> Vec<GridCell> {
     places
 }
 
-/// What stands in the place of a cell, whatever its neighbours are.
+/// The grid cell of a record, regardless of its neighbours.
 fn place(record: &CellRecord) -> GridCell {
     let status = record.status();
     let word = match &status {
         Status::Passed => "✔".to_owned(),
-        // Of how many targets says less than that it is not the pin's doing.
+        // That the pin is not to blame is more important than how many targets fail.
         Status::Failed {
             class: FailureKind::Drift,
         } => format!("✘ {}", short(FailureKind::Drift)),
@@ -100,7 +100,7 @@ fn place(record: &CellRecord) -> GridCell {
     }
 }
 
-/// How many of a cell's targets failed, and how many it has.
+/// The number of failed targets of a cell, and of all its targets.
 #[must_use]
 pub fn failing_targets(record: &CellRecord) -> Option<(usize, usize)> {
     let targets = &record.outcome()?.targets;
@@ -122,7 +122,7 @@ fn short(class: FailureKind) -> &'static str {
     }
 }
 
-/// What the words mean, each entry by the mark that it begins with; under every grid.
+/// The meaning of the words, each entry starting with its mark; shown under every grid.
 pub const LEGEND: [&str; 6] = [
     "✔ passed",
     "✘ n/m failed: n of m targets, or what stopped the cell",
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_inferred_between_two_that_fail_is_drawn_apart() {
-        // What was not run is inferred here.
+        // What did not run counts as inferred here.
         let words = |letters: &str| {
             let mut run = history(letters, 1);
             for record in &mut run.cells {
@@ -154,7 +154,7 @@ mod tests {
             words.collect::<Vec<_>>().join(" ")
         };
         assert_eq!(words("b--b-.-.-"), "✘ 1/1 ≈✘ ≈✘ ✘ 1/1 ≈ ✔ ≈ ✔ ≈");
-        // What gives no verdict says nothing of its neighbours.
+        // A cell without a verdict says nothing about its neighbours.
         assert_eq!(words(".d-d."), "✔ ✘ drift ≈ ✘ drift ✔");
         assert_eq!(words("b-d-b"), "✘ 1/1 ≈✘ ✘ drift ≈✘ ✘ 1/1");
         assert_eq!(words("b-1"), "✘ 1/1 ≈ ✘ 1/1");

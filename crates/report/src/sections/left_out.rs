@@ -1,5 +1,5 @@
-//! Where a failure names a file that is in the working tree and not in the copy that cells work on,
-//! and how to have it there.
+//! Failures that name a file that is in the working tree but not in the copy that cells work on,
+//! and how to include it.
 
 use pinmatrix_core::model::run::Run;
 

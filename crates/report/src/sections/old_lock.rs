@@ -1,5 +1,5 @@
-//! Locks that were too old for what they hold, as people read of them: what fails with a lock as it
-//! is, what moved, and what no newer package mends.
+//! Locks that were too old for their contents: what fails with the lock as it is, what moved, and
+//! what newer packages do not fix.
 
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::run::{CellRecord, Run};

@@ -1,5 +1,5 @@
-//! Where a failure is worded as one that the sandbox leads to, and how to learn whether it was; and
-//! which of its guarantees did not hold.
+//! Failures whose messages suggest that the sandbox caused them, and how to find out; and the
+//! sandbox guarantees that were not enforced.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use pinmatrix_core::model::outcome::enforced::Enforced;
 use pinmatrix_core::model::outcome::{Outcome, TargetOutcome};
 use pinmatrix_core::model::run::Run;
 
-/// What programs say of what they may not do.
+/// The messages of programs that were denied access.
 const WORDS: &[&str] = &[
     "Permission denied",
     "PermissionDenied",
@@ -23,7 +23,7 @@ const WORDS: &[&str] = &[
     "Temporary failure in name resolution",
 ];
 
-/// A line on the first target that may have been kept from something, if there is one.
+/// A line on the first target that the sandbox may have denied something, if there is one.
 #[must_use]
 pub fn line(run: &Run) -> Option<String> {
     let ended = run.cells.iter().filter_map(|c| Some((&c.id, c.outcome()?)));
@@ -41,7 +41,7 @@ pub fn line(run: &Run) -> Option<String> {
     ))
 }
 
-/// What builds and tests could do in this run because the system could not keep them from it; in one
+/// What builds and tests could do in this run because the system could not prevent it, in one
 /// sentence, if there is anything.
 #[must_use]
 pub fn unbounded(run: &Run) -> Option<String> {

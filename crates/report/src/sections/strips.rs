@@ -1,4 +1,4 @@
-//! Strips: one target's way along the ladder on one toolchain, a letter a pin.
+//! Strips: the statuses of one target along the ladder on one row, one letter per pin.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use pinmatrix_core::model::run::between::Between;
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
 use pinmatrix_core::model::status::{FailureKind, Status};
 
-/// All targets of one row of cells.
+/// The strips of all targets in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strips {
     /// The row's name.
@@ -16,22 +16,22 @@ pub struct Strips {
     /// The pins.
     pub pins: Vec<PinSource>,
     family: FamilyRecord,
-    /// A strip a target, sorted.
+    /// The strips, one per target, sorted.
     pub strips: Vec<Strip>,
 }
 
-/// One target's way along the ladder.
+/// The statuses of one target along the ladder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strip {
     /// The target.
     pub target: TargetId,
-    /// Its status at each pin; `None` where its cell did not get that far.
+    /// Its status at each pin; `None` if the cell did not get that far.
     pub statuses: Vec<Option<Status>>,
-    /// At which pins its cell is inferred and was not run.
+    /// The pins at which the cell is inferred and did not run.
     pub inferred: Vec<bool>,
 }
 
-/// The strips of a family, a group a row; rows with nothing to show are left out.
+/// The strips of a family, one group per row; rows with nothing to show are left out.
 #[must_use]
 pub fn strips(run: &Run, family: &FamilyRecord) -> Vec<Strips> {
     let rows = run.rows(family).into_iter();
@@ -67,14 +67,15 @@ fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Strips {
 }
 
 impl Strip {
-    /// True when nothing that ran failed.
+    /// True if nothing that ran failed.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let is_clean = |s: &Status| matches!(s, Status::Passed | Status::Skipped { .. });
         self.statuses.iter().flatten().all(is_clean)
     }
 
-    /// True when it differs from the other nowhere, and the other ran wherever it does not pass.
+    /// True if it does not differ from the other strip anywhere, and the other one ran wherever
+    /// this one fails.
     #[must_use]
     pub fn is_told_by(&self, other: &Self) -> bool {
         let mut pairs = self.statuses.iter().zip(&other.statuses);
@@ -86,8 +87,8 @@ impl Strip {
             })
     }
 
-    /// Where the status changes on the way up, in words, with how many versions before that were
-    /// not tested: `does not build from 30.0.2 (2 untested)`.
+    /// The status changes along the ladder as text, with the number of untested versions before
+    /// each: `does not build from 30.0.2 (2 untested)`.
     #[must_use]
     pub fn changes(&self, row: &Strips) -> Vec<String> {
         let mut changes = Vec::new();
@@ -109,7 +110,7 @@ impl Strip {
     }
 }
 
-/// A strip's letters, one a pin.
+/// The letters of a strip, one per pin.
 #[must_use]
 pub fn letters(strip: &Strip) -> Vec<(char, Option<&Status>)> {
     let statuses = strip.statuses.iter().zip(&strip.inferred);
@@ -120,7 +121,7 @@ pub fn letters(strip: &Strip) -> Vec<(char, Option<&Status>)> {
     letters.collect()
 }
 
-/// A status as one letter.
+/// The letter of a status.
 #[must_use]
 pub fn letter(status: Option<&Status>) -> char {
     match status {
@@ -139,7 +140,7 @@ pub fn letter(status: Option<&Status>) -> char {
     }
 }
 
-/// A status in a word or two.
+/// A short phrase for a status.
 #[must_use]
 pub fn word(status: &Status) -> &'static str {
     match status {
@@ -158,7 +159,8 @@ pub fn word(status: &Status) -> &'static str {
     }
 }
 
-/// What the letters mean, each entry by its letter; under every group of strips.
+/// The meaning of the letters, each entry starting with its letter; shown under every group of
+/// strips.
 pub const LEGEND: [&str; 11] = [
     "✔ passes",
     "b does not build",

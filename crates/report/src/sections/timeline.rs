@@ -1,4 +1,4 @@
-//! Where the time of a run went: by what lanes did, lane by lane, and the cells that took longest.
+//! Where the time of a run went: by what the lanes did, lane by lane, and the slowest cells.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use pinmatrix_core::model::run::timeline::LaneSpan;
 
 use crate::escaped;
 
-/// What a lane can do, each with the letter that stands for it.
+/// What a lane can do, each with its letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LaneState {
     /// Resolving, pinning, fetching.
@@ -21,12 +21,12 @@ pub enum LaneState {
     Testing,
     /// Waiting for another lane, or for a job of the budget.
     Waiting,
-    /// Nothing.
+    /// Doing nothing.
     Idle,
 }
 
 impl LaneState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 5] = [
         Self::Resolving,
         Self::Building,
@@ -53,7 +53,7 @@ impl LaneState {
         }
     }
 
-    /// In a word.
+    /// The state as a word.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -66,18 +66,19 @@ impl LaneState {
     }
 }
 
-/// What the letters of [`strip`] mean.
+/// The meaning of the letters of [`strips`].
 pub const LEGEND: &str =
     "r resolve   b build   t test   w waiting for another lane or a job   · idle";
 
-/// How many letters stand for the whole run.
+/// The number of letters for the whole run.
 const WIDTH: usize = 72;
-/// How many of the longest cells are listed.
+/// The number of slowest cells to list.
 const MOST_CELLS: usize = 5;
-/// A run that took less, in seconds, is not worth looking into.
+/// The minimum time that is worth showing, in seconds of all lanes together.
 const LEAST: f64 = 10.0;
 
-/// What a lane did from when to when, in seconds. A phase waits before it works.
+/// Divides a span into waiting and working, with start and end in seconds. A phase waits before it
+/// works.
 fn stretches(span: &LaneSpan) -> [(LaneState, f64, f64); 2] {
     let worked = span.start + span.waited;
     let end = span.start + span.seconds;
@@ -96,7 +97,7 @@ fn lanes(run: &Run) -> Vec<Vec<&LaneSpan>> {
     lanes.into_values().collect()
 }
 
-/// How many seconds the lanes of a run spent with what, all together.
+/// The total seconds that all lanes together spent in each state.
 #[must_use]
 pub fn shares(run: &Run) -> Vec<(LaneState, f64)> {
     let mut spent: BTreeMap<LaneState, f64> = BTreeMap::new();
@@ -111,7 +112,7 @@ pub fn shares(run: &Run) -> Vec<(LaneState, f64)> {
     LaneState::ALL.map(of).to_vec()
 }
 
-/// One line: which part of the time of all lanes went into what.
+/// One line: the shares of all lanes' time by state.
 #[must_use]
 pub fn line(run: &Run) -> Option<String> {
     let shares = shares(run);
@@ -136,8 +137,8 @@ pub fn line(run: &Run) -> Option<String> {
     ))
 }
 
-/// What each lane did, by its number: the run is cut into parts, and each part is what took most of
-/// it. Empty where there is nothing to speak of.
+/// The states of each lane, with the lane's number: the run is divided into `n_parts` parts, each
+/// with the state that took most of it. Empty if the run is not worth showing.
 #[must_use]
 pub fn strips(run: &Run, n_parts: usize) -> Vec<(usize, Vec<LaneState>)> {
     if line(run).is_none() {
@@ -171,7 +172,7 @@ fn strip(spans: &[&LaneSpan], seconds: f64, n_parts: usize) -> Vec<LaneState> {
     spent.into_iter().map(doing).collect()
 }
 
-/// Writes where the time went, where there was any to speak of.
+/// Writes the section on the time of a run, if it is worth showing.
 pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     let Some(line) = line(run) else {
         return Ok(());
@@ -199,7 +200,7 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// The cells that took longest, and what each took by what was done.
+/// The slowest cells, with the time of each by state.
 fn longest(run: &Run) -> Vec<(&CellId, [f64; LaneState::ALL.len()])> {
     let mut cells: BTreeMap<&CellId, [f64; LaneState::ALL.len()]> = BTreeMap::new();
     for span in &run.timeline {

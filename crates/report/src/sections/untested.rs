@@ -1,4 +1,4 @@
-//! What was not tested: rows, pins that are inferred, and published versions that are no pins.
+//! What was not tested: rows, inferred pins, and published versions that are not pins.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,10 +9,10 @@ use pinmatrix_core::text::count;
 
 use crate::escaped;
 
-/// How many versions are named; more are counted.
+/// The maximum number of versions to name; more are counted.
 const MOST_NAMED: usize = 6;
 
-/// What no one ran, a line each.
+/// What nobody ran, one line each.
 #[must_use]
 pub fn lines(run: &Run) -> Vec<String> {
     let mut lines = Vec::new();
@@ -41,7 +41,7 @@ pub fn lines(run: &Run) -> Vec<String> {
     lines
 }
 
-/// What no one ran of a row.
+/// What nobody ran in a row.
 fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Vec<String> {
     let Some(first) = row.first() else {
         return Vec::new();
@@ -71,7 +71,7 @@ fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Vec<String> {
     ends.windows(2).filter_map(stretch).collect()
 }
 
-/// Versions by name where they are few.
+/// Names the versions if there are few.
 fn named(versions: &[String]) -> String {
     match versions.len() {
         n if n > MOST_NAMED => count(n, "version"),
@@ -79,11 +79,11 @@ fn named(versions: &[String]) -> String {
     }
 }
 
-/// The section of a summary.
+/// Writes the section of a summary.
 ///
 /// # Errors
 ///
-/// When `out` cannot be written.
+/// If `out` cannot be written.
 pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     let lines = lines(run);
     if lines.is_empty() {
@@ -97,6 +97,6 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// What follows from that, and what tests it.
+/// What follows from that, and how to test it.
 const WHY: &str = "Any of these may differ from what stands around it. `--full` tests all pins, and \
                    `--exact` versions between two pins that differ.";

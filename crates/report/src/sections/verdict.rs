@@ -1,4 +1,4 @@
-//! The verdict as people read it: in a line, and what it rests on.
+//! The verdict for readers: a headline, and the deviations.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use pinmatrix_core::text;
 
 use crate::{escaped, line};
 
-/// The verdict on a run in one line; none where no baseline was there.
+/// The verdict on a run on one line; `None` if there is no baseline.
 #[must_use]
 pub fn headline(run: &Run) -> Option<String> {
     let verdict = run.findings.verdict.as_ref()?;
@@ -55,7 +55,7 @@ pub fn headline(run: &Run) -> Option<String> {
     Some(format!("verdict: {judgement} ({})", parts.join(", ")))
 }
 
-/// The deviations, those that matter most first.
+/// The deviations, the most important first.
 #[must_use]
 pub fn sorted(verdict: &Verdict) -> Vec<&Deviation> {
     let mut deviations: Vec<&Deviation> = verdict.deviations.iter().collect();
@@ -63,11 +63,11 @@ pub fn sorted(verdict: &Verdict) -> Vec<&Deviation> {
     deviations
 }
 
-/// The section of a summary.
+/// Writes the section of a summary.
 ///
 /// # Errors
 ///
-/// When `out` cannot be written.
+/// If `out` cannot be written.
 pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
     let (Some(verdict), Some(headline)) = (&run.findings.verdict, headline(run)) else {
         return Ok(());

@@ -1,5 +1,5 @@
-//! What is wrong, a block a problem: what fails where, the first error, what changed, and the
-//! command that shows it. Cases of one target that fail together share a block.
+//! The problems, one block each: what fails and where, the first error, what changed, and the
+//! command that reproduces it. Cases of one target that fail together share a block.
 
 use camino::Utf8Path;
 use pinmatrix_core::analysis::Analysis;
@@ -12,13 +12,14 @@ use crate::html;
 use crate::terminal::wrap::TerminalPage;
 use crate::terminal::{BOLD, DIM, GREEN, LONGEST, RED, RESET, YELLOW};
 
-/// How many blocks there are; the page for a browser has all that is wrong.
+/// The maximum number of blocks; the HTML page has all problems.
 const MOST_BLOCKS: usize = 10;
 
-/// How many cases are told of one block.
+/// The maximum number of cases in one block.
 const MOST_CASES: usize = 4;
 
-/// Writes the blocks of a run, the most important first; what a baseline expects is counted.
+/// Writes the blocks of a run, the most important first; failures that a baseline expects are only
+/// counted.
 pub(super) fn write(page: &mut TerminalPage, analysis: &Analysis<'_>, results: &Utf8Path) {
     let problems = &analysis.problems;
     let is_known = |problem: &&Problem| problem.severity == Severity::Known;
@@ -53,7 +54,8 @@ pub(super) fn write(page: &mut TerminalPage, analysis: &Analysis<'_>, results: &
     }
 }
 
-/// Problems, cases of one target that fail alike and in the same cells together.
+/// Groups problems: cases of one target that fail in the same way and in the same cells share a
+/// group.
 fn together<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<Vec<&'a Problem>> {
     let mut blocks: Vec<Vec<&Problem>> = Vec::new();
     let is_alike = |a: &Problem, b: &Problem| {
@@ -112,7 +114,7 @@ fn write_block(page: &mut TerminalPage, block: &[&Problem]) {
     page.put(&format!("  {DIM}reproduce: {}{RESET}", first.command));
 }
 
-/// The first error with its place.
+/// The first error with its location.
 fn said(problem: &Problem) -> String {
     let place = problem.place.iter().map(|place| format!("{place}: "));
     let line = format!("{}{}", place.collect::<String>(), problem.error);

@@ -1,4 +1,4 @@
-//! What is drawn along the ladder: the grids, and the targets that fail somewhere.
+//! The drawings along the ladder: the grids, and the targets that fail somewhere.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ use crate::sections::{grid, strips};
 use crate::terminal::wrap::{TerminalPage, padded};
 use crate::terminal::{BOLD, DIM, RESET, color};
 
-/// The longest name of a row or a target, in characters.
+/// The maximum length of the name of a row or a target, in characters.
 const LONGEST_NAME: usize = 120;
 
-/// A name from outside, fit to stand in a line.
+/// An external name, sanitized for use within a line.
 fn name(name: &str) -> String {
     text::ellipsis(&text::one_line(name), LONGEST_NAME)
 }
 
-/// Draws the grid of each family, and below them the targets.
+/// Draws the grid of each family, and the targets below them.
 pub(super) fn write(page: &mut TerminalPage, run: &Run) {
     let grids = grids(run);
     for grid in &grids {
@@ -35,12 +35,12 @@ pub(super) fn write(page: &mut TerminalPage, run: &Run) {
     }
 }
 
-/// The mark that a word or an entry of a legend begins with.
+/// The mark at the start of a word or a legend entry.
 fn mark(word: &str) -> &str {
     word.split(' ').next().unwrap_or_default()
 }
 
-/// What the marks that are there mean; marks that need no word get none.
+/// Writes the legend of the marks that occur, unless `✔` is the only one.
 fn write_legend(page: &mut TerminalPage, legend: &[&str], shown: impl Iterator<Item = String>) {
     let shown: BTreeSet<String> = shown.collect();
     let entries = legend.iter().copied();
@@ -52,7 +52,7 @@ fn write_legend(page: &mut TerminalPage, legend: &[&str], shown: impl Iterator<I
     }
 }
 
-/// The grid, folded where the terminal is narrower.
+/// Writes the grid, folded if the terminal is narrower.
 fn write_grid(page: &mut TerminalPage, grid: &Grid) {
     let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(display_width).max();
     let labels: Vec<String> = grid.rows.iter().map(|(row, _)| name(row)).collect();
@@ -85,8 +85,8 @@ fn write_grid(page: &mut TerminalPage, grid: &Grid) {
     }
 }
 
-/// Each target's way along the ladder: all that failed somewhere on the first toolchain, and on
-/// the others what none above shows.
+/// Writes the strips of targets: on the first row all that failed somewhere, and on the others
+/// those that differ from the strips above.
 fn write_strips(page: &mut TerminalPage, rows: &[Strips]) {
     let has_ladder = rows.first().is_some_and(|row| row.pins.len() > 1);
     let is_clean = rows.iter().flat_map(|row| &row.strips).all(Strip::is_clean);
@@ -144,7 +144,7 @@ fn write_ways(page: &mut TerminalPage, row: &Strips, shown: &[&Strip]) {
             .columns()
             .saturating_sub(width + 2 + row.pins.len() + 2);
         let drawn = format!("{}  {letters}  ", padded(name, width));
-        // Where the words would stand in a narrow column of their own, they stand below.
+        // If the description does not fit beside the strip, it goes below it.
         match room >= display_width(&changes).min(page.columns() / 3) {
             true => page.say(&drawn, "", &changes),
             false => {

@@ -1,4 +1,4 @@
-//! The page of made-up runs, as it is read on a terminal without colour.
+//! The pages of made-up runs, as read on a terminal without colour.
 
 use pinmatrix_core::model::cell::Row;
 use pinmatrix_core::model::diagnostic::Diagnostic;
@@ -20,14 +20,14 @@ fn seen(run: &Run, columns: usize) -> String {
     ))
 }
 
-/// A made-up history, by the command that people run.
+/// A made-up history with a realistic command.
 fn ran(letters: &str) -> Run {
     let mut run = history(letters, 1);
     run.command = "cargo xtask matrix run --offline".to_owned();
     run
 }
 
-/// A run on several rows, each with the same history.
+/// A run on several rows with the same history.
 fn on_rows(letters: &str, n_rows: usize) -> Run {
     let mut run = ran(letters);
     let cells = std::mem::take(&mut run.cells);
@@ -139,7 +139,7 @@ fn what_fails_where_an_earlier_row_did_not_run_is_drawn() {
     insta::assert_snapshot!(seen(&run, 80));
 }
 
-/// A cell of which so many cases of one target fail, or pass.
+/// Gives a cell's target `n_cases` cases, which all fail or all pass.
 fn cases(run: &mut Run, at: usize, n_cases: usize) {
     let State::Ended { outcome, .. } = &mut run.cells[at].state else {
         panic!("it ended")
@@ -185,7 +185,7 @@ fn a_large_run_keeps_within_the_terminal_and_counts_what_it_does_not_tell() {
         "{page}"
     );
     assert!(page.lines().count() < 400, "{}", page.lines().count());
-    // Where no terminal is, whatever shows the page breaks its lines.
+    // Without a terminal, whatever shows the page wraps its lines.
     let whole = super::page(&Analysis::of(&run), Utf8Path::new("target/matrix"), None);
     let answer: Vec<String> = answer(&Analysis::of(&run))
         .iter()

@@ -1,5 +1,5 @@
-//! A page made of lines no wider than a terminal: words are broken at spaces, and what a reader
-//! copies is not broken at all.
+//! A page of lines no wider than the terminal: prose is wrapped at spaces, and what a reader copies
+//! is not wrapped at all.
 
 use pinmatrix_core::text;
 use textwrap::core::display_width;
@@ -7,20 +7,20 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 use crate::terminal::RESET;
 
-/// Narrower than this is taken for this wide.
+/// The minimum width; narrower terminals are treated as this wide.
 const LEAST: usize = 40;
 
-/// How wide a grid is where whatever shows the page scrolls.
+/// The width of a grid if whatever shows the page can scroll.
 const SCROLLED: usize = 200;
 
-/// A page under way.
+/// A page while it is written.
 pub(super) struct TerminalPage {
     text: String,
     columns: Option<usize>,
 }
 
 impl TerminalPage {
-    /// A page that begins with an empty line.
+    /// Creates a page that begins with an empty line.
     pub fn new(columns: Option<usize>) -> Self {
         Self {
             text: "\n".to_owned(),
@@ -28,18 +28,18 @@ impl TerminalPage {
         }
     }
 
-    /// How wide what is drawn may be.
+    /// The maximum width of drawings.
     pub fn columns(&self) -> usize {
         self.columns.unwrap_or(SCROLLED)
     }
 
-    /// Puts a line as it is: a command, a path, what is drawn.
+    /// Adds a line unchanged: a command, a path, a drawing.
     pub fn put(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
-    /// An empty line, where there is none yet.
+    /// Adds an empty line unless there is one already.
     pub fn gap(&mut self) {
         let has_gap = self.text == "\n" || self.text.ends_with("\n\n");
         if !has_gap {
@@ -47,8 +47,8 @@ impl TerminalPage {
         }
     }
 
-    /// Says words behind a lead, in a colour. Further lines hang below the words; where the lead is
-    /// wide, or there is none, they hang a little.
+    /// Adds prose after a lead, in a colour. Further lines are indented to the start of the prose,
+    /// or by a little if the lead is wide or empty.
     pub fn say(&mut self, lead: &str, paint: &str, words: &str) {
         let width = display_width(lead);
         let hang = match width {
@@ -69,7 +69,7 @@ impl TerminalPage {
         }
     }
 
-    /// Puts entries side by side, none of which is broken.
+    /// Adds entries side by side without breaking any of them.
     pub fn list(&mut self, paint: &str, entries: &[&str]) {
         let entries: Vec<String> = entries.iter().map(|entry| held(entry)).collect();
         for line in broken(&entries.join("   "), self.columns(), [0, 0]) {
@@ -83,8 +83,8 @@ impl TerminalPage {
     }
 }
 
-/// A line in parts that fit where the first and the others are indented so far; what stands in
-/// backticks is a command or a name, and stays in one.
+/// Wraps a line, with indents for the first and the other lines. Text in backticks is a command or
+/// a name and is not broken if it fits.
 fn wrapped(line: &str, columns: usize, indents: [usize; 2]) -> Vec<String> {
     let n_parts = line.split('`').count();
     let parts = line.split('`').enumerate().map(|(at, part)| {
@@ -98,7 +98,7 @@ fn wrapped(line: &str, columns: usize, indents: [usize; 2]) -> Vec<String> {
     broken(&parts.collect::<Vec<_>>().join("`"), columns, indents)
 }
 
-/// A space at which no line is broken. Clean text on one line has none.
+/// A space at which lines are not broken. Sanitized text on one line does not contain it.
 const HOLDING: &str = "\u{a0}";
 
 fn held(text: &str) -> String {
@@ -120,7 +120,7 @@ fn broken(line: &str, columns: usize, indents: [usize; 2]) -> Vec<String> {
         .collect()
 }
 
-/// A text with blanks behind it, up to a width.
+/// A text padded with spaces to a width.
 pub(super) fn padded(text: &str, width: usize) -> String {
     let rest = width.saturating_sub(display_width(text));
     format!("{text}{}", " ".repeat(rest))

@@ -1,5 +1,5 @@
-//! What one report says, the others say: page, Markdown and terminal hold each sentence of the answer, and
-//! the numbers of Markdown's grids and JUnit's suites are counted anew from the run's JSON.
+//! All reports agree: page, Markdown and terminal contain each sentence of the answer, and the
+//! numbers in Markdown's grids and JUnit's suites match an independent count from the run's JSON.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use serde_json::Value;
 use crate::answer::answer;
 use crate::{html, junit, summary, terminal};
 
-/// What is there of a cell to be counted.
+/// The countable content of a cell.
 #[derive(Debug, PartialEq, Eq)]
 struct Counted {
-    /// What stands in its place.
+    /// The word in its grid cell.
     word: String,
-    /// Cases of JUnit: how many in all, and how many that failed or could not run.
+    /// The number of its JUnit cases, and of those that failed or could not run.
     n_cases: usize,
     n_bad: usize,
 }
@@ -73,7 +73,7 @@ fn counted(run: &Value) -> BTreeMap<String, Counted> {
     items(&run["cells"]).map(of_cell).collect()
 }
 
-/// The cases of each suite of a JUnit file, and how many of them failed or could not run.
+/// The number of cases in each suite of a JUnit file, and of those that failed or could not run.
 fn suites(xml: &str) -> BTreeMap<String, (usize, usize)> {
     let mut reader = Reader::from_str(xml);
     let mut suites: BTreeMap<String, (usize, usize)> = BTreeMap::new();
@@ -99,7 +99,7 @@ fn suites(xml: &str) -> BTreeMap<String, (usize, usize)> {
     }
 }
 
-/// Markdown as it reads: without what keeps marks from being taken for markup.
+/// Markdown as it reads, without escapes.
 fn plain(markdown: &str) -> String {
     let mut text = String::with_capacity(markdown.len());
     let mut letters = markdown.chars();
@@ -135,7 +135,7 @@ fn text_of(page: &str) -> String {
     entities.iter().fold(text, shown).replace('`', "")
 }
 
-/// What the rows of the Markdown's grids hold, in their order.
+/// The words in the rows of the Markdown's grids, in order.
 fn words_of_grids(markdown: &str, rows: &[&str]) -> Vec<String> {
     let mut words = Vec::new();
     let mut is_grid = false;
@@ -155,7 +155,7 @@ fn words_of_grids(markdown: &str, rows: &[&str]) -> Vec<String> {
     words
 }
 
-/// What a cell shows, where nothing in it is in doubt.
+/// What a cell shows, unless any part of it is inconclusive.
 fn shown(record: &Value) -> Option<String> {
     let outcome = &record["outcome"];
     let own = |thing: &Value| format!("{} {} {}", thing["name"], thing["status"], thing["class"]);
@@ -173,7 +173,7 @@ fn shown(record: &Value) -> Option<String> {
     is_sure.then_some(shown)
 }
 
-/// What stands in the place of a cell that nobody ran.
+/// The word in the grid cell of a cell that nobody ran.
 fn untested(run: &Value, id: &str) -> String {
     let all: Vec<&Value> = items(&run["cells"]).collect();
     let at = all

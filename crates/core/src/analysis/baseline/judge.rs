@@ -1,5 +1,5 @@
-//! Judging a run against its baseline. Only what was tested is judged: an inferred cell confirms
-//! nothing, and nothing is held against it.
+//! Judging a run against its baseline. Only cells that ran are judged: an inferred cell neither
+//! confirms nor violates an expectation.
 
 use time::OffsetDateTime;
 
@@ -64,7 +64,7 @@ fn lines_of<'a>(baseline: &'a Baseline, record: &CellRecord) -> Vec<&'a Expectat
         .collect()
 }
 
-/// The day on which the run began, as expectations write days.
+/// The day on which the run started, in the format of `expires`.
 fn today(run: &Run) -> String {
     let started = i64::try_from(run.started).ok();
     let started = started.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
@@ -77,18 +77,18 @@ fn today(run: &Run) -> String {
     )
 }
 
-/// One cell being judged.
+/// A cell while it is judged.
 struct CellJudge<'a> {
     record: &'a CellRecord,
     baseline: &'a Baseline,
     lines: Vec<&'a Expectation>,
     today: String,
-    /// Whether something of which something is expected gave no verdict.
+    /// Whether the cell is inconclusive, or drifts where something is expected of it.
     is_open: bool,
     verdict: &'a mut Verdict,
 }
 
-/// What is judged: the cell, a target, or a case of it.
+/// The target and the case in question; `None` for the cell or the target as a whole.
 type CasePath<'a> = (Option<&'a str>, Option<&'a str>);
 
 impl CellJudge<'_> {
@@ -145,7 +145,8 @@ impl CellJudge<'_> {
             (&target.status, &target.shown()),
             &found,
         );
-        // What all cases deviate in is told of the target, and what some do is told of those.
+        // A deviation that all cases share is reported for the target; otherwise the deviations of
+        // the cases are reported.
         let of_target = self
             .verdict
             .deviations
@@ -162,7 +163,7 @@ impl CellJudge<'_> {
     fn compare(&mut self, thing: CasePath<'_>, (status, shown): (&Status, &str), found: &str) {
         let expected = self.expected(thing);
         if !status.is_verdict() {
-            // Drift says nothing of the pin, so what was expected of it stays open.
+            // Drift says nothing about the pin, so its expectation stays open.
             self.is_open |= status.is_failed() && !expected.is_empty();
             return;
         }
@@ -190,7 +191,7 @@ impl CellJudge<'_> {
         }
     }
 
-    /// A failure whose time is over is expected no more.
+    /// Returns the deviation of a failure that has expired and is no longer expected.
     fn expired(&self, line: &Expectation, status: &Status) -> Option<(DeviationKind, String)> {
         let expires = line.expires.as_ref()?;
         let is_over = status.is_failed() && *expires < self.today;
@@ -202,7 +203,7 @@ impl CellJudge<'_> {
         })
     }
 
-    /// Something that a baseline knows and a cell that ran does not have.
+    /// Reports something that the baseline knows but a cell that ran does not have.
     fn miss(&mut self, thing: CasePath<'_>) {
         let expected = self.expected(thing);
         if expected
@@ -218,8 +219,8 @@ impl CellJudge<'_> {
         }
     }
 
-    /// What is expected of a thing at the cell's pin: the line that holds there, or both of those
-    /// between which no one had looked.
+    /// The expectations for a target or case at the cell's pin: the line that applies there, or
+    /// both lines between which nobody had tested.
     fn expected(&self, (target, case): CasePath<'_>) -> Vec<&Expectation> {
         let pin = self.record.cell.pin.at.to_string();
         let rank = |pin: &str| self.baseline.rank(&self.record.cell.pin.family, pin);
@@ -231,7 +232,7 @@ impl CellJudge<'_> {
         };
         let mut lines: Vec<&Expectation> = of_target.clone().filter(is_of_case).collect();
         if lines.is_empty() {
-            // A case without a line of its own goes the way of its target.
+            // A case without its own line follows its target.
             lines = of_target.filter(|line| line.cases.is_empty()).collect();
         }
         lines.sort_by_cached_key(|line| rank(&line.from));

@@ -53,7 +53,7 @@ fn a_line_is_written_for_every_change_and_read_again() {
 fn what_is_a_pin_only_today_is_neither_blessed_nor_judged() {
     let baseline = blessed("..bb");
     let mut run = history("b..bb", 1);
-    // The same ladder with one rung before it, which the config does not name.
+    // The same ladder with an additional first rung that the config does not name.
     let known: Vec<String> = run.families[0]
         .pins
         .iter()
@@ -95,7 +95,7 @@ fn a_row_that_the_baseline_does_not_know_is_not_held_against_it() {
     let target = Some("app test:t");
     assert!(!verdict.expects(&unknown, target, None));
     assert!(verdict.expects(&run.cells[2].id, target, None));
-    // A baseline that knows no row that ran says nothing.
+    // A baseline that knows none of the rows that ran makes no statement.
     run.cells.drain(..4);
     let judgement = judge(&run, &baseline).judgement();
     assert_eq!(judgement, Judgement::Inconclusive);
@@ -123,9 +123,9 @@ fn what_regressed_is_gone_or_was_fixed_is_told_apart() {
         vec!["fixed stable@gadget-2.0.0: failed(compile) -> passed".to_owned()],
     );
     assert_eq!(judged(&baseline, "...b"), fixed);
-    // A failure in another way is not the one that was expected.
+    // A different failure is not the expected one.
     assert_eq!(judged(&baseline, "..bx").0, Judgement::Regressed);
-    // Of cells that no one ran nothing is said, also where all that ran is as expected.
+    // Cells that nobody ran are not judged, even if all that ran are as expected.
     assert_eq!(judged(&baseline, ".--b").0, Judgement::AsExpected);
     assert_eq!(judged(&baseline, "----").0, Judgement::Inconclusive);
 }
@@ -156,7 +156,7 @@ fn between_two_pins_that_no_one_had_looked_between_either_is_expected() {
 #[test]
 fn an_expectation_past_its_day_excuses_nothing() {
     let mut baseline = blessed(".b");
-    // The run is of the 14th of November, 2023.
+    // The run is from 14 November 2023.
     baseline.expectations[2].expires = Some("2023-11-14".to_owned());
     assert_eq!(judged(&baseline, ".b").0, Judgement::AsExpected);
     baseline.expectations[2].expires = Some("2023-11-13".to_owned());
@@ -177,7 +177,7 @@ fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
     };
     let others = [with_row("absent"), with_row("removed")];
     before.expectations.extend(others);
-    // One row is in the matrix and did not run; another is in it no more.
+    // One row is in the matrix but did not run; another is no longer in it.
     let mut shown = history("..b", 1);
     let mut record = shown.cells[0].clone();
     record.cell.row = crate::model::cell::Row::of_toolchain("absent").into();
@@ -205,7 +205,7 @@ fn what_was_written_by_hand_and_rows_that_did_not_run_stay() {
         ),
         (0, 1, vec!["absent".to_owned()], Vec::new())
     );
-    // A change that is known to begin elsewhere now keeps its note; one that is gone is told.
+    // A change that now begins elsewhere keeps its note; one that is gone is reported.
     let (moved, changed) = Baseline::of(&history(".bb", 1), Some(&before)).expect("a baseline");
     let noted = moved
         .expectations

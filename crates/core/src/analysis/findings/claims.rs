@@ -1,4 +1,4 @@
-//! Claims judged: what a run says of what a migration plan claims, and what that rests on.
+//! Judging the claims of a migration plan by a run, with the evidence.
 
 use globset::GlobMatcher;
 use semver::{Version, VersionReq};
@@ -11,7 +11,7 @@ use crate::model::run::findings::{JudgedClaim, LeastToolchain, Truth};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::rust_version::parse_rust_version;
 
-/// How many lines of evidence are kept of one claim.
+/// The maximum number of evidence lines per claim.
 const MOST_EVIDENCE: usize = 8;
 
 /// Judges claims.
@@ -38,7 +38,7 @@ pub fn judge(run: &Run, claims: &[Claim], least: &[LeastToolchain]) -> Vec<Judge
     claims.iter().map(judged).collect()
 }
 
-/// The cells of a pin that ended.
+/// The cells at a pin that ended.
 fn at_pin<'a>(run: &'a Run, claim: &Claim, pin: &Version) -> Vec<&'a CellRecord> {
     let at = PinSource::from(pin.clone());
     let cells = run.cells.iter().filter(|record| {
@@ -131,7 +131,7 @@ fn changes(
         .filter(|point| point.family == claim.family)
         .filter(|point| is_target(point.target.as_ref()) && is_case(&point.cases))
         .collect();
-    // Only a row that ran as a whole shows that nothing changes.
+    // Only a row that ran completely can show that nothing changes.
     let rows = run.whole_rows();
     let row = |history: &History<'_>| (history.family.name.clone(), history.row.to_string());
     let is_whole = meant.iter().any(|history| rows.contains(&row(history)));
@@ -150,7 +150,7 @@ fn changes(
         .iter()
         .map(|point| (fit(first.family, point, at), describe(point)));
     let mut fits: Vec<(RangeFit, String)> = fits.collect();
-    // What speaks for the claim comes first.
+    // Evidence for the claim comes first.
     fits.sort_by_key(|(fit, _)| *fit);
     let (fits, mut evidence): (Vec<RangeFit>, Vec<String>) = fits.into_iter().unzip();
     let truth = if fits.contains(&RangeFit::Yes) {
@@ -166,7 +166,7 @@ fn changes(
     (truth, evidence)
 }
 
-/// Whether a change is at versions that are claimed.
+/// Whether a change is at one of the claimed versions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum RangeFit {
     Yes,
@@ -174,7 +174,7 @@ enum RangeFit {
     No,
 }
 
-/// The change is at the first pin after it, or at one that no one tested before that.
+/// The change is at the first tested pin after it, or at an untested version before that.
 fn fit(family: &FamilyRecord, point: &ChangePoint, at: &VersionReq) -> RangeFit {
     let could_be = family.published.iter().filter(|version| {
         let version = PinSource::from((*version).clone());
@@ -257,7 +257,7 @@ fn passes(
             passed.push(format!("{}: {pass}", record.id));
         }
     }
-    // A name that nothing goes by is a slip, and not something that passes.
+    // A glob that matches nothing is a typo, not something that passes.
     let cells = at_pin(run, claim, pin).into_iter();
     let there = cells
         .filter_map(CellRecord::outcome)

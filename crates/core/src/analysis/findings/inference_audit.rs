@@ -1,4 +1,5 @@
-//! Hindsight: which cells strategy `frontier` would have inferred wrongly, in a run of all of them.
+//! The inference audit: which cells strategy `frontier` would have inferred wrongly, checked on a
+//! run of all cells.
 
 use crate::config::{RunOptions, Strategy};
 use crate::model::cell::CellId;
@@ -8,9 +9,9 @@ use crate::model::status::{FailureKind, Status};
 use crate::search::strategy::Slot;
 use crate::search::{Search, SearchRow};
 
-/// The cells that would have been inferred from neighbours that show something else. Nothing is
-/// said of a run in which something was inferred, which is its own foresight, nor of a shard, which
-/// does not see the rows that lead.
+/// The cells that would have been inferred although they differ from their neighbours. Empty for a
+/// run that contains inferred cells, which cannot check itself, and for a shard, which does not see
+/// the leading rows.
 #[must_use]
 pub fn wrongly_inferred(run: &Run, options: &RunOptions) -> Vec<CellId> {
     if run.shard.is_some() || run.cells.iter().any(CellRecord::is_inferred) {
@@ -44,7 +45,7 @@ fn signatures(row: &[&CellRecord]) -> Vec<Option<Signature>> {
     row.iter().map(signature).collect()
 }
 
-/// The search as strategy `frontier` would have ended it.
+/// The final state of the search that strategy `frontier` would have made.
 fn replay<'a>(
     rows: &[Vec<&CellRecord>],
     known: &'a [Vec<Option<Signature>>],

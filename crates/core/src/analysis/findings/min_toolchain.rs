@@ -1,4 +1,5 @@
-//! The least toolchain of each pin, as declared and as measured, and how far each toolchain gets.
+//! The minimum toolchain of each pin, declared and measured, and the newest passing pin of each
+//! row.
 
 use semver::Version;
 
@@ -8,7 +9,7 @@ use crate::model::run::findings::{LeastToolchain, NewestPassing};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{FailureKind, Status};
 
-/// The least toolchain of each tested pin.
+/// The minimum toolchain of each tested pin.
 #[must_use]
 pub fn min_toolchains(run: &Run) -> Vec<LeastToolchain> {
     let mut least = Vec::new();
@@ -20,7 +21,8 @@ pub fn min_toolchains(run: &Run) -> Vec<LeastToolchain> {
                 .iter()
                 .flatten()
                 .filter(|other| other.cell.pin.at == *at);
-            // Revisions and feature sets have other targets; those of the first are compared.
+            // Revisions and feature sets can have different targets; compare only those of the
+            // first row.
             let is_alike = |other: &&&CellRecord| {
                 let (row, of) = (&other.cell.row, &record.cell.row);
                 (&row.source, &row.features) == (&of.source, &of.features)
@@ -45,7 +47,8 @@ fn of_pin(
         }
     }
     tested.sort_by(|a, b| a.0.cmp(&b.0));
-    // The lock for an older toolchain was made to fit it; that of the newest is what is asked for.
+    // The lock for an older toolchain was adapted to it; the lock of the newest one shows what is
+    // really needed.
     let declared: Option<&Needs> = tested.iter().rev().find_map(|(_, _, o)| o.needs.as_ref());
     let most = tested
         .iter()
@@ -63,7 +66,7 @@ fn of_pin(
     })
 }
 
-/// How far each row gets, in what it has tested.
+/// The newest passing pin of each row, among its tested pins.
 #[must_use]
 pub fn newest_passing(run: &Run) -> Vec<NewestPassing> {
     let mut reach = Vec::new();
@@ -88,7 +91,7 @@ pub fn newest_passing(run: &Run) -> Vec<NewestPassing> {
     reach
 }
 
-/// Whether a cell did not get as far as its targets.
+/// Whether a cell failed before it reached its targets.
 #[must_use]
 pub fn is_refused(outcome: &Outcome) -> bool {
     match &outcome.status {

@@ -1,4 +1,5 @@
-//! What needs a newer rustc and does not say so, as rows of several toolchains show it together.
+//! Code that needs a newer rustc without declaring it, found by comparing rows of several
+//! toolchains.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use crate::model::run::findings::{Rustc, Undeclared};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{FailureKind, Status};
 
-/// Everything at each pin that does not compile on a toolchain and does on a newer one.
+/// Finds everything that, at one pin, does not compile on one toolchain but does on a newer one.
 #[must_use]
 pub fn undeclared(run: &Run, config: &Config) -> Vec<Undeclared> {
     let mut found = Vec::new();
@@ -29,14 +30,14 @@ pub fn undeclared(run: &Run, config: &Config) -> Vec<Undeclared> {
     found
 }
 
-/// A cell that ended, and the rustc of its row.
+/// A cell that ended, with the rustc of its row.
 struct EndedCell<'a> {
     record: &'a CellRecord,
     outcome: &'a Outcome,
     rustc: Version,
 }
 
-/// The cells of a family that differ in nothing but their toolchain, the oldest first.
+/// Groups of a family's cells that differ only in their toolchain, oldest first.
 fn at_each_pin<'a>(run: &'a Run, family: &FamilyRecord) -> Vec<Vec<EndedCell<'a>>> {
     let mut groups: BTreeMap<_, Vec<EndedCell<'a>>> = BTreeMap::new();
     for record in run.rows(family).into_iter().flatten() {
@@ -57,7 +58,7 @@ fn at_each_pin<'a>(run: &'a Run, family: &FamilyRecord) -> Vec<Vec<EndedCell<'a>
     groups
 }
 
-/// Where one thing does not compile although it does on a newer toolchain.
+/// An error in a cell whose target compiles on a newer toolchain.
 struct UndeclaredError<'a> {
     cell: &'a EndedCell<'a>,
     error: &'a Diagnostic,
@@ -116,8 +117,9 @@ fn is_refused(target: &TargetOutcome) -> bool {
     target.status == Status::failed(FailureKind::Compile)
 }
 
-/// Whether what an error is about is the same in two cells of one pin: all of both is, or it lies in a
-/// crate of the family, which is at the pin in both, and no newer package mends it.
+/// Whether the code with the error is the same in two cells of one pin: either their locks are
+/// identical, or the error is in a crate of the family, which has the pin's version in both, and no
+/// newer package fixes it.
 fn is_same_code(
     family: &Family,
     cell: &EndedCell<'_>,
@@ -147,7 +149,7 @@ fn is_same_code(
         }
 }
 
-/// Whether a target was built, and all it needs with it.
+/// Whether a target was built, with everything it needs.
 fn is_built(outcome: &Outcome, target: &TargetOutcome) -> bool {
     let mut targets = outcome.targets.iter();
     let there = targets.find(|there| there.id == target.id);
@@ -194,7 +196,7 @@ mod tests {
         }
     }
 
-    /// What follows from two rows; the older toolchain comes last, as it may.
+    /// The findings from two rows; the older toolchain comes last, which is allowed.
     fn of(old: Outcome, new: Outcome) -> Vec<Undeclared> {
         let mut run = run(vec![
             record("new", 1, ended(new)),
@@ -232,10 +234,10 @@ mod tests {
     #[test]
     fn what_only_a_newer_package_might_mend_is_not_the_toolchains() {
         let of = |package, tried, lock| of(fails(package, "x", tried), passes(lock)).len();
-        // Nothing newer was tried, and the newer toolchain has another lock.
+        // Nothing newer was tried, and the newer toolchain has a different lock.
         assert_eq!(of(GADGET, Some(Tried::Locked), "y"), 0);
         assert_eq!(of(GADGET, None, "y"), 0);
-        // What is not the family's can have been at another version.
+        // A package outside the family may have had a different version.
         assert_eq!(of(Some("other 1.0.0"), Some(Tried::Newest), "y"), 0);
         assert_eq!(of(Some("gadget 1.0.1"), Some(Tried::Newest), "y"), 0);
         assert_eq!(of(None, None, "y"), 0);

@@ -1,4 +1,4 @@
-//! The worklist: every error that the subject still has at one pin, by what causes it.
+//! The worklist: every error that the subject still has at one pin, grouped by cause.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::model::run::findings::{WorkItem, Worklist, WorklistCause};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{FailureKind, Status};
 
-/// What is left to do at a pin, in what its tested cells show; `None` where none was tested on a
-/// toolchain that is not too old. Only cells and targets that are wanted count.
+/// The work left at a pin according to its tested cells; `None` if none was tested on a toolchain
+/// that is new enough. Only cells and targets that the filters accept count.
 #[must_use]
 pub fn worklist(
     run: &Run,
@@ -26,7 +26,7 @@ pub fn worklist(
     let mut rows = Vec::new();
     let mut causes: BTreeMap<String, BTreeMap<DistinctError, Vec<String>>> = BTreeMap::new();
     for record in at_pin {
-        // A toolchain that is too old, or a machine that failed, is nothing to mend in the subject.
+        // A toolchain that is too old, or a machine failure, cannot be fixed in the subject.
         let Some(outcome) = record.outcome().filter(|outcome| !is_no_fault(outcome)) else {
             continue;
         };
@@ -66,7 +66,7 @@ fn is_no_fault(outcome: &Outcome) -> bool {
     outcome.targets.is_empty() && (is(FailureKind::Msrv) || is(FailureKind::Drift) || in_doubt)
 }
 
-/// An error, whichever targets and rows show it.
+/// An error, regardless of the targets and rows that show it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct DistinctError {
     file: Option<String>,

@@ -1,4 +1,4 @@
-//! Made-up histories: what the frontier says of them is what anyone can see in them.
+//! Made-up histories: the frontier must report exactly what can be read off them.
 
 use proptest::prelude::*;
 
@@ -72,7 +72,7 @@ fn a_side_that_one_run_of_tests_shows_is_seen_once() {
     assert_eq!(told(".1", 0), passed);
     let failed = "0.0.0 passed -> 1.0.0 failed(test) (seen once)";
     assert_eq!(told(".1", 1), failed);
-    // What does not compile fails whatever passed by luck.
+    // A compile error fails even a case that passed by luck.
     assert_eq!(told(".b", 0), "0.0.0 passed -> 1.0.0 failed(compile)");
     let flaky = "0.0.0 passed (flaky) -> 1.0.0 failed(test)";
     assert_eq!(told("f1", 0), flaky);
@@ -141,7 +141,7 @@ fn a_row_without_change_has_no_points() {
     assert_eq!(told("---", 2), Vec::<String>::new());
 }
 
-/// What a case shows at a pin, read off the letters themselves.
+/// The result of a case at a pin, read off the letters themselves.
 fn shows(shown: char, case: &str) -> Option<&'static str> {
     match (shown, case) {
         ('-', _) => None,

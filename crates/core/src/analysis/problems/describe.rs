@@ -1,4 +1,4 @@
-//! What is told of a problem: what fails, at which pins of which rows, and what changed there.
+//! Descriptions of a problem: what fails, at which pins of which rows, and what changed there.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::model::run::verdict::{Deviation, DeviationKind};
 use crate::model::status::{FailureKind, Status};
 use crate::text;
 
-/// The targets that show it, and the case where it is one of a single target.
+/// The targets that show it, and the case if it concerns one case of a single target.
 pub(super) fn what(alike: &[&Occurrence<'_>], first: &Occurrence<'_>) -> (String, Option<String>) {
     let targets = distinct(alike.iter().filter_map(|s| s.target.clone()));
     match targets.as_slice() {
@@ -25,7 +25,7 @@ pub(super) fn what(alike: &[&Occurrence<'_>], first: &Occurrence<'_>) -> (String
     }
 }
 
-/// The other places at which it is seen.
+/// The other locations where it occurs.
 pub(super) fn places(alike: &[&Occurrence<'_>]) -> Option<String> {
     let places: BTreeSet<&SourcePlace> = alike.iter().filter_map(|s| s.place.as_ref()).collect();
     let first = alike.first()?.place.as_ref();
@@ -35,7 +35,7 @@ pub(super) fn places(alike: &[&Occurrence<'_>]) -> Option<String> {
     (!others.is_empty()).then(|| format!("also at {}", text::ellipsis(&told, LONGEST_NOTE)))
 }
 
-/// How a baseline puts what it did not expect.
+/// Describes a deviation from the baseline.
 pub(super) fn expected(deviation: &Deviation) -> String {
     let Deviation { kind, expected, .. } = deviation;
     match kind {
@@ -46,8 +46,8 @@ pub(super) fn expected(deviation: &Deviation) -> String {
     }
 }
 
-/// What else has to be known of a failure: what moved in the lock of its cell, who is to blame, and what
-/// lets it compile.
+/// Additional notes on a failure: what moved in the lock of its cell, whose fault it is, and what
+/// makes it compile.
 pub(super) fn notes(run: &Run, occurrence: &Occurrence<'_>) -> Vec<String> {
     let record = occurrence.record;
     let old_lock = record
@@ -66,13 +66,13 @@ pub(super) fn notes(run: &Run, occurrence: &Occurrence<'_>) -> Vec<String> {
         .collect()
 }
 
-/// How code compiles that denies what a compiler warns of.
+/// A hint on how to compile code that denies warnings.
 const CAP_LINTS: &str = "nothing but lints that the code denies stops it: `cap-lints = \"warn\"` under [build] lets it compile";
 
-/// The longest note, in characters.
+/// The maximum length of a note, in characters.
 const LONGEST_NOTE: usize = 400;
 
-/// An error without the place that stands beside it.
+/// The error as text; without its location if that is shown separately.
 pub(super) fn in_words(error: &Diagnostic, is_placed: bool) -> String {
     match (&error.code, is_placed) {
         (Some(code), true) => format!("{code} {}", error.words()),
@@ -81,10 +81,10 @@ pub(super) fn in_words(error: &Diagnostic, is_placed: bool) -> String {
     }
 }
 
-/// How many different sets of pins are told apart by row.
+/// The maximum number of different sets of pins to list separately by row.
 const MOST_SETS: usize = 3;
 
-/// `gadget 2.0.0 on stable, old`; rows that differ in their pins are told apart while they are few.
+/// `gadget 2.0.0 on stable, old`; rows with different pins are listed separately if there are few.
 pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
     let mut rows: Vec<(&Row, BTreeSet<&PinSource>)> = Vec::new();
     for record in alike.iter().map(|occurrence| occurrence.record) {
@@ -131,7 +131,7 @@ fn few(rows: &[String]) -> String {
     }
 }
 
-/// `2.0.0 passed → 3.0.0 failed(compile): nothing published lies between`; of a cell as a whole,
+/// `2.0.0 passed → 3.0.0 failed(compile): nothing published lies between`; for a cell as a whole,
 /// `needs rustc 1.80.0 from 3.0.0 on, and not at 2.0.0; nothing published lies between`.
 fn change(point: &ChangePoint) -> String {
     let ChangePoint { before, after, .. } = point;
@@ -147,17 +147,17 @@ fn change(point: &ChangePoint) -> String {
     }
 }
 
-/// How many changes are told of one problem.
+/// The maximum number of changes to list per problem.
 const MOST_CHANGES: usize = 3;
 
-/// A change, and who comes with it.
+/// A change, with the rows and targets that show it.
 struct Transition<'a> {
     change: String,
     rows: BTreeSet<&'a Row>,
     targets: BTreeSet<Option<&'a TargetId>>,
 }
 
-/// The changes, each once; on which rows and of which targets is said where they differ in that.
+/// The distinct changes; rows and targets are listed where the changes differ in them.
 pub(super) fn changes(points: &[&ChangePoint]) -> Vec<String> {
     let mut groups: Vec<Transition<'_>> = Vec::new();
     for point in points {

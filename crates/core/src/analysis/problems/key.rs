@@ -1,4 +1,4 @@
-//! What makes two occurrences one problem, and what tells problems apart in every run.
+//! The identity of a problem: which occurrences belong to it, and its fingerprint.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,25 @@ use crate::analysis::blame::Blame;
 use crate::analysis::problems::{Check, Problem, SourcePlace};
 use crate::model::outcome::TargetId;
 
-/// What several cells can show alike. The order of its lines numbers what is otherwise the same.
+/// What occurrences of the same problem in several cells have in common. The field order decides
+/// how otherwise identical problems are numbered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::analysis) struct ProblemKey {
     pub(super) family: String,
     pub(super) check: Check,
-    /// None where its blame or its place says more, since many targets can show one error.
+    /// `None` if the blame or the place is more specific, since many targets can show one error.
     pub(super) target: Option<TargetId>,
     pub(super) case: Option<String>,
     pub(super) code: Option<String>,
     pub(super) blame: Option<Blame>,
     pub(super) place: Option<SourcePlace>,
-    /// What was said, as far as it is the same wherever the cause is.
+    /// The part of the message that is the same wherever the cause is.
     pub(super) gist: String,
 }
 
 impl ProblemKey {
-    /// What stands behind it, whichever case shows it: cases that fail at one place, or in one target where
-    /// no place is known, fail for one reason.
+    /// The cause, regardless of the case that shows it: cases that fail at the same place, or in
+    /// the same target if no place is known, are assumed to fail for the same reason.
     pub(in crate::analysis) fn cause(mut self) -> Self {
         if self.case.take().is_some() && self.place.is_some() {
             self.target = None;
@@ -31,7 +32,7 @@ impl ProblemKey {
         self
     }
 
-    /// All of it that stays when lines move and words change.
+    /// The parts that stay the same when lines move and messages change.
     fn lasting(&self) -> Self {
         let mut lasting = self.clone();
         lasting.gist.clear();
@@ -42,7 +43,8 @@ impl ProblemKey {
     }
 }
 
-/// Fingerprints, from all that lasts; what is the same in that is numbered by its lines and words.
+/// Computes the fingerprints from the lasting parts of the keys; problems with the same lasting
+/// parts are numbered by line and message.
 pub(super) fn tell_apart(problems: &mut [(bool, ProblemKey, Problem)]) {
     let mut order: Vec<usize> = (0..problems.len()).collect();
     order.sort_by(|a, b| problems[*a].1.cmp(&problems[*b].1));
@@ -53,7 +55,7 @@ pub(super) fn tell_apart(problems: &mut [(bool, ProblemKey, Problem)]) {
         let n = n_seen.entry(lasting.clone()).or_default();
         let mut hasher = blake3::Hasher::new();
         let target = lasting.target.map(|target| target.to_string());
-        // What a case printed can be cut, and its place with it.
+        // The output of a case can be cut, and its location with it.
         let is_of_case = lasting.case.is_some();
         let file = lasting.place.map(|place| place.file);
         let file = file.filter(|_| !is_of_case);

@@ -1,4 +1,4 @@
-//! What the cells of a run show, one thing a cell, before what is alike is put together.
+//! The occurrences of problems in single cells, before equal ones are grouped.
 
 use crate::analysis::blame;
 use crate::analysis::blame::Blame;
@@ -13,7 +13,7 @@ use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::status::{FailureKind, Status};
 use crate::text;
 
-/// One cell that shows something.
+/// One problem in one cell.
 pub(in crate::analysis) struct Occurrence<'a> {
     pub(in crate::analysis) key: ProblemKey,
     pub(super) severity: Severity,
@@ -27,13 +27,13 @@ pub(in crate::analysis) struct Occurrence<'a> {
 }
 
 impl Occurrence<'_> {
-    /// Whether something fails, and the pin can be blamed for it.
+    /// Whether it is a failure that the pin can be blamed for.
     pub(in crate::analysis) fn is_failure(&self) -> bool {
         matches!(self.key.check, Check::Failed(class) if class != FailureKind::Drift)
     }
 }
 
-/// All that one cell shows.
+/// All occurrences in one cell.
 pub(in crate::analysis) fn occurrences<'a>(
     run: &'a Run,
     record: &'a CellRecord,
@@ -63,7 +63,8 @@ pub(in crate::analysis) fn occurrences<'a>(
     seen
 }
 
-/// What stands against a cell as a whole: of a doubt all that is said, since that can be two sides.
+/// The error of a cell as a whole; for an inconclusive cell all errors are joined, since they can
+/// be the two sides of a conflict.
 fn of_whole(outcome: &Outcome) -> Option<Diagnostic> {
     let mut error = outcome.errors.first()?.clone();
     if let Status::Inconclusive { .. } = outcome.status {
@@ -73,7 +74,7 @@ fn of_whole(outcome: &Outcome) -> Option<Diagnostic> {
     Some(error)
 }
 
-/// Looks at one cell of a run.
+/// Collects the occurrences of one cell.
 struct OccurrenceCollector<'a, 't> {
     run: &'a Run,
     record: &'a CellRecord,
@@ -159,7 +160,7 @@ impl<'a> OccurrenceCollector<'a, '_> {
         })
     }
 
-    /// What other targets may share of an error.
+    /// The cause of an error that other targets may share.
     fn shared(&self, target: Option<&TargetId>, error: &Diagnostic) -> Option<Blame> {
         let is_pinned = |family: &&FamilyRecord| family.name == self.record.cell.pin.family;
         let family = self.run.families.iter().find(is_pinned)?;
@@ -167,7 +168,7 @@ impl<'a> OccurrenceCollector<'a, '_> {
         blame::shared(error, &family.crates, package)
     }
 
-    /// What should fail and passes, or should be there and is not.
+    /// The occurrence for something that should fail but passes, or should exist but does not.
     fn surprise(&self, deviation: &Deviation) -> Option<Occurrence<'a>> {
         let (check, severity) = match deviation.kind {
             DeviationKind::Fixed => (Check::Fixed, Severity::Fixed),
@@ -181,7 +182,7 @@ impl<'a> OccurrenceCollector<'a, '_> {
             family: self.record.cell.pin.family.clone(),
             check,
             target: target.map(|target| target.id.clone()),
-            // A target that is gone has no name but the one that is written.
+            // A target that is gone is known only by its written name.
             case: [deviation.target.as_deref(), deviation.case.as_deref()]
                 .map(|name| text::one_line(name.unwrap_or_default()))
                 .join(" ")

@@ -1,4 +1,4 @@
-//! Where in the repository something is seen.
+//! Source locations in the repository.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use semver::Version;
 
 use crate::model::run::{CellRecord, Run, SourceRecord};
 
-/// A place in the repository that the subject is in, or in the subject where it is in none.
+/// A source location in the subject's repository, or in the subject itself if it has no repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourcePlace {
-    /// The file, relative to the top, with `/`.
+    /// The file, relative to the top, with `/` separators.
     pub file: String,
     /// The line, from 1.
     pub line: usize,
@@ -23,7 +23,8 @@ impl fmt::Display for SourcePlace {
     }
 }
 
-/// Where what has no place is shown by engines that want one: the subject's root manifest.
+/// The location for problems without one, for CI engines that require it: the subject's root
+/// manifest.
 #[must_use]
 pub fn place_of_all(run: &Run) -> SourcePlace {
     let folder = run
@@ -38,11 +39,11 @@ pub fn place_of_all(run: &Run) -> SourcePlace {
     SourcePlace { file, line: 1 }
 }
 
-/// The longest path that is taken for one, in bytes, as on most systems.
+/// The maximum length of a path, in bytes, as on most systems.
 const LONGEST_PATH: usize = 4096;
 
-/// A path that leads to a file of the subject, tidied; none where it leads elsewhere: out of it, into
-/// the target folder, or into the unpacked crate `NAME-VERSION`.
+/// Normalizes a path to a file of the subject; `None` if it leads elsewhere: outside the subject,
+/// into the target folder, or into an unpacked crate `NAME-VERSION`.
 fn within(file: &Utf8Path) -> Option<String> {
     if file.as_str().len() > LONGEST_PATH || file.as_str().chars().any(char::is_control) {
         return None;
@@ -63,7 +64,7 @@ fn within(file: &Utf8Path) -> Option<String> {
     (*first != "target" && !is_crate).then(|| parts.join("/"))
 }
 
-/// A place as it stands in the repository; none where it is not among the subject's own files.
+/// The location relative to the repository; `None` if it is not in one of the subject's own files.
 pub(super) fn in_repository(
     run: &Run,
     record: &CellRecord,

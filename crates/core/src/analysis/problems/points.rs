@@ -1,4 +1,4 @@
-//! The changes along the ladder that a problem comes with.
+//! The change points that go with a problem.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::analysis::problems::Occurrence;
 use crate::model::cell::CellId;
 use crate::text;
 
-/// The breaks and shifts of a run, by the cell that shows them first.
+/// The breaks and shifts of a run, by the first cell that shows them.
 pub(super) struct Points<'a>(BTreeMap<&'a CellId, Vec<&'a ChangePoint>>);
 
 impl<'a> Points<'a> {

@@ -1,4 +1,4 @@
-//! Problems of made-up runs: what is one and what is many, what comes first, what stays the same.
+//! Problems of made-up runs: how occurrences are grouped, their order, and stable fingerprints.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ fn failing(name: &str, output: &str) -> TargetOutcome {
     target(name, vec![testing::case("adds", status, Some(output))])
 }
 
-/// Rows of pins 1.0.0, 2.0.0, …: the targets of each cell.
+/// Creates rows at pins 1.0.0, 2.0.0, … from the targets of each cell.
 fn run(rows: &[(&str, Vec<Vec<TargetOutcome>>)]) -> Run {
     let cells = rows.iter().flat_map(|(label, outcomes)| {
         let ended = |targets: &Vec<_>| testing::ended(testing::outcome(targets.clone()));

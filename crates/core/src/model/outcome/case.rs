@@ -1,4 +1,4 @@
-//! What one test showed, and what is flaky about it.
+//! The outcome of one test, and its flaky attempts.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::status::Status;
 
-/// What one test showed.
+/// The outcome of one test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CaseOutcome {
     /// The test's path, as libtest prints it.
@@ -16,13 +16,13 @@ pub struct CaseOutcome {
     pub status: Status,
     /// Wall time in seconds.
     pub seconds: f64,
-    /// What it printed, kept where it did not pass; long output loses its middle.
+    /// Its output, kept unless it passed; long output is cut in the middle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-    /// Set where it failed before it passed: flaky, and not broken.
+    /// The failed attempts if it failed before it passed: it is flaky, not broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flaky: Option<Flaky>,
-    /// How many runs of it say what its status says.
+    /// How many of its runs agree with its status.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub n_seen: usize,
 }
@@ -35,18 +35,18 @@ fn is_once(n_seen: &usize) -> bool {
     *n_seen == once()
 }
 
-/// What went before the pass of a flaky case.
+/// The failed attempts of a flaky case, before the one that passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flaky {
     /// How many attempts failed before one passed.
     pub n_failed: usize,
-    /// What the first of them printed.
+    /// The output of the first failed attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
 }
 
 impl Flaky {
-    /// The line of the first failure's output that tells most.
+    /// The most telling line of the first failure's output.
     #[must_use]
     pub fn said(&self) -> Option<&str> {
         telling(self.output.as_deref()?)
@@ -62,20 +62,20 @@ impl fmt::Display for Flaky {
 }
 
 impl CaseOutcome {
-    /// Where it panicked: the file and the line, from 1.
+    /// The file and line (from 1) of the panic.
     #[must_use]
     pub fn panicked_at(&self) -> Option<(String, usize)> {
         panicked_at(self.output.as_deref()?)
     }
 
-    /// The line of the output that tells most: what a panic said, else the first line.
+    /// The most telling line of the output: the panic message, or else the first line.
     #[must_use]
     pub fn said(&self) -> Option<&str> {
         telling(self.output.as_deref()?)
     }
 }
 
-/// Where the panic was of which an output tells: `thread 'x' panicked at FILE:LINE:COLUMN:`, and
+/// The location of the panic in a test's output: `thread 'x' panicked at FILE:LINE:COLUMN:`, and
 /// before Rust 1.73 `thread 'x' panicked at 'WORDS', FILE:LINE:COLUMN`.
 fn panicked_at(output: &str) -> Option<(String, usize)> {
     let (_, rest) = output.split_once("panicked at ")?;
@@ -83,7 +83,7 @@ fn panicked_at(output: &str) -> Option<(String, usize)> {
     let first = lines.next()?;
     let place = match first.strip_prefix('\'') {
         None => first,
-        // The words can take several lines.
+        // The message can span several lines.
         Some(_) => {
             let mut lines = std::iter::once(first).chain(lines);
             lines.find_map(|line| Some(line.rsplit_once("', ")?.1))?
@@ -94,10 +94,10 @@ fn panicked_at(output: &str) -> Option<(String, usize)> {
     Some((file.to_owned(), line.parse().ok()?))
 }
 
-/// The line of a test's output that tells most.
+/// The most telling line of a test's output.
 fn telling(output: &str) -> Option<&str> {
     let mut lines = output.lines().map(str::trim).filter(|l| !l.is_empty());
-    // Since Rust 1.73 the message of a panic stands on the line after its place.
+    // Since Rust 1.73 the panic message is on the line after the location.
     let after_panic = output
         .lines()
         .skip_while(|l| !(l.starts_with("thread '") && l.contains("panicked at")))

@@ -1,31 +1,31 @@
-//! What builds and tests were kept from, and what they can do where that was not possible.
+//! The sandbox guarantees that were enforced, and what builds and tests can do without them.
 
 use serde::{Deserialize, Serialize};
 
-/// What of the sandbox is in force: each is a guarantee.
+/// The parts of the sandbox that are enforced; each is a guarantee.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Enforced {
-    /// Only files that are allowed can be reached.
+    /// Only allowed files can be accessed.
     pub files: bool,
     /// The network cannot be reached.
     pub network: bool,
-    /// All but the cell's own is mounted read-only, and `/tmp`, `/var/tmp` and `/dev/shm` are the
-    /// cell's own.
+    /// Everything but the cell's own folders is mounted read-only, and `/tmp`, `/var/tmp` and
+    /// `/dev/shm` are private to the cell.
     #[serde(default)]
     pub mounts: bool,
 }
 
 impl Enforced {
-    /// All of it.
+    /// All guarantees.
     pub const ALL: Self = Self {
         files: true,
         network: true,
         mounts: true,
     };
 
-    /// What builds and tests can do for want of each guarantee that is missing.
+    /// What builds and tests can do because a guarantee is missing, one line each.
     #[must_use]
     pub fn gaps(self) -> Vec<&'static str> {
         let Self {

@@ -1,5 +1,5 @@
-//! What moved in a lock, and why: where it was too new for a toolchain, and where it was too old for
-//! what it holds.
+//! Packages that moved in a lock, and why: because the lock was too new for a toolchain, or too old
+//! for its contents.
 
 use std::fmt;
 
@@ -12,27 +12,27 @@ use crate::model::diagnostic::Diagnostic;
 pub struct Moved {
     /// The package.
     pub package: String,
-    /// Its version in the lock.
+    /// The version in the lock.
     pub from: String,
-    /// The version that it moved to.
+    /// The new version.
     pub to: String,
-    /// Why, as a clause: which package needs which rustc, or which one does not compile.
+    /// The reason, as a clause: which package needs which rustc, or which one does not compile.
     pub because: String,
-    /// What is wrong with the lock.
+    /// The problem with the lock.
     #[serde(default)]
     pub fault: MoveReason,
 }
 
-/// What is wrong with a lock.
+/// The problem with a lock.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum MoveReason {
-    /// It is too new for the toolchain: packages go back.
+    /// It is too new for the toolchain: packages move back.
     #[default]
     TooNew,
-    /// It is too old for what it holds: packages go forward.
+    /// It is too old for its contents: packages move forward.
     TooOld,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Moved {
     }
 }
 
-/// A package that is not the subject's and does not compile.
+/// A package that does not belong to the subject and does not compile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Broken {
     /// The package and its version: `axum-core 0.5.5`.
@@ -52,56 +52,56 @@ pub struct Broken {
     pub error: Diagnostic,
 }
 
-/// A cell in which packages that are not the subject's do not compile with the lock as it is, and
-/// what came of moving it.
+/// A cell in which packages outside the subject do not compile with the lock as it is, and the
+/// result of moving packages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OldLock {
     /// The targets that need such a package, by name.
     pub targets: Vec<String>,
-    /// The packages that compile once newer ones have moved in: failed(old lock). The result of the
-    /// cell is the one with those, which it names.
+    /// The packages that compile after others moved forward: failed(old lock). The cell's result is
+    /// the one with the moved packages, and it names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mended: Vec<Broken>,
-    /// The packages that do not compile in the result of the cell.
+    /// The packages that do not compile in the cell's result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broken: Vec<Broken>,
-    /// What was tried against the latter.
+    /// What was tried to fix the packages in `broken`.
     pub tried: Tried,
 }
 
-/// What was tried against packages that do not compile.
+/// What was tried to fix packages that do not compile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tried {
-    /// Newer packages, in vain.
+    /// Newer packages, without success.
     Newer {
-        /// What was moved.
+        /// The packages that moved.
         moved: Vec<Moved>,
         /// The packages that did not compile then.
         broken: Vec<String>,
     },
-    /// Nothing: requirements and toolchain admit nothing newer.
+    /// Nothing: requirements and toolchain allow nothing newer.
     Newest,
-    /// Nothing: `--locked` moves no package.
+    /// Nothing: `--locked` does not move packages.
     Locked,
 }
 
 impl OldLock {
-    /// Every text in it that a child had a part in.
+    /// All texts that can contain output of a child process.
     pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         let broken = self.mended.iter_mut().chain(&mut self.broken);
         broken.flat_map(|broken| broken.error.texts())
     }
 
-    /// What fails with the lock as it is and is mended by moving it: `failed(old lock) with your lock
-    /// as it is: lathe 2.0.0 does not compile: …`.
+    /// What fails with the lock as it is and is fixed by moving packages: `failed(old lock) with
+    /// your lock as it is: lathe 2.0.0 does not compile: …`.
     #[must_use]
     pub fn as_it_is(&self) -> Option<String> {
         let told = describe(&self.mended)?;
         Some(format!("failed(old lock) with your lock as it is: {told}"))
     }
 
-    /// What does not compile all the same, and that it is not the subject's.
+    /// What still does not compile, with the note that it does not belong to the subject.
     #[must_use]
     pub fn still_broken(&self) -> Option<String> {
         let told = describe(&self.broken)?;
@@ -121,7 +121,7 @@ impl OldLock {
     }
 }
 
-/// How many packages are told by name.
+/// The maximum number of packages to list by name.
 const MOST_NAMES: usize = 6;
 
 /// `lathe 2.0.0 does not compile: E0425 …`.
@@ -130,7 +130,7 @@ fn describe(broken: &[Broken]) -> Option<String> {
     let names: Vec<&str> = broken.iter().map(|b| b.package.as_str()).collect();
     let verb = if names.len() == 1 { "does" } else { "do" };
     let mut error = first.error.clone();
-    // It is named.
+    // The package is named already.
     error.package = None;
     Some(format!("{} {verb} not compile: {error}", few(&names)))
 }
@@ -149,7 +149,7 @@ pub fn with(moved: &[Moved]) -> String {
     format!("with {n} {packages} moved from your lock: {}", few(&names))
 }
 
-/// As [`with`], of what moved forward; `None` where nothing did.
+/// Like [`with`], but only for packages that moved forward; `None` if there are none.
 #[must_use]
 pub fn forward(moved: &[Moved]) -> Option<String> {
     let forward = moved

@@ -1,4 +1,4 @@
-//! What is published between two pins and was not tested: made once, and told by every report.
+//! The published but untested versions between two pins: computed once and shown by every report.
 
 use std::fmt;
 
@@ -8,29 +8,28 @@ use serde::{Deserialize, Serialize};
 use crate::model::cell::PinSource;
 use crate::model::run::{FamilyRecord, Unusable};
 
-/// What is published of a family between two of its pins that were tested, when no pin between them
-/// was.
+/// What is published of a family between two neighbouring tested pins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Between {
     /// Versions that could have been tested, ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untested: Vec<Version>,
-    /// Versions that only a part of the family has, ascending.
+    /// Versions that only some crates of the family have, ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unusable: Vec<Unusable>,
-    /// Versions that were withdrawn, ascending. They do not count.
+    /// Yanked versions, ascending. They do not count as untested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub yanked: Vec<Version>,
-    /// Crates of which it is not known what is published.
+    /// Crates whose published versions are unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unlisted: Vec<String>,
 }
 
-/// How many of a kind are named.
+/// The maximum number of names to list.
 const MOST_NAMES: usize = 3;
 
 impl Between {
-    /// What lies between two pins of a family.
+    /// Collects what lies between two pins of a family.
     #[must_use]
     pub fn of(family: &FamilyRecord, before: &PinSource, after: &PinSource) -> Self {
         let is_between = |version: &Version| {
@@ -53,19 +52,20 @@ impl Between {
         }
     }
 
-    /// True when nothing that is published and not withdrawn lies between.
+    /// True if nothing published and not yanked lies between.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.n_untested() == 0 && self.unlisted.is_empty()
     }
 
-    /// How many published versions lie between that no one tested, those included that no one can.
+    /// The number of published versions between that nobody tested, including those that cannot be
+    /// tested.
     #[must_use]
     pub fn n_untested(&self) -> usize {
         self.untested.len() + self.unusable.len()
     }
 
-    /// How exactly a change is known, for a narrow place: `exact`, or `3 untested between`.
+    /// How exactly a change is located, for narrow columns: `exact`, or `3 untested between`.
     #[must_use]
     pub fn brief(&self) -> String {
         match (self.n_untested(), self.is_exact()) {
@@ -75,8 +75,7 @@ impl Between {
         }
     }
 
-    /// What is to be said of single versions: those that cannot be used, and those that were
-    /// withdrawn.
+    /// Remarks on single versions: those that cannot be used, and those that were yanked.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let unusable: Vec<String> = self.unusable.iter().map(ToString::to_string).collect();
@@ -95,7 +94,7 @@ impl Between {
     }
 }
 
-/// Some of many, by name.
+/// Joins the first few names and says how many more there are.
 fn few(names: &[String], separator: &str) -> String {
     let told = names.iter().take(MOST_NAMES).cloned();
     let more = names.len().saturating_sub(MOST_NAMES);
@@ -103,7 +102,7 @@ fn few(names: &[String], separator: &str) -> String {
     told.chain(more).collect::<Vec<_>>().join(separator)
 }
 
-/// `nothing published lies between`, or what does, in a sentence without its capital and its dot.
+/// `nothing published lies between`, or what does, as a sentence without capital and full stop.
 impl fmt::Display for Between {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.untested.as_slice() {

@@ -1,47 +1,48 @@
-//! A bisection: what was asked along which axis, and what every point answered. It can be read
-//! again in place of asking.
+//! A bisection: its question, its axis and the answer of every point. It can be replayed instead of
+//! asking again.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::cell::CellId;
 use crate::model::outcome::TargetId;
 
-/// The version of the form of a kept bisection.
+/// The schema version of a stored bisection.
 pub const SCHEMA: u32 = 1;
 
-/// What one point of an axis answers.
+/// The answer of one point of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PointAnswer {
-    /// It does what it should.
+    /// It behaves as it should.
     Good,
-    /// It does not.
+    /// It does not behave as it should.
     Bad,
-    /// It says nothing about the question; the search steps over it.
+    /// It has no answer to the question; the search skips it.
     CannotTell,
 }
 
-/// A bisection, whole or under way.
+/// A bisection, complete or in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bisection {
-    /// [`SCHEMA`].
+    /// Always [`SCHEMA`].
     pub schema: u32,
-    /// What is asked, in words.
+    /// The question, as text.
     pub question: String,
-    /// Along which axis, in words.
+    /// The axis, as text.
     pub axis: String,
-    /// A hash of what decides besides the points: answers hold for nothing else.
+    /// A hash of everything besides the points that determines the answers: they are valid for no
+    /// other conditions.
     pub conditions: String,
-    /// Every point, in the order of the axis.
+    /// All points, in axis order.
     pub points: Vec<String>,
-    /// The one target or case that it is about, once that is known.
+    /// The target or case in question, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<BisectTarget>,
-    /// The points that were asked, in the order in which they answered.
+    /// The points that were asked, in the order of their answers.
     pub asked: Vec<AskedPoint>,
 }
 
-/// What a question comes to, with the one target it is about.
+/// The subject of a question: the cell, one target or one case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BisectTarget {
@@ -49,22 +50,22 @@ pub enum BisectTarget {
     Cell,
     /// A target.
     Target(TargetId),
-    /// A case of it.
+    /// A case of a target.
     Case(TargetId, String),
 }
 
-/// Why a point answers as it does.
+/// The reason for a point's answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// In a line.
+    /// A one-line summary.
     pub said: String,
-    /// The whole of it, where it is bad: what the compiler or the test printed.
+    /// The full output of the compiler or test, if the answer is bad.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
 impl Evidence {
-    /// What is told in a line.
+    /// Creates evidence that consists of one line.
     #[must_use]
     pub fn line(said: impl Into<String>) -> Self {
         Self {
@@ -81,11 +82,11 @@ pub struct AskedPoint {
     pub point: String,
     /// The cell that was looked at.
     pub cell: CellId,
-    /// What it answered.
+    /// Its answer.
     pub answer: PointAnswer,
-    /// Why.
+    /// The reason for the answer.
     #[serde(flatten)]
     pub why: Evidence,
-    /// True where an earlier run or a replayed bisection knew it.
+    /// True if the answer comes from an earlier run or a replayed bisection.
     pub known: bool,
 }

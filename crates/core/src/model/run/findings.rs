@@ -1,5 +1,5 @@
-//! What follows from a run and from what `matrix.toml` asks of it: kept with the run, so that every
-//! report shows the same.
+//! The findings of a run, derived from its outcomes and from `matrix.toml`. They are stored with
+//! the run so that all reports show the same.
 
 use std::fmt;
 
@@ -11,56 +11,56 @@ use crate::model::outcome::Need;
 use crate::model::run::gaps::MergeGaps;
 use crate::model::run::verdict::Verdict;
 
-/// What follows from a run.
+/// The findings of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
-    /// The run held against the committed baseline, where there is one.
+    /// The comparison with the committed baseline, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// What became of the claims.
+    /// The claims, judged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<JudgedClaim>,
-    /// The least toolchain of each pin.
+    /// The minimum toolchain of each pin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub least: Vec<LeastToolchain>,
-    /// What needs a newer rustc, and does not say so.
+    /// Code that needs a newer rustc without declaring it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undeclared: Vec<Undeclared>,
-    /// How far each row gets.
+    /// The newest passing pin of each row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reach: Vec<NewestPassing>,
-    /// What is left to do at the last pin of each family.
+    /// The work left at the last pin of each family.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub worklists: Vec<Worklist>,
-    /// Cells that strategy `frontier` would have inferred from neighbours that show something else;
-    /// only a run of every cell can tell.
+    /// Cells that strategy `frontier` would have inferred wrongly, because their neighbours show
+    /// something else. Only a run of all cells can find them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrongly_inferred: Vec<CellId>,
-    /// What is left open where the results of several machines were put together.
+    /// The gaps in results that were merged from several machines.
     #[serde(default, skip_serializing_if = "MergeGaps::is_empty")]
     pub gaps: MergeGaps,
 }
 
-/// A claim, and what the run says of it.
+/// A claim with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JudgedClaim {
-    /// What is claimed, in words.
+    /// The claim, as text.
     pub says: String,
-    /// What the run says.
+    /// The verdict.
     pub truth: Truth,
-    /// What that rests on, a line each.
+    /// The evidence for the verdict, one line each.
     pub evidence: Vec<String>,
 }
 
-/// What a run says of a claim.
+/// The verdict on a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Truth {
-    /// It is so.
+    /// The claim is true.
     Confirmed,
-    /// It is not so.
+    /// The claim is false.
     Refuted,
-    /// What ran does not tell.
+    /// The cells that ran do not settle it.
     Inconclusive,
 }
 
@@ -74,22 +74,22 @@ impl fmt::Display for Truth {
     }
 }
 
-/// The least toolchain of one pin, as declared and as measured.
+/// The minimum toolchain of one pin, declared and measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeastToolchain {
     /// The family.
     pub family: String,
     /// The pin.
     pub pin: String,
-    /// What the family's crates declare.
+    /// The version that the family's crates declare.
     pub declared: Option<Need>,
-    /// The most that any package of the lock declares.
+    /// The highest version that any package in the lock declares.
     pub lock: Option<Need>,
-    /// The oldest toolchain on which as much passes as on any.
+    /// The oldest toolchain on which as much passes as on any other.
     pub measured: Option<String>,
 }
 
-/// Code that does not compile on one toolchain and does on a newer one, at one pin, and of which no
+/// Code that, at one pin, does not compile on one toolchain but does on a newer one, although no
 /// package declares that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undeclared {
@@ -97,19 +97,20 @@ pub struct Undeclared {
     pub family: String,
     /// The pin.
     pub pin: String,
-    /// The package and its version; none where it is the subject's own code.
+    /// The package and its version; `None` for the subject's own code.
     pub package: Option<String>,
     /// The cells in which it does not compile.
     pub cells: Vec<CellId>,
-    /// Its first error there.
+    /// Its first error in these cells.
     pub error: String,
-    /// The newest toolchain of those on which it does not compile.
+    /// The newest toolchain on which it does not compile.
     pub fails_on: Rustc,
-    /// The oldest newer one on which it does.
+    /// The oldest newer toolchain on which it compiles.
     pub compiles_on: Rustc,
 }
 
-/// `needs a newer rustc, undeclared: PACKAGE at FAMILY PIN does not compile on ROW and does on ROW: ERROR`.
+/// `needs a newer rustc, undeclared: PACKAGE at FAMILY PIN does not compile on ROW and does on ROW:
+/// ERROR`.
 impl fmt::Display for Undeclared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -146,7 +147,7 @@ impl fmt::Display for Rustc {
     }
 }
 
-/// How far one row gets.
+/// The newest passing pin of one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewestPassing {
     /// The row.
@@ -154,13 +155,13 @@ pub struct NewestPassing {
     pub row: Row,
     /// The family.
     pub family: String,
-    /// The newest tested pin that its toolchain is not too old for.
+    /// The newest tested pin for which the row's toolchain is not too old.
     pub newest: Option<String>,
     /// The newest tested pin at which everything passes.
     pub newest_passed: Option<String>,
 }
 
-/// What is left to do at one pin.
+/// The work left at one pin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worklist {
     /// The family.
@@ -169,31 +170,31 @@ pub struct Worklist {
     pub pin: String,
     /// The rows that tested it.
     pub rows: Vec<String>,
-    /// What is left, by what causes it, the most frequent first.
+    /// The remaining errors by cause, the most frequent cause first.
     pub causes: Vec<WorklistCause>,
-    /// How many errors each file has, the most first.
+    /// The number of errors per file, highest first.
     pub files: Vec<(String, usize)>,
 }
 
-/// Errors that have one thing to blame.
+/// Errors with a common cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorklistCause {
-    /// The item that is missing or has changed, or what is wrong in words.
+    /// The item that is missing or has changed, or a description of the problem.
     pub item: String,
     /// The errors, by file and line.
     pub errors: Vec<WorkItem>,
 }
 
-/// One error that is left.
+/// One remaining error.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WorkItem {
     /// The file.
     pub file: Option<String>,
     /// The line, from 1.
     pub line: Option<usize>,
-    /// The compiler's code, or the class of failure.
+    /// The compiler's code, or the failure kind.
     pub code: String,
-    /// What was said.
+    /// The error message.
     pub message: String,
     /// The targets that show it.
     pub targets: Vec<String>,

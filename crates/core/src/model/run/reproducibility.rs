@@ -1,4 +1,4 @@
-//! What came of running a cell twice.
+//! The comparison of two runs of the same cell.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +10,11 @@ use crate::model::outcome::TargetId;
 pub struct Reproducibility {
     /// The cell.
     pub cell: CellId,
-    /// False where a run ended in doubt, which says nothing about the cell.
+    /// False if a run was inconclusive, which says nothing about the cell.
     pub is_certain: bool,
-    /// Whether both showed the same, times aside.
+    /// Whether both runs had the same outcome, apart from times.
     pub same_outcome: bool,
-    /// Whether both had the same lock.
+    /// Whether both runs had the same lock.
     pub same_lock: bool,
     /// Its test executables, sorted.
     pub executables: Vec<ExecutableDifference>,
@@ -25,14 +25,14 @@ pub struct Reproducibility {
 pub struct ExecutableDifference {
     /// The target.
     pub target: TargetId,
-    /// Where the two first differ, in bytes from the beginning; `None` where they are the same.
+    /// The offset in bytes of the first difference; `None` if the two are identical.
     pub first_difference: Option<u64>,
-    /// Whether one that differs holds the path of the place where it was built.
+    /// Whether an executable that differs contains the path where it was built.
     pub tells_its_place: bool,
 }
 
 impl Reproducibility {
-    /// Whether all that is known of the cell was the same both times.
+    /// Whether both runs of the cell agree in everything that was compared.
     #[must_use]
     pub fn is_reproduced(&self) -> bool {
         self.is_certain && self.same_outcome && self.same_lock

@@ -1,14 +1,14 @@
-//! A shard: the share of a plan that one of several machines runs.
+//! A shard: the part of a plan that one of several machines runs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The most shards that a plan is divided into.
+/// The maximum number of shards of a plan.
 pub const MOST: usize = 10_000;
 
-/// One share of a plan: the `number`-th, from 1, `of` so many. Written `3/8`.
+/// One shard of a plan: number `number`, from 1, out of `of`. Written `3/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Shard {
@@ -22,13 +22,13 @@ impl Shard {
         (1..=of).map(move |number| Self { number, of })
     }
 
-    /// Its number, from 1.
+    /// The shard's number, from 1.
     #[must_use]
     pub fn number(self) -> usize {
         self.number
     }
 
-    /// How many shards there are.
+    /// The number of shards.
     #[must_use]
     pub fn of(self) -> usize {
         self.of

@@ -1,12 +1,12 @@
-//! Where the time of a run went: what each lane did when.
+//! The timeline of a run: what each lane did when.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::cell::CellId;
 use crate::model::outcome::Phase;
 
-/// One phase of one cell, on the lane that worked on it. Between two spans a lane is idle, or does
-/// what takes no time worth telling.
+/// One phase of one cell on the lane that ran it. Between two spans a lane is idle or does
+/// something too short to record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LaneSpan {
     /// The cell.
@@ -15,11 +15,11 @@ pub struct LaneSpan {
     pub lane: usize,
     /// The phase.
     pub phase: Phase,
-    /// When it began, in seconds since the run did.
+    /// When it started, in seconds since the start of the run.
     pub start: f64,
-    /// Wall time in seconds, waiting included.
+    /// Wall time in seconds, including waiting.
     pub seconds: f64,
-    /// How much of that it waited: for the one resolver, for a lane that compiles the same, or for
-    /// a job of the budget.
+    /// How many of these seconds it waited: for the one resolver, for a lane that compiles the same
+    /// units, or for a job slot.
     pub waited: f64,
 }

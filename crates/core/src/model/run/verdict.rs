@@ -1,4 +1,4 @@
-//! The verdict on a run: how it differs from what was expected of it.
+//! The verdict on a run: how it differs from its baseline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,43 +7,44 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::cell::CellId;
 
-/// A run held against what was expected of it.
+/// A run compared with its baseline.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Where it differs, in the order of the run.
+    /// The differences, in the order of the run.
     pub deviations: Vec<Deviation>,
-    /// How many targets and cases of cells did what was expected.
+    /// The number of targets and cases that were as expected.
     pub n_expected: usize,
-    /// How many cells ended in doubt.
+    /// The number of cells without a complete result: inconclusive, unfinished, or drifting where
+    /// the baseline expects something.
     pub n_inconclusive: usize,
-    /// How many cells no one ran, inferred ones among them: nothing is said of those.
+    /// The number of cells that nobody ran, including inferred ones: they are not judged.
     pub n_unjudged: usize,
-    /// The cells that ran in rows that the baseline does not know, by family and row: they are not held
-    /// against it.
+    /// The cells that ran in rows that the baseline does not know, by family and row. They are not
+    /// judged.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown_rows: BTreeMap<String, BTreeSet<CellId>>,
-    /// The cells at pins that the subject is on today and that the config does not name: they are not
-    /// held against the baseline either.
+    /// The cells at pins that the subject is on today and that the config does not name. They are
+    /// not judged either.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub only_today: BTreeSet<CellId>,
 }
 
-/// Something that a cell shows and that was not expected.
+/// An observation of a cell that differs from the baseline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deviation {
-    /// What kind.
+    /// The kind of difference.
     pub kind: DeviationKind,
     /// The cell.
     pub cell: CellId,
-    /// The target, as it is written in reports; none for the cell as a whole.
+    /// The target, as written in reports; `None` for the cell as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// The case; none for the target.
+    /// The case; `None` for the target as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
-    /// What was expected, in words.
+    /// The expected result, as text.
     pub expected: String,
-    /// What it shows, in words, with the first error.
+    /// The actual result, as text, with the first error.
     pub found: String,
 }
 
@@ -66,17 +67,17 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// How something differs from what was expected.
+/// The kind of difference between a result and the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviationKind {
-    /// It should pass and fails, or fails in another way, or its time to fail is over.
+    /// It should pass but fails, it fails in another way, or its expected failure has expired.
     Regressed,
-    /// It is there in the baseline, and a cell that ran does not have it.
+    /// It is in the baseline, but a cell that ran does not have it.
     Gone,
-    /// It fails, and the baseline does not speak of it.
+    /// It fails and is not in the baseline.
     New,
-    /// It should fail and passes: the baseline has to be told.
+    /// It should fail but passes: the baseline has to be updated.
     Fixed,
 }
 
@@ -91,21 +92,21 @@ impl fmt::Display for DeviationKind {
     }
 }
 
-/// What a verdict comes to.
+/// The overall judgement of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// All that was judged is as expected.
+    /// Everything that was judged is as expected.
     AsExpected,
-    /// Something regressed, is gone, or fails and is new.
+    /// Something regressed, is gone, or is new and fails.
     Regressed,
     /// Nothing regressed, and something passes that should fail.
     Fixed,
-    /// A doubt stands in the way, or nothing could be judged.
+    /// Something is inconclusive, or nothing could be judged.
     Inconclusive,
 }
 
 impl Verdict {
-    /// What it comes to: what is certain outweighs a doubt.
+    /// Returns the overall judgement. A definite difference outweighs an inconclusive result.
     #[must_use]
     pub fn judgement(&self) -> Judgement {
         let is_fixed = |deviation: &Deviation| deviation.kind == DeviationKind::Fixed;
@@ -120,27 +121,27 @@ impl Verdict {
         }
     }
 
-    /// Whether what a cell, a target or a case of it shows is no news: nothing is said of it, nor of
-    /// what it is a part of.
+    /// Whether the baseline covers the cell, and neither this part of it (the cell, a target or a
+    /// case) nor anything that contains the part has a deviation.
     #[must_use]
     pub fn expects(&self, cell: &CellId, target: Option<&str>, case: Option<&str>) -> bool {
         self.knows(cell) && self.news(cell, target, case).is_none()
     }
 
-    /// Whether the baseline speaks of the cell.
+    /// Whether the baseline covers the cell.
     #[must_use]
     pub fn knows(&self, cell: &CellId) -> bool {
         !self.is_of_unknown_row(cell) && !self.only_today.contains(cell)
     }
 
-    /// Whether a cell ran on a row of which the baseline has no line.
+    /// Whether a cell ran in a row that the baseline does not know.
     #[must_use]
     pub fn is_of_unknown_row(&self, cell: &CellId) -> bool {
         let mut unknown = self.unknown_rows.values();
         unknown.any(|cells| cells.contains(cell))
     }
 
-    /// What is said of a cell, a target or a case of it, or else of what it is a part of.
+    /// Returns the deviation of a cell, a target or a case, or else of what contains it.
     #[must_use]
     pub fn news(
         &self,
@@ -154,7 +155,7 @@ impl Verdict {
             .or_else(|| of(None, None))
     }
 
-    /// What is said of a target, or of a case of it.
+    /// Returns the deviation of exactly this target or case.
     #[must_use]
     pub fn of(
         &self,

@@ -1,10 +1,11 @@
-//! Made-up histories, asked to their end.
+//! Made-up histories, bisected to the end.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Asks until there is nothing more to ask; returns what is known, and how many were asked.
+/// Asks until there is nothing left to ask; returns the states of the points and how many were
+/// asked.
 fn search(history: &[PointAnswer], n_lanes: usize) -> (Vec<PointState>, usize) {
     let mut points = vec![PointState::Open; history.len()];
     let mut n_asked = 0;

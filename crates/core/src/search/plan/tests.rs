@@ -139,7 +139,7 @@ fn what_the_subject_is_on_today_runs_whatever_pins_are_selected() {
     let by_pin = select(&[], &["3.0.0"], &[], Strategy::Frontier);
     assert_eq!(queue_of(by_pin.clone()), [second, third]);
     assert_eq!(queue(&plan(&cells, &by_pin, &Knows(""))), [third]);
-    // Who names a cell wants that one.
+    // A user who names a cell wants that one.
     let by_cell = select(&[], &[], &[third], Strategy::Frontier);
     assert_eq!(queue_of(by_cell), [third]);
 }

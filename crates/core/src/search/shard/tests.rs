@@ -1,4 +1,4 @@
-//! Shares of made-up plans.
+//! Shards of made-up plans.
 
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, prop_assume, proptest};
 use semver::Version;
@@ -9,7 +9,7 @@ use crate::model::run::State;
 use crate::search::plan::{Candidate, PlanContext, Selection, plan};
 use crate::testing::history;
 
-/// A machine that has some toolchains and knows nothing, or knows everything.
+/// A machine that has some toolchains and knows either nothing or everything.
 struct Machine {
     has: &'static [&'static str],
     knows: bool,
@@ -160,7 +160,7 @@ fn a_cell_weighs_what_it_took_and_else_what_its_row_did() {
     assert_eq!(nothing.of_all, None);
 }
 
-/// The least that the heaviest piece can weigh, by trying every cut.
+/// The minimum weight of the heaviest piece, found by trying every cut.
 fn least(weights: &[u64], n_pieces: usize) -> u64 {
     if n_pieces == 1 {
         return weights.iter().sum();

@@ -1,5 +1,5 @@
-//! A second reading of a run, from its JSON, that shares nothing with the first: sentences of an answer are
-//! read back and held against what the cells show; no target that breaks or begins to pass may be left out,
+//! An independent reading of a run, from its JSON: it parses the sentences of an answer and
+//! compares them with what the cells show. No target that breaks or begins to pass may be missing,
 //! and no row on which something breaks.
 
 mod course;
@@ -15,25 +15,25 @@ use serde_json::Value;
 use self::seen::{Seen, SeenFamily, Thing};
 use self::words::{holds, subject};
 
-/// What sentences told of: that something breaks or is mended at a pin of a row.
+/// The rows and pins at which sentences mention a break or fix.
 pub type Covered = BTreeSet<(String, u64)>;
 
-/// What broke last, on which rows and where.
+/// The last break mentioned: its rows, what broke, and the pin.
 pub type Broken = (Vec<String>, Vec<Thing>, u64);
 
 /// What the sentences of one family have said so far.
 #[derive(Default)]
 pub struct Context {
     told: Covered,
-    /// The targets of which a change was told, by name or in a number.
+    /// The targets with a change that was mentioned, by name or in a count.
     named: BTreeSet<String>,
-    /// The targets of which it was told that something begins to pass.
+    /// The targets mentioned as beginning to pass.
     begun: BTreeSet<String>,
     last_break: Option<Broken>,
     n_more_turning: usize,
 }
 
-/// Holds an answer against a run.
+/// Checks an answer against a run.
 pub fn check(run: &Value, answer: &str) -> Result<(), String> {
     let seen = Seen::of(run);
     let mut contexts: Vec<Context> = seen.families.iter().map(|_| Context::default()).collect();
@@ -54,7 +54,7 @@ pub fn check(run: &Value, answer: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Every target that breaks is told, and the first break on each row.
+/// Checks that every target that breaks is mentioned, and the first break on each row.
 fn all_is_told(family: &SeenFamily, context: &Context) -> Result<(), String> {
     let breaking = family.targets_that_turn(|turns| turns.iter().any(|turn| turn.1));
     let beginning = family.targets_that_turn(|turns| matches!(turns, [(_, false)]));
@@ -86,7 +86,8 @@ fn all_is_told(family: &SeenFamily, context: &Context) -> Result<(), String> {
     Ok(())
 }
 
-/// One sentence. Where there are several families it says which one it is about, or goes on with the last.
+/// Checks one sentence. If there are several families, it names its family or continues with the
+/// last one.
 fn statement(
     seen: &Seen,
     sentence: &str,
@@ -102,7 +103,7 @@ fn statement(
         return Ok(());
     }
     let goes_on = ["It ", "They ", "Elsewhere ", "The others follow "];
-    // An error can name any of them.
+    // An error can contain the name of any family.
     let head = format!(" {} ", sentence.split(": ").next().unwrap_or_default());
     let names = |family: &SeenFamily| {
         let name = &family.name;
@@ -192,7 +193,7 @@ fn of_family(family: &SeenFamily, sentence: &str, context: &mut Context) -> Resu
     if sentence.contains(" wherever it ran") || sentence.contains(" wherever they ran") {
         return whole::pass(family, sentence);
     }
-    // What says nothing of what passes and fails along the ladder.
+    // Sentences that say nothing about passing and failing along the ladder.
     let others = [
         format!("No {name} after "),
         format!("Whether any {name} after "),
@@ -227,7 +228,7 @@ fn of_target(
         return course::first_of_many(family, about, rest, context);
     }
     let rest = rest.trim_start();
-    // More that go alike.
+    // More targets with the same course.
     let rest = match rest
         .strip_prefix("and ")
         .and_then(|rest| rest.split_once(" more "))

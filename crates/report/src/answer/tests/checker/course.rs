@@ -1,4 +1,4 @@
-//! What breaks and is mended, read back.
+//! Checks sentences on what breaks and is fixed.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::seen::{SeenFamily, Shown, Thing, major};
 use super::words::{About, holds, rows, subject};
 use super::{Context, Covered};
 
-/// `breaks at gadget 2.0.0, on stable: why.`, and what turns more than once.
+/// `breaks at gadget 2.0.0, on stable: why.`, and everything that turns more than once.
 pub fn turning(
     family: &SeenFamily,
     subject: &About,
@@ -87,7 +87,7 @@ pub fn first_of_many(
     holds(at == first, &format!("the first breaks at {first:?}"))
 }
 
-/// Where the first of some targets breaks, on any row.
+/// The first break of some targets, on any row.
 fn first_break(family: &SeenFamily, targets: &std::collections::BTreeSet<String>) -> Option<u64> {
     let things = family.things();
     let of = things.iter().filter(|(target, _)| targets.contains(target));
@@ -99,7 +99,7 @@ fn first_break(family: &SeenFamily, targets: &std::collections::BTreeSet<String>
     turns.filter(|turn| turn.1).map(|turn| turn.0).min()
 }
 
-/// Where a target breaks first, on any row.
+/// The first break of a target, on any row.
 fn breaks_first(family: &SeenFamily, target: &str) -> Option<u64> {
     first_break(family, &[target.to_owned()].into())
 }
@@ -119,7 +119,7 @@ pub fn followers(family: &SeenFamily, sentence: &str, context: &mut Context) -> 
             "it breaks before",
         )?;
         context.named.insert(about.target.clone());
-        // The next one, where there is one.
+        // The next one, if there is one.
         let marks = [", `", ", 2 cases of `"];
         let next = marks.into_iter().filter_map(|mark| after.find(mark)).min();
         let own = next.map_or(after, |next| &after[..next]);

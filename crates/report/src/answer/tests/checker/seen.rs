@@ -1,54 +1,54 @@
-//! What the JSON of a run shows, read anew.
+//! What a run's JSON shows, parsed independently of the reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// What a cell shows of one thing.
+/// The result of a target or case in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     Passes,
     Fails,
-    /// It ran and gave no verdict.
+    /// It ran without a verdict.
     Unsure,
 }
 
 /// A case of a target, or the target itself.
 pub type Thing = (String, Option<String>);
 
-/// What a cell that ended shows.
+/// The results of a cell that ended.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SeenCell {
-    /// Targets and cases.
+    /// The results of targets and cases.
     pub things: BTreeMap<Thing, Shown>,
     /// The first error of each target.
     pub errors: BTreeMap<String, String>,
-    /// Why targets and cases fail: `compile`.
+    /// The failure kind of each failed target and case: `compile`.
     pub classes: BTreeMap<Thing, String>,
-    /// What it came to as a whole, and whether that is a verdict.
+    /// The status of the whole cell, and whether it is a verdict.
     pub status: String,
     pub is_verdict: bool,
 }
 
-/// The cells of a row by their major; none where no one ran it.
+/// The cells of a row by major version; `None` if nobody ran it.
 pub type SeenRow = BTreeMap<u64, Option<SeenCell>>;
 
 /// One family of a run.
 pub struct SeenFamily {
     pub name: String,
     pub today: Option<u64>,
-    /// What is adjusted at which pin.
+    /// The adjustments by pin.
     pub adjusted: BTreeMap<u64, String>,
     pub rows: BTreeMap<String, SeenRow>,
 }
 
-/// A run.
+/// A run as seen in its JSON.
 pub struct Seen {
     pub families: Vec<SeenFamily>,
     pub is_finished: bool,
 }
 
-/// The major of a version.
+/// The major version of a version.
 pub fn major(version: &str) -> Result<u64, String> {
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().map_err(|_| format!("no version: {version}"))
@@ -107,18 +107,19 @@ impl SeenCell {
             .collect()
     }
 
-    /// Whether anything in it passes.
+    /// Whether anything in the cell passes.
     pub fn has_pass(&self) -> bool {
         self.things.values().any(|shown| *shown == Shown::Passes)
     }
 
-    /// Why a thing fails.
+    /// The failure kind of a target or case.
     pub fn class(&self, (target, case): &Thing) -> Option<&String> {
         let own = self.classes.get(&(target.clone(), case.clone()));
         own.or_else(|| self.classes.get(&(target.clone(), None)))
     }
 
-    /// What a thing shows: a case of a target that did not get so far shows what the target does.
+    /// The result of a target or case: a case of a target that did not get that far has the
+    /// target's result.
     pub fn at(&self, (target, case): &Thing) -> Option<Shown> {
         let own = self.things.get(&(target.clone(), case.clone()));
         let has_cases = self
@@ -178,14 +179,14 @@ impl SeenFamily {
         self.rows.values().flat_map(SeenRow::values).flatten()
     }
 
-    /// Every target and case that any cell shows.
+    /// All targets and cases in any cell.
     pub fn things(&self) -> BTreeSet<Thing> {
         self.ended()
             .flat_map(|cell| cell.things.keys().cloned())
             .collect()
     }
 
-    /// Every target that any cell shows.
+    /// All targets in any cell.
     pub fn targets(&self) -> BTreeSet<String> {
         self.things()
             .into_iter()
@@ -193,7 +194,7 @@ impl SeenFamily {
             .collect()
     }
 
-    /// The verdicts of one thing on a row, in order.
+    /// The verdicts of a target or case on a row, in order.
     pub fn verdicts(&self, row: &str, thing: &Thing) -> Vec<(u64, bool)> {
         let cells = self.rows.get(row).into_iter().flatten();
         let verdict = |(at, cell): (&u64, &Option<SeenCell>)| match cell.as_ref()?.at(thing)? {
@@ -212,14 +213,15 @@ impl SeenFamily {
         verdicts.map(|(_, passes)| passes).collect()
     }
 
-    /// Where one thing turns on a row, and whether it breaks there.
+    /// The turns of a target or case on a row, and whether each is a break.
     pub fn turns(&self, row: &str, thing: &Thing) -> Vec<(u64, bool)> {
         let verdicts = self.verdicts(row, thing);
         let pairs = verdicts.windows(2).filter(|pair| pair[0].1 != pair[1].1);
         pairs.map(|pair| (pair[1].0, !pair[1].1)).collect()
     }
 
-    /// What of a row can turn by itself: the cases of a target, and the target where it came to none.
+    /// What can turn on a row: the cases of a target, or the target itself if it never reached a
+    /// case.
     fn things_of(&self, row: &str) -> BTreeSet<Thing> {
         let cells = self
             .rows
@@ -239,7 +241,7 @@ impl SeenFamily {
         own.cloned().collect()
     }
 
-    /// The targets of which anything turns on some row as is asked.
+    /// The targets of which anything turns, on some row, in a way that the filter accepts.
     pub fn targets_that_turn(&self, is_meant: impl Fn(&[(u64, bool)]) -> bool) -> BTreeSet<String> {
         let turning = self.rows.keys().flat_map(|row| {
             let things = self.things_of(row).into_iter();
@@ -248,13 +250,13 @@ impl SeenFamily {
         turning.map(|(target, _)| target).collect()
     }
 
-    /// The pins after one on a row.
+    /// The pins after a given one on a row.
     pub fn later(&self, row: &str, from: u64) -> Result<Vec<u64>, String> {
         let later = self.row(row)?.keys().copied();
         Ok(later.filter(|at| *at > from).collect())
     }
 
-    /// What becomes at a cell of what passes at another: none where it was not run.
+    /// The fate in one cell of what passes in another; `None` if it was not run.
     pub fn fate(&self, row: &str, from: u64, to: u64) -> Result<Option<Shown>, String> {
         let row = self.row(row)?;
         let first = row.get(&from).and_then(Option::as_ref);
@@ -283,8 +285,8 @@ impl SeenFamily {
         }))
     }
 
-    /// Of which targets something that passes at one pin fails at another, each with its error where it is
-    /// not built, and with the cases that fail.
+    /// The targets with something that passes at one pin and fails at another, each with its error
+    /// if it is not built, and with the cases that fail.
     pub fn lost(
         &self,
         row: &str,

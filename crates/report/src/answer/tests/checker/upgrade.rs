@@ -1,4 +1,4 @@
-//! How far rows can go, read back.
+//! Checks sentences on how far rows can upgrade.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +77,7 @@ pub fn upgrade(family: &SeenFamily, sentence: &str, told: &mut Covered) -> Resul
     Ok(())
 }
 
-/// What the sentence holds pins against.
+/// The pin with which the sentence compares others.
 fn start(family: &SeenFamily, rest: &str) -> Result<u64, String> {
     match rest.split_once("passes today (") {
         Some((_, rest)) => {
@@ -106,7 +106,7 @@ fn of(fates: &BTreeMap<u64, Option<Shown>>, fate: Shown) -> BTreeSet<u64> {
     at.map(|(at, _)| *at).collect()
 }
 
-/// `; [[adjust]] applies at 1.0.0: features of gadget`, where it does, and differs from the start.
+/// `; [[adjust]] applies at 1.0.0: features of gadget`, if it does and differs from the start.
 fn adjusted(family: &SeenFamily, rest: &str, from: u64, newest: u64) -> Result<(), String> {
     let told = rest.split_once(&format!("; `[[adjust]]` applies at {newest}.0.0: "));
     let told = told.map(|(_, changes)| changes.split("; ").next().unwrap_or_default());
@@ -192,7 +192,7 @@ pub fn stands_before(family: &SeenFamily, rest: &str) -> Result<(), String> {
                 (1, Some(only)) => format!("`{only}`"),
                 (n, _) => format!("{n} targets"),
             };
-            // Tests that printed nothing give no reason but that.
+            // The only reason of tests without output is that they fail.
             let error = if error.ends_with(" tests") {
                 "failed(test)"
             } else {

@@ -1,9 +1,9 @@
-//! What is the same wherever it ran, and what a run is as a whole, read back.
+//! Checks sentences on what is the same wherever it ran, and on the run as a whole.
 
 use super::seen::{Seen, SeenFamily};
 use super::words::{About, holds};
 
-/// The targets that passed wherever they came to a verdict.
+/// The number of targets that passed wherever they had a verdict.
 fn passing(family: &SeenFamily) -> usize {
     let targets = family.targets().into_iter();
     let is_passing = |target: &String| {
@@ -13,7 +13,8 @@ fn passing(family: &SeenFamily) -> usize {
     targets.filter(is_passing).count()
 }
 
-/// `the one target passes wherever it ran, in 2 of 3 cells, …` and `2 of 3 targets pass wherever they ran.`
+/// `the one target passes wherever it ran, in 2 of 3 cells, …` and
+/// `2 of 3 targets pass wherever they ran.`
 pub fn pass(family: &SeenFamily, sentence: &str) -> Result<(), String> {
     let (n_passing, n_targets) = (passing(family), family.targets().len());
     let says = match sentence.split_once(" of ") {

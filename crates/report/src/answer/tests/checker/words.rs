@@ -1,4 +1,4 @@
-//! Words of sentences, read back.
+//! Parses phrases of sentences.
 
 use std::collections::BTreeSet;
 
@@ -23,20 +23,20 @@ pub fn versions(list: &str, all: &[u64]) -> Result<BTreeSet<u64>, String> {
     Ok(found)
 }
 
-/// A list that ends with its sentence or the next part of it.
+/// Parses a list that ends with its sentence or the next part of it.
 pub fn listed(list: &str, all: &[u64]) -> Result<BTreeSet<u64>, String> {
     let list = list.split("; ").next().unwrap_or_default();
     let list = list.split(", and `").next().unwrap_or_default();
     versions(list.trim_end_matches('.'), all)
 }
 
-/// What a sentence is about: things of one target.
+/// The subject of a sentence: one target, or some of its cases.
 pub struct About {
     pub target: String,
     pub things: Vec<Thing>,
 }
 
-/// What a sentence is about, and the rest of it.
+/// Parses the subject of a sentence, and returns the rest.
 pub fn subject<'a>(family: &SeenFamily, sentence: &'a str) -> Option<(About, &'a str)> {
     if let Some((n, rest)) = sentence.split_once(" cases of `") {
         let n: usize = n.parse().ok()?;
@@ -65,7 +65,7 @@ pub fn subject<'a>(family: &SeenFamily, sentence: &'a str) -> Option<(About, &'a
     Some((subject, rest))
 }
 
-/// Which rows words such as `on stable` mean, of what happens at a pin.
+/// The rows that a phrase such as `on stable` refers to, for an event at a pin.
 pub fn rows(family: &SeenFamily, words: &str, at: u64) -> Result<Vec<String>, String> {
     let words = words
         .strip_prefix("on ")
