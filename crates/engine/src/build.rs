@@ -39,7 +39,7 @@ pub struct BuildOptions<'a> {
     pub is_whole: bool,
     /// Tells which targets and doc tests are requested.
     pub is_asked_for: &'a dyn Fn(&TargetId) -> bool,
-    /// Restores the copy and the target directory to their state before anything was compiled.
+    /// Restores the copy and the target folder to their state before anything was compiled.
     pub start_over: &'a dyn Fn() -> Result<()>,
     /// Keeps build scripts that have run, given by their executables, from running again.
     pub run_no_more: &'a dyn Fn(&[Utf8PathBuf]) -> Result<()>,

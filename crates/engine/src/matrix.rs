@@ -40,7 +40,7 @@ const OLDEST_RESOLVER: Version = Version::new(1, 84, 0);
 pub struct Matrix {
     /// The contents of `matrix.toml`.
     pub config: Config,
-    /// The subject's folder as an absolute path, which identifies its work directories.
+    /// The subject's folder as an absolute path, which identifies its work folders.
     pub place: Utf8PathBuf,
     /// The toolchains, available or missing, in the order of the config.
     pub toolchains: Vec<ToolchainLookup>,
@@ -357,7 +357,7 @@ impl Matrix {
         Some(format!("{name} {} needs rustc {needed}", cell.pin.at))
     }
 
-    /// Checks that cargo would not read anything above the work directories below `cache`.
+    /// Checks that cargo would not read anything above the work folders below `cache`.
     ///
     /// # Errors
     ///
@@ -378,7 +378,7 @@ impl Matrix {
     }
 }
 
-/// Returns the subject's folder as an absolute path, which identifies its work directories.
+/// Returns the subject's folder as an absolute path, which identifies its work folders.
 ///
 /// # Errors
 ///

@@ -58,7 +58,7 @@ pub struct StagedCell {
 /// # Errors
 ///
 /// Returns a [`UserError`] if its toolchain is not on this machine, and other errors if the work
-/// directories cannot be read or written.
+/// folders cannot be read or written.
 pub fn open(
     matrix: &Matrix,
     cell: &Cell,
@@ -161,7 +161,7 @@ pub fn open(
     })
 }
 
-/// Returns the directories of a cell in the open: beside the lanes of its build group, whose store
+/// Returns the folders of a cell in the open: beside the lanes of its build group, whose store
 /// it uses.
 fn folders(folder: &Utf8Path, of_lane: LaneDirs, inside: &Utf8Path) -> LaneDirs {
     let checkout = folder.join("checkout");

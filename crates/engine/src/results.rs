@@ -1,4 +1,4 @@
-//! The results directory of a run: its `run.json`, which is written during the run and read again
+//! The results folder of a run: its `run.json`, which is written during the run and read again
 //! for every report.
 
 pub mod untrusted_input;
@@ -14,7 +14,7 @@ use pinmatrix_core::run_json::{self, FILE};
 
 use crate::fs_ext::write_whole;
 
-/// Writes a run into the results directory.
+/// Writes a run into the results folder.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub fn write(run: &Run, out: &Utf8Path) -> Result<()> {
 /// The size limit for files, in bytes: enough for more than a million cases with their output.
 const MOST: u64 = 1 << 30;
 
-/// Reads the run in a results directory, or in a file of any name.
+/// Reads the run in a results folder, or in a file of any name.
 ///
 /// # Errors
 ///

@@ -24,7 +24,7 @@ use crate::phase::timer::PhaseTimer;
 ///
 /// # Errors
 ///
-/// Returns a [`UserError`] if the script cannot be run, and other errors if the work directories
+/// Returns a [`UserError`] if the script cannot be run, and other errors if the work folders
 /// cannot be read or written.
 pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, String)> {
     let CellWork {

@@ -5,8 +5,8 @@
 //! cargo test --doc --workspace ── builds what is missing ──▶ the script ──▶ one call a library
 //!        │ a member does not build
 //!        ▼
-//! the same in an empty target folder, with scripts in the place of rustc and of build scripts:
-//! the calls of rustdoc, and of rustc for what cargo did not come to
+//! the same in an empty target folder, with scripts in place of rustc and build scripts:
+//! the calls of rustdoc, and those of rustc for what cargo did not reach
 //! ```
 //!
 //! If everything builds and a package of the subject has a build script, only the second step runs.
@@ -78,7 +78,7 @@ pub struct DocBuild<'a> {
     pub family: &'a Family,
     /// The flags that choose the profile and the features.
     pub flags: Vec<String>,
-    /// The target directory of the build.
+    /// The target folder of the build.
     pub target: &'a Utf8Path,
     /// A private folder, which the builds and tests before and after cannot access.
     pub folder: Utf8PathBuf,
@@ -278,7 +278,7 @@ impl DocBuild<'_> {
         })
     }
 
-    /// Reads all recorded calls, with the scratch directory replaced by the target directory.
+    /// Reads all recorded calls, with the scratch folder replaced by the target folder.
     fn calls(&self, scratch: Option<&Utf8Path>) -> Result<CompilerCalls> {
         let settle = |word: &OsStr| match (word.to_str(), scratch) {
             (Some(word), Some(scratch)) => {

@@ -50,19 +50,19 @@ pub struct CompilerCall {
 /// The doc tests of one library, before they run.
 #[derive(Clone, Debug)]
 pub enum DocTests {
-    /// All that they need is built; so rustdoc is called.
+    /// Everything they need is built, so rustdoc is called.
     Ready(CompilerCall),
-    /// Something that they need is not, and why.
+    /// Something they need is not built, for this reason.
     Not(Status, Vec<Diagnostic>),
 }
 
 impl CompilerCall {
-    /// The call that was written down in a folder, by a cargo that was given these variables; `settle`
-    /// puts lasting places in its words.
+    /// Reads the call that was recorded in a folder by a cargo that was given the variables in
+    /// `given`; `settle` replaces temporary paths by lasting ones.
     ///
     /// # Errors
     ///
-    /// When it is not all there.
+    /// Returns an error if the record is incomplete.
     pub fn read(
         folder: &Utf8Path,
         given: &BTreeMap<OsString, OsString>,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-/// Enabled features, by the directory of their package.
+/// Enabled features, by the folder of their package.
 pub type FeaturesByFolder = BTreeMap<Utf8PathBuf, BTreeSet<String>>;
 
 /// The command that lists them, without what is built for the host.

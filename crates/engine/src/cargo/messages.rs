@@ -177,7 +177,7 @@ impl BuildMessages {
     }
 
     /// Records a unit under the name of a file that it was compiled to, or of that file's
-    /// directory.
+    /// folder.
     fn use_unit(&mut self, file: &Utf8Path, package: &PackageId) {
         let mut names = file.ancestors().filter_map(Utf8Path::file_name);
         let of_file = names.next().and_then(name_of_unit);

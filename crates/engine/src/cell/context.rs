@@ -24,12 +24,12 @@ use crate::workdir::build_groups::BuildGroups;
 use crate::workdir::evict::Evictor;
 use crate::workdir::lane_dirs::LaneDirs;
 
-/// The variable that names the directory for temporary files.
+/// The variable that names the folder for temporary files.
 const TMPDIR: &str = "TMPDIR";
 
-/// The variable that names the target directory to cargo.
+/// The variable that names the target folder to cargo.
 pub const TARGET_DIR: &str = "CARGO_TARGET_DIR";
-/// The variable that names the directory for intermediate artifacts.
+/// The variable that names the folder for intermediate artifacts.
 /// <https://doc.rust-lang.org/cargo/reference/build-cache.html>
 const BUILD_DIR: &str = "CARGO_BUILD_BUILD_DIR";
 
@@ -41,7 +41,7 @@ pub struct RunContext<'a> {
     pub resolver: &'a Resolver<'a>,
     /// The outcomes stored by earlier runs.
     pub store: &'a OutcomeStore<'a>,
-    /// The results directory.
+    /// The results folder.
     pub results: &'a Utf8Path,
     /// The job budget.
     pub budget: &'a JobBudget,
@@ -95,7 +95,7 @@ impl CellWork<'_> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the lane's directories cannot be written.
+    /// Returns an error if the lane's folders cannot be written.
     pub fn sandboxed_cargo(
         &self,
         target: Option<&TargetId>,
@@ -124,7 +124,7 @@ impl CellWork<'_> {
         self.run_context.sandbox.policy(&cell, target)
     }
 
-    /// Replaces the user's home and temporary directories by the cell's own and removes secrets,
+    /// Replaces the user's home and temporary folders by the cell's own and removes secrets,
     /// unless `matrix.toml` requests them.
     pub fn isolate_home(&self, vars: &mut BTreeMap<OsString, OsString>, policy: &Policy) {
         let environment = &self.run_context.matrix.config.environment;
@@ -145,7 +145,7 @@ impl CellWork<'_> {
             return;
         }
         let own = match policy.files.as_ref().is_some_and(|f| f.has_private(SHARED)) {
-            // The user's directory is visible through a private one, or else the system's directory
+            // The user's folder is visible through a private one, or else the system's folder
             // is used.
             true if vars.contains_key(OsStr::new(TMPDIR)) && self.temporary().is_none() => SHARED,
             true => return,
@@ -154,8 +154,8 @@ impl CellWork<'_> {
         vars.insert(TMPDIR.into(), own.into());
     }
 
-    /// Returns the path at which the tool finds the user's directory for temporary files, if builds
-    /// and tests see a private directory in its place.
+    /// Returns the path at which the tool finds the user's folder for temporary files, if builds
+    /// and tests see a private folder in its place.
     #[must_use]
     pub fn temporary(&self) -> Option<Utf8PathBuf> {
         let vars = self.context.vars(self.context.toolchain);
@@ -167,7 +167,7 @@ impl CellWork<'_> {
         })
     }
 
-    /// Returns true if a variable or a cargo config puts the target directory elsewhere, where
+    /// Returns true if a variable or a cargo config puts the target folder elsewhere, where
     /// other cells could use it too.
     fn has_other_target(&self, vars: &BTreeMap<OsString, OsString>) -> bool {
         let own = self.context.tree.cargo_config.lines();
@@ -188,7 +188,7 @@ impl CellWork<'_> {
     #[must_use]
     pub fn cargo(&self, limit: Duration) -> CargoCommand<'_> {
         let mut vars = self.context.vars(self.context.toolchain);
-        // Cargo's default target directory is where tests expect it. Otherwise the variables stay
+        // Cargo's default target folder is where tests expect it. Otherwise the variables stay
         // unset, so that build scripts do not see them.
         if self.has_other_target(&vars) {
             for name in [TARGET_DIR, BUILD_DIR] {

@@ -6,10 +6,13 @@
 //! If a failure is not the subject's own, its cause is the first of these that applies; each step
 //! runs only if those before it left the question open:
 //!
-//!   1. *msrv declared*: a package of the lock declares a newer rustc. Decided in `drift.rs` before anything is compiled: failed(msrv), or failed(drift) if the pin is not the cause.
-//!   2. *old lock*: moving packages forward fixes the build. Decided here; the result is that of the moved packages.
-//!   3. *drift*: what does not compile is outside the family and uses nothing of it. Decided for each target in `target_result.rs`: failed(drift).
-//!   4. *compile*: anything else: failed(compile), with the package that the error is in.
+//! 1. *msrv declared*: a package of the lock declares a newer rustc. Decided in `drift.rs` before
+//!    anything is compiled: failed(msrv), or failed(drift) if the pin is not the cause.
+//! 2. *old lock*: moving packages forward fixes the build. Decided here; the result is that of the
+//!    moved packages.
+//! 3. *drift*: what does not compile is outside the family and uses nothing of it. Decided for each
+//!    target in `target_result.rs`: failed(drift).
+//! 4. *compile*: anything else: failed(compile), with the package that the error is in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,7 +73,7 @@ impl CellWork<'_> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the work directories cannot be read or written. If the cell cannot be
+    /// Returns an error if the work folders cannot be read or written. If the cell cannot be
     /// judged, the inner error is its outcome.
     pub fn judge_build(
         &self,

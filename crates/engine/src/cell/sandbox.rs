@@ -25,7 +25,7 @@ use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
 use crate::workdir::lane_dirs::LaneDirs;
 
-/// The directories in which a system keeps compilers and programs.
+/// The folders in which a system keeps compilers and programs.
 const SYSTEM: &[&str] = &[
     "/bin",
     "/etc",
@@ -61,7 +61,7 @@ const OF_CARGO: &[&str] = &["config", "config.toml", "git", "registry"];
 /// The commands that probe what the system can enforce; cargo and tests do the same things.
 const TRIAL: &str = "mkdir -p a b && : > a/c && ln -f a/c b/c && mv a/c c && rm -r a b c";
 /// Additional commands for a child with its own mounts: a file elsewhere keeps its mode, and a file
-/// in a shared directory appears in the cell's own.
+/// in a shared folder appears in the cell's own.
 const TRIAL_OF_MOUNTS: &str = " && : > /tmp/d && ! chmod 0700 ../key 2> /dev/null";
 /// The timeout of the probe.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -149,7 +149,7 @@ impl<'a> CellSandbox<'a> {
         Policy { files, network }
     }
 
-    /// Returns what the tool itself may access while it works in directories that cells have
+    /// Returns what the tool itself may access while it works in folders that cells have
     /// written; `None` if that cannot be enforced.
     #[must_use]
     pub fn confines(&self, read: &[&Utf8Path], write: &[&Utf8Path]) -> Option<FilePolicy> {
@@ -248,7 +248,7 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Opti
     Ok((!is_seen).then(|| "/tmp stays the one that all programs share".to_owned()))
 }
 
-/// A cell working in a lane's directories, and what it sees of the environment.
+/// A cell working in a lane's folders, and what it sees of the environment.
 pub struct SandboxedCell<'a> {
     /// What it consists of.
     pub context: &'a CellContext<'a>,
@@ -299,7 +299,7 @@ impl SandboxedCell<'_> {
                 .iter()
                 .map(|(folder, _)| folder.clone()),
         );
-        // The lane's own directory, the rustc wrappers beside it, and nothing of other lanes.
+        // The lane's own folder, the rustc wrappers beside it, and nothing of other lanes.
         read.push(folders.copy().to_owned());
         read.extend(["rustc", "chosen"].map(|wrapper| folders.beside(wrapper)));
         let mounts = mounts.then(|| self.mounts(&reach));
@@ -323,7 +323,7 @@ impl SandboxedCell<'_> {
         files
     }
 
-    /// Returns what stays writable, and the private directories that replace shared ones unless
+    /// Returns what stays writable, and the private folders that replace shared ones unless
     /// those are allowed.
     fn mounts(&self, reach: &Permissions) -> MountPolicy {
         let folders = self.folders;
@@ -332,7 +332,7 @@ impl SandboxedCell<'_> {
             reached.any(|path| place.starts_with(path))
         };
         let private = folders.private().into_iter();
-        // One mount for all directories of the lane, since files are moved and linked between them.
+        // One mount for all folders of the lane, since files are moved and linked between them.
         let mut write = vec![folders.copy().to_owned()];
         write.extend(reach.write.iter().cloned());
         if is_reached(SHARED.into()) {
@@ -345,7 +345,7 @@ impl SandboxedCell<'_> {
         }
     }
 
-    /// Returns the directories in `PATH`, except one that contains the user's home, and the files
+    /// Returns the folders in `PATH`, except one that contains the user's home, and the files
     /// that variables name, such as a compiler or a wrapper.
     fn programs(&self) -> Vec<Utf8PathBuf> {
         let home = std::env::home_dir().unwrap_or_default();
@@ -362,7 +362,7 @@ impl SandboxedCell<'_> {
     }
 }
 
-/// Returns the targets of links in a toolchain's directories: it can be composed of others.
+/// Returns the targets of links in a toolchain's folders: it can be composed of others.
 fn linked(sysroot: &Path) -> Vec<Utf8PathBuf> {
     let folders = ["bin", "lib"].map(|name| sysroot.join(name));
     let entries = folders.iter().filter_map(|folder| folder.read_dir().ok());

@@ -1,4 +1,4 @@
-//! What cargo reads outside the subject: its home directory, and the configs in parent directories.
+//! What cargo reads outside the subject: its home directory, and the configs in parent folders.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub fn configs_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
         .filter(|file| file.is_file() && cache_relevant(file))
 }
 
-/// Returns the directory in which cargo keeps its own config and everything it downloads.
+/// Returns the folder in which cargo keeps its own config and everything it downloads.
 /// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
 #[must_use]
 pub fn cargo_home() -> Option<PathBuf> {

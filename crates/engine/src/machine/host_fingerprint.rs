@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use walkdir::WalkDir;
 
 /// Where systems record what is installed: the databases of Debian, Alpine, Red Hat, Arch and
-/// Homebrew, the dynamic linker's cache, and what people install by hand. A directory counts as the
+/// Homebrew, the dynamic linker's cache, and what people install by hand. A folder counts as the
 /// list of its entries, by name and version.
 const LISTS: [&str; 11] = [
     "/var/lib/dpkg/status",

@@ -77,7 +77,7 @@ impl Toolchain {
         program_in(&self.sysroot, name)
     }
 
-    /// The folder of the standard library, where tests find it that link it dynamically.
+    /// Returns the folder of the standard library, which tests that link it dynamically need.
     #[must_use]
     pub fn standard_library(&self) -> PathBuf {
         standard_library_in(&self.libraries, &self.host)
@@ -100,7 +100,7 @@ impl Toolchain {
 }
 
 /// The sizes and modification times of a toolchain's main programs and of its standard library's
-/// directory, whose time shows when an entry was last added or removed. The value is `None` for a
+/// folder, whose time shows when an entry was last added or removed. The value is `None` for a
 /// missing file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FileStamps(Vec<Option<(u64, SystemTime)>>);

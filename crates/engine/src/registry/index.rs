@@ -164,9 +164,9 @@ fn unreadable(error: &serde_json::Error) -> SkipCause {
 /// A line as cargo reads it: which fields may be missing, which may be null, and which must be
 /// there.
 /// <https://docs.rs/cargo-util-schemas/latest/cargo_util_schemas/index/struct.IndexPackage.html>
+///
 /// This ignores what only some versions of cargo read (`pubtime`), and what cargo only checks as a
 /// whole: whether features refer to existing items, and whether a registry has a URL.
-/// whole: whether features name what there is, and whether a registry has an address.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "some fields are there for their type alone")]
 struct IndexLine {

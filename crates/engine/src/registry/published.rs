@@ -45,7 +45,7 @@ enum Index {
     /// The index of a local registry.
     Local(Utf8PathBuf),
     /// A folder of unpacked crates.
-    /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html#directory-sources>
+    /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html#folder-sources>
     Directory(BTreeMap<String, CrateEntry>),
     /// A git index, which only cargo can read.
     Opaque,
@@ -54,6 +54,7 @@ enum Index {
 impl Registry {
     /// Finds the registry that a subject uses, after source replacement.
     /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html>
+    ///
     /// # Errors
     ///
     /// Returns an error if a cargo config cannot be read, or if a local registry has no index.

@@ -40,7 +40,7 @@ impl Resolver<'_> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the work directory cannot be read or written.
+    /// Returns an error if the work folder cannot be read or written.
     pub fn newest(
         &self,
         context: &CellContext<'_>,

@@ -34,10 +34,10 @@ use crate::workdir::stage;
 pub struct Resolver<'a> {
     /// The matrix, with its subject, its registry, and the cargo that resolves.
     pub matrix: &'a Matrix,
-    /// The directory of the copy that is resolved. It holds the whole checkout that contains the
+    /// The folder of the copy that is resolved. It holds the whole checkout that contains the
     /// subject.
     pub folder: Utf8PathBuf,
-    /// The directory in which resolutions are stored.
+    /// The folder in which resolutions are stored.
     pub kept: Utf8PathBuf,
     /// Reads and writes stored resolutions.
     pub records: &'a RecordStore<'a>,
@@ -131,7 +131,7 @@ impl Resolver<'_> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the work directory cannot be read or written. A cell that cannot be
+    /// Returns an error if the work folder cannot be read or written. A cell that cannot be
     /// resolved is not an error but a [`Resolution`].
     pub fn resolve(
         &self,

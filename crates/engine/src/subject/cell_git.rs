@@ -12,9 +12,9 @@ use crate::subject::git::Repository;
 /// The metadata of a repository.
 #[derive(Clone, Debug)]
 pub struct GitMetadata {
-    /// The directory in which git keeps it.
+    /// The folder in which git keeps it.
     pub folder: Utf8PathBuf,
-    /// The directory of its objects.
+    /// The folder of its objects.
     pub objects: Utf8PathBuf,
     /// The commit that is checked out, and the branch if there is one.
     head: GitHead,

@@ -245,7 +245,7 @@ impl Checkout {
     /// Converts a path in the user's tree to one in the copy; a path outside stays as it is.
     #[must_use]
     pub fn in_copy(&self, path: &Utf8Path) -> Utf8PathBuf {
-        // The copy can be inside the user's tree, since the work directories can be.
+        // The copy can be inside the user's tree, since the work folders can be.
         if path.starts_with(&self.top) {
             return path.to_owned();
         }

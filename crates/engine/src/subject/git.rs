@@ -11,7 +11,7 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 
-/// The folder in which revisions of subjects are laid out, below that of all work directories.
+/// The folder in which revisions of subjects are laid out, below that of all work folders.
 pub const SOURCES: &str = "sources";
 
 /// A git repository.

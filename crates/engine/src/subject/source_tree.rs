@@ -35,11 +35,11 @@ pub struct SourceTree {
 }
 
 impl SourceTree {
-    /// Reads a revision of the subject, which is laid out below `cache` where it has to be.
+    /// Reads a revision of the subject, and lays it out below `cache` if necessary.
     ///
     /// # Errors
     ///
-    /// A [`UserError`](pinmatrix_core::error::UserError) for whatever the person at the keyboard can mend.
+    /// Returns a [`UserError`](pinmatrix_core::error::UserError) for what the user can fix.
     pub fn read(
         source: &SourceSpec,
         config: &Config,

@@ -41,9 +41,8 @@ pub struct Subject {
     pub is_workspace: bool,
     /// Its members, sorted by name.
     pub members: Vec<Member>,
-    /// A hash of everything outside the checkout that affects results: what the subject reaches
-    /// there by a path or a link, and git's metadata if cells can read it; empty if there is
-    /// nothing.
+    /// A hash of what affects results outside the checkout: what the subject reaches by a path or a
+    /// link, and git's metadata if cells can read it; empty if there is nothing.
     pub outside: String,
     /// The paths outside the checkout that it reaches.
     pub reaches: Vec<Utf8PathBuf>,
@@ -51,8 +50,7 @@ pub struct Subject {
     pub git: Option<cell_git::GitMetadata>,
     /// The subject as reports store it.
     pub record: SubjectRecord,
-    /// Files that belong to the matrix and affect no result: the config, its baseline and its
-    /// locks.
+    /// Files of the matrix that affect no result: the config, its baseline and its locks.
     of_matrix: Vec<PathBuf>,
 }
 
@@ -61,7 +59,7 @@ pub struct Subject {
 pub struct CargoConfig {
     /// Its path, relative to the top of the checkout.
     pub path: Utf8PathBuf,
-    /// The folder that relative paths in it are relative to, relative to the top of the checkout.
+    /// The folder that its paths are relative to, itself relative to the top of the checkout.
     pub folder: Utf8PathBuf,
     /// Its text.
     pub text: String,
@@ -81,13 +79,12 @@ pub struct Member {
 }
 
 impl Subject {
-    /// Reads, from a checkout, the subject that a config names; its folder in the user's tree is
-    /// `place`.
+    /// Reads a subject in a checkout; `place` is its folder in the user's tree.
     ///
     /// # Errors
     ///
-    /// Returns a [`UserError`] if it is not a workspace or cannot be parsed, and any other error if
-    /// its files cannot be read.
+    /// Returns a [`UserError`] if it is not a valid workspace, and other errors if its files cannot
+    /// be read.
     pub fn read(
         config: &Config,
         place: &Utf8Path,
@@ -125,8 +122,7 @@ impl Subject {
         let mut members = Vec::new();
         for package in metadata.workspace_packages() {
             let manifest = in_checkout(&checkout, &package.manifest_path);
-            // A fresh checkout would not have it: git ignores it, and a glob in `members` matches
-            // it.
+            // A glob in `members` matches it, but git ignores it: a fresh checkout has no such file.
             if manifest.starts_with(&checkout.top) && !manifest.is_file() {
                 continue;
             }
@@ -203,8 +199,7 @@ impl Subject {
         Ok(subject)
     }
 
-    /// Reads a file of the workspace, given its path relative to the workspace; `None` if there is
-    /// no such file.
+    /// Reads a file, given its path relative to the workspace; `None` if there is no such file.
     ///
     /// # Errors
     ///
@@ -226,8 +221,7 @@ impl Subject {
         self.inside.join("Cargo.lock")
     }
 
-    /// Returns the cargo configs in the checkout that cargo reads for the workspace, in order of
-    /// precedence.
+    /// Returns the workspace's cargo configs in the checkout, in order of precedence.
     /// <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>
     ///
     /// # Errors
@@ -247,8 +241,7 @@ impl Subject {
         Ok(configs)
     }
 
-    /// Returns a hash of everything but the subject's own lock: what a cell builds, apart from its
-    /// own lock.
+    /// Returns a hash of what a cell builds besides its own lock: all but the subject's lock.
     #[must_use]
     pub fn sources(&self) -> String {
         let lock = self.lock();
@@ -278,8 +271,7 @@ fn inside(place: &Utf8Path, checkout: &Checkout) -> Result<Utf8PathBuf> {
     inside.with_context(|| format!("find {place} in {origin}"))
 }
 
-/// Returns the files in the checkout that the config names and the tool writes, and the config
-/// itself, relative to the top.
+/// Returns the config and the files it names that the tool writes, relative to the checkout's top.
 fn of_matrix(config: &Config, origin: &Utf8Path) -> Vec<PathBuf> {
     let folder = config.folder();
     let named = [&config.run.baseline, &config.run.locks];
@@ -315,9 +307,8 @@ fn names_git(text: &str) -> bool {
     after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
-/// Returns the rustc version that a package needs, which is the one it declares or, if that is
-/// newer, the one that reads its edition, and whether it is the edition's.
-/// <https://doc.rust-lang.org/edition-guide/editions/>
+/// Returns the rustc that a package needs, and whether only its edition requires it: the declared
+/// version or, if that is newer, the first that reads the edition. <https://doc.rust-lang.org/edition-guide/editions/>
 #[must_use]
 pub fn needs(package: &Package) -> Option<(Version, bool)> {
     let by_edition = match package.edition {

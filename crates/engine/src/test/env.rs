@@ -21,7 +21,7 @@ pub struct TestLocation<'a> {
     pub matrix: &'a Matrix,
     /// What the cell consists of.
     pub context: &'a CellContext<'a>,
-    /// The lane's directories.
+    /// The lane's folders.
     pub folders: &'a LaneDirs,
 }
 
@@ -97,7 +97,7 @@ fn configured(
         .collect()
 }
 
-/// Returns where dynamic libraries may be: in the directories below the target directory that build
+/// Returns where dynamic libraries may be: in the folders below the target folder that build
 /// scripts name, where cargo puts its own, and with the standard library, which tests of a proc
 /// macro link.
 fn library_folders(place: &TestLocation<'_>, built: &BuildResult) -> Vec<std::path::PathBuf> {

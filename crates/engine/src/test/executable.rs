@@ -45,7 +45,7 @@ pub struct TestExecutable<'a> {
     pub cancel: &'a Cancel,
     /// The budget that its threads are taken from.
     pub budget: &'a JobBudget,
-    /// The directories of the copy, which must not appear in stored results, since they differ by
+    /// The folders of the copy, which must not appear in stored results, since they differ by
     /// lane.
     pub folders: &'a LaneDirs,
 }

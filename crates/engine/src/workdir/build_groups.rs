@@ -1,4 +1,4 @@
-//! Build groups: each holds the directories of all lanes that build with one toolchain under the
+//! Build groups: each holds the folders of all lanes that build with one toolchain under the
 //! same conditions. Cells of one build group share the compiled units of external packages, and no
 //! cell compiles a unit that another is already compiling.
 
@@ -29,7 +29,7 @@ pub struct BuildGroups {
 
 #[derive(Debug, Default)]
 struct BuildGroup {
-    /// The builds in progress, by target directory.
+    /// The builds in progress, by target folder.
     under_way: BTreeMap<Utf8PathBuf, InFlight>,
     /// The units that earlier builds of this run have made.
     made: BTreeSet<UnitDigest>,
@@ -53,7 +53,7 @@ pub struct BuildPermit<'a> {
 }
 
 impl BuildPermit<'_> {
-    /// Imports the units that the permit covers into the target directory, which is empty, and
+    /// Imports the units that the permit covers into the target folder, which is empty, and
     /// returns them.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl BuildPermit<'_> {
 
 impl BuildGroups {
     /// Creates the build groups of a run. `is_confined` restricts the tool itself to their
-    /// directories while it works in them.
+    /// folders while it works in them.
     #[must_use]
     pub fn new(is_confined: bool) -> Self {
         Self {
@@ -105,7 +105,7 @@ impl BuildGroups {
     }
 
     /// Waits until no build in progress makes a unit that this one would make too, and then imports
-    /// the units that other builds have made into its target directory.
+    /// the units that other builds have made into its target folder.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Measures the disk space that the work directories use, and removes parts of them.
+//! Measures the disk space that the work folders use, and removes parts of them.
 
 use std::fs::File;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub enum UsageClass {
     Others,
 }
 
-/// One part of the disk usage of the work directories.
+/// One part of the disk usage of the work folders.
 #[derive(Clone, Debug)]
 pub struct UsageLine {
     /// A description for the user.
@@ -36,11 +36,11 @@ pub struct UsageLine {
     folders: Vec<Utf8PathBuf>,
 }
 
-/// Lists what uses disk space below `cache`, for the subject in a directory and for other subjects.
+/// Lists what uses disk space below `cache`, for the subject in a folder and for other subjects.
 ///
 /// # Errors
 ///
-/// Returns an error if a directory cannot be read.
+/// Returns an error if a folder cannot be read.
 pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<UsageLine>> {
     let place = WorkDirs::open(cache, subject)?;
     let mut parts = Vec::new();
@@ -111,7 +111,7 @@ pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&UsageLine]) -> Result<u
     Ok(parts.iter().map(|part| part.bytes).sum())
 }
 
-/// Locks a work directory so that no run starts in it, or all copies that runs are of.
+/// Locks a work folder so that no run starts in it, or all copies that runs are of.
 fn hold(root: &Utf8Path) -> Result<Vec<File>> {
     let busy =
         || UserError::new(format!("a run is at work in {root}")).help("clean when it has ended");

@@ -1,4 +1,4 @@
-//! Lists what is in the work directories, and how much disk space it uses.
+//! Lists what is in the work folders, and how much disk space it uses.
 
 use std::collections::HashSet;
 use std::fs::Metadata;
@@ -11,14 +11,14 @@ use walkdir::WalkDir;
 use crate::fs_ext::folders;
 use crate::workdir::unit_reuse::STORE;
 
-/// Something in the work directories that can be made again.
+/// Something in the work folders that can be made again.
 #[derive(Clone, Debug)]
 pub struct CachedUnit {
     /// The toolchain that made it.
     pub toolchain: String,
     /// The build group that it belongs to.
     pub group: Utf8PathBuf,
-    /// Its directory.
+    /// Its folder.
     pub folder: Utf8PathBuf,
     /// Its kind.
     pub what: CachedKind,
@@ -31,7 +31,7 @@ pub struct CachedUnit {
 /// The kind of a cached unit. The one that is quickest to make again comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CachedKind {
-    /// The directories of a lane, with the subject's own packages as its last cell compiled them.
+    /// The folders of a lane, with the subject's own packages as its last cell compiled them.
     Lane,
     /// The compiled units of one package.
     Units,
@@ -41,7 +41,7 @@ pub enum CachedKind {
 ///
 /// # Errors
 ///
-/// Returns an error if a directory cannot be read.
+/// Returns an error if a folder cannot be read.
 pub fn cached_units(groups: &Utf8Path) -> Result<Vec<CachedUnit>> {
     let mut stored = Vec::new();
     for toolchain in folders(groups)? {
@@ -76,12 +76,12 @@ pub fn cached_units(groups: &Utf8Path) -> Result<Vec<CachedUnit>> {
     Ok(stored)
 }
 
-/// Returns how many bytes some directories use on disk; they need not exist. A file with several
+/// Returns how many bytes some folders use on disk; they need not exist. A file with several
 /// hard links counts once.
 ///
 /// # Errors
 ///
-/// Returns an error if a directory cannot be read.
+/// Returns an error if a folder cannot be read.
 pub fn measure(of: &[Utf8PathBuf]) -> Result<u64> {
     let mut bytes = 0;
     let mut seen = HashSet::new();

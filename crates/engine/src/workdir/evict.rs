@@ -1,4 +1,4 @@
-//! Keeps the disk usage of the work directories within a limit: the least useful parts are removed
+//! Keeps the disk usage of the work folders within a limit: the least useful parts are removed
 //! first, and never something that a cell is using.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ pub struct Evictor<'a> {
     /// The size in bytes of what is kept outside the build groups. Measured once, since it grows
     /// slowly.
     beside: OnceLock<u64>,
-    /// The size in bytes of other subjects' work directories, and when it was measured.
+    /// The size in bytes of other subjects' work folders, and when it was measured.
     others: Mutex<Option<(Instant, u64)>>,
     /// The number of cells working in each copy.
     at_work: Mutex<BTreeMap<Utf8PathBuf, usize>>,
@@ -78,22 +78,22 @@ impl<'a> Evictor<'a> {
         CopyInUse { keeper: self, copy }
     }
 
-    /// Returns the directory that the limit applies to: the parent of all subjects' work
-    /// directories.
+    /// Returns the folder that the limit applies to: the parent of all subjects' work
+    /// folders.
     #[must_use]
     pub fn root(&self) -> &Utf8Path {
         let own = self.workplace.root();
         own.parent().unwrap_or(own)
     }
 
-    /// Removes cached units if the work directories of all subjects together exceed the limit. They
+    /// Removes cached units if the work folders of all subjects together exceed the limit. They
     /// are removed in this order: everything of other subjects that no run is using, and everything
-    /// of toolchains for which `is_needed` is false; then the directories of idle lanes; then the
+    /// of toolchains for which `is_needed` is false; then the folders of idle lanes; then the
     /// least recently used units.
     ///
     /// # Errors
     ///
-    /// Returns an error if a directory cannot be read or something cannot be removed.
+    /// Returns an error if a folder cannot be read or something cannot be removed.
     pub fn make_room(&self, is_needed: impl Fn(&str) -> bool) -> Result<EvictionReport> {
         let Some(most) = self.most else {
             return Ok(EvictionReport::default());
@@ -139,7 +139,7 @@ impl<'a> Evictor<'a> {
         })
     }
 
-    /// Returns the size in bytes of other subjects' work directories, measured at most `ago` ago.
+    /// Returns the size in bytes of other subjects' work folders, measured at most `ago` ago.
     /// It changes when another run is working or evicting.
     fn others(&self, ago: Duration) -> Result<u64> {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +153,7 @@ impl<'a> Evictor<'a> {
         }
     }
 
-    /// Returns the work directories of other subjects that no run is using, each with the lock that
+    /// Returns the work folders of other subjects that no run is using, each with the lock that
     /// keeps a run from starting.
     fn idle_others(&self) -> Result<Vec<(Utf8PathBuf, File)>> {
         let mut idle = Vec::new();
@@ -214,7 +214,7 @@ impl Drop for CopyInUse<'_> {
     }
 }
 
-/// Returns the directory of the build groups in a work directory.
+/// Returns the folder of the build groups in a work folder.
 fn groups_of(root: &Utf8Path) -> Utf8PathBuf {
     root.join(SHOPS)
 }

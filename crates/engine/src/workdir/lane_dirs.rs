@@ -1,4 +1,4 @@
-//! The directories of one lane.
+//! The folders of one lane.
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -7,19 +7,19 @@ use pinmatrix_process::sandbox::policy::{PrivateDir, SHARED};
 use crate::fs_ext::write_program;
 use crate::workdir::unit_reuse::{STORE, UnitStores};
 
-/// The directories of one lane in one build group. Its cells use them one after another; each cell
+/// The folders of one lane in one build group. Its cells use them one after another; each cell
 /// starts with an emptied set.
 #[derive(Clone, Debug)]
 pub struct LaneDirs {
-    /// The build group, which holds the directories of all its lanes.
+    /// The build group, which holds the folders of all its lanes.
     pub group: Utf8PathBuf,
     /// The copy of the checkout that contains the subject.
     pub checkout: Utf8PathBuf,
     /// The subject's workspace in that copy.
     pub subject: Utf8PathBuf,
-    /// Cargo's target directory.
+    /// Cargo's target folder.
     pub target: Utf8PathBuf,
-    /// The directory for temporary files of builds and tests. Where the system allows it, they see
+    /// The folder for temporary files of builds and tests. Where the system allows it, they see
     /// it as `/tmp`.
     pub tmp: Utf8PathBuf,
     /// The scripts that stand in for programs of toolchains; no cell writes here.
@@ -27,7 +27,7 @@ pub struct LaneDirs {
 }
 
 impl LaneDirs {
-    /// Returns the directory of everything that the lane's cells write, except temporary files.
+    /// Returns the folder of everything that the lane's cells write, except temporary files.
     #[must_use]
     pub fn copy(&self) -> &Utf8Path {
         self.checkout.parent().unwrap_or(&self.checkout)
@@ -50,13 +50,13 @@ impl LaneDirs {
         }
     }
 
-    /// The home folder that builds and tests see in place of the user's.
+    /// Returns the home directory that builds and tests see instead of the user's.
     #[must_use]
     pub fn home(&self) -> Utf8PathBuf {
         self.copy().join("home")
     }
 
-    /// Returns the directories that builds and tests see instead of those that all programs share.
+    /// Returns the folders that builds and tests see instead of those that all programs share.
     #[must_use]
     pub fn private(&self) -> [PrivateDir; 3] {
         let [temporary, of_var, of_memory] = ["", ".var", ".shm"];

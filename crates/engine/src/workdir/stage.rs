@@ -131,7 +131,7 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
             true => fs::remove_file(&to).and_then(|()| lay_out()),
             false => lay_out(),
         };
-        // The parent directory of an included file may be missing.
+        // The parent folder of an included file may be missing.
         let laid_out = laid_out.or_else(|_| {
             fs::create_dir_all(to.parent().unwrap_or(&to))?;
             lay_out()
@@ -142,7 +142,7 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
     if let Some(git) = &subject.git {
         git.write(folder)?;
     }
-    // From the inside out, since nothing can be created in a read-only directory.
+    // From the inside out, since nothing can be created in a read-only folder.
     for entry in entries.iter().rev() {
         let place = folder.as_std_path().join(&entry.path);
         if let (EntryKind::Folder | EntryKind::File, Some(mode)) = (entry.kind, entry.mode) {
@@ -160,10 +160,10 @@ fn is_replaced(subject: &Subject, rewritten: &Rewritten, path: &Path) -> bool {
 }
 
 /// Removes what an earlier cell added to a copy, including entries of the wrong kind, and gives the
-/// tool access to all directories that stay.
+/// tool access to all folders that stay.
 fn remove_others(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
     let mut walk = WalkDir::new(folder).min_depth(1).into_iter();
-    // Nothing can be listed or created in a directory without permissions.
+    // Nothing can be listed or created in a folder without permissions.
     set_mode(folder.as_std_path(), 0o755).with_context(|| format!("open {folder}"))?;
     while let Some(found) = walk.next() {
         let found = found.with_context(|| format!("list {folder}"))?;
@@ -228,7 +228,7 @@ fn is_plain(_: &fs::Metadata) -> bool {
     true
 }
 
-/// Removes a directory, whatever permissions a test left in it.
+/// Removes a folder, whatever permissions a test left in it.
 fn remove_folder(folder: &Path) -> std::io::Result<()> {
     match Utf8Path::from_path(folder) {
         Some(folder) => remove(folder).map_err(std::io::Error::other),

@@ -1,14 +1,14 @@
 //! Keeps compiled units of packages from registries and git repositories from cell to cell.
 //!
-//! A cell begins with an empty target directory, as a fresh checkout does. The subject's own
+//! A cell begins with an empty target folder, as a fresh checkout does. The subject's own
 //! packages are compiled in each cell. External packages are compiled once: their units are copied
-//! from the store into the target directory before a build, and the units that the build made are
+//! from the store into the target folder before a build, and the units that the build made are
 //! copied into the store after it, before any test runs. So nothing that a build script or a test
 //! of the subject writes can reach another cell.
 //!
 //! Cargo names a unit by a hash of everything that decides what it compiles to, and checks its
 //! fingerprint before it considers it fresh. So a unit that does not fit is compiled as usual. The
-//! layout of the target directory has not changed since cargo 1.63; with another layout no units
+//! layout of the target folder has not changed since cargo 1.63; with another layout no units
 //! are found, and each cell compiles everything.
 //!
 //! ```text
@@ -36,12 +36,12 @@ const FINGERPRINTS: &str = ".fingerprint";
 /// How many other entries of a package to look into if there is none for the exact digest.
 const MOST_OTHERS: usize = 4;
 
-/// The tag that cargo writes into a target directory that it creates.
+/// The tag that cargo writes into a target folder that it creates.
 const TAG_OF_CARGO: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This file is a cache directory tag created by cargo.\n\
     # For information about cache directory tags see https://bford.info/cachedir/\n";
 
-/// The stores that one target directory takes units from.
+/// The stores that one target folder takes units from.
 #[derive(Clone, Debug)]
 pub struct UnitStores {
     /// Units that do not contain the path of the lane in which they were made.
@@ -52,10 +52,10 @@ pub struct UnitStores {
     pub lane: Utf8PathBuf,
 }
 
-/// A unit that was copied into a target directory: its profile's directory, and its name.
+/// A unit that was copied into a target folder: its profile's folder, and its name.
 pub type Imported = (Utf8PathBuf, String);
 
-/// The directory name of a build group's store, and the suffix of a lane's store.
+/// The folder name of a build group's store, and the suffix of a lane's store.
 pub const STORE: &str = "units";
 
 /// The units that a build used: the hash in their file names, and the package they belong to.
@@ -101,7 +101,7 @@ impl UnitStores {
         Ok(entries)
     }
 
-    /// Copies the units of some entries into a target directory, and returns those units. If
+    /// Copies the units of some entries into a target folder, and returns those units. If
     /// several entries hold a unit, the one that was finished first is copied, so that nothing made
     /// from it is older.
     ///
@@ -145,7 +145,7 @@ impl UnitStores {
     }
 
     /// Removes imported units that a build did not use: a fresh checkout would not have them, and
-    /// anything that searches the target directory would find two units of one package.
+    /// anything that searches the target folder would find two units of one package.
     ///
     /// # Errors
     ///
@@ -215,14 +215,14 @@ fn on_all_cores<T: Sync, R: Send>(
     cores.install(|| all.par_iter().map(work).collect())
 }
 
-/// Marks a package's units as used just now. If the system cannot change a directory's time, they
+/// Marks a package's units as used just now. If the system cannot change a folder's time, they
 /// keep their old one.
 fn mark_used(entry: &Utf8Path) {
     let folder = File::open(entry);
     let _ = folder.and_then(|folder| folder.set_modified(SystemTime::now()));
 }
 
-/// Returns where units are in a target directory: in each profile's directory, which is below that
+/// Returns where units are in a target folder: in each profile's folder, which is below that
 /// of the target triple if one is set.
 fn profiles(target: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let has_units = |folder: &Utf8Path| target.join(folder).join(FINGERPRINTS).is_dir();
@@ -239,7 +239,7 @@ fn profiles(target: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     Ok(profiles)
 }
 
-/// A profile's directory in a target directory.
+/// A profile's folder in a target folder.
 struct Profile {
     folder: Utf8PathBuf,
     /// The files in `deps`, by the hash in their name.
@@ -272,7 +272,7 @@ impl Profile {
             .map(|file| self.folder.join("deps").join(file))
     }
 
-    /// Copies a unit into another profile's directory. The fingerprint is copied last, and as a
+    /// Copies a unit into another profile's folder. The fingerprint is copied last, and as a
     /// whole: without it, cargo considers no part of the unit finished.
     fn copy(&self, unit: &str, to: &Utf8Path) -> Result<()> {
         let copy = || -> io::Result<()> {
@@ -322,7 +322,7 @@ impl Profile {
         let finished = self.finished(unit)?;
         for file in self.files(unit) {
             let file = file?;
-            // Cargo itself links a program again in the directory of a build script that it finds
+            // Cargo itself links a program again in the folder of a build script that it finds
             // fresh.
             let is_own_folder = file.depth() == 0 && file.file_type().is_dir();
             if !is_own_folder && file.metadata()?.modified()? > finished {
@@ -367,7 +367,7 @@ impl Profile {
 /// The suffix of a fingerprint's name while it is being copied.
 const UNFINISHED: &str = ".unfinished";
 
-/// Extracts the hash from the name of a unit's directory: `serde-0123456789abcdef`.
+/// Extracts the hash from the name of a unit's folder: `serde-0123456789abcdef`.
 fn hash_in(unit: &str) -> Option<&str> {
     hash_of(unit).filter(|_| !unit.ends_with(UNFINISHED))
 }
@@ -391,7 +391,7 @@ pub fn name_of_unit(file: &str) -> Option<&str> {
     hash_of(file).or_else(|| Some(stem).filter(|stem| stem.starts_with("lib")))
 }
 
-/// Replaces the directory in which a build script ran by the current one, in the output that cargo
+/// Replaces the folder in which a build script ran by the current one, in the output that cargo
 /// records for the script. Cargo does the same when it reads the record, but others read it too.
 fn move_output(build: &Utf8Path) -> io::Result<()> {
     let (root, output) = (build.join("root-output"), build.join("output"));

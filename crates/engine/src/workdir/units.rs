@@ -56,7 +56,7 @@ impl PartialOrd for UnitDigest {
     }
 }
 
-/// Formats the digest as a directory name, with as much of the hashes as it takes to distinguish
+/// Formats the digest as a folder name, with as much of the hashes as it takes to distinguish
 /// packages.
 impl Display for UnitDigest {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! The work directories. They are outside the subject and outside any repository, since cargo
+//! The work folders. They are outside the subject and outside any repository, since cargo
 //! merges the `.cargo/config.toml` of every parent of its working directory.
 
 use std::collections::BTreeSet;
@@ -19,39 +19,39 @@ use crate::matrix::cell_context::CellContext;
 use crate::subject::git::short;
 use crate::workdir::lane_dirs::LaneDirs;
 
-/// The directory for temporary files of all lanes.
+/// The folder for temporary files of all lanes.
 const TMP: &str = "t";
 
-/// The directory of all compiled code.
+/// The folder of all compiled code.
 pub const SHOPS: &str = "shops";
 
-/// The lock file of a work directory.
+/// The lock file of a work folder.
 const IN_USE: &str = "in-use";
 
-/// The directory for what is resolved and staged beside a run.
+/// The folder for what is resolved and staged beside a run.
 const BESIDE: &str = "beside";
 
-/// The directory for cells that run in the open.
+/// The folder for cells that run in the open.
 const OPEN: &str = "reproduce";
 
-/// The work directories of one subject.
+/// The work folders of one subject.
 #[derive(Debug)]
 pub struct WorkDirs {
     root: Utf8PathBuf,
     /// Held while a run works here.
     _in_use: Option<File>,
-    /// A directory for resolving and staging beside a run that works here; removed on drop.
+    /// A folder for resolving and staging beside a run that works here; removed on drop.
     beside: Option<TempDir>,
     /// The build groups that are known to be at the path where they were created.
     checked: Mutex<BTreeSet<Utf8PathBuf>>,
 }
 
 impl WorkDirs {
-    /// Opens the work directory of a subject below `cache` without locking it.
+    /// Opens the work folder of a subject below `cache` without locking it.
     ///
     /// # Errors
     ///
-    /// Returns an error if the directory cannot be created.
+    /// Returns an error if the folder cannot be created.
     pub fn open(cache: &Path, subject: &Utf8Path) -> Result<Self> {
         let name = subject.file_name().unwrap_or("subject");
         let hash = blake3::hash(subject.as_str().as_bytes()).to_hex();
@@ -74,12 +74,12 @@ impl WorkDirs {
         })
     }
 
-    /// Opens and locks the work directory as soon as no other run is using it. Calls `on_wait` if
+    /// Opens and locks the work folder as soon as no other run is using it. Calls `on_wait` if
     /// it has to wait.
     ///
     /// # Errors
     ///
-    /// Returns an error if the directory cannot be created or locked, or if the wait is
+    /// Returns an error if the folder cannot be created or locked, or if the wait is
     /// interrupted.
     pub fn lock(
         cache: &Path,
@@ -95,13 +95,13 @@ impl WorkDirs {
         })
     }
 
-    /// Opens the work directory to resolve and stage beside a run that may be using it. Stored
-    /// results are shared; everything else gets a directory of its own, which is removed at the
+    /// Opens the work folder to resolve and stage beside a run that may be using it. Stored
+    /// results are shared; everything else gets a folder of its own, which is removed at the
     /// end.
     ///
     /// # Errors
     ///
-    /// Returns an error if the directories cannot be created.
+    /// Returns an error if the folders cannot be created.
     pub fn beside(cache: &Path, subject: &Utf8Path) -> Result<Self> {
         let place = Self::open(cache, subject)?;
         let all = place.root.join(BESIDE);
@@ -113,7 +113,7 @@ impl WorkDirs {
         })
     }
 
-    /// Returns the work directories of other subjects, and anything else that this program keeps
+    /// Returns the work folders of other subjects, and anything else that this program keeps
     /// below the cache.
     ///
     /// # Errors
@@ -126,17 +126,17 @@ impl WorkDirs {
         Ok(others.collect())
     }
 
-    /// Returns the directory to work in: a separate one if this was opened beside a run.
+    /// Returns the folder to work in: a separate one if this was opened beside a run.
     fn lane_dirs(&self) -> &Utf8Path {
         let beside = self.beside.as_ref().map(|folder| folder.path());
         beside.and_then(Utf8Path::from_path).unwrap_or(&self.root)
     }
 
-    /// Returns the directories in which a lane works on a cell, for the sandbox of that name.
+    /// Returns the folders in which a lane works on a cell, for the sandbox of that name.
     ///
     /// # Errors
     ///
-    /// Returns an error if directories cannot be created or removed.
+    /// Returns an error if folders cannot be created or removed.
     pub fn folders(
         &self,
         context: &CellContext<'_>,
@@ -146,7 +146,7 @@ impl WorkDirs {
         let of_toolchain = self.build_groups().join(&context.cell.row.toolchain);
         // Build scripts ran in it, and cargo does not track that.
         let group = of_toolchain.join(format!("{}-{sandbox}", short(&context.build_group())));
-        // One lane checks while the others wait, since a removed directory may be one that they are
+        // One lane checks while the others wait, since a removed folder may be one that they are
         // about to use.
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if !checked.contains(&group) {
@@ -174,7 +174,7 @@ impl WorkDirs {
     ///
     /// # Errors
     ///
-    /// Returns an error if a directory cannot be removed.
+    /// Returns an error if a folder cannot be removed.
     pub fn discard_past(&self, current: &BTreeSet<(String, String)>) -> Result<()> {
         let toolchains: BTreeSet<&str> = current.iter().map(|(label, _)| label.as_str()).collect();
         for label in toolchains {
@@ -205,13 +205,13 @@ impl WorkDirs {
         Ok(path)
     }
 
-    /// Returns the directory of everything that belongs to this subject.
+    /// Returns the folder of everything that belongs to this subject.
     #[must_use]
     pub fn root(&self) -> &Utf8Path {
         &self.root
     }
 
-    /// Returns the directories of what is kept outside the build groups.
+    /// Returns the folders of what is kept outside the build groups.
     #[must_use]
     pub fn dirs_beside_groups(&self) -> Vec<Utf8PathBuf> {
         let names = [
@@ -227,7 +227,7 @@ impl WorkDirs {
         names.map(|name| self.root.join(name)).into()
     }
 
-    /// Returns the directory of all build groups.
+    /// Returns the folder of all build groups.
     #[must_use]
     pub fn build_groups(&self) -> Utf8PathBuf {
         self.root.join(SHOPS)
@@ -241,18 +241,18 @@ impl WorkDirs {
         clones.join(lane.to_string())
     }
 
-    /// Returns the directory that holds all work directories.
+    /// Returns the folder that holds all work folders.
     #[must_use]
     pub fn cache(&self) -> &Path {
         let above = self.root.parent().unwrap_or(&self.root);
         above.as_std_path()
     }
 
-    /// Creates and returns the directory for running a cell in the open.
+    /// Creates and returns the folder for running a cell in the open.
     ///
     /// # Errors
     ///
-    /// Returns an error if the directory cannot be created.
+    /// Returns an error if the folder cannot be created.
     pub fn open_cell(&self, cell: &Cell) -> Result<Utf8PathBuf> {
         let folder = self.lane_dirs().join(OPEN).join(cell.id().as_str());
         std::fs::create_dir_all(folder.join("checkout"))
@@ -260,25 +260,25 @@ impl WorkDirs {
         Ok(folder)
     }
 
-    /// Returns the directory for the logs of what is run again after all cells.
+    /// Returns the folder for the logs of what is run again after all cells.
     #[must_use]
     pub fn again(&self) -> Utf8PathBuf {
         self.root.join("again")
     }
 
-    /// Returns the directory for probing what a sandbox can do.
+    /// Returns the folder for probing what a sandbox can do.
     #[must_use]
     pub fn trial(&self) -> Utf8PathBuf {
         self.lane_dirs().join("trial")
     }
 
-    /// Returns the directory in which the resolver works.
+    /// Returns the folder in which the resolver works.
     #[must_use]
     pub fn resolver(&self) -> Utf8PathBuf {
         self.lane_dirs().join("resolve").join("checkout")
     }
 
-    /// Returns the directory for damaged records.
+    /// Returns the folder for damaged records.
     #[must_use]
     pub fn quarantine_dir(&self) -> Utf8PathBuf {
         self.root.join("damaged")
@@ -290,27 +290,27 @@ impl WorkDirs {
         self.root.join("times.json")
     }
 
-    /// Returns the directory for stored resolutions.
+    /// Returns the folder for stored resolutions.
     #[must_use]
     pub fn resolutions(&self) -> Utf8PathBuf {
         self.root.join("resolutions")
     }
 
-    /// Returns the directory for stored outcomes.
+    /// Returns the folder for stored outcomes.
     #[must_use]
     pub fn outcomes(&self) -> Utf8PathBuf {
         self.root.join("outcomes")
     }
 }
 
-/// Returns true if this program created a directory; the cache may hold others.
+/// Returns true if this program created a folder; the cache may hold others.
 #[must_use]
 pub fn is_ours(folder: &Utf8Path) -> bool {
     let tag = std::fs::read_to_string(folder.join(CACHEDIR_TAG_FILE));
     tag.is_ok_and(|tag| tag == CACHEDIR_TAG)
 }
 
-/// Locks the work directory of a subject until the file is dropped, so that no run starts in it.
+/// Locks the work folder of a subject until the file is dropped, so that no run starts in it.
 /// Returns `None` if a run is using it.
 ///
 /// # Errors
@@ -350,7 +350,7 @@ pub fn turn(lock: &Path, cancel: &Cancel, on_wait: impl FnOnce()) -> Result<File
     }
 }
 
-/// Removes a directory that was created at another path: build scripts write absolute paths into
+/// Removes a folder that was created at another path: build scripts write absolute paths into
 /// their output, which cargo considers fresh wherever it is.
 fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
     let marker = folder.join("made-in");
@@ -365,8 +365,8 @@ fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
     std::fs::write(&marker, folder.as_str()).with_context(|| format!("write {marker}"))
 }
 
-/// Returns the directory that holds all work directories: `PINMATRIX_CACHE`, or else `pinmatrix` in
-/// the user's cache directory.
+/// Returns the folder that holds all work folders: `PINMATRIX_CACHE`, or else `pinmatrix` in
+/// the user's cache folder.
 ///
 /// # Errors
 ///

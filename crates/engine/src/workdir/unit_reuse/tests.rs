@@ -11,7 +11,7 @@ struct Lane {
     used: UsedUnits,
 }
 
-/// A target directory in which one unit of a package was compiled.
+/// A target folder in which one unit of a package was compiled.
 fn lane() -> Lane {
     let folder = tempfile::tempdir().expect("a folder");
     let root = Utf8Path::from_path(folder.path()).expect("text").to_owned();
@@ -50,7 +50,7 @@ impl Lane {
         store.join(UnitDigest::of("serde").to_string()).is_dir()
     }
 
-    /// Another target directory, with the unit imported.
+    /// Another target folder, with the unit imported.
     fn import(&self) -> (usize, Utf8PathBuf) {
         let other = self.target.with_file_name("other");
         (self.import_into(&other, self.used.values()), other)
