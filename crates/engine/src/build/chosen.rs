@@ -27,7 +27,6 @@ pub const KEY: &str = "rustc-workspace-wrapper";
 /// # Errors
 ///
 /// Returns an error if the wrapper cannot be written.
-/// When the wrapper cannot be written.
 pub fn compile_only(
     packages: &[Utf8PathBuf],
     wrapper: &Utf8Path,

@@ -2,8 +2,8 @@
 //! place of rustdoc.
 //!
 //! ```text
-//! cargo test --doc --workspace ── builds what is missing ──▶ the script ──▶ one call a library
-//!        │ a member does not build
+//! cargo test --doc --workspace ── builds what is missing ──▶ the script ──▶ one call per library
+//!        │ if a member does not build
 //!        ▼
 //! the same in an empty target folder, with scripts in place of rustc and build scripts:
 //! the calls of rustdoc, and those of rustc for what cargo did not reach
