@@ -1,4 +1,4 @@
-//! The reports of a run: every format, each made from the run alone.
+//! The reports of a run: every format, made from the run and, for HTML, the locks beside it.
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
