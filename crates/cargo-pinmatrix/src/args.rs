@@ -1,4 +1,4 @@
-//! What can be done: the two names of the program, and its subcommands.
+//! The command line: the two names of the program, and its subcommands.
 
 pub(crate) mod flags;
 
@@ -34,7 +34,7 @@ Exit codes:
   130  interrupted; the next run goes on from there; with --script only by --replay of a copy of
        bisection.json";
 
-/// The tasks of this repository.
+/// The tasks of this repository
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 pub struct XtaskArgs {
@@ -50,7 +50,7 @@ enum Task {
 }
 
 impl XtaskArgs {
-    /// What is to be done.
+    /// Returns the command to run.
     pub fn command(self) -> Command {
         let Task::Matrix(matrix) = self.task;
         matrix.command()
@@ -67,7 +67,7 @@ pub enum CargoArgs {
 }
 
 impl CargoArgs {
-    /// What is to be done.
+    /// Returns the command to run.
     pub fn command(self) -> Command {
         let Self::Pinmatrix(matrix) = self;
         matrix.command()
@@ -85,46 +85,47 @@ pub struct MatrixArgs {
 }
 
 impl MatrixArgs {
-    /// `run`, unless something else is asked for.
+    /// Returns the subcommand, or `run` if there is none.
     fn command(self) -> Command {
         self.command.unwrap_or(Command::Run(Box::new(self.run)))
     }
 }
 
-/// What can be done.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the matrix; the same as no subcommand
+    /// Run the matrix; this is the default without a subcommand
     #[command(after_help = EXIT_CODES)]
     Run(Box<RunFlags>),
-    /// Show what would run, what is predicted from declared rust-versions, what is known already, and
-    /// why the rest is skipped
+    /// Show what would run, what is predicted from declared rust-versions, what is already known,
+    /// and why the rest is skipped
     Plan(PlanFlags),
-    /// Put the results of several machines together into one run
+    /// Merge the results of several machines into one run
     #[command(after_help = MERGE_CODES)]
     Merge(MergeFlags),
     /// Record the last run's results as the new baseline
     Bless(Flags),
-    /// Hold two runs against each other, or a run against the baseline
+    /// Compare two runs, or a run with the baseline
     #[command(after_help = compare::CODES)]
     Compare(CompareFlags),
-    /// Run one cell with cargo's output on the terminal, in a folder that is kept, or print the cargo
-    /// commands that do it
+    /// Run one cell in a folder that is kept, with cargo's output on the terminal, or print the
+    /// cargo commands that do it
     #[command(after_help = repro::CODES)]
     Repro(ReproFlags),
-    /// Make every report again, from run.json and the locks beside it
+    /// Write every report again, from run.json and the locks beside it
     Report(ReportFlags),
-    /// List what the subject still has to do at one pin, from the last run
+    /// List what the subject still has to do at one pin, according to the last run
     Worklist(WorklistFlags),
-    /// Ask one question along one axis: where between two ends does the answer change?
+    /// Find where the answer to one question changes between the two ends of one axis
     #[command(after_help = BISECT_CODES)]
     Bisect(Box<BisectFlags>),
-    /// Run cells twice, in two places, and tell what is the same: outcomes, locks, test executables
+    /// Run cells twice, in two places, and compare the outcomes, locks and test executables
     #[command(after_help = verify::CODES)]
     Verify(VerifyFlags),
-    /// Print a pipeline that runs the matrix on many machines: for GitHub, GitLab, or any other
+    /// Print a pipeline that runs the matrix on many machines, for GitHub, GitLab or any other CI
+    /// system
     Ci(PipelineFlags),
-    /// Show what work folders take of the disk, and remove what was compiled
+    /// Show how much disk space the work folders use, and remove compiled code
     Clean(CleanFlags),
     /// List the toolchains of the matrix and where they were found
     Toolchains(ToolchainFlags),

@@ -1,5 +1,5 @@
-//! The command line of pinmatrix: flags in, progress and exit codes out. What is done is the
-//! engine's; what is shown is decided here.
+//! The command line of pinmatrix: flags in, progress and exit codes out. The engine does the work;
+//! this crate decides what is shown.
 
 mod args;
 mod commands;
@@ -33,17 +33,17 @@ use pinmatrix_process::cancel::Cancel;
 use crate::args::Command;
 use crate::args::flags::{Flags, PlanFlags, RunFlags, SelectionArgs};
 
-/// Which of the two names the program goes by.
+/// The two names of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// `cargo xtask matrix`
+    /// `cargo xtask matrix`.
     Xtask,
-    /// `cargo pinmatrix`
+    /// `cargo pinmatrix`.
     CargoPinmatrix,
 }
 
 impl Program {
-    /// The words that a person types before the flags.
+    /// Returns the words that a person types before the flags.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Program {
     }
 }
 
-/// How the program ends; a part of its interface.
+/// The exit codes, which are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ExitStatus {
     Passed = 0,
@@ -210,7 +210,7 @@ fn open(flags: &Flags, listener: &dyn Listener) -> Result<Matrix> {
     open_with(flags, |options| options.baseline = None, listener)
 }
 
-/// A matrix of which cells are selected, and which is not judged.
+/// Opens a matrix for selected cells, without a baseline to judge them by.
 fn open_selected(selecting: &SelectionArgs, listener: &dyn Listener) -> Result<Matrix> {
     let change = |options: &mut RunOptions| {
         options.today &= !selecting.no_today;
@@ -239,7 +239,8 @@ fn open_with(
     Ok(matrix)
 }
 
-/// The results folder is the tool's own: files of another run go, and a tag is put into it.
+/// Checks that the results folder belongs to the tool: files of another run are removed there,
+/// and a tag is written into it.
 fn check_out(out: &Utf8Path) -> Result<(), UserError> {
     let tag = std::fs::read_to_string(out.join("CACHEDIR.TAG"));
     let is_ours = tag.is_ok_and(|tag| tag.contains("made by pinmatrix"));
@@ -261,7 +262,7 @@ fn no_place(out: &Utf8Path, why: &str) -> UserError {
         .help("name a folder with --out that does not exist yet")
 }
 
-/// A plan of the cells that flags select, by a strategy unless a flag names one.
+/// Plans the cells that flags select, with a strategy unless a flag names one.
 fn make_plan(
     matrix: &Matrix,
     selecting: &SelectionArgs,
@@ -281,7 +282,7 @@ fn make_plan(
     ))
 }
 
-/// The cells of a matrix, and what flags leave of them.
+/// Returns the cells of a matrix, and the selection that the flags make.
 fn select(
     matrix: &Matrix,
     selecting: &SelectionArgs,
@@ -303,7 +304,7 @@ fn select(
     Ok((cells, selection))
 }
 
-/// What the plan may ask.
+/// Answers the questions of the planner.
 struct KnownOutcomes<'a> {
     matrix: &'a Matrix,
     known: &'a std::collections::BTreeMap<pinmatrix_core::model::cell::CellId, Outcome>,
@@ -328,14 +329,14 @@ impl PlanContext for KnownOutcomes<'_> {
     }
 }
 
-/// A failure outweighs a doubt: what is certain is certain, whatever else is not.
+/// Judges a run. A failure outweighs an inconclusive cell, since it is certain.
 fn judge(run: &Run) -> ExitStatus {
-    // Another machine has what there is.
+    // Other machines have the cells.
     if run.is_empty_shard() {
         return ExitStatus::Passed;
     }
     let exit = judge_cells(run);
-    // Time was up before all had run, or a part is missing.
+    // The time was up before all cells ran, or a part is missing.
     if exit == ExitStatus::Passed && !run.finished {
         return ExitStatus::Inconclusive;
     }
@@ -351,7 +352,7 @@ fn judge_cells(run: &Run) -> ExitStatus {
         };
     }
     if !run.findings.gaps.is_empty() {
-        // That a cell fails says less than that another is not known.
+        // A gap left by a merge outweighs even a failed cell, if there is no baseline.
         return ExitStatus::Inconclusive;
     }
     match run_result(run) {
@@ -361,7 +362,7 @@ fn judge_cells(run: &Run) -> ExitStatus {
     }
 }
 
-/// A command that a report tells people to run, with the flags that decide what it finds.
+/// Formats a command that a report suggests, with the flags that affect its result.
 fn repeating(program: Program, words: &str, flags: &Flags) -> String {
     let mut command = format!("{} {words}", program.words());
     if let Some(config) = &flags.config {

@@ -1,4 +1,4 @@
-//! What a person or a CI engine sees: progress, plans, errors, reports.
+//! What users and CI systems see: progress, plans, errors and reports.
 
 pub(crate) mod stdout;
 pub(crate) mod error_report;

@@ -1,5 +1,5 @@
-//! `ci`: the pipeline of a CI engine, printed from one matrix. It plans, runs shards on as many
-//! machines, and merges what they found; how work is spread is the engine's own business.
+//! `ci`: prints the pipeline of a CI system for one matrix. It plans, runs shards on several
+//! machines, and merges their results; how the work is distributed is up to the CI system.
 
 use anyhow::Result;
 use clap::{Args, FromArgMatches, ValueEnum};
@@ -15,38 +15,38 @@ use crate::{ExitStatus, Program};
 /// Flags of a pipeline.
 #[derive(Debug, Args)]
 pub struct PipelineFlags {
-    /// For which engine
+    /// The CI system
     #[arg(value_enum)]
     pub engine: Engine,
-    /// The config [default: matrix.toml, here or in the nearest folder above]
+    /// The config file [default: matrix.toml, here or in the nearest parent folder]
     #[arg(long, value_name = "FILE")]
     pub config: Option<std::path::PathBuf>,
-    /// Over how many machines cells are spread, at the most. Strategy frontier, which finds out on the
-    /// way what runs, becomes --full
+    /// The most machines to spread cells over. The frontier strategy, which only finds out during
+    /// the run which cells run, becomes --full
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub shards: usize,
-    /// What selects cells, for example `-- --toolchain stable`
+    /// Flags that select cells, for example `-- --toolchain stable`
     #[arg(last = true, value_name = "FLAGS")]
     pub selection: Vec<String>,
 }
 
-/// Who runs a pipeline.
+/// The CI system that runs a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
     /// GitHub Actions: .github/workflows/matrix.yml
     Github,
     /// GitLab: a file that .gitlab-ci.yml is or includes
     Gitlab,
-    /// Any that tells each machine its number: a shell script
+    /// Any system that tells each machine its number: a shell script
     Generic,
 }
 
 impl Engine {
-    /// How many jobs one matrix may have.
+    /// Returns how many jobs one matrix may have.
     ///
-    /// GitHub: <https://docs.github.com/en/actions/reference/limits>. GitLab:
-    /// <https://docs.gitlab.com/ci/yaml/#parallel>. The tool itself: a job more than that has
-    /// nothing to do in any matrix.
+    /// For GitHub, see <https://docs.github.com/en/actions/reference/limits>, and for GitLab
+    /// <https://docs.gitlab.com/ci/yaml/#parallel>. The tool's own limit is more jobs than any
+    /// matrix has work for.
     fn most_shards(self) -> usize {
         match self {
             Self::Github => 256,
@@ -64,13 +64,13 @@ impl Engine {
     }
 }
 
-/// Obeys `ci`.
+/// Runs `ci`.
 ///
 /// # Errors
 ///
-/// A mistake in the config or the flags.
+/// Returns a user error in the config or the flags.
 pub fn run(program: Program, flags: &PipelineFlags) -> Result<ExitStatus> {
-    // A pipeline of a config that cannot be read would fail on every machine.
+    // The pipeline of an invalid config would fail on every machine.
     let config = read_config(&config(flags.config.as_ref()))?;
     stdout::write(&pipeline(program, flags, &config)?)?;
     Ok(ExitStatus::Passed)
@@ -110,7 +110,7 @@ fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<
         .iter()
         .map(|flag| format!(" {}", shell_word(flag)))
         .collect();
-    // Shards cannot find out on the way what runs.
+    // Shards cannot find out during the run which cells run.
     let full = match selecting.strategy().unwrap_or(matrix.run.strategy) {
         Strategy::Frontier => "--full",
         Strategy::Ends | Strategy::Full => "",
@@ -135,8 +135,8 @@ fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<
         }))
 }
 
-/// What selects cells, as `run` and `plan` take it, so that a wrong flag is told of here and not on
-/// every machine.
+/// Parses the flags that select cells as `run` and `plan` do, so that a wrong flag is reported here
+/// and not on every machine.
 fn selecting(selection: &[String]) -> Result<SelectionArgs, UserError> {
     let help = "what stands behind `--` selects cells, as it does for `run` and `plan`";
     let command = SelectionArgs::augment_args(clap::Command::new("run").no_binary_name(true));
@@ -155,7 +155,7 @@ fn selecting(selection: &[String]) -> Result<SelectionArgs, UserError> {
     Ok(selecting)
 }
 
-/// What of that a merge takes as well, for the commands that reproduce a cell.
+/// Returns those of the flags that `merge` takes as well, for the commands that reproduce a cell.
 fn of_merge(selecting: &SelectionArgs) -> String {
     let Flags {
         offline,

@@ -1,4 +1,4 @@
-//! The build of a cell: every target compiled as far as it goes, each with its own status and
+//! Builds a cell: compiles every target as far as possible and gives each its own status and
 //! errors.
 
 pub(crate) mod chosen;
@@ -27,55 +27,56 @@ use crate::diagnose::target_result::{TargetJudge, TargetResult};
 use crate::diagnose::unit_blame::BuildAccount;
 use crate::phase::log::PhaseLog;
 
-/// How a build goes.
+/// The options of a build.
 pub struct BuildOptions<'a> {
     /// The flags that choose the profile.
     pub flags: Vec<String>,
-    /// The features.
+    /// The enabled features.
     pub features: &'a FeatureSet,
-    /// The family that is pinned.
+    /// The pinned family.
     pub family: &'a Family,
-    /// Whether all targets are asked for.
+    /// Whether all targets are requested.
     pub is_whole: bool,
-    /// Which targets and doc tests are asked for.
+    /// Tells which targets and doc tests are requested.
     pub is_asked_for: &'a dyn Fn(&TargetId) -> bool,
-    /// Lays the copy and the target folder out as they were before anything was compiled.
+    /// Restores the copy and the target folder to their state before anything was compiled.
     pub start_over: &'a dyn Fn() -> Result<()>,
-    /// Has build scripts that ran not run again, by their executables.
+    /// Keeps build scripts that have run, given by their executables, from running again.
     pub run_no_more: &'a dyn Fn(&[Utf8PathBuf]) -> Result<()>,
-    /// Where a wrapper of rustc may be written for packages of the workspace; `None` where they have
-    /// one.
+    /// The path at which a rustc wrapper for workspace packages may be written; `None` if they
+    /// already have one.
     pub wrapper: Option<Utf8PathBuf>,
 }
 
-/// By this variable a cargo takes itself for one of another channel. From 1.62 to 1.73, `--keep-going`
-/// was there and not stable: <https://github.com/rust-lang/cargo/issues/10496>. The variable that
-/// rustc knows too, `RUSTC_BOOTSTRAP`, would reach build scripts, which then find a nightly rustc.
+/// The variable that makes cargo act as if it came from another channel. From 1.62 to 1.73,
+/// `--keep-going` existed but was unstable: <https://github.com/rust-lang/cargo/issues/10496>.
+/// `RUSTC_BOOTSTRAP`, which rustc also reads, would reach build scripts, and they would detect a
+/// nightly rustc.
 const CHANNEL: &str = "__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS";
 
-/// What a build came to.
+/// The result of a build.
 pub struct BuildResult {
-    /// Each target's own answer.
+    /// The result of each target.
     pub made: BTreeMap<TargetId, TargetResult>,
     /// The packages from a registry and of the family that do not compile.
     pub broken: Vec<(PackageId, Broken)>,
     /// The doc tests of each library, once it is known how they run.
     pub doc_tests: BTreeMap<TargetId, DocTests>,
-    /// What each package's build script said; tests see it too.
+    /// The output of each package's build script, which tests see too.
     pub scripts: BTreeMap<PackageId, BuildScript>,
     /// The binaries, by package and name.
     pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
-    /// The units that it used, made anew or not, by the hashes in their names.
+    /// The package of each unit that was used, fresh or compiled, by the hash in the unit's name.
     pub used: BTreeMap<String, PackageId>,
-    /// How the last command ended, and what all took.
+    /// How the last command ended, and the resources that all commands used.
     pub ended: ProcessResult,
 }
 
-/// Compiles all targets of a workspace, and says of each how it went.
+/// Compiles all targets of a workspace and reports a result for each.
 ///
 /// # Errors
 ///
-/// When cargo cannot be started at all.
+/// Returns an error if cargo cannot be started.
 pub fn build(
     cargo: &CargoCommand<'_>,
     workspace: &Workspace,
@@ -139,7 +140,7 @@ pub fn build(
 }
 
 impl BuildResult {
-    /// Whether the machine kept a target from an answer.
+    /// Returns true if a failure of the machine left a target without a result.
     #[must_use]
     pub fn is_inconclusive(&self) -> bool {
         let is_doubt = |made: &TargetResult| match made {
@@ -150,41 +151,42 @@ impl BuildResult {
     }
 }
 
-/// A build at work.
+/// A build in progress.
 struct RunningBuild<'a> {
     cargo: &'a CargoCommand<'a>,
     workspace: &'a Workspace,
     options: &'a BuildOptions<'a>,
     account: BuildAccount,
-    /// How the build ended so far, and what it took.
+    /// How the build has ended so far, and the resources that it used.
     ended: ProcessResult,
     log: &'a mut PhaseLog,
     on_step: &'a mut dyn FnMut(&str),
 }
 
 impl RunningBuild<'_> {
-    /// Whether cargo builds what else it can where one target fails.
+    /// Returns true if cargo keeps building other targets after one fails.
     /// Stable since cargo 1.74: <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
     fn keeps_going(&self) -> bool {
         self.cargo.toolchain.cargo >= Version::new(1, 74, 0)
     }
 
-    /// All targets at once, or those that are asked for.
+    /// Builds all targets at once, or only the requested ones.
     fn all(&mut self, targets: &[&Target]) -> Result<()> {
         let chosen: BTreeSet<Vec<String>> = targets.iter().map(|t| choice(&t.id)).collect();
-        // A target that is named is refused where features are off, in whichever member it is.
+        // Cargo rejects a named target if any member has a target of that name with missing
+        // features.
         let is_refused = |target: &Target| {
             !target.missing_features.is_empty() && chosen.contains(&choice(&target.id))
         };
-        // `cargo test` that names an example makes a test executable of it.
+        // If `cargo test` names an example, it builds a test executable from it.
         let all_bear_tests = targets.iter().all(|target| target.bears_tests);
         let any_refused = self.workspace.targets.iter().any(is_refused);
-        // A test can run any example, which a build of some targets does not make.
+        // A test can run any example, and building only some targets does not build the examples.
         let mut others = self.workspace.targets.iter();
         let has_examples = others.any(|target| target.id.kind == TargetKind::Example);
         if !self.options.is_whole && all_bear_tests && !any_refused && !has_examples {
-            // The same members with the same features, whether all of their targets are built or
-            // some.
+            // These are the same members with the same features, whether all or only some of their
+            // targets are built.
             let names: Vec<String> = chosen.iter().flatten().cloned().collect();
             let is_named = |id: &TargetId| {
                 id.kind != TargetKind::Doc && chosen.contains(&choice(id))
@@ -197,14 +199,15 @@ impl RunningBuild<'_> {
             if !has_failed || !targets.iter().any(is_open) {
                 return Ok(());
             }
-            // What else goes by that name may have stopped cargo before it came to what is asked for.
+            // Another target of the same name may have stopped cargo before it reached a requested
+            // one.
         }
         let mut whole = args(&["build", "--workspace", "--tests"]);
         if self.workspace.has_examples() {
             whole.push("--examples".to_owned());
         }
         if !self.keeps_going() {
-            // Where nothing fails, there is nothing to go on from.
+            // If nothing fails, there is no need to keep going.
             let ended = self.listen(whole.clone())?;
             self.ended = together(self.ended.clone(), ended);
             let has_failed = matches!(self.ended.exit, Exit::Code(n) if n != 0);
@@ -225,7 +228,7 @@ impl RunningBuild<'_> {
         Ok(())
     }
 
-    /// Some targets, by their names. Others that go by the same are left out where cargo can.
+    /// Builds some targets by name. Other targets of the same name are left out if cargo allows it.
     fn some(&mut self, targets: &[&Target], names: &[String]) -> Result<ProcessResult> {
         let is_other = |target: &Target| {
             let choice = choice(&target.id);
@@ -257,9 +260,9 @@ impl RunningBuild<'_> {
         self.listen_to(&choosy, part)
     }
 
-    /// What others use, without its tests: every library, and the binaries and examples that count.
-    /// `--examples` also has cargo turn on the features that dev-dependencies ask for, as the whole
-    /// build does.
+    /// Builds what other targets use, without tests: every library, and the binaries and examples
+    /// that matter. `--examples` also makes cargo enable the features that dev-dependencies
+    /// require, as in the whole build.
     fn plain(&mut self) -> Result<()> {
         let mut plain = args(&["build", "--workspace", "--examples"]);
         let targets = self.workspace.targets.iter();
@@ -282,7 +285,7 @@ impl RunningBuild<'_> {
                 self.account.plain = Some(plain);
                 self.ended = together(ended, self.ended.clone());
             }
-            // What was not heard to its end tells nothing.
+            // Incomplete messages prove nothing.
             Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => {
                 self.ended = together(self.ended.clone(), ended);
             }
@@ -290,18 +293,18 @@ impl RunningBuild<'_> {
         Ok(())
     }
 
-    /// Whether there is a point in asking cargo again.
+    /// Returns true if running cargo again makes sense.
     fn can_go_on(&self) -> bool {
         let ProcessResult { exit, .. } = &self.ended;
         matches!(exit, Exit::Code(_)) && infra_failure(exit, &self.account.messages.err).is_none()
     }
 
-    /// One command among all members, with the features of the whole.
+    /// Runs one command for all members, with the features of the whole workspace.
     fn listen(&mut self, args: Vec<String>) -> Result<ProcessResult> {
         self.listen_to(self.cargo, args)
     }
 
-    /// As [`RunningBuild::listen`], and cargo goes on where a unit fails.
+    /// Runs like [`RunningBuild::listen`], but cargo keeps going after a unit fails.
     fn listen_on(&mut self, mut args: Vec<String>) -> Result<ProcessResult> {
         args.push("--keep-going".to_owned());
         if self.keeps_going() {
@@ -336,9 +339,9 @@ impl RunningBuild<'_> {
     }
 }
 
-/// Whether a target alone can be compiled of those that share its name: cargo makes a test of it by that
-/// name alone, and a shell in between loses no variable. It drops those whose names are not its own
-/// kind, such as `CARGO_BIN_EXE_a-b`.
+/// Returns true if a target can be compiled alone although others share its name: under that
+/// name, cargo compiles nothing but the test, and the shell in between loses no variable. A shell
+/// drops variables whose names it does not accept, such as `CARGO_BIN_EXE_a-b`.
 fn can_be_chosen(target: &Target) -> bool {
     let is_plain = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     target.id.kind == TargetKind::Test && target.binaries.iter().all(is_plain)
@@ -348,7 +351,7 @@ fn args(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// The flags that choose one target.
+/// Returns the flags that choose one target.
 #[must_use]
 pub fn choice(id: &TargetId) -> Vec<String> {
     match id.kind {

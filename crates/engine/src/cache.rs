@@ -1,4 +1,5 @@
-//! What is kept from run to run: outcomes under a hash of all that decides them, and durations.
+//! Results that are kept from run to run: outcomes under a hash of everything that decides them,
+//! and durations.
 
 pub(crate) mod key;
 pub(crate) mod record_store;

@@ -1,4 +1,4 @@
-//! What errors come to: whose they are, and what became of each target.
+//! Turns errors into results: whose fault they are, and what happened to each target.
 
 pub(crate) mod unit_blame;
 pub(crate) mod refusal;

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, and paths by their text.
+//! Writes files so that they are complete or absent, and handles folders by UTF-8 path.
 
 use std::fs;
 use std::io::Write;
@@ -6,28 +6,28 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// Marks a folder as made by a program: tools that back up, index or copy leave it alone.
+/// Marks a folder as a cache, which tools for backups, indexing or copying skip.
 /// <https://bford.info/cachedir/>
 pub const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# made by pinmatrix\n";
 
-/// The name of the file that marks a folder.
+/// The name of the file that marks a cache folder.
 pub const CACHEDIR_TAG_FILE: &str = "CACHEDIR.TAG";
 
-/// Writes a file so that a reader finds the old one or the new one, and never a part. Where the
-/// machine is switched off before the system has written it, it can be lost.
+/// Writes a file atomically: a reader finds the old or the new content, and never a part. The new
+/// content can be lost if the machine is switched off before the system has written it.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// Returns an error if it cannot be written.
 pub fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, false, READABLE)
 }
 
-/// As [`write_whole`], and the file is on the disk when this returns.
+/// Writes a file as [`write_whole`] does, and returns once it is on disk.
 ///
 /// # Errors
 ///
-/// As [`write_whole`].
+/// Returns the errors of [`write_whole`].
 pub fn write_to_last(path: &Utf8Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, true, READABLE)
 }
@@ -51,7 +51,8 @@ fn write(path: &Utf8Path, bytes: &[u8], syncs: bool, mode: u32) -> Result<()> {
     Ok(())
 }
 
-/// Temporary files are for their owner's eyes only; results are for whoever reads CI's artifacts.
+/// The mode of a regular file. Temporary files are private to their owner, but results must be
+/// readable for users of CI artifacts.
 const READABLE: u32 = 0o644;
 
 /// The mode of a program.
@@ -68,11 +69,11 @@ fn set_mode(_: &fs::File, _: u32) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes a program of one or more lines of shell, unless it is there.
+/// Writes a shell script of one or more lines, unless it already exists.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// Returns an error if it cannot be written.
 pub fn write_program(path: &Utf8Path, lines: &str) -> Result<()> {
     let script = format!("#!/bin/sh\n{lines}\n");
     if std::fs::read_to_string(path).is_ok_and(|there| there == script) {
@@ -81,11 +82,12 @@ pub fn write_program(path: &Utf8Path, lines: &str) -> Result<()> {
     write(path, script.as_bytes(), false, EXECUTABLE)
 }
 
-/// The names of the folders in a folder, which need not be there. A link to one is none.
+/// Returns the names of the folders in a folder, without links. Returns an empty list if the folder
+/// does not exist.
 ///
 /// # Errors
 ///
-/// As [`names`].
+/// Returns the errors of [`names`].
 pub fn folders(of: &Utf8Path) -> Result<Vec<String>> {
     let is_folder = |name: &String| {
         let metadata = of.join(name).symlink_metadata();
@@ -94,11 +96,12 @@ pub fn folders(of: &Utf8Path) -> Result<Vec<String>> {
     Ok(names(of)?.into_iter().filter(is_folder).collect())
 }
 
-/// The names of all that is in a folder, which need not be there.
+/// Returns the names of all entries of a folder. Returns an empty list if the folder does not
+/// exist.
 ///
 /// # Errors
 ///
-/// When it is there and cannot be read.
+/// Returns an error if the folder exists and cannot be read.
 pub fn names(of: &Utf8Path) -> Result<Vec<String>> {
     let entries = match of.read_dir_utf8() {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -109,15 +112,15 @@ pub fn names(of: &Utf8Path) -> Result<Vec<String>> {
     names.with_context(|| format!("list {of}"))
 }
 
-/// Removes a file or a folder, which need not be there.
+/// Removes a file or a folder, if it exists.
 ///
 /// # Errors
 ///
-/// When it is there and stays.
+/// Returns an error if it exists and cannot be removed.
 pub fn remove(place: &Utf8Path) -> Result<()> {
     let removed = match place.symlink_metadata() {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(place).or_else(|_| {
-            // A test can leave a folder that not even its owner may look into.
+            // A test can leave a folder that not even its owner can read.
             open_up(place);
             fs::remove_dir_all(place)
         }),
@@ -127,11 +130,11 @@ pub fn remove(place: &Utf8Path) -> Result<()> {
     removed.with_context(|| format!("remove {place}"))
 }
 
-/// Removes all that is in a folder but for some of it, whatever names it has.
+/// Removes everything in a folder except some entries, whatever the names.
 ///
 /// # Errors
 ///
-/// When the folder cannot be listed, or something stays.
+/// Returns an error if the folder cannot be listed or an entry cannot be removed.
 pub fn remove_all_but(folder: &Utf8Path, kept: &[&Utf8Path]) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("list {folder}"))?;
     for entry in entries {
@@ -139,7 +142,7 @@ pub fn remove_all_but(folder: &Utf8Path, kept: &[&Utf8Path]) -> Result<()> {
         let path = match Utf8PathBuf::from_path_buf(path) {
             Ok(path) if kept.contains(&&*path) => continue,
             Ok(path) => path,
-            // By a name that can be written.
+            // Rename it to a name that is UTF-8.
             Err(path) => {
                 let other = folder.join("not-text");
                 fs::rename(&path, &other).with_context(|| format!("move {}", path.display()))?;
@@ -151,7 +154,7 @@ pub fn remove_all_but(folder: &Utf8Path, kept: &[&Utf8Path]) -> Result<()> {
     Ok(())
 }
 
-/// Lets the owner into a folder and all below it, as far as that is possible.
+/// Gives the owner access to a folder and everything below it, as far as possible.
 #[cfg(unix)]
 fn open_up(folder: &Utf8Path) {
     use std::os::unix::fs::PermissionsExt;

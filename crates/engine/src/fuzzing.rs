@@ -1,5 +1,5 @@
-//! What reads what others wrote, by one name each: it must take any bytes, and fail in words or not at
-//! all. For fuzzing (`fuzz`), and for the corpus that it has led to.
+//! One entry point for each parser of untrusted input, which must accept any bytes and fail only
+//! with an error. Used for fuzzing (`fuzz`) and for the corpus that fuzzing has produced.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::registry::published;
 use crate::registry::releases::{Release, Releases};
 use crate::test::{doctest, libtest};
 
-/// A `matrix.toml`; the words that are said against it.
+/// Parses a `matrix.toml`, and returns the error message, if any.
 pub fn matrix_toml(bytes: &[u8]) -> Option<String> {
     let text = SourceText::new(
         Path::new("matrix.toml"),
@@ -24,18 +24,18 @@ pub fn matrix_toml(bytes: &[u8]) -> Option<String> {
     Config::parse(text).err().map(|error| error.to_string())
 }
 
-/// What an index tells of a crate, or of a family of one.
+/// What an index says about a crate, and about a family that consists of it.
 #[derive(Debug)]
 pub struct Indexed {
-    /// What it is: versions, and lines that are passed over.
+    /// The versions, and the lines that are skipped.
     pub entry: CrateEntry,
-    /// What is published of a family that consists of the crate.
+    /// The releases of a family that consists of the crate.
     pub releases: Releases,
-    /// Whatever is said of lines that are passed over and versions that cannot be used.
+    /// The messages about skipped lines and unusable versions.
     pub words: Vec<String>,
 }
 
-/// The index of a crate, as a registry writes it and as cargo keeps it.
+/// Parses the index of a crate in both formats: as a registry writes it, and as cargo caches it.
 #[must_use]
 pub fn index(bytes: &[u8]) -> Vec<Indexed> {
     let entries = [
@@ -56,13 +56,13 @@ pub fn index(bytes: &[u8]) -> Vec<Indexed> {
     entries.into_iter().flatten().map(indexed).collect()
 }
 
-/// What cargo says on standard output of a build: the errors that are kept.
+/// Parses the standard output of a cargo build, and returns the errors that are kept.
 #[must_use]
 pub fn cargo_messages(bytes: &[u8]) -> Vec<pinmatrix_core::model::diagnostic::Diagnostic> {
     messages::errors_in(bytes)
 }
 
-/// What a test executable says on standard output: the tests that ended.
+/// Parses the standard output of a test executable, and returns the tests that ended.
 #[must_use]
 pub fn libtest_events(bytes: &[u8]) -> Vec<CaseOutcome> {
     let mut suite = libtest::SuiteOutput::default();
@@ -73,7 +73,7 @@ pub fn libtest_events(bytes: &[u8]) -> Vec<CaseOutcome> {
     suite.ended.into_values().collect()
 }
 
-/// What `cargo test --doc` prints: the doc tests in it.
+/// Parses the output of `cargo test --doc`, and returns its doc tests.
 #[must_use]
 pub fn doc_tests(bytes: &[u8]) -> Vec<CaseOutcome> {
     doctest::cases(&String::from_utf8_lossy(bytes))

@@ -1,4 +1,4 @@
-//! The files that people write and commit: `matrix.toml`, and the baseline that it names.
+//! Reads the files that users write and commit: `matrix.toml`, and the baseline that it names.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -13,7 +13,7 @@ use pinmatrix_core::model::run::FamilyRecord;
 ///
 /// # Errors
 ///
-/// A [`UserError`] that names file, line and what to do, for anything that a person can mend.
+/// Returns a [`UserError`] with the file, the line and a hint for anything that the user can fix.
 pub fn read_config(file: &Path) -> Result<Config, UserError> {
     let text = std::fs::read_to_string(file).map_err(|e| {
         UserError::new(format!("cannot read {}: {e}", file.display()))
@@ -22,11 +22,11 @@ pub fn read_config(file: &Path) -> Result<Config, UserError> {
     Config::parse(SourceText::new(file, text))
 }
 
-/// Reads a baseline; `None` where there is none.
+/// Reads a baseline; `None` if the file does not exist.
 ///
 /// # Errors
 ///
-/// As [`Baseline::parse`].
+/// Returns the errors of [`Baseline::parse`].
 pub fn read_baseline(file: &Utf8Path) -> Result<Option<Baseline>, UserError> {
     match std::fs::read_to_string(file) {
         Ok(text) => Baseline::parse(&text, file).map(Some),
@@ -35,12 +35,12 @@ pub fn read_baseline(file: &Utf8Path) -> Result<Option<Baseline>, UserError> {
     }
 }
 
-/// The baseline that a config names, which must be for a matrix's ladders; `None`, and a note,
-/// where it is not there.
+/// Reads the baseline that a config names and checks it against the matrix's ladders. If the file
+/// does not exist, returns `None` and adds a note.
 ///
 /// # Errors
 ///
-/// As [`read_baseline`] and [`Baseline::check`].
+/// Returns the errors of [`read_baseline`] and [`Baseline::check`].
 pub fn baseline_of(
     config: &Config,
     families: &[FamilyRecord],

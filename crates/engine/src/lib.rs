@@ -1,7 +1,7 @@
 //! pinmatrix: a reproducible build and test matrix for a cargo workspace, over toolchains and
 //! dependency pins.
 //!
-//! The rooms, from the ground up; each uses only those above it in this list.
+//! The modules stand from the ground up: each uses only those above it in this list.
 
 pub mod fs_ext;
 pub mod input;

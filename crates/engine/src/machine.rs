@@ -1,5 +1,5 @@
-//! What this machine has: toolchains, cargo's home and config, and an environment that children may
-//! see.
+//! What this machine provides: toolchains, cargo's home and config, and the environment that
+//! children may see.
 
 pub(crate) mod own_env;
 pub mod secrets;

@@ -1,4 +1,5 @@
-//! A `Cargo.toml` with its formatting: which crates it requires, and the changes a cell makes.
+//! A `Cargo.toml` with its formatting: the crates that it requires, and the changes that a cell
+//! makes.
 
 mod requirement;
 
@@ -13,7 +14,7 @@ use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 pub use self::requirement::{Requirement, may_prefer_older, requirements_of};
 
-/// The tables that hold requirements, in a package and below each of its `target.*`.
+/// The tables with dependencies, in a package and below each of its `target.*`.
 const DEPENDENCY_TABLES: [&str; 5] = [
     "dependencies",
     "dev-dependencies",
@@ -23,17 +24,17 @@ const DEPENDENCY_TABLES: [&str; 5] = [
     "build_dependencies",
 ];
 
-/// Where a requirement says that a package comes from, if not from a registry.
+/// The keys by which a requirement names a source other than a registry.
 const SOURCES: [&str; 5] = ["path", "git", "branch", "tag", "rev"];
 
-/// What a requirement is held at.
+/// The pin of a requirement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequirementPin {
     /// Exactly one published version.
     Version(Version),
     /// A revision of a git repository.
     Git {
-        /// Where the repository is.
+        /// The URL of the repository.
         git: String,
         /// The revision.
         rev: String,
@@ -42,10 +43,10 @@ pub enum RequirementPin {
     Path(Utf8PathBuf),
 }
 
-/// What requirements are held at, by crate.
+/// The pins of requirements, by crate.
 pub type RequirementPins = BTreeMap<String, RequirementPin>;
 
-/// By crate and feature: what is asked for in place of that feature.
+/// By crate and feature, the features that replace that feature.
 pub type Renames = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 /// One manifest of the subject.
@@ -55,38 +56,37 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads the text of a `Cargo.toml`.
+    /// Parses the text of a `Cargo.toml`.
     ///
     /// # Errors
     ///
-    /// When it is not TOML.
+    /// Returns an error if it is not valid TOML.
     pub fn parse(text: &str) -> Result<Self> {
         let document = text.parse::<DocumentMut>().context("read a manifest")?;
         Ok(Self { document })
     }
 
-    /// The manifest's text.
+    /// Returns the manifest's text.
     #[must_use]
     pub fn text(&self) -> String {
         self.document.to_string()
     }
 
-    /// The names of all packages it requires, renamed ones under their own name.
+    /// Returns the names of all packages it requires; for renamed ones, the package's own name.
     #[must_use]
     pub fn required_packages(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        // Reading and writing walk the same tables, so reading works on a copy.
+        // Reading and writing visit the same tables, so reading works on a copy.
         self.clone().each_requirement(|name, _| {
             names.insert(name.to_owned());
         });
         names
     }
 
-    /// Holds every requirement on one of the crates in `holds` there.
+    /// Pins every requirement on one of the crates in `holds`.
     ///
-    /// What it named before, a version, a path or a git repository, goes: the pin is what the cell
-    /// is about. One that inherits from the workspace is left alone, since the workspace's own is
-    /// changed.
+    /// The pin replaces the requirement's version, path or git repository. A requirement that
+    /// inherits from the workspace stays unchanged, since the workspace's own is pinned.
     pub fn pin(&mut self, holds: &RequirementPins) {
         self.each_requirement(|name, requirement| {
             if let Some(hold) = holds.get(name) {
@@ -105,8 +105,8 @@ impl Manifest {
         }
     }
 
-    /// Asks for other features of some crates, wherever they are asked for: by a requirement, or
-    /// by a feature of the package's own (`crate/feature`, `crate?/feature`).
+    /// Replaces features of some crates wherever they are requested: in a requirement, or in a
+    /// feature of the package itself (`crate/feature`, `crate?/feature`).
     /// <https://doc.rust-lang.org/cargo/reference/features.html#dependency-features>
     pub fn rename_features(&mut self, renames: &Renames) {
         let mut keys: BTreeMap<String, String> = BTreeMap::new();
@@ -139,7 +139,8 @@ impl Manifest {
         }
     }
 
-    /// Whether it asks a crate for a feature, in a way that [`Self::rename_features`] would change.
+    /// Returns true if it requests a feature of a crate in a way that [`Self::rename_features`]
+    /// would change.
     #[must_use]
     pub fn asks_for(&self, krate: &str, feature: &str) -> bool {
         let dropped = BTreeMap::from([(feature.to_owned(), Vec::new())]);
@@ -148,8 +149,8 @@ impl Manifest {
         without.text() != self.text()
     }
 
-    /// Has a package ask for dependencies, by their keys: one that is there is changed in each table in
-    /// which it stands, and others are added. One that inherits from the workspace is left alone.
+    /// Adds dependencies to a package by key, or changes an existing one in every table that
+    /// contains it. A dependency that is inherited from the workspace stays unchanged.
     pub fn require(&mut self, dependencies: &BTreeMap<String, toml::Value>) {
         for (key, requirement) in dependencies {
             let mut stands = false;
@@ -170,7 +171,7 @@ impl Manifest {
         }
     }
 
-    /// Changes what the workspace's members inherit of a dependency, by its key.
+    /// Changes, by key, a dependency that workspace members inherit.
     pub fn require_for_members(&mut self, key: &str, requirement: &toml::Value) {
         let workspace = table_in(self.document.as_table_mut(), "workspace");
         if let Some(workspace) = workspace {
@@ -182,18 +183,18 @@ impl Manifest {
         }
     }
 
-    /// Whether it takes a dependency, by its key, from the workspace.
+    /// Returns true if it inherits a dependency, by key, from the workspace.
     #[must_use]
     pub fn inherits(&self, key: &str) -> bool {
         let mut inherits = false;
-        // Reading and writing walk the same tables, so reading works on a copy.
+        // Reading and writing visit the same tables, so reading works on a copy.
         self.clone().each_named_requirement(|other, _, item| {
             inherits |= other == key && is_inherited(item);
         });
         inherits
     }
 
-    /// The package's name, where it is one.
+    /// Returns the package's name, if it has a `[package]` section.
     #[must_use]
     pub fn package(&self) -> Option<&str> {
         self.document.get("package")?.get("name")?.as_str()
@@ -208,11 +209,11 @@ impl Manifest {
         }
     }
 
-    /// The folders that it depends on by path. `folder` is the manifest's own.
+    /// Returns the folders of its path dependencies. `folder` is the manifest's own folder.
     #[must_use]
     pub fn paths(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf> {
         let mut paths = Vec::new();
-        // Reading and writing walk the same tables, so reading works on a copy.
+        // Reading and writing visit the same tables, so reading works on a copy.
         self.clone().each_path(|table| {
             if let Some(path) = table.get("path").and_then(Item::as_str) {
                 paths.push(normalized(&folder.join(path)));
@@ -221,8 +222,8 @@ impl Manifest {
         paths
     }
 
-    /// Makes relative paths that leave `root` absolute, so that a copy elsewhere finds what they
-    /// lead to. `folder` is the manifest's own folder, below `root`.
+    /// Makes relative paths that leave `root` absolute, so that they still work in a copy
+    /// elsewhere. `folder` is the manifest's own folder, below `root`.
     pub fn anchor_paths(&mut self, folder: &Utf8Path, root: &Utf8Path) {
         self.each_path(|table| {
             let Some(path) = table.get("path").and_then(Item::as_str) else {
@@ -235,21 +236,21 @@ impl Manifest {
         });
     }
 
-    /// True when it is the root of a workspace.
+    /// Returns true if it is the root of a workspace.
     #[must_use]
     pub fn is_workspace(&self) -> bool {
         self.document.contains_key("workspace")
     }
 
-    /// True when it declares a profile of that name.
+    /// Returns true if it declares a profile of that name.
     #[must_use]
     pub fn has_profile(&self, name: &str) -> bool {
         let profiles = self.document.get("profile").and_then(Item::as_table_like);
         profiles.is_some_and(|profiles| profiles.contains_key(name))
     }
 
-    /// The targets that declare `harness = false`: they are programs of their own, and cargo's
-    /// metadata does not tell (<https://github.com/rust-lang/cargo/issues/5371>).
+    /// Returns the targets that declare `harness = false`: they are programs of their own, which
+    /// cargo's metadata does not show (<https://github.com/rust-lang/cargo/issues/5371>).
     #[must_use]
     pub fn without_harness(&self) -> Vec<(TargetKind, Option<String>)> {
         let has_none =
@@ -273,7 +274,7 @@ impl Manifest {
             let Some(targets) = self.document.get(key) else {
                 continue;
             };
-            // `[[test]]`, or `test = [{ ... }]`.
+            // Either `[[test]]` or `test = [{ ... }]`.
             let tables = targets.as_array_of_tables().into_iter().flatten();
             let tables = tables.map(|table| table as &dyn TableLike);
             let inline = targets.as_array().into_iter().flatten();
@@ -305,7 +306,7 @@ impl Manifest {
         self.each_named_requirement(|_, name, requirement| each(name, requirement));
     }
 
-    /// Every requirement, with its key and the name of the package it is on.
+    /// Visits every requirement, with its key and the name of its package.
     fn each_named_requirement(&mut self, mut each: impl FnMut(&str, &str, &mut Item)) {
         self.each_own_requirement(&mut each);
         if let Some(workspace) = table_in(self.document.as_table_mut(), "workspace") {
@@ -313,7 +314,7 @@ impl Manifest {
         }
     }
 
-    /// The same of the package alone, without what members inherit.
+    /// Visits the requirements of the package alone, without those that members inherit.
     fn each_own_requirement(&mut self, mut each: impl FnMut(&str, &str, &mut Item)) {
         let root = self.document.as_table_mut();
         each_in(root, &mut each);
@@ -334,7 +335,7 @@ impl Manifest {
     }
 }
 
-/// Every requirement below a table, with its key and the name of the package it is on.
+/// Visits every requirement below a table, with its key and the name of its package.
 fn each_in(table: &mut dyn TableLike, each: &mut impl FnMut(&str, &str, &mut Item)) {
     for name in DEPENDENCY_TABLES {
         let Some(requirements) = table_in(table, name) else {
@@ -351,7 +352,7 @@ fn table_in<'a>(table: &'a mut dyn TableLike, name: &str) -> Option<&'a mut dyn 
     table.get_mut(name).and_then(Item::as_table_like_mut)
 }
 
-/// The package that a requirement is on: its key, unless it is renamed.
+/// Returns the package that a requirement is on: its key, unless it is renamed.
 #[must_use]
 pub fn package_name<'a>(key: &'a str, requirement: &'a Item) -> &'a str {
     requirement
@@ -366,14 +367,14 @@ fn is_inherited(requirement: &Item) -> bool {
     table.is_some_and(|table| table.contains_key("workspace"))
 }
 
-/// What toml writes, toml_edit reads.
+/// Converts a value of toml to one of toml_edit.
 fn item(requirement: &toml::Value) -> Option<Item> {
     let value = requirement.to_string().parse::<Value>();
     value.ok().map(Item::Value)
 }
 
-/// Changes a requirement to what another asks for. What that does not name stays, but for where the
-/// package comes from.
+/// Changes a requirement to match another. Keys that the other does not have stay, except for the
+/// source of the package.
 fn change(requirement: &mut Item, other: &toml::Value) {
     if is_inherited(requirement) {
         return;
@@ -449,7 +450,7 @@ fn hold_elsewhere(table: &mut dyn TableLike, hold: &RequirementPin) {
     }
 }
 
-/// Puts others in the place of some strings of a list.
+/// Replaces some strings of a list.
 fn replace(list: &mut toml_edit::Array, others: impl Fn(&str) -> Option<Vec<String>>) {
     let mut at = 0;
     while let Some(written) = list

@@ -1,5 +1,5 @@
-//! The matrix: a config together with what this machine has of it. Checked as far as can be told
-//! before anything runs.
+//! The matrix: a config together with what this machine has for it. Everything that can be checked
+//! before a run is checked here.
 
 mod validate;
 pub mod pin_context;
@@ -32,21 +32,22 @@ use crate::subject::path_pin::PathPin;
 use crate::subject::source_tree::SourceTree;
 use crate::subject::today::{Today, todays as todays_of};
 
-/// The oldest cargo that can resolve for all toolchains: it knows a fallback for rust-versions.
+/// The oldest cargo that can resolve for all toolchains: the first that can fall back to versions
+/// that fit a rust-version.
 /// <https://doc.rust-lang.org/cargo/reference/config.html#resolverincompatible-rust-versions>
 const OLDEST_RESOLVER: Version = Version::new(1, 84, 0);
 
-/// A config together with what this machine has of it.
+/// A config together with what this machine has for it.
 pub struct Matrix {
-    /// What `matrix.toml` says.
+    /// The contents of `matrix.toml`.
     pub config: Config,
-    /// The subject's folder, absolute: what work folders go by.
+    /// The subject's folder as an absolute path, which identifies its work folders.
     pub place: Utf8PathBuf,
-    /// The toolchains, here or missing, in the order of the config.
+    /// The toolchains, available or missing, in the order of the config.
     pub toolchains: Vec<ToolchainLookup>,
     /// The toolchain whose cargo resolves for all cells.
     pub resolver: Toolchain,
-    /// What children see of the environment.
+    /// The environment of children.
     pub child_env: ChildEnv,
     /// The revisions of the subject, in the order of the config.
     pub trees: Vec<SourceTree>,
@@ -54,26 +55,26 @@ pub struct Matrix {
     pub ladders: Vec<Ladder>,
     /// What each revision of the subject is on, in the order of the config's families.
     todays: Vec<Vec<Option<Today>>>,
-    /// What is published.
+    /// The source of the published versions.
     pub registry: Registry,
-    /// What is expected of a run.
+    /// The expected result of a run.
     pub baseline: Option<Baseline>,
-    /// What a person should know that stops nothing.
+    /// Notes for the user that stop nothing.
     pub notes: Vec<String>,
     /// What the cells of each pin have in common.
     pin_contexts: PinContexts,
-    /// The names of the committed locks.
+    /// The file names of the committed locks.
     committed: BTreeSet<String>,
 }
 
 impl Matrix {
-    /// Looks at the machine, the subject and the registry; `cache` is where revisions of the
-    /// subject are laid out.
+    /// Reads the machine, the subject and the registry. Revisions of the subject are laid out below
+    /// `cache`.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] for whatever the person at the keyboard can mend; other errors when the
-    /// machine does not let the tool look.
+    /// Returns a [`UserError`] for what the user can fix, and other errors if the machine does not
+    /// let the tool look.
     pub fn open(config: Config, network: Network, cache: &Path) -> Result<Self> {
         let toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
@@ -146,7 +147,7 @@ impl Matrix {
         Ok(matrix)
     }
 
-    /// Every cell, rows within families, in the order of the config.
+    /// Returns every cell by family and then by row, in the order of the config.
     #[must_use]
     pub fn cells(&self) -> Vec<Candidate> {
         let mut cells = Vec::new();
@@ -165,36 +166,36 @@ impl Matrix {
         cells
     }
 
-    /// The family of a pin.
+    /// Returns the family of a pin.
     #[must_use]
     pub fn family(&self, pin: &Pin) -> Option<&Family> {
         let mut families = self.config.families.iter();
         families.find(|f| *f.name.get_ref() == pin.family)
     }
 
-    /// What has become of a pin since the index was read, if it cannot be used any more.
+    /// Describes what happened to a pin since the index was read, if it cannot be used any more.
     #[must_use]
     pub fn change(&self, pin: &Pin) -> Option<String> {
         let crates = self.family(pin)?.crate_names();
         self.registry.change(&crates, pin.at.version()?)
     }
 
-    /// The toolchain of a row, if it is here.
+    /// Returns the toolchain of a row, if it is available.
     #[must_use]
     pub fn toolchain(&self, row: &Row) -> Option<&Toolchain> {
         let sought = self.toolchains.iter().find(|t| t.label == row.toolchain);
         sought?.toolchain()
     }
 
-    /// What is wrong with the toolchain of a row, if it is there and gives no answer.
+    /// Returns what is wrong with the toolchain of a row, if it exists and does not respond.
     #[must_use]
     pub fn broken(&self, row: &Row) -> Option<&str> {
         let sought = self.toolchains.iter().find(|t| t.label == row.toolchain);
         sought?.broken()
     }
 
-    /// Why a cell that was refused may not be: the cargo that resolves could stand in for a newer one
-    /// that gives no answer.
+    /// Returns why the rejection of a cell may be wrong: the cargo that resolves may have replaced
+    /// a newer one that does not respond.
     #[must_use]
     pub fn resolver_doubt(&self) -> Option<InconclusiveReason> {
         let broken = self.toolchains.iter().find(|t| t.broken().is_some())?;
@@ -202,26 +203,26 @@ impl Matrix {
         Some(InconclusiveReason::Machine(why))
     }
 
-    /// The revision of the subject that a row is of.
+    /// Returns the revision of the subject that a row uses.
     #[must_use]
     pub fn tree(&self, row: &Row) -> Option<&SourceTree> {
         self.trees.iter().find(|tree| tree.label == row.source)
     }
 
-    /// The features that are on in a row.
+    /// Returns the features that a row enables.
     #[must_use]
     pub fn features(&self, row: &Row) -> Option<&FeatureSet> {
         let mut sets = self.config.feature_sets.iter();
         sets.find(|set| set.label == row.features)
     }
 
-    /// What the cells of a pin have in common.
+    /// Returns what the cells of a pin have in common.
     #[must_use]
     pub fn pin_context(&self, pin: &Pin) -> Option<&Arc<PinContext>> {
         self.pin_contexts.of(pin)
     }
 
-    /// Where the committed lock of a cell stands, if the config names a folder for them.
+    /// Returns the path of a cell's committed lock, if the config names a folder for them.
     #[must_use]
     pub fn committed_lock(&self, cell: &Cell) -> Option<PathBuf> {
         let folder = self.config.run.locks.as_ref()?;
@@ -229,17 +230,17 @@ impl Matrix {
         Some(folder.join(format!("{}.lock", cell.id())))
     }
 
-    /// Whether a cell has a committed lock.
+    /// Returns true if a cell has a committed lock.
     #[must_use]
     pub fn has_committed_lock(&self, cell: &Cell) -> bool {
         !self.committed.is_empty() && self.committed.contains(&format!("{}.lock", cell.id()))
     }
 
-    /// Checks that every cell has a committed lock, for a run that insists on them.
+    /// Checks that every cell has a committed lock, for a run with `--locked`.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] that names the first that is missing.
+    /// Returns a [`UserError`] that names the first missing lock.
     pub fn check_locks<'a>(
         &self,
         cells: impl IntoIterator<Item = &'a Cell>,
@@ -247,7 +248,7 @@ impl Matrix {
         let keep =
             "every run leaves its locks in the folder `locks` of its results, to be committed";
         for cell in cells {
-            // What the subject is on today has the subject's own.
+            // What the subject is on today uses the subject's own lock.
             if self.is_only_today(&cell.pin) {
                 continue;
             }
@@ -272,7 +273,7 @@ impl Matrix {
         Ok(())
     }
 
-    /// The families as reports keep them.
+    /// Converts the families to the form in which reports store them.
     #[must_use]
     pub fn family_records(&self) -> Vec<FamilyRecord> {
         let families = self.config.families.iter().zip(&self.ladders);
@@ -303,7 +304,7 @@ impl Matrix {
         families.map(record).collect()
     }
 
-    /// What is changed at a pin; `None` where nothing is.
+    /// Returns the overrides of a pin; `None` if there are none.
     fn adjusted(&self, pin: &Pin) -> Option<Adjusted> {
         let adjustments = self.config.adjustments.iter();
         let changes = together(adjustments.filter(|a| a.is_for(pin)).map(|a| &a.change)).words();
@@ -311,7 +312,7 @@ impl Matrix {
         (!changes.is_empty()).then_some(Adjusted { at, changes })
     }
 
-    /// Whether a pin is one only since the subject is on it today.
+    /// Returns true if a version is a pin only because the subject is on it today.
     fn is_only_today(&self, pin: &Pin) -> bool {
         let mut families = self.config.families.iter().zip(&self.ladders);
         families.any(|(family, ladder)| {
@@ -320,8 +321,8 @@ impl Matrix {
         })
     }
 
-    /// The rungs that the subject is on today, which everything else is held against, each with the label of
-    /// the revision that is on it.
+    /// Returns the rungs that the subject is on today, which everything else is compared with, each
+    /// with the label of the revision that is on it.
     #[must_use]
     pub fn today(&self) -> Vec<(Option<String>, Pin)> {
         let ladders = self.ladders.iter().zip(&self.todays);
@@ -339,7 +340,7 @@ impl Matrix {
         }
     }
 
-    /// The revisions of the subject as reports keep them.
+    /// Converts the revisions of the subject to the form in which reports store them.
     #[must_use]
     pub fn source_records(&self) -> Vec<SourceRecord> {
         let record = |tree: &SourceTree| SourceRecord {
@@ -349,8 +350,8 @@ impl Matrix {
         self.trees.iter().map(record).collect()
     }
 
-    /// What the registry's index says against a cell, before anything is resolved: the first
-    /// family crate that declares a newer rustc than the row has.
+    /// Returns why a cell will fail according to the registry's index, before anything is resolved:
+    /// the first family crate that declares a newer rustc than the row has.
     #[must_use]
     pub fn forecast(&self, cell: &Cell) -> Option<String> {
         let rustc = &self.toolchain(&cell.row)?.rustc;
@@ -359,18 +360,18 @@ impl Matrix {
         Some(format!("{name} {} needs rustc {needed}", cell.pin.at))
     }
 
-    /// Checks that work folders below `cache` would not make cargo see what stands above them.
+    /// Checks that cargo would not read anything above the work folders below `cache`.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] that names what stands there.
+    /// Returns a [`UserError`] that names the file there.
     pub fn check_cache(&self, cache: &Path) -> Result<(), UserError> {
         let help = "set PINMATRIX_CACHE to a folder elsewhere";
         let message = "cargo would mix what stands above the work folders into every cell";
         if let Some(file) = configs_above(cache).next() {
             return Err(UserError::new(format!("{message}: {}", file.display())).help(help));
         }
-        // A package that is no workspace looks for one in the folders above it.
+        // A package without a workspace looks for one in the parent folders.
         let is_open = self.trees.iter().any(|tree| !tree.subject.is_workspace);
         let manifests = cache.ancestors().map(|folder| folder.join("Cargo.toml"));
         match manifests.filter(|_| is_open).find(|file| file.is_file()) {
@@ -380,18 +381,18 @@ impl Matrix {
     }
 }
 
-/// The subject's folder, absolute: what work folders go by.
+/// Returns the subject's folder as an absolute path, which identifies its work folders.
 ///
 /// # Errors
 ///
-/// When its path is no text.
+/// Returns an error if the path is not UTF-8.
 pub fn subject_root(config: &Config) -> Result<Utf8PathBuf> {
     let place = std::path::absolute(config.subject_folder()).context("find the subject")?;
     let place = Utf8PathBuf::try_from(place).context("read the subject's path as text")?;
     Ok(normalized(&place))
 }
 
-/// What a revision of the subject is on, as reports keep it.
+/// Converts what a revision of the subject is on to the form in which reports store it.
 fn record_of((tree, today): (&SourceTree, &Option<Today>)) -> Option<TodayRecord> {
     let Today { version, is_locked } = today.as_ref()?;
     Some(TodayRecord {
@@ -401,7 +402,7 @@ fn record_of((tree, today): (&SourceTree, &Option<Today>)) -> Option<TodayRecord
     })
 }
 
-/// What the folders of unreleased pins hold; each must hold every crate of its family.
+/// Reads the folders of unreleased pins; each must contain every crate of its family.
 fn locals(
     config: &Config,
     ladders: &[Ladder],
@@ -421,7 +422,7 @@ fn locals(
     Ok(locals)
 }
 
-/// What a person should know before a run that stops nothing.
+/// Returns notes for the user that stop nothing.
 fn warnings(config: &Config, trees: &[SourceTree]) -> Vec<String> {
     let mut notes = Vec::new();
     let plain = config.sources.iter().zip(trees);
@@ -455,7 +456,7 @@ fn warnings(config: &Config, trees: &[SourceTree]) -> Vec<String> {
     notes
 }
 
-/// Why each toolchain that is not here is not.
+/// Explains for each unavailable toolchain why it is unavailable.
 fn missing(toolchains: &[ToolchainLookup]) -> String {
     let why = |sought: &ToolchainLookup| match &sought.found {
         LookupResult::Here(_) => None,
@@ -465,7 +466,7 @@ fn missing(toolchains: &[ToolchainLookup]) -> String {
     toolchains.iter().filter_map(why).collect()
 }
 
-/// The newest cargo there is resolves for all.
+/// Chooses the newest available cargo, which resolves for all toolchains.
 fn resolver(toolchains: &[ToolchainLookup]) -> Result<Toolchain> {
     let newest = toolchains
         .iter()
@@ -491,7 +492,7 @@ fn resolver(toolchains: &[ToolchainLookup]) -> Result<Toolchain> {
     }
 }
 
-/// The names of the locks that are committed.
+/// Returns the file names of the committed locks.
 fn committed(config: &Config) -> BTreeSet<String> {
     let folder = config.run.locks.as_ref();
     let folder = folder.and_then(|folder| config.folder().join(folder).read_dir().ok());

@@ -1,4 +1,4 @@
-//! What each phase of a cell leaves: how long it took, and its log.
+//! What each phase of a cell leaves: its duration and its log.
 
 pub(crate) mod timer;
 pub(crate) mod log;

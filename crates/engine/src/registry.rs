@@ -1,4 +1,4 @@
-//! What is published: an index as cargo reads it, and the ladder of a family that follows from it.
+//! What is published: an index as cargo reads it, and the ladder that follows from it for a family.
 
 pub mod index;
 pub mod releases;

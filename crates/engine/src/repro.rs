@@ -1,5 +1,5 @@
-//! One cell in the open: resolved, staged and fetched as ever, in a folder that stays, and then run by
-//! plain cargo commands whose words whoever asked hears as they come.
+//! Runs one cell in the open: it is resolved, staged and fetched as usual, in a folder that stays,
+//! and then built and tested by plain cargo commands whose output is passed on as it comes.
 
 pub mod recipe;
 
@@ -29,34 +29,36 @@ use crate::run::{RunSettings, in_place};
 use crate::workdir::lane_dirs::LaneDirs;
 use crate::workdir::work_dirs::WorkDirs;
 
-/// What is heard of a cell in the open.
+/// An event of a cell that runs in the open.
 pub enum ReproEvent<'a> {
     /// A command begins.
     Command(&'a RecipeStep),
-    /// A line that it printed, with its end.
+    /// A line of its output, including the line end.
     Line(Stream, &'a [u8]),
     /// How it ended.
     Ended(&'a Exit),
 }
 
-/// A cell, staged.
+/// A staged cell.
 pub struct StagedCell {
-    /// All that makes it again.
+    /// Everything needed to reproduce it.
     pub recipe: Recipe,
-    /// What resolving it came to.
+    /// The status of its resolution.
     pub resolved: Status,
-    /// The folder that it is in, where it was run; its copy of the checkout is in `checkout` there.
+    /// The folder that it is in, if it ran; its copy of the checkout is in the subfolder
+    /// `checkout`.
     pub folder: Utf8PathBuf,
-    /// Whether all commands that were run ended well; none where none was.
+    /// Whether all commands ended well; `None` if none ran.
     pub passed: Option<bool>,
 }
 
-/// Resolves and stages a cell; and where there is someone to hear it, runs it in a folder that stays,
-/// as soon as no run works on the subject.
+/// Resolves and stages a cell. If `hear` is given, also runs it in a folder that stays, as soon as
+/// no other run uses the subject.
 ///
 /// # Errors
 ///
-/// A [`UserError`] when its toolchain is not on this machine; other errors when work folders fail.
+/// Returns a [`UserError`] if its toolchain is not on this machine, and other errors if the work
+/// folders cannot be read or written.
 pub fn open(
     matrix: &Matrix,
     cell: &Cell,
@@ -75,7 +77,7 @@ pub fn open(
     let (cache, place) = (&options.cache, &matrix.place);
     let workplace = match hear {
         Some(_) => WorkDirs::lock(cache, place, options.cancel, waits)?,
-        // Nothing stays of it, and so it need not wait.
+        // It leaves nothing behind, so it need not wait.
         None => WorkDirs::beside(cache, place)?,
     };
     in_place(matrix, options, &workplace, |run_context, _| {
@@ -93,7 +95,7 @@ pub fn open(
         let mut resolution = run_context
             .resolver
             .resolve(&context, &mut log, &mut clock)?;
-        // The lock that a run of the cell came to rest on, where there was one.
+        // The lock that a run of the cell settled on, if there was one.
         let known = kept(run_context, &context, &resolution);
         let is_known = known.is_some();
         let mut moved = Vec::new();
@@ -107,14 +109,14 @@ pub fn open(
         };
         let mut workspace = match prepared {
             Some(Ok(workspace)) => Some(workspace),
-            // What cannot be fetched or read stands against the cell, unless something did before.
+            // A failure to fetch or read counts against the cell, unless it has failed already.
             Some(Err(refused)) if resolution.status == Status::Passed => {
                 resolution.refuse(refused);
                 None
             }
             Some(Err(_)) | None => None,
         };
-        // Where no run has found out yet whether the lock is an old one, its build tells.
+        // If no run has found out yet whether the lock is old, a build decides.
         if !is_known
             && hear.is_some()
             && let Some(lock) = resolution.usable()
@@ -129,7 +131,7 @@ pub fn open(
                         moved = more;
                         resolution.lock = Some(lock);
                     }
-                    // What that build wrote into sources is not there in a fresh checkout.
+                    // A fresh checkout would not have what that build wrote into the sources.
                     workspace = match resolution.usable() {
                         Some(lock) => work.prepare(lock, &mut log, &mut clock)?.ok(),
                         None => None,
@@ -159,7 +161,8 @@ pub fn open(
     })
 }
 
-/// Where a cell works in the open: beside the lanes of its shop, from whose store it takes units.
+/// Returns the folders of a cell in the open: beside the lanes of its build group, whose store
+/// it uses.
 fn folders(folder: &Utf8Path, of_lane: LaneDirs, inside: &Utf8Path) -> LaneDirs {
     let checkout = folder.join("checkout");
     let subject = checkout.join(inside);
@@ -173,7 +176,7 @@ fn folders(folder: &Utf8Path, of_lane: LaneDirs, inside: &Utf8Path) -> LaneDirs 
     }
 }
 
-/// Runs the commands of a recipe in the sandbox of the cell; whether all ended well.
+/// Runs the commands of a recipe in the cell's sandbox, and returns whether all ended well.
 fn run(
     work: &CellWork<'_>,
     run_context: &RunContext<'_>,
@@ -187,12 +190,12 @@ fn run(
             return Ok(false);
         }
         let limit: Duration = match &step.target {
-            // What a target's own command has to compile is not a part of its tests.
+            // What a target's own command has to compile does not count as part of its tests.
             Some(_) => timeouts.build.saturating_add(timeouts.target),
             None => timeouts.build,
         };
         let mut cargo = work.sandboxed_cargo(step.target.as_ref(), limit)?;
-        // It is alone.
+        // Nothing else runs, so it may use all jobs.
         cargo.budget = None;
         let args: Vec<&str> = step.args.iter().map(String::as_str).collect();
         hear(ReproEvent::Command(step));

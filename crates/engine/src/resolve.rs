@@ -1,5 +1,6 @@
-//! The lock of a cell: moved as far as the pin needs, proved to hold the family at the pin, and repaired
-//! where it does not fit the toolchain. `pinning` and `newest` ask cargo; the rest decides.
+//! A cell's lock file: moved as far as the pin needs, checked to hold the family at the pin, and
+//! repaired where it does not fit the toolchain. `pinning` and `newest` run cargo; the other
+//! modules decide.
 
 pub(crate) mod resolution;
 pub(crate) mod lockfile;

@@ -1,5 +1,5 @@
-//! The results folder of a run: its `run.json`, written while the run goes on and read again for
-//! every report.
+//! The results folder of a run: its `run.json`, which is written during the run and read again
+//! for every report.
 
 pub mod untrusted_input;
 
@@ -18,20 +18,20 @@ use crate::fs_ext::write_whole;
 ///
 /// # Errors
 ///
-/// When the file cannot be written; the one that was there before is then still whole.
+/// Returns an error if the file cannot be written; an older file then stays intact.
 pub fn write(run: &Run, out: &Utf8Path) -> Result<()> {
     let text = run_json::text(run).context("write a run")?;
     write_whole(&out.join(FILE), text.as_bytes())
 }
 
-/// The largest file that is read, in bytes: more than a million cases with all that they said.
+/// The size limit for files, in bytes: enough for more than a million cases with their output.
 const MOST: u64 = 1 << 30;
 
 /// Reads the run in a results folder, or in a file of any name.
 ///
 /// # Errors
 ///
-/// A [`UserError`] when there is none, or when it is of a form this version does not read.
+/// Returns a [`UserError`] if there is none, or if this version cannot read its format.
 pub fn read(place: &Utf8Path) -> Result<Run, UserError> {
     let path = match place.is_file() {
         true => place.to_owned(),
@@ -56,7 +56,7 @@ fn text(path: &Utf8Path) -> Result<String, UserError> {
     }
     let mut text = String::new();
     let file = File::open(path).map_err(not_there)?;
-    // The file can grow while it is read.
+    // The file can grow while it is being read.
     let read = file.take(MOST).read_to_string(&mut text);
     read.map_err(|e| fault(&e.to_string()).help("is it a run.json?"))?;
     Ok(text)

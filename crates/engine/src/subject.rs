@@ -1,4 +1,4 @@
-//! The workspace under migration: the checkout that it lies in, its revisions, what of it decides a
+//! The workspace under migration: its checkout, its revisions, and which parts of it affect a
 //! result. Nothing here writes to it.
 
 pub mod git;

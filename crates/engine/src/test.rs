@@ -1,4 +1,4 @@
-//! The tests of one target, whether libtest runs them or a `main` of its own.
+//! Runs the tests of one target, with libtest or with a `main` of its own.
 
 pub(crate) mod libtest;
 pub(crate) mod doctest;
@@ -25,11 +25,11 @@ use crate::test::executable::{TargetTests, TestExecutable, infra_failure};
 use crate::test::libtest::keep_tail;
 use crate::test::retry::retried;
 
-/// Runs a target's tests, on the clock of their phase.
+/// Runs a target's tests and adds to their phase's time.
 ///
 /// # Errors
 ///
-/// When this process has no working folder.
+/// Returns an error if this process has no working directory.
 pub fn test(
     target: &Target,
     executable: &TestExecutable<'_>,
@@ -65,11 +65,11 @@ pub fn test(
     Ok(outcome)
 }
 
-/// A target that brings its own `main`: one case, run again as a whole where it failed.
+/// Runs a target with its own `main`: it is one case, and it is retried as a whole if it fails.
 fn program(executable: &TestExecutable<'_>, name: &str, log: &mut PhaseLog) -> Result<TargetTests> {
     let until = || Instant::now() + executable.timeouts.target;
     let (case, mut ended) = once(executable, name, until(), log)?;
-    // Another attempt has the same time.
+    // A retry gets the same timeout.
     let until = until();
     let case = retried(case, executable.retries, || {
         if Instant::now() >= until {
@@ -93,7 +93,7 @@ fn program(executable: &TestExecutable<'_>, name: &str, log: &mut PhaseLog) -> R
     })
 }
 
-/// One run of a program, judged by its exit.
+/// Runs a program once and judges it by its exit.
 fn once(
     executable: &TestExecutable<'_>,
     name: &str,

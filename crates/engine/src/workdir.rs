@@ -1,4 +1,4 @@
-//! The folders in which cells are laid out and built, and the disk that they take.
+//! The folders in which cells are laid out and built, and the disk space that they use.
 
 pub(crate) mod units;
 pub(crate) mod unit_reuse;

@@ -1,4 +1,4 @@
-//! The flags of subcommands, and those that several share.
+//! The flags of subcommands, and flags that several of them share.
 
 mod spread;
 
@@ -13,36 +13,36 @@ use pinmatrix_core::config::{Network, SandboxMode, Strategy, disk_size};
 pub use self::spread::{MERGE_CODES, MergeFlags, ShardFlags, SpreadFlags};
 use crate::output::ci::Ci;
 
-/// The config that is read when none is named.
+/// The name of the config that is used by default.
 pub const CONFIG: &str = "matrix.toml";
 
 /// Flags that every subcommand takes.
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// The config [default: matrix.toml, here or in the nearest folder above]
+    /// The config file [default: matrix.toml, here or in the nearest parent folder]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// Use only crates and index entries that are already on this machine
     #[arg(long)]
     pub offline: bool,
-    /// The folder for results [default: target/matrix beside the config]
+    /// The results folder [default: target/matrix beside the config]
     #[arg(long, value_name = "DIR")]
     pub out: Option<Utf8PathBuf>,
-    /// Take the subject as it was at a git revision, in place of its files
+    /// Use the subject as of a git revision instead of its current files
     #[arg(long, value_name = "REV")]
     pub rev: Option<String>,
-    /// Whether builds and tests are kept from the network and from files outside their cell
-    /// [default: what the config says]
+    /// Whether to keep builds and tests from the network and from files outside their cell
+    /// [default: as in the config]
     #[arg(long, value_name = "MODE", overrides_with = "sandbox")]
     pub sandbox: Option<SandboxFlag>,
 }
 
-/// As in the config.
+/// The sandbox mode, as in the config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SandboxFlag {
-    /// As far as the system can
+    /// As far as the system supports it
     Auto,
-    /// Fully, or nothing runs
+    /// Completely, or nothing runs
     Required,
     /// Not at all
     Off,
@@ -59,8 +59,8 @@ impl From<SandboxFlag> for SandboxMode {
 }
 
 impl Flags {
-    /// The config's path: the one that is named, else the nearest `matrix.toml` from here up, as
-    /// cargo looks for its manifest.
+    /// Returns the config's path: the one that is given, or else the nearest `matrix.toml` in this
+    /// folder or a parent, as cargo finds its manifest.
     pub fn config(&self) -> PathBuf {
         config(self.config.as_ref())
     }
@@ -73,11 +73,11 @@ impl Flags {
         }
     }
 
-    /// The results folder.
+    /// Returns the results folder.
     ///
     /// # Errors
     ///
-    /// When its path is no text.
+    /// Returns an error if its path is not UTF-8.
     pub fn out(&self) -> Result<Utf8PathBuf> {
         if let Some(out) = &self.out {
             return Ok(out.clone());
@@ -86,18 +86,18 @@ impl Flags {
     }
 }
 
-/// The results folder that a config has, where none is named.
+/// Returns the default results folder of a config.
 ///
 /// # Errors
 ///
-/// When its path is no text.
+/// Returns an error if its path is not UTF-8.
 pub fn results_folder(config: &Path) -> Result<Utf8PathBuf> {
     let folder = config.parent().unwrap_or(Path::new(""));
     let out = folder.join("target").join("matrix");
     Utf8PathBuf::try_from(out).context("read the config's path as text")
 }
 
-/// The config's path, where one may be named.
+/// Returns the config's path, which is `named` if that is given.
 pub fn config(named: Option<&PathBuf>) -> PathBuf {
     if let Some(config) = named {
         return config.clone();
@@ -110,7 +110,7 @@ pub fn config(named: Option<&PathBuf>) -> PathBuf {
     }
 }
 
-/// A path as a person would write it: without the folder they stand in.
+/// Shortens a path as a person would, by leaving out the current folder.
 fn relative(file: &Path, here: &Path) -> PathBuf {
     file.strip_prefix(here).unwrap_or(file).to_owned()
 }
@@ -120,32 +120,33 @@ fn relative(file: &Path, here: &Path) -> PathBuf {
 pub struct SelectionArgs {
     #[command(flatten)]
     pub flags: Flags,
-    /// Only rows whose label this glob matches; can be repeated
+    /// Only rows whose label matches this glob; can be repeated
     #[arg(long, value_name = "GLOB")]
     pub toolchain: Vec<String>,
-    /// Only pins whose version, or name, this glob matches; can be repeated
+    /// Only pins whose version or name matches this glob; can be repeated
     #[arg(long, value_name = "GLOB")]
     pub pin: Vec<String>,
-    /// Only cells whose name this glob matches; can be repeated
+    /// Only cells whose name matches this glob; can be repeated
     #[arg(long, value_name = "GLOB")]
     pub cell: Vec<String>,
-    /// Only the first and the last pin of each row: an answer in minutes
+    /// Only the first and the last pin of each row, for an answer in minutes
     #[arg(long, conflicts_with = "full")]
     pub ends: bool,
-    /// Every cell, whatever the config's strategy says
+    /// Every cell, whatever the config's strategy is
     #[arg(long)]
     pub full: bool,
-    /// Where two neighbouring pins differ, also test the releases between them, until it is exact
+    /// Where two neighbouring pins differ, also test the releases between them until the change is
+    /// exact
     #[arg(long, conflicts_with = "ends")]
     pub exact: bool,
-    /// Do not add the version that the subject is on today to the pins, and do not run it where others
-    /// are selected
+    /// Do not add the version that the subject is on today to the pins, and do not run it when
+    /// others are selected
     #[arg(long)]
     pub no_today: bool,
 }
 
 impl SelectionArgs {
-    /// The strategy, where a flag chooses one.
+    /// Returns the strategy, if a flag selects one.
     pub fn strategy(&self) -> Option<Strategy> {
         match (self.ends, self.full) {
             (true, _) => Some(Strategy::Ends),
@@ -155,14 +156,14 @@ impl SelectionArgs {
     }
 }
 
-/// How much of the machine is used.
+/// Flags that limit how much of the machine is used.
 #[derive(Debug, Args)]
 pub struct ParallelismArgs {
-    /// How many compile jobs and test threads at a time, over all cells [default: jobs in the
+    /// How many compile jobs and test threads run at a time, over all cells [default: jobs in the
     /// config, or the cores this process may use]
     #[arg(long, value_name = "N", value_parser = number)]
     pub jobs: Option<usize>,
-    /// How many cells at a time [default: lanes in the config, or one for every four jobs]
+    /// How many cells run at a time [default: lanes in the config, or one for every four jobs]
     #[arg(long, value_name = "N", value_parser = number)]
     pub lanes: Option<usize>,
 }
@@ -174,27 +175,27 @@ pub struct RunFlags {
     pub selecting: SelectionArgs,
     #[command(flatten)]
     pub load: ParallelismArgs,
-    /// How much of the disk work folders may take, for example 40GB, or unlimited [default:
+    /// How much disk space the work folders may use, for example 40GB, or unlimited [default:
     /// max-disk in the config, or 10GB]
     #[arg(long, value_name = "SIZE", value_parser = max_disk)]
     pub max_disk: Option<MaxDisk>,
-    /// Take every lock from the folder of committed locks, and fail where it does not fit
+    /// Take every lock from the folder of committed locks, and fail if one does not fit
     #[arg(long)]
     pub locked: bool,
-    /// Run cells again whose outcome is known, and resolve them anew
+    /// Run cells again whose outcome is already known, and resolve them again
     #[arg(long)]
     pub fresh: bool,
-    /// Judge the run by its cells alone, whatever the baseline expects
+    /// Judge the run by its cells alone, ignoring the baseline
     #[arg(long)]
     pub no_baseline: bool,
-    /// Which CI system to report to: annotations, code quality
+    /// The CI system to report to, with annotations or a code quality report
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Ci::Auto)]
     pub ci: Ci,
     #[command(flatten)]
     pub share: ShardFlags,
 }
 
-/// How much of the disk may be taken; `None` for whatever there is.
+/// The limit for disk usage; `None` means unlimited.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxDisk(pub Option<ByteSize>);
 
@@ -217,17 +218,17 @@ pub struct PlanFlags {
     /// Plan as a run with --locked would
     #[arg(long)]
     pub locked: bool,
-    /// Plan as if nothing were known
+    /// Plan as if no outcome were known
     #[arg(long)]
     pub fresh: bool,
     #[command(flatten)]
     pub spread: SpreadFlags,
-    /// How to show the plan
+    /// The output format of the plan
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     pub format: OutputFormat,
 }
 
-/// How something is shown.
+/// The format of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
     /// For people
@@ -244,16 +245,16 @@ pub struct WorklistFlags {
     /// The pin [default: the last of the ladder]
     #[arg(long, value_name = "VERSION")]
     pub pin: Option<String>,
-    /// The family, where the matrix has several
+    /// The family, if the matrix has several
     #[arg(long, value_name = "NAME")]
     pub family: Option<String>,
-    /// Only rows whose toolchain this glob matches
+    /// Only rows whose toolchain matches this glob
     #[arg(long, value_name = "GLOB")]
     pub toolchain: Option<String>,
-    /// Only targets that this glob matches, for example '* test:before'
+    /// Only targets that match this glob, for example '* test:before'
     #[arg(long, value_name = "GLOB")]
     pub target: Option<String>,
-    /// How to show the list
+    /// The output format of the list
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     pub format: OutputFormat,
 }
@@ -267,69 +268,71 @@ pub struct BisectFlags {
     pub question: QuestionFlags,
     #[command(flatten)]
     pub axis: AxisFlags,
-    /// The releases between which --dependency-commits looks [default: the ends of the ladder]
+    /// The releases between which --dependency-commits searches [default: the ends of the ladder]
     #[arg(long, value_name = "FROM..TO", requires = "dependency_commits")]
     pub between: Option<String>,
-    /// What the tags of the dependency's repository look like
+    /// The pattern of the tags in the dependency's repository
     #[arg(long, value_name = "PATTERN", default_value = "v{version}")]
     pub tags: String,
-    /// The toolchain to ask on [default: the first that is here]
+    /// The toolchain to test with [default: the first that is available]
     #[arg(long, value_name = "LABEL")]
     pub toolchain: Option<String>,
-    /// The version to ask at, where the axis is not --pins [default: the last of the ladder]
+    /// The version to test, if the axis is not --pins [default: the last of the ladder]
     #[arg(long, value_name = "VERSION")]
     pub pin: Option<String>,
-    /// The family, where the matrix has several
+    /// The family, if the matrix has several
     #[arg(long, value_name = "NAME")]
     pub family: Option<String>,
-    /// The feature set, where the matrix has several
+    /// The feature set, if the matrix has several
     #[arg(long, value_name = "LABEL")]
     pub features: Option<String>,
-    /// How many compile jobs and test threads at a time [default: the cores this process may use]
+    /// How many compile jobs and test threads run at a time [default: the cores this process may
+    /// use]
     #[arg(long, value_name = "N", value_parser = number)]
     pub jobs: Option<usize>,
-    /// How many points at a time; lanes that are idle probe ahead [default: lanes in the config, or one for every four jobs]
+    /// How many points run at a time; idle lanes probe ahead [default: lanes in the config, or one
+    /// for every four jobs]
     #[arg(long, value_name = "N", value_parser = number)]
     pub lanes: Option<usize>,
-    /// Run cells again whose outcome is known
+    /// Run cells again whose outcome is already known
     #[arg(long)]
     pub fresh: bool,
-    /// Take over what an earlier bisection answered, from its bisection.json
+    /// Reuse the answers of an earlier bisection, from its bisection.json
     #[arg(long, value_name = "FILE")]
     pub replay: Option<Utf8PathBuf>,
-    /// Ask this one point of the axis and show what it says
+    /// Test only this point of the axis and show its answer
     #[arg(long, value_name = "POINT")]
     pub only: Option<String>,
 }
 
-/// What is asked.
+/// The question to ask.
 #[derive(Debug, Args)]
 pub struct QuestionFlags {
-    /// Whether this test passes; --target says of which target where several have it
+    /// Whether this test passes; --target selects the target if several have it
     #[arg(long, value_name = "TEST", conflicts_with = "script")]
     pub case: Option<String>,
     /// Whether this target passes, for example 'app test:ratio' or 'ratio'
     #[arg(long, value_name = "TARGET", conflicts_with = "script")]
     pub target: Option<String>,
-    /// What this program says: exit 0 good, 125 cannot tell, any other bad
+    /// What this program decides: exit code 0 means good, 125 cannot tell, any other bad
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
 }
 
-/// Along which axis.
+/// The axis to search.
 #[derive(Debug, Args)]
 #[group(id = "axis", multiple = false)]
 pub struct AxisFlags {
     /// Every published version from one pin to another [FROM..TO: the ends of the ladder]
     #[arg(long, value_name = "FROM..TO", num_args = 0..=1, default_missing_value = "..")]
     pub pins: Option<String>,
-    /// The toolchains of the matrix, by their rustc
+    /// The toolchains of the matrix, ordered by their rustc
     #[arg(long, value_name = "FROM..TO", num_args = 0..=1, default_missing_value = "..")]
     pub toolchains: Option<String>,
     /// Commits of the subject
     #[arg(long, value_name = "GOOD..BAD")]
     pub commits: Option<String>,
-    /// Commits of the family's own repository, a clone of it with its tags
+    /// Commits of the family's own repository, given as a clone with its tags
     #[arg(long, value_name = "REPO")]
     pub dependency_commits: Option<PathBuf>,
 }
@@ -337,17 +340,17 @@ pub struct AxisFlags {
 /// Flags of cleaning.
 #[derive(Debug, Args)]
 pub struct CleanFlags {
-    /// The config [default: matrix.toml, here or in the nearest folder above]
+    /// The config file [default: matrix.toml, here or in the nearest parent folder]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// Show what would be removed, and remove nothing
+    /// Show what would be removed, without removing anything
     #[arg(long)]
     pub dry_run: bool,
-    /// Forget also what is known of cells: all of them run again
+    /// Also forget the known outcomes, so that all cells run again
     #[arg(long)]
     pub outcomes: bool,
-    /// Remove everything: what is known of this subject's cells, all work folders of other subjects,
-    /// and the copies of working trees
+    /// Remove everything: the known outcomes of this subject, all work folders of other
+    /// subjects, and the copies of working trees
     #[arg(long)]
     pub all_subjects: bool,
 }
@@ -359,15 +362,15 @@ pub struct ToolchainFlags {
     pub flags: Flags,
     #[command(subcommand)]
     pub what: Option<ToolchainCommand>,
-    /// How to show the list
+    /// The output format of the list
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     pub format: OutputFormat,
 }
 
-/// What can be done about toolchains.
+/// The subcommands about toolchains.
 #[derive(Debug, Subcommand)]
 pub enum ToolchainCommand {
-    /// Get the toolchains of the matrix that are missing: through rustup, and those whose name
-    /// begins with debian- from Debian's packages, beside the system and not into it
+    /// Install the missing toolchains of the matrix: through rustup or, if the name begins with
+    /// debian-, from Debian's packages, without changing the system
     Install,
 }

@@ -1,4 +1,4 @@
-//! `bisect`: one question along one axis, and what came of it.
+//! `bisect`: asks one question along one axis, and shows the result.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -24,14 +24,15 @@ use crate::output::stdout::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use crate::output::{progress, stdout};
 use crate::{ExitStatus, Program, check_out, listen_for_signals, no_place, open};
 
-/// How much of what a compiler or a test printed is shown of one point; its log has all of it.
+/// How many lines of a compiler's or a test's output are shown for one point; its log has all.
 const MOST_LINES: usize = 12;
 
-/// Obeys `bisect`.
+/// Runs `bisect`.
 ///
 /// # Errors
 ///
-/// A mistake in the config, the flags, the question or the axis; or a machine that fails.
+/// Returns a user error in the config, the flags, the question or the axis, or an error of the
+/// machine.
 pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
     let cancel = Cancel::with_supervisors();
     listen_for_signals(&cancel)?;
@@ -71,7 +72,7 @@ pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
     page.show()
 }
 
-/// What is asked, from the flags.
+/// Builds the query from the flags.
 fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<BisectQuery> {
     let question = question(&flags.question)?;
     let axis = axis_of(flags)?;
@@ -165,7 +166,7 @@ fn axis_of(flags: &BisectFlags) -> Result<Axis> {
     ))
 }
 
-/// Where it is asked, but for what the axis varies.
+/// Returns the cell that gives everything the axis does not vary.
 fn place(matrix: &Matrix, flags: &BisectFlags) -> Result<Cell> {
     let families = || {
         matrix
@@ -214,7 +215,7 @@ fn place(matrix: &Matrix, flags: &BisectFlags) -> Result<Cell> {
     })
 }
 
-/// The one that is named, or the only one there is.
+/// Returns the name that is given, or else the only one there is.
 fn one_of<'a>(
     what: &str,
     named: Option<&str>,
@@ -235,7 +236,7 @@ fn one_of<'a>(
     }
 }
 
-/// An earlier bisection of the same question along the same axis.
+/// Reads an earlier bisection of the same question along the same axis.
 fn replay(file: &Utf8Path, inquiry: &BisectQuery) -> Result<Bisection> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| UserError::new(format!("cannot read {file}: {e}")))?;
@@ -263,7 +264,7 @@ fn replay(file: &Utf8Path, inquiry: &BisectQuery) -> Result<Bisection> {
     Ok(bisection)
 }
 
-/// What stands on the terminal at the end.
+/// What the terminal shows at the end.
 struct BisectPage<'a> {
     families: Vec<FamilyRecord>,
     inquiry: &'a BisectQuery,
@@ -292,7 +293,7 @@ impl BisectPage<'_> {
         })
     }
 
-    /// Where else the answer is known to change.
+    /// Writes where else the answer is known to change.
     fn write_elsewhere(&self, page: &mut String) -> std::fmt::Result {
         let points = &self.inquiry.points;
         let told = self.bisected.elsewhere.iter().map(|(at, answer)| {
@@ -377,7 +378,8 @@ impl BisectPage<'_> {
         )
     }
 
-    /// How exactly it is known where the answer changes; `n_untold` points between could not tell.
+    /// Describes how exactly the change is located; `n_inconclusive` points in between could not
+    /// tell.
     fn exactness(&self, before: usize, after: usize, n_inconclusive: usize) -> String {
         let between = self.between(before, after);
         let remarks = between.remarks().into_iter();
@@ -397,7 +399,7 @@ impl BisectPage<'_> {
         }
     }
 
-    /// What is published between two points, where they are pins.
+    /// Returns what is published between two points, if they are pins.
     fn between(&self, before: usize, after: usize) -> Between {
         let Axis::Pins(_) = &self.inquiry.axis else {
             return Between::default();
@@ -437,7 +439,7 @@ impl BisectPage<'_> {
         Ok(())
     }
 
-    /// The command that shows one point.
+    /// Returns the command that shows one point.
     fn command(&self, at: usize) -> String {
         let Some(point) = self.inquiry.points.get(at) else {
             return String::new();

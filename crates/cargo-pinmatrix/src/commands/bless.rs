@@ -1,4 +1,4 @@
-//! `bless`: what the last run showed becomes what is expected from now on.
+//! `bless`: makes the results of the last run the expected results.
 
 use anyhow::{Context, Result};
 use pinmatrix::fs_ext::write_to_last;
@@ -11,12 +11,12 @@ use crate::ExitStatus;
 use crate::args::flags::Flags;
 use crate::output::stdout;
 
-/// Obeys `bless`.
+/// Runs `bless`.
 ///
 /// # Errors
 ///
-/// A mistake when the config names no baseline, or when the last run is none to expect; other
-/// errors when the file cannot be written, and then the old one is still whole.
+/// Returns a user error if the config names no baseline or if the last run is unsuitable as one,
+/// and other errors if the file cannot be written; the old file stays intact then.
 pub fn run(flags: &Flags) -> Result<ExitStatus> {
     let config = read_config(&flags.config())?;
     let file = config.baseline_file().ok_or_else(|| {

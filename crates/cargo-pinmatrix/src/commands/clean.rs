@@ -1,4 +1,4 @@
-//! What takes what of the disk, and removing it.
+//! `clean`: shows what uses disk space, and removes it.
 
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
@@ -12,11 +12,11 @@ use crate::ExitStatus;
 use crate::args::flags::{CleanFlags, config};
 use crate::output::stdout::{BOLD, DIM, RESET, write};
 
-/// Shows what work folders take, and removes what the flags ask for.
+/// Shows how much disk space the work folders use, and removes what the flags select.
 ///
 /// # Errors
 ///
-/// When a run is at work there, or something cannot be read or removed.
+/// Returns an error if a run is using them, or if something cannot be read or removed.
 pub fn run(flags: &CleanFlags) -> Result<ExitStatus> {
     let read = read_config(&config(flags.config.as_ref()))?;
     let (cache, place) = (cache()?, subject_root(&read)?);

@@ -1,4 +1,4 @@
-//! `compare`: two runs, or a run and the baseline.
+//! `compare`: compares two runs, or a run with the baseline.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::ExitStatus;
 use crate::args::flags;
 use crate::output::stdout;
 
-/// How a comparison ends.
+/// The exit codes of a comparison.
 pub const CODES: &str = "\
 Exit codes:
   0    nothing broke
@@ -27,22 +27,22 @@ Exit codes:
 /// Flags of a comparison.
 #[derive(Debug, Args)]
 pub struct CompareFlags {
-    /// The run before and the run after, each a results folder or its run.json; with --baseline
-    /// the run alone [default: target/matrix beside the config]
+    /// The earlier run and the later run, each as a results folder or its run.json; with
+    /// --baseline, the run alone [default: target/matrix beside the config]
     #[arg(value_name = "RUN", num_args = 0..=2)]
     pub runs: Vec<Utf8PathBuf>,
-    /// Hold a run against what the config's baseline expects
+    /// Compare a run with the config's baseline
     #[arg(long)]
     pub baseline: bool,
-    /// The config [default: matrix.toml, here or in the nearest folder above]
+    /// The config file [default: matrix.toml, here or in the nearest parent folder]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// How to show what differs
+    /// The output format of the differences
     #[arg(long, value_enum, default_value_t = ComparisonFormat::Text)]
     pub format: ComparisonFormat,
 }
 
-/// How a comparison is shown.
+/// The format of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ComparisonFormat {
     /// For people
@@ -53,11 +53,11 @@ pub enum ComparisonFormat {
     Json,
 }
 
-/// Obeys `compare`.
+/// Runs `compare`.
 ///
 /// # Errors
 ///
-/// A mistake when there are not the runs that it takes, or no baseline.
+/// Returns a user error if a run or the baseline is missing.
 pub fn run(flags: &CompareFlags) -> Result<ExitStatus> {
     let config = flags::config(flags.config.as_ref());
     let compared = match (flags.baseline, flags.runs.as_slice()) {

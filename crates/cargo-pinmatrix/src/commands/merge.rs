@@ -1,4 +1,4 @@
-//! `merge`: the results of several machines become one run, with the reports of one.
+//! `merge`: combines the results of several machines into one run, with the usual reports.
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
@@ -22,12 +22,12 @@ use crate::output::progress::Progress;
 use crate::output::{ci, reports, stdout};
 use crate::{ExitStatus, Program, check_out, judge, repeating};
 
-/// Obeys `merge`.
+/// Runs `merge`.
 ///
 /// # Errors
 ///
-/// A mistake where a part cannot be read, or parts are not of one run; other errors when the
-/// results cannot be written.
+/// Returns a user error if a part cannot be read or the parts do not belong to one run, and other
+/// errors if the results cannot be written.
 pub fn run(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
     let mut config = read_config(&flags.flags.config())?;
     if flags.no_baseline {
@@ -91,8 +91,8 @@ pub fn run(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
     Ok(judge(&run))
 }
 
-/// The parts that can be read, and what is to be said of the others: a machine can die before it has
-/// written anything that is whole.
+/// Returns the parts that can be read, and notes about the others: a machine can die before it has
+/// written a complete file.
 fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<ShardResult>, Vec<String>), UserError> {
     let (mut parts, mut unread) = (Vec::new(), Vec::new());
     let mut first = None;
@@ -111,8 +111,8 @@ fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<ShardResult>, Vec<Stri
     }
 }
 
-/// What is to be said of cells that every part leaves out by name: of rounds, only the planner knows
-/// whether any of them is still to run.
+/// Returns a note about cells that every part excludes by name: in rounds, only the planner knows
+/// whether any of them still has to run.
 fn unfinished(run: &Run, strategy: Strategy) -> Option<String> {
     let left_out = State::Skipped {
         reason: SkipReason::NotSelected("--cell".to_owned()),
@@ -126,11 +126,11 @@ fn unfinished(run: &Run, strategy: Strategy) -> Option<String> {
     })
 }
 
-/// Reads results, each by its folder or by the `run.json` in it.
+/// Reads results, each given as a folder or as the `run.json` in it.
 ///
 /// # Errors
 ///
-/// A mistake that names the file, where one cannot be read.
+/// Returns a user error that names the file if one cannot be read.
 pub fn read(named: &[camino::Utf8PathBuf]) -> Result<Vec<ShardResult>, UserError> {
     let read = |named: &camino::Utf8PathBuf| {
         let folder = untrusted_input::folder(named);

@@ -1,4 +1,4 @@
-//! `report`: every report made again, from `run.json` alone.
+//! `report`: writes every report again, from `run.json` and the locks beside it.
 
 use std::path::PathBuf;
 
@@ -17,31 +17,31 @@ use crate::output::reports::ReportFormat;
 use crate::output::{ci, reports, stdout};
 use crate::{ExitStatus, check_out};
 
-/// Flags of making reports again.
+/// Flags of `report`.
 #[derive(Debug, Args)]
 pub struct ReportFlags {
     /// A results folder, or its run.json [default: target/matrix beside the config]
     pub results: Option<Utf8PathBuf>,
-    /// The config [default: matrix.toml, here or in the nearest folder above]
+    /// The config file [default: matrix.toml, here or in the nearest parent folder]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// Another folder to write into, in which links to logs lead nowhere [default: where the
-    /// results are]
+    /// Another folder to write to, in which links to logs are broken [default: the results
+    /// folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<Utf8PathBuf>,
-    /// Write nothing, and show this one
+    /// Write no files, and print this report
     #[arg(long, value_enum, value_name = "NAME", conflicts_with = "out")]
     pub format: Option<ReportFormat>,
-    /// Whether a CI engine is told of it too
+    /// The CI system to report to as well
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Ci::Auto)]
     pub ci: Ci,
 }
 
-/// Obeys `report`.
+/// Runs `report`.
 ///
 /// # Errors
 ///
-/// A mistake when there is no run to be read, or no place to write.
+/// Returns a user error if there is no run to read, or no folder to write to.
 pub fn run(flags: &ReportFlags) -> Result<ExitStatus> {
     let results = match &flags.results {
         Some(results) => results.clone(),
@@ -68,14 +68,14 @@ pub fn run(flags: &ReportFlags) -> Result<ExitStatus> {
     Ok(ExitStatus::Passed)
 }
 
-/// The folder to write into.
+/// Returns the folder to write to.
 fn place<'a>(results: &'a Utf8Path, out: Option<&'a Utf8Path>) -> Result<&'a Utf8Path> {
     if let Some(out) = out {
         check_out(out)?;
         write_whole(&out.join(CACHEDIR_TAG_FILE), CACHEDIR_TAG.as_bytes())?;
         return Ok(out);
     }
-    // Whoever keeps runs under names of their own may keep other things beside them.
+    // A user who keeps runs under other names may keep other files beside them.
     if results.is_file() && results.file_name() != Some(run_json::FILE) {
         return Err(
             UserError::new(format!("where is what is made of {results} to go?"))
@@ -86,7 +86,7 @@ fn place<'a>(results: &'a Utf8Path, out: Option<&'a Utf8Path>) -> Result<&'a Utf
     Ok(folder(results))
 }
 
-/// The folder of results that are named by it or by their `run.json`.
+/// Returns the results folder, given either itself or its `run.json`.
 fn folder(results: &Utf8Path) -> &Utf8Path {
     match results.is_file() {
         true => results

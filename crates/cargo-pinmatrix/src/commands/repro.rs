@@ -1,4 +1,4 @@
-//! `repro`: one cell in the open, or a script that does it with cargo alone.
+//! `repro`: runs one cell in the open, or prints a script that does it with cargo alone.
 
 use anyhow::Result;
 use clap::Args;
@@ -17,7 +17,7 @@ use crate::args::flags::Flags;
 use crate::output::{progress, stdout};
 use crate::{ExitStatus, Program, listen_for_signals, open};
 
-/// How it ends.
+/// The exit codes of `repro`.
 pub const CODES: &str = "\
 Exit codes:
   0    every command ended well; with --print: the script is printed
@@ -33,7 +33,7 @@ pub struct ReproFlags {
     pub cell: String,
     #[command(flatten)]
     pub flags: Flags,
-    /// Move no package of the lock, as a run with --locked does not
+    /// Do not move packages of the lock, as in a run with --locked
     #[arg(long)]
     pub locked: bool,
     /// Print a shell script that does it with cargo alone, from a checkout of the subject
@@ -41,11 +41,11 @@ pub struct ReproFlags {
     pub print: bool,
 }
 
-/// Obeys `repro`.
+/// Runs `repro`.
 ///
 /// # Errors
 ///
-/// A mistake when there is no such cell, or when its toolchain is not on this machine.
+/// Returns a user error if there is no such cell, or if its toolchain is not on this machine.
 pub fn run(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
     let cancel = Cancel::with_supervisors();
     listen_for_signals(&cancel)?;
@@ -99,7 +99,7 @@ fn cell(matrix: &Matrix, named: &str) -> Result<Cell, UserError> {
     )
 }
 
-/// Cargo's words go where cargo's own would, as they come.
+/// Prints cargo's output as it comes, to the stream that cargo itself would use.
 fn print_event(heard: &ReproEvent<'_>) {
     let line = match heard {
         ReproEvent::Command(step) => {

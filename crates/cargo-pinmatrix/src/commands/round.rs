@@ -1,4 +1,5 @@
-//! Rounds: which cells can run now, on any machine, by what results from all of them show so far.
+//! Rounds: decides which cells can run now, on any machine, given the results from all machines so
+//! far.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +20,11 @@ use crate::commands::merge as parts;
 use crate::output::{progress, stdout};
 use crate::select;
 
-/// Shows the next round, a cell a line; nothing where nothing is left to run.
+/// Shows the next round, one cell per line; prints nothing if nothing is left to run.
 ///
 /// # Errors
 ///
-/// A mistake where results cannot be read, or are of something else.
+/// Returns a user error if results cannot be read, or belong to something else.
 pub fn show(matrix: &Matrix, flags: &PlanFlags) -> Result<()> {
     let run = gather(matrix, flags)?;
     let strategy = matrix.config.run.strategy;
@@ -53,7 +54,7 @@ struct Round<'a> {
     cells: Vec<&'a CellId>,
 }
 
-/// All results as one; `None` before the first round.
+/// Merges all results; `None` before the first round.
 fn gather(matrix: &Matrix, flags: &PlanFlags) -> Result<Option<Run>, UserError> {
     if flags.spread.results.is_empty() {
         return Ok(None);
@@ -64,8 +65,8 @@ fn gather(matrix: &Matrix, flags: &PlanFlags) -> Result<Option<Run>, UserError> 
     Ok(Some(run))
 }
 
-/// What machines know together. What this one has and knows counts for nothing, but for what only
-/// a toolchain can tell.
+/// What all machines know together. What this machine has and knows does not count, except for what
+/// only a toolchain can tell.
 struct Gathered<'a> {
     matrix: &'a Matrix,
     run: Option<&'a Run>,

@@ -1,4 +1,4 @@
-//! Shards on the command line: the one that runs here, and what all of them are.
+//! Shards on the command line: the one that runs here, and the list of all.
 
 use std::fmt::Write;
 
@@ -17,21 +17,21 @@ use crate::args::flags::OutputFormat;
 use crate::output::stdout;
 use crate::output::stdout::{BOLD, RESET};
 
-/// The times by which shards are balanced: those of an earlier run, where one is named.
+/// Returns the durations by which shards are balanced: those of an earlier run, if one is given.
 ///
 /// # Errors
 ///
-/// A mistake when the file is none.
+/// Returns a user error if the file is not a run.
 pub fn times(file: Option<&Utf8Path>) -> Result<KnownDurations, UserError> {
     let run = file.map(untrusted_input::read_file).transpose()?;
     Ok(run.map_or_else(KnownDurations::default, |run| KnownDurations::of(&run)))
 }
 
-/// Shows the shards of a plan in which there is anything.
+/// Shows the shards of a plan, except empty ones.
 ///
 /// # Errors
 ///
-/// A mistake where the plan cannot be divided beforehand.
+/// Returns a user error if the plan cannot be divided in advance.
 pub fn show(
     plan: &Plan,
     n_shards: usize,
@@ -42,7 +42,7 @@ pub fn show(
     let shares = shares.iter().filter(|share| !share.cells.is_empty());
     let shown = |share: &ShardCells| ShardJson {
         shard: share.shard,
-        // What was not measured is not told.
+        // Without measurements, no duration is shown.
         seconds: file.map(|_| share.weight as f64 / 1000.0),
         cells: share.cells.iter().map(|at| &plan.cells[*at].id).collect(),
     };
@@ -69,7 +69,7 @@ struct ShardsJson<'a> {
 #[derive(Serialize)]
 struct ShardJson<'a> {
     shard: Shard,
-    /// What its cells are expected to take together.
+    /// The expected duration of all its cells together.
     seconds: Option<f64>,
     cells: Vec<&'a CellId>,
 }

@@ -1,4 +1,4 @@
-//! `toolchains`: what the matrix asks for, what is here, and getting what is missing.
+//! `toolchains`: lists the toolchains of the matrix, and installs those that are missing.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -15,17 +15,17 @@ use crate::args::flags::{OutputFormat, ToolchainCommand, ToolchainFlags};
 use crate::output::{progress, stdout};
 use crate::{ExitStatus, Program};
 
-/// The project's own script; embedded, so that `cargo pinmatrix` has it anywhere.
+/// The project's own script, embedded so that `cargo pinmatrix` has it everywhere.
 const FROM_DEBIAN: &str = include_str!("../../../../ci/toolchains");
 
-/// The names that are taken from Debian's packages.
+/// The prefix of toolchains that are installed from Debian's packages.
 const DEBIAN: &str = "debian-";
 
-/// Obeys `toolchains`.
+/// Runs `toolchains`.
 ///
 /// # Errors
 ///
-/// A mistake in the config, or a machine that cannot be asked.
+/// Returns a user error in the config, or an error if the toolchains cannot be looked for.
 pub fn run(program: Program, flags: &ToolchainFlags) -> Result<ExitStatus> {
     let config = read_config(&flags.flags.config())?;
     let rows = look_for_all(&config)?;
@@ -74,7 +74,7 @@ fn list(program: Program, rows: &[ToolchainLookup], flags: &ToolchainFlags) -> R
     Ok(ExitStatus::Passed)
 }
 
-/// This command, as a person would type it again.
+/// Formats this command as a person would type it again.
 fn words(program: Program, flags: &ToolchainFlags) -> String {
     let config = flags.flags.config.iter();
     let config =
@@ -86,8 +86,9 @@ fn words(program: Program, flags: &ToolchainFlags) -> String {
     )
 }
 
-/// Tries each missing toolchain's names in turn, one after another: rustup does not bear two
-/// installations at once (<https://github.com/rust-lang/rustup/issues/988>).
+/// Tries the names of each missing toolchain in turn. Toolchains are installed one after another,
+/// since rustup does not support concurrent installations
+/// (<https://github.com/rust-lang/rustup/issues/988>).
 fn install(specs: &[&ToolchainSpec]) -> Result<()> {
     let mut failed = Vec::new();
     for spec in specs {

@@ -1,4 +1,4 @@
-//! `verify`: cells run twice, and what was the same.
+//! `verify`: runs cells twice, and compares the results.
 
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
@@ -15,10 +15,10 @@ use crate::args::flags::{OutputFormat, ParallelismArgs, SelectionArgs};
 use crate::output::{progress, stdout};
 use crate::{ExitStatus, Program, check_out, listen_for_signals, make_plan, open_selected};
 
-/// The file's name in the results folder.
+/// The name of the file in the results folder.
 const FILE: &str = "verify.json";
 
-/// How it ends.
+/// The exit codes of `verify`, and the default selection.
 pub const CODES: &str = "\
 Without a selection, the first and the last pin of each row. Takes twice the disk of a run; what was
 built is removed at the end.
@@ -37,23 +37,23 @@ pub struct VerifyFlags {
     pub selecting: SelectionArgs,
     #[command(flatten)]
     pub load: ParallelismArgs,
-    /// How to show what came of it
+    /// The output format of the result
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     pub format: OutputFormat,
 }
 
-/// Obeys `verify`.
+/// Runs `verify`.
 ///
 /// # Errors
 ///
-/// As a run.
+/// Returns the same errors as `run`.
 pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
     let cancel = Cancel::with_supervisors();
     listen_for_signals(&cancel)?;
     let progress = progress::Progress::new();
     let selecting = &flags.selecting;
     let mut matrix = open_selected(selecting, &progress)?;
-    // What runs twice is what is selected, and nothing is held against anything.
+    // Only the selected cells run twice, and nothing is compared with today.
     matrix.config.run.today = false;
     let out = selecting.flags.out()?;
     check_out(&out)?;
@@ -99,7 +99,7 @@ pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
     })
 }
 
-/// A line a cell, and one for each executable that was not the same.
+/// Formats one line per cell, and one for each executable that differs.
 fn describe(verified: &[Reproducibility]) -> String {
     let mut told = String::new();
     for cell in verified {

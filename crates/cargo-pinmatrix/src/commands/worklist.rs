@@ -1,4 +1,4 @@
-//! `worklist`: what the subject still has to do at one pin, from the last run.
+//! `worklist`: lists what the subject still has to do at one pin, according to the last run.
 
 use anyhow::{Context, Result};
 use pinmatrix::results;
@@ -13,11 +13,11 @@ use crate::ExitStatus;
 use crate::args::flags::{OutputFormat, WorklistFlags};
 use crate::output::stdout;
 
-/// Obeys `worklist`.
+/// Runs `worklist`.
 ///
 /// # Errors
 ///
-/// A mistake when there is no run, or when the pin is not in it.
+/// Returns a user error if there is no run, or if the pin is not in it.
 pub fn run(flags: &WorklistFlags) -> Result<ExitStatus> {
     let run = results::read(&flags.flags.out()?)?;
     let family = family(&run, flags.family.as_deref())?;

@@ -1,4 +1,5 @@
-//! CI engines that show a run where the change is reviewed: which one this is, and what it is told.
+//! CI systems that show a run where a change is reviewed: which one is in use, and what to report
+//! to it.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -15,12 +16,12 @@ use pinmatrix_report::{annotations, code_quality, step_summary};
 
 use crate::output::stdout;
 
-/// Which CI engine is told of a run.
+/// The CI system to report to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Ci {
     /// The one that this runs in, if any
     Auto,
-    /// GitHub Actions: annotations, and a summary of the step
+    /// GitHub Actions: annotations, and a step summary
     Github,
     /// GitLab: gl-code-quality-report.json
     Gitlab,
@@ -28,19 +29,19 @@ pub enum Ci {
     None,
 }
 
-/// A CI engine, and where it wants to be told.
+/// A CI system, and where it expects reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// GitHub Actions, and the file for the summary of the step.
+    /// GitHub Actions, with the file for the step summary.
     GitHub(Option<PathBuf>),
-    /// GitLab.
+    /// GitLab CI.
     GitLab,
-    /// No CI engine that is known.
+    /// No known CI system.
     Other,
 }
 
 impl Ci {
-    /// The engine that is meant.
+    /// Returns the CI system that is meant.
     #[expect(
         clippy::disallowed_methods,
         reason = "a CI engine is known by its variables"
@@ -50,7 +51,7 @@ impl Ci {
         self.host_by(|name| std::env::var_os(name))
     }
 
-    /// The same, in an environment.
+    /// Does the same for a given environment.
     /// <https://docs.github.com/en/actions/reference/workflows-and-actions/variables>
     /// <https://docs.gitlab.com/ci/variables/predefined_variables/>
     fn host_by(self, var: impl Fn(&str) -> Option<OsString>) -> Host {
@@ -67,11 +68,11 @@ impl Ci {
     }
 }
 
-/// Tells a CI engine of a run whose results are in a folder.
+/// Reports a run, whose results are in a folder, to a CI system.
 ///
 /// # Errors
 ///
-/// When what it reads cannot be written.
+/// Returns an error if a file that the CI system reads cannot be written.
 pub fn publish(run: &Run, out: &Utf8Path, host: Host) -> Result<()> {
     let analysis = Analysis::of(run);
     match host {
@@ -89,7 +90,7 @@ pub fn publish(run: &Run, out: &Utf8Path, host: Host) -> Result<()> {
     }
 }
 
-/// Other commands of the step can have written into its summary before.
+/// Appends, since other commands of the step may have written to its summary before.
 fn append_summary(analysis: &Analysis<'_>, file: &Path) -> Result<()> {
     let context = || format!("write the step's summary {}", file.display());
     let mut options = OpenOptions::new();

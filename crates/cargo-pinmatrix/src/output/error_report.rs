@@ -1,9 +1,9 @@
-//! Errors as rustc shows its own: the file, the line, the spot, and how to mend it.
+//! Shows errors as rustc does: the file, the line, the position, and how to fix it.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use pinmatrix_core::error::UserError;
 
-/// Shows an error on standard error.
+/// Prints an error to standard error.
 pub fn show(error: &anyhow::Error) {
     let text = match error.downcast_ref::<UserError>() {
         Some(mistake) => drawn(mistake),

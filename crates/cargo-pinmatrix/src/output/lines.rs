@@ -1,5 +1,5 @@
-//! Progress where no one looks at a terminal: a line for each phase of a cell, and one a minute of what
-//! is being done.
+//! Progress without a terminal: a line for each phase of a cell, and one line a minute about the
+//! current step.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use indicatif::HumanDuration;
 use pinmatrix_core::text;
 
-/// How long a phase goes on without a word.
+/// How long a phase may be silent.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// The cells at work.
+/// The cells in progress.
 #[derive(Debug, Default)]
 pub struct ProgressLines(BTreeMap<String, CellPhase>);
 
@@ -19,13 +19,13 @@ pub struct ProgressLines(BTreeMap<String, CellPhase>);
 struct CellPhase {
     name: String,
     since: Instant,
-    /// When something was last said of it.
+    /// When the last line about it was printed.
     told: Instant,
     n_steps: usize,
 }
 
 impl ProgressLines {
-    /// A cell enters a phase.
+    /// Records that a cell enters a phase, and returns the line to print.
     pub fn enter(&mut self, cell: &str, phase: &str, now: Instant) -> String {
         let entered = CellPhase {
             name: phase.to_owned(),
@@ -42,7 +42,7 @@ impl ProgressLines {
         }
     }
 
-    /// Something was done; a line where nothing was said for a minute.
+    /// Records a step, and returns a line to print if there was none for a minute.
     pub fn step(&mut self, cell: &str, what: &str, now: Instant) -> Option<String> {
         let phase = self.0.get_mut(cell)?;
         phase.n_steps += 1;
@@ -55,7 +55,7 @@ impl ProgressLines {
         Some(format!("{cell}: {name} {n}: {what} ({so_far:#} so far)"))
     }
 
-    /// A cell ended.
+    /// Records that a cell ended.
     pub fn leave(&mut self, cell: &str) {
         self.0.remove(cell);
     }

@@ -1,4 +1,4 @@
-//! What a plan looks like: of every cell, whether it runs, in which order, or why not.
+//! Shows a plan: for every cell, whether it runs and in which order, or why not.
 
 use std::io;
 use std::io::{BufWriter, Write};
@@ -16,11 +16,11 @@ use serde::{Serialize, Serializer};
 use crate::args::flags::OutputFormat;
 use crate::output::stdout::{BOLD, DIM, RESET, mark};
 
-/// Shows a plan on standard output, a cell at a time: a plan can be long.
+/// Prints a plan to standard output, one cell at a time, since a plan can be long.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// Returns an error if it cannot be written.
 pub fn show(matrix: &Matrix, plan: &Plan, format: OutputFormat) -> Result<()> {
     let mut out = BufWriter::new(anstream::stdout().lock());
     let written = match format {
@@ -34,7 +34,7 @@ pub fn show(matrix: &Matrix, plan: &Plan, format: OutputFormat) -> Result<()> {
     written.context("write to standard output")
 }
 
-/// Where cells stand in the queue, from 1, in the order of the plan.
+/// Returns the positions of cells in the queue, starting at 1, in the order of the plan.
 fn places(plan: &Plan) -> Vec<Option<usize>> {
     let mut places = vec![None; plan.cells.len()];
     for (place, at) in plan.queue().into_iter().enumerate() {
@@ -43,7 +43,7 @@ fn places(plan: &Plan) -> Vec<Option<usize>> {
     places
 }
 
-/// Whether a cell runs only if what others show asks for it.
+/// Returns true if a cell only runs if the results of others require it.
 fn is_conditional(plan: &Plan, planned: &Planned) -> bool {
     match (&planned.fate, plan.strategy) {
         (CellFate::Run { depth }, Strategy::Frontier) => *depth > 0,
@@ -93,7 +93,7 @@ fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     )
 }
 
-/// A plan for programs.
+/// The JSON form of a plan.
 #[derive(Serialize)]
 struct PlanJson<'a> {
     schema: u32,

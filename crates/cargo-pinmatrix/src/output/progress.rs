@@ -1,4 +1,5 @@
-//! Progress: a bar for the run and a line a running cell on a terminal, plain lines elsewhere.
+//! Shows progress: on a terminal, a bar for the run and a line per running cell; elsewhere, plain
+//! lines.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -14,20 +15,20 @@ use pinmatrix_core::text;
 use crate::output::lines::ProgressLines;
 use crate::output::stdout;
 
-/// The longest time that is told, in seconds.
+/// The longest duration that is shown, in seconds.
 const LONGEST: f64 = 1e9;
 
 /// Shows events on standard error.
 pub struct Progress {
     bars: Option<Bars>,
-    /// What is said where there are no bars.
+    /// The state of the plain lines, which replace the bars.
     lines: Mutex<ProgressLines>,
 }
 
 struct Bars {
     all: MultiProgress,
     run: ProgressBar,
-    /// Whether not all cells have to run.
+    /// Whether some cells may not have to run.
     is_most: AtomicBool,
     cells: Mutex<BTreeMap<String, CellBar>>,
 }
@@ -39,7 +40,7 @@ struct CellBar {
 }
 
 impl Progress {
-    /// Bars where standard error is a terminal, lines where it is not.
+    /// Creates bars if standard error is a terminal, and lines otherwise.
     pub fn new() -> Self {
         if !std::io::stderr().is_terminal() {
             return Self {
@@ -61,11 +62,11 @@ impl Progress {
         }
     }
 
-    /// Takes the bars away, so that results stand alone.
+    /// Removes the bars, so that only the results stay.
     pub fn end(&self) {
         if let Some(bars) = &self.bars {
             bars.run.finish_and_clear();
-            // The terminal may be gone; nothing is lost with it.
+            // The terminal may be gone, and nothing is lost then.
             let _ = bars.all.clear();
         }
     }
@@ -168,7 +169,7 @@ impl Bars {
         self.run.enable_steady_tick(Duration::from_secs(1));
     }
 
-    /// Shows how long the rest takes, by what earlier cells took.
+    /// Shows how long the rest will take, judging by the duration of earlier cells.
     fn expect(&self, left: Duration) {
         let left = indicatif::HumanDuration(left);
         let how = match self.is_most.load(Ordering::Relaxed) {
@@ -219,12 +220,12 @@ impl Bars {
     }
 }
 
-/// Says a line on standard error. Nobody may be listening, which is no reason to end.
+/// Prints a line to standard error. Failing to write it is no reason to stop.
 pub fn say(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", text::inert(line));
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are written above, and indicatif's tests would refuse a wrong one.
+    // The templates are written above, and indicatif's tests would reject a wrong one.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

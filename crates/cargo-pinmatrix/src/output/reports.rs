@@ -1,4 +1,4 @@
-//! The reports of a run: every format, each made from the run alone.
+//! The reports of a run: every format, made from the run and, for HTML, the locks beside it.
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
@@ -11,20 +11,20 @@ use pinmatrix_report::{annotations, code_quality, html, junit, sarif, summary, t
 
 use crate::output::stdout;
 
-/// A format that a run can be written in.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// The page that a run ends with on the terminal
+    /// The page that a run prints at the end
     Text,
     /// summary.md, for people
     Markdown,
-    /// report.html, to be looked at in a browser
+    /// report.html, for a browser
     Html,
-    /// junit.xml, for the test view of a CI engine
+    /// junit.xml, for the test view of a CI system
     Junit,
     /// frontier.json: every change point
     Frontier,
-    /// GitHub's workflow commands: problems beside the lines that they are at
+    /// GitHub's workflow commands: problems shown at the lines that cause them
     Annotations,
     /// GitLab's code quality report: the same, for a merge request
     CodeQuality,
@@ -32,7 +32,7 @@ pub enum ReportFormat {
     Sarif,
 }
 
-/// The formats that every run leaves in its results folder, by the names of their files.
+/// The formats that every run writes to its results folder, by file name.
 const FILES: [(&str, ReportFormat); 4] = [
     (junit::FILE, ReportFormat::Junit),
     (summary::FILE, ReportFormat::Markdown),
@@ -40,11 +40,11 @@ const FILES: [(&str, ReportFormat); 4] = [
     (change_points::FILE, ReportFormat::Frontier),
 ];
 
-/// Writes the reports of a run, whose results are in a folder, into one.
+/// Writes the reports of a run to `out`; `results` is the run's results folder.
 ///
 /// # Errors
 ///
-/// When one cannot be written.
+/// Returns an error if a report cannot be written.
 pub fn write(run: &Run, results: &Utf8Path, out: &Utf8Path) -> Result<()> {
     let analysis = Analysis::of(run);
     for (file, format) in FILES {
@@ -56,8 +56,7 @@ pub fn write(run: &Run, results: &Utf8Path, out: &Utf8Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes the reports of another run, which would stand beside this one's `run.json` until it
-/// ends.
+/// Removes the reports of another run, which would stay beside this run's `run.json` until it ends.
 pub fn remove(out: &Utf8Path) {
     let names = FILES.map(|(file, _)| file);
     for file in names.into_iter().chain([code_quality::FILE]) {
@@ -65,11 +64,11 @@ pub fn remove(out: &Utf8Path) {
     }
 }
 
-/// A run in one format; `results` is the folder that what it left is in.
+/// Formats a run; `results` is its results folder.
 ///
 /// # Errors
 ///
-/// When the format's writer refuses; none has a reason to.
+/// Returns an error if the format cannot be written, which has no known cause.
 pub fn text(analysis: &Analysis<'_>, results: &Utf8Path, format: ReportFormat) -> Result<String> {
     match format {
         ReportFormat::Text => Ok(terminal::page(analysis, results, stdout::columns())),

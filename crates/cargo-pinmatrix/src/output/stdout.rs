@@ -1,4 +1,4 @@
-//! What goes to standard output, and how wide it is there.
+//! Writes to standard output, and measures its width.
 
 use std::io::Write as _;
 
@@ -10,45 +10,46 @@ use pinmatrix_core::text::{inert, inert_json};
 use pinmatrix_report::terminal;
 pub use pinmatrix_report::terminal::{BOLD, DIM, GREEN, RED, RESET, YELLOW, mark};
 
-/// Shows the results of a run on standard output.
+/// Prints the results of a run to standard output.
 ///
 /// # Errors
 ///
-/// When standard output cannot be written.
+/// Returns an error if standard output cannot be written.
 pub fn results(run: &Run, out: &Utf8Path) -> Result<()> {
     write(&terminal::page(&Analysis::of(run), out, columns()))
 }
 
-/// How wide the terminal is; none where whatever reads a file or a CI log breaks lines by itself.
+/// Returns the width of the terminal; `None` for a file or a CI log, whose viewer wraps lines
+/// itself.
 pub fn columns() -> Option<usize> {
     let stdout = console::Term::stdout();
     stdout.is_term().then(|| usize::from(stdout.size().1))
 }
 
-/// Writes text to standard output, with colour where that wants it, and nothing in it that a CI
-/// engine would obey.
+/// Prints text to standard output, with colour if that supports it, and with anything disarmed that
+/// a CI system would run as a command.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// Returns an error if it cannot be written.
 pub fn write(text: &str) -> Result<()> {
     write_out(&inert(text))
 }
 
-/// As [`put`], for JSON.
+/// Prints JSON in the same way as [`write()`].
 ///
 /// # Errors
 ///
-/// As [`put`].
+/// Returns the errors of [`write()`].
 pub fn write_json(json: &str) -> Result<()> {
     write_out(&inert_json(json))
 }
 
-/// Writes what a CI engine is to obey. Whoever made it has seen to it that nothing else is in it.
+/// Prints commands for a CI system. The caller ensures that they contain nothing else.
 ///
 /// # Errors
 ///
-/// As [`put`].
+/// Returns the errors of [`write()`].
 pub fn write_commands(commands: &str) -> Result<()> {
     write_out(commands)
 }

@@ -1,4 +1,4 @@
-//! Commits of the family's own repository, checked out for a lane. The repository is only read.
+//! Checks out commits of the family's own repository for a lane. That repository is only read.
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
@@ -6,12 +6,12 @@ use xshell::{Shell, cmd};
 
 use crate::subject::git::quiet;
 
-/// Checks a commit out into `folder`: a clone that borrows the repository's objects, brought from
+/// Checks a commit out into `folder`, a clone that borrows the repository's objects. It moves from
 /// one commit to the next, so that only files that differ are written and are new to cargo.
 ///
 /// # Errors
 ///
-/// When git refuses.
+/// Returns an error if git fails.
 pub fn check_out(repository: &Utf8Path, commit: &str, folder: &Utf8Path) -> Result<()> {
     let shell = Shell::new()?;
     if !folder.join(".git").is_dir() {

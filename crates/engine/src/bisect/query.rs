@@ -1,4 +1,4 @@
-//! An inquiry: a question, the axis along which it is asked, and the points of that axis.
+//! A bisection query: a question, the axis to search, and the points of that axis.
 
 use std::sync::Arc;
 
@@ -15,21 +15,21 @@ use semver::Version;
 use crate::matrix::Matrix;
 use crate::subject::git::{Repository, short};
 
-/// What is asked of every point.
+/// The question to ask at every point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// Whether the whole cell passes.
     Cell,
-    /// Whether a target passes; its name, or as it is written in reports.
+    /// Whether a target passes, given its name or the way reports write it.
     Target(String),
-    /// Whether a case passes, and of which target where several have one of that name.
+    /// Whether a case passes; the target tells apart several cases of one name.
     Case {
         /// The target.
         target: Option<String>,
         /// The test's path.
         case: String,
     },
-    /// What a program says by its exit: 0 good, 125 cannot tell, any other bad.
+    /// A program that decides by its exit code: 0 means good, 125 cannot tell, any other bad.
     Script(Utf8PathBuf),
 }
 
@@ -48,12 +48,12 @@ impl std::fmt::Display for Question {
     }
 }
 
-/// Along which axis it is asked.
+/// The axis to search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Axis {
     /// Every published version from one pin to another.
     Pins(AxisEnds),
-    /// The toolchains of the matrix, by their rustc.
+    /// The toolchains of the matrix, ordered by their rustc.
     Toolchains(AxisEnds),
     /// Commits of the subject.
     Commits {
@@ -64,26 +64,26 @@ pub enum Axis {
     },
     /// Commits of the family's own repository, between two of its releases.
     Dependency {
-        /// The repository.
+        /// The path of the repository.
         repository: Utf8PathBuf,
-        /// What its tags look like: `v{version}`.
+        /// The pattern of its tags, such as `v{version}`.
         tags: String,
-        /// The releases.
+        /// The two releases.
         between: AxisEnds,
     },
 }
 
-/// Two ends, as far as they are named; those of the matrix where they are not.
+/// The two ends of an axis. An end that is not named is that of the matrix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AxisEnds {
-    /// The first.
+    /// The first point.
     pub from: Option<String>,
-    /// The last.
+    /// The last point.
     pub to: Option<String>,
 }
 
 impl AxisEnds {
-    /// Reads `FROM..TO`, of which either may be left out.
+    /// Parses `FROM..TO`, in which either end may be left out.
     #[must_use]
     pub fn parse(written: &str) -> Self {
         let (from, to) = written.split_once("..").unwrap_or((written, written));
@@ -98,15 +98,15 @@ impl AxisEnds {
 /// One point of an axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Point {
-    /// What it goes by: a version, a label, a commit.
+    /// Its name: a version, a label or a commit.
     pub name: String,
-    /// The cell that answers.
+    /// The cell that answers the question.
     pub cell: Cell,
-    /// What is peculiar to it.
+    /// How the point differs from that cell.
     pub place: PointPlace,
 }
 
-/// Where a point is.
+/// Where the code for a point comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PointPlace {
     /// It is a cell of the matrix.
@@ -117,22 +117,22 @@ pub enum PointPlace {
     Dependency(String),
 }
 
-/// A question with the points that it is asked of.
+/// A question with the points to ask it at.
 #[derive(Clone, Debug)]
 pub struct BisectQuery {
-    /// What is asked.
+    /// The question.
     pub question: Question,
-    /// Along which axis.
+    /// The axis.
     pub axis: Axis,
     /// The points, in the order of the axis.
     pub points: Vec<Point>,
 }
 
-/// The points of an axis; `cell` is where it is asked, but for what the axis varies.
+/// Returns the points of an axis. `cell` gives everything that the axis does not vary.
 ///
 /// # Errors
 ///
-/// A [`UserError`] when an end is not there, or when nothing lies on the axis.
+/// Returns a [`UserError`] if an end does not exist or the axis is empty.
 pub fn points(matrix: &Matrix, axis: &Axis, cell: &Cell) -> Result<Vec<Point>> {
     let points = match axis {
         Axis::Pins(ends) => pins(matrix, ends, cell)?,
@@ -184,7 +184,7 @@ fn pins(matrix: &Matrix, ends: &AxisEnds, cell: &Cell) -> Result<Vec<Point>> {
         .collect())
 }
 
-/// The pins of a family, rungs and what is published between.
+/// Returns the pins of a family: rungs, and the published versions in between.
 fn published(matrix: &Matrix, family: &str) -> Result<Vec<Arc<Pin>>> {
     let families = matrix.config.families.iter().zip(&matrix.ladders);
     let mut ladders = families.filter(|(of, _)| of.name.get_ref() == family);
@@ -198,7 +198,7 @@ fn published(matrix: &Matrix, family: &str) -> Result<Vec<Arc<Pin>>> {
 
 fn toolchains(matrix: &Matrix, ends: &AxisEnds, cell: &Cell) -> Result<Vec<Point>> {
     if let Some(sought) = matrix.toolchains.iter().find(|t| t.broken().is_some()) {
-        // A boundary across a toolchain that could not tell would be none.
+        // A boundary that skips a toolchain which cannot answer would be wrong.
         let why = sought.broken().unwrap_or_default();
         anyhow::bail!("{} gives no answer: {why}", sought.label);
     }
@@ -264,7 +264,7 @@ fn dependency(
         }
     };
     let (older, newer) = (tag(from)?, tag(to)?);
-    // A release made on a branch of its own stands for the commit where that branch began.
+    // For a release from a branch of its own, use the commit where that branch began.
     let base = there.ask(&["merge-base", &older, &newer]).ok();
     let base = base.ok_or_else(|| {
         UserError::new("the two releases have no history in common")
@@ -287,7 +287,7 @@ fn dependency(
     Ok(there.line(&base, &newer)?.into_iter().map(point).collect())
 }
 
-/// Where two ends stand in a list; the ends of the list where they are not named.
+/// Returns the positions of two ends in a list. An end that is not named is the end of the list.
 fn within(names: &[String], ends: &AxisEnds, what: &str) -> Result<(usize, usize), UserError> {
     let find = |name: &String| {
         names.iter().position(|known| known == name).ok_or_else(|| {
@@ -309,12 +309,12 @@ fn within(names: &[String], ends: &AxisEnds, what: &str) -> Result<(usize, usize
     Ok((from, to))
 }
 
-/// Finds what a question is about in what both ends showed.
+/// Finds the target of a question in the outcomes of both ends.
 ///
 /// # Errors
 ///
-/// A [`UserError`] that names the nearest, when there is no such target or case at either end, or
-/// when it could be several.
+/// Returns a [`UserError`] that names the closest match if neither end has such a target or case,
+/// or if it is ambiguous.
 pub fn about(question: &Question, ends: &[&Outcome]) -> Result<BisectTarget, UserError> {
     let targets: Vec<&TargetOutcome> = ends.iter().flat_map(|outcome| &outcome.targets).collect();
     let (wanted, case) = match question {
@@ -379,8 +379,8 @@ fn missing(
     }
 }
 
-/// What an outcome answers, and why. Where the commits of a dependency are looked at, an error
-/// outside the subject is the dependency's own and says nothing about the question.
+/// Returns the answer of an outcome and its evidence. When commits of a dependency are tested, an
+/// error outside the subject is the dependency's own and says nothing about the question.
 #[must_use]
 pub fn answer(
     about: &BisectTarget,
@@ -413,8 +413,8 @@ pub fn answer(
     }
 }
 
-/// An outcome without the target that is asked about: what kept it from all targets answers, and
-/// otherwise nothing does.
+/// Answers for an outcome without the requested target: a failure that affected all targets is the
+/// answer; otherwise there is none.
 fn without(outcome: &Outcome) -> (PointAnswer, Evidence) {
     match outcome.targets.is_empty() {
         true => of_whole(outcome),

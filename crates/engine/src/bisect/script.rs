@@ -1,4 +1,4 @@
-//! A program that says by its exit whether a cell is good.
+//! Runs a program whose exit code says whether a cell is good.
 
 use anyhow::Result;
 use camino::Utf8Path;
@@ -15,16 +15,17 @@ use crate::cell::{keep_lock, kept, logs};
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::PhaseTimer;
 
-/// Runs a script in a cell's copy, pinned, locked and fetched, in place of build and tests: exit 0
-/// is good, 125 cannot tell, any other is bad, as for `git bisect run`
-/// (<https://git-scm.com/docs/git-bisect>).
+/// Runs a script instead of build and tests, in a cell's copy that is pinned, locked and fetched.
+/// As for `git bisect run` (<https://git-scm.com/docs/git-bisect>), exit code 0 means good, 125
+/// cannot tell, and any other means bad.
 ///
-/// It finds the cell in its environment: `PINMATRIX_CELL`, `PINMATRIX_TOOLCHAIN`, `PINMATRIX_PIN`,
-/// `CARGO_TARGET_DIR`; `cargo` and `rustc` on its path are those of the cell.
+/// The environment describes the cell: `PINMATRIX_CELL`, `PINMATRIX_TOOLCHAIN`, `PINMATRIX_PIN` and
+/// `CARGO_TARGET_DIR`. `cargo` and `rustc` in its `PATH` are those of the cell.
 ///
 /// # Errors
 ///
-/// A [`UserError`] when it cannot be run; other errors when the work folders fail.
+/// Returns a [`UserError`] if the script cannot be run, and other errors if the work folders
+/// cannot be read or written.
 pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, String)> {
     let CellWork {
         run_context,
@@ -41,7 +42,7 @@ pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, Strin
             return Ok((PointAnswer::CannotTell, said));
         }
     };
-    // It may compile, and does so by itself.
+    // It may compile, and does so alone.
     let groups = run_context.groups;
     let _turn = groups.acquire(&work.folders, &workspace.units, run_context.cancel)?;
     work.enter(Phase::Test);
@@ -54,7 +55,7 @@ pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, Strin
     }
 }
 
-/// Makes the copy ready; what stands against it where it cannot be.
+/// Prepares the copy; the inner error is the outcome of a cell that cannot be prepared.
 fn prepared(
     work: &CellWork<'_>,
     logs: &Utf8Path,
@@ -70,7 +71,7 @@ fn prepared(
     let resolution = run_context
         .resolver
         .resolve(context, &mut log, &mut clock)?;
-    // The lock that a run of the cell came to rest on, where there was one.
+    // The lock that a run of the cell settled on, if there was one.
     let moved = kept(run_context, context, &resolution).and_then(|kept| kept.lock);
     let lock = moved.as_deref().or(resolution.usable());
     keep_lock(run_context.results, context.cell, lock)?;
@@ -117,7 +118,7 @@ fn run_script(
     log.note(&format!("[{}]", ended.exit));
     let answer = match &ended.exit {
         Exit::Code(0) => PointAnswer::Good,
-        // What a shell gives where there is no such program, or it may not be run.
+        // The exit codes of a shell if the program does not exist or is not executable.
         Exit::Code(126 | 127) => {
             return Err(cannot_run(script, &format!("{} {last}", ended.exit)));
         }

@@ -1,7 +1,7 @@
-//! Build scripts that have run: later commands of the same cell find what they said.
+//! Keeps build scripts from running again: later commands of the same cell reuse their output.
 //!
-//! A checkout in which cargo is asked once runs each build script once. A cell can take more than one
-//! command, and cargo runs a script again whose files it cannot find unchanged.
+//! In a checkout where cargo runs once, each build script runs once. A cell can take several
+//! commands, and cargo runs a script again unless it can tell that its files are unchanged.
 //! <https://doc.rust-lang.org/cargo/reference/build-scripts.html#change-detection>
 
 use std::fs::File;
@@ -11,20 +11,21 @@ use std::{fs, io};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// In the place of a build script: says what the real one said where it ended well, as cargo wrote it
-/// down, and otherwise runs it.
+/// Stands in for a build script: prints the output that cargo recorded if the real script
+/// succeeded, and otherwise runs it.
 const STAND_IN: &str = r#"#!/bin/sh
 said=${OUT_DIR%/out}/output
 [ ! -f "$said" ] || exec cat "$said"
 exec "$0.itself" "$@"
 "#;
 
-/// Puts a script in the place of a build script's executable, once. The file stays the same one with the
-/// same time, so that cargo takes it for what it has built.
+/// Replaces a build script's executable by a script, once. The file keeps its identity and its
+/// modification time, so that cargo considers it up to date.
 ///
 /// # Errors
 ///
-/// When the files cannot be written: a process that a build script left behind may hold them.
+/// Returns an error if the files cannot be written, for example because a process that a build
+/// script left behind holds them open.
 pub fn replace(executable: &Utf8Path) -> io::Result<()> {
     let itself = beside(executable);
     if !cfg!(unix) || itself.exists() || !executable.is_file() {
@@ -40,12 +41,12 @@ pub fn replace(executable: &Utf8Path) -> io::Result<()> {
     written
 }
 
-/// Puts a build script's executable back in its place, if it was replaced: a cargo that a test starts
+/// Restores a build script's executable if it was replaced, so that a cargo that a test starts
 /// finds it as it was built.
 ///
 /// # Errors
 ///
-/// When the files cannot be written.
+/// Returns an error if the files cannot be written.
 pub fn put_back(executable: &Utf8Path) -> io::Result<()> {
     let itself = beside(executable);
     if !itself.exists() {
@@ -57,7 +58,7 @@ pub fn put_back(executable: &Utf8Path) -> io::Result<()> {
     fs::remove_file(itself)
 }
 
-/// The file stays the same one, with its links and its mode.
+/// Overwrites the contents of a file; its hard links and its mode stay.
 fn overwrite(file: &mut File, bytes: &[u8], time: SystemTime) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
@@ -65,7 +66,7 @@ fn overwrite(file: &mut File, bytes: &[u8], time: SystemTime) -> io::Result<()> 
     file.set_modified(time)
 }
 
-/// Where the executable is while a script stands in its place.
+/// Returns the path of the real executable while a script stands in for it.
 fn beside(executable: &Utf8Path) -> Utf8PathBuf {
     let name = executable.file_name().unwrap_or_default();
     executable.with_file_name(format!("{name}.itself"))

@@ -1,7 +1,7 @@
-//! A wrapper of rustc that compiles the tests of some packages only.
+//! A rustc wrapper that compiles the tests of some packages only.
 //!
-//! Cargo chooses a target by its name among all members, and has features of the whole workspace only
-//! where all members are asked for. So of targets that share a name it would compile all.
+//! Cargo chooses a target by name among all members, and it uses the features of the whole
+//! workspace only if all members are requested. So it would compile every target of a shared name.
 //! <https://doc.rust-lang.org/cargo/reference/config.html#buildrustc-workspace-wrapper>
 
 use std::collections::BTreeMap;
@@ -12,21 +12,21 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::fs_ext::write_program;
 
-/// The variables that name a wrapper for packages of the workspace.
+/// The variables that name a wrapper for workspace packages.
 pub const VARIABLES: [&str; 2] = [
     "RUSTC_WORKSPACE_WRAPPER",
     "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
 ];
 
-/// The key of cargo's config that does.
+/// The cargo config key that does the same.
 pub const KEY: &str = "rustc-workspace-wrapper";
 
-/// Has cargo refuse each test of a package that lies in none of some folders. Members with the
-/// wrapper are others to cargo than without it, and packages from elsewhere are the same.
+/// Makes cargo reject the tests of every package outside some folders. With the wrapper, cargo
+/// considers workspace members different units, while external packages stay the same.
 ///
 /// # Errors
 ///
-/// When the wrapper cannot be written.
+/// Returns an error if the wrapper cannot be written.
 pub fn compile_only(
     packages: &[Utf8PathBuf],
     wrapper: &Utf8Path,

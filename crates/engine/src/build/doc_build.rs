@@ -1,18 +1,18 @@
-//! How cargo would run the doc tests of each library: told by cargo itself, which finds a script in
-//! the place of rustdoc.
+//! Finds out how cargo would run the doc tests of each library, by letting cargo call a script in
+//! place of rustdoc.
 //!
 //! ```text
-//! cargo test --doc --workspace ── builds what is missing ──▶ the script ──▶ one call a library
-//!        │ a member does not build
+//! cargo test --doc --workspace ── builds what is missing ──▶ the script ──▶ one call per library
+//!        │ if a member does not build
 //!        ▼
-//! the same in an empty target folder, with scripts in the place of rustc and of build scripts:
-//! the calls of rustdoc, and of rustc for what cargo did not come to
+//! the same in an empty target folder, with scripts in place of rustc and build scripts:
+//! the calls of rustdoc, and those of rustc for what cargo did not reach
 //! ```
 //!
-//! Where everything builds and a package of the subject has a build script, only the second is done.
+//! If everything builds and a package of the subject has a build script, only the second step runs.
 //!
-//! Which features a library has among all members, what it depends on, and what lints, build scripts
-//! and configuration add is cargo's own answer, whichever its version.
+//! So the features that a library has among all members, its dependencies, and what lints, build
+//! scripts and configuration add are cargo's own answer, whatever its version.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -47,7 +47,7 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("script", include_str!("doc_build/script.sh")),
 ];
 
-/// Doc tests that need what nothing was said of.
+/// Doc tests whose dependencies produced neither an artifact nor an error.
 const NOT_REACHED: DocTests = DocTests::Not(
     Status::Skipped {
         reason: SkipReason::NotReached,
@@ -55,40 +55,41 @@ const NOT_REACHED: DocTests = DocTests::Not(
     Vec::new(),
 );
 
-/// What a rehearsal came to.
+/// The result of a doc build.
 pub struct DocBuildResult {
-    /// The doc tests of each library that cargo would run; it passes over some kinds of libraries.
+    /// The doc tests of each library that cargo would run; it skips some kinds of libraries.
     pub doc_tests: BTreeMap<TargetId, DocTests>,
-    /// The units that it used or made, by the hashes in their names.
+    /// The packages of the units that it used or compiled, by the hash in the unit's name.
     pub used: UnitPackages,
-    /// How it ended, and what it took.
+    /// How it ended, and the resources that it used.
     pub ended: ProcessResult,
 }
 
-/// The packages of units, by the hashes in the names of these.
+/// The package of each unit, by the hash in the unit's name.
 type UnitPackages = BTreeMap<String, PackageId>;
 
-/// All that a rehearsal takes.
+/// The inputs of a doc build.
 pub struct DocBuild<'a> {
-    /// The cell's cargo, within the bounds of a build.
+    /// The cell's cargo, in the sandbox of a build.
     pub cargo: CargoCommand<'a>,
     /// The workspace.
     pub workspace: &'a Workspace,
-    /// The family that is pinned.
+    /// The pinned family.
     pub family: &'a Family,
-    /// The flags that choose profile and features.
+    /// The flags that choose the profile and the features.
     pub flags: Vec<String>,
     /// The target folder of the build.
     pub target: &'a Utf8Path,
-    /// A folder of its own, out of the reach of what builds and tests before and after.
+    /// A private folder, which the builds and tests before and after cannot access.
     pub folder: Utf8PathBuf,
-    /// Whether cargo only pretends, from the beginning: it may run a build script of the subject again
-    /// whenever it is asked, and a fresh checkout runs each once.
+    /// Whether cargo only pretends to build from the start: it may run a build script of the
+    /// subject again on every command, while a fresh checkout runs each once.
     pub only_pretends: bool,
 }
 
 impl DocBuildResult {
-    /// No rehearsal: of nothing that is asked for is it known how it runs.
+    /// Creates the result of a doc build that did not run: how the requested doc tests run is
+    /// unknown.
     #[must_use]
     pub fn of_none(asked_for: &[(PackageId, TargetId)], built: &BuildResult) -> Self {
         let all = asked_for.iter().map(|(_, id)| (id.clone(), NOT_REACHED));
@@ -101,12 +102,12 @@ impl DocBuildResult {
 }
 
 impl DocBuild<'_> {
-    /// Has cargo build what the doc tests of these libraries need beyond what tests needed, and say
-    /// how it would run them.
+    /// Makes cargo build what the doc tests of these libraries need beyond what tests needed, and
+    /// reveal how it would run them.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be written, or a command not be started.
+    /// Returns an error if the folder cannot be written or a command cannot be started.
     pub fn run(
         mut self,
         asked_for: &[(PackageId, TargetId)],
@@ -178,7 +179,7 @@ impl DocBuild<'_> {
                 .as_ref()
                 .map(|calls| calls.of(self.workspace, package));
             let ready = match call {
-                // Cargo has none to run.
+                // Cargo would run no doc tests for it.
                 Some(None) => continue,
                 Some(Some(call)) if is_whole || call.has_all(&messages.used) => {
                     DocTests::Ready(call.clone())
@@ -200,7 +201,7 @@ impl DocBuild<'_> {
         args
     }
 
-    /// The folder with the scripts, and nothing else in it.
+    /// Creates the folder with the scripts and nothing else.
     fn lay_out(&self) -> Result<()> {
         self.clear()?;
         let calls = self.folder.join("calls");
@@ -225,7 +226,7 @@ impl DocBuild<'_> {
         Ok(())
     }
 
-    /// Cargo with some variables of its own.
+    /// Returns the cell's cargo with additional variables.
     fn cargo_with<const N: usize>(&self, vars: [(&str, Utf8PathBuf); N]) -> CargoCommand<'_> {
         let own = vars.map(|(name, path)| (OsString::from(name), path.into_os_string()));
         let mut vars = self.cargo.vars.clone();
@@ -246,7 +247,8 @@ impl DocBuild<'_> {
         confined(self.reach(own), || remove(&self.folder))
     }
 
-    /// What the tool itself reaches while it works where the cell has written.
+    /// Returns what the tool itself may access while it works in a folder that the cell has
+    /// written.
     fn reach(&self, folder: &Utf8Path) -> Option<FilePolicy> {
         self.cargo.policy.files.as_ref().map(|_| FilePolicy {
             read: Vec::new(),
@@ -255,14 +257,15 @@ impl DocBuild<'_> {
         })
     }
 
-    /// The same command once more where nothing is compiled or run; or what cargo said against it.
+    /// Runs the same command again without compiling or running anything. The inner error is what
+    /// cargo reported.
     fn pretend(&self, log: &mut PhaseLog) -> Result<Result<CompilerCalls, Diagnostic>> {
         let scratch = self.scratch();
         let cargo = self.cargo_with([
             (RUSTDOC, self.folder.join("rustdoc")),
             (WRAPPER, self.folder.join("rustc")),
             ("CARGO_TARGET_DIR", scratch.clone()),
-            // Configuration can put what is not final elsewhere.
+            // The configuration can put intermediate artifacts elsewhere.
             ("CARGO_BUILD_BUILD_DIR", scratch.clone()),
         ]);
         log.note("# The same once more where scripts stand in the place of compilers.");
@@ -275,7 +278,7 @@ impl DocBuild<'_> {
         })
     }
 
-    /// All calls that were written down, with the target folder in the place of the scratch one.
+    /// Reads all recorded calls, with the scratch folder replaced by the target folder.
     fn calls(&self, scratch: Option<&Utf8Path>) -> Result<CompilerCalls> {
         let settle = |word: &OsStr| match (word.to_str(), scratch) {
             (Some(word), Some(scratch)) => {
@@ -288,7 +291,8 @@ impl DocBuild<'_> {
             let mut calls = CompilerCalls::default();
             for name in names(&folder)? {
                 let call = CompilerCall::read(&folder.join(name), &self.cargo.vars, settle)?;
-                // Options come first to rustdoc, and the compiler first to its wrapper.
+                // Rustdoc's arguments start with an option, and a wrapper's start with the
+                // compiler.
                 let is_option = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-");
                 match call.args.first().is_some_and(is_option) {
                     true => calls.rustdoc.push(call.with_errors_for_people()),
@@ -299,8 +303,8 @@ impl DocBuild<'_> {
         })
     }
 
-    /// Compiles what rustdoc needs, that cargo did not come to and that can be compiled: one unit
-    /// after another, as cargo would.
+    /// Compiles the units that rustdoc needs, that cargo did not reach and that can be compiled,
+    /// one after another, as cargo would.
     fn make_missing(
         &self,
         asked_for: &[(PackageId, TargetId)],
@@ -328,7 +332,7 @@ impl DocBuild<'_> {
                 below.extend(call.needs());
             }
         }
-        // Cargo has come to these already.
+        // Cargo has already reached these.
         open.retain(|_, call| {
             let unit = unit(call, self.workspace);
             !unit.is_some_and(|unit| messages.errors.contains_key(&unit))
@@ -383,7 +387,7 @@ impl DocBuild<'_> {
         Ok(ended)
     }
 
-    /// Doc tests that need what is not built.
+    /// Explains why doc tests cannot run: something that they need is not built.
     fn broken(
         &self,
         package: &PackageId,
@@ -430,7 +434,7 @@ impl DocBuild<'_> {
     }
 }
 
-/// Doc tests of which nothing is known, since cargo refused to tell.
+/// Creates the result if nothing is known about the doc tests because cargo would not tell.
 fn gave_up(
     asked_for: &[(PackageId, TargetId)],
     why: Diagnostic,
@@ -448,7 +452,7 @@ fn gave_up(
     }
 }
 
-/// Whether a command ended by itself.
+/// Returns true if a command ended by itself.
 fn can_go_on(exit: &Exit) -> bool {
     match exit {
         Exit::Code(_) => true,
@@ -456,7 +460,7 @@ fn can_go_on(exit: &Exit) -> bool {
     }
 }
 
-/// All calls of a rehearsal.
+/// All recorded calls of a doc build.
 #[derive(Debug, Default)]
 struct CompilerCalls {
     rustdoc: Vec<CompilerCall>,
@@ -464,20 +468,20 @@ struct CompilerCalls {
 }
 
 impl CompilerCalls {
-    /// How rustdoc is called for a library.
+    /// Finds the call of rustdoc for a library.
     fn of(&self, workspace: &Workspace, package: &PackageId) -> Option<&CompilerCall> {
         let is_its = |call: &&CompilerCall| package_of(call, workspace) == Some(package);
         self.rustdoc.iter().find(is_its)
     }
 }
 
-/// The package that a compiler is called for.
+/// Returns the package that a compiler is called for.
 fn package_of<'a>(call: &CompilerCall, workspace: &'a Workspace) -> Option<&'a PackageId> {
     let folder = call.vars.get(OsStr::new("CARGO_MANIFEST_DIR"))?.to_str()?;
     workspace.package_in(Utf8Path::new(folder))
 }
 
-/// The library that a compiler makes.
+/// Returns the library that a compiler call makes.
 fn unit(call: &CompilerCall, workspace: &Workspace) -> Option<Unit> {
     let name = name_of(TargetKind::Lib, &call.crate_name());
     Some((

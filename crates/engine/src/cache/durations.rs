@@ -1,5 +1,5 @@
-//! How long cells took when they were last run, by their names; what a run expects of the next.
-//! Only for what is shown and for the order of work: a time never decides what is run.
+//! How long each cell took when it last ran, which is the estimate for the next run. Used only for
+//! display and for the order of work: a duration never decides what runs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,17 +10,17 @@ use pinmatrix_core::model::cell::{Cell, CellId};
 
 use crate::fs_ext::write_whole;
 
-/// The times that are known, in seconds.
+/// The known durations, in seconds.
 #[derive(Debug)]
 pub struct Durations {
     file: Utf8PathBuf,
     of_cells: BTreeMap<String, f64>,
-    /// Per toolchain, the sum of what its cells took in this run, and how many those were.
+    /// Per toolchain, the total duration of its cells in this run and their number.
     of_toolchains: BTreeMap<String, (f64, usize)>,
 }
 
 impl Durations {
-    /// Reads what earlier runs took. A file that cannot be read says nothing.
+    /// Reads the durations of earlier runs. A file that cannot be read counts as empty.
     #[must_use]
     pub fn read(file: Utf8PathBuf) -> Self {
         let text = fs::read_to_string(&file).unwrap_or_default();
@@ -31,7 +31,7 @@ impl Durations {
         }
     }
 
-    /// Takes note of what a cell took.
+    /// Records how long a cell took.
     pub fn note(&mut self, id: &CellId, cell: &Cell, seconds: f64) {
         self.of_cells.insert(id.to_string(), seconds);
         let toolchain = cell.row.toolchain.clone();
@@ -40,8 +40,8 @@ impl Durations {
         *n += 1;
     }
 
-    /// What a cell is expected to take: what it last took, else the mean of its toolchain's cells in
-    /// this run, else that of all.
+    /// Returns the expected duration of a cell: its last one, or else the mean of its toolchain's
+    /// cells in this run, or else the mean of all.
     #[must_use]
     pub fn expected(&self, id: &CellId, cell: &Cell) -> Option<f64> {
         let mean = |(sum, n): (f64, usize)| (n > 0).then_some(sum / n as f64);
@@ -54,11 +54,11 @@ impl Durations {
         own.or_else(of_toolchain).or_else(of_all)
     }
 
-    /// Keeps the times for later runs.
+    /// Stores the durations for later runs.
     ///
     /// # Errors
     ///
-    /// When they cannot be written.
+    /// Returns an error if they cannot be written.
     pub fn keep(&self) -> Result<()> {
         let text = serde_json::to_string(&self.of_cells).context("write the times of cells")?;
         write_whole(&self.file, text.as_bytes())

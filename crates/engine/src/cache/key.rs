@@ -1,4 +1,5 @@
-//! Keys: a hash of all that decides a result. Same key, same result, no work.
+//! Keys: a hash of everything that decides a result. The same key means the same result, and no
+//! work.
 
 use std::sync::Arc;
 
@@ -9,26 +10,26 @@ use serde::Serialize;
 use crate::matrix::cell_context::CellContext;
 use crate::workdir::stage;
 
-/// The rules by which this version of the tool gets from a cell to an outcome. Raised whenever a
-/// change in the tool can change an outcome, so that nothing kept under older rules is taken over.
+/// The version of the rules by which the tool turns a cell into an outcome. It is raised whenever a
+/// change to the tool can change an outcome, so that nothing stored under older rules is reused.
 pub const RULES: u32 = 16;
 
-/// A hash of any values.
+/// Returns a hash of any values.
 ///
 /// # Errors
 ///
-/// When a value has no JSON form; those used here all have.
+/// Returns an error if a value cannot be written as JSON; all values used here can.
 pub fn of(parts: &impl Serialize) -> Result<String> {
     let json = serde_json::to_vec(parts).context("write the parts of a key")?;
     Ok(blake3::hash(&json).to_hex().to_string())
 }
 
-/// The key of an outcome: what its cell is made of, what decides of its resolution and of moving it, how
-/// the run goes, and what builds and tests may reach.
+/// Returns the key of an outcome: a hash of what its cell consists of, what affects it in its
+/// resolution, how the run is configured, and what builds and tests may access.
 ///
 /// # Errors
 ///
-/// As [`of`], and when the subject cannot be read.
+/// Returns the errors of [`of`], and an error if the subject cannot be read.
 pub fn outcome(
     context: &CellContext<'_>,
     resolution: &impl Serialize,
@@ -38,7 +39,7 @@ pub fn outcome(
     let (toolchain, timeouts) = (context.toolchain, &config.timeouts);
     of(&(
         RULES,
-        // It stands in what is kept.
+        // The stored outcome contains it.
         context.cell.id(),
         (&context.tree.sources, context.conditions()),
         pinned(context)?,
@@ -51,12 +52,12 @@ pub fn outcome(
     ))
 }
 
-/// A hash of the rewritten files of a cell: an unreleased pin by what is in its folder and not by
-/// where that is.
+/// Returns a hash of the rewritten files of a cell. An unreleased pin is identified by its folder's
+/// contents, not its path.
 ///
 /// # Errors
 ///
-/// As [`outcome`].
+/// Returns the errors of [`outcome`].
 pub fn pinned(context: &CellContext<'_>) -> Result<Arc<str>> {
     let pin_context = &context.pin_context;
     let tree = context.tree;
@@ -74,7 +75,8 @@ pub fn pinned(context: &CellContext<'_>) -> Result<Arc<str>> {
     })
 }
 
-/// What of `[build]` and `[[features]]` decides; the rest of it is in the environment.
+/// Returns the parts of `[build]` and `[[features]]` that affect results; the rest is in the
+/// environment.
 #[must_use]
 pub fn build(context: &CellContext<'_>, config: &Config) -> impl Serialize + use<> {
     (

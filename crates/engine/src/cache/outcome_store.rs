@@ -1,4 +1,4 @@
-//! What is kept from run to run: outcomes with their logs, each under its key.
+//! Stores outcomes with their logs from run to run, each under its key.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -11,27 +11,28 @@ use serde::{Deserialize, Serialize};
 use crate::cache::record_store::RecordStore;
 use crate::machine::host_fingerprint;
 
-/// The kept outcomes.
+/// The stored outcomes.
 pub struct OutcomeStore<'a> {
     folder: Utf8PathBuf,
     records: &'a RecordStore<'a>,
     installed: OnceLock<String>,
 }
 
-/// What is kept under a key.
+/// The value stored under a key.
 #[derive(Serialize, Deserialize)]
 pub struct StoredOutcome {
-    /// What was installed, where that may have decided. With anything else, nothing is known.
+    /// The installed packages, if they may have affected the outcome. If they differ, the outcome
+    /// is ignored.
     installed: Option<String>,
     /// The outcome.
     pub outcome: Outcome,
-    /// The lock that it rests on, where that is not the one that the cell was resolved to.
+    /// The lock that the outcome is based on, if it is not the one that the cell was resolved to.
     #[serde(default)]
     pub lock: Option<String>,
 }
 
 impl<'a> OutcomeStore<'a> {
-    /// The store in a folder.
+    /// Creates a store in a folder.
     #[must_use]
     pub fn new(folder: Utf8PathBuf, records: &'a RecordStore<'a>) -> Self {
         Self {
@@ -41,7 +42,7 @@ impl<'a> OutcomeStore<'a> {
         }
     }
 
-    /// What is kept under a key, if it is there and whole.
+    /// Returns the outcome under a key, if it exists and is complete.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<StoredOutcome> {
         let kept: StoredOutcome = self.records.read(&self.record(key), key)?;
@@ -50,12 +51,12 @@ impl<'a> OutcomeStore<'a> {
         still_holds.then_some(kept)
     }
 
-    /// Keeps an outcome, the lock that it rests on where that is not the one that the cell was
-    /// resolved to, and the logs in `logs`.
+    /// Stores an outcome, the logs in `logs`, and the lock that the outcome is based on if it is
+    /// not the one that the cell was resolved to.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn put(
         &self,
         key: &str,
@@ -76,11 +77,11 @@ impl<'a> OutcomeStore<'a> {
         self.records.write_to_last(&self.record(key), key, &kept)
     }
 
-    /// Makes `logs` hold the logs kept under a key, and no others.
+    /// Makes `logs` contain exactly the logs stored under a key.
     ///
     /// # Errors
     ///
-    /// When they cannot be copied.
+    /// Returns an error if they cannot be copied.
     pub fn restore_logs(&self, key: &str, logs: &Utf8Path) -> Result<()> {
         let kept = self.folder.join(key);
         let is_there = |name: &String| match (logs.join(name), kept.join(name)) {
@@ -107,11 +108,12 @@ fn log_of(phase: Phase) -> String {
     format!("{phase}.log")
 }
 
-/// Makes room for a cell's logs: those of an earlier run would tell of another outcome.
+/// Creates an empty folder for a cell's logs: logs of an earlier run would describe another
+/// outcome.
 ///
 /// # Errors
 ///
-/// When the folder cannot be emptied.
+/// Returns an error if the folder cannot be emptied.
 pub fn clear_logs(logs: &Utf8Path) -> Result<()> {
     match fs::remove_dir_all(logs) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -122,7 +124,7 @@ pub fn clear_logs(logs: &Utf8Path) -> Result<()> {
     fs::create_dir_all(logs).with_context(|| format!("make {logs}"))
 }
 
-/// True for two names of one file.
+/// Returns true for two names of one file.
 #[cfg(unix)]
 fn is_same(one: &Utf8Path, other: &Utf8Path) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Records kept from run to run, each under its key: as they were written, or set aside.
+//! Stores records from run to run, each under its key. A damaged record is moved away.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,41 +11,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs_ext::{remove, write_to_last, write_whole};
 
-/// The form of records. What was written in another one is not looked at.
+/// The format version of records. A record of another version is ignored.
 const SCHEMA: u32 = 1;
 
 /// Reads and writes records.
 pub struct RecordStore<'a> {
-    /// Where damaged ones go.
+    /// The folder for damaged records.
     aside: Utf8PathBuf,
-    /// Whoever is told of them.
+    /// Receives a note about each damaged record.
     listener: &'a dyn Listener,
 }
 
-/// What stands in a record's file.
+/// The contents of a record's file.
 #[derive(Serialize, Deserialize)]
 struct StoredRecord {
     schema: u32,
     key: String,
-    /// A hash of the content: what was bent on disk does not answer.
+    /// A hash of the content, which reveals damage on disk.
     check: String,
     content: String,
 }
 
 impl<'a> RecordStore<'a> {
-    /// Records of which damaged ones go to a folder, and a listener is told of each.
+    /// Creates a record store that moves damaged records to the folder `aside` and reports each.
     #[must_use]
     pub fn new(aside: Utf8PathBuf, listener: &'a dyn Listener) -> Self {
         Self { aside, listener }
     }
 
-    /// What was kept under a key. A file that is not what was written is set aside, once.
+    /// Reads the record under a key. A damaged file is moved away and reported once.
     #[must_use]
     pub fn read<T: DeserializeOwned>(&self, path: &Utf8Path, key: &str) -> Option<T> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == ErrorKind::NotFound => return None,
-            // A folder in its place is damage; a machine that cannot read says nothing of the record.
+            // A folder in its place is damage; a machine that cannot read says nothing about the
+            // record.
             Err(_) if path.is_dir() => Vec::new(),
             Err(e) => {
                 let told = format!("a kept record cannot be read: {path}: {e}");
@@ -62,31 +63,31 @@ impl<'a> RecordStore<'a> {
         }
     }
 
-    /// Keeps something under a key. A machine that is switched off soon after can lose it.
+    /// Writes a record under a key. It can be lost if the machine is switched off soon after.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn write(&self, path: &Utf8Path, key: &str, value: &impl Serialize) -> Result<()> {
         write_whole(path, &record(key, value)?)
     }
 
-    /// As [`RecordStore::write`], and it is on the disk when this returns.
+    /// Writes a record as [`RecordStore::write`] does, and returns once it is on disk.
     ///
     /// # Errors
     ///
-    /// As [`RecordStore::write`].
+    /// Returns the errors of [`RecordStore::write`].
     pub fn write_to_last(&self, path: &Utf8Path, key: &str, value: &impl Serialize) -> Result<()> {
         write_to_last(path, &record(key, value)?)
     }
 
     fn quarantine(&self, path: &Utf8Path, key: &str, why: &anyhow::Error) {
         let aside = self.aside.join(key);
-        // What was set aside before it, under the same key, stands in the way.
+        // An earlier damaged record with the same key may be in the way.
         let _ = remove(&aside);
         let moved = fs::create_dir_all(&self.aside).and_then(|()| fs::rename(path, &aside));
         let told = match moved {
-            // Another lane, or another run, was quicker.
+            // Another lane or another run was faster.
             Err(e) if e.kind() == ErrorKind::NotFound => return,
             Err(e) => format!("a kept record is damaged, and stays at {path} ({e}): {why:#}"),
             Ok(()) => format!("a kept record was damaged, and is now {aside}: {why:#}"),
@@ -106,7 +107,7 @@ fn record(key: &str, value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(&record).context("write a record")
 }
 
-/// What a record holds; nothing where it was written in another form.
+/// Returns the content of a record; `None` if its format version differs.
 fn content<T: DeserializeOwned>(bytes: &[u8], key: &str) -> Result<Option<T>> {
     let record: StoredRecord = serde_json::from_slice(bytes).context("it is no record")?;
     if record.schema != SCHEMA {
@@ -136,7 +137,7 @@ mod tests {
         }
     }
 
-    /// What is read of a record that was written whole and then changed, and what was told of it.
+    /// Writes a record, changes its bytes, and returns what is read from it and what is reported.
     fn after(change: impl FnOnce(&mut Vec<u8>)) -> (Option<Vec<String>>, Vec<String>) {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
@@ -172,7 +173,7 @@ mod tests {
                     "flip" => bytes[at] ^= 1,
                     _ => bytes.truncate(at),
                 });
-                // A number of another form, or a name that is not known, is of another version.
+                // A different format version or an unknown name means another version of the tool.
                 assert!(read.is_none(), "{damage} at {at}");
                 assert!(told.len() <= 1, "{told:?}");
             }

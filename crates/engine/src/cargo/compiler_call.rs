@@ -1,4 +1,4 @@
-//! How cargo calls a compiler, as a script in the place of that wrote it down.
+//! How cargo calls a compiler, as recorded by a script that ran in the compiler's place.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,11 +13,12 @@ use crate::workdir::unit_reuse::{hash_of, name_of_unit};
 
 /// The variable that names rustdoc to cargo.
 pub const RUSTDOC: &str = "RUSTDOC";
-/// The variable that names a wrapper of rustc to cargo.
+/// The variable that names a rustc wrapper to cargo.
 pub const WRAPPER: &str = "RUSTC_WRAPPER";
 
-/// Variables that hold for that call alone: what puts the script in the compiler's place, cargo's job
-/// server, which is gone later, and what a shell sets for itself.
+/// Variables that apply to the recorded call alone: those that put the script in the compiler's
+/// place, those of cargo's jobserver, which no longer exists later, and those that a shell sets for
+/// itself.
 const PASSING: [&str; 11] = [
     RUSTDOC,
     WRAPPER,
@@ -32,36 +33,36 @@ const PASSING: [&str; 11] = [
     "_",
 ];
 
-/// How much of a command a log holds, in bytes.
+/// How much of a command a log shows, in bytes.
 const MOST_OF_A_LINE: usize = 64 * 1024;
 
-/// How cargo calls a compiler.
+/// One call of a compiler by cargo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompilerCall {
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// What cargo adds to the environment that it was given, or changes in it.
+    /// The environment variables that cargo adds or changes.
     pub vars: BTreeMap<OsString, OsString>,
-    /// Its working folder.
+    /// Its working directory.
     pub folder: Utf8PathBuf,
 }
 
 /// The doc tests of one library, before they run.
 #[derive(Clone, Debug)]
 pub enum DocTests {
-    /// All that they need is built; so rustdoc is called.
+    /// Everything they need is built, so rustdoc is called.
     Ready(CompilerCall),
-    /// Something that they need is not, and why.
+    /// Something they need is not built, for this reason.
     Not(Status, Vec<Diagnostic>),
 }
 
 impl CompilerCall {
-    /// The call that was written down in a folder, by a cargo that was given these variables; `settle`
-    /// puts lasting places in its words.
+    /// Reads the call that was recorded in a folder by a cargo that was given the variables in
+    /// `given`; `settle` replaces temporary paths by lasting ones.
     ///
     /// # Errors
     ///
-    /// When it is not all there.
+    /// Returns an error if the record is incomplete.
     pub fn read(
         folder: &Utf8Path,
         given: &BTreeMap<OsString, OsString>,
@@ -85,7 +86,7 @@ impl CompilerCall {
         })
     }
 
-    /// The same call with errors in words: cargo has rustdoc tell them as it was asked to tell its own.
+    /// Makes the call print errors for people: cargo makes rustdoc use cargo's own message format.
     #[must_use]
     pub fn with_errors_for_people(mut self) -> Self {
         let at = self.args.iter().rposition(|arg| arg == "--error-format");
@@ -95,20 +96,20 @@ impl CompilerCall {
         self
     }
 
-    /// The value of an option of the compiler's.
+    /// Returns the values of a compiler option.
     fn option(&self, option: &str) -> impl Iterator<Item = &str> {
         let values = self.args.windows(2).filter(move |pair| pair[0] == option);
         values.filter_map(|pair| pair[1].to_str())
     }
 
-    /// The crate that is compiled.
+    /// Returns the name of the crate that is compiled.
     #[must_use]
     pub fn crate_name(&self) -> String {
         let mut names = self.option("--crate-name");
         names.next().unwrap_or_default().to_owned()
     }
 
-    /// What the library that it makes goes by.
+    /// Returns the unit name of the library that the call compiles, if it compiles one.
     #[must_use]
     pub fn makes(&self) -> Option<String> {
         let is_program = self.option("--crate-type").any(|of| of == "bin");
@@ -125,7 +126,8 @@ impl CompilerCall {
             .filter(|_| !is_program)
     }
 
-    /// What all goes by that it needs: what it links, and the build script whose files it includes.
+    /// Returns the names of the units it needs: those that it links, and the build script whose
+    /// files it includes.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         let linked = self.option("--extern").filter_map(|of| {
             let (_, path) = of.split_once('=')?;
@@ -138,21 +140,21 @@ impl CompilerCall {
         linked.chain(included)
     }
 
-    /// Whether all that it needs is among these.
+    /// Returns true if every unit it needs is in `used`.
     #[must_use]
     pub fn has_all<T>(&self, used: &BTreeMap<String, T>) -> bool {
         self.needs().all(|hash| used.contains_key(hash))
     }
 }
 
-/// A command as a person would type it.
+/// Formats a command as a person would type it.
 pub fn line<'a>(words: impl IntoIterator<Item = &'a OsString>) -> String {
     let words = words.into_iter();
     let words: Vec<String> = words.map(|w| shell_word(&w.to_string_lossy())).collect();
     bounded(&format!("$ {}", words.join(" ")), MOST_OF_A_LINE)
 }
 
-/// The words of a list in which each ends with a zero.
+/// Splits a list of NUL-terminated words.
 fn words(list: &[u8]) -> impl Iterator<Item = OsString> {
     let ended = list.strip_suffix(&[0]);
     let words = ended.map(|list| list.split(|byte| *byte == 0));
@@ -170,7 +172,7 @@ fn word(bytes: &[u8]) -> OsString {
     String::from_utf8_lossy(bytes).into_owned().into()
 }
 
-/// Name and value of `NAME=VALUE`.
+/// Splits `NAME=VALUE` into name and value.
 fn variable(word: &OsStr) -> Option<(OsString, OsString)> {
     let bytes = word.as_encoded_bytes();
     let at = bytes.iter().position(|byte| *byte == b'=')?;
@@ -242,7 +244,7 @@ mod tests {
             "--extern",
             "proc_macro",
             "--extern",
-            // With a `cdylib` beside it, its name has no hash.
+            // A library that is also a `cdylib` has no hash in its name.
             "both=/scratch/deps/libboth.rlib",
         ];
         let vars = ["OUT_DIR=/scratch/debug/build/app-2222222222222222/out"];

@@ -1,17 +1,18 @@
-//! Which features of the subject's packages are on for its tests.
+//! Reads which features of the subject's packages are enabled for its tests.
 //!
-//! Cargo's metadata holds all features of a package as one set. With the resolver of edition 2021, what
-//! a build script or a procedural macro asks a package for is not on where others use it.
+//! Cargo's metadata holds all features of a package as one set. With the resolver of edition 2021,
+//! features that a build script or procedural macro enables are not enabled for other users of the
+//! package.
 //! <https://doc.rust-lang.org/cargo/reference/features.html#feature-resolver-version-2>
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-/// Features, by the folder of their package.
+/// Enabled features, by the folder of their package.
 pub type FeaturesByFolder = BTreeMap<Utf8PathBuf, BTreeSet<String>>;
 
-/// The command that tells them, without what is built for the machine that builds.
+/// The command that lists them, without what is built for the host.
 /// <https://doc.rust-lang.org/cargo/commands/cargo-tree.html>
 pub const COMMAND: [&str; 10] = [
     "tree",
@@ -26,7 +27,7 @@ pub const COMMAND: [&str; 10] = [
     "--frozen",
 ];
 
-/// Reads what the command says: `app v0.1.0 (/path)|default,extra`, a line each.
+/// Parses the command's output, one package a line: `app v0.1.0 (/path)|default,extra`.
 #[must_use]
 pub fn read(said: &str) -> FeaturesByFolder {
     let mut all = FeaturesByFolder::new();

@@ -1,4 +1,4 @@
-//! What cargo and rustc say during a build.
+//! Reads the messages of cargo and rustc during a build.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use crate::workdir::unit_reuse::{hash_of, name_of_unit};
 /// How many errors of one target are kept.
 const MOST_ERRORS: usize = 200;
 
-/// A compile unit as messages name it; `None` for a build script.
+/// A compile unit as messages name it; the kind is `None` for a build script.
 pub type Unit = (PackageId, Option<TargetKind>, String);
 
 fn unit_name(kind: Option<TargetKind>, name: String) -> String {
@@ -31,26 +31,26 @@ fn unit_name(kind: Option<TargetKind>, name: String) -> String {
     }
 }
 
-/// An error that was told of a unit.
+/// An error of a unit, with the number of times it was reported.
 #[derive(Clone, Debug)]
 pub struct CountedError {
     /// The error.
     pub error: Diagnostic,
-    /// How often it was told: a library that is compiled with and without its tests says the same
-    /// twice.
+    /// How often it was reported: a library that is compiled with and without its tests reports
+    /// each error twice.
     pub n_times: usize,
 }
 
-/// All that cargo and rustc said.
+/// Everything that cargo and rustc reported during a build.
 #[derive(Default)]
 pub struct BuildMessages {
     /// The test executables.
     pub executables: BTreeMap<Unit, Utf8PathBuf>,
-    /// The errors.
+    /// The errors of each unit.
     pub errors: BTreeMap<Unit, Vec<CountedError>>,
-    /// The packages whose library was made, without its tests.
+    /// The packages whose library was compiled without its tests.
     pub libraries: BTreeSet<PackageId>,
-    /// What each package's build script said.
+    /// The output of each package's build script.
     pub scripts: BTreeMap<PackageId, BuildScript>,
     /// The executables of build scripts.
     pub script_executables: BTreeSet<(PackageId, Utf8PathBuf)>,
@@ -58,18 +58,18 @@ pub struct BuildMessages {
     pub binaries: BTreeMap<(PackageId, String), Utf8PathBuf>,
     /// The examples, by package and name.
     pub examples: BTreeSet<(PackageId, String)>,
-    /// The units that were used, made anew or not, by what they go by.
+    /// The package of each unit that was used, fresh or compiled, by unit name.
     pub used: BTreeMap<String, PackageId>,
-    /// What cargo says in words.
+    /// Cargo's standard error.
     pub err: String,
 }
 
 impl BuildMessages {
-    /// Runs cargo, and hears what it says.
+    /// Runs cargo and collects its messages.
     ///
     /// # Errors
     ///
-    /// When cargo cannot be started at all.
+    /// Returns an error if cargo cannot be started.
     pub fn listen(
         &mut self,
         cargo: &CargoCommand<'_>,
@@ -92,11 +92,11 @@ impl BuildMessages {
         Ok(ended)
     }
 
-    /// Runs a compiler as cargo would have done, and hears what it says of a unit.
+    /// Runs a compiler as cargo would and collects its messages about a unit.
     ///
     /// # Errors
     ///
-    /// When the budget of compile jobs is broken.
+    /// Returns an error if the job server fails.
     pub fn listen_to_rustc(
         &mut self,
         cargo: &CargoCommand<'_>,
@@ -107,7 +107,7 @@ impl BuildMessages {
     ) -> Result<ProcessResult> {
         let mut follower = |_: Stream, line: &[u8]| {
             let Ok(counted) = serde_json::from_slice::<RustcDiagnostic>(line) else {
-                // Besides errors, it names in JSON what it has written.
+                // Besides errors, rustc reports as JSON which files it has written.
                 if !line.starts_with(b"{") {
                     log.add(line);
                 }
@@ -123,7 +123,7 @@ impl BuildMessages {
         cargo.follow(spec, &mut follower)
     }
 
-    /// Whether there are errors of any of these packages, or of their build scripts.
+    /// Returns true if there are errors of any of these packages or of their build scripts.
     #[must_use]
     pub fn mentions(&self, packages: &[PackageId]) -> bool {
         let has_failed = |(package, _, _): &Unit| packages.contains(package);
@@ -172,12 +172,13 @@ impl BuildMessages {
                 None
             }
             Message::BuildFinished(_) | Message::TextLine(_) => None,
-            // cargo may learn to say more.
+            // Newer versions of cargo may send other messages.
             _ => None,
         }
     }
 
-    /// A unit goes by the name of a file that it was made into, or of the folder of that.
+    /// Records a unit under the name of a file that it was compiled to, or of that file's
+    /// folder.
     fn use_unit(&mut self, file: &Utf8Path, package: &PackageId) {
         let mut names = file.ancestors().filter_map(Utf8Path::file_name);
         let of_file = names.next().and_then(name_of_unit);
@@ -199,7 +200,7 @@ impl BuildMessages {
 
     fn take_counted(&mut self, counted: &RustcDiagnostic, unit: Unit, places: PathScrubber<'_>) {
         let is_error = matches!(counted.level, DiagnosticLevel::Error | DiagnosticLevel::Ice);
-        // Older compilers end with a count of what they said already.
+        // Older compilers end with a count of the errors they have reported.
         if !is_error || counted.message.starts_with("aborting due to") {
             return;
         }
@@ -230,7 +231,7 @@ impl Follower for MessageReader<'_> {
             return;
         }
         let Ok(message) = serde_json::from_slice::<Message>(line) else {
-            // A proc macro may print; what is no message of cargo's is only kept in the log.
+            // A proc macro may print; lines that are not cargo messages only go to the log.
             self.log.add(line);
             return;
         };
@@ -245,7 +246,7 @@ impl Follower for MessageReader<'_> {
     }
 }
 
-/// The errors in what cargo says on standard output.
+/// Returns the errors in cargo's standard output.
 #[must_use]
 pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
     let mut messages = BuildMessages::default();
@@ -263,7 +264,7 @@ pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
     counted.map(|counted| counted.error).collect()
 }
 
-/// Standard error is searched for a few phrases; a build that floods it keeps its end.
+/// Keeps the end of a very long standard error, which is searched for a few phrases.
 fn tail(err: String) -> String {
     const MOST: usize = 4 * 1024 * 1024;
     if err.len() <= MOST {
@@ -272,7 +273,7 @@ fn tail(err: String) -> String {
     err[err.ceil_char_boundary(err.len() - MOST / 2)..].to_owned()
 }
 
-/// rustc's diagnostic as it is kept: code, place relative to the subject, words.
+/// Converts a rustc diagnostic to the stored form: code, path relative to the subject, and message.
 fn diagnostic(counted: &RustcDiagnostic, places: PathScrubber<'_>) -> Diagnostic {
     let place = counted
         .spans

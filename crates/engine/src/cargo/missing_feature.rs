@@ -1,4 +1,4 @@
-//! A feature that a dependency does not have at a pin, as cargo's resolver tells it.
+//! Recognizes cargo's error about a feature that a dependency does not have at a pin.
 
 use std::fmt;
 
@@ -6,28 +6,28 @@ use pinmatrix_core::model::cell::Pin;
 
 use crate::matrix::cell_context::CellContext;
 
-/// A feature that a package asks for and its dependency does not have, in the words of cargo's resolver:
-/// ``package `a` depends on `b` with feature `x-y` but `b` does not have that feature.``, and in the next
-/// line the name of one that it has, where that is alike.
+/// A feature that a package requires and its dependency does not have, as cargo's resolver reports
+/// it: ``package `a` depends on `b` with feature `x-y` but `b` does not have that feature.``,
+/// followed by a line with the name of a similar feature, if there is one.
 pub struct MissingFeature<'a> {
-    /// The package that asks.
+    /// The package that requires the feature.
     asker: &'a str,
     /// The package that does not have it.
     dependency: &'a str,
     /// The feature.
     feature: &'a str,
-    /// One that the dependency has, of a name alike.
+    /// A feature of the dependency with a similar name.
     instead: Option<&'a str>,
 }
 
 impl<'a> MissingFeature<'a> {
-    /// The feature that an error is about, if it is about one.
+    /// Finds the error in cargo's output.
     #[must_use]
     pub fn read(lines: &[&'a str]) -> Option<Self> {
         let is_it =
             |line: &&str| line.contains("` with feature `") && line.contains("does not have");
         let at = lines.iter().position(is_it)?;
-        // Names stand between backticks: every second part is one.
+        // Names are between backticks: every second part is one.
         let names: Vec<&str> = lines[at].split('`').skip(1).step_by(2).collect();
         let &[asker, dependency, feature, ..] = names.as_slice() else {
             return None;
@@ -45,8 +45,8 @@ impl<'a> MissingFeature<'a> {
     }
 }
 
-/// What to write into `matrix.toml` where cargo misses a feature of a family crate at a cell's pin; nothing
-/// where it does not.
+/// Suggests what to write into `matrix.toml` if cargo misses a feature of a family crate at a
+/// cell's pin; empty otherwise.
 #[must_use]
 pub fn help(err: &str, context: &CellContext<'_>) -> String {
     let lines: Vec<&str> = err.lines().collect();
@@ -108,7 +108,7 @@ mod tests {
             missing.to_string()
         };
         let asks = "a asks for its feature `x-y`, which b does not have";
-        // Of cargo 1.78, of a newer one, and where no name is alike.
+        // Cargo 1.78, a newer one, and no similar name.
         for help in [
             "help: there is a feature `x_y` with a similar name",
             " package `b` does have feature `x_y`",

@@ -14,24 +14,25 @@ use crate::cargo::features::FeaturesByFolder;
 use crate::manifest::Manifest;
 use crate::workdir::units::Units;
 
-/// A target that `cargo test` builds for its own sake.
+/// A target that `cargo test` builds.
 /// <https://doc.rust-lang.org/cargo/commands/cargo-test.html#target-selection>
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Package, kind and name.
+    /// Its package, kind and name.
     pub id: TargetId,
-    /// Cargo's own name for the package.
+    /// Cargo's ID of the package.
     pub package: PackageId,
-    /// Whether it becomes a test executable; what does not is an example, which has to compile.
+    /// Whether it becomes a test executable. A target that does not is an example, which only has
+    /// to compile.
     pub bears_tests: bool,
-    /// False when it brings its own `main`.
+    /// False if the target brings its own `main`.
     pub harness: bool,
-    /// Features without which it is not built.
+    /// The features that it needs to be built.
     pub required_features: Vec<String>,
-    /// Those of them that are off.
+    /// The required features that are not enabled.
     pub missing_features: Vec<String>,
-    /// The binaries of its package, which it can run: cargo builds those beside it whose features
-    /// are on.
+    /// The binaries of its package, which it can run: cargo also builds those whose features are
+    /// enabled.
     /// <https://doc.rust-lang.org/cargo/reference/cargo-targets.html#integration-tests>
     pub binaries: Vec<String>,
 }
@@ -42,19 +43,18 @@ pub struct Workspace {
     metadata: Metadata,
     /// The targets, sorted.
     pub targets: Vec<Target>,
-    /// The libraries that have doc tests: the package and the library's name.
+    /// The libraries that have doc tests: the package, and the library's target.
     pub documented: Vec<(PackageId, TargetId)>,
-    /// What compiling it makes.
+    /// The units that compiling it makes.
     pub units: Units,
 }
 
 impl Workspace {
-    /// Reads what the cell's cargo says of the staged subject, with examples that bear no tests or
-    /// without.
+    /// Reads the metadata of the staged subject; `examples` includes examples without tests.
     ///
     /// # Errors
     ///
-    /// When a manifest of the copy cannot be read.
+    /// Returns an error if a manifest of the copy cannot be read.
     pub fn of(metadata: Metadata, build: &BuildConfig) -> Result<Self> {
         let mut targets = Vec::new();
         let mut documented = Vec::new();
@@ -109,14 +109,14 @@ impl Workspace {
         })
     }
 
-    /// Whether what is built depends on which features are on.
+    /// Returns true if the enabled features decide which targets are built.
     #[must_use]
     pub fn requires_features(&self) -> bool {
         let mut targets = self.targets.iter();
         targets.any(|target| !target.required_features.is_empty())
     }
 
-    /// Takes note of which features are on, where that is known.
+    /// Records which features are enabled, for the packages where that is known.
     pub fn take_features(&mut self, known: &FeaturesByFolder) {
         let folders: Vec<_> = self
             .targets
@@ -130,26 +130,26 @@ impl Workspace {
         }
     }
 
-    /// Whether there are examples that bear no tests.
+    /// Returns true if there are examples without tests.
     #[must_use]
     pub fn has_examples(&self) -> bool {
         self.targets.iter().any(|target| !target.bears_tests)
     }
 
-    /// The package of that id.
+    /// Returns the package with an ID.
     #[must_use]
     pub fn package(&self, id: &PackageId) -> Option<&Package> {
         self.metadata.packages.iter().find(|p| p.id == *id)
     }
 
-    /// All packages that the lock names.
+    /// Returns all packages of the lock.
     #[must_use]
     pub fn packages(&self) -> &[Package] {
         &self.metadata.packages
     }
 
-    /// The package of that id, where it is not one of the subject's: it has a source, or is the
-    /// family's.
+    /// Returns the package with an ID unless it is one of the subject's: it has a source or belongs
+    /// to the family.
     #[must_use]
     pub fn foreign(&self, id: &PackageId, family: &Family) -> Option<&Package> {
         let is_member = self.metadata.workspace_members.contains(id);
@@ -157,7 +157,7 @@ impl Workspace {
         (package.source.is_some() || family.holds(&package.name)).then_some(package)
     }
 
-    /// The package that lies in a folder.
+    /// Returns the package in a folder.
     #[must_use]
     pub fn package_in(&self, folder: &Utf8Path) -> Option<&PackageId> {
         let mut packages = self.metadata.packages.iter();
@@ -165,7 +165,8 @@ impl Workspace {
         Some(&package.id)
     }
 
-    /// `NAME@VERSION`, wherever the package lies: any cargo since 1.62 takes it for one package.
+    /// Formats a package as `NAME@VERSION`. Cargo accepts this as a package ID from 1.62 on,
+    /// wherever the package comes from.
     #[must_use]
     pub fn spec(&self, id: &PackageId) -> String {
         match self.package(id) {
@@ -174,8 +175,8 @@ impl Workspace {
         }
     }
 
-    /// Whether the flags that choose a target choose no other among all members. Libraries go by no
-    /// name there, and neither do their doc tests.
+    /// Returns true if the flags that choose a target choose no other target of any member. The
+    /// flags for libraries and their doc tests contain no name.
     #[must_use]
     pub fn is_only(&self, id: &TargetId) -> bool {
         let packages = self.metadata.workspace_packages();
@@ -193,16 +194,16 @@ impl Workspace {
         targets.filter(is_chosen).count() == 1
     }
 
-    /// The flags that choose features for one package by itself: cargo refuses those that only other
-    /// members have.
+    /// Returns the flags that choose features for one package by itself: cargo rejects features
+    /// that only other members have.
     #[must_use]
     pub fn feature_flags(&self, id: &PackageId, set: &FeatureSet) -> Vec<String> {
         let package = self.package(id);
         package.map_or(set.flags(), |package| own_features(set, package).flags())
     }
 
-    /// A package and all that its targets depend on, the nearest first. What only tests of its
-    /// dependencies use is none of that.
+    /// Returns a package and everything that its targets depend on, nearest first, without the
+    /// dev-dependencies of its dependencies.
     #[must_use]
     pub fn below(&self, id: &PackageId) -> Vec<PackageId> {
         let nodes: BTreeMap<&PackageId, &[NodeDep]> = self
@@ -231,14 +232,15 @@ impl Workspace {
         below
     }
 
-    /// Whether a package is the subject's: of no registry and no repository.
+    /// Returns true if a package belongs to the subject: it comes from no registry and no
+    /// repository.
     #[must_use]
     pub fn is_own(&self, id: &PackageId) -> bool {
         self.package(id)
             .is_some_and(|package| package.source.is_none())
     }
 
-    /// Whether a package of the subject has a build script.
+    /// Returns true if a package of the subject has a build script.
     #[must_use]
     pub fn has_build_scripts(&self) -> bool {
         let packages = self.metadata.packages.iter();
@@ -251,7 +253,8 @@ impl Workspace {
         })
     }
 
-    /// Whether code of the subject runs while it is built: it finds what another build left.
+    /// Returns true if building runs code of the subject, which can see what another build left
+    /// behind.
     #[must_use]
     pub fn runs_as_it_builds(&self) -> bool {
         let packages = self.metadata.packages.iter();
@@ -260,8 +263,8 @@ impl Workspace {
         targets.any(|target| target.is_custom_build() || target.is_proc_macro())
     }
 
-    /// The package of that id, where it is neither the subject's nor the family's and uses nothing
-    /// of the family: whatever it does, the pin has no part in it.
+    /// Returns the package with an ID if it neither belongs to the subject or the family nor uses
+    /// the family: the pin cannot affect it.
     #[must_use]
     pub fn outside(&self, id: &PackageId, family: &Family) -> Option<&Package> {
         let package = self.package(id).filter(|p| p.source.is_some())?;
@@ -270,14 +273,15 @@ impl Workspace {
         (!names.any(|name| family.holds(name))).then_some(package)
     }
 
-    /// The target's package folder: where cargo runs its tests.
+    /// Returns the target's package folder, in which cargo runs its tests.
     #[must_use]
     pub fn folder(&self, id: &PackageId) -> Option<Utf8PathBuf> {
         Some(self.package(id)?.manifest_path.parent()?.to_owned())
     }
 }
 
-/// A target's name, alike for all cargos: a library `a-b` is `a_b` since cargo 1.79.
+/// Normalizes a target's name across cargo versions: a library `a-b` is called `a_b` since cargo
+/// 1.79.
 /// <https://github.com/rust-lang/cargo/pull/13693>
 #[must_use]
 pub fn name_of(kind: TargetKind, name: &str) -> String {
@@ -289,7 +293,7 @@ pub fn name_of(kind: TargetKind, name: &str) -> String {
     }
 }
 
-/// The kind of a target that can bear tests.
+/// Returns the kind of a target that can have tests.
 #[must_use]
 pub fn kind_of(kind: &CargoKind) -> Option<TargetKind> {
     match kind {
@@ -304,7 +308,7 @@ pub fn kind_of(kind: &CargoKind) -> Option<TargetKind> {
         | CargoKind::StaticLib
         | CargoKind::ProcMacro => Some(TargetKind::Lib),
         CargoKind::CustomBuild | CargoKind::Unknown(_) => None,
-        // cargo_metadata may learn of kinds that cargo does not have yet.
+        // cargo_metadata may gain kinds that cargo does not have yet.
         _ => None,
     }
 }

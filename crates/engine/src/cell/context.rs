@@ -1,4 +1,4 @@
-//! What a cell works with: what all cells share, what this one is made of, and where it works.
+//! The inputs of a cell: what all cells share, what this one consists of, and where it works.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -29,55 +29,55 @@ const TMPDIR: &str = "TMPDIR";
 
 /// The variable that names the target folder to cargo.
 pub const TARGET_DIR: &str = "CARGO_TARGET_DIR";
-/// The variable that names the folder of all that is not final.
+/// The variable that names the folder for intermediate artifacts.
 /// <https://doc.rust-lang.org/cargo/reference/build-cache.html>
 const BUILD_DIR: &str = "CARGO_BUILD_BUILD_DIR";
 
-/// Everything a cell needs that other cells need too.
+/// Everything that all cells of a run share.
 pub struct RunContext<'a> {
     /// The matrix.
     pub matrix: &'a Matrix,
-    /// The one resolver.
+    /// The resolver, which all cells share.
     pub resolver: &'a Resolver<'a>,
-    /// What is kept from run to run.
+    /// The outcomes stored by earlier runs.
     pub store: &'a OutcomeStore<'a>,
     /// The results folder.
     pub results: &'a Utf8Path,
-    /// The budget of jobs.
+    /// The job budget.
     pub budget: &'a JobBudget,
-    /// What is compiled where.
+    /// The build groups.
     pub groups: &'a BuildGroups,
-    /// What builds and tests may reach.
+    /// What builds and tests may access.
     pub sandbox: &'a CellSandbox<'a>,
-    /// What keeps the disk within its bound.
+    /// Keeps disk usage within its limit.
     pub keeper: &'a Evictor<'a>,
-    /// The program that links, in place of the toolchain's own.
+    /// The linker to use instead of the toolchain's default.
     pub linker: Option<&'a Utf8Path>,
-    /// Whether what is compiled is kept from knowing where it was compiled.
+    /// Whether compiled code must not contain the path at which it was compiled.
     pub remaps: bool,
-    /// Whether kept outcomes are looked at.
+    /// Whether stored outcomes are ignored.
     pub fresh: bool,
-    /// Whoever listens.
+    /// Receives the run's events.
     pub listener: &'a dyn Listener,
-    /// Whether the run should end.
+    /// Tells whether the run should stop.
     pub cancel: &'a Cancel,
 }
 
-/// One cell at work.
+/// One cell in progress.
 pub struct CellWork<'a> {
-    /// What it shares with others.
+    /// What it shares with other cells.
     pub run_context: &'a RunContext<'a>,
-    /// What it is made of.
+    /// What it consists of.
     pub context: &'a CellContext<'a>,
     /// Where it works.
     pub folders: LaneDirs,
-    /// The one target that is looked at, as a person would write it; `None` for all.
+    /// The only target to look at, as a person would write it; `None` for all.
     pub only: Option<String>,
 }
 
 impl CellWork<'_> {
-    /// Whether a target is looked at. Whoever asks about a library's doc tests has to know whether
-    /// it builds.
+    /// Returns true if a target is requested. A request for a library's doc tests includes the
+    /// library, because they need it to build.
     #[must_use]
     pub fn is_asked_for(&self, target: &TargetId) -> bool {
         let Some(only) = self.only.as_deref() else {
@@ -90,12 +90,12 @@ impl CellWork<'_> {
         target.is_called(only) || (target.kind == TargetKind::Lib && doc.is_called(only))
     }
 
-    /// The cell's own cargo, at work on its copy, within the bounds of the build, or of a target's
-    /// tests: what it runs is the subject's code, or that of its dependencies.
+    /// Returns the cell's own cargo, working on its copy, in the sandbox of the build or of a
+    /// target's tests: it runs code of the subject or its dependencies.
     ///
     /// # Errors
     ///
-    /// When the lane's folders cannot be written.
+    /// Returns an error if the lane's folders cannot be written.
     pub fn sandboxed_cargo(
         &self,
         target: Option<&TargetId>,
@@ -113,7 +113,7 @@ impl CellWork<'_> {
         Ok(cargo)
     }
 
-    /// What the build may reach, or a target's tests.
+    /// Returns what the build, or a target's tests, may access.
     #[must_use]
     pub fn policy(&self, target: Option<&TargetId>) -> Policy {
         let cell = SandboxedCell {
@@ -124,17 +124,17 @@ impl CellWork<'_> {
         self.run_context.sandbox.policy(&cell, target)
     }
 
-    /// Puts a home and a folder for temporary files of the cell's own in the place of the user's, and
-    /// leaves out secrets, unless `matrix.toml` asks for those.
+    /// Replaces the user's home and temporary folders by the cell's own and removes secrets,
+    /// unless `matrix.toml` requests them.
     pub fn isolate_home(&self, vars: &mut BTreeMap<OsString, OsString>, policy: &Policy) {
         let environment = &self.run_context.matrix.config.environment;
         let is_asked_for = |name: &str| {
             environment.set.contains_key(name) || environment.pass.iter().any(|p| p == name)
         };
-        // Nothing is fetched any more, which is what the tokens of registries are for.
+        // Registry tokens are not needed any more, since nothing is fetched from here on.
         let child_env = &self.context.pin_context.child_env;
         vars.retain(|name, value| !child_env.is_secret_from_outside(name, value));
-        // Cargo would look for its own below the home.
+        // Otherwise cargo would look for its own home below `HOME`.
         if let Some(home) = cargo_home() {
             vars.entry("CARGO_HOME".into()).or_insert(home.into());
         }
@@ -145,7 +145,8 @@ impl CellWork<'_> {
             return;
         }
         let own = match policy.files.as_ref().is_some_and(|f| f.has_private(SHARED)) {
-            // What the user has is seen in its place, or the system's folder is.
+            // The user's folder is visible through a private one, or else the system's folder
+            // is used.
             true if vars.contains_key(OsStr::new(TMPDIR)) && self.temporary().is_none() => SHARED,
             true => return,
             false => self.folders.tmp.as_str(),
@@ -153,8 +154,8 @@ impl CellWork<'_> {
         vars.insert(TMPDIR.into(), own.into());
     }
 
-    /// Where the user's folder for temporary files is to the tool, where it is one that builds and
-    /// tests see in its place.
+    /// Returns the path at which the tool finds the user's folder for temporary files, if builds
+    /// and tests see a private folder in its place.
     #[must_use]
     pub fn temporary(&self) -> Option<Utf8PathBuf> {
         let vars = self.context.vars(self.context.toolchain);
@@ -166,8 +167,8 @@ impl CellWork<'_> {
         })
     }
 
-    /// Whether a variable or a cargo config puts the target folder elsewhere, where other cells could
-    /// use it too.
+    /// Returns true if a variable or a cargo config puts the target folder elsewhere, where
+    /// other cells could use it too.
     fn has_other_target(&self, vars: &BTreeMap<OsString, OsString>) -> bool {
         let own = self.context.tree.cargo_config.lines();
         let of_home = own_config().into_iter().flatten();
@@ -183,11 +184,12 @@ impl CellWork<'_> {
                 .any(|line| keys.iter().any(|key| line.contains(key)))
     }
 
-    /// The cell's own cargo, at work on its copy, without bounds.
+    /// Returns the cell's own cargo, working on its copy, without a sandbox.
     #[must_use]
     pub fn cargo(&self, limit: Duration) -> CargoCommand<'_> {
         let mut vars = self.context.vars(self.context.toolchain);
-        // Cargo's own default is where tests expect it; and build scripts are told nothing of it.
+        // Cargo's default target folder is where tests expect it. Otherwise the variables stay
+        // unset, so that build scripts do not see them.
         if self.has_other_target(&vars) {
             for name in [TARGET_DIR, BUILD_DIR] {
                 let target = self.folders.target.as_os_str().to_owned();
@@ -211,13 +213,13 @@ impl CellWork<'_> {
         }
     }
 
-    /// What must not be written down.
+    /// Returns the secrets that must not be written to any file.
     #[must_use]
     pub fn secrets(&self) -> &Secrets {
         &self.context.pin_context.child_env.secrets
     }
 
-    /// Tells that a phase begins.
+    /// Reports that a phase begins.
     pub fn enter(&self, phase: Phase) {
         self.run_context.listener.on_event(Event::Entered {
             cell: &self.context.cell.id(),
@@ -225,7 +227,7 @@ impl CellWork<'_> {
         });
     }
 
-    /// Tells what is being done.
+    /// Reports the current step.
     pub fn step(&self, what: &str) {
         self.run_context.listener.on_event(Event::Step {
             cell: &self.context.cell.id(),

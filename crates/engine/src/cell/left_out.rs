@@ -1,4 +1,4 @@
-//! What a failure names that is in the user's tree and not in the copy that the cell worked on.
+//! Finds what a failure mentions that is in the user's tree but not in the cell's copy.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use pinmatrix_core::path::normalized;
 
 use crate::subject::Subject;
 
-/// The most words of one text that are looked at, and the longest that can be a path, in bytes.
+/// The most words of one text that are checked, and the maximum length of a path in bytes.
 const MOST_WORDS: usize = 1000;
 const LONGEST: usize = 300;
 
-/// The paths that the failures of an outcome name, that are in the user's tree, and that the copy did
-/// not hold: relative to the top of the checkout, or absolute where they lie outside it.
+/// Returns the paths that an outcome's failures mention and that are in the user's tree but not in
+/// the copy: relative to the top of the checkout, or absolute outside of it.
 #[must_use]
 pub fn left_out(subject: &Subject, outcome: &Outcome) -> Vec<String> {
     let folders = subject.manifests.iter().filter_map(|path| path.parent());
@@ -41,7 +41,7 @@ pub fn left_out(subject: &Subject, outcome: &Outcome) -> Vec<String> {
     found.into_iter().collect()
 }
 
-/// The words of a text that can be paths.
+/// Returns the words of a text that can be paths.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| c.is_whitespace() || "\"'`(),;:".contains(c));
     let words = words.map(|word| word.trim_end_matches('.'));
@@ -49,8 +49,8 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
     words.filter(is_path).take(MOST_WORDS)
 }
 
-/// Where a path that is relative to a folder of the checkout leads, if that is left out of it. What
-/// cargo builds is left out of every checkout.
+/// Resolves a path relative to a folder of the checkout, and returns it if the checkout leaves it
+/// out. Build artifacts, which every checkout leaves out, do not count.
 fn place(subject: &Subject, folder: &Utf8Path, word: &str) -> Option<Utf8PathBuf> {
     let checkout = &subject.checkout;
     let absolute = normalized(&checkout.origin.join(folder).join(word));

@@ -1,17 +1,18 @@
-//! An old lock, told apart from a pin that fails. Where a package from a registry, or of the family,
-//! does not compile, it and what it depends on move to the newest that requirements and toolchain
-//! admit, and all is built again. If that mends it, the cell goes on with it.
+//! Tells an old lock apart from a failing pin. If a package from a registry or of the family does
+//! not compile, it and its dependencies move to the newest versions that the requirements and the
+//! toolchain admit, and everything is built again. If that fixes the build, the cell continues with
+//! the new lock.
 //!
-//! Who is to blame for a failure that is not the subject's is judged in one order, by the first that
-//! holds; each step is taken only where those before it left the question open:
+//! If a failure is not the subject's own, its cause is the first of these that applies; each step
+//! runs only if those before it left the question open:
 //!
-//! 1. *msrv declared*: a package of the lock declares a newer rustc. Judged before anything is
-//!    compiled, in `drift.rs`: failed(msrv), or failed(drift) where it is not the pin's doing.
-//! 2. *old lock*: moving packages forward mends it. Judged here, and the result is the one with them
-//!    moved.
-//! 3. *drift*: what does not compile lies outside the family and uses nothing of it. Judged target by
-//!    target in `judgement.rs`: failed(drift).
-//! 4. *compile*: anything else: failed(compile), with the package that the error lies in.
+//! 1. *msrv declared*: a package of the lock declares a newer rustc. Decided in `drift.rs` before
+//!    anything is compiled: failed(msrv), or failed(drift) if the pin is not the cause.
+//! 2. *old lock*: moving packages forward fixes the build. Decided here; the result is that of the
+//!    moved packages.
+//! 3. *drift*: what does not compile is outside the family and uses nothing of it. Decided for each
+//!    target in `target_result.rs`: failed(drift).
+//! 4. *compile*: anything else: failed(compile), with the package that the error is in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,32 +33,33 @@ use crate::phase::timer::{PhaseTimer, Phases};
 use crate::resolve::lockfile::{Compatible, compatible, moves};
 use crate::resolve::newest::Newest;
 
-/// A build that the verdict on a cell rests on.
+/// The build that a cell's verdict is based on.
 pub struct JudgedBuild {
     /// The workspace as it is staged now.
     pub workspace: Workspace,
-    /// What its build came to.
+    /// The result of its build.
     pub built: BuildResult,
-    /// What was found of an old lock, where a package that is not the subject's did not compile.
+    /// The finding about an old lock, if an external package did not compile.
     pub old_lock: Option<OldLock>,
-    /// The lock and what moved in it, where it is not the one that the cell was resolved to.
+    /// The lock and the packages that moved in it, if it differs from the lock that the cell was
+    /// resolved to.
     pub moved: Option<MovedLock>,
 }
 
 /// A lock in which packages moved forward.
 pub struct MovedLock {
-    /// Its text.
+    /// The text of the lock.
     pub lock: String,
-    /// What moved.
+    /// The packages that moved.
     pub moved: Vec<Moved>,
-    /// The rustc that it asks for.
+    /// The rustc versions that it needs.
     pub needs: Option<Needs>,
 }
 
-/// A step that can end in what keeps the cell from an answer.
+/// The result of a step: `Ok(Err(_))` is an outcome that ends the cell.
 type OldLockStep<T> = Result<std::result::Result<T, Outcome>>;
 
-/// A lock that was built with.
+/// A lock and the result of building with it.
 struct Attempt {
     lock: String,
     needs: Option<Needs>,
@@ -66,12 +68,13 @@ struct Attempt {
 }
 
 impl CellWork<'_> {
-    /// Builds a workspace that is staged, locked and fetched, and settles which lock the cell's
-    /// verdict rests on. The workspace is staged with that lock when this returns.
+    /// Builds a workspace that is staged, locked and fetched, and decides which lock the cell's
+    /// verdict is based on. When this returns, the workspace is staged with that lock.
     ///
     /// # Errors
     ///
-    /// When the work folders fail. What keeps the cell from an answer is an outcome.
+    /// Returns an error if the work folders cannot be read or written. If the cell cannot be
+    /// judged, the inner error is its outcome.
     pub fn judge_build(
         &self,
         lock: &str,
@@ -151,8 +154,9 @@ impl CellWork<'_> {
         Ok(Ok(chosen.settled(Some(old_lock), moved)))
     }
 
-    /// The attempt with newer packages that mends all that newer packages mend, and what was tried in
-    /// vain. What does not compile whatever moves is left as it is, and so is all below it.
+    /// Finds the attempt with newer packages that fixes everything that newer packages can fix, and
+    /// reports what was tried without success. A package that never compiles stays where it is, and
+    /// so do its dependencies.
     fn newest_that_builds(
         &self,
         first: &Attempt,
@@ -177,8 +181,8 @@ impl CellWork<'_> {
         }
     }
 
-    /// Moves what does not compile and what that depends on as far as is admitted, and builds with it,
-    /// until nothing moves any more; `None` where nothing does at all.
+    /// Moves what does not compile, and its dependencies, as far as admitted, and builds, until
+    /// nothing moves any more. Returns `None` if nothing moves at all.
     fn advance(
         &self,
         first: &Attempt,
@@ -207,7 +211,7 @@ impl CellWork<'_> {
                 Newest::Same => break,
                 Newest::Unknown(why) => return Ok(Err(Outcome::whole(why.status, why.errors))),
             };
-            // The phase ends as its last build does.
+            // The phase ends with the exit of its last build.
             clock.exit = Exit::Code(0);
             match self.build_with(&lock, staged, log, clock)? {
                 Ok((workspace, built)) => {
@@ -221,7 +225,7 @@ impl CellWork<'_> {
                 Err(refused) if matches!(refused.status, Status::Inconclusive { .. }) => {
                     return Ok(Err(refused));
                 }
-                // The cell's cargo cannot use it, so the toolchain does not admit it.
+                // The cell's cargo cannot use this lock, so the toolchain does not admit it.
                 Err(_) => break,
             }
         }
@@ -233,7 +237,7 @@ impl CellWork<'_> {
         Ok(Ok(Some(NewerAttempt { attempt, moved })))
     }
 
-    /// Stages the workspace with a lock, which is then the one that is staged, and builds it.
+    /// Stages the workspace with a lock and builds it; `staged` becomes that lock.
     fn build_with(
         &self,
         lock: &str,
@@ -260,18 +264,18 @@ impl CellWork<'_> {
     }
 }
 
-/// What was asked to move so far.
+/// The moves requested so far.
 #[derive(Default)]
 struct MoveRequest {
-    /// As `NAME@VERSION`.
+    /// The packages, as `NAME@VERSION`.
     packages: BTreeSet<String>,
-    /// Why, by name.
+    /// The cause of each move, by package name.
     causes: BTreeMap<String, String>,
 }
 
 impl MoveRequest {
-    /// The packages that do not compile and all they depend on, as far as those may move; `None`
-    /// where there are none, or all of them were asked to already.
+    /// Returns the packages that do not compile and all their dependencies, as far as they may
+    /// move. Returns `None` if there are none, or if all of them have been requested already.
     fn next(
         &mut self,
         work: &CellWork<'_>,
@@ -302,7 +306,7 @@ impl MoveRequest {
         is_new.then(|| packages.into_iter().collect())
     }
 
-    /// What differs between the locks of two attempts.
+    /// Returns the differences between the locks of two attempts.
     fn moved(&self, first: &Attempt, last: &Attempt) -> Result<Vec<Moved>> {
         let because = |name: &str| match self.causes.get(name) {
             Some(cause) => cause.clone(),
@@ -320,24 +324,24 @@ impl MoveRequest {
     }
 }
 
-/// A package, and the versions of it that a requirement on one of them admits.
+/// A package, and those of its versions that are compatible with each other.
 type CompatibleVersions = (String, Compatible);
 
 /// An attempt with newer packages.
 struct NewerAttempt {
     attempt: Attempt,
-    /// What moved for it.
+    /// The packages that moved.
     moved: Vec<Moved>,
 }
 
 impl NewerAttempt {
-    /// Whether no target fails by what is not the subject's that did not before.
+    /// Returns true if no additional target fails because of an external package.
     fn harms_nothing(&self, first: &Attempt) -> bool {
         let before: BTreeSet<&TargetId> = affected(&first.built).collect();
         affected(&self.attempt.built).all(|id| before.contains(id))
     }
 
-    /// What is told of it where it comes to nothing.
+    /// Describes the attempt for the report in case it does not help.
     fn in_vain(&self) -> Tried {
         let broken = describe(&self.attempt.built).into_iter();
         Tried::Newer {
@@ -348,7 +352,7 @@ impl NewerAttempt {
 }
 
 impl Attempt {
-    /// The line of each package that does not compile, in their order.
+    /// Returns the name and compatible range of each package that does not compile, in order.
     fn broken_lines(&self) -> impl Iterator<Item = CompatibleVersions> {
         let packages = self.built.broken.iter();
         let packages = packages.filter_map(|(id, _)| self.workspace.package(id));
@@ -371,14 +375,14 @@ impl Attempt {
     }
 }
 
-/// Whether it is open who is to blame for a build: it ended by itself, and something that is not the
-/// subject's did not compile.
+/// Returns true if the cause of a failed build is open: the build ended by itself, and an external
+/// package did not compile.
 fn is_open(built: &BuildResult) -> bool {
     let has_ended = matches!(built.ended.exit, Exit::Code(_)) && !built.is_inconclusive();
     has_ended && !built.broken.is_empty() && affected(built).next().is_some()
 }
 
-/// The targets that fail by something that is not the subject's.
+/// Returns the targets that fail because of an external package.
 fn affected(built: &BuildResult) -> impl Iterator<Item = &TargetId> {
     let is_foreign = |made: &TargetResult| match made {
         TargetResult::Not(status, errors) => {

@@ -1,4 +1,4 @@
-//! The doc tests of one library, run by rustdoc as cargo would have it run them.
+//! Runs the doc tests of one library through rustdoc, as cargo would.
 
 use std::ffi::OsStr;
 use std::time::Instant;
@@ -20,11 +20,12 @@ use crate::test::retry::{can_be_flaky, retried_together};
 use crate::test::{doctest, env};
 
 impl CellWork<'_> {
-    /// Runs the doc tests of a library, on the clock of their phase; none where it has none.
+    /// Runs the doc tests of a library and adds to their phase's time. Returns `None` if it has
+    /// none.
     ///
     /// # Errors
     ///
-    /// When this process has no working folder, or the budget is broken.
+    /// Returns an error if this process has no working directory or the job budget fails.
     pub(super) fn doc_test(
         &self,
         call: &CompilerCall,
@@ -43,7 +44,7 @@ impl CellWork<'_> {
         let policy = self.policy(Some(id));
         self.isolate_home(&mut vars, &policy);
         vars.extend(call.vars.clone());
-        // rustdoc runs as many at a time as it is told.
+        // rustdoc runs as many tests in parallel as this variable says.
         let threads = clock.wait(|| self.run_context.budget.test_threads(usize::MAX))?;
         if !threads.is_plenty {
             let threads = threads.count().to_string();

@@ -1,5 +1,5 @@
-//! The sandbox of a cell: what its build and its tests may reach, and what of that this system can
-//! hold them to.
+//! The sandbox of a cell: what its build and its tests may access, and how much of that this system
+//! can enforce.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -25,7 +25,7 @@ use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
 use crate::workdir::lane_dirs::LaneDirs;
 
-/// Where a system keeps what compilers and programs are made of.
+/// The folders in which a system keeps compilers and programs.
 const SYSTEM: &[&str] = &[
     "/bin",
     "/etc",
@@ -44,7 +44,7 @@ const SYSTEM: &[&str] = &[
     "/usr",
     "/var/lib/dpkg",
 ];
-/// Devices that hold nothing of anyone's.
+/// Devices that hold no user data.
 const DEVICES: &[&str] = &[
     "/dev/full",
     "/dev/null",
@@ -52,34 +52,34 @@ const DEVICES: &[&str] = &[
     "/dev/urandom",
     "/dev/zero",
 ];
-/// What is the cell's own where it has mounts of its own: terminals, and what a process changes of
-/// itself. What the system has in `/proc` is read-only then.
+/// What belongs to the cell if it has mounts of its own: terminals, and the entries through which a
+/// process changes itself. The rest of `/proc` is read-only then.
 const OF_ITS_OWN: &[&str] = &["/dev/ptmx", "/dev/pts", "/dev/tty", "/proc"];
-/// What cargo's home has that builds read. Its credentials are not among it.
+/// The parts of cargo's home that builds read. The credentials are not included.
 const OF_CARGO: &[&str] = &["config", "config.toml", "git", "registry"];
 
-/// What is tried to learn what a system can hold a child to: what cargo and tests do.
+/// The commands that probe what the system can enforce; cargo and tests do the same things.
 const TRIAL: &str = "mkdir -p a b && : > a/c && ln -f a/c b/c && mv a/c c && rm -r a b c";
-/// What is tried besides where the child has mounts of its own: a file elsewhere keeps its mode, and
-/// a file in a shared folder is seen in the cell's own.
+/// Additional commands for a child with its own mounts: a file elsewhere keeps its mode, and a file
+/// in a shared folder appears in the cell's own.
 const TRIAL_OF_MOUNTS: &str = " && : > /tmp/d && ! chmod 0700 ../key 2> /dev/null";
-/// How long that may take.
+/// The timeout of the probe.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The sandbox of all cells of a matrix.
 pub struct CellSandbox<'a> {
     config: &'a Config,
     enforced: Enforced,
-    /// What kept the system from all of it.
+    /// The reason why the system does not enforce all of it.
     pub missing: Option<String>,
 }
 
 impl<'a> CellSandbox<'a> {
-    /// Tries in a folder what this system can hold a child to, and settles for that.
+    /// Probes in `trial` what this system can enforce, and uses as much as it can.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] when the config requires more than that.
+    /// Returns a [`UserError`] if the config requires more.
     pub fn open(matrix: &'a Matrix, trial: &Utf8Path, cancel: &Cancel) -> Result<Self> {
         let config = &matrix.config;
         let mut sandbox = Self {
@@ -92,7 +92,7 @@ impl<'a> CellSandbox<'a> {
             return Ok(sandbox);
         }
         std::fs::create_dir_all(trial).with_context(|| format!("make {trial}"))?;
-        // Another run may try at the same time.
+        // Another run may probe at the same time.
         let folder = tempfile::tempdir_in(trial).context("make a folder to try in")?;
         let folder = Utf8Path::from_path(folder.path()).context("read its path as text")?;
         let attempt = |enforced: Enforced| attempt(folder, enforced, cancel);
@@ -110,7 +110,7 @@ impl<'a> CellSandbox<'a> {
             network: true,
             ..nothing
         })?;
-        // What may be written is mounted apart, so that takes knowing it.
+        // Mounts need the file policy, which lists what may be written.
         let mounts = match &files {
             Some(why) => Some(why.clone()),
             None => attempt(Enforced {
@@ -133,13 +133,13 @@ impl<'a> CellSandbox<'a> {
         Ok(sandbox)
     }
 
-    /// What is in force.
+    /// Returns what is enforced.
     #[must_use]
     pub fn enforced(&self) -> Enforced {
         self.enforced
     }
 
-    /// What the build of a cell may reach, or a target's tests.
+    /// Returns what the build of a cell, or a target's tests, may access.
     #[must_use]
     pub fn policy(&self, cell: &SandboxedCell<'_>, target: Option<&TargetId>) -> Policy {
         let reach = self.config.sandbox.reach(target);
@@ -149,8 +149,8 @@ impl<'a> CellSandbox<'a> {
         Policy { files, network }
     }
 
-    /// What the tool itself may reach while it works in folders that cells have written; `None` where
-    /// it cannot be held to that.
+    /// Returns what the tool itself may access while it works in folders that cells have
+    /// written; `None` if that cannot be enforced.
     #[must_use]
     pub fn confines(&self, read: &[&Utf8Path], write: &[&Utf8Path]) -> Option<FilePolicy> {
         self.enforced.files.then(|| FilePolicy {
@@ -160,17 +160,18 @@ impl<'a> CellSandbox<'a> {
         })
     }
 
-    /// A name for what it holds builds to: what a build script made in another one is not this one's.
+    /// Returns a name for the restrictions on builds: what a build script made under other
+    /// restrictions must not be reused.
     ///
     /// # Errors
     ///
-    /// As [`key::of`].
+    /// Returns the errors of [`key::of`].
     pub fn name(&self) -> Result<String> {
         let hash = key::of(&(self.enforced, self.config.sandbox.reach(None)))?;
         Ok(hash[..6].to_owned())
     }
 
-    /// What of it decides what a cell comes to.
+    /// Returns the part of the sandbox that decides outcomes.
     #[must_use]
     pub fn cache_relevant(&self) -> impl serde::Serialize + use<'a> {
         let sandbox = &self.config.sandbox;
@@ -178,7 +179,7 @@ impl<'a> CellSandbox<'a> {
     }
 }
 
-/// A flag can require it, too, and then there is no place in the file.
+/// A flag can require the sandbox too; then there is no position in the file.
 fn not_possible(config: &Config, why: &str) -> UserError {
     let error = config
         .text
@@ -192,7 +193,7 @@ fn not_possible(config: &Config, why: &str) -> UserError {
     }
 }
 
-/// What stands against a part of the sandbox, if anything does.
+/// Probes a part of the sandbox, and returns the reason if it cannot be enforced.
 fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Option<String>> {
     if cancel.supervision() == Supervision::Direct {
         return Ok(Some("only Linux has what a sandbox takes".to_owned()));
@@ -253,18 +254,19 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Opti
     Ok((!is_seen).then(|| "/tmp stays the one that all programs share".to_owned()))
 }
 
-/// A cell at work in a lane's folders, and what it sees of the environment.
+/// A cell working in a lane's folders, and what it sees of the environment.
 pub struct SandboxedCell<'a> {
-    /// What it is made of.
+    /// What it consists of.
     pub context: &'a CellContext<'a>,
     /// Where it works.
     pub folders: &'a LaneDirs,
-    /// The program that links, in place of the toolchain's own.
+    /// The linker to use instead of the toolchain's default.
     pub linker: Option<&'a Utf8Path>,
 }
 
 impl SandboxedCell<'_> {
-    /// Everything that compiling and testing reads and writes, and what is allowed besides.
+    /// Returns every file that compiling and testing reads and writes, and what is allowed in
+    /// addition.
     fn files(&self, reach: Permissions, mounts: bool) -> FilePolicy {
         let Self {
             context, folders, ..
@@ -289,8 +291,8 @@ impl SandboxedCell<'_> {
         }
         read.extend(subject.git.iter().map(|git| git.objects.clone()));
         read.extend(subject.reaches.iter().cloned());
-        // A package can inherit from a workspace that stands above it, and cargo reads each config
-        // above the one it works in.
+        // A package can inherit from a workspace above it, and cargo reads every config above its
+        // working directory.
         let above = subject.reaches.iter().flat_map(|path| path.ancestors());
         read.extend(above.map(|folder| folder.join("Cargo.toml")));
         for folder in folders.subject.ancestors() {
@@ -303,12 +305,12 @@ impl SandboxedCell<'_> {
                 .iter()
                 .map(|(folder, _)| folder.clone()),
         );
-        // The lane's own folder, the wrappers of rustc beside it, and nothing of other lanes.
+        // The lane's own folder, the rustc wrappers beside it, and nothing of other lanes.
         read.push(folders.copy().to_owned());
         read.extend(["rustc", "chosen"].map(|wrapper| folders.beside(wrapper)));
         let mounts = mounts.then(|| self.mounts(&reach));
         read.extend(reach.read);
-        // Not the copy as a whole: what stands beside these decides for whoever works in them.
+        // Not the whole copy: the files beside these decide for whoever works in them.
         let mut write = vec![folders.checkout.clone(), folders.home()];
         write.extend(DEVICES.iter().map(Utf8PathBuf::from));
         write.extend(reach.write);
@@ -327,8 +329,8 @@ impl SandboxedCell<'_> {
         files
     }
 
-    /// What stays writable, and folders of the cell's own in the place of shared ones that are not
-    /// allowed as they are.
+    /// Returns what stays writable, and the private folders that replace shared ones unless
+    /// those are allowed.
     fn mounts(&self, reach: &Permissions) -> MountPolicy {
         let folders = self.folders;
         let is_reached = |place: &Utf8Path| {
@@ -336,7 +338,7 @@ impl SandboxedCell<'_> {
             reached.any(|path| place.starts_with(path))
         };
         let private = folders.private().into_iter();
-        // One for all folders of the lane, since files are moved and linked between them.
+        // One mount for all folders of the lane, since files are moved and linked between them.
         let mut write = vec![folders.copy().to_owned()];
         write.extend(reach.write.iter().cloned());
         if is_reached(SHARED.into()) {
@@ -349,11 +351,11 @@ impl SandboxedCell<'_> {
         }
     }
 
-    /// The folders of programs, but for one that holds the user's home; and single files that
-    /// variables name, such as a compiler or a wrapper.
+    /// Returns the folders in `PATH`, except one that contains the user's home, and the files
+    /// that variables name, such as a compiler or a wrapper.
     fn programs(&self) -> Vec<Utf8PathBuf> {
         let home = std::env::home_dir().unwrap_or_default();
-        // Not what a build script sets for its package's tests.
+        // This excludes what a build script sets for its package's tests.
         let vars = self.context.vars(self.context.toolchain);
         let path = vars.get(OsStr::new("PATH")).cloned();
         let folders = std::env::split_paths(&path.unwrap_or_default()).collect::<Vec<_>>();
@@ -366,7 +368,7 @@ impl SandboxedCell<'_> {
     }
 }
 
-/// Where links in a toolchain's folders lead: it can be put together out of others.
+/// Returns the targets of links in a toolchain's folders: it can be composed of others.
 fn linked(sysroot: &Path) -> Vec<Utf8PathBuf> {
     let folders = ["bin", "lib"].map(|name| sysroot.join(name));
     let entries = folders.iter().filter_map(|folder| folder.read_dir().ok());

@@ -1,4 +1,4 @@
-//! Packages that are not the subject's and do not compile.
+//! External packages that do not compile.
 
 use cargo_metadata::{Package, PackageId};
 use pinmatrix_core::config::Family;
@@ -12,7 +12,7 @@ use crate::cargo::targets::Workspace;
 use crate::diagnose::refusal::{class_of, fault_in};
 use crate::diagnose::target_result::failed_script;
 
-/// Names the package in each error that does not lie in the subject's code.
+/// Names the package in each error that is not in the subject's code.
 pub fn name_packages(messages: &mut BuildMessages, workspace: &Workspace, family: &Family) {
     for ((id, _, _), errors) in &mut messages.errors {
         if let Some(package) = workspace.foreign(id, family) {
@@ -23,8 +23,8 @@ pub fn name_packages(messages: &mut BuildMessages, workspace: &Workspace, family
     }
 }
 
-/// The packages from a registry and of the family that the compiler or their own build script
-/// refused, in the order of their ids. What a linker or the machine refused is not among them.
+/// Returns the packages from a registry and of the family that failed in the compiler or in their
+/// own build script, ordered by ID. Failures of the linker or the machine do not count.
 #[must_use]
 pub fn broken(
     messages: &BuildMessages,
@@ -53,7 +53,7 @@ pub fn broken(
     packages.filter_map(of).collect()
 }
 
-/// All errors of a package's library and of its build script.
+/// Returns all errors of a package's library and build script.
 fn errors_of(messages: &BuildMessages, package: &Package) -> Vec<Diagnostic> {
     let is_below = |kind: Option<TargetKind>| matches!(kind, None | Some(TargetKind::Lib));
     let counted = messages.errors.iter();

@@ -1,4 +1,5 @@
-//! What errors of the compiler, of a linker or of a build script come to: a class, or a doubt.
+//! Classifies errors of the compiler, the linker or a build script: as a failure kind or an
+//! inconclusive reason.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use pinmatrix_core::model::status::{FailureKind, InconclusiveReason};
 
 use crate::machine::failure::{is_unreadable_crate, machine_failure};
 
-/// A machine that failed under the compiler or the linker, which then tells of it as of an error.
+/// Detects a failure of the machine that the compiler or the linker reported as an error.
 #[must_use]
 pub fn fault_in(errors: &[Diagnostic]) -> Option<InconclusiveReason> {
     errors.iter().find_map(|error| {
@@ -16,11 +17,12 @@ pub fn fault_in(errors: &[Diagnostic]) -> Option<InconclusiveReason> {
             return Some(InconclusiveReason::Machine(message.to_owned()));
         }
         if is_unreadable_crate(message) {
-            // Why it could not be read stands in the notes, if anywhere.
+            // If the reason is known at all, it is in the notes.
             let why = error.rendered.as_deref().and_then(machine_failure);
             return why.or_else(|| Some(InconclusiveReason::Machine(message.to_owned())));
         }
-        // What a linker says stands in the notes; elsewhere those hold the subject's own lines.
+        // The linker's output is in the notes; the notes of other errors hold the subject's own
+        // lines.
         let notes = error
             .rendered
             .as_deref()
@@ -29,18 +31,18 @@ pub fn fault_in(errors: &[Diagnostic]) -> Option<InconclusiveReason> {
     })
 }
 
-/// How the tool begins to tell that a build script failed.
+/// The prefix of the tool's message for a failed build script.
 pub const BUILD_SCRIPT: &str = "the build script of ";
 
-/// How rustc begins to tell that the linker refused.
+/// The prefix of rustc's message if the linker fails.
 const LINKING: &str = "linking with ";
 
-/// What tells most of all that a failing build script printed: what its panic says, else the signal
-/// it died of, else its last line.
+/// Returns the most telling line that a failing build script printed: its panic message, or else
+/// the signal that killed it, or else its last line.
 #[must_use]
 pub fn script_said(counted: &str) -> Option<&str> {
     let mut lines = counted.lines().skip_while(|l| !l.contains("panicked at"));
-    // Since Rust 1.73 the message of a panic stands on the line after its place.
+    // Since Rust 1.73, the panic message is on the line after its location.
     let panic = lines.next().and(lines.next());
     let death = || counted.lines().find(|l| l.contains("(signal: "));
     panic
@@ -48,7 +50,7 @@ pub fn script_said(counted: &str) -> Option<&str> {
         .or_else(|| counted.lines().rev().find(|l| !l.trim().is_empty()))
 }
 
-/// The class of a target from all its errors.
+/// Derives the failure kind of a target from all its errors.
 #[must_use]
 pub fn class_of(errors: &[Diagnostic]) -> FailureKind {
     let codes: BTreeSet<&str> = errors.iter().filter_map(|e| e.code.as_deref()).collect();
@@ -65,7 +67,7 @@ pub fn class_of(errors: &[Diagnostic]) -> FailureKind {
     }
 }
 
-/// `E0425`, as against the name of a lint.
+/// Returns true for a code like `E0425`, and false for the name of a lint.
 fn is_error_code(code: &str) -> bool {
     code.strip_prefix('E')
         .is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! What became of each target of a build, from what was said of it and of what it needs.
+//! Judges each target of a build by the messages about it and by its dependencies.
 
 use std::time::Duration;
 
@@ -18,53 +18,53 @@ use crate::diagnose::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
 use crate::diagnose::unit_blame::{BuildAccount, UnitBuild, unit_of};
 use crate::phase::timer::limit_in_words;
 
-/// What became of a target.
+/// The result of building a target.
 #[derive(Clone, Debug)]
 pub enum TargetResult {
-    /// A test executable.
+    /// A test executable was built.
     Executable(Utf8PathBuf),
-    /// An example.
+    /// An example was built.
     Example,
-    /// None, and why.
+    /// Nothing was built, for this reason.
     Not(Status, Vec<Diagnostic>),
 }
 
 impl TargetResult {
-    /// Whether it should have been made and was not.
+    /// Returns true if the target should have been built and was not.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         matches!(self, Self::Not(status, _) if !matches!(status, Status::Skipped { .. }))
     }
 }
 
-/// All that targets are judged by.
+/// The inputs that targets are judged by.
 pub struct TargetJudge<'a> {
-    /// What cargo and rustc said.
+    /// The messages of cargo and rustc.
     pub account: &'a BuildAccount,
-    /// What needs what.
+    /// The workspace, which knows what depends on what.
     pub workspace: &'a Workspace,
-    /// The family that is pinned.
+    /// The pinned family.
     pub family: &'a Family,
     /// How cargo ended.
     pub exit: &'a Exit,
-    /// How long it was allowed to take.
+    /// The timeout of the build.
     pub limit: Duration,
 }
 
-/// What the messages alone say of a target.
+/// What the messages alone say about a target.
 pub enum MessageEvidence {
-    /// It was made.
+    /// It was built.
     Made(TargetResult),
-    /// Errors in what it is made of.
+    /// It or one of its dependencies has errors.
     Errors(Vec<Diagnostic>),
-    /// Errors of a package that the pin has no part in, which is named.
+    /// The named package, which the pin cannot affect, has errors.
     Drift(String, Vec<Diagnostic>),
-    /// Nothing.
+    /// The messages say nothing.
     Open,
 }
 
 impl BuildAccount {
-    /// What was said of the target itself.
+    /// Returns what the messages say about the target itself.
     pub fn own_answer(&self, target: &Target) -> Option<MessageEvidence> {
         let unit = unit_of(target);
         let example = (target.package.clone(), target.id.name.clone());
@@ -81,7 +81,7 @@ impl BuildAccount {
     }
 }
 
-/// A build script that fails is told in words only.
+/// Finds a failed build script in cargo's standard error, the only place where cargo reports it.
 pub fn failed_script(said: &str, package: &Package) -> Option<Diagnostic> {
     let Package { name, version, .. } = package;
     let words = format!("error: failed to run custom build command for `{name} v{version}");
@@ -103,8 +103,9 @@ impl TargetJudge<'_> {
         own.unwrap_or_else(|| self.below(target))
     }
 
-    /// Why a target cannot be run although it was made: a binary of its package was to be built and
-    /// was not. Where an earlier build left one, it would be run with that.
+    /// Explains why a target cannot run although it was built: a binary of its package should have
+    /// been built and was not. If an earlier build left that binary, the target would run with the
+    /// old one.
     fn without_binary(&self, target: &Target) -> Option<MessageEvidence> {
         let BuildMessages { binaries, err, .. } = &self.account.messages;
         target.binaries.iter().find_map(|name| {
@@ -118,15 +119,15 @@ impl TargetJudge<'_> {
                 return Some(MessageEvidence::Errors(errors));
             }
             let unit = format!("could not compile `{}` (bin \"{name}\")", target.id.package);
-            // Cargo shows how it called a compiler that it could not start, or that died.
+            // Cargo shows the command line of a compiler that it could not start or that crashed.
             let was_stopped = err.contains(&unit) || err.contains("--crate-type bin ");
             let was_cut_short = !matches!(self.exit, Exit::Code(_));
             (was_stopped || was_cut_short).then_some(MessageEvidence::Open)
         })
     }
 
-    /// The errors of what a target needs: its own library or binaries, or a package below it. What
-    /// has drifted counts only where nothing else is in the way.
+    /// Returns the errors of what a target needs: its own library or binaries, or a package that it
+    /// depends on. Drift counts only if nothing else is in the way.
     fn below(&self, target: &Target) -> MessageEvidence {
         let mut answer = MessageEvidence::Open;
         for id in self.workspace.below(&target.package) {
@@ -144,7 +145,7 @@ impl TargetJudge<'_> {
         answer
     }
 
-    /// The errors of one package that a target needs.
+    /// Returns the errors of one package that a target needs.
     fn of_needed(&self, id: &PackageId, target: &Target) -> Option<Vec<Diagnostic>> {
         let is_needed = |kind: Option<TargetKind>, name: &String| match kind {
             None => true,
@@ -167,10 +168,10 @@ impl TargetJudge<'_> {
         Some(vec![error])
     }
 
-    /// What became of a target.
+    /// Judges one target.
     #[must_use]
     pub fn judge(&self, target: &Target) -> TargetResult {
-        // Cargo may find `dependency/feature` on where the list of features does not show it.
+        // Cargo may find `dependency/feature` enabled although the feature list does not show it.
         let was_left_out =
             !target.missing_features.is_empty() && self.account.own_answer(target).is_none();
         if was_left_out {
@@ -200,7 +201,7 @@ impl TargetJudge<'_> {
         }
     }
 
-    /// What a target comes to of which nothing is said, in a build that failed.
+    /// Judges a target that a failed build says nothing about.
     #[must_use]
     pub fn unexplained(&self) -> TargetResult {
         let (said, exit) = (&self.account.messages.err, self.exit);
@@ -210,7 +211,7 @@ impl TargetJudge<'_> {
             None if *exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
             None if said.contains("(signal: ") => Status::failed(FailureKind::Crash),
             None if says_error => Status::failed(FailureKind::Compile),
-            // Neither an executable nor an error: that is cargo's failure, not the code's.
+            // Without an executable and without an error, cargo failed, not the code.
             None => Status::Inconclusive {
                 doubt: InconclusiveReason::Machine(format!(
                     "cargo told nothing of it and ended: {exit}"
@@ -229,8 +230,9 @@ impl TargetJudge<'_> {
         TargetResult::Not(status, vec![error])
     }
 
-    /// What a build comes to that failed with every target made: it is none of theirs. `None` where
-    /// what failed is known to be of no account: an example that bears tests, made without them.
+    /// Judges a build that failed although every target was built, so that no target is to blame.
+    /// Returns `None` if the failure is known not to matter: an example with tests failed to build
+    /// without them.
     #[must_use]
     pub fn of_none(&self) -> Option<TargetResult> {
         let of_example = |target: &Target| {

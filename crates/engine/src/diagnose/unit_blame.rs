@@ -1,8 +1,8 @@
-//! Which of the two builds of a unit an error belongs to: the one with its tests, or the one that
-//! others use.
+//! Decides which of the two builds of a unit an error belongs to: the one with its tests, or the
+//! one that other targets use.
 //!
-//! Cargo compiles a library, a binary or an example that bears tests twice, side by side. Its
-//! messages name the target, and not which of the two builds speaks.
+//! Cargo compiles a library, a binary or an example with tests twice, in parallel. Its messages
+//! name the target, but not which of the two builds they are about.
 //! <https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>
 
 use std::collections::BTreeSet;
@@ -14,17 +14,17 @@ use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 use crate::cargo::messages::{BuildMessages, CountedError, Unit};
 use crate::cargo::targets::{Target, Workspace};
 
-/// One of the builds of a unit.
+/// One of the two builds of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitBuild {
-    /// Without its tests: what other targets use.
+    /// Without its tests, as other targets use it.
     Plain,
     /// With its tests.
     Test,
 }
 
 impl UnitBuild {
-    /// The build that answers for a target.
+    /// Returns the build that decides a target's result.
     #[must_use]
     pub fn of(target: &Target) -> Self {
         match target.bears_tests {
@@ -34,23 +34,23 @@ impl UnitBuild {
     }
 }
 
-/// All that was heard of a workspace's build, and of plain builds alone.
+/// The messages of a workspace's build, and those of plain builds alone.
 #[derive(Default)]
 pub struct BuildAccount {
-    /// What was heard of both builds at once.
+    /// The messages of commands that ran both builds.
     pub messages: BuildMessages,
-    /// What was heard where only plain builds were asked for; `None` where no one asked.
+    /// The messages of commands that ran only plain builds; `None` if there was no such command.
     pub plain: Option<BuildMessages>,
     /// The units that are built with their tests.
     tested: BTreeSet<Unit>,
-    /// The units that are built without them.
+    /// The units that are built without their tests.
     used: BTreeSet<Unit>,
     /// Whether each build that can fail did so once, within one command.
     pub is_complete: bool,
 }
 
 impl BuildAccount {
-    /// An account of nothing yet, of a workspace of which those targets and doc tests are asked for.
+    /// Creates an empty account of a build that requests some targets and doc tests of a workspace.
     #[must_use]
     pub fn new(workspace: &Workspace, is_asked_for: impl Fn(&TargetId) -> bool) -> Self {
         let targets = workspace.targets.iter();
@@ -88,7 +88,7 @@ impl BuildAccount {
         }
     }
 
-    /// An account of what was heard where no unit is built with its tests.
+    /// Creates an account of messages from a build in which no unit is built with its tests.
     #[must_use]
     pub fn of_plain(messages: BuildMessages) -> Self {
         Self {
@@ -97,22 +97,22 @@ impl BuildAccount {
         }
     }
 
-    /// Goes on with another account of the same build, which asks again for all that failed: what was
-    /// made stays made.
+    /// Replaces this account by that of another run of the same build, which reports all failures
+    /// again. What was already built stays built.
     pub fn ask_again(&mut self, other: Self) {
         let before = std::mem::replace(self, other);
         self.messages = before.messages;
         self.messages.errors.clear();
     }
 
-    /// The units of which errors were told.
+    /// Returns the units that have errors.
     pub fn units(&self) -> BTreeSet<&Unit> {
         let plain = self.plain.iter().flat_map(|plain| plain.errors.keys());
         plain.chain(self.messages.errors.keys()).collect()
     }
 
-    /// The errors of one build of a unit, in the compiler's order. None where it said nothing, and
-    /// where no one can tell yet.
+    /// Returns the errors of one build of a unit, in the compiler's order. The list is empty if
+    /// there are none, or if they cannot be attributed yet.
     #[must_use]
     pub fn errors(&self, unit: &Unit, build: UnitBuild) -> Vec<Diagnostic> {
         let counted = self
@@ -142,9 +142,9 @@ impl BuildAccount {
                 };
                 let own = counted.iter().filter(is_own).map(|counted| &counted.error);
                 let (both, rest): (Vec<_>, Vec<_>) = own.partition(|error| plain.contains(error));
-                // Two compilers spoke at once: what both said stands in the order of the one that
-                // was heard alone. Errors without a code are those of expanding macros, before all
-                // others.
+                // Two compilers reported in parallel: the errors of both follow the order of the
+                // one that also ran alone. Errors without a code come from macro expansion, which
+                // precedes all others.
                 let both = plain.iter().filter(|error| both.contains(error));
                 let (first, last): (Vec<_>, Vec<_>) =
                     rest.into_iter().partition(|error| error.code.is_none());
@@ -158,8 +158,8 @@ impl BuildAccount {
         }
     }
 
-    /// Whether errors were told of a unit that is built twice, and no one can tell of which build
-    /// they are.
+    /// Returns true if a unit that is built twice has errors that cannot be attributed to one of
+    /// its builds.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
         let is_open = |(unit, counted): (&Unit, &Vec<CountedError>)| {
@@ -168,7 +168,7 @@ impl BuildAccount {
         self.plain.is_none() && self.messages.errors.iter().any(is_open)
     }
 
-    /// Whether a library was made that others can use.
+    /// Returns true if a library that others can use was built.
     #[must_use]
     pub fn has_library(&self, package: &PackageId) -> bool {
         let plain = self.plain.iter();
@@ -176,7 +176,8 @@ impl BuildAccount {
         messages.any(|messages| messages.libraries.contains(package))
     }
 
-    /// The one build that errors of a unit can be of, where the other was made or is never asked for.
+    /// Returns the only build that a unit's errors can belong to, if the other one succeeded or is
+    /// never requested.
     fn only(&self, unit: &Unit) -> Option<UnitBuild> {
         let (package, kind, name) = unit;
         let plain_is_made = match kind {
@@ -214,7 +215,7 @@ impl BuildAccount {
             .unwrap_or_default()
     }
 
-    /// Whether both builds say one and the same. A single one says nothing twice.
+    /// Returns true if both builds report the same errors. A single build reports no error twice.
     fn says_the_same(&self, counted: &[CountedError]) -> bool {
         counted.iter().all(|counted| self.is_of_both(counted))
     }
@@ -224,7 +225,7 @@ impl BuildAccount {
     }
 }
 
-/// A target as messages name it.
+/// Returns a target as messages name it.
 #[must_use]
 pub fn unit_of(target: &Target) -> Unit {
     let TargetId { kind, name, .. } = &target.id;
@@ -242,7 +243,7 @@ mod tests {
         (id, Some(TargetKind::Lib), "app".to_owned())
     }
 
-    /// An error: coded where its name begins with `E`.
+    /// Creates an error, with a code if its name begins with `E`.
     fn error(name: &str) -> Diagnostic {
         Diagnostic {
             code: name.starts_with('E').then(|| name.to_owned()),
@@ -263,8 +264,8 @@ mod tests {
         messages
     }
 
-    /// What an account says of the library, and of its unit tests, after both were built at once and,
-    /// where that is given, the library alone.
+    /// Returns what an account says about the library and about its unit tests, after both were
+    /// built at once and, if `plain` is given, the library alone.
     fn describe(both: &[&str], plain: Option<&[&str]>, is_complete: bool) -> (String, String) {
         let account = BuildAccount {
             messages: heard(both),
@@ -292,7 +293,7 @@ mod tests {
         let more = describe(&["E1", "E3", "missing", "E1"], Some(&["E1"]), true);
         assert_eq!(more, is("E1", "missing E1 E3"));
         assert_eq!(describe(&["E1"], Some(&["E1"]), true), is("E1", ""));
-        // Commands that stopped at the first failure say nothing of how often an error was told.
+        // Commands that stop at the first failure do not show how often an error occurs.
         assert_eq!(describe(&["E1", "E1"], None, false), is("", ""));
         assert_eq!(describe(&["E1"], Some(&["E1"]), false), is("E1", "E1"));
     }
@@ -301,7 +302,7 @@ mod tests {
     fn the_order_in_which_two_compilers_speak_changes_nothing() {
         let (plain, test): (&[&str], &[&str]) = (&["E1", "E2"], &["missing", "E1", "E2", "E9"]);
         let mut seen = BTreeSet::new();
-        // Each way to merge the two is a set of places that the first one's errors take.
+        // Each way to merge the two is a set of positions that the first one's errors take.
         let n = plain.len() + test.len();
         for places in (0..1_u32 << n).filter(|p| p.count_ones() as usize == plain.len()) {
             let (mut of_plain, mut of_test) = (plain.iter(), test.iter());

@@ -1,4 +1,4 @@
-//! A `.cargo/config.toml`: the paths in it that a copy elsewhere must still find, and `[env]`.
+//! Reads a `.cargo/config.toml`: the paths that a copy elsewhere must still find, and `[env]`.
 //! <https://doc.rust-lang.org/cargo/reference/config.html>
 
 use std::collections::BTreeMap;
@@ -10,15 +10,15 @@ use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use crate::manifest::package_name;
 
-/// The places of a subject's own config, relative to its root; cargo prefers the second.
+/// The paths of a subject's own config, relative to its root; cargo prefers the second.
 pub const PLACES: [&str; 2] = [".cargo/config.toml", ".cargo/config"];
 
-/// Makes relative paths that leave `top` absolute, and takes out patches of `pinned` crates, which
-/// would stand in for the pin. `root` is what such paths are relative to.
+/// Makes relative paths that leave `top` absolute, and removes patches of `pinned` crates, which
+/// would override the pin. The paths are relative to `root`.
 ///
 /// # Errors
 ///
-/// When the text is not TOML.
+/// Returns an error if the text is not valid TOML.
 pub fn anchored(text: &str, root: &Utf8Path, top: &Utf8Path, pinned: &[&str]) -> Result<String> {
     let mut document: DocumentMut = text.parse().context("read a cargo config")?;
     let table = document.as_table_mut();
@@ -55,8 +55,8 @@ pub fn anchored(text: &str, root: &Utf8Path, top: &Utf8Path, pinned: &[&str]) ->
     Ok(document.to_string())
 }
 
-/// The folders outside the registry that it has packages taken from. `root` is what paths in it are
-/// relative to.
+/// Returns the folders outside the registry from which a config takes packages. Its paths are
+/// relative to `root`.
 #[must_use]
 pub fn folders(text: &str, root: &Utf8Path) -> Vec<Utf8PathBuf> {
     let Ok(document) = text.parse::<DocumentMut>() else {
@@ -93,8 +93,8 @@ fn anchor_value(value: &mut Value, root: &Utf8Path, top: &Utf8Path) {
     }
 }
 
-/// The `[env]` table, as cargo applies it to what it runs: a relative value is relative to `root`,
-/// and one that is not forced yields to `outside`.
+/// Reads the `[env]` table as cargo applies it to the programs it runs: a relative value is
+/// relative to `root`, and a value without `force` gives way to a variable that `outside` has.
 /// <https://doc.rust-lang.org/cargo/reference/config.html#env>
 #[must_use]
 pub fn env(

@@ -1,10 +1,11 @@
-//! What cargo reads outside the subject: its own home, and configs in folders above.
+//! What cargo reads outside the subject: its home directory, and the configs in parent folders.
 
 use std::path::{Path, PathBuf};
 
 use crate::machine::own_env;
 
-/// Cargo configs in a folder and above it, cargo's own home aside, that decide anything.
+/// Returns the cargo configs of a folder and its parents, except cargo's home, that can affect a
+/// result.
 pub fn configs_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let home = cargo_home();
     let folders: Vec<PathBuf> = folder.ancestors().map(|f| f.join(".cargo")).collect();
@@ -15,7 +16,7 @@ pub fn configs_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
         .filter(|file| file.is_file() && cache_relevant(file))
 }
 
-/// Where cargo keeps its own config and all it fetches.
+/// Returns the folder in which cargo keeps its own config and everything it downloads.
 /// <https://doc.rust-lang.org/cargo/guide/cargo-home.html>
 #[must_use]
 pub fn cargo_home() -> Option<PathBuf> {
@@ -23,13 +24,13 @@ pub fn cargo_home() -> Option<PathBuf> {
     home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
 }
 
-/// Its own config, by the two names that it can have.
+/// Reads cargo's own config under each of the two names that it can have.
 pub fn own_config() -> [Option<String>; 2] {
     let read = |name: &str| std::fs::read_to_string(cargo_home()?.join(name)).ok();
     ["config.toml", "config"].map(read)
 }
 
-/// A config that only holds aliases decides nothing.
+/// Returns false for a config that only has aliases, which affect no result.
 fn cache_relevant(file: &Path) -> bool {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     match text.parse::<toml::Table>() {

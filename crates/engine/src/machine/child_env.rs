@@ -1,7 +1,7 @@
-//! What a child process sees of the environment: an allow-list, a toolchain, and nothing else.
+//! The environment of a child process: an allow-list, a toolchain, and nothing else.
 //!
-//! `cargo xtask` itself runs under cargo and rustup, which leave `RUSTUP_TOOLCHAIN`, `CARGO`,
-//! `CARGO_MANIFEST_DIR`, `LD_LIBRARY_PATH` and more behind; none of that may reach a cell.
+//! `cargo xtask` itself runs under cargo and rustup, which set `RUSTUP_TOOLCHAIN`, `CARGO`,
+//! `CARGO_MANIFEST_DIR`, `LD_LIBRARY_PATH` and more; none of these may reach a cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -12,7 +12,7 @@ use pinmatrix_core::config::{BuildConfig, CapLints, EnvConfig, Overrides};
 use crate::machine::own_env;
 use crate::machine::secrets::{Secrets, looks_secret};
 
-/// What every build needs and what says nothing about the result: not part of a cell's key.
+/// Variables that every build needs and that do not affect the result: not part of a cell's key.
 const NEEDED: &[&str] = &[
     "PATH",
     "HOME",
@@ -44,7 +44,8 @@ const NEEDED: &[&str] = &[
     "COMSPEC",
 ];
 
-/// How cargo reaches its registries; not part of a cell's key, since the lock holds checksums.
+/// Prefixes of variables with which cargo accesses its registries; not part of a cell's key, since
+/// the lock holds checksums.
 const NEEDED_PREFIXES: &[&str] = &[
     "CARGO_HTTP_",
     "CARGO_NET_",
@@ -53,7 +54,7 @@ const NEEDED_PREFIXES: &[&str] = &[
     "CARGO_SOURCE_",
 ];
 
-/// What choosers of compilers set; part of a cell's key.
+/// Variables that select and configure compilers; part of a cell's key.
 const DECIDING: &[&str] = &[
     "AR",
     "CC",
@@ -70,16 +71,17 @@ const DECIDING: &[&str] = &[
 pub struct ChildEnv {
     vars: BTreeMap<OsString, OsString>,
     deciding: BTreeMap<String, String>,
-    /// What must not be written down of what children say.
+    /// The secrets to remove from what children print.
     pub secrets: Secrets,
-    /// Secrets that came in with what is needed, and not because `matrix.toml` asks for them.
+    /// Secrets that are passed on because fetching needs them, and not because `matrix.toml`
+    /// requests them.
     secret_vars: BTreeMap<OsString, OsString>,
-    /// The variables that tell an old cargo how to build.
+    /// The variables that configure builds for old versions of cargo.
     contexts: BTreeSet<String>,
 }
 
 impl ChildEnv {
-    /// Takes from this process what is allowed, and adds what `matrix.toml` sets.
+    /// Takes the allowed variables from this process, and adds those that `matrix.toml` sets.
     #[must_use]
     pub fn gather(environment: &EnvConfig, build: &BuildConfig) -> Self {
         Self::from_vars(own_env::vars(), environment, build)
@@ -124,12 +126,12 @@ impl ChildEnv {
         for (name, value) in contexts.iter().chain(&environment.set) {
             set(name, value);
         }
-        // No variable has this name; what links is chosen for the host of each toolchain.
+        // No variable has this name; the linker is configured for the host of each toolchain.
         if let Some(linker) = &build.linker {
             deciding.insert("linker".to_owned(), linker.get_ref().to_string());
         }
         vars.insert("CARGO_TERM_COLOR".into(), "never".into());
-        // What `matrix.toml` itself sets is no secret.
+        // A value that `matrix.toml` itself sets is not a secret.
         let from_outside = vars.iter().filter(|(name, _)| {
             let name = name.to_str().unwrap_or_default();
             !environment.set.contains_key(name) || environment.secret.iter().any(|s| s == name)
@@ -144,8 +146,8 @@ impl ChildEnv {
         }
     }
 
-    /// As they are for a cell of which something is changed. `--cfg` and `--cap-lints` go into
-    /// `RUSTFLAGS`, after what stands there.
+    /// Returns the environment of a cell with overrides. `--cfg` and `--cap-lints` are appended to
+    /// `RUSTFLAGS`.
     #[must_use]
     pub fn changed(&self, change: &Overrides, cap_lints: Option<CapLints>) -> Self {
         let mut changed = self.clone();
@@ -176,29 +178,30 @@ impl ChildEnv {
         changed
     }
 
-    /// True for a secret that only what is fetched needs.
+    /// Returns true for a secret that only fetching needs.
     #[must_use]
     pub fn is_secret_from_outside(&self, name: &OsStr, value: &OsStr) -> bool {
         let secret = self.secret_vars.get(name);
         secret.is_some_and(|secret| secret == value)
     }
 
-    /// The variables that can change a result, for a cell's key.
+    /// Returns the variables that can change a result, for a cell's key.
     #[must_use]
     pub fn cache_relevant(&self) -> &BTreeMap<String, String> {
         &self.deciding
     }
 
-    /// Whether a variable only tells an old cargo how to build: newer ones are told by flags.
+    /// Returns true if a variable only configures builds for old versions of cargo; newer ones get
+    /// flags instead.
     #[must_use]
     pub fn is_setting(&self, name: &str) -> bool {
         name == "CARGO_TERM_COLOR" || self.contexts.contains(name)
     }
 
-    /// All variables for a child that works with the toolchain in `sysroot`.
+    /// Returns all variables for a child that uses the toolchain in `sysroot`.
     ///
-    /// Its `bin` comes first on the path, and its `lib` on the library path, as rustup itself does
-    /// for a linked toolchain.
+    /// Its `bin` comes first in `PATH` and its `lib` first in the library path, as rustup itself
+    /// does for a linked toolchain.
     #[must_use]
     pub fn with_sysroot(&self, sysroot: &Path) -> BTreeMap<OsString, OsString> {
         let mut vars = self.vars.clone();
@@ -208,7 +211,7 @@ impl ChildEnv {
     }
 }
 
-/// Puts folders in front of a variable that holds a list of folders.
+/// Prepends folders to a variable that holds a list of folders.
 pub fn prepend(
     vars: &mut BTreeMap<OsString, OsString>,
     name: &str,
@@ -220,13 +223,13 @@ pub fn prepend(
         .unwrap_or_default();
     let old = std::env::split_paths(&old).filter(|p| !p.as_os_str().is_empty());
     let all: Vec<_> = folders.into_iter().chain(old.collect::<Vec<_>>()).collect();
-    // A folder whose own name holds the separator cannot be in such a list at all.
+    // A folder whose own name contains the separator cannot be in such a list.
     if let Ok(joined) = std::env::join_paths(all) {
         vars.insert(name.into(), joined);
     }
 }
 
-/// The variable that the system's dynamic linker reads.
+/// Returns the variable that the system's dynamic linker reads.
 #[must_use]
 pub fn library_path_variable() -> &'static str {
     if cfg!(windows) {

@@ -1,5 +1,5 @@
-//! What of the system a failure may rest on: the packages that are installed, and the libraries
-//! that the dynamic linker knows.
+//! Identifies the parts of the system that a failure may depend on: the installed packages, and the
+//! libraries that the dynamic linker knows.
 
 use std::fs::File;
 
@@ -7,9 +7,9 @@ use blake3::Hasher;
 use camino::Utf8Path;
 use walkdir::WalkDir;
 
-/// Where systems keep lists of what is installed: Debian's, Alpine's, Red Hat's, Arch's and
-/// Homebrew's, what the dynamic linker finds, and what people install by hand. Folders are read as
-/// lists of what is in them, by name and version.
+/// Where systems record what is installed: the databases of Debian, Alpine, Red Hat, Arch and
+/// Homebrew, the dynamic linker's cache, and what people install by hand. A folder counts as the
+/// list of its entries, by name and version.
 const LISTS: [&str; 11] = [
     "/var/lib/dpkg/status",
     "/lib/apk/db/installed",
@@ -24,7 +24,7 @@ const LISTS: [&str; 11] = [
     "/usr/local/bin",
 ];
 
-/// A hash of all that is installed, as far as those lists tell of it.
+/// Returns a hash of everything installed, as far as these lists show.
 #[must_use]
 pub fn installed() -> String {
     let mut hasher = Hasher::new();
@@ -37,7 +37,7 @@ pub fn installed() -> String {
                 hasher.update(b"\n");
             }
         } else if let Ok(file) = File::open(list) {
-            // What cannot be read to its end still differs from another.
+            // A file that cannot be read completely still gives a distinguishing hash.
             let _ = hasher.update_reader(file);
         }
     }

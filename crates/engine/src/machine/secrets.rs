@@ -1,9 +1,9 @@
-//! Secrets in the environment, kept out of all that is written down.
+//! Keeps secrets from the environment out of every file that is written.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 
-/// Words of a variable's name that speak of a secret.
+/// Words in a variable's name that indicate a secret.
 const WORDS: &[&str] = &[
     "APIKEY",
     "AUTH",
@@ -17,14 +17,14 @@ const WORDS: &[&str] = &[
     "TOKEN",
     "TOKENS",
 ];
-/// Words that do so before `KEY`.
+/// Words that do so in front of `KEY`.
 const OF_KEYS: &[&str] = &["ACCESS", "API", "ENCRYPTION", "PRIVATE", "SIGNING"];
-/// A shorter value is no secret worth the name, and hiding it would hide words.
+/// A shorter value is not worth hiding, and hiding it would hide ordinary words.
 const SHORTEST: usize = 4;
-/// What stands in the place of a secret.
+/// What replaces a secret.
 const HIDDEN: &[u8] = b"***";
 
-/// True for a variable whose name says that its value is a secret.
+/// Returns true if a variable's name says that its value is a secret.
 #[must_use]
 pub fn looks_secret(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_uppercase();
@@ -34,15 +34,15 @@ pub fn looks_secret(name: &OsStr) -> bool {
     words.iter().any(|word| WORDS.contains(word)) || words.windows(2).any(speaks_of_a_key)
 }
 
-/// Values that must not be written down.
+/// Values that must not be written to any file.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
-    /// As they can stand in a line, the longest first.
+    /// The forms in which they can occur in a line, longest first.
     forms: Vec<Vec<u8>>,
 }
 
 impl Secrets {
-    /// The values of those variables that look like secrets, or are declared as such.
+    /// Collects the values of variables that look like secrets or are declared as such.
     pub fn of<'a>(
         vars: impl IntoIterator<Item = (&'a OsString, &'a OsString)>,
         declared: &[String],
@@ -55,7 +55,7 @@ impl Secrets {
                 true => Some(&*value),
                 false => password(&value),
             };
-            // Output comes by lines.
+            // Output is processed line by line.
             let lines = secret.into_iter().flat_map(str::lines);
             forms.extend(
                 lines
@@ -68,7 +68,7 @@ impl Secrets {
         Self { forms }
     }
 
-    /// A text without them, if it holds any.
+    /// Returns a text without its secrets, if it contains any.
     #[must_use]
     pub fn without(&self, text: &str) -> Option<String> {
         match self.hide(text.as_bytes()) {
@@ -77,7 +77,7 @@ impl Secrets {
         }
     }
 
-    /// A line without them.
+    /// Returns a line without its secrets.
     #[must_use]
     pub fn hide<'a>(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
         let mut line = Cow::Borrowed(line);
@@ -90,15 +90,15 @@ impl Secrets {
     }
 }
 
-/// The password in an address, such as that of a proxy.
+/// Extracts the password from a URL, such as that of a proxy.
 fn password(value: &str) -> Option<&str> {
     let (_, rest) = value.split_once("://")?;
     let (user, _) = rest.split('/').next()?.rsplit_once('@')?;
-    // A token can stand in the place of the user.
+    // A token can replace the user name.
     Some(user.split_once(':').map_or(user, |(_, password)| password))
 }
 
-/// A secret as it is, and as it stands in JSON and in Rust's debug form.
+/// Returns a secret as it is, in JSON, and in Rust's debug format.
 fn forms_of(secret: &str) -> [Vec<u8>; 3] {
     let json = serde_json::Value::from(secret).to_string();
     let debug = secret.escape_debug().to_string();
@@ -106,7 +106,7 @@ fn forms_of(secret: &str) -> [Vec<u8>; 3] {
     [secret.to_owned(), json, debug].map(String::into_bytes)
 }
 
-/// A line in which something is hidden, if it is there.
+/// Hides a secret in a line, if the line contains it.
 fn without(line: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
     let find = |line: &[u8]| line.windows(secret.len()).position(|part| part == secret);
     let mut rest = line;

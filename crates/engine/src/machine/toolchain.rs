@@ -1,7 +1,7 @@
-//! Toolchains: found through rustup or in a folder, and asked what they are.
+//! Finds toolchains through rustup or in a folder, and asks them for their versions.
 //!
-//! A toolchain is used by its folder, never through rustup's proxies: no override file, no
-//! `RUSTUP_TOOLCHAIN` and no automatic installation can then change what a cell runs.
+//! A toolchain is used from its folder, never through rustup's proxies, so no override file,
+//! `RUSTUP_TOOLCHAIN` or automatic installation can change what a cell runs.
 
 use std::io::{ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -20,72 +20,72 @@ use xshell::{Shell, cmd};
 use crate::machine::child_env::{library_path_variable, prepend};
 use crate::machine::own_env;
 
-/// A toolchain of the matrix, looked for on this machine.
+/// A toolchain of the matrix, and what was found of it on this machine.
 #[derive(Clone, Debug)]
 pub struct ToolchainLookup {
     /// Its label in `matrix.toml`.
     pub label: String,
-    /// What was found.
+    /// The result of looking for it.
     pub found: LookupResult,
 }
 
-/// What was found under a label.
+/// The result of looking for a toolchain.
 #[derive(Clone, Debug)]
 pub enum LookupResult {
-    /// A toolchain that answers.
+    /// A toolchain that responds.
     Here(Box<Toolchain>),
-    /// Nothing, and why.
+    /// There is no such toolchain.
     Missing {
         /// What was looked for and not found.
         why: String,
     },
-    /// A toolchain that gives no answer, which is the machine's fault or its own.
+    /// A toolchain that does not respond, which is its own fault or the machine's.
     Broken {
-        /// What went wrong when it was asked.
+        /// What went wrong when it was run.
         why: String,
     },
 }
 
-/// A toolchain that answers.
+/// A toolchain that responds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Toolchain {
-    /// Where it was found, in words: `rustup stable`, `folder /opt/rust`.
+    /// Where it was found, for the user: `rustup stable`, `folder /opt/rust`.
     pub source: String,
     /// The folder that holds `bin`.
     pub sysroot: PathBuf,
-    /// Where rustc says that it has its libraries: elsewhere, where `bin/rustc` only calls one.
+    /// The sysroot that rustc reports. It differs from `sysroot` if `bin/rustc` is only a wrapper.
     #[serde(skip)]
     pub libraries: PathBuf,
-    /// `rustc -vV`, whole: part of every key.
+    /// The complete output of `rustc -vV`: part of every key.
     pub rustc_verbose: String,
-    /// `cargo -V`, whole: part of every key.
+    /// The complete output of `cargo -V`: part of every key.
     pub cargo_version: String,
     /// rustc's release.
     pub rustc: Version,
-    /// cargo's release; Debian's cargo 1.65 works with rustc 1.63.
+    /// cargo's release, which can differ: Debian's cargo 1.65 works with rustc 1.63.
     pub cargo: Version,
     /// The host triple.
     pub host: String,
-    /// What its files were when it answered.
+    /// The state of its files when it responded.
     #[serde(skip)]
     stamp: FileStamps,
 }
 
 impl Toolchain {
-    /// The program of that name in this toolchain.
+    /// Returns the path of a program in this toolchain.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
         program_in(&self.sysroot, name)
     }
 
-    /// The folder of the standard library, where tests find it that link it dynamically.
+    /// Returns the folder of the standard library, which tests that link it dynamically need.
     #[must_use]
     pub fn standard_library(&self) -> PathBuf {
         standard_library_in(&self.libraries, &self.host)
     }
 
-    /// Why nothing that it said since it was found is to be trusted: an update or a removal came in
-    /// between.
+    /// Returns why its results since it was found cannot be trusted, if it was updated or removed
+    /// meanwhile.
     #[must_use]
     pub fn change(&self) -> Option<String> {
         let now = FileStamps::of_programs(&self.sysroot);
@@ -93,15 +93,16 @@ impl Toolchain {
         (!is_as_found).then(|| format!("{} changed during the run", self.source))
     }
 
-    /// The first line of `rustc -vV`, which is what `rustc -V` prints.
+    /// Returns the first line of `rustc -vV`, which is what `rustc -V` prints.
     #[must_use]
     pub fn rustc_short(&self) -> &str {
         self.rustc_verbose.lines().next().unwrap_or_default()
     }
 }
 
-/// Length and time of the programs that make a toolchain what it is, and of the folder of its
-/// standard library, whose time is when something last came or went. What is not there has neither.
+/// The sizes and modification times of a toolchain's main programs and of its standard library's
+/// folder, whose time shows when an entry was last added or removed. The value is `None` for a
+/// missing file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FileStamps(Vec<Option<(u64, SystemTime)>>);
 
@@ -127,7 +128,7 @@ fn look(path: &Path) -> Option<(u64, SystemTime)> {
 }
 
 impl ToolchainLookup {
-    /// The toolchain, if it is here.
+    /// Returns the toolchain, if it is available.
     #[must_use]
     pub fn toolchain(&self) -> Option<&Toolchain> {
         match &self.found {
@@ -136,7 +137,7 @@ impl ToolchainLookup {
         }
     }
 
-    /// What is wrong with it, if it is there and gives no answer.
+    /// Returns what is wrong with it, if it exists and does not respond.
     #[must_use]
     pub fn broken(&self) -> Option<&str> {
         match &self.found {
@@ -145,7 +146,7 @@ impl ToolchainLookup {
         }
     }
 
-    /// It as reports keep it.
+    /// Converts it to the form in which reports store it.
     #[must_use]
     pub fn record(&self) -> ToolchainRecord {
         let here = self.toolchain();
@@ -158,11 +159,11 @@ impl ToolchainLookup {
     }
 }
 
-/// Looks for every toolchain of the matrix, and asks those that are here what they are.
+/// Looks for every toolchain of the matrix, and asks those that exist for their versions.
 ///
 /// # Errors
 ///
-/// Only when this machine does not let the tool look at all.
+/// Returns an error only if this machine does not let the tool look at all.
 pub fn look_for_all(config: &Config) -> Result<Vec<ToolchainLookup>> {
     let known = known_to_rustup()?;
     let folder = config.folder();
@@ -186,7 +187,7 @@ fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> L
             })
             .collect(),
         ToolchainOrigin::Directory(dir) => {
-            // Children work in other folders, where a relative path leads elsewhere.
+            // Children run in other folders, where a relative path leads elsewhere.
             let sysroot = std::path::absolute(folder.join(dir));
             vec![(
                 format!("folder {}", dir.display()),
@@ -214,11 +215,12 @@ fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> L
     }
 }
 
-/// Asks a folder what toolchain it is.
+/// Identifies the toolchain in a folder.
 ///
 /// # Errors
 ///
-/// When `bin/rustc` or `bin/cargo` is missing, does not start, or answers in another form.
+/// Returns an error if `bin/rustc` or `bin/cargo` is missing, does not start, or prints something
+/// unexpected.
 pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
     let programs = FileStamps::of_programs(sysroot);
     let rustc_verbose = ask(sysroot, "rustc", "-vV")?;
@@ -249,8 +251,8 @@ pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
     })
 }
 
-/// The release that a version belongs to: what a rust-version is compared with, and all that one
-/// may hold. `1.97.0-nightly` stands for 1.97.0, as it does for cargo.
+/// Parses a version without its pre-release and build metadata, since a rust-version has neither.
+/// For cargo too, `1.97.0-nightly` counts as 1.97.0.
 fn parse_version(written: &str) -> Result<Version> {
     let version = Version::parse(written);
     let version = version.with_context(|| format!("read `{written}` as a version"))?;
@@ -268,10 +270,10 @@ fn ask(sysroot: &Path, name: &str, flag: &str) -> Result<String> {
     answer(Command::from(command)).with_context(context)
 }
 
-/// What a program prints, if it does so within a patience: a row that does not answer must not
-/// hold up the others.
+/// Returns a program's output. The timeout keeps a toolchain that does not respond from blocking
+/// the others.
 fn answer(mut command: Command) -> Result<String> {
-    // Not a pipe, which a wrapper that says a lot would fill.
+    // A pipe would fill up if a wrapper prints a lot.
     let mut words = tempfile::tempfile()?;
     command
         .stdin(Stdio::null())
@@ -300,14 +302,14 @@ fn answer(mut command: Command) -> Result<String> {
     Ok(said(out)?.trim_end().to_owned())
 }
 
-/// What was said, as text.
+/// Reads output as text.
 fn said(mut words: impl Read) -> Result<String> {
     let mut bytes = Vec::new();
     words.read_to_end(&mut bytes)?;
     Ok(text::sanitize(&String::from_utf8_lossy(&bytes)))
 }
 
-/// How long a toolchain may take to say its version.
+/// How long a toolchain may take to print its version.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn program_in(sysroot: &Path, name: &str) -> PathBuf {
@@ -316,7 +318,7 @@ fn program_in(sysroot: &Path, name: &str) -> PathBuf {
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// A toolchain that rustup knows.
+/// A toolchain that rustup lists.
 #[derive(Debug, PartialEq, Eq)]
 struct RustupToolchain {
     name: String,
@@ -324,7 +326,8 @@ struct RustupToolchain {
 }
 
 impl RustupToolchain {
-    /// rustup lists `stable-x86_64-unknown-linux-gnu` for what people call `stable`.
+    /// Returns true if this is the toolchain that a user calls `name`: rustup lists `stable` as
+    /// `stable-x86_64-unknown-linux-gnu`.
     fn answers_to(&self, name: &str) -> bool {
         let Some(rest) = self.name.strip_prefix(name) else {
             return false;
@@ -333,12 +336,13 @@ impl RustupToolchain {
     }
 }
 
-/// `x86_64-unknown-linux-gnu`, but not the `2026-11-01-x86_64-…` that follows `nightly-`.
+/// Returns true for `x86_64-unknown-linux-gnu`, but not for the `2026-11-01-x86_64-…` that follows
+/// `nightly-`.
 fn is_host_triple(text: &str) -> bool {
     text.split('-').count() >= 3 && text.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// All toolchains that rustup knows; none where there is no rustup.
+/// Lists all toolchains that rustup knows; empty if rustup is not installed.
 fn known_to_rustup() -> Result<Vec<RustupToolchain>> {
     let shell = Shell::new()?;
     let list = Command::from(cmd!(shell, "rustup toolchain list -v"));
@@ -354,7 +358,7 @@ fn is_not_there(e: &anyhow::Error) -> bool {
     io.is_some_and(|e| e.kind() == ErrorKind::NotFound)
 }
 
-/// A line of `rustup toolchain list -v`: `NAME [(FLAGS)] FOLDER`.
+/// Parses a line of `rustup toolchain list -v`: `NAME [(FLAGS)] FOLDER`.
 fn known(line: &str) -> Option<RustupToolchain> {
     let (name, rest) = line.split_once(char::is_whitespace)?;
     let rest = rest.trim();

@@ -1,4 +1,4 @@
-//! What a package requires, read and left as it is.
+//! Reads the requirements of a package without changing them.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,26 @@ use toml_edit::{Item, TableLike};
 
 use super::{DEPENDENCY_TABLES, Manifest, SOURCES, is_inherited, package_name};
 
-/// What a package requires.
+/// One requirement of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     /// Its key.
     pub key: String,
-    /// The package that it is on, where the requirement itself says so.
+    /// The package that it is on, as far as the requirement itself says.
     pub package: String,
-    /// The versions that it takes, as written; none where it comes from no registry, or the workspace says
-    /// it.
+    /// The versions that it admits, as written; `None` if it does not come from a registry, or if
+    /// the workspace declares them.
     pub version: Option<String>,
-    /// Whether the workspace says the rest of it.
+    /// Whether it inherits the rest from the workspace.
     pub is_inherited: bool,
-    /// Whether only a feature brings it.
+    /// Whether the dependency is optional.
     pub is_optional: bool,
-    /// The platform that it is for, as `[target]` puts it; none for all.
+    /// The platform that it is for, as in `[target]`; `None` for all.
     pub platform: Option<String>,
 }
 
 impl Manifest {
-    /// What the package itself requires, without what the workspace says of it.
+    /// Returns the requirements of the package itself, without what it inherits from the workspace.
     fn requirements(&self) -> Vec<Requirement> {
         let root = self.document.as_table();
         let mut requirements = requirements_in(root, None);
@@ -41,7 +41,7 @@ impl Manifest {
         requirements
     }
 
-    /// The requirement of the workspace that members inherit by its key.
+    /// Returns the workspace requirement that members inherit by a key.
     fn inherited(&self, key: &str) -> Option<Requirement> {
         let workspace = self.document.get("workspace")?.as_table_like()?;
         let requirements = requirements_in(workspace, None).into_iter();
@@ -49,7 +49,7 @@ impl Manifest {
         requirements.next()
     }
 
-    /// What one of the tables that tell of the whole package or workspace says of a key.
+    /// Returns the values of a key in the tables that describe the whole package or workspace.
     fn says(&self, key: &str) -> impl Iterator<Item = &Item> {
         let root = self.document.as_table();
         let tables = ["package", "workspace"].into_iter();
@@ -60,7 +60,7 @@ impl Manifest {
             .filter_map(move |table| table.get(key))
     }
 
-    /// What each feature turns on.
+    /// Returns what each feature enables.
     #[must_use]
     pub fn features(&self) -> BTreeMap<String, Vec<String>> {
         let features = self.document.get("features").and_then(Item::as_table_like);
@@ -77,7 +77,8 @@ impl Manifest {
     }
 }
 
-/// What the packages of a workspace require, each with its manifest: what they inherit is put together.
+/// Returns the requirements of a workspace's packages, each with its manifest, with inherited parts
+/// resolved.
 #[must_use]
 pub fn requirements_of(manifests: &[Manifest]) -> Vec<(&Manifest, Requirement)> {
     let inherited = |key: &str| {
@@ -103,8 +104,8 @@ pub fn requirements_of(manifests: &[Manifest]) -> Vec<(&Manifest, Requirement)> 
     all.collect()
 }
 
-/// Whether cargo may take older packages for the sake of a Rust version that any of a workspace's packages
-/// declares. <https://doc.rust-lang.org/cargo/reference/resolver.html#rust-version>
+/// Returns true if cargo may prefer older packages because a package of the workspace declares a
+/// rust-version. <https://doc.rust-lang.org/cargo/reference/resolver.html#rust-version>
 #[must_use]
 pub fn may_prefer_older(manifests: &[Manifest]) -> bool {
     let mut declared = manifests.iter().flat_map(|m| m.says("rust-version"));
@@ -115,7 +116,7 @@ pub fn may_prefer_older(manifests: &[Manifest]) -> bool {
     declared.next().is_some() && (says("resolver", "3") || says("edition", "2024"))
 }
 
-/// The requirements below a table.
+/// Returns the requirements below a table.
 fn requirements_in(table: &dyn TableLike, platform: Option<&str>) -> Vec<Requirement> {
     let tables = DEPENDENCY_TABLES
         .iter()
@@ -131,7 +132,7 @@ fn requirements_in(table: &dyn TableLike, platform: Option<&str>) -> Vec<Require
     tables.flat_map(TableLike::iter).map(requirement).collect()
 }
 
-/// The versions that a requirement takes, where a registry has them.
+/// Returns the versions that a requirement admits, if it comes from a registry.
 fn version_of(item: &Item) -> Option<String> {
     let Some(table) = item.as_table_like() else {
         return item.as_str().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! Every way in which a manifest can be written, and what becomes of it.
+//! Every way to write a manifest, and how it is changed.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The setting of a cell: everything that it is made of, looked up in the matrix.
+//! The cell context: everything that a cell consists of, looked up in the matrix.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,29 +13,29 @@ use crate::matrix::Matrix;
 use crate::matrix::pin_context::PinContext;
 use crate::subject::source_tree::SourceTree;
 
-/// Everything that a cell is made of.
+/// Everything that a cell consists of.
 #[derive(Clone, Debug)]
 pub struct CellContext<'a> {
     /// The cell.
     pub cell: &'a Cell,
-    /// The family that is pinned.
+    /// The pinned family.
     pub family: &'a Family,
-    /// The toolchain.
+    /// The row's toolchain.
     pub toolchain: &'a Toolchain,
     /// The revision of the subject.
     pub tree: &'a SourceTree,
-    /// The features that are on.
+    /// The enabled features.
     pub features: &'a FeatureSet,
     /// What it has in common with all cells of its pin.
     pub pin_context: Arc<PinContext>,
 }
 
 impl<'a> CellContext<'a> {
-    /// The setting of a cell; `None` where its toolchain is not on this machine.
+    /// Looks up the context of a cell. Returns `None` if its toolchain is not on this machine.
     ///
     /// # Errors
     ///
-    /// When the cell is none of the matrix.
+    /// Returns an error if the cell is not in the matrix.
     pub fn of(matrix: &'a Matrix, cell: &'a Cell) -> Result<Option<Self>> {
         let tree = matrix
             .tree(&cell.row)
@@ -43,11 +43,12 @@ impl<'a> CellContext<'a> {
         Self::on(matrix, cell, tree)
     }
 
-    /// As [`CellContext::of`], on a revision of the subject that need not be one of the matrix.
+    /// Looks up a context as [`CellContext::of`] does, for a revision of the subject that need not
+    /// be in the matrix.
     ///
     /// # Errors
     ///
-    /// As [`CellContext::of`].
+    /// Returns the errors of [`CellContext::of`].
     pub fn on(matrix: &'a Matrix, cell: &'a Cell, tree: &'a SourceTree) -> Result<Option<Self>> {
         let unknown = |what: &str| format!("find the {what} of {}", cell.id());
         let family = matrix.family(&cell.pin);
@@ -69,7 +70,7 @@ impl<'a> CellContext<'a> {
         }))
     }
 
-    /// All variables for a child that works with a toolchain.
+    /// Returns all variables for a child that uses a toolchain.
     #[must_use]
     pub fn vars(&self, toolchain: &Toolchain) -> BTreeMap<OsString, OsString> {
         let child_env = &self.pin_context.child_env;
@@ -80,15 +81,15 @@ impl<'a> CellContext<'a> {
         vars
     }
 
-    /// What decides and is neither the subject's, nor a toolchain's, nor the pin's: the
+    /// Returns what affects a result apart from the subject's files, the toolchain and the pin: the
     /// environment, cargo's own config, and what the subject reaches outside its folder.
     #[must_use]
     pub fn conditions(&self) -> (&str, &str) {
         (&self.pin_context.around, &self.tree.subject.outside)
     }
 
-    /// A hash of what cargo does not look at when it asks whether a unit that it compiled is fresh,
-    /// and of the compiler itself: where this differs, nothing is shared.
+    /// Returns a hash of the compiler, and of what cargo ignores when it decides whether a compiled
+    /// unit is fresh. Cells with different hashes share nothing.
     #[must_use]
     pub fn build_group(&self) -> String {
         let toolchain = self.toolchain;

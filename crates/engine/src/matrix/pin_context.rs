@@ -1,5 +1,5 @@
-//! The ground of a pin: what its cells have in common on every row. Made once, since a matrix has
-//! many more cells than pins.
+//! The pin context: what the cells of a pin have in common on every row. Built once per pin, since
+//! a matrix has many more cells than pins.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,23 +19,23 @@ use crate::subject::path_pin::PathPin;
 /// What the cells of one pin have in common.
 #[derive(Debug)]
 pub struct PinContext {
-    /// What requirements on the family's crates are held at.
+    /// The pins of requirements on the family's crates.
     pub holds: RequirementPins,
-    /// What is changed for this pin.
+    /// The overrides for this pin.
     pub change: Overrides,
-    /// What children see of the environment.
+    /// The environment of children.
     pub child_env: Arc<ChildEnv>,
-    /// A hash of what of the environment and of cargo's own config decides.
+    /// A hash of the parts of the environment and of cargo's own config that affect results.
     pub around: String,
-    /// The folder of an unreleased pin, and a hash of what is in it.
+    /// The folder of an unreleased pin, and a hash of its contents.
     pub local: Option<(Utf8PathBuf, String)>,
-    /// The crates of the family that declare which rustc they need.
+    /// The crates of the family that declare a rust-version, with that version.
     pub needs: Vec<(String, Version)>,
     digests: Mutex<BTreeMap<String, Arc<str>>>,
 }
 
 impl PinContext {
-    /// The same ground, with the family taken from a folder.
+    /// Returns the same context with the family taken from a folder.
     #[must_use]
     pub fn in_folder(&self, holds: RequirementPins, folder: Utf8PathBuf, content: String) -> Self {
         Self {
@@ -49,12 +49,12 @@ impl PinContext {
         }
     }
 
-    /// A digest of something that is the same in all cells of this pin that agree in `of`, made
-    /// when it is first asked for.
+    /// Returns a digest that all cells of this pin with the same `of` share. It is computed on
+    /// first use.
     ///
     /// # Errors
     ///
-    /// Those of `make`.
+    /// Returns the errors of `make`.
     pub fn digest(&self, of: &str, make: impl FnOnce() -> Result<String>) -> Result<Arc<str>> {
         let digests = || self.digests.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = digests().get(of) {
@@ -66,16 +66,16 @@ impl PinContext {
     }
 }
 
-/// The grounds of a matrix.
+/// The pin contexts of a matrix.
 #[derive(Debug, Default)]
 pub struct PinContexts {
     of_pins: BTreeMap<Arc<Pin>, Arc<PinContext>>,
-    /// Of each family: that of a commit of its own repository, which is held at nothing yet.
+    /// For each family, the context for commits of its own repository, which pins nothing yet.
     of_commits: BTreeMap<String, Arc<PinContext>>,
 }
 
 impl PinContexts {
-    /// The ground of a pin of a ladder, or of a commit between two.
+    /// Returns the context of a pin of a ladder, or of a commit between two pins.
     #[must_use]
     pub fn of(&self, pin: &Pin) -> Option<&Arc<PinContext>> {
         let of_pin = self.of_pins.get(pin);
@@ -83,29 +83,29 @@ impl PinContexts {
     }
 }
 
-/// What the grounds of a matrix are made of.
+/// The inputs of all pin contexts of a matrix.
 pub struct PinContextBuilder<'a> {
-    /// What `matrix.toml` says.
+    /// The contents of `matrix.toml`.
     pub config: &'a Config,
-    /// What children see of the environment, unless a pin changes it.
+    /// The environment of children, unless a pin overrides it.
     pub child_env: &'a ChildEnv,
     /// Cargo's own config.
     pub cargo_home: &'a [Option<String>; 2],
-    /// What unreleased pins that are folders hold.
+    /// The contents of unreleased pins that are folders.
     pub locals: &'a BTreeMap<Utf8PathBuf, PathPin>,
-    /// What is published.
+    /// The source of the published versions.
     pub registry: &'a Registry,
 }
 
 impl PinContextBuilder<'_> {
-    /// The ground of every pin of every ladder.
+    /// Builds the contexts of every pin of every ladder.
     ///
     /// # Errors
     ///
-    /// When what decides has no JSON form.
+    /// Returns an error if an input cannot be written as JSON.
     pub fn contexts(&self, ladders: &[Ladder]) -> Result<PinContexts> {
         let mut pin_contexts = PinContexts::default();
-        // Most pins change nothing, and share one environment.
+        // Most pins override nothing and share one environment.
         let mut around = Vec::new();
         for (family, ladder) in self.config.families.iter().zip(ladders) {
             let needs = self.needs(family);
@@ -170,7 +170,7 @@ impl PinContextBuilder<'_> {
         })
     }
 
-    /// Of each version of a family, which rustc its crates declare to need.
+    /// Returns, for each version of a family, the rust-versions that its crates declare.
     fn needs(&self, family: &Family) -> BTreeMap<Version, Vec<(String, Version)>> {
         let mut needs: BTreeMap<Version, Vec<(String, Version)>> = BTreeMap::new();
         for krate in &family.crates {

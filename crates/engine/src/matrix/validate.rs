@@ -1,5 +1,5 @@
-//! What a config gets wrong that only the subject, the registry or both can tell: each is a
-//! [`UserError`] at its place in the file.
+//! Finds mistakes in a config that only the subject or the registry reveal. Each is a [`UserError`]
+//! with its position in the file.
 
 pub mod matched;
 pub mod unbuilt;
@@ -21,7 +21,7 @@ use crate::registry::index::SkippedLine;
 use crate::registry::published::{Published, Registry};
 use crate::subject::Subject;
 
-/// A linker that is not there would fail every cell.
+/// Rejects a missing linker, which would fail every cell.
 fn linker(config: &Config) -> Result<(), UserError> {
     let Some(linker) = &config.build.linker else {
         return Ok(());
@@ -39,11 +39,11 @@ fn linker(config: &Config) -> Result<(), UserError> {
         .help("install it, or leave `linker` out"))
 }
 
-/// What is allowed for a target of a package that there is not would allow nothing.
+/// Rejects sandbox permissions for a target of an unknown package, which would have no effect.
 fn sandbox(config: &Config, subject: &Subject) -> Result<(), UserError> {
     let names = || subject.members.iter().map(|member| member.name.as_str());
     for allowed in &config.sandbox.allowed {
-        // The last part of a target's name may stand alone.
+        // The last part of a target's name may be given alone.
         let Some((package, _)) = allowed.of.split_once(' ') else {
             continue;
         };
@@ -58,7 +58,7 @@ fn sandbox(config: &Config, subject: &Subject) -> Result<(), UserError> {
     Ok(())
 }
 
-/// A feature or a profile that the subject does not have would fail every cell.
+/// Rejects a feature or a profile that the subject does not have, which would fail every cell.
 pub fn build(config: &Config, subject: &Subject) -> Result<()> {
     let features: BTreeSet<&str> = subject
         .members
@@ -68,7 +68,7 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
         .collect();
     for feature in config.feature_sets.iter().flat_map(|set| &set.features) {
         let name = feature.get_ref().as_str();
-        // `package/feature` is for cargo to judge.
+        // Cargo checks `package/feature`.
         if !name.contains('/') && !features.contains(name) {
             return Err(config
                 .text
@@ -96,7 +96,8 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
         .into())
 }
 
-/// A family crate that the subject neither requires nor holds in its lock moves nothing.
+/// Rejects a family crate that the subject neither requires nor has in its lock: pinning it would
+/// change nothing.
 pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
     let manifests = subject.checkout.manifests(&subject.manifests)?;
     let used = manifests.iter().flat_map(Manifest::required_packages);
@@ -128,7 +129,7 @@ pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// What adjustments and `cap-lints` ask for must not be lost, nor make something else be lost.
+/// Rejects overrides and `cap-lints` that would have no effect or would disable something else.
 pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
     let extra = config.adjustments.iter().flat_map(|a| &a.change.extra);
     for member in extra.flat_map(|extra| &extra.members) {
@@ -146,7 +147,7 @@ pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
         return Ok(());
     }
     for crate::subject::CargoConfig { path, text, .. } in subject.cargo_configs()? {
-        // RUSTFLAGS of the environment takes the place of those of a cargo config.
+        // RUSTFLAGS in the environment replaces the rustflags of a cargo config.
         // https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags
         if text
             .lines()
@@ -163,7 +164,7 @@ pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// What is asked of a registry about the pins of a config.
+/// The inputs for checking the pins of a config against a registry.
 pub struct ConfigCheck<'a> {
     pub config: &'a Config,
     pub subject: &'a Utf8Path,
@@ -174,9 +175,8 @@ pub struct ConfigCheck<'a> {
 }
 
 impl ConfigCheck<'_> {
-    /// Every pin that is named is a published version of every crate of its family, or the config
-    /// is mistaken. Where the newest version is asked for, what is known of it is brought up to
-    /// date first.
+    /// Checks that every named pin is a published version of every crate of its family. If a family
+    /// asks for the newest version, the index is refreshed first.
     pub fn pins_published(&self, notes: &mut Vec<String>) -> Result<()> {
         let Self {
             config, registry, ..
@@ -220,7 +220,7 @@ impl ConfigCheck<'_> {
         Ok(())
     }
 
-    /// Pins can only be chosen where what is published can be read.
+    /// Checks that published versions can be read if a config selects pins from them.
     pub fn pins_readable(&self) -> Result<()> {
         for family in &self.config.families {
             let Pins::Chosen(choice) = &family.pins else {
@@ -242,7 +242,7 @@ impl ConfigCheck<'_> {
     }
 }
 
-/// A version that was withdrawn cannot enter a new lock.
+/// Rejects a yanked version, which cannot enter a new lock.
 pub fn pins_not_yanked(config: &Config, registry: &Registry) -> Result<()> {
     for family in &config.families {
         for pin in named(&family.pins) {
@@ -270,7 +270,7 @@ pub fn pins_not_yanked(config: &Config, registry: &Registry) -> Result<()> {
     Ok(())
 }
 
-/// The versions that a config names.
+/// Returns the versions that a config names.
 fn named(pins: &Pins) -> Vec<&toml::Spanned<Version>> {
     match pins {
         Pins::Written(pins) => pins.iter().collect(),
@@ -300,7 +300,7 @@ fn unpublished<'a>(config: &'a Config, registry: &Registry) -> Vec<Unpublished<'
     missing
 }
 
-/// The published versions around one that is not.
+/// Describes the published versions closest to an unpublished one.
 fn nearest_versions(version: &Version, known: &[Published]) -> String {
     let usable = || known.iter().filter(|p| !p.yanked).map(|p| &p.version);
     let below = usable().filter(|v| *v < version).max();

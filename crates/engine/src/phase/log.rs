@@ -1,4 +1,5 @@
-//! The log of a phase: all of what its commands said, up to a bound, head and tail kept.
+//! The log of a phase: the output of its commands, limited in size by keeping its beginning and its
+//! end.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -9,12 +10,12 @@ use anyhow::{Context, Result};
 
 use crate::machine::secrets::Secrets;
 
-/// How much of a phase's output is kept from its beginning, in bytes.
+/// How much of the beginning of a phase's output is kept, in bytes.
 const HEAD: usize = 8 * 1024 * 1024;
-/// How much is kept from its end.
+/// How much of its end is kept, in bytes.
 const TAIL: usize = 2 * 1024 * 1024;
 
-/// A log that is being written. It cannot grow beyond a bound, however much is said.
+/// A log that is being written. Its size is limited, whatever the amount of output.
 pub struct PhaseLog {
     path: PathBuf,
     file: BufWriter<File>,
@@ -25,14 +26,14 @@ pub struct PhaseLog {
 }
 
 impl PhaseLog {
-    /// Begins a log, into which no secret is written.
+    /// Creates a log, into which no secret is written.
     ///
     /// # Errors
     ///
-    /// When the file cannot be made.
+    /// Returns an error if the file cannot be created.
     pub fn create(path: &Path, secrets: &Secrets) -> Result<Self> {
-        // What stands there may be linked to what an earlier run keeps: write a new file, never
-        // into the old one.
+        // The old file may be a hard link to a stored log of an earlier run, so create a new file
+        // instead of writing into it.
         let _ = std::fs::remove_file(path);
         let file = File::create(path).with_context(|| format!("write {}", path.display()))?;
         Ok(Self {
@@ -45,7 +46,8 @@ impl PhaseLog {
         })
     }
 
-    /// Adds bytes. Losing a log must not lose an outcome, so a full disk is noticed at the end.
+    /// Appends bytes. A full disk is only reported at the end, so that a lost log does not lose an
+    /// outcome.
     pub fn add(&mut self, bytes: &[u8]) {
         let bytes = &*self.secrets.hide(bytes);
         let (head, rest) = bytes.split_at(bytes.len().min(self.head_left));
@@ -59,17 +61,17 @@ impl PhaseLog {
         self.dropped += excess as u64;
     }
 
-    /// Adds a line of the tool's own.
+    /// Appends a line by the tool itself.
     pub fn note(&mut self, line: &str) {
         self.add(line.as_bytes());
         self.add(b"\n");
     }
 
-    /// Ends the log.
+    /// Finishes the log.
     ///
     /// # Errors
     ///
-    /// When it could not be written to its end.
+    /// Returns an error if it could not be written completely.
     pub fn finish(mut self) -> Result<()> {
         let context = || format!("write {}", self.path.display());
         if self.dropped > 0 {

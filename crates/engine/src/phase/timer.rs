@@ -1,4 +1,4 @@
-//! The clock of a phase: what it takes, and how it ends.
+//! Measures a phase, and records how it ends.
 
 use std::time::{Duration, Instant};
 
@@ -7,42 +7,42 @@ use pinmatrix_core::model::outcome::{Phase, PhaseRecord};
 use pinmatrix_process::ProcessResult;
 use pinmatrix_process::child::Exit;
 
-/// The time a phase takes, and how its last command ended.
+/// The time that a phase takes, and how its last command ended.
 pub struct PhaseTimer {
     phase: Phase,
     started: Instant,
-    /// CPU time so far.
+    /// The CPU time so far.
     pub cpu: Duration,
-    /// Time spent waiting for others so far.
+    /// The time spent waiting for others so far.
     pub waited: Duration,
-    /// How it ended so far.
+    /// How it has ended so far.
     pub exit: Exit,
 }
 
-/// A phase that is over, in time.
+/// The timing of a finished phase.
 #[derive(Clone, Copy, Debug)]
 pub struct PhaseLap {
     /// The phase.
     pub phase: Phase,
     /// When it began.
     pub started: Instant,
-    /// How long it took, waiting included.
+    /// How long it took, including waiting.
     pub took: Duration,
-    /// How long of that it waited for others.
+    /// How much of that it waited for others.
     pub waited: Duration,
 }
 
-/// The phases of a cell that are over.
+/// The finished phases of a cell.
 #[derive(Debug, Default)]
 pub struct Phases {
-    /// What reports keep of each.
+    /// The records of the phases for reports.
     pub records: Vec<PhaseRecord>,
-    /// Each in time.
+    /// The timings of the phases.
     pub laps: Vec<PhaseLap>,
 }
 
 impl Phases {
-    /// Ends a phase.
+    /// Adds a finished phase.
     pub fn end(&mut self, clock: &PhaseTimer, cell: &Cell) {
         self.records.push(clock.record(cell));
         self.laps.push(clock.lap());
@@ -62,7 +62,8 @@ impl PhaseTimer {
         }
     }
 
-    /// Adds what a command took; a phase that had one that did not end well ended as that did.
+    /// Adds the resources of a command. If a command does not end well, the phase takes over its
+    /// exit.
     pub fn add(&mut self, ended: &ProcessResult) {
         self.cpu += ended.cpu;
         self.waited += ended.waited;
@@ -71,7 +72,7 @@ impl PhaseTimer {
         }
     }
 
-    /// Waits for something.
+    /// Runs `wait`, and counts its duration as waiting.
     pub fn wait<T>(&mut self, wait: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let came = wait();
@@ -79,7 +80,7 @@ impl PhaseTimer {
         came
     }
 
-    /// The phase so far.
+    /// Returns the timing of the phase so far.
     #[must_use]
     pub fn lap(&self) -> PhaseLap {
         PhaseLap {
@@ -90,7 +91,7 @@ impl PhaseTimer {
         }
     }
 
-    /// What reports keep of the phase.
+    /// Returns the record of the phase for reports.
     #[must_use]
     pub fn record(&self, cell: &Cell) -> PhaseRecord {
         PhaseRecord {
@@ -107,7 +108,7 @@ impl PhaseTimer {
     }
 }
 
-/// A time limit with its key in `matrix.toml`: ``20min (`target` under `[timeouts]`)``.
+/// Formats a timeout with its key in `matrix.toml`: ``20min (`target` under `[timeouts]`)``.
 #[must_use]
 pub fn limit_in_words(limit: Duration, key: &str) -> String {
     format!(

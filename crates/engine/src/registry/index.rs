@@ -1,7 +1,7 @@
-//! The index of a registry, as cargo reads it: one line of JSON a version, and cargo's own copy of
-//! those lines.
+//! Reads the index of a registry as cargo does: one line of JSON per version, and cargo's own cache
+//! of these lines.
 //!
-//! What cargo takes is taken here, and what it passes over is passed over, with words that name it.
+//! It accepts and skips the same lines as cargo, and names those that are skipped.
 //! <https://doc.rust-lang.org/cargo/reference/registry-index.html>
 
 use std::collections::BTreeMap;
@@ -12,11 +12,11 @@ use pinmatrix_core::text;
 use semver::{Op, Version, VersionReq};
 use serde::{Deserialize, Deserializer};
 
-/// The newest format of a line that cargo reads; it skips lines of newer ones.
+/// The newest line format that cargo reads; it skips lines of newer formats.
 /// <https://doc.rust-lang.org/cargo/reference/registry-index.html#json-schema>
 const NEWEST_FORMAT: u32 = 2;
 
-/// The form of the files in which cargo keeps what it fetched.
+/// The format version of cargo's cache files.
 const CACHE_FORM: u8 = 3;
 
 /// One published version of a crate.
@@ -24,44 +24,44 @@ const CACHE_FORM: u8 = 3;
 pub struct Published {
     /// The version, with its build metadata.
     pub version: Version,
-    /// True when it was withdrawn.
+    /// Whether it was yanked.
     pub yanked: bool,
-    /// The rustc it declares; an edition it needs is not known to an index.
+    /// The rust-version that it declares. An index does not record the one that its edition needs.
     pub rust_version: Option<Version>,
-    /// What it requires in any build but tests.
+    /// Its requirements, without dev-dependencies.
     pub requires: Vec<(String, VersionReq)>,
 }
 
-/// All that an index holds of one crate.
+/// Everything that an index holds about one crate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CrateEntry {
-    /// The versions that cargo can use, ascending.
+    /// The versions that cargo can use, in ascending order.
     pub versions: Vec<Published>,
-    /// The lines that it cannot, in the order of the file.
+    /// The lines that cargo skips, in the order of the file.
     pub passed_over: Vec<SkippedLine>,
 }
 
-/// One line that cargo passes over.
+/// A line that cargo skips.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedLine {
-    /// Which line, from 1.
+    /// Its line number, starting at 1.
     pub line: usize,
-    /// The version that it is about, where that much can be read.
+    /// Its version, if that much can be read.
     pub version: Option<Version>,
-    /// Why.
+    /// The reason.
     pub why: SkipCause,
 }
 
-/// Why a line is passed over.
+/// Why a line is skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SkipCause {
-    /// It is of a format that cargo does not know.
+    /// Cargo does not know its format.
     NewerFormat(u32),
-    /// It is not what a line should be, in the words of the parser.
+    /// It is not a valid line, according to the parser's message.
     Unreadable(String),
 }
 
-/// `is of format 3 in the index, and cargo reads up to 2`
+/// For example, `is of format 3 in the index, and cargo reads up to 2`.
 impl fmt::Display for SkipCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,7 +75,7 @@ impl fmt::Display for SkipCause {
 }
 
 impl SkippedLine {
-    /// What it goes by: `4.0.0`, or `line 3` where the version cannot be read.
+    /// Returns a name for the line: `4.0.0`, or `line 3` if the version cannot be read.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.version {
@@ -86,16 +86,17 @@ impl SkippedLine {
 }
 
 impl CrateEntry {
-    /// The entry in the text of an index: a line a version.
+    /// Reads the text of an index, one version per line.
     #[must_use]
     pub fn of_lines(text: &[u8]) -> Self {
         Self::of(text.split(|byte| *byte == b'\n'))
     }
 
-    /// The entry in a file of cargo's own cache; `None` where the file has another form.
+    /// Reads a file of cargo's own cache. Returns `None` if the file has another format.
     ///
-    /// The form: a byte for the form, four for the format of the lines, then parts that end with a
-    /// zero byte. The first says what was fetched; then a version and its line take turns.
+    /// The file starts with one byte for its format and four for the format of the lines, followed
+    /// by parts that each end with a zero byte. The first part says what was fetched; then versions
+    /// and their lines alternate.
     #[must_use]
     pub fn of_cache(bytes: &[u8]) -> Option<Self> {
         let (form, rest) = bytes.split_first()?;
@@ -104,7 +105,7 @@ impl CrateEntry {
             return None;
         }
         let parts = rest.split(|byte| *byte == 0);
-        // Behind what was fetched and each version, its line.
+        // Skips what was fetched and takes the line after each version.
         Some(Self::of(parts.skip(2).step_by(2)))
     }
 
@@ -123,15 +124,15 @@ impl CrateEntry {
         entry
     }
 
-    /// True where the index holds nothing of the crate.
+    /// Returns true if the index holds nothing about the crate.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.versions.is_empty() && self.passed_over.is_empty()
     }
 }
 
-/// Reads one line. What cannot be read may still say which version it is about and of which format
-/// it is, and cargo then goes by that.
+/// Parses one line. An invalid line may still contain its version and its format, and cargo goes by
+/// these.
 fn read(text: &[u8]) -> Result<Published, (Option<Version>, SkipCause)> {
     let line = serde_json::from_slice::<IndexLine>(text);
     let (version, format) = match &line {
@@ -153,18 +154,19 @@ fn read(text: &[u8]) -> Result<Published, (Option<Version>, SkipCause)> {
     }
 }
 
-/// The words of the parser without a place, which would be one within the line.
+/// Returns the parser's message without its position, which would be within the line.
 fn unreadable(error: &serde_json::Error) -> SkipCause {
     let words = error.to_string();
     let place = words.rfind(" at line ").unwrap_or(words.len());
     SkipCause::Unreadable(text::one_line(&words[..place]))
 }
 
-/// A line as cargo reads it: what may be left out, what may be null, and what may not.
+/// A line as cargo reads it: which fields may be missing, which may be null, and which must be
+/// there.
 /// <https://docs.rs/cargo-util-schemas/latest/cargo_util_schemas/index/struct.IndexPackage.html>
 ///
-/// Not read is what only some versions of cargo look at (`pubtime`), and what cargo judges only as a
-/// whole: whether features name what there is, and whether a registry has an address.
+/// This ignores what only some versions of cargo read (`pubtime`), and what cargo only checks as a
+/// whole: whether features refer to existing items, and whether a registry has a URL.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "some fields are there for their type alone")]
 struct IndexLine {
@@ -182,7 +184,7 @@ struct IndexLine {
     v: Option<u32>,
 }
 
-/// What a version depends on.
+/// A dependency of a version.
 /// <https://docs.rs/cargo-util-schemas/latest/cargo_util_schemas/index/struct.RegistryDependency.html>
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "some fields are there for their type alone")]
@@ -207,7 +209,7 @@ struct IndexDependency {
     lib: bool,
 }
 
-/// The least that a line must hold for cargo to know that the version is there.
+/// The least that a line must contain for cargo to know that the version exists.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "the name is there for its type alone")]
 struct LineIdentity {
@@ -222,7 +224,7 @@ struct LineFormat {
 
 impl IndexLine {
     fn published(self) -> Published {
-        // Any other kind, and none, is a normal one.
+        // Any other kind, or none, is a normal dependency.
         let in_builds = |d: &IndexDependency| d.kind.as_deref() != Some("dev");
         let dependencies = self.deps.into_iter().filter(in_builds);
         Published {
@@ -236,7 +238,7 @@ impl IndexLine {
     }
 }
 
-/// A `rust-version`: one to three numbers and nothing else.
+/// Parses a `rust-version`: one to three numbers and nothing else.
 fn rust_version<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Version>, D::Error> {
     let Some(written) = Option::<String>::deserialize(written)? else {
         return Ok(None);
@@ -257,7 +259,7 @@ fn rust_version<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Version>
     )))
 }
 
-/// A target triple or a `cfg`.
+/// Parses a target triple or a `cfg`.
 fn platform<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Platform>, D::Error> {
     let written = Option::<String>::deserialize(written)?;
     let platform = written.map(|written| written.parse().map_err(serde::de::Error::custom));

@@ -1,6 +1,6 @@
-//! The ladder of a family: which of its published versions are rungs, and which lie between.
+//! The ladder of a family: which of its published versions are rungs, and which lie in between.
 //!
-//! A function of what `matrix.toml` asks for and of what is published.
+//! Depends only on what `matrix.toml` requests and on what is published.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,25 +15,25 @@ use crate::registry::releases::{Release, Releases};
 /// The ordered pins of a family.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ladder {
-    /// The pins that the matrix looks at, ascending.
+    /// The pins that the matrix tests, in ascending order.
     pub rungs: Vec<Arc<Pin>>,
-    /// The versions that are rungs for no other reason than that the subject is on them today.
+    /// The versions that are rungs only because the subject is on them today.
     pub added: BTreeSet<Version>,
-    /// What is published between the first rung and the last and is no rung, ascending. Looked at
-    /// where a change has to be known exactly.
+    /// The published versions between the first and the last rung that are not rungs, in ascending
+    /// order. They are tested if a change has to be located exactly.
     pub between: Vec<Arc<Pin>>,
-    /// What is published there as well and no cell can be at, ascending.
+    /// The published versions in between that no cell can use, in ascending order.
     pub unusable: Vec<Unusable>,
-    /// What was published there and withdrawn, ascending.
+    /// The yanked versions in between, in ascending order.
     pub yanked: Vec<Version>,
-    /// The crates of which it is not known what is published.
+    /// The crates whose published versions are unknown.
     pub unlisted: Vec<String>,
 }
 
 impl Ladder {
-    /// The ladder of a family, of which `published` is known, with the versions that the subject is on
-    /// `today`, where those are to be rungs and are published. Pre-releases lie on it where a rung of
-    /// the config is one.
+    /// Builds the ladder of a family from what is published. The versions that the subject is on
+    /// `today` become rungs if they are published. Pre-releases are included if the config makes
+    /// one of them a rung.
     #[must_use]
     pub fn of(family: &Family, published: &Releases, today: &BTreeSet<Version>) -> Self {
         let releases = &published.releases;
@@ -55,7 +55,7 @@ impl Ladder {
             let version = &release.version;
             let counts = has_pre_releases || version.pre.is_empty();
             let is_inside = rungs.first() < Some(version) && Some(version) < rungs.last();
-            // What is not released follows on all that is.
+            // Unreleased pins come after everything that is released.
             let is_after = !family.unreleased.is_empty() && rungs.first() < Some(version);
             counts && (is_inside || is_after) && !rungs.contains(version)
         };
@@ -86,19 +86,20 @@ impl Ladder {
         }
     }
 
-    /// Rungs and what lies between, ascending, each with whether it is a rung.
+    /// Returns rungs and the versions in between in ascending order, each with whether it is a
+    /// rung.
     #[must_use]
     pub fn all(&self) -> Vec<(&Arc<Pin>, bool)> {
         let rungs = self.rungs.iter().map(|pin| (pin, true));
         let between = self.between.iter().map(|pin| (pin, false));
         let mut all: Vec<_> = rungs.chain(between).collect();
-        // The unreleased come last, and keep the order in which they are written.
+        // Unreleased pins come last, in the order in which they are written.
         all.sort_by_key(|(pin, _)| (pin.at.version().is_none(), pin.at.version()));
         all
     }
 }
 
-/// The versions that a choice takes from what is published.
+/// Selects the published versions that a pin range asks for.
 fn chosen(choice: &PinRange, published: &[Release]) -> Vec<Version> {
     let from = choice.from.get_ref();
     let to = choice.to.as_ref().map(toml::Spanned::get_ref);
@@ -141,7 +142,7 @@ fn minor(version: &Version) -> (u64, u64) {
     (version.major, version.minor)
 }
 
-/// What semver counts as one major: of 0.x, each minor is.
+/// Returns what semver considers the major version: for 0.x, that is each minor version.
 /// <https://doc.rust-lang.org/cargo/reference/semver.html>
 fn major(version: &Version) -> (u64, u64) {
     match version.major {
@@ -150,7 +151,7 @@ fn major(version: &Version) -> (u64, u64) {
     }
 }
 
-/// `at_most` of some, evenly, the first and the last among them.
+/// Selects `at_most` versions at even distances, including the first and the last.
 fn evenly(all: Vec<Version>, at_most: usize) -> Vec<Version> {
     let n = all.len();
     if n <= at_most || at_most < 2 {
@@ -172,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    /// What is published of one crate; `!` after a version stands for yanked.
+    /// Published versions of one crate; `!` after a version means yanked.
     fn releases(published: &str) -> Releases {
         let release = |written: &str| {
             let version = Version::parse(written.trim_end_matches('!')).expect("a version");
@@ -194,12 +195,12 @@ mod tests {
         }
     }
 
-    /// A ladder over a made-up history.
+    /// Formats the ladder of a made-up history.
     fn rungs(pins: &str, published: &str) -> String {
         rungs_today(pins, published, None)
     }
 
-    /// A ladder of a subject that is on a version today.
+    /// Formats the ladder of a subject that is on a version today.
     fn rungs_today(pins: &str, published: &str, today: Option<&str>) -> String {
         let text = format!(
             "[subject]\npath = \".\"\n[[toolchain]]\nlabel = \"s\"\nrustup = \"s\"\n\
@@ -295,10 +296,11 @@ mod tests {
         assert_eq!(today("1.0.0"), without);
         assert_eq!(today("0.10.0"), format!("0.10.0 {without}"));
         assert_eq!(today("1.1.1"), "1.0.0 (1.0.1) 1.1.1 (2.0.0) 3.0.0");
-        // A lock still holds what was withdrawn; what no registry has comes from elsewhere.
+        // A lock can still hold a yanked version; a version that no registry has comes from
+        // elsewhere.
         assert_eq!(today("2.0.1"), "1.0.0 (1.0.1) (1.1.1) (2.0.0) 2.0.1 3.0.0");
         assert_eq!(today("1.5.0"), without);
-        // That it is a pre-release does not make rungs of others.
+        // A pre-release that the subject is on does not add other pre-releases.
         let with_candidate = "1.0.0 (1.0.1) (1.1.1) 2.0.0-rc.1 (2.0.0) 3.0.0";
         assert_eq!(today("2.0.0-rc.1"), with_candidate);
     }

@@ -1,7 +1,8 @@
-//! What is published: every version of a crate, from where the subject's cargo gets its crates.
+//! Reads what is published: every version of a crate, from the source that the subject's cargo
+//! uses.
 //!
-//! Cargo keeps what it fetched of the registry's index; this floor reads that, and has cargo
-//! refresh it where a pin is not in it. So mirrors, proxies and tokens stay cargo's business.
+//! Cargo caches what it fetches from a registry's index. This module reads that cache and makes
+//! cargo refresh it if it lacks a pin, so mirrors, proxies and tokens remain cargo's business.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -22,41 +23,41 @@ pub use crate::registry::index::Published;
 use crate::registry::index::{CrateEntry, SkippedLine};
 use crate::registry::releases::Releases;
 
-/// Where the subject's cargo gets its crates.
+/// The source of the subject's crates.
 pub struct Registry {
     index: Index,
-    /// What was read already. It is read once: what a run says does not change with an index that
-    /// changes under it.
+    /// The entries read so far. Each is read once, so that an index that changes during a run does
+    /// not change its results.
     read: Mutex<IndexCache>,
 }
 
-/// What was read of an index.
+/// The entries that were read from an index.
 #[derive(Default)]
 struct IndexCache {
     entries: BTreeMap<String, Arc<CrateEntry>>,
-    /// What a person should know of it, as far as no one was told.
+    /// Notes for the user that have not been shown yet.
     notes: Vec<String>,
 }
 
 enum Index {
-    /// Cargo's copy of a sparse index.
+    /// Cargo's cache of a sparse index.
     Sparse(Utf8PathBuf),
     /// The index of a local registry.
     Local(Utf8PathBuf),
     /// A folder of unpacked crates.
-    /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html#directory-sources>
+    /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html#folder-sources>
     Directory(BTreeMap<String, CrateEntry>),
-    /// A git index: cargo alone can tell what is in it.
+    /// A git index, which only cargo can read.
     Opaque,
 }
 
 impl Registry {
-    /// The registry that a subject uses, with its source replacement.
+    /// Finds the registry that a subject uses, after source replacement.
     /// <https://doc.rust-lang.org/cargo/reference/source-replacement.html>
     ///
     /// # Errors
     ///
-    /// When a cargo config on the way cannot be read, or when a local registry has no index.
+    /// Returns an error if a cargo config cannot be read, or if a local registry has no index.
     pub fn of_subject(subject: &Utf8Path, cargo: &Toolchain) -> Result<Self> {
         if let Some(folder) = directory_source(subject) {
             return Ok(Self::new(Index::Directory(unpacked(&folder)?)));
@@ -85,7 +86,7 @@ impl Registry {
         Ok(Self::new(index))
     }
 
-    /// True when all there is lies on this machine, so that being offline hides nothing.
+    /// Returns true if all crates are on this machine, so that being offline hides nothing.
     #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(self.index, Index::Local(_) | Index::Directory(_))
@@ -98,14 +99,14 @@ impl Registry {
         }
     }
 
-    /// All versions of a crate that cargo can use, ascending. `None` when this registry cannot be
-    /// read from outside cargo; an empty list when the crate is not known (yet).
+    /// Returns all versions of a crate that cargo can use, in ascending order. Returns `None` if
+    /// only cargo can read this registry, and an empty list if the crate is not known (yet).
     #[must_use]
     pub fn versions(&self, name: &str) -> Option<Vec<Published>> {
         Some(self.entry(name)?.versions.clone())
     }
 
-    /// All that is known of a crate; `None` when this registry cannot be read from outside cargo.
+    /// Returns everything known about a crate, or `None` if only cargo can read this registry.
     #[must_use]
     pub fn entry(&self, name: &str) -> Option<Arc<CrateEntry>> {
         let mut known = self.known();
@@ -121,14 +122,14 @@ impl Registry {
             .extend(skipped_lines_note(name, &entry.passed_over));
         known.notes.extend(fault);
         let entry = Arc::new(entry);
-        // Cargo fetches what it has to know of a crate when it resolves, and that can be later.
+        // Cargo fetches what it needs to know about a crate when it resolves, which can be later.
         if self.is_local() || !entry.is_empty() {
             known.entries.insert(name.to_owned(), Arc::clone(&entry));
         }
         Some(entry)
     }
 
-    /// What is published of a family; `None` as for [`Registry::versions`].
+    /// Returns what is published of a family, or `None` as in [`Registry::versions`].
     #[must_use]
     pub fn releases(&self, crates: &[&str]) -> Option<Releases> {
         let entry = |name: &&str| Some(((*name).to_owned(), self.entry(name)?));
@@ -136,14 +137,14 @@ impl Registry {
         Some(Releases::of(&entries?))
     }
 
-    /// What a person should know of what was read since this was last asked for.
+    /// Returns the notes for the user since the last call.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         std::mem::take(&mut self.known().notes)
     }
 
-    /// What has become of a version that some crates had when the index was read, if any of them has
-    /// it no more.
+    /// Describes what happened to a version that some crates had when the index was first read, if
+    /// one of them no longer has it.
     #[must_use]
     pub fn change(&self, crates: &[&str], version: &Version) -> Option<String> {
         crates.iter().find_map(|name| {
@@ -163,7 +164,7 @@ impl Registry {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the index holds of a crate now, or why that cannot be told.
+    /// Reads the current index entry of a crate; the inner error says why that is impossible.
     fn read(&self, name: &str) -> Option<Result<CrateEntry, String>> {
         let folder = match &self.index {
             Index::Opaque => return None,
@@ -192,15 +193,15 @@ impl Registry {
         })
     }
 
-    /// Has cargo bring its copy of the index up to date for some crates.
+    /// Makes cargo update its cache of the index for some crates.
     ///
-    /// Cargo asks the registry for a crate's whole history when it resolves a requirement on it,
-    /// so an empty package that requires any version of each does it. Whether such a package can
-    /// be resolved does not matter.
+    /// When cargo resolves a requirement on a crate, it fetches the crate's whole history from the
+    /// registry. So an empty package that requires any version of each crate is enough, and it does
+    /// not matter whether that package can be resolved.
     ///
     /// # Errors
     ///
-    /// When the files of that package cannot be written.
+    /// Returns an error if the files of that package cannot be written.
     pub fn refresh(
         &self,
         subject: &Utf8Path,
@@ -210,11 +211,11 @@ impl Registry {
     ) -> Result<()> {
         let folder = tempfile::tempdir().context("make a folder for a package")?;
         let shell = Shell::new()?;
-        // A folder a config, so that cargo prefers them in the same order.
+        // One nested folder per config, so that cargo prefers them in the same order.
         let mut place = folder.path().to_owned();
         for (root, config) in configs(subject).into_iter().rev() {
             place.push("below");
-            // Nothing is below this, so that all paths become absolute.
+            // No path is below this folder, so all paths become absolute.
             let config = anchored(&config, root, Utf8Path::new("/dev/null"), &[])?;
             shell.write_file(place.join(".cargo/config.toml"), config)?;
         }
@@ -233,7 +234,7 @@ impl Registry {
         )?;
         shell.write_file("lib.rs", "")?;
         let program = cargo.program("cargo");
-        // Its end says nothing; the index is read again afterwards.
+        // The exit does not matter, since the index is read again afterwards.
         let _ = cmd!(shell, "{program} generate-lockfile --quiet")
             .env_clear()
             .envs(child_env.with_sysroot(&cargo.sysroot))
@@ -247,7 +248,7 @@ impl Registry {
     }
 }
 
-/// Where the file of a crate is below the folder of an index; `None` for what names no crate.
+/// Returns the path of a crate's file in an index, or `None` for an invalid crate name.
 /// <https://doc.rust-lang.org/cargo/reference/registry-index.html#index-files>
 fn index_path(name: &str) -> Option<Utf8PathBuf> {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
@@ -266,10 +267,10 @@ fn index_path(name: &str) -> Option<Utf8PathBuf> {
     Some(place.into())
 }
 
-/// How many lines of one crate are named.
+/// How many skipped lines of one crate are listed.
 const MOST_LINES: usize = 3;
 
-/// That lines of a crate are passed over, and which.
+/// Formats a note about the skipped lines of a crate.
 #[must_use]
 pub fn skipped_lines_note(name: &str, passed_over: &[SkippedLine]) -> Option<String> {
     let told = |passed: &SkippedLine| format!("{name} {} {}", passed.name(), passed.why);
@@ -282,7 +283,7 @@ pub fn skipped_lines_note(name: &str, passed_over: &[SkippedLine]) -> Option<Str
     (!passed_over.is_empty()).then(|| format!("passed over, as cargo does: {lines}{more}"))
 }
 
-/// The folder of unpacked crates that a subject's own cargo config names.
+/// Returns the folder of unpacked crates that a subject's own cargo config names.
 fn directory_source(subject: &Utf8Path) -> Option<Utf8PathBuf> {
     #[derive(serde::Deserialize)]
     struct SourceReplacement {
@@ -297,8 +298,8 @@ fn directory_source(subject: &Utf8Path) -> Option<Utf8PathBuf> {
     })
 }
 
-/// The cargo configs of a folder and of those above it, each with the folder that its paths are
-/// relative to; what comes first is preferred.
+/// Returns the cargo configs of a folder and its parents, each with the folder that its paths are
+/// relative to, in order of precedence.
 fn configs(subject: &Utf8Path) -> Vec<(&Utf8Path, String)> {
     let folders = subject.ancestors();
     let places = folders.flat_map(|folder| PLACES.map(|place| (folder, folder.join(place))));
@@ -307,7 +308,8 @@ fn configs(subject: &Utf8Path) -> Vec<(&Utf8Path, String)> {
     places.filter_map(read).collect()
 }
 
-/// The crates in a folder of them, each in a folder of its own; versions ascend.
+/// Reads the unpacked crates of a folder, each in a folder of its own. Their versions are in
+/// ascending order.
 fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, CrateEntry>> {
     let mut crates: BTreeMap<String, CrateEntry> = BTreeMap::new();
     let entries = folder.read_dir_utf8();
@@ -340,7 +342,7 @@ fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, CrateEntry>> {
     Ok(crates)
 }
 
-/// What of the manifest of an unpacked crate an index would tell.
+/// The part of an unpacked crate's manifest that an index would contain.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Unpacked {

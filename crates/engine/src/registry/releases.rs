@@ -1,5 +1,5 @@
 //! What is published of a family: each version, which of its crates have it, and why the others do
-//! not. A function of what an index holds of the crates.
+//! not. Depends only on what an index holds about these crates.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use semver::Version;
 
 use crate::registry::index::{CrateEntry, Published, SkipCause};
 
-/// All that is published of a family.
+/// Everything published of a family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Releases {
-    /// The versions that any of its crates has, ascending; none where a crate is not known.
+    /// The versions that any of its crates has, in ascending order; empty if a crate is unknown.
     pub releases: Vec<Release>,
-    /// The crates of which nothing is known.
+    /// The unknown crates.
     pub unlisted: Vec<String>,
 }
 
-/// One version of a family, without build metadata: a requirement takes no notice of that, so two
-/// versions that differ in nothing else are one.
+/// One version of a family, without build metadata. Requirements ignore build metadata, so versions
+/// that differ in nothing else count as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     /// The version.
     pub version: Version,
-    /// The crates that have it, and under which version each.
+    /// The crates that have it, each with its full version.
     pub usable: Vec<(String, Version)>,
-    /// The crates that withdrew it, and under which version each.
+    /// The crates that have yanked it, each with its full version.
     pub yanked: Vec<(String, Version)>,
     /// The crates that do not have it.
     pub lacking: Vec<MissingCrate>,
@@ -36,14 +36,14 @@ pub struct Release {
 /// A crate that does not have a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingCrate {
-    /// The crate.
+    /// The crate's name.
     pub name: String,
-    /// Why its line in the index is passed over; none where it has no such line.
+    /// Why its line in the index is skipped; `None` if there is no such line.
     pub why: Option<SkipCause>,
 }
 
 impl Releases {
-    /// What is published of a family, from what the index holds of each of its crates.
+    /// Combines the index entries of a family's crates.
     #[must_use]
     pub fn of(crates: &[(String, Arc<CrateEntry>)]) -> Self {
         let unlisted = crates.iter().filter(|(_, entry)| entry.is_empty());
@@ -66,7 +66,7 @@ impl Releases {
         }
     }
 
-    /// A family of which nothing is known.
+    /// Creates the value for a family whose crates are all unknown.
     #[must_use]
     pub fn unknown(crates: &[&str]) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl Releases {
         }
     }
 
-    /// The release of a version.
+    /// Finds the release of a version.
     #[must_use]
     pub fn release(&self, version: &Version) -> Option<&Release> {
         let mut releases = self.releases.iter();
@@ -94,7 +94,8 @@ impl Release {
         for (name, entry) in crates {
             let versions = entry.versions.iter();
             let alike = versions.filter(|p| bare(&p.version) == release.version);
-            // Of several that differ in their build metadata cargo takes the newest that it may.
+            // Among versions that differ only in build metadata, cargo uses the newest one that is
+            // not yanked.
             let best = alike.max_by_key(|p: &&Published| (!p.yanked, &p.version));
             match best {
                 Some(p) if p.yanked => release.yanked.push((name.clone(), p.version.clone())),
@@ -113,33 +114,33 @@ impl Release {
         release
     }
 
-    /// True when every crate has it, withdrawn or not.
+    /// Returns true if every crate has it, yanked or not.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.lacking.is_empty()
     }
 
-    /// True when every crate has it and none withdrew it.
+    /// Returns true if every crate has it and none has yanked it.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.lacking.is_empty() && self.yanked.is_empty()
     }
 
-    /// True when every crate that ever had it withdrew it.
+    /// Returns true if every crate that has published it has yanked it.
     #[must_use]
     pub fn is_withdrawn(&self) -> bool {
         let is_unknown = self.lacking.iter().any(|lacking| lacking.why.is_some());
         self.usable.is_empty() && !is_unknown
     }
 
-    /// All crates that ever had it, each with its version, where any withdrew it.
+    /// Returns the crates that have published it, each with its full version, if any has yanked it.
     #[must_use]
     pub fn withdrawn(&self) -> Option<Vec<(String, Version)>> {
         let had = self.usable.iter().chain(&self.yanked).cloned();
         (!self.yanked.is_empty()).then(|| had.collect())
     }
 
-    /// Why no lock can hold the family at it, where it was published and not withdrawn.
+    /// Explains why no lock can hold the family at this version, if it is published and not yanked.
     #[must_use]
     pub fn unusable(&self) -> Option<Unusable> {
         if self.is_usable() || self.is_withdrawn() {
@@ -168,7 +169,7 @@ impl Release {
 mod tests {
     use super::*;
 
-    /// A crate with these versions; `!` after one stands for yanked, `?` for a line of format 3.
+    /// A crate with these versions; `!` means yanked, and `?` means a line of format 3.
     fn krate(name: &str, published: &str) -> (String, Arc<CrateEntry>) {
         let line = |written: &str| {
             let version = written.trim_end_matches(['!', '?']);

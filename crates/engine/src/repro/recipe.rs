@@ -1,5 +1,5 @@
-//! The recipe of a cell: all that makes it again with cargo alone. What files it has in the place of
-//! the subject's own, its lock, its environment, and the commands, in their order.
+//! The recipe of a cell: everything needed to reproduce it with cargo alone. It consists of the
+//! files that replace the subject's own, the lock, the environment, and the commands in order.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -23,63 +23,63 @@ use crate::workdir::stage;
 
 mod shell;
 
-/// All that makes a cell again.
+/// Everything needed to reproduce a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
     /// The cell.
     pub cell: CellId,
-    /// What was said against it while it was resolved.
+    /// The error of its resolution, if any.
     pub error: Option<Diagnostic>,
-    /// Where the workspace lies in its checkout; empty for the top.
+    /// The path of the workspace in its checkout; empty for the top.
     pub inside: Utf8PathBuf,
-    /// What its copy of the checkout holds in the place of files, by their paths in it.
+    /// The files that replace those of the checkout, by their path in it.
     pub files: BTreeMap<Utf8PathBuf, String>,
-    /// The folders in it that hold nothing, which git does not keep.
+    /// The empty folders of the checkout, which git does not store.
     pub empty_folders: Vec<Utf8PathBuf>,
-    /// Its `Cargo.lock`; none where there is no lock at this pin.
+    /// Its `Cargo.lock`; `None` if this pin has no lock.
     pub lock: Option<String>,
-    /// What moved forward in that lock, since something did not compile with it as it was.
+    /// The packages that moved forward in that lock because something did not compile without that.
     pub moved: Vec<Moved>,
-    /// The folder of its toolchain, which holds `bin/cargo`.
+    /// The folder of its toolchain, which contains `bin/cargo`.
     pub sysroot: String,
     /// The host triple.
     pub host: String,
-    /// Variables that decide.
+    /// The variables that affect results.
     pub vars: BTreeMap<String, VarValue>,
-    /// Variables that do not decide and that it sees as they are.
+    /// The variables that do not affect results and are passed through.
     pub passed: Vec<String>,
-    /// Variables that only what is fetched needs, and that must not be written down.
+    /// The variables that only fetching needs and that must not be written to any file.
     pub secrets: Vec<String>,
-    /// What links in the place of the toolchain's own.
+    /// The linker to use instead of the toolchain's default.
     pub linker: Option<Linker>,
-    /// What is done, in order.
+    /// The commands, in order.
     pub steps: Vec<RecipeStep>,
 }
 
 /// The value of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VarValue {
-    /// As it is.
+    /// A value that may be shown.
     Plain(String),
-    /// One that must not be written down.
+    /// A value that must not be written to any file.
     Secret,
 }
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecipeStep {
-    /// What cargo is told.
+    /// The arguments of cargo.
     pub args: Vec<String>,
-    /// The target that it builds and tests; none for the build of all.
+    /// The target that it builds and tests; `None` for the build of all.
     pub target: Option<TargetId>,
 }
 
 impl Recipe {
-    /// The recipe of a cell that was resolved, and that was staged where its lock allows it.
+    /// Creates the recipe of a cell that is resolved, and staged if it has a usable lock.
     ///
     /// # Errors
     ///
-    /// When a file of the subject cannot be read, or a path is no text.
+    /// Returns an error if a file of the subject cannot be read or a path is not UTF-8.
     pub fn of(
         matrix: &Matrix,
         context: &CellContext<'_>,
@@ -143,13 +143,13 @@ impl Recipe {
         })
     }
 
-    /// The recipe with what moved forward in its lock.
+    /// Adds the packages that moved forward in its lock.
     #[must_use]
     pub fn with(self, moved: Vec<Moved>) -> Self {
         Self { moved, ..self }
     }
 
-    /// A shell script that does all of it from a checkout of the subject, and knows nothing of this
+    /// Returns a shell script that does all of this from a checkout of the subject, without this
     /// tool.
     #[must_use]
     pub fn script(&self) -> String {
@@ -157,7 +157,7 @@ impl Recipe {
     }
 }
 
-/// What a recipe sets by itself, or what says nothing to cargo.
+/// Returns true for variables that a recipe sets itself, or that mean nothing to cargo.
 fn is_own(name: &str) -> bool {
     let library_path = crate::machine::child_env::library_path_variable();
     let own = [
@@ -185,7 +185,7 @@ impl RecipeStep {
     }
 }
 
-/// The build of all that builds. Stable since cargo 1.74:
+/// Returns the command that builds everything it can. `--keep-going` is stable since cargo 1.74:
 /// <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
 fn build(matrix: &Matrix, context: &CellContext<'_>, has_examples: bool) -> RecipeStep {
     let cargo = &context.toolchain.cargo;
@@ -200,7 +200,7 @@ fn build(matrix: &Matrix, context: &CellContext<'_>, has_examples: bool) -> Reci
     build.with(&context.features.flags())
 }
 
-/// What is done where it is not known which targets there are.
+/// Returns the commands for a cell whose targets are unknown.
 fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
     let test = RecipeStep::of(["test", "--workspace", "--no-fail-fast", "--frozen"]);
     let test = test.with(&matrix.config.build.flags(&context.toolchain.cargo));
@@ -208,8 +208,9 @@ fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
     vec![build, test.with(&context.features.flags())]
 }
 
-/// The build, and each target by itself: one that does not build would stop all others. Among all
-/// members where no other target goes by that name, since a package by itself can have fewer features.
+/// Returns the commands that build everything and then test each target by itself, since one that
+/// does not build would stop all others. They select the whole workspace if no other target has the
+/// same name, since a package by itself can have fewer features.
 fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> Vec<RecipeStep> {
     let mut steps = vec![build(matrix, context, workspace.has_examples())];
     let cargo = &context.toolchain.cargo;

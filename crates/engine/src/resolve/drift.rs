@@ -1,7 +1,8 @@
-//! Whose doing it is that something outside the family is too new: the pin's, or drift.
+//! Decides what causes a package outside the family to be too new: the pin, or drift.
 //!
-//! The pin's, where a family crate asks for it and nothing older would do. Drift otherwise: then
-//! the cell says nothing of its pin, whatever the lock could not be repaired for.
+//! The pin is the cause if a family crate requires the package and nothing older would do.
+//! Otherwise it is drift: if the lock cannot be repaired either, the cell says nothing about its
+//! pin.
 
 use std::collections::BTreeSet;
 
@@ -15,32 +16,33 @@ use semver::Version;
 use crate::registry::published::{Published, Registry};
 use crate::resolve::msrv::{Demand, parents};
 
-/// What it is judged by.
+/// The inputs that decide between the pin and drift.
 pub struct DriftContext<'a> {
-    /// The graph with the lock as it is.
+    /// The dependency graph of the current lock.
     pub metadata: &'a Metadata,
-    /// What else is published.
+    /// The published versions of packages outside the family.
     pub registry: &'a Registry,
     /// The cell's rustc.
     pub rustc: &'a Version,
-    /// The family that is pinned.
+    /// The pinned family.
     pub family: &'a Family,
-    /// What it is pinned at, where that is published.
+    /// The pinned version, if the pin is a published one.
     pub pin: Option<&'a Version>,
 }
 
-/// Who brings in a package that is too new.
+/// Why a package that is too new is in the graph.
 enum DriftCause {
-    /// It is the family's or the subject's own.
+    /// It belongs to the family or to the subject.
     Own,
-    /// The pin does, in words.
+    /// The pin brings it in; the text explains how.
     Pin(String),
-    /// Neither.
+    /// Neither: it drifted.
     Drift,
 }
 
-/// The class of a cell whose lock holds packages that are too new, with an error for each. One that
-/// the pin brings in makes it the pin's, whatever has drifted beside it.
+/// Returns the failure kind of a cell whose lock holds packages that are too new, with one error
+/// per package. If the pin brings in any of them, only the pin is blamed, even if others have
+/// drifted too.
 #[must_use]
 pub fn judge(pin_context: &DriftContext<'_>, demands: &[Demand]) -> (FailureKind, Vec<Diagnostic>) {
     let (mut of_pin, mut drifted) = (Vec::new(), Vec::new());
@@ -53,7 +55,7 @@ pub fn judge(pin_context: &DriftContext<'_>, demands: &[Demand]) -> (FailureKind
                 of_pin.push(error);
             }
             DriftCause::Drift => {
-                // Of what the subject asks for itself, a demand does not say so.
+                // If the subject requires the package directly, the demand does not mention it.
                 if let [asker] = demand.through.as_slice() {
                     error.message.push_str(&format!(" (through {asker})"));
                 }
@@ -80,13 +82,14 @@ impl DriftContext<'_> {
             return DriftCause::Own;
         }
         let versions = self.registry.versions(&demand.name).unwrap_or_default();
-        // Where nothing is known of what is published, nothing can be held against the pin.
+        // If the published versions are unknown, the pin cannot be blamed.
         if versions.is_empty() {
             return DriftCause::Drift;
         }
         let fits = |p: &&Published| {
             let declared = p.rust_version.as_ref();
-            // What an edition asks for is not known to an index; this one is seen not to fit.
+            // An index does not record what an edition requires, but this version is known not to
+            // fit.
             let is_new = p.version == demand.version || declared.is_some_and(|v| v > self.rustc);
             !is_new && !p.yanked
         };
@@ -96,7 +99,7 @@ impl DriftContext<'_> {
             .map_or(DriftCause::Drift, DriftCause::Pin)
     }
 
-    /// A family crate that asks for a package and admits none of the versions that fit.
+    /// Finds a family crate that requires the package and admits none of the versions that fit.
     fn asker(&self, package: &Package, fitting: &[&Published]) -> Option<String> {
         let parents = parents(self.metadata);
         let ids: BTreeSet<_> = parents.get(&package.id)?.iter().collect();
@@ -119,7 +122,8 @@ impl DriftContext<'_> {
         ))
     }
 
-    /// What itself uses the family, and of which every version that fits refuses the pin.
+    /// Checks whether the package itself uses the family, and every version of it that fits
+    /// excludes the pin.
     fn follower(&self, package: &Package, fitting: &[&Published]) -> Option<String> {
         let pin = self.pin?;
         let in_use = parents(self.metadata);
@@ -138,9 +142,9 @@ impl DriftContext<'_> {
     }
 }
 
-/// The package outside the family whose manifest a cargo is too old to read, as far as cargo says
-/// so. A lock also holds what no cell builds, such as optional dependencies, and `cargo fetch` reads
-/// all of it.
+/// Returns the package outside the family whose manifest cargo is too old to read, if cargo names
+/// it. A lock also lists packages that no cell builds, such as optional dependencies, and `cargo
+/// fetch` reads all of them.
 #[must_use]
 pub fn unreadable(err: &str, family: &Family) -> Option<String> {
     let (_, rest) = err.split_once("failed to parse manifest at `")?;

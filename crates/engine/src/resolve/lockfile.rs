@@ -1,4 +1,5 @@
-//! The text of a `Cargo.lock`: its format, and entries that cargo would not choose by itself.
+//! Edits and compares the text of `Cargo.lock`: its format version, and entries that cargo would
+//! not choose by itself.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +7,9 @@ use anyhow::{Context, Result};
 use semver::Version;
 use toml_edit::{DocumentMut, Item, Table};
 
-/// A lock in a format that `cargo` reads. The fourth, which only spells git addresses in another
-/// way, is newer than 1.78; cargo keeps it in a lock that had it.
+/// Converts a lock to a format that `cargo` can read. Version 4, which differs only in how it
+/// encodes git URLs, is not readable before cargo 1.78; cargo keeps version 4 in a lock that
+/// already has it.
 /// <https://doc.rust-lang.org/cargo/CHANGELOG.html#cargo-178-2024-05-02>
 #[must_use]
 pub fn readable(lock: String, cargo: &Version) -> String {
@@ -17,13 +19,13 @@ pub fn readable(lock: String, cargo: &Version) -> String {
     }
 }
 
-/// A lock that holds some of its packages at another version. Cargo takes a version that was
-/// withdrawn only where a lock has it already.
+/// Returns the lock with some packages set to other versions. Cargo uses a yanked version only if a
+/// lock already holds it.
 /// <https://doc.rust-lang.org/cargo/commands/cargo-yank.html>
 ///
 /// # Errors
 ///
-/// When the lock is not TOML.
+/// Returns an error if the lock is not valid TOML.
 pub fn holding(lock: &str, packages: &[(String, Version)]) -> Result<String> {
     let mut document: DocumentMut = lock.parse().context("read Cargo.lock")?;
     let entries = document
@@ -39,18 +41,18 @@ pub fn holding(lock: &str, packages: &[(String, Version)]) -> Result<String> {
     Ok(document.to_string())
 }
 
-/// What depends on the version goes; cargo fills it in.
+/// Sets an entry's version and removes whatever depends on it; cargo fills that in again.
 fn hold(entry: &mut Table, version: &Version) {
     entry.insert("version", toml_edit::value(version.to_string()));
     entry.remove("checksum");
 }
 
-/// The packages with a source that two locks hold at different versions: name, version before, and
-/// version after. What only one of them holds has not moved.
+/// Returns the packages with a source that two locks hold at different versions: name, old version
+/// and new version. A package that only one of them holds has not moved.
 ///
 /// # Errors
 ///
-/// When a lock is not TOML.
+/// Returns an error if a lock is not valid TOML.
 pub fn moves(before: &str, after: &str) -> Result<Vec<(String, Version, Version)>> {
     let (before, after) = (packages(before)?, packages(after)?);
     let mut moves = Vec::new();
@@ -59,7 +61,7 @@ pub fn moves(before: &str, after: &str) -> Result<Vec<(String, Version, Version)
         let gone = was.iter().filter(|version| !is.contains(version));
         let mut new: Vec<&Version> = is.iter().filter(|version| !was.contains(version)).collect();
         for from in gone {
-            // Of several, each goes to the one that the same requirements admit.
+            // If there are several, pair each with the one that the same requirements admit.
             let is_compatible = |to: &&Version| compatible(to) == compatible(from);
             let first = (!new.is_empty()).then_some(0);
             if let Some(at) = new.iter().position(is_compatible).or(first) {
@@ -70,10 +72,10 @@ pub fn moves(before: &str, after: &str) -> Result<Vec<(String, Version, Version)
     Ok(moves)
 }
 
-/// What [`compatible`] versions have in common.
+/// The part of a version number that [`compatible`] versions share.
 pub type Compatible = (u64, u64, u64);
 
-/// What versions have in common that a caret requirement takes for compatible.
+/// Returns the part of a version that all versions admitted by the same caret requirement share.
 /// <https://doc.rust-lang.org/cargo/reference/semver.html>
 #[must_use]
 pub fn compatible(version: &Version) -> Compatible {
@@ -84,7 +86,7 @@ pub fn compatible(version: &Version) -> Compatible {
     }
 }
 
-/// The versions of each package with a source.
+/// Returns the versions of each package that has a source.
 fn packages(lock: &str) -> Result<BTreeMap<String, Vec<Version>>> {
     let document: DocumentMut = lock.parse().context("read Cargo.lock")?;
     let entries = document.get("package").and_then(Item::as_array_of_tables);
@@ -151,7 +153,7 @@ mod tests {
             .map(|(name, from, to)| format!("{name} {from} {to}"));
         let told: Vec<String> = told.collect();
         assert_eq!(told, ["a 0.3.1 0.3.4", "a 1.0.0 1.2.0"]);
-        // One that several took the place of goes to the compatible one.
+        // If several versions replace one, it is paired with the compatible one.
         let after = [("b", "0.9.0"), ("b", "1.4.0")];
         let moved = moves(&lock(&[("b", "1.0.0")]), &lock(&after)).expect("TOML");
         assert_eq!(moved[0].2, Version::new(1, 4, 0));

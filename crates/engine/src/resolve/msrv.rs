@@ -1,4 +1,4 @@
-//! Which packages of a lock ask for a newer rustc than a cell has: an answer without compiling.
+//! Finds the packages of a lock that need a newer rustc than the cell has, without compiling.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,23 +9,23 @@ use semver::Version;
 
 use crate::subject::{Member, Subject, needs};
 
-/// A package that asks for a newer rustc.
+/// A package that needs a newer rustc.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
-    /// The package.
+    /// The package's name.
     pub name: String,
     /// Its version in the lock.
     pub version: Version,
-    /// The rustc it needs.
+    /// The rustc version that it needs.
     pub needs: Version,
-    /// True when only its edition tells, and it declares no rust-version.
+    /// True if the package declares no rust-version, and the requirement comes from its edition.
     pub by_edition: bool,
-    /// Who asks for it, from the nearest to a member of the workspace.
+    /// The chain of dependents, from the nearest one up to a workspace member.
     pub through: Vec<String>,
 }
 
 impl Demand {
-    /// The demand as an error that a person reads.
+    /// Formats the demand as an error for the user.
     #[must_use]
     pub fn diagnostic(&self, rustc: &Version) -> Diagnostic {
         let Self {
@@ -48,7 +48,7 @@ impl Demand {
     }
 }
 
-/// The demands of the subject's own members that `rustc` does not meet.
+/// Returns the demands of the subject's own members that `rustc` does not meet.
 #[must_use]
 pub fn unmet_by_members(subject: &Subject, rustc: &Version) -> Vec<Demand> {
     let unmet = |member: &Member| {
@@ -64,8 +64,8 @@ pub fn unmet_by_members(subject: &Subject, rustc: &Version) -> Vec<Demand> {
     subject.members.iter().filter_map(unmet).collect()
 }
 
-/// All demands that `rustc` does not meet, sorted by package. Only packages that are in the graph
-/// of this host and these features count.
+/// Returns all demands that `rustc` does not meet, sorted by package. Only packages in the graph
+/// for this host and these features count.
 #[must_use]
 pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
     let parents = parents(metadata);
@@ -89,7 +89,8 @@ pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
     demands
 }
 
-/// The rustc that a graph asks for: the most that the family declares, and the most of all.
+/// Returns the newest rustc that a graph needs: once for the family alone, and once for the whole
+/// lock.
 #[must_use]
 pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&str) -> bool) -> Needs {
     let in_graph = in_graph(metadata);
@@ -103,10 +104,11 @@ pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&str) -> bool) -> Need
             .packages
             .iter()
             .filter(|p| in_graph.contains(&p.id))
-            // Members are made to declare what the lock has to fit.
+            // Members are excluded: while resolving, they declare the rust-version that the lock
+            // must fit.
             .filter(|p| !metadata.workspace_members.contains(&p.id))
     };
-    // Of several that ask for the same, the first by name.
+    // On a tie, take the first by name.
     let order = |a: &Need, b: &Need| {
         a.rustc
             .cmp(&b.rustc)
@@ -119,14 +121,14 @@ pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&str) -> bool) -> Need
     }
 }
 
-/// The packages that this host and these features really use.
+/// Returns the packages that are used on this host with these features.
 #[must_use]
 pub fn in_graph(metadata: &Metadata) -> BTreeSet<&PackageId> {
     let nodes = metadata.resolve.iter().flat_map(|r| &r.nodes);
     nodes.map(|n| &n.id).collect()
 }
 
-/// Who requires whom: package to dependents.
+/// Maps each package to its direct dependents.
 #[must_use]
 pub fn parents(metadata: &Metadata) -> BTreeMap<PackageId, Vec<PackageId>> {
     let mut parents: BTreeMap<PackageId, Vec<PackageId>> = BTreeMap::new();
@@ -144,7 +146,7 @@ pub fn parents(metadata: &Metadata) -> BTreeMap<PackageId, Vec<PackageId>> {
     parents
 }
 
-/// The shortest chain of dependents from a package up to a member of the workspace.
+/// Returns the shortest chain of dependents from a package up to a workspace member.
 fn through(
     package: &Package,
     metadata: &Metadata,

@@ -1,5 +1,5 @@
-//! A lock with some of its packages moved to the newest that requirements and toolchain admit, and
-//! all others left where they are.
+//! Moves some packages of a lock to the newest version that the requirements and the toolchain
+//! admit, and leaves all others where they are.
 
 use std::fs;
 use std::sync::PoisonError;
@@ -19,28 +19,29 @@ use crate::resolve::pinning::Pinning;
 use crate::resolve::resolution::Resolution;
 use crate::resolve::resolver::Resolver;
 
-/// What came of moving packages of a lock.
+/// The result of moving packages of a lock.
 pub enum Newest {
-    /// They moved.
+    /// At least one package moved.
     Moved {
-        /// The lock that holds them.
+        /// The new lock.
         lock: String,
-        /// The rustc that it asks for.
+        /// The rustc versions that the new lock needs.
         needs: Option<Needs>,
     },
     /// Nothing newer is admitted.
     Same,
-    /// The machine or the network gave no answer.
+    /// The machine or the network failed, so the answer is unknown.
     Unknown(Resolution),
 }
 
 impl Resolver<'_> {
-    /// Moves packages of a cell's lock, each named as `NAME@VERSION`. The lock is then held to what
-    /// every lock of a cell is held to, so that what is too new for the toolchain goes back again.
+    /// Moves packages of a cell's lock, each given as `NAME@VERSION`. The new lock goes through the
+    /// same checks and repairs as any lock of a cell, so packages that are too new for the
+    /// toolchain are moved back.
     ///
     /// # Errors
     ///
-    /// When the work folder fails.
+    /// Returns an error if the work folder cannot be read or written.
     pub fn newest(
         &self,
         context: &CellContext<'_>,
@@ -79,7 +80,7 @@ impl Resolver<'_> {
         }
         match status {
             Status::Passed => {}
-            // No lock that holds them fits.
+            // No lock with the newer packages fits.
             Status::Failed { .. } | Status::Skipped { .. } => return Ok(Newest::Same),
             Status::Inconclusive { .. } => {
                 let error = errors.into_iter().next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Whether a graph holds the family at the pin: each of its crates that is built once, and from where the
-//! pin says.
+//! Checks that a graph holds the family at the pin: every family crate that is built appears once,
+//! and comes from the source that the pin names.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use pinmatrix_core::model::diagnostic::Diagnostic;
 
 use crate::resolve::msrv;
 
-/// Which family crate is not in the graph once, at the pin, and from where the pin says.
+/// Reports a family crate that is not in the graph exactly once, at the pin and from its source.
 #[must_use]
 pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &PinSource) -> Option<Diagnostic> {
     let in_graph = msrv::in_graph(metadata);
@@ -26,7 +26,7 @@ pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &PinSource) -> Optio
         let there: Vec<&Package> = built.iter().filter(|p| *p.name == krate).copied().collect();
         match there.is_empty() {
             false => fault(krate, at, &there, metadata),
-            // The others show what there is to see.
+            // The crates that are built are enough to judge by.
             true if is_any_built => None,
             true => Some(format!(
                 "{krate} is not in the graph: {}",
@@ -37,7 +37,8 @@ pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &PinSource) -> Optio
     faults.next().map(Diagnostic::from_message)
 }
 
-/// Why no member brings a crate: each requirement on it is optional, or for another platform.
+/// Explains why no member brings in a crate: each requirement on it is optional, or for another
+/// platform.
 fn why_absent(krate: &str, metadata: &Metadata) -> String {
     let members = metadata.workspace_packages().into_iter();
     let requirements = members.flat_map(|member| {

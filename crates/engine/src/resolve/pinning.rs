@@ -1,4 +1,4 @@
-//! One lock on its way to a pin: asked of cargo, held together, repaired.
+//! Moves one lock to its pin: runs cargo, keeps the family together, and repairs the lock.
 
 use std::collections::BTreeSet;
 
@@ -22,29 +22,29 @@ use crate::resolve::resolution::Resolution;
 use crate::resolve::resolver::{Resolver, in_doubt};
 use crate::resolve::{drift, msrv, repair};
 
-/// The lock of one cell on its way to the pin.
+/// A cell's lock while it is being moved to the pin.
 pub(super) struct Pinning<'a, 'b> {
     resolver: &'a Resolver<'a>,
-    /// The workspace in the copy that is resolved.
+    /// The workspace in the copy that is being resolved.
     workspace: &'a Utf8Path,
     context: &'a CellContext<'a>,
     log: &'b mut PhaseLog,
-    /// What has moved so far.
+    /// The packages that have moved so far.
     pub(super) moved: Vec<Moved>,
-    /// The rustc that the graph asks for.
+    /// The rustc versions that the graph needs.
     pub(super) needs: Option<Needs>,
-    /// The commands and what cargo said of them.
+    /// The commands that were run, and cargo's output.
     pub(super) said: String,
 }
 
-/// What keeps a lock from fitting the toolchain, if anything does.
+/// The reason why a lock does not fit the toolchain, or `None` if it fits.
 type Unmet = Option<(FailureKind, Vec<Diagnostic>)>;
 
-/// A step that can end in words against the cell.
+/// The result of a step: `Ok(Err(_))` means that the cell itself could not be resolved.
 type PinningStep<T> = Result<std::result::Result<T, Resolution>>;
 
 impl<'a, 'b> Pinning<'a, 'b> {
-    /// One that begins.
+    /// Starts with nothing moved.
     pub(super) fn new(
         resolver: &'a Resolver<'a>,
         context: &'a CellContext<'a>,
@@ -64,10 +64,11 @@ impl<'a, 'b> Pinning<'a, 'b> {
 }
 
 impl Pinning<'_, '_> {
-    /// From the pinned manifests and a seed to a lock that holds the pin and fits the toolchain.
+    /// Turns pinned manifests and a seed lock into a lock that holds the pin and fits the
+    /// toolchain.
     pub(super) fn bring_to_pin(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
         let rustc = &self.context.toolchain.rustc;
-        // Cargo would refuse a member that is too new for the rust-version it is made to declare.
+        // Cargo would reject a member that needs more than the rust-version it is made to declare.
         let by_members = msrv::unmet_by_members(&self.context.tree.subject, rustc);
         let unmet = match by_members.is_empty() {
             true => self.try_bring_to_pin()?,
@@ -111,11 +112,11 @@ impl Pinning<'_, '_> {
         (!demands.is_empty()).then(|| drift::judge(&pin_context, demands))
     }
 
-    /// Moves companions that the resolver let drift to the pin's version, and proves that the
+    /// Moves companions that the resolver let drift back to the pin's version, and checks that the
     /// graph holds each family crate once and at the pin.
     fn hold_together(&mut self, mut metadata: Metadata) -> PinningStep<Metadata> {
         let mut tried = BTreeSet::new();
-        // Moving one can free another that something of its was holding.
+        // Moving one companion can free another that was held back by a dependency of the first.
         while let Some(version) = self.context.cell.pin.at.version().cloned()
             && let Some((name, from)) = self.companion_off_pin(&metadata, &version, &mut tried)
         {
@@ -144,8 +145,8 @@ impl Pinning<'_, '_> {
         )
     }
 
-    /// A crate of the family that is not at the pin's version, though that is published, and that
-    /// was not tried since anything last moved.
+    /// Finds a family crate that is not at the pin's version although that version is published,
+    /// and that has not been tried since the last successful move.
     fn companion_off_pin(
         &self,
         metadata: &Metadata,

@@ -1,8 +1,9 @@
-//! How a lock that is too new for a toolchain is mended: which package goes back, and how far.
+//! Decides how to repair a lock that is too new for a toolchain: which package to downgrade, and to
+//! which version.
 //!
-//! Either the package that is too new goes back to the newest version that fits, or, where those
-//! who ask for it forbid that, one of them goes back to a version that does not. Family crates
-//! never move: they are what the cell is about.
+//! Either the package that is too new is downgraded to the newest version that fits or, if its
+//! dependents forbid that, one of the dependents is downgraded to a version that allows it. Family
+//! crates never move, because the cell is about them.
 
 use std::collections::BTreeSet;
 
@@ -12,23 +13,23 @@ use semver::{Version, VersionReq};
 use crate::registry::published::{Published, Registry};
 use crate::resolve::msrv::{Demand, parents};
 
-/// How many older versions of one package are tried; each costs a run of the resolver.
+/// How many older versions of one package to try. Each attempt costs one run of the resolver.
 const TRIES: usize = 8;
 
-/// One package going back.
+/// One package to downgrade.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Downgrade {
-    /// The package.
+    /// The package's name.
     pub package: String,
     /// Its version in the lock.
     pub from: Version,
-    /// The version that may fit.
+    /// The older version to try.
     pub to: Version,
-    /// What asked for it.
+    /// The reason, for the user.
     pub because: String,
 }
 
-/// The next step towards a lock that fits, or `None` when there is none left to try.
+/// Returns the next downgrade to try, or `None` if none is left.
 pub fn next_step(
     metadata: &Metadata,
     demands: &[Demand],
@@ -104,8 +105,8 @@ impl<'a> Graph<'a> {
         ids.iter().filter_map(|id| self.by_id(id)).collect()
     }
 
-    /// Older versions that all dependents allow, that declare no newer rustc, and that `wanted`
-    /// accepts; the newest first.
+    /// Returns older versions that all dependents allow, that declare no newer rustc, and that
+    /// `wanted` accepts, newest first.
     fn older(&self, package: &Package, wanted: impl Fn(&Published) -> bool) -> Vec<Version> {
         let allowed = self.requirements_on(package);
         let published = self.registry.versions(&package.name).unwrap_or_default();
@@ -132,13 +133,13 @@ impl<'a> Graph<'a> {
             .flat_map(|dependent| &dependent.dependencies);
         requirements
             .filter(|d| d.name == *package.name && d.kind != DependencyKind::Development)
-            // A package can be in the graph at several versions, each asked for by its own.
+            // A package can be in the graph at several versions, each with its own dependents.
             .filter(|d| d.req.matches(&package.version))
             .map(|d| d.req.clone())
             .collect()
     }
 
-    /// Whether a version of an asker no longer forces the package that is too new.
+    /// Returns true if a version of a dependent no longer requires the version that is too new.
     fn lets_go(&self, asker: &Published, demand: &Demand) -> bool {
         let mut requirements = asker
             .requires

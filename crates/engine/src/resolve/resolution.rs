@@ -1,4 +1,4 @@
-//! What came of resolving a cell: a lock, or words against it.
+//! The result of resolving a cell: a lock, or the reason why there is none.
 
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::moved::Moved;
@@ -6,26 +6,26 @@ use pinmatrix_core::model::outcome::{Needs, Outcome};
 use pinmatrix_core::model::status::Status;
 use serde::{Deserialize, Serialize};
 
-/// What came of resolving a cell. Kept under a hash of all that decides it.
+/// The result of resolving a cell, stored under a hash of everything that decides it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolution {
-    /// Passed, or what was wrong: `resolve`, `msrv`, `drift` or a doubt.
+    /// `Passed`, or what went wrong: `resolve`, `msrv`, `drift`, or an inconclusive reason.
     #[serde(flatten)]
     pub status: Status,
-    /// Why it did not pass.
+    /// Why resolving did not pass.
     pub errors: Vec<Diagnostic>,
-    /// The text of `Cargo.lock`, wherever one was reached.
+    /// The text of `Cargo.lock`, if there is one.
     pub lock: Option<String>,
-    /// What the repair moved.
+    /// The packages that the repair moved.
     pub moved: Vec<Moved>,
-    /// The rustc that the lock asks for.
+    /// The rustc versions that the lock needs.
     #[serde(default)]
     pub needs: Option<Needs>,
-    /// What cargo said on the way, for the log of a run that takes this over.
+    /// Cargo's output, which is replayed in the log of a run that reuses this resolution.
     pub said: String,
 }
 
-/// What of a resolution decides an outcome: everything but the comments in its lock.
+/// The parts of a resolution that decide an outcome: everything but the comments in its lock.
 #[derive(Serialize)]
 pub struct DecidingParts<'a> {
     status: &'a Status,
@@ -35,7 +35,7 @@ pub struct DecidingParts<'a> {
 }
 
 impl Resolution {
-    /// What of it decides an outcome.
+    /// Returns the parts that decide an outcome.
     #[must_use]
     pub fn deciding_parts(&self) -> DecidingParts<'_> {
         DecidingParts {
@@ -46,20 +46,20 @@ impl Resolution {
         }
     }
 
-    /// The lock, where nothing stands against building with it.
+    /// Returns the lock if the cell can be built with it.
     #[must_use]
     pub fn usable(&self) -> Option<&str> {
         let lock = self.lock.as_deref();
         lock.filter(|_| self.status == Status::Passed)
     }
 
-    /// Takes over what stands against a cell whose lock is there.
+    /// Marks a resolution that has a lock as failed, with the status and errors of `outcome`.
     pub fn refuse(&mut self, outcome: Outcome) {
         self.status = outcome.status;
         self.errors = outcome.errors;
     }
 
-    /// One that ended in words against the cell.
+    /// Creates a resolution without a lock.
     #[must_use]
     pub fn refused(status: Status, error: Diagnostic) -> Self {
         Self {
@@ -73,14 +73,14 @@ impl Resolution {
     }
 }
 
-/// The lines of a lock that say which packages are in it.
+/// Returns the lines of a lock that decide which packages it holds.
 #[must_use]
 pub fn decisive_lines(lock: &str) -> Vec<&str> {
     lock.lines().filter(|line| decides(line)).collect()
 }
 
-/// Whether a line of a lock says which packages are in it. Comments do not, nor does the number of
-/// its format: cargo writes an unchanged lock anew for a changed comment, in its newest format.
+/// Returns true if a line of a lock decides which packages it holds. Comments and the format
+/// version do not: when only a comment changes, cargo rewrites the lock in its newest format.
 fn decides(line: &str) -> bool {
     !line.is_empty()
         && !line.starts_with('#')

@@ -1,5 +1,6 @@
-//! The lock of a cell: the subject's own, moved as far as the pin needs and no further, proved to
-//! hold the family at the pin, and repaired where it does not fit the toolchain.
+//! Resolves cells: starts from the subject's own lock, moves it as far as the pin needs and no
+//! further, checks that it holds the family at the pin, and repairs it where it does not fit the
+//! toolchain.
 //!
 //! One modern cargo resolves all cells, one after another, so that cells do not differ by resolver.
 
@@ -32,31 +33,33 @@ use crate::workdir::stage;
 
 /// Resolves cells, one at a time.
 pub struct Resolver<'a> {
-    /// The matrix: its subject, its registry, and the cargo that resolves.
+    /// The matrix, with its subject, its registry, and the cargo that resolves.
     pub matrix: &'a Matrix,
-    /// The folder of the copy that is resolved: of the checkout that the subject lies in.
+    /// The folder of the copy that is resolved. It holds the whole checkout that contains the
+    /// subject.
     pub folder: Utf8PathBuf,
-    /// Where resolutions are kept.
+    /// The folder in which resolutions are stored.
     pub kept: Utf8PathBuf,
-    /// How they are kept.
+    /// Reads and writes stored resolutions.
     pub records: &'a RecordStore<'a>,
-    /// Whether a lock must be committed and fit as it is.
+    /// Whether each cell must have a committed lock that fits unchanged.
     pub locked: bool,
-    /// Whether the network is off limits.
+    /// Whether the network may be used.
     pub network: Network,
-    /// Whether what is kept is looked at.
+    /// Whether stored resolutions are ignored.
     pub fresh: bool,
-    /// Whether the run should end.
+    /// Tells whether the run should stop.
     pub cancel: &'a Cancel,
-    /// Cargo's own lock on its package cache would make others wait without a word. It holds which
-    /// checkout is laid out.
+    /// Lets one cell resolve at a time; otherwise cargo's own lock on its package cache would make
+    /// the others wait silently. The value is the checkout that is currently laid out.
     pub turn: Mutex<Option<Utf8PathBuf>>,
 }
 
 impl Resolver<'_> {
-    /// What is to be made of a command that could not resolve a cell, or not fetch for it.
+    /// Judges a cargo command that failed to resolve a cell or to fetch its packages.
     pub fn refused(&self, context: &CellContext<'_>, said: &CargoOutput) -> Resolution {
-        // Offline, cargo cannot tell what there is not from what is not here.
+        // When offline, cargo cannot tell a package that does not exist from one that is not
+        // downloaded.
         let is_far = !self.matrix.registry.is_local();
         let is_blind = is_far
             && (self.network == Network::Offline || self.denies_what_is_published(context, said));
@@ -78,7 +81,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// Whether a registry is said not to have what is known to be published.
+    /// Returns true if cargo claims that a package is not in the registry although it is known to
+    /// be published.
     fn denies_what_is_published(&self, context: &CellContext<'_>, said: &CargoOutput) -> bool {
         unknown_to_registry(&said.err).is_some_and(|name| {
             let is_locked = |lock: String| lock.contains(&format!("name = \"{name}\""));
@@ -89,7 +93,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// The lock that a cell starts from: its committed one, else the subject's own.
+    /// Returns the lock that a cell starts from: its committed lock, or else the subject's own.
     fn seed(&self, context: &CellContext<'_>) -> Result<Option<String>> {
         match self.committed(context)? {
             Some(lock) => Ok(Some(lock)),
@@ -108,14 +112,14 @@ impl Resolver<'_> {
             .with_context(|| format!("read {}", path.display()))
     }
 
-    /// The family's crates at the pin's version, if that was withdrawn of any.
+    /// Returns the family's crates at the pin's version, if that version of any of them is yanked.
     fn withdrawn(&self, context: &CellContext<'_>) -> Option<Vec<(String, Version)>> {
         let version = context.cell.pin.at.version()?;
         let releases = self.matrix.registry.releases(&context.family.crate_names());
         releases?.release(version)?.withdrawn()
     }
 
-    /// What an earlier run found, if nothing that decides it has changed.
+    /// Returns an earlier run's resolution, unless something that decides it has changed.
     #[must_use]
     pub fn known(&self, context: &CellContext<'_>) -> Option<Resolution> {
         if self.fresh {
@@ -125,11 +129,12 @@ impl Resolver<'_> {
         self.records.read(&self.path(&key), &key)
     }
 
-    /// Resolves a cell, or takes over what an earlier run found.
+    /// Resolves a cell, or reuses an earlier run's resolution.
     ///
     /// # Errors
     ///
-    /// When the work folder fails; what cargo says against the cell is a [`Resolution`].
+    /// Returns an error if the work folder cannot be read or written. A cell that cannot be
+    /// resolved is not an error but a [`Resolution`].
     pub fn resolve(
         &self,
         context: &CellContext<'_>,
@@ -159,7 +164,7 @@ impl Resolver<'_> {
         Ok(resolution)
     }
 
-    /// Lays out the copy that is resolved, without a lock; the workspace in it.
+    /// Lays out the copy to resolve, without a lock, and returns the workspace in it.
     pub(super) fn lay_out(
         &self,
         context: &CellContext<'_>,
@@ -167,7 +172,7 @@ impl Resolver<'_> {
     ) -> Result<Utf8PathBuf> {
         let subject = &context.tree.subject;
         let pinned = stage::pinned_for_resolve(context)?;
-        // Nothing of the subject runs here, so that only what a cell changes has to be written anew.
+        // The subject runs nothing here, so only the files that a cell changes need rewriting.
         if laid_out.as_ref() == Some(&subject.checkout.top) {
             stage::rewrite(&pinned, &self.folder)?;
             remove(&self.folder.join(subject.lock()))?;

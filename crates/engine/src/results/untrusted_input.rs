@@ -1,7 +1,7 @@
-//! The results folder of a machine, as it came here: a `run.json`, and logs and locks beside it.
+//! Reads the results folder of another machine: a `run.json`, with logs and locks beside it.
 //!
-//! Anything in it may be forged. Files are found by names that are made here and never by paths that
-//! stand in it, links are not followed, and none is read beyond a bound.
+//! Anything in it may be forged. Files are found by names that are created here and never by paths
+//! that it contains, links are not followed, and every file has a size limit.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,12 +17,12 @@ use pinmatrix_core::run_json;
 use crate::fs_ext::{remove, write_whole};
 use crate::results;
 
-/// How much of a log or a lock is taken over, in bytes; somewhat more than this tool writes.
+/// The size limit for a log or a lock, in bytes; somewhat more than this tool writes.
 const LARGEST_LOG: u64 = 12 * 1024 * 1024;
-/// The folders of a results folder that belong to its cells.
+/// The folders in a results folder that belong to its cells.
 const FOLDERS: [&str; 2] = ["logs", "locks"];
 
-/// The name of a results folder, which goes by itself or by the `run.json` in it.
+/// Returns the results folder that a user named, either directly or by the `run.json` in it.
 #[must_use]
 pub fn folder(named: &Utf8Path) -> &Utf8Path {
     match (named.file_name(), named.parent()) {
@@ -36,7 +36,7 @@ pub fn folder(named: &Utf8Path) -> &Utf8Path {
 ///
 /// # Errors
 ///
-/// A [`UserError`] that names the file, where there is none that this version can read.
+/// Returns a [`UserError`] that names the file if there is none that this version can read.
 pub fn read(folder: &Utf8Path) -> Result<Run, UserError> {
     read_file(&folder.join(run_json::FILE))
 }
@@ -45,28 +45,28 @@ pub fn read(folder: &Utf8Path) -> Result<Run, UserError> {
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// Returns the errors of [`read`].
 pub fn read_file(path: &Utf8Path) -> Result<Run, UserError> {
     let help = "name a results folder, or the run.json in it";
     open(path).map_err(|e| UserError::new(format!("cannot read {path}: {e}")).help(help))?;
     results::read(path)
 }
 
-/// Removes what earlier results left of cells.
+/// Removes the logs and locks of earlier results.
 ///
 /// # Errors
 ///
-/// When something stays.
+/// Returns an error if something cannot be removed.
 pub fn clear(out: &Utf8Path) -> Result<()> {
     FOLDERS.iter().try_for_each(|name| remove(&out.join(name)))
 }
 
-/// Takes over the logs and the lock of a cell, whose name can stand in a path. What is not there,
-/// or is no plain file, is left.
+/// Copies the logs and the lock of a cell, whose ID is safe to use in a path. A file that is
+/// missing, or that is not a regular file, is skipped.
 ///
 /// # Errors
 ///
-/// When `out` cannot be written.
+/// Returns an error if `out` cannot be written.
 pub fn take_over(folder: &Utf8Path, cell: &CellId, out: &Utf8Path) -> Result<()> {
     let logs = Phase::ALL.map(|phase| PhaseRecord::log_of(cell, phase));
     let lock = format!("locks/{cell}.lock");
@@ -79,7 +79,7 @@ pub fn take_over(folder: &Utf8Path, cell: &CellId, out: &Utf8Path) -> Result<()>
     Ok(())
 }
 
-/// What a plain file holds that no link on its way leads to, up to a bound.
+/// Returns the contents of a regular file below the size limit, if no link leads to it.
 fn plain(folder: &Utf8Path, name: &Utf8Path) -> Option<Vec<u8>> {
     let path = folder.join(name);
     let mut above = path.ancestors().skip(1).take(name.components().count() - 1);
@@ -97,7 +97,7 @@ fn plain(folder: &Utf8Path, name: &Utf8Path) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// Opens a plain file, and says how long it is. A pipe would have whoever reads it wait.
+/// Opens a regular file and returns its length. A pipe would block its reader.
 fn open(path: &Utf8Path) -> std::io::Result<(File, u64)> {
     let metadata = path.symlink_metadata()?;
     if !metadata.is_file() {
@@ -106,7 +106,7 @@ fn open(path: &Utf8Path) -> std::io::Result<(File, u64)> {
     Ok((File::open(path)?, metadata.len()))
 }
 
-/// Whether two names are of one folder.
+/// Returns true if two paths lead to the same folder.
 #[must_use]
 pub fn is_same(one: &Utf8Path, other: &Utf8Path) -> bool {
     let whole = |path: &Utf8Path| -> Option<Utf8PathBuf> { path.canonicalize_utf8().ok() };

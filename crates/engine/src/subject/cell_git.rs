@@ -1,5 +1,5 @@
-//! What a program that asks git finds in a cell: a repository of its own, at the same commit and with
-//! the same tags, which borrows the objects of the user's and can write nothing there.
+//! The repository that git finds in a cell: at the same commit and with the same tags as the
+//! user's. It borrows the objects of the user's repository and cannot write there.
 
 use std::fs;
 
@@ -12,17 +12,17 @@ use crate::subject::git::Repository;
 /// The metadata of a repository.
 #[derive(Clone, Debug)]
 pub struct GitMetadata {
-    /// Where git keeps it.
+    /// The folder in which git keeps it.
     pub folder: Utf8PathBuf,
-    /// Where its objects are.
+    /// The folder of its objects.
     pub objects: Utf8PathBuf,
-    /// The commit that is checked out, and the branch where there is one.
+    /// The commit that is checked out, and the branch if there is one.
     head: GitHead,
-    /// Its tags, as git packs references.
+    /// Its tags, in git's packed-refs format.
     tags: String,
-    /// What git knows of the files that are checked out.
+    /// The index of the files that are checked out.
     index: Option<Utf8PathBuf>,
-    /// The commits at which a shallow clone ends.
+    /// The file that lists where a shallow clone ends.
     shallow: Option<Utf8PathBuf>,
 }
 
@@ -33,12 +33,12 @@ struct GitHead {
 }
 
 impl GitMetadata {
-    /// The metadata of the repository that a folder lies in, at `commit` or at what is checked out;
-    /// none where there is no repository.
+    /// Reads the metadata of the repository that contains a folder, at `commit` or at what is
+    /// checked out. Returns `None` if there is no repository.
     ///
     /// # Errors
     ///
-    /// When git does not answer.
+    /// Returns an error if git does not respond.
     pub fn of(folder: &Utf8Path, commit: Option<&str>) -> Result<Option<Self>> {
         let Some(repository) = Repository::of(folder)? else {
             return Ok(None);
@@ -74,18 +74,18 @@ impl GitMetadata {
         }))
     }
 
-    /// What of it decides what a program that asks git learns.
+    /// Returns the part of it that programs can learn from git.
     #[must_use]
     pub fn state(&self) -> String {
         let GitHead { branch, commit } = &self.head;
         format!("{branch:?} {commit:?}\n{}", self.tags)
     }
 
-    /// Makes the folder `.git` in a copy of the checkout.
+    /// Creates the `.git` folder in a copy of the checkout.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or written.
+    /// Returns an error if a file cannot be read or written.
     pub fn write(&self, checkout: &Utf8Path) -> Result<()> {
         let git = checkout.join(".git");
         let write = |name: &str, text: &str| write_whole(&git.join(name), text.as_bytes());

@@ -1,5 +1,5 @@
-//! The checkout that a subject lies in: the files of its repository as they are when a run begins.
-//! They are read once and kept; what is written into the working tree later changes nothing.
+//! The checkout that contains a subject: the files of its repository as they are when a run begins.
+//! They are read and copied once, so later changes to the working tree have no effect.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,24 +22,24 @@ use crate::subject::git;
 use crate::subject::git::{Repository, short};
 use crate::subject::working_tree::{EntryKind, ListedEntry, WorkingTree};
 
-/// The files of a repository, or of a folder that lies in none, as they were at one moment.
+/// A snapshot of the files of a repository, or of a folder that is in no repository.
 #[derive(Clone, Debug)]
 pub struct Checkout {
-    /// Where the user has it.
+    /// Its path in the user's tree.
     pub origin: Utf8PathBuf,
-    /// Where its files were copied to.
+    /// The folder that its files were copied to.
     pub top: Utf8PathBuf,
     /// Its files, links and folders, sorted by path.
     pub entries: Vec<CheckoutEntry>,
-    /// The commit that it is, where it is one.
+    /// Its commit, if it has one.
     pub commit: Option<String>,
-    /// Whether anything is changed on top of that commit.
+    /// Whether it has changes on top of that commit.
     pub dirty: bool,
     /// Submodules that are not checked out, relative to the top.
     pub missing_submodules: Vec<PathBuf>,
-    /// What a person should know of it.
+    /// Notes for the user.
     pub notes: Vec<String>,
-    /// The working tree that it was read from; none for a commit.
+    /// The working tree that it was read from; `None` for a commit.
     tree: Option<Arc<WorkingTree>>,
     /// Held so that no other run removes the copy.
     _held: Option<Arc<File>>,
@@ -50,32 +50,32 @@ pub struct Checkout {
 pub struct CheckoutEntry {
     /// Its path, relative to the top.
     pub path: PathBuf,
-    /// What it is.
+    /// Its kind.
     pub kind: EntryKind,
-    /// Its permissions; none where the system has no such thing.
+    /// Its permissions; `None` if the system has no such thing.
     pub mode: Option<u32>,
-    /// A hash of its content, or of where a link leads.
+    /// A hash of its content, or of a link's target.
     pub hash: blake3::Hash,
 }
 
-/// The end of the name of a lock on copies.
+/// The suffix of a lock file for copies.
 pub const IN_USE: &str = ".in-use";
 
-/// How often a working tree that changes while it is read is read again.
+/// How often to read a working tree that changes while it is being read.
 const TRIES: usize = 3;
 
-/// How a file begins that stands for one in Git LFS.
+/// The first bytes of a file that is a Git LFS pointer.
 /// <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 
 impl Checkout {
-    /// The files as they are now, in the working tree of the repository that `subject` lies in, or
-    /// in the folder that `[subject] root` names.
+    /// Reads the files as they are now, from the working tree of the repository that contains
+    /// `subject`, or from the folder that `[subject] root` names.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] for what the person at the keyboard can mend; other errors when files cannot be
-    /// read or copied.
+    /// Returns a [`UserError`] for what the user can fix, and other errors if files cannot be read
+    /// or copied.
     pub fn of_working_tree(config: &Config, subject: &Utf8Path, cache: &Utf8Path) -> Result<Self> {
         let origin = top_of(config, subject)?;
         let mut last = None;
@@ -135,11 +135,11 @@ impl Checkout {
         })
     }
 
-    /// A commit of the repository that `subject` lies in, or files with a patch on top.
+    /// Lays out a commit of the repository that contains `subject`, or files with a patch on top.
     ///
     /// # Errors
     ///
-    /// As [`git::lay_out`].
+    /// Returns the errors of [`git::lay_out`].
     pub fn of_revision(
         source: &SourceSpec,
         config: &Config,
@@ -172,7 +172,7 @@ impl Checkout {
         })
     }
 
-    /// The entry at a path, relative to the top.
+    /// Returns the entry at a path relative to the top.
     #[must_use]
     pub fn entry(&self, path: &Path) -> Option<&CheckoutEntry> {
         let found = self
@@ -181,11 +181,11 @@ impl Checkout {
         self.entries.get(found.ok()?)
     }
 
-    /// The manifests at some paths, in their order; those that are not there are left out.
+    /// Reads the manifests at some paths, in the same order; missing ones are left out.
     ///
     /// # Errors
     ///
-    /// When one cannot be read, or is not TOML.
+    /// Returns an error if one cannot be read or is not valid TOML.
     pub fn manifests(&self, paths: &[Utf8PathBuf]) -> Result<Vec<Manifest>> {
         let texts = paths.iter().filter_map(|path| {
             let text = self.text_of(path).transpose()?;
@@ -197,11 +197,11 @@ impl Checkout {
         texts.map(read).collect()
     }
 
-    /// The text of a file, if there is one at that path, relative to the top.
+    /// Reads the file at a path relative to the top; `None` if there is no such file.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or is not UTF-8.
+    /// Returns an error if it cannot be read or is not UTF-8.
     pub fn text_of(&self, path: &Utf8Path) -> Result<Option<String>> {
         if self
             .entry(path.as_std_path())
@@ -214,13 +214,13 @@ impl Checkout {
             .with_context(|| format!("read {}", self.origin.join(path)))
     }
 
-    /// The folders that hold nothing, by paths that are UTF-8.
+    /// Returns the empty folders whose paths are UTF-8.
     #[must_use]
     pub fn empty_folders(&self) -> Vec<Utf8PathBuf> {
         let mut after = self.entries.iter().skip(1).map(Some).chain([None]);
         let mut empty = Vec::new();
         for entry in &self.entries {
-            // What lies in a folder follows it.
+            // The contents of a folder follow it.
             let is_empty = after
                 .next()
                 .flatten()
@@ -232,8 +232,8 @@ impl Checkout {
         empty
     }
 
-    /// Where cargo can be asked about it, which follows paths that lead out: in the working tree, or
-    /// where a commit is laid out.
+    /// Returns where to run cargo to read its metadata, which follows paths that lead out of it: in
+    /// the working tree, or in the folder where a commit is laid out.
     #[must_use]
     pub fn live(&self) -> &Utf8Path {
         match &self.tree {
@@ -242,10 +242,10 @@ impl Checkout {
         }
     }
 
-    /// Where a path in the user's tree is in the copy; a path outside stays as it is.
+    /// Converts a path in the user's tree to one in the copy; a path outside stays as it is.
     #[must_use]
     pub fn in_copy(&self, path: &Utf8Path) -> Utf8PathBuf {
-        // The copy can lie in the user's tree, as work folders can.
+        // The copy can be inside the user's tree, since the work folders can be.
         if path.starts_with(&self.top) {
             return path.to_owned();
         }
@@ -255,7 +255,7 @@ impl Checkout {
         }
     }
 
-    /// Where a path in the copy is in the user's tree.
+    /// Converts a path in the copy to one in the user's tree.
     #[must_use]
     pub fn in_origin(&self, path: &Utf8Path) -> Utf8PathBuf {
         match path.strip_prefix(&self.top) {
@@ -264,8 +264,8 @@ impl Checkout {
         }
     }
 
-    /// Whether a path is one in the user's tree that the checkout does not hold: what git ignores,
-    /// for the most part. The path is relative to the top.
+    /// Returns true if a path, relative to the top, exists in the user's tree but not in the
+    /// checkout: mostly what git ignores.
     #[must_use]
     pub fn leaves_out(&self, path: &Utf8Path) -> bool {
         !path.as_str().is_empty()
@@ -273,12 +273,12 @@ impl Checkout {
             && self.origin.join(path).exists()
     }
 
-    /// What was written into the working tree since it was read, relative to its top; nothing for a
-    /// commit.
+    /// Returns the paths that changed in the working tree since it was read, relative to its top;
+    /// empty for a commit.
     ///
     /// # Errors
     ///
-    /// When it cannot be listed.
+    /// Returns an error if the working tree cannot be listed.
     pub fn changed_since(&self, config: &Config) -> Result<BTreeSet<PathBuf>> {
         match &self.tree {
             Some(tree) => Ok(tree.changed(&WorkingTree::list(&self.origin, &config.checkout)?)),
@@ -287,8 +287,8 @@ impl Checkout {
     }
 }
 
-/// A hash of entries: names, kinds, contents, and what their owner may do with them. What others may
-/// do follows from a setting of the machine.
+/// Computes a hash of entries: their names, kinds, contents and owner permissions. The permissions
+/// of others depend on the machine's configuration.
 pub fn content<'a>(entries: impl IntoIterator<Item = &'a CheckoutEntry>) -> String {
     let mut hasher = blake3::Hasher::new();
     for entry in entries {
@@ -302,7 +302,7 @@ pub fn content<'a>(entries: impl IntoIterator<Item = &'a CheckoutEntry>) -> Stri
     hasher.finalize().to_hex().to_string()
 }
 
-/// Copies entries from one folder to another, which must hold what they were when they were read.
+/// Copies entries from one folder to another, and fails if they changed since they were read.
 fn copy(entries: &[CheckoutEntry], from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("make {to}"))?;
     let (from, to) = (from.as_std_path(), to.as_std_path());
@@ -332,7 +332,7 @@ fn copy(entries: &[CheckoutEntry], from: &Utf8Path, to: &Utf8Path) -> Result<()>
     })
 }
 
-/// An entry with its hash, and whether it is a pointer of Git LFS.
+/// Reads an entry with its hash, and returns whether it is a Git LFS pointer.
 fn read(top: &Utf8Path, listed: &ListedEntry) -> Result<(CheckoutEntry, bool)> {
     let bytes = match listed.kind {
         EntryKind::Folder => Vec::new(),
@@ -357,7 +357,7 @@ fn bytes_of(path: &Path, kind: EntryKind) -> Result<Vec<u8>> {
     .with_context(|| format!("read {}", path.display()))
 }
 
-/// Holds the copies of one working tree, so that no other run removes them; and removes those that
+/// Locks the copies of one working tree, so that no other run removes them, and removes copies that
 /// no run uses any more.
 fn hold(sources: &Utf8Path, of_origin: &str, name: &str) -> Result<File> {
     fs::create_dir_all(sources).with_context(|| format!("make {sources}"))?;
@@ -370,7 +370,7 @@ fn hold(sources: &Utf8Path, of_origin: &str, name: &str) -> Result<File> {
     if lock.try_lock().is_ok() {
         for other in folders(sources)? {
             if other.starts_with(of_origin) && other != name {
-                // Elsewhere first, so that no half of it passes for the whole later.
+                // Move it first, so that no half-removed copy looks complete later.
                 let gone = sources.join(format!("{of_origin}.gone"));
                 if sources.join(&other) != gone {
                     remove(&gone)?;
@@ -386,7 +386,7 @@ fn hold(sources: &Utf8Path, of_origin: &str, name: &str) -> Result<File> {
     Ok(lock)
 }
 
-/// The top of what is copied.
+/// Returns the top of what is copied.
 fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
     let real = |folder: &Utf8Path| folder.canonicalize_utf8();
     let subject = real(subject).map_err(|_| no_workspace(config, subject, "is not there"))?;
@@ -412,7 +412,7 @@ fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
     }
 }
 
-/// A subject's folder that is no workspace.
+/// Creates the error for a subject's folder that is not a workspace.
 pub fn no_workspace(config: &Config, place: &Utf8Path, why: &str) -> UserError {
     config
         .text
@@ -421,8 +421,8 @@ pub fn no_workspace(config: &Config, place: &Utf8Path, why: &str) -> UserError {
         .help("name the folder of the workspace's root manifest, relative to this file")
 }
 
-/// What git has against a repository that a folder lies in by the looks of it: other files would be
-/// copied without git than with it.
+/// Creates an error if git refuses to work with what looks like the repository of a folder: without
+/// git, other files would be copied than with it.
 fn refused_by_git(folder: &Utf8Path) -> Option<UserError> {
     let top = folder
         .ancestors()
@@ -438,7 +438,7 @@ fn refused_by_git(folder: &Utf8Path) -> Option<UserError> {
     Some(mistake.help(format!("git says:\n{said}")))
 }
 
-/// A copy that is too large is refused before it is made.
+/// Rejects a checkout that is too large before it is copied.
 fn check_size(config: &Config, top: &Utf8Path, tree: &WorkingTree) -> Result<(), UserError> {
     let Some(most) = config.checkout.max_size else {
         return Ok(());

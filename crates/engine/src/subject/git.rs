@@ -11,10 +11,10 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 
-/// The folder, below that of all work folders, where revisions of subjects are laid out.
+/// The folder in which revisions of subjects are laid out, below that of all work folders.
 pub const SOURCES: &str = "sources";
 
-/// A git repository, looked into from a folder of it.
+/// A git repository.
 #[derive(Debug)]
 pub struct Repository {
     /// Its top folder.
@@ -22,25 +22,26 @@ pub struct Repository {
     shell: Shell,
 }
 
-/// A revision of the subject, laid out.
+/// A revision of the subject that is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaidOutRevision {
-    /// Where it is.
+    /// The top folder of the revision.
     pub top: Utf8PathBuf,
-    /// The top of the repository that it is a revision of.
+    /// The top folder of its repository.
     pub repository: Utf8PathBuf,
-    /// The commit it comes from.
+    /// The commit that it is based on.
     pub commit: String,
-    /// True where anything is changed on top of that commit.
+    /// Whether it has changes on top of that commit.
     pub dirty: bool,
 }
 
 impl Repository {
-    /// The repository that a folder lies in; `None` where it lies in none, or there is no git.
+    /// Finds the repository that contains a folder. Returns `None` if there is none, or if git is
+    /// not installed.
     ///
     /// # Errors
     ///
-    /// When this process has no working folder.
+    /// Returns an error if this process has no working directory.
     pub fn of(folder: &Utf8Path) -> Result<Option<Self>> {
         let shell = Shell::new()?;
         shell.change_dir(folder);
@@ -51,7 +52,7 @@ impl Repository {
         Ok(Some(Self { top, shell }))
     }
 
-    /// The full name of the commit that a revision stands for.
+    /// Resolves a revision to its full commit hash.
     #[must_use]
     pub fn commit(&self, rev: &str) -> Option<String> {
         let rev = format!("{rev}^{{commit}}");
@@ -62,7 +63,7 @@ impl Repository {
         quiet(asked).read().ok()
     }
 
-    /// Whether git ignores a folder in it.
+    /// Returns true if git ignores a folder in it.
     #[must_use]
     pub fn ignores(&self, folder: &Utf8Path) -> bool {
         quiet(cmd!(self.shell, "git check-ignore --quiet {folder}"))
@@ -70,22 +71,22 @@ impl Repository {
             .is_ok()
     }
 
-    /// A git command in its top folder that only reads.
+    /// Runs a git command in the top folder that only reads.
     ///
     /// # Errors
     ///
-    /// When git refuses it.
+    /// Returns an error if git fails.
     pub fn ask(&self, args: &[&str]) -> Result<String> {
         Ok(quiet(cmd!(self.shell, "git {args...}")).read()?)
     }
 
-    /// The commits from one to another, both of them among them, the oldest first: those of the main
-    /// line, where others were merged into it.
+    /// Returns the commits from `good` to `bad` inclusive, oldest first. Where branches were
+    /// merged, these are the commits of the main line.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] when the first is not on the line that the second ends, or when nothing lies
-    /// between.
+    /// Returns a [`UserError`] if `good` is not on the main line of `bad`, or if there are no
+    /// commits between them.
     pub fn line(&self, good: &str, bad: &str) -> Result<Vec<String>> {
         let find = |rev: &str| {
             let top = &self.top;
@@ -130,9 +131,9 @@ impl Repository {
         }
     }
 
-    /// Writes all files of a commit into a folder.
+    /// Writes all files of a commit to a folder.
     fn check_out(&self, commit: &str, into: &Utf8Path) -> Result<()> {
-        // An index of its own: the repository's stays as it is.
+        // A separate index, so that the repository's own stays unchanged.
         let index = into.with_extension("index");
         let prefix = format!("{into}/");
         quiet(cmd!(self.shell, "git read-tree {commit}"))
@@ -147,7 +148,7 @@ impl Repository {
         Ok(())
     }
 
-    /// Copies the files as they are now, without those that git ignores.
+    /// Copies the files as they are now, except those that git ignores.
     fn copy_files(&self, into: &Utf8Path) -> Result<()> {
         let listed = self.ask(&[
             "ls-files",
@@ -167,8 +168,8 @@ impl Repository {
     }
 }
 
-/// A git command that works on the repository of its folder whatever is set around it: a hook or a
-/// rebase leaves the name of its own repository behind.
+/// Makes a git command work on the repository of its folder, whatever the environment says: hooks
+/// and rebases leave variables that name their own repository.
 pub fn alone(command: Cmd<'_>) -> Cmd<'_> {
     let left_behind = [
         "GIT_DIR",
@@ -184,7 +185,7 @@ pub fn alone(command: Cmd<'_>) -> Cmd<'_> {
         .quiet()
 }
 
-/// As [`alone`], and what it complains of is dropped.
+/// Does the same as [`alone`], and drops git's error messages.
 pub fn quiet(command: Cmd<'_>) -> Cmd<'_> {
     alone(command).ignore_stderr()
 }
@@ -193,7 +194,7 @@ pub fn quiet(command: Cmd<'_>) -> Cmd<'_> {
 ///
 /// # Errors
 ///
-/// When it cannot be read or written.
+/// Returns an error if it cannot be read or written.
 pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder)?;
@@ -207,14 +208,14 @@ pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Lays out a revision of the subject below `cache`, or finds it there.
+/// Lays out a revision of the subject below `cache`, unless it is there already.
 ///
-/// The whole repository is laid out, since a subject may reach by path what lies beside it.
+/// The whole repository is laid out, since a subject may refer to files beside it by path.
 ///
 /// # Errors
 ///
-/// A [`UserError`] when the subject is in no repository, when the revision is not in it, or when the
-/// patch does not apply; other errors when files cannot be written.
+/// Returns a [`UserError`] if the subject is in no repository, if the repository lacks the
+/// revision, or if the patch does not apply. Returns other errors if files cannot be written.
 pub fn lay_out(
     source: &SourceSpec,
     config: &Config,
@@ -324,12 +325,12 @@ fn read_patch(
     }
 }
 
-/// Applies a patch to a folder; what git says against it is the error.
+/// Applies a patch to a folder; the error is git's message.
 fn apply(patch: &Utf8Path, tree: &Utf8Path) -> std::result::Result<(), String> {
     let run = || -> Result<std::process::Output> {
         let shell = Shell::new()?;
         shell.change_dir(tree);
-        // A repository above the folder would make git pass over all files.
+        // If a repository above the folder were found, git would skip all files.
         let above = tree.parent().unwrap_or(tree);
         let apply = alone(cmd!(shell, "git apply --whitespace=nowarn {patch}"));
         Ok(apply
@@ -345,24 +346,24 @@ fn apply(patch: &Utf8Path, tree: &Utf8Path) -> std::result::Result<(), String> {
     }
 }
 
-/// Moves what was laid out to where it is looked for: there whole or not at all.
+/// Moves a finished folder to its final path, so that it appears there completely or not at all.
 ///
 /// # Errors
 ///
-/// When it cannot be moved.
+/// Returns an error if it cannot be moved.
 pub fn settle(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
     match std::fs::rename(tree, place) {
-        // Another run was quicker.
+        // Another run was faster.
         Err(_) if place.is_dir() => Ok(()),
         renamed => renamed.with_context(|| format!("make {place}")),
     }
 }
 
-/// A hash of all files below a folder, with their names.
+/// Returns a hash of all files below a folder and their names.
 ///
 /// # Errors
 ///
-/// When one cannot be read.
+/// Returns an error if a file cannot be read.
 pub fn hash(folder: &Utf8Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     let walk = walkdir::WalkDir::new(folder)
@@ -395,7 +396,7 @@ fn link_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
         .to_vec())
 }
 
-/// As much of a hash as tells it from others.
+/// Shortens a hash to as many digits as distinguish it from others.
 #[must_use]
 pub fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)

@@ -10,7 +10,7 @@ use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
 use crate::subject::{git, workspace};
 
-/// What such a folder holds.
+/// The contents of such a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPin {
     /// The folder of each crate.
@@ -20,11 +20,11 @@ pub struct PathPin {
 }
 
 impl PathPin {
-    /// Asks a folder for crates.
+    /// Finds crates in a folder.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] when it is no cargo workspace, or when a crate is missing in it.
+    /// Returns a [`UserError`] if the folder is not a cargo workspace or lacks a crate.
     pub fn read(
         folder: &Utf8Path,
         crates: &[&str],
@@ -37,11 +37,11 @@ impl PathPin {
         })
     }
 
-    /// The folders of some crates in a folder that holds them all.
+    /// Returns the folders of some crates in a workspace that has all of them.
     ///
     /// # Errors
     ///
-    /// As [`PathPin::read`].
+    /// Returns the errors of [`PathPin::read`].
     pub fn members_of(
         folder: &Utf8Path,
         crates: &[&str],
@@ -63,7 +63,7 @@ impl PathPin {
     }
 }
 
-/// The members of the workspace in a folder, each with its own folder.
+/// Returns the folder of each workspace member.
 fn members(
     folder: &Utf8Path,
     cargo: &Toolchain,

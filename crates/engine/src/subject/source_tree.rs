@@ -1,4 +1,4 @@
-//! One revision of the subject: its files, and what of them decides.
+//! One revision of the subject: its files, and what in them affects a result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,26 +19,27 @@ use crate::subject::checkout::Checkout;
 /// One revision of the subject.
 #[derive(Clone, Debug)]
 pub struct SourceTree {
-    /// The label of its `[[source]]`; none where the matrix has no such axis.
+    /// The label of its `[[source]]`; `None` if the matrix has no such axis.
     pub label: Option<String>,
     /// Its files.
     pub subject: Subject,
-    /// A hash of them, its lock aside.
+    /// A hash of its files, except its lock.
     pub sources: String,
-    /// What its own cargo config says.
+    /// The text of its own cargo configs.
     pub cargo_config: String,
     /// A hash of its own lock.
     pub lock: Option<String>,
-    /// The versions that its own lock holds, by package; none stands for one that comes from no registry.
+    /// The versions in its own lock, by package; `None` means that a package comes from no
+    /// registry.
     pub locked: BTreeMap<String, BTreeSet<Option<Version>>>,
 }
 
 impl SourceTree {
-    /// Reads a revision of the subject, which is laid out below `cache` where it has to be.
+    /// Reads a revision of the subject, and lays it out below `cache` if necessary.
     ///
     /// # Errors
     ///
-    /// A [`UserError`](pinmatrix_core::error::UserError) for whatever the person at the keyboard can mend.
+    /// Returns a [`UserError`](pinmatrix_core::error::UserError) for what the user can fix.
     pub fn read(
         source: &SourceSpec,
         config: &Config,
@@ -68,7 +69,8 @@ impl SourceTree {
     }
 }
 
-/// The versions that a lock holds, by package; none of one that cannot be read, which cargo will say.
+/// Returns the versions in a lock, by package; empty if the lock is invalid, which cargo will
+/// report.
 fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Option<Version>>> {
     #[derive(Deserialize)]
     struct LockVersions {
@@ -95,7 +97,7 @@ fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Option<Version>>> {
     locked
 }
 
-/// A lock in which a merge left its marks is no lock.
+/// Rejects a lock that contains merge conflict markers.
 fn check_lock(subject: &Subject, lock: &str) -> Result<()> {
     let mut at = 0;
     for line in lock.split_inclusive('\n') {

@@ -1,4 +1,5 @@
-//! What the subject is on today: the version of a family that its lock holds, or that a fresh one would.
+//! What the subject is on today: the version of a family in its lock, or the one that a new lock
+//! would get.
 
 use std::collections::BTreeSet;
 
@@ -15,15 +16,16 @@ use crate::subject::source_tree::SourceTree;
 pub struct Today {
     /// The version.
     pub version: Version,
-    /// Whether a lock holds it. Where there is none, it is the newest that all requirements take.
+    /// Whether it is in a lock. Without a lock, it is the newest version that all requirements
+    /// admit.
     pub is_locked: bool,
 }
 
-/// What each source is on; none where the crates of the family differ, or it is not known.
+/// Returns what each source is on; `None` if the crates of the family differ or it is unknown.
 ///
 /// # Errors
 ///
-/// When a manifest cannot be read.
+/// Returns an error if a manifest cannot be read.
 pub fn todays(
     trees: &[SourceTree],
     family: &Family,
@@ -40,7 +42,8 @@ pub fn todays(
     trees.iter().map(today).collect()
 }
 
-/// The version that a lock holds of all crates of a family that are there, where all come from a registry.
+/// Returns the version in a lock if all the family's crates in it have the same one and come from a
+/// registry.
 fn of_lock(tree: &SourceTree, family: &Family) -> Option<Version> {
     let crates = family.crate_names();
     let locked = crates.iter().filter_map(|name| tree.locked.get(*name));
@@ -49,21 +52,21 @@ fn of_lock(tree: &SourceTree, family: &Family) -> Option<Version> {
     versions.pop_first().filter(|_| versions.is_empty())
 }
 
-/// The newest release that every requirement takes, as cargo chooses it.
+/// Returns the newest release that every requirement admits, which is what cargo chooses.
 fn of_requirements(
     tree: &SourceTree,
     family: &Family,
     published: &Releases,
 ) -> Result<Option<Version>> {
     let manifests = tree.subject.checkout.manifests(&tree.subject.manifests)?;
-    // What it takes then rests on more than the family.
+    // Cargo's choice would then depend on more than the family.
     let is_told_to = tree.cargo_config.contains("incompatible-rust-versions");
     if is_told_to || may_prefer_older(&manifests) {
         return Ok(None);
     }
     let of_family = requirements_of(&manifests).into_iter();
     let of_family = of_family.filter(|(_, requirement)| family.holds(&requirement.package));
-    // One that comes from elsewhere than a registry says nothing of versions.
+    // A dependency that does not come from a registry says nothing about versions.
     let taken = of_family.map(|(_, own)| VersionReq::parse(&own.version?).ok());
     let Some(requirements) = taken.collect::<Option<Vec<VersionReq>>>() else {
         return Ok(None);

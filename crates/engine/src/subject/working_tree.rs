@@ -1,6 +1,6 @@
 //! A working tree: the files that a fresh checkout of it would hold. In a git repository these are
-//! what git tracks, ignored or not, and what is neither tracked nor ignored; elsewhere everything but
-//! build folders.
+//! the tracked files, ignored or not, and the untracked files that are not ignored; elsewhere,
+//! everything but build folders.
 
 mod repository;
 
@@ -17,14 +17,15 @@ use pinmatrix_core::config::CheckoutConfig as Chosen;
 use self::repository::GitListing;
 use crate::fs_ext::CACHEDIR_TAG_FILE;
 
-/// What stands in a working tree.
+/// The contents of a working tree.
 #[derive(Debug, Default)]
 pub struct WorkingTree {
     /// Its files, links and folders, sorted by path.
     pub entries: Vec<ListedEntry>,
     /// The folders of submodules that are not checked out.
     pub missing_submodules: Vec<PathBuf>,
-    /// How many tracked files are not here: those of a sparse checkout, and deleted ones.
+    /// The number of tracked files that are missing: files outside a sparse checkout, and deleted
+    /// ones.
     pub n_absent: usize,
 }
 
@@ -33,20 +34,20 @@ pub struct WorkingTree {
 pub struct ListedEntry {
     /// Its path, relative to the top.
     pub path: PathBuf,
-    /// What it is.
+    /// Its kind.
     pub kind: EntryKind,
-    /// Its permissions; none where the system has no such thing.
+    /// Its permissions; `None` if the system has no such thing.
     pub mode: Option<u32>,
-    /// Its size, in bytes.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// When it was last written to.
+    /// Its modification time.
     pub modified: Option<SystemTime>,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntryKind {
-    /// A file.
+    /// A regular file.
     File,
     /// A symbolic link.
     Link,
@@ -59,7 +60,7 @@ impl WorkingTree {
     ///
     /// # Errors
     ///
-    /// When a folder cannot be read, or git does not answer.
+    /// Returns an error if a folder cannot be read or git does not respond.
     pub fn list(top: &Utf8Path, chosen: &Chosen) -> Result<Self> {
         let mut tree = Self::default();
         let (top, below) = (top.as_std_path(), Path::new(""));
@@ -76,18 +77,18 @@ impl WorkingTree {
         Ok(tree.chosen(chosen))
     }
 
-    /// Lists all that lies in a folder, but for git's own.
+    /// Lists everything in a folder except `.git`.
     ///
     /// # Errors
     ///
-    /// When a folder cannot be read.
+    /// Returns an error if a folder cannot be read.
     pub fn all(top: &Utf8Path, chosen: &Chosen) -> Result<Self> {
         let mut tree = Self::default();
         tree.add_folder(top.as_std_path(), Path::new(""), &AllButVcs)?;
         Ok(tree.chosen(chosen))
     }
 
-    /// Without what is left out, and in order.
+    /// Removes what `[subject] exclude` matches, sorts the rest, and removes duplicates.
     fn chosen(mut self, chosen: &Chosen) -> Self {
         self.entries
             .retain(|entry| !chosen.exclude.matches(&entry.path));
@@ -96,7 +97,7 @@ impl WorkingTree {
         self
     }
 
-    /// The largest folders and files at the top, with their sizes in bytes.
+    /// Returns the `n` largest top-level folders and files, with their sizes in bytes.
     #[must_use]
     pub fn largest(&self, n: usize) -> Vec<(PathBuf, u64)> {
         let mut sizes = BTreeMap::<&Path, u64>::new();
@@ -112,13 +113,14 @@ impl WorkingTree {
         sizes
     }
 
-    /// The size of all files, in bytes.
+    /// Returns the size of all files in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.entries.iter().map(|entry| entry.bytes).sum()
     }
 
-    /// What differs between two states of a working tree, by name and date.
+    /// Returns the paths that differ between two states of a working tree, compared by name and
+    /// modification time.
     #[must_use]
     pub fn changed(&self, later: &Self) -> BTreeSet<PathBuf> {
         let is_file = |entry: &&ListedEntry| entry.kind != EntryKind::Folder;
@@ -149,7 +151,7 @@ impl WorkingTree {
         Ok(())
     }
 
-    /// Adds a folder and what is chosen of what stands in it.
+    /// Adds a folder and the chosen part of its contents.
     fn add_folder(&mut self, top: &Path, below: &Path, chooser: &dyn Chooser) -> Result<()> {
         if !below.as_os_str().is_empty() {
             self.add_itself(top, below);
@@ -157,7 +159,7 @@ impl WorkingTree {
         self.add_below(top, below, chooser)
     }
 
-    /// Adds what is chosen of what stands in a folder.
+    /// Adds the chosen part of a folder's contents.
     fn add_below(&mut self, top: &Path, below: &Path, chooser: &dyn Chooser) -> Result<()> {
         let folder = top.join(below);
         let context = || format!("list {}", folder.display());
@@ -170,7 +172,7 @@ impl WorkingTree {
 
     fn add(&mut self, top: &Path, path: &Path, chooser: &dyn Chooser) -> Result<()> {
         let absolute = top.join(path);
-        // What is removed meanwhile is not there.
+        // A file that is removed meanwhile does not exist.
         let Ok(metadata) = absolute.symlink_metadata() else {
             return Ok(());
         };
@@ -185,7 +187,7 @@ impl WorkingTree {
                 FolderChoice::Nothing => Ok(()),
             };
         }
-        // A pipe or a socket holds nothing that a build could read.
+        // A pipe or a socket contains nothing that a build could read.
         let is_kept = metadata.is_file() || metadata.is_symlink();
         if is_kept && chooser.takes_file(path) {
             self.push(path, &metadata);
@@ -234,24 +236,24 @@ fn mode_of(_: &Metadata) -> Option<u32> {
     None
 }
 
-/// What is chosen of a folder.
+/// How much of a folder is chosen.
 enum FolderChoice {
-    /// It, and what is chosen of what stands in it.
+    /// The folder, and the chosen part of its contents.
     All,
-    /// What is chosen of what stands in it, and not the folder by itself.
+    /// The chosen part of its contents, but not an empty folder.
     Below,
-    /// It, and nothing that stands in it.
+    /// The folder, without its contents.
     Empty,
     Nothing,
 }
 
-/// What of a working tree a checkout holds. Paths are relative to the top.
+/// Chooses what a checkout contains of a working tree. Paths are relative to the top.
 trait Chooser {
     fn of_folder(&self, absolute: &Path, path: &Path) -> FolderChoice;
     fn takes_file(&self, path: &Path) -> bool;
 }
 
-/// All but version control and build folders.
+/// Chooses everything but version control and build folders.
 struct AllButBuildFolders;
 
 impl Chooser for AllButBuildFolders {
@@ -272,7 +274,7 @@ impl Chooser for AllButBuildFolders {
     }
 }
 
-/// All but version control's own.
+/// Chooses everything but git's own folder.
 struct AllButVcs;
 
 impl Chooser for AllButVcs {
@@ -288,7 +290,8 @@ impl Chooser for AllButVcs {
     }
 }
 
-/// Whether a program says of a folder that it can make it again, or it is where cargo builds.
+/// Returns true if a program has marked a folder as one it can create again, or if cargo builds
+/// there.
 /// <https://bford.info/cachedir/>
 fn is_build_folder(folder: &Path) -> bool {
     let is_target = folder.file_name().is_some_and(|name| name == "target");
@@ -296,7 +299,7 @@ fn is_build_folder(folder: &Path) -> bool {
     folder.join(CACHEDIR_TAG_FILE).is_file() || (is_target && is_beside_manifest())
 }
 
-/// What `[subject] include` names.
+/// Chooses what `[subject] include` names.
 struct Included<'a> {
     chosen: &'a Chosen,
 }

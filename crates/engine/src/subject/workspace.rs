@@ -1,6 +1,6 @@
-//! The subject: which workspace it is, which manifests it has, what all its files hash to.
+//! The subject: its workspace, its manifests, and a hash of its files.
 //!
-//! The subject is read here, in the copy of its checkout, and never written.
+//! It is read in the copy of its checkout, and never written.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,29 +28,29 @@ use crate::subject::working_tree::EntryKind;
 /// The workspace under migration.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// The checkout that it lies in.
+    /// The checkout that contains it.
     pub checkout: Checkout,
-    /// The workspace's root in the copy of that, absolute.
+    /// The workspace root in the copy of the checkout, as an absolute path.
     pub root: Utf8PathBuf,
-    /// Where the workspace lies in the checkout; empty for the top.
+    /// The path of the workspace in the checkout; empty for the top.
     pub inside: Utf8PathBuf,
-    /// The manifests of the root, of all members, and of all else in the checkout that they reach by
-    /// path; relative to the top of the checkout, sorted.
+    /// The manifests of the root, of all members, and of every package in the checkout that they
+    /// reach by path; relative to the top of the checkout, sorted.
     pub manifests: Vec<Utf8PathBuf>,
-    /// True when its root manifest declares a workspace; a single package need not.
+    /// Whether the root manifest declares a workspace; a single package need not.
     pub is_workspace: bool,
-    /// What its members declare, sorted by name.
+    /// Its members, sorted by name.
     pub members: Vec<Member>,
-    /// A hash of all that decides and is not in the checkout: what the subject reaches by a path or a
-    /// link outside it, and git's metadata where cells can read that; empty where there is nothing.
+    /// A hash of what affects results outside the checkout: what the subject reaches by a path or a
+    /// link, and git's metadata if cells can read it; empty if there is nothing.
     pub outside: String,
-    /// What it reaches outside the checkout.
+    /// The paths outside the checkout that it reaches.
     pub reaches: Vec<Utf8PathBuf>,
-    /// The repository's metadata, where cells can read it.
+    /// The repository's metadata, if cells can read it.
     pub git: Option<cell_git::GitMetadata>,
-    /// What reports keep of it.
+    /// The subject as reports store it.
     pub record: SubjectRecord,
-    /// Files that belong to the matrix and decide nothing: the config, its baseline and its locks.
+    /// Files of the matrix that affect no result: the config, its baseline and its locks.
     of_matrix: Vec<PathBuf>,
 }
 
@@ -59,9 +59,9 @@ pub struct Subject {
 pub struct CargoConfig {
     /// Its path, relative to the top of the checkout.
     pub path: Utf8PathBuf,
-    /// The folder that relative paths in it are relative to, relative to the top of the checkout.
+    /// The folder that its paths are relative to, itself relative to the top of the checkout.
     pub folder: Utf8PathBuf,
-    /// What stands in it.
+    /// Its text.
     pub text: String,
 }
 
@@ -72,19 +72,19 @@ pub struct Member {
     pub name: String,
     /// Its version.
     pub version: Version,
-    /// The rustc it needs, and whether only its edition tells so.
+    /// The rustc version that it needs, and whether only its edition requires it.
     pub needs: Option<(Version, bool)>,
     /// Its features.
     pub features: BTreeSet<String>,
 }
 
 impl Subject {
-    /// Reads the subject that a config names, whose folder the user has at `place`, in a checkout.
+    /// Reads a subject in a checkout; `place` is its folder in the user's tree.
     ///
     /// # Errors
     ///
-    /// A [`UserError`] when it is no workspace or does not parse; any other error when its files
-    /// cannot be read.
+    /// Returns a [`UserError`] if it is not a valid workspace, and other errors if its files cannot
+    /// be read.
     pub fn read(
         config: &Config,
         place: &Utf8Path,
@@ -122,7 +122,7 @@ impl Subject {
         let mut members = Vec::new();
         for package in metadata.workspace_packages() {
             let manifest = in_checkout(&checkout, &package.manifest_path);
-            // A fresh checkout does not have it: git ignores it, and a pattern of members finds it.
+            // A glob in `members` matches it, but git ignores it: a fresh checkout has no such file.
             if manifest.starts_with(&checkout.top) && !manifest.is_file() {
                 continue;
             }
@@ -199,35 +199,34 @@ impl Subject {
         Ok(subject)
     }
 
-    /// The text of a file of the workspace, if it has it; its path is relative to the workspace.
+    /// Reads a file, given its path relative to the workspace; `None` if there is no such file.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or is not UTF-8.
+    /// Returns an error if it cannot be read or is not UTF-8.
     pub fn text_of(&self, path: &str) -> Result<Option<String>> {
         self.checkout.text_of(&self.inside.join(path))
     }
 
-    /// Whether the checkout holds a file, whose path is relative to the workspace.
+    /// Returns true if the checkout contains a file, given its path relative to the workspace.
     #[must_use]
     pub fn holds(&self, path: &str) -> bool {
         let path = normalized(&self.inside.join(path));
         self.checkout.entry(path.as_std_path()).is_some()
     }
 
-    /// The place of its lock, relative to the top of the checkout.
+    /// Returns the path of its lock, relative to the top of the checkout.
     #[must_use]
     pub fn lock(&self) -> Utf8PathBuf {
         self.inside.join("Cargo.lock")
     }
 
-    /// The cargo configs in the checkout that cargo reads for the workspace, those that come first
-    /// before the others.
+    /// Returns the workspace's cargo configs in the checkout, in order of precedence.
     /// <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>
     ///
     /// # Errors
     ///
-    /// As [`Subject::text_of`].
+    /// Returns the errors of [`Subject::text_of`].
     pub fn cargo_configs(&self) -> Result<Vec<CargoConfig>> {
         let mut configs = Vec::new();
         for folder in self.inside.ancestors() {
@@ -242,7 +241,7 @@ impl Subject {
         Ok(configs)
     }
 
-    /// A hash of everything but the subject's own lock: what a cell builds besides its own lock.
+    /// Returns a hash of what a cell builds besides its own lock: all but the subject's lock.
     #[must_use]
     pub fn sources(&self) -> String {
         let lock = self.lock();
@@ -262,7 +261,7 @@ impl Subject {
     }
 }
 
-/// Where the workspace that the user has at `place` lies in its checkout.
+/// Returns the path within its checkout of the workspace that the user has at `place`.
 fn inside(place: &Utf8Path, checkout: &Checkout) -> Result<Utf8PathBuf> {
     let real = |folder: &Utf8Path| folder.canonicalize_utf8();
     let (real_place, real_origin) = (real(place), real(&checkout.origin));
@@ -272,7 +271,7 @@ fn inside(place: &Utf8Path, checkout: &Checkout) -> Result<Utf8PathBuf> {
     inside.with_context(|| format!("find {place} in {origin}"))
 }
 
-/// What the config names in the checkout and writes itself, relative to its top.
+/// Returns the config and the files it names that the tool writes, relative to the checkout's top.
 fn of_matrix(config: &Config, origin: &Utf8Path) -> Vec<PathBuf> {
     let folder = config.folder();
     let named = [&config.run.baseline, &config.run.locks];
@@ -280,18 +279,18 @@ fn of_matrix(config: &Config, origin: &Utf8Path) -> Vec<PathBuf> {
     let named = named.chain([config.text.file().to_owned()]);
     let inside = |path: PathBuf| {
         let path = std::path::absolute(path).ok()?;
-        // It need not be there yet.
+        // It need not exist yet.
         let (parent, name) = (path.parent()?.canonicalize().ok()?, path.file_name()?);
         let path = parent.join(name);
         let inside = path.strip_prefix(origin.as_std_path()).ok()?;
-        // The whole checkout is no folder of locks.
+        // The top of the checkout cannot be the folder of locks.
         (!inside.as_os_str().is_empty()).then(|| inside.to_owned())
     };
     named.filter_map(inside).collect()
 }
 
-/// Whether a build script of the workspace has cargo run it again when git's metadata change, so that
-/// it asks git for something.
+/// Returns true if a build script of the workspace uses git: if it makes cargo run it again when
+/// git's metadata change.
 fn asks_git(metadata: &cargo_metadata::Metadata) -> bool {
     let packages = metadata.workspace_packages().into_iter();
     let targets = packages.flat_map(|package| &package.targets);
@@ -302,21 +301,21 @@ fn asks_git(metadata: &cargo_metadata::Metadata) -> bool {
         .any(|text| text.contains("rerun-if-changed") && names_git(&text))
 }
 
-/// Whether a text names `.git`, and not a longer name such as `.gitignore`.
+/// Returns true if a text contains `.git`, but not as part of a longer name such as `.gitignore`.
 fn names_git(text: &str) -> bool {
     let mut after = text.split(".git").skip(1);
     after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
-/// The rustc a package needs: what it declares, and at the least what can read its edition; with
-/// whether only the edition tells. <https://doc.rust-lang.org/edition-guide/editions/>
+/// Returns the rustc that a package needs, and whether only its edition requires it: the declared
+/// version or, if that is newer, the first that reads the edition. <https://doc.rust-lang.org/edition-guide/editions/>
 #[must_use]
 pub fn needs(package: &Package) -> Option<(Version, bool)> {
     let by_edition = match package.edition {
         Edition::E2015 => None,
         Edition::E2018 => Some(Version::new(1, 31, 0)),
         Edition::E2021 => Some(Version::new(1, 56, 0)),
-        // Any later edition is read by a later compiler still, which its packages declare.
+        // A later edition needs an even later compiler, which its packages declare.
         Edition::E2024 | _ => Some(Version::new(1, 85, 0)),
     };
     match (package.rust_version.clone(), by_edition) {
@@ -327,8 +326,8 @@ pub fn needs(package: &Package) -> Option<(Version, bool)> {
     }
 }
 
-/// All manifests that some manifests reach by path, themselves included: in the copy of the checkout,
-/// or outside it.
+/// Returns the given manifests and all manifests that they reach by path, in the copy of the
+/// checkout or outside of it.
 fn reached(checkout: &Checkout, manifests: BTreeSet<Utf8PathBuf>) -> Result<BTreeSet<Utf8PathBuf>> {
     let mut reached = BTreeSet::new();
     let mut open: Vec<Utf8PathBuf> = manifests.into_iter().collect();
@@ -345,8 +344,8 @@ fn reached(checkout: &Checkout, manifests: BTreeSet<Utf8PathBuf>) -> Result<BTre
     Ok(reached)
 }
 
-/// Where a file of the user's tree is in the copy, by the path that no link is a part of; a path
-/// outside stays as it is.
+/// Converts the path of a file in the user's tree to one in the copy without links; a path outside
+/// stays as it is.
 fn in_checkout(checkout: &Checkout, path: &Utf8Path) -> Utf8PathBuf {
     let path = checkout.in_copy(path);
     let real = |path: &Utf8Path| path.canonicalize_utf8();
@@ -359,16 +358,16 @@ fn in_checkout(checkout: &Checkout, path: &Utf8Path) -> Utf8PathBuf {
     }
 }
 
-/// Where a symbolic link of the checkout leads.
+/// Returns the target of a symbolic link in the checkout.
 fn target_of(checkout: &Checkout, link: &Utf8Path) -> Option<Utf8PathBuf> {
     let leads_to = checkout.top.join(link).read_link_utf8().ok()?;
     let from = checkout.origin.join(link);
     let leads_to = normalized(&from.parent()?.join(leads_to));
-    // One that leads above the checkout leads to the checkout too, and to whatever else is there.
+    // A link to a parent of the checkout leads to the checkout too, and to everything beside it.
     (!checkout.origin.starts_with(&leads_to)).then(|| checkout.in_copy(&leads_to))
 }
 
-/// The folder of a manifest, or what else a path leads to.
+/// Returns the folder of a manifest, or any other path unchanged.
 fn whole(path: Utf8PathBuf) -> Utf8PathBuf {
     match path.parent() {
         Some(folder) if path.file_name() == Some("Cargo.toml") => folder.to_owned(),
@@ -376,7 +375,7 @@ fn whole(path: Utf8PathBuf) -> Utf8PathBuf {
     }
 }
 
-/// A hash of files and folders, with their names.
+/// Returns a hash of files and folders with their names.
 fn hash_outside(paths: &[Utf8PathBuf]) -> Result<String> {
     if paths.is_empty() {
         return Ok(String::new());
@@ -388,7 +387,7 @@ fn hash_outside(paths: &[Utf8PathBuf]) -> Result<String> {
         };
         let walk = WalkDir::new(whole).sort_by_file_name().into_iter();
         for entry in walk.filter_entry(|e| !is_left_out(e)) {
-            // A link may lead nowhere.
+            // A link may be broken.
             let Ok(entry) = entry else { continue };
             if entry.file_type().is_file() {
                 let at = entry.path();
@@ -428,18 +427,18 @@ fn metadata(
     })
 }
 
-/// The submodule that is not checked out and that some words name.
+/// Returns the submodule that is not checked out and that a message names.
 fn missing_submodule<'a>(checkout: &'a Checkout, said: &str) -> Option<&'a PathBuf> {
     let mut submodules = checkout.missing_submodules.iter();
     submodules.find(|path| path.to_str().is_some_and(|path| said.contains(path)))
 }
 
-/// What cargo says of the workspace of a manifest, without what it depends on; or what it says
-/// against it.
+/// Runs `cargo metadata` for the workspace of a manifest, without dependencies. The inner error is
+/// cargo's message.
 ///
 /// # Errors
 ///
-/// When cargo does not start or answers in another form.
+/// Returns an error if cargo does not start or prints something unexpected.
 pub fn workspace(
     manifest: &Path,
     cargo: &Toolchain,
@@ -467,8 +466,8 @@ pub fn workspace(
     Ok(Ok(metadata.context("read cargo's metadata")?))
 }
 
-/// The commit that a checkout is at, and whether anything is changed on top of it but what belongs to
-/// the matrix.
+/// Returns the commit of a checkout, and whether it has uncommitted changes apart from the matrix's
+/// own files.
 fn uncommitted(top: &Utf8Path, of_matrix: &[PathBuf]) -> (Option<String>, bool) {
     let ask = || -> Result<(String, bool)> {
         let shell = Shell::new()?;
@@ -489,7 +488,7 @@ fn uncommitted(top: &Utf8Path, of_matrix: &[PathBuf]) -> (Option<String>, bool) 
     }
 }
 
-/// Where a folder is within its git repository, with `/`; empty for the top.
+/// Returns the path of a folder within its git repository, separated by `/`; empty for the top.
 #[must_use]
 pub fn folder_in_repository(folder: &Utf8Path) -> Option<String> {
     let shell = Shell::new().ok()?;

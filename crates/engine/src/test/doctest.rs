@@ -1,4 +1,4 @@
-//! What rustdoc prints of doc tests, read as text: its JSON would need an unstable flag in a command
+//! Parses rustdoc's text output about doc tests: its JSON would need an unstable flag in a command
 //! that compiles.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use pinmatrix_core::text;
 use crate::machine::failure::{is_killed_doc_test, machine_failure};
 use crate::test::libtest::kept;
 
-/// The doc tests in what was printed, sorted by name.
+/// Returns the doc tests in the output, sorted by name.
 #[must_use]
 pub fn cases(printed: &str) -> Vec<CaseOutcome> {
     let printed = text::sanitize(printed);
@@ -36,11 +36,11 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
             true => outputs.get(name.as_str()).and_then(|o| kept(o)),
             false => None,
         };
-        // rustdoc compiles each doc test when it runs it, and says so where that fails.
+        // rustdoc compiles each doc test when it runs it, and reports when that fails.
         let did_not_compile = output
             .as_deref()
             .is_some_and(|o| o.ends_with("Couldn't compile the test."));
-        // It runs it as well, and tells how it ended.
+        // It also runs it, and reports how it ended.
         let said = output.as_deref().unwrap_or_default();
         let was_killed = is_killed_doc_test(said);
         let doubt = match did_not_compile {
@@ -67,7 +67,7 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
     cases.into_values().collect()
 }
 
-/// The sections of a report on failures: `---- NAME stdout ----`.
+/// Splits the failure report into its sections, by test name: `---- NAME stdout ----`.
 fn outputs(printed: &str) -> BTreeMap<&str, String> {
     let mut outputs: BTreeMap<&str, String> = BTreeMap::new();
     let mut current = None;

@@ -1,5 +1,4 @@
-//! What a test sees of the environment when cargo runs it, rebuilt, since the tool runs test
-//! executables itself.
+//! Rebuilds the environment that cargo gives a test, since the tool runs test executables itself.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -16,17 +15,17 @@ use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
 use crate::workdir::lane_dirs::LaneDirs;
 
-/// Where a test is run.
+/// Where a test runs.
 pub struct TestLocation<'a> {
     /// The matrix.
     pub matrix: &'a Matrix,
-    /// What the cell is made of.
+    /// What the cell consists of.
     pub context: &'a CellContext<'a>,
     /// The lane's folders.
     pub folders: &'a LaneDirs,
 }
 
-/// What cargo sets for a test it runs, rebuilt.
+/// Returns the variables that cargo would set for a test.
 /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>
 pub fn vars(
     place: &TestLocation<'_>,
@@ -58,10 +57,10 @@ pub fn vars(
     vars
 }
 
-/// What a test would find of the environment without cargo.
+/// Returns the variables that a test would see without cargo.
 pub fn inherited(place: &TestLocation<'_>) -> BTreeMap<OsString, OsString> {
     let mut vars = place.context.vars(place.context.toolchain);
-    // What the tool sets for builds says nothing to tests.
+    // The variables that the tool sets for builds mean nothing to tests.
     let set = &place.matrix.config.environment.set;
     vars.retain(|name, _| {
         let name = name.to_string_lossy();
@@ -72,7 +71,7 @@ pub fn inherited(place: &TestLocation<'_>) -> BTreeMap<OsString, OsString> {
     vars
 }
 
-/// What `[env]` sets in cargo's own config and in the subject's, which comes before it.
+/// Returns what `[env]` sets in cargo's own config and in the subject's, which takes precedence.
 fn configured(
     place: &TestLocation<'_>,
     vars: &BTreeMap<OsString, OsString>,
@@ -82,7 +81,7 @@ fn configured(
     let of_home = own_config().into_iter().flatten();
     let of_home = of_home.filter_map(|text| Some((text, around?)));
     let subject = &place.context.tree.subject;
-    // What comes first is applied last.
+    // The config with the highest precedence is applied last.
     let own = subject
         .cargo_configs()
         .unwrap_or_default()
@@ -98,8 +97,9 @@ fn configured(
         .collect()
 }
 
-/// Where dynamic libraries may be: what build scripts named below the target folder, where cargo
-/// puts its own, and the standard library, which tests of a proc macro link.
+/// Returns where dynamic libraries may be: in the folders below the target folder that build
+/// scripts name, where cargo puts its own, and with the standard library, which tests of a proc
+/// macro link.
 fn library_folders(place: &TestLocation<'_>, built: &BuildResult) -> Vec<std::path::PathBuf> {
     let named = built
         .scripts

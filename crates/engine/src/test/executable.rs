@@ -1,4 +1,4 @@
-//! One test executable: how it is run by itself, as cargo would run it, and what can come of it.
+//! One test executable: how to run it as cargo would, and what the results can be.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -22,54 +22,55 @@ use crate::machine::failure::{self, is_refused_memory};
 use crate::phase::timer::limit_in_words;
 use crate::workdir::lane_dirs::LaneDirs;
 
-/// How many tests libtest runs at a time.
+/// The variable that sets how many tests libtest runs in parallel.
 /// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-num_threads>
 pub const THREADS: &str = "RUST_TEST_THREADS";
 
-/// A test executable, with everything that running it takes.
+/// A test executable, with everything needed to run it.
 pub struct TestExecutable<'a> {
-    /// Where it is.
+    /// Its path.
     pub path: &'a Utf8Path,
     /// The package's folder.
     pub folder: &'a Utf8Path,
-    /// The rustc that it is compiled with.
+    /// The rustc that compiled it.
     pub rustc: &'a Version,
-    /// All it sees of the environment.
+    /// Its complete environment.
     pub vars: BTreeMap<OsString, OsString>,
-    /// What it may reach.
+    /// What it may access.
     pub policy: Policy,
-    /// How long tests may take.
+    /// The timeouts of its tests.
     pub timeouts: &'a Timeouts,
-    /// How often a case that failed is run again.
+    /// How often a failed case is retried.
     pub retries: usize,
-    /// Whether the run should end.
+    /// Tells whether the run should stop.
     pub cancel: &'a Cancel,
     /// The budget that its threads are taken from.
     pub budget: &'a JobBudget,
-    /// The folders of the copy, which must not stand in what is kept: they differ by lane.
+    /// The folders of the copy, which must not appear in stored results, since they differ by
+    /// lane.
     pub folders: &'a LaneDirs,
 }
 
-/// What came of a target's tests.
+/// The results of a target's tests.
 pub struct TargetTests {
-    /// Each of its cases, sorted by name.
+    /// Its cases, sorted by name.
     pub cases: Vec<CaseOutcome>,
-    /// What went wrong with the executable as a whole.
+    /// The error of the executable as a whole.
     pub error: Option<(Status, Diagnostic)>,
-    /// CPU time of all its runs.
+    /// The CPU time of all its runs.
     pub cpu: Duration,
     /// How long it waited for jobs of the budget.
     pub waited: Duration,
-    /// How it ended: the last time it did not end well, if there was one.
+    /// The exit: that of the last run that did not end well, if there was one.
     pub exit: Exit,
 }
 
 impl TestExecutable<'_> {
-    /// The command that runs the executable with some arguments.
+    /// Returns the command that runs the executable with some arguments.
     ///
     /// # Errors
     ///
-    /// When this process has no working folder.
+    /// Returns an error if this process has no working directory.
     pub fn command(&self, args: &[String]) -> Result<CommandSpec> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         CommandSpec::new(
@@ -81,7 +82,7 @@ impl TestExecutable<'_> {
         )
     }
 
-    /// Runs it for so long at the most.
+    /// Runs a command with a timeout.
     pub fn run(
         &self,
         command: CommandSpec,
@@ -96,12 +97,12 @@ impl TestExecutable<'_> {
         run(command, terms, follower)
     }
 
-    /// As many jobs as are free for so many tests, and a command that keeps to them. Where they are
-    /// as many as it would take by itself, it is told nothing.
+    /// Takes as many free jobs as the tests can use, and limits the command to them. If that is as
+    /// many as it would use anyway, the command stays unchanged.
     ///
     /// # Errors
     ///
-    /// When the budget is broken.
+    /// Returns an error if the job budget fails.
     pub fn within_budget(&self, spec: &mut CommandSpec, n_tests: usize) -> Result<TestThreads> {
         let threads = self.budget.test_threads(n_tests)?;
         if !threads.is_plenty && !self.vars.contains_key(OsStr::new(THREADS)) {
@@ -110,21 +111,21 @@ impl TestExecutable<'_> {
         Ok(threads)
     }
 
-    /// The limit that a test has used up by itself, as a person would write it, with its key in
-    /// `matrix.toml`; `None` where it has not.
+    /// Returns the timeout of a case, as a person would write it and with its key in `matrix.toml`,
+    /// if a test has used it up by itself.
     #[must_use]
     pub fn limit_of(&self, took: Duration) -> Option<String> {
         let limit = self.timeouts.case.filter(|limit| took >= *limit)?;
         Some(limit_in_words(limit, "case"))
     }
 
-    /// The limit of all tests, in the same way.
+    /// Returns the timeout of all tests in the same format.
     #[must_use]
     pub fn target_limit(&self) -> String {
         limit_in_words(self.timeouts.target, "target")
     }
 
-    /// Text without the place of the copy.
+    /// Replaces the path of the copy in a text.
     #[must_use]
     pub fn without_stage(&self, text: &str) -> String {
         let LaneDirs {
@@ -134,17 +135,17 @@ impl TestExecutable<'_> {
     }
 }
 
-/// The signal that a process ends itself with.
+/// The signal with which a process aborts itself.
 const ABORT: i32 = 6;
 
-/// The lines among which a process says why it died.
+/// Returns the last lines, in which a process says why it died.
 fn last_lines(said: &str) -> &str {
     let at = said.rmatch_indices('\n').nth(10);
     at.map_or(said, |(at, _)| &said[at..])
 }
 
-/// Why an end says nothing about the code, from how it was and what was said last. What the system
-/// kills without a word, it kills for memory.
+/// Returns why an exit says nothing about the code, judging by how the process ended and by its
+/// last output. A silent kill by the system means that memory ran out.
 #[must_use]
 pub fn infra_failure(exit: &Exit, said: &str) -> Option<InconclusiveReason> {
     let is_refused = *exit == Exit::Signal(ABORT) && is_refused_memory(last_lines(said));

@@ -1,7 +1,7 @@
-//! libtest's JSON, event by event: which tests ran, which are running, how each ended.
+//! Reads libtest's JSON events: which tests ran, which are running, and how each ended.
 //!
-//! Stable executables speak it when the run (never the build) has [`UNLOCKING`] set; seen alike from
-//! 1.63 on. <https://github.com/rust-lang/rust/issues/49359>
+//! Stable executables produce JSON if the run (never the build) has [`UNLOCKING`] set; the format
+//! has been the same since 1.63. <https://github.com/rust-lang/rust/issues/49359>
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use pinmatrix_core::text;
 use semver::Version;
 use serde::Deserialize;
 
-/// The flags that make a test executable speak JSON.
+/// The flags that make a test executable print JSON.
 pub const FLAGS: [&str; 5] = [
     "-Z",
     "unstable-options",
@@ -21,16 +21,17 @@ pub const FLAGS: [&str; 5] = [
     "--report-time",
 ];
 
-/// The variable that unlocks the flags of a stable executable.
+/// The variable that unlocks unstable flags of a stable executable.
 ///
-/// libtest asks whether it is set, and takes any value. A compiler that a test starts inherits it:
-/// rustc reads a value as a list of crates that may use unstable features
+/// libtest only checks whether it is set, and accepts any value. A compiler that a test starts
+/// inherits it: rustc reads its value as a list of crates that may use unstable features
 /// (<https://doc.rust-lang.org/unstable-book/compiler-environment-variables/RUSTC_BOOTSTRAP.html>),
-/// cargo heeds nothing but `1`. An empty value is no crate's name, so both are what they are without.
+/// and cargo ignores every value but `1`. No crate has an empty name, so with an empty value both
+/// behave as if it were unset.
 const UNLOCKING: &str = "RUSTC_BOOTSTRAP";
 
-/// What a test executable of that rustc needs in its environment to speak JSON. One that has unstable
-/// features needs nothing.
+/// Returns the variable that a test executable compiled by `rustc` needs to print JSON. If that
+/// rustc allows unstable features anyway, none is needed.
 #[must_use]
 pub fn unlocking(rustc: &Version) -> Option<(&'static str, &'static str)> {
     let channel = rustc.pre.as_str();
@@ -38,19 +39,19 @@ pub fn unlocking(rustc: &Version) -> Option<(&'static str, &'static str)> {
     (!is_unlocked).then_some((UNLOCKING, ""))
 }
 
-/// How much of the last words of a process is kept, in bytes.
+/// How many bytes of a process's last output are kept.
 const LAST_WORDS: usize = 8 * 1024;
 
-/// What one run of a test executable said so far.
+/// The output of one run of a test executable so far.
 #[derive(Debug, Default)]
 pub struct SuiteOutput {
     /// The tests that ended.
     pub ended: BTreeMap<String, CaseOutcome>,
-    /// The tests that are running, and since when.
+    /// The running tests, with their start times.
     pub running: BTreeMap<String, Instant>,
-    /// True once the suite said that it is done.
+    /// True once the suite has reported its end.
     pub is_complete: bool,
-    /// The last lines that are no events: what tests wrote past libtest's capture.
+    /// The last lines that are not events: output that libtest did not capture.
     pub loose: String,
 }
 
@@ -67,10 +68,10 @@ struct LibtestEvent {
 }
 
 impl SuiteOutput {
-    /// Takes a line of the executable's standard output.
+    /// Processes a line of the executable's standard output.
     pub fn line(&mut self, line: &[u8], now: Instant) {
         let line = String::from_utf8_lossy(line);
-        // A test can write without a line end, and an event follows on the same line.
+        // A test can write without a trailing newline, and an event follows on the same line.
         let start = line.rfind("{ \"type\": \"");
         let event =
             start.and_then(|s| serde_json::from_str::<LibtestEvent>(line[s..].trim_end()).ok());
@@ -84,7 +85,7 @@ impl SuiteOutput {
         self.take(event, now);
     }
 
-    /// The moment at which the test that runs longest has used up `limit`, where there is one.
+    /// Returns the time at which the longest-running test exceeds `limit`, if there are both.
     #[must_use]
     pub fn deadline(&self, limit: Option<Duration>) -> Option<Instant> {
         self.running.values().min()?.checked_add(limit?)
@@ -103,7 +104,7 @@ impl SuiteOutput {
                 self.running.insert(name, now);
                 return;
             }
-            // Only a warning that a test is slow; whether it is too slow is not libtest's to say.
+            // Only a warning that a test is slow; libtest does not decide whether it is too slow.
             ("test", "timeout") => return,
             ("test", "ok") | ("bench", _) => Status::Passed,
             ("test", "failed") => Status::failed(FailureKind::Test),
@@ -142,7 +143,7 @@ impl SuiteOutput {
     }
 }
 
-/// Output as it is kept, if there is any.
+/// Returns output in the form in which it is stored, if there is any.
 #[must_use]
 pub fn kept(output: &str) -> Option<String> {
     let output = without_accidents(&text::sanitize(output));
@@ -150,7 +151,7 @@ pub fn kept(output: &str) -> Option<String> {
     (!output.is_empty()).then(|| text::bounded(output, text::CASE_OUTPUT))
 }
 
-/// Adds to last words, as they are said, and drops what is no longer among the last.
+/// Appends to the last output of a process, and drops what is too old to keep.
 pub fn keep_tail(said: &mut String, line: &[u8]) {
     said.push_str(&text::bounded(&String::from_utf8_lossy(line), LAST_WORDS));
     if said.len() > 2 * LAST_WORDS {
@@ -158,8 +159,9 @@ pub fn keep_tail(said: &mut String, line: &[u8]) {
     }
 }
 
-/// Takes out what differs from run to run in what a panic prints: the thread's number (since Rust
-/// 1.91), and the hint that the first panic of a process adds, whichever test that is.
+/// Removes the parts of a panic message that differ from run to run: the thread ID (since Rust
+/// 1.91), and the hint that is only printed for the first panic of a process, in whichever test
+/// that is.
 fn without_accidents(output: &str) -> String {
     let mut kept = String::with_capacity(output.len());
     for line in output.lines() {
@@ -175,7 +177,7 @@ fn without_accidents(output: &str) -> String {
     kept
 }
 
-/// `thread 'NAME' (NUMBER) panicked at PLACE`, without the number.
+/// Splits `thread 'NAME' (NUMBER) panicked at PLACE` around the number.
 fn numbered_thread(line: &str) -> Option<(&str, &str)> {
     let (thread, rest) = line.strip_prefix("thread '").and(line.split_once("' ("))?;
     let (number, rest) = rest.split_once(')')?;
@@ -183,15 +185,15 @@ fn numbered_thread(line: &str) -> Option<(&str, &str)> {
     (is_number && rest.starts_with(" panicked at")).then(|| (&line[..=thread.len()], rest))
 }
 
-/// `0.25`, or `"0.250s"` as some versions write it.
+/// Parses `0.25`, or `"0.250s"` as some versions write it.
 fn seconds(value: &serde_json::Value) -> Option<f64> {
     value
         .as_f64()
         .or_else(|| value.as_str()?.trim_end_matches('s').parse().ok())
 }
 
-/// The names in what `--list` prints: `NAME: test`, or `NAME: benchmark`, of which libtest runs one
-/// round as a test.
+/// Returns the names in the output of `--list`: `NAME: test`, or `NAME: benchmark`, of which
+/// libtest runs one iteration as a test.
 #[must_use]
 pub fn listed(list: &str) -> Vec<String> {
     let name = |line: &str| {

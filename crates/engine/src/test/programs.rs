@@ -1,7 +1,9 @@
-//! The cargo that tests find: what unlocks libtest's JSON does not reach what it starts.
+//! The cargo that tests find: it keeps the variable that unlocks libtest's JSON from what it
+//! starts.
 //!
-//! A test hands on its environment to what it starts, and with it the variable that libtest asks for.
-//! An empty value unlocks nothing in cargo or rustc, but a build script can ask whether there is one.
+//! A test passes its environment on to what it starts, including the variable that libtest
+//! requires. An empty value unlocks nothing in cargo or rustc, but a build script can check whether
+//! it is set.
 
 use std::fs;
 use std::fs::File;
@@ -14,13 +16,13 @@ use crate::fs_ext::write_program;
 use crate::machine::toolchain::Toolchain;
 use crate::test::libtest;
 
-/// The script to put in the place of a toolchain's cargo, which takes the variable away. It is made in
-/// a folder of the tool's. `None` where there is no need, or where the path leads elsewhere: another
-/// program could be meant by that, too.
+/// Creates, in a folder of the tool, the script that stands in for a toolchain's cargo and removes
+/// the variable. Returns `None` if it is not needed, or if the path of cargo is a link, which could
+/// lead to another program.
 ///
 /// # Errors
 ///
-/// When it cannot be made.
+/// Returns an error if the script cannot be created.
 pub fn shim(toolchain: &Toolchain, within: &Utf8Path) -> Result<Option<Shim>> {
     let Some((variable, _)) = libtest::unlocking(&toolchain.rustc) else {
         return Ok(None);

@@ -1,6 +1,6 @@
-//! What failed, run again: where it then passes it is flaky, and not broken.
+//! Retries failed cases: one that passes on a retry is flaky, not broken.
 //!
-//! Knows nothing of how a case is run.
+//! Knows nothing about how a case runs.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use anyhow::Result;
 use pinmatrix_core::model::outcome::{CaseOutcome, Flaky};
 use pinmatrix_core::model::status::{FailureKind, Status};
 
-/// What comes of a case that is run again, up to `retries` times or until there is no time left
-/// for an attempt, which is then `None`. One that never passes keeps what it showed at first, unless
-/// that was a time limit that it did not hit again.
+/// Retries a failed case up to `retries` times, or until an attempt returns `None` because no time
+/// is left. A case that never passes keeps its first result, unless that was a timeout that did not
+/// happen again.
 ///
 /// # Errors
 ///
-/// When an attempt cannot be made at all.
+/// Returns an error if an attempt cannot be started.
 pub fn retried(
     mut case: CaseOutcome,
     retries: usize,
@@ -32,7 +32,7 @@ pub fn retried(
                 let flaky = Some(Flaky { n_failed, output });
                 return Ok(CaseOutcome { flaky, ..again });
             }
-            // Whether it is flaky is then not known, and must not be kept as if it were.
+            // Whether it is flaky is unknown then, and must not be stored as known.
             Status::Inconclusive { .. } => return Ok(again),
             Status::Failed { .. } => {
                 let n_seen = n_failed + 1;
@@ -47,12 +47,12 @@ pub fn retried(
     Ok(case)
 }
 
-/// What comes of cases of which those that failed can only be run again with all others: doc tests.
-/// What the first run did not come to is what the second shows.
+/// Combines two runs of cases that can only be retried all together: doc tests. For a case that the
+/// first run did not reach, the result is that of the second.
 ///
 /// # Errors
 ///
-/// As [`retried`]; there are none.
+/// Returns the errors of [`retried`]; there are none.
 pub fn retried_together(
     first: Vec<CaseOutcome>,
     again: Vec<CaseOutcome>,
@@ -64,8 +64,8 @@ pub fn retried_together(
     let mut cases = Vec::new();
     for case in first {
         let mut second = again.remove(&case.name);
-        // What passed and fails now may only have found what it had left itself: the second run is in
-        // no fresh checkout.
+        // A case that passed and fails now may only have found its own leftovers: the second run
+        // does not start from a fresh checkout.
         cases.push(retried(case, 1, || Ok(second.take()))?);
     }
     cases.extend(again.into_values());
@@ -73,7 +73,7 @@ pub fn retried_together(
     Ok(cases)
 }
 
-/// True for what a test did while it ran.
+/// Returns true if the status comes from what a test did while it ran.
 #[must_use]
 pub fn can_be_flaky(status: &Status) -> bool {
     match status {
@@ -99,7 +99,7 @@ mod tests {
         }
     }
 
-    /// What comes of a case that failed, with what it shows when it is run again and again.
+    /// Describes the result of a failed case whose retries end with these statuses.
     fn describe(class: FailureKind, retries: usize, shown: &[Status]) -> String {
         let mut shown = shown.iter();
         let first = case(Status::failed(class), "the first");

@@ -1,6 +1,6 @@
-//! Shops: each holds all the folders in which cells of one toolchain build under the same
-//! conditions. Cells in one shop share what they compile of packages from elsewhere, and none
-//! compiles what another is at.
+//! Build groups: each holds the folders of all lanes that build with one toolchain under the
+//! same conditions. Cells of one build group share the compiled units of external packages, and no
+//! cell compiles a unit that another is already compiling.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,10 +16,10 @@ use crate::workdir::lane_dirs::LaneDirs;
 use crate::workdir::unit_reuse::{Imported, UnitStores, UsedUnits};
 use crate::workdir::units::{UnitDigest, Units};
 
-/// How often an interrupt is looked for while a build waits.
+/// How often a waiting build checks for an interrupt.
 const TICK: Duration = Duration::from_millis(200);
 
-/// The shops of a run.
+/// The build groups of a run.
 #[derive(Debug, Default)]
 pub struct BuildGroups {
     is_confined: bool,
@@ -29,21 +29,21 @@ pub struct BuildGroups {
 
 #[derive(Debug, Default)]
 struct BuildGroup {
-    /// The builds that are under way, by their target folders.
+    /// The builds in progress, by target folder.
     under_way: BTreeMap<Utf8PathBuf, InFlight>,
-    /// What earlier builds of this run made.
+    /// The units that earlier builds of this run have made.
     made: BTreeSet<UnitDigest>,
 }
 
 #[derive(Debug)]
 struct InFlight {
-    /// What it takes from the store, and may put there.
+    /// The units that it takes from the store or may add to it.
     uses: BTreeSet<String>,
-    /// What of that is not made yet.
+    /// Those of them that it has yet to make.
     makes: BTreeSet<UnitDigest>,
 }
 
-/// A build that is under way; its end makes way for others.
+/// A permit to build. Dropping it lets waiting builds continue.
 pub struct BuildPermit<'a> {
     groups: &'a BuildGroups,
     folders: &'a LaneDirs,
@@ -53,47 +53,48 @@ pub struct BuildPermit<'a> {
 }
 
 impl BuildPermit<'_> {
-    /// Imports what it began with into the target folder, which is empty; which units that were.
+    /// Imports the units that the permit covers into the target folder, which is empty, and
+    /// returns them.
     ///
     /// # Errors
     ///
-    /// When files cannot be copied.
+    /// Returns an error if files cannot be copied.
     pub fn import(&self) -> Result<Vec<Imported>> {
         let (stores, target) = (self.folders.stores(), &self.folders.target);
         let import = || stores.import_units(&self.entries, target);
         self.groups.confined(self.folders, import)
     }
 
-    /// Removes what was imported and is none of the units, by their hashes, that the build used.
+    /// Removes imported units whose hashes are not among those that the build used.
     ///
     /// # Errors
     ///
-    /// When files cannot be removed.
+    /// Returns an error if files cannot be removed.
     pub fn sweep(&self, used: &BTreeSet<String>) -> Result<()> {
         let sweep =
             || UnitStores::invalidate_newer_than(&self.imported, used, &self.folders.target);
         self.groups.confined(self.folders, sweep)
     }
 
-    /// Keeps the units that the build used, before anything else can write where they are.
+    /// Stores the units that the build used, before anything else can write to them.
     ///
     /// # Errors
     ///
-    /// When files cannot be read or copied.
+    /// Returns an error if files cannot be read or copied.
     pub fn keep(&self, used: &UsedUnits) -> Result<()> {
         let stores = self.folders.stores();
         let keep = || stores.store_units(used, &self.folders.target);
         self.groups.confined(self.folders, keep).map(drop)
     }
 
-    /// Ends the build, which has made all that it said it would make, as far as that compiles.
+    /// Ends a build that has made every unit it announced, except those that do not compile.
     pub fn made_all(mut self) {
         self.has_made_all = true;
     }
 }
 
 impl BuildGroups {
-    /// Build groups in whose folders the tool itself is held to them.
+    /// Creates build groups that restrict the tool itself to their folders while it works in them.
     #[must_use]
     pub fn confined_to_their_folders() -> Self {
         Self {
@@ -102,12 +103,12 @@ impl BuildGroups {
         }
     }
 
-    /// Waits until no build that is under way makes what this one would make too, and then imports
-    /// what other builds have made into its target folder.
+    /// Waits until no build in progress makes a unit that this one would make too, and then imports
+    /// the units that other builds have made into its target folder.
     ///
     /// # Errors
     ///
-    /// When files cannot be copied.
+    /// Returns an error if files cannot be copied.
     pub fn acquire<'a>(
         &'a self,
         folders: &'a LaneDirs,
@@ -145,11 +146,11 @@ impl BuildGroups {
         Ok(turn)
     }
 
-    /// Removes a package's units from a shop, unless a build that is under way uses them.
+    /// Removes a package's units from a build group, unless a build in progress uses them.
     ///
     /// # Errors
     ///
-    /// Those of `remove`.
+    /// Returns the errors of `remove`.
     pub fn remove_unused(
         &self,
         group: &Utf8Path,
@@ -249,7 +250,7 @@ mod tests {
                 .recv_timeout(Duration::from_secs(20))
                 .expect("its turn");
         });
-        // What is made already is waited for by no one.
+        // Nobody waits for units that already exist.
         let _again = enter(0, &[1, 5]).expect("at once");
         let _beside = enter(3, &[1, 2, 4]).expect("at once");
     }

@@ -1,4 +1,4 @@
-//! What work folders take of the disk, and removing it.
+//! Measures the disk space that the work folders use, and removes parts of them.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,34 +13,34 @@ use crate::subject::git::SOURCES;
 use crate::workdir::disk_usage::measure;
 use crate::workdir::work_dirs::{WorkDirs, lock_others};
 
-/// What something is kept for.
+/// Why something is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UsageClass {
-    /// It was compiled, and can be compiled again.
+    /// It is compiled code, and can be compiled again.
     Compiled,
-    /// It answers cells that were run.
+    /// It holds the results of cells that have run.
     Known,
-    /// It belongs to other subjects as well.
+    /// It also belongs to other subjects.
     Others,
 }
 
-/// A part of what work folders take.
+/// One part of the disk usage of the work folders.
 #[derive(Clone, Debug)]
 pub struct UsageLine {
-    /// What it is, in words.
+    /// A description for the user.
     pub what: String,
-    /// What it is kept for.
+    /// Why it is kept.
     pub kept: UsageClass,
-    /// What it takes, in bytes.
+    /// Its size in bytes.
     pub bytes: u64,
     folders: Vec<Utf8PathBuf>,
 }
 
-/// What takes what below `cache`, of the subject in a folder and of others.
+/// Lists what uses disk space below `cache`, for the subject in a folder and for other subjects.
 ///
 /// # Errors
 ///
-/// When a folder cannot be read.
+/// Returns an error if a folder cannot be read.
 pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<UsageLine>> {
     let place = WorkDirs::open(cache, subject)?;
     let mut parts = Vec::new();
@@ -87,11 +87,12 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<UsageLine>> {
     Ok(parts)
 }
 
-/// Removes parts, and returns how many bytes that were.
+/// Removes parts, and returns how many bytes they used.
 ///
 /// # Errors
 ///
-/// A [`UserError`] where a run is at work with one of them; other errors when one cannot be removed.
+/// Returns a [`UserError`] if a run is using one of them, and other errors if one cannot be
+/// removed.
 pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&UsageLine]) -> Result<u64> {
     let mut held = hold(WorkDirs::open(cache, subject)?.root())?;
     let of_others = parts.iter().filter(|part| part.kept == UsageClass::Others);
@@ -99,7 +100,7 @@ pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&UsageLine]) -> Result<u
         held.extend(hold(folder)?);
     }
     for folder in parts.iter().flat_map(|part| &part.folders) {
-        // Elsewhere first, so that no half of it passes for the whole where this is cut short.
+        // Move it first, so that an interrupted removal leaves no half that looks complete.
         let gone = Utf8PathBuf::from(format!("{folder}.gone"));
         remove(&gone)?;
         if folder.exists() {
@@ -110,7 +111,7 @@ pub fn clean(cache: &Path, subject: &Utf8Path, parts: &[&UsageLine]) -> Result<u
     Ok(parts.iter().map(|part| part.bytes).sum())
 }
 
-/// Holds work folders, so that no run begins in them; or all copies that runs are of.
+/// Locks a work folder so that no run starts in it, or all copies that runs are of.
 fn hold(root: &Utf8Path) -> Result<Vec<File>> {
     let busy =
         || UserError::new(format!("a run is at work in {root}")).help("clean when it has ended");

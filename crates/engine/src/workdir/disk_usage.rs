@@ -1,4 +1,4 @@
-//! What lies in work folders, and what it takes of the disk.
+//! Lists what is in the work folders, and how much disk space it uses.
 
 use std::collections::HashSet;
 use std::fs::Metadata;
@@ -11,38 +11,37 @@ use walkdir::WalkDir;
 use crate::fs_ext::folders;
 use crate::workdir::unit_reuse::STORE;
 
-/// Something in the work folders that can be made anew.
+/// Something in the work folders that can be made again.
 #[derive(Clone, Debug)]
 pub struct CachedUnit {
     /// The toolchain that made it.
     pub toolchain: String,
-    /// The shop that it is in.
+    /// The build group that it belongs to.
     pub group: Utf8PathBuf,
     /// Its folder.
     pub folder: Utf8PathBuf,
-    /// What it is.
+    /// Its kind.
     pub what: CachedKind,
     /// When a build last used it.
     pub used: SystemTime,
-    /// What it takes, in bytes.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// What something in the work folders is. What is made anew most quickly comes first.
+/// The kind of a cached unit. The one that is quickest to make again comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CachedKind {
-    /// The folders of a lane, with what the subject's own packages were compiled to in its last
-    /// cell.
+    /// The folders of a lane, with the subject's own packages as its last cell compiled them.
     Lane,
-    /// The compiled units of a package.
+    /// The compiled units of one package.
     Units,
 }
 
-/// All that lies in shops.
+/// Lists everything cached in the build groups.
 ///
 /// # Errors
 ///
-/// When a folder cannot be read.
+/// Returns an error if a folder cannot be read.
 pub fn cached_units(groups: &Utf8Path) -> Result<Vec<CachedUnit>> {
     let mut stored = Vec::new();
     for toolchain in folders(groups)? {
@@ -77,12 +76,12 @@ pub fn cached_units(groups: &Utf8Path) -> Result<Vec<CachedUnit>> {
     Ok(stored)
 }
 
-/// What some folders take of the disk, in bytes; each need not be there. A file that has several
-/// names counts once.
+/// Returns how many bytes some folders use on disk; they need not exist. A file with several
+/// hard links counts once.
 ///
 /// # Errors
 ///
-/// When one cannot be read.
+/// Returns an error if a folder cannot be read.
 pub fn measure(of: &[Utf8PathBuf]) -> Result<u64> {
     let mut bytes = 0;
     let mut seen = HashSet::new();
@@ -90,7 +89,7 @@ pub fn measure(of: &[Utf8PathBuf]) -> Result<u64> {
         for entry in WalkDir::new(folder).follow_root_links(false) {
             match entry.and_then(|entry| entry.metadata()) {
                 Ok(metadata) => bytes += bytes_of(&metadata, &mut seen),
-                // What another program removes meanwhile takes nothing.
+                // A file that another program removes meanwhile uses nothing.
                 Err(e) if is_gone(&e) => {}
                 Err(e) => return Err(e).with_context(|| format!("look at {folder}")),
             }

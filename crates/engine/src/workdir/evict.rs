@@ -1,5 +1,5 @@
-//! The disk that work folders take, kept within a bound: what is least useful goes first, and
-//! nothing that a cell is working with.
+//! Keeps the disk usage of the work folders within a limit: the least useful parts are removed
+//! first, and never something that a cell is using.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -16,47 +16,47 @@ use crate::workdir::disk_usage::{CachedKind, CachedUnit, cached_units, measure};
 use crate::workdir::lane_dirs::LaneDirs;
 use crate::workdir::work_dirs::{SHOPS, WorkDirs, lock_others};
 
-/// How long what other subjects take is not looked at again.
+/// How long the measured disk usage of other subjects is reused.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
-/// Down to which part of the bound room is made, in percent, so that it is not made after every
-/// cell.
+/// Eviction stops at this percentage of the limit, so that it does not run after every cell.
 const DOWN_TO: u64 = 90;
 
-/// Keeps the disk within a bound.
+/// Keeps disk usage within a limit.
 pub struct Evictor<'a> {
     workplace: &'a WorkDirs,
     builds: &'a BuildGroups,
     most: Option<ByteSize>,
-    /// What is kept beside what was compiled, in bytes: looked at once, since it grows slowly.
+    /// The size in bytes of what is kept outside the build groups. Measured once, since it grows
+    /// slowly.
     beside: OnceLock<u64>,
-    /// What other subjects' work folders take, in bytes, and when that was looked at.
+    /// The size in bytes of other subjects' work folders, and when it was measured.
     others: Mutex<Option<(Instant, u64)>>,
-    /// How many cells work in each copy.
+    /// The number of cells working in each copy.
     at_work: Mutex<BTreeMap<Utf8PathBuf, usize>>,
-    /// One makes room at a time.
+    /// Lets only one thread evict at a time.
     turn: Mutex<()>,
 }
 
-/// A copy that a cell works in; its end lets go of it.
+/// Marks a copy as in use until it is dropped.
 pub struct CopyInUse<'a> {
     keeper: &'a Evictor<'a>,
     copy: Utf8PathBuf,
 }
 
-/// What making room came to.
+/// The result of an eviction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EvictionReport {
-    /// What work folders took, in bytes.
+    /// The disk usage before, in bytes.
     pub before: u64,
-    /// What they take now.
+    /// The disk usage after, in bytes.
     pub after: u64,
-    /// True where that is more than the bound, and nothing more can go.
+    /// True if that is still over the limit and nothing more can be removed.
     pub is_short: bool,
 }
 
 impl<'a> Evictor<'a> {
-    /// A keeper of work folders.
+    /// Creates an evictor; without a limit it does nothing.
     #[must_use]
     pub fn new(workplace: &'a WorkDirs, builds: &'a BuildGroups, most: Option<ByteSize>) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl<'a> Evictor<'a> {
         }
     }
 
-    /// Marks a copy as being worked in.
+    /// Marks a copy as in use.
     #[must_use]
     pub fn mark_in_use(&self, folders: &LaneDirs) -> CopyInUse<'_> {
         let copy = folders.copy().to_owned();
@@ -78,21 +78,22 @@ impl<'a> Evictor<'a> {
         CopyInUse { keeper: self, copy }
     }
 
-    /// The folder that is kept within a bound: that of all subjects' work folders.
+    /// Returns the folder that the limit applies to: the parent of all subjects' work
+    /// folders.
     #[must_use]
     pub fn root(&self) -> &Utf8Path {
         let own = self.workplace.root();
         own.parent().unwrap_or(own)
     }
 
-    /// Makes room where work folders of all subjects together take more than they may. What goes
-    /// first: all that other subjects have, unless a run works on them, and all that toolchains have
-    /// of which `is_needed` says no; then the folders of lanes in which no cell is at work; then units
-    /// that were not used for longest.
+    /// Removes cached units if the work folders of all subjects together exceed the limit. They
+    /// are removed in this order: everything of other subjects that no run is using, and everything
+    /// of toolchains for which `is_needed` is false; then the folders of idle lanes; then the
+    /// least recently used units.
     ///
     /// # Errors
     ///
-    /// When a folder cannot be read, or something cannot be removed.
+    /// Returns an error if a folder cannot be read or something cannot be removed.
     pub fn make_room(&self, is_needed: impl Fn(&str) -> bool) -> Result<EvictionReport> {
         let Some(most) = self.most else {
             return Ok(EvictionReport::default());
@@ -103,7 +104,7 @@ impl<'a> Evictor<'a> {
         let before = self.beside()? + own + self.others(LOOK_AGAIN)?;
         let mut after = before;
         if before > most.as_u64() {
-            // Held until room is made, so that no run begins there meanwhile.
+            // Held until eviction ends, so that no run starts there meanwhile.
             let idle = self.idle_others()?;
             for (root, _) in &idle {
                 all.extend(cached_units(&groups_of(root))?);
@@ -138,8 +139,8 @@ impl<'a> Evictor<'a> {
         })
     }
 
-    /// What other subjects' work folders take, in bytes, as it was so long ago at the most: they
-    /// change where another run is at work, or room is made.
+    /// Returns the size in bytes of other subjects' work folders, measured at most `ago` ago.
+    /// It changes when another run is working or evicting.
     fn others(&self, ago: Duration) -> Result<u64> {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         match *others {
@@ -152,8 +153,8 @@ impl<'a> Evictor<'a> {
         }
     }
 
-    /// The work folders of other subjects on which no run works, each with the lock that keeps one
-    /// from beginning.
+    /// Returns the work folders of other subjects that no run is using, each with the lock that
+    /// keeps a run from starting.
     fn idle_others(&self) -> Result<Vec<(Utf8PathBuf, File)>> {
         let mut idle = Vec::new();
         for root in self.workplace.others()? {
@@ -166,7 +167,7 @@ impl<'a> Evictor<'a> {
         Ok(idle)
     }
 
-    /// Removes something, unless a cell is at work with it.
+    /// Removes a cached unit, unless a cell is using it, and returns whether it did.
     fn remove(&self, stored: &CachedUnit) -> Result<bool> {
         match stored.what {
             CachedKind::Units => {
@@ -175,7 +176,7 @@ impl<'a> Evictor<'a> {
                 self.builds.remove_unused(&stored.group, digest, gone)
             }
             CachedKind::Lane => {
-                // Held while it goes, so that no cell begins to work in it meanwhile.
+                // Held during the removal, so that no cell starts to work in it meanwhile.
                 let at_work = self.at_work();
                 if at_work.contains_key(&stored.folder) {
                     return Ok(false);
@@ -185,7 +186,7 @@ impl<'a> Evictor<'a> {
         }
     }
 
-    /// What is kept beside what was compiled.
+    /// Returns the size in bytes of what is kept outside the build groups.
     fn beside(&self) -> Result<u64> {
         match self.beside.get() {
             Some(bytes) => Ok(*bytes),
@@ -213,7 +214,7 @@ impl Drop for CopyInUse<'_> {
     }
 }
 
-/// The folder of the shops of a work folder.
+/// Returns the folder of the build groups in a work folder.
 fn groups_of(root: &Utf8Path) -> Utf8PathBuf {
     root.join(SHOPS)
 }
@@ -227,7 +228,7 @@ mod tests {
     use crate::fs_ext::folders;
     use crate::workdir::units::{UnitDigest, Units};
 
-    /// Units of a package of so many KiB, last used so many hours ago.
+    /// Creates a package's units of `kib` KiB, last used `hours` hours ago.
     fn units(workplace: &WorkDirs, store: &str, package: &str, kib: usize, hours: u64) {
         let folder = workplace.build_groups().join(store).join(digest(package));
         std::fs::create_dir_all(&folder).expect("a folder");

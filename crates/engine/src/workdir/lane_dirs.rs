@@ -1,4 +1,4 @@
-//! The folders in which one lane works.
+//! The folders of one lane.
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -7,39 +7,40 @@ use pinmatrix_process::sandbox::policy::{PrivateDir, SHARED};
 use crate::fs_ext::write_program;
 use crate::workdir::unit_reuse::{STORE, UnitStores};
 
-/// Where one lane works in one shop. Cells follow one another in the same folders, each of which is
-/// emptied for each cell.
+/// The folders of one lane in one build group. Its cells use them one after another; each cell
+/// starts with an emptied set.
 #[derive(Clone, Debug)]
 pub struct LaneDirs {
-    /// The shop, which holds the folders of all its lanes.
+    /// The build group, which holds the folders of all its lanes.
     pub group: Utf8PathBuf,
-    /// The copy of the checkout that the subject lies in.
+    /// The copy of the checkout that contains the subject.
     pub checkout: Utf8PathBuf,
     /// The subject's workspace in that copy.
     pub subject: Utf8PathBuf,
     /// Cargo's target folder.
     pub target: Utf8PathBuf,
-    /// The folder for temporary files that builds and tests see, in the place of `/tmp` where the
-    /// system allows that.
+    /// The folder for temporary files of builds and tests. Where the system allows it, they see
+    /// it as `/tmp`.
     pub tmp: Utf8PathBuf,
-    /// Where scripts lie that stand for programs of toolchains; no cell writes there.
+    /// The scripts that stand in for programs of toolchains; no cell writes here.
     pub programs: Utf8PathBuf,
 }
 
 impl LaneDirs {
-    /// The folder of all that the lane's cells write, but for temporary files.
+    /// Returns the folder of everything that the lane's cells write, except temporary files.
     #[must_use]
     pub fn copy(&self) -> &Utf8Path {
         self.checkout.parent().unwrap_or(&self.checkout)
     }
 
-    /// Whether they are a lane's, and not those of a cell in the open, where logs lie beside the checkout.
+    /// Returns true for a lane, and false for a cell that runs in the open, where the logs are
+    /// beside the checkout.
     #[must_use]
     pub fn is_lane(&self) -> bool {
         self.copy().parent() == Some(&self.group)
     }
 
-    /// Where compiled units are kept from cell to cell.
+    /// Returns the stores that keep compiled units from cell to cell.
     #[must_use]
     pub fn stores(&self) -> UnitStores {
         UnitStores {
@@ -49,13 +50,13 @@ impl LaneDirs {
         }
     }
 
-    /// The home folder that builds and tests see in place of the user's.
+    /// Returns the home directory that builds and tests see instead of the user's.
     #[must_use]
     pub fn home(&self) -> Utf8PathBuf {
         self.copy().join("home")
     }
 
-    /// Folders that builds and tests see in the place of those that all programs share.
+    /// Returns the folders that builds and tests see instead of those that all programs share.
     #[must_use]
     pub fn private(&self) -> [PrivateDir; 3] {
         let [temporary, of_var, of_memory] = ["", ".var", ".shm"];
@@ -70,19 +71,19 @@ impl LaneDirs {
         })
     }
 
-    /// A file of the tool's own for this lane, which no cell writes.
+    /// Returns the path of a file that belongs to the tool itself for this lane; no cell writes it.
     #[must_use]
     pub fn beside(&self, name: &str) -> Utf8PathBuf {
         let lane = self.copy().file_name().unwrap_or_default();
         self.group.join(format!("{lane}-{name}"))
     }
 
-    /// A wrapper of rustc that hides where the copy lies from what is compiled. A flag would do as
-    /// well, but cargo names units by their flags.
+    /// Writes a rustc wrapper that hides the copy's path from the compiled code, and returns its
+    /// path. A flag would work as well, but cargo includes flags in the names of units.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// Returns an error if the wrapper cannot be written.
     pub fn remapper(&self, before: Option<&str>) -> Result<Utf8PathBuf> {
         let path = self.beside("rustc");
         let before = before

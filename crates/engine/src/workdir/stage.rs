@@ -1,5 +1,5 @@
-//! The copy of the subject's checkout that a cell works on: laid out anew for each cell, with the
-//! manifests and cargo configs that its pin changes.
+//! Lays out the copy of the subject's checkout that a cell works on, with the manifests and cargo
+//! configs that its pin changes. Each cell gets a fresh layout.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,25 +19,26 @@ use crate::subject::Subject;
 use crate::subject::checkout::CheckoutEntry;
 use crate::subject::working_tree::EntryKind;
 
-/// What a copy holds in place of the subject's own files, by path relative to the checkout's top.
+/// The files whose text differs in the copy, by path relative to the top of the checkout.
 pub type Rewritten = BTreeMap<Utf8PathBuf, String>;
 
-/// Rewrites the subject's manifests and cargo configs for a cell: every requirement on a family
-/// crate is held at the pin, what is adjusted for the pin is changed, and what points outside
-/// points there from anywhere.
+/// Rewrites the subject's manifests and cargo configs for a cell: requires every family crate at
+/// exactly the pin, applies the overrides for the pin, and makes paths that lead out of the
+/// checkout absolute.
 ///
 /// # Errors
 ///
-/// When a manifest cannot be read.
+/// Returns an error if a manifest cannot be read.
 pub fn pinned(context: &CellContext<'_>) -> Result<Rewritten> {
     rewritten(context, |_| {})
 }
 
-/// As [`pinned`], and every package declares the rust-version that the lock has to fit.
+/// Rewrites like [`pinned`], and makes every package declare the rust-version that the lock has to
+/// fit.
 ///
 /// # Errors
 ///
-/// As [`pinned`].
+/// Returns the errors of [`pinned`].
 pub fn pinned_for_resolve(context: &CellContext<'_>) -> Result<Rewritten> {
     let rustc = &context.toolchain.rustc;
     rewritten(context, |manifest| manifest.set_rust_version(rustc))
@@ -81,7 +82,8 @@ fn rewritten(context: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Resul
     Ok(files)
 }
 
-/// Adds or changes dependencies of members. What one of them inherits changes for all that do.
+/// Adds or changes dependencies of members. Changing an inherited dependency changes it for every
+/// member that inherits it.
 fn require(extra: &ExtraDependencies, manifests: &mut [(&Utf8PathBuf, Utf8PathBuf, Manifest)]) {
     let is_meant = |manifest: &Manifest| {
         let is_named = |name: &str| extra.members.iter().any(|member| member == name);
@@ -101,15 +103,15 @@ fn require(extra: &ExtraDependencies, manifests: &mut [(&Utf8PathBuf, Utf8PathBu
     }
 }
 
-/// Lays the subject's checkout out in `folder`, in place of whatever is there, with `rewritten` in
-/// place of some files and beside the others. The subject's own lock is left out.
+/// Lays the subject's checkout out in `folder`, replacing its contents. The `rewritten` files
+/// replace or complement the subject's own. The subject's own lock is left out.
 ///
-/// A file that is there already with the same content, mode and owner stays: on some systems it takes
-/// a hundred times as long to make a file as to read it.
+/// A file that already exists with the same content, mode and owner is kept: on some systems
+/// creating a file takes a hundred times as long as reading it.
 ///
 /// # Errors
 ///
-/// When a file cannot be read or written.
+/// Returns an error if a file cannot be read or written.
 pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
     let entries = &subject.checkout.entries;
@@ -129,7 +131,7 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
             true => fs::remove_file(&to).and_then(|()| lay_out()),
             false => lay_out(),
         };
-        // Of an included file, the folder need not be there.
+        // The parent folder of an included file may be missing.
         let laid_out = laid_out.or_else(|_| {
             fs::create_dir_all(to.parent().unwrap_or(&to))?;
             lay_out()
@@ -140,7 +142,7 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
     if let Some(git) = &subject.git {
         git.write(folder)?;
     }
-    // From the inside out, since nothing can be made in a folder that may not be written.
+    // From the inside out, since nothing can be created in a read-only folder.
     for entry in entries.iter().rev() {
         let place = folder.as_std_path().join(&entry.path);
         if let (EntryKind::Folder | EntryKind::File, Some(mode)) = (entry.kind, entry.mode) {
@@ -150,18 +152,18 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
     Ok(())
 }
 
-/// Whether a file of the checkout is another one in the copy, or none: what is rewritten, and the
-/// subject's own lock.
+/// Returns true for a file of the checkout that the copy replaces or omits: the rewritten files,
+/// and the subject's own lock.
 fn is_replaced(subject: &Subject, rewritten: &Rewritten, path: &Path) -> bool {
     let replaces = |path: &Utf8Path| *path == subject.lock() || rewritten.contains_key(path);
     Utf8Path::from_path(path).is_some_and(replaces)
 }
 
-/// Removes what an earlier cell left in a copy, or left in the place of something else, and lets the
-/// tool into all folders that stay.
+/// Removes what an earlier cell added to a copy, including entries of the wrong kind, and gives the
+/// tool access to all folders that stay.
 fn remove_others(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
     let mut walk = WalkDir::new(folder).min_depth(1).into_iter();
-    // Nothing can be listed or made in a folder that was closed.
+    // Nothing can be listed or created in a folder without permissions.
     set_mode(folder.as_std_path(), 0o755).with_context(|| format!("open {folder}"))?;
     while let Some(found) = walk.next() {
         let found = found.with_context(|| format!("list {folder}"))?;
@@ -198,7 +200,7 @@ fn remove_others(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) ->
     Ok(())
 }
 
-/// Whether an entry is in a copy as it should be.
+/// Returns true if an entry is already in the copy as it should be.
 fn is_there(subject: &Subject, entry: &CheckoutEntry, to: &Path) -> bool {
     let from = subject.checkout.top.as_std_path().join(&entry.path);
     match entry.kind {
@@ -213,7 +215,7 @@ fn is_there(subject: &Subject, entry: &CheckoutEntry, to: &Path) -> bool {
     }
 }
 
-/// Whether a file has one name and is this user's.
+/// Returns true if a file has a single hard link and belongs to this user.
 #[cfg(unix)]
 fn is_plain(file: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -226,7 +228,7 @@ fn is_plain(_: &fs::Metadata) -> bool {
     true
 }
 
-/// Removes a folder, whatever a test did to what stands in it.
+/// Removes a folder, whatever permissions a test left in it.
 fn remove_folder(folder: &Path) -> std::io::Result<()> {
     match Utf8Path::from_path(folder) {
         Some(folder) => remove(folder).map_err(std::io::Error::other),
@@ -234,11 +236,12 @@ fn remove_folder(folder: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Puts rewritten files into a copy that is laid out already, which nothing else has written to.
+/// Writes the rewritten files into a copy that is already laid out and that nothing else has
+/// written to.
 ///
 /// # Errors
 ///
-/// When a file cannot be written.
+/// Returns an error if a file cannot be written.
 pub fn rewrite(rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
     let mut files = rewritten.iter();
     files.try_for_each(|(path, text)| write(&folder.join(path), text))
@@ -252,7 +255,7 @@ fn write(path: &Utf8Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("make {folder}"))?;
     }
-    // It may be read-only, as the subject has it.
+    // It may be read-only, as in the subject.
     let _ = fs::remove_file(path);
     fs::write(path, text).with_context(|| format!("write {path}"))
 }
@@ -262,7 +265,8 @@ fn copy(subject: &Subject, entry: &CheckoutEntry, to: &Path) -> std::io::Result<
     fs::copy(from, to).map(drop)
 }
 
-/// Links as the subject does; a relative link that leaves the checkout becomes absolute.
+/// Creates the same link as in the subject; a relative link that leaves the checkout becomes
+/// absolute.
 fn link(subject: &Subject, entry: &CheckoutEntry, to: &Path) -> std::io::Result<()> {
     let checkout = &subject.checkout;
     let mut leads_to = fs::read_link(checkout.top.as_std_path().join(&entry.path))?;
@@ -296,7 +300,7 @@ fn make_link(leads_to: &Path, at: &Path) -> std::io::Result<()> {
 fn set_mode(place: &Path, mode: u32) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = match place.symlink_metadata() {
-        // The subject's own lock is not in every copy.
+        // Not every copy has the subject's own lock.
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         metadata => metadata?,
     };

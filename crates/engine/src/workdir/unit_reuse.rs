@@ -1,15 +1,15 @@
-//! Compiled units of packages from registries and git repositories, kept from cell to cell.
+//! Keeps compiled units of packages from registries and git repositories from cell to cell.
 //!
-//! A cell begins with an empty target folder, as a fresh checkout does. What the subject's own
-//! packages compile to is made in each cell. What comes from elsewhere is compiled once: its units
-//! are copied from the store into the target folder before a build, and those that the build made
-//! are copied into the store after it, before any test runs. So nothing that a build script or a
-//! test of the subject writes can reach another cell.
+//! A cell begins with an empty target folder, as a fresh checkout does. The subject's own
+//! packages are compiled in each cell. External packages are compiled once: their units are copied
+//! from the store into the target folder before a build, and the units that the build made are
+//! copied into the store after it, before any test runs. So nothing that a build script or a test
+//! of the subject writes can reach another cell.
 //!
-//! Cargo names a unit by a hash of all that decides what it compiles to, and checks its fingerprint
-//! before it takes it for fresh. So a unit that does not fit is compiled, as ever. The layout of a
-//! target folder is the same from cargo 1.63 on; under another one nothing is found, and all is
-//! compiled in each cell.
+//! Cargo names a unit by a hash of everything that decides what it compiles to, and checks its
+//! fingerprint before it considers it fresh. So a unit that does not fit is compiled as usual. The
+//! layout of the target folder has not changed since cargo 1.63; with another layout no units
+//! are found, and each cell compiles everything.
 //!
 //! ```text
 //! units/DIGEST/PROFILE/{.fingerprint,deps,build}   a package with its features and dependencies
@@ -31,13 +31,13 @@ use crate::fs_ext::{CACHEDIR_TAG_FILE, folders, names, remove};
 use crate::machine::own_env;
 use crate::workdir::units::UnitDigest;
 
-/// Where cargo keeps what it needs to tell whether a unit is fresh.
+/// Where cargo keeps the fingerprints that tell whether a unit is fresh.
 const FINGERPRINTS: &str = ".fingerprint";
 
-/// How many entries of a package are looked into where none is the one that is asked for.
+/// How many other entries of a package to look into if there is none for the exact digest.
 const MOST_OTHERS: usize = 4;
 
-/// What cargo writes into a target folder that it makes.
+/// The tag that cargo writes into a target folder that it creates.
 const TAG_OF_CARGO: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This file is a cache directory tag created by cargo.\n\
     # For information about cache directory tags see https://bford.info/cachedir/\n";
@@ -45,31 +45,32 @@ const TAG_OF_CARGO: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 /// The stores that one target folder takes units from.
 #[derive(Clone, Debug)]
 pub struct UnitStores {
-    /// Holds units that do not hold the path of the lane in which they were made.
+    /// Units that do not contain the path of the lane in which they were made.
     pub common: Utf8PathBuf,
-    /// Holds units that do: a crate that includes what its build script wrote, for example.
+    /// Units that do, such as a crate that includes what its build script wrote.
     pub of_lane: Utf8PathBuf,
-    /// The lane.
+    /// The path of the lane.
     pub lane: Utf8PathBuf,
 }
 
-/// A unit that was copied into a target folder: the folder of its profile, and its name.
+/// A unit that was copied into a target folder: its profile's folder, and its name.
 pub type Imported = (Utf8PathBuf, String);
 
-/// The folder of a store: of a shop, and at the end of a name that of a lane.
+/// The folder name of a build group's store, and the suffix of a lane's store.
 pub const STORE: &str = "units";
 
-/// A unit that a build used: the hash in its file names, and the package it belongs to.
+/// The units that a build used: the hash in their file names, and the package they belong to.
 pub type UsedUnits = BTreeMap<String, UnitDigest>;
 
 impl UnitStores {
-    /// The names of the entries that may hold units of some packages: for each its own, or where there
-    /// is none those of the same package with other features or dependencies, the last used first. A
-    /// unit of it can be the same: it is compiled for the host, say, and only the target has the feature.
+    /// Returns the names of the entries that may hold units of some packages: for each package its
+    /// own entry or, if there is none, the most recently used entries of the same package with
+    /// other features or dependencies. Some of their units can be the same, for example those
+    /// compiled for the host if only the target enables the feature.
     ///
     /// # Errors
     ///
-    /// When a store cannot be listed.
+    /// Returns an error if a store cannot be listed.
     pub fn entries(&self, packages: &BTreeSet<UnitDigest>) -> Result<BTreeSet<String>> {
         let mut known: BTreeMap<String, SystemTime> = BTreeMap::new();
         for store in [&self.common, &self.of_lane] {
@@ -101,12 +102,13 @@ impl UnitStores {
         Ok(entries)
     }
 
-    /// Copies the units of some entries into a target folder, and returns which that were. Of a unit that
-    /// several have, the one that was finished first comes: nothing that was made from it is older.
+    /// Copies the units of some entries into a target folder, and returns those units. If
+    /// several entries hold a unit, the one that was finished first is copied, so that nothing made
+    /// from it is older.
     ///
     /// # Errors
     ///
-    /// When a file cannot be copied.
+    /// Returns an error if a file cannot be copied.
     pub fn import_units(
         &self,
         entries: &BTreeSet<String>,
@@ -143,12 +145,12 @@ impl UnitStores {
         Ok(chosen.into_keys().collect())
     }
 
-    /// Removes imported units that a build had no use for: a fresh checkout does not have them, and who
-    /// looks into the target folder would find two of one package.
+    /// Removes imported units that a build did not use: a fresh checkout would not have them, and
+    /// anything that searches the target folder would find two units of one package.
     ///
     /// # Errors
     ///
-    /// When a file cannot be removed.
+    /// Returns an error if a file cannot be removed.
     pub fn invalidate_newer_than(
         imported: &[Imported],
         used: &BTreeSet<String>,
@@ -165,12 +167,12 @@ impl UnitStores {
         Ok(())
     }
 
-    /// Copies the units that a build used and the store lacks into the store, and returns how many
-    /// that were. A unit in which something was written after cargo finished it is left out.
+    /// Copies the units that a build used and the store lacks into the store, and returns their
+    /// number. A unit with files written after cargo finished it is left out.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or copied.
+    /// Returns an error if a file cannot be read or copied.
     pub fn store_units(&self, used: &UsedUnits, target: &Utf8Path) -> Result<usize> {
         let mut n_units = 0;
         for profile in profiles(target)? {
@@ -187,7 +189,8 @@ impl UnitStores {
         Ok(n_units)
     }
 
-    /// Copies a unit to its place in one of the two stores, unless one has it; whether it did.
+    /// Copies a unit to one of the two stores, unless one of them has it, and returns whether it
+    /// did.
     fn store_unit(&self, from: &Profile, unit: &str, places: [Utf8PathBuf; 2]) -> Result<bool> {
         let has = |place: &Utf8PathBuf| place.join(FINGERPRINTS).join(unit).is_dir();
         if places.iter().any(has) || !from.is_as_cargo_left_it(unit)? {
@@ -203,8 +206,8 @@ impl UnitStores {
     }
 }
 
-/// Does something with each of many at once. The threads are of this one's making, and so within its
-/// bounds, as those of a pool that all share would not be.
+/// Runs `work` on all items in parallel. It creates its own threads, which inherit this thread's
+/// sandbox; those of a shared pool would not.
 fn on_all_cores<T: Sync, R: Send>(
     all: &[T],
     work: impl Fn(&T) -> Result<R> + Sync + Send,
@@ -213,15 +216,15 @@ fn on_all_cores<T: Sync, R: Send>(
     cores.install(|| all.par_iter().map(work).collect())
 }
 
-/// Notes that a package's units were used just now. Where a system cannot date a folder, they pass
-/// for as old as they are.
+/// Marks a package's units as used just now. If the system cannot change a folder's time, they
+/// keep their old one.
 fn mark_used(entry: &Utf8Path) {
     let folder = File::open(entry);
     let _ = folder.and_then(|folder| folder.set_modified(own_env::now()));
 }
 
-/// Where units lie in a target folder: in the folder of each profile, below that of a target triple
-/// where one is set.
+/// Returns where units are in a target folder: in each profile's folder, which is below that
+/// of the target triple if one is set.
 fn profiles(target: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let has_units = |folder: &Utf8Path| target.join(folder).join(FINGERPRINTS).is_dir();
     let mut profiles = Vec::new();
@@ -237,10 +240,10 @@ fn profiles(target: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     Ok(profiles)
 }
 
-/// The folder of a profile in a target folder.
+/// A profile's folder in a target folder.
 struct Profile {
     folder: Utf8PathBuf,
-    /// What lies in `deps`, by the hash in its name.
+    /// The files in `deps`, by the hash in their name.
     made: BTreeMap<String, Vec<String>>,
 }
 
@@ -255,14 +258,14 @@ impl Profile {
         Ok(Self { folder, made })
     }
 
-    /// The names of the units that it has.
+    /// Returns the names of its units.
     fn units(&self) -> Result<Vec<String>> {
         let mut units = folders(&self.folder.join(FINGERPRINTS))?;
         units.retain(|unit| hash_in(unit).is_some());
         Ok(units)
     }
 
-    /// What a unit was made into.
+    /// Returns the files in `deps` that belong to a unit.
     fn made(&self, unit: &str) -> impl Iterator<Item = Utf8PathBuf> {
         let made = hash_in(unit).and_then(|hash| self.made.get(hash));
         made.into_iter()
@@ -270,8 +273,8 @@ impl Profile {
             .map(|file| self.folder.join("deps").join(file))
     }
 
-    /// Copies a unit into another profile's folder. Its fingerprint comes last and as a whole:
-    /// without it, cargo takes nothing of the unit for finished.
+    /// Copies a unit into another profile's folder. The fingerprint is copied last, and as a
+    /// whole: without it, cargo considers no part of the unit finished.
     fn copy(&self, unit: &str, to: &Utf8Path) -> Result<()> {
         let copy = || -> io::Result<()> {
             fs::create_dir_all(to.join("deps"))?;
@@ -293,7 +296,7 @@ impl Profile {
         copy().with_context(|| format!("copy unit {unit} from {} to {to}", self.folder))
     }
 
-    /// When cargo finished a unit.
+    /// Returns the time at which cargo finished a unit.
     fn finished(&self, unit: &str) -> Result<SystemTime> {
         let mut finished = SystemTime::UNIX_EPOCH;
         let fingerprint = self.folder.join(FINGERPRINTS).join(unit);
@@ -303,7 +306,8 @@ impl Profile {
         Ok(finished)
     }
 
-    /// Removes a unit: its fingerprint first, without which cargo takes nothing of it for finished.
+    /// Removes a unit, starting with its fingerprint, without which cargo considers no part of it
+    /// finished.
     fn remove(&self, unit: &str) -> Result<()> {
         let fingerprint = self.folder.join(FINGERPRINTS).join(unit);
         let build = self.folder.join("build").join(unit);
@@ -313,13 +317,14 @@ impl Profile {
         Ok(())
     }
 
-    /// Whether nothing was written into a unit after cargo finished it. Cargo writes the fingerprint
-    /// last.
+    /// Returns true if nothing was written into a unit after cargo finished it. Cargo writes the
+    /// fingerprint last.
     fn is_as_cargo_left_it(&self, unit: &str) -> Result<bool> {
         let finished = self.finished(unit)?;
         for file in self.files(unit) {
             let file = file?;
-            // Cargo itself links a program anew in the folder of a build script that it finds fresh.
+            // Cargo itself links a program again in the folder of a build script that it finds
+            // fresh.
             let is_own_folder = file.depth() == 0 && file.file_type().is_dir();
             if !is_own_folder && file.metadata()?.modified()? > finished {
                 return Ok(false);
@@ -328,9 +333,9 @@ impl Profile {
         Ok(true)
     }
 
-    /// Whether a path stands in anything that a unit was made into, or that its build script wrote.
-    /// What cargo itself writes about a build script's run does not count: cargo puts the new path
-    /// in the place of the old one there.
+    /// Returns true if a path occurs in any file that a unit was compiled to or that its build
+    /// script wrote. What cargo records about a build script's run does not count: cargo replaces
+    /// the old path there.
     fn holds(&self, unit: &str, path: &str) -> Result<bool> {
         let written = self.folder.join("build").join(unit).join("out");
         let finder = memmem::Finder::new(path);
@@ -352,7 +357,7 @@ impl Profile {
         Ok(false)
     }
 
-    /// All files of a unit but its fingerprint.
+    /// Returns all files of a unit except its fingerprint.
     fn files(&self, unit: &str) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> {
         let build = self.folder.join("build").join(unit);
         let places = self.made(unit).chain(build.exists().then_some(build));
@@ -360,15 +365,16 @@ impl Profile {
     }
 }
 
-/// The end of a fingerprint's name while it is being copied.
+/// The suffix of a fingerprint's name while it is being copied.
 const UNFINISHED: &str = ".unfinished";
 
-/// The hash in the name of a unit's folder: `serde-0123456789abcdef`.
+/// Extracts the hash from the name of a unit's folder: `serde-0123456789abcdef`.
 fn hash_in(unit: &str) -> Option<&str> {
     hash_of(unit).filter(|_| !unit.ends_with(UNFINISHED))
 }
 
-/// The hash in the name of what a unit is made into: `libserde-0123456789abcdef.rmeta`.
+/// Extracts the hash from the name of a file that a unit is compiled to:
+/// `libserde-0123456789abcdef.rmeta`.
 #[must_use]
 pub fn hash_of(file: &str) -> Option<&str> {
     let (stem, _) = file.split_once('.').unwrap_or((file, ""));
@@ -377,17 +383,17 @@ pub fn hash_of(file: &str) -> Option<&str> {
     is_hash.then_some(hash)
 }
 
-/// What a unit goes by, read off a file that it is made into: the hash in its name or, where cargo puts
-/// none there, the name of the library. It puts none into those of a package reached by a path that is
-/// made into a `cdylib` too.
+/// Returns the name of a unit, given a file that it is compiled to: the hash in the file name or,
+/// if cargo puts none there, the name of the library. Cargo leaves the hash out for a path
+/// dependency that is also compiled to a `cdylib`.
 #[must_use]
 pub fn name_of_unit(file: &str) -> Option<&str> {
     let (stem, _) = file.split_once('.').unwrap_or((file, ""));
     hash_of(file).or_else(|| Some(stem).filter(|stem| stem.starts_with("lib")))
 }
 
-/// Puts the folder of a build script's run in the place of the one where it ran, in what cargo keeps
-/// of what the script said. Cargo does so when it reads that, and others read it too.
+/// Replaces the folder in which a build script ran by the current one, in the output that cargo
+/// records for the script. Cargo does the same when it reads the record, but others read it too.
 fn move_output(build: &Utf8Path) -> io::Result<()> {
     let (root, output) = (build.join("root-output"), build.join("output"));
     let (Ok(ran_in), Ok(said)) = (fs::read_to_string(&root), fs::read_to_string(&output)) else {
@@ -405,7 +411,7 @@ fn move_output(build: &Utf8Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what a copy that did not end left behind.
+/// Removes what an unfinished copy left behind.
 fn clear(folder: &Utf8Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -413,9 +419,9 @@ fn clear(folder: &Utf8Path) -> io::Result<()> {
     }
 }
 
-/// Copies a file with its time, by which cargo tells what is older.
+/// Copies a file along with its modification time, by which cargo decides what is older.
 fn copy_file(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
-    // What a copy left half done may be there, and may be read-only.
+    // An unfinished copy may have left a file here, and it may be read-only.
     let _ = fs::remove_file(to);
     fs::copy(from, to)?;
     date_as(from, to)
@@ -442,8 +448,8 @@ fn copy_folder(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     date_as(from, to)
 }
 
-/// Gives a copy the time of what it was copied from. Whoever owns a file can date it, though they
-/// may not write into it.
+/// Gives a copy the modification time of its source. The owner of a file can set its time even
+/// without write permission.
 fn date_as(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     let time = fs::metadata(from)?.modified()?;
     File::options()

@@ -1,5 +1,5 @@
-//! What compiling a workspace makes that does not depend on where the workspace lies: the packages
-//! it has from elsewhere, each with its features and with all it depends on.
+//! Identifies the compiled units that do not depend on where the workspace is: those of its
+//! external packages, each with its features and all its dependencies.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ pub struct UnitDigest {
 }
 
 impl UnitDigest {
-    /// The digest of a package that has no features and depends on nothing.
+    /// Returns the digest of a package without features or dependencies.
     #[must_use]
     pub fn of(package: &str) -> Self {
         let package = blake3::hash(package.as_bytes());
@@ -26,7 +26,7 @@ impl UnitDigest {
         }
     }
 
-    /// The same package with a feature.
+    /// Returns the digest of the same package with a feature.
     #[cfg(test)]
     pub(super) fn with(self, feature: &str) -> Self {
         Self {
@@ -35,14 +35,14 @@ impl UnitDigest {
         }
     }
 
-    /// How the names of all digests of this package begin.
+    /// Returns the prefix that the names of all digests of this package share.
     #[must_use]
     pub fn prefix(&self) -> String {
         format!("{}-", &self.package.to_hex()[..12])
     }
 }
 
-/// By their bytes.
+/// Ordered by their bytes.
 impl Ord for UnitDigest {
     fn cmp(&self, other: &Self) -> Ordering {
         let bytes = |digest: &Self| (*digest.package.as_bytes(), *digest.whole.as_bytes());
@@ -56,24 +56,25 @@ impl PartialOrd for UnitDigest {
     }
 }
 
-/// A folder's name: as much of the hashes as tells packages apart.
+/// Formats the digest as a folder name, with as much of the hashes as it takes to distinguish
+/// packages.
 impl Display for UnitDigest {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.prefix(), &self.whole.to_hex()[..24])
     }
 }
 
-/// What compiling a workspace makes of packages from registries and git repositories, by package.
-/// Two workspaces that have a digest in common compile the same. Packages that lie in folders are
-/// not among them: what they compile to may hold the path of that folder, may rest on files that
-/// nobody declares, and may be older than what is there now.
+/// The compiled units of packages from registries and git repositories, by package. Two workspaces
+/// compile the same unit for a digest that they have in common. Path dependencies are excluded:
+/// their compiled code may contain the path, may depend on undeclared files, and may be older than
+/// the files that are there now.
 #[derive(Clone, Debug, Default)]
 pub struct Units {
     packages: BTreeMap<PackageId, UnitDigest>,
 }
 
 impl Units {
-    /// The units of a workspace.
+    /// Collects the units of a workspace.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
         let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
@@ -104,14 +105,13 @@ impl Units {
         }
     }
 
-    /// The digests of all packages.
+    /// Returns the digests of all packages.
     #[must_use]
     pub fn digests(&self) -> BTreeSet<UnitDigest> {
         self.packages.values().copied().collect()
     }
 
-    /// Of the units that a build used, by the hashes in their names, those of packages from
-    /// elsewhere.
+    /// Given the hashes of the units that a build used, returns those of external packages.
     #[must_use]
     pub fn shared(&self, used: &BTreeMap<String, PackageId>) -> BTreeMap<String, UnitDigest> {
         let shared = used.iter();
@@ -120,8 +120,8 @@ impl Units {
     }
 }
 
-/// The digest of a package. A package that depends on itself does so through tests only, which are
-/// none of what is shared; there its name stands for it.
+/// Computes the digest of a package. A package depends on itself only through tests, which are not
+/// shared; its name stands in for it there.
 fn digest<'a>(
     id: &'a PackageId,
     nodes: &BTreeMap<&'a PackageId, &'a Node>,

@@ -1,5 +1,5 @@
-//! Where work happens: outside the subject and outside any repository, since cargo merges the
-//! `.cargo/config.toml` of every folder above the one it works in.
+//! The work folders. They are outside the subject and outside any repository, since cargo
+//! merges the `.cargo/config.toml` of every parent of its working directory.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -23,16 +23,16 @@ use crate::workdir::lane_dirs::LaneDirs;
 /// The folder for temporary files of all lanes.
 const TMP: &str = "t";
 
-/// The folder of all that was compiled.
+/// The folder of all compiled code.
 pub const SHOPS: &str = "shops";
 
-/// The lock of a work folder.
+/// The lock file of a work folder.
 const IN_USE: &str = "in-use";
 
 /// The folder for what is resolved and staged beside a run.
 const BESIDE: &str = "beside";
 
-/// The folder for cells that are run in the open.
+/// The folder for cells that run in the open.
 const OPEN: &str = "reproduce";
 
 /// The work folders of one subject.
@@ -41,18 +41,18 @@ pub struct WorkDirs {
     root: Utf8PathBuf,
     /// Held while a run works here.
     _in_use: Option<File>,
-    /// A folder for what resolves and stages beside a run that works here; gone when this is.
+    /// A folder for resolving and staging beside a run that works here; removed on drop.
     beside: Option<TempDir>,
-    /// The shops that are known to be where they were made.
+    /// The build groups that are known to be at the path where they were created.
     checked: Mutex<BTreeSet<Utf8PathBuf>>,
 }
 
 impl WorkDirs {
-    /// Opens the work folder of a subject below `cache`, to look at.
+    /// Opens the work folder of a subject below `cache` without locking it.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made.
+    /// Returns an error if the folder cannot be created.
     pub fn open(cache: &Path, subject: &Utf8Path) -> Result<Self> {
         let name = subject.file_name().unwrap_or("subject");
         let hash = blake3::hash(subject.as_str().as_bytes()).to_hex();
@@ -75,11 +75,13 @@ impl WorkDirs {
         })
     }
 
-    /// Opens it to work in, as soon as no other run does; `on_wait` is called if it has to wait.
+    /// Opens and locks the work folder as soon as no other run is using it. Calls `on_wait` if
+    /// it has to wait.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made or locked, or the wait is interrupted.
+    /// Returns an error if the folder cannot be created or locked, or if the wait is
+    /// interrupted.
     pub fn lock(
         cache: &Path,
         subject: &Utf8Path,
@@ -94,12 +96,13 @@ impl WorkDirs {
         })
     }
 
-    /// Opens it to resolve and stage in, beside whatever run works there: what is kept is shared, and
-    /// all else has a folder of its own, which goes at the end.
+    /// Opens the work folder to resolve and stage beside a run that may be using it. Stored
+    /// results are shared; everything else gets a folder of its own, which is removed at the
+    /// end.
     ///
     /// # Errors
     ///
-    /// When the folders cannot be made.
+    /// Returns an error if the folders cannot be created.
     pub fn beside(cache: &Path, subject: &Utf8Path) -> Result<Self> {
         let place = Self::open(cache, subject)?;
         let all = place.root.join(BESIDE);
@@ -111,11 +114,12 @@ impl WorkDirs {
         })
     }
 
-    /// The work folders of other subjects, and whatever else this program keeps below the cache.
+    /// Returns the work folders of other subjects, and anything else that this program keeps
+    /// below the cache.
     ///
     /// # Errors
     ///
-    /// When the cache cannot be read.
+    /// Returns an error if the cache cannot be read.
     pub fn others(&self) -> Result<Vec<Utf8PathBuf>> {
         let cache = self.root.parent().unwrap_or(&self.root);
         let folders = folders(cache)?.into_iter().map(|name| cache.join(name));
@@ -123,17 +127,17 @@ impl WorkDirs {
         Ok(others.collect())
     }
 
-    /// The folder of what is worked on: its own, for one that is beside a run.
+    /// Returns the folder to work in: a separate one if this was opened beside a run.
     fn lane_dirs(&self) -> &Utf8Path {
         let beside = self.beside.as_ref().map(|folder| folder.path());
         beside.and_then(Utf8Path::from_path).unwrap_or(&self.root)
     }
 
-    /// The folders in which a lane works on a cell, in a sandbox of that name.
+    /// Returns the folders in which a lane works on a cell, for the sandbox of that name.
     ///
     /// # Errors
     ///
-    /// When folders cannot be made or removed.
+    /// Returns an error if folders cannot be created or removed.
     pub fn folders(
         &self,
         context: &CellContext<'_>,
@@ -141,9 +145,10 @@ impl WorkDirs {
         lane: usize,
     ) -> Result<LaneDirs> {
         let of_toolchain = self.build_groups().join(&context.cell.row.toolchain);
-        // Build scripts ran in it, and cargo does not know.
+        // Build scripts ran in it, and cargo does not track that.
         let group = of_toolchain.join(format!("{}-{sandbox}", short(&context.build_group())));
-        // One lane looks, while the others wait: what is removed may be what they begin to work in.
+        // One lane checks while the others wait, since a removed folder may be one that they are
+        // about to use.
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if !checked.contains(&group) {
             discard_if_moved(&group)?;
@@ -151,7 +156,7 @@ impl WorkDirs {
         }
         drop(checked);
         let copy = group.join(lane.to_string());
-        // Sockets in it must not have a path of more than 107 bytes.
+        // The path of a Unix socket in it must not exceed 107 bytes.
         let hash = blake3::hash(copy.as_str().as_bytes()).to_hex();
         let checkout = copy.join("checkout");
         let subject = checkout.join(&context.tree.subject.inside);
@@ -165,12 +170,12 @@ impl WorkDirs {
         })
     }
 
-    /// Removes the shops of some toolchains but for those that are named: what was built there is
-    /// out of date. Each goes by its toolchain and its conditions, whatever the sandbox.
+    /// Removes outdated build groups of the toolchains in `current`: those whose conditions are not
+    /// in `current`. The sandbox does not matter.
     ///
     /// # Errors
     ///
-    /// When a folder cannot be removed.
+    /// Returns an error if a folder cannot be removed.
     pub fn discard_past(&self, current: &BTreeSet<(String, String)>) -> Result<()> {
         let toolchains: BTreeSet<&str> = current.iter().map(|(label, _)| label.as_str()).collect();
         for label in toolchains {
@@ -188,25 +193,26 @@ impl WorkDirs {
         Ok(())
     }
 
-    /// A program that links with a linker of choice, by asking the C compiler for it: cargo can be
-    /// told of a program without changing the flags that a subject sets for itself.
+    /// Writes a program that links with the given linker by asking the C compiler for it, and
+    /// returns its path. Cargo can be given a program without changing the flags that a subject
+    /// sets for itself.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// Returns an error if the program cannot be written.
     pub fn linker(&self, linker: Linker) -> Result<Utf8PathBuf> {
         let path = self.root.join(format!("link-with-{linker}"));
         write_program(&path, &format!("exec cc -fuse-ld={linker} \"$@\""))?;
         Ok(path)
     }
 
-    /// The folder of all of this subject's.
+    /// Returns the folder of everything that belongs to this subject.
     #[must_use]
     pub fn root(&self) -> &Utf8Path {
         &self.root
     }
 
-    /// The folders of what is kept beside the shops.
+    /// Returns the folders of what is kept outside the build groups.
     #[must_use]
     pub fn dirs_beside_groups(&self) -> Vec<Utf8PathBuf> {
         let names = [
@@ -222,13 +228,13 @@ impl WorkDirs {
         names.map(|name| self.root.join(name)).into()
     }
 
-    /// The folder of all shops.
+    /// Returns the folder of all build groups.
     #[must_use]
     pub fn build_groups(&self) -> Utf8PathBuf {
         self.root.join(SHOPS)
     }
 
-    /// Where a lane has a clone of the family's own repository.
+    /// Returns the path of a lane's clone of the family's own repository.
     #[must_use]
     pub fn dependency(&self, repository: &Utf8Path, lane: usize) -> Utf8PathBuf {
         let hash = blake3::hash(repository.as_str().as_bytes()).to_hex();
@@ -236,18 +242,18 @@ impl WorkDirs {
         clones.join(lane.to_string())
     }
 
-    /// The folder below which all work folders are.
+    /// Returns the folder that holds all work folders.
     #[must_use]
     pub fn cache(&self) -> &Path {
         let above = self.root.parent().unwrap_or(&self.root);
         above.as_std_path()
     }
 
-    /// Where a cell is run in the open.
+    /// Creates and returns the folder for running a cell in the open.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made.
+    /// Returns an error if the folder cannot be created.
     pub fn open_cell(&self, cell: &Cell) -> Result<Utf8PathBuf> {
         let folder = self.lane_dirs().join(OPEN).join(cell.id().as_str());
         std::fs::create_dir_all(folder.join("checkout"))
@@ -255,74 +261,74 @@ impl WorkDirs {
         Ok(folder)
     }
 
-    /// Where the logs are of what is run again after all cells.
+    /// Returns the folder for the logs of what is run again after all cells.
     #[must_use]
     pub fn again(&self) -> Utf8PathBuf {
         self.root.join("again")
     }
 
-    /// Where it is tried what a sandbox can do.
+    /// Returns the folder for probing what a sandbox can do.
     #[must_use]
     pub fn trial(&self) -> Utf8PathBuf {
         self.lane_dirs().join("trial")
     }
 
-    /// Where the resolver works.
+    /// Returns the folder in which the resolver works.
     #[must_use]
     pub fn resolver(&self) -> Utf8PathBuf {
         self.lane_dirs().join("resolve").join("checkout")
     }
 
-    /// Where damaged records go.
+    /// Returns the folder for damaged records.
     #[must_use]
     pub fn quarantine_dir(&self) -> Utf8PathBuf {
         self.root.join("damaged")
     }
 
-    /// Where it is kept how long cells took.
+    /// Returns the file that records how long cells took.
     #[must_use]
     pub fn durations(&self) -> Utf8PathBuf {
         self.root.join("times.json")
     }
 
-    /// Where resolutions are kept.
+    /// Returns the folder for stored resolutions.
     #[must_use]
     pub fn resolutions(&self) -> Utf8PathBuf {
         self.root.join("resolutions")
     }
 
-    /// Where outcomes are kept.
+    /// Returns the folder for stored outcomes.
     #[must_use]
     pub fn outcomes(&self) -> Utf8PathBuf {
         self.root.join("outcomes")
     }
 }
 
-/// Whether this program made a folder: others may lie in the same cache.
+/// Returns true if this program created a folder; the cache may hold others.
 #[must_use]
 pub fn is_ours(folder: &Utf8Path) -> bool {
     let tag = std::fs::read_to_string(folder.join(CACHEDIR_TAG_FILE));
     tag.is_ok_and(|tag| tag == CACHEDIR_TAG)
 }
 
-/// Holds the work folder of a subject for as long as the file is kept, so that no run begins in it;
-/// `None` where one is at work.
+/// Locks the work folder of a subject until the file is dropped, so that no run starts in it.
+/// Returns `None` if a run is using it.
 ///
 /// # Errors
 ///
-/// When the lock cannot be written.
+/// Returns an error if the lock file cannot be written.
 pub fn lock_others(root: &Utf8Path) -> Result<Option<File>> {
     let lock = root.join(IN_USE);
     let file = File::create(&lock).with_context(|| format!("write {lock}"))?;
     Ok(file.try_lock().is_ok().then_some(file))
 }
 
-/// Waits until nobody else has a lock, and takes it for as long as the file is kept; `on_wait` is
-/// called if it has to wait.
+/// Waits until nobody else holds a lock, and holds it until the file is dropped. Calls `on_wait` if
+/// it has to wait.
 ///
 /// # Errors
 ///
-/// When the file cannot be written, or the wait is interrupted.
+/// Returns an error if the file cannot be written or the wait is interrupted.
 pub fn turn(lock: &Path, cancel: &Cancel, on_wait: impl FnOnce()) -> Result<File> {
     let file = File::create(lock).with_context(|| format!("write {}", lock.display()))?;
     let mut on_wait = Some(on_wait);
@@ -345,8 +351,8 @@ pub fn turn(lock: &Path, cancel: &Cancel, on_wait: impl FnOnce()) -> Result<File
     }
 }
 
-/// Removes a folder that was made in another place: build scripts write absolute paths into what
-/// they make, which cargo takes for fresh wherever it lies.
+/// Removes a folder that was created at another path: build scripts write absolute paths into
+/// their output, which cargo considers fresh wherever it is.
 fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
     let marker = folder.join("made-in");
     match std::fs::read_to_string(&marker) {
@@ -360,12 +366,12 @@ fn discard_if_moved(folder: &Utf8Path) -> Result<()> {
     std::fs::write(&marker, folder.as_str()).with_context(|| format!("write {marker}"))
 }
 
-/// The folder below which all work folders are: `PINMATRIX_CACHE`, else `pinmatrix` in the
-/// user's cache folder.
+/// Returns the folder that holds all work folders: `PINMATRIX_CACHE`, or else `pinmatrix` in
+/// the user's cache folder.
 ///
 /// # Errors
 ///
-/// When neither that variable nor a home folder is known.
+/// Returns an error if neither that variable nor a home directory is known.
 pub fn cache() -> Result<PathBuf> {
     let var = |name: &str| {
         own_env::var(name)

@@ -1,4 +1,4 @@
-//! Flags of what is spread over machines: shards, rounds, and putting results together.
+//! Flags for work that is spread over machines: shards, rounds, and merging results.
 
 use camino::Utf8PathBuf;
 use clap::Args;
@@ -7,7 +7,7 @@ use pinmatrix_core::model::run::shard::Shard;
 use super::Flags;
 use crate::output::ci::Ci;
 
-/// What is said below the flags of `merge`.
+/// The text below the flags of `merge`.
 pub const MERGE_CODES: &str = "\
 Parts can overlap, and can be of machines that died. A cell that no part answers is missing, and one
 of which parts say different things is contradicted: both are named, and are inconclusive.
@@ -18,30 +18,31 @@ Exit codes:
   2    a mistake in matrix.toml or the flags, or parts that are not of one run
   3    inconclusive: a cell is missing, contradicted or in doubt, and nothing regressed";
 
-/// Which share of a plan runs here.
+/// Flags that select the shard of a plan to run here.
 #[derive(Debug, Args)]
 pub struct ShardFlags {
-    /// Run one of several shares of the plan, counted from 1: 3/8 is the third of eight. Every cell
-    /// is in exactly one, whatever a machine has or knows. Goes with --full, --ends, --pin or --cell;
-    /// strategy frontier, which finds out on the way what runs, goes in rounds: plan --round
+    /// Run one of several shards of the plan, counted from 1: 3/8 is the third of eight. Every cell
+    /// is in exactly one shard, whatever a machine has or knows. Requires --full, --ends, --pin or
+    /// --cell: the frontier strategy only finds out during the run which cells run, so it needs
+    /// rounds (plan --round)
     #[arg(long, value_name = "NUMBER/COUNT")]
     pub shard: Option<Shard>,
-    /// Balance shards by what cells took in an earlier run, from its run.json; the same file for
-    /// all of them
+    /// Balance shards by how long cells took in an earlier run, from its run.json; use the same
+    /// file for all shards
     #[arg(long, value_name = "FILE", requires = "shard")]
     pub times: Option<Utf8PathBuf>,
 }
 
-/// What of a plan is shown to whoever spreads it.
+/// Flags that select which part of a plan to show for spreading it.
 #[derive(Debug, Args)]
 pub struct SpreadFlags {
-    /// Show what is in each of so many shards, empty ones left out
+    /// Show what is in each of this many shards, leaving out empty ones
     #[arg(long, value_name = "COUNT", value_parser = n_shards)]
     pub shards: Option<usize>,
-    /// Balance shards by what cells took in an earlier run, from its run.json
+    /// Balance shards by how long cells took in an earlier run, from its run.json
     #[arg(long, value_name = "FILE", requires = "shards")]
     pub times: Option<Utf8PathBuf>,
-    /// Show only the cells that can run now, on any machine, by what --results show; none where
+    /// Show only the cells that can run now, on any machine, according to --results; none if
     /// nothing is left to run
     #[arg(long, conflicts_with = "shards")]
     pub round: bool,
@@ -58,10 +59,10 @@ pub struct MergeFlags {
     /// Results folders of several machines, or the run.json in them
     #[arg(value_name = "PART", required = true)]
     pub parts: Vec<Utf8PathBuf>,
-    /// Judge the run by its cells alone, whatever the baseline expects
+    /// Judge the run by its cells alone, ignoring the baseline
     #[arg(long)]
     pub no_baseline: bool,
-    /// Which CI engine is told of the run where it shows a change
+    /// The CI system to report to
     #[arg(long, value_enum, value_name = "NAME", default_value_t = Ci::Auto)]
     pub ci: Ci,
 }

@@ -1,5 +1,5 @@
-//! What a config says of pins and features that there are not: it would change, leave out or claim
-//! nothing, and nobody would know.
+//! Rejects config entries that match no pin or feature: they would silently change, exclude or
+//! claim nothing.
 
 use anyhow::Result;
 use pinmatrix_core::config::{ClaimKind, Config, Span};
@@ -9,11 +9,11 @@ use pinmatrix_core::model::cell::{Cell, Pin};
 use crate::registry::ladder::Ladder;
 use crate::subject::Subject;
 
-/// Each range of pins holds one, and each claim is about one.
+/// Checks that each range of pins and each claim matches a pin.
 ///
 /// # Errors
 ///
-/// A [`UserError`] that names the first that does not.
+/// Returns a [`UserError`] that names the first one that does not.
 pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
     let pins = || ladders.iter().flat_map(Ladder::all).map(|(pin, _)| pin);
     let nothing = |what: &str, at: &Span| {
@@ -36,7 +36,7 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
             pins().map(cell).collect::<Vec<_>>()
         })
     };
-    // `--rev` takes the place of all sources, by which cells may be selected.
+    // `--rev` replaces all sources, by which cells may be selected.
     let is_replaced = config.is_at_revision();
     let excluded = config.excludes.iter().map(|exclude| &exclude.cells);
     for which in excluded.chain(&config.includes) {
@@ -62,13 +62,14 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
     Ok(())
 }
 
-/// Each feature that an adjustment changes is asked for by a revision of the subject.
+/// Checks that each feature that an override renames is required by a revision of the subject.
 ///
 /// # Errors
 ///
-/// A [`UserError`] that names the first that is not; other errors when a manifest cannot be read.
+/// Returns a [`UserError`] that names the first feature that is not, and other errors if a manifest
+/// cannot be read.
 pub fn features<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject>) -> Result<()> {
-    // At another revision, it may ask for others.
+    // Another revision may require other features.
     if config.adjustments.is_empty() || config.is_at_revision() {
         return Ok(());
     }

@@ -1,5 +1,5 @@
-//! Crates of a family that cells may not build: optional ones, and those for another platform. Nothing of
-//! them is tested then, and a person should know before anything runs.
+//! Family crates that cells may not build: optional ones, and those for another platform. They are
+//! not tested then, and the user should know that before a run.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -15,11 +15,11 @@ use crate::subject::Subject;
 /// The longest note, in characters.
 const LONGEST: usize = 400;
 
-/// What is said of such crates, a line each.
+/// Returns one note per such crate.
 ///
 /// # Errors
 ///
-/// When a manifest cannot be read.
+/// Returns an error if a manifest cannot be read.
 pub fn notes(config: &Config, subject: &Subject) -> Result<Vec<String>> {
     let manifests = subject.checkout.manifests(&subject.manifests)?;
     let crates = config.families.iter().flat_map(|family| &family.crates);
@@ -32,8 +32,8 @@ pub fn notes(config: &Config, subject: &Subject) -> Result<Vec<String>> {
     Ok(crates.filter_map(|krate| note(krate.get_ref())).collect())
 }
 
-/// Why each requirement of the subject on a crate may bring nothing; `None` where one brings it, or there is
-/// none.
+/// Explains why each requirement of the subject on a crate may bring in nothing. Returns `None` if
+/// one does bring it in, or if there is no requirement.
 fn reasons(
     krate: &str,
     manifests: &[Manifest],
@@ -60,7 +60,7 @@ fn reasons(
     (!reasons.is_empty()).then_some(reasons)
 }
 
-/// Whether a set of features turns on an optional requirement of a package.
+/// Returns true if a feature set enables an optional dependency of a package.
 /// <https://doc.rust-lang.org/cargo/reference/features.html#optional-dependencies>
 fn turns_on(manifest: &Manifest, set: &FeatureSet, key: &str) -> bool {
     let features = manifest.features();
@@ -88,11 +88,11 @@ fn turns_on(manifest: &Manifest, set: &FeatureSet, key: &str) -> bool {
     false
 }
 
-/// Whether a platform may be this one; of what is not known here, it may.
+/// Returns true if a platform may be this one, including when that is unknown.
 fn may_be_here(platform: &str) -> bool {
     match Platform::from_str(platform) {
         Ok(Platform::Cfg(expr)) => holds(&expr).unwrap_or(true),
-        // A triple: its system is a part of its name.
+        // The name of the system is part of a target triple.
         Ok(Platform::Name(triple)) => {
             let systems = ["windows", "linux", "apple", "freebsd", "wasi", "android"];
             let of_triple = systems.into_iter().find(|system| triple.contains(system));
@@ -108,7 +108,7 @@ fn may_be_here(platform: &str) -> bool {
     }
 }
 
-/// Whether an expression holds on this machine; `None` where that rests on what is not known here.
+/// Evaluates an expression for this machine; `None` if that depends on what is unknown here.
 fn holds(expr: &CfgExpr) -> Option<bool> {
     match expr {
         CfgExpr::Not(inner) => Some(!holds(inner)?),

@@ -1,8 +1,8 @@
-//! Lines as registries write them, and what cargo makes of each.
+//! Lines as registries write them, and how cargo reads each.
 
 use super::*;
 
-/// A line with another field, or with another value of one.
+/// A line with an additional field, or with another value for a field.
 fn line(with: &str) -> String {
     let plain = [
         ("name", r#""a""#),
@@ -18,12 +18,12 @@ fn line(with: &str) -> String {
     format!("{{{}}}", fields.chain(with).collect::<Vec<_>>().join(","))
 }
 
-/// A line with one dependency that has such fields.
+/// A line with one dependency that has these fields.
 fn asking(fields: &str) -> String {
     line(&format!(r#""deps":[{{"name":"b","req":"^1"{fields}}}]"#))
 }
 
-/// What a line comes to: its version, or what is said against it.
+/// The result of reading a line: its version, or why it is skipped.
 fn told(line: &str) -> String {
     let entry = CrateEntry::of_lines(line.as_bytes());
     let usable = entry.versions.iter().map(|p| p.version.to_string());

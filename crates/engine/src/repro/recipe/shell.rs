@@ -1,5 +1,5 @@
-//! A recipe as a POSIX shell script. Whatever a recipe holds is data to the shell: a word in quotes,
-//! or a here-document that nothing is replaced in.
+//! Writes a recipe as a POSIX shell script. Everything in a recipe is data for the shell: a quoted
+//! word, or a here-document without expansion.
 
 use std::fmt::Write;
 
@@ -10,10 +10,10 @@ use pinmatrix_core::text::{ellipsis, one_line, shell_word};
 use crate::machine::child_env::library_path_variable;
 use crate::repro::recipe::{Recipe, VarValue};
 
-/// The longest error that is told, in characters.
+/// The longest error that is shown, in characters.
 const LONGEST: usize = 300;
 
-/// The script of a recipe.
+/// Returns the script of a recipe.
 #[must_use]
 pub fn script(recipe: &Recipe) -> String {
     let mut out = String::new();
@@ -110,7 +110,7 @@ cd "$copy/checkout"
     )
 }
 
-/// A file, by a here-document that ends with a line that is not in it.
+/// Writes a file as a here-document that ends with a line that the file does not contain.
 fn write_file(out: &mut String, path: &Utf8Path, text: &str) -> std::fmt::Result {
     let mut end = "END".to_owned();
     while text.lines().any(|line| line == end) {
@@ -128,7 +128,7 @@ fn write_file(out: &mut String, path: &Utf8Path, text: &str) -> std::fmt::Result
     )
 }
 
-/// A path as a word that no command takes for a flag.
+/// Quotes a path as a word that no command takes for a flag.
 fn file_word(path: &Utf8Path) -> String {
     match path.as_str().starts_with('-') {
         true => shell_word(&format!("./{path}")),
@@ -136,7 +136,8 @@ fn file_word(path: &Utf8Path) -> String {
     }
 }
 
-/// All that the cell needs, with the user's own home and secrets, which nothing else sees.
+/// Writes the command that fetches everything the cell needs. Only this command sees the user's own
+/// home and secrets.
 fn write_fetch(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     let secrets = recipe.secrets.iter().filter(|name| is_name(name));
     let secrets = secrets.map(|name| format!("${{{name}+{name}=\"${name}\"}} "));
@@ -148,7 +149,7 @@ fn write_fetch(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     )
 }
 
-/// The functions that run something in the cell's environment, and its cargo.
+/// Writes the functions that run a command, or cargo, in the cell's environment.
 fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     if let Some(linker) = recipe.linker {
         writeln!(out, "\n# What links.")?;
@@ -184,7 +185,7 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         }
         match value {
             VarValue::Plain(value) => line(&shell_word(&format!("{name}={value}")))?,
-            // It is not to be written down.
+            // It must not be written to any file.
             VarValue::Secret if is_name(name) => line(&format!("{name}=\"${{{name}-}}\""))?,
             VarValue::Secret => {}
         }
@@ -196,7 +197,7 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     )
 }
 
-/// Whether a shell has a variable of that name.
+/// Returns true if a shell can have a variable of that name.
 fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
     name.chars().all(fits) && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()

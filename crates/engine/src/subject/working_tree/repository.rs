@@ -1,4 +1,4 @@
-//! What git says of the files in a working tree.
+//! What git reports about the files in a working tree.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use crate::subject::git::quiet;
 
 /// A git repository, or the part of one below a folder.
 pub(super) struct GitListing {
-    /// Where it lies below the top; all other paths are relative to this.
+    /// Its path below the top; all other paths are relative to this one.
     pub(super) below: PathBuf,
     pub(super) tracked: BTreeSet<PathBuf>,
-    /// What git neither tracks nor ignores.
+    /// Files that git neither tracks nor ignores.
     others: BTreeSet<PathBuf>,
-    /// Submodules, and repositories that are not.
+    /// Submodules, and nested repositories that are not submodules.
     pub(super) nested: BTreeSet<PathBuf>,
     /// Folders that git ignores.
     ignored: BTreeSet<PathBuf>,
-    /// Folders that git does not ignore, with nothing in them but what it ignores.
+    /// Folders that git does not ignore but that contain only ignored files.
     hollow: BTreeSet<PathBuf>,
 }
 
@@ -28,7 +28,8 @@ pub(super) struct GitListing {
 const GITLINK: &[u8] = b"160000 ";
 
 impl GitListing {
-    /// The repository that holds a folder; none where there is none, or no git.
+    /// Lists the repository that contains a folder. Returns `None` if there is none or git is not
+    /// installed.
     pub(super) fn of(top: &Path, below: &Path) -> Result<Option<Self>> {
         let shell = Shell::new()?;
         let folder = top.join(below);
@@ -37,7 +38,7 @@ impl GitListing {
         if !inside.is_ok_and(|answer| answer == "true") {
             return Ok(None);
         }
-        // What lies in a folder that git ignores is none of its repository's.
+        // A folder that git ignores does not belong to the repository around it.
         if quiet(cmd!(shell, "git check-ignore --quiet {folder}"))
             .run()
             .is_ok()
@@ -83,7 +84,7 @@ impl GitListing {
             .filter_map(|r| r.strip_suffix(b"/"))
             .collect();
         let asked = folders.join(&0);
-        // It exits with 1 where it ignores none of them.
+        // It exits with 1 if it ignores none of them.
         let check = quiet(cmd!(shell, "git check-ignore -z --stdin")).stdin(asked);
         let answer = check.ignore_status().output()?.stdout;
         let is_listed = |folder: &&[u8]| answer.split(|byte| *byte == 0).any(|r| r == *folder);

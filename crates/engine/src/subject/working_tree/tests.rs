@@ -1,4 +1,4 @@
-//! Small working trees, in git and outside.
+//! Small working trees, inside and outside of git.
 
 use pinmatrix_core::config::Config;
 use pinmatrix_core::error::SourceText;

@@ -1,4 +1,4 @@
-//! A lane with one unit: what is kept of it, what comes back, and what goes.
+//! A lane with one unit: what is stored, what is imported again, and what is removed.
 
 use super::*;
 
@@ -11,7 +11,7 @@ struct Lane {
     used: UsedUnits,
 }
 
-/// A target folder in which one unit of a package was made.
+/// A target folder in which one unit of a package was compiled.
 fn lane() -> Lane {
     let folder = tempfile::tempdir().expect("a folder");
     let root = Utf8Path::from_path(folder.path()).expect("text").to_owned();
@@ -50,7 +50,7 @@ impl Lane {
         store.join(UnitDigest::of("serde").to_string()).is_dir()
     }
 
-    /// Another target folder, into which the unit was imported.
+    /// Another target folder, with the unit imported.
     fn import(&self) -> (usize, Utf8PathBuf) {
         let other = self.target.with_file_name("other");
         (self.import_into(&other, self.used.values()), other)
@@ -109,7 +109,7 @@ fn a_package_with_other_features_is_looked_into_where_none_has_these() {
     lane.keep();
     assert_eq!(import(&lane, serde.with("derive")), 1);
     assert_eq!(import(&lane, UnitDigest::of("serde_core")), 0);
-    // Of many, the last used.
+    // Of many entries, the most recently used.
     for n in 0..MOST_OTHERS + 3 {
         lane.used.insert(hash.clone(), serde.with(&n.to_string()));
         lane.keep();
@@ -118,7 +118,7 @@ fn a_package_with_other_features_is_looked_into_where_none_has_these() {
     let entries = lane.stores.entries(&packages).expect("a listing");
     assert_eq!(entries.len(), MOST_OTHERS);
     assert!(!entries.contains(&serde.to_string()));
-    // What several of them have comes once, and goes where no build used it.
+    // A unit that several entries hold is imported once, and removed if no build used it.
     let other = lane.target.with_file_name("several");
     let imported = lane
         .stores

@@ -1,4 +1,4 @@
-//! Scripts of recipes that hold whatever a shell could take for a command, run by a shell.
+//! Runs the scripts of recipes that contain whatever a shell could take for a command.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::repro::recipe::RecipeStep;
 
 const HOSTILE: &str = "a'b\"c $(touch out) `touch out` \\ ; touch out\nEND\n$HOME\n\t&|<>*?~# é";
 
-/// A cargo that shows what it is told and what it sees.
+/// A cargo that prints its arguments and its environment.
 const CARGO: &str = r#"#!/bin/sh
 [ "$1" = fetch ] || { printf '%s\0' "$@"; env -0; }
 "#;
@@ -94,7 +94,7 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
     assert_eq!(told[..2], ["build", HOSTILE]);
     let vars: BTreeMap<&str, &str> = told[2..].iter().filter_map(|v| v.split_once('=')).collect();
     assert_eq!(vars["MODE"], HOSTILE);
-    // This cargo is a shell, which hands no such name on.
+    // This cargo is a shell script, and a shell does not pass on a variable with such a name.
     assert!(!vars.contains_key("A-B$(touch out)"));
     assert_eq!(vars["TOKEN"], "hush hush");
     assert_eq!(vars["SEEN"], HOSTILE);
