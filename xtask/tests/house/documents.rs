@@ -1,8 +1,9 @@
 //! What people read: README.md, ARCHITECTURE.md and the chapters of the book, and where they lead.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::{read, root};
+use crate::{read, root, sources};
 
 const CHAPTERS: &str = "docs/book/src";
 
@@ -71,6 +72,15 @@ fn anchor(heading: &str) -> String {
     heading.chars().filter(is_kept).collect()
 }
 
+/// What a backtick encloses in the prose of a document.
+fn code_spans(document: &str) -> Vec<String> {
+    let text = prose(document);
+    let spans = text
+        .lines()
+        .flat_map(|line| line.split('`').skip(1).step_by(2));
+    spans.map(str::to_owned).collect()
+}
+
 #[test]
 fn readme_is_short() {
     let n_lines = read("README.md").lines().count();
@@ -116,4 +126,50 @@ fn every_relative_link_leads_to_a_file_and_a_heading() {
         }
     }
     assert!(n_links > 50, "{n_links}");
+}
+
+/// `crates/…` and the like: paths from the root, without wildcards or arguments.
+#[test]
+fn every_path_that_documents_name_is_there() {
+    let folders = [
+        "crates/", "xtask/", "ci/", "docs/", "fuzz/", "tests/", ".github/",
+    ];
+    let mut n_paths = 0;
+    for document in all() {
+        for span in code_spans(&document) {
+            let is_path = folders.iter().any(|folder| span.starts_with(folder));
+            if is_path && !span.contains([' ', '*', '<']) {
+                assert!(
+                    root().join(&span).exists(),
+                    "{document} names {span}, which is not there"
+                );
+                n_paths += 1;
+            }
+        }
+    }
+    assert!(n_paths > 50, "{n_paths}");
+}
+
+#[test]
+fn every_type_of_the_glossary_is_declared() {
+    let architecture = read("ARCHITECTURE.md");
+    let words = architecture.split("\n## ").find(|s| s.starts_with("Words"));
+    let rows = words.expect("a glossary").lines();
+    let column = rows.filter_map(|row| row.strip_suffix(" |")?.rsplit(" | ").next());
+    let types: BTreeSet<&str> = column
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(types.len() > 20, "{types:?}");
+    let mut code = String::new();
+    for file in sources("crates") {
+        code.push_str(&read(&file));
+    }
+    for name in types {
+        let is_declared = ["struct", "enum", "type"].iter().any(|keyword| {
+            let declaration = format!("{keyword} {name}");
+            let mut found = code.split(&declaration).skip(1);
+            found.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        });
+        assert!(is_declared, "no type is called {name}");
+    }
 }
