@@ -87,7 +87,7 @@ fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<
         return Err(UserError::new(
             "what lies between two pins is found out on the way, and not in shards",
         )
-        .help("leave `exact` out, or go in rounds: README.md, \"On several machines\""));
+        .help("leave `exact` out, or go in rounds: \"Several machines\" in docs/book"));
     }
     let files = flags.config.iter().map(|file| file.display().to_string());
     for word in files.chain(flags.selection.iter().cloned()) {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use pinmatrix::input::read_config;
 
-use crate::read;
+use crate::{documents, read};
 
 /// The blocks of a document in one language.
 fn blocks(document: &str, language: &str) -> Vec<String> {
@@ -54,9 +54,12 @@ fn commands_in_documents_are_understood() {
         "--no-such-flag".to_owned()
     ]));
     let mut n_calls = 0;
-    for block in blocks("README.md", "sh") {
-        for args in calls(&block) {
-            assert!(is_understood(&args), "README.md: {}", args.join(" "));
+    for document in documents::for_users() {
+        for args in blocks(&document, "sh")
+            .iter()
+            .flat_map(|block| calls(block))
+        {
+            assert!(is_understood(&args), "{document}: {}", args.join(" "));
             n_calls += 1;
         }
     }
@@ -65,8 +68,12 @@ fn commands_in_documents_are_understood() {
 
 #[test]
 fn configs_in_documents_are_taken() {
-    let configs = blocks("README.md", "toml");
-    assert!(!configs.is_empty());
+    let documents = documents::for_users();
+    let configs = documents
+        .iter()
+        .flat_map(|document| blocks(document, "toml"));
+    let configs: Vec<String> = configs.collect();
+    assert!(configs.len() > 1, "{configs:?}");
     for config in configs {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("matrix.toml");

@@ -5,6 +5,7 @@
     reason = "tests start the program as a person does, and print"
 )]
 
+mod documents;
 mod examples;
 mod pipelines;
 
@@ -165,8 +166,9 @@ fn every_key_of_matrix_toml_is_commented_and_taken() {
 }
 
 #[test]
-fn readme_names_every_flag_and_every_exit_code() {
-    let readme = read("README.md");
+fn documents_name_every_flag_and_every_exit_code() {
+    let documents: Vec<String> = documents::for_users().iter().map(|d| read(d)).collect();
+    let documents = documents.join("\n");
     let help = |subcommand: &str| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
             .args(["matrix", subcommand, "--help"])
@@ -194,8 +196,8 @@ fn readme_names_every_flag_and_every_exit_code() {
         for flag in flags.filter(|flag| *flag != "--help") {
             let flag = flag.trim_end_matches([',', ';', ':', '.', ']', '[']);
             assert!(
-                readme.contains(&format!("`{flag}")) || readme.contains(&format!("{flag} ")),
-                "README.md does not name {flag} of {subcommand}"
+                documents.contains(&format!("`{flag}")) || documents.contains(&format!("{flag} ")),
+                "neither README.md nor the book names {flag} of {subcommand}"
             );
         }
     }
@@ -203,10 +205,12 @@ fn readme_names_every_flag_and_every_exit_code() {
     let codes = help.split("Exit codes:").nth(1).expect("exit codes");
     for line in codes.lines().filter(|l| !l.trim().is_empty()) {
         let (code, _) = line.trim().split_once(' ').expect("a code");
-        assert!(
-            readme.contains(&format!("| {code} |")),
-            "README.md does not name exit code {code}"
-        );
+        for document in ["README.md", "docs/book/src/results.md"] {
+            assert!(
+                read(document).contains(&format!("| {code} |")),
+                "{document} does not name exit code {code}"
+            );
+        }
     }
 }
 
