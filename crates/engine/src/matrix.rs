@@ -2,6 +2,7 @@
 //! before a run is checked here.
 
 mod validate;
+mod resolver;
 pub mod pin_context;
 pub mod cell_context;
 
@@ -14,28 +15,23 @@ use camino::Utf8PathBuf;
 use pinmatrix_core::analysis::baseline::Baseline;
 use pinmatrix_core::config::{Config, Family, FeatureSet, Network, together};
 use pinmatrix_core::error::UserError;
-use pinmatrix_core::model::cell::{Cell, Pin, PinSource, Row};
+use pinmatrix_core::model::cell::{Cell, Pin, PinnedAt, Row};
 use pinmatrix_core::model::run::{Adjusted, FamilyRecord, SourceRecord, TodayRecord};
 use pinmatrix_core::model::status::InconclusiveReason;
 use pinmatrix_core::path::normalized;
 use pinmatrix_core::search::plan::Candidate;
-use semver::Version;
 
 use crate::machine::cargo_home::{configs_above, own_config};
 use crate::machine::child_env::ChildEnv;
-use crate::machine::toolchain::{LookupResult, Toolchain, ToolchainLookup, look_for_all};
+use crate::machine::toolchain::{Toolchain, ToolchainLookup, look_for_all};
 use crate::matrix::pin_context::{PinContext, PinContextBuilder, PinContexts};
+use crate::matrix::resolver::resolver;
 use crate::registry::ladder::Ladder;
 use crate::registry::published::Registry;
 use crate::registry::releases::Releases;
 use crate::subject::path_pin::PathPin;
 use crate::subject::source_tree::SourceTree;
 use crate::subject::today::{Today, todays as todays_of};
-
-/// The oldest cargo that can resolve for all toolchains: the first that can fall back to versions
-/// that fit a rust-version.
-/// <https://doc.rust-lang.org/cargo/reference/config.html#resolverincompatible-rust-versions>
-const OLDEST_RESOLVER: Version = Version::new(1, 84, 0);
 
 /// A config together with what this machine has for it.
 pub struct Matrix {
@@ -412,7 +408,7 @@ fn locals(
     let mut locals = BTreeMap::new();
     for (family, ladder) in config.families.iter().zip(ladders) {
         for pin in &ladder.rungs {
-            let PinSource::Path { path, .. } = &pin.at else {
+            let PinnedAt::Path { path, .. } = &pin.at else {
                 continue;
             };
             let local = PathPin::read(path, &family.crate_names(), cargo, child_env)?;
@@ -454,42 +450,6 @@ fn warnings(config: &Config, trees: &[SourceTree]) -> Vec<String> {
         }
     }
     notes
-}
-
-/// Explains for each unavailable toolchain why it is unavailable.
-fn missing(toolchains: &[ToolchainLookup]) -> String {
-    let why = |sought: &ToolchainLookup| match &sought.found {
-        LookupResult::Here(_) => None,
-        LookupResult::Missing { why } => Some(format!("\n{} is missing: {why}", sought.label)),
-        LookupResult::Broken { why } => Some(format!("\n{} gives no answer: {why}", sought.label)),
-    };
-    toolchains.iter().filter_map(why).collect()
-}
-
-/// Chooses the newest available cargo, which resolves for all toolchains.
-fn resolver(toolchains: &[ToolchainLookup]) -> Result<Toolchain> {
-    let newest = toolchains
-        .iter()
-        .filter_map(ToolchainLookup::toolchain)
-        .max_by(|a, b| a.cargo.cmp(&b.cargo));
-    match newest {
-        Some(toolchain) if toolchain.cargo >= OLDEST_RESOLVER => Ok(toolchain.clone()),
-        Some(toolchain) => Err(UserError::new(format!(
-            "the newest cargo of the matrix is {}, and resolving for several toolchains takes {OLDEST_RESOLVER}",
-            toolchain.cargo
-        ))
-        .help(format!(
-            "add a newer toolchain to matrix.toml, for example `rustup = \"stable\"`{}",
-            missing(toolchains)
-        ))
-        .into()),
-        None => Err(UserError::new("no toolchain of the matrix is on this machine")
-            .help(format!(
-                "`toolchains install` gets those that rustup or Debian has{}",
-                missing(toolchains)
-            ))
-            .into()),
-    }
 }
 
 /// Returns the file names of the committed locks.

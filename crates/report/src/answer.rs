@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint};
 use pinmatrix_core::analysis::{Analysis, Course, Tally, judgement, unknown_failing};
-use pinmatrix_core::model::cell::{PinSource, Row};
+use pinmatrix_core::model::cell::{PinnedAt, Row};
 use pinmatrix_core::model::outcome::moved::MoveReason;
 use pinmatrix_core::model::outcome::{Outcome, TargetId};
 use pinmatrix_core::model::run::verdict::{DeviationKind, Judgement};
@@ -228,7 +228,7 @@ impl<'a> FamilyView<'a> {
         // turn by turn.
         let once = courses.iter().filter(|course| course.turns.len() == 1);
         let firsts = once.filter_map(|course| Some((course, course.turns.first()?)));
-        let firsts: BTreeMap<_, &PinSource> = firsts.map(|(c, turn)| (key(c), &turn.at)).collect();
+        let firsts: BTreeMap<_, &PinnedAt> = firsts.map(|(c, turn)| (key(c), &turn.at)).collect();
         let is_first = |point: &&&ChangePoint| {
             let of_point = (&point.row, point.target.as_ref(), point.cases.as_slice());
             firsts.get(&of_point) == Some(&&point.after.at)
@@ -260,7 +260,7 @@ impl<'a> FamilyView<'a> {
     /// Rows on which other cases of the target change there are listed separately.
     fn first_of_each(&self, points: &[&'a ChangePoint], change: ChangeKind) -> Vec<Break<'a>> {
         let points = points.iter().copied().filter(|p| p.change == change);
-        let mut first: BTreeMap<Option<&TargetId>, &PinSource> = BTreeMap::new();
+        let mut first: BTreeMap<Option<&TargetId>, &PinnedAt> = BTreeMap::new();
         for point in points.clone() {
             let at = first
                 .entry(point.target.as_ref())
@@ -343,7 +343,7 @@ impl<'a> FamilyView<'a> {
     }
 
     /// The rows, as a phrase.
-    fn on(&self, rows: &BTreeSet<&Row>, at: &PinSource) -> String {
+    fn on(&self, rows: &BTreeSet<&Row>, at: &PinnedAt) -> String {
         let names = |keep: &dyn Fn(&CellRecord, &Outcome) -> bool| -> BTreeSet<&Row> {
             let kept = self
                 .outcomes()

@@ -194,7 +194,7 @@ fn documents_name_every_flag_and_every_exit_code() {
             .split_whitespace()
             .filter(|word| word.starts_with("--") && word.len() > 2);
         for flag in flags.filter(|flag| *flag != "--help") {
-            let flag = flag.trim_end_matches([',', ';', ':', '.', ']', '[']);
+            let flag = flag.trim_end_matches([',', ';', ':', '.', ']', '[', ')']);
             assert!(
                 documents.contains(&format!("`{flag}")) || documents.contains(&format!("{flag} ")),
                 "neither README.md nor the book names {flag} of {subcommand}"

@@ -1,7 +1,7 @@
 //! How results develop along the ladder of a row: every turn between passing and failing, in order.
 
 use crate::analysis::frontier::{ChangeKind, ChangePoint};
-use crate::model::cell::{PinSource, Row};
+use crate::model::cell::{PinnedAt, Row};
 use crate::model::outcome::TargetId;
 
 /// The turns of one target or group of cases on one row; at least one turn.
@@ -25,7 +25,7 @@ pub struct Course {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CourseTurn {
     /// The first tested pin after the turn.
-    pub at: PinSource,
+    pub at: PinnedAt,
     /// Whether it broke there or passed again.
     pub change: ChangeKind,
 }

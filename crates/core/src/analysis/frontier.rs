@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::cell::{CellId, PinSource, Row};
+use crate::model::cell::{CellId, PinnedAt, Row};
 use crate::model::outcome::{Outcome, Phase, TargetId, TargetOutcome};
 use crate::model::run::between::Between;
 use crate::model::run::{CellRecord, FamilyRecord, Run};
@@ -57,7 +57,7 @@ pub enum ChangeKind {
 pub struct ChangeSide {
     /// The pin.
     #[serde(flatten)]
-    pub at: PinSource,
+    pub at: PinnedAt,
     /// The result.
     #[serde(flatten)]
     pub status: Status,
@@ -466,7 +466,7 @@ fn changes(verdicts: &[ChangeSide]) -> impl Iterator<Item = (&ChangeSide, &Chang
 
 /// Whether two histories have the same statuses, regardless of their messages.
 fn is_alike(one: &[ChangeSide], other: &[ChangeSide]) -> bool {
-    let way = |sides: &[ChangeSide]| -> Vec<(PinSource, Status)> {
+    let way = |sides: &[ChangeSide]| -> Vec<(PinnedAt, Status)> {
         let way = sides
             .iter()
             .map(|side| (side.at.clone(), side.status.clone()));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::analysis::passing::Passing;
 use crate::analysis::problems::occurrences::occurrences;
 use crate::analysis::upgrade::{PinFate, Upgrade};
-use crate::model::cell::PinSource;
+use crate::model::cell::PinnedAt;
 use crate::model::run::{CellRecord, Run};
 
 /// Everything that passes at the first pin of an upgrade and fails at the last tested one.
@@ -14,7 +14,7 @@ pub struct Obstacles<'a> {
     /// The upgrade of the row.
     pub upgrade: Upgrade<'a>,
     /// The last tested pin.
-    pub at: &'a PinSource,
+    pub at: &'a PinnedAt,
     /// The targets with failures there.
     pub targets: BTreeSet<String>,
     /// The causes; those that affect the most targets come first.
@@ -40,7 +40,7 @@ pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a
         let of = &record.cell;
         of.pin.family == upgrade.family && *of.row == *upgrade.row
     };
-    let cell = |at: &PinSource| {
+    let cell = |at: &PinnedAt| {
         let mut row = run.cells.iter().filter(of_row);
         row.find(|record| record.cell.pin.at == *at)
     };

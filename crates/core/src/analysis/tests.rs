@@ -39,7 +39,7 @@ fn turns_of(letters: &str, case: usize) -> Vec<(u64, bool)> {
     pairs.map(|pair| (pair[1].0, !pair[1].1)).collect()
 }
 
-fn major(at: &crate::model::cell::PinSource) -> u64 {
+fn major(at: &crate::model::cell::PinnedAt) -> u64 {
     at.version().expect("a version").major
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 
-use crate::model::cell::{PinSource, Row};
+use crate::model::cell::{PinnedAt, Row};
 use crate::model::outcome::{Outcome, TargetId, TargetOutcome};
 use crate::model::run::{CellRecord, FamilyRecord, Run, State};
 use crate::model::status::{SkipReason, Status};
@@ -19,7 +19,7 @@ pub struct Upgrade<'a> {
     pub row: &'a Row,
     /// The reference pin: the one that the subject is on today, or else the first of the row at
     /// which something passes.
-    pub from: &'a PinSource,
+    pub from: &'a PinnedAt,
     /// Whether the reference is the pin that the subject is on today.
     pub is_today: bool,
     /// The later pins of the ladder, and the versions in between that were tested, in order.
@@ -38,7 +38,7 @@ pub struct Upgrade<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpgradeStep<'a> {
     /// The pin.
-    pub at: &'a PinSource,
+    pub at: &'a PinnedAt,
     /// The fate there of what passes at the reference pin.
     pub fate: PinFate,
 }
@@ -59,7 +59,7 @@ pub enum PinFate {
 impl Upgrade<'_> {
     /// The newest tested pin that works.
     #[must_use]
-    pub fn newest(&self) -> Option<&PinSource> {
+    pub fn newest(&self) -> Option<&PinnedAt> {
         let works = |step: &&UpgradeStep<'_>| step.fate == PinFate::Works;
         self.steps.iter().rev().find(works).map(|step| step.at)
     }

@@ -11,7 +11,7 @@ use super::Span;
 use super::values::{check_name, count};
 use crate::config::raw;
 use crate::error::{SourceText, UserError};
-use crate::model::cell::{Pin, PinSource, bare};
+use crate::model::cell::{Pin, PinnedAt, bare};
 
 /// Crates that move in lockstep, with their pins.
 #[derive(Clone, Debug)]
@@ -290,12 +290,12 @@ fn unreleased(
                 .help("labels name columns and cells, so each needs its own"));
         }
         let at = match (&written.git, &written.rev, &written.path) {
-            (Some(git), Some(rev), None) => PinSource::Git {
+            (Some(git), Some(rev), None) => PinnedAt::Git {
                 label: label.get_ref().clone(),
                 git: git.clone(),
                 rev: rev.clone(),
             },
-            (None, None, Some(path)) => PinSource::Path {
+            (None, None, Some(path)) => PinnedAt::Path {
                 label: label.get_ref().clone(),
                 path: absolute(text, path)?,
             },

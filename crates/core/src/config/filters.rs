@@ -8,7 +8,7 @@ use super::{Config, Span, did_you_mean};
 use crate::config::families::requirement;
 use crate::config::raw;
 use crate::error::{SourceText, UserError};
-use crate::model::cell::{Cell, PinSource};
+use crate::model::cell::{Cell, PinnedAt};
 
 /// Cells to leave out, and why.
 #[derive(Clone, Debug)]
@@ -52,8 +52,8 @@ impl CellFilter {
             && matches(&self.features, row.features.as_deref())
             && matches(&self.family, Some(&cell.pin.family))
             && self.pins.as_ref().is_none_or(|pins| match &cell.pin.at {
-                PinSource::Version { version } => pins.matches(&released(version)),
-                PinSource::Git { .. } | PinSource::Path { .. } => false,
+                PinnedAt::Version { version } => pins.matches(&released(version)),
+                PinnedAt::Git { .. } | PinnedAt::Path { .. } => false,
             })
     }
 }

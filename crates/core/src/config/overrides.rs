@@ -12,7 +12,7 @@ use crate::config::families::{Family, requirement};
 use crate::config::filters::released;
 use crate::config::raw;
 use crate::error::{SourceText, UserError};
-use crate::model::cell::{Pin, PinSource};
+use crate::model::cell::{Pin, PinnedAt};
 
 /// The changes for a range of a family's pins.
 #[derive(Clone, Debug)]
@@ -75,8 +75,8 @@ impl Adjustment {
     pub fn is_for(&self, pin: &Pin) -> bool {
         pin.family == self.family
             && match &pin.at {
-                PinSource::Version { version } => self.pins.matches(&released(version)),
-                PinSource::Git { .. } | PinSource::Path { .. } => self.unreleased,
+                PinnedAt::Version { version } => self.pins.matches(&released(version)),
+                PinnedAt::Git { .. } | PinnedAt::Path { .. } => self.unreleased,
             }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ShardResult;
 use crate::config::Config;
 use crate::error::UserError;
-use crate::model::cell::{Cell, CellId, Pin, PinSource, Row};
+use crate::model::cell::{Cell, CellId, Pin, PinnedAt, Row};
 use crate::model::run::{FamilyRecord, Run, SourceRecord, ToolchainRecord};
 use crate::text::named;
 
@@ -131,10 +131,10 @@ fn malformed(run: &Run, rows: &[Arc<Row>]) -> Option<String> {
 fn is_on_ladder(run: &Run, pin: &Pin) -> bool {
     let family = run.families.iter().find(|family| family.name == pin.family);
     family.is_some_and(|family| match &pin.at {
-        PinSource::Version { version } => {
+        PinnedAt::Version { version } => {
             family.published.contains(version) || family.pins.contains(pin)
         }
-        PinSource::Git { .. } | PinSource::Path { .. } => family.pins.contains(pin),
+        PinnedAt::Git { .. } | PinnedAt::Path { .. } => family.pins.contains(pin),
     })
 }
 
@@ -183,8 +183,8 @@ fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
 /// A pin without the location of its folder, which differs on every machine.
 fn place_of(pin: &Pin) -> (String, Option<(&str, &str)>) {
     let repository = match &pin.at {
-        PinSource::Git { git, rev, .. } => Some((git.as_str(), rev.as_str())),
-        PinSource::Version { .. } | PinSource::Path { .. } => None,
+        PinnedAt::Git { git, rev, .. } => Some((git.as_str(), rev.as_str())),
+        PinnedAt::Version { .. } | PinnedAt::Path { .. } => None,
     };
     (pin.at.to_string(), repository)
 }

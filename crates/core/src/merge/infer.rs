@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::{Config, Strategy};
-use crate::model::cell::{Cell, Pin, PinSource};
+use crate::model::cell::{Cell, Pin, PinnedAt};
 use crate::model::outcome::{Outcome, Signature};
 use crate::model::run::{CellRecord, FamilyRecord, Run, State};
 use crate::model::status::SkipReason;
@@ -105,7 +105,7 @@ impl ViewRow {
         let by_pin = cells
             .iter()
             .map(|(n, record)| (&record.cell.pin.at, (*n, *record)));
-        let by_pin: BTreeMap<&PinSource, (usize, &CellRecord)> = by_pin.collect();
+        let by_pin: BTreeMap<&PinnedAt, (usize, &CellRecord)> = by_pin.collect();
         for at in family.into_iter().flat_map(FamilyRecord::all) {
             let known = by_pin.get(&at).copied();
             let pin = Pin {

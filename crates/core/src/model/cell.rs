@@ -14,14 +14,14 @@ pub struct Pin {
     pub family: String,
     /// The version or source of its crates.
     #[serde(flatten)]
-    pub at: PinSource,
+    pub at: PinnedAt,
 }
 
 /// The version or source that the crates of a family are pinned to. Unreleased sources sort after
 /// all published versions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum PinSource {
+pub enum PinnedAt {
     /// One exact published version.
     Version {
         /// The version.
@@ -45,7 +45,7 @@ pub enum PinSource {
     },
 }
 
-impl PinSource {
+impl PinnedAt {
     /// The published version, if it is one.
     #[must_use]
     pub fn version(&self) -> Option<&Version> {
@@ -57,7 +57,7 @@ impl PinSource {
 }
 
 /// Converts a version to a pin source and drops its build metadata.
-impl From<Version> for PinSource {
+impl From<Version> for PinnedAt {
     fn from(version: Version) -> Self {
         Self::Version {
             version: bare(&version),
@@ -76,7 +76,7 @@ pub fn bare(version: &Version) -> Version {
 }
 
 /// The version, or the label of an unreleased source.
-impl fmt::Display for PinSource {
+impl fmt::Display for PinnedAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version { version } => write!(f, "{version}"),
@@ -201,10 +201,10 @@ mod tests {
 
     #[test]
     fn what_is_not_released_comes_after_all_that_is() {
-        let path = PinSource::Path {
+        let path = PinnedAt::Path {
             label: "a".to_owned(),
             path: "/a".into(),
         };
-        assert!(PinSource::from(Version::new(999, 0, 0)) < path);
+        assert!(PinnedAt::from(Version::new(999, 0, 0)) < path);
     }
 }

@@ -16,7 +16,7 @@ use std::fmt;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::model::cell::{Cell, CellId, Pin, PinSource, Row};
+use crate::model::cell::{Cell, CellId, Pin, PinnedAt, Row};
 use crate::model::outcome::Outcome;
 use crate::model::run::findings::Findings;
 use crate::model::run::shard::Shard;
@@ -160,7 +160,7 @@ pub struct TodayRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adjusted {
     /// The pin.
-    pub at: PinSource,
+    pub at: PinnedAt,
     /// The changes, as text: `features of gadget`.
     pub changes: Vec<String>,
 }
@@ -198,17 +198,17 @@ impl FamilyRecord {
 
     /// Whether a pin exists only because the subject is on it today.
     #[must_use]
-    pub fn is_added(&self, at: &PinSource) -> bool {
+    pub fn is_added(&self, at: &PinnedAt) -> bool {
         at.version()
             .is_some_and(|version| self.added.contains(version))
     }
 
     /// All pins that cells can have, in ladder order: unreleased ones come last.
     #[must_use]
-    pub fn all(&self) -> Vec<PinSource> {
-        let published = self.published.iter().cloned().map(PinSource::from);
+    pub fn all(&self) -> Vec<PinnedAt> {
+        let published = self.published.iter().cloned().map(PinnedAt::from);
         let pins = self.pins.iter().map(|pin| pin.at.clone());
-        let released: BTreeSet<PinSource> = pins
+        let released: BTreeSet<PinnedAt> = pins
             .clone()
             .filter(|at| at.version().is_some())
             .chain(published)

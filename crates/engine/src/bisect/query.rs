@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use pinmatrix_core::config::did_you_mean;
 use pinmatrix_core::error::UserError;
-use pinmatrix_core::model::cell::{Cell, Pin, PinSource, Row};
+use pinmatrix_core::model::cell::{Cell, Pin, PinnedAt, Row};
 use pinmatrix_core::model::outcome::{CaseOutcome, Outcome, TargetId, TargetOutcome};
 use pinmatrix_core::model::run::bisection::{BisectTarget, Evidence, PointAnswer};
 use pinmatrix_core::model::status::{FailureKind, Status};
@@ -276,7 +276,7 @@ fn dependency(
             row: cell.row.clone(),
             pin: Arc::new(Pin {
                 family: cell.pin.family.clone(),
-                at: PinSource::Path {
+                at: PinnedAt::Path {
                     label: short(&commit).to_owned(),
                     path: Utf8PathBuf::new(),
                 },

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use pinmatrix_core::config::{Config, Family, Overrides, together};
-use pinmatrix_core::model::cell::{Pin, PinSource, bare};
+use pinmatrix_core::model::cell::{Pin, PinnedAt, bare};
 use semver::Version;
 
 use crate::machine::child_env::ChildEnv;
@@ -117,7 +117,7 @@ impl PinContextBuilder<'_> {
             }
             let commit = Pin {
                 family: family.name.get_ref().clone(),
-                at: PinSource::Path {
+                at: PinnedAt::Path {
                     label: String::new(),
                     path: Utf8PathBuf::new(),
                 },
@@ -159,11 +159,11 @@ impl PinContextBuilder<'_> {
             child_env,
             around: decides,
             local: match &pin.at {
-                PinSource::Path { path, .. } => {
+                PinnedAt::Path { path, .. } => {
                     let content = self.locals.get(path).map(|local| local.content.clone());
                     Some((path.clone(), content.unwrap_or_default()))
                 }
-                PinSource::Version { .. } | PinSource::Git { .. } => None,
+                PinnedAt::Version { .. } | PinnedAt::Git { .. } => None,
             },
             needs: needs.cloned().unwrap_or_default(),
             digests: Mutex::default(),
@@ -188,14 +188,14 @@ impl PinContextBuilder<'_> {
         needs
     }
 
-    fn holds(&self, family: &Family, at: &PinSource) -> RequirementPins {
+    fn holds(&self, family: &Family, at: &PinnedAt) -> RequirementPins {
         let hold = |name: &str| match at {
-            PinSource::Version { version } => Some(RequirementPin::Version(version.clone())),
-            PinSource::Git { git, rev, .. } => Some(RequirementPin::Git {
+            PinnedAt::Version { version } => Some(RequirementPin::Version(version.clone())),
+            PinnedAt::Git { git, rev, .. } => Some(RequirementPin::Git {
                 git: git.clone(),
                 rev: rev.clone(),
             }),
-            PinSource::Path { path, .. } => {
+            PinnedAt::Path { path, .. } => {
                 let folder = self.locals.get(path)?.crates.get(name)?;
                 Some(RequirementPin::Path(folder.clone()))
             }

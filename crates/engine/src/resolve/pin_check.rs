@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use cargo_metadata::{Metadata, Package};
 use pinmatrix_core::config::Family;
-use pinmatrix_core::model::cell::{PinSource, bare};
+use pinmatrix_core::model::cell::{PinnedAt, bare};
 use pinmatrix_core::model::diagnostic::Diagnostic;
 
 use crate::resolve::msrv;
 
 /// Reports a family crate that is not in the graph exactly once, at the pin and from its source.
 #[must_use]
-pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &PinSource) -> Option<Diagnostic> {
+pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &PinnedAt) -> Option<Diagnostic> {
     let in_graph = msrv::in_graph(metadata);
     let built: Vec<&Package> = metadata
         .packages
@@ -58,15 +58,15 @@ fn why_absent(krate: &str, metadata: &Metadata) -> String {
     }
 }
 
-fn fault(krate: &str, at: &PinSource, there: &[&Package], metadata: &Metadata) -> Option<String> {
+fn fault(krate: &str, at: &PinnedAt, there: &[&Package], metadata: &Metadata) -> Option<String> {
     let registry = |p: &Package| {
         p.source
             .as_ref()
             .is_some_and(|s| !s.repr.starts_with("git+"))
     };
     let is_at_pin = |p: &Package| match at {
-        PinSource::Version { version } => bare(&p.version) == *version,
-        PinSource::Git { .. } | PinSource::Path { .. } => !registry(p),
+        PinnedAt::Version { version } => bare(&p.version) == *version,
+        PinnedAt::Git { .. } | PinnedAt::Path { .. } => !registry(p),
     };
     let is_published = at.version().is_some();
     if let Some(other) = there.iter().find(|p| is_published && !registry(p)) {

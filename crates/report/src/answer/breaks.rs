@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint};
-use pinmatrix_core::model::cell::{PinSource, Row};
+use pinmatrix_core::model::cell::{PinnedAt, Row};
 use pinmatrix_core::model::outcome::TargetId;
 
 use crate::answer::sentence::{Sentence, listed};
@@ -49,7 +49,7 @@ impl FamilyView<'_> {
     /// The first breaks of rows for which no sentence so far names the first break.
     fn first_on_other_rows(
         &self,
-        told: &BTreeSet<(&Row, &PinSource)>,
+        told: &BTreeSet<(&Row, &PinnedAt)>,
         points: &[&ChangePoint],
     ) -> Vec<Sentence> {
         let mut first: BTreeMap<&Row, &ChangePoint> = BTreeMap::new();
@@ -184,7 +184,7 @@ fn there_too(breaks: &[Break<'_>]) -> Sentence {
 
 /// Where many other targets break, as counts.
 fn many_followers(earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
-    let mut at: BTreeMap<&PinSource, BTreeSet<Option<&TargetId>>> = BTreeMap::new();
+    let mut at: BTreeMap<&PinnedAt, BTreeSet<Option<&TargetId>>> = BTreeMap::new();
     for follower in breaks.iter().map(|follower| follower.point) {
         if follower.target != earliest.point.target {
             let targets = at.entry(&follower.after.at).or_default();

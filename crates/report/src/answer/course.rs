@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pinmatrix_core::analysis::frontier::ChangeKind;
 use pinmatrix_core::analysis::{Course, CourseTurn};
-use pinmatrix_core::model::cell::{PinSource, Row};
+use pinmatrix_core::model::cell::{PinnedAt, Row};
 use pinmatrix_core::model::outcome::TargetId;
 
 use crate::answer::sentence::{Sentence, listed};
@@ -104,7 +104,7 @@ impl FamilyView<'_> {
 /// Where nothing builds: `before 2.0.0`, `from 3.0.0 until 5.0.0`, `from 6.0.0 on`.
 fn unbuilt(turns: &[CourseTurn]) -> Vec<String> {
     let mut stretches = Vec::new();
-    let mut since: Option<&PinSource> = None;
+    let mut since: Option<&PinnedAt> = None;
     for CourseTurn { at, change } in turns {
         match change {
             ChangeKind::Break | ChangeKind::Shift => since = Some(at),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pinmatrix_core::analysis::Tally;
 use pinmatrix_core::analysis::frontier::ChangePoint;
-use pinmatrix_core::model::cell::PinSource;
+use pinmatrix_core::model::cell::PinnedAt;
 use pinmatrix_core::model::outcome::{Outcome, TargetId};
 use pinmatrix_core::model::run::CellRecord;
 use pinmatrix_core::model::status::Status;
@@ -19,7 +19,7 @@ impl FamilyView<'_> {
     pub(super) fn differing(&self, points: &[&ChangePoint]) -> Option<Sentence> {
         let changing: BTreeSet<&TargetId> =
             points.iter().filter_map(|p| p.target.as_ref()).collect();
-        let mut passed: BTreeMap<(&TargetId, &PinSource), &CellRecord> = BTreeMap::new();
+        let mut passed: BTreeMap<(&TargetId, &PinnedAt), &CellRecord> = BTreeMap::new();
         for (record, outcome) in self.outcomes() {
             for target in &outcome.targets {
                 if target.status == Status::Passed {
@@ -111,7 +111,7 @@ impl FamilyView<'_> {
             true => has_targets(o),
             false => o.status.is_verdict(),
         });
-        let pins: BTreeSet<&PinSource> = ran.map(|(record, _)| &record.cell.pin.at).collect();
+        let pins: BTreeSet<&PinnedAt> = ran.map(|(record, _)| &record.cell.pin.at).collect();
         match (pins.first(), pins.last()) {
             (Some(first), Some(last)) if first != last => format!(", from {first} to {last}"),
             (Some(only), _) => format!(", at {only}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pinmatrix_core::analysis::{Analysis, Obstacles, PinFate, Upgrade, UpgradeStep};
-use pinmatrix_core::model::cell::{PinSource, Row};
+use pinmatrix_core::model::cell::{PinnedAt, Row};
 use pinmatrix_core::model::command::run_all;
 use pinmatrix_core::model::outcome::TargetOutcome;
 use pinmatrix_core::model::run::{FamilyRecord, Run, TodayRecord};
@@ -114,7 +114,7 @@ fn stand_before(obstacles: &Obstacles<'_>) -> Option<Sentence> {
 fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
     let mut families = run.families.iter();
     let family = families.find(|known| known.name == upgrade.family)?;
-    let of = |at: &PinSource| {
+    let of = |at: &PinnedAt| {
         let mut adjusted = family.adjusted.iter();
         adjusted
             .find(|adjusted| adjusted.at == *at)
@@ -129,7 +129,7 @@ fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
 /// Says that the version that a revision of the subject is on is not a pin of the ladder.
 pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
     let is_off = |today: &&TodayRecord| {
-        let at = PinSource::from(today.version.clone());
+        let at = PinnedAt::from(today.version.clone());
         !family.pins.iter().any(|pin| pin.at == at)
     };
     let told = family.todays.iter().filter(is_off).map(|today| {

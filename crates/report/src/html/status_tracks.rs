@@ -1,6 +1,6 @@
 //! Status tracks along the ladder: one letter per pin, and marks where the status changes.
 
-use pinmatrix_core::model::cell::PinSource;
+use pinmatrix_core::model::cell::PinnedAt;
 use pinmatrix_core::model::outcome::TargetOutcome;
 use pinmatrix_core::model::run::between::Between;
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord};
@@ -19,7 +19,7 @@ pub fn way(
     statuses: &[Option<&Status>],
 ) -> StatusTrack {
     let (mut letters, mut marks) = (String::new(), String::new());
-    let mut last: Option<(&Status, &PinSource)> = None;
+    let mut last: Option<(&Status, &PinnedAt)> = None;
     for (record, status) in row.iter().zip(statuses) {
         letters.push(match (record.is_inferred(), status) {
             (true, _) => '≈',

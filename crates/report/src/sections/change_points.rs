@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint, ChangeSide};
-use pinmatrix_core::model::cell::{PinSource, Row};
+use pinmatrix_core::model::cell::{PinnedAt, Row};
 use pinmatrix_core::model::command::reproduce;
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::run::between::Between;
@@ -144,7 +144,7 @@ pub(crate) fn until(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> String
     if point.change != ChangeKind::Break || !point.is_island {
         return String::new();
     }
-    let mut ends: BTreeMap<&PinSource, Vec<String>> = BTreeMap::new();
+    let mut ends: BTreeMap<&PinnedAt, Vec<String>> = BTreeMap::new();
     for row in rows {
         let mut courses = analysis.courses.iter();
         let course = courses.find(|course| course.row == *row && course.is_of_kind(point));

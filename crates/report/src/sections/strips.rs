@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pinmatrix_core::model::cell::PinSource;
+use pinmatrix_core::model::cell::PinnedAt;
 use pinmatrix_core::model::outcome::TargetId;
 use pinmatrix_core::model::run::between::Between;
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
@@ -14,7 +14,7 @@ pub struct Strips {
     /// The row's name.
     pub row: String,
     /// The pins.
-    pub pins: Vec<PinSource>,
+    pub pins: Vec<PinnedAt>,
     family: FamilyRecord,
     /// The strips, one per target, sorted.
     pub strips: Vec<Strip>,
@@ -92,7 +92,7 @@ impl Strip {
     #[must_use]
     pub fn changes(&self, row: &Strips) -> Vec<String> {
         let mut changes = Vec::new();
-        let mut last: Option<(&Status, &PinSource)> = None;
+        let mut last: Option<(&Status, &PinnedAt)> = None;
         for (status, pin) in self.statuses.iter().zip(&row.pins) {
             let Some(status) = status else { continue };
             if let Some((_, from)) = last.filter(|(before, _)| *before != status) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use pinmatrix_core::model::cell::PinSource;
+use pinmatrix_core::model::cell::PinnedAt;
 use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
 use pinmatrix_core::text::count;
 
@@ -25,9 +25,9 @@ pub fn lines(run: &Run) -> Vec<String> {
             .iter()
             .flatten()
             .filter(|record| record.outcome().is_some());
-        let tested: BTreeSet<&PinSource> = tested.map(|record| &record.cell.pin.at).collect();
-        let is_pin = |at: &PinSource| family.pins.iter().any(|pin| pin.at == *at);
-        let others = family.published.iter().cloned().map(PinSource::from);
+        let tested: BTreeSet<&PinnedAt> = tested.map(|record| &record.cell.pin.at).collect();
+        let is_pin = |at: &PinnedAt| family.pins.iter().any(|pin| pin.at == *at);
+        let others = family.published.iter().cloned().map(PinnedAt::from);
         let others = others.filter(|at| !tested.contains(at) && !is_pin(at));
         let others: Vec<String> = others.map(|at| at.to_string()).collect();
         if !others.is_empty() {

@@ -6,7 +6,7 @@ use semver::{Version, VersionReq};
 use crate::analysis::findings::min_toolchain::is_refused;
 use crate::analysis::frontier::{ChangePoint, History, frontier, histories};
 use crate::config::{Claim, ClaimKind};
-use crate::model::cell::PinSource;
+use crate::model::cell::PinnedAt;
 use crate::model::run::findings::{JudgedClaim, LeastToolchain, Truth};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
 use crate::model::rust_version::parse_rust_version;
@@ -40,7 +40,7 @@ pub fn judge(run: &Run, claims: &[Claim], least: &[LeastToolchain]) -> Vec<Judge
 
 /// The cells at a pin that ended.
 fn at_pin<'a>(run: &'a Run, claim: &Claim, pin: &Version) -> Vec<&'a CellRecord> {
-    let at = PinSource::from(pin.clone());
+    let at = PinnedAt::from(pin.clone());
     let cells = run.cells.iter().filter(|record| {
         let of = &record.cell.pin;
         of.family == claim.family && of.at == at && record.outcome().is_some()
@@ -177,7 +177,7 @@ enum RangeFit {
 /// The change is at the first tested pin after it, or at an untested version before that.
 fn fit(family: &FamilyRecord, point: &ChangePoint, at: &VersionReq) -> RangeFit {
     let could_be = family.published.iter().filter(|version| {
-        let version = PinSource::from((*version).clone());
+        let version = PinnedAt::from((*version).clone());
         point.before.at < version && version < point.after.at
     });
     let could_be = could_be.chain(point.after.at.version());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::config::{Config, Family};
-use crate::model::cell::{CellId, PinSource, bare};
+use crate::model::cell::{CellId, PinnedAt, bare};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::moved::Tried;
 use crate::model::outcome::{Outcome, TargetOutcome};
@@ -136,10 +136,10 @@ fn is_same_code(
         return false;
     };
     let is_at_pin = match &cell.record.cell.pin.at {
-        PinSource::Version { version: pin } => {
+        PinnedAt::Version { version: pin } => {
             Version::parse(version).is_ok_and(|version| bare(&version) == *pin)
         }
-        PinSource::Git { .. } | PinSource::Path { .. } => true,
+        PinnedAt::Git { .. } | PinnedAt::Path { .. } => true,
     };
     let tried = cell.outcome.old_lock.as_ref().map(|old| &old.tried);
     is_at_pin

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::analysis::frontier::ChangePoint;
 use crate::analysis::problems::{Occurrence, SourcePlace};
-use crate::model::cell::{PinSource, Row};
+use crate::model::cell::{PinnedAt, Row};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::outcome::{Outcome, TargetId};
 use crate::model::run::Run;
@@ -86,7 +86,7 @@ const MOST_SETS: usize = 3;
 
 /// `gadget 2.0.0 on stable, old`; rows with different pins are listed separately if there are few.
 pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
-    let mut rows: Vec<(&Row, BTreeSet<&PinSource>)> = Vec::new();
+    let mut rows: Vec<(&Row, BTreeSet<&PinnedAt>)> = Vec::new();
     for record in alike.iter().map(|occurrence| occurrence.record) {
         let (row, at) = (&*record.cell.row, &record.cell.pin.at);
         match rows.iter_mut().find(|(known, _)| *known == row) {
@@ -94,7 +94,7 @@ pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
             None => rows.push((row, BTreeSet::from([at]))),
         }
     }
-    let mut sets: Vec<(BTreeSet<&PinSource>, Vec<String>)> = Vec::new();
+    let mut sets: Vec<(BTreeSet<&PinnedAt>, Vec<String>)> = Vec::new();
     for (row, pins) in &rows {
         match sets.iter_mut().find(|(known, _)| known == pins) {
             Some((_, names)) => names.push(row.to_string()),
@@ -112,7 +112,7 @@ pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
     format!("{family} {}", told.collect::<Vec<_>>().join("; "))
 }
 
-fn listed(pins: &BTreeSet<&PinSource>) -> String {
+fn listed(pins: &BTreeSet<&PinnedAt>) -> String {
     match (pins.first(), pins.last()) {
         (Some(first), Some(last)) if pins.len() > 3 => {
             format!("{first} to {last} ({} pins)", pins.len())

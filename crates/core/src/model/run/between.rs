@@ -5,7 +5,7 @@ use std::fmt;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::model::cell::PinSource;
+use crate::model::cell::PinnedAt;
 use crate::model::run::{FamilyRecord, Unusable};
 
 /// What is published of a family between two neighbouring tested pins.
@@ -31,9 +31,9 @@ const MOST_NAMES: usize = 3;
 impl Between {
     /// Collects what lies between two pins of a family.
     #[must_use]
-    pub fn of(family: &FamilyRecord, before: &PinSource, after: &PinSource) -> Self {
+    pub fn of(family: &FamilyRecord, before: &PinnedAt, after: &PinnedAt) -> Self {
         let is_between = |version: &Version| {
-            let at = PinSource::from(version.clone());
+            let at = PinnedAt::from(version.clone());
             *before < at && at < *after
         };
         let among = |versions: &[Version]| -> Vec<Version> {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn told(family: &FamilyRecord, before: u64, after: u64) -> (bool, String) {
-        let at = |major| PinSource::from(Version::new(major, 0, 0));
+        let at = |major| PinnedAt::from(Version::new(major, 0, 0));
         let between = Between::of(family, &at(before), &at(after));
         (between.is_exact(), between.to_string())
     }
