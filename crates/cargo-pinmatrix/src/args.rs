@@ -2,6 +2,8 @@
 
 pub(crate) mod flags;
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 
 use crate::args::flags::{
@@ -50,10 +52,10 @@ enum Task {
 }
 
 impl XtaskArgs {
-    /// Returns the command to run.
-    pub fn command(self) -> Command {
+    /// Returns the subcommand with its flags.
+    pub fn matrix(self) -> MatrixArgs {
         let Task::Matrix(matrix) = self.task;
-        matrix.command()
+        matrix
     }
 }
 
@@ -67,10 +69,10 @@ pub enum CargoArgs {
 }
 
 impl CargoArgs {
-    /// Returns the command to run.
-    pub fn command(self) -> Command {
+    /// Returns the subcommand with its flags.
+    pub fn matrix(self) -> MatrixArgs {
         let Self::Pinmatrix(matrix) = self;
-        matrix.command()
+        matrix
     }
 }
 
@@ -82,11 +84,14 @@ pub struct MatrixArgs {
     command: Option<Command>,
     #[command(flatten)]
     run: RunFlags,
+    /// Write to a file what pinmatrix itself does, with durations; PINMATRIX_LOG does the same
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log: Option<PathBuf>,
 }
 
 impl MatrixArgs {
     /// Returns the subcommand, or `run` if there is none.
-    fn command(self) -> Command {
+    pub fn command(self) -> Command {
         self.command.unwrap_or(Command::Run(Box::new(self.run)))
     }
 }

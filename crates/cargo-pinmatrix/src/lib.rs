@@ -76,11 +76,12 @@ pub fn main(program: Program) -> ExitCode {
     if let Some(served) = pinmatrix_process::supervisor::supervisor_main() {
         return served;
     }
-    let command = match program {
-        Program::Xtask => args::XtaskArgs::parse().command(),
-        Program::CargoPinmatrix => args::CargoArgs::parse().command(),
+    let args = match program {
+        Program::Xtask => args::XtaskArgs::parse().matrix(),
+        Program::CargoPinmatrix => args::CargoArgs::parse().matrix(),
     };
-    let exit = match dispatch(program, command) {
+    let started = output::trace::start(args.log.as_deref()).map_err(anyhow::Error::from);
+    let exit = match started.and_then(|()| dispatch(program, args.command())) {
         Ok(exit) => exit,
         Err(error) => {
             output::error_report::show(&error);

@@ -7,3 +7,4 @@ pub(crate) mod lines;
 pub(crate) mod progress;
 pub(crate) mod ci;
 pub(crate) mod reports;
+pub(crate) mod trace;

@@ -147,6 +147,7 @@ impl CellWork<'_> {
     ///
     /// When the work folders fail; the caller turns that into a doubt about this cell.
     pub fn run(&self) -> Result<CellResult> {
+        let _span = tracing::info_span!("cell", id = %self.context.cell.id()).entered();
         let logs = logs(self.run_context.results, self.context.cell);
         clear_logs(&logs)?;
         let mut phases = Phases::default();
@@ -182,7 +183,7 @@ impl CellWork<'_> {
             )),
         };
         log.finish()?;
-        phases.end(&clock, self.context.cell);
+        phases.end(&mut clock, self.context.cell);
 
         let settled = match ready {
             Err(outcome) => Err(outcome),

@@ -131,6 +131,8 @@ pub fn known_outcomes(
 /// When the results or the work folders cannot be written. A cell that fails, or a machine that
 /// fails under it, is an outcome.
 pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Run> {
+    let span = tracing::info_span!("run", cells = plan.cells.len());
+    let _entered = span.enter();
     let waits = || {
         let note = "another run works on this subject; waiting for it to end";
         options.listener.on_event(Event::Noted(note));
@@ -164,9 +166,10 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
             .context("start the lanes")?;
         make_room(run_context, &|label| schedule.may_need(label))?;
         let results = lanes.broadcast(|worker| {
+            let lane = worker.index();
+            let _span = tracing::info_span!(parent: &span, "lane", lane).entered();
             let mut last: Option<&Row> = None;
             while let Some(planned) = schedule.take(last, options.cancel) {
-                let lane = worker.index();
                 let started = Instant::now();
                 let answer = run_cell(matrix, &workplace, run_context, planned, lane);
                 let seconds = started.elapsed().as_secs_f64();

@@ -72,6 +72,12 @@ pub enum Supervision {
 }
 
 impl CommandSpec {
+    /// Returns the program, for messages.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
     /// Creates a command, to run with or without a supervisor.
     ///
     /// # Errors

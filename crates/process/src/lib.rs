@@ -120,6 +120,13 @@ enum Message {
 /// Runs a command until it ends or its time is up. Processes that the child leaves behind are ended
 /// too.
 pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) -> ProcessResult {
+    // Arguments and environment can hold secrets, so only the program is named.
+    let span = tracing::info_span!(
+        "child",
+        program = spec.program(),
+        exit = tracing::field::Empty
+    );
+    let _entered = span.enter();
     let started = Instant::now();
     let ended = |exit: Exit, cpu: Duration| ProcessResult {
         exit,
@@ -163,6 +170,7 @@ pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) ->
     // Even the system cannot kill some processes immediately.
     let _ = cleared.recv_timeout(LONGEST_LEAK);
     terms.cancel.note_end(child.id);
+    span.record("exit", tracing::field::display(&exit));
     ended(exit, cpu)
 }
 

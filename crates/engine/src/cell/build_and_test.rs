@@ -155,7 +155,7 @@ impl CellWork<'_> {
             }
         }
         log.finish()?;
-        phases.end(&clock, self.context.cell);
+        phases.end(&mut clock, self.context.cell);
         outcomes.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(outcomes)
     }

@@ -97,7 +97,7 @@ impl CellWork<'_> {
             false => Ok(first.settled(None, None)),
         };
         log.finish()?;
-        phases.end(&clock, self.context.cell);
+        phases.end(&mut clock, self.context.cell);
         Ok(settled)
     }
 

@@ -6,6 +6,7 @@ use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::outcome::{Phase, PhaseRecord};
 use pinmatrix_process::ProcessResult;
 use pinmatrix_process::child::Exit;
+use tracing::span::EnteredSpan;
 
 /// The time that a phase takes, and how its last command ended.
 pub struct PhaseTimer {
@@ -17,6 +18,8 @@ pub struct PhaseTimer {
     pub waited: Duration,
     /// How it has ended so far.
     pub exit: Exit,
+    /// Its span in the log of the tool, until it ends.
+    span: Option<EnteredSpan>,
 }
 
 /// The timing of a finished phase.
@@ -42,8 +45,9 @@ pub struct Phases {
 }
 
 impl Phases {
-    /// Adds a finished phase.
-    pub fn end(&mut self, clock: &PhaseTimer, cell: &Cell) {
+    /// Ends a phase and adds it.
+    pub fn end(&mut self, clock: &mut PhaseTimer, cell: &Cell) {
+        clock.span = None;
         self.records.push(clock.record(cell));
         self.laps.push(clock.lap());
     }
@@ -59,6 +63,7 @@ impl PhaseTimer {
             cpu: Duration::ZERO,
             waited: Duration::ZERO,
             exit: Exit::Code(0),
+            span: Some(tracing::info_span!("phase", name = %phase).entered()),
         }
     }
 
