@@ -72,11 +72,17 @@ fn parsed(text: &str) -> Result<Run, ParseFault> {
     struct RunHead {
         schema: u32,
     }
-    let head: RunHead = serde_json::from_str(text).map_err(ParseFault::Form)?;
-    if head.schema != SCHEMA {
-        return Err(ParseFault::Schema(head.schema));
-    }
-    let run: Run = serde_json::from_str(text).map_err(ParseFault::Form)?;
+    let run = match serde_json::from_str::<Run>(text) {
+        Ok(run) if run.schema == SCHEMA => run,
+        // Another version's run may have another form; its schema says so better.
+        other => {
+            let head: RunHead = serde_json::from_str(text).map_err(ParseFault::Form)?;
+            if head.schema != SCHEMA {
+                return Err(ParseFault::Schema(head.schema));
+            }
+            other.map_err(ParseFault::Form)?
+        }
+    };
     match contradiction(&run) {
         Some(why) => Err(ParseFault::Content(why)),
         None => Ok(run),

@@ -15,6 +15,10 @@ pub const RENDERED: usize = 16 * 1024;
 /// make one name look like another.
 #[must_use]
 pub fn sanitize(text: &str) -> String {
+    let is_plain = |byte: u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~');
+    if text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
     let mut cleaned = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -74,7 +78,9 @@ pub fn one_line(text: &str) -> String {
 pub fn inert(text: &str) -> String {
     let text = text.replace("##[", "## [");
     let lines = text.split_inclusive(['\n', '\r']);
-    let inert = lines.map(|line| match sanitize(line).trim_start().starts_with("::") {
+    let is_command =
+        |line: &str| line.contains("::") && sanitize(line).trim_start().starts_with("::");
+    let inert = lines.map(|line| match is_command(line) {
         true => Cow::Owned(line.replacen("::", ": :", 1)),
         false => Cow::Borrowed(line),
     });

@@ -9,21 +9,24 @@ use crate::junit::fit;
 
 /// The names used so far, by class, with the next number for a repeated name.
 #[derive(Default)]
-pub struct Names(BTreeMap<(String, String), usize>);
+pub struct Names(BTreeMap<String, BTreeMap<String, usize>>);
 
 impl Names {
     /// Returns the name as shown, with a number if the class already has it.
     pub fn take(&mut self, class: &str, name: &str) -> String {
         let (class, name) = (fit(class), fit(&text::one_line(name)));
-        let key = |name: &str| (class.clone(), name.to_owned());
-        let mut next = self.0.get(&key(&name)).copied().unwrap_or(1);
+        let taken = self.0.entry(class).or_default();
+        let Some(mut next) = taken.get(&name).copied() else {
+            taken.insert(name.clone(), 1);
+            return name;
+        };
         let mut own = name.clone();
-        while self.0.contains_key(&key(&own)) {
+        while taken.contains_key(&own) {
             next += 1;
             own = format!("{name} ({next})");
         }
-        self.0.insert(key(&own), 1);
-        self.0.insert(key(&name), next);
+        taken.insert(own.clone(), 1);
+        taken.insert(name, next);
         own
     }
 }
