@@ -333,4 +333,63 @@ mod tests {
         assert_eq!(account.errors(&unit(), UnitBuild::Plain), []);
         assert_eq!(account.errors(&unit(), UnitBuild::Test).len(), 1);
     }
+    /// Returns what an account of a workspace says about the library and about its unit tests if
+    /// an error was reported once.
+    fn of_library(text: &str, is_asked_for: impl Fn(&TargetId) -> bool) -> (usize, usize) {
+        let workspace = crate::testing::workspace(text);
+        let mut account = BuildAccount::new(&workspace, is_asked_for);
+        account.messages = heard(&["E1"]);
+        let count = |build| account.errors(&unit(), build).len();
+        (count(UnitBuild::Plain), count(UnitBuild::Test))
+    }
+
+    const OPEN: (usize, usize) = (0, 0);
+    const OF_PLAIN: (usize, usize) = (1, 0);
+    const OF_TEST: (usize, usize) = (0, 1);
+
+    #[test]
+    fn a_library_is_built_without_its_tests_if_something_uses_it() {
+        assert_eq!(of_library("app: lib, test smoke", |_| true), OPEN);
+        assert_eq!(
+            of_library("app: lib\nuser -> app\nuser: lib", |_| true),
+            OPEN
+        );
+        // Its doc tests use it too.
+        assert_eq!(of_library("app: lib", |_| true), OPEN);
+        assert_eq!(
+            of_library("app: lib", |id| id.kind == TargetKind::Lib),
+            OF_TEST
+        );
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_built() {
+        let text = "app: lib, test smoke\nuser -> app\nuser: lib";
+        let library = |id: &TargetId| id.package == "app" && id.kind == TargetKind::Lib;
+        assert_eq!(of_library(text, library), OF_TEST);
+        assert_eq!(of_library(text, |id| id.kind == TargetKind::Test), OF_PLAIN);
+        assert_eq!(of_library(text, |id| id.package == "user"), OF_PLAIN);
+        assert_eq!(
+            of_library(text, |id| library(id) || id.name == "user"),
+            OPEN
+        );
+    }
+
+    #[test]
+    fn a_build_that_runs_again_keeps_what_was_made_and_forgets_the_errors() {
+        let mut account = BuildAccount {
+            messages: heard(&["E1"]),
+            ..BuildAccount::default()
+        };
+        account.messages.libraries.insert(unit().0);
+        let workspace = crate::testing::workspace("app: lib, test smoke");
+        account.ask_again(BuildAccount::new(&workspace, |_| true));
+        assert!(account.units().is_empty());
+        assert!(account.has_library(&unit().0));
+        account.messages = BuildMessages {
+            libraries: account.messages.libraries,
+            ..heard(&["E2"])
+        };
+        assert_eq!(account.errors(&unit(), UnitBuild::Test).len(), 1);
+    }
 }
