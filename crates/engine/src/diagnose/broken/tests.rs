@@ -26,7 +26,11 @@ fn with_errors(errors: &[(&str, Option<TargetKind>, &str)]) -> BuildMessages {
 }
 
 fn named_in(messages: &BuildMessages) -> Vec<String> {
-    let broken = broken(messages, &workspace(GRAPH), &family()).into_iter();
+    named_with(GRAPH, messages)
+}
+
+fn named_with(graph: &str, messages: &BuildMessages) -> Vec<String> {
+    let broken = broken(messages, &workspace(graph), &family()).into_iter();
     broken
         .map(|(_, broken)| format!("{}: {}", broken.package, broken.error.message))
         .collect()
@@ -48,6 +52,18 @@ fn packages_from_a_registry_and_of_the_family_are_broken_and_others_are_not() {
         named_in(&messages),
         ["gadget 2.0.0: its script", "relay 1.3.0: first"]
     );
+}
+
+#[test]
+fn an_unreleased_pin_is_broken_like_a_published_one() {
+    let messages = with_errors(&[("gadget 2.0.0", LIB, "no"), ("relay 1.3.0", LIB, "no")]);
+    for source in ["git", "path"] {
+        let graph = format!("{GRAPH}\ngadget 2.0.0: {source}");
+        assert_eq!(
+            named_with(&graph, &messages),
+            ["gadget 2.0.0: no", "relay 1.3.0: no"]
+        );
+    }
 }
 
 #[test]

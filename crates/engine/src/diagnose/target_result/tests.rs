@@ -8,7 +8,7 @@ const GRAPH: &str = "app -> gadget 2.0.0 -> relay 1.3.0\napp -> plain 1.0.0\n\
     app -> plug 3.0.0 -> gadget 2.0.0\napp -(dev)-> trace 1.0.0\n\
     app: lib, bin tool, test smoke, test fast needs speed, example demo, tested-example checked";
 
-/// A build of [`GRAPH`] with what was said about it.
+/// A build with what was said about it.
 struct Build {
     account: BuildAccount,
     exit: Exit,
@@ -81,9 +81,13 @@ impl Build {
         Self { exit, ..self }
     }
 
-    /// Judges a target by the last part of its name; `drift` and the like with the first error.
+    /// Judges a target, given by the last part of its name.
     fn result(&self, name: &str) -> String {
-        let (workspace, family) = (workspace(GRAPH), family());
+        self.result_in(GRAPH, name)
+    }
+
+    fn result_in(&self, graph: &str, name: &str) -> String {
+        let (workspace, family) = (workspace(graph), family());
         let judge = self.judge(&workspace, &family);
         let mut targets = workspace.targets.iter();
         let target = targets.find(|target| target.id.name == name);
@@ -204,6 +208,19 @@ fn a_package_that_the_pin_cannot_affect_is_drift() {
 }
 
 #[test]
+fn what_only_tests_of_a_dependency_use_is_in_nobodys_way() {
+    let graph = "app -> near -> middle -> far\nnear -(dev)-> aside\napp: lib, test smoke\n\
+                 near: lib, test own\nmiddle: lib\nfar: lib\naside: lib";
+    let both = || Build::silent().fails("aside", "lib", "E0425 aside");
+    let of = |build: &Build, name: &str| build.result_in(graph, name);
+    let open = of(&both(), "smoke");
+    assert!(open.starts_with("inconclusive"), "{open}");
+    assert_eq!(of(&both(), "own"), "failed(compile): E0425 aside");
+    let far = both().fails("far", "lib", "E0308 far");
+    assert_eq!(of(&far, "smoke"), "failed(compile): E0308 far");
+}
+
+#[test]
 fn a_package_of_the_family_or_one_that_uses_it_is_no_drift() {
     for of in ["gadget 2.0.0", "plug 3.0.0"] {
         let build = Build::silent().fails(of, "lib", "E0425 cannot find");
@@ -222,6 +239,17 @@ fn drift_counts_only_where_nothing_else_is_in_the_way() {
         let build = build.fails(second, "lib", "E0425 here");
         assert_eq!(build.result("smoke"), "failed(compile): E0425 here");
     }
+}
+
+#[test]
+fn of_several_packages_that_drifted_the_nearest_is_named() {
+    let graph = "app -> near 1.0.0 -> far 1.0.0\napp: lib";
+    let build = Build::silent().fails("far 1.0.0", "lib", "E0425 far");
+    let build = build.fails("near 1.0.0", "lib", "E0425 near");
+    assert_eq!(
+        build.result_in(graph, "app"),
+        "failed(drift): near 1.0.0 does not build: E0425 near"
+    );
 }
 
 #[test]

@@ -127,6 +127,14 @@ fn the_pin_is_not_blamed_for_another_version_of_what_it_requires() {
     assert_eq!(kind(graph, published), FailureKind::Drift);
 }
 
+#[test]
+fn a_family_crate_that_uses_two_versions_is_judged_by_the_requirement_on_each() {
+    let graph = "app -> gadget 2.0.0 -(=0.9.0)-> relay 0.9.0\ngadget 2.0.0 -(^1.2)-> relay 1.3.0\n\
+                 relay 1.3.0: rust 1.80";
+    let published = "relay 0.9.0\nrelay 1.2.0\nrelay 1.3.0: rust 1.80";
+    assert_eq!(kind(graph, published), FailureKind::Drift);
+}
+
 const PLUG: &str = "app -> gadget 2.0.0\napp -> plug 3.0.0 -> gadget 2.0.0\nplug 3.0.0: rust 1.80";
 
 #[test]

@@ -77,6 +77,20 @@ fn every_dependent_has_to_admit_the_older_version() {
 }
 
 #[test]
+fn a_dependent_that_uses_two_versions_binds_each_by_its_own_requirement() {
+    let graph = "app -(^1)-> relay 1.3.0\napp -(=0.9.0)-> relay 0.9.0\nrelay 1.3.0: rust 1.80";
+    let published = "relay 0.9.0\nrelay 1.2.0\nrelay 1.3.0: rust 1.80";
+    assert_eq!(steps(graph, published), ["relay 1.3.0 → 1.2.0"]);
+}
+
+#[test]
+fn what_only_tests_require_binds_nothing() {
+    let graph = "app -(dev)-> relay 1.3.0\nrelay 1.3.0: rust 1.80";
+    let published = "relay 1.2.0\nrelay 1.3.0: rust 1.80";
+    assert_eq!(steps(graph, published), ["relay 1.3.0 → 1.2.0"]);
+}
+
+#[test]
 fn a_dependent_goes_back_to_a_version_that_lets_go() {
     let graph = "app -(>=1)-> tool 2.0.0 -(=1.3.0)-> relay 1.3.0\nrelay 1.3.0: rust 1.80";
     let published = "relay 1.2.0\nrelay 1.3.0: rust 1.80\ntool 1.7.0\ntool 1.8.0: needs relay ^1.2\n\

@@ -190,6 +190,14 @@ fn a_test_that_ran_alone_answers_for_how_its_process_ended() {
 }
 
 #[test]
+fn a_test_that_ran_alone_and_printed_an_end_of_its_own_answers_too() {
+    assert_eq!(
+        judged_alone(Exit::Code(0), &["start a", "end"]).0,
+        "failed(crash)"
+    );
+}
+
+#[test]
 fn a_test_that_ran_alone_and_said_nothing_answers_too() {
     assert_eq!(judged_alone(Exit::Signal(11), &[]).0, "failed(crash)");
     // What it said before the process died stands.
