@@ -311,6 +311,7 @@ mod tests {
         assert_eq!(first.cell.row.toolchain, "old");
         let alone = schedule(&plan, 1);
         alone.board().times.note(&slow.id, &slow.cell, 90.0);
+        alone.board().times.note(&new.id, &new.cell, 5.0);
         let first = alone.take(None, &Cancel::default()).expect("a cell");
         assert_eq!(first.cell.row.toolchain, "new");
     }

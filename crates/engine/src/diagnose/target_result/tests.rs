@@ -171,6 +171,15 @@ fn errors_of_what_a_target_needs_are_its_result() {
 }
 
 #[test]
+fn unit_tests_of_a_library_do_not_use_the_library() {
+    let build = Build::silent().fails("app", "lib", "E0425 in the library");
+    let open = build.result("app");
+    assert!(open.starts_with("inconclusive"), "{open}");
+    let user = build.result_in("user -> app\napp: lib\nuser: lib", "user");
+    assert_eq!(user, "failed(compile): E0425 in the library");
+}
+
+#[test]
 fn a_test_that_was_built_without_a_binary_it_can_run_does_not_run() {
     let build = Build::silent().makes(TargetKind::Test, "smoke");
     let failing = build.fails("app", "bin tool", "E0425 in the binary");

@@ -161,8 +161,17 @@ fn a_build_that_runs_again_keeps_what_was_made_and_forgets_the_errors() {
 /// Returns how many errors of a binary are its own and how many are of its unit tests, after
 /// one was reported by a build that made some of it.
 fn of_binary(text: &str, made: impl Fn(&mut BuildMessages, &Unit)) -> (usize, usize) {
+    of_binary_asked_for(text, |_| true, made)
+}
+
+/// As [`of_binary`], of a build that does not request everything.
+fn of_binary_asked_for(
+    text: &str,
+    is_asked_for: impl Fn(&TargetId) -> bool,
+    made: impl Fn(&mut BuildMessages, &Unit),
+) -> (usize, usize) {
     let workspace = crate::testing::workspace(text);
-    let mut account = BuildAccount::new(&workspace, |_| true);
+    let mut account = BuildAccount::new(&workspace, is_asked_for);
     let (package, _, _) = unit();
     let binary = (package, Some(TargetKind::Bin), "tool".to_owned());
     let counted = CountedError {
@@ -181,6 +190,9 @@ fn a_binary_is_built_without_its_tests_for_integration_tests_alone() {
     let nothing = |_: &mut BuildMessages, _: &Unit| {};
     assert_eq!(of_binary("app: bin tool, test smoke", nothing), OPEN);
     assert_eq!(of_binary("app: bin tool", nothing), OF_TEST);
+    let is_bin = |id: &TargetId| id.kind == TargetKind::Bin;
+    let alone = of_binary_asked_for("app: bin tool, test smoke", is_bin, nothing);
+    assert_eq!(alone, OF_TEST);
     let other = "app: bin tool\nuser -> app\nuser: test smoke";
     assert_eq!(of_binary(other, nothing), OF_TEST);
 }
