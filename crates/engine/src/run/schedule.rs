@@ -356,6 +356,48 @@ mod tests {
         });
     }
 
+    /// Runs all cells on several lanes at once. A cell passes up to a pin that its toolchain sets.
+    fn run_beside(plan: &Plan, n_lanes: usize) -> (BTreeSet<String>, BTreeSet<String>) {
+        let board = schedule(plan, n_lanes);
+        let cancel = Cancel::default();
+        let lane = || {
+            let mut taken = Vec::new();
+            let mut last: Option<Row> = None;
+            while let Some(planned) = board.take(last.as_ref(), &cancel) {
+                taken.push(planned.id.to_string());
+                let row = planned.cell.row.as_ref().clone();
+                let last_good = 7 + row.toolchain.len() as u64;
+                let version = planned.cell.pin.at.version().expect("a version");
+                // The lanes are not equally quick.
+                std::thread::sleep(Duration::from_millis(version.major % 3));
+                board.note(planned, &shows(version.major <= last_good), Some(2.0));
+                last = Some(row);
+            }
+            taken
+        };
+        let taken: Vec<String> = std::thread::scope(|scope| {
+            let lanes: Vec<_> = (0..n_lanes).map(|_| scope.spawn(lane)).collect();
+            let lanes = lanes.into_iter();
+            lanes
+                .flat_map(|lane| lane.join().expect("no panic"))
+                .collect()
+        });
+        let once: BTreeSet<String> = taken.iter().cloned().collect();
+        assert_eq!(once.len(), taken.len(), "no cell runs twice");
+        let inferred = board.inferred().into_iter().map(ToString::to_string);
+        (once, inferred.collect())
+    }
+
+    #[test]
+    fn lanes_side_by_side_run_and_infer_what_one_alone_does() {
+        let plan = planned(&["stable", "older", "old"], 30, Strategy::Frontier);
+        let alone = run_beside(&plan, 1);
+        assert!(alone.0.len() < 45, "{} cells ran", alone.0.len());
+        for n_lanes in [2, 3, 5] {
+            assert_eq!(run_beside(&plan, n_lanes), alone, "{n_lanes} lanes");
+        }
+    }
+
     #[test]
     fn the_rest_takes_as_long_as_cells_took_so_far() {
         let plan = planned(&["new"], 5, Strategy::Full);

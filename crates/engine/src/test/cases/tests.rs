@@ -190,6 +190,27 @@ fn a_test_that_ran_alone_answers_for_how_its_process_ended() {
 }
 
 #[test]
+fn a_time_limit_that_was_hit_names_its_key() {
+    let said = |took: Duration| {
+        with_cases(|cases| {
+            let ended = ProcessResult {
+                wall: took,
+                ..ended(Exit::TimedOut)
+            };
+            cases.judge(&names(&["a"]), &ended, &suite(&["start a"]));
+            cases.settled.remove("a").and_then(|case| case.output)
+        })
+    };
+    let of_case = "still running after 10s (`case` under `[timeouts]`)";
+    assert_eq!(said(10 * SECOND).as_deref(), Some(of_case));
+    let of_target = said(9 * SECOND).expect("output");
+    assert!(
+        of_target.ends_with(" (`target` under `[timeouts]`)"),
+        "{of_target}"
+    );
+}
+
+#[test]
 fn a_test_that_ran_alone_and_printed_an_end_of_its_own_answers_too() {
     assert_eq!(
         judged_alone(Exit::Code(0), &["start a", "end"]).0,
