@@ -24,3 +24,5 @@ pub mod run;
 pub mod repro;
 pub mod bisect;
 pub mod fuzzing;
+#[cfg(test)]
+mod testing;

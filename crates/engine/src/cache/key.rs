@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use pinmatrix_core::config::Config;
+use pinmatrix_core::config::{Config, Timeouts};
+use pinmatrix_core::model::cell::CellId;
 use serde::Serialize;
 
 use crate::matrix::cell_context::CellContext;
@@ -36,19 +37,55 @@ pub fn outcome(
     config: &Config,
     sandbox: &impl Serialize,
 ) -> Result<String> {
-    let (toolchain, timeouts) = (context.toolchain, &config.timeouts);
+    let toolchain = context.toolchain;
+    of_parts(&OutcomeParts {
+        cell: context.cell.id(),
+        sources: &context.tree.sources,
+        conditions: context.conditions(),
+        pinned: &pinned(context)?,
+        resolution,
+        toolchain: (&toolchain.rustc_verbose, &toolchain.cargo_version),
+        build: build(context, config),
+        timeouts: &config.timeouts,
+        retries: config.run.retries,
+        sandbox,
+    })
+}
+
+/// Everything that decides an outcome.
+struct OutcomeParts<'a, Resolution, Build, Sandbox> {
+    /// The cell's name, which the stored outcome contains.
+    cell: CellId,
+    /// The hash of the subject's files.
+    sources: &'a str,
+    /// What affects a result beside the files, the toolchain and the pin.
+    conditions: (&'a str, &'a str),
+    /// The hash of the rewritten files.
+    pinned: &'a str,
+    resolution: &'a Resolution,
+    /// What rustc and cargo say of themselves.
+    toolchain: (&'a str, &'a str),
+    build: Build,
+    timeouts: &'a Timeouts,
+    retries: usize,
+    sandbox: &'a Sandbox,
+}
+
+fn of_parts<R: Serialize, B: Serialize, S: Serialize>(
+    parts: &OutcomeParts<'_, R, B, S>,
+) -> Result<String> {
+    let timeouts = parts.timeouts;
     of(&(
         RULES,
-        // The stored outcome contains it.
-        context.cell.id(),
-        (&context.tree.sources, context.conditions()),
-        pinned(context)?,
-        resolution,
-        (&toolchain.rustc_verbose, &toolchain.cargo_version),
-        build(context, config),
+        &parts.cell,
+        (parts.sources, parts.conditions),
+        parts.pinned,
+        parts.resolution,
+        parts.toolchain,
+        &parts.build,
         (timeouts.build, timeouts.target, timeouts.case),
-        config.run.retries,
-        sandbox,
+        parts.retries,
+        parts.sandbox,
     ))
 }
 
@@ -85,4 +122,92 @@ pub fn build(context: &CellContext<'_>, config: &Config) -> impl Serialize + use
         config.build.examples,
         config.build.doc_tests,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use pinmatrix_core::testing::{ended, outcome, record};
+
+    use super::*;
+
+    type Parts<'a> = OutcomeParts<'a, &'a str, Vec<&'a str>, bool>;
+
+    fn cell(major: u64) -> CellId {
+        record("stable", major, ended(outcome(Vec::new()))).id
+    }
+
+    fn key(change: impl FnOnce(&mut Parts<'_>)) -> String {
+        key_of(&crate::testing::config("").timeouts, change)
+    }
+
+    /// Returns the key with other timeouts.
+    fn timed(change: impl FnOnce(&mut Timeouts)) -> String {
+        let mut timeouts = crate::testing::config("").timeouts;
+        change(&mut timeouts);
+        key_of(&timeouts, |_| {})
+    }
+
+    fn key_of(timeouts: &Timeouts, change: impl FnOnce(&mut Parts<'_>)) -> String {
+        let mut parts = OutcomeParts {
+            cell: cell(1),
+            sources: "sources",
+            conditions: ("around", "outside"),
+            pinned: "pinned",
+            resolution: &"lock",
+            toolchain: ("rustc 1.90.0", "cargo 1.90.0"),
+            build: vec!["--release"],
+            timeouts,
+            retries: 1,
+            sandbox: &true,
+        };
+        change(&mut parts);
+        of_parts(&parts).expect("JSON")
+    }
+
+    #[test]
+    fn each_thing_that_decides_an_outcome_changes_its_key() {
+        let long = Duration::from_secs(7777);
+        let keys = [
+            key(|_| {}),
+            key(|parts| parts.cell = cell(2)),
+            key(|parts| parts.sources = "other"),
+            key(|parts| parts.conditions.0 = "other"),
+            key(|parts| parts.conditions.1 = "other"),
+            key(|parts| parts.pinned = "other"),
+            key(|parts| parts.resolution = &"other"),
+            key(|parts| parts.toolchain.0 = "other"),
+            key(|parts| parts.toolchain.1 = "other"),
+            key(|parts| parts.build = Vec::new()),
+            timed(|timeouts| timeouts.build = long),
+            timed(|timeouts| timeouts.target = long),
+            timed(|timeouts| timeouts.case = Some(long)),
+            key(|parts| parts.retries = 2),
+            key(|parts| parts.sandbox = &false),
+        ];
+        let distinct: BTreeSet<&String> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len(), "{keys:?}");
+    }
+
+    #[test]
+    fn a_key_does_not_depend_on_when_it_is_made_or_on_how_long_a_run_may_take() {
+        let plain = key(|_| {});
+        assert_eq!(plain, key(|_| {}));
+        let long = Duration::from_secs(7777);
+        assert_eq!(plain, timed(|timeouts| timeouts.run = Some(long)));
+        assert_eq!(plain, timed(|timeouts| timeouts.resolve = long));
+    }
+
+    #[test]
+    fn what_stands_in_one_part_is_not_taken_for_another() {
+        let shifted = key(|parts| parts.conditions = ("arou", "ndoutside"));
+        assert_ne!(key(|_| {}), shifted);
+        assert_ne!(
+            of(&("a", "bc")).expect("JSON"),
+            of(&("ab", "c")).expect("JSON")
+        );
+        assert_eq!(of(&1).expect("JSON").len(), 64);
+    }
 }

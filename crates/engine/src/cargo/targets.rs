@@ -56,6 +56,16 @@ impl Workspace {
     ///
     /// Returns an error if a manifest of the copy cannot be read.
     pub fn of(metadata: Metadata, build: &BuildConfig) -> Result<Self> {
+        Self::with_harnesses(metadata, build, without_harness)
+    }
+
+    /// Does the work of [`Workspace::of`]. Metadata does not say which targets have no harness, so
+    /// `without_harness` looks that up for each member.
+    pub(crate) fn with_harnesses(
+        metadata: Metadata,
+        build: &BuildConfig,
+        without_harness: impl Fn(&Package) -> Result<Vec<HarnessFree>>,
+    ) -> Result<Self> {
         let mut targets = Vec::new();
         let mut documented = Vec::new();
         for package in metadata.workspace_packages() {
@@ -313,7 +323,10 @@ pub fn kind_of(kind: &CargoKind) -> Option<TargetKind> {
     }
 }
 
-fn without_harness(package: &Package) -> Result<Vec<(TargetKind, Option<String>)>> {
+/// A target without a harness; the name is `None` for the library.
+type HarnessFree = (TargetKind, Option<String>);
+
+fn without_harness(package: &Package) -> Result<Vec<HarnessFree>> {
     let path = &package.manifest_path;
     let text = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
     Ok(Manifest::parse(&text)?.without_harness())
@@ -347,41 +360,4 @@ fn features_of(metadata: &Metadata, id: &PackageId) -> BTreeSet<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_member_is_asked_for_no_features_that_only_others_have() {
-        let package = |name: &str, features: &[&str], dependency: &str| -> Package {
-            let features: BTreeMap<&str, [&str; 0]> = features.iter().map(|f| (*f, [])).collect();
-            let dependency = serde_json::json!({ "name": dependency, "req": "*", "kind": null,
-                "optional": false, "uses_default_features": true, "features": [] });
-            let package = serde_json::json!({ "name": name, "version": "0.1.0", "id": name,
-                "dependencies": [dependency], "targets": [], "features": features,
-                "manifest_path": "/Cargo.toml" });
-            serde_json::from_value(package).expect("a package")
-        };
-        let features = ["both", "fast", "tool/json", "serde?/derive"];
-        let features = features.map(|f| toml::Spanned::new(0..0, f.to_owned()));
-        let set = FeatureSet {
-            label: None,
-            features: features.into(),
-            all: false,
-            default: false,
-        };
-        let flags = |package: &Package| own_features(&set, package).flags();
-        let app = package("app", &["fast", "both"], "serde");
-        assert_eq!(
-            flags(&app),
-            [
-                "--no-default-features",
-                "--features=both,fast,serde?/derive"
-            ]
-        );
-        let tool = package("tool", &["both", "json"], "regex");
-        assert_eq!(
-            flags(&tool),
-            ["--no-default-features", "--features=both,tool/json"]
-        );
-    }
-}
+mod tests;

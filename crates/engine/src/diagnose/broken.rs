@@ -68,3 +68,6 @@ fn errors_of(messages: &BuildMessages, package: &Package) -> Vec<Diagnostic> {
 fn named(package: &Package) -> String {
     format!("{} {}", package.name, package.version)
 }
+
+#[cfg(test)]
+mod tests;

@@ -255,3 +255,6 @@ impl TargetJudge<'_> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -369,6 +369,19 @@ fn requirement(key: String, written: &toml::Value) -> Option<(String, VersionReq
 }
 
 #[cfg(test)]
+impl Registry {
+    /// Creates a registry that holds exactly these crates.
+    pub(crate) fn of_entries(crates: BTreeMap<String, CrateEntry>) -> Self {
+        Self::new(Index::Directory(crates))
+    }
+
+    /// Creates a registry that only cargo can read.
+    pub(crate) fn opaque() -> Self {
+        Self::new(Index::Opaque)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

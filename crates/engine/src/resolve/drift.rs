@@ -157,3 +157,6 @@ pub fn unreadable(err: &str, family: &Family) -> Option<String> {
     })?;
     (!family.holds(name)).then(|| format!("{name} {version}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{Need, Needs};
 use semver::Version;
 
-use crate::subject::{Member, Subject, needs};
+use crate::subject::{Member, needs};
 
 /// A package that needs a newer rustc.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Demand {
 
 /// Returns the demands of the subject's own members that `rustc` does not meet.
 #[must_use]
-pub fn unmet_by_members(subject: &Subject, rustc: &Version) -> Vec<Demand> {
+pub fn unmet_by_members(members: &[Member], rustc: &Version) -> Vec<Demand> {
     let unmet = |member: &Member| {
         let (needs, by_edition) = member.needs.clone().filter(|(needs, _)| needs > rustc)?;
         Some(Demand {
@@ -61,7 +61,7 @@ pub fn unmet_by_members(subject: &Subject, rustc: &Version) -> Vec<Demand> {
             through: Vec::new(),
         })
     };
-    subject.members.iter().filter_map(unmet).collect()
+    members.iter().filter_map(unmet).collect()
 }
 
 /// Returns all demands that `rustc` does not meet, sorted by package. Only packages in the graph
@@ -178,3 +178,6 @@ fn through(
     chain.reverse();
     chain
 }
+
+#[cfg(test)]
+mod tests;

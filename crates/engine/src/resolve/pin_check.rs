@@ -85,3 +85,6 @@ fn fault(krate: &str, at: &PinnedAt, there: &[&Package], metadata: &Metadata) ->
         "{krate} is in the graph at {version} and not only at {at}: {askers} asks for it"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ impl Pinning<'_, '_> {
     pub(super) fn bring_to_pin(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
         let rustc = &self.context.toolchain.rustc;
         // Cargo would reject a member that needs more than the rust-version it is made to declare.
-        let by_members = msrv::unmet_by_members(&self.context.tree.subject, rustc);
+        let by_members = msrv::unmet_by_members(&self.context.tree.subject.members, rustc);
         let unmet = match by_members.is_empty() {
             true => self.try_bring_to_pin()?,
             false => {

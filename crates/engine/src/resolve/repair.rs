@@ -148,3 +148,6 @@ impl<'a> Graph<'a> {
         requirements.all(|(_, req)| !req.matches(&demand.version))
     }
 }
+
+#[cfg(test)]
+mod tests;

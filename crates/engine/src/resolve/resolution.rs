@@ -87,3 +87,72 @@ fn decides(line: &str) -> bool {
         && !line.starts_with("version = 3")
         && !line.starts_with("version = 4")
 }
+
+#[cfg(test)]
+mod tests {
+    use pinmatrix_core::model::status::FailureKind;
+
+    use super::*;
+
+    fn resolution(lock: Option<&str>) -> Resolution {
+        Resolution {
+            status: Status::Passed,
+            errors: Vec::new(),
+            lock: lock.map(str::to_owned),
+            moved: Vec::new(),
+            needs: None,
+            said: "Locking 1 package".to_owned(),
+        }
+    }
+
+    fn decides(resolution: &Resolution) -> String {
+        serde_json::to_string(&resolution.deciding_parts()).expect("JSON")
+    }
+
+    const LOCK: &str =
+        "# By hand.\nversion = 4\n\n[[package]]\nname = \"a\"\nversion = \"4.0.0\"\n";
+
+    #[test]
+    fn only_what_a_lock_holds_decides() {
+        let lines = ["[[package]]", "name = \"a\"", "version = \"4.0.0\""];
+        assert_eq!(decisive_lines(LOCK), lines);
+        let older = LOCK.replace("version = 4\n", "version = 3\n");
+        assert_eq!(decisive_lines(&older), lines);
+        assert_eq!(decisive_lines(&LOCK.replace("By hand", "By cargo")), lines);
+        let other = LOCK.replace("4.0.0", "4.0.1");
+        assert_ne!(decisive_lines(&other), lines);
+        let three = LOCK.replace("4.0.0", "3.0.0");
+        assert_ne!(decisive_lines(&three), lines);
+    }
+
+    #[test]
+    fn what_cargo_said_does_not_decide() {
+        let first = resolution(Some(LOCK));
+        let mut second = first.clone();
+        second.said = "replayed".to_owned();
+        assert_eq!(decides(&first), decides(&second));
+        second.status = Status::failed(FailureKind::Drift);
+        assert_ne!(decides(&first), decides(&second));
+        let mut moved = first.clone();
+        moved.errors.push(Diagnostic::from_message("no"));
+        assert_ne!(decides(&first), decides(&moved));
+        assert_ne!(decides(&first), decides(&resolution(None)));
+    }
+
+    #[test]
+    fn a_lock_is_usable_if_its_cell_was_resolved() {
+        let mut passed = resolution(Some(LOCK));
+        assert_eq!(passed.usable(), Some(LOCK));
+        assert_eq!(resolution(None).usable(), None);
+        let error = Diagnostic::from_message("relay 1.3.0 needs rustc 1.80.0");
+        passed.refuse(Outcome::whole(
+            Status::failed(FailureKind::Msrv),
+            vec![error.clone()],
+        ));
+        assert_eq!(passed.usable(), None);
+        assert_eq!(passed.lock.as_deref(), Some(LOCK), "it stays, as evidence");
+        assert_eq!(passed.errors.first(), Some(&error));
+        let refused = Resolution::refused(Status::failed(FailureKind::Resolve), error.clone());
+        assert_eq!((refused.lock, refused.errors), (None, vec![error]));
+    }
+}

@@ -166,3 +166,250 @@ impl<'a> Schedule<'a> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pinmatrix_core::config::Strategy;
+    use pinmatrix_core::model::cell::{Cell, Pin};
+    use pinmatrix_core::model::diagnostic::Diagnostic;
+    use pinmatrix_core::model::outcome::{TargetId, TargetKind, TargetOutcome};
+    use pinmatrix_core::model::status::{FailureKind, Status};
+    use pinmatrix_core::search::plan::{Candidate, PlanContext, Selection, plan};
+    use semver::Version;
+
+    use super::*;
+
+    struct KnowsNothing;
+
+    impl PlanContext for KnowsNothing {
+        fn excluded(&self, _: &Cell) -> Option<String> {
+            None
+        }
+        fn has_toolchain(&self, _: &Cell) -> bool {
+            true
+        }
+        fn outcome(&self, _: &Cell) -> Option<Outcome> {
+            None
+        }
+        fn forecast(&self, _: &Cell) -> Option<String> {
+            None
+        }
+    }
+
+    /// Plans the rows of some toolchains with the pins 1.0.0 and so on.
+    fn planned(toolchains: &[&str], n_pins: u64, strategy: Strategy) -> Plan {
+        let cells = toolchains.iter().flat_map(|toolchain| {
+            (1..=n_pins).map(move |major| Candidate {
+                cell: Cell {
+                    row: Row::of_toolchain(*toolchain).into(),
+                    pin: Pin {
+                        family: "gadget".to_owned(),
+                        at: Version::new(major, 0, 0).into(),
+                    }
+                    .into(),
+                },
+                is_rung: true,
+            })
+        });
+        let selection = Selection::new(&[], &[], &[], strategy).expect("no globs");
+        plan(&cells.collect::<Vec<_>>(), &selection, &KnowsNothing)
+    }
+
+    fn schedule(plan: &Plan, n_lanes: usize) -> Schedule<'_> {
+        let nowhere = Durations::read("/nonexistent/times.json".into());
+        Schedule::new(plan, 0, n_lanes, nowhere)
+    }
+
+    /// The outcome of a cell in which the only target passes or fails.
+    fn shows(passes: bool) -> Outcome {
+        let status = match passes {
+            true => Status::Passed,
+            false => Status::failed(FailureKind::Compile),
+        };
+        let id = TargetId {
+            package: "app".to_owned(),
+            kind: TargetKind::Lib,
+            name: "app".to_owned(),
+        };
+        let errors = vec![Diagnostic::from_message("no")];
+        Outcome {
+            targets: vec![TargetOutcome::not_run(id, status.clone(), errors)],
+            ..Outcome::whole(status, Vec::new())
+        }
+    }
+
+    /// Runs all cells on one lane, in order, as if each passed up to a pin and failed after it.
+    fn run_alone(schedule: &Schedule<'_>, last_good: u64) -> Vec<String> {
+        let cancel = Cancel::default();
+        let mut taken = Vec::new();
+        let mut last: Option<Row> = None;
+        while let Some(planned) = schedule.take(last.as_ref(), &cancel) {
+            taken.push(planned.id.to_string());
+            let version = planned.cell.pin.at.version().expect("a version");
+            schedule.note(planned, &shows(version.major <= last_good), Some(2.0));
+            last = Some(planned.cell.row.as_ref().clone());
+        }
+        taken
+    }
+
+    #[test]
+    fn a_lane_takes_every_cell_once() {
+        let plan = planned(&["new", "old"], 5, Strategy::Full);
+        let taken = run_alone(&schedule(&plan, 1), 3);
+        let once: BTreeSet<&String> = taken.iter().collect();
+        assert_eq!((taken.len(), once.len()), (10, 10));
+    }
+
+    #[test]
+    fn what_lies_between_cells_that_agree_is_inferred_and_not_taken() {
+        let plan = planned(&["new"], 9, Strategy::Frontier);
+        let board = schedule(&plan, 1);
+        let taken = run_alone(&board, 3);
+        let inferred = board.inferred().into_iter().map(ToString::to_string);
+        let inferred: BTreeSet<String> = inferred.collect();
+        assert!(
+            !inferred.is_empty() && taken.len() + inferred.len() == 9,
+            "{taken:?}"
+        );
+        assert!(taken.iter().all(|cell| !inferred.contains(cell)));
+        for side in ["new@gadget-3.0.0", "new@gadget-4.0.0"] {
+            assert!(taken.contains(&side.to_owned()), "{taken:?}");
+        }
+    }
+
+    #[test]
+    fn a_lane_stays_with_its_toolchain() {
+        let plan = planned(&["new", "old"], 5, Strategy::Full);
+        let board = schedule(&plan, 1);
+        let cancel = Cancel::default();
+        // Ends first, wherever they are.
+        let old = Row::of_toolchain("old");
+        for _ in 0..4 {
+            let planned = board.take(Some(&old), &cancel).expect("an end");
+            board.note(planned, &shows(true), None);
+        }
+        for _ in 0..3 {
+            let planned = board.take(Some(&old), &cancel).expect("a cell");
+            assert_eq!(planned.cell.row.toolchain, "old");
+            board.note(planned, &shows(true), None);
+        }
+    }
+
+    #[test]
+    fn several_lanes_take_what_takes_longest_first() {
+        let plan = planned(&["new", "old"], 2, Strategy::Full);
+        let board = schedule(&plan, 2);
+        let slow = plan
+            .cells
+            .iter()
+            .find(|p| p.id.as_str() == "old@gadget-2.0.0");
+        let slow = slow.expect("a cell");
+        board.board().times.note(&slow.id, &slow.cell, 90.0);
+        let new = &plan.cells[0];
+        board.board().times.note(&new.id, &new.cell, 5.0);
+        let first = board.take(None, &Cancel::default()).expect("a cell");
+        assert_eq!(first.cell.row.toolchain, "old");
+        let alone = schedule(&plan, 1);
+        alone.board().times.note(&slow.id, &slow.cell, 90.0);
+        alone.board().times.note(&new.id, &new.cell, 5.0);
+        let first = alone.take(None, &Cancel::default()).expect("a cell");
+        assert_eq!(first.cell.row.toolchain, "new");
+    }
+
+    #[test]
+    fn a_toolchain_is_needed_while_a_cell_may_run_or_runs() {
+        let plan = planned(&["new", "old"], 1, Strategy::Full);
+        let board = schedule(&plan, 1);
+        let cancel = Cancel::default();
+        let first = board.take(None, &cancel).expect("a cell");
+        assert_eq!(first.cell.row.toolchain, "new");
+        assert!(board.may_need("new") && board.may_need("old") && !board.may_need("other"));
+        board.note(first, &shows(true), None);
+        assert!(!board.may_need("new") && board.may_need("old"));
+        let second = board.take(None, &cancel).expect("a cell");
+        assert!(board.may_need("old"));
+        board.note(second, &shows(true), None);
+        assert!(!board.may_need("old"));
+        assert!(board.take(None, &cancel).is_none());
+    }
+
+    #[test]
+    fn a_run_that_should_end_takes_nothing() {
+        let plan = planned(&["new"], 3, Strategy::Full);
+        let cancel = Cancel::default();
+        cancel.cancel();
+        assert!(schedule(&plan, 1).take(None, &cancel).is_none());
+    }
+
+    #[test]
+    fn a_lane_waits_for_what_another_one_finds() {
+        let plan = planned(&["new"], 3, Strategy::Frontier);
+        let board = schedule(&plan, 2);
+        let cancel = Cancel::default();
+        let ends = [(); 2].map(|()| board.take(None, &cancel).expect("an end"));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| board.take(None, &cancel));
+            board.note(ends[0], &shows(true), None);
+            board.note(ends[1], &shows(false), None);
+            let middle = waiting.join().expect("no panic").expect("the ends differ");
+            assert_eq!(middle.id.as_str(), "new@gadget-2.0.0");
+        });
+    }
+
+    /// Runs all cells on several lanes at once. A cell passes up to a pin that its toolchain sets.
+    fn run_beside(plan: &Plan, n_lanes: usize) -> (BTreeSet<String>, BTreeSet<String>) {
+        let board = schedule(plan, n_lanes);
+        let cancel = Cancel::default();
+        let lane = || {
+            let mut taken = Vec::new();
+            let mut last: Option<Row> = None;
+            while let Some(planned) = board.take(last.as_ref(), &cancel) {
+                taken.push(planned.id.to_string());
+                let row = planned.cell.row.as_ref().clone();
+                let last_good = 7 + row.toolchain.len() as u64;
+                let version = planned.cell.pin.at.version().expect("a version");
+                // The lanes are not equally quick.
+                std::thread::sleep(Duration::from_millis(version.major % 3));
+                board.note(planned, &shows(version.major <= last_good), Some(2.0));
+                last = Some(row);
+            }
+            taken
+        };
+        let taken: Vec<String> = std::thread::scope(|scope| {
+            let lanes: Vec<_> = (0..n_lanes).map(|_| scope.spawn(lane)).collect();
+            let lanes = lanes.into_iter();
+            lanes
+                .flat_map(|lane| lane.join().expect("no panic"))
+                .collect()
+        });
+        let once: BTreeSet<String> = taken.iter().cloned().collect();
+        assert_eq!(once.len(), taken.len(), "no cell runs twice");
+        let inferred = board.inferred().into_iter().map(ToString::to_string);
+        (once, inferred.collect())
+    }
+
+    #[test]
+    fn lanes_side_by_side_run_and_infer_what_one_alone_does() {
+        let plan = planned(&["stable", "older", "old"], 30, Strategy::Frontier);
+        let alone = run_beside(&plan, 1);
+        assert!(alone.0.len() < 45, "{} cells ran", alone.0.len());
+        for n_lanes in [2, 3, 5] {
+            assert_eq!(run_beside(&plan, n_lanes), alone, "{n_lanes} lanes");
+        }
+    }
+
+    #[test]
+    fn the_rest_takes_as_long_as_cells_took_so_far() {
+        let plan = planned(&["new"], 5, Strategy::Full);
+        let alone = schedule(&plan, 1);
+        let first = alone.take(None, &Cancel::default()).expect("a cell");
+        assert_eq!(alone.note(first, &shows(true), Some(3.0)), Some(12.0));
+        // Of two lanes, the other one is half through its cell.
+        let two = schedule(&plan, 2);
+        let first = two.take(None, &Cancel::default()).expect("a cell");
+        assert_eq!(two.note(first, &shows(true), Some(3.0)), Some(6.75));
+        let unknown = schedule(&plan, 1);
+        let first = unknown.take(None, &Cancel::default()).expect("a cell");
+        assert_eq!(unknown.note(first, &shows(true), None), None);
+    }
+}

@@ -383,29 +383,4 @@ impl Follower for CaseReader<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn suite(lines: &[&str]) -> SuiteOutput {
-        let mut suite = SuiteOutput::default();
-        for line in lines {
-            suite.line(line.as_bytes(), Instant::now());
-        }
-        suite
-    }
-
-    const PASSED: &str = r#"{ "type": "test", "name": "a", "event": "ok" }"#;
-    const FAILED: &str = r#"{ "type": "test", "name": "a", "event": "failed" }"#;
-    const ALL_WELL: &str = r#"{ "type": "suite", "event": "ok" }"#;
-    const NOT_WELL: &str = r#"{ "type": "suite", "event": "failed" }"#;
-
-    #[test]
-    fn an_executable_that_fails_after_its_tests_passed_has_failed() {
-        let passed = suite(&[PASSED, ALL_WELL]);
-        assert!(contradiction(&Exit::Code(23), &passed).is_some());
-        assert!(contradiction(&Exit::Signal(6), &passed).is_some());
-        assert!(contradiction(&Exit::Code(0), &passed).is_none());
-        let failed = suite(&[FAILED, NOT_WELL]);
-        assert!(contradiction(&Exit::Code(101), &failed).is_none());
-    }
-}
+mod tests;

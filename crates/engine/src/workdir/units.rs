@@ -155,3 +155,116 @@ fn digest<'a>(
     known.insert(id, digest);
     digest
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::graph;
+
+    const GRAPH: &str =
+        "app -> gadget 2.0.0 -> relay 1.3.0\napp -> plain 1.0.0\nbase -> gadget 2.0.0";
+
+    fn unit(text: &str, package: &str) -> Option<UnitDigest> {
+        let id = PackageId {
+            repr: package.to_owned(),
+        };
+        Units::of(&graph(text)).packages.get(&id).copied()
+    }
+
+    /// Returns whether a change to the graph changes the unit of a package.
+    fn changes(change: &str, package: &str) -> bool {
+        let (before, after) = (unit(GRAPH, package), unit(change, package));
+        before.expect("a unit") != after.expect("a unit")
+    }
+
+    #[test]
+    fn a_unit_is_its_package_with_its_features_and_all_below_it() {
+        let with = |more: &str| format!("{GRAPH}\n{more}");
+        let featured = with("relay 1.3.0: feature fast");
+        assert!(changes(&featured, "relay 1.3.0") && changes(&featured, "gadget 2.0.0"));
+        assert!(!changes(&featured, "plain 1.0.0"));
+        let newer = GRAPH.replace("relay 1.3.0", "relay 1.3.1");
+        assert!(changes(&newer, "gadget 2.0.0") && !changes(&newer, "plain 1.0.0"));
+        let more = with("gadget 2.0.0 -> another 1.0.0");
+        assert!(changes(&more, "gadget 2.0.0") && !changes(&more, "relay 1.3.0"));
+    }
+
+    #[test]
+    fn what_uses_a_package_and_the_order_of_its_features_change_nothing() {
+        let fewer = GRAPH.replace("\nbase -> gadget 2.0.0", "");
+        assert!(!changes(&fewer, "gadget 2.0.0") && !changes(&fewer, "relay 1.3.0"));
+        let of = |features: &str| unit(&format!("{GRAPH}\nrelay 1.3.0: {features}"), "relay 1.3.0");
+        assert_eq!(of("feature a, feature b"), of("feature b, feature a"));
+        assert_ne!(of("feature a, feature b"), of("feature ab"));
+        assert_ne!(of("feature a"), of("feature b"));
+    }
+
+    #[test]
+    fn only_packages_with_a_source_that_are_built_are_shared() {
+        let text = "app -> local 0.1.0 -> relay 1.3.0\napp -> fork 1.0.0\nold 1.0.0: unused\n\
+                    local 0.1.0: path\nfork 1.0.0: git";
+        let units = Units::of(&graph(text));
+        let packages: Vec<&str> = units.packages.keys().map(|id| id.repr.as_str()).collect();
+        assert_eq!(packages, ["fork 1.0.0", "relay 1.3.0"]);
+        let id = |repr: &str| PackageId {
+            repr: repr.to_owned(),
+        };
+        let used = [("00", "relay 1.3.0"), ("11", "local 0.1.0"), ("22", "app")];
+        let used = used.map(|(hash, package)| (hash.to_owned(), id(package)));
+        let shared = units.shared(&BTreeMap::from(used));
+        assert_eq!(shared.keys().collect::<Vec<_>>(), ["00"]);
+        assert_eq!(shared["00"], units.packages[&id("relay 1.3.0")]);
+        assert_eq!(units.digests().len(), 2);
+    }
+
+    #[test]
+    fn variants_of_a_package_have_one_prefix_and_names_of_their_own() {
+        let with = |feature: &str| {
+            unit(
+                &format!("{GRAPH}\nrelay 1.3.0: feature {feature}"),
+                "relay 1.3.0",
+            )
+        };
+        let (one, other) = (with("a").expect("a unit"), with("b").expect("a unit"));
+        assert_eq!(one.prefix(), other.prefix());
+        assert_ne!(one.to_string(), other.to_string());
+        assert!(one.to_string().starts_with(&one.prefix()));
+        let newer = unit(&GRAPH.replace("relay 1.3.0", "relay 1.3.1"), "relay 1.3.1");
+        assert_ne!(one.prefix(), newer.expect("a unit").prefix());
+    }
+
+    proptest! {
+        /// In any graph without circles, whatever order cargo lists its packages in.
+        #[test]
+        fn a_unit_changes_with_what_is_below_it_and_nothing_else(
+            edges in prop::collection::btree_set((0u8..6, 0u8..6), 0..12),
+            changed in 0u8..6,
+        ) {
+            let edges: Vec<(u8, u8)> = edges.into_iter().filter(|(from, to)| from < to).collect();
+            let name = |n: u8| format!("p{n} 1.0.0");
+            let mut text: String = (0..6).map(|n| format!("app -> {}\n", name(n))).collect();
+            for (from, to) in &edges {
+                text.push_str(&format!("{} -> {}\n", name(*from), name(*to)));
+            }
+            let featured = format!("{text}{}: feature fast\n", name(changed));
+            let mut reaches = [false; 6];
+            for n in (0..6u8).rev() {
+                let below = edges.iter().filter(|(from, _)| *from == n);
+                let mut below = below.map(|(_, to)| reaches[usize::from(*to)]);
+                reaches[usize::from(n)] = n == changed || below.any(|reaches| reaches);
+            }
+            let metadata = graph(&text);
+            let mut turned = metadata.clone();
+            turned.packages.reverse();
+            let (units, turned) = (Units::of(&metadata), Units::of(&turned));
+            for n in 0..6 {
+                let id = PackageId { repr: name(n) };
+                let is_changed = unit(&featured, &id.repr) != units.packages.get(&id).copied();
+                prop_assert_eq!(is_changed, reaches[usize::from(n)], "{}", id.repr);
+                prop_assert_eq!(units.packages.get(&id), turned.packages.get(&id));
+            }
+        }
+    }
+}
