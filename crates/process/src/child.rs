@@ -160,7 +160,7 @@ pub(super) struct ExitInfo {
 pub(super) enum KillHandle {
     /// The process group that the child leads. The id is not reused while a member of the group is
     /// alive.
-    Group(u32),
+    Group(#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has process groups"))] u32),
     /// The socket of its supervisor.
     #[cfg(target_os = "linux")]
     Warden(std::sync::Arc<std::os::unix::net::UnixStream>),

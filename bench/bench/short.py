@@ -20,9 +20,9 @@ def check(data: dict) -> int:
     """Says what does not hold; 0 when all does."""
     broken = list(promises(data))
     for promise in broken:
-        print(f"ci/bench/run: broken: {promise}")
+        print(f"bench/run: broken: {promise}")
     if not broken:
-        print("ci/bench/run: all promises hold")
+        print("bench/run: all promises hold")
     return int(bool(broken))
 
 

@@ -13,7 +13,7 @@ from .contestants import Ground, Peer, base_env
 from .machine import said
 from .trees import Tree
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 REGISTRY = "tests/fixtures/registry"
 
 
