@@ -4,6 +4,7 @@
 
 pub mod cell;
 pub mod rust_version;
+pub mod failure_kind;
 pub mod status;
 pub mod diagnostic;
 pub mod outcome;

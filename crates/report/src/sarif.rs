@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_core::analysis::problems::{Check, Problem, Severity, SourcePlace, place_of_all};
 use pinmatrix_core::model::run::Run;
-use pinmatrix_core::model::status::FailureKind;
 use serde_json::{Value, json};
 
 /// The problems of a run as SARIF.
@@ -44,17 +43,7 @@ fn rule(check: Check) -> Value {
 
 fn in_words(check: Check) -> &'static str {
     match check {
-        Check::Failed(class) => match class {
-            FailureKind::Resolve => "No lock satisfies the workspace at this pin",
-            FailureKind::Msrv => "A package in the lock asks for a newer rustc",
-            FailureKind::Drift => "A package outside the family does not fit the toolchain",
-            FailureKind::Compile => "It does not compile",
-            FailureKind::Lint => "Denied lints stop it",
-            FailureKind::Link => "It compiles and does not link",
-            FailureKind::Test => "A test fails",
-            FailureKind::Timeout => "It runs out of time",
-            FailureKind::Crash => "Its process dies",
-        },
+        Check::Failed(class) => class.sentence(),
         Check::Inconclusive => "The machine kept it from an answer",
         Check::Fixed => "It should fail and passes",
         Check::Gone => "It should be there and is not",

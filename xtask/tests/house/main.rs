@@ -141,6 +141,24 @@ fn every_file_that_architecture_md_names_is_there() {
 }
 
 #[test]
+fn tests_that_replace_end_to_end_tests_are_there() {
+    let files = sources("crates");
+    let text: String = files.iter().map(|file| read(file)).collect();
+    let covered = read("crates/cargo-pinmatrix/tests/e2e/covered.txt");
+    let lines = covered.lines().filter(|line| !line.starts_with('#'));
+    for line in lines {
+        let (_, by) = line
+            .split_once(" = ")
+            .expect("a replaced test and its successors");
+        for name in by.split(", ") {
+            let is_there =
+                text.contains(&format!("fn {name}(")) || text.contains(&format!("    {name}:"));
+            assert!(is_there, "{name} is not there: {line}");
+        }
+    }
+}
+
+#[test]
 fn every_key_of_matrix_toml_is_commented_and_taken() {
     let text = read("matrix.toml");
     let known = read("crates/core/src/config/raw.rs");

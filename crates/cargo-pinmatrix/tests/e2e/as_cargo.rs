@@ -5,19 +5,6 @@ use crate::harness::Fixture;
 use crate::verdicts::{holds, with_test};
 
 #[test]
-fn inline_targets_without_harness_are_programs() {
-    let fixture = with_test("fn main() { std::process::exit(3) }");
-    let manifest = fixture.read("Cargo.toml");
-    let inline = "test = [{ name = \"outcomes\", harness = false }]\n";
-    fixture.write("Cargo.toml", &(inline.to_owned() + &manifest));
-    let (_, run) = fixture.run(&[]);
-    holds(
-        &run,
-        "stable@gadget-1.0.0 fails-test test:outcomes outcomes failed(test)",
-    );
-}
-
-#[test]
 fn a_backtrace_tells_the_lines_of_the_subjects_own_code() {
     let fixture = with_test(
         "#[test] fn finds_itself() {
@@ -43,27 +30,6 @@ fn a_backtrace_tells_the_lines_of_the_subjects_own_code() {
         let case = "fails-test test:outcomes finds_itself passed";
         holds(&run, &format!("{toolchain}@gadget-1.0.0 {case}"));
     }
-}
-
-#[test]
-fn a_test_whose_binary_does_not_build_is_not_run() {
-    let fixture = with_test(
-        "#[test] fn runs() {
-            let app = std::process::Command::new(env!(\"CARGO_BIN_EXE_fails-test\"));
-            assert!({ app }.status().unwrap().success()); }",
-    );
-    fixture.write("src/main.rs", "fn main() { gadget::turn(1); }");
-    // 1.0.0 leaves a binary where 3.0.0, which has no `turn`, would find it.
-    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
-    let (_, run) = fixture.run(&[]);
-    holds(
-        &run,
-        "stable@gadget-1.0.0 fails-test test:outcomes runs passed",
-    );
-    holds(
-        &run,
-        "stable@gadget-3.0.0 fails-test test:outcomes failed(compile) E0425",
-    );
 }
 
 #[test]

@@ -71,41 +71,6 @@ fn an_error_of_a_binarys_unit_tests_is_not_one_of_the_binary() {
 }
 
 #[test]
-fn what_only_tests_of_a_dependency_use_is_not_to_blame() {
-    let fixture = with_test("#[test] fn passes() {}");
-    on_two_cargos(&fixture);
-    let manifest = fixture.read("Cargo.toml");
-    let members = "[workspace]\nmembers = [\"near\", \"middle\", \"far\", \"aside\"]";
-    let manifest = manifest.replace("[workspace]", members) + "near = { path = \"near\" }\n";
-    fixture.write("Cargo.toml", &manifest);
-    let below = |name: &str, kind: &str| format!("[{kind}]\n{name} = {{ path = \"../{name}\" }}\n");
-    let near = below("middle", "dependencies") + &below("aside", "dev-dependencies");
-    fixture.write("near/Cargo.toml", &package("near", &near));
-    fixture.write("near/src/lib.rs", "");
-    fixture.write(
-        "middle/Cargo.toml",
-        &package("middle", &below("far", "dependencies")),
-    );
-    fixture.write("middle/src/lib.rs", "");
-    for (name, body) in [
-        ("far", "pub fn f() -> u8 { \"\" }"),
-        ("aside", "pub fn f() { x }"),
-    ] {
-        fixture.write(&format!("{name}/Cargo.toml"), &package(name, ""));
-        fixture.write(&format!("{name}/src/lib.rs"), body);
-    }
-    let (_, run) = fixture.run(&["--full"]);
-    for row in ["stable", "old"] {
-        holds(
-            &run,
-            &format!(
-                "{row}@gadget-1.0.0 fails-test test:outcomes failed(compile) E0308 far/src/lib.rs:1"
-            ),
-        );
-    }
-}
-
-#[test]
 fn a_cargo_that_cannot_keep_going_gives_the_features_of_all_members_too() {
     let fixture = with_test("#[test] fn has_it() { base::extra(); }");
     on_two_cargos(&fixture);

@@ -62,19 +62,6 @@ fn a_committed_lock_that_is_too_new_has_drifted() {
 }
 
 #[test]
-fn what_has_to_move_with_the_pin_is_no_drift() {
-    let fixture = Fixture::copied("drift_pin");
-    add(&fixture, "Cargo.toml", "lockstep = \"3.0.0\"\n");
-    fixture.change("matrix.toml", "\"1.0.0\", \"2.0.0\"", "\"3.0.0\"");
-    let (_, run) = fixture.run(&["--full", "--toolchain", "old"]);
-    holds(
-        &run,
-        "old@widget-3.0.0 - failed(msrv) lockstep 3.0.0 needs rustc 1.85.0 no version of it that \
-         fits takes widget 3.0.0",
-    );
-}
-
-#[test]
 fn what_an_old_cargo_cannot_even_read_has_drifted() {
     let fixture = Fixture::copied("drift_lock");
     // It is in the lock, off, and fetched all the same.

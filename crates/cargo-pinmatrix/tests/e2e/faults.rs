@@ -181,16 +181,6 @@ fn a_killed_run_goes_on_where_it_was() {
 }
 
 #[test]
-fn lanes_side_by_side_give_the_same_facts() {
-    let one = Fixture::in_place("history");
-    let two = Fixture::in_place("history");
-    let row = ["--toolchain", "stable"];
-    let (_, alone) = one.run(&[&row[..], &["--lanes", "1"]].concat());
-    let (_, beside) = two.run(&[&row[..], &["--lanes", "3"]].concat());
-    assert_eq!(crate::facts::of(&alone), crate::facts::of(&beside));
-}
-
-#[test]
 fn uncommitted_changes_are_noted_and_do_not_stop_the_run() {
     let fixture = Fixture::copied("fails_test");
     fixture.git(&["init", "--quiet"]);

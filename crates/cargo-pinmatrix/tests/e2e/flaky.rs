@@ -1,7 +1,6 @@
 //! What fails and then passes, and what only seems to.
 
-use pinmatrix_core::model::run::{Run, State};
-use pinmatrix_core::model::status::Status;
+use pinmatrix_core::model::run::Run;
 
 use crate::facts;
 use crate::harness::{Fixture, text};
@@ -32,25 +31,6 @@ fn without_retries_a_flaky_case_has_failed_and_retries_are_part_of_the_key() {
     assert!(said.contains(line), "{said}");
     assert!(said.contains("cells: 1 passed, 0 failed, "), "{said}");
     assert!(said.contains("; 5 flaky cases"), "{said}");
-}
-
-#[test]
-fn a_case_that_fails_more_often_than_it_is_tried_has_failed() {
-    let fixture = Fixture::copied("flaky");
-    fixture.change("matrix.toml", "retries = 2", "retries = 1");
-    let (code, run) = fixture.run(&AT_2);
-    assert_eq!(code, 1);
-    let ended = run.cells.iter().find_map(|cell| match &cell.state {
-        State::Ended { outcome, .. } => Some(outcome),
-        State::Pending | State::Skipped { .. } => None,
-    });
-    let targets = ended.expect("a cell that ran").targets.iter();
-    let cases = targets.flat_map(|target| &target.cases);
-    let failed: Vec<&str> = cases
-        .filter(|case| case.status != Status::Passed)
-        .map(|case| case.name.as_str())
-        .collect();
-    assert_eq!(failed, ["fails_twice"]);
 }
 
 /// A test that passes at 1.0.0 and fails at 5.0.0, and one that passes there by luck: once.
@@ -146,17 +126,6 @@ fn a_change_that_one_run_showed_says_that_it_was_seen_once() {
 }
 
 #[test]
-fn a_case_that_fails_runs_once_more_unless_told_otherwise() {
-    let fixture = Fixture::copied("flaky");
-    fixture.change("matrix.toml", "retries = 2\n", "");
-    let (_, run) = fixture.run(&AT_2);
-    let unsteady = "stable@gadget-2.0.0 flaky test:unsteady";
-    holds(&run, &format!("{unsteady} fails_once passed (flaky)"));
-    holds(&run, &format!("{unsteady} hangs_once passed (flaky)"));
-    holds(&run, &format!("{unsteady} fails_twice failed(test)"));
-}
-
-#[test]
 fn a_doc_test_that_fails_and_then_passes_is_flaky() {
     let fixture = with_test("");
     fixture.write(
@@ -190,24 +159,4 @@ fn a_test_that_hangs_once_within_its_targets_time_is_flaky() {
     assert_eq!(code, 0);
     let said = text(&fixture.call(&["run"]).stdout);
     assert!(said.contains("(`target` under `[timeouts]`)"), "{said}");
-}
-
-#[test]
-fn a_time_limit_that_was_hit_names_its_key() {
-    let fixture = with_test(
-        "#[test] fn hangs() { std::thread::sleep(std::time::Duration::from_secs(1000)); }
-         #[test] fn passes() {}",
-    );
-    let config = fixture.read("matrix.toml");
-    for key in ["case", "target"] {
-        let limit = format!("{config}\n[timeouts]\n{key} = \"2s\"\n");
-        fixture.write("matrix.toml", &limit);
-        let (_, run) = fixture.run(&[]);
-        let outcomes = "stable@gadget-1.0.0 fails-test test:outcomes";
-        holds(&run, &format!("{outcomes} hangs failed(timeout)"));
-        holds(&run, &format!("{outcomes} passes passed"));
-        let said = text(&fixture.call(&["run"]).stdout);
-        let named = format!("still running after 2s (`{key}` under `[timeouts]`)");
-        assert!(said.contains(&named), "{said}");
-    }
 }

@@ -199,37 +199,6 @@ fn a_companion_is_held_whatever_is_null_in_its_index() {
 }
 
 #[test]
-fn a_lock_is_repaired_whatever_is_null_in_the_index() {
-    let fixture = Fixture::copied("drift");
-    let index = fs::read_to_string(index_of(&fixture, "tempo")).expect("an index");
-    assert!(index.contains("\"yanked\":null"), "{index}");
-    let cell = "old@gadget-1.0.0";
-    let (_, run) = fixture.run(&["--cell", cell]);
-    assert_eq!(ended(&run), [(cell, &Status::Passed)]);
-    assert_eq!(locked(&fixture, cell, "tempo").as_deref(), Some("0.2.0"));
-}
-
-#[test]
-fn a_line_that_cannot_be_read_loses_no_other() {
-    let fixture = Fixture::copied("odd_index");
-    let path = index_of(&fixture, "valve-io");
-    let index = fs::read_to_string(&path).expect("an index");
-    let more = "{\"name\":\"valve-io\",\"vers\":\"7.1.0\",\"deps\":null}\n<html>\n";
-    fs::write(&path, index + more).expect("written");
-    let output = fixture.call(&["run", "--cell", "stable@valve-7.0.0"]);
-    let notes = text(&output.stderr);
-    assert!(
-        notes.contains("valve-io 7.1.0 cannot be read in the index"),
-        "{notes}"
-    );
-    assert!(
-        notes.contains("valve-io line 13 cannot be read in the index"),
-        "{notes}"
-    );
-    assert_eq!(output.status.code(), Some(0), "{notes}");
-}
-
-#[test]
 fn a_pin_that_cargo_passes_over_is_told_so() {
     let fixture = Fixture::copied("odd_index");
     pins(&fixture, "[\"1.0.0\", \"8.0.0\"]");

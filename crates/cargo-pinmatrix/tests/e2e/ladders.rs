@@ -69,19 +69,6 @@ fn every_change_of_a_long_history_is_exact_with_a_part_of_the_builds() {
 }
 
 #[test]
-fn lanes_side_by_side_run_the_same_cells() {
-    let one = Fixture::in_place("long_history");
-    let three = Fixture::in_place("long_history");
-    let (_, alone) = one.run(&["--lanes", "1"]);
-    let (_, beside) = three.run(&["--lanes", "3"]);
-    let statuses = |run: &Run| -> Vec<String> {
-        let told = run.cells.iter().map(|c| format!("{} {}", c.id, c.status()));
-        told.collect()
-    };
-    assert_eq!(statuses(&alone), statuses(&beside));
-}
-
-#[test]
 fn without_exact_the_untested_versions_are_counted() {
     let fixture = Fixture::copied("long_history");
     fixture.change("matrix.toml", "exact = true", "exact = false");

@@ -295,19 +295,3 @@ fn what_does_not_compile_either_once_something_is_mended_moves_too() {
     holds(&run, "old@lathe-2.0.0 - moved jig 1.0.0 -> 1.0.1");
     assert!(!has(&lock(&fixture, cell), "brittle", "3.0.1"));
 }
-
-#[test]
-fn a_declared_rust_version_comes_before_an_old_lock_and_an_old_lock_before_drift() {
-    let fixture = Fixture::in_place("old_lock");
-    let (_, run) = fixture.run(&["--full", "--pin", "6.0.0"]);
-    holds(
-        &run,
-        "old@lathe-6.0.0 - failed(msrv) lathe 6.0.0 needs rustc 1.80.0",
-    );
-    holds(&run, "stable@lathe-6.0.0 - failed(old lock) brittle 3.0.0");
-    let told = facts::of(&run);
-    assert!(
-        !told.iter().any(|fact| fact.contains("failed(drift)")),
-        "{told:#?}"
-    );
-}

@@ -87,17 +87,6 @@ fn a_changed_lock_runs_again_only_what_it_concerns() {
 }
 
 #[test]
-fn a_changed_flag_runs_again() {
-    let fixture = Fixture::copied("history");
-    fixture.run(&ROW);
-    let config = fixture.read("matrix.toml");
-    let config = format!("{config}\n[env]\nset = {{ MODE = \"other\" }}\n");
-    std::fs::write(fixture.subject().join("matrix.toml"), config).expect("written");
-    let (_, run) = fixture.run(&ROW);
-    assert_eq!(run_anew(&run).len(), 2);
-}
-
-#[test]
 fn a_toolchain_is_part_of_the_key() {
     let fixture = Fixture::copied("history");
     fixture.run(&ROW);

@@ -80,22 +80,6 @@ fn a_family_crate_that_nothing_builds_here_is_told_and_fails_no_other() {
 }
 
 #[test]
-fn a_family_crate_that_features_leave_out_is_refused() {
-    let fixture = with_test("#[test] fn passes() {}");
-    fixture.change(
-        "Cargo.toml",
-        "\"1.0.0\"",
-        "{ version = \"1.0.0\", optional = true }",
-    );
-    let (code, run) = fixture.run(&[]);
-    holds(
-        &run,
-        "stable@gadget-1.0.0 - failed(resolve) gadget is not in the graph",
-    );
-    assert_eq!(code, 1);
-}
-
-#[test]
 fn a_patch_does_not_stand_in_for_the_pin() {
     let fixture = with_test("#[test] fn passes() { assert_eq!(gadget::turn(1), 2); }");
     fixture.write(

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::failure_kind::SaidBy;
 pub use crate::model::outcome::case::{CaseOutcome, Flaky};
 use crate::model::outcome::enforced::Enforced;
 use crate::model::outcome::moved::{Moved, OldLock, forward};
-use crate::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
+use crate::model::status::{InconclusiveReason, SkipReason, Status};
 
 /// The outcome of one cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -149,15 +150,10 @@ impl Outcome {
     #[must_use]
     pub fn may_lie_in_the_system(&self) -> bool {
         let is_the_codes = |target: &TargetOutcome| match target.status {
-            Status::Failed { class } => match class {
-                FailureKind::Compile | FailureKind::Drift => {
-                    target.errors.iter().all(|e| e.code.is_some())
-                }
-                FailureKind::Lint | FailureKind::Resolve | FailureKind::Msrv => true,
-                FailureKind::Link
-                | FailureKind::Test
-                | FailureKind::Timeout
-                | FailureKind::Crash => false,
+            Status::Failed { class } => match class.said_by() {
+                SaidBy::Cargo => true,
+                SaidBy::Compiler => target.errors.iter().all(|e| e.code.is_some()),
+                SaidBy::System | SaidBy::Run => false,
             },
             Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => true,
         };
@@ -399,6 +395,7 @@ pub fn shown(status: &Status, error: Option<&Diagnostic>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::status::FailureKind;
     use crate::testing::{case, outcome, target, test_named};
 
     #[test]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::failure_kind::FailureKind;
+
 /// The status of one cell, target or case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
@@ -85,61 +87,6 @@ impl fmt::Display for Status {
             Self::Skipped { reason } => write!(f, "skipped({reason})"),
             Self::Inconclusive { doubt } => write!(f, "inconclusive({doubt})"),
         }
-    }
-}
-
-/// The kind of failure of a cell, target or case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FailureKind {
-    /// No lock satisfies the subject at this pin.
-    Resolve,
-    /// A package in the lock needs a newer rustc.
-    Msrv,
-    /// Something outside the family and the subject is too new for the toolchain or does not build
-    /// on it: never a verdict on the pin.
-    Drift,
-    /// The compiler, a build script or a proc macro failed.
-    Compile,
-    /// Only lints that the subject denies failed.
-    Lint,
-    /// It compiled, but did not link.
-    Link,
-    /// A test failed.
-    Test,
-    /// It ran longer than `matrix.toml` allows.
-    Timeout,
-    /// The process of a test, or the compiler, crashed.
-    Crash,
-}
-
-impl FailureKind {
-    /// True for kinds that occur only while a test runs: the target was built, and another run may
-    /// have a different result.
-    #[must_use]
-    pub fn arises_while_running(self) -> bool {
-        match self {
-            Self::Test | Self::Timeout | Self::Crash => true,
-            Self::Resolve | Self::Msrv | Self::Drift | Self::Compile | Self::Lint | Self::Link => {
-                false
-            }
-        }
-    }
-}
-
-impl fmt::Display for FailureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Resolve => "resolve",
-            Self::Msrv => "msrv",
-            Self::Drift => "drift",
-            Self::Compile => "compile",
-            Self::Lint => "lint",
-            Self::Link => "link",
-            Self::Test => "test",
-            Self::Timeout => "timeout",
-            Self::Crash => "crash",
-        })
     }
 }
 

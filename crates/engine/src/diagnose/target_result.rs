@@ -85,7 +85,11 @@ impl BuildAccount {
 pub fn failed_script(said: &str, package: &Package) -> Option<Diagnostic> {
     let Package { name, version, .. } = package;
     let words = format!("error: failed to run custom build command for `{name} v{version}");
-    let start = said.find(&words)?;
+    // 0.0.1 is not 0.0.10: what follows the version is the end of the name, or the package's path.
+    let is_whole =
+        |start: &usize| matches!(said.as_bytes().get(start + words.len()), Some(b'`' | b' '));
+    let starts = said.match_indices(&words).map(|(start, _)| start);
+    let start = starts.into_iter().find(is_whole)?;
     let mut error = first_error(&said[start..]);
     let counted = error.rendered.as_deref().unwrap_or_default();
     let said = script_said(counted).map(text::one_line).unwrap_or_default();

@@ -9,6 +9,7 @@ use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint};
 use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::command::command_around;
 use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::failure_kind::FailureKind;
 use pinmatrix_core::model::outcome::moved::MoveReason;
 use pinmatrix_core::model::outcome::{CaseOutcome, Outcome, Phase, TargetId, TargetOutcome};
 use pinmatrix_core::model::run::verdict::Deviation;
@@ -41,6 +42,9 @@ pub struct Data {
     ways: Vec<StatusTrack>,
     /// The differences between locks, each a list of texts.
     locks: Vec<Vec<usize>>,
+    /// By letter of a status track: its word in a grid, its meaning, and its names in the style
+    /// sheet.
+    words: BTreeMap<char, (String, &'static str, &'static str)>,
     /// The families.
     families: Vec<FamilyData>,
 }
@@ -163,8 +167,31 @@ pub fn data(run: &Run, points: &[ChangePoint], locks: Option<&Utf8Path>) -> Data
         problems: collector.problems.into_things(),
         ways: collector.ways.into_things(),
         locks: collector.differences.into_things(),
+        words: words(),
         texts: collector.texts.into_texts(),
     }
+}
+
+/// The words of the grid by letter, for readers and for screen readers.
+fn words() -> BTreeMap<char, (String, &'static str, &'static str)> {
+    let of_kind = |kind: FailureKind| {
+        let (meaning, look) = kind.on_the_page();
+        (
+            kind.letter().0,
+            (format!("✘ {}", kind.word()), meaning, look),
+        )
+    };
+    // Of kinds that share a letter, the first gives the word.
+    let kinds = FailureKind::ALL.into_iter().rev().map(of_kind);
+    let others = [
+        ('✔', "passes", "passed"),
+        ('?', "inconclusive", "inconclusive"),
+        ('≈', "inferred, not run", "inferred"),
+        ('·', "not run", "skipped"),
+    ];
+    let others =
+        others.map(|(letter, meaning, look)| (letter, (letter.to_string(), meaning, look)));
+    kinds.chain(others).collect()
 }
 
 /// The sorted targets of a family, each with its sorted cases.

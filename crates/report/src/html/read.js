@@ -14,21 +14,6 @@ const make = (tag, attributes, ...children) => {
   return element;
 };
 
-// The words of the grid and, for whoever listens, what they stand for.
-const WORDS = {
-  '✔': ['✔', 'passes', 'passed'],
-  b: ['✘ build', 'build failed', 'failed h2'],
-  t: ['✘ test', 'test failed', 'failed h4'],
-  l: ['✘ lint', 'lint denied', 'failed h2'],
-  k: ['✘ link', 'link failed', 'failed h2'],
-  o: ['✘ time', 'time ran out', 'failed h4'],
-  c: ['✘ crash', 'crash', 'failed h4'],
-  d: ['✘ drift', 'drift', 'drift'],
-  '?': ['?', 'inconclusive', 'inconclusive'],
-  '≈': ['≈', 'inferred, not run', 'inferred'],
-  '·': ['·', 'not run', 'skipped'],
-};
-
 // A way's places: the letters, each with the mark beside it.
 const places = (number) => {
   const [letters, marks] = data.ways[number];

@@ -29,7 +29,7 @@ const wayRow = (kind, family, row, target, name, way, opens) => {
   const tr = make('tr', { class: kind, 'data-target': target });
   tr.append(make('th', { scope: 'row', title: name }, opens ? opener(name) : name));
   for (const [pin, { letter, mark }] of places(way).entries()) {
-    const [word, meaning, look] = WORDS[letter];
+    const [word, meaning, look] = data.words[letter];
     const change = { ' ': '', '|': ' change exact', ':': ' change' }[mark];
     const also = change && (mark === '|' ? '; changes here' : '; changed since the last that ran');
     const label = `${name} on ${rows[row].name}, ${familyName} ${pins[pin]}: ${meaning}${also}`;

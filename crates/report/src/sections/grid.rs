@@ -82,10 +82,10 @@ fn place(record: &CellRecord) -> GridCell {
         // That the pin is not to blame is more important than how many targets fail.
         Status::Failed {
             class: FailureKind::Drift,
-        } => format!("✘ {}", short(FailureKind::Drift)),
+        } => format!("✘ {}", FailureKind::Drift.word()),
         Status::Failed { class } => match failing_targets(record) {
             Some((n, of)) => format!("✘ {n}/{of}"),
-            None => format!("✘ {}", short(*class)),
+            None => format!("✘ {}", class.word()),
         },
         Status::Skipped {
             reason: SkipReason::Inferred,
@@ -106,20 +106,6 @@ pub fn failing_targets(record: &CellRecord) -> Option<(usize, usize)> {
     let targets = &record.outcome()?.targets;
     let n = targets.iter().filter(|t| t.status.is_failed()).count();
     (n > 0).then_some((n, targets.len()))
-}
-
-fn short(class: FailureKind) -> &'static str {
-    match class {
-        FailureKind::Resolve => "lock",
-        FailureKind::Msrv => "msrv",
-        FailureKind::Drift => "drift",
-        FailureKind::Compile => "build",
-        FailureKind::Lint => "lint",
-        FailureKind::Link => "link",
-        FailureKind::Test => "test",
-        FailureKind::Timeout => "time",
-        FailureKind::Crash => "crash",
-    }
 }
 
 /// The meaning of the words, each entry starting with its mark; shown under every grid.

@@ -126,15 +126,7 @@ pub fn letters(strip: &Strip) -> Vec<(char, Option<&Status>)> {
 pub fn letter(status: Option<&Status>) -> char {
     match status {
         Some(Status::Passed) => '✔',
-        Some(Status::Failed { class }) => match class {
-            FailureKind::Compile | FailureKind::Resolve | FailureKind::Msrv => 'b',
-            FailureKind::Drift => 'd',
-            FailureKind::Lint => 'l',
-            FailureKind::Link => 'k',
-            FailureKind::Test => 't',
-            FailureKind::Timeout => 'o',
-            FailureKind::Crash => 'c',
-        },
+        Some(Status::Failed { class }) => class.letter().0,
         Some(Status::Inconclusive { .. }) => '?',
         Some(Status::Skipped { .. }) | None => '·',
     }
@@ -145,15 +137,7 @@ pub fn letter(status: Option<&Status>) -> char {
 pub fn word(status: &Status) -> &'static str {
     match status {
         Status::Passed => "passes",
-        Status::Failed { class } => match class {
-            FailureKind::Compile | FailureKind::Resolve | FailureKind::Msrv => "does not build",
-            FailureKind::Drift => "drift",
-            FailureKind::Lint => "denied lints",
-            FailureKind::Link => "does not link",
-            FailureKind::Test => "tests fail",
-            FailureKind::Timeout => "times out",
-            FailureKind::Crash => "crashes",
-        },
+        Status::Failed { class } => class.letter().1,
         Status::Inconclusive { .. } => "inconclusive",
         Status::Skipped { .. } => "skipped",
     }
@@ -161,16 +145,15 @@ pub fn word(status: &Status) -> &'static str {
 
 /// The meaning of the letters, each entry starting with its letter; shown under every group of
 /// strips.
-pub const LEGEND: [&str; 11] = [
-    "✔ passes",
-    "b does not build",
-    "t tests fail",
-    "l denied lints",
-    "k does not link",
-    "o times out",
-    "c crashes",
-    "d drift",
-    "? inconclusive",
-    "≈ inferred",
-    "· not run",
-];
+#[must_use]
+pub fn legend() -> Vec<String> {
+    let mut entries = vec!["✔ passes".to_owned()];
+    for (letter, meaning) in FailureKind::ALL.map(FailureKind::letter) {
+        let entry = format!("{letter} {meaning}");
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries.extend(["? inconclusive", "≈ inferred", "· not run"].map(str::to_owned));
+    entries
+}

@@ -41,9 +41,13 @@ fn mark(word: &str) -> &str {
 }
 
 /// Writes the legend of the marks that occur, unless `✔` is the only one.
-fn write_legend(page: &mut TerminalPage, legend: &[&str], shown: impl Iterator<Item = String>) {
+fn write_legend<E: AsRef<str>>(
+    page: &mut TerminalPage,
+    legend: &[E],
+    shown: impl Iterator<Item = String>,
+) {
     let shown: BTreeSet<String> = shown.collect();
-    let entries = legend.iter().copied();
+    let entries = legend.iter().map(AsRef::as_ref);
     let entries: Vec<&str> = entries
         .filter(|entry| shown.contains(mark(entry)))
         .collect();
@@ -124,7 +128,7 @@ fn write_strips(page: &mut TerminalPage, rows: &[Strips]) {
         page.say("", DIM, &line);
     }
     let letters = letters.into_iter().map(String::from);
-    write_legend(page, &strips::LEGEND, letters);
+    write_legend(page, &strips::legend(), letters);
 }
 
 fn write_ways(page: &mut TerminalPage, row: &Strips, shown: &[&Strip]) {

@@ -4,6 +4,7 @@
 use semver::Version;
 
 use crate::model::cell::Row;
+use crate::model::failure_kind::SaidBy;
 use crate::model::outcome::{Needs, Outcome};
 use crate::model::run::findings::{LeastToolchain, NewestPassing};
 use crate::model::run::{CellRecord, FamilyRecord, Run};
@@ -95,15 +96,10 @@ pub fn newest_passing(run: &Run) -> Vec<NewestPassing> {
 #[must_use]
 pub fn is_refused(outcome: &Outcome) -> bool {
     match &outcome.status {
-        Status::Failed { class } => match class {
-            FailureKind::Resolve | FailureKind::Msrv => true,
-            FailureKind::Drift => outcome.targets.is_empty(),
-            FailureKind::Compile
-            | FailureKind::Lint
-            | FailureKind::Link
-            | FailureKind::Test
-            | FailureKind::Timeout
-            | FailureKind::Crash => false,
+        Status::Failed { class } => match class.said_by() {
+            SaidBy::Cargo => true,
+            SaidBy::Compiler => *class == FailureKind::Drift && outcome.targets.is_empty(),
+            SaidBy::System | SaidBy::Run => false,
         },
         Status::Inconclusive { .. } => true,
         Status::Passed | Status::Skipped { .. } => false,

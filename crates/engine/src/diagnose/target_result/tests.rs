@@ -404,3 +404,17 @@ fn only_what_should_have_been_built_has_failed() {
     assert!(!not(Status::Skipped { reason }));
     assert!(!TargetResult::Example.has_failed());
 }
+
+#[test]
+fn a_failed_build_script_is_that_of_the_whole_version() {
+    let workspace = workspace("app -> plain 0.0.1");
+    let metadata = crate::testing::graph("app -> plain 0.0.1");
+    let plain = metadata.packages.iter().find(|p| *p.name == "plain");
+    let plain = workspace.package(&plain.expect("plain").id).expect("plain");
+    let of = |version: &str| {
+        format!("error: failed to run custom build command for `plain v{version}`\n")
+    };
+    assert!(failed_script(&of("0.0.10"), plain).is_none());
+    assert!(failed_script(&of("0.0.1"), plain).is_some());
+    assert!(failed_script(&(of("0.0.10") + &of("0.0.1 (/x)")), plain).is_some());
+}
