@@ -69,6 +69,7 @@ impl<'a> RecordStore<'a> {
     ///
     /// Returns an error if it cannot be written.
     pub fn write(&self, path: &Utf8Path, key: &str, value: &impl Serialize) -> Result<()> {
+        self.make_way(path, key);
         write_whole(path, &record(key, value)?)
     }
 
@@ -78,7 +79,16 @@ impl<'a> RecordStore<'a> {
     ///
     /// Returns the errors of [`RecordStore::write`].
     pub fn write_to_last(&self, path: &Utf8Path, key: &str, value: &impl Serialize) -> Result<()> {
+        self.make_way(path, key);
         write_to_last(path, &record(key, value)?)
+    }
+
+    /// Moves a folder in the place of a record away, which is damage. A fresh run writes without
+    /// having read.
+    fn make_way(&self, path: &Utf8Path, key: &str) {
+        if path.is_dir() {
+            self.quarantine(path, key, &anyhow::anyhow!("it is a folder"));
+        }
     }
 
     fn quarantine(&self, path: &Utf8Path, key: &str, why: &anyhow::Error) {
@@ -199,6 +209,26 @@ mod tests {
             fs::remove_file(&path).expect("removed");
         }
         assert_eq!(heard.0.into_inner().expect("heard").len(), 4);
+    }
+
+    /// As a fresh run does, which reads nothing.
+    #[test]
+    fn a_folder_in_the_place_of_a_record_makes_way_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(folder.path()).expect("text");
+        let heard = DamagedNotes::default();
+        let records = RecordStore::new(folder.join("aside"), &heard);
+        for (name, lasts) in [("a", false), ("b", true)] {
+            let path = folder.join(name);
+            fs::create_dir(&path).expect("a folder");
+            match lasts {
+                true => records.write_to_last(&path, name, &7),
+                false => records.write(&path, name, &7),
+            }
+            .expect("there is room");
+            assert_eq!(records.read(&path, name), Some(7));
+        }
+        assert_eq!(heard.0.into_inner().expect("heard").len(), 2);
     }
 
     #[test]

@@ -85,7 +85,10 @@ pub fn confirm(
             match run_again(Some(target)) {
                 Ok(alone) if fails(&outcome, target, &alone) => fails_alone.push(target),
                 Ok(alone) => add_reruns(&mut outcome, target, &alone),
-                Err(_) => {}
+                Err(error) => {
+                    let note = format!("{}: {target} could not run again: {error:#}", record.id);
+                    run_context.listener.on_event(Event::Noted(&note));
+                }
             }
         }
         if !fails_alone.is_empty()
