@@ -131,7 +131,7 @@ fn key_of(
 ) -> Result<String> {
     let resolution = key::of(&resolution.deciding_parts())?;
     let sandbox = run_context.sandbox.cache_relevant();
-    let locked = run_context.resolver.locked;
+    let locked = run_context.resolver.setup.locked;
     key::outcome(
         context,
         &(resolution, locked),
@@ -256,7 +256,7 @@ impl CellWork<'_> {
                 Tried::Locked => false,
             });
         has_tried
-            && self.run_context.resolver.network == Network::Offline
+            && self.run_context.resolver.setup.network == Network::Offline
             && !self.run_context.matrix.registry.is_local()
     }
 
@@ -319,7 +319,7 @@ impl CellWork<'_> {
             "--target",
             &self.context.toolchain.host,
         ];
-        if self.run_context.resolver.network == Network::Offline {
+        if self.run_context.resolver.setup.network == Network::Offline {
             fetch.push("--offline");
         }
         let said = cargo.run_captured(&fetch, log)?;
@@ -360,7 +360,7 @@ impl CellWork<'_> {
             error.message = format!("{package} cannot be read by cargo {cargo}");
             return Outcome::whole(Status::failed(FailureKind::Drift), vec![error]);
         }
-        let refused = self.run_context.resolver.refused(self.context, said);
+        let refused = self.run_context.resolver.setup.refused(self.context, said);
         Outcome::whole(refused.status, refused.errors)
     }
 }

@@ -9,7 +9,9 @@ pub(crate) mod repair;
 pub(crate) mod drift;
 pub(crate) mod pin_check;
 pub(crate) mod newest;
+mod setup;
 mod pinning;
 mod resolver;
 
 pub(crate) use self::resolver::Resolver;
+pub(crate) use self::setup::ResolveSetup;

@@ -38,7 +38,7 @@ use crate::machine::toolchain::ToolchainLookup;
 use crate::machine::{failure, own_env};
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
-use crate::resolve::Resolver;
+use crate::resolve::{ResolveSetup, Resolver};
 use crate::run::confirm::confirm;
 use crate::run::recorder::{EndedCellRecord, RunEnd, RunRecorder};
 use crate::run::schedule::Schedule;
@@ -293,14 +293,16 @@ pub(super) fn in_place<T>(
     let records = RecordStore::new(workplace.quarantine_dir(), options.listener);
     let store = OutcomeStore::new(workplace.outcomes(), &records);
     let resolver = Resolver {
-        matrix,
-        folder: workplace.resolver(),
+        setup: ResolveSetup {
+            matrix,
+            folder: workplace.resolver(),
+            locked: options.locked,
+            network: options.network,
+            cancel: options.cancel,
+        },
         kept: workplace.resolutions(),
         records: &records,
-        locked: options.locked,
-        network: options.network,
         fresh: options.fresh,
-        cancel: options.cancel,
         turn: Mutex::new(None),
     };
     let n_jobs = options.jobs.unwrap_or_else(default_jobs);

@@ -108,7 +108,7 @@ impl CellWork<'_> {
         clock: &mut PhaseTimer,
     ) -> OldLockStep<JudgedBuild> {
         let mut staged = first.lock.clone();
-        let (newer, mut tried) = match self.run_context.resolver.locked {
+        let (newer, mut tried) = match self.run_context.resolver.setup.locked {
             true => (None, Tried::Locked),
             false => match self.newest_that_builds(&first, &mut staged, log, clock)? {
                 Ok(found) => found,

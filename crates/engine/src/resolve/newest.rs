@@ -55,24 +55,25 @@ impl Resolver<'_> {
         let workspace = self.lay_out(context, &mut laid_out)?;
         let path = workspace.join("Cargo.lock");
         fs::write(&path, lock).with_context(|| format!("write {path}"))?;
-        let mut work = Pinning::new(self, context, &workspace, log);
+        let mut work = Pinning::new(&self.setup, context, &workspace, log);
         let mut args = vec!["update"];
         for package in packages {
             args.extend(["--package", package]);
         }
         let said = work.run_cargo(&args)?;
         if !said.ended.exit.is_success() {
-            let is_blind = self.network == Network::Offline && !self.matrix.registry.is_local();
+            let is_blind =
+                self.setup.network == Network::Offline && !self.setup.matrix.registry.is_local();
             let doubt =
                 resolve_infra_failure(&said).or(is_blind.then_some(InconclusiveReason::Network));
             return Ok(match doubt {
-                Some(_) => Newest::Unknown(self.refused(context, &said)),
+                Some(_) => Newest::Unknown(self.setup.refused(context, &said)),
                 None => Newest::Same,
             });
         }
         let (status, errors) = work.bring_to_pin()?;
         let needs = work.needs.clone();
-        if let Some(change) = self.matrix.resolver.change() {
+        if let Some(change) = self.setup.matrix.resolver.change() {
             let doubt = InconclusiveReason::Machine(change.clone());
             let error = Diagnostic::from_message(change);
             let in_doubt = Resolution::refused(Status::Inconclusive { doubt }, error);

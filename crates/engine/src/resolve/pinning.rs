@@ -19,12 +19,12 @@ use crate::matrix::cell_context::CellContext;
 use crate::phase::log::PhaseLog;
 use crate::resolve::pin_check::not_at_pin;
 use crate::resolve::resolution::Resolution;
-use crate::resolve::resolver::{Resolver, in_doubt};
+use crate::resolve::setup::{ResolveSetup, in_doubt};
 use crate::resolve::{drift, msrv, repair};
 
 /// A cell's lock while it is being moved to the pin.
 pub(super) struct Pinning<'a, 'b> {
-    resolver: &'a Resolver<'a>,
+    setup: &'a ResolveSetup<'a>,
     /// The workspace in the copy that is being resolved.
     workspace: &'a Utf8Path,
     context: &'a CellContext<'a>,
@@ -46,13 +46,13 @@ type PinningStep<T> = Result<std::result::Result<T, Resolution>>;
 impl<'a, 'b> Pinning<'a, 'b> {
     /// Starts with nothing moved.
     pub(super) fn new(
-        resolver: &'a Resolver<'a>,
+        setup: &'a ResolveSetup<'a>,
         context: &'a CellContext<'a>,
         workspace: &'a Utf8Path,
         log: &'b mut PhaseLog,
     ) -> Self {
         Self {
-            resolver,
+            setup,
             workspace,
             context,
             log,
@@ -95,7 +95,7 @@ impl Pinning<'_, '_> {
         };
         let demands = self.family_first(msrv::unmet(&metadata, &self.context.toolchain.rustc));
         let by_pin = demands.iter().any(|d| self.is_of_family(&d.name));
-        if demands.is_empty() || by_pin || self.resolver.locked {
+        if demands.is_empty() || by_pin || self.setup.locked {
             return Ok(Ok(self.judge(&metadata, &demands)));
         }
         self.repair(metadata, demands)
@@ -104,7 +104,7 @@ impl Pinning<'_, '_> {
     fn judge(&self, metadata: &Metadata, demands: &[msrv::Demand]) -> Unmet {
         let pin_context = drift::DriftContext {
             metadata,
-            registry: &self.resolver.matrix.registry,
+            registry: &self.setup.matrix.registry,
             rustc: &self.context.toolchain.rustc,
             family: self.context.family,
             pin: self.context.cell.pin.at.version(),
@@ -159,7 +159,7 @@ impl Pinning<'_, '_> {
             .filter(|p| bare(&p.version) != *version)
             .filter(|p| p.source.is_some() && self.is_of_family(&p.name));
         let mut astray: Vec<(String, Version)> = of_family
-            .filter(|p| !self.resolver.locked && self.is_published(&p.name, version))
+            .filter(|p| !self.setup.locked && self.is_published(&p.name, version))
             .map(|p| (p.name.to_string(), p.version.clone()))
             .collect();
         astray.sort();
@@ -177,7 +177,7 @@ impl Pinning<'_, '_> {
         while let Some(step) = repair::next_step(
             &metadata,
             &demands,
-            &self.resolver.matrix.registry,
+            &self.setup.matrix.registry,
             &self.context.toolchain.rustc,
             |name| self.is_of_family(name),
             &mut tried,
@@ -213,12 +213,12 @@ impl Pinning<'_, '_> {
         args.extend(["--filter-platform", &self.context.toolchain.host]);
         let features = self.context.features.flags();
         args.extend(features.iter().map(String::as_str));
-        if self.resolver.locked {
+        if self.setup.locked {
             args.push("--locked");
         }
         let said = self.run_cargo(&args)?;
         if !said.ended.exit.is_success() {
-            return Ok(Err(self.resolver.refused(self.context, &said)));
+            return Ok(Err(self.setup.refused(self.context, &said)));
         }
         let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
         self.needs = Some(msrv::highest(&metadata, |name| self.is_of_family(name)));
@@ -238,10 +238,10 @@ impl Pinning<'_, '_> {
 
     pub(super) fn run_cargo(&mut self, args: &[&str]) -> Result<CargoOutput> {
         let mut args = args.to_vec();
-        if self.resolver.network == Network::Offline {
+        if self.setup.network == Network::Offline {
             args.push("--offline");
         }
-        let matrix = self.resolver.matrix;
+        let matrix = self.setup.matrix;
         let mut vars = self.context.vars(&matrix.resolver);
         vars.insert(
             "CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS".into(),
@@ -250,11 +250,11 @@ impl Pinning<'_, '_> {
         let cargo = CargoCommand {
             toolchain: &matrix.resolver,
             folder: self.workspace,
-            checkout: &self.resolver.folder,
+            checkout: &self.setup.folder,
             vars,
             limit: matrix.config.timeouts.resolve,
             policy: Policy::OPEN,
-            cancel: self.resolver.cancel,
+            cancel: self.setup.cancel,
             budget: None,
         };
         let said = cargo.run_captured(&args, self.log)?;
@@ -273,7 +273,7 @@ impl Pinning<'_, '_> {
     }
 
     fn is_published(&self, name: &str, version: &Version) -> bool {
-        match self.resolver.matrix.registry.versions(name) {
+        match self.setup.matrix.registry.versions(name) {
             Some(versions) => versions.iter().any(|p| bare(&p.version) == *version),
             None => true,
         }

@@ -13,112 +13,35 @@ use pinmatrix_core::config::Network;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, Status};
 use pinmatrix_core::text;
-use pinmatrix_process::cancel::Cancel;
-use semver::Version;
 
 use crate::cache::key;
 use crate::cache::record_store::RecordStore;
-use crate::cargo::{
-    CargoOutput, first_error, missing_feature, resolve_infra_failure, unknown_to_registry,
-};
 use crate::fs_ext::remove;
-use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::PhaseTimer;
 use crate::resolve::lockfile::{holding, readable};
 use crate::resolve::pinning::Pinning;
 use crate::resolve::resolution::Resolution;
+use crate::resolve::setup::ResolveSetup;
 use crate::workdir::stage;
 
 /// Resolves cells, one at a time.
 pub struct Resolver<'a> {
-    /// The matrix, with its subject, its registry, and the cargo that resolves.
-    pub matrix: &'a Matrix,
-    /// The folder of the copy that is resolved. It holds the whole checkout that contains the
-    /// subject.
-    pub folder: Utf8PathBuf,
+    /// What every lock is resolved with.
+    pub setup: ResolveSetup<'a>,
     /// The folder in which resolutions are stored.
     pub kept: Utf8PathBuf,
     /// Reads and writes stored resolutions.
     pub records: &'a RecordStore<'a>,
-    /// Whether each cell must have a committed lock that fits unchanged.
-    pub locked: bool,
-    /// Whether the network may be used.
-    pub network: Network,
     /// Whether stored resolutions are ignored.
     pub fresh: bool,
-    /// Tells whether the run should stop.
-    pub cancel: &'a Cancel,
     /// Lets one cell resolve at a time; otherwise cargo's own lock on its package cache would make
     /// the others wait silently. The value is the checkout that is currently laid out.
     pub turn: Mutex<Option<Utf8PathBuf>>,
 }
 
 impl Resolver<'_> {
-    /// Judges a cargo command that failed to resolve a cell or to fetch its packages.
-    pub fn refused(&self, context: &CellContext<'_>, said: &CargoOutput) -> Resolution {
-        // When offline, cargo cannot tell a package that does not exist from one that is not
-        // downloaded.
-        let is_far = !self.matrix.registry.is_local();
-        let is_blind = is_far
-            && (self.network == Network::Offline || self.denies_what_is_published(context, said));
-        let blind = is_blind.then_some(InconclusiveReason::Network);
-        let doubt = resolve_infra_failure(said)
-            .or(blind)
-            .or(self.matrix.resolver_doubt());
-        match doubt.or_else(|| {
-            self.matrix
-                .change(&context.cell.pin)
-                .map(InconclusiveReason::Machine)
-        }) {
-            Some(doubt) => in_doubt(doubt, said),
-            None => {
-                let mut error = first_error(&said.err);
-                error.message += &missing_feature::help(&said.err, context);
-                Resolution::refused(Status::failed(FailureKind::Resolve), error)
-            }
-        }
-    }
-
-    /// Returns true if cargo claims that a package is not in the registry although it is known to
-    /// be published.
-    fn denies_what_is_published(&self, context: &CellContext<'_>, said: &CargoOutput) -> bool {
-        unknown_to_registry(&said.err).is_some_and(|name| {
-            let is_locked = |lock: String| lock.contains(&format!("name = \"{name}\""));
-            let seed = self.seed(context).ok().flatten();
-            context.family.holds(name)
-                || self.matrix.registry.versions(name).is_some()
-                || seed.is_some_and(is_locked)
-        })
-    }
-
-    /// Returns the lock that a cell starts from: its committed lock, or else the subject's own.
-    fn seed(&self, context: &CellContext<'_>) -> Result<Option<String>> {
-        match self.committed(context)? {
-            Some(lock) => Ok(Some(lock)),
-            None => context.tree.subject.text_of("Cargo.lock"),
-        }
-    }
-
-    fn committed(&self, context: &CellContext<'_>) -> Result<Option<String>> {
-        let is_there = self.matrix.has_committed_lock(context.cell);
-        let path = self.matrix.committed_lock(context.cell);
-        let Some(path) = path.filter(|_| is_there) else {
-            return Ok(None);
-        };
-        let lock = fs::read_to_string(&path);
-        lock.map(Some)
-            .with_context(|| format!("read {}", path.display()))
-    }
-
-    /// Returns the family's crates at the pin's version, if that version of any of them is yanked.
-    fn withdrawn(&self, context: &CellContext<'_>) -> Option<Vec<(String, Version)>> {
-        let version = context.cell.pin.at.version()?;
-        let releases = self.matrix.registry.releases(&context.family.crate_names());
-        releases?.release(version)?.withdrawn()
-    }
-
     /// Returns an earlier run's resolution, unless something that decides it has changed.
     #[must_use]
     pub fn known(&self, context: &CellContext<'_>) -> Option<Resolution> {
@@ -149,7 +72,7 @@ impl Resolver<'_> {
         let turn = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut laid_out = clock.wait(turn);
         let resolution = self.resolve_anew(context, log, &mut laid_out)?;
-        if let Some(change) = self.matrix.resolver.change() {
+        if let Some(change) = self.setup.matrix.resolver.change() {
             let doubt = InconclusiveReason::Machine(change.clone());
             let status = Status::Inconclusive { doubt };
             return Ok(Resolution::refused(
@@ -174,14 +97,14 @@ impl Resolver<'_> {
         let pinned = stage::pinned_for_resolve(context)?;
         // The subject runs nothing here, so only the files that a cell changes need rewriting.
         if laid_out.as_ref() == Some(&subject.checkout.top) {
-            stage::rewrite(&pinned, &self.folder)?;
-            remove(&self.folder.join(subject.lock()))?;
+            stage::rewrite(&pinned, &self.setup.folder)?;
+            remove(&self.setup.folder.join(subject.lock()))?;
         } else {
             *laid_out = None;
-            stage::lay_out(subject, &pinned, &self.folder)?;
+            stage::lay_out(subject, &pinned, &self.setup.folder)?;
             *laid_out = Some(subject.checkout.top.clone());
         }
-        Ok(self.folder.join(&subject.inside))
+        Ok(self.setup.folder.join(&subject.inside))
     }
 
     fn resolve_anew(
@@ -191,14 +114,14 @@ impl Resolver<'_> {
         laid_out: &mut Option<Utf8PathBuf>,
     ) -> Result<Resolution> {
         let workspace = self.lay_out(context, laid_out)?;
-        if let Some(mut seed) = self.seed(context)? {
-            if let Some(packages) = self.withdrawn(context) {
+        if let Some(mut seed) = self.setup.seed(context)? {
+            if let Some(packages) = self.setup.withdrawn(context) {
                 seed = holding(&seed, &packages)?;
             }
             let path = workspace.join("Cargo.lock");
             fs::write(&path, seed).with_context(|| format!("write {path}"))?;
         }
-        let mut pinning = Pinning::new(self, context, &workspace, log);
+        let mut pinning = Pinning::new(&self.setup, context, &workspace, log);
         let (mut status, mut errors) = pinning.bring_to_pin()?;
         let secrets = &context.pin_context.child_env.secrets;
         let without = |text: String| secrets.without(&text).unwrap_or(text);
@@ -232,21 +155,13 @@ impl Resolver<'_> {
         key::of(&(
             key::RULES,
             key::pinned(context)?,
-            (self.committed(context)?, &context.tree.lock),
-            (self.locked, self.network == Network::Offline),
+            (self.setup.committed(context)?, &context.tree.lock),
+            (self.setup.locked, self.setup.network == Network::Offline),
             (family.companions.written(), family.crate_names()),
             (&toolchain.rustc, &toolchain.host),
-            &self.matrix.resolver.cargo_version,
-            key::build(context, &self.matrix.config),
+            &self.setup.matrix.resolver.cargo_version,
+            key::build(context, &self.setup.matrix.config),
             context.conditions(),
         ))
     }
-}
-
-pub(super) fn in_doubt(doubt: InconclusiveReason, said: &CargoOutput) -> Resolution {
-    let error = match doubt == InconclusiveReason::Interrupted {
-        true => Diagnostic::from_message("interrupted"),
-        false => first_error(&said.err),
-    };
-    Resolution::refused(Status::Inconclusive { doubt }, error)
 }
