@@ -190,13 +190,13 @@ pub fn infra_failure(exit: &Exit, err: &str) -> Option<InconclusiveReason> {
 /// As [`infra_failure`], of a command that resolves or fetches: what keeps one of those beyond its time is
 /// the network, or another cargo that holds the package cache.
 #[must_use]
-pub fn resolve_infra_failure(said: &CargoOutput) -> Option<InconclusiveReason> {
-    match said.ended.exit {
+pub fn resolve_infra_failure(output: &CargoOutput) -> Option<InconclusiveReason> {
+    match output.ended.exit {
         Exit::TimedOut => Some(InconclusiveReason::Machine(
             "cargo did not resolve in time (`resolve` under `[timeouts]`)".to_owned(),
         )),
         Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
-            infra_failure(&said.ended.exit, &said.err).or_else(|| died_asking(&said.err))
+            infra_failure(&output.ended.exit, &output.err).or_else(|| died_asking(&output.err))
         }
     }
 }
@@ -236,7 +236,7 @@ pub fn first_error(err: &str) -> Diagnostic {
         .iter()
         .position(|l| l.starts_with("warning") || l.starts_with("error"))
         .map_or(lines.len(), |n| start + 1 + n);
-    let said = lines[start]
+    let output = lines[start]
         .trim_start_matches("error")
         .trim_start_matches(':')
         .trim();
@@ -250,10 +250,10 @@ pub fn first_error(err: &str) -> Diagnostic {
     let feature = MissingFeature::read(&lines[start..end]);
     Diagnostic {
         message: match (conflict, cause, feature) {
-            (Some(conflict), _, _) => format!("{}{conflict}", said.trim_end_matches('.')),
-            (None, Some(cause), _) => format!("{said}: {cause}"),
-            (None, None, Some(feature)) => format!("{}: {feature}", said.trim_end_matches('.')),
-            (None, None, None) => said.to_owned(),
+            (Some(conflict), _, _) => format!("{}{conflict}", output.trim_end_matches('.')),
+            (None, Some(cause), _) => format!("{output}: {cause}"),
+            (None, None, Some(feature)) => format!("{}: {feature}", output.trim_end_matches('.')),
+            (None, None, None) => output.to_owned(),
         },
         rendered: Some(text::bounded(
             lines[start..end].join("\n").trim_end(),

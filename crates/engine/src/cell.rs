@@ -322,45 +322,49 @@ impl CellWork<'_> {
         if self.run_context.resolver.setup.network == Network::Offline {
             fetch.push("--offline");
         }
-        let said = cargo.run_captured(&fetch, log)?;
-        clock.add(&said.ended);
-        if !said.ended.exit.is_success() {
-            return Ok(Err(self.not_prepared(&said)));
+        let output = cargo.run_captured(&fetch, log)?;
+        clock.add(&output.ended);
+        if !output.ended.exit.is_success() {
+            return Ok(Err(self.not_prepared(&output)));
         }
         let mut metadata = vec!["metadata", "--format-version", "1", "--frozen"];
         metadata.extend(["--filter-platform", &self.context.toolchain.host]);
         let flags = self.context.features.flags();
         metadata.extend(flags.iter().map(String::as_str));
-        let said = cargo.run_captured(&metadata, log)?;
-        clock.add(&said.ended);
-        if !said.ended.exit.is_success() {
-            return Ok(Err(self.not_prepared(&said)));
+        let output = cargo.run_captured(&metadata, log)?;
+        clock.add(&output.ended);
+        if !output.ended.exit.is_success() {
+            return Ok(Err(self.not_prepared(&output)));
         }
-        let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
+        let metadata = MetadataCommand::parse(&output.out).context("read cargo's metadata")?;
         let mut workspace = Workspace::of(metadata, &matrix.config.build)?;
         if workspace.requires_features() {
             let mut tree = features::COMMAND.to_vec();
             tree.extend(["--target", &self.context.toolchain.host]);
             tree.extend(flags.iter().map(String::as_str));
-            let said = cargo.run_captured(&tree, log)?;
-            clock.add(&said.ended);
-            if said.ended.exit.is_success() {
-                workspace.take_features(&features::read(&said.out));
+            let output = cargo.run_captured(&tree, log)?;
+            clock.add(&output.ended);
+            if output.ended.exit.is_success() {
+                workspace.take_features(&features::read(&output.out));
             }
         }
         Ok(Ok(workspace))
     }
 
     /// What a cell comes to whose lock is there and cannot be used.
-    fn not_prepared(&self, said: &CargoOutput) -> Outcome {
+    fn not_prepared(&self, output: &CargoOutput) -> Outcome {
         // Cargo tells of it as of a download that failed, which would pass for the network's fault.
-        if let Some(package) = drift::unreadable(&said.err, self.context.family) {
+        if let Some(package) = drift::unreadable(&output.err, self.context.family) {
             let cargo = &self.context.toolchain.cargo;
-            let mut error = first_error(&said.err);
+            let mut error = first_error(&output.err);
             error.message = format!("{package} cannot be read by cargo {cargo}");
             return Outcome::whole(Status::failed(FailureKind::Drift), vec![error]);
         }
-        let refused = self.run_context.resolver.setup.refused(self.context, said);
+        let refused = self
+            .run_context
+            .resolver
+            .setup
+            .refused(self.context, output);
         Outcome::whole(refused.status, refused.errors)
     }
 }

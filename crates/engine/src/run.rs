@@ -152,8 +152,8 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
         });
         if let Some(why) = &run_context.sandbox.missing {
             let gaps = run_context.sandbox.enforced().gaps().join("; ");
-            let told = format!("builds and tests are not bounded in all ({why}): {gaps}");
-            options.listener.on_event(Event::Noted(&told));
+            let message = format!("builds and tests are not bounded in all ({why}): {gaps}");
+            options.listener.on_event(Event::Noted(&message));
         }
         let board = RunRecorder::new(begin(matrix, plan, options), options.out)?;
         restore_known(matrix, plan, run_context)?;
@@ -274,11 +274,11 @@ pub(super) fn make_room(
     let files = run_context.sandbox.confines(&[], &[root]);
     let room = confined(files, || run_context.keeper.make_room(is_needed))?;
     if room.is_short {
-        let told = format!(
+        let message = format!(
             "work folders take {}, which is more than they may: the rest is in use",
             ByteSize(room.after)
         );
-        run_context.listener.on_event(Event::Noted(&told));
+        run_context.listener.on_event(Event::Noted(&message));
     }
     Ok(())
 }

@@ -328,17 +328,17 @@ mod warded {
         pub fn reap(&mut self) -> io::Result<ExitInfo> {
             let mut line = String::new();
             self.tells.read_line(&mut line)?;
-            let Ok(told) = serde_json::from_str::<ExitReport>(&line) else {
+            let Ok(report) = serde_json::from_str::<ExitReport>(&line) else {
                 return Err(io::Error::other("its warden ended without a word"));
             };
-            let exit = match told.end {
+            let exit = match report.end {
                 ExitCause::Code(code) => Exit::Code(code),
                 ExitCause::Signal(signal) => Exit::Signal(signal),
                 ExitCause::Lost(why) => Exit::Lost(why),
             };
             Ok(ExitInfo {
                 exit,
-                cpu: Duration::from_micros(told.cpu),
+                cpu: Duration::from_micros(report.cpu),
             })
         }
 

@@ -101,7 +101,7 @@ pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
 
 /// Formats one line per cell, and one for each executable that differs.
 fn describe(verified: &[Reproducibility]) -> String {
-    let mut told = String::new();
+    let mut message = String::new();
     for cell in verified {
         let same = |is_same: bool| if is_same { "same" } else { "another" };
         let n_same = cell
@@ -112,7 +112,7 @@ fn describe(verified: &[Reproducibility]) -> String {
             true => "",
             false => ", in doubt",
         };
-        told.push_str(&format!(
+        message.push_str(&format!(
             "{}: {} outcome, {} lock, {} of {} executables the same{certain}\n",
             cell.cell,
             same(cell.same_outcome),
@@ -120,9 +120,9 @@ fn describe(verified: &[Reproducibility]) -> String {
             n_same.count(),
             cell.executables.len(),
         ));
-        told.extend(cell.executables.iter().filter_map(difference));
+        message.extend(cell.executables.iter().filter_map(difference));
     }
-    told
+    message
 }
 
 fn difference(executable: &ExecutableDifference) -> Option<String> {

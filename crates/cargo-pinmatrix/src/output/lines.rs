@@ -20,7 +20,7 @@ struct CellPhase {
     name: String,
     since: Instant,
     /// When the last line about it was printed.
-    told: Instant,
+    message: Instant,
     n_steps: usize,
 }
 
@@ -30,7 +30,7 @@ impl ProgressLines {
         let entered = CellPhase {
             name: phase.to_owned(),
             since: now,
-            told: now,
+            message: now,
             n_steps: 0,
         };
         match self.0.insert(cell.to_owned(), entered) {
@@ -46,10 +46,10 @@ impl ProgressLines {
     pub fn step(&mut self, cell: &str, what: &str, now: Instant) -> Option<String> {
         let phase = self.0.get_mut(cell)?;
         phase.n_steps += 1;
-        if now.duration_since(phase.told) < QUIET {
+        if now.duration_since(phase.message) < QUIET {
             return None;
         }
-        phase.told = now;
+        phase.message = now;
         let (what, name, n) = (text::one_line(what), &phase.name, phase.n_steps);
         let so_far = HumanDuration(now.duration_since(phase.since));
         Some(format!("{cell}: {name} {n}: {what} ({so_far:#} so far)"))
@@ -76,8 +76,11 @@ mod tests {
             "c: build (resolve took 2s)"
         );
         assert_eq!(lines.step("c", "serde", at(61)), None);
-        let told = lines.step("c", "wasmtime", at(65));
-        assert_eq!(told.as_deref(), Some("c: build 2: wasmtime (63s so far)"));
+        let message = lines.step("c", "wasmtime", at(65));
+        assert_eq!(
+            message.as_deref(),
+            Some("c: build 2: wasmtime (63s so far)")
+        );
         assert_eq!(lines.step("c", "wiggle", at(124)), None);
         assert!(lines.step("c", "wiggle", at(126)).is_some());
         lines.leave("c");

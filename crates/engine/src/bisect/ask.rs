@@ -106,8 +106,8 @@ impl BisectLanes<'_> {
             only: self.only(),
         };
         if let Question::Script(file) = &self.inquiry.question {
-            let (answer, said) = script::ask(&work, file)?;
-            return Ok(PointResult::Said(answer, said));
+            let (answer, output) = script::ask(&work, file)?;
+            return Ok(PointResult::Said(answer, output));
         }
         let answer = work.run()?;
         Ok(PointResult::Outcome(

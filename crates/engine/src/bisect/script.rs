@@ -37,9 +37,9 @@ pub fn ask(work: &CellWork<'_>, script: &Utf8Path) -> Result<(PointAnswer, Strin
     let workspace = match prepared(work, &logs)? {
         Ok(workspace) => workspace,
         Err(refused) => {
-            let said = refused.errors.first().map(ToString::to_string);
-            let said = format!("{}: {}", refused.status, said.unwrap_or_default());
-            return Ok((PointAnswer::CannotTell, said));
+            let output = refused.errors.first().map(ToString::to_string);
+            let output = format!("{}: {}", refused.status, output.unwrap_or_default());
+            return Ok((PointAnswer::CannotTell, output));
         }
     };
     // It may compile, and does so alone.
@@ -95,15 +95,15 @@ fn run_script(
     } = work;
     let cell = context.cell;
     let mut cargo = work.cargo(run_context.matrix.config.timeouts.build);
-    let told = [
+    let message = [
         ("CARGO", context.toolchain.program("cargo").into_os_string()),
         ("PINMATRIX_CELL", cell.id().as_str().into()),
         ("PINMATRIX_TOOLCHAIN", (&cell.row.toolchain).into()),
         ("PINMATRIX_PIN", cell.pin.at.to_string().into()),
         (TARGET_DIR, work.folders.target.clone().into_os_string()),
     ];
-    let told = told.map(|(name, value)| (name.into(), value));
-    cargo.vars.extend(told);
+    let message = message.map(|(name, value)| (name.into(), value));
+    cargo.vars.extend(message);
     log.note(&format!("$ {script} # {}", cell.id()));
     let mut last = String::new();
     let mut follower = |_: Stream, line: &[u8]| {
@@ -128,12 +128,12 @@ fn run_script(
         Exit::Code(_) => PointAnswer::Bad,
         Exit::Lost(why) => return Err(cannot_run(script, why)),
     };
-    let said = match last.is_empty() {
+    let output = match last.is_empty() {
         true => ended.exit.to_string(),
         false => format!("{}: {last}", ended.exit),
     };
-    let said = work.secrets().without(&said).unwrap_or(said);
-    Ok((answer, said))
+    let output = work.secrets().without(&output).unwrap_or(output);
+    Ok((answer, output))
 }
 
 fn cannot_run(script: &Utf8Path, why: &str) -> anyhow::Error {

@@ -271,10 +271,10 @@ impl DocBuild<'_> {
         log.note("# The same once more where scripts stand in the place of compilers.");
         let mut args = self.args();
         args.push("--frozen");
-        let said = cargo.run_captured(&args, log)?;
-        Ok(match said.ended.exit.is_success() {
+        let output = cargo.run_captured(&args, log)?;
+        Ok(match output.ended.exit.is_success() {
             true => Ok(self.calls(Some(&scratch))?),
-            false => Err(first_error(&said.err)),
+            false => Err(first_error(&output.err)),
         })
     }
 

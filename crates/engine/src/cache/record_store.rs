@@ -49,8 +49,8 @@ impl<'a> RecordStore<'a> {
             // record.
             Err(_) if path.is_dir() => Vec::new(),
             Err(e) => {
-                let told = format!("a kept record cannot be read: {path}: {e}");
-                self.listener.on_event(Event::Noted(&told));
+                let message = format!("a kept record cannot be read: {path}: {e}");
+                self.listener.on_event(Event::Noted(&message));
                 return None;
             }
         };
@@ -96,13 +96,13 @@ impl<'a> RecordStore<'a> {
         // An earlier damaged record with the same key may be in the way.
         let _ = remove(&aside);
         let moved = fs::create_dir_all(&self.aside).and_then(|()| fs::rename(path, &aside));
-        let told = match moved {
+        let message = match moved {
             // Another lane or another run was faster.
             Err(e) if e.kind() == ErrorKind::NotFound => return,
             Err(e) => format!("a kept record is damaged, and stays at {path} ({e}): {why:#}"),
             Ok(()) => format!("a kept record was damaged, and is now {aside}: {why:#}"),
         };
-        self.listener.on_event(Event::Noted(&told));
+        self.listener.on_event(Event::Noted(&message));
     }
 }
 
@@ -141,8 +141,8 @@ mod tests {
 
     impl Listener for DamagedNotes {
         fn on_event(&self, event: Event<'_>) {
-            if let Event::Noted(told) = event {
-                self.0.lock().expect("heard").push(told.to_owned());
+            if let Event::Noted(message) = event {
+                self.0.lock().expect("heard").push(message.to_owned());
             }
         }
     }
@@ -151,8 +151,8 @@ mod tests {
     fn after(change: impl FnOnce(&mut Vec<u8>)) -> (Option<Vec<String>>, Vec<String>) {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
-        let heard = DamagedNotes::default();
-        let records = RecordStore::new(folder.join("aside"), &heard);
+        let notes = DamagedNotes::default();
+        let records = RecordStore::new(folder.join("aside"), &notes);
         let path = folder.join("kept/k.json");
         let value = vec!["one".to_owned(), "two".to_owned()];
         records.write_to_last(&path, "k", &value).expect("kept");
@@ -161,16 +161,16 @@ mod tests {
         fs::write(&path, &bytes).expect("changed");
         let read = records.read(&path, "k");
         let is_aside = folder.join("aside/k").exists();
-        let told = heard.0.into_inner().expect("heard");
-        assert_eq!(is_aside, !told.is_empty(), "{told:?}");
-        (read, told)
+        let message = notes.0.into_inner().expect("heard");
+        assert_eq!(is_aside, !message.is_empty(), "{message:?}");
+        (read, message)
     }
 
     #[test]
     fn what_was_written_is_read() {
-        let (read, told) = after(|_| {});
+        let (read, message) = after(|_| {});
         assert_eq!(read.map(|r| r.len()), Some(2));
-        assert!(told.is_empty());
+        assert!(message.is_empty());
     }
 
     #[test]
@@ -179,13 +179,13 @@ mod tests {
         let n_bytes = record("k", &whole).expect("a record").len();
         for at in 0..n_bytes {
             for damage in ["flip", "cut"] {
-                let (read, told) = after(|bytes| match damage {
+                let (read, message) = after(|bytes| match damage {
                     "flip" => bytes[at] ^= 1,
                     _ => bytes.truncate(at),
                 });
                 // A different format version or an unknown name means another version of the tool.
                 assert!(read.is_none(), "{damage} at {at}");
-                assert!(told.len() <= 1, "{told:?}");
+                assert!(message.len() <= 1, "{message:?}");
             }
         }
     }
@@ -194,8 +194,8 @@ mod tests {
     fn damage_after_damage_is_set_aside_and_room_is_made_each_time() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
-        let heard = DamagedNotes::default();
-        let records = RecordStore::new(folder.join("aside"), &heard);
+        let notes = DamagedNotes::default();
+        let records = RecordStore::new(folder.join("aside"), &notes);
         let path = folder.join("kept/k.json");
         fs::create_dir(folder.join("kept")).expect("a folder");
         for way in ["file", "folder", "folder", "file"] {
@@ -208,7 +208,7 @@ mod tests {
             assert_eq!(records.read(&path, "k"), Some(7));
             fs::remove_file(&path).expect("removed");
         }
-        assert_eq!(heard.0.into_inner().expect("heard").len(), 4);
+        assert_eq!(notes.0.into_inner().expect("heard").len(), 4);
     }
 
     /// As a fresh run does, which reads nothing.
@@ -216,8 +216,8 @@ mod tests {
     fn a_folder_in_the_place_of_a_record_makes_way_for_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
-        let heard = DamagedNotes::default();
-        let records = RecordStore::new(folder.join("aside"), &heard);
+        let notes = DamagedNotes::default();
+        let records = RecordStore::new(folder.join("aside"), &notes);
         for (name, lasts) in [("a", false), ("b", true)] {
             let path = folder.join(name);
             fs::create_dir(&path).expect("a folder");
@@ -228,23 +228,23 @@ mod tests {
             .expect("there is room");
             assert_eq!(records.read(&path, name), Some(7));
         }
-        assert_eq!(heard.0.into_inner().expect("heard").len(), 2);
+        assert_eq!(notes.0.into_inner().expect("heard").len(), 2);
     }
 
     #[test]
     fn what_is_kept_under_another_key_is_set_aside() {
         let foreign = record("other", &["one"]).expect("a record");
-        let (read, told) = after(|bytes| *bytes = foreign);
+        let (read, message) = after(|bytes| *bytes = foreign);
         assert_eq!(read, None);
-        assert!(told[0].contains("another key"), "{told:?}");
+        assert!(message[0].contains("another key"), "{message:?}");
     }
 
     #[test]
     fn what_was_written_in_another_form_is_left_where_it_is() {
-        let (read, told) = after(|bytes| {
+        let (read, message) = after(|bytes| {
             let text = String::from_utf8_lossy(bytes).replace("\"schema\":1", "\"schema\":7");
             *bytes = text.into_bytes();
         });
-        assert_eq!((read, told), (None, Vec::new()));
+        assert_eq!((read, message), (None, Vec::new()));
     }
 }

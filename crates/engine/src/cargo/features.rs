@@ -56,12 +56,12 @@ mod tests {
         let said = "app v0.1.0 (/w/a (b)/app)|default,dep/x\n\n\
                     mac v0.1.0 (proc-macro) (/w/mac)|\nmac v0.1.0 (proc-macro) (/w/mac)|extra (*)\n\
                     warning: nothing\n";
-        let told: Vec<String> = read(said)
+        let message: Vec<String> = read(said)
             .into_iter()
             .map(|(folder, features)| format!("{folder}: {features:?}"))
             .collect();
         assert_eq!(
-            told,
+            message,
             [
                 r#"/w/a (b)/app: {"default", "dep/x"}"#,
                 r#"/w/mac: {"extra"}"#

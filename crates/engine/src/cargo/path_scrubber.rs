@@ -85,9 +85,9 @@ mod tests {
 
     #[test]
     fn crates_go_by_their_name_and_version() {
-        let told =
+        let message =
             "--> /h/registry/src/index-1/a-1.0.0/src/lib.rs:1 and /h/registry/src/i/b-2.0.0/x";
-        let short = without_unpacked(told, "/h/registry/src/");
+        let short = without_unpacked(message, "/h/registry/src/");
         assert_eq!(short, "--> a-1.0.0/src/lib.rs:1 and b-2.0.0/x");
     }
 }

@@ -286,7 +286,7 @@ impl MoveRequest {
             workspace, built, ..
         } = attempt;
         let mut packages = BTreeSet::new();
-        for ((id, told), line) in built.broken.iter().zip(attempt.broken_lines()) {
+        for ((id, message), line) in built.broken.iter().zip(attempt.broken_lines()) {
             if hopeless.contains(&line) {
                 continue;
             }
@@ -295,7 +295,7 @@ impl MoveRequest {
                 let Some(package) = package.filter(|_| work.may_move(workspace, &id)) else {
                     continue;
                 };
-                let cause = || format!("{} does not compile", told.package);
+                let cause = || format!("{} does not compile", message.package);
                 let name = package.name.to_string();
                 self.causes.entry(name).or_insert_with(cause);
                 packages.insert(workspace.spec(&id));

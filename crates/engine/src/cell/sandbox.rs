@@ -243,12 +243,12 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Opti
         },
         cancel: &Cancel::with_supervisors(),
     };
-    let mut said = BoundedOutput::default();
-    let mut follower = |_: Stream, line: &[u8]| said.add(line);
+    let mut output = BoundedOutput::default();
+    let mut follower = |_: Stream, line: &[u8]| output.add(line);
     let ended = run(spec, terms, &mut follower);
     if !ended.exit.is_success() {
-        let told = format!("{} {}", ended.exit, said.text().trim());
-        return Ok(Some(told.trim().to_owned()));
+        let message = format!("{} {}", ended.exit, output.text().trim());
+        return Ok(Some(message.trim().to_owned()));
     }
     let is_seen = !enforced.mounts || temporary.join("d").exists();
     Ok((!is_seen).then(|| "/tmp stays the one that all programs share".to_owned()))

@@ -82,18 +82,22 @@ impl BuildAccount {
 }
 
 /// Finds a failed build script in cargo's standard error, the only place where cargo reports it.
-pub fn failed_script(said: &str, package: &Package) -> Option<Diagnostic> {
+pub fn failed_script(output: &str, package: &Package) -> Option<Diagnostic> {
     let Package { name, version, .. } = package;
     let words = format!("error: failed to run custom build command for `{name} v{version}");
     // 0.0.1 is not 0.0.10: what follows the version is the end of the name, or the package's path.
-    let is_whole =
-        |start: &usize| matches!(said.as_bytes().get(start + words.len()), Some(b'`' | b' '));
-    let starts = said.match_indices(&words).map(|(start, _)| start);
+    let is_whole = |start: &usize| {
+        matches!(
+            output.as_bytes().get(start + words.len()),
+            Some(b'`' | b' ')
+        )
+    };
+    let starts = output.match_indices(&words).map(|(start, _)| start);
     let start = starts.into_iter().find(is_whole)?;
-    let mut error = first_error(&said[start..]);
+    let mut error = first_error(&output[start..]);
     let counted = error.rendered.as_deref().unwrap_or_default();
-    let said = script_said(counted).map(text::one_line).unwrap_or_default();
-    error.message = format!("{BUILD_SCRIPT}{name} failed: {said}");
+    let output = script_said(counted).map(text::one_line).unwrap_or_default();
+    error.message = format!("{BUILD_SCRIPT}{name} failed: {output}");
     Some(error)
 }
 
@@ -208,12 +212,12 @@ impl TargetJudge<'_> {
     /// Judges a target that a failed build says nothing about.
     #[must_use]
     pub fn unexplained(&self) -> TargetResult {
-        let (said, exit) = (&self.account.messages.err, self.exit);
-        let says_error = said.lines().any(|line| line.starts_with("error"));
-        let status = match infra_failure(exit, said) {
+        let (output, exit) = (&self.account.messages.err, self.exit);
+        let says_error = output.lines().any(|line| line.starts_with("error"));
+        let status = match infra_failure(exit, output) {
             Some(doubt) => Status::Inconclusive { doubt },
             None if *exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
-            None if said.contains("(signal: ") => Status::failed(FailureKind::Crash),
+            None if output.contains("(signal: ") => Status::failed(FailureKind::Crash),
             None if says_error => Status::failed(FailureKind::Compile),
             // Without an executable and without an error, cargo failed, not the code.
             None => Status::Inconclusive {
@@ -229,7 +233,7 @@ impl TargetJudge<'_> {
             )),
             Exit::Interrupted => Diagnostic::from_message("interrupted"),
             Exit::Lost(why) => Diagnostic::from_message(why),
-            Exit::Code(_) | Exit::Signal(_) => first_error(said),
+            Exit::Code(_) | Exit::Signal(_) => first_error(output),
         };
         TargetResult::Not(status, vec![error])
     }

@@ -165,7 +165,7 @@ mod tests {
         let text = "[env]\nA = \"1\"\nB = { value = \"data\", relative = true }\n\
                     C = { value = \"2\", force = true }\nD = \"3\"\n";
         let env = env(text, Utf8Path::new("/w"), |name| matches!(name, "C" | "D"));
-        let told: Vec<_> = env.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        assert_eq!(told, ["A=1", "B=/w/data", "C=2"]);
+        let message: Vec<_> = env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(message, ["A=1", "B=/w/data", "C=2"]);
     }
 }

@@ -159,7 +159,7 @@ fn what_members_inherit_is_put_together() {
         "[package]\nname = 'other'\n[dependencies]\ngadget = { path = '../gadget', version = '1' }",
     ];
     let manifests = texts.map(|text| Manifest::parse(text).expect("a manifest"));
-    let told = requirements_of(&manifests)
+    let message = requirements_of(&manifests)
         .into_iter()
         .map(|(manifest, own)| {
             let name = manifest.package().unwrap_or_default();
@@ -173,7 +173,7 @@ fn what_members_inherit_is_put_together() {
             format!("{name}: {package} {version:?} {is_optional} {platform:?}")
         });
     assert_eq!(
-        told.collect::<Vec<_>>(),
+        message.collect::<Vec<_>>(),
         [
             "app: gadget Some(\"1.2\") true Some(\"cfg(unix)\")",
             "other: gadget None false None"

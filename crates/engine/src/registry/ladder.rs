@@ -211,14 +211,14 @@ mod tests {
         let today = today.map(|version| Version::parse(version).expect("a version"));
         let today = today.into_iter().collect();
         let ladder = Ladder::of(&config.families[0], &releases(published), &today);
-        let told = |(pin, is_rung): (&Arc<Pin>, bool)| match is_rung {
+        let message = |(pin, is_rung): (&Arc<Pin>, bool)| match is_rung {
             true => pin.at.to_string(),
             false => format!("({})", pin.at),
         };
         ladder
             .all()
             .into_iter()
-            .map(told)
+            .map(message)
             .collect::<Vec<_>>()
             .join(" ")
     }

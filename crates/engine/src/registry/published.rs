@@ -273,8 +273,8 @@ const MOST_LINES: usize = 3;
 /// Formats a note about the skipped lines of a crate.
 #[must_use]
 pub fn skipped_lines_note(name: &str, passed_over: &[SkippedLine]) -> Option<String> {
-    let told = |passed: &SkippedLine| format!("{name} {} {}", passed.name(), passed.why);
-    let lines: Vec<String> = passed_over.iter().take(MOST_LINES).map(told).collect();
+    let message = |passed: &SkippedLine| format!("{name} {} {}", passed.name(), passed.why);
+    let lines: Vec<String> = passed_over.iter().take(MOST_LINES).map(message).collect();
     let more = match passed_over.len().saturating_sub(MOST_LINES) {
         0 => String::new(),
         n => format!("; and {n} more"),
@@ -411,8 +411,8 @@ mod tests {
         let vendored = directory_source(&root).expect("a directory source");
         let registry = Registry::new(Index::Directory(unpacked(&vendored).expect("crates")));
         let versions = registry.versions("a").expect("known");
-        let told: Vec<_> = versions.iter().map(|p| p.version.to_string()).collect();
-        assert_eq!(told, ["1.0.0", "2.0.0"]);
+        let message: Vec<_> = versions.iter().map(|p| p.version.to_string()).collect();
+        assert_eq!(message, ["1.0.0", "2.0.0"]);
         assert_eq!(versions[0].rust_version, Some(Version::new(1, 70, 0)));
         assert_eq!(versions[1].requires[0].0, "b");
         let releases = registry.releases(&["a", "b"]).expect("known");

@@ -186,12 +186,12 @@ mod tests {
 
     fn describe(crates: &[(String, Arc<CrateEntry>)]) -> Vec<String> {
         let releases = Releases::of(crates).releases;
-        let told = |release: &Release| match release.unusable() {
+        let message = |release: &Release| match release.unusable() {
             Some(unusable) => unusable.to_string(),
             None if release.is_withdrawn() => format!("{} was yanked", release.version),
             None => release.version.to_string(),
         };
-        releases.iter().map(told).collect()
+        releases.iter().map(message).collect()
     }
 
     #[test]

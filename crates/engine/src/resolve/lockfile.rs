@@ -148,11 +148,11 @@ mod tests {
             ("new", "1.0.0"),
         ];
         let moved = moves(&lock(&before), &lock(&after)).expect("TOML");
-        let told = moved
+        let message = moved
             .iter()
             .map(|(name, from, to)| format!("{name} {from} {to}"));
-        let told: Vec<String> = told.collect();
-        assert_eq!(told, ["a 0.3.1 0.3.4", "a 1.0.0 1.2.0"]);
+        let message: Vec<String> = message.collect();
+        assert_eq!(message, ["a 0.3.1 0.3.4", "a 1.0.0 1.2.0"]);
         // If several versions replace one, it is paired with the compatible one.
         let after = [("b", "0.9.0"), ("b", "1.4.0")];
         let moved = moves(&lock(&[("b", "1.0.0")]), &lock(&after)).expect("TOML");

@@ -60,14 +60,14 @@ impl Resolver<'_> {
         for package in packages {
             args.extend(["--package", package]);
         }
-        let said = work.run_cargo(&args)?;
-        if !said.ended.exit.is_success() {
+        let output = work.run_cargo(&args)?;
+        if !output.ended.exit.is_success() {
             let is_blind =
                 self.setup.network == Network::Offline && !self.setup.matrix.registry.is_local();
             let doubt =
-                resolve_infra_failure(&said).or(is_blind.then_some(InconclusiveReason::Network));
+                resolve_infra_failure(&output).or(is_blind.then_some(InconclusiveReason::Network));
             return Ok(match doubt {
-                Some(_) => Newest::Unknown(self.setup.refused(context, &said)),
+                Some(_) => Newest::Unknown(self.setup.refused(context, &output)),
                 None => Newest::Same,
             });
         }

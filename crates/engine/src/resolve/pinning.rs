@@ -34,7 +34,7 @@ pub(super) struct Pinning<'a, 'b> {
     /// The rustc versions that the graph needs.
     pub(super) needs: Option<Needs>,
     /// The commands that were run, and cargo's output.
-    pub(super) said: String,
+    pub(super) output: String,
 }
 
 /// The reason why a lock does not fit the toolchain, or `None` if it fits.
@@ -58,7 +58,7 @@ impl<'a, 'b> Pinning<'a, 'b> {
             log,
             moved: Vec::new(),
             needs: None,
-            said: String::new(),
+            output: String::new(),
         }
     }
 }
@@ -120,15 +120,15 @@ impl Pinning<'_, '_> {
         while let Some(version) = self.context.cell.pin.at.version().cloned()
             && let Some((name, from)) = self.companion_off_pin(&metadata, &version, &mut tried)
         {
-            let said = self.move_package(&name, &from, &version)?;
-            if said.ended.exit.is_success() {
+            let output = self.move_package(&name, &from, &version)?;
+            if output.ended.exit.is_success() {
                 tried.clear();
                 metadata = match self.metadata()? {
                     Ok(metadata) => metadata,
                     Err(refused) => return Ok(Err(refused)),
                 };
-            } else if let Some(doubt) = resolve_infra_failure(&said) {
-                return Ok(Err(in_doubt(doubt, &said)));
+            } else if let Some(doubt) = resolve_infra_failure(&output) {
+                return Ok(Err(in_doubt(doubt, &output)));
             } else {
                 self.log
                     .note(&format!("[{name} {from} stays: nothing allows {version}]"));
@@ -182,10 +182,10 @@ impl Pinning<'_, '_> {
             |name| self.is_of_family(name),
             &mut tried,
         ) {
-            let said = self.move_package(&step.package, &step.from, &step.to)?;
-            if !said.ended.exit.is_success() {
-                if let Some(doubt) = resolve_infra_failure(&said) {
-                    return Ok(Err(in_doubt(doubt, &said)));
+            let output = self.move_package(&step.package, &step.from, &step.to)?;
+            if !output.ended.exit.is_success() {
+                if let Some(doubt) = resolve_infra_failure(&output) {
+                    return Ok(Err(in_doubt(doubt, &output)));
                 }
                 continue;
             }
@@ -216,11 +216,11 @@ impl Pinning<'_, '_> {
         if self.setup.locked {
             args.push("--locked");
         }
-        let said = self.run_cargo(&args)?;
-        if !said.ended.exit.is_success() {
-            return Ok(Err(self.setup.refused(self.context, &said)));
+        let output = self.run_cargo(&args)?;
+        if !output.ended.exit.is_success() {
+            return Ok(Err(self.setup.refused(self.context, &output)));
         }
-        let metadata = MetadataCommand::parse(&said.out).context("read cargo's metadata")?;
+        let metadata = MetadataCommand::parse(&output.out).context("read cargo's metadata")?;
         self.needs = Some(msrv::highest(&metadata, |name| self.is_of_family(name)));
         Ok(Ok(metadata))
     }
@@ -257,15 +257,15 @@ impl Pinning<'_, '_> {
             cancel: self.setup.cancel,
             budget: None,
         };
-        let said = cargo.run_captured(&args, self.log)?;
-        let told = format!(
+        let output = cargo.run_captured(&args, self.log)?;
+        let message = format!(
             "$ cargo {}\n{}[{}]\n",
             args.join(" "),
-            said.err,
-            said.ended.exit
+            output.err,
+            output.ended.exit
         );
-        self.said.push_str(&told);
-        Ok(said)
+        self.output.push_str(&message);
+        Ok(output)
     }
 
     fn is_of_family(&self, name: &str) -> bool {

@@ -22,7 +22,8 @@ pub struct Resolution {
     #[serde(default)]
     pub needs: Option<Needs>,
     /// Cargo's output, which is replayed in the log of a run that reuses this resolution.
-    pub said: String,
+    #[serde(rename = "said")]
+    pub output: String,
 }
 
 /// The parts of a resolution that decide an outcome: everything but the comments in its lock.
@@ -68,7 +69,7 @@ impl Resolution {
             lock: None,
             moved: Vec::new(),
             needs: None,
-            said: String::new(),
+            output: String::new(),
         }
     }
 }
@@ -101,7 +102,7 @@ mod tests {
             lock: lock.map(str::to_owned),
             moved: Vec::new(),
             needs: None,
-            said: "Locking 1 package".to_owned(),
+            output: "Locking 1 package".to_owned(),
         }
     }
 
@@ -129,7 +130,7 @@ mod tests {
     fn what_cargo_said_does_not_decide() {
         let first = resolution(Some(LOCK));
         let mut second = first.clone();
-        second.said = "replayed".to_owned();
+        second.output = "replayed".to_owned();
         assert_eq!(decides(&first), decides(&second));
         second.status = Status::failed(FailureKind::Drift);
         assert_ne!(decides(&first), decides(&second));

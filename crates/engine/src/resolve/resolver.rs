@@ -65,7 +65,7 @@ impl Resolver<'_> {
         clock: &mut PhaseTimer,
     ) -> Result<Resolution> {
         if let Some(known) = self.known(context) {
-            log.add(known.said.as_bytes());
+            log.add(known.output.as_bytes());
             log.note("[all of that in an earlier run: nothing that decides the lock has changed]");
             return Ok(known);
         }
@@ -140,7 +140,7 @@ impl Resolver<'_> {
             lock,
             moved: pinning.moved,
             needs: pinning.needs,
-            said: without(text::bounded(&pinning.said, text::CASE_OUTPUT)),
+            output: without(text::bounded(&pinning.output, text::CASE_OUTPUT)),
         })
     }
 

@@ -34,14 +34,14 @@ pub struct ResolveSetup<'a> {
 
 impl ResolveSetup<'_> {
     /// Judges a cargo command that failed to resolve a cell or to fetch its packages.
-    pub fn refused(&self, context: &CellContext<'_>, said: &CargoOutput) -> Resolution {
+    pub fn refused(&self, context: &CellContext<'_>, output: &CargoOutput) -> Resolution {
         // When offline, cargo cannot tell a package that does not exist from one that is not
         // downloaded.
         let is_far = !self.matrix.registry.is_local();
         let is_blind = is_far
-            && (self.network == Network::Offline || self.denies_what_is_published(context, said));
+            && (self.network == Network::Offline || self.denies_what_is_published(context, output));
         let blind = is_blind.then_some(InconclusiveReason::Network);
-        let doubt = resolve_infra_failure(said)
+        let doubt = resolve_infra_failure(output)
             .or(blind)
             .or(self.matrix.resolver_doubt());
         match doubt.or_else(|| {
@@ -49,10 +49,10 @@ impl ResolveSetup<'_> {
                 .change(&context.cell.pin)
                 .map(InconclusiveReason::Machine)
         }) {
-            Some(doubt) => in_doubt(doubt, said),
+            Some(doubt) => in_doubt(doubt, output),
             None => {
-                let mut error = first_error(&said.err);
-                error.message += &missing_feature::help(&said.err, context);
+                let mut error = first_error(&output.err);
+                error.message += &missing_feature::help(&output.err, context);
                 Resolution::refused(Status::failed(FailureKind::Resolve), error)
             }
         }
@@ -60,8 +60,8 @@ impl ResolveSetup<'_> {
 
     /// Returns true if cargo claims that a package is not in the registry although it is known to
     /// be published.
-    fn denies_what_is_published(&self, context: &CellContext<'_>, said: &CargoOutput) -> bool {
-        unknown_to_registry(&said.err).is_some_and(|name| {
+    fn denies_what_is_published(&self, context: &CellContext<'_>, output: &CargoOutput) -> bool {
+        unknown_to_registry(&output.err).is_some_and(|name| {
             let is_locked = |lock: String| lock.contains(&format!("name = \"{name}\""));
             let seed = self.seed(context).ok().flatten();
             context.family.holds(name)
@@ -97,10 +97,10 @@ impl ResolveSetup<'_> {
     }
 }
 
-pub(super) fn in_doubt(doubt: InconclusiveReason, said: &CargoOutput) -> Resolution {
+pub(super) fn in_doubt(doubt: InconclusiveReason, output: &CargoOutput) -> Resolution {
     let error = match doubt == InconclusiveReason::Interrupted {
         true => Diagnostic::from_message("interrupted"),
-        false => first_error(&said.err),
+        false => first_error(&output.err),
     };
     Resolution::refused(Status::Inconclusive { doubt }, error)
 }

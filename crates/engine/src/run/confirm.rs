@@ -190,12 +190,12 @@ mod tests {
         let again = [passed("a"), once(case("b", failed, None))];
         let again = outcome(vec![target("t", again.into())]);
         add_reruns(&mut first, &test_named("t"), &again);
-        let told = first.targets[0].cases.iter().map(|case| {
+        let message = first.targets[0].cases.iter().map(|case| {
             let flaky = case.flaky.as_ref().map(ToString::to_string);
             (case.n_seen, flaky.unwrap_or_default())
         });
         let flaky = "flaky: failed 1 of 2 attempts".to_owned();
         let expected = [(2, String::new()), (1, flaky), (1, String::new())];
-        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert_eq!(message.collect::<Vec<_>>(), expected);
     }
 }

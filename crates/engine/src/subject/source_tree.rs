@@ -141,7 +141,7 @@ mod tests {
             ),
             package("c", "4.0.0", ""),
         ];
-        let told: Vec<String> = locked(&lock.concat())
+        let message: Vec<String> = locked(&lock.concat())
             .into_iter()
             .map(|(name, versions)| {
                 let versions = versions.into_iter();
@@ -152,7 +152,7 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(told, ["a: 1.0.0 2.0.0", "b: none", "c: none"]);
+        assert_eq!(message, ["a: 1.0.0 2.0.0", "b: none", "c: none"]);
         assert!(locked("no lock").is_empty());
     }
 }

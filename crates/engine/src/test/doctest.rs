@@ -112,10 +112,10 @@ mod tests {
             test src/lib.rs - never (line 20) - compile fail ... ok\n\nfailures:\n\n\
             ---- src/lib.rs - bad (line 9) stdout ----\nerror[E0425]: cannot find `x`\n\n\n\
             failures:\n    src/lib.rs - bad (line 9)\n\ntest result: FAILED. 2 passed\n";
-        let told: Vec<String> = cases(printed)
+        let message: Vec<String> = cases(printed)
             .iter()
             .map(|c| format!("{}: {} {:?}", c.name, c.status, c.output))
             .collect();
-        insta::assert_snapshot!(told.join("\n"));
+        insta::assert_snapshot!(message.join("\n"));
     }
 }

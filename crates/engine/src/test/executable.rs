@@ -139,16 +139,16 @@ impl TestExecutable<'_> {
 const ABORT: i32 = 6;
 
 /// Returns the last lines, in which a process says why it died.
-fn last_lines(said: &str) -> &str {
-    let at = said.rmatch_indices('\n').nth(10);
-    at.map_or(said, |(at, _)| &said[at..])
+fn last_lines(output: &str) -> &str {
+    let at = output.rmatch_indices('\n').nth(10);
+    at.map_or(output, |(at, _)| &output[at..])
 }
 
 /// Returns why an exit says nothing about the code, judging by how the process ended and by its
 /// last output. A silent kill by the system means that memory ran out.
 #[must_use]
-pub fn infra_failure(exit: &Exit, said: &str) -> Option<InconclusiveReason> {
-    let is_refused = *exit == Exit::Signal(ABORT) && is_refused_memory(last_lines(said));
+pub fn infra_failure(exit: &Exit, output: &str) -> Option<InconclusiveReason> {
+    let is_refused = *exit == Exit::Signal(ABORT) && is_refused_memory(last_lines(output));
     failure::of_exit(exit).or(is_refused.then_some(InconclusiveReason::OutOfMemory))
 }
 

@@ -196,8 +196,8 @@ mod tests {
             ("c", failed()),
             ("d", PASSED),
         ]);
-        let told = retried_together(first, again).expect("an answer");
-        let told = told.iter().map(|case| {
+        let message = retried_together(first, again).expect("an answer");
+        let message = message.iter().map(|case| {
             let flaky = if case.flaky.is_some() { " flaky" } else { "" };
             format!("{} {}{flaky} {}", case.name, case.status, case.n_seen)
         });
@@ -207,7 +207,7 @@ mod tests {
             "c passed 1",
             "d passed 1",
         ];
-        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert_eq!(message.collect::<Vec<_>>(), expected);
     }
 
     #[test]

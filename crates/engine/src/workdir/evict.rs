@@ -272,15 +272,15 @@ mod tests {
             tmp: workplace.root().join("t"),
             programs: workplace.root().join("programs"),
         };
-        let told = |label: &str| label == "new";
+        let message = |label: &str| label == "new";
         let expect = |packages: &[&str]| packages.iter().map(|p| digest(p)).collect();
 
-        let roomy = keep(100_000).make_room(told).expect("nothing to do");
+        let roomy = keep(100_000).make_room(message).expect("nothing to do");
         assert!(!roomy.is_short && roomy.before == roomy.after);
-        assert!(!keep(500).make_room(told).expect("room").is_short);
+        assert!(!keep(500).make_room(message).expect("room").is_short);
         assert_eq!(left(&workplace, "old/s/units"), BTreeSet::new());
         assert!(app.exists());
-        assert!(!keep(400).make_room(told).expect("room").is_short);
+        assert!(!keep(400).make_room(message).expect("room").is_short);
         assert!(!app.exists());
         assert_eq!(
             left(&workplace, "new/s/units"),
@@ -290,11 +290,16 @@ mod tests {
         let cancel = Cancel::default();
         let turn = groups.acquire(&at_work, &Units::of_digests(uses), &cancel);
         let turn = turn.expect("its turn");
-        assert!(keep(10).make_room(told).expect("as much as goes").is_short);
+        assert!(
+            keep(10)
+                .make_room(message)
+                .expect("as much as goes")
+                .is_short
+        );
         assert_eq!(left(&workplace, "new/s/units"), expect(&["hyper"]));
         assert_eq!(left(&workplace, "new/s/1-units"), expect(&["bytes"]));
         drop(turn);
-        keep(10).make_room(told).expect("room");
+        keep(10).make_room(message).expect("room");
         assert_eq!(left(&workplace, "new/s/units"), BTreeSet::new());
         assert_eq!(left(&workplace, "new/s/1-units"), BTreeSet::new());
     }

@@ -95,14 +95,14 @@ fn what_cargo_says_of_features_replaces_what_metadata_says() {
     workspace.take_features(&FeaturesByFolder::from([("/elsewhere".into(), on(&[]))]));
     assert!(told(&workspace).contains(&"app test:first: runs tool".to_owned()));
     workspace.take_features(&FeaturesByFolder::from([("/w/app".into(), on(&["off"]))]));
-    let told = told(&workspace);
+    let message = told(&workspace);
     assert!(
-        told.contains(&"app test:first: lacks on, runs tool".to_owned()),
-        "{told:?}"
+        message.contains(&"app test:first: lacks on, runs tool".to_owned()),
+        "{message:?}"
     );
     assert!(
-        told.contains(&"app test:second: runs tool".to_owned()),
-        "{told:?}"
+        message.contains(&"app test:second: runs tool".to_owned()),
+        "{message:?}"
     );
 }
 

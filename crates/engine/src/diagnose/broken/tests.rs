@@ -68,10 +68,10 @@ fn an_unreleased_pin_is_broken_like_a_published_one() {
 
 #[test]
 fn a_build_script_that_failed_breaks_its_package() {
-    let said = "error: failed to run custom build command for `relay v1.3.0`\n\nCaused by:\n  \
+    let output = "error: failed to run custom build command for `relay v1.3.0`\n\nCaused by:\n  \
                 thread 'main' panicked at build.rs:1:1:\n  no\n";
     let messages = BuildMessages {
-        err: said.to_owned(),
+        err: output.to_owned(),
         ..BuildMessages::default()
     };
     assert_eq!(

@@ -81,10 +81,10 @@ fn what_cargo_refuses_is_passed_over_and_named() {
         r#""rust_version":"1.80.0-beta""#,
         r#""v":"two""#,
     ] {
-        let told = told(&line(with));
+        let message = told(&line(with));
         assert!(
-            told.starts_with("4.0.0 cannot be read in the index: "),
-            "{with}: {told}"
+            message.starts_with("4.0.0 cannot be read in the index: "),
+            "{with}: {message}"
         );
     }
     for fields in [
@@ -94,10 +94,10 @@ fn what_cargo_refuses_is_passed_over_and_named() {
         r#","target":"cfg(""#,
         r#","lib":null"#,
     ] {
-        let told = told(&asking(fields));
+        let message = told(&asking(fields));
         assert!(
-            told.starts_with("4.0.0 cannot be read in the index: "),
-            "{fields}: {told}"
+            message.starts_with("4.0.0 cannot be read in the index: "),
+            "{fields}: {message}"
         );
     }
     let twice = told(&line(r#""deps":[{"name":"b","req":"one"}]"#));

@@ -90,9 +90,12 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
     let said = String::from_utf8(output.stdout).expect("text");
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{err}");
-    let told: Vec<&str> = said.split('\0').collect();
-    assert_eq!(told[..2], ["build", HOSTILE]);
-    let vars: BTreeMap<&str, &str> = told[2..].iter().filter_map(|v| v.split_once('=')).collect();
+    let message: Vec<&str> = said.split('\0').collect();
+    assert_eq!(message[..2], ["build", HOSTILE]);
+    let vars: BTreeMap<&str, &str> = message[2..]
+        .iter()
+        .filter_map(|v| v.split_once('='))
+        .collect();
     assert_eq!(vars["MODE"], HOSTILE);
     // This cargo is a shell script, and a shell does not pass on a variable with such a name.
     assert!(!vars.contains_key("A-B$(touch out)"));
