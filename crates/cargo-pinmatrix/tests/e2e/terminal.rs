@@ -224,3 +224,32 @@ fn an_output_that_takes_nothing_is_an_error_and_no_panic() {
         assert_eq!(output.status.code(), Some(3), "{args:?}");
     }
 }
+
+#[test]
+fn the_log_of_the_tool_tells_cells_phases_and_children_and_nothing_that_they_were_given() {
+    let fixture = Fixture::in_place("history");
+    let log = fixture.out().with_file_name("tool.log");
+    let mut command = fixture.command(&["run", "--toolchain", "stable", "--pin", "2.0.0"]);
+    command
+        .env("PINMATRIX_LOG", &log)
+        .env("API_TOKEN", "s3cr3t-value");
+    assert!(
+        command
+            .output()
+            .expect("the program starts")
+            .status
+            .success()
+    );
+    let log = std::fs::read_to_string(log).expect("a log");
+    for words in [
+        "cell{id=stable@gadget-2.0.0}:phase{name=resolve}:child{",
+        "cell{id=stable@gadget-2.0.0}:phase{name=build}: close time.busy=",
+        "phase{name=test}:child{program=",
+        "run{cells=",
+    ] {
+        assert!(log.contains(words), "{words} is not in {log}");
+    }
+    for hidden in ["s3cr3t-value", "--frozen", "--exact"] {
+        assert!(!log.contains(hidden), "{hidden} is in {log}");
+    }
+}
