@@ -126,7 +126,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
     )?;
     let out = flags.selecting.flags.out()?;
     check_out(&out)?;
-    let mut command = repeating(program, "run", &flags.selecting.flags);
+    let mut command = command_line(program, "run", &flags.selecting.flags);
     if flags.selecting.no_today {
         command.push_str(NO_TODAY);
     }
@@ -161,7 +161,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
     if flags.locked {
         matrix.check_locks(plan.queue().into_iter().map(|at| &plan.cells[at].cell))?;
     }
-    std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
+    std::fs::create_dir_all(&out).map_err(|e| bad_out_dir(&out, &e.to_string()))?;
     output::reports::remove(&out);
     let run = match run(&matrix, &plan, &options) {
         Err(_) if cancel.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),
@@ -253,12 +253,12 @@ fn check_out(out: &Utf8Path) -> Result<(), UserError> {
         .map(|mut entries| entries.next().is_none())
     {
         Ok(true) => Ok(()),
-        Ok(false) => Err(no_place(out, "it holds files that are not results")),
-        Err(e) => Err(no_place(out, &e.to_string())),
+        Ok(false) => Err(bad_out_dir(out, "it holds files that are not results")),
+        Err(e) => Err(bad_out_dir(out, &e.to_string())),
     }
 }
 
-fn no_place(out: &Utf8Path, why: &str) -> UserError {
+fn bad_out_dir(out: &Utf8Path, why: &str) -> UserError {
     UserError::new(format!("{out} cannot be the results folder: {why}"))
         .help("name a folder with --out that does not exist yet")
 }
@@ -364,7 +364,7 @@ fn judge_cells(run: &Run) -> ExitStatus {
 }
 
 /// Formats a command that a report suggests, with the flags that affect its result.
-fn repeating(program: Program, words: &str, flags: &Flags) -> String {
+fn command_line(program: Program, words: &str, flags: &Flags) -> String {
     let mut command = format!("{} {words}", program.words());
     if let Some(config) = &flags.config {
         command.push_str(&format!(

@@ -51,7 +51,7 @@ impl SourceText {
 
     /// Creates an error in this file.
     #[must_use]
-    pub fn mistake(&self, message: impl Into<String>) -> UserError {
+    pub fn error_at(&self, message: impl Into<String>) -> UserError {
         UserError {
             message: message.into(),
             text: Some(self.clone()),

@@ -93,7 +93,7 @@ impl<S: PartialEq> Search<S> {
     /// informative ones, and among equally informative ones the one with the highest worth. `worth`
     /// returns whether a slot is preferred, and its worth.
     pub fn best<W: Ord>(&mut self, worth: impl Fn(SlotIndex) -> (bool, W)) -> Option<SlotIndex> {
-        self.find_out();
+        self.refresh_next();
         let firsts = self.next.iter().flatten().filter_map(|next| next.first());
         let best = firsts.min_by_key(|(depth, row, place)| {
             let (is_preferred, worth) = worth((*row, *place));
@@ -104,7 +104,7 @@ impl<S: PartialEq> Search<S> {
 
     /// All slots that can run now, concurrently, row by row.
     pub fn ready(&mut self) -> Vec<SlotIndex> {
-        self.find_out();
+        self.refresh_next();
         let next = self.next.iter().flatten().flatten();
         let mut ready: Vec<SlotIndex> = next.map(|(_, row, place)| (*row, *place)).collect();
         ready.sort_unstable();
@@ -112,7 +112,7 @@ impl<S: PartialEq> Search<S> {
     }
 
     /// Recomputes the next slots of the rows that need it.
-    fn find_out(&mut self) {
+    fn refresh_next(&mut self) {
         for row in 0..self.rows.len() {
             if self.next[row].is_none() {
                 self.next[row] = Some(self.ranked(row));
@@ -211,7 +211,7 @@ impl<S: PartialEq> Search<S> {
                 let is_worth = |(a, b): &ChangeHint| !(predicted_msrv(*a) && predicted_msrv(*b));
                 let of_leader = leader.map(|leader| leader.view().changes());
                 let of_leader = of_leader.into_iter().flatten().filter(is_worth);
-                let hints = of_leader.chain(row.view().edges()).collect();
+                let hints = of_leader.chain(row.view().msrv_boundaries()).collect();
                 row.view().frontier(self.n_probes, &hints)
             }
         }
@@ -220,7 +220,7 @@ impl<S: PartialEq> Search<S> {
     /// True if a leader has nothing left to run.
     fn is_settled(&self, row: &SearchRow<S>) -> bool {
         let is_running = row.places.contains(&Slot::Running);
-        let hints = row.view().edges();
+        let hints = row.view().msrv_boundaries();
         !is_running && row.view().frontier(self.n_probes, &hints).is_empty()
     }
 }

@@ -28,7 +28,7 @@ use crate::cell::known;
 use crate::fs_ext::{CACHEDIR_TAG, write_whole};
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
-use crate::run::{RunSettings, groups_of, in_place};
+use crate::run::{RunSettings, groups_of, with_run_context};
 use crate::workdir::work_dirs::WorkDirs;
 
 /// The file's name in the results folder.
@@ -55,54 +55,54 @@ pub struct Bisected {
 /// or the work folders cannot be written.
 pub fn bisect(
     matrix: &Matrix,
-    inquiry: &BisectQuery,
-    options: &RunSettings<'_>,
+    query: &BisectQuery,
+    settings: &RunSettings<'_>,
     replayed: Option<Bisection>,
 ) -> Result<Bisected> {
     let waits = || {
         let note = "another run works on this subject; waiting for it to end";
-        options.listener.on_event(Event::Noted(note));
+        settings.listener.on_event(Event::Noted(note));
     };
     let place = &matrix.place;
-    let workplace = WorkDirs::lock(&options.cache, place, options.cancel, waits)?;
+    let work_dirs = WorkDirs::lock(&settings.cache, place, settings.cancel, waits)?;
     let cells = matrix.cells();
-    workplace.discard_past(&groups_of(
+    work_dirs.remove_outdated_groups(&groups_of(
         matrix,
         cells.iter().map(|candidate| &candidate.cell),
     ))?;
-    in_place(matrix, options, &workplace, |run_context, n_lanes| {
-        let desk = BisectLanes {
+    with_run_context(matrix, settings, &work_dirs, |run_context, n_lanes| {
+        let asking = BisectLanes {
             matrix,
-            inquiry,
-            workplace: &workplace,
+            query,
+            work_dirs: &work_dirs,
             run_context,
-            board: Mutex::new(BisectState::new(
-                inquiry,
-                conditions_of(matrix, inquiry)?,
+            state: Mutex::new(BisectState::new(
+                query,
+                conditions_of(matrix, query)?,
                 replayed,
             )?),
             changed: Condvar::new(),
         };
-        write_whole(&options.out.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
-        desk.write(&desk.board())?;
+        write_whole(&settings.out.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
+        asking.write(&asking.state())?;
         let lanes = rayon::ThreadPoolBuilder::new().num_threads(n_lanes).build();
         let results = lanes
             .context("start the lanes")?
-            .broadcast(|lane| desk.work(lane.index()));
+            .broadcast(|lane| asking.work(lane.index()));
         let results: Result<Vec<()>> = results.into_iter().collect();
-        let elsewhere = desk.elsewhere(&desk.board());
-        let board = desk
-            .board
+        let elsewhere = asking.elsewhere(&asking.state());
+        let state = asking
+            .state
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(mistake) = board.mistake {
-            return Err(mistake.into());
+        if let Some(user_error) = state.user_error {
+            return Err(user_error.into());
         }
         results?;
         Ok(Bisected {
-            end: end(&board.points),
+            end: end(&state.points),
             elsewhere,
-            record: board.record,
+            record: state.record,
         })
     })
 }
@@ -115,76 +115,76 @@ struct BisectState {
     about: Option<BisectTarget>,
     /// What the ends showed, until the question is about something.
     waiting: BTreeMap<usize, (Outcome, bool)>,
-    mistake: Option<UserError>,
+    user_error: Option<UserError>,
     /// Lanes whose work folder failed.
     has_failed: bool,
 }
 
 impl BisectState {
     fn new(
-        inquiry: &BisectQuery,
+        query: &BisectQuery,
         conditions: String,
         replayed: Option<Bisection>,
     ) -> Result<Self, UserError> {
-        let names = inquiry.points.iter().map(|point| point.name.clone());
-        let mut board = Self {
-            points: vec![PointState::Open; inquiry.points.len()],
+        let names = query.points.iter().map(|point| point.name.clone());
+        let mut state = Self {
+            points: vec![PointState::Open; query.points.len()],
             record: Bisection {
                 schema: SCHEMA,
-                question: inquiry.question.to_string(),
-                axis: axis(&inquiry.axis),
+                question: query.question.to_string(),
+                axis: axis(&query.axis),
                 conditions,
                 points: names.collect(),
                 about: None,
                 asked: Vec::new(),
             },
-            about: match inquiry.question {
+            about: match query.question {
                 Question::Cell | Question::Script(_) => Some(BisectTarget::Cell),
                 Question::Target(_) | Question::Case { .. } => None,
             },
             waiting: BTreeMap::new(),
-            mistake: None,
+            user_error: None,
             has_failed: false,
         };
         let Some(replayed) = replayed else {
-            return Ok(board);
+            return Ok(state);
         };
-        if replayed.conditions != board.record.conditions {
+        if replayed.conditions != state.record.conditions {
             let message = "the bisection that is replayed is of another state of the subject, of the toolchains or of the script";
             return Err(UserError::new(message).help("bisect again without --replay"));
         }
         if replayed.about.is_some() {
-            board.about.clone_from(&replayed.about);
-            board.record.about = replayed.about;
+            state.about.clone_from(&replayed.about);
+            state.record.about = replayed.about;
         }
         for asked in replayed.asked {
-            let at = board
+            let at = state
                 .record
                 .points
                 .iter()
                 .position(|name| *name == asked.point);
-            let is_sure = asked.answer != PointAnswer::CannotTell && board.about.is_some();
-            let is_here = |at: &usize| inquiry.points[*at].cell.id() == asked.cell;
+            let is_sure = asked.answer != PointAnswer::CannotTell && state.about.is_some();
+            let is_here = |at: &usize| query.points[*at].cell.id() == asked.cell;
             if let Some(at) = at.filter(|at| is_sure && is_here(at)) {
-                board.points[at] = PointState::Told(asked.answer);
-                board.record.asked.push(AskedPoint {
+                state.points[at] = PointState::Told(asked.answer);
+                state.record.asked.push(AskedPoint {
                     known: true,
                     ..asked
                 });
             }
         }
-        Ok(board)
+        Ok(state)
     }
 
     fn is_over(&self) -> bool {
-        self.mistake.is_some() || self.has_failed || end(&self.points).is_some()
+        self.user_error.is_some() || self.has_failed || end(&self.points).is_some()
     }
 }
 
 /// A hash of what decides of every answer besides its point.
-fn conditions_of(matrix: &Matrix, inquiry: &BisectQuery) -> Result<String> {
+fn conditions_of(matrix: &Matrix, query: &BisectQuery) -> Result<String> {
     // Along commits of the subject its files as they are make no difference.
-    let sources = match &inquiry.axis {
+    let sources = match &query.axis {
         Axis::Commits { .. } => Vec::new(),
         Axis::Pins(_) | Axis::Toolchains(_) | Axis::Dependency { .. } => matrix
             .trees
@@ -192,7 +192,7 @@ fn conditions_of(matrix: &Matrix, inquiry: &BisectQuery) -> Result<String> {
             .map(|tree| tree.sources.as_str())
             .collect(),
     };
-    let script = match &inquiry.question {
+    let script = match &query.question {
         Question::Script(file) => fs::read(file).with_context(|| format!("read {file}"))?,
         Question::Cell | Question::Target(_) | Question::Case { .. } => Vec::new(),
     };
@@ -219,10 +219,10 @@ pub fn axis(axis: &Axis) -> String {
 /// Where lanes work.
 struct BisectLanes<'a> {
     matrix: &'a Matrix,
-    inquiry: &'a BisectQuery,
-    workplace: &'a WorkDirs,
+    query: &'a BisectQuery,
+    work_dirs: &'a WorkDirs,
     run_context: &'a RunContext<'a>,
-    board: Mutex<BisectState>,
+    state: Mutex<BisectState>,
     changed: Condvar,
 }
 
@@ -235,12 +235,12 @@ enum PointResult {
 impl BisectLanes<'_> {
     fn work(&self, lane: usize) -> Result<()> {
         while let Some(at) = self.take() {
-            let point = &self.inquiry.points[at];
+            let point = &self.query.points[at];
             let found = self.ask(point, lane);
-            let mut board = self.board();
-            board.has_failed |= found.is_err();
-            let noted = found.and_then(|found| self.note(&mut board, at, found));
-            drop(board);
+            let mut state = self.state();
+            state.has_failed |= found.is_err();
+            let noted = found.and_then(|found| self.note(&mut state, at, found));
+            drop(state);
             self.changed.notify_all();
             noted?;
         }
@@ -249,90 +249,88 @@ impl BisectLanes<'_> {
 
     /// The next point for a lane; waits while it takes another lane's answer to know.
     fn take(&self) -> Option<usize> {
-        let mut board = self.board();
+        let mut state = self.state();
         loop {
-            if self.run_context.cancel.is_cancelled() || board.is_over() {
+            if self.run_context.cancel.is_cancelled() || state.is_over() {
                 return None;
             }
-            if let Some(at) = next(&board.points, 1).first().copied() {
-                board.points[at] = PointState::Running;
+            if let Some(at) = next(&state.points, 1).first().copied() {
+                state.points[at] = PointState::Running;
                 return Some(at);
             }
-            let is_under_way = board.points.contains(&PointState::Running);
+            let is_under_way = state.points.contains(&PointState::Running);
             if !is_under_way {
                 return None;
             }
-            let waited = self.changed.wait_timeout(board, TICK);
-            board = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.changed.wait_timeout(state, TICK);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    fn note(&self, board: &mut BisectState, at: usize, found: PointResult) -> Result<()> {
+    fn note(&self, state: &mut BisectState, at: usize, found: PointResult) -> Result<()> {
         if self.run_context.cancel.is_cancelled() {
             return Ok(());
         }
         let (outcome, known) = match found {
             PointResult::Said(answer, said) => {
-                self.tell(board, at, (answer, Evidence::line(said)), false);
-                return self.write(board);
+                self.record_answer(state, at, (answer, Evidence::line(said)), false);
+                return self.write(state);
             }
             PointResult::Outcome(outcome, known) => (*outcome, known),
         };
-        board.waiting.insert(at, (outcome, known));
-        if board.about.is_none() {
-            let last = self.inquiry.points.len() - 1;
-            let ends = [0, last].map(|end| board.waiting.get(&end).map(|(outcome, _)| outcome));
+        state.waiting.insert(at, (outcome, known));
+        if state.about.is_none() {
+            let last = self.query.points.len() - 1;
+            let ends = [0, last].map(|end| state.waiting.get(&end).map(|(outcome, _)| outcome));
             let [Some(first), Some(other)] = ends else {
                 return Ok(());
             };
             let doubt = |outcome: &&Outcome| matches!(outcome.status, Status::Inconclusive { .. });
             if [first, other].iter().any(doubt) {
                 // The machine failed at an end, which is no one's mistake.
-                for (at, (outcome, known)) in std::mem::take(&mut board.waiting) {
+                for (at, (outcome, known)) in std::mem::take(&mut state.waiting) {
                     let (_, why) = answer(&BisectTarget::Cell, &outcome, &|_| true);
-                    self.tell(board, at, (PointAnswer::CannotTell, why), known);
+                    self.record_answer(state, at, (PointAnswer::CannotTell, why), known);
                 }
-                return self.write(board);
+                return self.write(state);
             }
-            match about(&self.inquiry.question, &[first, other]) {
+            match about(&self.query.question, &[first, other]) {
                 Ok(about) => {
-                    board.record.about = Some(about.clone());
-                    board.about = Some(about);
+                    state.record.about = Some(about.clone());
+                    state.about = Some(about);
                 }
-                Err(mistake) => {
-                    board.mistake = Some(mistake);
+                Err(user_error) => {
+                    state.user_error = Some(user_error);
                     return Ok(());
                 }
             }
         }
-        let Some(about) = board.about.clone() else {
+        let Some(about) = state.about.clone() else {
             return Ok(());
         };
-        for (at, (outcome, known)) in std::mem::take(&mut board.waiting) {
+        for (at, (outcome, known)) in std::mem::take(&mut state.waiting) {
             let (answer, mut why) = answer(&about, &outcome, &|file| self.is_own(at, file));
             if let Some(moved) = forward(&outcome.moved) {
                 why.said.push_str(&format!(" ({moved})"));
             }
-            self.tell(board, at, (answer, why), known);
+            self.record_answer(state, at, (answer, why), known);
         }
-        self.write(board)
+        self.write(state)
     }
 
-    /// Whether an error in a file speaks of the question; one in the dependency's own commit does
-    /// not.
-    /// Points beside the change that was found, asked or known from runs of the matrix, that do not answer
-    /// as the end on their side does.
-    fn elsewhere(&self, board: &BisectState) -> Vec<(usize, PointAnswer)> {
+    /// Returns the points beside the change, asked or known from runs of the matrix, that do not
+    /// answer as the end on their side does.
+    fn elsewhere(&self, state: &BisectState) -> Vec<(usize, PointAnswer)> {
         let (Some(BisectResult::Found { before, after, .. }), Some(about)) =
-            (end(&board.points), &board.about)
+            (end(&state.points), &state.about)
         else {
             return Vec::new();
         };
-        let told = |at: usize| match board.points.get(at)? {
+        let told = |at: usize| match state.points.get(at)? {
             PointState::Told(answer) => Some(*answer),
             PointState::Open | PointState::Running => self.known_answer(at, about),
         };
-        let last = board.points.len() - 1;
+        let last = state.points.len() - 1;
         let beside = (0..before).chain(after..last);
         let others = beside.filter_map(|at| {
             let expected = told(if at < before { 0 } else { last })?;
@@ -344,8 +342,8 @@ impl BisectLanes<'_> {
 
     /// What runs of the matrix know of a point.
     fn known_answer(&self, at: usize, about: &BisectTarget) -> Option<PointAnswer> {
-        let point = &self.inquiry.points[at];
-        match (&point.place, &self.inquiry.question) {
+        let point = &self.query.points[at];
+        match (&point.place, &self.query.question) {
             (PointPlace::Commit(_) | PointPlace::Dependency(_), _) | (_, Question::Script(_)) => {
                 return None;
             }
@@ -356,8 +354,9 @@ impl BisectLanes<'_> {
         Some(answer(about, &outcome, &|file| self.is_own(at, file)).0)
     }
 
+    /// Whether an error in a file is about the question; one in the dependency's own commit is not.
     fn is_own(&self, at: usize, file: &str) -> bool {
-        match self.inquiry.points[at].place {
+        match self.query.points[at].place {
             PointPlace::Matrix | PointPlace::Commit(_) => true,
             PointPlace::Dependency(_) => {
                 let trees = self.matrix.trees.iter();
@@ -367,15 +366,15 @@ impl BisectLanes<'_> {
         }
     }
 
-    fn tell(
+    fn record_answer(
         &self,
-        board: &mut BisectState,
+        state: &mut BisectState,
         at: usize,
         (answer, why): (PointAnswer, Evidence),
         known: bool,
     ) {
-        let point = &self.inquiry.points[at];
-        board.points[at] = PointState::Told(answer);
+        let point = &self.query.points[at];
+        state.points[at] = PointState::Told(answer);
         let words = match answer {
             PointAnswer::Good => "good",
             PointAnswer::Bad => "bad",
@@ -383,7 +382,7 @@ impl BisectLanes<'_> {
         };
         let told = format!("{}: {words}: {}", point.name, why.said);
         self.run_context.listener.on_event(Event::Noted(&told));
-        board.record.asked.push(AskedPoint {
+        state.record.asked.push(AskedPoint {
             point: point.name.clone(),
             cell: point.cell.id(),
             answer,
@@ -392,15 +391,15 @@ impl BisectLanes<'_> {
         });
     }
 
-    fn write(&self, board: &BisectState) -> Result<()> {
-        let text = serde_json::to_string_pretty(&board.record).context("write a bisection")?;
+    fn write(&self, state: &BisectState) -> Result<()> {
+        let text = serde_json::to_string_pretty(&state.record).context("write a bisection")?;
         write_whole(
             &self.run_context.results.join(FILE),
             format!("{text}\n").as_bytes(),
         )
     }
 
-    fn board(&self) -> MutexGuard<'_, BisectState> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, BisectState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

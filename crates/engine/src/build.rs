@@ -15,7 +15,7 @@ use pinmatrix_core::model::outcome::moved::Broken;
 use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 use pinmatrix_core::model::status::Status;
 use pinmatrix_process::child::Exit;
-use pinmatrix_process::{ProcessResult, together};
+use pinmatrix_process::{ProcessResult, combine};
 use semver::Version;
 
 use crate::build::chosen::compile_only;
@@ -209,7 +209,7 @@ impl RunningBuild<'_> {
         if !self.keeps_going() {
             // If nothing fails, there is no need to keep going.
             let ended = self.listen(whole.clone())?;
-            self.ended = together(self.ended.clone(), ended);
+            self.ended = combine(self.ended.clone(), ended);
             let has_failed = matches!(self.ended.exit, Exit::Code(n) if n != 0);
             if !has_failed || !self.can_go_on() {
                 return Ok(());
@@ -224,7 +224,7 @@ impl RunningBuild<'_> {
             .ask_again(BuildAccount::new(self.workspace, is_built));
         self.account.is_complete = true;
         let ended = self.listen_on(whole)?;
-        self.ended = together(self.ended.clone(), ended);
+        self.ended = combine(self.ended.clone(), ended);
         Ok(())
     }
 
@@ -283,11 +283,11 @@ impl RunningBuild<'_> {
         match ended.exit {
             Exit::Code(_) => {
                 self.account.plain = Some(plain);
-                self.ended = together(ended, self.ended.clone());
+                self.ended = combine(ended, self.ended.clone());
             }
             // Incomplete messages prove nothing.
             Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => {
-                self.ended = together(self.ended.clone(), ended);
+                self.ended = combine(self.ended.clone(), ended);
             }
         }
         Ok(())

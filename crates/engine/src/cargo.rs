@@ -148,18 +148,18 @@ impl CargoCommand<'_> {
         mut spec: CommandSpec,
         follower: &mut dyn Follower,
     ) -> Result<ProcessResult> {
-        let terms = Limits {
+        let limits = Limits {
             limit: self.limit,
             policy: &self.policy,
             cancel: self.cancel,
         };
         let Some(budget) = self.budget else {
-            return Ok(run(spec, terms, follower));
+            return Ok(run(spec, limits, follower));
         };
         let waiting = Instant::now();
         let share = budget.token(&mut spec.command)?;
         let waited = waiting.elapsed();
-        let ended = run(spec, terms, follower);
+        let ended = run(spec, limits, follower);
         match ended.exit {
             Exit::Code(_) => {}
             Exit::Signal(_) | Exit::TimedOut | Exit::Interrupted | Exit::Lost(_) => {

@@ -104,7 +104,7 @@ pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> 
 /// # Errors
 ///
 /// When it cannot be written.
-pub(super) fn keep(
+pub(super) fn store(
     run_context: &RunContext<'_>,
     context: &CellContext<'_>,
     outcome: &Outcome,

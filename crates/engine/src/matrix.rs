@@ -254,7 +254,7 @@ impl Matrix {
                 return Err(self
                     .config
                     .text
-                    .mistake(message)
+                    .error_at(message)
                     .help(format!("add `locks = \"FOLDER\"` to [run]; {keep}")));
             };
             if !path.is_file() {
@@ -262,7 +262,7 @@ impl Matrix {
                 return Err(self
                     .config
                     .text
-                    .mistake(message)
+                    .error_at(message)
                     .help(format!("{} is not there; {keep}", path.display())));
             }
         }

@@ -25,7 +25,7 @@ use crate::matrix::cell_context::CellContext;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, Phases};
 use crate::repro::recipe::{Recipe, RecipeStep};
-use crate::run::{RunSettings, in_place};
+use crate::run::{RunSettings, with_run_context};
 use crate::workdir::lane_dirs::LaneDirs;
 use crate::workdir::work_dirs::WorkDirs;
 
@@ -75,14 +75,14 @@ pub fn open(
         options.listener.on_event(Event::Noted(note));
     };
     let (cache, place) = (&options.cache, &matrix.place);
-    let workplace = match hear {
+    let work_dirs = match hear {
         Some(_) => WorkDirs::lock(cache, place, options.cancel, waits)?,
         // It leaves nothing behind, so it need not wait.
         None => WorkDirs::beside(cache, place)?,
     };
-    in_place(matrix, options, &workplace, |run_context, _| {
-        let folder = workplace.open_cell(cell)?;
-        let of_lane = workplace.folders(&context, &run_context.sandbox.name()?, 0)?;
+    with_run_context(matrix, options, &work_dirs, |run_context, _| {
+        let folder = work_dirs.open_cell(cell)?;
+        let of_lane = work_dirs.folders(&context, &run_context.sandbox.name()?, 0)?;
         let work = CellWork {
             run_context,
             context: &context,

@@ -59,9 +59,9 @@ pub struct RunSettings<'a> {
     pub locked: bool,
     /// Whether the network is off limits.
     pub network: Network,
-    /// Whether what is compiled is kept from knowing where it was compiled.
+    /// Whether to remap paths in compiled code.
     pub remaps: bool,
-    /// Whether what earlier runs kept is looked at.
+    /// Whether to ignore stored outcomes.
     pub fresh: bool,
     /// The results folder.
     pub out: &'a Utf8Path,
@@ -71,7 +71,7 @@ pub struct RunSettings<'a> {
     pub command: &'a str,
     /// Whether the run should end.
     pub cancel: &'a Cancel,
-    /// Whoever listens.
+    /// Receives events.
     pub listener: &'a dyn Listener,
 }
 
@@ -109,11 +109,11 @@ impl<'a> RunSettings<'a> {
 /// When the work folders cannot be made.
 pub fn known_outcomes(
     matrix: &Matrix,
-    options: &RunSettings<'_>,
+    settings: &RunSettings<'_>,
     cells: &[Cell],
 ) -> Result<BTreeMap<CellId, Outcome>> {
-    let workplace = WorkDirs::open(&options.cache, &matrix.place)?;
-    in_place(matrix, options, &workplace, |run_context, _| {
+    let work_dirs = WorkDirs::open(&settings.cache, &matrix.place)?;
+    with_run_context(matrix, settings, &work_dirs, |run_context, _| {
         let outcome = |cell: &Cell| {
             let context = CellContext::of(matrix, cell).ok()??;
             Some((cell.id(), known(run_context, &context)?))
@@ -130,22 +130,22 @@ pub fn known_outcomes(
 ///
 /// When the results or the work folders cannot be written. A cell that fails, or a machine that
 /// fails under it, is an outcome.
-pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Run> {
+pub fn run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Result<Run> {
     let span = tracing::info_span!("run", cells = plan.cells.len());
     let _entered = span.enter();
     let waits = || {
         let note = "another run works on this subject; waiting for it to end";
-        options.listener.on_event(Event::Noted(note));
+        settings.listener.on_event(Event::Noted(note));
     };
     if let Some(time) = matrix.config.timeouts.run {
-        options.cancel.cancel_after(time);
+        settings.cancel.cancel_after(time);
     }
     let place = &matrix.place;
-    let workplace = WorkDirs::lock(&options.cache, place, options.cancel, waits)?;
-    workplace.discard_past(&groups_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
-    in_place(matrix, options, &workplace, |run_context, n_lanes| {
+    let work_dirs = WorkDirs::lock(&settings.cache, place, settings.cancel, waits)?;
+    work_dirs.remove_outdated_groups(&groups_of(matrix, plan.cells.iter().map(|p| &p.cell)))?;
+    with_run_context(matrix, settings, &work_dirs, |run_context, n_lanes| {
         let (n_run, n_known, _) = plan.counts();
-        options.listener.on_event(Event::Planned {
+        settings.listener.on_event(Event::Planned {
             n_run,
             n_known,
             is_most: plan.strategy == Strategy::Frontier,
@@ -153,37 +153,37 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
         if let Some(why) = &run_context.sandbox.missing {
             let gaps = run_context.sandbox.enforced().gaps().join("; ");
             let message = format!("builds and tests are not bounded in all ({why}): {gaps}");
-            options.listener.on_event(Event::Noted(&message));
+            settings.listener.on_event(Event::Noted(&message));
         }
-        let board = RunRecorder::new(begin(matrix, plan, options), options.out)?;
+        let recorder = RunRecorder::new(new_run(matrix, plan, settings), settings.out)?;
         restore_known(matrix, plan, run_context)?;
-        let times = Durations::read(workplace.durations());
+        let times = Durations::read(work_dirs.durations());
         let schedule = Schedule::new(plan, matrix.config.run.probes, n_lanes, times);
         let lanes = rayon::ThreadPoolBuilder::new()
             .num_threads(n_lanes)
             .thread_name(|lane| format!("lane-{lane}"))
             .build()
             .context("start the lanes")?;
-        make_room(run_context, &|label| schedule.may_need(label))?;
+        evict(run_context, &|label| schedule.may_need(label))?;
         let results = lanes.broadcast(|worker| {
             let lane = worker.index();
             let _span = tracing::info_span!(parent: &span, "lane", lane).entered();
             let mut last: Option<&Row> = None;
-            while let Some(planned) = schedule.take(last, options.cancel) {
+            while let Some(planned) = schedule.next_cell(last, settings.cancel) {
                 let started = Instant::now();
-                let answer = run_cell(matrix, &workplace, run_context, planned, lane);
+                let answer = run_cell(matrix, &work_dirs, run_context, planned, lane);
                 let seconds = started.elapsed().as_secs_f64();
                 let took = (!answer.reused).then_some(seconds);
                 let left = schedule.note(planned, &answer.outcome, took);
-                options.listener.on_event(Event::Ended {
+                settings.listener.on_event(Event::Ended {
                     cell: &planned.id,
                     outcome: &answer.outcome,
                     seconds,
                 });
                 if let Some(seconds) = left {
-                    options.listener.on_event(Event::Expected { seconds });
+                    settings.listener.on_event(Event::Expected { seconds });
                 }
-                board.record(EndedCellRecord {
+                recorder.record(EndedCellRecord {
                     id: &planned.id,
                     lane,
                     outcome: answer.outcome,
@@ -191,7 +191,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
                     laps: answer.laps,
                 })?;
                 last = Some(&planned.cell.row);
-                make_room(run_context, &|label| schedule.may_need(label))?;
+                evict(run_context, &|label| schedule.may_need(label))?;
             }
             Ok(())
         });
@@ -199,22 +199,22 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
         let confirmed = ended.and_then(|_| match matrix.config.run.retries {
             0 => Ok(()),
             _ => {
-                confirm(matrix, &workplace, run_context, &board)?;
-                make_room(run_context, &|label| schedule.may_need(label))
+                confirm(matrix, &work_dirs, run_context, &recorder)?;
+                evict(run_context, &|label| schedule.may_need(label))
             }
         });
         let kept = confirmed.and_then(|()| schedule.keep_times());
-        let is_whole = kept.is_ok() && !options.cancel.is_cancelled();
-        if options.cancel.is_cancelled() && !options.cancel.is_cancelled_by_user() {
+        let is_complete = kept.is_ok() && !settings.cancel.is_cancelled();
+        if settings.cancel.is_cancelled() && !settings.cancel.is_cancelled_by_user() {
             let note = "the run's time is up: what has not ended did not run";
-            options.listener.on_event(Event::Noted(note));
+            settings.listener.on_event(Event::Noted(note));
         }
-        note_changes(matrix, options.listener);
-        let (inferred, end) = match is_whole {
+        warn_about_edits(matrix, settings.listener);
+        let (inferred, end) = match is_complete {
             true => (schedule.inferred(), RunEnd::Whole),
             false => (BTreeSet::new(), RunEnd::CutShort),
         };
-        let run = board.finish(&inferred, end, |run| {
+        let run = recorder.finish(&inferred, end, |run| {
             findings(run, &matrix.config, matrix.baseline.as_ref())
         });
         kept.and(run)
@@ -222,7 +222,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Result<Ru
 }
 
 /// Says whether the working tree is no longer what the run is of.
-fn note_changes(matrix: &Matrix, listener: &dyn Listener) {
+fn warn_about_edits(matrix: &Matrix, listener: &dyn Listener) {
     for checkout in matrix.trees.iter().map(|tree| &tree.subject.checkout) {
         // A tree that cannot be listed any more has changed in a way that its owner knows of.
         let changed = checkout.changed_since(&matrix.config).unwrap_or_default();
@@ -253,7 +253,7 @@ fn restore_known(matrix: &Matrix, plan: &Plan, run_context: &RunContext<'_>) -> 
     })
 }
 
-/// The shops that some cells are in, each by its toolchain and its own name.
+/// The build groups of some cells, each by its toolchain and its own name.
 pub(super) fn groups_of<'a>(
     matrix: &Matrix,
     cells: impl Iterator<Item = &'a Cell>,
@@ -266,13 +266,13 @@ pub(super) fn groups_of<'a>(
 }
 
 /// Keeps the disk within its bound, and says so where that is not possible.
-pub(super) fn make_room(
+pub(super) fn evict(
     run_context: &RunContext<'_>,
     is_needed: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<()> {
-    let root = run_context.keeper.root();
+    let root = run_context.evictor.root();
     let files = run_context.sandbox.confines(&[], &[root]);
-    let room = confined(files, || run_context.keeper.make_room(is_needed))?;
+    let room = confined(files, || run_context.evictor.make_room(is_needed))?;
     if room.is_short {
         let message = format!(
             "work folders take {}, which is more than they may: the rest is in use",
@@ -284,53 +284,53 @@ pub(super) fn make_room(
 }
 
 /// Opens everything that cells share.
-pub(super) fn in_place<T>(
+pub(super) fn with_run_context<T>(
     matrix: &Matrix,
-    options: &RunSettings<'_>,
-    workplace: &WorkDirs,
+    settings: &RunSettings<'_>,
+    work_dirs: &WorkDirs,
     then: impl FnOnce(&RunContext<'_>, usize) -> Result<T>,
 ) -> Result<T> {
-    let records = RecordStore::new(workplace.quarantine_dir(), options.listener);
-    let store = OutcomeStore::new(workplace.outcomes(), &records);
+    let records = RecordStore::new(work_dirs.quarantine_dir(), settings.listener);
+    let store = OutcomeStore::new(work_dirs.outcomes(), &records);
     let resolver = Resolver {
         setup: ResolveSetup {
             matrix,
-            folder: workplace.resolver(),
-            locked: options.locked,
-            network: options.network,
-            cancel: options.cancel,
+            folder: work_dirs.resolver_dir(),
+            locked: settings.locked,
+            network: settings.network,
+            cancel: settings.cancel,
         },
-        kept: workplace.resolutions(),
+        kept: work_dirs.resolutions(),
         records: &records,
-        fresh: options.fresh,
+        fresh: settings.fresh,
         turn: Mutex::new(None),
     };
-    let n_jobs = options.jobs.unwrap_or_else(default_jobs);
-    let n_lanes = options.lanes.unwrap_or_else(|| default_lanes(n_jobs));
+    let n_jobs = settings.jobs.unwrap_or_else(default_jobs);
+    let n_lanes = settings.lanes.unwrap_or_else(|| default_lanes(n_jobs));
     let budget = JobBudget::new(n_jobs)?;
     let linker = matrix.config.build.linker.as_ref();
-    let linker = linker.map(|linker| workplace.linker(*linker.get_ref()));
+    let linker = linker.map(|linker| work_dirs.linker(*linker.get_ref()));
     let linker = linker.transpose()?;
-    let sandbox = CellSandbox::open(matrix, &workplace.trial(), options.cancel)?;
+    let sandbox = CellSandbox::open(matrix, &work_dirs.trial_dir(), settings.cancel)?;
     let groups = match sandbox.enforced().files {
         true => BuildGroups::confined_to_their_folders(),
         false => BuildGroups::default(),
     };
-    let keeper = Evictor::new(workplace, &groups, options.max_disk);
+    let evictor = Evictor::new(work_dirs, &groups, settings.max_disk);
     let run_context = RunContext {
         matrix,
         resolver: &resolver,
         store: &store,
-        results: options.out,
+        results: settings.out,
         budget: &budget,
         groups: &groups,
         sandbox: &sandbox,
-        keeper: &keeper,
+        evictor: &evictor,
         linker: linker.as_deref(),
-        remaps: options.remaps,
-        fresh: options.fresh,
-        listener: options.listener,
-        cancel: options.cancel,
+        remaps: settings.remaps,
+        fresh: settings.fresh,
+        listener: settings.listener,
+        cancel: settings.cancel,
     };
     then(&run_context, n_lanes)
 }
@@ -344,7 +344,7 @@ fn default_lanes(n_jobs: usize) -> usize {
 /// Runs a cell; whatever goes wrong in the tool itself is a doubt about this cell only.
 fn run_cell(
     matrix: &Matrix,
-    workplace: &WorkDirs,
+    work_dirs: &WorkDirs,
     run_context: &RunContext<'_>,
     planned: &Planned,
     lane: usize,
@@ -359,8 +359,8 @@ fn run_cell(
     let answer = || {
         let context = CellContext::of(matrix, &planned.cell)?;
         let context = context.context("find its toolchain")?;
-        let folders = workplace.folders(&context, &run_context.sandbox.name()?, lane)?;
-        let _occupied = run_context.keeper.mark_in_use(&folders);
+        let folders = work_dirs.folders(&context, &run_context.sandbox.name()?, lane)?;
+        let _occupied = run_context.evictor.mark_in_use(&folders);
         CellWork {
             run_context,
             context: &context,
@@ -370,13 +370,13 @@ fn run_cell(
         .run()
     };
     answer().unwrap_or_else(|error| CellResult {
-        outcome: in_doubt(&error),
+        outcome: inconclusive(&error),
         reused: false,
         laps: Vec::new(),
     })
 }
 
-pub(super) fn in_doubt(error: &anyhow::Error) -> Outcome {
+pub(super) fn inconclusive(error: &anyhow::Error) -> Outcome {
     let doubt = failure::of_error(error);
     Outcome::whole(
         Status::Inconclusive { doubt },
@@ -384,7 +384,7 @@ pub(super) fn in_doubt(error: &anyhow::Error) -> Outcome {
     )
 }
 
-fn begin(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Run {
+fn new_run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Run {
     let record = |planned: &Planned| CellRecord {
         id: planned.id.clone(),
         cell: planned.cell.clone(),
@@ -411,8 +411,8 @@ fn begin(matrix: &Matrix, plan: &Plan, options: &RunSettings<'_>) -> Run {
         started,
         seconds: 0.0,
         finished: false,
-        command: options.command.to_owned(),
-        out: options.out.to_string(),
+        command: settings.command.to_owned(),
+        out: settings.out.to_string(),
         shard: plan.shard,
         sources: matrix.source_records(),
         resolver: matrix.resolver.cargo_version.clone(),

@@ -15,7 +15,7 @@ use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
 #[cfg(target_os = "linux")]
-use self::warded::SupervisedChild;
+use self::supervised::SupervisedChild;
 use crate::sandbox::policy::Policy;
 
 /// How a child ended.
@@ -163,7 +163,7 @@ pub(super) enum KillHandle {
     Group(#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has process groups"))] u32),
     /// The socket of its supervisor.
     #[cfg(target_os = "linux")]
-    Warden(std::sync::Arc<std::os::unix::net::UnixStream>),
+    Supervisor(std::sync::Arc<std::os::unix::net::UnixStream>),
 }
 
 impl KillHandle {
@@ -175,7 +175,9 @@ impl KillHandle {
             #[cfg(not(unix))]
             Self::Group(_) => {}
             #[cfg(target_os = "linux")]
-            Self::Warden(supervisor) => warded::send(supervisor, crate::supervisor::TERMINATE),
+            Self::Supervisor(supervisor) => {
+                supervised::send(supervisor, crate::supervisor::TERMINATE)
+            }
         }
     }
 
@@ -187,7 +189,7 @@ impl KillHandle {
             #[cfg(not(unix))]
             Self::Group(_) => {}
             #[cfg(target_os = "linux")]
-            Self::Warden(supervisor) => warded::send(supervisor, crate::supervisor::KILL),
+            Self::Supervisor(supervisor) => supervised::send(supervisor, crate::supervisor::KILL),
         }
     }
 }
@@ -205,7 +207,7 @@ fn signal(group: u32, signal: rustix::process::Signal) {
 pub(super) enum Waiting {
     Plain(std::process::Child),
     #[cfg(target_os = "linux")]
-    Warded(SupervisedChild),
+    Supervised(SupervisedChild),
 }
 
 impl Waiting {
@@ -214,7 +216,7 @@ impl Waiting {
         let reaped = match self {
             Self::Plain(child) => reap(child),
             #[cfg(target_os = "linux")]
-            Self::Warded(warded) => warded.reap(),
+            Self::Supervised(supervised) => supervised.reap(),
         };
         reaped.unwrap_or_else(|e| ExitInfo {
             exit: Exit::Lost(e.to_string()),
@@ -227,7 +229,7 @@ impl Waiting {
         match self {
             Self::Plain(_) => {}
             #[cfg(target_os = "linux")]
-            Self::Warded(warded) => warded.clear(),
+            Self::Supervised(supervised) => supervised.clear(),
         }
     }
 }
@@ -279,7 +281,7 @@ fn exit_of(status: ExitStatus) -> Exit {
 
 /// The tool's side of a supervisor.
 #[cfg(target_os = "linux")]
-mod warded {
+mod supervised {
     use std::io;
     use std::io::{BufRead, BufReader, Read, Write};
     use std::os::fd::OwnedFd;
@@ -318,10 +320,10 @@ mod warded {
             let tells = BufReader::new(ours.try_clone()?);
             Ok(Child {
                 id: supervisor.id(),
-                ending: KillHandle::Warden(Arc::new(ours)),
+                ending: KillHandle::Supervisor(Arc::new(ours)),
                 out: supervisor.stdout.take(),
                 err: supervisor.stderr.take(),
-                waiting: Waiting::Warded(Self { supervisor, tells }),
+                waiting: Waiting::Supervised(Self { supervisor, tells }),
             })
         }
 
@@ -329,7 +331,7 @@ mod warded {
             let mut line = String::new();
             self.tells.read_line(&mut line)?;
             let Ok(report) = serde_json::from_str::<ExitReport>(&line) else {
-                return Err(io::Error::other("its warden ended without a word"));
+                return Err(io::Error::other("its supervisor ended without a report"));
             };
             let exit = match report.end {
                 ExitCause::Code(code) => Exit::Code(code),

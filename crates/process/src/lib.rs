@@ -89,7 +89,7 @@ impl ProcessResult {
 
 /// Combines the results of two commands; the exit status is that of the second.
 #[must_use]
-pub fn together(first: ProcessResult, second: ProcessResult) -> ProcessResult {
+pub fn combine(first: ProcessResult, second: ProcessResult) -> ProcessResult {
     ProcessResult {
         exit: second.exit,
         wall: first.wall + second.wall,
@@ -119,7 +119,7 @@ enum Message {
 
 /// Runs a command until it ends or its time is up. Processes that the child leaves behind are ended
 /// too.
-pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) -> ProcessResult {
+pub fn run(spec: CommandSpec, limits: Limits<'_>, follower: &mut dyn Follower) -> ProcessResult {
     // Arguments and environment can hold secrets, so only the program is named.
     let span = tracing::info_span!(
         "child",
@@ -134,27 +134,27 @@ pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) ->
         cpu,
         waited: Duration::ZERO,
     };
-    let child = match spec.start(terms.policy) {
+    let child = match spec.start(limits.policy) {
         Ok(child) => child,
         Err(why) => return ended(Exit::Lost(why), Duration::ZERO),
     };
-    terms.cancel.note_start(child.id, child.ending.clone());
+    limits.cancel.note_start(child.id, child.ending.clone());
     // The channel is bounded, so that a child that floods its output has to wait instead of filling
     // our memory.
-    let (news, receiver) = sync_channel(PIECES);
+    let (sender, receiver) = sync_channel(PIECES);
     let out = child
         .out
-        .map(|out| read_lines(Stream::Out, out, news.clone()));
+        .map(|out| read_lines(Stream::Out, out, sender.clone()));
     let err = child
         .err
-        .map(|err| read_lines(Stream::Err, err, news.clone()));
+        .map(|err| read_lines(Stream::Err, err, sender.clone()));
     let reading = out.unwrap_or(Ok(())).and(err.unwrap_or(Ok(())));
     let mut waiting = child.waiting;
     let (clearing, cleared) = sync_channel::<()>(0);
     let ending = child.ending.clone();
     let wait = move || {
         // The receiver is gone if the run was abandoned.
-        let _ = news.send(Message::Reaped(waiting.reap()));
+        let _ = sender.send(Message::Reaped(waiting.reap()));
         waiting.clear();
         drop(clearing);
     };
@@ -162,14 +162,14 @@ pub fn run(spec: CommandSpec, terms: Limits<'_>, follower: &mut dyn Follower) ->
     // Nobody would read the child's output; it would hit a closed pipe and fail because of that.
     if let Err(e) = reading.and(waiting) {
         ending.kill();
-        terms.cancel.note_end(child.id);
-        return ended(Exit::Lost(format!("attend to it: {e}")), Duration::ZERO);
+        limits.cancel.note_end(child.id);
+        return ended(Exit::Lost(format!("read its output: {e}")), Duration::ZERO);
     }
-    let limit = started + terms.limit;
-    let (exit, cpu) = follow(&receiver, limit, &child.ending, terms.cancel, follower);
+    let limit = started + limits.limit;
+    let (exit, cpu) = follow(&receiver, limit, &child.ending, limits.cancel, follower);
     // Even the system cannot kill some processes immediately.
     let _ = cleared.recv_timeout(LONGEST_LEAK);
-    terms.cancel.note_end(child.id);
+    limits.cancel.note_end(child.id);
     span.record("exit", tracing::field::display(&exit));
     ended(exit, cpu)
 }
@@ -186,7 +186,7 @@ fn follow(
     let mut reaped: Option<ExitInfo> = None;
     let mut open_streams = 2;
     let mut give_up: Option<Instant> = None;
-    let mut give_up_at_last: Option<Instant> = None;
+    let mut give_up_limit: Option<Instant> = None;
     loop {
         if reaped.is_some() && open_streams == 0 {
             break;
@@ -237,7 +237,7 @@ fn follow(
                     follower.line(stream, line);
                 }
                 // Do not cut off output that is still arriving from a child that has ended.
-                if let Some(last) = give_up_at_last {
+                if let Some(last) = give_up_limit {
                     give_up = Some(last.min(Instant::now() + LEAK));
                 }
             }
@@ -245,7 +245,7 @@ fn follow(
             Ok(Message::Reaped(result)) => {
                 reaped = Some(result);
                 give_up = Some(Instant::now() + LEAK);
-                give_up_at_last = Some(Instant::now() + LONGEST_LEAK);
+                give_up_limit = Some(Instant::now() + LONGEST_LEAK);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
@@ -255,7 +255,10 @@ fn follow(
     ending.kill();
     let (exit, cpu) = match reaped {
         Some(reaped) => (reaped.exit, reaped.cpu),
-        None => (Exit::Lost("no word of its end".into()), Duration::ZERO),
+        None => (
+            Exit::Lost("no report of how it ended".into()),
+            Duration::ZERO,
+        ),
     };
     (ended_by_us.unwrap_or(exit), cpu)
 }
@@ -264,7 +267,7 @@ fn follow(
 fn read_lines(
     stream: Stream,
     mut from: impl Read + Send + 'static,
-    news: SyncSender<Message>,
+    sender: SyncSender<Message>,
 ) -> std::io::Result<()> {
     let read = move || {
         let mut piece = vec![0; PIECE];
@@ -286,15 +289,15 @@ fn read_lines(
             }
             let mut lines = std::mem::replace(&mut unsent, begun.to_vec());
             lines.extend_from_slice(whole);
-            if news.send(Message::Lines(stream, lines)).is_err() {
+            if sender.send(Message::Lines(stream, lines)).is_err() {
                 return;
             }
         }
         // The receiver is gone if the run was abandoned.
         if !unsent.is_empty() {
-            let _ = news.send(Message::Lines(stream, unsent));
+            let _ = sender.send(Message::Lines(stream, unsent));
         }
-        let _ = news.send(Message::Closed);
+        let _ = sender.send(Message::Closed);
     };
     std::thread::Builder::new().spawn(read).map(drop)
 }

@@ -33,7 +33,7 @@ use crate::sandbox::landlock::{enter_namespaces, restrict_thread};
 use crate::sandbox::policy::Policy;
 
 /// The first argument that makes this program a supervisor.
-const WARDEN: &str = "pinmatrix-warden";
+const ROLE: &str = "pinmatrix-supervisor";
 /// This program, even if its file has been replaced or removed in the meantime.
 const MYSELF: &str = "/proc/self/exe";
 
@@ -66,7 +66,7 @@ pub fn supervisor_main() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
     let role = args.next()?;
     let served = match role.to_str()? {
-        WARDEN => watch(&args.collect::<Vec<_>>()),
+        ROLE => supervise(&args.collect::<Vec<_>>()),
         _ => return None,
     };
     // If it failed, the closed socket without a report shows the tool that it ended.
@@ -75,11 +75,11 @@ pub fn supervisor_main() -> Option<ExitCode> {
 
 /// Creates the command of a supervisor for a program with its arguments.
 pub(super) fn command<'a>(shell: &'a Shell, program: &Path, args: &[OsString]) -> Cmd<'a> {
-    cmd!(shell, "{MYSELF} {WARDEN} {program} {args...}")
+    cmd!(shell, "{MYSELF} {ROLE} {program} {args...}")
 }
 
 /// Starts the child, reports how it ended, and stays until none of its descendants is left.
-fn watch(command: &[OsString]) -> Result<()> {
+fn supervise(command: &[OsString]) -> Result<()> {
     // A separate session from the user's terminal, so that a child cannot inject input there.
     rustix::process::setsid()?;
     // Its standard input is the socket.
@@ -166,7 +166,7 @@ fn start_child(command: &[OsString], start: SupervisorInput) -> Result<Pid> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().spawn_scoped(scope, spawn)?;
         let started = thread.join();
-        started.unwrap_or_else(|_| bail!("start {}: the warden failed", program.display()))
+        started.unwrap_or_else(|_| bail!("start {}: the supervisor failed", program.display()))
     })
 }
 

@@ -31,12 +31,12 @@ fn run(
     cancel: &Cancel,
     follower: &mut dyn Follower,
 ) -> ProcessResult {
-    let terms = Limits {
+    let limits = Limits {
         limit,
         policy: &Policy::OPEN,
         cancel,
     };
-    super::run(spec, terms, follower)
+    super::run(spec, limits, follower)
 }
 
 fn run_shell(script: &str, limit: Duration) -> (ProcessResult, String) {

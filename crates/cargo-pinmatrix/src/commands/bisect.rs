@@ -22,7 +22,7 @@ use pinmatrix_process::cancel::Cancel;
 use crate::args::flags::{AxisFlags, BisectFlags, QuestionFlags};
 use crate::output::stdout::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use crate::output::{progress, stdout};
-use crate::{ExitStatus, Program, check_out, listen_for_signals, no_place, open};
+use crate::{ExitStatus, Program, bad_out_dir, check_out, listen_for_signals, open};
 
 /// How many lines of a compiler's or a test's output are shown for one point; its log has all.
 const MOST_LINES: usize = 12;
@@ -55,7 +55,7 @@ pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
         ..RunSettings::new(&out, cache()?, program.words(), &cancel, &progress)
     };
     matrix.check_cache(&options.cache)?;
-    std::fs::create_dir_all(&out).map_err(|e| no_place(&out, &e.to_string()))?;
+    std::fs::create_dir_all(&out).map_err(|e| bad_out_dir(&out, &e.to_string()))?;
     let bisected = match bisect(&matrix, &inquiry, &options, replayed) {
         Err(_) if cancel.is_cancelled() => return Ok(ExitStatus::Interrupted),
         bisected => bisected?,
@@ -446,7 +446,7 @@ impl BisectPage<'_> {
         };
         let plain = |cell: &Cell| {
             let words = format!("repro {}", shell_word(cell.id().as_str()));
-            crate::repeating(self.program, &words, &self.flags.flags)
+            crate::command_line(self.program, &words, &self.flags.flags)
         };
         match (&self.inquiry.question, &point.place) {
             (Question::Cell | Question::Target(_) | Question::Case { .. }, PointPlace::Matrix) => {

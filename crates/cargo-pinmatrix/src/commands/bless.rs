@@ -20,7 +20,7 @@ use crate::output::stdout;
 pub fn run(flags: &Flags) -> Result<ExitStatus> {
     let config = read_config(&flags.config())?;
     let file = config.baseline_file().ok_or_else(|| {
-        let error = config.text.mistake("the config names no baseline");
+        let error = config.text.error_at("the config names no baseline");
         error.help("add `baseline = \"ci/baseline.json\"` to [run]")
     })?;
     let run = results::read(&flags.out()?)?;

@@ -95,7 +95,7 @@ pub fn run(flags: &CompareFlags) -> Result<ExitStatus> {
 fn with_baseline(config: &std::path::Path, run: &Utf8Path) -> Result<Comparison> {
     let config = read_config(config)?;
     let file = config.baseline_file().ok_or_else(|| {
-        let error = config.text.mistake("the config names no baseline");
+        let error = config.text.error_at("the config names no baseline");
         error.help("add `baseline = \"ci/baseline.json\"` to [run]")
     })?;
     let baseline = pinmatrix::input::read_baseline(&file)?.ok_or_else(|| {

@@ -20,7 +20,7 @@ use pinmatrix_core::text::count;
 use crate::args::flags::MergeFlags;
 use crate::output::progress::Progress;
 use crate::output::{ci, reports, stdout};
-use crate::{ExitStatus, Program, check_out, judge, repeating};
+use crate::{ExitStatus, Program, check_out, command_line, judge};
 
 /// Runs `merge`.
 ///
@@ -60,7 +60,7 @@ pub fn run(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
         mut notes,
     } = merge(parts, &config)?;
     let baseline = pinmatrix::input::baseline_of(&config, &run.families, &mut notes)?;
-    run.command = repeating(program, "run", &flags.flags);
+    run.command = command_line(program, "run", &flags.flags);
     if is_without_today {
         run.command.push_str(NO_TODAY);
     }

@@ -89,7 +89,7 @@ fn a_cargo_that_dies_is_no_verdict_and_the_rest_goes_on() {
 #[test]
 fn a_cargo_that_talks_nonsense_is_no_verdict_and_the_rest_goes_on() {
     let (faulty, stable) = beside_a_fault("printf '{\\\"reason\\\": garbage\\n\\377\\376'; exit 0");
-    in_doubt(&faulty, "cargo told nothing");
+    in_doubt(&faulty, "cargo reported nothing");
     assert_eq!(stable.to_string(), "failed(test)");
 }
 

@@ -301,7 +301,7 @@ fn hanging(fixture: &Fixture, outside: &Outside) -> std::process::Child {
         .env("HANG", "1");
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let until = Instant::now() + Duration::from_secs(120);
-    // Tool, warden, test, two daemons, a shell, and what they sleep in.
+    // Tool, supervisor, test, two daemons, a shell, and what they sleep in.
     while !log.is_file() || outside.processes() < 6 {
         assert!(Instant::now() < until, "it does not hang");
         std::thread::sleep(Duration::from_millis(20));

@@ -161,8 +161,9 @@ pub fn histories(run: &Run) -> Vec<History<'_>> {
             let whole: Verdicts = cells.iter().filter_map(|record| whole(record)).collect();
             histories.push(of_row(None, Vec::new(), whole));
             for (target, reached) in targets(&cells) {
-                let of_target = telling(reached.iter().filter_map(ReachedTarget::of_target));
-                let ways = ways(&reached, &of_target).into_iter();
+                let of_target =
+                    relevant_verdicts(reached.iter().filter_map(ReachedTarget::of_target));
+                let ways = case_histories(&reached, &of_target).into_iter();
                 histories.push(of_row(Some(target), Vec::new(), of_target));
                 histories.extend(ways.map(|(way, cases)| of_row(Some(target), cases, way)));
             }
@@ -231,12 +232,15 @@ impl History<'_> {
 
 /// The distinct histories of a target's cases, each with the cases that share it; empty if all
 /// cases follow the target.
-fn ways(reached: &[ReachedTarget<'_>], of_target: &[ChangeSide]) -> Vec<(Verdicts, Vec<String>)> {
+fn case_histories(
+    reached: &[ReachedTarget<'_>],
+    of_target: &[ChangeSide],
+) -> Vec<(Verdicts, Vec<String>)> {
     let cases = reached.iter().flat_map(|reached| &reached.target.cases);
     let names: BTreeSet<&str> = cases.map(|case| case.name.as_str()).collect();
     let mut ways: Vec<(Verdicts, Vec<String>)> = Vec::new();
     for name in names {
-        let way = telling(reached.iter().filter_map(|r| r.of_case(name)));
+        let way = relevant_verdicts(reached.iter().filter_map(|r| r.of_case(name)));
         match ways.iter_mut().find(|(known, _)| is_alike(known, &way)) {
             Some((known, names)) => {
                 names.push(name.to_owned());
@@ -261,7 +265,7 @@ const ONLY_COMPILES: &str = "compiles with all its tests ignored";
 /// Selects the verdicts of a target or a case. "Compiles with all tests ignored" only counts if the
 /// target stops compiling at the next verdict and had not failed before: whether its tests pass is
 /// unknown.
-fn telling(sides: impl Iterator<Item = ChangeSide>) -> Verdicts {
+fn relevant_verdicts(sides: impl Iterator<Item = ChangeSide>) -> Verdicts {
     let all: Vec<ChangeSide> = sides.collect();
     let only_compiles = |side: &ChangeSide| side.of_whole.is_some();
     let mut telling = Verdicts::new();
@@ -398,7 +402,7 @@ impl ReachedTarget<'_> {
         // at most have hit a time limit.
         let cases = self.target.cases.iter();
         let cases = cases
-            .filter(|c| can_be_luck(&c.status) && c.status.is_failed() == side.status.is_failed());
+            .filter(|c| may_be_flaky(&c.status) && c.status.is_failed() == side.status.is_failed());
         let is_timeout = side.status == Status::failed(FailureKind::Timeout);
         let n_seen = cases.map(|case| case.n_seen).min();
         Some(ChangeSide {
@@ -424,7 +428,7 @@ impl ReachedTarget<'_> {
                     Phase::Test,
                 )?;
                 let is_flaky = case.flaky.is_some();
-                let n_seen = can_be_luck(&case.status).then_some(case.n_seen);
+                let n_seen = may_be_flaky(&case.status).then_some(case.n_seen);
                 Some(ChangeSide {
                     is_flaky,
                     n_seen,
@@ -445,7 +449,7 @@ impl ReachedTarget<'_> {
 }
 
 /// True for the result of a test run, which another run may not repeat.
-fn can_be_luck(status: &Status) -> bool {
+fn may_be_flaky(status: &Status) -> bool {
     match status {
         Status::Passed => true,
         Status::Failed { class } => class.arises_while_running(),

@@ -83,7 +83,7 @@ pub(super) fn toolchains(
     };
     if written.is_empty() {
         return Err(text
-            .mistake("the matrix has no toolchains")
+            .error_at("the matrix has no toolchains")
             .help("add `[[toolchain]]` with `label = \"stable\"` and `rustup = \"stable\"`"));
     }
     written.iter().map(spec).collect()
@@ -93,7 +93,7 @@ fn origin(text: &SourceText, written: &raw::Toolchain) -> Result<ToolchainOrigin
     let n = match (&written.rustup, &written.dir) {
         (Some(names), None) if names.get_ref().is_empty() => {
             return Err(text
-                .mistake("a toolchain without a name that rustup could know")
+                .error_at("a toolchain without a name that rustup could know")
                 .at(names.span(), "empty")
                 .help("for example `rustup = \"stable\"`"));
         }
@@ -104,7 +104,7 @@ fn origin(text: &SourceText, written: &raw::Toolchain) -> Result<ToolchainOrigin
     };
     let label = &written.label;
     Err(text
-        .mistake(format!("toolchain `{}` has {n}", label.get_ref()))
+        .error_at(format!("toolchain `{}` has {n}", label.get_ref()))
         .at(label.span(), "this toolchain")
         .help("give either `rustup = \"NAME\"` or `dir = \"FOLDER\"`"))
 }
@@ -124,7 +124,7 @@ pub(super) fn sources(
             .filter(|rev| rev.get_ref().starts_with('-') || rev.get_ref().is_empty())
         {
             return Err(text
-                .mistake(format!("`{}` is no revision", rev.get_ref().escape_debug()))
+                .error_at(format!("`{}` is no revision", rev.get_ref().escape_debug()))
                 .at(rev.span(), "a commit, a branch or a tag"));
         }
         Ok(SourceSpec {
@@ -152,7 +152,7 @@ pub(super) fn feature_sets(
     }
     let is_said_twice = !build.features.is_empty() || build.all_features || !build.default_features;
     if is_said_twice {
-        let error = text.mistake("features are chosen by [build] and by [[features]]");
+        let error = text.error_at("features are chosen by [build] and by [[features]]");
         let place = build.features.first().map(Spanned::span);
         let error = match place {
             Some(span) => error.at(span, "for all cells"),
@@ -179,7 +179,7 @@ fn check_labels<'a>(
         check_name(text, label, &format!("label of a {axis}"))?;
         if !seen.insert(label.get_ref()) {
             return Err(text
-                .mistake(
+                .error_at(
                     format!("two {axis}s are labelled `{}`", label.get_ref())
                         .replace("featuress", "feature sets"),
                 )

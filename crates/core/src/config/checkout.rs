@@ -66,7 +66,7 @@ fn globs(text: &SourceText, written: &[Spanned<String>]) -> Result<PathGlobs, Us
     let mut builder = GlobSetBuilder::new();
     for glob in written {
         let invalid = |why: String| {
-            text.mistake(format!("`{}` is not a valid glob", glob.get_ref()))
+            text.error_at(format!("`{}` is not a valid glob", glob.get_ref()))
                 .at(glob.span(), why)
                 .help("for example `data/*.bin`, relative to the top of the repository")
         };
@@ -78,6 +78,6 @@ fn globs(text: &SourceText, written: &[Spanned<String>]) -> Result<PathGlobs, Us
     let set = builder.build();
     Ok(PathGlobs {
         written: written.iter().map(|glob| glob.get_ref().clone()).collect(),
-        set: set.map_err(|e| text.mistake(format!("these globs cannot be used: {e}")))?,
+        set: set.map_err(|e| text.error_at(format!("these globs cannot be used: {e}")))?,
     })
 }

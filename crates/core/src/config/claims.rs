@@ -76,14 +76,14 @@ fn family(
     match (&written.family, families) {
         (None, [only]) => Ok(only.name.get_ref().clone()),
         (None, _) => Err(text
-            .mistake("a claim about which family?")
+            .error_at("a claim about which family?")
             .at(written.says.span(), "this claim")
             .help("add `family = \"NAME\"`")),
         (Some(name), _) if names().any(|known| known == name.get_ref()) => {
             Ok(name.get_ref().clone())
         }
         (Some(name), _) => Err(text
-            .mistake(format!("there is no family `{}`", name.get_ref()))
+            .error_at(format!("there is no family `{}`", name.get_ref()))
             .at(name.span(), "not in this matrix")
             .maybe_help(did_you_mean(name.get_ref(), names()))),
     }
@@ -104,7 +104,7 @@ fn claimed(text: &SourceText, written: &raw::Claim) -> Result<ClaimKind, UserErr
             let is_number = |part: &str| part.parse::<u64>().is_ok();
             if !rust.get_ref().split('.').all(is_number) {
                 return Err(text
-                    .mistake(format!("`{}` is no Rust version", rust.get_ref()))
+                    .error_at(format!("`{}` is no Rust version", rust.get_ref()))
                     .at(rust.span(), "for example `1.89`"));
             }
             Ok(ClaimKind::LeastRust {
@@ -125,7 +125,7 @@ fn claimed(text: &SourceText, written: &raw::Claim) -> Result<ClaimKind, UserErr
             })
         }
         (_, _, _, _) => Err(text
-            .mistake("a claim that cannot be judged")
+            .error_at("a claim that cannot be judged")
             .at(written.says.span(), "this claim")
             .help("give `least-rust` and `pin`; or `changes`, with `case` and `at` if you like; or `passes` and `pin`")),
     }
@@ -133,7 +133,7 @@ fn claimed(text: &SourceText, written: &raw::Claim) -> Result<ClaimKind, UserErr
 
 fn version(text: &SourceText, written: &Spanned<String>) -> Result<Version, UserError> {
     let version = Version::parse(written.get_ref()).map_err(|e| {
-        text.mistake(format!("`{}` is not an exact version", written.get_ref()))
+        text.error_at(format!("`{}` is not an exact version", written.get_ref()))
             .at(written.span(), e.to_string())
     })?;
     Ok(bare(&version))
@@ -141,7 +141,7 @@ fn version(text: &SourceText, written: &Spanned<String>) -> Result<Version, User
 
 fn glob(text: &SourceText, written: &Spanned<String>) -> Result<GlobMatcher, UserError> {
     let glob = Glob::new(written.get_ref()).map_err(|e| {
-        text.mistake(format!("`{}` is no glob", written.get_ref()))
+        text.error_at(format!("`{}` is no glob", written.get_ref()))
             .at(written.span(), e.kind().to_string())
     })?;
     Ok(glob.compile_matcher())

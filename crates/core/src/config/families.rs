@@ -121,13 +121,13 @@ pub(super) fn families(
         check_name(text, name, "name of a family")?;
         if families.iter().any(|f| f.name.get_ref() == name.get_ref()) {
             return Err(text
-                .mistake(format!("two families are named `{}`", name.get_ref()))
+                .error_at(format!("two families are named `{}`", name.get_ref()))
                 .at(name.span(), "the second one")
                 .help("names stand in cell names, so each family needs its own"));
         }
         if written.crates.get_ref().is_empty() {
             return Err(text
-                .mistake(format!("family `{}` has no crates", name.get_ref()))
+                .error_at(format!("family `{}` has no crates", name.get_ref()))
                 .at(written.crates.span(), "empty")
                 .help("name the crates that move in lockstep"));
         }
@@ -146,7 +146,7 @@ pub(super) fn families(
     }
     if families.is_empty() {
         return Err(text
-            .mistake("the matrix has no family of crates to move")
+            .error_at("the matrix has no family of crates to move")
             .help("add `[[family]]` with `name`, `crates` and `pins`"));
     }
     Ok(families)
@@ -158,7 +158,7 @@ fn claimed_twice(text: &SourceText, krate: &Spanned<String>, other: &str, name: 
         true => format!("family `{other}` names `{krate_name}` twice"),
         false => format!("families `{other}` and `{name}` both claim `{krate_name}`"),
     };
-    text.mistake(message)
+    text.error_at(message)
         .at(krate.span(), "claimed a second time here")
         .help("a crate is held at one version, so it belongs to one family")
 }
@@ -167,7 +167,7 @@ fn companions(text: &SourceText, written: &[Spanned<String>]) -> Result<Companio
     let mut set = GlobSetBuilder::new();
     for glob in written {
         set.add(Glob::new(glob.get_ref()).map_err(|e| {
-            text.mistake(format!("`{}` is no glob", glob.get_ref()))
+            text.error_at(format!("`{}` is no glob", glob.get_ref()))
                 .at(glob.span(), e.kind().to_string())
         })?);
     }
@@ -175,7 +175,7 @@ fn companions(text: &SourceText, written: &[Spanned<String>]) -> Result<Companio
         written: written.iter().map(|g| g.get_ref().clone()).collect(),
         set: set
             .build()
-            .map_err(|e| text.mistake(format!("the companions do not fit together: {e}")))?,
+            .map_err(|e| text.error_at(format!("the companions do not fit together: {e}")))?,
     })
 }
 
@@ -200,12 +200,12 @@ fn ladder(
         if let Some(last) = ladder.last().map(Spanned::get_ref) {
             if version.get_ref() == last {
                 return Err(text
-                    .mistake(format!("{last} stands twice on the ladder of `{family}`"))
+                    .error_at(format!("{last} stands twice on the ladder of `{family}`"))
                     .at(written.span(), "the second time"));
             }
             if version.get_ref() < last {
                 return Err(text
-                    .mistake(format!("the ladder of `{family}` is upside down"))
+                    .error_at(format!("the ladder of `{family}` is upside down"))
                     .at(
                         written.span(),
                         format!("{} stands after {last}", version.get_ref()),
@@ -217,7 +217,7 @@ fn ladder(
     }
     if ladder.is_empty() {
         return Err(text
-            .mistake(format!("the ladder of `{family}` is empty"))
+            .error_at(format!("the ladder of `{family}` is empty"))
             .at(span, "no pins")
             .help("name at least one published version, for example `pins = [\"1.0.0\"]`"));
     }
@@ -226,7 +226,7 @@ fn ladder(
 
 fn version(text: &SourceText, written: &Spanned<String>) -> Result<Spanned<Version>, UserError> {
     let version = Version::parse(written.get_ref()).map_err(|e| {
-        text.mistake(format!("`{}` is not an exact version", written.get_ref()))
+        text.error_at(format!("`{}` is not an exact version", written.get_ref()))
             .at(written.span(), e.to_string())
             .help("a pin is one published version: MAJOR.MINOR.PATCH, without `=` or `^`")
     })?;
@@ -242,7 +242,7 @@ fn choice(text: &SourceText, span: Span, written: &raw::Range) -> Result<PinRang
         .transpose()?;
     if let Some(to) = to.as_ref().filter(|to| to.get_ref() < from.get_ref()) {
         return Err(text
-            .mistake("the range of pins is upside down")
+            .error_at("the range of pins is upside down")
             .at(to.span(), format!("before {}", from.get_ref()))
             .help("`from` is the oldest pin and `to` the newest"));
     }
@@ -267,7 +267,7 @@ pub(super) fn requirement(
     written: &Spanned<String>,
 ) -> Result<VersionReq, UserError> {
     VersionReq::parse(written.get_ref()).map_err(|e| {
-        text.mistake(format!("`{}` is no range of versions", written.get_ref()))
+        text.error_at(format!("`{}` is no range of versions", written.get_ref()))
             .at(written.span(), e.to_string())
             .help("for example `>=30.0.0, <33.0.0` or `=31.0.0`")
     })
@@ -285,7 +285,7 @@ fn unreleased(
         let is_taken = |pin: &Spanned<Pin>| pin.get_ref().at.to_string() == *label.get_ref();
         if pins.iter().any(is_taken) || Version::parse(label.get_ref()).is_ok() {
             return Err(text
-                .mistake(format!("a pin cannot be labelled `{}`", label.get_ref()))
+                .error_at(format!("a pin cannot be labelled `{}`", label.get_ref()))
                 .at(label.span(), "another pin goes by that")
                 .help("labels name columns and cells, so each needs its own"));
         }
@@ -301,7 +301,7 @@ fn unreleased(
             },
             (_, _, _) => {
                 return Err(text
-                    .mistake(format!("pin `{}` comes from nowhere", label.get_ref()))
+                    .error_at(format!("pin `{}` comes from nowhere", label.get_ref()))
                     .at(label.span(), "this pin")
                     .help("give either `git = \"URL\"` and `rev = \"COMMIT\"`, or `path = \"FOLDER\"`"));
             }
@@ -317,7 +317,7 @@ fn absolute(text: &SourceText, written: &Spanned<String>) -> Result<Utf8PathBuf,
     let path = std::path::absolute(text.folder().join(written.get_ref()));
     let path = path.ok().and_then(|p| Utf8PathBuf::from_path_buf(p).ok());
     let path = path.ok_or_else(|| {
-        text.mistake(format!("`{}` is no path", written.get_ref()))
+        text.error_at(format!("`{}` is no path", written.get_ref()))
             .at(written.span(), "cannot be written as text")
     })?;
     Ok(crate::path::normalized(&path))

@@ -73,7 +73,7 @@ pub(super) fn excludes(
     let exclude = |raw::Exclude(cells, reason): raw::Exclude| {
         if reason.get_ref().trim().is_empty() {
             return Err(text
-                .mistake("cells are excluded without a reason")
+                .error_at("cells are excluded without a reason")
                 .at(reason.span(), "empty")
                 .help("say why, for whoever reads the report"));
         }
@@ -127,7 +127,7 @@ fn which<T>(
         .any(|globs| globs.is_some());
     if !is_any && pins.is_none() {
         return Err(text
-            .mistake("every cell of the matrix is meant")
+            .error_at("every cell of the matrix is meant")
             .at(place.span(), "which cells?")
             .help("name `toolchain`, `source`, `features`, `family` or `pins`"));
     }
@@ -145,12 +145,12 @@ fn globs(
     let mut set = GlobSetBuilder::new();
     for glob in &written {
         let glob = Glob::new(glob)
-            .map_err(|e| text.mistake(format!("`{glob}` is no glob: {}", e.kind())))?;
+            .map_err(|e| text.error_at(format!("`{glob}` is no glob: {}", e.kind())))?;
         set.add(glob);
     }
     let set = set
         .build()
-        .map_err(|e| text.mistake(format!("these globs do not fit together: {e}")))?;
+        .map_err(|e| text.error_at(format!("these globs do not fit together: {e}")))?;
     Ok(Some(NameGlobs { written, set }))
 }
 
@@ -195,7 +195,7 @@ pub(super) fn check(config: &Config) -> Result<(), UserError> {
                 if !hits {
                     let message = format!("`{glob}` is no {what} of the matrix");
                     let hint = did_you_mean(glob, labels.iter().map(String::as_str));
-                    return Err(config.text.mistake(message).maybe_help(hint));
+                    return Err(config.text.error_at(message).maybe_help(hint));
                 }
             }
         }

@@ -91,7 +91,7 @@ pub(super) fn adjustments(
             (None, [only]) => only,
             (None, _) => {
                 return Err(text
-                    .mistake("an adjustment of which family?")
+                    .error_at("an adjustment of which family?")
                     .at(written.pins.span(), "pins of several families")
                     .help("add `family = \"NAME\"`"));
             }
@@ -101,7 +101,7 @@ pub(super) fn adjustments(
             if !family.holds(krate.get_ref()) {
                 let names = family.crate_names();
                 return Err(text
-                    .mistake(format!("`{}` is no crate of the family", krate.get_ref()))
+                    .error_at(format!("`{}` is no crate of the family", krate.get_ref()))
                     .at(krate.span(), "not among its crates")
                     .maybe_help(did_you_mean(krate.get_ref(), names)));
             }
@@ -137,7 +137,7 @@ fn named<'a>(
     let known = families.iter().find(|f| f.name.get_ref() == name.get_ref());
     known.ok_or_else(|| {
         let names = families.iter().map(|f| f.name.get_ref().as_str());
-        text.mistake(format!("there is no family `{}`", name.get_ref()))
+        text.error_at(format!("there is no family `{}`", name.get_ref()))
             .at(name.span(), "not in this matrix")
             .maybe_help(did_you_mean(name.get_ref(), names))
     })

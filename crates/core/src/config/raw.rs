@@ -403,7 +403,7 @@ impl Document {
 /// Converts toml's error, with a hint if a key is misspelt.
 fn refused(text: &SourceText, error: &toml::de::Error) -> UserError {
     let message = error.message();
-    let mut mistake = text.mistake(message.lines().next().unwrap_or(message));
+    let mut mistake = text.error_at(message.lines().next().unwrap_or(message));
     if let Some(span) = error.span() {
         mistake = mistake.at(span, "here");
     }

@@ -104,13 +104,13 @@ pub(super) fn sandbox(
         } = written;
         if reason.get_ref().trim().is_empty() {
             return Err(text
-                .mistake("something is allowed without a reason")
+                .error_at("something is allowed without a reason")
                 .at(reason.span(), "empty")
                 .help("say why, for whoever reads this next"));
         }
         if read.is_empty() && write.is_empty() && !network {
             return Err(text
-                .mistake(format!("nothing is allowed for `{}`", of.get_ref()))
+                .error_at(format!("nothing is allowed for `{}`", of.get_ref()))
                 .at(of.span(), "this one")
                 .help("add `network = true`, `read = [\"/path\"]` or `write = [\"/path\"]`"));
         }
@@ -146,7 +146,7 @@ fn absolute(
 ) -> Result<Vec<Utf8PathBuf>, UserError> {
     let absolute = |path: Spanned<Utf8PathBuf>| {
         let refused = |why: &str| {
-            text.mistake(format!("`{}` cannot be allowed", path.get_ref()))
+            text.error_at(format!("`{}` cannot be allowed", path.get_ref()))
                 .at(path.span(), why.to_owned())
         };
         if path.get_ref().starts_with("~") {

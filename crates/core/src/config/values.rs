@@ -22,7 +22,7 @@ pub(super) fn check_name(
     let written = name.get_ref();
     if written.len() > LONGEST_NAME {
         return Err(text
-            .mistake(format!("this cannot be the {what}"))
+            .error_at(format!("this cannot be the {what}"))
             .at(
                 name.span(),
                 format!("{} characters, in file names", written.chars().count()),
@@ -33,7 +33,7 @@ pub(super) fn check_name(
         return Ok(());
     }
     Err(text
-        .mistake(format!("`{}` cannot be the {what}", written.escape_debug()))
+        .error_at(format!("`{}` cannot be the {what}", written.escape_debug()))
         .at(name.span(), "stands in file names")
         .help("use letters, digits, `.`, `_` and `-`, and begin with a letter or a digit"))
 }
@@ -46,18 +46,18 @@ pub(super) fn duration(
     written: &Spanned<String>,
 ) -> Result<Duration, UserError> {
     let duration = humantime::parse_duration(written.get_ref()).map_err(|e| {
-        text.mistake(format!("`{}` is not a duration", written.get_ref()))
+        text.error_at(format!("`{}` is not a duration", written.get_ref()))
             .at(written.span(), e.to_string())
             .help("for example `90s`, `20min` or `1h 30min`")
     })?;
     if duration.is_zero() {
         return Err(text
-            .mistake("a timeout of nothing")
+            .error_at("a timeout of nothing")
             .at(written.span(), "everything would time out"));
     }
     if duration > LONGEST {
         return Err(text
-            .mistake(format!("`{}` is no timeout", written.get_ref()))
+            .error_at(format!("`{}` is no timeout", written.get_ref()))
             .at(written.span(), "longer than 30 days"));
     }
     Ok(duration)
@@ -71,7 +71,7 @@ pub(super) fn variables(
         let is_none = name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']);
         if is_none || value.contains('\0') {
             return Err(text
-                .mistake(format!("`{}` cannot be set", name.get_ref().escape_debug()))
+                .error_at(format!("`{}` cannot be set", name.get_ref().escape_debug()))
                 .at(name.span(), "no variable of that name or value"));
         }
         Ok((name.into_inner(), value))
@@ -91,7 +91,7 @@ pub(super) fn count(
     match usize::try_from(*written.get_ref()) {
         Ok(n) if (least..=MOST).contains(&n) => Ok(n),
         Ok(_) | Err(_) => Err(text
-            .mistake(format!("`{key}` cannot be {}", written.get_ref()))
+            .error_at(format!("`{key}` cannot be {}", written.get_ref()))
             .at(written.span(), format!("from {least} to {MOST}"))),
     }
 }
@@ -123,7 +123,7 @@ pub(super) fn disk(
     written: &Spanned<String>,
 ) -> Result<Option<ByteSize>, UserError> {
     disk_size(written.get_ref()).map_err(|would_do| {
-        text.mistake(format!("`{}` is no size", written.get_ref()))
+        text.error_at(format!("`{}` is no size", written.get_ref()))
             .at(written.span(), would_do)
     })
 }

@@ -45,8 +45,8 @@ impl<S: PartialEq> SlotRow<'_, S> {
         let rungs = (0..self.places.len()).filter(|n| self.is_rung(*n));
         let mut open = self.open(rungs);
         open.sort_by_key(|place| self.depth(*place));
-        let stretches = self.intervals().into_iter();
-        let splits = stretches
+        let intervals = self.intervals().into_iter();
+        let splits = intervals
             .filter(|s| s.rungs.is_empty())
             .filter_map(|s| s.split());
         open.extend(splits);
@@ -83,8 +83,8 @@ impl<S: PartialEq> SlotRow<'_, S> {
         if !self.is_known(&probes) {
             return self.open(probes);
         }
-        let stretches = self.intervals();
-        let next = stretches.iter().flat_map(|s| self.within(s, hints));
+        let intervals = self.intervals();
+        let next = intervals.iter().flat_map(|s| self.within(s, hints));
         let mut next: Vec<usize> = next.collect();
         next.sort_by_key(|place| (self.depth(*place), *place));
         next
@@ -102,15 +102,15 @@ impl<S: PartialEq> SlotRow<'_, S> {
     /// The rungs that nobody ran and whose nearest neighbours that ran agree.
     #[must_use]
     pub fn inferred(&self) -> Vec<usize> {
-        let stretches = self.intervals().into_iter();
-        let alike = stretches.filter(|stretch| !stretch.differs);
-        alike.flat_map(|stretch| stretch.rungs).collect()
+        let intervals = self.intervals().into_iter();
+        let alike = intervals.filter(|interval| !interval.differs);
+        alike.flat_map(|interval| interval.rungs).collect()
     }
 
     /// The pairs of neighbouring slots between which the toolchain becomes too old, or new enough
     /// again, as declared.
     #[must_use]
-    pub fn edges(&self) -> BTreeSet<ChangeHint> {
+    pub fn msrv_boundaries(&self) -> BTreeSet<ChangeHint> {
         let pairs = self.predicted_msrv.windows(2).enumerate();
         let turns = pairs.filter(|(_, pair)| pair[0] != pair[1]);
         turns.map(|(at, _)| (at, at + 1)).collect()
@@ -119,37 +119,37 @@ impl<S: PartialEq> SlotRow<'_, S> {
     /// Pairs of slots that ran and differ, with nothing in between that ran.
     #[must_use]
     pub fn changes(&self) -> BTreeSet<ChangeHint> {
-        let stretches = self.intervals().into_iter();
-        stretches
+        let intervals = self.intervals().into_iter();
+        intervals
             .filter(|s| s.differs)
             .map(|s| (s.low, s.high))
             .collect()
     }
 
     /// The slots to run in an interval.
-    fn within(&self, stretch: &Interval, hints: &BTreeSet<ChangeHint>) -> Vec<usize> {
+    fn within(&self, interval: &Interval, hints: &BTreeSet<ChangeHint>) -> Vec<usize> {
         let inside = |place: usize| {
-            let is_inside = stretch.low < place && place < stretch.high;
+            let is_inside = interval.low < place && place < interval.high;
             (is_inside && self.places[place] == Slot::Open).then_some(place)
         };
-        if stretch.is_under_way {
+        if interval.is_under_way {
             return Vec::new();
         }
         let within = hints
             .iter()
-            .filter(|(a, b)| stretch.low <= *a && *b <= stretch.high);
-        if !stretch.differs {
+            .filter(|(a, b)| interval.low <= *a && *b <= interval.high);
+        if !interval.differs {
             // Look for a change that another row has, one side at a time.
             return within
                 .filter_map(|(a, b)| inside(*b).or_else(|| inside(*a)))
                 .take(1)
                 .collect();
         }
-        let middle = stretch.low.midpoint(stretch.high);
+        let middle = interval.low.midpoint(interval.high);
         let open = within.filter(|(a, b)| inside(*a).is_some() || inside(*b).is_some());
         match open.min_by_key(|(a, _)| a.abs_diff(middle)) {
             Some((a, b)) => [inside(*a), inside(*b)].into_iter().flatten().collect(),
-            None => stretch.split().into_iter().collect(),
+            None => interval.split().into_iter().collect(),
         }
     }
 
@@ -163,7 +163,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
                 Slot::Open | Slot::Running | Slot::Barred => None,
             })
             .collect();
-        let stretch = |pair: &[(usize, &S)]| {
+        let interval = |pair: &[(usize, &S)]| {
             let (low, high) = (pair[0].0, pair[1].0);
             let inside = self.open(low + 1..high).into_iter();
             let (rungs, between) = inside.partition(|n| self.is_rung(*n));
@@ -176,7 +176,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
                 between,
             }
         };
-        shown.windows(2).map(stretch).collect()
+        shown.windows(2).map(interval).collect()
     }
 
     fn open(&self, places: impl IntoIterator<Item = usize>) -> Vec<usize> {

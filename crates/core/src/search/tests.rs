@@ -20,7 +20,7 @@ fn row(n: usize, every: usize, leader: Option<usize>) -> SearchRow<u8> {
 
 /// All slots to run next, in order.
 fn next(search: &mut Search<u8>) -> Vec<SlotIndex> {
-    search.find_out();
+    search.refresh_next();
     let mut next: Vec<RankedSlot> = search.next.iter().flatten().flatten().copied().collect();
     next.sort_by_key(|(depth, row, _)| (*depth, *row));
     let next: Vec<SlotIndex> = next
@@ -34,7 +34,7 @@ fn next(search: &mut Search<u8>) -> Vec<SlotIndex> {
         return next;
     }
     let mut anew = Search::new(search.strategy, search.n_probes, search.rows.clone());
-    anew.find_out();
+    anew.refresh_next();
     assert_eq!(search.next, anew.next);
     assert_eq!(search.n_running, anew.n_running);
     next

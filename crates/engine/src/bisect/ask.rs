@@ -13,7 +13,7 @@ use crate::bisect::{BisectLanes, PointResult, script};
 use crate::cell::context::CellWork;
 use crate::manifest::RequirementPin;
 use crate::matrix::cell_context::CellContext;
-use crate::run::{in_doubt, make_room};
+use crate::run::{evict, inconclusive};
 use crate::subject::path_pin::PathPin;
 use crate::subject::source_tree::SourceTree;
 
@@ -23,7 +23,7 @@ impl BisectLanes<'_> {
         match self.ask_in_place(point, lane) {
             Ok(found) => Ok(found),
             Err(error) if error.downcast_ref::<UserError>().is_some() => Err(error),
-            Err(error) => Ok(PointResult::Outcome(Box::new(in_doubt(&error)), false)),
+            Err(error) => Ok(PointResult::Outcome(Box::new(inconclusive(&error)), false)),
         }
     }
 
@@ -40,7 +40,7 @@ impl BisectLanes<'_> {
                     rev: Some(toml::Spanned::new(0..0, commit.clone())),
                     ..SourceSpec::default()
                 };
-                let cache = self.workplace.cache();
+                let cache = self.work_dirs.cache();
                 let (cargo, around) = (&matrix.resolver, &matrix.child_env);
                 let tree =
                     SourceTree::read(&source, &matrix.config, &matrix.place, cache, cargo, around)?;
@@ -62,10 +62,10 @@ impl BisectLanes<'_> {
         commit: &str,
         lane: usize,
     ) -> Result<CellContext<'b>> {
-        let Axis::Dependency { repository, .. } = &self.inquiry.axis else {
+        let Axis::Dependency { repository, .. } = &self.query.axis else {
             anyhow::bail!("a commit of a dependency on another axis");
         };
-        let folder = self.workplace.dependency(repository, lane);
+        let folder = self.work_dirs.dependency(repository, lane);
         check_out(repository, commit, &folder)?;
         let crates = context.family.crate_names();
         let (cargo, around) = (&self.matrix.resolver, &context.pin_context.child_env);
@@ -87,25 +87,25 @@ impl BisectLanes<'_> {
     }
 
     fn ask_setting(&self, context: &CellContext<'_>, lane: usize) -> Result<PointResult> {
-        let sandbox = match self.inquiry.question {
+        let sandbox = match self.query.question {
             // It is the user's own program and runs without bounds, and so does what it builds.
             Question::Script(_) => "script".to_owned(),
             Question::Cell | Question::Target(_) | Question::Case { .. } => {
                 self.run_context.sandbox.name()?
             }
         };
-        let folders = self.workplace.folders(context, &sandbox, lane)?;
-        make_room(self.run_context, &|label| {
+        let folders = self.work_dirs.folders(context, &sandbox, lane)?;
+        evict(self.run_context, &|label| {
             *label == context.cell.row.toolchain
         })?;
-        let _occupied = self.run_context.keeper.mark_in_use(&folders);
+        let _occupied = self.run_context.evictor.mark_in_use(&folders);
         let work = CellWork {
             run_context: self.run_context,
             context,
             folders,
             only: self.only(),
         };
-        if let Question::Script(file) = &self.inquiry.question {
+        if let Question::Script(file) = &self.query.question {
             let (answer, output) = script::ask(&work, file)?;
             return Ok(PointResult::Said(answer, output));
         }
@@ -118,12 +118,12 @@ impl BisectLanes<'_> {
 
     /// The one target that the question is about, as far as that is known before any is built.
     fn only(&self) -> Option<String> {
-        let of_question = || match &self.inquiry.question {
+        let of_question = || match &self.query.question {
             Question::Target(target) => Some(target.clone()),
             Question::Case { target, .. } => target.clone(),
             Question::Cell | Question::Script(_) => None,
         };
-        match &self.board().about {
+        match &self.state().about {
             Some(BisectTarget::Target(id) | BisectTarget::Case(id, _)) => Some(id.to_string()),
             Some(BisectTarget::Cell) | None => of_question(),
         }

@@ -28,7 +28,7 @@ use pinmatrix_core::text::shell_word;
 use pinmatrix_process::child::Exit;
 use pinmatrix_process::sandbox::policy::FilePolicy;
 use pinmatrix_process::sandbox::scoped_thread::confined;
-use pinmatrix_process::{ProcessResult, together};
+use pinmatrix_process::{ProcessResult, combine};
 
 use crate::build::BuildResult;
 use crate::cargo::compiler_call::{CompilerCall, DocTests, RUSTDOC, WRAPPER, line};
@@ -118,19 +118,19 @@ impl DocBuild<'_> {
         if let Some(files) = &mut self.cargo.policy.files {
             files.write.push(self.folder.clone());
         }
-        let rehearsed = self.record_calls(asked_for, used, log, on_step)?;
+        let doc_build_result = self.record_calls(asked_for, used, log, on_step)?;
         let is_open = |tests: &DocTests| match tests {
             DocTests::Ready(_) => false,
             DocTests::Not(status, _) => !status.is_failed(),
         };
-        if !self.only_pretends || !rehearsed.doc_tests.values().any(is_open) {
-            return Ok(rehearsed);
+        if !self.only_pretends || !doc_build_result.doc_tests.values().any(is_open) {
+            return Ok(doc_build_result);
         }
         log.note("# Something that only cargo makes is missing.");
         self.only_pretends = false;
-        let again = self.record_calls(asked_for, &rehearsed.used, log, on_step)?;
+        let again = self.record_calls(asked_for, &doc_build_result.used, log, on_step)?;
         Ok(DocBuildResult {
-            ended: together(rehearsed.ended, again.ended),
+            ended: combine(doc_build_result.ended, again.ended),
             ..again
         })
     }
@@ -165,8 +165,8 @@ impl DocBuild<'_> {
             };
             let compiled = self.make_missing(asked_for, &counted, &mut messages, log, on_step)?;
             ended = match can_go_on(&compiled.exit) {
-                true => together(compiled, ended),
-                false => together(ended, compiled),
+                true => combine(compiled, ended),
+                false => combine(ended, compiled),
             };
             calls = Some(counted);
         }
@@ -352,7 +352,7 @@ impl DocBuild<'_> {
                 messages.used.insert(name.to_owned(), package.clone());
             }
             let is_over = !can_go_on(&ended.exit);
-            all = together(all, ended);
+            all = combine(all, ended);
             if is_over {
                 return Ok(all);
             }

@@ -70,17 +70,17 @@ impl CellWork<'_> {
         let replaced: RefCell<BTreeSet<Utf8PathBuf>> = RefCell::default();
         let run_no_more = |executables: &[Utf8PathBuf]| {
             replaced.borrow_mut().extend(executables.iter().cloned());
-            self.to_each(executables, build_script::replace)
+            self.change_each(executables, build_script::replace)
         };
         let options = self.options(&is_asked_for, &start_over, &run_no_more);
         let mut built = build(&cargo, workspace, &options, log, &mut step)?;
         clock.add(&built.ended);
-        let rehearsed = self.build_doc_tests(cargo, workspace, &built, log, &mut step)?;
-        clock.add(&rehearsed.ended);
-        built.doc_tests = rehearsed.doc_tests;
-        self.to_each(&replaced.take(), build_script::put_back)?;
-        turn.keep(&workspace.units.shared(&rehearsed.used))?;
-        turn.sweep(&rehearsed.used.into_keys().collect())?;
+        let doc_build_result = self.build_doc_tests(cargo, workspace, &built, log, &mut step)?;
+        clock.add(&doc_build_result.ended);
+        built.doc_tests = doc_build_result.doc_tests;
+        self.change_each(&replaced.take(), build_script::put_back)?;
+        turn.keep(&workspace.units.shared(&doc_build_result.used))?;
+        turn.sweep(&doc_build_result.used.into_keys().collect())?;
         // What did not end by itself, or was asked for a part, has not made all.
         if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
             turn.made_all();
@@ -113,7 +113,7 @@ impl CellWork<'_> {
         let mut outcomes = Vec::new();
         for target in &workspace.targets {
             outcomes.push(match built.made.get(&target.id) {
-                None if !self.is_asked_for(&target.id) => left_out(&target.id),
+                None if !self.is_asked_for(&target.id) => not_selected(&target.id),
                 Some(TargetResult::Executable(executable)) => {
                     self.test(target, executable, &mut testing)?
                 }
@@ -129,7 +129,7 @@ impl CellWork<'_> {
         if config.build.doc_tests {
             for (_, id) in &workspace.documented {
                 if !self.is_asked_for(id) {
-                    outcomes.push(left_out(id));
+                    outcomes.push(not_selected(id));
                     continue;
                 }
                 let library = TargetId {
@@ -180,7 +180,7 @@ impl CellWork<'_> {
         }
         let mut flags = build.flags(&self.context.toolchain.cargo);
         flags.extend(self.context.features.flags());
-        let rehearsal = DocBuild {
+        let doc_build = DocBuild {
             cargo,
             workspace,
             family: self.context.family,
@@ -189,7 +189,7 @@ impl CellWork<'_> {
             folder: self.folders.copy().join("rehearsal"),
             only_pretends: built.ended.exit.is_success() && workspace.has_build_scripts(),
         };
-        rehearsal.run(&asked_for, &built.used, log, on_step)
+        doc_build.run(&asked_for, &built.used, log, on_step)
     }
 
     fn test(
@@ -233,7 +233,7 @@ impl CellWork<'_> {
     }
 
     /// Does something to executables of build scripts. One that is still at work stays as it is.
-    fn to_each<'p>(
+    fn change_each<'p>(
         &self,
         executables: impl IntoIterator<Item = &'p Utf8PathBuf> + Send,
         change: fn(&Utf8Path) -> std::io::Result<()>,
@@ -309,7 +309,7 @@ impl CellWork<'_> {
 }
 
 /// A target that is not asked for.
-fn left_out(id: &TargetId) -> TargetOutcome {
+fn not_selected(id: &TargetId) -> TargetOutcome {
     let reason = SkipReason::NotSelected("--target".to_owned());
     TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
 }

@@ -50,7 +50,7 @@ pub struct RunContext<'a> {
     /// What builds and tests may access.
     pub sandbox: &'a CellSandbox<'a>,
     /// Keeps disk usage within its limit.
-    pub keeper: &'a Evictor<'a>,
+    pub evictor: &'a Evictor<'a>,
     /// The linker to use instead of the toolchain's default.
     pub linker: Option<&'a Utf8Path>,
     /// Whether compiled code must not contain the path at which it was compiled.

@@ -92,7 +92,7 @@ impl CellWork<'_> {
             workspace,
             built,
         };
-        let settled = match is_open(&first.built) {
+        let settled = match may_be_old_lock(&first.built) {
             true => self.judge_old_lock(first, &mut log, &mut clock)?,
             false => Ok(first.settled(None, None)),
         };
@@ -116,14 +116,17 @@ impl CellWork<'_> {
             },
         };
         let broken = describe(&first.built);
-        let lines: Vec<CompatibleVersions> = first.broken_lines().collect();
+        let lines: Vec<CompatibleVersions> = first.broken_packages().collect();
         let targets = affected(&first.built).map(ToString::to_string).collect();
         let (chosen, moved) = match newer {
-            Some(newer) if newer.attempt.built.is_inconclusive() || newer.harms_nothing(&first) => {
+            Some(newer)
+                if newer.attempt.built.is_inconclusive()
+                    || newer.breaks_no_other_target(&first) =>
+            {
                 (newer.attempt, Some(newer.moved))
             }
             Some(newer) => {
-                tried = newer.in_vain();
+                tried = newer.as_failed_attempt();
                 (first, None)
             }
             None => (first, None),
@@ -142,7 +145,7 @@ impl CellWork<'_> {
                 }
             }
         };
-        let still: BTreeSet<CompatibleVersions> = chosen.broken_lines().collect();
+        let still: BTreeSet<CompatibleVersions> = chosen.broken_packages().collect();
         let mended = broken.into_iter().zip(&lines);
         let mended = mended.filter(|(_, line)| moved.is_some() && !still.contains(line));
         let old_lock = OldLock {
@@ -172,11 +175,11 @@ impl CellWork<'_> {
                 Ok(None) => return Ok(Ok((None, tried))),
                 Err(outcome) => return Ok(Err(outcome)),
             };
-            let still: BTreeSet<CompatibleVersions> = newer.attempt.broken_lines().collect();
+            let still: BTreeSet<CompatibleVersions> = newer.attempt.broken_packages().collect();
             if still.is_subset(&hopeless) || newer.attempt.built.is_inconclusive() {
                 return Ok(Ok((Some(newer), tried)));
             }
-            tried = newer.in_vain();
+            tried = newer.as_failed_attempt();
             hopeless.extend(still);
         }
     }
@@ -195,7 +198,7 @@ impl CellWork<'_> {
         let mut last: Option<Attempt> = None;
         loop {
             let now = last.as_ref().unwrap_or(first);
-            let packages = match is_open(&now.built) {
+            let packages = match may_be_old_lock(&now.built) {
                 true => asked.next(self, now, hopeless),
                 false => None,
             };
@@ -286,7 +289,7 @@ impl MoveRequest {
             workspace, built, ..
         } = attempt;
         let mut packages = BTreeSet::new();
-        for ((id, message), line) in built.broken.iter().zip(attempt.broken_lines()) {
+        for ((id, message), line) in built.broken.iter().zip(attempt.broken_packages()) {
             if hopeless.contains(&line) {
                 continue;
             }
@@ -336,13 +339,13 @@ struct NewerAttempt {
 
 impl NewerAttempt {
     /// Returns true if no additional target fails because of an external package.
-    fn harms_nothing(&self, first: &Attempt) -> bool {
+    fn breaks_no_other_target(&self, first: &Attempt) -> bool {
         let before: BTreeSet<&TargetId> = affected(&first.built).collect();
         affected(&self.attempt.built).all(|id| before.contains(id))
     }
 
     /// Describes the attempt for the report in case it does not help.
-    fn in_vain(&self) -> Tried {
+    fn as_failed_attempt(&self) -> Tried {
         let broken = describe(&self.attempt.built).into_iter();
         Tried::Newer {
             moved: self.moved.clone(),
@@ -353,7 +356,7 @@ impl NewerAttempt {
 
 impl Attempt {
     /// Returns the name and compatible range of each package that does not compile, in order.
-    fn broken_lines(&self) -> impl Iterator<Item = CompatibleVersions> {
+    fn broken_packages(&self) -> impl Iterator<Item = CompatibleVersions> {
         let packages = self.built.broken.iter();
         let packages = packages.filter_map(|(id, _)| self.workspace.package(id));
         packages.map(|p| (p.name.to_string(), compatible(&p.version)))
@@ -377,7 +380,7 @@ impl Attempt {
 
 /// Returns true if the cause of a failed build is open: the build ended by itself, and an external
 /// package did not compile.
-fn is_open(built: &BuildResult) -> bool {
+fn may_be_old_lock(built: &BuildResult) -> bool {
     let has_ended = matches!(built.ended.exit, Exit::Code(_)) && !built.is_inconclusive();
     has_ended && !built.broken.is_empty() && affected(built).next().is_some()
 }

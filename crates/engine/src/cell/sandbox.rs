@@ -183,7 +183,7 @@ impl<'a> CellSandbox<'a> {
 fn not_possible(config: &Config, why: &str) -> UserError {
     let error = config
         .text
-        .mistake("this system cannot close the sandbox, which is required")
+        .error_at("this system cannot close the sandbox, which is required")
         .help(format!(
             "{why}; `auto` closes as much of it as there is, and says so"
         ));
@@ -235,7 +235,7 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Opti
         write: devices.chain([cell.clone()]).chain(shared).collect(),
         mounts,
     };
-    let terms = Limits {
+    let limits = Limits {
         limit: PATIENCE,
         policy: &Policy {
             files: enforced.files.then_some(files),
@@ -245,7 +245,7 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Opti
     };
     let mut output = BoundedOutput::default();
     let mut follower = |_: Stream, line: &[u8]| output.add(line);
-    let ended = run(spec, terms, &mut follower);
+    let ended = run(spec, limits, &mut follower);
     if !ended.exit.is_success() {
         let message = format!("{} {}", ended.exit, output.text().trim());
         return Ok(Some(message.trim().to_owned()));

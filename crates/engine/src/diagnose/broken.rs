@@ -9,7 +9,7 @@ use pinmatrix_core::model::status::FailureKind;
 
 use crate::cargo::messages::BuildMessages;
 use crate::cargo::targets::Workspace;
-use crate::diagnose::refusal::{class_of, fault_in};
+use crate::diagnose::refusal::{fault_in, kind_of};
 use crate::diagnose::target_result::failed_script;
 
 /// Names the package in each error that is not in the subject's code.
@@ -42,7 +42,7 @@ pub fn broken(
     let packages = packages.filter(|package| workspace.foreign(&package.id, family).is_some());
     let of = |package: &Package| {
         let errors = errors_of(messages, package);
-        let is_refused = fault_in(&errors).is_none() && class_of(&errors) != FailureKind::Link;
+        let is_refused = fault_in(&errors).is_none() && kind_of(&errors) != FailureKind::Link;
         let error = errors.into_iter().next().filter(|_| is_refused)?;
         let broken = Broken {
             package: named(package),

@@ -52,7 +52,7 @@ pub fn script_said(counted: &str) -> Option<&str> {
 
 /// Derives the failure kind of a target from all its errors.
 #[must_use]
-pub fn class_of(errors: &[Diagnostic]) -> FailureKind {
+pub fn kind_of(errors: &[Diagnostic]) -> FailureKind {
     let codes: BTreeSet<&str> = errors.iter().filter_map(|e| e.code.as_deref()).collect();
     let all_coded = errors.iter().all(|e| e.code.is_some());
     let says = |words: &str| errors.iter().any(|e| e.message.starts_with(words));
@@ -122,10 +122,10 @@ mod tests {
         let lint = error(Some("unused_variables"), "unused variable: `x`");
         let code = error(Some("E0425"), "cannot find value `x`");
         let macro_error = error(None, "no rules expected this token");
-        assert_eq!(class_of(std::slice::from_ref(&lint)), FailureKind::Lint);
-        assert_eq!(class_of(&[lint.clone(), code]), FailureKind::Compile);
-        assert_eq!(class_of(&[lint, macro_error]), FailureKind::Compile);
+        assert_eq!(kind_of(std::slice::from_ref(&lint)), FailureKind::Lint);
+        assert_eq!(kind_of(&[lint.clone(), code]), FailureKind::Compile);
+        assert_eq!(kind_of(&[lint, macro_error]), FailureKind::Compile);
         let link = error(None, "linking with `cc` failed: exit status: 1");
-        assert_eq!(class_of(&[link]), FailureKind::Link);
+        assert_eq!(kind_of(&[link]), FailureKind::Link);
     }
 }

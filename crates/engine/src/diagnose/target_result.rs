@@ -14,7 +14,7 @@ use pinmatrix_process::child::Exit;
 use crate::cargo::messages::BuildMessages;
 use crate::cargo::targets::{Target, Workspace};
 use crate::cargo::{first_error, infra_failure};
-use crate::diagnose::refusal::{BUILD_SCRIPT, class_of, fault_in, script_said};
+use crate::diagnose::refusal::{BUILD_SCRIPT, fault_in, kind_of, script_said};
 use crate::diagnose::unit_blame::{BuildAccount, UnitBuild, unit_of};
 use crate::phase::timer::limit_in_words;
 
@@ -191,7 +191,7 @@ impl TargetJudge<'_> {
             MessageEvidence::Errors(errors) => {
                 let status = match fault_in(&errors) {
                     Some(doubt) => Status::Inconclusive { doubt },
-                    None => Status::failed(class_of(&errors)),
+                    None => Status::failed(kind_of(&errors)),
                 };
                 TargetResult::Not(status, errors)
             }
@@ -222,7 +222,7 @@ impl TargetJudge<'_> {
             // Without an executable and without an error, cargo failed, not the code.
             None => Status::Inconclusive {
                 doubt: InconclusiveReason::Machine(format!(
-                    "cargo told nothing of it and ended: {exit}"
+                    "cargo reported nothing about it and ended: {exit}"
                 )),
             },
         };

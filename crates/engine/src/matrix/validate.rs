@@ -34,7 +34,7 @@ fn linker(config: &Config) -> Result<(), UserError> {
     }
     Err(config
         .text
-        .mistake(format!("`{program}` is not on the path"))
+        .error_at(format!("`{program}` is not on the path"))
         .at(linker.span(), "cannot link with it")
         .help("install it, or leave `linker` out"))
 }
@@ -50,7 +50,7 @@ fn sandbox(config: &Config, subject: &Subject) -> Result<(), UserError> {
         if !names().any(|name| name == package) {
             return Err(config
                 .text
-                .mistake(format!("the subject has no package `{package}`"))
+                .error_at(format!("the subject has no package `{package}`"))
                 .at(allowed.at.clone(), "allowed for a target of it")
                 .maybe_help(did_you_mean(package, names())));
         }
@@ -72,7 +72,7 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
         if !name.contains('/') && !features.contains(name) {
             return Err(config
                 .text
-                .mistake(format!("no member of the subject has a feature `{name}`"))
+                .error_at(format!("no member of the subject has a feature `{name}`"))
                 .at(feature.span(), "not among their features")
                 .maybe_help(did_you_mean(name, features.iter().copied()))
                 .into());
@@ -88,7 +88,7 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
     }
     Err(config
         .text
-        .mistake(format!("the subject has no profile `{profile}`"))
+        .error_at(format!("the subject has no profile `{profile}`"))
         .at(config.build.profile.span(), "not declared")
         .help(format!(
             "declare [profile.{profile}] in its Cargo.toml, or name dev, release, test or bench"
@@ -109,7 +109,7 @@ pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
             if subject.members.iter().any(|member| member.name == *name) {
                 return Err(config
                     .text
-                    .mistake(format!("`{name}` is a member of the subject"))
+                    .error_at(format!("`{name}` is a member of the subject"))
                     .at(krate.span(), "cannot be pinned to a published version")
                     .help("a family holds crates that the subject depends on")
                     .into());
@@ -119,7 +119,7 @@ pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
                 let hint = did_you_mean(name, used.iter().map(String::as_str));
                 return Err(config
                     .text
-                    .mistake(format!("the subject does not use `{name}`"))
+                    .error_at(format!("the subject does not use `{name}`"))
                     .at(krate.span(), "not among its dependencies")
                     .maybe_help(hint)
                     .into());
@@ -137,7 +137,7 @@ pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
         if !names().any(|name| name == member) {
             let error = config
                 .text
-                .mistake(format!("`{member}` is no member of the subject"));
+                .error_at(format!("`{member}` is no member of the subject"));
             return Err(error.maybe_help(did_you_mean(member, names())).into());
         }
     }
@@ -157,7 +157,7 @@ pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
             let help = "repeat them in [env]: `set = { RUSTFLAGS = \"...\" }`";
             let is_repeated = config.environment.set.contains_key("RUSTFLAGS");
             if !is_repeated {
-                return Err(config.text.mistake(message).help(help).into());
+                return Err(config.text.error_at(message).help(help).into());
             }
         }
     }
@@ -212,7 +212,7 @@ impl ConfigCheck<'_> {
             };
             return Err(config
                 .text
-                .mistake(message)
+                .error_at(message)
                 .at(pin.span(), place)
                 .help(nearest_versions(version, &known))
                 .into());
@@ -232,7 +232,7 @@ impl ConfigCheck<'_> {
                 return Err(self
                     .config
                     .text
-                    .mistake(message)
+                    .error_at(message)
                     .at(choice.span.clone(), "chosen from what is published")
                     .help("write the pins out; a git index is for cargo alone to read")
                     .into());
@@ -260,7 +260,7 @@ pub fn pins_not_yanked(config: &Config, registry: &Registry) -> Result<()> {
             {
                 return Err(config
                     .text
-                    .mistake(format!("{} {version} was yanked", krate.get_ref()))
+                    .error_at(format!("{} {version} was yanked", krate.get_ref()))
                     .at(pin.span(), "no new lock can hold it")
                     .help("take it off the ladder, or choose pins with `yanked = true`")
                     .into());

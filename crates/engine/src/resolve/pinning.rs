@@ -19,7 +19,7 @@ use crate::matrix::cell_context::CellContext;
 use crate::phase::log::PhaseLog;
 use crate::resolve::pin_check::not_at_pin;
 use crate::resolve::resolution::Resolution;
-use crate::resolve::setup::{ResolveSetup, in_doubt};
+use crate::resolve::setup::{ResolveSetup, inconclusive};
 use crate::resolve::{drift, msrv, repair};
 
 /// A cell's lock while it is being moved to the pin.
@@ -89,11 +89,11 @@ impl Pinning<'_, '_> {
             Ok(metadata) => metadata,
             Err(refused) => return Ok(Err(refused)),
         };
-        let metadata = match self.hold_together(metadata)? {
+        let metadata = match self.align_companions(metadata)? {
             Ok(metadata) => metadata,
             Err(refused) => return Ok(Err(refused)),
         };
-        let demands = self.family_first(msrv::unmet(&metadata, &self.context.toolchain.rustc));
+        let demands = self.sort_family_first(msrv::unmet(&metadata, &self.context.toolchain.rustc));
         let by_pin = demands.iter().any(|d| self.is_of_family(&d.name));
         if demands.is_empty() || by_pin || self.setup.locked {
             return Ok(Ok(self.judge(&metadata, &demands)));
@@ -114,7 +114,7 @@ impl Pinning<'_, '_> {
 
     /// Moves companions that the resolver let drift back to the pin's version, and checks that the
     /// graph holds each family crate once and at the pin.
-    fn hold_together(&mut self, mut metadata: Metadata) -> PinningStep<Metadata> {
+    fn align_companions(&mut self, mut metadata: Metadata) -> PinningStep<Metadata> {
         let mut tried = BTreeSet::new();
         // Moving one companion can free another that was held back by a dependency of the first.
         while let Some(version) = self.context.cell.pin.at.version().cloned()
@@ -128,7 +128,7 @@ impl Pinning<'_, '_> {
                     Err(refused) => return Ok(Err(refused)),
                 };
             } else if let Some(doubt) = resolve_infra_failure(&output) {
-                return Ok(Err(in_doubt(doubt, &output)));
+                return Ok(Err(inconclusive(doubt, &output)));
             } else {
                 self.log
                     .note(&format!("[{name} {from} stays: nothing allows {version}]"));
@@ -185,7 +185,7 @@ impl Pinning<'_, '_> {
             let output = self.move_package(&step.package, &step.from, &step.to)?;
             if !output.ended.exit.is_success() {
                 if let Some(doubt) = resolve_infra_failure(&output) {
-                    return Ok(Err(in_doubt(doubt, &output)));
+                    return Ok(Err(inconclusive(doubt, &output)));
                 }
                 continue;
             }
@@ -200,7 +200,7 @@ impl Pinning<'_, '_> {
                 Ok(metadata) => metadata,
                 Err(refused) => return Ok(Err(refused)),
             };
-            demands = self.family_first(msrv::unmet(&metadata, &self.context.toolchain.rustc));
+            demands = self.sort_family_first(msrv::unmet(&metadata, &self.context.toolchain.rustc));
             if demands.is_empty() {
                 break;
             }
@@ -279,7 +279,7 @@ impl Pinning<'_, '_> {
         }
     }
 
-    fn family_first(&self, mut demands: Vec<msrv::Demand>) -> Vec<msrv::Demand> {
+    fn sort_family_first(&self, mut demands: Vec<msrv::Demand>) -> Vec<msrv::Demand> {
         let crates = &self.context.family.crates;
         demands.sort_by_key(|d| {
             let place = crates

@@ -49,7 +49,7 @@ impl ResolveSetup<'_> {
                 .change(&context.cell.pin)
                 .map(InconclusiveReason::Machine)
         }) {
-            Some(doubt) => in_doubt(doubt, output),
+            Some(doubt) => inconclusive(doubt, output),
             None => {
                 let mut error = first_error(&output.err);
                 error.message += &missing_feature::help(&output.err, context);
@@ -97,7 +97,7 @@ impl ResolveSetup<'_> {
     }
 }
 
-pub(super) fn in_doubt(doubt: InconclusiveReason, output: &CargoOutput) -> Resolution {
+pub(super) fn inconclusive(doubt: InconclusiveReason, output: &CargoOutput) -> Resolution {
     let error = match doubt == InconclusiveReason::Interrupted {
         true => Diagnostic::from_message("interrupted"),
         false => first_error(&output.err),

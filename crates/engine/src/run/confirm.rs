@@ -17,7 +17,7 @@ use pinmatrix_core::model::status::Status;
 use pinmatrix_core::text::count;
 
 use crate::cell::context::{CellWork, RunContext};
-use crate::cell::keep;
+use crate::cell::store;
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
 use crate::run::recorder::{EndedCellRecord, RunRecorder};
@@ -32,11 +32,11 @@ use crate::workdir::work_dirs::WorkDirs;
 /// stays seen once.
 pub fn confirm(
     matrix: &Matrix,
-    workplace: &WorkDirs,
+    work_dirs: &WorkDirs,
     run_context: &RunContext<'_>,
-    board: &RunRecorder<'_>,
+    recorder: &RunRecorder<'_>,
 ) -> Result<()> {
-    let run = board.so_far();
+    let run = recorder.so_far();
     let passes = seen_once(&run);
     if passes.is_empty() {
         return Ok(());
@@ -45,7 +45,7 @@ pub fn confirm(
     let targets = count(n_targets, "target");
     let note = format!("running {targets} again, which passed where others fail");
     run_context.listener.on_event(Event::Noted(&note));
-    let results = workplace.again();
+    let results = work_dirs.again_dir();
     // What runs again is no cell of the run, and is not told of as one.
     let quiet = |_: Event<'_>| {};
     let again = RunContext {
@@ -65,8 +65,8 @@ pub fn confirm(
         let mut outcome = outcome.clone();
         let mut laps = Vec::new();
         let mut run_again = |only: Option<&TargetId>| {
-            let folders = workplace.folders(&context, &run_context.sandbox.name()?, 0)?;
-            let _occupied = run_context.keeper.mark_in_use(&folders);
+            let folders = work_dirs.folders(&context, &run_context.sandbox.name()?, 0)?;
+            let _occupied = run_context.evictor.mark_in_use(&folders);
             let work = CellWork {
                 run_context: &again,
                 context: &context,
@@ -98,8 +98,8 @@ pub fn confirm(
                 add_reruns(&mut outcome, target, &whole);
             }
         }
-        keep(run_context, &context, &outcome)?;
-        board.record(EndedCellRecord {
+        store(run_context, &context, &outcome)?;
+        recorder.record(EndedCellRecord {
             id: &record.id,
             lane: 0,
             outcome,

@@ -1,4 +1,4 @@
-//! The board of a run: where lanes write down what ended, so that it stands in `run.json` soon.
+//! The record of a run: where lanes write down what ended, so that it stands in `run.json` soon.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,7 @@ pub enum RunEnd {
     CutShort,
 }
 
-/// The board.
+/// The recorder.
 pub struct RunRecorder<'a> {
     out: &'a Utf8Path,
     started: Instant,

@@ -24,7 +24,7 @@ const BETWEEN_ESTIMATES: Duration = Duration::from_millis(500);
 pub struct Schedule<'a> {
     places: HashMap<&'a CellId, SlotIndex>,
     n_lanes: usize,
-    board: Mutex<ScheduleState<'a>>,
+    state: Mutex<ScheduleState<'a>>,
     changed: Condvar,
 }
 
@@ -47,7 +47,7 @@ impl<'a> Schedule<'a> {
         Self {
             places: places.collect(),
             n_lanes,
-            board: Mutex::new(ScheduleState {
+            state: Mutex::new(ScheduleState {
                 search_state,
                 times,
                 due: Instant::now(),
@@ -58,21 +58,21 @@ impl<'a> Schedule<'a> {
 
     /// The next cell for a lane: among those that tell most, one of the row it just worked on.
     /// Waits while it takes another lane's answer to know; `None` once nothing is left.
-    pub fn take(&self, last: Option<&Row>, cancel: &Cancel) -> Option<&'a Planned> {
-        let mut board = self.board();
+    pub fn next_cell(&self, last: Option<&Row>, cancel: &Cancel) -> Option<&'a Planned> {
+        let mut state = self.state();
         loop {
             if cancel.is_cancelled() {
                 return None;
             }
-            if let Some(at) = self.best(&mut board, last) {
-                board.search_state.search.set(at, Slot::Running);
-                return board.search_state.planned(at);
+            if let Some(at) = self.best(&mut state, last) {
+                state.search_state.search.set(at, Slot::Running);
+                return state.search_state.planned(at);
             }
-            if !board.search_state.search.is_under_way() {
+            if !state.search_state.search.is_under_way() {
                 return None;
             }
-            let waited = self.changed.wait_timeout(board, TICK);
-            board = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.changed.wait_timeout(state, TICK);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -81,14 +81,14 @@ impl<'a> Schedule<'a> {
     pub fn note(&self, planned: &Planned, outcome: &Outcome, took: Option<f64>) -> Option<f64> {
         let mut left = None;
         if let Some(at) = self.places.get(&planned.id) {
-            let board = &mut *self.board();
-            board.search_state.note(*at, outcome);
+            let state = &mut *self.state();
+            state.search_state.note(*at, outcome);
             if let Some(seconds) = took {
-                board.times.note(&planned.id, &planned.cell, seconds);
+                state.times.note(&planned.id, &planned.cell, seconds);
             }
-            if Instant::now() >= board.due {
-                board.due = Instant::now() + BETWEEN_ESTIMATES;
-                left = self.left(board);
+            if Instant::now() >= state.due {
+                state.due = Instant::now() + BETWEEN_ESTIMATES;
+                left = self.estimate_remaining(state);
             }
         }
         self.changed.notify_all();
@@ -96,11 +96,11 @@ impl<'a> Schedule<'a> {
     }
 
     /// How many seconds the rest takes at the most; `None` where nothing tells.
-    fn left(&self, board: &ScheduleState<'_>) -> Option<f64> {
-        let may_run = board.search_state.search.may_run();
+    fn estimate_remaining(&self, state: &ScheduleState<'_>) -> Option<f64> {
+        let may_run = state.search_state.search.may_run();
         let seconds = may_run.iter().map(|at| {
-            let planned = board.search_state.planned(*at)?;
-            board.times.expected(&planned.id, &planned.cell)
+            let planned = state.search_state.planned(*at)?;
+            state.times.expected(&planned.id, &planned.cell)
         });
         let seconds: Option<f64> = seconds.sum();
         // What is under way counts as half done.
@@ -112,18 +112,18 @@ impl<'a> Schedule<'a> {
     /// Whether any cell on a toolchain may still be run.
     #[must_use]
     pub fn may_need(&self, toolchain: &str) -> bool {
-        let board = self.board();
-        let may_run = board.search_state.search.may_run().into_iter();
-        let mut rows = may_run.filter_map(|at| Some(&board.search_state.planned(at)?.cell.row));
+        let state = self.state();
+        let may_run = state.search_state.search.may_run().into_iter();
+        let mut rows = may_run.filter_map(|at| Some(&state.search_state.planned(at)?.cell.row));
         rows.any(|row| row.toolchain == toolchain) || {
             let is_of_toolchain = |at: &&SlotIndex| {
-                let planned = board.search_state.planned(**at);
+                let planned = state.search_state.planned(**at);
                 planned.is_some_and(|planned| planned.cell.row.toolchain == toolchain)
             };
             self.places
                 .values()
                 .filter(is_of_toolchain)
-                .any(|at| board.search_state.search.is_running(*at))
+                .any(|at| state.search_state.search.is_running(*at))
         }
     }
 
@@ -133,13 +133,13 @@ impl<'a> Schedule<'a> {
     ///
     /// When they cannot be written.
     pub fn keep_times(&self) -> Result<()> {
-        self.board().times.keep()
+        self.state().times.keep()
     }
 
     /// The cells that strategy `frontier` did not run, since their neighbours agree.
     #[must_use]
     pub fn inferred(&self) -> BTreeSet<&'a CellId> {
-        let search_state = &self.board().search_state;
+        let search_state = &self.state().search_state;
         let inferred = search_state.search.inferred().into_iter();
         inferred
             .filter_map(|at| Some(&search_state.planned(at)?.id))
@@ -149,8 +149,8 @@ impl<'a> Schedule<'a> {
     /// Of the places that tell as much, one of the toolchain that the lane just worked with, whose
     /// folders are warm; and where several lanes are at work, the one that takes longest, so that
     /// none is left alone with it at the end.
-    fn best(&self, board: &mut ScheduleState<'_>, last: Option<&Row>) -> Option<SlotIndex> {
-        let (times, search_state) = (&board.times, &mut board.search_state);
+    fn best(&self, state: &mut ScheduleState<'_>, last: Option<&Row>) -> Option<SlotIndex> {
+        let (times, search_state) = (&state.times, &mut state.search_state);
         search_state.best(|planned| {
             let is_warm = last.is_some_and(|last| planned.cell.row.toolchain == last.toolchain);
             let seconds = match self.n_lanes {
@@ -162,8 +162,8 @@ impl<'a> Schedule<'a> {
         })
     }
 
-    fn board(&self) -> MutexGuard<'_, ScheduleState<'a>> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ScheduleState<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
         plan(&cells.collect::<Vec<_>>(), &selection, &KnowsNothing)
     }
 
-    fn schedule(plan: &Plan, n_lanes: usize) -> Schedule<'_> {
+    fn schedule_of(plan: &Plan, n_lanes: usize) -> Schedule<'_> {
         let nowhere = Durations::read("/nonexistent/times.json".into());
         Schedule::new(plan, 0, n_lanes, nowhere)
     }
@@ -243,7 +243,7 @@ mod tests {
         let cancel = Cancel::default();
         let mut taken = Vec::new();
         let mut last: Option<Row> = None;
-        while let Some(planned) = schedule.take(last.as_ref(), &cancel) {
+        while let Some(planned) = schedule.next_cell(last.as_ref(), &cancel) {
             taken.push(planned.id.to_string());
             let version = planned.cell.pin.at.version().expect("a version");
             schedule.note(planned, &shows(version.major <= last_good), Some(2.0));
@@ -263,9 +263,9 @@ mod tests {
     #[test]
     fn what_lies_between_cells_that_agree_is_inferred_and_not_taken() {
         let plan = planned(&["new"], 9, Strategy::Frontier);
-        let board = schedule(&plan, 1);
-        let taken = run_alone(&board, 3);
-        let inferred = board.inferred().into_iter().map(ToString::to_string);
+        let schedule = schedule_of(&plan, 1);
+        let taken = run_alone(&schedule, 3);
+        let inferred = schedule.inferred().into_iter().map(ToString::to_string);
         let inferred: BTreeSet<String> = inferred.collect();
         assert!(
             !inferred.is_empty() && taken.len() + inferred.len() == 9,
@@ -280,57 +280,61 @@ mod tests {
     #[test]
     fn a_lane_stays_with_its_toolchain() {
         let plan = planned(&["new", "old"], 5, Strategy::Full);
-        let board = schedule(&plan, 1);
+        let schedule = schedule_of(&plan, 1);
         let cancel = Cancel::default();
         // Ends first, wherever they are.
         let old = Row::of_toolchain("old");
         for _ in 0..4 {
-            let planned = board.take(Some(&old), &cancel).expect("an end");
-            board.note(planned, &shows(true), None);
+            let planned = schedule.next_cell(Some(&old), &cancel).expect("an end");
+            schedule.note(planned, &shows(true), None);
         }
         for _ in 0..3 {
-            let planned = board.take(Some(&old), &cancel).expect("a cell");
+            let planned = schedule.next_cell(Some(&old), &cancel).expect("a cell");
             assert_eq!(planned.cell.row.toolchain, "old");
-            board.note(planned, &shows(true), None);
+            schedule.note(planned, &shows(true), None);
         }
     }
 
     #[test]
     fn several_lanes_take_what_takes_longest_first() {
         let plan = planned(&["new", "old"], 2, Strategy::Full);
-        let board = schedule(&plan, 2);
+        let schedule = schedule_of(&plan, 2);
         let slow = plan
             .cells
             .iter()
             .find(|p| p.id.as_str() == "old@gadget-2.0.0");
         let slow = slow.expect("a cell");
-        board.board().times.note(&slow.id, &slow.cell, 90.0);
+        schedule.state().times.note(&slow.id, &slow.cell, 90.0);
         let new = &plan.cells[0];
-        board.board().times.note(&new.id, &new.cell, 5.0);
-        let first = board.take(None, &Cancel::default()).expect("a cell");
+        schedule.state().times.note(&new.id, &new.cell, 5.0);
+        let first = schedule
+            .next_cell(None, &Cancel::default())
+            .expect("a cell");
         assert_eq!(first.cell.row.toolchain, "old");
-        let alone = schedule(&plan, 1);
-        alone.board().times.note(&slow.id, &slow.cell, 90.0);
-        alone.board().times.note(&new.id, &new.cell, 5.0);
-        let first = alone.take(None, &Cancel::default()).expect("a cell");
+        let alone = schedule_of(&plan, 1);
+        alone.state().times.note(&slow.id, &slow.cell, 90.0);
+        alone.state().times.note(&new.id, &new.cell, 5.0);
+        let first = alone.next_cell(None, &Cancel::default()).expect("a cell");
         assert_eq!(first.cell.row.toolchain, "new");
     }
 
     #[test]
     fn a_toolchain_is_needed_while_a_cell_may_run_or_runs() {
         let plan = planned(&["new", "old"], 1, Strategy::Full);
-        let board = schedule(&plan, 1);
+        let schedule = schedule_of(&plan, 1);
         let cancel = Cancel::default();
-        let first = board.take(None, &cancel).expect("a cell");
+        let first = schedule.next_cell(None, &cancel).expect("a cell");
         assert_eq!(first.cell.row.toolchain, "new");
-        assert!(board.may_need("new") && board.may_need("old") && !board.may_need("other"));
-        board.note(first, &shows(true), None);
-        assert!(!board.may_need("new") && board.may_need("old"));
-        let second = board.take(None, &cancel).expect("a cell");
-        assert!(board.may_need("old"));
-        board.note(second, &shows(true), None);
-        assert!(!board.may_need("old"));
-        assert!(board.take(None, &cancel).is_none());
+        assert!(
+            schedule.may_need("new") && schedule.may_need("old") && !schedule.may_need("other")
+        );
+        schedule.note(first, &shows(true), None);
+        assert!(!schedule.may_need("new") && schedule.may_need("old"));
+        let second = schedule.next_cell(None, &cancel).expect("a cell");
+        assert!(schedule.may_need("old"));
+        schedule.note(second, &shows(true), None);
+        assert!(!schedule.may_need("old"));
+        assert!(schedule.next_cell(None, &cancel).is_none());
     }
 
     #[test]
@@ -338,19 +342,19 @@ mod tests {
         let plan = planned(&["new"], 3, Strategy::Full);
         let cancel = Cancel::default();
         cancel.cancel();
-        assert!(schedule(&plan, 1).take(None, &cancel).is_none());
+        assert!(schedule(&plan, 1).next_cell(None, &cancel).is_none());
     }
 
     #[test]
     fn a_lane_waits_for_what_another_one_finds() {
         let plan = planned(&["new"], 3, Strategy::Frontier);
-        let board = schedule(&plan, 2);
+        let schedule = schedule_of(&plan, 2);
         let cancel = Cancel::default();
-        let ends = [(); 2].map(|()| board.take(None, &cancel).expect("an end"));
+        let ends = [(); 2].map(|()| schedule.next_cell(None, &cancel).expect("an end"));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| board.take(None, &cancel));
-            board.note(ends[0], &shows(true), None);
-            board.note(ends[1], &shows(false), None);
+            let waiting = scope.spawn(|| schedule.next_cell(None, &cancel));
+            schedule.note(ends[0], &shows(true), None);
+            schedule.note(ends[1], &shows(false), None);
             let middle = waiting.join().expect("no panic").expect("the ends differ");
             assert_eq!(middle.id.as_str(), "new@gadget-2.0.0");
         });
@@ -358,19 +362,19 @@ mod tests {
 
     /// Runs all cells on several lanes at once. A cell passes up to a pin that its toolchain sets.
     fn run_beside(plan: &Plan, n_lanes: usize) -> (BTreeSet<String>, BTreeSet<String>) {
-        let board = schedule(plan, n_lanes);
+        let schedule = schedule_of(plan, n_lanes);
         let cancel = Cancel::default();
         let lane = || {
             let mut taken = Vec::new();
             let mut last: Option<Row> = None;
-            while let Some(planned) = board.take(last.as_ref(), &cancel) {
+            while let Some(planned) = schedule.next_cell(last.as_ref(), &cancel) {
                 taken.push(planned.id.to_string());
                 let row = planned.cell.row.as_ref().clone();
                 let last_good = 7 + row.toolchain.len() as u64;
                 let version = planned.cell.pin.at.version().expect("a version");
                 // The lanes are not equally quick.
                 std::thread::sleep(Duration::from_millis(version.major % 3));
-                board.note(planned, &shows(version.major <= last_good), Some(2.0));
+                schedule.note(planned, &shows(version.major <= last_good), Some(2.0));
                 last = Some(row);
             }
             taken
@@ -384,7 +388,7 @@ mod tests {
         });
         let once: BTreeSet<String> = taken.iter().cloned().collect();
         assert_eq!(once.len(), taken.len(), "no cell runs twice");
-        let inferred = board.inferred().into_iter().map(ToString::to_string);
+        let inferred = schedule.inferred().into_iter().map(ToString::to_string);
         (once, inferred.collect())
     }
 
@@ -401,15 +405,15 @@ mod tests {
     #[test]
     fn the_rest_takes_as_long_as_cells_took_so_far() {
         let plan = planned(&["new"], 5, Strategy::Full);
-        let alone = schedule(&plan, 1);
-        let first = alone.take(None, &Cancel::default()).expect("a cell");
+        let alone = schedule_of(&plan, 1);
+        let first = alone.next_cell(None, &Cancel::default()).expect("a cell");
         assert_eq!(alone.note(first, &shows(true), Some(3.0)), Some(12.0));
         // Of two lanes, the other one is half through its cell.
-        let two = schedule(&plan, 2);
-        let first = two.take(None, &Cancel::default()).expect("a cell");
+        let two = schedule_of(&plan, 2);
+        let first = two.next_cell(None, &Cancel::default()).expect("a cell");
         assert_eq!(two.note(first, &shows(true), Some(3.0)), Some(6.75));
-        let unknown = schedule(&plan, 1);
-        let first = unknown.take(None, &Cancel::default()).expect("a cell");
+        let unknown = schedule_of(&plan, 1);
+        let first = unknown.next_cell(None, &Cancel::default()).expect("a cell");
         assert_eq!(unknown.note(first, &shows(true), None), None);
     }
 }

@@ -19,7 +19,7 @@ use pinmatrix_core::search::plan::Plan;
 use crate::fs_ext::remove;
 use crate::matrix::Matrix;
 use crate::run::{RunSettings, run};
-use crate::workdir::work_dirs::turn;
+use crate::workdir::work_dirs::wait_for_lock;
 
 /// The two places below the cache: names of different lengths, as two machines would have.
 const PLACES: [&str; 2] = ["verify-here", "verify-in-another-place"];
@@ -59,7 +59,7 @@ fn take_turn(options: &RunSettings<'_>) -> Result<File> {
         let note = "another run verifies here; waiting for it to end";
         options.listener.on_event(Event::Noted(note));
     };
-    turn(&cache.join("in-use-by-verify"), options.cancel, waits)
+    wait_for_lock(&cache.join("in-use-by-verify"), options.cancel, waits)
 }
 
 /// One run, and what it made.

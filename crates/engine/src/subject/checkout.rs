@@ -400,7 +400,7 @@ fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
     let written = config.folder().join(root.get_ref());
     let mistake = |label: &str| {
         let message = format!("{} cannot be the root of the subject", written.display());
-        let mistake = config.text.mistake(message).at(root.span(), label);
+        let mistake = config.text.error_at(message).at(root.span(), label);
         mistake.help("name a folder that the subject lies in, relative to this file")
     };
     let folder = Utf8PathBuf::from_path_buf(written.clone());
@@ -416,7 +416,7 @@ fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
 pub fn no_workspace(config: &Config, place: &Utf8Path, why: &str) -> UserError {
     config
         .text
-        .mistake(format!("{place} is no cargo workspace"))
+        .error_at(format!("{place} is no cargo workspace"))
         .at(config.subject.span(), why)
         .help("name the folder of the workspace's root manifest, relative to this file")
 }
@@ -454,7 +454,7 @@ fn check_size(config: &Config, top: &Utf8Path, tree: &WorkingTree) -> Result<(),
         .collect();
     Err(config
         .text
-        .mistake(format!(
+        .error_at(format!(
             "{top} holds {}, and a cell works on a copy of at most {most}",
             ByteSize(bytes)
         ))

@@ -227,7 +227,7 @@ pub fn lay_out(
         let place = place.or_else(|| source.patch.as_ref().map(toml::Spanned::span));
         let mistake = config
             .text
-            .mistake(format!("{subject} is in no git repository"));
+            .error_at(format!("{subject} is in no git repository"));
         let mistake = match place.filter(|span| !span.is_empty()) {
             Some(span) => mistake.at(span, "cannot be had"),
             None => mistake,
@@ -270,7 +270,7 @@ pub fn lay_out(
     }
     if let Some((file, span)) = patch {
         apply(&file, &tree).map_err(|said| {
-            let mistake = config.text.mistake(format!("{file} does not apply"));
+            let mistake = config.text.error_at(format!("{file} does not apply"));
             mistake
                 .at(span, "this patch")
                 .help(format!("git says:\n{said}"))
@@ -297,7 +297,7 @@ fn commit_of(source: &SourceSpec, config: &Config, repository: &Repository) -> R
     let commit = repository.commit(rev.get_ref()).ok_or_else(|| {
         let mistake = config
             .text
-            .mistake(format!("there is no revision `{}`", rev.get_ref()));
+            .error_at(format!("there is no revision `{}`", rev.get_ref()));
         let mistake = match rev.span().is_empty() {
             false => mistake.at(rev.span(), format!("not in {}", repository.top)),
             true => mistake,
@@ -319,7 +319,7 @@ fn read_patch(
         Some(file) => Ok((file, patch.span())),
         None => Err(config
             .text
-            .mistake(format!("{} is not there", patch.get_ref().display()))
+            .error_at(format!("{} is not there", patch.get_ref().display()))
             .at(patch.span(), "no such file")
             .into()),
     }

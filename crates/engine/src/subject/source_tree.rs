@@ -108,7 +108,7 @@ fn check_lock(subject: &Subject, lock: &str) -> Result<()> {
             let place = subject.checkout.in_origin(&subject.root).join("Cargo.lock");
             let text = SourceText::new(place.as_std_path(), lock.to_owned());
             return Err(text
-                .mistake("Cargo.lock holds the marks of a merge conflict")
+                .error_at("Cargo.lock holds the marks of a merge conflict")
                 .at(
                     at..at + line.trim_end().len(),
                     "from a merge that has not ended",

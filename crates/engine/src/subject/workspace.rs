@@ -110,7 +110,7 @@ impl Subject {
         if real(&live.join(&inside))? != real(&workspace)? {
             return Err(config
                 .text
-                .mistake(format!("{place} is a member of a larger workspace"))
+                .error_at(format!("{place} is a member of a larger workspace"))
                 .at(
                     config.subject.span(),
                     format!("the workspace is {}", checkout.in_origin(&workspace)),
@@ -420,7 +420,7 @@ fn metadata(
         };
         config
             .text
-            .mistake(format!("cargo cannot read {manifest}"))
+            .error_at(format!("cargo cannot read {manifest}"))
             .at(config.subject.span(), "this subject")
             .help(help)
             .into()

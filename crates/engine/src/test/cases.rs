@@ -30,11 +30,11 @@ pub struct Cases<'a, 'b> {
     log: &'b mut PhaseLog,
     /// All tests the executable has: a test can print events of tests that there are not.
     names: BTreeSet<String>,
-    settled: BTreeMap<String, CaseOutcome>,
+    results: BTreeMap<String, CaseOutcome>,
     aborts: Vec<Abort>,
     /// The tests that were under way when their target's time was over, and for how long.
-    cut: BTreeMap<String, Duration>,
-    until: Instant,
+    timed_out_together: BTreeMap<String, Duration>,
+    deadline: Instant,
     cpu: Duration,
     waited: Duration,
     exit: Exit,
@@ -65,10 +65,10 @@ impl<'a, 'b> Cases<'a, 'b> {
             executable,
             log,
             names: BTreeSet::new(),
-            settled: BTreeMap::new(),
+            results: BTreeMap::new(),
             aborts: Vec::new(),
-            cut: BTreeMap::new(),
-            until: Instant::now() + executable.timeouts.target,
+            timed_out_together: BTreeMap::new(),
+            deadline: Instant::now() + executable.timeouts.target,
             cpu: Duration::ZERO,
             waited: Duration::ZERO,
             exit: Exit::Code(0),
@@ -81,15 +81,15 @@ impl<'a, 'b> Cases<'a, 'b> {
             cases.retry()?;
         }
         cases.mark_cut_as_flaky();
-        if error.is_none() && !cases.settled.values().any(|c| c.status.is_failed()) {
+        if error.is_none() && !cases.results.values().any(|c| c.status.is_failed()) {
             // What was flaky ended badly at first.
             cases.exit = Exit::Code(0);
         }
         if let Some((status, _)) = &error {
-            cases.leave_open(status);
+            cases.mark_not_run(status);
         }
         Ok(TargetTests {
-            cases: cases.settled.into_values().collect(),
+            cases: cases.results.into_values().collect(),
             error,
             cpu: cases.cpu,
             waited: cases.waited,
@@ -150,7 +150,7 @@ impl<'a, 'b> Cases<'a, 'b> {
                     None => Ok(None),
                 };
             }
-            let n_before = self.settled.len();
+            let n_before = self.results.len();
             let everything = std::mem::take(&mut is_first) && batch.len() == self.names.len();
             let (ended, suite) = self.attempt(if everything { &[] } else { &batch })?;
             if let Some(doubt) = infra_failure(&ended.exit, &suite.loose) {
@@ -158,12 +158,12 @@ impl<'a, 'b> Cases<'a, 'b> {
                 let error = Diagnostic::from_message(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
             }
-            if let Some(error) = contradiction(&ended.exit, &suite) {
+            if let Some(error) = failed_after_passing(&ended.exit, &suite) {
                 self.take(&suite);
                 return Ok(Some(error));
             }
-            alone.extend(self.judge(&batch, &ended, &suite));
-            if Instant::now() >= self.until && !self.open().is_empty() {
+            alone.extend(self.record_attempt(&batch, &ended, &suite));
+            if Instant::now() >= self.deadline && !self.open().is_empty() {
                 if n_more == 0 {
                     let limit = self.executable.target_limit();
                     let error = format!("its tests did not end within {limit}");
@@ -171,9 +171,9 @@ impl<'a, 'b> Cases<'a, 'b> {
                     return Ok(Some((Status::failed(FailureKind::Timeout), error)));
                 }
                 n_more -= 1;
-                self.until = Instant::now() + self.executable.timeouts.target;
+                self.deadline = Instant::now() + self.executable.timeouts.target;
             }
-            if self.settled.len() == n_before && alone.is_empty() {
+            if self.results.len() == n_before && alone.is_empty() {
                 let error = format!("it ended without running its tests: {}", ended.exit);
                 return Ok(Some((
                     Status::failed(FailureKind::Crash),
@@ -204,13 +204,13 @@ impl<'a, 'b> Cases<'a, 'b> {
         let _threads = self.executable.within_budget(&mut command, n_tests)?;
         let waited = waiting.elapsed();
         self.waited += waited;
-        self.until += waited;
+        self.deadline += waited;
         let mut listener = CaseReader {
             suite: SuiteOutput::default(),
             case_limit: self.executable.timeouts.case,
             log: self.log,
         };
-        let left = self.until.saturating_duration_since(Instant::now());
+        let left = self.deadline.saturating_duration_since(Instant::now());
         let ended = self.executable.run(command, left, &mut listener);
         let suite = listener.suite;
         self.log.note(&format!("[{}]", ended.exit));
@@ -223,7 +223,7 @@ impl<'a, 'b> Cases<'a, 'b> {
 
     /// Takes over what a run said, and says which tests have to run alone: those that were under
     /// way when it ended, unless it is plain already what became of them.
-    fn judge(
+    fn record_attempt(
         &mut self,
         batch: &[String],
         ended: &ProcessResult,
@@ -238,7 +238,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         }
         if let [name] = batch {
             // It ran alone, so whatever happened is its own doing.
-            if !self.settled.contains_key(name) || under_way.contains(name) {
+            if !self.results.contains_key(name) || under_way.contains(name) {
                 self.attribute(name, ended, suite);
             }
             return BTreeSet::new();
@@ -261,8 +261,8 @@ impl<'a, 'b> Cases<'a, 'b> {
         }
         if too_long.is_empty() {
             let since = |name: &String| suite.running.get(name).map_or(now, |since| *since);
-            let cut = others.iter().map(|name| (name.clone(), now - since(name)));
-            self.cut.extend(cut);
+            let timed_out_together = others.iter().map(|name| (name.clone(), now - since(name)));
+            self.timed_out_together.extend(timed_out_together);
         }
         others.into_iter().collect()
     }
@@ -294,12 +294,14 @@ impl<'a, 'b> Cases<'a, 'b> {
             seconds: ended.wall.as_secs_f64(),
             output: libtest::kept(&format!("{what}\n{said}")),
             flaky: None,
-            n_seen: match self.cut.contains_key(name) && class == FailureKind::Timeout {
+            n_seen: match self.timed_out_together.contains_key(name)
+                && class == FailureKind::Timeout
+            {
                 true => 2,
                 false => 1,
             },
         };
-        self.settled.insert(name.to_owned(), case);
+        self.results.insert(name.to_owned(), case);
     }
 
     /// Takes over what a run said of tests that there are.
@@ -310,13 +312,13 @@ impl<'a, 'b> Cases<'a, 'b> {
                 case.output = case
                     .output
                     .map(|output| self.executable.without_stage(&output));
-                self.settled.insert(name.clone(), case);
+                self.results.insert(name.clone(), case);
             }
         }
     }
 
     /// What the trouble with the whole kept from an answer: never a verdict on a test.
-    fn leave_open(&mut self, trouble: &Status) {
+    fn mark_not_run(&mut self, trouble: &Status) {
         let status = match trouble {
             Status::Inconclusive { .. } => trouble.clone(),
             Status::Passed | Status::Failed { .. } | Status::Skipped { .. } => Status::Skipped {
@@ -325,7 +327,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         };
         for name in self.open() {
             let case = not_run(name.clone(), status.clone());
-            self.settled.insert(name, case);
+            self.results.insert(name, case);
         }
     }
 
@@ -333,7 +335,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         let open = self
             .names
             .iter()
-            .filter(|name| !self.settled.contains_key(*name));
+            .filter(|name| !self.results.contains_key(*name));
         open.cloned().collect()
     }
 }
@@ -351,7 +353,7 @@ fn not_run(name: String, status: Status) -> CaseOutcome {
 
 /// An executable whose tests all passed and which then fails: something it does at its end, such as
 /// a leak check, said no. `cargo test` counts that as a failure too.
-fn contradiction(exit: &Exit, suite: &SuiteOutput) -> ExecutableError {
+fn failed_after_passing(exit: &Exit, suite: &SuiteOutput) -> ExecutableError {
     let failed = suite.ended.values().any(|case| case.status.is_failed());
     let ended_badly = matches!(exit, Exit::Signal(_)) || matches!(exit, Exit::Code(n) if *n != 0);
     let is_whole = suite.is_complete && suite.running.is_empty();

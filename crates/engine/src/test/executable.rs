@@ -89,12 +89,12 @@ impl TestExecutable<'_> {
         limit: Duration,
         follower: &mut dyn Follower,
     ) -> ProcessResult {
-        let terms = Limits {
+        let limits = Limits {
             limit,
             policy: &self.policy,
             cancel: self.cancel,
         };
-        run(command, terms, follower)
+        run(command, limits, follower)
     }
 
     /// Takes as many free jobs as the tests can use, and limits the command to them. If that is as

@@ -24,7 +24,7 @@ const DOWN_TO: u64 = 90;
 
 /// Keeps disk usage within a limit.
 pub struct Evictor<'a> {
-    workplace: &'a WorkDirs,
+    work_dirs: &'a WorkDirs,
     builds: &'a BuildGroups,
     most: Option<ByteSize>,
     /// The size in bytes of what is kept outside the build groups. Measured once, since it grows
@@ -40,7 +40,7 @@ pub struct Evictor<'a> {
 
 /// Marks a copy as in use until it is dropped.
 pub struct CopyInUse<'a> {
-    keeper: &'a Evictor<'a>,
+    evictor: &'a Evictor<'a>,
     copy: Utf8PathBuf,
 }
 
@@ -58,9 +58,9 @@ pub struct EvictionReport {
 impl<'a> Evictor<'a> {
     /// Creates an evictor; without a limit it does nothing.
     #[must_use]
-    pub fn new(workplace: &'a WorkDirs, builds: &'a BuildGroups, most: Option<ByteSize>) -> Self {
+    pub fn new(work_dirs: &'a WorkDirs, builds: &'a BuildGroups, most: Option<ByteSize>) -> Self {
         Self {
-            workplace,
+            work_dirs,
             builds,
             most,
             beside: OnceLock::new(),
@@ -75,14 +75,17 @@ impl<'a> Evictor<'a> {
     pub fn mark_in_use(&self, folders: &LaneDirs) -> CopyInUse<'_> {
         let copy = folders.copy().to_owned();
         *self.at_work().entry(copy.clone()).or_default() += 1;
-        CopyInUse { keeper: self, copy }
+        CopyInUse {
+            evictor: self,
+            copy,
+        }
     }
 
     /// Returns the folder that the limit applies to: the parent of all subjects' work
     /// folders.
     #[must_use]
     pub fn root(&self) -> &Utf8Path {
-        let own = self.workplace.root();
+        let own = self.work_dirs.root();
         own.parent().unwrap_or(own)
     }
 
@@ -99,7 +102,7 @@ impl<'a> Evictor<'a> {
             return Ok(EvictionReport::default());
         };
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = cached_units(&self.workplace.build_groups())?;
+        let mut all = cached_units(&self.work_dirs.build_groups())?;
         let own: u64 = all.iter().map(|stored| stored.bytes).sum();
         let before = self.beside()? + own + self.others(LOOK_AGAIN)?;
         let mut after = before;
@@ -109,7 +112,7 @@ impl<'a> Evictor<'a> {
             for (root, _) in &idle {
                 all.extend(cached_units(&groups_of(root))?);
             }
-            let groups = self.workplace.build_groups();
+            let groups = self.work_dirs.build_groups();
             let needed: BTreeSet<&str> = all
                 .iter()
                 .filter(|stored| stored.group.starts_with(&groups))
@@ -146,7 +149,7 @@ impl<'a> Evictor<'a> {
         match *others {
             Some((at, bytes)) if at.elapsed() < ago => Ok(bytes),
             Some(_) | None => {
-                let bytes = measure(&self.workplace.others()?)?;
+                let bytes = measure(&self.work_dirs.others()?)?;
                 *others = Some((Instant::now(), bytes));
                 Ok(bytes)
             }
@@ -157,7 +160,7 @@ impl<'a> Evictor<'a> {
     /// keeps a run from starting.
     fn idle_others(&self) -> Result<Vec<(Utf8PathBuf, File)>> {
         let mut idle = Vec::new();
-        for root in self.workplace.others()? {
+        for root in self.work_dirs.others()? {
             if groups_of(&root).is_dir()
                 && let Some(lock) = lock_others(&root)?
             {
@@ -191,7 +194,7 @@ impl<'a> Evictor<'a> {
         match self.beside.get() {
             Some(bytes) => Ok(*bytes),
             None => {
-                let bytes = measure(&self.workplace.dirs_beside_groups())?;
+                let bytes = measure(&self.work_dirs.dirs_beside_groups())?;
                 Ok(*self.beside.get_or_init(|| bytes))
             }
         }
@@ -204,7 +207,7 @@ impl<'a> Evictor<'a> {
 
 impl Drop for CopyInUse<'_> {
     fn drop(&mut self) {
-        let mut at_work = self.keeper.at_work();
+        let mut at_work = self.evictor.at_work();
         if let Some(n) = at_work.get_mut(&self.copy) {
             *n -= 1;
             if *n == 0 {
@@ -229,8 +232,8 @@ mod tests {
     use crate::workdir::units::{UnitDigest, Units};
 
     /// Creates a package's units of `kib` KiB, last used `hours` hours ago.
-    fn units(workplace: &WorkDirs, store: &str, package: &str, kib: usize, hours: u64) {
-        let folder = workplace.build_groups().join(store).join(digest(package));
+    fn units(work_dirs: &WorkDirs, store: &str, package: &str, kib: usize, hours: u64) {
+        let folder = work_dirs.build_groups().join(store).join(digest(package));
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("lib.rlib"), vec![1; kib * 1024]).expect("written");
         let used = crate::machine::own_env::now() - Duration::from_secs(hours * 3600);
@@ -242,35 +245,35 @@ mod tests {
         UnitDigest::of(package).to_string()
     }
 
-    fn left(workplace: &WorkDirs, store: &str) -> BTreeSet<String> {
-        let left = folders(&workplace.build_groups().join(store)).expect("a listing");
+    fn left(work_dirs: &WorkDirs, store: &str) -> BTreeSet<String> {
+        let left = folders(&work_dirs.build_groups().join(store)).expect("a listing");
         left.into_iter().collect()
     }
 
     #[test]
     fn what_is_least_useful_goes_first_and_nothing_that_is_at_work() {
         let cache = tempfile::tempdir().expect("a folder");
-        let workplace = WorkDirs::open(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
-        let units = |store, package, hours| units(&workplace, store, package, 100, hours);
+        let work_dirs = WorkDirs::open(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
+        let units = |store, package, hours| units(&work_dirs, store, package, 100, hours);
         units("old/s/units", "serde", 1);
         units("new/s/units", "hyper", 3);
         units("new/s/units", "wasmtime", 2);
         units("new/s/1-units", "bytes", 9);
-        let lane = workplace.build_groups().join("new/s/0");
+        let lane = work_dirs.build_groups().join("new/s/0");
         for folder in ["checkout", "target/debug"] {
             std::fs::create_dir_all(lane.join(folder)).expect("a folder");
         }
         let app = lane.join("target/debug/app");
         std::fs::write(&app, vec![1; 100 * 1024]).expect("written");
         let groups = BuildGroups::default();
-        let keep = |kib: u64| Evictor::new(&workplace, &groups, Some(ByteSize::kib(kib)));
+        let keep = |kib: u64| Evictor::new(&work_dirs, &groups, Some(ByteSize::kib(kib)));
         let at_work = LaneDirs {
-            group: workplace.build_groups().join("new/s"),
-            checkout: workplace.build_groups().join("new/s/1/checkout"),
-            subject: workplace.build_groups().join("new/s/1/checkout"),
-            target: workplace.build_groups().join("new/s/1/target"),
-            tmp: workplace.root().join("t"),
-            programs: workplace.root().join("programs"),
+            group: work_dirs.build_groups().join("new/s"),
+            checkout: work_dirs.build_groups().join("new/s/1/checkout"),
+            subject: work_dirs.build_groups().join("new/s/1/checkout"),
+            target: work_dirs.build_groups().join("new/s/1/target"),
+            tmp: work_dirs.root().join("t"),
+            programs: work_dirs.root().join("programs"),
         };
         let message = |label: &str| label == "new";
         let expect = |packages: &[&str]| packages.iter().map(|p| digest(p)).collect();
@@ -278,12 +281,12 @@ mod tests {
         let roomy = keep(100_000).make_room(message).expect("nothing to do");
         assert!(!roomy.is_short && roomy.before == roomy.after);
         assert!(!keep(500).make_room(message).expect("room").is_short);
-        assert_eq!(left(&workplace, "old/s/units"), BTreeSet::new());
+        assert_eq!(left(&work_dirs, "old/s/units"), BTreeSet::new());
         assert!(app.exists());
         assert!(!keep(400).make_room(message).expect("room").is_short);
         assert!(!app.exists());
         assert_eq!(
-            left(&workplace, "new/s/units"),
+            left(&work_dirs, "new/s/units"),
             expect(&["hyper", "wasmtime"])
         );
         let uses = ["bytes", "hyper"].map(UnitDigest::of).into_iter();
@@ -296,37 +299,37 @@ mod tests {
                 .expect("as much as goes")
                 .is_short
         );
-        assert_eq!(left(&workplace, "new/s/units"), expect(&["hyper"]));
-        assert_eq!(left(&workplace, "new/s/1-units"), expect(&["bytes"]));
+        assert_eq!(left(&work_dirs, "new/s/units"), expect(&["hyper"]));
+        assert_eq!(left(&work_dirs, "new/s/1-units"), expect(&["bytes"]));
         drop(turn);
         keep(10).make_room(message).expect("room");
-        assert_eq!(left(&workplace, "new/s/units"), BTreeSet::new());
-        assert_eq!(left(&workplace, "new/s/1-units"), BTreeSet::new());
+        assert_eq!(left(&work_dirs, "new/s/units"), BTreeSet::new());
+        assert_eq!(left(&work_dirs, "new/s/1-units"), BTreeSet::new());
     }
 
     #[test]
     fn a_lane_at_work_keeps_its_folders() {
         let cache = tempfile::tempdir().expect("a folder");
-        let workplace = WorkDirs::open(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
-        let lane = workplace.build_groups().join("new/s/0");
+        let work_dirs = WorkDirs::open(cache.path(), Utf8Path::new("/w/subject")).expect("a place");
+        let lane = work_dirs.build_groups().join("new/s/0");
         std::fs::create_dir_all(lane.join("checkout")).expect("a folder");
         let file = lane.join("checkout/main.rs");
         std::fs::write(&file, vec![1; 100 * 1024]).expect("written");
         let folders = LaneDirs {
-            group: workplace.build_groups().join("new/s"),
+            group: work_dirs.build_groups().join("new/s"),
             checkout: lane.join("checkout"),
             subject: lane.join("checkout"),
             target: lane.join("target"),
-            tmp: workplace.root().join("t"),
-            programs: workplace.root().join("programs"),
+            tmp: work_dirs.root().join("t"),
+            programs: work_dirs.root().join("programs"),
         };
         let groups = BuildGroups::default();
-        let keeper = Evictor::new(&workplace, &groups, Some(ByteSize::kib(10)));
-        let occupied = keeper.mark_in_use(&folders);
-        assert!(keeper.make_room(|_| true).expect("no room").is_short);
+        let evictor = Evictor::new(&work_dirs, &groups, Some(ByteSize::kib(10)));
+        let occupied = evictor.mark_in_use(&folders);
+        assert!(evictor.make_room(|_| true).expect("no room").is_short);
         assert!(file.exists());
         drop(occupied);
-        keeper.make_room(|_| true).expect("room");
+        evictor.make_room(|_| true).expect("room");
         assert!(!file.exists());
     }
 }

@@ -89,7 +89,7 @@ impl WorkDirs {
         on_wait: impl FnOnce(),
     ) -> Result<Self> {
         let place = Self::open(cache, subject)?;
-        let in_use = turn(place.root.join(IN_USE).as_std_path(), cancel, on_wait)?;
+        let in_use = wait_for_lock(place.root.join(IN_USE).as_std_path(), cancel, on_wait)?;
         Ok(Self {
             _in_use: Some(in_use),
             ..place
@@ -176,7 +176,7 @@ impl WorkDirs {
     /// # Errors
     ///
     /// Returns an error if a folder cannot be removed.
-    pub fn discard_past(&self, current: &BTreeSet<(String, String)>) -> Result<()> {
+    pub fn remove_outdated_groups(&self, current: &BTreeSet<(String, String)>) -> Result<()> {
         let toolchains: BTreeSet<&str> = current.iter().map(|(label, _)| label.as_str()).collect();
         for label in toolchains {
             let of_toolchain = self.build_groups().join(label);
@@ -263,19 +263,19 @@ impl WorkDirs {
 
     /// Returns the folder for the logs of what is run again after all cells.
     #[must_use]
-    pub fn again(&self) -> Utf8PathBuf {
+    pub fn again_dir(&self) -> Utf8PathBuf {
         self.root.join("again")
     }
 
     /// Returns the folder for probing what a sandbox can do.
     #[must_use]
-    pub fn trial(&self) -> Utf8PathBuf {
+    pub fn trial_dir(&self) -> Utf8PathBuf {
         self.lane_dirs().join("trial")
     }
 
     /// Returns the folder in which the resolver works.
     #[must_use]
-    pub fn resolver(&self) -> Utf8PathBuf {
+    pub fn resolver_dir(&self) -> Utf8PathBuf {
         self.lane_dirs().join("resolve").join("checkout")
     }
 
@@ -329,7 +329,7 @@ pub fn lock_others(root: &Utf8Path) -> Result<Option<File>> {
 /// # Errors
 ///
 /// Returns an error if the file cannot be written or the wait is interrupted.
-pub fn turn(lock: &Path, cancel: &Cancel, on_wait: impl FnOnce()) -> Result<File> {
+pub fn wait_for_lock(lock: &Path, cancel: &Cancel, on_wait: impl FnOnce()) -> Result<File> {
     let file = File::create(lock).with_context(|| format!("write {}", lock.display()))?;
     let mut on_wait = Some(on_wait);
     loop {

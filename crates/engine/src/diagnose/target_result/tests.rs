@@ -366,7 +366,8 @@ fn where_nothing_is_said_of_a_target_the_end_of_the_build_is_its_result() {
     let refused = "error: multiple candidates for `rmeta` dependency\n";
     assert!(result(Exit::Code(101), refused).starts_with("failed(compile): "));
     let nothing = result(Exit::Code(101), "");
-    let expected = "inconclusive(cargo told nothing of it and ended: exit 101): cargo said nothing";
+    let expected =
+        "inconclusive(cargo reported nothing about it and ended: exit 101): cargo said nothing";
     assert_eq!(nothing, expected);
 }
 

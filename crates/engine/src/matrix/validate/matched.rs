@@ -17,7 +17,7 @@ use crate::subject::Subject;
 pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
     let pins = || ladders.iter().flat_map(Ladder::all).map(|(pin, _)| pin);
     let nothing = |what: &str, at: &Span| {
-        let error = config.text.mistake(format!("{what} matches nothing"));
+        let error = config.text.error_at(format!("{what} matches nothing"));
         let help = "`plan` lists all cells; take it out, or widen its range";
         Err(error.at(at.clone(), "no pin of the ladder").help(help))
     };
@@ -86,7 +86,7 @@ pub fn features<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject>
                 let message = format!("the subject asks for no feature `{feature}` of `{krate}`");
                 return Err(config
                     .text
-                    .mistake(message)
+                    .error_at(message)
                     .at(adjustment.at.clone(), "changes nothing")
                     .help("name a feature as it stands in a Cargo.toml of the subject")
                     .into());

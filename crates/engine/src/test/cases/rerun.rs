@@ -7,7 +7,7 @@ use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{CaseOutcome, Flaky};
 use pinmatrix_core::model::status::{FailureKind, Status};
 
-use crate::test::cases::{Abort, Cases, ExecutableError, contradiction, not_run};
+use crate::test::cases::{Abort, Cases, ExecutableError, failed_after_passing, not_run};
 use crate::test::executable::infra_failure;
 use crate::test::retry::retried;
 
@@ -15,34 +15,34 @@ impl Cases<'_, '_> {
     /// Runs each test that failed again by itself, as often as is asked for. All that together have
     /// the time of the target once more: it may be spent.
     pub(super) fn retry(&mut self) -> Result<()> {
-        self.until = Instant::now() + self.executable.timeouts.target;
-        let failed = self.settled.values().filter(|c| c.status.is_failed());
+        self.deadline = Instant::now() + self.executable.timeouts.target;
+        let failed = self.results.values().filter(|c| c.status.is_failed());
         let failed: Vec<CaseOutcome> = failed.cloned().collect();
         for case in failed {
             let name = case.name.clone();
             let case = retried(case, self.executable.retries, || self.alone(&name))?;
-            self.settled.insert(name, case);
+            self.results.insert(name, case);
         }
         Ok(())
     }
 
     /// One test run by itself; `None` where the target's time is over.
     fn alone(&mut self, name: &str) -> Result<Option<CaseOutcome>> {
-        if Instant::now() >= self.until {
+        if Instant::now() >= self.deadline {
             return Ok(None);
         }
-        self.settled.remove(name);
+        self.results.remove(name);
         let batch = [name.to_owned()];
         let (ended, suite) = self.attempt(&batch)?;
         if let Some(doubt) = infra_failure(&ended.exit, &suite.loose) {
             let status = Status::Inconclusive { doubt };
             return Ok(Some(not_run(name.to_owned(), status)));
         }
-        self.judge(&batch, &ended, &suite);
-        if contradiction(&ended.exit, &suite).is_some() {
+        self.record_attempt(&batch, &ended, &suite);
+        if failed_after_passing(&ended.exit, &suite).is_some() {
             self.attribute(name, &ended, &suite);
         }
-        Ok(self.settled.get(name).cloned())
+        Ok(self.results.get(name).cloned())
     }
 
     /// Runs all tests together again where a process died and no test fails alone. If that goes
@@ -52,7 +52,8 @@ impl Cases<'_, '_> {
         trouble: (Status, Diagnostic),
     ) -> Result<ExecutableError> {
         for n_failed in 1..=self.executable.retries {
-            if Instant::now() >= self.until || self.aborts.iter().any(|d| d.under_way.is_empty()) {
+            if Instant::now() >= self.deadline || self.aborts.iter().any(|d| d.under_way.is_empty())
+            {
                 break;
             }
             let (ended, suite) = self.attempt(&[])?;
@@ -63,7 +64,7 @@ impl Cases<'_, '_> {
             let is_whole = suite.is_complete && suite.running.is_empty();
             let fails = |name: &String| suite.ended.get(name).is_some_and(|c| c.status.is_failed());
             let recurs = self.aborts.iter().any(|d| d.under_way.iter().any(fails));
-            if is_whole && !recurs && contradiction(&ended.exit, &suite).is_none() {
+            if is_whole && !recurs && failed_after_passing(&ended.exit, &suite).is_none() {
                 self.mark_flaky(n_failed);
                 return Ok(None);
             }
@@ -78,7 +79,7 @@ impl Cases<'_, '_> {
             for name in under_way {
                 let output = Some(output.clone());
                 let flaky = Flaky { n_failed, output };
-                let case = self.settled.get_mut(name);
+                let case = self.results.get_mut(name);
                 case.map(|case| case.flaky.get_or_insert(flaky));
             }
         }
@@ -87,8 +88,8 @@ impl Cases<'_, '_> {
     /// Marks as flaky what was under way when the target's time was over, and passed by itself in less
     /// time than it had taken until then. What had only begun is not to blame.
     pub(super) fn mark_cut_as_flaky(&mut self) {
-        for (name, took) in &self.cut {
-            let case = self.settled.get_mut(name);
+        for (name, took) in &self.timed_out_together {
+            let case = self.results.get_mut(name);
             let passed = case.filter(|case| case.status == Status::Passed);
             if let Some(case) = passed.filter(|case| case.seconds < took.as_secs_f64()) {
                 let limit = self.executable.target_limit();
@@ -101,7 +102,7 @@ impl Cases<'_, '_> {
 
     /// A process that died, and none of the tests that were under way fails alone.
     pub(super) fn unexplained(&self) -> ExecutableError {
-        let fails = |name: &String| self.settled.get(name).is_some_and(|c| c.status.is_failed());
+        let fails = |name: &String| self.results.get(name).is_some_and(|c| c.status.is_failed());
         let abort = self
             .aborts
             .iter()

@@ -85,10 +85,10 @@ fn with_cases<T>(judge: impl FnOnce(&mut Cases<'_, '_>) -> T) -> T {
         executable: &executable,
         log: &mut log,
         names: names(&["a", "b", "c", "d", "e"]).into_iter().collect(),
-        settled: BTreeMap::new(),
+        results: BTreeMap::new(),
         aborts: Vec::new(),
-        cut: BTreeMap::new(),
-        until: Instant::now() + SECOND,
+        timed_out_together: BTreeMap::new(),
+        deadline: Instant::now() + SECOND,
         cpu: Duration::ZERO,
         waited: Duration::ZERO,
         exit: Exit::Code(0),
@@ -101,7 +101,7 @@ fn names(names: &[&str]) -> Vec<String> {
 
 /// What is settled, one line each.
 fn settled(cases: &Cases<'_, '_>) -> Vec<String> {
-    let cases = cases.settled.values();
+    let cases = cases.results.values();
     cases
         .map(|case| format!("{} {}", case.name, case.status))
         .collect()
@@ -111,7 +111,7 @@ fn settled(cases: &Cases<'_, '_>) -> Vec<String> {
 fn judged(exit: Exit, suite: &SuiteOutput) -> (Vec<String>, Vec<String>) {
     with_cases(|cases| {
         let batch = names(&["a", "b", "c", "d", "e"]);
-        let alone = cases.judge(&batch, &ended(exit), suite);
+        let alone = cases.record_attempt(&batch, &ended(exit), suite);
         (settled(cases), alone.into_iter().collect())
     })
 }
@@ -119,9 +119,9 @@ fn judged(exit: Exit, suite: &SuiteOutput) -> (Vec<String>, Vec<String>) {
 /// Judges a run of the test `a` alone: its status and its output.
 fn judged_alone(exit: Exit, events: &[&str]) -> (String, Option<String>) {
     with_cases(|cases| {
-        let alone = cases.judge(&names(&["a"]), &ended(exit), &suite(events));
+        let alone = cases.record_attempt(&names(&["a"]), &ended(exit), &suite(events));
         assert!(alone.is_empty(), "it ran alone already");
-        let case = cases.settled.remove("a").expect("it is settled");
+        let case = cases.results.remove("a").expect("it is settled");
         (case.status.to_string(), case.output)
     })
 }
@@ -131,9 +131,9 @@ const NOTHING: [String; 0] = [];
 #[test]
 fn a_run_that_ends_settles_what_it_said() {
     let whole = suite(&["start a", "ok a", "start b", "failed b", "ignored c", "end"]);
-    let (settled, alone) = judged(Exit::Code(101), &whole);
+    let (results, alone) = judged(Exit::Code(101), &whole);
     assert_eq!(
-        settled,
+        results,
         ["a passed", "b failed(test)", "c skipped(ignored)"]
     );
     assert_eq!(alone, NOTHING);
@@ -142,32 +142,32 @@ fn a_run_that_ends_settles_what_it_said() {
 #[test]
 fn of_a_process_that_dies_only_the_tests_under_way_run_alone() {
     let died = suite(&["start a", "ok a", "start b", "start c"]);
-    let (settled, alone) = judged(Exit::Signal(11), &died);
-    assert_eq!(settled, ["a passed"]);
+    let (results, alone) = judged(Exit::Signal(11), &died);
+    assert_eq!(results, ["a passed"]);
     assert_eq!(alone, ["b", "c"]);
 }
 
 #[test]
 fn an_end_that_a_test_printed_does_not_hide_what_is_under_way() {
     let feigned = suite(&["start a", "start b", "end", "ok b"]);
-    let (settled, alone) = judged(Exit::Code(0), &feigned);
-    assert_eq!(settled, ["b passed"]);
+    let (results, alone) = judged(Exit::Code(0), &feigned);
+    assert_eq!(results, ["b passed"]);
     assert_eq!(alone, ["a"]);
 }
 
 #[test]
 fn events_of_tests_that_there_are_not_settle_nothing() {
     let feigned = suite(&["start x", "ok y", "ok a", "end"]);
-    let (settled, alone) = judged(Exit::Code(0), &feigned);
-    assert_eq!(settled, ["a passed"]);
+    let (results, alone) = judged(Exit::Code(0), &feigned);
+    assert_eq!(results, ["a passed"]);
     assert_eq!(alone, NOTHING);
 }
 
 #[test]
 fn a_result_that_precedes_a_further_start_settles_nothing() {
     let again = suite(&["ok a", "start a"]);
-    let (settled, alone) = judged(Exit::Signal(6), &again);
-    assert_eq!((settled, alone), (Vec::new(), names(&["a"])));
+    let (results, alone) = judged(Exit::Signal(6), &again);
+    assert_eq!((results, alone), (Vec::new(), names(&["a"])));
 }
 
 #[test]
@@ -197,8 +197,8 @@ fn a_time_limit_that_was_hit_names_its_key() {
                 wall: took,
                 ..ended(Exit::TimedOut)
             };
-            cases.judge(&names(&["a"]), &ended, &suite(&["start a"]));
-            cases.settled.remove("a").and_then(|case| case.output)
+            cases.record_attempt(&names(&["a"]), &ended, &suite(&["start a"]));
+            cases.results.remove("a").and_then(|case| case.output)
         })
     };
     let of_case = "still running after 10s (`case` under `[timeouts]`)";
@@ -244,31 +244,38 @@ fn a_test_that_has_used_up_its_time_is_to_blame_and_those_beside_it_are_not() {
     with_cases(|cases| {
         let mut hung = suite_since(&["start a"], 11 * SECOND);
         hung.line(test_event("b", "started").as_bytes(), Instant::now());
-        let alone = cases.judge(&names(&["a", "b"]), &ended(Exit::TimedOut), &hung);
+        let alone = cases.record_attempt(&names(&["a", "b"]), &ended(Exit::TimedOut), &hung);
         assert_eq!(settled(cases), ["a failed(timeout)"]);
         assert_eq!(alone.into_iter().collect::<Vec<_>>(), ["b"]);
-        assert!(cases.cut.is_empty() && cases.aborts.is_empty());
+        assert!(cases.timed_out_together.is_empty() && cases.aborts.is_empty());
     });
 }
 
 #[test]
 fn where_the_time_of_the_target_is_over_nobody_is_to_blame_yet() {
     with_cases(|cases| {
-        let cut = suite_since(&["ok c", "start a", "start b"], 4 * SECOND);
-        let alone = cases.judge(&names(&["a", "b", "c"]), &ended(Exit::TimedOut), &cut);
+        let timed_out_together = suite_since(&["ok c", "start a", "start b"], 4 * SECOND);
+        let alone = cases.record_attempt(
+            &names(&["a", "b", "c"]),
+            &ended(Exit::TimedOut),
+            &timed_out_together,
+        );
         assert_eq!(settled(cases), ["c passed"]);
         assert_eq!(alone.into_iter().collect::<Vec<_>>(), ["a", "b"]);
-        let took = cases.cut.values().all(|took| *took >= 4 * SECOND);
-        assert!(took && cases.cut.len() == 2);
+        let took = cases
+            .timed_out_together
+            .values()
+            .all(|took| *took >= 4 * SECOND);
+        assert!(took && cases.timed_out_together.len() == 2);
         // A time limit that it hits again has been seen twice.
-        cases.judge(&names(&["a"]), &ended(Exit::TimedOut), &suite(&["start a"]));
-        assert_eq!(cases.settled["a"].n_seen, 2);
-        cases.judge(
+        cases.record_attempt(&names(&["a"]), &ended(Exit::TimedOut), &suite(&["start a"]));
+        assert_eq!(cases.results["a"].n_seen, 2);
+        cases.record_attempt(
             &names(&["b"]),
             &ended(Exit::Signal(6)),
             &suite(&["start b"]),
         );
-        assert_eq!(cases.settled["b"].n_seen, 1);
+        assert_eq!(cases.results["b"].n_seen, 1);
     });
 }
 
@@ -276,7 +283,7 @@ fn where_the_time_of_the_target_is_over_nobody_is_to_blame_yet() {
 fn what_was_cut_and_then_passes_in_less_time_is_flaky() {
     with_cases(|cases| {
         let took = |seconds: u32| seconds * SECOND;
-        cases.cut = BTreeMap::from(
+        cases.timed_out_together = BTreeMap::from(
             [("a", took(9)), ("b", took(1)), ("c", took(9))]
                 .map(|(name, took)| (name.to_owned(), took)),
         );
@@ -289,10 +296,10 @@ fn what_was_cut_and_then_passes_in_less_time_is_flaky() {
                 seconds: 5.0,
                 ..not_run(name.to_owned(), status)
             };
-            cases.settled.insert(name.to_owned(), case);
+            cases.results.insert(name.to_owned(), case);
         }
         cases.mark_cut_as_flaky();
-        let flaky = cases.settled.values().filter(|case| case.flaky.is_some());
+        let flaky = cases.results.values().filter(|case| case.flaky.is_some());
         let flaky: Vec<&str> = flaky.map(|case| case.name.as_str()).collect();
         assert_eq!(flaky, ["a"]);
     });
@@ -301,7 +308,7 @@ fn what_was_cut_and_then_passes_in_less_time_is_flaky() {
 #[test]
 fn a_death_is_explained_by_a_test_that_fails_alone_and_else_is_the_executables() {
     with_cases(|cases| {
-        cases.judge(
+        cases.record_attempt(
             &names(&["a", "b", "c"]),
             &ended(Exit::Signal(11)),
             &suite(&["start a", "start b"]),
@@ -312,7 +319,7 @@ fn a_death_is_explained_by_a_test_that_fails_alone_and_else_is_the_executables()
             error.message,
             "the process ended with 2 tests under way, none of which fails alone: signal 11"
         );
-        cases.judge(
+        cases.record_attempt(
             &names(&["b"]),
             &ended(Exit::Signal(11)),
             &suite(&["start b"]),
@@ -320,7 +327,7 @@ fn a_death_is_explained_by_a_test_that_fails_alone_and_else_is_the_executables()
         assert!(cases.unexplained().is_none());
     });
     with_cases(|cases| {
-        cases.judge(
+        cases.record_attempt(
             &names(&["a", "b"]),
             &ended(Exit::Code(1)),
             &suite(&["start a", "ok a"]),
@@ -335,7 +342,7 @@ fn what_an_executables_error_kept_from_running_is_no_verdict() {
     let left = |error: Status| {
         with_cases(|cases| {
             cases.take(&suite(&["ok a", "failed b"]));
-            cases.leave_open(&error);
+            cases.mark_not_run(&error);
             settled(cases)
         })
     };
@@ -358,15 +365,15 @@ fn what_an_executables_error_kept_from_running_is_no_verdict() {
 #[test]
 fn an_executable_that_fails_after_its_tests_passed_has_failed() {
     let passed = suite(&["ok a", "end"]);
-    assert!(contradiction(&Exit::Code(23), &passed).is_some());
-    assert!(contradiction(&Exit::Signal(6), &passed).is_some());
-    assert!(contradiction(&Exit::Code(0), &passed).is_none());
+    assert!(failed_after_passing(&Exit::Code(23), &passed).is_some());
+    assert!(failed_after_passing(&Exit::Signal(6), &passed).is_some());
+    assert!(failed_after_passing(&Exit::Code(0), &passed).is_none());
     let failed = suite(&["failed a", "end"]);
-    assert!(contradiction(&Exit::Code(101), &failed).is_none());
+    assert!(failed_after_passing(&Exit::Code(101), &failed).is_none());
     let cut_short = suite(&["ok a"]);
-    assert!(contradiction(&Exit::Signal(6), &cut_short).is_none());
+    assert!(failed_after_passing(&Exit::Signal(6), &cut_short).is_none());
     let under_way = suite(&["ok a", "start b", "end"]);
-    assert!(contradiction(&Exit::Signal(6), &under_way).is_none());
+    assert!(failed_after_passing(&Exit::Signal(6), &under_way).is_none());
 }
 
 proptest! {
@@ -389,18 +396,18 @@ proptest! {
         let suite = suite(&events);
         with_cases(|cases| {
             let batch = names(&["a", "b", "c", "d", "e"]);
-            let alone = cases.judge(&batch, &ended(exit.clone()), &suite);
+            let alone = cases.record_attempt(&batch, &ended(exit.clone()), &suite);
             for name in &batch {
-                prop_assert!(!(alone.contains(name) && cases.settled.contains_key(name)));
+                prop_assert!(!(alone.contains(name) && cases.results.contains_key(name)));
             }
             prop_assert!(alone.iter().all(|name| cases.names.contains(name)));
-            prop_assert!(cases.settled.keys().all(|name| cases.names.contains(name)));
+            prop_assert!(cases.results.keys().all(|name| cases.names.contains(name)));
             Ok(())
         })?;
         with_cases(|cases| {
-            let alone = cases.judge(&names(&["a"]), &ended(exit), &suite);
+            let alone = cases.record_attempt(&names(&["a"]), &ended(exit), &suite);
             let is_over = suite.is_complete && !suite.running.keys().any(|n| cases.names.contains(n));
-            prop_assert!(is_over || (alone.is_empty() && cases.settled.contains_key("a")));
+            prop_assert!(is_over || (alone.is_empty() && cases.results.contains_key("a")));
             Ok(())
         })?;
     }
