@@ -16,7 +16,7 @@ use pinmatrix::input::read_config;
 use pinmatrix::matrix::Matrix;
 use pinmatrix::run::{RunSettings, known_outcomes, run};
 use pinmatrix::workdir::work_dirs::cache;
-use pinmatrix_core::analysis::{RunResult, judgement, run_result};
+use pinmatrix_core::analysis::{Analysis, RunResult, judgement, run_result};
 use pinmatrix_core::config::{RunOptions, Strategy};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::Cell;
@@ -168,9 +168,10 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
         run => run?,
     };
     progress.end();
-    output::reports::write(&run, &out, &out)?;
-    output::stdout::results(&run, &out)?;
-    output::ci::publish(&run, &out, flags.ci.host())?;
+    let analysis = Analysis::of(&run);
+    output::reports::write(&analysis, &out, &out)?;
+    output::stdout::results(&analysis, &out)?;
+    output::ci::publish(&analysis, &out, flags.ci.host())?;
     match cancel.is_cancelled_by_user() {
         true => Ok(ExitStatus::Interrupted),
         false => Ok(judge(&run)),
@@ -227,6 +228,7 @@ fn open_with(
 ) -> Result<Matrix> {
     let mut config = read_config(&flags.config())?;
     change(&mut config.run);
+    config.run.log = output::trace::file().map(std::path::Path::to_owned);
     if let Some(rev) = &flags.rev {
         config.take_revision(rev);
     }

@@ -291,6 +291,8 @@ pub struct RunOptions {
     pub locks: Option<PathBuf>,
     /// The committed baseline, relative to `matrix.toml`.
     pub baseline: Option<PathBuf>,
+    /// The log of what the tool itself does, if a person asked for one.
+    pub log: Option<PathBuf>,
 }
 
 /// Which cells of a matrix to run.
@@ -367,6 +369,7 @@ impl Config {
                 max_disk: values::disk(&text, &document.run.max_disk)?,
                 locks: document.run.locks,
                 baseline: document.run.baseline,
+                log: None,
             },
             text,
         };

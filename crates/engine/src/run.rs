@@ -6,7 +6,7 @@ pub(crate) mod confirm;
 pub mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Instant, UNIX_EPOCH};
 
@@ -223,9 +223,14 @@ pub fn run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Result<R
 
 /// Says whether the working tree is no longer what the run is of.
 fn warn_about_edits(matrix: &Matrix, listener: &dyn Listener) {
-    for checkout in matrix.trees.iter().map(|tree| &tree.subject.checkout) {
+    for subject in matrix.trees.iter().map(|tree| &tree.subject) {
         // A tree that cannot be listed any more has changed in a way that its owner knows of.
-        let changed = checkout.changed_since(&matrix.config).unwrap_or_default();
+        let changed = subject.checkout.changed_since(&matrix.config);
+        let mut changed = changed.unwrap_or_default();
+        let real = |path: &Path| path.canonicalize().ok();
+        let log = matrix.config.run.log.as_deref().and_then(real);
+        let origin = subject.checkout.origin.as_std_path();
+        changed.retain(|path| log.is_none() || real(&origin.join(path)) != log);
         let Some(first) = changed.first() else {
             continue;
         };

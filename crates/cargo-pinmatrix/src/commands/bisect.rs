@@ -462,9 +462,9 @@ impl BisectPage<'_> {
                 format!("{} --rev {commit}", plain(&cell))
             }
             (_, _) => {
-                let words = std::env::args()
-                    .skip(1)
-                    .filter(|word| word != "matrix" && word != "pinmatrix");
+                // The program's own name for itself stands before the flags.
+                let words = std::env::args().skip(1);
+                let words = words.skip_while(|word| word == "matrix" || word == "pinmatrix");
                 let words: Vec<String> = words.map(|word| shell_word(&word)).collect();
                 format!(
                     "{} {} --only {}",

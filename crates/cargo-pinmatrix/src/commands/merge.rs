@@ -6,6 +6,7 @@ use pinmatrix::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 use pinmatrix::input::read_config;
 use pinmatrix::results;
 use pinmatrix::results::untrusted_input;
+use pinmatrix_core::analysis::Analysis;
 use pinmatrix_core::analysis::findings::findings;
 use pinmatrix_core::config::Strategy;
 use pinmatrix_core::error::UserError;
@@ -85,9 +86,10 @@ pub fn run(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
         .iter()
         .for_each(|note| progress.on_event(Event::Noted(note)));
     progress.end();
-    reports::write(&run, &out, &out)?;
-    stdout::results(&run, &out)?;
-    ci::publish(&run, &out, flags.ci.host())?;
+    let analysis = Analysis::of(&run);
+    reports::write(&analysis, &out, &out)?;
+    stdout::results(&analysis, &out)?;
+    ci::publish(&analysis, &out, flags.ci.host())?;
     Ok(judge(&run))
 }
 

@@ -48,8 +48,9 @@ pub fn run(flags: &ReportFlags) -> Result<ExitStatus> {
         None => flags::results_folder(&flags::config(flags.config.as_ref()))?,
     };
     let run = results::read(&results)?;
+    let analysis = Analysis::of(&run);
     if let Some(format) = flags.format {
-        let text = reports::text(&Analysis::of(&run), folder(&results), format)?;
+        let text = reports::text(&analysis, folder(&results), format)?;
         match format {
             ReportFormat::Annotations => stdout::write_commands(&text)?,
             ReportFormat::CodeQuality | ReportFormat::Sarif | ReportFormat::Frontier => {
@@ -63,8 +64,8 @@ pub fn run(flags: &ReportFlags) -> Result<ExitStatus> {
         return Ok(ExitStatus::Passed);
     }
     let out = place(&results, flags.out.as_deref())?;
-    reports::write(&run, folder(&results), out)?;
-    ci::publish(&run, out, flags.ci.host())?;
+    reports::write(&analysis, folder(&results), out)?;
+    ci::publish(&analysis, out, flags.ci.host())?;
     Ok(ExitStatus::Passed)
 }
 

@@ -11,7 +11,6 @@ use camino::Utf8Path;
 use clap::ValueEnum;
 use pinmatrix::fs_ext::write_whole;
 use pinmatrix_core::analysis::Analysis;
-use pinmatrix_core::model::run::Run;
 use pinmatrix_report::{annotations, code_quality, step_summary};
 
 use crate::output::stdout;
@@ -73,17 +72,16 @@ impl Ci {
 /// # Errors
 ///
 /// Returns an error if a file that the CI system reads cannot be written.
-pub fn publish(run: &Run, out: &Utf8Path, host: Host) -> Result<()> {
-    let analysis = Analysis::of(run);
+pub fn publish(analysis: &Analysis<'_>, out: &Utf8Path, host: Host) -> Result<()> {
     match host {
         Host::GitHub(summary) => {
             if let Some(file) = summary {
-                append_summary(&analysis, &file)?;
+                append_summary(analysis, &file)?;
             }
-            stdout::write_commands(&annotations::annotations(&analysis))
+            stdout::write_commands(&annotations::annotations(analysis))
         }
         Host::GitLab => {
-            let json = code_quality::json(&analysis).context("write the code quality report")?;
+            let json = code_quality::json(analysis).context("write the code quality report")?;
             write_whole(&out.join(code_quality::FILE), json.as_bytes())
         }
         Host::Other => Ok(()),

@@ -5,7 +5,6 @@ use camino::Utf8Path;
 use clap::ValueEnum;
 use pinmatrix::fs_ext::write_whole;
 use pinmatrix_core::analysis::Analysis;
-use pinmatrix_core::model::run::Run;
 use pinmatrix_report::sections::change_points;
 use pinmatrix_report::{annotations, code_quality, html, junit, sarif, summary, terminal};
 
@@ -40,18 +39,14 @@ const FILES: [(&str, ReportFormat); 4] = [
     (change_points::FILE, ReportFormat::Frontier),
 ];
 
-/// Writes the reports of a run to `out`; `results` is the run's results folder.
+/// Writes the reports of an analysed run to `out`; `results` is the run's results folder.
 ///
 /// # Errors
 ///
 /// Returns an error if a report cannot be written.
-pub fn write(run: &Run, results: &Utf8Path, out: &Utf8Path) -> Result<()> {
-    let analysis = Analysis::of(run);
+pub fn write(analysis: &Analysis<'_>, results: &Utf8Path, out: &Utf8Path) -> Result<()> {
     for (file, format) in FILES {
-        write_whole(
-            &out.join(file),
-            text(&analysis, results, format)?.as_bytes(),
-        )?;
+        write_whole(&out.join(file), text(analysis, results, format)?.as_bytes())?;
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ use std::io::Write as _;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use pinmatrix_core::analysis::Analysis;
-use pinmatrix_core::model::run::Run;
 use pinmatrix_core::text::{inert, inert_json};
 use pinmatrix_report::terminal;
 pub use pinmatrix_report::terminal::{BOLD, DIM, GREEN, RED, RESET, YELLOW, mark};
@@ -15,8 +14,8 @@ pub use pinmatrix_report::terminal::{BOLD, DIM, GREEN, RED, RESET, YELLOW, mark}
 /// # Errors
 ///
 /// Returns an error if standard output cannot be written.
-pub fn results(run: &Run, out: &Utf8Path) -> Result<()> {
-    write(&terminal::page(&Analysis::of(run), out, columns()))
+pub fn results(analysis: &Analysis<'_>, out: &Utf8Path) -> Result<()> {
+    write(&terminal::page(analysis, out, columns()))
 }
 
 /// Returns the width of the terminal; `None` for a file or a CI log, whose viewer wraps lines

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use pinmatrix_core::error::UserError;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -12,6 +12,14 @@ use tracing_subscriber::fmt::time::uptime;
 
 /// The variable that names the file if no flag does.
 const VARIABLE: &str = "PINMATRIX_LOG";
+
+/// The file of the log, if there is one.
+static FILE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Returns the file of the log, if there is one.
+pub fn file() -> Option<&'static Path> {
+    FILE.get().map(PathBuf::as_path)
+}
 
 /// Starts the log, if the flag or the variable names a file.
 ///
@@ -35,6 +43,7 @@ pub fn start(flag: Option<&Path>) -> Result<(), UserError> {
             "name a file that can be written with --log or {VARIABLE}"
         ))
     })?;
+    let _ = FILE.set(std::path::absolute(&file).unwrap_or(file));
     let subscriber = tracing_subscriber::fmt()
         .with_writer(Mutex::new(log))
         .with_span_events(FmtSpan::CLOSE)

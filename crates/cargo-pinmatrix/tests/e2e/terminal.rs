@@ -253,3 +253,34 @@ fn the_log_of_the_tool_tells_cells_phases_and_children_and_nothing_that_they_wer
         assert!(!log.contains(hidden), "{hidden} is in {log}");
     }
 }
+
+#[test]
+fn a_log_in_the_tree_is_no_part_of_the_subject() {
+    let fixture = Fixture::copied("history");
+    let log = fixture.subject().join("tool.log");
+    let log = log.to_str().expect("text");
+    let flags = [
+        "run",
+        "--toolchain",
+        "stable",
+        "--pin",
+        "2.0.0",
+        "--log",
+        log,
+    ];
+    for reused in [false, true] {
+        let output = fixture
+            .command(&flags)
+            .output()
+            .expect("the program starts");
+        assert_eq!(output.status.code(), Some(0));
+        let said = text(&output.stderr);
+        assert!(!said.contains("files have changed"), "{said}");
+        let said = text(&output.stdout);
+        assert_eq!(
+            said.contains("taken over from earlier runs"),
+            reused,
+            "{said}"
+        );
+    }
+}

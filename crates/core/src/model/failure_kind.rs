@@ -200,6 +200,21 @@ mod tests {
 
     #[test]
     fn every_kind_is_in_the_list_and_kept_by_its_name() {
+        // Exhaustive on purpose: whoever adds a kind is asked for its number, and then for its place.
+        let number = |kind: FailureKind| match kind {
+            FailureKind::Resolve => 0,
+            FailureKind::Msrv => 1,
+            FailureKind::Drift => 2,
+            FailureKind::Compile => 3,
+            FailureKind::Lint => 4,
+            FailureKind::Link => 5,
+            FailureKind::Test => 6,
+            FailureKind::Timeout => 7,
+            FailureKind::Crash => 8,
+        };
+        let mut numbers = FailureKind::ALL.map(number);
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..FailureKind::ALL.len()));
         for kind in FailureKind::ALL {
             let written = serde_json::to_string(&kind).expect("JSON");
             assert_eq!(written, format!("\"{kind}\""));

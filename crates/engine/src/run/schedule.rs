@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_lane_takes_every_cell_once() {
         let plan = planned(&["new", "old"], 5, Strategy::Full);
-        let taken = run_alone(&schedule(&plan, 1), 3);
+        let taken = run_alone(&schedule_of(&plan, 1), 3);
         let once: BTreeSet<&String> = taken.iter().collect();
         assert_eq!((taken.len(), once.len()), (10, 10));
     }
@@ -342,7 +342,7 @@ mod tests {
         let plan = planned(&["new"], 3, Strategy::Full);
         let cancel = Cancel::default();
         cancel.cancel();
-        assert!(schedule(&plan, 1).next_cell(None, &cancel).is_none());
+        assert!(schedule_of(&plan, 1).next_cell(None, &cancel).is_none());
     }
 
     #[test]

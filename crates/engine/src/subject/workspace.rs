@@ -254,10 +254,8 @@ impl Subject {
     fn cache_relevant(&self) -> impl Iterator<Item = &CheckoutEntry> {
         let is_of_matrix =
             |entry: &CheckoutEntry| self.of_matrix.iter().any(|own| entry.path.starts_with(own));
-        self.checkout
-            .entries
-            .iter()
-            .filter(move |entry| !is_of_matrix(entry))
+        let entries = self.checkout.entries.iter();
+        entries.filter(move |entry| !is_of_matrix(entry))
     }
 }
 
@@ -274,7 +272,7 @@ fn inside(place: &Utf8Path, checkout: &Checkout) -> Result<Utf8PathBuf> {
 /// Returns the config and the files it names that the tool writes, relative to the checkout's top.
 fn of_matrix(config: &Config, origin: &Utf8Path) -> Vec<PathBuf> {
     let folder = config.folder();
-    let named = [&config.run.baseline, &config.run.locks];
+    let named = [&config.run.baseline, &config.run.locks, &config.run.log];
     let named = named.into_iter().flatten().map(|path| folder.join(path));
     let named = named.chain([config.text.file().to_owned()]);
     let inside = |path: PathBuf| {
