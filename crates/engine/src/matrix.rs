@@ -195,7 +195,7 @@ impl Matrix {
     #[must_use]
     pub fn resolver_doubt(&self) -> Option<InconclusiveReason> {
         let broken = self.toolchains.iter().find(|t| t.broken().is_some())?;
-        let why = format!("{}, which may resolve it, gives no answer", broken.label);
+        let why = format!("{}, which may resolve it, does not respond", broken.label);
         Some(InconclusiveReason::Machine(why))
     }
 

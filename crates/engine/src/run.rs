@@ -356,7 +356,7 @@ fn run_cell(
 ) -> CellResult {
     if let Some(why) = matrix.broken(&planned.cell.row) {
         return CellResult {
-            outcome: Outcome::in_doubt(format!("its toolchain gives no answer: {why}")),
+            outcome: Outcome::in_doubt(format!("its toolchain does not respond: {why}")),
             reused: false,
             laps: Vec::new(),
         };

@@ -231,8 +231,10 @@ fn one_of<'a>(
             Err(UserError::new(format!("there is no {what} `{name}` here")).help(hint))
         }
         (None, [only]) => Ok((*only).to_owned()),
-        (None, names) => Err(UserError::new(format!("on which {what}?"))
-            .help(format!("there are {}", names.join(", ")))),
+        (None, names) => Err(
+            UserError::new(format!("specify the {what} with `--{what}`"))
+                .help(format!("there are {}", names.join(", "))),
+        ),
     }
 }
 

@@ -60,7 +60,7 @@ fn list(program: Program, rows: &[ToolchainLookup], flags: &ToolchainFlags) -> R
             format!("{:width$}  {rustc}; {cargo}; {}\n", row.label, t.source)
         }
         LookupResult::Missing { why } => format!("{:width$}  missing: {why}\n", row.label),
-        LookupResult::Broken { why } => format!("{:width$}  gives no answer: {why}\n", row.label),
+        LookupResult::Broken { why } => format!("{:width$}  does not respond: {why}\n", row.label),
     };
     let mut page: String = rows.iter().map(line).collect();
     let n_missing = rows.iter().filter(|row| row.toolchain().is_none()).count();

@@ -128,7 +128,7 @@ fn describe(verified: &[Reproducibility]) -> String {
 fn difference(executable: &ExecutableDifference) -> Option<String> {
     let at = executable.first_difference?;
     let why = match executable.tells_its_place {
-        true => "; it holds the place where it was built",
+        true => "; it embeds the build path",
         false => "",
     };
     let target = &executable.target;

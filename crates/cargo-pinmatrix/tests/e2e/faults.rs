@@ -133,7 +133,7 @@ fn a_toolchain_that_gives_no_answer_is_no_verdict() {
     in_doubt(&record.expect("a cell").status(), "no memory");
     let listed = fixture.call(&["toolchains"]);
     let listed = text(&listed.stdout);
-    assert!(listed.contains("old     gives no answer: "), "{listed}");
+    assert!(listed.contains("old     does not respond: "), "{listed}");
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn claims_that_cannot_be_judged_are_mistakes() {
         ),
         (
             "says = \"x\"\npasses = [\"a[\"]\npin = \"1.0.0\"",
-            "is no glob",
+            "is not a valid glob",
         ),
         (
             "says = \"x\"\nchanges = \"a\"\nfamily = \"gadgte\"",

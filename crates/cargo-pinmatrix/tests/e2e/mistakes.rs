@@ -181,7 +181,10 @@ fn a_glob_that_selects_nothing_names_the_nearest() {
         &said(&fixture, &["run", "--cell", "stable@gadget-9.0.0"]),
         &["selects nothing"],
     );
-    holds(&said(&fixture, &["run", "--pin", "[1"]), &["is no glob"]);
+    holds(
+        &said(&fixture, &["run", "--pin", "[1"]),
+        &["is not a valid glob"],
+    );
 }
 
 #[test]
@@ -254,5 +257,5 @@ fn a_toolchain_that_does_not_answer_says_so() {
             .expect("chmod");
     }
     let listed = text(&fixture.call(&["toolchains"]).stdout);
-    holds(&listed, &["mute    gives no answer: ask", "it ended with"]);
+    holds(&listed, &["mute    does not respond: ask", "it ended with"]);
 }

@@ -76,7 +76,7 @@ fn family(
     match (&written.family, families) {
         (None, [only]) => Ok(only.name.get_ref().clone()),
         (None, _) => Err(text
-            .error_at("a claim about which family?")
+            .error_at("the claim does not name its family")
             .at(written.says.span(), "this claim")
             .help("add `family = \"NAME\"`")),
         (Some(name), _) if names().any(|known| known == name.get_ref()) => {
@@ -141,7 +141,7 @@ fn version(text: &SourceText, written: &Spanned<String>) -> Result<Version, User
 
 fn glob(text: &SourceText, written: &Spanned<String>) -> Result<GlobMatcher, UserError> {
     let glob = Glob::new(written.get_ref()).map_err(|e| {
-        text.error_at(format!("`{}` is no glob", written.get_ref()))
+        text.error_at(format!("`{}` is not a valid glob", written.get_ref()))
             .at(written.span(), e.kind().to_string())
     })?;
     Ok(glob.compile_matcher())

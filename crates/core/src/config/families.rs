@@ -167,7 +167,7 @@ fn companions(text: &SourceText, written: &[Spanned<String>]) -> Result<Companio
     let mut set = GlobSetBuilder::new();
     for glob in written {
         set.add(Glob::new(glob.get_ref()).map_err(|e| {
-            text.error_at(format!("`{}` is no glob", glob.get_ref()))
+            text.error_at(format!("`{}` is not a valid glob", glob.get_ref()))
                 .at(glob.span(), e.kind().to_string())
         })?);
     }

@@ -145,7 +145,7 @@ fn globs(
     let mut set = GlobSetBuilder::new();
     for glob in &written {
         let glob = Glob::new(glob)
-            .map_err(|e| text.error_at(format!("`{glob}` is no glob: {}", e.kind())))?;
+            .map_err(|e| text.error_at(format!("`{glob}` is not a valid glob: {}", e.kind())))?;
         set.add(glob);
     }
     let set = set

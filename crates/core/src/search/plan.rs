@@ -212,7 +212,7 @@ pub fn glob(flag: &str, written: &str) -> Result<GlobMatcher, UserError> {
     match Glob::new(written) {
         Ok(glob) => Ok(glob.compile_matcher()),
         Err(e) => Err(UserError::new(format!(
-            "{flag} {written} is no glob: {}",
+            "{flag} {written} is not a valid glob: {}",
             e.kind()
         ))),
     }

@@ -200,7 +200,7 @@ fn toolchains(matrix: &Matrix, ends: &AxisEnds, cell: &Cell) -> Result<Vec<Point
     if let Some(sought) = matrix.toolchains.iter().find(|t| t.broken().is_some()) {
         // A boundary that skips a toolchain which cannot answer would be wrong.
         let why = sought.broken().unwrap_or_default();
-        anyhow::bail!("{} gives no answer: {why}", sought.label);
+        anyhow::bail!("{} does not respond: {why}", sought.label);
     }
     let here = matrix
         .toolchains

@@ -288,7 +288,7 @@ fn answer(mut command: Command) -> Result<String> {
         if Instant::now() >= until {
             child.kill()?;
             child.wait()?;
-            anyhow::bail!("it gave no answer within {} seconds", PATIENCE.as_secs());
+            anyhow::bail!("it did not respond within {} seconds", PATIENCE.as_secs());
         }
         std::thread::sleep(Duration::from_millis(2));
     };

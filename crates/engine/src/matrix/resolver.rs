@@ -16,7 +16,7 @@ pub(super) fn missing(toolchains: &[ToolchainLookup]) -> String {
     let why = |sought: &ToolchainLookup| match &sought.found {
         LookupResult::Here(_) => None,
         LookupResult::Missing { why } => Some(format!("\n{} is missing: {why}", sought.label)),
-        LookupResult::Broken { why } => Some(format!("\n{} gives no answer: {why}", sought.label)),
+        LookupResult::Broken { why } => Some(format!("\n{} does not respond: {why}", sought.label)),
     };
     toolchains.iter().filter_map(why).collect()
 }
