@@ -1,4 +1,4 @@
-//! Running a bisection: lanes ask its points, and what each answers is written down at once.
+//! Runs a bisection: lanes evaluate its points, and each answer is written at once.
 
 pub mod query;
 mod ask;
@@ -34,25 +34,26 @@ use crate::workdir::work_dirs::WorkDirs;
 /// The file's name in the results folder.
 pub const FILE: &str = "bisection.json";
 
-/// How often an interrupt is looked for while a lane waits for what another one finds.
+/// How often a lane that waits for another lane's result checks for an interrupt.
 const TICK: Duration = Duration::from_millis(200);
 
-/// A bisection as it stands at its end.
+/// A bisection that has ended.
 pub struct Bisected {
-    /// What was asked, and answered.
+    /// The points that were evaluated, and their answers.
     pub record: Bisection,
-    /// What it came to; `None` where it was interrupted.
+    /// The result; `None` if the bisection was interrupted.
     pub end: Option<BisectResult>,
-    /// Where, beside that change, another point is known not to answer as its end does: by its number.
+    /// The other points, by index, whose known answer differs from that of the end on their side.
     pub elsewhere: Vec<(usize, PointAnswer)>,
 }
 
-/// Asks an inquiry to its end. What `replayed` says is taken over.
+/// Runs a bisection to its end. The answers in `replayed` are reused.
 ///
 /// # Errors
 ///
-/// A [`UserError`] when the question is about nothing that there is; other errors when the results
-/// or the work folders cannot be written.
+/// Returns a [`UserError`] if the question is about something that does not exist, or if `replayed`
+/// was made under other conditions. Returns other errors if the results or the work folders cannot
+/// be written.
 pub fn bisect(
     matrix: &Matrix,
     query: &BisectQuery,
@@ -107,16 +108,16 @@ pub fn bisect(
     })
 }
 
-/// What all lanes know.
+/// The state that all lanes share.
 struct BisectState {
     points: Vec<PointState>,
     record: Bisection,
-    /// What the question is about; found in what the ends show.
+    /// What the question is about, determined from the outcomes of the ends.
     about: Option<BisectTarget>,
-    /// What the ends showed, until the question is about something.
+    /// The outcomes found so far, until it is known what the question is about.
     waiting: BTreeMap<usize, (Outcome, bool)>,
     user_error: Option<UserError>,
-    /// Lanes whose work folder failed.
+    /// Whether a lane has failed to evaluate a point.
     has_failed: bool,
 }
 
@@ -181,9 +182,9 @@ impl BisectState {
     }
 }
 
-/// A hash of what decides of every answer besides its point.
+/// Returns a hash of everything that answers depend on besides their points.
 fn conditions_of(matrix: &Matrix, query: &BisectQuery) -> Result<String> {
-    // Along commits of the subject its files as they are make no difference.
+    // For commits of the subject, its current files make no difference.
     let sources = match &query.axis {
         Axis::Commits { .. } => Vec::new(),
         Axis::Pins(_) | Axis::Toolchains(_) | Axis::Dependency { .. } => matrix
@@ -205,7 +206,7 @@ fn conditions_of(matrix: &Matrix, query: &BisectQuery) -> Result<String> {
     key::of(&(sources, script, toolchains, around))
 }
 
-/// An axis, in words.
+/// Returns the name of an axis.
 #[must_use]
 pub fn axis(axis: &Axis) -> String {
     match axis {
@@ -216,7 +217,7 @@ pub fn axis(axis: &Axis) -> String {
     }
 }
 
-/// Where lanes work.
+/// Everything that the lanes of a bisection share.
 struct BisectLanes<'a> {
     matrix: &'a Matrix,
     query: &'a BisectQuery,
@@ -226,7 +227,7 @@ struct BisectLanes<'a> {
     changed: Condvar,
 }
 
-/// What one point came to.
+/// The result of one point.
 enum PointResult {
     Outcome(Box<Outcome>, bool),
     Said(PointAnswer, String),
@@ -247,7 +248,8 @@ impl BisectLanes<'_> {
         Ok(())
     }
 
-    /// The next point for a lane; waits while it takes another lane's answer to know.
+    /// Returns the next point for a lane. Waits if another lane's answer is needed to decide.
+    /// Returns `None` once the bisection is over or cancelled.
     fn take(&self) -> Option<usize> {
         let mut state = self.state();
         loop {
@@ -287,7 +289,7 @@ impl BisectLanes<'_> {
             };
             let doubt = |outcome: &&Outcome| matches!(outcome.status, Status::Inconclusive { .. });
             if [first, other].iter().any(doubt) {
-                // The machine failed at an end, which is no one's mistake.
+                // An inconclusive result at an end is not a user error.
                 for (at, (outcome, known)) in std::mem::take(&mut state.waiting) {
                     let (_, why) = answer(&BisectTarget::Cell, &outcome, &|_| true);
                     self.record_answer(state, at, (PointAnswer::CannotTell, why), known);
@@ -318,8 +320,8 @@ impl BisectLanes<'_> {
         self.write(state)
     }
 
-    /// Returns the points beside the change, asked or known from runs of the matrix, that do not
-    /// answer as the end on their side does.
+    /// Returns the points beside the change whose answer differs from that of the end on their
+    /// side. The answers come from this bisection or from runs of the matrix.
     fn elsewhere(&self, state: &BisectState) -> Vec<(usize, PointAnswer)> {
         let (Some(BisectResult::Found { before, after, .. }), Some(about)) =
             (end(&state.points), &state.about)
@@ -340,7 +342,7 @@ impl BisectLanes<'_> {
         others.collect()
     }
 
-    /// What runs of the matrix know of a point.
+    /// Returns the answer for a point from what runs of the matrix stored.
     fn known_answer(&self, at: usize, about: &BisectTarget) -> Option<PointAnswer> {
         let point = &self.query.points[at];
         match (&point.place, &self.query.question) {
@@ -354,7 +356,8 @@ impl BisectLanes<'_> {
         Some(answer(about, &outcome, &|file| self.is_own(at, file)).0)
     }
 
-    /// Whether an error in a file is about the question; one in the dependency's own commit is not.
+    /// Returns true if an error in a file is about the question. One in the dependency's own commit
+    /// is not.
     fn is_own(&self, at: usize, file: &str) -> bool {
         match self.query.points[at].place {
             PointPlace::Matrix | PointPlace::Commit(_) => true,

@@ -1,4 +1,4 @@
-//! Cargo commands: a program, a folder, an environment, and what was said.
+//! Cargo commands: a program, a folder, an environment, and the output.
 
 pub(crate) mod path_scrubber;
 pub(crate) mod missing_feature;
@@ -30,54 +30,54 @@ use crate::machine::failure::{self, is_network_failure, machine_failure};
 use crate::machine::toolchain::Toolchain;
 use crate::phase::log::PhaseLog;
 
-/// A cargo of a certain toolchain, at work in a certain folder.
+/// A cargo of one toolchain, working in one folder.
 pub struct CargoCommand<'a> {
     /// The toolchain it belongs to.
     pub toolchain: &'a Toolchain,
     /// The workspace it works on.
     pub folder: &'a Utf8Path,
-    /// The copy of the checkout that the workspace lies in.
+    /// The copy of the checkout that contains the workspace.
     pub checkout: &'a Utf8Path,
-    /// All it sees of the environment.
+    /// The only environment variables that it sees.
     pub vars: BTreeMap<OsString, OsString>,
-    /// How long one command may take.
+    /// The time limit for one command.
     pub limit: Duration,
-    /// What it may reach.
+    /// What it may access.
     pub policy: Policy,
-    /// Whether the run should end.
+    /// Tells whether the run should stop.
     pub cancel: &'a Cancel,
-    /// The budget that its compile jobs are taken from.
+    /// The budget for its compile jobs.
     pub budget: Option<&'a JobBudget>,
 }
 
-/// What a command said, and how it ended.
+/// The output of a command, and how it ended.
 #[derive(Clone, Debug)]
 pub struct CargoOutput {
     /// How it ended.
     pub ended: ProcessResult,
     /// Standard output.
     pub out: String,
-    /// Standard error, cleaned.
+    /// Standard error, sanitized and without local paths.
     pub err: String,
 }
 
 impl CargoCommand<'_> {
-    /// A command, ready to run.
+    /// Returns a cargo command, ready to run.
     ///
     /// # Errors
     ///
-    /// When this process has no working folder.
+    /// Returns an error if this process has no working folder.
     pub fn command(&self, args: &[&str]) -> Result<CommandSpec> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let program = self.toolchain.program("cargo");
         self.command_spec(program.as_ref(), &args)
     }
 
-    /// Another program in cargo's place.
+    /// Returns a command for another program instead of cargo.
     ///
     /// # Errors
     ///
-    /// As [`CargoCommand::command`].
+    /// Returns an error in the same cases as [`CargoCommand::command`].
     pub fn command_spec(&self, program: &Path, args: &[OsString]) -> Result<CommandSpec> {
         CommandSpec::new(
             program,
@@ -88,22 +88,23 @@ impl CargoCommand<'_> {
         )
     }
 
-    /// Runs a command and keeps what it says; standard error and how it went stand in the log.
+    /// Runs a cargo command and returns its output. Standard error and the exit also go to the log.
     ///
     /// # Errors
     ///
-    /// As [`CargoCommand::command`].
+    /// Returns an error in the same cases as [`CargoCommand::command`] and
+    /// [`CargoCommand::follow`].
     pub fn run_captured(&self, args: &[&str], log: &mut PhaseLog) -> Result<CargoOutput> {
         log.note(&format!("$ cargo {}", args.join(" ")));
         self.run_streamed(self.command(args)?, self.path_scrubber(), log)
     }
 
-    /// As [`CargoCommand::run_captured`], of another program in cargo's place, which works in other places than it
-    /// speaks of.
+    /// Like [`CargoCommand::run_captured`], but runs another program instead of cargo, and removes
+    /// the paths of `places` from its messages.
     ///
     /// # Errors
     ///
-    /// As [`CargoCommand::command`].
+    /// Returns an error in the same cases as [`CargoCommand::follow`].
     pub fn run_streamed(
         &self,
         spec: CommandSpec,
@@ -128,7 +129,7 @@ impl CargoCommand<'_> {
         })
     }
 
-    /// The places that it works in.
+    /// Returns a scrubber for the paths that it works in.
     #[must_use]
     pub fn path_scrubber(&self) -> PathScrubber<'_> {
         PathScrubber {
@@ -138,11 +139,11 @@ impl CargoCommand<'_> {
         }
     }
 
-    /// Runs a command that a follower reads.
+    /// Runs a command and passes its output to a follower.
     ///
     /// # Errors
     ///
-    /// When the budget of compile jobs is broken.
+    /// Returns an error if the budget for compile jobs is broken.
     pub fn follow(
         &self,
         mut spec: CommandSpec,
@@ -170,7 +171,7 @@ impl CargoCommand<'_> {
     }
 }
 
-/// What kept a cargo command from an answer about the code, if anything did.
+/// Returns why a cargo command says nothing about the code; `None` if nothing prevented an answer.
 #[must_use]
 pub fn infra_failure(exit: &Exit, err: &str) -> Option<InconclusiveReason> {
     let by_exit = failure::of_exit(exit);
@@ -187,8 +188,8 @@ pub fn infra_failure(exit: &Exit, err: &str) -> Option<InconclusiveReason> {
     })
 }
 
-/// As [`infra_failure`], of a command that resolves or fetches: what keeps one of those beyond its time is
-/// the network, or another cargo that holds the package cache.
+/// Like [`infra_failure`], but for a command that resolves or fetches. If it exceeds its time
+/// limit, the cause is the network, or another cargo that holds the package cache.
 #[must_use]
 pub fn resolve_infra_failure(output: &CargoOutput) -> Option<InconclusiveReason> {
     match output.ended.exit {
@@ -201,7 +202,8 @@ pub fn resolve_infra_failure(output: &CargoOutput) -> Option<InconclusiveReason>
     }
 }
 
-/// Before it resolves anything, cargo asks rustc what it is, which can hardly die of the code.
+/// Returns the machine failure if rustc died of a signal. Before cargo resolves anything, it
+/// queries rustc, and the code can hardly make rustc die there.
 fn died_asking(err: &str) -> Option<InconclusiveReason> {
     let died = err.lines().find(|line| line.contains("(signal: "))?;
     let signal = died.rsplit_once("(signal: ")?.1.trim_end_matches(')');
@@ -210,21 +212,22 @@ fn died_asking(err: &str) -> Option<InconclusiveReason> {
     )))
 }
 
-/// The package that a registry is said not to have at all. Nothing that was published goes away; but
-/// cargo skips what it cannot read in an answer, so that nonsense looks as if nothing were there.
+/// Returns the package that a registry supposedly does not have at all. Published packages do not
+/// go away, but cargo skips what it cannot read in a response, so a corrupt response looks as if
+/// nothing were there.
 #[must_use]
 pub fn unknown_to_registry(err: &str) -> Option<&str> {
     let mut lines = err.lines();
     let name = lines
         .find_map(|line| line.split_once("no matching package named `"))?
         .1;
-    // Before cargo 1.85 it is a registry that was searched, and an index since.
+    // Cargo names a registry before 1.85, and an index since.
     let place = lines.next()?.strip_prefix("location searched: ")?;
     let is_registry = place.starts_with("registry `") || place.contains("index");
     name.split('`').next().filter(|_| is_registry)
 }
 
-/// The first error that cargo itself printed, with what caused it.
+/// Returns the first error that cargo itself printed, with its cause.
 #[must_use]
 pub fn first_error(err: &str) -> Diagnostic {
     let lines: Vec<&str> = err.lines().collect();
@@ -263,8 +266,8 @@ pub fn first_error(err: &str) -> Diagnostic {
     }
 }
 
-/// Why a requirement takes no version of what the index lists: it lists others, or cargo cannot use
-/// the one that is meant.
+/// Returns why a requirement matches no version in the index: the index lists others, or cargo
+/// cannot use the one that is meant.
 fn about_versions<'a>(lines: &[&'a str]) -> Option<&'a str> {
     let (first, rest) = lines.split_first()?;
     let why = rest.first()?.trim();
@@ -273,7 +276,7 @@ fn about_versions<'a>(lines: &[&'a str]) -> Option<&'a str> {
     (is_why && first.contains("failed to select a version")).then_some(why)
 }
 
-/// What stands in the way of a version, from the words of cargo's resolver:
+/// Returns what conflicts with a version, from the messages of cargo's resolver:
 /// ``... required by package `b v0.1.0 (PATH)` ``, then
 /// ``previously selected package `a v1.0.0` `` and
 /// ``... which satisfies dependency `a = "=1.0.0"` of package `c v0.1.0 (PATH)` ``.

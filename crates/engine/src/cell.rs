@@ -1,4 +1,4 @@
-//! One cell, from its plan to its outcome: stage, lock, predict, fetch, build, test, record.
+//! Runs one cell, from its plan to its outcome: stage, lock, predict, fetch, build, test, record.
 
 pub(crate) mod sandbox;
 pub(crate) mod context;
@@ -33,17 +33,17 @@ use crate::resolve::drift;
 use crate::resolve::resolution::{Resolution, decisive_lines};
 use crate::workdir::stage;
 
-/// An outcome, and whether an earlier run had it.
+/// The outcome of a cell, and whether it comes from an earlier run.
 pub struct CellResult {
-    /// The evidence.
+    /// The outcome.
     pub outcome: Outcome,
-    /// True when nothing was run.
+    /// True if an earlier run stored the outcome, so that nothing was built or tested.
     pub reused: bool,
-    /// Its phases in time.
+    /// When each phase ran, and for how long.
     pub laps: Vec<PhaseLap>,
 }
 
-/// The outcome of a cell from what earlier runs kept, without any work.
+/// Returns the outcome of a cell that earlier runs stored, without doing any work.
 #[must_use]
 pub fn known(run_context: &RunContext<'_>, context: &CellContext<'_>) -> Option<Outcome> {
     if run_context.fresh {
@@ -53,7 +53,7 @@ pub fn known(run_context: &RunContext<'_>, context: &CellContext<'_>) -> Option<
     Some(kept(run_context, context, &resolution)?.outcome)
 }
 
-/// What earlier runs kept of a cell that was resolved, unless that is not to be looked at.
+/// Returns what earlier runs stored for a resolved cell, unless stored outcomes are ignored.
 pub(super) fn kept(
     run_context: &RunContext<'_>,
     context: &CellContext<'_>,
@@ -66,11 +66,11 @@ pub(super) fn kept(
     run_context.store.get(&key)
 }
 
-/// Puts what earlier runs kept of a known cell, its lock and its logs, into the results.
+/// Restores the lock and the logs of a known cell from the store to the results folder.
 ///
 /// # Errors
 ///
-/// When the results cannot be written.
+/// Returns an error if the results cannot be written.
 pub fn restore(run_context: &RunContext<'_>, context: &CellContext<'_>) -> Result<()> {
     let Some(resolution) = run_context.resolver.known(context) else {
         return Ok(());
@@ -87,7 +87,8 @@ pub(super) fn logs(results: &Utf8Path, cell: &Cell) -> Utf8PathBuf {
     results.join("logs").join(cell.id().as_str())
 }
 
-/// Leaves the lock that a cell's verdict rests on in the results, where it can be committed from.
+/// Writes the lock that a cell's verdict rests on to the results folder, where it can be committed
+/// from.
 pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> Result<()> {
     let Some(lock) = lock else {
         return Ok(());
@@ -99,11 +100,11 @@ pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> 
     write_whole(&path, lock.as_bytes())
 }
 
-/// Keeps what a cell showed, of which more became known after it had ended.
+/// Updates the stored outcome of a cell when more becomes known after the cell has ended.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// Returns an error if it cannot be written.
 pub(super) fn store(
     run_context: &RunContext<'_>,
     context: &CellContext<'_>,
@@ -114,7 +115,7 @@ pub(super) fn store(
     };
     let key = key_of(run_context, context, &resolution)?;
     let logs = logs(run_context.results, context.cell);
-    // What was not kept in the first place is not kept now.
+    // An outcome that was not stored before is not stored now either.
     match run_context.store.get(&key) {
         Some(kept) if !outcome.has_doubt() => {
             let lock = kept.lock.as_deref();
@@ -141,11 +142,12 @@ fn key_of(
 }
 
 impl CellWork<'_> {
-    /// Runs the cell. What goes wrong within it is its outcome.
+    /// Runs the cell. A failure of the cell is part of its outcome, not an error.
     ///
     /// # Errors
     ///
-    /// When the work folders fail; the caller turns that into a doubt about this cell.
+    /// Returns an error if the work folders cannot be used; the caller turns it into an
+    /// inconclusive result for this cell.
     pub fn run(&self) -> Result<CellResult> {
         let _span = tracing::info_span!("cell", id = %self.context.cell.id()).entered();
         let logs = logs(self.run_context.results, self.context.cell);
@@ -233,7 +235,8 @@ impl CellWork<'_> {
                 *text = hidden;
             }
         }
-        // Only what is certain is kept; a doubt anywhere is settled by the next run.
+        // Only conclusive outcomes are stored. If any part is inconclusive, the next run tries
+        // again.
         if !outcome.has_doubt() && !self.is_blind(&outcome) {
             let store = self.run_context.store;
             store.put(&key, &outcome, lock.as_deref(), &logs)?;
@@ -245,8 +248,8 @@ impl CellWork<'_> {
         })
     }
 
-    /// Whether packages were to move while the registry could not be asked: with the network there may
-    /// be newer ones.
+    /// Returns true if newer versions of packages were tried while the registry could not be
+    /// queried: with the network there may be even newer ones.
     fn is_blind(&self, outcome: &Outcome) -> bool {
         let has_tried = outcome
             .old_lock
@@ -260,8 +263,8 @@ impl CellWork<'_> {
             && !self.run_context.matrix.registry.is_local()
     }
 
-    /// The key of the outcome, and what is kept where an earlier run had it. What is known of all
-    /// targets answers for one as well.
+    /// Returns the key of the outcome and, if an earlier run stored it, the stored outcome. If only
+    /// one target is requested, a stored outcome of all targets is used too.
     fn recall(&self, resolution: &Resolution) -> Result<(String, Option<StoredOutcome>)> {
         let get = |key: &str| match self.run_context.fresh {
             true => None,
@@ -277,7 +280,7 @@ impl CellWork<'_> {
         Ok((part, known))
     }
 
-    /// The copy of the checkout, pinned and locked, as a fresh one is.
+    /// Lays out the copy of the checkout, pinned and locked, in the same state as a fresh copy.
     pub(super) fn lay_out(&self, lock: &str) -> Result<()> {
         let mut files = stage::pinned(self.context)?;
         let subject = &self.context.tree.subject;
@@ -288,7 +291,8 @@ impl CellWork<'_> {
         std::fs::create_dir_all(copy).with_context(|| format!("make {copy}"))?;
         let reached = self.run_context.sandbox.confines(&read, &[copy]);
         confined(reached, || {
-            // Where the cache lies below a folder that cells write in, they can write beside the copy.
+            // If the cache is below a folder that cells can write to, they can also write next to
+            // the copy.
             let own = [&*self.folders.checkout, &self.folders.home()];
             if self.folders.is_lane() {
                 remove_all_but(copy, &own)?;
@@ -300,8 +304,8 @@ impl CellWork<'_> {
         })
     }
 
-    /// The copy is pinned and locked, and everything it needs is fetched: by the cell's own cargo,
-    /// since versions of cargo keep what they fetch in different places.
+    /// Pins and locks the copy and fetches everything it needs. The cell's own cargo fetches it,
+    /// because versions of cargo store what they fetch in different places.
     pub(super) fn prepare(
         &self,
         lock: &str,
@@ -351,9 +355,9 @@ impl CellWork<'_> {
         Ok(Ok(workspace))
     }
 
-    /// What a cell comes to whose lock is there and cannot be used.
+    /// Returns the outcome of a cell that has a lock but cannot use it.
     fn not_prepared(&self, output: &CargoOutput) -> Outcome {
-        // Cargo tells of it as of a download that failed, which would pass for the network's fault.
+        // Cargo reports this like a failed download, which would be mistaken for a network failure.
         if let Some(package) = drift::unreadable(&output.err, self.context.family) {
             let cargo = &self.context.toolchain.cargo;
             let mut error = first_error(&output.err);

@@ -1,4 +1,5 @@
-//! Lanes: each works through cells in folders of its own, since cargo locks a target folder.
+//! Runs a plan on several lanes. Each lane has its own folders, because cargo locks a target
+//! folder.
 
 pub(crate) mod schedule;
 pub(crate) mod recorder;
@@ -46,18 +47,18 @@ use crate::workdir::build_groups::BuildGroups;
 use crate::workdir::evict::Evictor;
 use crate::workdir::work_dirs::WorkDirs;
 
-/// How a run goes.
+/// The settings of a run.
 pub struct RunSettings<'a> {
-    /// Compile jobs and test threads at a time, over all lanes; `None` for as many as this process
-    /// may use cores.
+    /// The number of compile jobs and test threads at a time, over all lanes; `None` for the number
+    /// of cores that this process may use.
     pub jobs: Option<usize>,
-    /// Cells at a time; `None` for what that many jobs can carry.
+    /// The number of cells at a time; `None` for as many as that number of jobs supports.
     pub lanes: Option<usize>,
-    /// How much of the disk work folders may take; `None` for whatever there is.
+    /// The limit on the disk usage of the work folders; `None` for no limit.
     pub max_disk: Option<ByteSize>,
-    /// Whether every lock must be committed and fit as it is.
+    /// Whether every lock must be committed and must fit unchanged.
     pub locked: bool,
-    /// Whether the network is off limits.
+    /// Whether the network may be used.
     pub network: Network,
     /// Whether to remap paths in compiled code.
     pub remaps: bool,
@@ -65,18 +66,19 @@ pub struct RunSettings<'a> {
     pub fresh: bool,
     /// The results folder.
     pub out: &'a Utf8Path,
-    /// The folder below which work folders are.
+    /// The folder that contains the work folders.
     pub cache: PathBuf,
-    /// The words that repeat the program.
+    /// The command that repeats the run.
     pub command: &'a str,
-    /// Whether the run should end.
+    /// Tells whether the run should stop.
     pub cancel: &'a Cancel,
-    /// Receives events.
+    /// Receives the run's events.
     pub listener: &'a dyn Listener,
 }
 
 impl<'a> RunSettings<'a> {
-    /// A run that uses what earlier runs kept, repairs locks, and may use the network.
+    /// Creates the settings of a run that uses stored outcomes, repairs locks, and may use the
+    /// network.
     #[must_use]
     pub fn new(
         out: &'a Utf8Path,
@@ -102,11 +104,11 @@ impl<'a> RunSettings<'a> {
     }
 }
 
-/// What can be said of cells from what earlier runs kept.
+/// Returns the outcomes of cells that earlier runs stored.
 ///
 /// # Errors
 ///
-/// When the work folders cannot be made.
+/// Returns an error if the work folders cannot be created.
 pub fn known_outcomes(
     matrix: &Matrix,
     settings: &RunSettings<'_>,
@@ -122,14 +124,14 @@ pub fn known_outcomes(
     })
 }
 
-/// Runs a plan, and returns what is known at its end. What ended stands in `run.json`, also when this
-/// function does not return, but for what ended in the last moments; that is kept all the same, and
-/// the next run knows it.
+/// Runs a plan and returns what is known at its end. Cells that have ended are in `run.json` even
+/// if this function does not return, except those that ended in the last moments. The outcomes
+/// of those are stored all the same, and the next run reuses them.
 ///
 /// # Errors
 ///
-/// When the results or the work folders cannot be written. A cell that fails, or a machine that
-/// fails under it, is an outcome.
+/// Returns an error if the results or the work folders cannot be written. A cell that fails is an
+/// outcome, and so is a machine failure while it runs.
 pub fn run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Result<Run> {
     let span = tracing::info_span!("run", cells = plan.cells.len());
     let _entered = span.enter();
@@ -221,10 +223,10 @@ pub fn run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Result<R
     })
 }
 
-/// Says whether the working tree is no longer what the run is of.
+/// Warns if files of the working tree have changed since the run began.
 fn warn_about_edits(matrix: &Matrix, listener: &dyn Listener) {
     for subject in matrix.trees.iter().map(|tree| &tree.subject) {
-        // A tree that cannot be listed any more has changed in a way that its owner knows of.
+        // A tree that can no longer be listed has changed in a way that its owner knows about.
         let changed = subject.checkout.changed_since(&matrix.config);
         let mut changed = changed.unwrap_or_default();
         let real = |path: &Path| path.canonicalize().ok();
@@ -246,7 +248,7 @@ fn warn_about_edits(matrix: &Matrix, listener: &dyn Listener) {
     }
 }
 
-/// Puts the locks and logs of what is known beside those of what will run.
+/// Restores the locks and logs of known cells next to those of the cells that will run.
 fn restore_known(matrix: &Matrix, plan: &Plan, run_context: &RunContext<'_>) -> Result<()> {
     let known = plan
         .cells
@@ -258,7 +260,7 @@ fn restore_known(matrix: &Matrix, plan: &Plan, run_context: &RunContext<'_>) -> 
     })
 }
 
-/// The build groups of some cells, each by its toolchain and its own name.
+/// Returns the build groups of some cells, as pairs of the toolchain and the group's own name.
 pub(super) fn groups_of<'a>(
     matrix: &Matrix,
     cells: impl Iterator<Item = &'a Cell>,
@@ -270,7 +272,7 @@ pub(super) fn groups_of<'a>(
     groups.collect()
 }
 
-/// Keeps the disk within its bound, and says so where that is not possible.
+/// Keeps disk usage within its limit, and reports if that is not possible.
 pub(super) fn evict(
     run_context: &RunContext<'_>,
     is_needed: &(dyn Fn(&str) -> bool + Sync),
@@ -288,7 +290,7 @@ pub(super) fn evict(
     Ok(())
 }
 
-/// Opens everything that cells share.
+/// Opens everything that cells share, and calls `then` with it and the number of lanes.
 pub(super) fn with_run_context<T>(
     matrix: &Matrix,
     settings: &RunSettings<'_>,
@@ -340,13 +342,13 @@ pub(super) fn with_run_context<T>(
     then(&run_context, n_lanes)
 }
 
-/// A single cargo keeps a few cores busy by itself, so a second lane pays only beyond that; each
-/// lane also costs a target folder.
+/// Returns the default number of lanes. A single cargo already keeps a few cores busy, so a second
+/// lane only pays off beyond that; each lane also costs a target folder.
 fn default_lanes(n_jobs: usize) -> usize {
     (n_jobs / 4).max(1)
 }
 
-/// Runs a cell; whatever goes wrong in the tool itself is a doubt about this cell only.
+/// Runs a cell. An error in the tool itself becomes an inconclusive result for this cell only.
 fn run_cell(
     matrix: &Matrix,
     work_dirs: &WorkDirs,
@@ -394,7 +396,7 @@ fn new_run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Run {
         id: planned.id.clone(),
         cell: planned.cell.clone(),
         state: match &planned.fate {
-            // Most of these will not be asked for.
+            // Most of these cells will not be needed.
             CellFate::Run { .. } if !planned.is_rung => State::Skipped {
                 reason: SkipReason::BetweenRungs,
             },

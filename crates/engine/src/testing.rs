@@ -100,7 +100,8 @@ struct Package<'a> {
 /// ```
 ///
 /// An arrow is a requirement: the caret requirement on that version, or the one in parentheses, or
-/// that of tests (`dev`) or of a build script (`build`). A line with a colon says more of a package:
+/// that of tests (`dev`) or of a build script (`build`). A line with a colon says more of a
+/// package:
 ///
 /// - `git` or `path`: where it comes from
 /// - `unused`: it is in the lock, and nothing that is built depends on it

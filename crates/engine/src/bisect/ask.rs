@@ -1,4 +1,5 @@
-//! One point of a bisection, asked: a cell of the matrix, of a commit, or of a dependency.
+//! Evaluates one point of a bisection: a cell of the matrix, of a commit, or of a dependency's
+//! commit.
 
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ use crate::subject::path_pin::PathPin;
 use crate::subject::source_tree::SourceTree;
 
 impl BisectLanes<'_> {
-    /// Asks one point. What goes wrong under it is no answer, and ends nothing.
+    /// Evaluates one point. An error is an inconclusive result and does not end the bisection,
+    /// unless it is a user error.
     pub(super) fn ask(&self, point: &Point, lane: usize) -> Result<PointResult> {
         match self.ask_in_place(point, lane) {
             Ok(found) => Ok(found),
@@ -55,7 +57,7 @@ impl BisectLanes<'_> {
         }
     }
 
-    /// The setting with the family taken from a commit of its repository.
+    /// Returns the context with the family taken from a commit of its repository.
     fn at_commit<'b>(
         &self,
         context: CellContext<'b>,
@@ -69,7 +71,7 @@ impl BisectLanes<'_> {
         check_out(repository, commit, &folder)?;
         let crates = context.family.crate_names();
         let (cargo, around) = (&self.matrix.resolver, &context.pin_context.child_env);
-        // A commit that holds other crates cannot tell, which is no mistake of anyone's.
+        // A commit that contains other crates cannot tell. That is not a user error.
         let members = PathPin::members_of(&folder, &crates, cargo, around);
         let members = members.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let pin_context = Arc::clone(&context.pin_context);
@@ -88,7 +90,8 @@ impl BisectLanes<'_> {
 
     fn ask_setting(&self, context: &CellContext<'_>, lane: usize) -> Result<PointResult> {
         let sandbox = match self.query.question {
-            // It is the user's own program and runs without bounds, and so does what it builds.
+            // The script is the user's own program. It runs without a sandbox, and so does what it
+            // builds.
             Question::Script(_) => "script".to_owned(),
             Question::Cell | Question::Target(_) | Question::Case { .. } => {
                 self.run_context.sandbox.name()?
@@ -116,7 +119,8 @@ impl BisectLanes<'_> {
         ))
     }
 
-    /// The one target that the question is about, as far as that is known before any is built.
+    /// Returns the only target that the question is about, if that is known before anything is
+    /// built.
     fn only(&self) -> Option<String> {
         let of_question = || match &self.query.question {
             Question::Target(target) => Some(target.clone()),

@@ -1,23 +1,23 @@
-//! Paths of a cell's own folders, taken out of what cargo and rustc say.
+//! Removes the paths of a cell's own folders from what cargo and rustc print.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 use camino::Utf8Path;
 
-/// The places that a cargo works in, which say nothing and differ from lane to lane and from machine
-/// to machine.
+/// The paths that a cargo works in. They carry no information and differ between lanes and
+/// machines.
 #[derive(Clone, Copy)]
 pub struct PathScrubber<'a> {
     /// The workspace it works on.
     pub folder: &'a Utf8Path,
-    /// The copy of the checkout that the workspace lies in.
+    /// The copy of the checkout that contains the workspace.
     pub checkout: &'a Utf8Path,
-    /// All it sees of the environment.
+    /// The only environment variables that it sees.
     pub vars: &'a BTreeMap<OsString, OsString>,
 }
 
-/// Text in which paths below a copy of a checkout are relative to the workspace in it.
+/// Returns text in which paths below a copy of a checkout are relative to the workspace in it.
 #[must_use]
 pub fn without_copy(text: &str, workspace: &Utf8Path, checkout: &Utf8Path) -> String {
     let text = replace_path(text, workspace, ".");
@@ -28,14 +28,14 @@ pub fn without_copy(text: &str, workspace: &Utf8Path, checkout: &Utf8Path) -> St
     replace_path(&text, checkout, &up.join("/"))
 }
 
-/// Text with something else in place of a path; a longer name that begins like it stays.
+/// Replaces a path in text. A longer name that starts with the path stays.
 fn replace_path(text: &str, path: &Utf8Path, by: &str) -> String {
     let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(path.as_str()) {
         replaced.push_str(before);
-        // A dot ends a sentence where nothing of a name follows it.
+        // A dot ends a sentence unless more of a name follows it.
         let mut next = after.chars();
         let is_longer = match next.next() {
             Some('.') => next.next().is_some_and(goes_on),
@@ -50,7 +50,7 @@ fn replace_path(text: &str, path: &Utf8Path, by: &str) -> String {
 }
 
 impl PathScrubber<'_> {
-    /// Text without the places of the copy and of cargo's unpacked crates.
+    /// Returns text without the paths of the copy and of cargo's unpacked crates.
     #[must_use]
     pub fn without(&self, text: &str) -> String {
         let var = |name: &str| {
@@ -68,12 +68,12 @@ impl PathScrubber<'_> {
     }
 }
 
-/// `PLACE/REGISTRY/wasmtime-36.0.3/src/lib.rs` is `wasmtime-36.0.3/src/lib.rs` to a reader.
+/// Shortens `PLACE/REGISTRY/wasmtime-36.0.3/src/lib.rs` to `wasmtime-36.0.3/src/lib.rs`.
 fn without_unpacked(text: &str, place: &str) -> String {
     let mut parts = text.split(place);
     let mut short = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        // The registry's own folder goes too.
+        // The registry's own folder is removed too.
         short.push_str(part.split_once('/').map_or(part, |(_, rest)| rest));
     }
     short

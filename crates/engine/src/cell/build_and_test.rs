@@ -1,4 +1,4 @@
-//! A cell's trial: every target compiled as far as it goes, and what compiled run.
+//! Builds and tests a cell: compiles every target as far as possible and runs what compiled.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ use crate::test::programs::shim;
 use crate::test::{env, test};
 use crate::workdir::lane_dirs::LaneDirs;
 
-/// The test phase of a cell under way.
+/// The test phase of a cell in progress.
 struct Testing<'a> {
     workspace: &'a Workspace,
     built: &'a BuildResult,
@@ -42,7 +42,7 @@ impl CellWork<'_> {
     ///
     /// # Errors
     ///
-    /// When the work folders fail.
+    /// Returns an error if the work folders cannot be used.
     pub(super) fn build(
         &self,
         workspace: &Workspace,
@@ -81,7 +81,7 @@ impl CellWork<'_> {
         self.change_each(&replaced.take(), build_script::put_back)?;
         turn.keep(&workspace.units.shared(&doc_build_result.used))?;
         turn.sweep(&doc_build_result.used.into_keys().collect())?;
-        // What did not end by itself, or was asked for a part, has not made all.
+        // A build that was stopped, or that covered only one target, did not make everything.
         if self.only.is_none() && matches!(built.ended.exit, Exit::Code(_)) {
             turn.made_all();
         }
@@ -92,7 +92,7 @@ impl CellWork<'_> {
     ///
     /// # Errors
     ///
-    /// As [`CellWork::build`].
+    /// Returns an error in the same cases as [`CellWork::build`].
     pub(super) fn test_all(
         &self,
         workspace: &Workspace,
@@ -144,7 +144,7 @@ impl CellWork<'_> {
                     Some(DocTests::Ready(call)) => {
                         self.doc_test(call, id, testing.log, testing.clock)?
                     }
-                    // The library's own outcome tells why.
+                    // The library's own outcome says why.
                     Some(DocTests::Not(..)) if has_failed => Some(not_reached(id)),
                     Some(DocTests::Not(status, errors)) => {
                         let (status, errors) = (status.clone(), errors.clone());
@@ -160,7 +160,7 @@ impl CellWork<'_> {
         Ok(outcomes)
     }
 
-    /// Builds what the doc tests that are asked for need beyond what tests needed, and learns how
+    /// Builds what the requested doc tests need beyond what the tests needed, and finds out how
     /// cargo would run them.
     fn build_doc_tests(
         &self,
@@ -232,7 +232,7 @@ impl CellWork<'_> {
         test(target, &executable, testing.log, testing.clock)
     }
 
-    /// Does something to executables of build scripts. One that is still at work stays as it is.
+    /// Applies a change to executables of build scripts. One that is still running stays as it is.
     fn change_each<'p>(
         &self,
         executables: impl IntoIterator<Item = &'p Utf8PathBuf> + Send,
@@ -250,8 +250,9 @@ impl CellWork<'_> {
         })
     }
 
-    /// Empties all that builds and tests may leave things in, but for the copy of the checkout, which is
-    /// laid out anew for each cell: the home, and the folders for temporary files.
+    /// Empties the folders in which builds and tests may leave files: the target folder, the home,
+    /// and the folders for temporary files. The copy of the checkout is not emptied, since it is
+    /// laid out anew for each cell.
     pub(crate) fn clear_folders(&self) -> Result<()> {
         let LaneDirs { tmp, .. } = &self.folders;
         let own = self.folders.copy();
@@ -261,13 +262,13 @@ impl CellWork<'_> {
             self.run_context.sandbox.confines(&[], &[own, all_tmp]),
             || {
                 let private = self.folders.private().map(|private| private.folder);
-                // A build may have begun in this copy already.
+                // A build may have started in this copy already.
                 remove(&self.folders.target)?;
                 for folder in [self.folders.home()].into_iter().chain(private) {
                     remove(&folder)?;
                     std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
                 }
-                // A person's own folder for temporary files can lie in one that all programs share.
+                // The user's folder for temporary files can be inside one that all programs share.
                 let mounts = self.run_context.sandbox.enforced().mounts;
                 if let Some(folder) = self.temporary().filter(|_| mounts) {
                     std::fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
@@ -296,7 +297,7 @@ impl CellWork<'_> {
         }
     }
 
-    /// Whether packages of the workspace have a wrapper of rustc of their own.
+    /// Returns true if a wrapper of rustc is set for the packages of the workspace.
     fn has_workspace_wrapper(&self) -> bool {
         let vars = self.context.vars(self.context.toolchain);
         let mut variables = chosen::VARIABLES.iter();
@@ -308,13 +309,13 @@ impl CellWork<'_> {
     }
 }
 
-/// A target that is not asked for.
+/// Returns the outcome of a target that is not requested.
 fn not_selected(id: &TargetId) -> TargetOutcome {
     let reason = SkipReason::NotSelected("--target".to_owned());
     TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
 }
 
-/// Doc tests of a library that does not compile.
+/// Returns the outcome of the doc tests of a library that does not compile.
 fn not_reached(id: &TargetId) -> TargetOutcome {
     let reason = SkipReason::NotReached;
     TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())

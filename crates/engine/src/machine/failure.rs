@@ -1,21 +1,22 @@
-//! What tells a failing machine from failing code: one table of what programs say, and how they end.
+//! Distinguishes a machine failure from a failure of the code, by what programs print and how they
+//! end. One table lists what they print.
 //!
-//! A machine that fails is never a verdict on the code. Whatever else a program says is.
+//! A machine failure is never a verdict on the code. Anything else that a program prints is.
 
 use pinmatrix_core::model::status::InconclusiveReason;
 use pinmatrix_core::text;
 use pinmatrix_process::child::Exit;
 
-/// Who says it.
+/// Which program prints it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
     /// Cargo, a compiler, a linker, a build script or a test.
     Anyone,
-    /// Cargo alone.
+    /// Only cargo.
     Cargo,
     /// Rustc, at the beginning of a message.
     Rustc,
-    /// Rustdoc, of a doc test that it ran.
+    /// Rustdoc, about a doc test that it ran.
     Rustdoc,
 }
 
@@ -27,7 +28,7 @@ enum What {
     Network,
     /// File handles, or processes.
     Handles,
-    /// Anything else, which the words name.
+    /// Anything else; the text names it.
     Other,
 }
 
@@ -35,7 +36,8 @@ const SIGNS: [(By, What, &str); 32] = [
     (By::Anyone, What::Disk, "No space left on device"),
     (By::Anyone, What::Disk, "Disk quota exceeded"),
     (By::Anyone, What::Disk, "os error 28)"),
-    // A linker that maps its output into memory finds no room for it when it writes there.
+    // A linker that maps its output into memory gets this signal if the disk is full when it
+    // writes.
     (
         By::Anyone,
         What::Disk,
@@ -63,7 +65,8 @@ const SIGNS: [(By, What, &str); 32] = [
     (By::Anyone, What::Other, "Read-only file system"),
     (By::Anyone, What::Other, "(never executed)"),
     (By::Anyone, What::Other, "Permission denied (os error 13)"),
-    // It cannot read what a compiler wrote: there is no memory to map it into, or the file is cut.
+    // Rustc cannot read what a compiler wrote: there is no memory to map it, or the file is
+    // truncated.
     (
         By::Rustc,
         What::Other,
@@ -101,7 +104,7 @@ fn says(who: By, what: What, said: &str) -> bool {
     words(who, what).any(|words| said.contains(words))
 }
 
-/// The machine's failure that any program's words tell of.
+/// Returns the machine failure that the output of any program reports.
 #[must_use]
 pub fn machine_failure(said: &str) -> Option<InconclusiveReason> {
     if says(By::Anyone, What::Disk, said) {
@@ -113,15 +116,15 @@ pub fn machine_failure(said: &str) -> Option<InconclusiveReason> {
     let is_sign =
         |line: &&str| says(By::Anyone, What::Handles, line) || says(By::Anyone, What::Other, line);
     let line = said.lines().find(is_sign)?;
-    // Where a program could not be started, why not stands further down.
+    // If a program could not be started, the reason is further down.
     let why = said.lines().find(|line| line.contains("os error"));
     Some(InconclusiveReason::Machine(text::one_line(
         why.unwrap_or(line),
     )))
 }
 
-/// What a failed test ran out of, by its own words. What it was kept from is another matter: that
-/// is the sandbox's doing.
+/// Returns what a failed test ran out of, according to its own output. Denied access does not
+/// count, since that is due to the sandbox.
 #[must_use]
 pub fn shortage(said: &str) -> Option<InconclusiveReason> {
     match machine_failure(said)? {
@@ -133,26 +136,27 @@ pub fn shortage(said: &str) -> Option<InconclusiveReason> {
     }
 }
 
-/// Whether cargo says that it cannot reach a registry.
+/// Returns true if cargo reports that it cannot reach a registry.
 #[must_use]
 pub fn is_network_failure(err: &str) -> bool {
     says(By::Cargo, What::Network, err)
 }
 
-/// Whether a message of rustc is about a compiled crate that it cannot read.
+/// Returns true if a message of rustc is about a compiled crate that it cannot read.
 #[must_use]
 pub fn is_unreadable_crate(message: &str) -> bool {
     words(By::Rustc, What::Other).any(|words| message.starts_with(words))
 }
 
-/// Whether rustdoc says that the system killed a doc test.
+/// Returns true if rustdoc reports that the system killed a doc test.
 #[must_use]
 pub fn is_killed_doc_test(said: &str) -> bool {
     says(By::Rustdoc, What::Memory, said)
 }
 
-/// Whether words hold what a program says before it aborts for want of memory: by the standard
-/// library (<https://doc.rust-lang.org/std/alloc/fn.handle_alloc_error.html>), LLVM or glibc.
+/// Returns true if text contains what a program prints before it aborts because it is out of
+/// memory: from the standard library
+/// (<https://doc.rust-lang.org/std/alloc/fn.handle_alloc_error.html>), LLVM or glibc.
 #[must_use]
 pub fn is_refused_memory(said: &str) -> bool {
     let mut lines = said.lines().map(str::trim);
@@ -163,11 +167,11 @@ pub fn is_refused_memory(said: &str) -> bool {
     })
 }
 
-/// Whoever asks for more at once, in bytes, asks for what hardly any machine has.
+/// A single request for this many bytes or more exceeds what almost any machine has.
 const MOST_ASKED: u64 = 1 << 40;
 
-/// Why an end says nothing about the code. What the system kills without a word, it kills for
-/// memory.
+/// Returns why an exit says nothing about the code. If the system kills a process without a
+/// message, the reason is memory.
 #[must_use]
 pub fn of_exit(exit: &Exit) -> Option<InconclusiveReason> {
     match exit {
@@ -178,7 +182,7 @@ pub fn of_exit(exit: &Exit) -> Option<InconclusiveReason> {
     }
 }
 
-/// Why the tool itself could not go on.
+/// Returns why the tool itself could not continue.
 #[must_use]
 pub fn of_error(error: &anyhow::Error) -> InconclusiveReason {
     use std::io::{Error, ErrorKind};

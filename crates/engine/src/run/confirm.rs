@@ -1,8 +1,10 @@
-//! What passed once where its neighbour fails, run again: by luck, or not.
+//! Reruns targets that passed once next to a neighbour that fails, to see whether they passed by
+//! luck.
 //!
-//! What failed ran again in its own cell. Whether a pass differs from its neighbours is known only
-//! when those have run, and which lane was quicker must not decide what is run again. So it is done
-//! after all cells, for what the change points of the run rest on, whatever lane is free.
+//! Failed tests are rerun within their own cell. Whether a pass differs from its neighbours is only
+//! known once those have run, and what is rerun must not depend on which lane was quicker. So these
+//! reruns happen after all cells have ended, for the results that the run's change points rest on,
+//! in the folders of the first lane.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +25,13 @@ use crate::matrix::cell_context::CellContext;
 use crate::run::recorder::{EndedCellRecord, RunRecorder};
 use crate::workdir::work_dirs::WorkDirs;
 
-/// Runs each passing side of a change point again that was seen once, and takes note of what it
-/// shows then.
+/// Reruns each passing side of a change point that was seen only once, and records what the rerun
+/// shows.
 ///
 /// # Errors
 ///
-/// When the results or the work folders cannot be written. What the machine keeps from an answer
-/// stays seen once.
+/// Returns an error if the results or the work folders cannot be written. A target whose rerun is
+/// inconclusive stays seen once.
 pub fn confirm(
     matrix: &Matrix,
     work_dirs: &WorkDirs,
@@ -46,7 +48,7 @@ pub fn confirm(
     let note = format!("running {targets} again, which passed where others fail");
     run_context.listener.on_event(Event::Noted(&note));
     let results = work_dirs.again_dir();
-    // What runs again is no cell of the run, and is not told of as one.
+    // A rerun is not a cell of the run, so its events are dropped.
     let quiet = |_: Event<'_>| {};
     let again = RunContext {
         results: &results,
@@ -58,7 +60,7 @@ pub fn confirm(
         let (Some(targets), Some(outcome)) = (passes.get(&record.id), record.outcome()) else {
             continue;
         };
-        // Of what earlier runs knew, the toolchain may be gone.
+        // The toolchain of an outcome from an earlier run may be gone.
         let Ok(Some(context)) = CellContext::of(matrix, &record.cell) else {
             continue;
         };
@@ -110,7 +112,8 @@ pub fn confirm(
     Ok(())
 }
 
-/// The targets that passed, each cell's, on which alone a change point rests that one run saw.
+/// Returns the targets of each cell that passed on one side of a change point and were seen only
+/// once.
 fn seen_once(run: &Run) -> BTreeMap<CellId, BTreeSet<TargetId>> {
     let mut passes: BTreeMap<CellId, BTreeSet<TargetId>> = BTreeMap::new();
     for ChangePoint {
@@ -129,7 +132,7 @@ fn seen_once(run: &Run) -> BTreeMap<CellId, BTreeSet<TargetId>> {
     passes
 }
 
-/// Whether a case that had passed fails when its target is run alone.
+/// Returns true if a case that passed before fails when its target runs alone.
 fn fails(outcome: &Outcome, target: &TargetId, alone: &Outcome) -> bool {
     let fails = |name: &str| {
         let mut alone = cases_of(alone, target).iter();
@@ -140,7 +143,7 @@ fn fails(outcome: &Outcome, target: &TargetId, alone: &Outcome) -> bool {
     passed.any(|case| fails(&case.name))
 }
 
-/// Takes note of what cases show that had passed once. One that fails now is flaky.
+/// Adds the results of a rerun to the cases that passed before. A case that fails now is flaky.
 fn add_reruns(outcome: &mut Outcome, target: &TargetId, again: &Outcome) {
     let shown = cases_of(again, target);
     let targets = outcome.targets.iter_mut().filter(|t| t.id == *target);

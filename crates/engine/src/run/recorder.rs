@@ -1,4 +1,4 @@
-//! The record of a run: where lanes write down what ended, so that it stands in `run.json` soon.
+//! Records a run: lanes report the cells that ended, and `run.json` is updated soon after.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,35 +17,35 @@ use crate::fs_ext::{CACHEDIR_TAG, write_whole};
 use crate::phase::timer::PhaseLap;
 use crate::results;
 
-/// How often `run.json` is written while cells end quickly.
+/// The minimum time between two writes of `run.json` while the run lasts.
 const BETWEEN_WRITES: Duration = Duration::from_secs(1);
-/// Which part of a run may go into writing it down, as one in so many.
+/// Writing takes at most about one part in this many of a run's time.
 const SHARE_OF_WRITES: u32 = 50;
 
-/// What became of one cell.
+/// The result of one cell.
 pub struct EndedCellRecord<'a> {
-    /// Its name.
+    /// The id of the cell.
     pub id: &'a CellId,
-    /// The lane that was at it.
+    /// The lane that it ran on.
     pub lane: usize,
-    /// What it showed.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Whether an earlier run knew it.
+    /// Whether the outcome comes from an earlier run.
     pub reused: bool,
-    /// Its phases in time.
+    /// When each phase ran, and for how long.
     pub laps: Vec<PhaseLap>,
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunEnd {
-    /// Every cell that was to run did.
+    /// Every cell that had to run did.
     Whole,
     /// It was interrupted, or it failed.
     CutShort,
 }
 
-/// The recorder.
+/// Records the results of a run.
 pub struct RunRecorder<'a> {
     out: &'a Utf8Path,
     started: Instant,
@@ -59,13 +59,13 @@ struct RecorderState {
 }
 
 impl<'a> RunRecorder<'a> {
-    /// A board that begins with what is known already.
+    /// Creates a recorder that starts with what is already known, and writes that.
     ///
     /// # Errors
     ///
-    /// When the results cannot be written.
+    /// Returns an error if the results cannot be written.
     pub fn new(run: Run, out: &'a Utf8Path) -> Result<Self> {
-        // Results that lie within a subject are no part of it.
+        // A results folder inside a subject is not part of the subject.
         write_whole(&out.join("CACHEDIR.TAG"), CACHEDIR_TAG.as_bytes())?;
         results::write(&run, out)?;
         let cells = run.cells.iter().enumerate();
@@ -78,11 +78,11 @@ impl<'a> RunRecorder<'a> {
         })
     }
 
-    /// Writes down what ended.
+    /// Records a cell that ended, and writes `run.json` if a write is due.
     ///
     /// # Errors
     ///
-    /// When the results cannot be written.
+    /// Returns an error if the results cannot be written.
     pub fn record(&self, ended: EndedCellRecord<'_>) -> Result<()> {
         let mut state = self.state();
         let spans = ended.laps.iter().map(|lap| LaneSpan {
@@ -112,17 +112,17 @@ impl<'a> RunRecorder<'a> {
         Ok(())
     }
 
-    /// All that is known so far.
+    /// Returns the run as it is known so far.
     #[must_use]
     pub fn so_far(&self) -> Run {
         self.state().run.clone()
     }
 
-    /// Writes the run down for the last time, with what follows from it.
+    /// Writes the run for the last time, with its findings.
     ///
     /// # Errors
     ///
-    /// When the results cannot be written.
+    /// Returns an error if the results cannot be written.
     pub fn finish(
         self,
         inferred: &BTreeSet<&CellId>,

@@ -1,4 +1,4 @@
-//! The schedule of a run: which cell a lane takes next, by what the rows have shown so far.
+//! Schedules a run: decides which cell a lane takes next, from what the rows have shown so far.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,12 +15,12 @@ use pinmatrix_process::cancel::Cancel;
 
 use crate::cache::durations::Durations;
 
-/// How often an interrupt is looked for while a lane waits for what another one finds.
+/// How often a lane that waits for another lane's result checks for an interrupt.
 const TICK: Duration = Duration::from_millis(200);
-/// How often it is said how long the rest takes.
+/// The minimum time between two estimates of the remaining time.
 const BETWEEN_ESTIMATES: Duration = Duration::from_millis(500);
 
-/// The schedule.
+/// Hands out the cells of a plan to lanes.
 pub struct Schedule<'a> {
     places: HashMap<&'a CellId, SlotIndex>,
     n_lanes: usize,
@@ -28,18 +28,18 @@ pub struct Schedule<'a> {
     changed: Condvar,
 }
 
-/// What is known of every cell.
+/// What is known about every cell.
 struct ScheduleState<'a> {
     /// What the rows have shown.
     search_state: SearchState<'a>,
     /// How long cells take.
     times: Durations,
-    /// When to say again how long the rest will take.
+    /// When to estimate the remaining time again.
     due: Instant,
 }
 
 impl<'a> Schedule<'a> {
-    /// The schedule of a plan.
+    /// Creates the schedule of a plan.
     #[must_use]
     pub fn new(plan: &'a Plan, n_probes: usize, n_lanes: usize, times: Durations) -> Self {
         let search_state = SearchState::new(plan, n_probes);
@@ -56,8 +56,9 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// The next cell for a lane: among those that tell most, one of the row it just worked on.
-    /// Waits while it takes another lane's answer to know; `None` once nothing is left.
+    /// Returns the next cell for a lane: among the most informative cells, one of the toolchain
+    /// that the lane just used. Waits if another lane's result is needed to decide. Returns `None`
+    /// once nothing is left or the run is cancelled.
     pub fn next_cell(&self, last: Option<&Row>, cancel: &Cancel) -> Option<&'a Planned> {
         let mut state = self.state();
         loop {
@@ -76,8 +77,8 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Takes note of what a cell showed, and of what it took where it was run. Returns from time to
-    /// time how many seconds the rest takes at the most, as far as can be told.
+    /// Records what a cell showed and, if it was run, how long it took. From time to time, returns
+    /// how many seconds the rest takes at most, if that can be estimated.
     pub fn note(&self, planned: &Planned, outcome: &Outcome, took: Option<f64>) -> Option<f64> {
         let mut left = None;
         if let Some(at) = self.places.get(&planned.id) {
@@ -95,7 +96,8 @@ impl<'a> Schedule<'a> {
         left
     }
 
-    /// How many seconds the rest takes at the most; `None` where nothing tells.
+    /// Estimates how many seconds the rest takes at most; `None` if there is nothing to estimate
+    /// from.
     fn estimate_remaining(&self, state: &ScheduleState<'_>) -> Option<f64> {
         let may_run = state.search_state.search.may_run();
         let seconds = may_run.iter().map(|at| {
@@ -103,13 +105,13 @@ impl<'a> Schedule<'a> {
             state.times.expected(&planned.id, &planned.cell)
         });
         let seconds: Option<f64> = seconds.sum();
-        // What is under way counts as half done.
+        // Cells in progress count as half done.
         let under_way = self.n_lanes.saturating_sub(1) as f64 / 2.0;
         let mean = seconds? / may_run.len().max(1) as f64;
         Some(seconds? / self.n_lanes as f64 + mean * under_way / self.n_lanes as f64)
     }
 
-    /// Whether any cell on a toolchain may still be run.
+    /// Returns true if any cell of a toolchain is running or may still be run.
     #[must_use]
     pub fn may_need(&self, toolchain: &str) -> bool {
         let state = self.state();
@@ -127,16 +129,16 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Keeps the times of cells for later runs.
+    /// Stores the durations of cells for later runs.
     ///
     /// # Errors
     ///
-    /// When they cannot be written.
+    /// Returns an error if they cannot be written.
     pub fn keep_times(&self) -> Result<()> {
         self.state().times.keep()
     }
 
-    /// The cells that strategy `frontier` did not run, since their neighbours agree.
+    /// Returns the cells that strategy `frontier` did not run because their neighbours agree.
     #[must_use]
     pub fn inferred(&self) -> BTreeSet<&'a CellId> {
         let search_state = &self.state().search_state;
@@ -146,9 +148,9 @@ impl<'a> Schedule<'a> {
             .collect()
     }
 
-    /// Of the places that tell as much, one of the toolchain that the lane just worked with, whose
-    /// folders are warm; and where several lanes are at work, the one that takes longest, so that
-    /// none is left alone with it at the end.
+    /// Returns the best cell for a lane. Among equally informative cells, prefers the toolchain
+    /// that the lane just used, because its folders are warm; then, if there are several lanes, the
+    /// cell that takes longest, so that no lane is left alone with it at the end.
     fn best(&self, state: &mut ScheduleState<'_>, last: Option<&Row>) -> Option<SlotIndex> {
         let (times, search_state) = (&state.times, &mut state.search_state);
         search_state.best(|planned| {
@@ -157,7 +159,7 @@ impl<'a> Schedule<'a> {
                 0 | 1 => None,
                 _ => times.expected(&planned.id, &planned.cell),
             };
-            // Differences of less than a second are none.
+            // Differences of less than a second do not count.
             (is_warm, seconds.unwrap_or_default() as u64)
         })
     }
@@ -220,7 +222,7 @@ mod tests {
         Schedule::new(plan, 0, n_lanes, nowhere)
     }
 
-    /// The outcome of a cell in which the only target passes or fails.
+    /// Returns the outcome of a cell whose only target passes or fails.
     fn shows(passes: bool) -> Outcome {
         let status = match passes {
             true => Status::Passed,
@@ -238,7 +240,7 @@ mod tests {
         }
     }
 
-    /// Runs all cells on one lane, in order, as if each passed up to a pin and failed after it.
+    /// Runs all cells on one lane, in order. Each passes up to a pin and fails after it.
     fn run_alone(schedule: &Schedule<'_>, last_good: u64) -> Vec<String> {
         let cancel = Cancel::default();
         let mut taken = Vec::new();
@@ -282,7 +284,7 @@ mod tests {
         let plan = planned(&["new", "old"], 5, Strategy::Full);
         let schedule = schedule_of(&plan, 1);
         let cancel = Cancel::default();
-        // Ends first, wherever they are.
+        // The ends come first, wherever they are.
         let old = Row::of_toolchain("old");
         for _ in 0..4 {
             let planned = schedule.next_cell(Some(&old), &cancel).expect("an end");
@@ -372,7 +374,7 @@ mod tests {
                 let row = planned.cell.row.as_ref().clone();
                 let last_good = 7 + row.toolchain.len() as u64;
                 let version = planned.cell.pin.at.version().expect("a version");
-                // The lanes are not equally quick.
+                // The lanes differ in speed.
                 std::thread::sleep(Duration::from_millis(version.major % 3));
                 schedule.note(planned, &shows(version.major <= last_good), Some(2.0));
                 last = Some(row);
@@ -408,7 +410,7 @@ mod tests {
         let alone = schedule_of(&plan, 1);
         let first = alone.next_cell(None, &Cancel::default()).expect("a cell");
         assert_eq!(alone.note(first, &shows(true), Some(3.0)), Some(12.0));
-        // Of two lanes, the other one is half through its cell.
+        // With two lanes, the other lane is halfway through its cell.
         let two = schedule_of(&plan, 2);
         let first = two.next_cell(None, &Cancel::default()).expect("a cell");
         assert_eq!(two.note(first, &shows(true), Some(3.0)), Some(6.75));

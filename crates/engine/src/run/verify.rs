@@ -1,4 +1,4 @@
-//! Running a plan twice, in two places, to see what is the same: outcomes, locks, and the very bytes
+//! Runs a plan twice, in two places, to see what is the same: outcomes, locks, and the exact bytes
 //! of test executables.
 
 use std::collections::BTreeMap;
@@ -21,18 +21,18 @@ use crate::matrix::Matrix;
 use crate::run::{RunSettings, run};
 use crate::workdir::work_dirs::wait_for_lock;
 
-/// The two places below the cache: names of different lengths, as two machines would have.
+/// The two folders below the cache. Their names differ in length, as paths on two machines do.
 const PLACES: [&str; 2] = ["verify-here", "verify-in-another-place"];
 
 /// The executable of each target of each cell.
 type BuiltExecutables = BTreeMap<(CellId, TargetId), Utf8PathBuf>;
 
-/// Runs a plan twice from nothing, and compares. Both runs' results are left in folders of their own
-/// beside each other; what was built is removed.
+/// Runs a plan twice from scratch and compares the runs. The results of both stay in their own
+/// folders next to each other; what they built is removed.
 ///
 /// # Errors
 ///
-/// As [`run`], and when an executable cannot be read.
+/// Returns an error in the same cases as [`run`], and if an executable cannot be read.
 pub fn verify(
     matrix: &Matrix,
     plan: &Plan,
@@ -51,7 +51,7 @@ pub fn verify(
     compared
 }
 
-/// Two that verify would work in the same places.
+/// Waits until no other run verifies here, because both would work in the same places.
 fn take_turn(options: &RunSettings<'_>) -> Result<File> {
     let cache = &options.cache;
     std::fs::create_dir_all(cache).with_context(|| format!("make {}", cache.display()))?;
@@ -62,16 +62,16 @@ fn take_turn(options: &RunSettings<'_>) -> Result<File> {
     wait_for_lock(&cache.join("in-use-by-verify"), options.cancel, waits)
 }
 
-/// One run, and what it made.
+/// One of the two runs, and the executables it built.
 struct VerifyRun {
     run: Run,
     made: BuiltExecutables,
     out: Utf8PathBuf,
-    /// What an executable holds if it tells where it was built.
+    /// The path that an executable contains if it reveals where it was built.
     place: PathBuf,
 }
 
-/// A listener that takes note of executables, and tells another one the rest.
+/// A listener that records executables and passes all events on to another listener.
 struct ExecutableCollector<'a> {
     made: Mutex<BuiltExecutables>,
     listener: &'a dyn Listener,
@@ -111,7 +111,7 @@ fn once(
             out: &out,
             cache: place.to_owned(),
             fresh: true,
-            // All of both has to be there at the end.
+            // Everything that both runs built must still be there at the end.
             max_disk: None,
             remaps: true,
             listener: &collector,
@@ -161,7 +161,7 @@ fn compare(one: &VerifyRun, other: &VerifyRun) -> Result<Vec<Reproducibility>> {
     verified.collect()
 }
 
-/// All that an outcome says, without times.
+/// Returns an outcome without its phases and times.
 fn shown(outcome: &Outcome) -> Outcome {
     let mut shown = outcome.clone();
     shown.phases.clear();
@@ -172,7 +172,7 @@ fn shown(outcome: &Outcome) -> Outcome {
     shown
 }
 
-/// Where two files first differ, in bytes from their beginning; `None` where they are the same.
+/// Returns the offset in bytes at which two files first differ; `None` if they are the same.
 fn first_difference(one: &Utf8Path, other: &Utf8Path) -> Result<Option<u64>> {
     let open = |path: &Utf8Path| -> Result<_> {
         let file = File::open(path).with_context(|| format!("read {path}"))?;
@@ -189,7 +189,7 @@ fn first_difference(one: &Utf8Path, other: &Utf8Path) -> Result<Option<u64>> {
     }
 }
 
-/// Whether a file holds the path of a folder.
+/// Returns true if a file contains the path of a folder.
 fn holds(file: &Utf8Path, folder: &std::path::Path) -> Result<bool> {
     let bytes = std::fs::read(file).with_context(|| format!("read {file}"))?;
     let folder = folder.as_os_str().as_encoded_bytes();

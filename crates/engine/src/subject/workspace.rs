@@ -122,7 +122,8 @@ impl Subject {
         let mut members = Vec::new();
         for package in metadata.workspace_packages() {
             let manifest = in_checkout(&checkout, &package.manifest_path);
-            // A glob in `members` matches it, but git ignores it: a fresh checkout has no such file.
+            // A glob in `members` matches it, but git ignores it: a fresh checkout has no such
+            // file.
             if manifest.starts_with(&checkout.top) && !manifest.is_file() {
                 continue;
             }
@@ -306,7 +307,8 @@ fn names_git(text: &str) -> bool {
 }
 
 /// Returns the rustc that a package needs, and whether only its edition requires it: the declared
-/// version or, if that is newer, the first that reads the edition. <https://doc.rust-lang.org/edition-guide/editions/>
+/// version or, if that is newer, the first that reads the edition.
+/// <https://doc.rust-lang.org/edition-guide/editions/>
 #[must_use]
 pub fn needs(package: &Package) -> Option<(Version, bool)> {
     let by_edition = match package.edition {

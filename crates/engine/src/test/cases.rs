@@ -1,5 +1,5 @@
-//! The cases of a libtest executable, settled one run after another: none is lost because another
-//! hung or took the process down.
+//! Runs the cases of a libtest executable, one process after another, so that no case is lost
+//! because another one hangs or kills the process.
 
 mod rerun;
 
@@ -21,18 +21,19 @@ use crate::test::executable::{TargetTests, TestExecutable, infra_failure};
 use crate::test::libtest;
 use crate::test::libtest::{SuiteOutput, keep_tail};
 
-/// How many names are given to an executable at once: systems bound the length of a command.
+/// The maximum number of names passed to an executable at once, because systems limit the length of
+/// a command.
 const MOST_NAMES: usize = 200;
 
-/// The cases of one executable on their way to being settled.
+/// The cases of one executable while their results are collected.
 pub struct Cases<'a, 'b> {
     executable: &'a TestExecutable<'a>,
     log: &'b mut PhaseLog,
-    /// All tests the executable has: a test can print events of tests that there are not.
+    /// All tests of the executable. A test can print events for tests that do not exist.
     names: BTreeSet<String>,
     results: BTreeMap<String, CaseOutcome>,
     aborts: Vec<Abort>,
-    /// The tests that were under way when their target's time was over, and for how long.
+    /// The tests that were running when their target's time limit expired, and for how long.
     timed_out_together: BTreeMap<String, Duration>,
     deadline: Instant,
     cpu: Duration,
@@ -43,7 +44,7 @@ pub struct Cases<'a, 'b> {
 /// A process that ended before its tests did.
 struct Abort {
     exit: Exit,
-    /// The tests that were under way.
+    /// The tests that were running.
     under_way: BTreeSet<String>,
 }
 
@@ -51,8 +52,8 @@ struct Abort {
 type ExecutableError = Option<(Status, Diagnostic)>;
 
 impl<'a, 'b> Cases<'a, 'b> {
-    /// Runs all tests at once. Where the process hangs or dies, the tests that were under way are
-    /// run again one at a time, and the rest once more.
+    /// Runs all tests at once. If the process hangs or dies, the tests that were running are rerun
+    /// one at a time, and then the remaining tests together.
     ///
     /// # Errors
     ///
@@ -82,7 +83,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         }
         cases.mark_cut_as_flaky();
         if error.is_none() && !cases.results.values().any(|c| c.status.is_failed()) {
-            // What was flaky ended badly at first.
+            // The tests that failed at first are flaky.
             cases.exit = Exit::Code(0);
         }
         if let Some((status, _)) = &error {
@@ -136,7 +137,7 @@ impl<'a, 'b> Cases<'a, 'b> {
 
     fn run_each(&mut self) -> Result<ExecutableError> {
         let mut is_first = true;
-        // A time limit that is hit once is no answer.
+        // Hitting the time limit once is not conclusive.
         let mut n_more = self.executable.retries.min(1);
         let mut alone: BTreeSet<String> = BTreeSet::new();
         loop {
@@ -183,7 +184,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         }
     }
 
-    /// One run of the executable, on some of its tests or on all.
+    /// Runs the executable once, with some of its tests or with all.
     fn attempt(&mut self, names: &[String]) -> Result<(ProcessResult, SuiteOutput)> {
         let mut args: Vec<String> = libtest::FLAGS.map(str::to_owned).into();
         if !names.is_empty() {
@@ -221,8 +222,8 @@ impl<'a, 'b> Cases<'a, 'b> {
         Ok((ended, suite))
     }
 
-    /// Takes over what a run said, and says which tests have to run alone: those that were under
-    /// way when it ended, unless it is plain already what became of them.
+    /// Records the results of one process. Returns the tests that must be rerun alone: those that
+    /// were running when it ended, unless their result is already clear.
     fn record_attempt(
         &mut self,
         batch: &[String],
@@ -237,7 +238,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             return under_way;
         }
         if let [name] = batch {
-            // It ran alone, so whatever happened is its own doing.
+            // It ran alone, so it caused whatever happened.
             if !self.results.contains_key(name) || under_way.contains(name) {
                 self.attribute(name, ended, suite);
             }
@@ -278,7 +279,7 @@ impl<'a, 'b> Cases<'a, 'b> {
                 let what = "the process ended with exit 0 before the test did";
                 (FailureKind::Crash, what.to_owned())
             }
-            // libtest's own code for tests that failed, when its word of this one was lost.
+            // libtest exits with this code if tests failed; its event for this test was lost.
             Exit::Code(101) => (
                 FailureKind::Test,
                 "the process ended with exit 101".to_owned(),
@@ -304,7 +305,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         self.results.insert(name.to_owned(), case);
     }
 
-    /// Takes over what a run said of tests that there are.
+    /// Records what a process reported about tests that exist.
     fn take(&mut self, suite: &SuiteOutput) {
         for (name, case) in &suite.ended {
             if self.names.contains(name) && !suite.running.contains_key(name) {
@@ -317,7 +318,8 @@ impl<'a, 'b> Cases<'a, 'b> {
         }
     }
 
-    /// What the trouble with the whole kept from an answer: never a verdict on a test.
+    /// Marks the tests that have no result because of an error in the executable as a whole. This
+    /// is never a verdict on a test.
     fn mark_not_run(&mut self, trouble: &Status) {
         let status = match trouble {
             Status::Inconclusive { .. } => trouble.clone(),
@@ -351,8 +353,8 @@ fn not_run(name: String, status: Status) -> CaseOutcome {
     }
 }
 
-/// An executable whose tests all passed and which then fails: something it does at its end, such as
-/// a leak check, said no. `cargo test` counts that as a failure too.
+/// Returns an error if all tests passed and the executable then failed: something that it does at
+/// its end, such as a leak check, reported a problem. `cargo test` counts that as a failure too.
 fn failed_after_passing(exit: &Exit, suite: &SuiteOutput) -> ExecutableError {
     let failed = suite.ended.values().any(|case| case.status.is_failed());
     let ended_badly = matches!(exit, Exit::Signal(_)) || matches!(exit, Exit::Code(n) if *n != 0);

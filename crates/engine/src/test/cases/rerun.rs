@@ -1,4 +1,4 @@
-//! Tests that failed, hung or took the process down, run once more.
+//! Reruns tests that failed, hung or killed the process.
 
 use std::time::Instant;
 
@@ -12,8 +12,8 @@ use crate::test::executable::infra_failure;
 use crate::test::retry::retried;
 
 impl Cases<'_, '_> {
-    /// Runs each test that failed again by itself, as often as is asked for. All that together have
-    /// the time of the target once more: it may be spent.
+    /// Reruns each failed test by itself, as often as configured. All reruns together get the
+    /// target's time limit once more, since it may be used up.
     pub(super) fn retry(&mut self) -> Result<()> {
         self.deadline = Instant::now() + self.executable.timeouts.target;
         let failed = self.results.values().filter(|c| c.status.is_failed());
@@ -26,7 +26,7 @@ impl Cases<'_, '_> {
         Ok(())
     }
 
-    /// One test run by itself; `None` where the target's time is over.
+    /// Runs one test by itself; `None` if the target's time limit has expired.
     fn alone(&mut self, name: &str) -> Result<Option<CaseOutcome>> {
         if Instant::now() >= self.deadline {
             return Ok(None);
@@ -45,8 +45,8 @@ impl Cases<'_, '_> {
         Ok(self.results.get(name).cloned())
     }
 
-    /// Runs all tests together again where a process died and no test fails alone. If that goes
-    /// well, whatever was under way when it died is flaky.
+    /// Reruns all tests together if a process died and no test fails alone. If that succeeds, every
+    /// test that was running when the process died is flaky.
     pub(super) fn retry_together(
         &mut self,
         trouble: (Status, Diagnostic),
@@ -72,7 +72,7 @@ impl Cases<'_, '_> {
         Ok(Some(trouble))
     }
 
-    /// Marks as flaky whatever was under way when a process died.
+    /// Marks every test as flaky that was running when a process died.
     fn mark_flaky(&mut self, n_failed: usize) {
         for Abort { exit, under_way } in &self.aborts {
             let output = format!("the process died while it was under way: {exit}");
@@ -85,8 +85,9 @@ impl Cases<'_, '_> {
         }
     }
 
-    /// Marks as flaky what was under way when the target's time was over, and passed by itself in less
-    /// time than it had taken until then. What had only begun is not to blame.
+    /// Marks tests as flaky that were running when the target's time limit expired, and that passed
+    /// by themselves in less time than they had already taken. Tests that had only just started are
+    /// not to blame.
     pub(super) fn mark_cut_as_flaky(&mut self) {
         for (name, took) in &self.timed_out_together {
             let case = self.results.get_mut(name);
@@ -100,7 +101,7 @@ impl Cases<'_, '_> {
         }
     }
 
-    /// A process that died, and none of the tests that were under way fails alone.
+    /// Returns an error if a process died and none of the tests that were running fails alone.
     pub(super) fn unexplained(&self) -> ExecutableError {
         let fails = |name: &String| self.results.get(name).is_some_and(|c| c.status.is_failed());
         let abort = self
