@@ -280,10 +280,11 @@ mod tests {
 
         let roomy = keep(100_000).make_room(message).expect("nothing to do");
         assert!(!roomy.is_short && roomy.before == roomy.after);
-        assert!(!keep(500).make_room(message).expect("room").is_short);
+        // Between what the files take and what their folders take beside them, on any file system.
+        assert!(!keep(490).make_room(message).expect("room").is_short);
         assert_eq!(left(&work_dirs, "old/s/units"), BTreeSet::new());
         assert!(app.exists());
-        assert!(!keep(400).make_room(message).expect("room").is_short);
+        assert!(!keep(380).make_room(message).expect("room").is_short);
         assert!(!app.exists());
         assert_eq!(
             left(&work_dirs, "new/s/units"),
