@@ -208,7 +208,7 @@ pub fn listed(list: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn heard(lines: &[&str]) -> SuiteOutput {
+    fn suite_of(lines: &[&str]) -> SuiteOutput {
         let mut suite = SuiteOutput::default();
         for line in lines {
             suite.line(format!("{line}\n").as_bytes(), Instant::now());
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn events_become_cases() {
-        let suite = heard(&[
+        let suite = suite_of(&[
             r#"{ "type": "suite", "event": "started", "test_count": 3 }"#,
             r#"{ "type": "test", "event": "started", "name": "a" }"#,
             r#"{ "type": "test", "event": "started", "name": "b" }"#,
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn an_event_behind_loose_output_is_heard_and_a_feigned_end_of_suite_needs_a_whole_line() {
-        let suite = heard(&[
+        let suite = suite_of(&[
             r#"loose{ "type": "test", "name": "a", "event": "ok" }"#,
             r#"{ "type": "suite", "event": "ok" } trailing"#,
         ]);
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_test_that_does_not_end_stays_running() {
-        let suite = heard(&[r#"{ "type": "test", "event": "started", "name": "a" }"#]);
+        let suite = suite_of(&[r#"{ "type": "test", "event": "started", "name": "a" }"#]);
         assert!(suite.running.contains_key("a"));
         assert!(suite.deadline(Some(Duration::from_secs(1))).is_some());
     }

@@ -56,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    fn told(letters: &str, n_patches: u64) -> StatusTrack {
+    fn track(letters: &str, n_patches: u64) -> StatusTrack {
         let run = history(letters, n_patches);
         let family = &run.families[0];
         let row = &run.rows(family)[0];
@@ -69,13 +69,13 @@ mod tests {
 
     #[test]
     fn a_change_is_marked_where_it_is_seen_first() {
-        assert_eq!(told("..bx", 1), ("✔✔bt".to_owned(), "  ||".to_owned()));
-        assert_eq!(told("..b", 3), ("✔✔b".to_owned(), "  :".to_owned()));
+        assert_eq!(track("..bx", 1), ("✔✔bt".to_owned(), "  ||".to_owned()));
+        assert_eq!(track("..b", 3), ("✔✔b".to_owned(), "  :".to_owned()));
     }
 
     #[test]
     fn what_is_no_verdict_is_looked_past() {
-        assert_eq!(told(".-d.", 1), ("✔·d✔".to_owned(), "    ".to_owned()));
-        assert_eq!(told(".-b.", 1), ("✔·b✔".to_owned(), "  :|".to_owned()));
+        assert_eq!(track(".-d.", 1), ("✔·d✔".to_owned(), "    ".to_owned()));
+        assert_eq!(track(".-b.", 1), ("✔·b✔".to_owned(), "  :|".to_owned()));
     }
 }

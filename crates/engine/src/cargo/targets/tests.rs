@@ -12,7 +12,7 @@ fn id(repr: &str) -> PackageId {
 }
 
 /// Describes a workspace's targets, one line each.
-fn told(workspace: &Workspace) -> Vec<String> {
+fn shown(workspace: &Workspace) -> Vec<String> {
     let targets = workspace.targets.iter().map(|target| {
         let flags = [
             (!target.bears_tests).then(|| "no tests".to_owned()),
@@ -34,7 +34,7 @@ const APP: &str = "app: lib, bin tool, test smoke, bench speed, example demo, \
 #[test]
 fn every_target_that_cargo_test_builds_is_there_in_order() {
     assert_eq!(
-        told(&workspace(APP)),
+        shown(&workspace(APP)),
         [
             "app lib:app: ",
             "app bin:tool: ",
@@ -54,7 +54,7 @@ fn examples_without_tests_can_be_left_out() {
     let without = Workspace::with_harnesses(graph(APP), &build, |_| Ok(Vec::new()));
     let without = without.expect("a workspace");
     assert!(!without.has_examples());
-    assert!(told(&without).contains(&"app example:checked: ".to_owned()));
+    assert!(shown(&without).contains(&"app example:checked: ".to_owned()));
     assert!(workspace(APP).has_examples());
 }
 
@@ -93,9 +93,9 @@ fn what_cargo_says_of_features_replaces_what_metadata_says() {
             .collect()
     };
     workspace.take_features(&FeaturesByFolder::from([("/elsewhere".into(), on(&[]))]));
-    assert!(told(&workspace).contains(&"app test:first: runs tool".to_owned()));
+    assert!(shown(&workspace).contains(&"app test:first: runs tool".to_owned()));
     workspace.take_features(&FeaturesByFolder::from([("/w/app".into(), on(&["off"]))]));
-    let message = told(&workspace);
+    let message = shown(&workspace);
     assert!(
         message.contains(&"app test:first: lacks on, runs tool".to_owned()),
         "{message:?}"

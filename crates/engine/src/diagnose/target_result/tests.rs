@@ -91,14 +91,14 @@ impl Build {
         let judge = self.judge(&workspace, &family);
         let mut targets = workspace.targets.iter();
         let target = targets.find(|target| target.id.name == name);
-        told(&judge.judge(target.expect("a target")))
+        shown(&judge.judge(target.expect("a target")))
     }
 
     fn of_none(&self) -> Option<String> {
         let (workspace, family) = (workspace(GRAPH), family());
         self.judge(&workspace, &family)
             .of_none()
-            .map(|made| told(&made))
+            .map(|made| shown(&made))
     }
 
     fn judge<'a>(&'a self, workspace: &'a Workspace, family: &'a Family) -> TargetJudge<'a> {
@@ -112,7 +112,7 @@ impl Build {
     }
 }
 
-fn told(result: &TargetResult) -> String {
+fn shown(result: &TargetResult) -> String {
     match result {
         TargetResult::Executable(path) => format!("made {path}"),
         TargetResult::Example => "made".to_owned(),

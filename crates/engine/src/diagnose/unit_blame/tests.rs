@@ -17,7 +17,7 @@ fn error(name: &str) -> Diagnostic {
     }
 }
 
-fn heard(counted: &[&str]) -> BuildMessages {
+fn messages_of(counted: &[&str]) -> BuildMessages {
     let mut messages = BuildMessages::default();
     let errors: &mut Vec<CountedError> = messages.errors.entry(unit()).or_default();
     for name in counted {
@@ -34,8 +34,8 @@ fn heard(counted: &[&str]) -> BuildMessages {
 /// built at once and, if `plain` is given, the library alone.
 fn describe(both: &[&str], plain: Option<&[&str]>, is_complete: bool) -> (String, String) {
     let account = BuildAccount {
-        messages: heard(both),
-        plain: plain.map(heard),
+        messages: messages_of(both),
+        plain: plain.map(messages_of),
         tested: BTreeSet::from([unit()]),
         used: BTreeSet::from([unit()]),
         is_complete,
@@ -87,7 +87,7 @@ fn the_order_in_which_two_compilers_speak_changes_nothing() {
 #[test]
 fn the_build_that_was_made_has_no_errors() {
     let mut account = BuildAccount {
-        messages: heard(&["E1"]),
+        messages: messages_of(&["E1"]),
         tested: BTreeSet::from([unit()]),
         used: BTreeSet::from([unit()]),
         is_complete: true,
@@ -104,7 +104,7 @@ fn the_build_that_was_made_has_no_errors() {
 fn of_library(text: &str, is_asked_for: impl Fn(&TargetId) -> bool) -> (usize, usize) {
     let workspace = crate::testing::workspace(text);
     let mut account = BuildAccount::new(&workspace, is_asked_for);
-    account.messages = heard(&["E1"]);
+    account.messages = messages_of(&["E1"]);
     let count = |build| account.errors(&unit(), build).len();
     (count(UnitBuild::Plain), count(UnitBuild::Test))
 }
@@ -144,7 +144,7 @@ fn only_what_is_asked_for_is_built() {
 #[test]
 fn a_build_that_runs_again_keeps_what_was_made_and_forgets_the_errors() {
     let mut account = BuildAccount {
-        messages: heard(&["E1"]),
+        messages: messages_of(&["E1"]),
         ..BuildAccount::default()
     };
     account.messages.libraries.insert(unit().0);
@@ -154,7 +154,7 @@ fn a_build_that_runs_again_keeps_what_was_made_and_forgets_the_errors() {
     assert!(account.has_library(&unit().0));
     account.messages = BuildMessages {
         libraries: account.messages.libraries,
-        ..heard(&["E2"])
+        ..messages_of(&["E2"])
     };
     assert_eq!(account.errors(&unit(), UnitBuild::Test).len(), 1);
 }

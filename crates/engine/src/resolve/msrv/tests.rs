@@ -6,9 +6,9 @@ use super::*;
 use crate::testing::{family, graph, version};
 
 /// Returns the demands of a graph that a rustc does not meet, with their chains.
-fn told(text: &str, rustc: &str) -> Vec<String> {
+fn unmet_demands(text: &str, rustc: &str) -> Vec<String> {
     let demands = unmet(&graph(text), &version(rustc));
-    let told = demands.iter().map(|demand| {
+    let asker = demands.iter().map(|demand| {
         let edition = if demand.by_edition { " (edition)" } else { "" };
         let Demand {
             name,
@@ -22,45 +22,48 @@ fn told(text: &str, rustc: &str) -> Vec<String> {
             through.join(" < ")
         )
     });
-    told.collect()
+    asker.collect()
 }
 
 #[test]
 fn a_package_that_the_toolchain_is_too_old_for_is_named_with_who_brings_it_in() {
     let text = "app -> tool 1.0.0 -> relay 1.3.0\nrelay 1.3.0: rust 1.80\ntool 1.0.0: rust 1.79";
     assert_eq!(
-        told(text, "1.70"),
+        unmet_demands(text, "1.70"),
         [
             "relay 1.3.0: 1.80.0 < tool 1.0.0 < app 0.1.0",
             "tool 1.0.0: 1.79.0 < app 0.1.0"
         ]
     );
-    assert_eq!(told(text, "1.79").len(), 1);
-    assert!(told(text, "1.80").is_empty());
+    assert_eq!(unmet_demands(text, "1.79").len(), 1);
+    assert!(unmet_demands(text, "1.80").is_empty());
 }
 
 #[test]
 fn a_package_that_declares_nothing_needs_what_its_edition_needs() {
     let text = "app -> relay 1.3.0\nrelay 1.3.0: edition 2021";
     assert_eq!(
-        told(text, "1.50"),
+        unmet_demands(text, "1.50"),
         ["relay 1.3.0: 1.56.0 (edition) < app 0.1.0"]
     );
     // What is declared counts, unless no compiler that old reads the edition.
     let text = "app -> relay 1.3.0\nrelay 1.3.0: edition 2021, rust 1.60";
-    assert_eq!(told(text, "1.50"), ["relay 1.3.0: 1.60.0 < app 0.1.0"]);
+    assert_eq!(
+        unmet_demands(text, "1.50"),
+        ["relay 1.3.0: 1.60.0 < app 0.1.0"]
+    );
     let text = "app -> relay 1.3.0\nrelay 1.3.0: edition 2024, rust 1.60";
     assert_eq!(
-        told(text, "1.50"),
+        unmet_demands(text, "1.50"),
         ["relay 1.3.0: 1.85.0 (edition) < app 0.1.0"]
     );
-    assert!(told("app -> relay 1.3.0", "1.0").is_empty());
+    assert!(unmet_demands("app -> relay 1.3.0", "1.0").is_empty());
 }
 
 #[test]
 fn what_is_in_the_lock_alone_asks_for_nothing() {
     let text = "app -> relay 1.3.0\nother 1.0.0: rust 1.80, unused";
-    assert!(told(text, "1.70").is_empty());
+    assert!(unmet_demands(text, "1.70").is_empty());
     let needs = highest(&graph(text), |_| true);
     assert_eq!(
         needs,
@@ -76,7 +79,7 @@ fn the_shortest_chain_leads_to_a_member() {
     let text = "app -> one 1.0.0 -> two 1.0.0 -> relay 1.3.0\napp -> three 1.0.0 -> relay 1.3.0\n\
                 relay 1.3.0: rust 1.80";
     assert_eq!(
-        told(text, "1.70"),
+        unmet_demands(text, "1.70"),
         ["relay 1.3.0: 1.80.0 < three 1.0.0 < app 0.1.0"]
     );
 }
@@ -85,7 +88,7 @@ fn the_shortest_chain_leads_to_a_member() {
 fn a_package_that_its_own_tests_use_has_a_chain_that_ends() {
     let text = "app -> tool 1.0.0 -> relay 1.3.0 -(dev)-> tool 1.0.0\nrelay 1.3.0: rust 1.80";
     assert_eq!(
-        told(text, "1.70"),
+        unmet_demands(text, "1.70"),
         ["relay 1.3.0: 1.80.0 < tool 1.0.0 < app 0.1.0"]
     );
 }
@@ -99,13 +102,13 @@ fn the_highest_need_is_told_of_the_family_and_of_the_lock() {
     );
     let family = family();
     let needs = highest(&metadata, |name| family.holds(name));
-    let told = |need: Option<Need>| need.map(|need| format!("{} {}", need.package, need.rustc));
+    let asker = |need: Option<Need>| need.map(|need| format!("{} {}", need.package, need.rustc));
     assert_eq!(
-        told(needs.family).as_deref(),
+        asker(needs.family).as_deref(),
         Some("gadget-core 2.0.0 1.65.0")
     );
     // Of those that need as much, the first by name; members declare what the lock has to fit.
-    assert_eq!(told(needs.lock).as_deref(), Some("alias 1.0.0 1.80.0"));
+    assert_eq!(asker(needs.lock).as_deref(), Some("alias 1.0.0 1.80.0"));
 }
 
 #[test]
@@ -123,11 +126,11 @@ fn a_member_that_needs_more_is_a_demand_and_one_that_needs_as_much_is_none() {
         member("data", Some(("1.85", true))),
     ];
     let demands = unmet_by_members(&members, &version("1.70"));
-    let told = demands
+    let asker = demands
         .iter()
         .map(|d| d.diagnostic(&version("1.70")).message);
     assert_eq!(
-        told.collect::<Vec<_>>(),
+        asker.collect::<Vec<_>>(),
         [
             "app 0.1.0 needs rustc 1.80.0, and this is 1.70.0",
             "data 0.1.0 needs rustc 1.85.0 for its edition, and this is 1.70.0"
