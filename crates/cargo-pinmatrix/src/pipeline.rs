@@ -144,8 +144,8 @@ fn selecting(selection: &[String]) -> Result<SelectionArgs, UserError> {
     let selecting = selecting.and_then(|matches| SelectionArgs::from_arg_matches(&matches));
     let selecting = selecting.map_err(|e| {
         let words = e.to_string();
-        let said = words.lines().next().unwrap_or_default();
-        UserError::new(said.trim_start_matches("error: ")).help(help)
+        let first = words.lines().next().unwrap_or_default();
+        UserError::new(first.trim_start_matches("error: ")).help(help)
     })?;
     let Flags { config, out, .. } = &selecting.flags;
     if config.is_some() || out.is_some() {

@@ -204,28 +204,28 @@ fn differs(before: &Run, after: &Run) -> Vec<String> {
     let mut add = |what: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>| {
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names {
-            let told = |side: Option<&String>| side.map_or("none", String::as_str).to_owned();
-            let (was, is) = (told(old.get(name)), told(new.get(name)));
+            let shown = |side: Option<&String>| side.map_or("none", String::as_str).to_owned();
+            let (was, is) = (shown(old.get(name)), shown(new.get(name)));
             if was != is {
                 lines.push(format!("{what} {name}: {was} → {is}"));
             }
         }
     };
     let toolchains = |run: &Run| {
-        let told = run.toolchains.iter().map(|toolchain| {
-            let said = [&toolchain.rustc, &toolchain.cargo].map(|said| said.as_deref());
-            let said: Vec<&str> = said.into_iter().flatten().collect();
-            let said = match said.is_empty() {
+        let labelled = run.toolchains.iter().map(|toolchain| {
+            let versions = [&toolchain.rustc, &toolchain.cargo].map(|versions| versions.as_deref());
+            let versions: Vec<&str> = versions.into_iter().flatten().collect();
+            let versions = match versions.is_empty() {
                 true => "missing".to_owned(),
-                false => said.join(", "),
+                false => versions.join(", "),
             };
-            (toolchain.label.clone(), said)
+            (toolchain.label.clone(), versions)
         });
-        told.collect()
+        labelled.collect()
     };
     add("toolchain", &toolchains(before), &toolchains(after));
     let sources = |run: &Run| {
-        let told = run.sources.iter().map(|source| {
+        let labelled = run.sources.iter().map(|source| {
             let subject = &source.subject;
             let label = source.label.as_ref().unwrap_or(&subject.path).clone();
             let revision = subject.revision.as_deref().unwrap_or("no revision");
@@ -234,15 +234,15 @@ fn differs(before: &Run, after: &Run) -> Vec<String> {
             let dirty = if subject.dirty { ", with changes" } else { "" };
             (label, format!("{revision} (files {content}{dirty})"))
         });
-        told.collect()
+        labelled.collect()
     };
     add("subject", &sources(before), &sources(after));
     let pins = |run: &Run| {
-        let told = run.families.iter().map(|family| {
+        let labelled = run.families.iter().map(|family| {
             let pins = family.pins.iter().map(|pin| pin.at.to_string());
             (family.name.clone(), pins.collect::<Vec<_>>().join(" "))
         });
-        told.collect()
+        labelled.collect()
     };
     add("pins of", &pins(before), &pins(after));
     lines

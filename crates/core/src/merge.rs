@@ -64,13 +64,13 @@ pub fn merge(mut parts: Vec<ShardResult>, config: &Config) -> Result<Merged, Use
     let mut conflicts = Vec::new();
     let mut cells = Vec::new();
     let earlier = earlier(&parts);
-    let here = toolchains.iter().filter(|t| t.source.is_some());
-    let here: BTreeSet<&str> = here.map(|t| t.label.as_str()).collect();
+    let installed = toolchains.iter().filter(|t| t.source.is_some());
+    let installed: BTreeSet<&str> = installed.map(|t| t.label.as_str()).collect();
     for (id, known) in known(&parts) {
         let settled = reconcile::reconcile(reconcile::CellParts {
             known: &known,
             earlier: earlier.get(id).map_or(&[], Vec::as_slice),
-            has_toolchain: here.contains(known[0].record.cell.row.toolchain.as_str()),
+            has_toolchain: installed.contains(known[0].record.cell.row.toolchain.as_str()),
         });
         if !settled.sides.is_empty() {
             conflicts.push(Conflict {

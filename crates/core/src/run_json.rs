@@ -102,13 +102,13 @@ fn contradiction(run: &Run) -> Option<String> {
     if run.started > END_OF_TIME || !(0.0..LONGEST).contains(&run.seconds) {
         return Some("it has times that cannot be".to_owned());
     }
-    let mut there = BTreeSet::new();
+    let mut ids = BTreeSet::new();
     run.cells.iter().find_map(|record| {
         let shown = named(record.id.as_str());
         if !is_plain(&record.id) || record.id != record.cell.id() {
             return Some(format!("a cell cannot be called `{shown}`"));
         }
-        if !there.insert(&record.id) {
+        if !ids.insert(&record.id) {
             return Some(format!("the cell `{shown}` is there twice"));
         }
         let mut phases = record.outcome().into_iter().flat_map(|o| &o.phases);
@@ -192,8 +192,8 @@ mod tests {
             ),
         ];
         for (text, why) in refusals {
-            let said = refused(&text);
-            assert!(said.contains(why), "{why} is not in {said}");
+            let error = refused(&text);
+            assert!(error.contains(why), "{why} is not in {error}");
         }
     }
 
@@ -211,10 +211,13 @@ mod tests {
             let quoted = quoted.trim_matches('"');
             let cell = CELL.replace("a@g", &format!("{quoted}@g"));
             let cell = cell.replace("\"a\"", &format!("\"{quoted}\""));
-            let said = refused(&run(&cell));
-            assert!(said.contains("a cell cannot be called"), "{said}");
-            assert!(!said.contains('\u{202e}') && !said.contains('\n'), "{said}");
-            assert!(said.len() < 400, "{said}");
+            let error = refused(&run(&cell));
+            assert!(error.contains("a cell cannot be called"), "{error}");
+            assert!(
+                !error.contains('\u{202e}') && !error.contains('\n'),
+                "{error}"
+            );
+            assert!(error.len() < 400, "{error}");
         }
     }
 

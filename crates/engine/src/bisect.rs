@@ -167,7 +167,7 @@ impl BisectState {
             let is_sure = asked.answer != PointAnswer::CannotTell && state.about.is_some();
             let is_here = |at: &usize| query.points[*at].cell.id() == asked.cell;
             if let Some(at) = at.filter(|at| is_sure && is_here(at)) {
-                state.points[at] = PointState::Told(asked.answer);
+                state.points[at] = PointState::Answered(asked.answer);
                 state.record.asked.push(AskedPoint {
                     known: true,
                     ..asked
@@ -230,7 +230,7 @@ struct BisectLanes<'a> {
 /// The result of one point.
 enum PointResult {
     Outcome(Box<Outcome>, bool),
-    Said(PointAnswer, String),
+    Answer(PointAnswer, String),
 }
 
 impl BisectLanes<'_> {
@@ -274,8 +274,8 @@ impl BisectLanes<'_> {
             return Ok(());
         }
         let (outcome, known) = match found {
-            PointResult::Said(answer, said) => {
-                self.record_answer(state, at, (answer, Evidence::line(said)), false);
+            PointResult::Answer(answer, summary) => {
+                self.record_answer(state, at, (answer, Evidence::line(summary)), false);
                 return self.write(state);
             }
             PointResult::Outcome(outcome, known) => (*outcome, known),
@@ -313,7 +313,7 @@ impl BisectLanes<'_> {
         for (at, (outcome, known)) in std::mem::take(&mut state.waiting) {
             let (answer, mut why) = answer(&about, &outcome, &|file| self.is_own(at, file));
             if let Some(moved) = forward(&outcome.moved) {
-                why.said.push_str(&format!(" ({moved})"));
+                why.summary.push_str(&format!(" ({moved})"));
             }
             self.record_answer(state, at, (answer, why), known);
         }
@@ -328,15 +328,15 @@ impl BisectLanes<'_> {
         else {
             return Vec::new();
         };
-        let told = |at: usize| match state.points.get(at)? {
-            PointState::Told(answer) => Some(*answer),
+        let answer_at = |at: usize| match state.points.get(at)? {
+            PointState::Answered(answer) => Some(*answer),
             PointState::Open | PointState::Running => self.known_answer(at, about),
         };
         let last = state.points.len() - 1;
         let beside = (0..before).chain(after..last);
         let others = beside.filter_map(|at| {
-            let expected = told(if at < before { 0 } else { last })?;
-            let answer = told(at).filter(|answer| *answer != PointAnswer::CannotTell)?;
+            let expected = answer_at(if at < before { 0 } else { last })?;
+            let answer = answer_at(at).filter(|answer| *answer != PointAnswer::CannotTell)?;
             (answer != expected).then_some((at, answer))
         });
         others.collect()
@@ -377,14 +377,14 @@ impl BisectLanes<'_> {
         known: bool,
     ) {
         let point = &self.query.points[at];
-        state.points[at] = PointState::Told(answer);
+        state.points[at] = PointState::Answered(answer);
         let words = match answer {
             PointAnswer::Good => "good",
             PointAnswer::Bad => "bad",
             PointAnswer::CannotTell => "cannot tell",
         };
-        let told = format!("{}: {words}: {}", point.name, why.said);
-        self.run_context.listener.on_event(Event::Noted(&told));
+        let note = format!("{}: {words}: {}", point.name, why.summary);
+        self.run_context.listener.on_event(Event::Noted(&note));
         state.record.asked.push(AskedPoint {
             point: point.name.clone(),
             cell: point.cell.id(),

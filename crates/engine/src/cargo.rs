@@ -271,8 +271,8 @@ pub fn first_error(err: &str) -> Diagnostic {
 fn about_versions<'a>(lines: &[&'a str]) -> Option<&'a str> {
     let (first, rest) = lines.split_first()?;
     let why = rest.first()?.trim();
-    let is_told = ["version ", "candidate versions found"];
-    let is_why = is_told.iter().any(|words| why.starts_with(words));
+    let reasons = ["version ", "candidate versions found"];
+    let is_why = reasons.iter().any(|words| why.starts_with(words));
     (is_why && first.contains("failed to select a version")).then_some(why)
 }
 

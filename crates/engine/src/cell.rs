@@ -94,7 +94,7 @@ pub(super) fn keep_lock(results: &Utf8Path, cell: &Cell, lock: Option<&str>) -> 
         return Ok(());
     };
     let path = results.join("locks").join(format!("{}.lock", cell.id()));
-    if std::fs::read(&path).is_ok_and(|there| there == lock.as_bytes()) {
+    if std::fs::read(&path).is_ok_and(|existing| existing == lock.as_bytes()) {
         return Ok(());
     }
     write_whole(&path, lock.as_bytes())

@@ -76,7 +76,7 @@ fn set_mode(_: &fs::File, _: u32) -> std::io::Result<()> {
 /// Returns an error if it cannot be written.
 pub fn write_program(path: &Utf8Path, lines: &str) -> Result<()> {
     let script = format!("#!/bin/sh\n{lines}\n");
-    if std::fs::read_to_string(path).is_ok_and(|there| there == script) {
+    if std::fs::read_to_string(path).is_ok_and(|existing| existing == script) {
         return Ok(());
     }
     write(path, script.as_bytes(), false, EXECUTABLE)

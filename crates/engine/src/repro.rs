@@ -63,7 +63,7 @@ pub fn open(
     matrix: &Matrix,
     cell: &Cell,
     options: &RunSettings<'_>,
-    mut hear: Option<&mut dyn FnMut(ReproEvent<'_>)>,
+    mut on_event: Option<&mut dyn FnMut(ReproEvent<'_>)>,
 ) -> Result<StagedCell> {
     let label = &cell.row.toolchain;
     let context = CellContext::of(matrix, cell)?.ok_or_else(|| {
@@ -75,7 +75,7 @@ pub fn open(
         options.listener.on_event(Event::Noted(note));
     };
     let (cache, place) = (&options.cache, &matrix.place);
-    let work_dirs = match hear {
+    let work_dirs = match on_event {
         Some(_) => WorkDirs::lock(cache, place, options.cancel, waits)?,
         // It leaves nothing behind, so it need not wait.
         None => WorkDirs::beside(cache, place)?,
@@ -118,7 +118,7 @@ pub fn open(
         };
         // If no run has found out yet whether the lock is old, a build decides.
         if !is_known
-            && hear.is_some()
+            && on_event.is_some()
             && let Some(lock) = resolution.usable()
             && let Some(staged) = workspace.take()
         {
@@ -143,12 +143,12 @@ pub fn open(
         log.finish()?;
         moved.retain(|moved| moved.fault == MoveReason::TooOld);
         let recipe = Recipe::of(matrix, &context, &resolution, workspace.as_ref())?.with(moved);
-        let passed = match (&mut hear, &workspace) {
-            (Some(hear), Some(workspace)) if resolution.status == Status::Passed => {
+        let passed = match (&mut on_event, &workspace) {
+            (Some(on_event), Some(workspace)) if resolution.status == Status::Passed => {
                 work.clear_folders()?;
                 let RunContext { groups, cancel, .. } = run_context;
                 let _turn = groups.acquire(&work.folders, &workspace.units, cancel)?;
-                Some(run(&work, run_context, &recipe, *hear)?)
+                Some(run(&work, run_context, &recipe, *on_event)?)
             }
             (Some(_) | None, _) => None,
         };
@@ -181,7 +181,7 @@ fn run(
     work: &CellWork<'_>,
     run_context: &RunContext<'_>,
     recipe: &Recipe,
-    hear: &mut dyn FnMut(ReproEvent<'_>),
+    on_event: &mut dyn FnMut(ReproEvent<'_>),
 ) -> Result<bool> {
     let timeouts = &run_context.matrix.config.timeouts;
     let mut has_passed = true;
@@ -198,14 +198,14 @@ fn run(
         // Nothing else runs, so it may use all jobs.
         cargo.budget = None;
         let args: Vec<&str> = step.args.iter().map(String::as_str).collect();
-        hear(ReproEvent::Command(step));
+        on_event(ReproEvent::Command(step));
         let mut follower = |stream: Stream, line: &[u8]| {
-            hear(ReproEvent::Line(stream, &work.secrets().hide(line)));
+            on_event(ReproEvent::Line(stream, &work.secrets().hide(line)));
         };
         let command = cargo.command(&args).context("start cargo")?;
         let ended = cargo.follow(command, &mut follower)?;
         has_passed &= ended.exit.is_success();
-        hear(ReproEvent::Ended(&ended.exit));
+        on_event(ReproEvent::Ended(&ended.exit));
     }
     Ok(has_passed)
 }

@@ -100,10 +100,10 @@ fn once(
     until: Instant,
     log: &mut PhaseLog,
 ) -> Result<(CaseOutcome, ProcessResult)> {
-    let mut said = String::new();
+    let mut output_tail = String::new();
     let mut follower = |_: Stream, line: &[u8]| {
         log.add(line);
-        keep_tail(&mut said, line);
+        keep_tail(&mut output_tail, line);
     };
     let mut command = executable.command(&[])?;
     let waiting = Instant::now();
@@ -113,7 +113,7 @@ fn once(
     let ended = executable.run(command, limit, &mut follower);
     let ended = ProcessResult { waited, ..ended };
     log.note(&format!("[{}]", ended.exit));
-    let status = match infra_failure(&ended.exit, &said) {
+    let status = match infra_failure(&ended.exit, &output_tail) {
         Some(doubt) => Status::Inconclusive { doubt },
         None => match ended.exit {
             Exit::Code(0) => Status::Passed,
@@ -131,8 +131,8 @@ fn once(
                     ended.exit.to_string()
                 }
             };
-            let said = executable.without_stage(&said);
-            libtest::kept(&format!("{said}\n[{how}]"))
+            let output_tail = executable.without_stage(&output_tail);
+            libtest::kept(&format!("{output_tail}\n[{how}]"))
         }
     };
     let case = CaseOutcome {

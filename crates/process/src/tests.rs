@@ -40,17 +40,17 @@ fn run(
 }
 
 fn run_shell(script: &str, limit: Duration) -> (ProcessResult, String) {
-    let mut said = String::new();
-    let mut follower = |_: Stream, line: &[u8]| said.push_str(&String::from_utf8_lossy(line));
+    let mut output = String::new();
+    let mut follower = |_: Stream, line: &[u8]| output.push_str(&String::from_utf8_lossy(line));
     let ended = run(shell(script), limit, &Cancel::default(), &mut follower);
-    (ended, said)
+    (ended, output)
 }
 
 #[test]
 fn output_of_both_streams_and_the_exit_code_arrive() {
-    let (ended, said) = run_shell("echo out; echo err >&2; exit 3", Duration::from_secs(20));
+    let (ended, output) = run_shell("echo out; echo err >&2; exit 3", Duration::from_secs(20));
     assert_eq!(ended.exit, Exit::Code(3));
-    assert!(said.contains("out\n") && said.contains("err\n"));
+    assert!(output.contains("out\n") && output.contains("err\n"));
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn a_program_that_is_not_there_is_lost_and_not_a_panic() {
 
 #[test]
 fn a_child_left_behind_does_not_hold_the_run() {
-    let (ended, said) = run_shell("sleep 1000 & echo done", Duration::from_secs(20));
+    let (ended, output) = run_shell("sleep 1000 & echo done", Duration::from_secs(20));
     assert_eq!(ended.exit, Exit::Code(0));
-    assert_eq!(said, "done\n");
+    assert_eq!(output, "done\n");
     assert!(ended.wall < Duration::from_secs(10), "{:?}", ended.wall);
 }
 

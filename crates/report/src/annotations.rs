@@ -77,11 +77,11 @@ fn commands(problems: &[Problem]) -> String {
             format!("{n} {}s", level.command())
         });
         let rest = rest.collect::<Vec<_>>().join(", ");
-        let said = format!("{rest} more than can be shown here: see the summary of the step");
+        let message = format!("{rest} more than can be shown here: see the summary of the step");
         out.push_str(&format!(
             "::notice title={}::{}\n",
             property("pinmatrix"),
-            data(&said)
+            data(&message)
         ));
     }
     out
@@ -183,17 +183,22 @@ mod tests {
             .chain(of(Severity::Unsure, 3))
             .chain(of(Severity::Known, 12))
             .collect();
-        let said = commands(&many);
-        let count = |level: &str| said.lines().filter(|line| line.starts_with(level)).count();
+        let output = commands(&many);
+        let count = |level: &str| {
+            output
+                .lines()
+                .filter(|line| line.starts_with(level))
+                .count()
+        };
         assert_eq!(
             ["::error ", "::warning ", "::notice "].map(count),
             [10, 3, 10]
         );
         assert!(
-            said.starts_with("::error file=f,line=7,title=0%3A gone at g 1.0.0 on stable::m%0A"),
-            "{said}"
+            output.starts_with("::error file=f,line=7,title=0%3A gone at g 1.0.0 on stable::m%0A"),
+            "{output}"
         );
-        let last = said.lines().last().expect("a line");
+        let last = output.lines().last().expect("a line");
         assert!(
             last.contains("::15 errors, 0 warnings, 3 notices more"),
             "{last}"
@@ -212,7 +217,7 @@ mod tests {
             let end = line.strip_suffix('\n').expect("a line");
             proptest::prop_assert!(!end.contains(['\n', '\r']));
             proptest::prop_assert!(!end.contains("##["));
-            let Parsed { name, properties, message: said } = parse(end).expect("a command");
+            let Parsed { name, properties, message: text } = parse(end).expect("a command");
             proptest::prop_assert_eq!(name, "error");
             let shown = |text: &str| text::sanitize(text).replace("##[", "## [");
             // The runner trims the properties before it decodes escapes.
@@ -221,7 +226,7 @@ mod tests {
             let expected = [("file", shown(&file)), ("line", "7".to_owned()), ("title", trimmed(&shown(&problem.title())))];
             let expected = expected.map(|(key, value)| (key.to_owned(), value));
             proptest::prop_assert_eq!(properties, expected);
-            proptest::prop_assert_eq!(said, shown(&problem.message()));
+            proptest::prop_assert_eq!(text, shown(&problem.message()));
         }
     }
 }

@@ -111,19 +111,19 @@ fn old_lock(run: &Run) -> Option<Sentence> {
         .filter(|moved| moved.fault == MoveReason::TooOld)
         .map(ToString::to_string)
         .collect();
-    let mut told: Vec<String> = all.iter().take(MOST_NAMES).cloned().collect();
-    match all.len() - told.len() {
+    let mut packages: Vec<String> = all.iter().take(MOST_NAMES).cloned().collect();
+    match all.len() - packages.len() {
         0 => {}
-        n => told.push(format!("{n} more")),
+        n => packages.push(format!("{n} more")),
     }
-    let told = text::ellipsis(&text::one_line(&listed(&told)), LONGEST);
+    let packages = text::ellipsis(&text::one_line(&listed(&packages)), LONGEST);
     Some(match cells.len() {
         0 => return None,
         1 => Sentence::new(format!(
-            "One cell does not build with your lock as it is, and ran with packages moved from it: {told}."
+            "One cell does not build with your lock as it is, and ran with packages moved from it: {packages}."
         )),
         n => Sentence::new(format!(
-            "{n} cells do not build with your lock as it is, and ran with packages moved from it: {told}."
+            "{n} cells do not build with your lock as it is, and ran with packages moved from it: {packages}."
         )),
     })
 }
@@ -240,8 +240,8 @@ impl<'a> FamilyView<'a> {
         let turning = self.turning(&courses, breaks.len() == 1);
         let mut answer = match (breaks.as_slice(), turning.as_slice()) {
             // One sentence covers the break on all rows, with everything that follows.
-            ([only], [told]) if tells_all(&courses, only.point) => {
-                vec![told.clone(), known(only)]
+            ([only], [turn]) if tells_all(&courses, only.point) => {
+                vec![turn.clone(), known(only)]
             }
             _ => {
                 let breaks = self.breaks(&breaks, &points).into_iter();

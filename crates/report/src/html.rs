@@ -151,11 +151,11 @@ fn within_script(json: &str) -> String {
 fn started(run: &Run) -> String {
     let seconds = i64::try_from(run.started).ok();
     let started = seconds.and_then(|s| time::OffsetDateTime::from_unix_timestamp(s).ok());
-    let told = started.map(|started| {
+    let text = started.map(|started| {
         let (hour, minute, _) = started.to_hms();
         format!("{} {hour:02}:{minute:02} UTC", started.date())
     });
-    told.unwrap_or_default()
+    text.unwrap_or_default()
 }
 
 fn change(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> ChangeRow {
@@ -190,8 +190,8 @@ fn known(between: &Between) -> String {
         true => "exactly".to_owned(),
         false => between.brief(),
     };
-    let told: Vec<String> = std::iter::once(brief).chain(remarks).collect();
-    told.join("; ")
+    let parts: Vec<String> = std::iter::once(brief).chain(remarks).collect();
+    parts.join("; ")
 }
 
 /// A remaining error on one line.

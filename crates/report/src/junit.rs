@@ -61,7 +61,7 @@ fn lengths(record: &CellRecord) -> Vec<usize> {
     let Some(outcome) = record.outcome() else {
         return Vec::new();
     };
-    let of_errors = |errors: &[Diagnostic]| told_of(errors, None).len();
+    let of_errors = |errors: &[Diagnostic]| full_text(errors, None).len();
     let mut lengths = vec![of_errors(&outcome.errors)];
     for target in &outcome.targets {
         lengths.push(of_errors(&target.errors));
@@ -131,8 +131,8 @@ fn suite(run: &Run, judged: &JudgedCell<'_>, names: &mut Names) -> Result<TestSu
         .outcome()
         .map(Outcome::of_old_lock)
         .unwrap_or_default();
-    let told = old_lock.iter().map(|line| text::one_line(line));
-    notes.extend(told.map(|line| fit(&text::ellipsis(&line, LONGEST_NOTE))));
+    let lines = old_lock.iter().map(|line| text::one_line(line));
+    notes.extend(lines.map(|line| fit(&text::ellipsis(&line, LONGEST_NOTE))));
     if record.status().is_failed() {
         notes.push(format!("reproduce: {}", fit(&reproduce(run, &record.id))));
     }
@@ -238,13 +238,13 @@ impl JudgedCell<'_> {
                 cases.push(known(&class, &name, &case.status, &message));
                 continue;
             }
-            let mut told = self.case(&class, &name, &case.status, &[], Some(case));
+            let mut test_case = self.case(&class, &name, &case.status, &[], Some(case));
             if let Some(flaky) = &case.flaky {
                 let output = flaky.output.as_deref().unwrap_or_default();
                 let output = text::bounded(&fit(output), self.extent.most);
-                told.set_system_out(format!("{flaky}\n{output}").trim_end());
+                test_case.set_system_out(format!("{flaky}\n{output}").trim_end());
             }
-            cases.push(told);
+            cases.push(test_case);
         }
         cases
     }
@@ -299,9 +299,9 @@ impl JudgedCell<'_> {
         if let Some(file) = errors.first().and_then(|e| e.file.as_deref()) {
             builder.set_filepath(&fit(file));
         }
-        let told = told_of(errors, output);
-        if !told.is_empty() {
-            builder.set_trace(&text::bounded(&told, self.extent.most));
+        let trace = full_text(errors, output);
+        if !trace.is_empty() {
+            builder.set_trace(&text::bounded(&trace, self.extent.most));
         }
         builder.build()
     }
@@ -339,25 +339,25 @@ fn message_of(
     errors: &[Diagnostic],
     case: Option<&CaseOutcome>,
 ) -> String {
-    let message = match (errors.first(), case.and_then(CaseOutcome::said)) {
+    let message = match (errors.first(), case.and_then(CaseOutcome::message)) {
         (Some(error), _) => error.to_string(),
-        (None, Some(said)) => said.to_owned(),
+        (None, Some(message)) => message.to_owned(),
         (None, None) => status.to_string(),
     };
     fit(&text::ellipsis(&text::one_line(&message), extent.message))
 }
 
 /// The full text: the errors as the compiler renders them, or the output.
-fn told_of(errors: &[Diagnostic], output: Option<&str>) -> String {
-    let told: Vec<&str> = errors
+fn full_text(errors: &[Diagnostic], output: Option<&str>) -> String {
+    let text: Vec<&str> = errors
         .iter()
         .filter_map(|e| e.rendered.as_deref())
         .collect();
-    let told = match told.is_empty() {
+    let text = match text.is_empty() {
         true => output.unwrap_or_default().to_owned(),
-        false => told.join("\n\n"),
+        false => text.join("\n\n"),
     };
-    fit(&text::bounded(&told, text::CASE_OUTPUT))
+    fit(&text::bounded(&text, text::CASE_OUTPUT))
 }
 
 /// Makes a text safe for XML. The writer puts output into CDATA unchanged, so the end mark of CDATA

@@ -128,11 +128,11 @@ fn write_head(out: &mut String, first: &str, pins: &[impl std::fmt::Display]) ->
 fn write_toolchains(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out, "| toolchain | rustc | cargo |\n|---|---|---|")?;
     for toolchain in &run.toolchains {
-        let told = |said: &Option<String>| match said {
-            Some(said) => escaped(said),
+        let shown = |version: &Option<String>| match version {
+            Some(version) => escaped(version),
             None => "not on this machine".to_owned(),
         };
-        let (rustc, cargo) = (told(&toolchain.rustc), told(&toolchain.cargo));
+        let (rustc, cargo) = (shown(&toolchain.rustc), shown(&toolchain.cargo));
         writeln!(out, "| {} | {rustc} | {cargo} |", escaped(&toolchain.label))?;
     }
     writeln!(out)
@@ -195,8 +195,8 @@ fn write_old_locks(out: &mut String, run: &Run) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(out, "## What does not compile with your lock as it is\n")?;
-    for told in lines {
-        writeln!(out, "- {}", line(&told))?;
+    for old_lock in lines {
+        writeln!(out, "- {}", line(&old_lock))?;
     }
     writeln!(out)
 }
@@ -220,8 +220,8 @@ fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {
             escaped(record.id.as_str()),
             escaped(&status.to_string())
         )?;
-        for told in outcome.of_old_lock() {
-            writeln!(out, "{}\n", line(&told))?;
+        for old_lock in outcome.of_old_lock() {
+            writeln!(out, "{}\n", line(&old_lock))?;
         }
         for error in &outcome.errors {
             writeln!(out, "- {}", line(&error.to_string()))?;
@@ -231,12 +231,16 @@ fn write_errors(out: &mut String, run: &Run) -> std::fmt::Result {
             if matches!(target.status, Status::Passed | Status::Skipped { .. }) {
                 continue;
             }
-            let said = line(&target.first_error());
-            let is_new = seen.insert(said.clone());
-            let said = if is_new { said } else { "the same".to_owned() };
+            let message = line(&target.first_error());
+            let is_new = seen.insert(message.clone());
+            let message = if is_new {
+                message
+            } else {
+                "the same".to_owned()
+            };
             writeln!(
                 out,
-                "- {}: {} {said}",
+                "- {}: {} {message}",
                 escaped(&target.id.to_string()),
                 target.status
             )?;

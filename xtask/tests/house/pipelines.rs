@@ -24,10 +24,10 @@ fn this_repositorys_own_pipelines_are_what_is_printed() {
         ("gitlab", "ci/gitlab.yml"),
     ];
     for (engine, file) in own {
-        let there = std::fs::read_to_string(root().join(file)).expect("a pipeline");
+        let committed = std::fs::read_to_string(root().join(file)).expect("a pipeline");
         let printed = text(&print(&[engine]).stdout);
         assert!(
-            there == printed,
+            committed == printed,
             "{file} is out of date; `cargo xtask matrix ci {engine} > {file}` makes it anew"
         );
     }
@@ -76,11 +76,11 @@ fn mistakes_are_told_where_the_pipeline_is_printed() {
             "--out is the pipeline's own",
         ),
     ];
-    for (args, told) in mistakes {
+    for (args, expected) in mistakes {
         let output = print(args);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-        assert!(said.contains(told), "{args:?}: {said}");
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains(expected), "{args:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
 }

@@ -102,17 +102,17 @@ pub fn config(named: Option<&PathBuf>) -> PathBuf {
     if let Some(config) = named {
         return config.clone();
     }
-    let here = std::env::current_dir().unwrap_or_default();
-    let mut above = here.ancestors().map(|folder| folder.join(CONFIG));
+    let current = std::env::current_dir().unwrap_or_default();
+    let mut above = current.ancestors().map(|folder| folder.join(CONFIG));
     match above.find(|file| file.is_file()) {
-        Some(file) => relative(&file, &here),
+        Some(file) => relative(&file, &current),
         None => PathBuf::from(CONFIG),
     }
 }
 
 /// Shortens a path as a person would, by leaving out the current folder.
-fn relative(file: &Path, here: &Path) -> PathBuf {
-    file.strip_prefix(here).unwrap_or(file).to_owned()
+fn relative(file: &Path, current: &Path) -> PathBuf {
+    file.strip_prefix(current).unwrap_or(file).to_owned()
 }
 
 /// Flags that select cells.

@@ -176,16 +176,16 @@ fn place(matrix: &Matrix, flags: &BisectFlags) -> Result<Cell> {
             .map(|f| f.name.get_ref().as_str())
     };
     let family = one_of("family", flags.family.as_deref(), families())?;
-    let here = || {
-        let here = matrix
+    let installed = || {
+        let installed = matrix
             .toolchains
             .iter()
             .filter(|sought| sought.toolchain().is_some());
-        here.map(|sought| sought.label.as_str())
+        installed.map(|sought| sought.label.as_str())
     };
     let toolchain = match &flags.toolchain {
-        Some(label) => one_of("toolchain", Some(label), here())?,
-        None => here().next().context("find a toolchain")?.to_owned(),
+        Some(label) => one_of("toolchain", Some(label), installed())?,
+        None => installed().next().context("find a toolchain")?.to_owned(),
     };
     let sets = || matrix.config.feature_sets.iter();
     let labels = || sets().filter_map(|set| set.label.as_deref());
@@ -298,17 +298,17 @@ impl BisectPage<'_> {
     /// Writes where else the answer is known to change.
     fn write_elsewhere(&self, page: &mut String) -> std::fmt::Result {
         let points = &self.inquiry.points;
-        let told = self.bisected.elsewhere.iter().map(|(at, answer)| {
+        let others = self.bisected.elsewhere.iter().map(|(at, answer)| {
             let answer = match answer {
                 PointAnswer::Good => "good",
                 PointAnswer::Bad | PointAnswer::CannotTell => "bad",
             };
             format!("{} is {answer}", points[*at].name)
         });
-        let told: Vec<String> = told.collect();
-        match told.is_empty() {
+        let others: Vec<String> = others.collect();
+        match others.is_empty() {
             true => Ok(()),
-            false => writeln!(page, "not the only change: {}", told.join(", ")),
+            false => writeln!(page, "not the only change: {}", others.join(", ")),
         }
     }
 
@@ -432,8 +432,8 @@ impl BisectPage<'_> {
             PointAnswer::Bad => (RED, "✘ bad "),
             PointAnswer::CannotTell => (YELLOW, "? cannot tell"),
         };
-        let (point, said) = (&asked.point, &asked.why.said);
-        writeln!(page, "{color}{mark}{RESET}  {point}  {said}")?;
+        let (point, summary) = (&asked.point, &asked.why.summary);
+        writeln!(page, "{color}{mark}{RESET}  {point}  {summary}")?;
         let detail = asked.why.detail.as_deref().unwrap_or_default();
         for line in detail.lines().take(MOST_LINES) {
             writeln!(page, "        {DIM}{line}{RESET}")?;

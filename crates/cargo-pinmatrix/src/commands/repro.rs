@@ -61,7 +61,7 @@ pub fn run(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
     };
     matrix.check_cache(&options.cache)?;
     let cell = cell(&matrix, &flags.cell)?;
-    let mut show = |heard: ReproEvent<'_>| print_event(&heard);
+    let mut show = |event: ReproEvent<'_>| print_event(&event);
     let opened = match flags.print {
         true => open_cell(&matrix, &cell, &options, None),
         false => open_cell(&matrix, &cell, &options, Some(&mut show)),
@@ -100,8 +100,8 @@ fn cell(matrix: &Matrix, named: &str) -> Result<Cell, UserError> {
 }
 
 /// Prints cargo's output as it comes, to the stream that cargo itself would use.
-fn print_event(heard: &ReproEvent<'_>) {
-    let line = match heard {
+fn print_event(event: &ReproEvent<'_>) {
+    let line = match event {
         ReproEvent::Command(step) => {
             let words: Vec<String> = step.args.iter().map(|arg| shell_word(arg)).collect();
             format!("$ cargo {}", words.join(" "))

@@ -55,7 +55,7 @@ fn list(program: Program, rows: &[ToolchainLookup], flags: &ToolchainFlags) -> R
     }
     let width = rows.iter().map(|r| r.label.len()).max().unwrap_or_default();
     let line = |row: &ToolchainLookup| match &row.found {
-        LookupResult::Here(t) => {
+        LookupResult::Found(t) => {
             let (rustc, cargo) = (t.rustc_short(), &t.cargo_version);
             format!("{:width$}  {rustc}; {cargo}; {}\n", row.label, t.source)
         }

@@ -97,9 +97,9 @@ fn append_summary(analysis: &Analysis<'_>, file: &Path) -> Result<()> {
         .append(true)
         .open(file)
         .with_context(context)?;
-    let there = open.metadata().with_context(context)?.len();
-    let there = usize::try_from(there).unwrap_or(usize::MAX);
-    let room = step_summary::MOST.saturating_sub(there);
+    let written = open.metadata().with_context(context)?.len();
+    let written = usize::try_from(written).unwrap_or(usize::MAX);
+    let room = step_summary::MOST.saturating_sub(written);
     let summary = step_summary::step_summary(analysis, room);
     open.write_all(summary.as_bytes()).with_context(context)
 }

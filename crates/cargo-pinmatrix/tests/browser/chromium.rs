@@ -210,12 +210,12 @@ impl Tab {
     /// What the console had to say: errors, warnings, and what was thrown.
     pub fn console(&self) -> Vec<&Value> {
         let is_said = |event: &&Value| {
-            let said = [
+            let printed = [
                 "Runtime.consoleAPICalled",
                 "Runtime.exceptionThrown",
                 "Log.entryAdded",
             ];
-            said.iter().any(|method| event["method"] == *method)
+            printed.iter().any(|method| event["method"] == *method)
         };
         self.events.iter().filter(is_said).collect()
     }
@@ -296,8 +296,8 @@ pub fn axe(root: &Path) -> PathBuf {
     let output = Command::new(root.join("ci/node"))
         .output()
         .expect("ci/node starts");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
     let packages = String::from_utf8(output.stdout).expect("a path");
     Path::new(packages.trim()).join("axe-core/axe.min.js")
 }

@@ -409,8 +409,8 @@ fn a_request_would_be_seen_and_the_policy_forbids_it() {
     assert_eq!(tab.requests(), ["https://example.invalid/x"]);
     let mut tab = Tab::open(&page(&small()), DESKTOP);
     tab.look(ask);
-    let said = format!("{:?}", tab.console());
-    assert!(said.contains("Content Security Policy"), "{said}");
+    let printed = format!("{:?}", tab.console());
+    assert!(printed.contains("Content Security Policy"), "{printed}");
 }
 
 #[test]

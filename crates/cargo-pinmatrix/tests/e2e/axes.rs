@@ -8,9 +8,9 @@ use pinmatrix_core::model::run::Run;
 use crate::harness::{Fixture, git, root, text};
 
 /// What every cell came to.
-fn told(run: &Run) -> Vec<String> {
+fn statuses(run: &Run) -> Vec<String> {
     let ended = run.cells.iter().filter_map(|c| Some((c, c.outcome()?)));
-    let told = ended.map(|(record, outcome)| {
+    let lines = ended.map(|(record, outcome)| {
         let why = outcome.errors.iter().map(|error| format!(": {error}"));
         format!(
             "{} {}{}",
@@ -19,7 +19,7 @@ fn told(run: &Run) -> Vec<String> {
             why.collect::<String>()
         )
     });
-    told.collect()
+    lines.collect()
 }
 
 /// The long history on stable alone, with a ladder of its own and more in its config.
@@ -72,7 +72,7 @@ fn revisions_of_the_subject_stand_side_by_side() {
     let mut command = fixture.command(&["run", "--full"]);
     let (code, run) = fixture.ran(command.env("GIT_DIR", other.path().join(".git")));
     assert_eq!(
-        told(&run),
+        statuses(&run),
         [
             "stable@cog-1.0.0~before passed",
             "stable@cog-5.0.0~before failed(compile)",
@@ -88,7 +88,7 @@ fn revisions_of_the_subject_stand_side_by_side() {
         (status_before, index)
     );
     let commit = fixture.git(&["rev-parse", "before"]);
-    let told: Vec<_> = run
+    let sources: Vec<_> = run
         .sources
         .iter()
         .map(|s| {
@@ -99,9 +99,9 @@ fn revisions_of_the_subject_stand_side_by_side() {
             )
         })
         .collect();
-    assert_eq!(told[0], (Some("before"), Some(commit.as_str()), false));
-    assert_eq!(told[1], (Some("patched"), Some(commit.as_str()), true));
-    assert!(told[2].2, "the files as they are have changes");
+    assert_eq!(sources[0], (Some("before"), Some(commit.as_str()), false));
+    assert_eq!(sources[1], (Some("patched"), Some(commit.as_str()), true));
+    assert!(sources[2].2, "the files as they are have changes");
     let summary = std::fs::read_to_string(fixture.out().join("summary.md")).expect("a summary");
     assert!(
         summary.contains("| stable\\~before | ✔ | ✘ 1/3 |"),
@@ -155,7 +155,7 @@ fn feature_sets_are_rows() {
     );
     let (code, run) = fixture.run(&[]);
     assert_eq!(
-        told(&run),
+        statuses(&run),
         [
             "stable@cog-1.0.0+plain passed",
             "stable@cog-1.0.0+strict failed(test)"
@@ -187,7 +187,7 @@ fn what_is_adjusted_for_a_range_of_pins_holds_there_and_nowhere_else() {
     );
     let (code, run) = fixture.run(&["--full"]);
     assert_eq!(
-        told(&run),
+        statuses(&run),
         ["stable@cog-1.0.0 passed", "stable@cog-7.0.0 passed"]
     );
     assert_eq!(code, 0);
@@ -297,28 +297,28 @@ fn each_revision_is_held_against_what_its_own_lock_holds() {
         })
         .collect();
     assert_eq!(today, ["before 1.0.0", "now 5.0.0"]);
-    let said = text(&fixture.call(&["run", "--full"]).stdout).replace('\n', " ");
-    for told in [
+    let stdout = text(&fixture.call(&["run", "--full"]).stdout).replace('\n', " ");
+    for sentence in [
         "No cog after 1.0.0 works without a change of code on stable~before: something that passes today (1.0.0) fails at 5.0.0",
         "cog 5.0.0 is the last pin on stable~now",
     ] {
-        assert!(said.contains(told), "{said}");
+        assert!(stdout.contains(sentence), "{stdout}");
     }
 }
 
 #[test]
 fn mistakes_about_rows_and_pins_name_the_place_and_the_mend() {
-    let said = |fixture: &Fixture| {
+    let refused = |fixture: &Fixture| {
         let output = fixture.call(&["run"]);
         assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
         text(&output.stderr)
     };
     let pins = "pins = [\"1.0.0\"]";
     let no_repository = with(pins, "[[source]]\nlabel = \"a\"\nrev = \"HEAD\"");
-    assert!(said(&no_repository).contains("is in no git repository"));
+    assert!(refused(&no_repository).contains("is in no git repository"));
     let fixture = with(pins, "[[source]]\nlabel = \"a\"\nrev = \"no-such\"");
     commit(&fixture, "all");
-    let words = said(&fixture);
+    let words = refused(&fixture);
     assert!(
         words.contains("no revision `no-such`") && words.contains("matrix.toml:"),
         "{words}"
@@ -326,13 +326,13 @@ fn mistakes_about_rows_and_pins_name_the_place_and_the_mend() {
     let fixture = with(pins, "[[source]]\nlabel = \"a\"\npatch = \"bad.patch\"");
     fixture.write("bad.patch", "--- a/none\n+++ b/none\n@@ -1 +1 @@\n-a\n+b\n");
     commit(&fixture, "all");
-    assert!(said(&fixture).contains("bad.patch does not apply"));
+    assert!(refused(&fixture).contains("bad.patch does not apply"));
     let gone = "pins = [\"1.0.0\"]\nunreleased = [{ label = \"next\", path = \"../gone\" }]";
-    assert!(said(&with(gone, "")).contains("cargo cannot read"));
+    assert!(refused(&with(gone, "")).contains("cargo cannot read"));
     let other = "pins = [\"1.0.0\"]\nunreleased = [{ label = \"next\", path = \".\" }]";
-    assert!(said(&with(other, "")).contains("holds no crate `cog`"));
+    assert!(refused(&with(other, "")).contains("holds no crate `cog`"));
     let open = "pins = { from = \"1.0.9\", choose = \"all\" }";
-    assert!(said(&with(open, "")).contains("cog 1.0.9 is not published"));
+    assert!(refused(&with(open, "")).contains("cog 1.0.9 is not published"));
     let member = "[[adjust]]\npins = \"*\"\ndependencies = { tempo = \"0.2\" }\nmembers = [\"long-histroy\"]";
-    assert!(said(&with(pins, member)).contains("did you mean `long-history`?"));
+    assert!(refused(&with(pins, member)).contains("did you mean `long-history`?"));
 }

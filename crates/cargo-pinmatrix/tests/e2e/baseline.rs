@@ -19,26 +19,26 @@ fn with_baseline() -> Fixture {
 
 const STABLE: [&str; 3] = ["run", "--toolchain", "stable"];
 
-fn said(fixture: &Fixture, args: &[&str], code: i32) -> String {
+fn printed_by(fixture: &Fixture, args: &[&str], code: i32) -> String {
     let output = fixture.call(args);
-    let said = text(&output.stdout) + &text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    said
+    let printed = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
+    printed
 }
 
 #[test]
 fn a_run_is_judged_against_what_was_blessed() {
     let fixture = with_baseline();
     // Nothing is expected yet, so the cells speak for themselves.
-    let words = said(&fixture, &STABLE, 1);
+    let words = printed_by(&fixture, &STABLE, 1);
     assert!(
         words.contains("is not there, so nothing is expected"),
         "{words}"
     );
     fixture.run(&["--pin", "1.0.0"]);
-    assert!(said(&fixture, &["bless"], 2).contains("tells nothing that could be expected"));
+    assert!(printed_by(&fixture, &["bless"], 2).contains("tells nothing that could be expected"));
     fixture.run(&[]);
-    let words = said(&fixture, &["bless"], 0);
+    let words = printed_by(&fixture, &["bless"], 0);
     assert!(words.contains("expectations,"), "{words}");
     let baseline = fixture.read("baseline.json");
     assert!(
@@ -49,7 +49,7 @@ fn a_run_is_judged_against_what_was_blessed() {
     );
 
     // As expected, though cells fail; and JUnit tells what is known from what is new.
-    let words = said(&fixture, &STABLE, 0);
+    let words = printed_by(&fixture, &STABLE, 0);
     assert!(words.contains("verdict: as expected"), "{words}");
     let xml = std::fs::read_to_string(fixture.out().join("junit.xml")).expect("JUnit");
     assert!(
@@ -72,7 +72,7 @@ fn a_run_is_judged_against_what_was_blessed() {
         "app/tests/turning.rs",
         "#[test]\nfn a_turn_adds_one() {}\n#[test]\nfn a_turn_follows_a_read() {}\n",
     );
-    let words = said(&fixture, &STABLE, 1);
+    let words = printed_by(&fixture, &STABLE, 1);
     for part in [
         "✘ app test:ratio even_ratio_is_exact: failed(test) at gadget 1.0.0, 3.0.0, 5.0.0 on stable",
         "  regressed: expected passed\n",
@@ -89,20 +89,20 @@ fn a_run_is_judged_against_what_was_blessed() {
 
     // Only mended is a failure of the run as well, until it is blessed.
     fixture.write("app/tests/ratio.rs", &ratio);
-    assert!(said(&fixture, &STABLE, 1).contains("verdict: fixed"));
-    said(
+    assert!(printed_by(&fixture, &STABLE, 1).contains("verdict: fixed"));
+    printed_by(
         &fixture,
         &["run", "--toolchain", "stable", "--no-baseline"],
         1,
     );
     fixture.run(&[]);
-    assert!(said(&fixture, &["bless"], 0).contains("gone"));
-    assert!(said(&fixture, &STABLE, 0).contains("verdict: as expected"));
+    assert!(printed_by(&fixture, &["bless"], 0).contains("gone"));
+    assert!(printed_by(&fixture, &STABLE, 0).contains("verdict: as expected"));
 
     // A test that vanishes is missed.
     fixture.write("app/tests/turning.rs", &turning);
     std::fs::remove_file(fixture.subject().join("app/tests/banner.rs")).expect("removed");
-    let words = said(&fixture, &STABLE, 1);
+    let words = printed_by(&fixture, &STABLE, 1);
     assert!(
         words.contains("gone: stable@gadget-1.0.0 app test:banner"),
         "{words}"
@@ -113,12 +113,12 @@ fn a_run_is_judged_against_what_was_blessed() {
 fn a_baseline_for_something_else_is_refused_and_kept() {
     let fixture = with_baseline();
     fixture.run(&[]);
-    said(&fixture, &["bless"], 0);
+    printed_by(&fixture, &["bless"], 0);
     let baseline = fixture.read("baseline.json");
     let refused = |words: &str| {
         let before = fixture.read("baseline.json");
-        let said = said(&fixture, &STABLE, 2);
-        assert!(said.contains(words), "{said}");
+        let printed = printed_by(&fixture, &STABLE, 2);
+        assert!(printed.contains(words), "{printed}");
         assert_eq!(fixture.read("baseline.json"), before);
     };
     fixture.write(
@@ -126,14 +126,14 @@ fn a_baseline_for_something_else_is_refused_and_kept() {
         &baseline.replace("\"schema\": 1", "\"schema\": 7"),
     );
     refused("has schema 7, and this version reads 1");
-    assert!(said(&fixture, &["bless"], 2).contains("has schema 7"));
+    assert!(printed_by(&fixture, &["bless"], 2).contains("has schema 7"));
     fixture.write("baseline.json", "{");
     refused("is no baseline");
     fixture.write("baseline.json", &baseline);
     fixture.change("matrix.toml", "\"3.0.0\"", "\"2.0.0\", \"3.0.0\"");
     refused("is for another ladder: of gadget it has 3.0.0, and the matrix 2.0.0");
     fixture.change("matrix.toml", "baseline = \"baseline.json\"\n", "");
-    assert!(said(&fixture, &["bless"], 2).contains("names no baseline"));
+    assert!(printed_by(&fixture, &["bless"], 2).contains("names no baseline"));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn cells_are_excluded_with_a_reason_and_taken_back_in() {
                  [[include]]\ntoolchain = \"old\"\npins = \"=5.0.0\"\n\n\
                  [[exclude]]\npins = \">=6\"\nreason = \"not yet\"\n";
     fixture.write("matrix.toml", &(config.clone() + rules));
-    let plan = said(&fixture, &["plan", "--full"], 0);
+    let plan = printed_by(&fixture, &["plan", "--full"], 0);
     for part in [
         "old@gadget-1.0.0     skip: excluded: nobody builds on it",
         "stable@gadget-6.0.0  skip: excluded: not yet",
@@ -173,10 +173,10 @@ fn cells_are_excluded_with_a_reason_and_taken_back_in() {
         ("[[include]]\n", "every cell of the matrix is meant"),
     ] {
         fixture.write("matrix.toml", &format!("{config}\n{rule}"));
-        let told = said(&fixture, &["plan"], 2);
+        let printed = printed_by(&fixture, &["plan"], 2);
         assert!(
-            told.contains(words) && told.contains("matrix.toml"),
-            "{told}"
+            printed.contains(words) && printed.contains("matrix.toml"),
+            "{printed}"
         );
     }
 }

@@ -12,11 +12,11 @@ fn bisect(fixture: &Fixture, args: &[&str]) -> Output {
 }
 
 /// What stands on the terminal, of a bisection that ends with `code`.
-fn said(fixture: &Fixture, args: &[&str], code: i32) -> String {
+fn printed_by(fixture: &Fixture, args: &[&str], code: i32) -> String {
     let output = bisect(fixture, args);
-    let said = text(&output.stdout) + &text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    said
+    let printed = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
+    printed
 }
 
 fn record(fixture: &Fixture) -> Bisection {
@@ -29,7 +29,7 @@ fn record(fixture: &Fixture) -> Bisection {
 fn a_case_is_asked_about_along_the_published_versions() {
     let fixture = Fixture::in_place("long_history");
     let case = ["--case", "odd_ratio_is_rounded_down"];
-    let words = said(&fixture, &case, 0);
+    let words = printed_by(&fixture, &case, 0);
     for part in [
         "✔ good  8.0.2  passed",
         "✘ bad   8.0.3  failed(test): assertion `left == right` failed",
@@ -54,7 +54,7 @@ fn a_case_is_asked_about_along_the_published_versions() {
     );
 
     // Asked again it knows; and from its own log it need not even look.
-    let words = said(&fixture, &case, 0);
+    let words = printed_by(&fixture, &case, 0);
     assert!(
         words.contains(&format!("{} of them known already", asked.len())),
         "{words}"
@@ -63,7 +63,7 @@ fn a_case_is_asked_about_along_the_published_versions() {
     std::fs::copy(fixture.out().join("bisection.json"), &log).expect("copied");
     let log = log.to_str().expect("text");
     let replay = [&case[..], &["--replay", log, "--fresh"]].concat();
-    let words = said(&fixture, &replay, 0);
+    let words = printed_by(&fixture, &replay, 0);
     assert!(
         words.contains("✘ bad   8.0.3") && !words.contains("resolve"),
         "{words}"
@@ -74,9 +74,9 @@ fn a_case_is_asked_about_along_the_published_versions() {
         &["--toolchain", "1.78", "--pins", "8.0.2..8.0.3"],
     ]
     .concat();
-    assert!(said(&fixture, &elsewhere, 0).contains("1.78@cog-8.0.3: resolve"));
+    assert!(printed_by(&fixture, &elsewhere, 0).contains("1.78@cog-8.0.3: resolve"));
     let other = ["--case", "even_ratio_is_exact", "--replay", log];
-    assert!(said(&fixture, &other, 2).contains("asked about odd_ratio_is_rounded_down"));
+    assert!(printed_by(&fixture, &other, 2).contains("asked about odd_ratio_is_rounded_down"));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_target_is_asked_about_between_two_pins_and_lanes_probe_ahead() {
         "--lanes",
         "3",
     ];
-    let words = said(&fixture, &target, 0);
+    let words = printed_by(&fixture, &target, 0);
     // What is asked is where it changes, whichever way.
     assert!(
         words.contains("✘ bad   6.0.0  failed(compile): E0425 tests/turning.rs:5"),
@@ -106,13 +106,13 @@ fn a_target_is_asked_about_between_two_pins_and_lanes_probe_ahead() {
     );
     assert!(!log.contains("rounding"), "{log}");
     let agree = ["--target", "turning", "--pins", "1.0.0..10.0.3"];
-    assert!(said(&fixture, &agree, 1).contains("both ends are good"));
+    assert!(printed_by(&fixture, &agree, 1).contains("both ends are good"));
 }
 
 #[test]
 fn toolchains_are_an_axis_by_their_rustc() {
     let fixture = Fixture::in_place("long_history");
-    let words = said(&fixture, &["--toolchains", "--pin", "8.0.0"], 0);
+    let words = printed_by(&fixture, &["--toolchains", "--pin", "8.0.0"], 0);
     assert!(
         words.contains("✘ bad   1.63  failed(msrv): cog 8.0.0 needs rustc 1.70.0"),
         "{words}"
@@ -131,12 +131,12 @@ fn a_script_answers_by_its_exit() {
     fixture.write("../ask", script);
     let path = fixture.subject().join("../ask");
     let path = path.to_str().expect("text");
-    assert!(said(&fixture, &["--script", path], 2).contains("cannot be run"));
+    assert!(printed_by(&fixture, &["--script", path], 2).contains("cannot be run"));
     std::process::Command::new("chmod")
         .args(["+x", path])
         .status()
         .expect("chmod");
-    let words = said(&fixture, &["--script", path], 0);
+    let words = printed_by(&fixture, &["--script", path], 0);
     assert!(
         words.contains("✔ good  4.0.3  exit 0: stable looked"),
         "{words}"
@@ -149,8 +149,10 @@ fn a_script_answers_by_its_exit() {
         words.contains("not exact: 4 between them could not tell"),
         "{words}"
     );
-    assert!(said(&fixture, &["--script", path, "--only", "6.0.0"], 1).contains("✘ bad   6.0.0"));
-    assert!(said(&fixture, &["--script", "/no/such"], 2).contains("is not there"));
+    assert!(
+        printed_by(&fixture, &["--script", path, "--only", "6.0.0"], 1).contains("✘ bad   6.0.0")
+    );
+    assert!(printed_by(&fixture, &["--script", "/no/such"], 2).contains("is not there"));
 }
 
 #[test]
@@ -174,7 +176,7 @@ fn commits_of_the_subject_are_an_axis() {
     }
     let range = format!("{}..HEAD", commits[0]);
     let args = ["--case", "one", "--commits", &range, "--pin", "1.0.0"];
-    let words = said(&fixture, &args, 0);
+    let words = printed_by(&fixture, &args, 0);
     assert!(
         words.contains(&format!("✔ good  {}  passed", commits[4])),
         "{words}"
@@ -200,17 +202,17 @@ fn commits_of_the_subject_are_an_axis() {
     fixture.write("tests/late.rs", "#[test]\nfn late() {}\n");
     commit("late");
     let late = ["--target", "late", "--commits", &range, "--pin", "1.0.0"];
-    assert!(said(&fixture, &late, 3).contains("it has no such target"));
+    assert!(printed_by(&fixture, &late, 3).contains("it has no such target"));
 
     let empty = ["--commits", "HEAD..HEAD"];
-    assert!(said(&fixture, &empty, 2).contains("no commits lead from"));
+    assert!(printed_by(&fixture, &empty, 2).contains("no commits lead from"));
     let backwards = format!("HEAD..{}", commits[0]);
-    assert!(said(&fixture, &["--commits", &backwards], 2).contains("no commits lead from"));
+    assert!(printed_by(&fixture, &["--commits", &backwards], 2).contains("no commits lead from"));
     git(&top, &["checkout", "--quiet", "-b", "side", &commits[2]]);
     fixture.write("side", "");
     commit("side");
     let crooked = format!("{}..side", commits[4]);
-    assert!(said(&fixture, &["--commits", &crooked], 2).contains("in one line"));
+    assert!(printed_by(&fixture, &["--commits", &crooked], 2).contains("in one line"));
 }
 
 /// The history of the crate's own repository from 8.0.0 to 9.0.0, with a commit on the way that
@@ -259,7 +261,7 @@ fn commits_of_the_dependency_are_an_axis_and_those_that_do_not_build_are_stepped
     let path = folder.to_str().expect("text").to_owned();
     let between = ["--dependency-commits", &path, "--between", "8.0.0..9.0.0"];
     let args = [&["--case", "odd_ratio_is_rounded_down"][..], &between].concat();
-    let words = said(&fixture, &args, 0);
+    let words = printed_by(&fixture, &args, 0);
     assert!(
         words.contains(&format!("✔ good  {}  passed", commits[2])),
         "{words}"
@@ -273,7 +275,7 @@ fn commits_of_the_dependency_are_an_axis_and_those_that_do_not_build_are_stepped
         "{words}"
     );
     let only = [&args[..], &["--only", &commits[5]]].concat();
-    assert!(said(&fixture, &only, 1).contains("✘ bad"));
+    assert!(printed_by(&fixture, &only, 1).contains("✘ bad"));
     assert_eq!(
         git(&folder, &["status", "--porcelain"]),
         "",
@@ -281,18 +283,18 @@ fn commits_of_the_dependency_are_an_axis_and_those_that_do_not_build_are_stepped
     );
 
     let tags = [&between[..], &["--tags", "release-{version}"]].concat();
-    assert!(said(&fixture, &tags, 2).contains("has no tag `release-8.0.0`"));
+    assert!(printed_by(&fixture, &tags, 2).contains("has no tag `release-8.0.0`"));
     let none = [
         "--dependency-commits",
         fixture.subject().to_str().expect("text"),
     ];
-    assert!(said(&fixture, &none, 2).contains("is no git repository"));
+    assert!(printed_by(&fixture, &none, 2).contains("is no git repository"));
 }
 
 #[test]
 fn questions_about_what_is_not_there_name_the_nearest() {
     let fixture = Fixture::in_place("long_history");
-    let asked = |args: &[&str]| said(&fixture, args, 2);
+    let asked = |args: &[&str]| printed_by(&fixture, args, 2);
     let words = asked(&["--case", "odd_ratio_is_round_down"]);
     assert!(
         words.contains("did you mean `odd_ratio_is_rounded_down`?"),
@@ -328,7 +330,7 @@ fn a_target_whose_name_another_member_has_is_told_apart_from_it() {
         "--toolchain",
         "stable",
     ];
-    let words = said(&fixture, &asked, 0);
+    let words = printed_by(&fixture, &asked, 0);
     assert!(words.contains("✔ good  4.0.0  passed"), "{words}");
     assert!(words.contains("✘ bad   5.0.0  failed(test)"), "{words}");
     // And where the other one is built and does not compile.
@@ -337,7 +339,7 @@ fn a_target_whose_name_another_member_has_is_told_apart_from_it() {
         "required-features = [\"extra\"]\n",
         "",
     );
-    let words = said(&fixture, &asked, 0);
+    let words = printed_by(&fixture, &asked, 0);
     assert!(words.contains("✔ good  4.0.0  passed"), "{words}");
 }
 
@@ -346,7 +348,7 @@ fn what_the_matrix_knows_beside_the_change_is_told() {
     let fixture = Fixture::in_place("history");
     // 3.0.0 and 5.0.0 break something that is mended at the next pin, and 7.0.0 is too new.
     fixture.run(&["--toolchain", "stable", "--full", "--no-baseline"]);
-    let words = said(&fixture, &["--toolchain", "stable"], 0);
+    let words = printed_by(&fixture, &["--toolchain", "stable"], 0);
     for part in [
         "✘ bad   3.0.0",
         "not the only change: 4.0.0 is good, 6.0.0 is good\n",

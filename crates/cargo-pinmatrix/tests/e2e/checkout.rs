@@ -167,12 +167,12 @@ fn what_git_ignores_is_not_copied_and_a_failure_that_names_it_says_so() {
         .find_map(|cell| cell.outcome())
         .expect("an outcome");
     assert_eq!(outcome.left_out, ["subjects/plain/data/large.bin"]);
-    let said = text(&output.stdout)
+    let printed = text(&output.stdout)
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ");
     let hint = "`include = [\"subjects/plain/data/large.bin\"]` under [subject] copies it";
-    assert!(said.contains(hint), "{said}");
+    assert!(printed.contains(hint), "{printed}");
     // It does as it says.
     let config = fixture.read("matrix.toml");
     let key = "include = [\"subjects/plain/data/large.bin\"]\n";
@@ -214,8 +214,8 @@ fn a_build_script_that_asks_git_is_answered_and_cannot_write_there() {
         .find(|case| case.status.is_failed())
         .expect("a failure");
     let commit = git(&fixture, &["rev-parse", "--short", "HEAD"]);
-    let said = failed.output.as_deref().expect("what it said");
-    assert!(said.contains(&commit), "{commit} is not in {said}");
+    let output = failed.output.as_deref().expect("what it said");
+    assert!(output.contains(&commit), "{commit} is not in {output}");
 }
 
 #[test]
@@ -251,10 +251,10 @@ fn what_is_written_into_the_tree_during_a_run_changes_nothing_and_is_noted() {
     fixture.write("tests/it.rs", "#[test]\nfn passes() { panic!() }\n");
     fixture.write("run.log", "what `tee` writes");
     let output = running.wait_with_output().expect("ended");
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
     let note = "files have changed since the run began, and this run is of what they were then";
-    assert_eq!(said.matches(note).count(), 1, "{said}");
+    assert_eq!(stderr.matches(note).count(), 1, "{stderr}");
     let json = fs::read_to_string(fixture.out().join("run.json")).expect("a run");
     let run: Run = serde_json::from_str(&json).expect("a run");
     all_pass(&run);
@@ -317,8 +317,8 @@ fn a_new_matrix_toml_alone_is_no_change_of_the_subject() {
     fs::remove_file(&config).expect("removed");
     commit(&fixture);
     fs::write(&config, kept).expect("written");
-    let said = text(&fixture.call(&["plan"]).stderr);
-    assert!(!said.contains("uncommitted"), "{said}");
+    let stderr = text(&fixture.call(&["plan"]).stderr);
+    assert!(!stderr.contains("uncommitted"), "{stderr}");
 }
 
 #[test]

@@ -8,20 +8,20 @@ use crate::harness::{Fixture, text};
 /// A mistake's words, and that nothing ran.
 fn refused(fixture: &Fixture) -> String {
     let output = fixture.call(&["run"]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(!fixture.out().join("run.json").exists());
-    said
+    stderr
 }
 
 #[test]
 fn a_root_that_does_not_hold_the_subject_is_refused() {
     let fixture = in_repository();
     with_key(&fixture, "root = \"src\"");
-    let said = refused(&fixture);
+    let printed = refused(&fixture);
     assert!(
-        said.contains("the subject does not lie in it") && said.contains("matrix.toml:"),
-        "{said}"
+        printed.contains("the subject does not lie in it") && printed.contains("matrix.toml:"),
+        "{printed}"
     );
 }
 
@@ -30,12 +30,12 @@ fn a_copy_that_would_be_too_large_is_refused_with_what_is_large() {
     let fixture = in_repository();
     with_key(&fixture, "max-size = \"300KB\"");
     fixture.write("../../assets/film", &"x".repeat(400_000));
-    let said = refused(&fixture);
+    let printed = refused(&fixture);
     assert!(
-        said.contains("assets 400.0 kB") || said.contains("assets 390"),
-        "{said}"
+        printed.contains("assets 400.0 kB") || printed.contains("assets 390"),
+        "{printed}"
     );
-    assert!(said.contains("exclude"), "{said}");
+    assert!(printed.contains("exclude"), "{printed}");
     with_key(
         &fixture,
         "exclude = [\"assets/**\", \"registry/**/*.crate\"]",
@@ -49,14 +49,17 @@ fn a_lock_with_the_marks_of_a_merge_is_refused_by_its_line() {
     let fixture = in_repository();
     let lock = "version = 3\n\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n";
     fixture.write("Cargo.lock", lock);
-    let said = refused(&fixture);
+    let printed = refused(&fixture);
     let line = lock
         .lines()
         .position(|line| line.starts_with("<<<"))
         .expect("the mark")
         + 1;
-    assert!(said.contains(&format!("Cargo.lock:{line}:")), "{said}");
-    assert!(said.contains("merge conflict"), "{said}");
+    assert!(
+        printed.contains(&format!("Cargo.lock:{line}:")),
+        "{printed}"
+    );
+    assert!(printed.contains("merge conflict"), "{printed}");
 }
 
 #[test]
@@ -102,6 +105,6 @@ fn a_submodule_that_is_not_checked_out_is_named() {
     );
     fs::remove_dir_all(fixture.out()).expect("removed");
     let output = fixture.call(&["run"]);
-    let said = text(&output.stderr);
-    assert!(said.contains("module is not checked out"), "{said}");
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("module is not checked out"), "{stderr}");
 }

@@ -16,11 +16,11 @@ fn compare(args: &[&Path], flags: &[&str]) -> Output {
 }
 
 /// What it said, which ended so.
-fn said(args: &[&Path], flags: &[&str], code: i32) -> String {
+fn printed_by(args: &[&Path], flags: &[&str], code: i32) -> String {
     let output = compare(args, flags);
-    let said = text(&output.stdout) + &text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    said
+    let printed = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
+    printed
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn what_a_change_of_the_subject_breaks_and_mends_is_told() {
     fixture.run(&["--cell", "stable@gadget-[13].0.0"]);
     let after = fixture.out().join("run.json");
 
-    let words = said(&[&before, &after], &[], 1);
+    let words = printed_by(&[&before, &after], &[], 1);
     for line in [
         "app test:turning: passed → failed(compile) E0425",
         "app test:turning: failed(compile) E0425 → passed (at stable@gadget-3.0.0)",
@@ -44,13 +44,13 @@ fn what_a_change_of_the_subject_breaks_and_mends_is_told() {
     ] {
         assert!(words.contains(line), "{line} is not in\n{words}");
     }
-    let json = said(&[&before, &after], &["--format", "json"], 1);
+    let json = printed_by(&[&before, &after], &["--format", "json"], 1);
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["changes"][0]["kind"], "broke");
     assert_eq!(json["changes"][0]["cells"][0], "stable@gadget-1.0.0");
-    let markdown = said(&[&before, &after], &["--format", "markdown"], 1);
+    let markdown = printed_by(&[&before, &after], &["--format", "markdown"], 1);
     assert!(markdown.contains("\n## Broke\n"), "{markdown}");
-    assert!(said(&[&after, &after], &[], 0).contains("nothing changed; 2 cells compared"));
+    assert!(printed_by(&[&after, &after], &[], 0).contains("nothing changed; 2 cells compared"));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn runs_that_have_no_cell_in_common_are_inconclusive() {
     let before = fixture.cache().with_extension("before");
     std::fs::rename(fixture.out(), &before).expect("moved");
     fixture.run(&["--cell", "stable@gadget-2.0.0"]);
-    let words = said(&[&before, &fixture.out()], &[], 3);
+    let words = printed_by(&[&before, &fixture.out()], &[], 3);
     assert!(words.contains("0 cells compared, 2 not"), "{words}");
 }
 
@@ -73,17 +73,17 @@ fn a_run_is_compared_with_what_the_baseline_expects() {
     let with_baseline = ["--baseline", "--config", &config];
     fixture.run(&["--toolchain", "stable"]);
     let out = fixture.out();
-    let words = said(&[&out], &with_baseline, 2);
+    let words = printed_by(&[&out], &with_baseline, 2);
     assert!(words.contains("baseline.json is not there"), "{words}");
     let blessed = fixture.call(&["bless"]);
     assert!(blessed.status.success(), "{}", text(&blessed.stderr));
-    assert!(said(&[&out], &with_baseline, 0).contains("nothing changed"));
+    assert!(printed_by(&[&out], &with_baseline, 0).contains("nothing changed"));
     fixture.change(
         "baseline.json",
         "\"expect\":\"failed(test)\"",
         "\"expect\":\"passed\"",
     );
-    let words = said(&[&out], &with_baseline, 1);
+    let words = printed_by(&[&out], &with_baseline, 1);
     assert!(words.contains("\nBroke\n"), "{words}");
 }
 
@@ -99,7 +99,7 @@ fn what_cannot_be_compared_is_a_mistake() {
         ),
         (vec![nowhere, nowhere], vec!["--baseline"], "here are two"),
     ] {
-        let told = said(&args, &flags, 2);
-        assert!(told.contains(words), "{told}");
+        let printed = printed_by(&args, &flags, 2);
+        assert!(printed.contains(words), "{printed}");
     }
 }

@@ -61,15 +61,15 @@ fn what_takes_what_is_shown_and_removed() {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         text(&output.stdout)
     };
-    let told = clean(&["--dry-run"]);
-    assert!(told.contains("compiled on stable"), "{told}");
+    let printed = clean(&["--dry-run"]);
+    assert!(printed.contains("compiled on stable"), "{printed}");
     assert!(
-        told.contains("outcomes and locks") && told.contains("would be removed"),
-        "{told}"
+        printed.contains("outcomes and locks") && printed.contains("would be removed"),
+        "{printed}"
     );
     assert!(size(&shops(&fixture)) > 0);
-    let told = clean(&[]);
-    assert!(told.contains("removed, "), "{told}");
+    let printed = clean(&[]);
+    assert!(printed.contains("removed, "), "{printed}");
     // Nothing is compiled any more, and everything is still known.
     assert!(!clean(&["--dry-run"]).contains("compiled on"));
     let (_, run) = fixture.run(&cell);
@@ -99,17 +99,17 @@ fn a_size_that_is_none_is_refused_with_what_would_do() {
     );
     let output = fixture.call(&["run"]);
     assert_eq!(output.status.code(), Some(2));
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     assert!(
-        said.contains("`10` is no size") && said.contains("matrix.toml:"),
-        "{said}"
+        stderr.contains("`10` is no size") && stderr.contains("matrix.toml:"),
+        "{stderr}"
     );
     fixture.write(
         "matrix.toml",
         &format!("{config}\n[build]\nlinker = \"gold\"\n"),
     );
-    let said = text(&fixture.call(&["run"]).stderr);
-    assert!(said.contains("lld"), "{said}");
+    let stderr = text(&fixture.call(&["run"]).stderr);
+    assert!(stderr.contains("lld"), "{stderr}");
 }
 
 #[test]

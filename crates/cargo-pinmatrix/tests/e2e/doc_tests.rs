@@ -15,14 +15,14 @@ fn rustdoc_is_called_as_cargo_calls_it() {
     let fixture = Fixture::copied("doc_commands");
     let (_, run) = fixture.run(&["--full"]);
     for toolchain in TOOLCHAINS {
-        let told = told(&fixture, toolchain, "1.0.0");
+        let calls = calls_of(&fixture, toolchain, "1.0.0");
         let by_cargo = by_cargo(&fixture, toolchain);
-        assert_eq!(told.len(), 4, "{toolchain}: {told:#?}");
-        assert_eq!(told, by_cargo, "{toolchain}");
+        assert_eq!(calls.len(), 4, "{toolchain}: {calls:#?}");
+        assert_eq!(calls, by_cargo, "{toolchain}");
         // The member that does not build is the only one that is missed.
-        let mut of_broken = self::told(&fixture, toolchain, "3.0.0");
+        let mut of_broken = calls_of(&fixture, toolchain, "3.0.0");
         let is_of_bad = |call: &Vec<String>| call.contains(&"bad".to_owned());
-        let mut of_others: Vec<_> = told.into_iter().filter(|call| !is_of_bad(call)).collect();
+        let mut of_others: Vec<_> = calls.into_iter().filter(|call| !is_of_bad(call)).collect();
         of_others.sort();
         of_broken.sort();
         assert_eq!(of_broken, of_others, "{toolchain}");
@@ -83,7 +83,7 @@ pub fn f() {}
 }
 
 /// How the tool called rustdoc in a cell.
-fn told(fixture: &Fixture, toolchain: &str, pin: &str) -> Vec<Vec<String>> {
+fn calls_of(fixture: &Fixture, toolchain: &str, pin: &str) -> Vec<Vec<String>> {
     let log = log(fixture, &format!("{toolchain}@gadget-{pin}"), "test");
     let calls = log.lines().filter_map(|line| line.strip_prefix("$ "));
     let cache = fixture.cache();
@@ -136,9 +136,9 @@ fn by_cargo(fixture: &Fixture, toolchain: &str) -> Vec<Vec<String>> {
         .env("CARGO_TERM_COLOR", "never")
         .output()
         .expect("cargo starts");
-    let said = text(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    let calls = said.lines().map(str::trim);
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let calls = stderr.lines().map(str::trim);
     let calls = calls.filter_map(|line| line.strip_prefix("Running `")?.strip_suffix('`'));
     let target = fixture.out().join(toolchain);
     let settle = |word: &str| {

@@ -24,9 +24,9 @@ fn add(fixture: &Fixture, path: &str, more: &str) {
 fn drift_is_called_so_everywhere_and_makes_no_change_point() {
     let fixture = Fixture::in_place("drift_build");
     let output = fixture.call(&["run", "--full"]);
-    let said = text(&output.stdout);
-    assert!(said.contains("✘ drift"), "{said}");
-    assert!(said.contains("(1 through drift)"), "{said}");
+    let stdout = text(&output.stdout);
+    assert!(stdout.contains("✘ drift"), "{stdout}");
+    assert!(stdout.contains("(1 through drift)"), "{stdout}");
     let read = |name: &str| fs::read_to_string(fixture.out().join(name)).expect("a report");
     let summary = read("summary.md");
     assert!(summary.contains("| stable | ✘ drift |"), "{summary}");
@@ -101,10 +101,10 @@ fn capped_lints_would_hide_rustflags_of_a_cargo_config() {
         "\n[build]\nrustflags = [\"--cfg=mine\"]\n",
     );
     let output = fixture.call(&["run"]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(
-        said.contains("`cap-lints` would hide the rustflags of .cargo/config.toml"),
-        "{said}"
+        stderr.contains("`cap-lints` would hide the rustflags of .cargo/config.toml"),
+        "{stderr}"
     );
 }

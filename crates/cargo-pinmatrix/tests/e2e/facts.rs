@@ -96,12 +96,12 @@ fn place(error: &Diagnostic) -> String {
 
 /// An MSRV answer names the cell's own rustc, which is not the same on every machine.
 fn without_toolchain(error: &Diagnostic) -> String {
-    let said = error.to_string();
-    match said.split_once(", and this is ") {
-        Some((said, rest)) => match rest.split_once(' ') {
-            Some((_, rest)) => format!("{said} {rest}"),
-            None => said.to_owned(),
+    let message = error.to_string();
+    match message.split_once(", and this is ") {
+        Some((message, rest)) => match rest.split_once(' ') {
+            Some((_, rest)) => format!("{message} {rest}"),
+            None => message.to_owned(),
         },
-        None => said,
+        None => message,
     }
 }

@@ -69,27 +69,27 @@ fn beside_a_fault_in(command: &str, fault: &str) -> (Status, Status, Fixture) {
     (status("faulty"), status("stable"), fixture)
 }
 
-fn in_doubt(status: &Status, words: &str) {
+fn assert_inconclusive(status: &Status, words: &str) {
     let Status::Inconclusive {
-        doubt: InconclusiveReason::Machine(said),
+        doubt: InconclusiveReason::Machine(why),
     } = status
     else {
         panic!("{status} is no doubt")
     };
-    assert!(said.contains(words), "{said}");
+    assert!(why.contains(words), "{why}");
 }
 
 #[test]
 fn a_cargo_that_dies_is_no_verdict_and_the_rest_goes_on() {
     let (faulty, stable) = beside_a_fault("kill -SEGV $$");
-    in_doubt(&faulty, "signal 11");
+    assert_inconclusive(&faulty, "signal 11");
     assert_eq!(stable.to_string(), "failed(test)");
 }
 
 #[test]
 fn a_cargo_that_talks_nonsense_is_no_verdict_and_the_rest_goes_on() {
     let (faulty, stable) = beside_a_fault("printf '{\\\"reason\\\": garbage\\n\\377\\376'; exit 0");
-    in_doubt(&faulty, "cargo reported nothing");
+    assert_inconclusive(&faulty, "cargo reported nothing");
     assert_eq!(stable.to_string(), "failed(test)");
 }
 
@@ -99,7 +99,7 @@ fn a_build_that_fails_with_all_targets_made_is_no_verdict() {
         "build",
         "\"$(dirname \"$0\")/real\" \"$@\"; echo 'error: failed to link x' >&2; exit 101",
     );
-    in_doubt(&faulty, "all was made");
+    assert_inconclusive(&faulty, "all was made");
     assert_eq!(stable.to_string(), "failed(test)");
 }
 
@@ -107,14 +107,14 @@ fn a_build_that_fails_with_all_targets_made_is_no_verdict() {
 fn a_toolchain_that_changes_during_the_run_is_no_verdict() {
     // Not in `build`, which can write nothing there.
     let (faulty, stable, _) = beside_a_fault_in("fetch", "echo '# another one' >> \"$0\"");
-    in_doubt(&faulty, "changed during the run");
+    assert_inconclusive(&faulty, "changed during the run");
     assert_eq!(stable.to_string(), "failed(test)");
 }
 
 #[test]
 fn a_toolchain_that_vanishes_during_the_run_is_no_verdict() {
     let (faulty, stable, _) = beside_a_fault_in("fetch", "rm -r \"$(dirname \"$0\")\"");
-    in_doubt(&faulty, "changed during the run");
+    assert_inconclusive(&faulty, "changed during the run");
     assert_eq!(stable.to_string(), "failed(test)");
 }
 
@@ -130,7 +130,7 @@ fn a_toolchain_that_gives_no_answer_is_no_verdict() {
     let (code, run) = fixture.run(&["--cell", "*@gadget-1.0.0"]);
     assert_eq!(code, 3);
     let record = run.cells.iter().find(|c| c.cell.row.toolchain == "old");
-    in_doubt(&record.expect("a cell").status(), "no memory");
+    assert_inconclusive(&record.expect("a cell").status(), "no memory");
     let listed = fixture.call(&["toolchains"]);
     let listed = text(&listed.stdout);
     assert!(listed.contains("old     does not respond: "), "{listed}");
@@ -204,8 +204,8 @@ fn a_run_whose_time_is_up_ends_in_order_and_is_inconclusive() {
         "case = \"5min\"\nrun = \"4s\"",
     );
     let output = fixture.call(&["run"]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("the run's time is up"), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("the run's time is up"), "{stderr}");
     assert!(fixture.out().join("summary.md").is_file());
 }

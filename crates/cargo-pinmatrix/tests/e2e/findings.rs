@@ -152,9 +152,9 @@ fn the_worklist_names_what_is_to_blame_with_file_and_line() {
     let fixture = Fixture::in_place("history");
     let ask = |args: &[&str], code: i32| {
         let output = fixture.call(&[&["worklist"], args].concat());
-        let said = text(&output.stdout) + &text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        said
+        let printed = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{printed}");
+        printed
     };
     assert!(ask(&[], 2).contains("run the matrix first"));
     fixture.run(&["--toolchain", "stable", "--pin", "3.0.0", "--pin", "5.0.0"]);
@@ -220,11 +220,11 @@ fn claims_that_cannot_be_judged_are_mistakes() {
     ] {
         fixture.write("matrix.toml", &format!("{config}\n[[claim]]\n{claim}\n"));
         let output = fixture.call(&["plan"]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(
-            said.contains(words) && said.contains("matrix.toml:"),
-            "{claim}: {said}"
+            stderr.contains(words) && stderr.contains("matrix.toml:"),
+            "{claim}: {stderr}"
         );
     }
 }

@@ -26,11 +26,11 @@ fn without_retries_a_flaky_case_has_failed_and_retries_are_part_of_the_key() {
     fixture.change("matrix.toml", "retries = 0", "retries = 2");
     let output = fixture.call(&[&["run"][..], &AT_2].concat());
     assert_eq!(output.status.code(), Some(0));
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     let line = "stable@gadget-2.0.0 flaky test:unsteady fails_twice: flaky: failed 2 of 3 attempts";
-    assert!(said.contains(line), "{said}");
-    assert!(said.contains("cells: 1 passed, 0 failed, "), "{said}");
-    assert!(said.contains("; 5 flaky cases"), "{said}");
+    assert!(stdout.contains(line), "{stdout}");
+    assert!(stdout.contains("cells: 1 passed, 0 failed, "), "{stdout}");
+    assert!(stdout.contains("; 5 flaky cases"), "{stdout}");
 }
 
 /// A test that passes at 1.0.0 and fails at 5.0.0, and one that passes there by luck: once.
@@ -157,6 +157,6 @@ fn a_test_that_hangs_once_within_its_targets_time_is_flaky() {
     holds(&run, &format!("{outcomes} a_hangs passed (flaky)"));
     holds(&run, &format!("{outcomes} b_quick passed"));
     assert_eq!(code, 0);
-    let said = text(&fixture.call(&["run"]).stdout);
-    assert!(said.contains("(`target` under `[timeouts]`)"), "{said}");
+    let stdout = text(&fixture.call(&["run"]).stdout);
+    assert!(stdout.contains("(`target` under `[timeouts]`)"), "{stdout}");
 }

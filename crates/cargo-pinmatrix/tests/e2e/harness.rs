@@ -175,8 +175,8 @@ pub fn git(folder: &Path, args: &[&str]) -> String {
         .current_dir(folder)
         .output()
         .expect("git starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "git {args:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {args:?}: {stderr}");
     text(&output.stdout).trim().to_owned()
 }
 

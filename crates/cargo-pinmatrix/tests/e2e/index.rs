@@ -13,7 +13,7 @@ use crate::harness::{Fixture, text};
 
 /// Every change point, with what lies between its sides.
 fn points(run: &Run) -> Vec<String> {
-    let told = frontier(run).into_iter().map(|point| {
+    let points = frontier(run).into_iter().map(|point| {
         let exact = if point.is_exact() {
             "exact"
         } else {
@@ -27,7 +27,7 @@ fn points(run: &Run) -> Vec<String> {
             point.between
         )
     });
-    told.collect()
+    points.collect()
 }
 
 /// The file that a copied fixture's registry holds of a crate.
@@ -175,13 +175,16 @@ fn a_bisection_is_as_exact_as_the_index_lets_it_be() {
         let output = fixture.call(&[&question[..], &["--pins", pins]].concat());
         text(&output.stdout)
     };
-    let said = asked("3.0.0..6.0.0");
-    assert!(said.contains(&format!("not exact: {UNUSABLE}")), "{said}");
-    let said = asked("6.0.0..7.0.0");
+    let printed = asked("3.0.0..6.0.0");
+    assert!(
+        printed.contains(&format!("not exact: {UNUSABLE}")),
+        "{printed}"
+    );
+    let printed = asked("6.0.0..7.0.0");
     let exact = "exact: nothing that is published and not yanked lies between";
     assert!(
-        said.contains(exact) && !said.contains("not exact"),
-        "{said}"
+        printed.contains(exact) && !printed.contains("not exact"),
+        "{printed}"
     );
 }
 
@@ -203,12 +206,12 @@ fn a_pin_that_cargo_passes_over_is_told_so() {
     let fixture = Fixture::copied("odd_index");
     pins(&fixture, "[\"1.0.0\", \"8.0.0\"]");
     let output = fixture.call(&["run"]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     let message = "valve-io 8.0.0 is of format 3 in the index, and cargo reads up to 2";
     assert!(
-        said.contains(message) && said.contains("matrix.toml:"),
-        "{said}"
+        stderr.contains(message) && stderr.contains("matrix.toml:"),
+        "{stderr}"
     );
 }
 

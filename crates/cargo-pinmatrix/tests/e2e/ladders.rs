@@ -7,7 +7,7 @@ use pinmatrix_core::model::run::Run;
 
 use crate::harness::{Fixture, text};
 
-fn told(point: &ChangePoint) -> String {
+fn describe(point: &ChangePoint) -> String {
     let exact = match point.is_exact() {
         true => "exact".to_owned(),
         false => format!("{} untested", point.between.n_untested()),
@@ -25,7 +25,7 @@ fn told(point: &ChangePoint) -> String {
 }
 
 fn points(run: &Run) -> Vec<String> {
-    frontier(run).iter().map(told).collect()
+    frontier(run).iter().map(describe).collect()
 }
 
 /// How many cells of each row ended.
@@ -111,8 +111,8 @@ fn yanked_versions_and_pre_releases_come_in_only_when_asked_for() {
             ladder,
             &format!("pins = {{ from = \"1.0.0\", {choice} }}"),
         );
-        let said = fixture.call(&["plan", "--toolchain", "stable", "--full"]);
-        text(&said.stdout)
+        let output = fixture.call(&["plan", "--toolchain", "stable", "--full"]);
+        text(&output.stdout)
     };
     let most = plan("choose = \"all\"");
     assert!(
@@ -131,11 +131,11 @@ fn yanked_versions_and_pre_releases_come_in_only_when_asked_for() {
         "--pin",
         "7.0.0-rc.1",
     ]);
-    let told = run
+    let outcomes = run
         .cells
         .iter()
         .filter_map(|c| Some((c.id.as_str(), c.outcome()?)));
-    for (id, outcome) in told {
+    for (id, outcome) in outcomes {
         assert_eq!(
             outcome.status.to_string(),
             "passed",

@@ -72,8 +72,8 @@ impl Machines {
             .args(machines.iter().map(|machine| self.out(machine)))
             .output();
         let output = output.expect("the program starts");
-        let said = text(&output.stdout) + &text(&output.stderr);
-        (output.status.code().expect("an exit code"), said)
+        let printed = text(&output.stdout) + &text(&output.stderr);
+        (output.status.code().expect("an exit code"), printed)
     }
 
     /// What stands in the `run.json` of a machine.

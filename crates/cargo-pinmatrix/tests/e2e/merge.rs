@@ -20,43 +20,43 @@ fn cell<'a>(run: &'a mut Value, id: &str) -> &'a mut Value {
     cells.find(|cell| cell["id"] == id).expect("a cell")
 }
 
-fn holds(said: &str, parts: &[&str]) {
+fn holds(printed: &str, parts: &[&str]) {
     for part in parts {
-        assert!(said.contains(part), "{part} is not in\n{said}");
+        assert!(printed.contains(part), "{part} is not in\n{printed}");
     }
 }
 
 /// What is said of results that cannot be merged with the first.
 fn refused(machines: &Machines, parts: &[&str]) -> String {
-    let (code, said) = machines.merge("merged", parts);
-    assert_eq!(code, 2, "{said}");
+    let (code, printed) = machines.merge("merged", parts);
+    assert_eq!(code, 2, "{printed}");
     assert!(!machines.out("merged").exists(), "something was written");
     assert!(
-        !said.contains('\u{202e}') && !said.contains("\n::"),
-        "{said}"
+        !printed.contains('\u{202e}') && !printed.contains("\n::"),
+        "{printed}"
     );
-    said
+    printed
 }
 
 #[test]
 fn results_that_overlap_come_to_what_one_of_them_says() {
     let machines = with_two_cells();
     machines.run("other", &["--pin", "1.1.0", "--toolchain", "stable"]);
-    let (code, said) = machines.merge("merged", &["other", "one", "one"]);
-    assert_eq!(code, 0, "{said}");
-    holds(&said, &["cells: 2 passed, 0 failed, 6 skipped"]);
+    let (code, printed) = machines.merge("merged", &["other", "one", "one"]);
+    assert_eq!(code, 0, "{printed}");
+    holds(&printed, &["cells: 2 passed, 0 failed, 6 skipped"]);
     assert_eq!(files(&machines.out("merged")), files(&machines.out("one")));
     // Into the same folder again, of what is less: nothing is left of before.
-    let (code, said) = machines.merge("merged", &["other"]);
-    assert_eq!(code, 0, "{said}");
+    let (code, printed) = machines.merge("merged", &["other"]);
+    assert_eq!(code, 0, "{printed}");
     assert_eq!(
         files(&machines.out("merged")),
         files(&machines.out("other"))
     );
-    let (code, said) = machines.merge("one", &["one"]);
+    let (code, printed) = machines.merge("one", &["one"]);
     assert_eq!(code, 2);
     holds(
-        &said,
+        &printed,
         &["cannot be a part", "name another folder with --out"],
     );
 }
@@ -72,11 +72,11 @@ fn results_that_contradict_each_other_are_shown_and_decide_nothing() {
         cell["outcome"]["status"] = "failed".into();
         cell["outcome"]["class"] = "link".into();
     });
-    let (code, said) = machines.merge("merged", &["one", "other"]);
-    assert_eq!(code, 3, "{said}");
+    let (code, printed) = machines.merge("merged", &["one", "other"]);
+    assert_eq!(code, 3, "{printed}");
     let said_by = |name: &str, what: &str| format!("{} says {what}", machines.out(name).display());
     holds(
-        &said,
+        &printed,
         &[
             "? gadget: inconclusive(results contradict each other) at gadget 1.1.0 on stable",
             &said_by("one", "passed; app "),
@@ -206,8 +206,8 @@ fn names_in_a_part_lead_nowhere() {
         run["command"] = "rm -r /".into();
         run["out"] = "/etc".into();
     });
-    let (code, said) = machines.merge("merged", &["forged"]);
-    assert_eq!(code, 0, "{said}");
+    let (code, printed) = machines.merge("merged", &["forged"]);
+    assert_eq!(code, 0, "{printed}");
     let merged = machines.json("merged").to_string();
     assert!(!merged.contains("rm -r") && !merged.contains("\"/etc\""));
 }
@@ -219,9 +219,9 @@ fn a_part_that_cannot_be_read_stops_no_other() {
     std::fs::create_dir(&torn).expect("a folder");
     let whole = std::fs::read(machines.out("one").join("run.json")).expect("a run");
     std::fs::write(torn.join("run.json"), &whole[..500]).expect("written");
-    let (code, said) = machines.merge("merged", &["torn", "one"]);
-    assert_eq!(code, 0, "{said}");
-    holds(&said, &["is cut off", "the other parts are merged"]);
+    let (code, printed) = machines.merge("merged", &["torn", "one"]);
+    assert_eq!(code, 0, "{printed}");
+    holds(&printed, &["is cut off", "the other parts are merged"]);
     refused(&Machines::of(Fixture::in_place("history")), &["nowhere"]);
 }
 
@@ -248,8 +248,8 @@ fn links_in_a_part_are_not_followed() {
         symlink(with, path).expect("a link");
     };
     let merged = || {
-        let (code, said) = machines.merge("merged", &["one"]);
-        assert_eq!(code, 0, "{said}");
+        let (code, printed) = machines.merge("merged", &["one"]);
+        assert_eq!(code, 0, "{printed}");
         let out = machines.out("merged");
         let files = files(&out);
         for file in &files {
@@ -277,9 +277,9 @@ fn links_in_a_part_are_not_followed() {
     let file = one.join("run.json");
     std::fs::rename(&file, secret.join("run.json")).expect("moved");
     symlink(secret.join("run.json"), &file).expect("a link");
-    let (code, said) = machines.merge("merged", &["one"]);
-    assert_eq!(code, 2, "{said}");
-    holds(&said, &["it is no plain file"]);
+    let (code, printed) = machines.merge("merged", &["one"]);
+    assert_eq!(code, 2, "{printed}");
+    holds(&printed, &["it is no plain file"]);
 }
 
 #[test]
@@ -288,8 +288,8 @@ fn a_log_without_end_is_cut() {
     let log = "logs/stable@gadget-1.0.0/build.log";
     let file = std::fs::File::create(machines.out("one").join(log)).expect("a file");
     file.set_len(100 << 20).expect("a hole");
-    let (code, said) = machines.merge("merged", &["one"]);
-    assert_eq!(code, 0, "{said}");
+    let (code, printed) = machines.merge("merged", &["one"]);
+    assert_eq!(code, 0, "{printed}");
     let taken = std::fs::read(machines.out("merged").join(log)).expect("a log");
     assert!(taken.len() < 13 << 20);
     assert!(taken.ends_with(b"bytes left out ...]\n"));

@@ -6,34 +6,37 @@ use crate::harness::{Fixture, text};
 fn refused(from: &str, to: &str) -> String {
     let fixture = Fixture::copied("history");
     fixture.change("matrix.toml", from, to);
-    said(&fixture, &["run"])
+    printed_by(&fixture, &["run"])
 }
 
-fn said(fixture: &Fixture, args: &[&str]) -> String {
+fn printed_by(fixture: &Fixture, args: &[&str]) -> String {
     let output = fixture.call(args);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(!fixture.out().exists(), "something ran");
-    said
+    stderr
 }
 
-fn holds(said: &str, parts: &[&str]) {
+fn holds(printed: &str, parts: &[&str]) {
     for part in parts {
-        assert!(said.contains(part), "{part} is not in\n{said}");
+        assert!(printed.contains(part), "{part} is not in\n{printed}");
     }
 }
 
 #[test]
 fn an_unknown_key_names_the_nearest() {
-    let said = refused("label = \"absent\"", "lable = \"absent\"");
-    holds(&said, &["matrix.toml:13", "lable", "did you mean `label`?"]);
+    let printed = refused("label = \"absent\"", "lable = \"absent\"");
+    holds(
+        &printed,
+        &["matrix.toml:13", "lable", "did you mean `label`?"],
+    );
 }
 
 #[test]
 fn a_pin_that_is_not_published_names_its_neighbours() {
-    let said = refused("\"2.0.0\"", "\"2.0.1\"");
+    let printed = refused("\"2.0.0\"", "\"2.0.1\"");
     holds(
-        &said,
+        &printed,
         &[
             "gadget 2.0.1 is not published",
             "matrix.toml:20",
@@ -44,8 +47,8 @@ fn a_pin_that_is_not_published_names_its_neighbours() {
 
 #[test]
 fn a_pin_that_was_yanked_is_refused() {
-    let said = refused("\"1.1.0\"", "\"1.1.1\"");
-    holds(&said, &["1.1.1 was yanked", "take it off the ladder"]);
+    let printed = refused("\"1.1.0\"", "\"1.1.1\"");
+    holds(&printed, &["1.1.1 was yanked", "take it off the ladder"]);
 }
 
 #[test]
@@ -54,7 +57,7 @@ fn what_matches_no_pin_and_no_feature_is_refused() {
         let fixture = Fixture::copied("history");
         let config = fixture.read("matrix.toml") + section;
         fixture.write("matrix.toml", &config);
-        said(&fixture, &["run"])
+        printed_by(&fixture, &["run"])
     };
     let adjust = "\n[[adjust]]\npins = \">=9\"\nenv = { A = \"1\" }\n";
     holds(
@@ -88,8 +91,8 @@ fn what_matches_no_pin_and_no_feature_is_refused() {
 
 #[test]
 fn a_ladder_upside_down_is_refused() {
-    let said = refused("\"1.0.0\", \"1.1.0\"", "\"1.1.0\", \"1.0.0\"");
-    holds(&said, &["upside down", "1.0.0 stands after 1.1.0"]);
+    let printed = refused("\"1.0.0\", \"1.1.0\"", "\"1.1.0\", \"1.0.0\"");
+    holds(&printed, &["upside down", "1.0.0 stands after 1.1.0"]);
 }
 
 #[test]
@@ -103,16 +106,16 @@ fn an_empty_ladder_is_refused() {
     )
     .expect("written");
     holds(
-        &said(&fixture, &["run"]),
+        &printed_by(&fixture, &["run"]),
         &["the ladder of `gadget` is empty", "matrix.toml:20"],
     );
 }
 
 #[test]
 fn a_family_crate_that_the_subject_does_not_use_is_refused() {
-    let said = refused("\"gadget-io\"", "\"gadget-oi\"");
+    let printed = refused("\"gadget-io\"", "\"gadget-oi\"");
     holds(
-        &said,
+        &printed,
         &[
             "the subject does not use `gadget-oi`",
             "did you mean `gadget-io`?",
@@ -127,30 +130,33 @@ fn two_families_cannot_claim_one_crate() {
     let second = "\n[[family]]\nname = \"other\"\ncrates = [\"gadget\"]\npins = [\"1.0.0\"]\n";
     std::fs::write(fixture.subject().join("matrix.toml"), config + second).expect("written");
     holds(
-        &said(&fixture, &["run"]),
+        &printed_by(&fixture, &["run"]),
         &["families `gadget` and `other` both claim `gadget`"],
     );
 }
 
 #[test]
 fn an_unknown_source_of_a_toolchain_is_refused() {
-    let said = refused("rustup = \"no-such-toolchain\"", "docker = \"rust:1\"");
-    holds(&said, &["unknown field `docker`", "matrix.toml:14"]);
+    let printed = refused("rustup = \"no-such-toolchain\"", "docker = \"rust:1\"");
+    holds(&printed, &["unknown field `docker`", "matrix.toml:14"]);
 }
 
 #[test]
 fn a_version_that_is_none_is_refused() {
-    let said = refused("\"1.0.0\"", "\"one\"");
+    let printed = refused("\"1.0.0\"", "\"one\"");
     holds(
-        &said,
+        &printed,
         &["`one` is not an exact version", "MAJOR.MINOR.PATCH"],
     );
 }
 
 #[test]
 fn a_subject_that_is_no_workspace_is_named() {
-    let said = refused("path = \".\"", "path = \"nowhere\"");
-    holds(&said, &["nowhere is no cargo workspace", "matrix.toml:2"]);
+    let printed = refused("path = \".\"", "path = \"nowhere\"");
+    holds(
+        &printed,
+        &["nowhere is no cargo workspace", "matrix.toml:2"],
+    );
 }
 
 #[test]
@@ -159,30 +165,30 @@ fn a_subject_that_does_not_parse_is_named_in_cargos_words() {
     let path = fixture.subject().join("app/Cargo.toml");
     std::fs::write(&path, "[package\n").expect("written");
     holds(
-        &said(&fixture, &["run"]),
+        &printed_by(&fixture, &["run"]),
         &["cargo cannot read", "app/Cargo.toml"],
     );
 }
 
 #[test]
 fn a_member_is_no_subject() {
-    let said = refused("path = \".\"", "path = \"app\"");
-    holds(&said, &["is a member of a larger workspace"]);
+    let printed = refused("path = \".\"", "path = \"app\"");
+    holds(&printed, &["is a member of a larger workspace"]);
 }
 
 #[test]
 fn a_glob_that_selects_nothing_names_the_nearest() {
     let fixture = Fixture::in_place("history");
     holds(
-        &said(&fixture, &["run", "--toolchain", "stabel"]),
+        &printed_by(&fixture, &["run", "--toolchain", "stabel"]),
         &["did you mean `stable`?"],
     );
     holds(
-        &said(&fixture, &["run", "--cell", "stable@gadget-9.0.0"]),
+        &printed_by(&fixture, &["run", "--cell", "stable@gadget-9.0.0"]),
         &["selects nothing"],
     );
     holds(
-        &said(&fixture, &["run", "--pin", "[1"]),
+        &printed_by(&fixture, &["run", "--pin", "[1"]),
         &["is not a valid glob"],
     );
 }
@@ -191,14 +197,17 @@ fn a_glob_that_selects_nothing_names_the_nearest() {
 fn a_config_that_is_not_there_is_named() {
     let fixture = Fixture::copied("history");
     std::fs::remove_file(fixture.subject().join("matrix.toml")).expect("removed");
-    holds(&said(&fixture, &["run"]), &["cannot read", "matrix.toml"]);
+    holds(
+        &printed_by(&fixture, &["run"]),
+        &["cannot read", "matrix.toml"],
+    );
 }
 
 #[test]
 fn locked_without_a_committed_lock_is_refused() {
     let fixture = Fixture::in_place("history");
     holds(
-        &said(&fixture, &["run", "--locked"]),
+        &printed_by(&fixture, &["run", "--locked"]),
         &["--locked", "locks"],
     );
 }
@@ -221,9 +230,9 @@ fn a_results_folder_with_other_things_in_it_is_left_alone() {
             )
             .output()
             .expect("the program starts");
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        holds(&said, &["cannot be the results folder"]);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        holds(&stderr, &["cannot be the results folder"]);
     }
     assert!(!fixture.subject().join("app/CACHEDIR.TAG").exists());
 }
@@ -234,7 +243,7 @@ fn a_variable_that_cannot_be_is_refused() {
     let config = fixture.read("matrix.toml") + "\n[env]\nset = { \"A=B\" = \"x\" }\n";
     std::fs::write(fixture.subject().join("matrix.toml"), config).expect("written");
     holds(
-        &said(&fixture, &["run"]),
+        &printed_by(&fixture, &["run"]),
         &["`A=B` cannot be set", "matrix.toml:23"],
     );
 }

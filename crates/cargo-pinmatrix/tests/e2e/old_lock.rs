@@ -26,18 +26,18 @@ fn has(lock: &str, package: &str, version: &str) -> bool {
 fn without_times(run: &Run) -> Vec<String> {
     let cells = run.cells.iter();
     let cells = cells.filter_map(|record| Some((&record.id, record.outcome()?)));
-    let told = cells.map(|(id, outcome)| {
+    let lines = cells.map(|(id, outcome)| {
         let (moved, old_lock) = (&outcome.moved, &outcome.old_lock);
         format!("{id} {:?} {moved:?} {old_lock:?}", outcome.shows())
     });
-    told.collect()
+    lines.collect()
 }
 
 #[test]
 fn an_old_lock_is_told_in_every_report() {
     let fixture = Fixture::in_place("old_lock");
     let output = fixture.call(&["run", "--full", "--pin", "2.0.0", "--pin", "[345].0.0"]);
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     let read = |name: &str| fs::read_to_string(fixture.out().join(name)).expect("a report");
     let as_it_is =
         "failed(old lock) with your lock as it is: brittle 3.0.0, lathe 2.0.0 do not compile";
@@ -46,11 +46,12 @@ fn an_old_lock_is_told_in_every_report() {
                       (rustc 1.78.0) and does on stable";
     // Lines are broken on a terminal; here it is none.
     for part in [as_it_is, MOVED, vain, undeclared] {
-        assert!(said.contains(part), "{part} is not in\n{said}");
+        assert!(stdout.contains(part), "{part} is not in\n{stdout}");
     }
     assert!(
-        said.contains("do not build with your lock as it is, and ran with packages moved from it"),
-        "{said}"
+        stdout
+            .contains("do not build with your lock as it is, and ran with packages moved from it"),
+        "{stdout}"
     );
     let plain = |text: String| text.replace('\\', "").replace("&#39;", "'");
     for name in ["summary.md", "junit.xml", "report.html"] {
@@ -198,9 +199,9 @@ fn a_cell_in_the_open_and_its_script_rest_on_the_moved_lock() {
     let fixture = Fixture::copied("old_lock");
     // No run has looked at it yet.
     let open = fixture.call(&["repro", cell]);
-    let (said, page) = (text(&open.stderr), text(&open.stdout));
-    assert_eq!(open.status.code(), Some(0), "{said}");
-    assert!(said.contains("test turns ... ok"), "{said}");
+    let (stderr, page) = (text(&open.stderr), text(&open.stdout));
+    assert_eq!(open.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("test turns ... ok"), "{stderr}");
     assert!(page.contains(&format!("{cell}: {MOVED}")), "{page}");
     let (_, folder) = page.trim().split_once(" is in ").expect("a folder");
     let copy = std::path::Path::new(folder).join("checkout/Cargo.lock");
@@ -234,11 +235,11 @@ fn a_bisection_and_cells_run_twice_rest_on_the_moved_lock() {
     let question = ["--target", "app test:turning", "--pins", "1.0.0..3.0.0"];
     let ask = [&["bisect", "--toolchain", "old"], &question[..]].concat();
     let output = fixture.call(&ask);
-    let said = text(&output.stdout) + &text(&output.stderr);
+    let printed = text(&output.stdout) + &text(&output.stderr);
     // 2.0.0 is good, though it does not compile with the lock as it is.
-    assert!(said.contains("2.0.0: good"), "{said}");
+    assert!(printed.contains("2.0.0: good"), "{printed}");
     let moved = "with 1 package moved from your lock: chuck 1.0.0 → 1.1.0";
-    assert!(said.contains(moved), "{said}");
+    assert!(printed.contains(moved), "{printed}");
     let output = fixture.call(&["verify", "--cell", "old@lathe-2.0.0", "--format", "json"]);
     let json = text(&output.stdout);
     let verified: Vec<pinmatrix_core::model::run::reproducibility::Reproducibility> =

@@ -120,8 +120,8 @@ fn modes_owners_and_times_of_files_elsewhere_stay() {
         let (code, run) = fixture.ran(command.env("OUTSIDE_FILE", &file));
         assert_eq!(code, 0, "{:#?}", facts::of(&run));
         let after = file.metadata().expect("a file");
-        let said = |m: &std::fs::Metadata| (m.mode(), m.uid(), m.mtime(), m.ctime_nsec());
-        assert_eq!(said(&before), said(&after));
+        let facts = |m: &std::fs::Metadata| (m.mode(), m.uid(), m.mtime(), m.ctime_nsec());
+        assert_eq!(facts(&before), facts(&after));
     }
 }
 

@@ -51,11 +51,11 @@ pub fn agree_with(out: &Path, run: &Run) {
         }
     }
     agree_on_flaky(&read, run);
-    let said = check(&out.join("junit.xml"));
+    let printed = check(&out.join("junit.xml"));
     let counts = format!("{n_failures} failures, {n_errors} errors, {n_skipped} skipped");
     assert!(
-        said.contains(&counts),
-        "expected {counts}, and the second parser says {said}"
+        printed.contains(&counts),
+        "expected {counts}, and the second parser says {printed}"
     );
 }
 
@@ -169,9 +169,9 @@ fn github_is_told_of_each_problem_once_and_at_its_line() {
         ("GITHUB_STEP_SUMMARY", summary.as_path()),
     ];
     let output = in_ci(&fixture, &github, &[]);
-    let said = text(&output.stdout);
-    let commands: Vec<&str> = said.lines().filter(|l| l.starts_with("::")).collect();
-    assert!((1..=10).contains(&commands.len()), "{said}");
+    let stdout = text(&output.stdout);
+    let commands: Vec<&str> = stdout.lines().filter(|l| l.starts_with("::")).collect();
+    assert!((1..=10).contains(&commands.len()), "{stdout}");
     let folder = "tests/fixtures/subjects/fails_build/";
     for command in &commands {
         assert!(command.starts_with("::error "), "{command}");
@@ -286,10 +286,10 @@ fn sarif_is_valid_by_the_published_schema() {
         let made = report(&[json.as_ref(), "--format".as_ref(), "sarif".as_ref()]);
         assert!(made.status.success(), "{}", text(&made.stderr));
         std::fs::write(&sarif, &made.stdout).expect("written");
-        let said = judged("ci/sarif/check", &sarif);
+        let printed = judged("ci/sarif/check", &sarif);
         assert!(
-            said.ends_with(" results\n") && !said.contains(" 0 results"),
-            "{said}"
+            printed.ends_with(" results\n") && !printed.contains(" 0 results"),
+            "{printed}"
         );
     }
 }

@@ -37,10 +37,10 @@ fn of_run(run: &Run, cell: &str) -> BTreeSet<String> {
 
 /// The same, from what a shell and its cargos say: the commands as `start` marks them, and libtest's
 /// lines after each.
-fn of_cargo(run: &Run, said: &str, start: &str) -> BTreeSet<String> {
+fn of_cargo(run: &Run, output: &str, start: &str) -> BTreeSet<String> {
     let mut facts = BTreeSet::new();
     let mut target = None;
-    for line in said.lines() {
+    for line in output.lines() {
         if let Some(command) = line.strip_prefix(start) {
             target = target_of(run, command);
         }
@@ -104,12 +104,12 @@ fn the_printed_script_shows_what_the_run_showed() {
             .env("RUSTFLAGS", "--this-is-not-for-cells")
             .output()
             .expect("a shell");
-        let said = text(&output.stdout);
+        let stdout = text(&output.stdout);
         let expected = of_run(&run, cell);
         assert!(expected.len() > 5, "{expected:?}");
-        assert_eq!(of_cargo(&run, &said, "+ cell "), expected, "{said}");
+        assert_eq!(of_cargo(&run, &stdout, "+ cell "), expected, "{stdout}");
         let passes = cell == CELLS[0];
-        assert_eq!(output.status.code(), Some(i32::from(!passes)), "{said}");
+        assert_eq!(output.status.code(), Some(i32::from(!passes)), "{stdout}");
         let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a lock");
         let lock = fixture.out().join("locks").join(format!("{cell}.lock"));
         assert_eq!(read(&copy.join("checkout/Cargo.lock")), read(&lock));
@@ -123,14 +123,14 @@ fn a_cell_in_the_open_shows_what_the_run_showed_and_stays() {
     for cell in CELLS {
         let output = fixture.call(&["repro", cell]);
         // Streams are one on the terminal; here libtest's lines and cargo's are told one by one.
-        let said = text(&output.stderr);
+        let stderr = text(&output.stderr);
         assert_eq!(
-            of_cargo(&run, &said, "$ cargo "),
+            of_cargo(&run, &stderr, "$ cargo "),
             of_run(&run, cell),
-            "{said}"
+            "{stderr}"
         );
         let passes = cell == CELLS[0];
-        assert_eq!(output.status.code(), Some(i32::from(!passes)), "{said}");
+        assert_eq!(output.status.code(), Some(i32::from(!passes)), "{stderr}");
         let page = text(&output.stdout);
         let (_, folder) = page.trim().split_once(" is in ").expect("a folder");
         let subject = std::path::Path::new(folder).join("checkout");
@@ -146,10 +146,10 @@ fn a_cell_that_was_refused_without_compiling_says_why() {
     let cell = "stable@gadget-7.0.0";
     let open = fixture.call(&["repro", cell]);
     assert_eq!(open.status.code(), Some(1));
-    let said = text(&open.stdout);
+    let stdout = text(&open.stdout);
     assert!(
-        said.contains("failed(msrv): gadget 7.0.0 needs rustc 1.999.0"),
-        "{said}"
+        stdout.contains("failed(msrv): gadget 7.0.0 needs rustc 1.999.0"),
+        "{stdout}"
     );
     let script = text(&fixture.call(&["repro", cell, "--print"]).stdout);
     assert!(
@@ -170,9 +170,9 @@ fn a_cell_that_is_none_is_a_mistake_with_the_nearest_name() {
     ];
     for (cell, words) in mistakes {
         let output = fixture.call(&["repro", cell]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(words), "{said}");
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(words), "{stderr}");
     }
 }
 

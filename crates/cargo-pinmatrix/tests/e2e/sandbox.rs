@@ -64,17 +64,17 @@ impl Outside {
     fn alive(&self) -> Vec<String> {
         let mark = format!("OUTSIDE={}", self.folder.path().display());
         let entries = std::fs::read_dir("/proc").expect("a listing").flatten();
-        let told = |name: &str, process: &std::fs::DirEntry| {
+        let read = |name: &str, process: &std::fs::DirEntry| {
             let bytes = std::fs::read(process.path().join(name)).unwrap_or_default();
             String::from_utf8_lossy(&bytes).replace('\0', " ")
         };
         let carries = |process: &std::fs::DirEntry| {
-            let environ = told("environ", process);
+            let environ = read("environ", process);
             environ.split(' ').any(|variable| variable == mark)
         };
         let carriers = entries.filter(carries);
         carriers
-            .map(|process| format!("{}: {}", told("cmdline", &process), told("stat", &process)))
+            .map(|process| format!("{}: {}", read("cmdline", &process), read("stat", &process)))
             .collect()
     }
 }
@@ -133,13 +133,13 @@ fn whoever_is_denied_something_learns_how_to_look_further() {
     fixture.write("tests/open.rs", test);
     let mut command = fixture.command(&["run", "--sandbox", "required"]);
     command.env("OUTSIDE", outside.folder.path());
-    let said = text(&command.output().expect("the program starts").stdout);
+    let stdout = text(&command.output().expect("the program starts").stdout);
     let hint = "hint: stable@gadget-1.0.0 escapes test:open was denied something; `";
-    assert!(said.contains(hint), "{said}");
+    assert!(stdout.contains(hint), "{stdout}");
     let summary = std::fs::read_to_string(fixture.out().join("summary.md")).expect("a summary");
     assert!(summary.contains("Hint: stable@gadget"), "{summary}");
     // The flag that it names stands behind the one that is there.
-    assert!(said.contains("--sandbox off` tells"), "{said}");
+    assert!(stdout.contains("--sandbox off` tells"), "{stdout}");
     let again = fixture.call(&["plan", "--sandbox", "required", "--sandbox", "off"]);
     assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
 }
@@ -267,20 +267,20 @@ fn a_system_that_cannot_cut_off_the_network_is_told_of() {
     };
     let required = without(&["plan", "--sandbox", "required"]);
     let output = { required }.output().expect("unshare starts");
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(
-        said.contains("this system cannot close the sandbox"),
-        "{said}"
+        stderr.contains("this system cannot close the sandbox"),
+        "{stderr}"
     );
-    assert!(said.contains("cut off the network"), "{said}");
+    assert!(stderr.contains("cut off the network"), "{stderr}");
 
     let mut auto = without(&["run"]);
-    let said = text(&auto.output().expect("unshare starts").stderr);
+    let stderr = text(&auto.output().expect("unshare starts").stderr);
     let note = "note: builds and tests are not bounded in all (";
-    assert_eq!(said.matches(note).count(), 1, "{said}");
+    assert_eq!(stderr.matches(note).count(), 1, "{stderr}");
     let gaps = "they can reach the network; they can change modes, owners and times of your files";
-    assert!(said.contains(gaps), "{said}");
+    assert!(stderr.contains(gaps), "{stderr}");
     let summary = std::fs::read_to_string(fixture.out().join("summary.md")).expect("a summary");
     assert!(summary.contains(gaps), "{summary}");
     let (_, run) = fixture.ran(&mut auto);
@@ -362,9 +362,9 @@ fn a_sandbox_that_says_nonsense_is_refused_at_its_place() {
     ] {
         fixture.write("matrix.toml", &format!("{config}\n[sandbox]\n{sandbox}\n"));
         let output = fixture.call(&["plan"]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(expected), "{said}");
-        assert!(said.contains("matrix.toml:"), "{said}");
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+        assert!(stderr.contains("matrix.toml:"), "{stderr}");
     }
 }

@@ -33,14 +33,14 @@ fn four_shards_come_to_what_a_single_run_comes_to() {
     kill_after_a_cell(&machines, "two", "2/4");
 
     // Without what the one that died did not come to.
-    let (code, said) = machines.merge("partial", &names);
-    assert_eq!(code, 3, "{said}");
+    let (code, printed) = machines.merge("partial", &names);
+    assert_eq!(code, 3, "{printed}");
     assert!(
-        said.contains("two did not end; what it had by then is taken"),
-        "{said}"
+        printed.contains("two did not end; what it had by then is taken"),
+        "{printed}"
     );
     let missing = "1 missing, since no results answer them: stable@gadget-2.0.0";
-    assert!(said.contains(missing), "{said}");
+    assert!(printed.contains(missing), "{printed}");
     let summary = std::fs::read_to_string(machines.out("partial").join("summary.md"));
     let summary = summary.expect("a summary");
     assert!(
@@ -54,23 +54,23 @@ fn four_shards_come_to_what_a_single_run_comes_to() {
         ("merged", &["one", "again", "three", "four"][..]),
         ("turned", &["four", "two", "three", "again", "one"]),
     ] {
-        let (code, said) = machines.merge(out, parts);
-        assert_eq!(code, 1, "{said}");
+        let (code, printed) = machines.merge(out, parts);
+        assert_eq!(code, 1, "{printed}");
         machines.agree("single", out);
     }
 
     // What is expected is told of the whole as of a single run, and not of a part.
     let blessed = machines.call("single", &["bless"]);
     assert!(blessed.status.success(), "{}", text(&blessed.stderr));
-    let (code, said) = machines.merge("judged", &["four", "three", "again", "one"]);
-    assert_eq!(code, 0, "{said}");
-    assert!(said.contains("verdict: as expected"), "{said}");
-    let (code, said) = machines.merge("alone", &["single"]);
-    assert_eq!(code, 0, "{said}");
+    let (code, printed) = machines.merge("judged", &["four", "three", "again", "one"]);
+    assert_eq!(code, 0, "{printed}");
+    assert!(printed.contains("verdict: as expected"), "{printed}");
+    let (code, printed) = machines.merge("alone", &["single"]);
+    assert_eq!(code, 0, "{printed}");
     machines.agree("alone", "judged");
-    let (code, said) = machines.merge("judged", &["four", "two", "one"]);
-    assert_eq!(code, 3, "{said}");
-    assert!(said.contains("verdict: inconclusive"), "{said}");
+    let (code, printed) = machines.merge("judged", &["four", "two", "one"]);
+    assert_eq!(code, 3, "{printed}");
+    assert!(printed.contains("verdict: inconclusive"), "{printed}");
     let blessed = text(&machines.call("one", &["bless"]).stdout);
     assert!(
         blessed.contains("does not tell of it as a whole; its lines stay"),
@@ -127,8 +127,8 @@ fn rounds_come_to_what_a_single_run_comes_to() {
         }
         let output = plan.output().expect("the program starts");
         assert!(output.status.success(), "{}", text(&output.stderr));
-        let said = text(&output.stdout);
-        let cells: Vec<&str> = said.lines().collect();
+        let stdout = text(&output.stdout);
+        let cells: Vec<&str> = stdout.lines().collect();
         if cells.is_empty() {
             assert!(text(&output.stderr).contains("nothing is left to run"));
             break;
@@ -155,11 +155,11 @@ fn rounds_come_to_what_a_single_run_comes_to() {
         }
     }
     let parts: Vec<&str> = results.iter().map(String::as_str).rev().collect();
-    let (code, said) = machines.merge("merged", &parts);
-    assert_eq!(code, 1, "{said}");
+    let (code, printed) = machines.merge("merged", &parts);
+    assert_eq!(code, 1, "{printed}");
     assert!(
-        said.contains("2 inferred") || said.contains("1 inferred"),
-        "{said}"
+        printed.contains("2 inferred") || printed.contains("1 inferred"),
+        "{printed}"
     );
     machines.agree("single", "merged");
 }
@@ -180,15 +180,15 @@ fn a_plan_shows_what_is_in_each_shard() {
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stdout)
     };
-    let said = plan(&["--shards", "3"]);
+    let printed = plan(&["--shards", "3"]);
     // A row that this machine cannot run is another's all the same.
     assert!(
-        said.starts_with("1/3  5 cells\n  stable@gadget-1.0.0\n"),
-        "{said}"
+        printed.starts_with("1/3  5 cells\n  stable@gadget-1.0.0\n"),
+        "{printed}"
     );
     assert!(
-        said.contains("3/3  6 cells\n  absent@gadget-2.0.0\n"),
-        "{said}"
+        printed.contains("3/3  6 cells\n  absent@gadget-2.0.0\n"),
+        "{printed}"
     );
 
     // With times, the long cells stand alone; without a cell, a shard is left out.
@@ -208,8 +208,8 @@ fn a_plan_shows_what_is_in_each_shard() {
     });
     let times = machines.out("times").join("run.json");
     let times = times.to_str().expect("text");
-    let said = plan(&["--shards", "20", "--times", times, "--format", "json"]);
-    let json: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let printed = plan(&["--shards", "20", "--times", times, "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
     let shards = json["shards"].as_array().expect("shards");
     assert_eq!(shards.len(), 16);
     assert_eq!(shards[0]["shard"], "1/20");
@@ -225,8 +225,8 @@ fn a_plan_shows_what_is_in_each_shard() {
         &["run", "--full", "--toolchain", "stable", "--shard", "20/20"],
     );
     assert_eq!(empty.status.code(), Some(0), "{}", text(&empty.stdout));
-    let said = text(&empty.stdout);
-    assert!(said.contains("8 skipped (in another shard)"), "{said}");
+    let stdout = text(&empty.stdout);
+    assert!(stdout.contains("8 skipped (in another shard)"), "{stdout}");
 }
 
 #[test]
@@ -237,9 +237,9 @@ fn shards_that_cannot_be_are_refused() {
     );
     let refused_by = |fixture: &Fixture, args: &[&str], words: &str| {
         let output = fixture.call(args);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(words), "{words} is not in\n{said}");
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(words), "{words} is not in\n{stderr}");
         assert!(!fixture.out().exists(), "something ran");
     };
     let refused = |args: &[&str], words: &str| refused_by(&fixture, args, words);

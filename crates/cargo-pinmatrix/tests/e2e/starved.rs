@@ -55,19 +55,19 @@ fn doubts(
         }
         let _ = fs::remove_file(fixture.out().join("run.json"));
         let output = starved(fixture, &words);
-        let said = text(&output.stderr);
+        let stderr = text(&output.stderr);
         match status(fixture) {
             Some(Status::Inconclusive { doubt }) => doubts.push(doubt),
             // There was enough of it.
             Some(Status::Passed) => n_passed += 1,
             Some(status) => {
                 let run = fs::read_to_string(fixture.out().join("run.json"));
-                panic!("{words}: {status}\n{said}\n{}", run.unwrap_or_default())
+                panic!("{words}: {status}\n{stderr}\n{}", run.unwrap_or_default())
             }
             // Not even the toolchain, or the tool itself, could start.
             None => {
                 let code = output.status.code();
-                assert!(!matches!(code, Some(0 | 1 | 101)), "{words}: {said}");
+                assert!(!matches!(code, Some(0 | 1 | 101)), "{words}: {stderr}");
             }
         }
     }
@@ -122,11 +122,11 @@ fn results_and_work_folders_that_can_only_be_read_are_told_of() {
     for folder in [fixture.out(), fixture.cache()] {
         fs::create_dir_all(&folder).expect("a folder");
         let output = where_read_only(&fixture, &folder);
-        let said = text(&output.stderr);
-        assert!(matches!(output.status.code(), Some(2 | 3)), "{said}");
+        let stderr = text(&output.stderr);
+        assert!(matches!(output.status.code(), Some(2 | 3)), "{stderr}");
         let folder = folder.display().to_string();
-        assert!(said.contains(&folder), "{said}");
-        assert!(said.contains("Read-only file system"), "{said}");
+        assert!(stderr.contains(&folder), "{stderr}");
+        assert!(stderr.contains("Read-only file system"), "{stderr}");
     }
     goes_well_afterwards(&fixture);
 }
@@ -359,8 +359,8 @@ fn a_gigabyte_of_output_takes_neither_memory_nor_disk() {
     let run: Run = serde_json::from_str(&run).expect("a run");
     let facts = crate::facts::of(&run);
     for case in ["a_gigabyte_of_lines", "a_gigabyte_of_one_line"] {
-        let is_told = |fact: &String| fact.contains(case) && fact.contains("failed(test)");
-        assert!(facts.iter().any(is_told), "{case}: {facts:#?}");
+        let is_reported = |fact: &String| fact.contains(case) && fact.contains("failed(test)");
+        assert!(facts.iter().any(is_reported), "{case}: {facts:#?}");
     }
 }
 

@@ -9,7 +9,7 @@ fn a_plan_says_what_runs_what_is_foreseen_and_why_the_rest_does_not() {
     let fixture = Fixture::in_place("history");
     let output = fixture.call(&["plan", "--ends"]);
     assert_eq!(output.status.code(), Some(0));
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     for line in [
         "stable@gadget-1.0.0  run, 1 of 4",
         "stable@gadget-7.0.0  run, 2 of 4; foreseen: failed(msrv), gadget 7.0.0 needs rustc 1.999.0",
@@ -17,7 +17,7 @@ fn a_plan_says_what_runs_what_is_foreseen_and_why_the_rest_does_not() {
         "absent@gadget-1.0.0  skip: toolchain missing",
         "4 to run, 0 known, 20 skipped",
     ] {
-        assert!(said.contains(line), "{line} is not in\n{said}");
+        assert!(stdout.contains(line), "{line} is not in\n{stdout}");
     }
     assert!(!fixture.out().exists(), "a plan writes nothing");
 }
@@ -26,14 +26,14 @@ fn a_plan_says_what_runs_what_is_foreseen_and_why_the_rest_does_not() {
 fn a_plan_knows_what_an_earlier_run_found() {
     let fixture = Fixture::in_place("history");
     fixture.run(&["--cell", "stable@gadget-[15].0.0"]);
-    let said = text(&fixture.call(&["plan", "--toolchain", "stable"]).stdout);
+    let stdout = text(&fixture.call(&["plan", "--toolchain", "stable"]).stdout);
     assert!(
-        said.contains("stable@gadget-1.0.0  known: ✔ passed"),
-        "{said}"
+        stdout.contains("stable@gadget-1.0.0  known: ✔ passed"),
+        "{stdout}"
     );
     assert!(
-        said.contains("stable@gadget-5.0.0  known: ✘ failed(test)"),
-        "{said}"
+        stdout.contains("stable@gadget-5.0.0  known: ✘ failed(test)"),
+        "{stdout}"
     );
     let json = text(&fixture.call(&["plan", "--format", "json"]).stdout);
     let plan: serde_json::Value = serde_json::from_str(&json).expect("JSON");
@@ -45,11 +45,11 @@ fn a_plan_knows_what_an_earlier_run_found() {
 #[test]
 fn toolchains_are_listed_with_where_they_are_and_what_is_missing() {
     let fixture = Fixture::in_place("history");
-    let said = text(&fixture.call(&["toolchains"]).stdout);
-    assert!(said.contains("stable  rustc 1."), "{said}");
+    let stdout = text(&fixture.call(&["toolchains"]).stdout);
+    assert!(stdout.contains("stable  rustc 1."), "{stdout}");
     assert!(
-        said.contains("absent  missing: rustup has no no-such-toolchain"),
-        "{said}"
+        stdout.contains("absent  missing: rustup has no no-such-toolchain"),
+        "{stdout}"
     );
 }
 
@@ -112,27 +112,27 @@ fn an_interrupt_keeps_what_ended_and_the_next_run_goes_on() {
 #[test]
 fn a_run_ends_with_its_answer_and_tells_each_problem_once() {
     let fixture = Fixture::in_place("history");
-    let said = text(&fixture.call(&["run", "--full"]).stdout);
-    let lines: Vec<&str> = said.lines().collect();
+    let stdout = text(&fixture.call(&["run", "--full"]).stdout);
+    let lines: Vec<&str> = stdout.lines().collect();
     let from = |start: &str| lines.iter().position(|line| line.starts_with(start));
     let answer =
         from("`app test:turning` is the first of 2 targets to break, at gadget 3.0.0, on ");
     let results = from("results: ");
-    assert!(results.is_some() && results < answer, "{said}");
+    assert!(results.is_some() && results < answer, "{stdout}");
     let last = lines.last().expect("a line");
-    assert!(last.starts_with("cells: 9 passed, 7 failed, "), "{said}");
+    assert!(last.starts_with("cells: 9 passed, 7 failed, "), "{stdout}");
     let blocks: Vec<&str> = lines.iter().filter_map(|l| l.strip_prefix("✘ ")).collect();
     let expected = [
         "app test:turning: failed(compile) at gadget 3.0.0 on stable, old",
         "app test:ratio odd_ratio_is_rounded_down: failed(test) at gadget 5.0.0 on stable, old",
         "gadget: failed(msrv) at gadget 7.0.0 on stable; 6.0.0, 7.0.0 on old",
     ];
-    assert_eq!(blocks, expected, "{said}");
+    assert_eq!(blocks, expected, "{stdout}");
     for line in [
         "  on old: needs rustc 1.80.0 from 6.0.0 on, and not at 5.0.0; nothing published lies between",
         "targets on old: each passes, or does as above",
     ] {
-        assert!(lines.contains(&line), "{line} is not in\n{said}");
+        assert!(lines.contains(&line), "{line} is not in\n{stdout}");
     }
     // What is printed to be copied is what a person can type where they are.
     let command = lines[lines
@@ -183,18 +183,18 @@ fn on_a_terminal_there_are_bars_and_then_results() {
         script.env(name, value.unwrap_or_default());
     }
     let output = script.stdin(Stdio::null()).output().expect("script starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
     for part in [
         "/8 cells",
         "stable@gadget-1.0.0: passed",
         "cells: 5 passed, 3 failed",
     ] {
-        assert!(said.contains(part), "{part} is not in\n{said}");
+        assert!(stdout.contains(part), "{part} is not in\n{stdout}");
     }
-    assert!(!said.contains("panicked"), "{said}");
+    assert!(!stdout.contains("panicked"), "{stdout}");
     // NO_COLOR holds for what stands above the bars, too.
-    assert!(!said.contains("\u{1b}[32m"), "{said}");
+    assert!(!stdout.contains("\u{1b}[32m"), "{stdout}");
 }
 
 #[cfg(target_os = "linux")]
@@ -216,10 +216,10 @@ fn an_output_that_takes_nothing_is_an_error_and_no_panic() {
             .stdout(full)
             .output()
             .expect("the program starts");
-        let said = text(&output.stderr);
+        let stderr = text(&output.stderr);
         assert!(
-            said.contains("write to standard output"),
-            "{args:?}: {said}"
+            stderr.contains("write to standard output"),
+            "{args:?}: {stderr}"
         );
         assert_eq!(output.status.code(), Some(3), "{args:?}");
     }
@@ -274,13 +274,13 @@ fn a_log_in_the_tree_is_no_part_of_the_subject() {
             .output()
             .expect("the program starts");
         assert_eq!(output.status.code(), Some(0));
-        let said = text(&output.stderr);
-        assert!(!said.contains("files have changed"), "{said}");
-        let said = text(&output.stdout);
+        let stderr = text(&output.stderr);
+        assert!(!stderr.contains("files have changed"), "{stderr}");
+        let stdout = text(&output.stdout);
         assert_eq!(
-            said.contains("taken over from earlier runs"),
+            stdout.contains("taken over from earlier runs"),
             reused,
-            "{said}"
+            "{stdout}"
         );
     }
 }

@@ -38,12 +38,12 @@ fn what_the_lock_holds_is_a_pin_unless_told_otherwise() {
     assert_eq!(ran(&run), [fifth]);
 
     let output = fixture.call(&["run", "--full", "--no-today"]);
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     assert!(
-        said.contains("Your lock holds gadget 1.0.0, which is no pin of this ladder."),
-        "{said}"
+        stdout.contains("Your lock holds gadget 1.0.0, which is no pin of this ladder."),
+        "{stdout}"
     );
-    assert!(!said.contains(now), "{said}");
+    assert!(!stdout.contains(now), "{stdout}");
     let config = fixture.read("matrix.toml") + "\n[run]\ntoday = false\n";
     fixture.write("matrix.toml", &config);
     let (_, run) = fixture.run(&["--full"]);
@@ -78,17 +78,17 @@ fn a_row_that_the_baseline_does_not_know_is_held_against_today() {
         assert_eq!(code, 0);
         fixture.change("matrix.toml", "label = \"stable\"", "label = \"renamed\"");
         let output = fixture.call(&["run"]);
-        let said = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(expected), "{said}");
-        let told =
+        let stdout = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(expected), "{stdout}");
+        let sentence =
             "gadget on renamed is not in the baseline and judged without it: `bless` adds it";
         let word = if expected == 0 {
             "as expected"
         } else {
             "regressed"
         };
-        assert!(said.contains(&format!("verdict: {word} (")), "{said}");
-        assert!(said.replace('\n', " ").contains(told), "{said}");
+        assert!(stdout.contains(&format!("verdict: {word} (")), "{stdout}");
+        assert!(stdout.replace('\n', " ").contains(sentence), "{stdout}");
     }
 }
 
@@ -123,9 +123,9 @@ fn without_a_lock_it_is_the_newest_that_all_requirements_take() {
         (0, expected.iter().map(String::as_str).collect())
     );
     let output = fixture.call(&["run", "--full", "--no-today"]);
-    let said = text(&output.stdout);
-    let told = "Without a lock, you are on gadget 1.1.0, which is no pin of this ladder.";
-    assert!(said.contains(told), "{said}");
+    let stdout = text(&output.stdout);
+    let sentence = "Without a lock, you are on gadget 1.1.0, which is no pin of this ladder.";
+    assert!(stdout.contains(sentence), "{stdout}");
     // What a fresh lock holds then rests on more than the family.
     fixture.change("Cargo.toml", "resolver = \"2\"", "resolver = \"3\"");
     let (_, run) = fixture.run(&["--full"]);

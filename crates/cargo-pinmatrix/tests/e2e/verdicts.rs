@@ -65,10 +65,10 @@ fn a_family_crate_that_nothing_builds_here_is_told_and_fails_no_other() {
         fixture.write("Cargo.toml", &own);
         fixture.change("matrix.toml", "[\"gadget\"]", "[\"gadget\", \"gadget-io\"]");
         let output = fixture.call(&["plan"]);
-        let said = text(&output.stderr);
+        let stderr = text(&output.stderr);
         assert!(
-            said.contains("`gadget-io` may be in no cell: ") && said.contains(why),
-            "{said}"
+            stderr.contains("`gadget-io` may be in no cell: ") && stderr.contains(why),
+            "{stderr}"
         );
         let (code, run) = fixture.run(&[]);
         holds(
@@ -245,14 +245,14 @@ fn the_frontier_is_found_with_a_part_of_the_cells_and_the_rest_is_inferred() {
     );
     let row = ["--toolchain", "stable"];
     let (code, run) = fixture.run(&row);
-    let told: Vec<String> = run
+    let cases: Vec<String> = run
         .cells
         .iter()
         .take(4)
         .map(|c| format!("{} {}", c.cell.pin.at, c.status()))
         .collect();
     assert_eq!(
-        told,
+        cases,
         [
             "1.0.0 passed",
             "1.1.0 skipped(inferred)",

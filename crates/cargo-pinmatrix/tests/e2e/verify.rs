@@ -8,9 +8,9 @@ use crate::harness::{Fixture, text};
 
 fn verify(fixture: &Fixture) -> (i32, Vec<Reproducibility>) {
     let output = fixture.call(&["verify", "--format", "json"]);
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     let json = text(&output.stdout);
-    let verified = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{e}: {json}{said}"));
+    let verified = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{e}: {json}{stderr}"));
     (output.status.code().expect("an exit code"), verified)
 }
 
@@ -64,12 +64,12 @@ fn two_at_once_wait_for_each_other() {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         command.spawn().expect("the program starts")
     };
-    let said = fixtures.each_ref().map(begin).map(|child| {
+    let stderr = fixtures.each_ref().map(begin).map(|child| {
         let output = child.wait_with_output().expect("it ends");
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{said}");
-        said
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        stderr
     });
-    let waits = |said: &&String| said.contains("another run verifies here");
-    assert_eq!(said.iter().filter(waits).count(), 1, "{said:?}");
+    let waits = |stderr: &&String| stderr.contains("another run verifies here");
+    assert_eq!(stderr.iter().filter(waits).count(), 1, "{stderr:?}");
 }

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::draft::{Draft, Member, Table, Target};
 use crate::layout::{check_out, write_manifests};
-use crate::said::{Section, sections};
+use crate::sections::{Section, sections};
 use crate::word::{Seen, Word};
-use crate::workshop::{Said, Workshop, clear};
+use crate::workshop::{CommandOutput, Workshop, clear};
 
 /// A cell to be judged.
 pub struct Trial<'a> {
@@ -65,20 +65,20 @@ fn order(kind: TargetKind) -> u8 {
 
 /// What cargo says of a cell.
 pub fn judge(trial: &Trial<'_>) -> Result<Word, String> {
-    let said = trial.test(&BTreeSet::new());
-    let sections = sections(&said.said);
-    if said.is_ok || !sections.is_empty() {
-        return trial.word(&said, sections, &BTreeSet::new());
+    let output = trial.test(&BTreeSet::new());
+    let sections = sections(&output.text);
+    if output.is_ok || !sections.is_empty() {
+        return trial.word(&output, sections, &BTreeSet::new());
     }
     let built = trial.built()?;
     let all = targets(trial.draft).into_iter().map(|(_, _, id)| id);
     let off: BTreeSet<TargetId> = all.filter(|id| !built.contains(id)).collect();
     let rest = trial.test(&off);
-    let sections = crate::said::sections(&rest.said);
+    let sections = crate::sections::sections(&rest.text);
     if !rest.is_ok && sections.is_empty() {
         return Err(format!(
             "what builds does not build alone:\n{}\n{}",
-            said.said, rest.said
+            output.text, rest.text
         ));
     }
     let word = trial.word(&rest, sections, &off)?;
@@ -98,28 +98,28 @@ impl Trial<'_> {
         came
     }
 
-    fn cargo(&self, folder: &Path, args: &[&str]) -> Said {
+    fn cargo(&self, folder: &Path, args: &[&str]) -> CommandOutput {
         let flags = self.draft.flags.iter().map(|(flag, _)| flag.as_str());
         let args: Vec<&str> = args.iter().copied().chain(flags).collect();
         self.workshop
             .cargo(self.draft.toolchain.rustup, folder, &args)
     }
 
-    fn test(&self, off: &BTreeSet<TargetId>) -> Said {
+    fn test(&self, off: &BTreeSet<TargetId>) -> CommandOutput {
         let args = ["test", "--workspace", "--no-fail-fast", "--offline"];
         self.within(off, |copy| self.cargo(copy, &args))
     }
 
-    /// What cargo said, for each target by its own.
+    /// What cargo printed, for each target by its own.
     fn word(
         &self,
-        said: &Said,
+        output: &CommandOutput,
         sections: Vec<Section>,
         off: &BTreeSet<TargetId>,
     ) -> Result<Word, String> {
         let mut sections: Vec<Option<Section>> = sections.into_iter().map(Some).collect();
         let mut word = Word {
-            is_ok: said.is_ok,
+            is_ok: output.is_ok,
             targets: BTreeMap::new(),
         };
         for (member, target, id) in targets(self.draft) {
@@ -163,12 +163,12 @@ impl Trial<'_> {
                 None if is_required => Seen::LeftOut,
                 None if off.contains(&id) => Seen::NotBuilt,
                 None if !is_run => Seen::Built,
-                None => return Err(format!("cargo did not run {id}:\n{}", said.said)),
+                None => return Err(format!("cargo did not run {id}:\n{}", output.text)),
             };
             word.targets.insert(id, seen);
         }
         match sections.into_iter().flatten().next() {
-            Some(section) => Err(format!("what is {section:?} of?\n{}", said.said)),
+            Some(section) => Err(format!("what is {section:?} of?\n{}", output.text)),
             None => Ok(word),
         }
     }
@@ -186,14 +186,14 @@ impl Trial<'_> {
             args.push("--lib");
         }
         self.within(&BTreeSet::new(), |copy| {
-            let said = self.cargo(copy, &args);
-            let artifacts = said.said.lines().filter(|line| line.starts_with('{'));
+            let output = self.cargo(copy, &args);
+            let artifacts = output.text.lines().filter(|line| line.starts_with('{'));
             let artifacts = artifacts.filter_map(|line| serde_json::from_str(line).ok());
             let units = artifacts.filter_map(|artifact| self.unit(copy, &artifact));
             let mut built = self.of_units(&units.collect());
-            let is_of_code = |words: &str| said.said.contains(words);
+            let is_of_code = |words: &str| output.text.contains(words);
             if !is_of_code("could not compile") && !is_of_code("custom build command") {
-                return Err(format!("cargo does not build at all:\n{}", said.said));
+                return Err(format!("cargo does not build at all:\n{}", output.text));
             }
             if !keeps_going {
                 let all: Vec<TargetId> = targets(self.draft).into_iter().map(|t| t.2).collect();
@@ -212,8 +212,8 @@ impl Trial<'_> {
         // A doc test is compiled when it runs; that it is about to says that its library is there.
         match id.kind {
             TargetKind::Doc => {
-                let said = self.cargo(copy, &["test", "--workspace", "--offline"]);
-                !sections(&said.said).is_empty()
+                let output = self.cargo(copy, &["test", "--workspace", "--offline"]);
+                !sections(&output.text).is_empty()
             }
             TargetKind::Lib
             | TargetKind::Bin

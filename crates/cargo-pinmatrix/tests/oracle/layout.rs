@@ -41,7 +41,7 @@ pub fn lay_out(draft: &Draft, folder: &Path, workshop: &Workshop) -> Result<Path
     // Any cargo resolves what is drawn; the newest writes what the tool starts from.
     let made = workshop.cargo("stable", &workspace, &["generate-lockfile", "--offline"]);
     if !made.is_ok {
-        return Err(made.said);
+        return Err(made.text);
     }
     if !draft.has_lock {
         fs::remove_file(workspace.join("Cargo.lock")).expect("removed");
@@ -237,7 +237,7 @@ fn git(folder: &Path, args: &[&str]) -> Vec<u8> {
         .current_dir(folder)
         .output()
         .expect("git starts");
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success(), "git {args:?}: {said}");
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "git {args:?}: {stderr}");
     ended.stdout
 }

@@ -27,7 +27,7 @@ mod judge;
 mod layout;
 mod manifest;
 mod rng;
-mod said;
+mod sections;
 mod tool;
 mod word;
 mod workshop;
@@ -147,11 +147,11 @@ fn hold(
         seconds: 0,
     };
     let laid_out = folder.join("in-place");
-    let told = layout::lay_out(draft, &laid_out, workshop).and_then(|workspace| match prints {
+    let reports = layout::lay_out(draft, &laid_out, workshop).and_then(|workspace| match prints {
         true => Ok(Vec::new()),
-        false => tool::told(draft, &workspace, &folder, workshop),
+        false => tool::reports(draft, &workspace, &folder, workshop),
     });
-    match told {
+    match reports {
         Err(why) => held.found.push(why),
         Ok(cells) => {
             for cell in cells {
@@ -170,7 +170,7 @@ fn hold(
                         Err(why) => vec![format!("cargo cannot say: {why}")],
                         Ok(right) => {
                             if verbose {
-                                println!("{seed} {}: {}", cell.cell, right.told(draft));
+                                println!("{seed} {}: {}", cell.cell, right.describe(draft));
                             }
                             let found = exceptions.without(draft, differences(word, &right));
                             let of_targets = found.iter().filter(|one| one.target.is_some());
@@ -240,13 +240,13 @@ fn shrunk(mut held: Held, choice: &Choice, hold: &dyn Fn(&Choice) -> Held) -> He
 
 impl Held {
     fn print(&self, seed: u64, toolchain: Toolchain) {
-        let told = if self.found.is_empty() {
+        let verdict = if self.found.is_empty() {
             "as cargo"
         } else {
             "NOT as cargo"
         };
         println!(
-            "seed {seed} on {}: {told}, {} cells, {} s",
+            "seed {seed} on {}: {verdict}, {} cells, {} s",
             toolchain.label, self.n_cells, self.seconds
         );
         if self.found.is_empty() {

@@ -10,7 +10,7 @@ mod draft;
 mod grammar;
 mod manifest;
 mod rng;
-mod said;
+mod sections;
 mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,12 +20,12 @@ use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 use crate::draft::TOOLCHAINS;
 use crate::grammar::{Choice, draw, matches};
 use crate::manifest::manifests;
-use crate::said::sections;
+use crate::sections::sections;
 use crate::word::{Case, Seen, Tests, Word, differences};
 
 #[test]
 fn what_cargo_prints_is_read_target_by_target() {
-    let said = "     Running unittests src/lib.rs (target/debug/deps/a_b-c3c9)\n\
+    let output = "     Running unittests src/lib.rs (target/debug/deps/a_b-c3c9)\n\
         test sp - should panic ... ok\ntest ig ... ignored, later\ntest bad ... FAILED\n\
         test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured\nerror: test failed, to rerun pass `--lib`\n\
         \x20    Running tests/tt.rs (target/debug/deps/tt-35d5)\n\
@@ -35,7 +35,7 @@ fn what_cargo_prints_is_read_target_by_target() {
         test torn ... a line of another process\nok\ntest result: ok. 1 passed; 0 failed; 0 ignored\n\
         \x20  Doc-tests a-b\ntest src/lib.rs - f (line 13) - compile fail ... ok\n\
         test result: ok. 1 passed; 0 failed; 0 ignored\n";
-    let told: Vec<String> = sections(said)
+    let found: Vec<String> = sections(output)
         .iter()
         .map(|section| {
             let Tests {
@@ -54,7 +54,7 @@ fn what_cargo_prints_is_read_target_by_target() {
         "tests/torn.rs torn true false {}",
         r#"docs a_b true true {"src/lib.rs - f (line 13) - compile fail": Passed}"#,
     ];
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
 }
 
 #[test]

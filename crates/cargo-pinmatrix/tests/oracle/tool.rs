@@ -12,7 +12,7 @@ use crate::word::{Case, Seen, Tests, Word};
 use crate::workshop::Workshop;
 
 /// What the tool says of a cell.
-pub struct Told {
+pub struct CellReport {
     pub cell: String,
     pub pin: String,
     pub lock: PathBuf,
@@ -21,12 +21,12 @@ pub struct Told {
 }
 
 /// Runs the tool on a workspace: what it says of each cell.
-pub fn told(
+pub fn reports(
     draft: &Draft,
     workspace: &Path,
     folder: &Path,
     workshop: &Workshop,
-) -> Result<Vec<Told>, String> {
+) -> Result<Vec<CellReport>, String> {
     let toolchain = ["--toolchain", draft.toolchain.label];
     let first = run(draft, workspace, folder, workshop, &toolchain)?;
     if !draft.runs_twice {
@@ -36,7 +36,7 @@ pub fn told(
     let again = run(draft, workspace, folder, workshop, &again)?;
     for (one, other) in first.iter().zip(&again) {
         if one.word != other.word {
-            let (one_word, other_word) = (one.told(draft), other.told(draft));
+            let (one_word, other_word) = (one.describe(draft), other.describe(draft));
             let cell = &one.cell;
             return Err(format!(
                 "{cell}, once: {one_word}\n{cell}, and once more: {other_word}"
@@ -46,10 +46,10 @@ pub fn told(
     Ok(first)
 }
 
-impl Told {
-    fn told(&self, draft: &Draft) -> String {
+impl CellReport {
+    fn describe(&self, draft: &Draft) -> String {
         match &self.word {
-            Ok(word) => word.told(draft),
+            Ok(word) => word.describe(draft),
             Err(why) => why.clone(),
         }
     }
@@ -61,26 +61,26 @@ fn run(
     folder: &Path,
     workshop: &Workshop,
     flags: &[&str],
-) -> Result<Vec<Told>, String> {
+) -> Result<Vec<CellReport>, String> {
     let (out, cache) = (folder.join("out"), folder.join("cache"));
     std::fs::create_dir_all(&out).expect("a folder");
     let config = workspace.join("matrix.toml");
-    let said = workshop.tool(&config, &out, &cache, flags);
-    if !matches!(said.code, Some(0 | 1 | 3)) {
+    let output = workshop.tool(&config, &out, &cache, flags);
+    if !matches!(output.code, Some(0 | 1 | 3)) {
         return Err(format!(
             "the tool ended with {:?}:\n{}",
-            said.code, said.said
+            output.code, output.text
         ));
     }
     let text = std::fs::read_to_string(out.join("run.json"))
-        .map_err(|e| format!("the tool wrote no run.json, {e}:\n{}", said.said))?;
+        .map_err(|e| format!("the tool wrote no run.json, {e}:\n{}", output.text))?;
     let run: Run = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let mut all = Vec::new();
     for record in &run.cells {
         let State::Ended { outcome, .. } = &record.state else {
             continue;
         };
-        all.push(Told {
+        all.push(CellReport {
             cell: record.id.to_string(),
             pin: record.cell.pin.at.to_string(),
             lock: out.join(format!("locks/{}.lock", record.id)),

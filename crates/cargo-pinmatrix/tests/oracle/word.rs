@@ -79,7 +79,7 @@ impl Seen {
 
 impl Word {
     /// All of it, a line a target and a line a case, with the pieces behind each.
-    pub fn told(&self, draft: &Draft) -> String {
+    pub fn describe(&self, draft: &Draft) -> String {
         let mut text = if self.is_ok { "all is well" } else { "failed" }.to_owned();
         for (target, seen) in &self.targets {
             let pieces = draft.pieces(target, None);
@@ -129,9 +129,9 @@ pub fn differences(tool: &Word, cargo: &Word) -> Vec<Difference> {
     let mut found = Vec::new();
     let targets: BTreeSet<&TargetId> = tool.targets.keys().chain(cargo.targets.keys()).collect();
     for target in targets {
-        let (said, right) = (tool.targets.get(target), cargo.targets.get(target));
-        let of_cases = match (said, right) {
-            (Some(Seen::Ran(said)), Some(Seen::Ran(right))) => cases(target, said, right),
+        let (ours, right) = (tool.targets.get(target), cargo.targets.get(target));
+        let of_cases = match (ours, right) {
+            (Some(Seen::Ran(ours)), Some(Seen::Ran(right))) => cases(target, ours, right),
             (_, _) => Vec::new(),
         };
         let is_nothing = |seen: Option<&Seen>| match seen {
@@ -139,13 +139,13 @@ pub fn differences(tool: &Word, cargo: &Word) -> Vec<Difference> {
             _ => false,
         };
         // The tool leaves out libraries that have no doc tests.
-        let is_left_out = target.kind == TargetKind::Doc && said.is_none() && is_nothing(right);
-        let (said, right) = (Seen::brief(said), Seen::brief(right));
-        if said != right && of_cases.is_empty() && !is_left_out {
+        let is_left_out = target.kind == TargetKind::Doc && ours.is_none() && is_nothing(right);
+        let (ours, right) = (Seen::brief(ours), Seen::brief(right));
+        if ours != right && of_cases.is_empty() && !is_left_out {
             found.push(Difference {
                 target: Some(target.clone()),
                 case: None,
-                tool: said.to_owned(),
+                tool: ours.to_owned(),
                 cargo: right.to_owned(),
             });
         }
@@ -167,16 +167,16 @@ fn cases(target: &TargetId, tool: &Tests, cargo: &Tests) -> Vec<Difference> {
     let mut found = Vec::new();
     let names: BTreeSet<&String> = tool.cases.keys().chain(cargo.cases.keys()).collect();
     for name in names {
-        let (said, right) = (tool.cases.get(name), cargo.cases.get(name));
+        let (ours, right) = (tool.cases.get(name), cargo.cases.get(name));
         // What cargo did not come to tell is not held against it.
-        if said == right || right.is_none() && !cargo.is_whole {
+        if ours == right || right.is_none() && !cargo.is_whole {
             continue;
         }
         let brief = |case: Option<&Case>| case.map_or("not known".to_owned(), Case::to_string);
         found.push(Difference {
             target: Some(target.clone()),
             case: Some(name.clone()),
-            tool: brief(said),
+            tool: brief(ours),
             cargo: brief(right),
         });
     }

@@ -11,11 +11,11 @@ pub struct Workshop {
     folder: PathBuf,
 }
 
-/// How a command ended, and all that it said.
-pub struct Said {
+/// How a command ended, and all that it printed.
+pub struct CommandOutput {
     pub is_ok: bool,
     pub code: Option<i32>,
-    pub said: String,
+    pub text: String,
 }
 
 /// What is left of the environment: what every build needs, and nothing that the cargo that runs
@@ -57,7 +57,7 @@ impl Workshop {
     }
 
     /// Runs cargo of a toolchain as a person would.
-    pub fn cargo(&self, toolchain: &str, folder: &Path, args: &[&str]) -> Said {
+    pub fn cargo(&self, toolchain: &str, folder: &Path, args: &[&str]) -> CommandOutput {
         let mut all = vec!["run", toolchain, "cargo"];
         all.extend(args);
         let mut command = self.command("rustup", folder);
@@ -66,7 +66,7 @@ impl Workshop {
     }
 
     /// Runs the tool on a workspace.
-    pub fn tool(&self, config: &Path, out: &Path, cache: &Path, more: &[&str]) -> Said {
+    pub fn tool(&self, config: &Path, out: &Path, cache: &Path, more: &[&str]) -> CommandOutput {
         let folder = config.parent().expect("a folder");
         let mut command = self.command(env!("CARGO_BIN_EXE_cargo-pinmatrix"), folder);
         command
@@ -93,10 +93,10 @@ impl Workshop {
 
 /// Runs a command to its end, both of its streams into one file: a process that it leaves running
 /// would keep a pipe open.
-fn ended(mut command: Command, beside: &Path) -> Said {
+fn ended(mut command: Command, beside: &Path) -> CommandOutput {
     let name = beside.file_name().unwrap_or(OsStr::new("command"));
     let path = std::env::temp_dir().join(format!(
-        "oracle-said-{}-{:?}-{}",
+        "oracle-output-{}-{:?}-{}",
         std::process::id(),
         std::thread::current().id(),
         name.to_string_lossy()
@@ -108,12 +108,12 @@ fn ended(mut command: Command, beside: &Path) -> Said {
         .stderr(both)
         .status()
         .expect("the program starts");
-    let said = fs::read(&path).expect("what was said");
+    let bytes = fs::read(&path).expect("the output");
     fs::remove_file(path).expect("removed");
-    Said {
+    CommandOutput {
         is_ok: status.success(),
         code: status.code(),
-        said: String::from_utf8_lossy(&said).into_owned(),
+        text: String::from_utf8_lossy(&bytes).into_owned(),
     }
 }
 

@@ -203,15 +203,15 @@ fn real_cells_show_what_was_measured() {
         .args(["--toolchain", "stable", "--pins", "35.0.0..36.0.0"])
         .output()
         .expect("the program starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{stdout}");
     for part in [
         "✘ bad   35.0.0  failed(compile)",
         "✔ good  36.0.0  passed",
         "exact: nothing that is published and not yanked lies between",
         "asked 2 of 2 points",
     ] {
-        assert!(said.contains(part), "{part} is not in\n{said}");
+        assert!(stdout.contains(part), "{part} is not in\n{stdout}");
     }
 }
 
@@ -239,13 +239,13 @@ fn what_the_readme_shows_for_another_workspace_can_be_planned() {
         .env("PINMATRIX_CACHE", folder.path().join("cache"))
         .output()
         .expect("the program starts");
-    let said = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
     for cell in ["stable@tonic-0.11.0", "stable@tonic-0.12.3"] {
-        assert!(said.contains(cell), "{said}");
+        assert!(stdout.contains(cell), "{stdout}");
     }
 }

@@ -192,7 +192,7 @@ impl Baseline {
         check_whole(run)?;
         let mut changed = BlessSummary::default();
         let mut expectations = Vec::new();
-        let told = run.whole_rows();
+        let whole_rows = run.whole_rows();
         let old = before.map_or(&[][..], |before| &before.expectations);
         let (rows, silent) = (rows(run), silent(run));
         for expectation in old {
@@ -203,7 +203,7 @@ impl Baseline {
                 ..
             } = expectation;
             let of_row = (family.clone(), row.clone());
-            if !told.contains(&of_row) && rows.contains(&of_row) {
+            if !whole_rows.contains(&of_row) && rows.contains(&of_row) {
                 expectations.push(expectation.clone());
                 changed.kept.push(row.clone());
             } else if silent.contains(&(of_row.0, of_row.1, target.clone())) {
@@ -213,7 +213,7 @@ impl Baseline {
         changed.kept.dedup();
         for history in histories(run) {
             let row = (history.family.name.clone(), history.row.to_string());
-            if told.contains(&row) {
+            if whole_rows.contains(&row) {
                 expectations.extend(of_history(&history));
             }
         }
@@ -243,7 +243,7 @@ impl Baseline {
         let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let of_lines = expectations.iter();
         let of_lines = of_lines.map(|line| (line.family.clone(), line.row.clone()));
-        for (family, row) in of_lines.chain(told) {
+        for (family, row) in of_lines.chain(whole_rows) {
             known.entry(family).or_default().insert(row);
         }
         let mut baseline = Self {

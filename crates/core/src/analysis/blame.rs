@@ -113,20 +113,20 @@ const LONGEST_GIST: usize = 200;
 /// The stable part of a message without an error code: without numbers, versions and paths. Empty
 /// for a failed assertion, which its location identifies.
 #[must_use]
-pub fn gist(said: &str) -> String {
+pub fn gist(message: &str) -> String {
     // Before Rust 1.73, the panic message was between the thread and the location.
-    let panic = said.split_once("panicked at '");
-    let said = match panic.and_then(|(_, rest)| rest.rsplit_once("', ")) {
+    let panic = message.split_once("panicked at '");
+    let message = match panic.and_then(|(_, rest)| rest.rsplit_once("', ")) {
         Some((words, _)) => words,
-        None => said,
+        None => message,
     };
     let is_assertion = ["assertion ", "left: `", "left == right"];
-    if is_assertion.iter().any(|words| said.starts_with(words)) {
+    if is_assertion.iter().any(|words| message.starts_with(words)) {
         return String::new();
     }
-    let said = text::ellipsis(said, LONGEST_GIST);
+    let message = text::ellipsis(message, LONGEST_GIST);
     let varies = |word: &&str| word.contains(|c: char| c.is_ascii_digit() || c == '/');
-    let words = said.split_whitespace().filter(|word| !varies(word));
+    let words = message.split_whitespace().filter(|word| !varies(word));
     words.collect::<Vec<_>>().join(" ")
 }
 

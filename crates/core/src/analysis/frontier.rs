@@ -187,11 +187,11 @@ pub fn frontier(run: &Run) -> Vec<ChangePoint> {
         )
     };
     for alike in histories.chunk_by(|a, b| thing(a) == thing(b)) {
-        let told = alike
+        let shown = alike
             .get(1..)
             .filter(|ways| !ways.is_empty())
             .unwrap_or(alike);
-        let mut of_thing: Vec<ChangePoint> = told.iter().flat_map(History::points).collect();
+        let mut of_thing: Vec<ChangePoint> = shown.iter().flat_map(History::points).collect();
         of_thing.sort_by(|a, b| (&a.after.at, &a.cases).cmp(&(&b.after.at, &b.cases)));
         points.extend(of_thing);
     }
@@ -419,7 +419,7 @@ impl ReachedTarget<'_> {
         match case {
             Some(_) if self.target.only_compiles() => self.of_target(),
             Some(case) => {
-                let error = case.said().map(str::to_owned);
+                let error = case.message().map(str::to_owned);
                 let side = verdict(
                     self.record,
                     self.outcome,

@@ -94,15 +94,15 @@ impl CellDiff {
             }
         }
         if self.n_seen == n_before {
-            let told = |outcome: &Outcome| shown(&outcome.status, outcome.errors.first());
+            let describe = |outcome: &Outcome| shown(&outcome.status, outcome.errors.first());
             self.statuses(
                 CellDifference {
                     kind: DifferenceKind::Shifted,
                     cell,
                     target: None,
                     case: None,
-                    before: told(was),
-                    after: told(is),
+                    before: describe(was),
+                    after: describe(is),
                     error: is.errors.first().map(ToString::to_string),
                 },
                 &was.status,
@@ -120,7 +120,7 @@ impl CellDiff {
             cases.collect()
         };
         let (old, new) = (case_of(was), case_of(is));
-        let mut is_told = false;
+        let mut is_reported = false;
         // Cases of a target that does not build on one side have not vanished.
         if !old.is_empty() && !new.is_empty() {
             for (case, is) in &new {
@@ -133,7 +133,7 @@ impl CellDiff {
                         before: "not there".to_owned(),
                         after: is.status.to_string(),
                         error: is
-                            .said()
+                            .message()
                             .filter(|_| is.status.is_failed())
                             .map(str::to_owned),
                     });
@@ -146,9 +146,9 @@ impl CellDiff {
                     case: Some(case),
                     before: was.status.to_string(),
                     after: is.status.to_string(),
-                    error: is.said().map(str::to_owned),
+                    error: is.message().map(str::to_owned),
                 };
-                is_told |= self.statuses(seen, &was.status, &is.status);
+                is_reported |= self.statuses(seen, &was.status, &is.status);
             }
             for (case, was) in old.iter().filter(|(case, _)| !new.contains_key(*case)) {
                 self.add(CellDifference {
@@ -162,7 +162,7 @@ impl CellDiff {
                 });
             }
         }
-        if !is_told {
+        if !is_reported {
             let seen = CellDifference {
                 kind: DifferenceKind::Shifted,
                 cell,
@@ -183,10 +183,14 @@ impl CellDiff {
         name: &str,
         target: &TargetOutcome,
     ) {
-        let (there, not) = (target.shown(), "not there".to_owned());
+        let (status, absent) = (target.shown(), "not there".to_owned());
         let is_new = kind == DifferenceKind::Appeared;
         let error = is_new && target.status.is_failed();
-        let (before, after) = if is_new { (not, there) } else { (there, not) };
+        let (before, after) = if is_new {
+            (absent, status)
+        } else {
+            (status, absent)
+        };
         self.add(CellDifference {
             kind,
             cell,
@@ -258,8 +262,8 @@ impl CellDiff {
         let (less, more) = (before.min(after), before.max(after));
         // The durations of tests come from the tests and can be any number. What did not run took
         // no time.
-        let is_told = less > 0.0 && more > less * FACTOR && more - less > SECONDS;
-        if is_told && more.is_finite() {
+        let is_reported = less > 0.0 && more > less * FACTOR && more - less > SECONDS;
+        if is_reported && more.is_finite() {
             self.times.push(DurationChange {
                 cell: cell.clone(),
                 target: target.map(str::to_owned),

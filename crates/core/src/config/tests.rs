@@ -94,11 +94,11 @@ fn every_mistake_names_line_fault_and_mend() {
         ),
         ("pins = [\"1.0.0\", \"2.0.0\"]", "pins = [\"1.0.0\"\n"),
     ];
-    let told: Vec<String> = mistakes
+    let messages: Vec<String> = mistakes
         .iter()
         .map(|(from, to)| mistake(from, to))
         .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 proptest::proptest! {

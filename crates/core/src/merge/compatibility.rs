@@ -111,7 +111,7 @@ fn malformed(run: &Run, rows: &[Arc<Row>]) -> Option<String> {
         let name = named(record.id.as_str());
         return Some(format!("the matrix has no cell `{name}`"));
     }
-    let there: BTreeSet<&CellId> = run.cells.iter().map(|record| &record.id).collect();
+    let recorded: BTreeSet<&CellId> = run.cells.iter().map(|record| &record.id).collect();
     let rungs = run.families.iter().flat_map(|family| &family.pins);
     let rungs: Vec<Arc<Pin>> = rungs.cloned().map(Arc::new).collect();
     let cells = rows.iter().flat_map(|row| {
@@ -121,7 +121,7 @@ fn malformed(run: &Run, rows: &[Arc<Row>]) -> Option<String> {
         })
     });
     let mut ids = cells.map(|cell| cell.id());
-    let lacking = ids.find(|id| !there.contains(id))?;
+    let lacking = ids.find(|id| !recorded.contains(id))?;
     Some(format!(
         "the cell `{}` is not there",
         named(lacking.as_str())

@@ -38,22 +38,22 @@ pub(super) fn reconcile(asked: CellParts<'_>) -> ReconciledCell {
         earlier,
         has_toolchain,
     } = asked;
-    let said: Vec<Testimony<'_>> = known.iter().filter_map(Testimony::of).collect();
-    if said.is_empty() {
+    let testimonies: Vec<Testimony<'_>> = known.iter().filter_map(Testimony::of).collect();
+    if testimonies.is_empty() {
         return ReconciledCell {
             state: unanswered(known, has_toolchain),
             part: None,
             sides: Vec::new(),
         };
     }
-    let sides = sides(&said, earlier);
+    let sides = sides(&testimonies, earlier);
     if !sides.is_empty() {
         return contradicted(sides);
     }
     // Among equal results, prefer one from a part that ran the cell over a reused one.
-    let best = said
+    let best = testimonies
         .iter()
-        .min_by_key(|said| (said.outcome.has_doubt(), said.reused));
+        .min_by_key(|testimony| (testimony.outcome.has_doubt(), testimony.reused));
     let taken = best.map(|best| (best.state.clone(), best.part.to_owned()));
     let (state, part) = taken.unzip();
     ReconciledCell {
@@ -87,9 +87,13 @@ impl<'a> Testimony<'a> {
 
 /// The contradicting results of a cell, if the parts disagree or an earlier merge found that they
 /// do.
-fn sides(said: &[Testimony<'_>], earlier: &[&ConflictSide]) -> Vec<ConflictSide> {
-    let sure = said.iter().filter(|said| !said.outcome.has_doubt());
-    let sure: Vec<(&str, Signature)> = sure.map(|said| (said.part, said.outcome.shows())).collect();
+fn sides(testimonies: &[Testimony<'_>], earlier: &[&ConflictSide]) -> Vec<ConflictSide> {
+    let sure = testimonies
+        .iter()
+        .filter(|testimony| !testimony.outcome.has_doubt());
+    let sure: Vec<(&str, Signature)> = sure
+        .map(|testimony| (testimony.part, testimony.outcome.shows()))
+        .collect();
     let is_one = sure.windows(2).all(|pair| pair[0].1 == pair[1].1);
     if is_one && earlier.is_empty() {
         return Vec::new();
@@ -125,10 +129,10 @@ fn describe(shows: &[Observation], common: &BTreeSet<&Observation>) -> String {
 /// Creates an inconclusive outcome that lists the contradicting results.
 fn contradicted(sides: Vec<ConflictSide>) -> ReconciledCell {
     let doubt = InconclusiveReason::Machine("results contradict each other".to_owned());
-    let said = |side: &ConflictSide| {
+    let diagnostic = |side: &ConflictSide| {
         Diagnostic::from_message(format!("{} says {}", side.part, side.shown))
     };
-    let errors = sides.iter().map(said).collect();
+    let errors = sides.iter().map(diagnostic).collect();
     let outcome = Outcome::whole(Status::Inconclusive { doubt }, errors);
     ReconciledCell {
         state: State::Ended {

@@ -11,7 +11,7 @@ use crate::model::status::SkipReason;
 /// Adds the cells that a single run would have in rows in which nobody looked at a version between
 /// two pins.
 pub(super) fn fill(run: &mut Run, rows: &[Arc<Row>], config: &Config) {
-    let there: BTreeSet<CellId> = run.cells.iter().map(|record| record.id.clone()).collect();
+    let recorded: BTreeSet<CellId> = run.cells.iter().map(|record| record.id.clone()).collect();
     let pins: BTreeSet<Arc<Pin>> = run.cells.iter().map(|r| Arc::clone(&r.cell.pin)).collect();
     let left_out = left_out(run);
     let mut missing = Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn fill(run: &mut Run, rows: &[Arc<Row>], config: &Config) {
                 pin: Arc::clone(pin),
             };
             let id = cell.id();
-            if there.contains(&id) {
+            if recorded.contains(&id) {
                 continue;
             }
             let reason = match config.excluded(&cell) {

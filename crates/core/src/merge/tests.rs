@@ -82,7 +82,7 @@ fn merged(shown: &[&str]) -> Merged {
     merge(parts.collect(), &config(shown[0].len())).expect("merged")
 }
 
-fn told(shown: &[&str]) -> String {
+fn merged_letters(shown: &[&str]) -> String {
     letters(&merged(shown).run)
 }
 
@@ -125,15 +125,15 @@ fn a_part_that_died_and_was_run_again_leaves_nothing_open() {
 
 #[test]
 fn a_verdict_comes_before_a_doubt_and_a_doubt_before_nothing() {
-    assert_eq!(told(&["qq.", ".p."]), ".q.");
+    assert_eq!(merged_letters(&["qq.", ".p."]), ".q.");
     // Drift is conclusive, although it is not a verdict.
-    assert_eq!(told(&["dq.", "qd."]), "dd.");
+    assert_eq!(merged_letters(&["dq.", "qd."]), "dd.");
 }
 
 #[test]
 fn a_toolchain_that_one_machine_lacks_and_another_has_is_there() {
-    assert_eq!(told(&["mmm", ".b."]), ".b.");
-    assert_eq!(told(&["mmm", "mmm"]), "mmm");
+    assert_eq!(merged_letters(&["mmm", ".b."]), ".b.");
+    assert_eq!(merged_letters(&["mmm", "mmm"]), "mmm");
     // The machine that had the toolchain was not asked for these.
     let merged = merged(&["mmm", ".ss"]);
     assert_eq!(letters(&merged.run), ".pp");
@@ -193,33 +193,36 @@ fn what_was_run_is_taken_rather_than_what_was_known() {
 
 #[test]
 fn what_rounds_left_out_is_inferred_once_nothing_is_left_to_run() {
-    assert_eq!(told(&[".ccc.", "cc.cc"]), ".~.~.");
-    assert_eq!(told(&[".cccc", "cccc."]), ".ccc.");
-    assert_eq!(told(&[".ccc1", "cc.cc"]), ".c.c1");
-    assert_eq!(told(&[".ccc1", "cc.1c"]), ".~.11");
+    assert_eq!(merged_letters(&[".ccc.", "cc.cc"]), ".~.~.");
+    assert_eq!(merged_letters(&[".cccc", "cccc."]), ".ccc.");
+    assert_eq!(merged_letters(&[".ccc1", "cc.cc"]), ".c.c1");
+    assert_eq!(merged_letters(&[".ccc1", "cc.1c"]), ".~.11");
 }
 
 #[test]
 fn what_was_inferred_from_less_than_is_known_now_is_missing() {
-    assert_eq!(told(&[".~~~.", "cccc."]), ".~~~.");
-    assert_eq!(told(&[".~~~.", "cc1cc"]), ".p1p.");
+    assert_eq!(merged_letters(&[".~~~.", "cccc."]), ".~~~.");
+    assert_eq!(merged_letters(&[".~~~.", "cc1cc"]), ".p1p.");
 }
 
 #[test]
 fn a_part_of_something_else_is_refused_with_both_names_and_what_differs() {
-    let said = refused(|run| run.sources[0].subject.content = "ff".to_owned());
-    assert!(said.contains("one and two are not of one run"), "{said}");
-    assert!(said.contains("hash to 00, and to ff"), "{said}");
-    let said = refused(|run| run.families[0].crates.push("g".to_owned()));
-    assert!(said.contains("family `gadget` has other crates"), "{said}");
-    let said = refused(|run| run.toolchains[0].label = "old".to_owned());
+    let error = refused(|run| run.sources[0].subject.content = "ff".to_owned());
+    assert!(error.contains("one and two are not of one run"), "{error}");
+    assert!(error.contains("hash to 00, and to ff"), "{error}");
+    let error = refused(|run| run.families[0].crates.push("g".to_owned()));
     assert!(
-        said.contains("two is of another matrix than matrix.toml"),
-        "{said}"
+        error.contains("family `gadget` has other crates"),
+        "{error}"
+    );
+    let error = refused(|run| run.toolchains[0].label = "old".to_owned());
+    assert!(
+        error.contains("two is of another matrix than matrix.toml"),
+        "{error}"
     );
     assert!(
-        said.contains("`old`, and there they are `stable`"),
-        "{said}"
+        error.contains("`old`, and there they are `stable`"),
+        "{error}"
     );
 }
 
@@ -232,29 +235,29 @@ fn compilers_that_differ_are_refused() {
         merge(vec![one, other], &config(1))
     };
     assert!(parts(None).is_ok());
-    let said = parts(Some("rustc 1.96.0"))
+    let error = parts(Some("rustc 1.96.0"))
         .expect_err("a mistake")
         .to_string();
     let words = "toolchain `stable` is rustc 1.95.0, and rustc 1.96.0";
-    assert!(said.contains(words), "{said}");
+    assert!(error.contains(words), "{error}");
 }
 
 #[test]
 fn what_cannot_be_in_a_run_is_refused() {
-    let said = refused(|run| run.cells.truncate(1));
+    let error = refused(|run| run.cells.truncate(1));
     assert!(
-        said.contains("the cell `stable@gadget-1.0.0` is not there"),
-        "{said}"
+        error.contains("the cell `stable@gadget-1.0.0` is not there"),
+        "{error}"
     );
-    let said = refused(|run| {
+    let error = refused(|run| {
         let mut record = run.cells[0].clone();
         record.cell.pin = pin(9).into();
         record.id = record.cell.id();
         run.cells.push(record);
     });
     assert!(
-        said.contains("the matrix has no cell `stable@gadget-9.0.0`"),
-        "{said}"
+        error.contains("the matrix has no cell `stable@gadget-9.0.0`"),
+        "{error}"
     );
 }
 

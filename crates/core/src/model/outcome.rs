@@ -373,8 +373,8 @@ impl TargetOutcome {
         }
         let failing = self.cases.iter().find(|c| c.status.is_failed());
         match failing {
-            Some(case) => match case.said() {
-                Some(said) => format!("{}: {said}", case.name),
+            Some(case) => match case.message() {
+                Some(message) => format!("{}: {message}", case.name),
                 None => format!("{}: {}", case.name, case.status),
             },
             None => self.status.to_string(),

@@ -10,7 +10,7 @@ pub enum PointState {
     /// A lane is working on it.
     Running,
     /// Its answer.
-    Told(PointAnswer),
+    Answered(PointAnswer),
 }
 
 /// The result of a search.
@@ -41,7 +41,7 @@ pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
     };
     let is_open = |at: &usize| points.get(*at) == Some(&PointState::Open);
     let ends = || [0, last].into_iter().filter(|at| *at == last || last > 0);
-    if ends().any(|at| !matches!(points[at], PointState::Told(_))) {
+    if ends().any(|at| !matches!(points[at], PointState::Answered(_))) {
         let mut open: Vec<usize> = ends().filter(is_open).collect();
         open.dedup();
         open.truncate(n_idle);
@@ -70,11 +70,11 @@ pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
 #[must_use]
 pub fn end(points: &[PointState]) -> Option<BisectResult> {
     let last = points.len().checked_sub(1)?;
-    let told = |at: usize| match points.get(at) {
-        Some(PointState::Told(answer)) => Some(*answer),
+    let answer_at = |at: usize| match points.get(at) {
+        Some(PointState::Answered(answer)) => Some(*answer),
         Some(PointState::Open | PointState::Running) | None => None,
     };
-    let (first, other) = (told(0)?, told(last)?);
+    let (first, other) = (answer_at(0)?, answer_at(last)?);
     if let Some(doubt) = [(first, 0), (other, last)]
         .iter()
         .find(|(a, _)| *a == PointAnswer::CannotTell)
@@ -86,7 +86,7 @@ pub fn end(points: &[PointState]) -> Option<BisectResult> {
     }
     let (before, after) = interval(points)?;
     let inconclusive: Vec<usize> = (before + 1..after).collect();
-    let is_settled = inconclusive.iter().all(|at| told(*at).is_some());
+    let is_settled = inconclusive.iter().all(|at| answer_at(*at).is_some());
     is_settled.then_some(BisectResult::Found {
         before,
         after,
@@ -98,22 +98,24 @@ pub fn end(points: &[PointState]) -> Option<BisectResult> {
 /// only one change.
 fn interval(points: &[PointState]) -> Option<(usize, usize)> {
     let (mut low, mut high) = (0, points.len().checked_sub(1)?);
-    let told = |at: usize| match points[at] {
-        PointState::Told(answer @ (PointAnswer::Good | PointAnswer::Bad)) => Some(answer),
-        PointState::Told(PointAnswer::CannotTell) | PointState::Open | PointState::Running => None,
+    let answer_at = |at: usize| match points[at] {
+        PointState::Answered(answer @ (PointAnswer::Good | PointAnswer::Bad)) => Some(answer),
+        PointState::Answered(PointAnswer::CannotTell) | PointState::Open | PointState::Running => {
+            None
+        }
     };
-    let (first, last) = (told(low)?, told(high)?);
+    let (first, last) = (answer_at(low)?, answer_at(high)?);
     if first == last {
         return None;
     }
     // If there are several changes, the search follows the one that halving leads to.
     loop {
         let middle = low.midpoint(high);
-        let inside = (low + 1..high).filter(|at| told(*at).is_some());
+        let inside = (low + 1..high).filter(|at| answer_at(*at).is_some());
         let Some(at) = inside.min_by_key(|at| at.abs_diff(middle)) else {
             return Some((low, high));
         };
-        match told(at) == Some(first) {
+        match answer_at(at) == Some(first) {
             true => low = at,
             false => high = at,
         }

@@ -110,7 +110,7 @@ impl BisectLanes<'_> {
         };
         if let Question::Script(file) = &self.query.question {
             let (answer, output) = script::ask(&work, file)?;
-            return Ok(PointResult::Said(answer, output));
+            return Ok(PointResult::Answer(answer, output));
         }
         let answer = work.run()?;
         Ok(PointResult::Outcome(

@@ -202,13 +202,13 @@ fn toolchains(matrix: &Matrix, ends: &AxisEnds, cell: &Cell) -> Result<Vec<Point
         let why = sought.broken().unwrap_or_default();
         anyhow::bail!("{} does not respond: {why}", sought.label);
     }
-    let here = matrix
+    let found = matrix
         .toolchains
         .iter()
         .filter_map(|sought| Some((sought.toolchain()?.rustc.clone(), sought.label.clone())));
-    let mut here: Vec<(Version, String)> = here.collect();
-    here.sort();
-    let names: Vec<String> = here.into_iter().map(|(_, label)| label).collect();
+    let mut found: Vec<(Version, String)> = found.collect();
+    found.sort();
+    let names: Vec<String> = found.into_iter().map(|(_, label)| label).collect();
     let (from, to) = within(&names, ends, "toolchain")?;
     let point = |label: &String| Point {
         name: label.clone(),
@@ -246,7 +246,7 @@ fn dependency(
     between: &AxisEnds,
     cell: &Cell,
 ) -> Result<Vec<Point>> {
-    let there = Repository::of(repository)?.ok_or_else(|| {
+    let dependency = Repository::of(repository)?.ok_or_else(|| {
         UserError::new(format!("{repository} is no git repository"))
             .help("clone the dependency's repository, with its tags, and name that folder")
     })?;
@@ -256,7 +256,7 @@ fn dependency(
     let (from, to) = within(&names, between, "release")?;
     let tag = |at: usize| -> Result<String> {
         let name = tags.replace("{version}", &names[at]);
-        match there.commit(&format!("refs/tags/{name}")) {
+        match dependency.commit(&format!("refs/tags/{name}")) {
             Some(commit) => Ok(commit),
             None => Err(UserError::new(format!("{repository} has no tag `{name}`"))
                 .help("say with --tags what its tags look like, for example `v{version}`; `git fetch --tags` gets them")
@@ -265,7 +265,7 @@ fn dependency(
     };
     let (older, newer) = (tag(from)?, tag(to)?);
     // For a release from a branch of its own, use the commit where that branch began.
-    let base = there.ask(&["merge-base", &older, &newer]).ok();
+    let base = dependency.ask(&["merge-base", &older, &newer]).ok();
     let base = base.ok_or_else(|| {
         UserError::new("the two releases have no history in common")
             .help("a shallow clone has only a part of it")
@@ -284,7 +284,11 @@ fn dependency(
         },
         place: PointPlace::Dependency(commit),
     };
-    Ok(there.line(&base, &newer)?.into_iter().map(point).collect())
+    Ok(dependency
+        .line(&base, &newer)?
+        .into_iter()
+        .map(point)
+        .collect())
 }
 
 /// Returns the positions of two ends in a list. An end that is not named is the end of the list.
@@ -429,7 +433,7 @@ fn of_whole(outcome: &Outcome) -> (PointAnswer, Evidence) {
     let status = &outcome.status;
     let why = match outcome.errors.first() {
         Some(error) => Evidence {
-            said: format!("{status}: {error}"),
+            summary: format!("{status}: {error}"),
             detail: error.rendered.clone(),
         },
         None => Evidence::line(status.to_string()),
@@ -445,7 +449,7 @@ fn of_target(target: &TargetOutcome, is_own: &dyn Fn(&str) -> bool) -> (PointAns
         true => PointAnswer::CannotTell,
         false => of_status(&target.status),
     };
-    let said = match target.status.is_failed() {
+    let summary = match target.status.is_failed() {
         true => format!("{}: {}", target.status, target.first_error()),
         false => target.status.to_string(),
     };
@@ -453,13 +457,13 @@ fn of_target(target: &TargetOutcome, is_own: &dyn Fn(&str) -> bool) -> (PointAns
     let printed = || failing.next().and_then(|case| case.output.clone());
     let rendered = error.and_then(|error| error.rendered.clone());
     let detail = rendered.or_else(printed);
-    (answer, Evidence { said, detail })
+    (answer, Evidence { summary, detail })
 }
 
 fn why_case(case: &CaseOutcome) -> Evidence {
-    let said = case.said().map(|said| format!(": {said}"));
+    let message = case.message().map(|message| format!(": {message}"));
     Evidence {
-        said: format!("{}{}", case.status, said.unwrap_or_default()),
+        summary: format!("{}{}", case.status, message.unwrap_or_default()),
         detail: case.output.clone(),
     }
 }

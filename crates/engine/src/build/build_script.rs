@@ -14,8 +14,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 /// Stands in for a build script: prints the output that cargo recorded if the real script
 /// succeeded, and otherwise runs it.
 const STAND_IN: &str = r#"#!/bin/sh
-said=${OUT_DIR%/out}/output
-[ ! -f "$said" ] || exec cat "$said"
+output=${OUT_DIR%/out}/output
+[ ! -f "$output" ] || exec cat "$output"
 exec "$0.itself" "$@"
 "#;
 
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::fs_ext::write_program;
 
-    fn said(executable: &Utf8Path, run: &Utf8Path) -> String {
+    fn stdout_of(executable: &Utf8Path, run: &Utf8Path) -> String {
         let mut command = Command::new(executable);
         let out = command.env("OUT_DIR", run.join("out")).output();
         String::from_utf8(out.expect("it runs").stdout).expect("text")
@@ -101,11 +101,11 @@ mod tests {
         let ran = folder.join("ran");
         fs::create_dir_all(ran.join("out")).expect("a folder");
         fs::write(ran.join("output"), "cargo:rustc-cfg=first\n").expect("written");
-        assert_eq!(said(&executable, &ran), "cargo:rustc-cfg=first\n");
-        assert_eq!(said(&executable, &folder.join("never")), "ran\n");
+        assert_eq!(stdout_of(&executable, &ran), "cargo:rustc-cfg=first\n");
+        assert_eq!(stdout_of(&executable, &folder.join("never")), "ran\n");
         put_back(&executable).expect("put back");
         put_back(&executable).expect("left as it is");
-        assert_eq!(said(&executable, &ran), "ran\n");
+        assert_eq!(stdout_of(&executable, &ran), "ran\n");
         assert!(!beside(&executable).exists());
         assert_eq!(fs::metadata(&linked).expect("there").modified().ok(), built);
     }

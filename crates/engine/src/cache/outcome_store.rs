@@ -85,8 +85,8 @@ impl<'a> OutcomeStore<'a> {
     pub fn restore_logs(&self, key: &str, logs: &Utf8Path) -> Result<()> {
         let kept = self.folder.join(key);
         let is_there = |name: &String| match (logs.join(name), kept.join(name)) {
-            (there, kept) if kept.exists() => is_same(&there, &kept),
-            (there, _) => !there.exists(),
+            (local, kept) if kept.exists() => is_same(&local, &kept),
+            (local, _) => !local.exists(),
         };
         if logs.is_dir() && Phase::ALL.map(log_of).iter().all(is_there) {
             return Ok(());

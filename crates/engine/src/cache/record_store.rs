@@ -142,7 +142,7 @@ mod tests {
     impl Listener for DamagedNotes {
         fn on_event(&self, event: Event<'_>) {
             if let Event::Noted(message) = event {
-                self.0.lock().expect("heard").push(message.to_owned());
+                self.0.lock().expect("the notes").push(message.to_owned());
             }
         }
     }
@@ -161,7 +161,7 @@ mod tests {
         fs::write(&path, &bytes).expect("changed");
         let read = records.read(&path, "k");
         let is_aside = folder.join("aside/k").exists();
-        let message = notes.0.into_inner().expect("heard");
+        let message = notes.0.into_inner().expect("the notes");
         assert_eq!(is_aside, !message.is_empty(), "{message:?}");
         (read, message)
     }
@@ -208,7 +208,7 @@ mod tests {
             assert_eq!(records.read(&path, "k"), Some(7));
             fs::remove_file(&path).expect("removed");
         }
-        assert_eq!(notes.0.into_inner().expect("heard").len(), 4);
+        assert_eq!(notes.0.into_inner().expect("the notes").len(), 4);
     }
 
     /// As a fresh run does, which reads nothing.
@@ -228,7 +228,7 @@ mod tests {
             .expect("there is room");
             assert_eq!(records.read(&path, name), Some(7));
         }
-        assert_eq!(notes.0.into_inner().expect("heard").len(), 2);
+        assert_eq!(notes.0.into_inner().expect("the notes").len(), 2);
     }
 
     #[test]

@@ -29,9 +29,9 @@ pub const COMMAND: [&str; 10] = [
 
 /// Parses the command's output, one package a line: `app v0.1.0 (/path)|default,extra`.
 #[must_use]
-pub fn read(said: &str) -> FeaturesByFolder {
+pub fn read(output: &str) -> FeaturesByFolder {
     let mut all = FeaturesByFolder::new();
-    for line in said.lines() {
+    for line in output.lines() {
         let Some((package, features)) = line.rsplit_once('|') else {
             continue;
         };
@@ -53,15 +53,15 @@ mod tests {
 
     #[test]
     fn features_are_told_by_folder() {
-        let said = "app v0.1.0 (/w/a (b)/app)|default,dep/x\n\n\
+        let output = "app v0.1.0 (/w/a (b)/app)|default,dep/x\n\n\
                     mac v0.1.0 (proc-macro) (/w/mac)|\nmac v0.1.0 (proc-macro) (/w/mac)|extra (*)\n\
                     warning: nothing\n";
-        let message: Vec<String> = read(said)
+        let features: Vec<String> = read(output)
             .into_iter()
             .map(|(folder, features)| format!("{folder}: {features:?}"))
             .collect();
         assert_eq!(
-            message,
+            features,
             [
                 r#"/w/a (b)/app: {"default", "dep/x"}"#,
                 r#"/w/mac: {"extra"}"#

@@ -248,14 +248,14 @@ impl Follower for MessageReader<'_> {
 
 /// Returns the errors in cargo's standard output.
 #[must_use]
-pub fn errors_in(said: &[u8]) -> Vec<Diagnostic> {
+pub fn errors_in(stdout: &[u8]) -> Vec<Diagnostic> {
     let mut messages = BuildMessages::default();
     let nowhere = PathScrubber {
         folder: Utf8Path::new("/nowhere"),
         checkout: Utf8Path::new("/nowhere"),
         vars: &BTreeMap::new(),
     };
-    for line in said.split(|byte| *byte == b'\n') {
+    for line in stdout.split(|byte| *byte == b'\n') {
         if let Ok(message) = serde_json::from_slice(line) {
             messages.take(message, nowhere);
         }

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_feature_that_is_not_there_is_named_with_one_that_is() {
-        let said = |help: &str| {
+        let message = |help: &str| {
             let line =
                 "package `a` depends on `b` with feature `x-y` but `b` does not have that feature.";
             let lines = ["error: failed to select a version for `b`.", line, help];
@@ -113,9 +113,9 @@ mod tests {
             "help: there is a feature `x_y` with a similar name",
             " package `b` does have feature `x_y`",
         ] {
-            assert_eq!(said(help), format!("{asks}; it has `x_y`"));
+            assert_eq!(message(help), format!("{asks}; it has `x_y`"));
         }
-        assert_eq!(said(""), asks);
+        assert_eq!(message(""), asks);
     }
 
     #[test]

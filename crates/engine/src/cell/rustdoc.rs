@@ -64,45 +64,46 @@ impl CellWork<'_> {
         log.note(&line(std::iter::once(&rustdoc).chain(&call.args)));
         let mut run = || {
             let spec = cargo.command_spec(rustdoc.as_ref(), &call.args)?;
-            let said = cargo.run_streamed(spec, build.path_scrubber(), log)?;
-            log.add(said.out.as_bytes());
-            clock.add(&said.ended);
-            anyhow::Ok(said)
+            let output = cargo.run_streamed(spec, build.path_scrubber(), log)?;
+            log.add(output.out.as_bytes());
+            clock.add(&output.ended);
+            anyhow::Ok(output)
         };
-        let mut said = run()?;
-        let mut cases = doctest::cases(&said.out);
-        let was_late = said.ended.exit == Exit::TimedOut;
+        let mut output = run()?;
+        let mut cases = doctest::cases(&output.out);
+        let was_late = output.ended.exit == Exit::TimedOut;
         let can_pass = was_late || cases.iter().any(|case| can_be_flaky(&case.status));
         if config.run.retries > 0 && can_pass {
-            said = run()?;
-            cases = retried_together(cases, doctest::cases(&said.out))?;
+            output = run()?;
+            cases = retried_together(cases, doctest::cases(&output.out))?;
         }
-        let said_to_fail = doctest::cases(&said.out);
-        let is_explained = said_to_fail.iter().any(|case| case.status.is_failed());
+        let last_cases = doctest::cases(&output.out);
+        let is_explained = last_cases.iter().any(|case| case.status.is_failed());
         for case in &mut cases {
             let output = case.output.take();
             case.output = output.map(|output| build.path_scrubber().without(&output));
         }
         let mut status = Status::of_parts(cases.iter().map(|c| &c.status));
         let mut errors = Vec::new();
-        let is_cut_short = match said.ended.exit {
+        let is_cut_short = match output.ended.exit {
             Exit::Interrupted | Exit::Lost(_) | Exit::Signal(_) => true,
             Exit::Code(_) | Exit::TimedOut => false,
         };
-        if !said.ended.exit.is_success() && (is_cut_short || !(is_explained || status.is_failed()))
+        if !output.ended.exit.is_success()
+            && (is_cut_short || !(is_explained || status.is_failed()))
         {
-            status = match infra_failure(&said.ended.exit, &said.err) {
+            status = match infra_failure(&output.ended.exit, &output.err) {
                 Some(doubt) => Status::Inconclusive { doubt },
-                None if said.ended.exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
+                None if output.ended.exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
                 None => Status::failed(FailureKind::Compile),
             };
-            errors.push(match said.ended.exit {
+            errors.push(match output.ended.exit {
                 Exit::TimedOut => Diagnostic::from_message(format!(
                     "its doc tests did not end within {}",
                     limit_in_words(config.timeouts.target, "target")
                 )),
                 Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_) => {
-                    first_error(&said.err)
+                    first_error(&output.err)
                 }
             });
         }

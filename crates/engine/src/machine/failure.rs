@@ -100,24 +100,24 @@ fn words(who: By, what: What) -> impl Iterator<Item = &'static str> {
     rows.filter_map(move |(by, of, words)| (by == who && of == what).then_some(words))
 }
 
-fn says(who: By, what: What, said: &str) -> bool {
-    words(who, what).any(|words| said.contains(words))
+fn says(who: By, what: What, output: &str) -> bool {
+    words(who, what).any(|words| output.contains(words))
 }
 
 /// Returns the machine failure that the output of any program reports.
 #[must_use]
-pub fn machine_failure(said: &str) -> Option<InconclusiveReason> {
-    if says(By::Anyone, What::Disk, said) {
+pub fn machine_failure(output: &str) -> Option<InconclusiveReason> {
+    if says(By::Anyone, What::Disk, output) {
         return Some(InconclusiveReason::OutOfDisk);
     }
-    if says(By::Anyone, What::Memory, said) || is_refused_memory(said) {
+    if says(By::Anyone, What::Memory, output) || is_refused_memory(output) {
         return Some(InconclusiveReason::OutOfMemory);
     }
     let is_sign =
         |line: &&str| says(By::Anyone, What::Handles, line) || says(By::Anyone, What::Other, line);
-    let line = said.lines().find(is_sign)?;
+    let line = output.lines().find(is_sign)?;
     // If a program could not be started, the reason is further down.
-    let why = said.lines().find(|line| line.contains("os error"));
+    let why = output.lines().find(|line| line.contains("os error"));
     Some(InconclusiveReason::Machine(text::one_line(
         why.unwrap_or(line),
     )))
@@ -126,8 +126,8 @@ pub fn machine_failure(said: &str) -> Option<InconclusiveReason> {
 /// Returns what a failed test ran out of, according to its own output. Denied access does not
 /// count, since that is due to the sandbox.
 #[must_use]
-pub fn shortage(said: &str) -> Option<InconclusiveReason> {
-    match machine_failure(said)? {
+pub fn shortage(output: &str) -> Option<InconclusiveReason> {
+    match machine_failure(output)? {
         reason @ (InconclusiveReason::OutOfDisk | InconclusiveReason::OutOfMemory) => Some(reason),
         InconclusiveReason::Machine(why) => {
             says(By::Anyone, What::Handles, &why).then_some(InconclusiveReason::Machine(why))
@@ -150,16 +150,16 @@ pub fn is_unreadable_crate(message: &str) -> bool {
 
 /// Returns true if rustdoc reports that the system killed a doc test.
 #[must_use]
-pub fn is_killed_doc_test(said: &str) -> bool {
-    says(By::Rustdoc, What::Memory, said)
+pub fn is_killed_doc_test(output: &str) -> bool {
+    says(By::Rustdoc, What::Memory, output)
 }
 
 /// Returns true if text contains what a program prints before it aborts because it is out of
 /// memory: from the standard library
 /// (<https://doc.rust-lang.org/std/alloc/fn.handle_alloc_error.html>), LLVM or glibc.
 #[must_use]
-pub fn is_refused_memory(said: &str) -> bool {
-    let mut lines = said.lines().map(str::trim);
+pub fn is_refused_memory(output: &str) -> bool {
+    let mut lines = output.lines().map(str::trim);
     lines.any(|line| {
         let asked = line.strip_prefix("memory allocation of ");
         let asked = asked.and_then(|rest| rest.strip_suffix(" bytes failed")?.parse().ok());
@@ -203,14 +203,14 @@ mod tests {
     #[test]
     fn every_sign_is_found_in_a_longer_text_and_stands_once() {
         for (at, (by, what, words)) in SIGNS.into_iter().enumerate() {
-            let said = format!("error: it went wrong\n  cause: {words} and so on\n");
-            assert!(says(by, what, &said), "{words}");
+            let output = format!("error: it went wrong\n  cause: {words} and so on\n");
+            assert!(says(by, what, &output), "{words}");
             let again = SIGNS[at + 1..]
                 .iter()
                 .any(|(_, _, others)| *others == words);
             assert!(!again, "{words} stands twice");
             if by == By::Anyone {
-                assert!(machine_failure(&said).is_some(), "{words}");
+                assert!(machine_failure(&output).is_some(), "{words}");
             }
         }
         assert_eq!(machine_failure("error[E0425]: cannot find value `x`"), None);
@@ -218,10 +218,10 @@ mod tests {
 
     #[test]
     fn what_a_program_could_not_do_is_told_by_the_systems_error() {
-        let said = "could not execute process `rustc` (never executed)\n\nCaused by:\n  \
+        let output = "could not execute process `rustc` (never executed)\n\nCaused by:\n  \
                     Exec format error (os error 8)";
         let reason = InconclusiveReason::Machine("Exec format error (os error 8)".to_owned());
-        assert_eq!(machine_failure(said), Some(reason));
+        assert_eq!(machine_failure(output), Some(reason));
     }
 
     #[test]

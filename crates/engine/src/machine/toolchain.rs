@@ -33,7 +33,7 @@ pub struct ToolchainLookup {
 #[derive(Clone, Debug)]
 pub enum LookupResult {
     /// A toolchain that responds.
-    Here(Box<Toolchain>),
+    Found(Box<Toolchain>),
     /// There is no such toolchain.
     Missing {
         /// What was looked for and not found.
@@ -132,7 +132,7 @@ impl ToolchainLookup {
     #[must_use]
     pub fn toolchain(&self) -> Option<&Toolchain> {
         match &self.found {
-            LookupResult::Here(toolchain) => Some(toolchain),
+            LookupResult::Found(toolchain) => Some(toolchain),
             LookupResult::Missing { .. } | LookupResult::Broken { .. } => None,
         }
     }
@@ -142,19 +142,19 @@ impl ToolchainLookup {
     pub fn broken(&self) -> Option<&str> {
         match &self.found {
             LookupResult::Broken { why } => Some(why),
-            LookupResult::Here(_) | LookupResult::Missing { .. } => None,
+            LookupResult::Found(_) | LookupResult::Missing { .. } => None,
         }
     }
 
     /// Converts it to the form in which reports store it.
     #[must_use]
     pub fn record(&self) -> ToolchainRecord {
-        let here = self.toolchain();
+        let toolchain = self.toolchain();
         ToolchainRecord {
             label: self.label.clone(),
-            source: here.map(|t| t.source.clone()),
-            rustc: here.map(|t| t.rustc_short().to_owned()),
-            cargo: here.map(|t| t.cargo_version.clone()),
+            source: toolchain.map(|t| t.source.clone()),
+            rustc: toolchain.map(|t| t.rustc_short().to_owned()),
+            cargo: toolchain.map(|t| t.cargo_version.clone()),
         }
     }
 }
@@ -204,7 +204,7 @@ fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> L
         let lacks = ["rustc", "cargo"].map(|name| program_in(&sysroot, name));
         let lacks = lacks.into_iter().find(|program| !program.is_file());
         match (lacks, probe(source, &sysroot)) {
-            (_, Ok(toolchain)) => return LookupResult::Here(Box::new(toolchain)),
+            (_, Ok(toolchain)) => return LookupResult::Found(Box::new(toolchain)),
             (Some(program), Err(_)) => why = format!("{} is not there", program.display()),
             (None, Err(e)) => broken = Some(format!("{e:#}")),
         }
@@ -274,11 +274,11 @@ fn ask(sysroot: &Path, name: &str, flag: &str) -> Result<String> {
 /// the others.
 fn answer(mut command: Command) -> Result<String> {
     // A pipe would fill up if a wrapper prints a lot.
-    let mut words = tempfile::tempfile()?;
+    let mut stderr = tempfile::tempfile()?;
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(words.try_clone()?);
+        .stderr(stderr.try_clone()?);
     let mut child = command.spawn()?;
     let until = Instant::now() + PATIENCE;
     let status = loop {
@@ -293,19 +293,19 @@ fn answer(mut command: Command) -> Result<String> {
         std::thread::sleep(Duration::from_millis(2));
     };
     if !status.success() {
-        words.rewind()?;
-        let last = said(words)?;
+        stderr.rewind()?;
+        let last = read_text(stderr)?;
         let last = last.lines().last().map(|line| format!(": {line}"));
         anyhow::bail!("it ended with {status}{}", last.unwrap_or_default());
     }
     let out = child.stdout.context("read its answer")?;
-    Ok(said(out)?.trim_end().to_owned())
+    Ok(read_text(out)?.trim_end().to_owned())
 }
 
 /// Reads output as text.
-fn said(mut words: impl Read) -> Result<String> {
+fn read_text(mut output: impl Read) -> Result<String> {
     let mut bytes = Vec::new();
-    words.read_to_end(&mut bytes)?;
+    output.read_to_end(&mut bytes)?;
     Ok(text::sanitize(&String::from_utf8_lossy(&bytes)))
 }
 

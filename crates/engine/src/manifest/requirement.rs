@@ -109,9 +109,9 @@ pub fn requirements_of(manifests: &[Manifest]) -> Vec<(&Manifest, Requirement)> 
 #[must_use]
 pub fn may_prefer_older(manifests: &[Manifest]) -> bool {
     let mut declared = manifests.iter().flat_map(|m| m.says("rust-version"));
-    let says = |key: &str, value: &str| {
-        let mut said = manifests.iter().flat_map(|m| m.says(key));
-        said.any(|said| said.as_str() == Some(value))
+    let says = |key: &str, wanted: &str| {
+        let mut values = manifests.iter().flat_map(|m| m.says(key));
+        values.any(|value| value.as_str() == Some(wanted))
     };
     declared.next().is_some() && (says("resolver", "3") || says("edition", "2024"))
 }

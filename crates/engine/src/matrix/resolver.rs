@@ -14,7 +14,7 @@ const OLDEST_RESOLVER: Version = Version::new(1, 84, 0);
 /// Explains for each unavailable toolchain why it is unavailable.
 pub(super) fn missing(toolchains: &[ToolchainLookup]) -> String {
     let why = |sought: &ToolchainLookup| match &sought.found {
-        LookupResult::Here(_) => None,
+        LookupResult::Found(_) => None,
         LookupResult::Missing { why } => Some(format!("\n{} is missing: {why}", sought.label)),
         LookupResult::Broken { why } => Some(format!("\n{} does not respond: {why}", sought.label)),
     };

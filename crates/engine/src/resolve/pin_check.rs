@@ -23,9 +23,9 @@ pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &PinnedAt) -> Option
     let is_built = |krate: &str| built.iter().any(|p| *p.name == krate);
     let is_any_built = crates.clone().any(is_built);
     let mut faults = crates.filter_map(|krate| {
-        let there: Vec<&Package> = built.iter().filter(|p| *p.name == krate).copied().collect();
-        match there.is_empty() {
-            false => fault(krate, at, &there, metadata),
+        let packages: Vec<&Package> = built.iter().filter(|p| *p.name == krate).copied().collect();
+        match packages.is_empty() {
+            false => fault(krate, at, &packages, metadata),
             // The crates that are built are enough to judge by.
             true if is_any_built => None,
             true => Some(format!(
@@ -58,7 +58,7 @@ fn why_absent(krate: &str, metadata: &Metadata) -> String {
     }
 }
 
-fn fault(krate: &str, at: &PinnedAt, there: &[&Package], metadata: &Metadata) -> Option<String> {
+fn fault(krate: &str, at: &PinnedAt, packages: &[&Package], metadata: &Metadata) -> Option<String> {
     let registry = |p: &Package| {
         p.source
             .as_ref()
@@ -69,12 +69,12 @@ fn fault(krate: &str, at: &PinnedAt, there: &[&Package], metadata: &Metadata) ->
         PinnedAt::Git { .. } | PinnedAt::Path { .. } => !registry(p),
     };
     let is_published = at.version().is_some();
-    if let Some(other) = there.iter().find(|p| is_published && !registry(p)) {
+    if let Some(other) = packages.iter().find(|p| is_published && !registry(p)) {
         let from = &other.manifest_path;
         return Some(format!("{krate} comes from {from}, not from a registry"));
     }
     let parents = msrv::parents(metadata);
-    let wrong = there.iter().find(|p| !is_at_pin(p))?;
+    let wrong = packages.iter().find(|p| !is_at_pin(p))?;
     let ids = parents.get(&wrong.id).into_iter().flatten();
     let askers = ids.filter_map(|id| metadata.packages.iter().find(|p| p.id == *id));
     let askers: Vec<String> = askers

@@ -47,7 +47,7 @@ impl GitMetadata {
             let path = repository.ask(&["rev-parse", "--git-path", name])?;
             Ok(repository.top.join(path))
         };
-        let there = |path: Utf8PathBuf| path.is_file().then_some(path);
+        let existing = |path: Utf8PathBuf| path.is_file().then_some(path);
         let tags = [
             "for-each-ref",
             "--format=%(objectname) %(refname)",
@@ -67,8 +67,8 @@ impl GitMetadata {
         Ok(Some(Self {
             folder: repository.ask(&["rev-parse", "--absolute-git-dir"])?.into(),
             objects: place("objects")?,
-            index: there(place("index")?).filter(|_| commit.is_none()),
-            shallow: there(place("shallow")?),
+            index: existing(place("index")?).filter(|_| commit.is_none()),
+            shallow: existing(place("shallow")?),
             tags: repository.ask(&tags)?,
             head,
         }))

@@ -430,12 +430,12 @@ fn refused_by_git(folder: &Utf8Path) -> Option<UserError> {
     let shell = Shell::new().ok()?;
     shell.change_dir(top);
     let asked = git::alone(cmd!(shell, "git rev-parse --show-toplevel"));
-    let said = match asked.ignore_status().output() {
+    let stderr = match asked.ignore_status().output() {
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         Err(error) => error.to_string(),
     };
     let mistake = UserError::new(format!("git does not read the repository in {top}"));
-    Some(mistake.help(format!("git says:\n{said}")))
+    Some(mistake.help(format!("git says:\n{stderr}")))
 }
 
 /// Rejects a checkout that is too large before it is copied.

@@ -159,7 +159,7 @@ impl Repository {
         ])?;
         for name in listed.split('\0').filter(|name| !name.is_empty()) {
             let (from, to) = (self.top.join(name), into.join(name));
-            if from.symlink_metadata().is_ok_and(|there| !there.is_dir()) {
+            if from.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
                 copy(from.as_std_path(), to.as_std_path())
                     .with_context(|| format!("copy {from} to {to}"))?;
             }
@@ -269,11 +269,11 @@ pub fn lay_out(
         None => repository.copy_files(&tree)?,
     }
     if let Some((file, span)) = patch {
-        apply(&file, &tree).map_err(|said| {
+        apply(&file, &tree).map_err(|stderr| {
             let mistake = config.text.error_at(format!("{file} does not apply"));
             mistake
                 .at(span, "this patch")
-                .help(format!("git says:\n{said}"))
+                .help(format!("git says:\n{stderr}"))
         })?;
     }
     let name = format!("{}-{}", short(&commit), short(&hash(&tree)?));

@@ -48,12 +48,12 @@ impl PathPin {
         cargo: &Toolchain,
         child_env: &ChildEnv,
     ) -> Result<BTreeMap<String, Utf8PathBuf>> {
-        let there = members(folder, cargo, child_env)?;
+        let members = members(folder, cargo, child_env)?;
         let mut found = BTreeMap::new();
         for name in crates {
-            let Some(place) = there.get(*name) else {
+            let Some(place) = members.get(*name) else {
                 let message = format!("{folder} holds no crate `{name}`");
-                let names: Vec<&str> = there.keys().map(String::as_str).collect();
+                let names: Vec<&str> = members.keys().map(String::as_str).collect();
                 let help = format!("it holds {}", names.join(", "));
                 return Err(UserError::new(message).help(help).into());
             };
@@ -71,8 +71,9 @@ fn members(
 ) -> Result<BTreeMap<String, Utf8PathBuf>> {
     let manifest = folder.join("Cargo.toml");
     let metadata = workspace(manifest.as_std_path(), cargo, child_env)?;
-    let metadata = metadata.map_err(|said| {
-        UserError::new(format!("cargo cannot read {manifest}")).help(format!("cargo says:\n{said}"))
+    let metadata = metadata.map_err(|stderr| {
+        UserError::new(format!("cargo cannot read {manifest}"))
+            .help(format!("cargo says:\n{stderr}"))
     })?;
     let members = metadata.packages.into_iter().filter_map(|package| {
         let folder = package.manifest_path.parent()?.to_owned();

@@ -407,16 +407,16 @@ fn metadata(
     cargo: &Toolchain,
     child_env: &ChildEnv,
 ) -> Result<cargo_metadata::Metadata> {
-    workspace(manifest.as_std_path(), cargo, child_env)?.map_err(|said| {
-        let said = said.replace(checkout.top.as_str(), checkout.origin.as_str());
+    workspace(manifest.as_std_path(), cargo, child_env)?.map_err(|stderr| {
+        let stderr = stderr.replace(checkout.top.as_str(), checkout.origin.as_str());
         let manifest = checkout.in_origin(manifest);
-        let help = match missing_submodule(checkout, &said) {
+        let help = match missing_submodule(checkout, &stderr) {
             Some(submodule) => format!(
                 "submodule {} is not checked out: `git submodule update --init` gets it; \
-                 cargo says:\n{said}",
+                 cargo says:\n{stderr}",
                 submodule.display()
             ),
-            None => format!("cargo says:\n{said}"),
+            None => format!("cargo says:\n{stderr}"),
         };
         config
             .text
@@ -428,9 +428,9 @@ fn metadata(
 }
 
 /// Returns the submodule that is not checked out and that a message names.
-fn missing_submodule<'a>(checkout: &'a Checkout, said: &str) -> Option<&'a PathBuf> {
+fn missing_submodule<'a>(checkout: &'a Checkout, stderr: &str) -> Option<&'a PathBuf> {
     let mut submodules = checkout.missing_submodules.iter();
-    submodules.find(|path| path.to_str().is_some_and(|path| said.contains(path)))
+    submodules.find(|path| path.to_str().is_some_and(|path| stderr.contains(path)))
 }
 
 /// Runs `cargo metadata` for the workspace of a manifest, without dependencies. The inner error is

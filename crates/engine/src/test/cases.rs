@@ -99,12 +99,12 @@ impl<'a, 'b> Cases<'a, 'b> {
     }
 
     fn list(&mut self) -> Result<ExecutableError> {
-        let (mut list, mut said) = (BoundedOutput::default(), String::new());
+        let (mut list, mut stderr_tail) = (BoundedOutput::default(), String::new());
         let mut follower = |stream: Stream, line: &[u8]| match stream {
             Stream::Out => list.add(line),
             Stream::Err => {
                 self.log.add(line);
-                keep_tail(&mut said, line);
+                keep_tail(&mut stderr_tail, line);
             }
         };
         let command = self.executable.command(&["--list".to_owned()])?;
@@ -116,7 +116,7 @@ impl<'a, 'b> Cases<'a, 'b> {
             return Ok(None);
         }
         self.exit = ended.exit.clone();
-        let status = match infra_failure(&ended.exit, &said) {
+        let status = match infra_failure(&ended.exit, &stderr_tail) {
             Some(doubt) => {
                 let error = Diagnostic::from_message(ended.exit.to_string());
                 return Ok(Some((Status::Inconclusive { doubt }, error)));
@@ -124,7 +124,10 @@ impl<'a, 'b> Cases<'a, 'b> {
             None if ended.exit == Exit::TimedOut => Status::failed(FailureKind::Timeout),
             None => Status::failed(FailureKind::Crash),
         };
-        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        let last = stderr_tail
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty());
         let last = last
             .map(|line| format!(": {}", text::one_line(line)))
             .unwrap_or_default();
@@ -288,12 +291,12 @@ impl<'a, 'b> Cases<'a, 'b> {
                 (FailureKind::Crash, format!("the process died: {exit}"))
             }
         };
-        let said = self.executable.without_stage(&suite.loose);
+        let loose = self.executable.without_stage(&suite.loose);
         let case = CaseOutcome {
             name: name.to_owned(),
             status: Status::failed(class),
             seconds: ended.wall.as_secs_f64(),
-            output: libtest::kept(&format!("{what}\n{said}")),
+            output: libtest::kept(&format!("{what}\n{loose}")),
             flaky: None,
             n_seen: match self.timed_out_together.contains_key(name)
                 && class == FailureKind::Timeout

@@ -41,10 +41,10 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
             .as_deref()
             .is_some_and(|o| o.ends_with("Couldn't compile the test."));
         // It also runs it, and reports how it ended.
-        let said = output.as_deref().unwrap_or_default();
-        let was_killed = is_killed_doc_test(said);
+        let text = output.as_deref().unwrap_or_default();
+        let was_killed = is_killed_doc_test(text);
         let doubt = match did_not_compile {
-            true => machine_failure(said),
+            true => machine_failure(text),
             false => was_killed.then_some(InconclusiveReason::OutOfMemory),
         };
         let status = match (doubt, did_not_compile) {

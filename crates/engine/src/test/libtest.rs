@@ -120,11 +120,14 @@ impl SuiteOutput {
             .and_then(seconds)
             .or_else(|| since.map(|since| (now - since).as_secs_f64()))
             .unwrap_or_default();
-        let said: Vec<String> = [event.stdout, event.message, event.reason]
+        let parts: Vec<String> = [event.stdout, event.message, event.reason]
             .into_iter()
             .flatten()
             .collect();
-        let output = status.is_failed().then(|| kept(&said.join("\n"))).flatten();
+        let output = status
+            .is_failed()
+            .then(|| kept(&parts.join("\n")))
+            .flatten();
         self.ended.insert(
             name.clone(),
             CaseOutcome {
@@ -152,10 +155,10 @@ pub fn kept(output: &str) -> Option<String> {
 }
 
 /// Appends to the last output of a process, and drops what is too old to keep.
-pub fn keep_tail(said: &mut String, line: &[u8]) {
-    said.push_str(&text::bounded(&String::from_utf8_lossy(line), LAST_WORDS));
-    if said.len() > 2 * LAST_WORDS {
-        *said = said.split_off(said.ceil_char_boundary(said.len() - LAST_WORDS));
+pub fn keep_tail(tail: &mut String, line: &[u8]) {
+    tail.push_str(&text::bounded(&String::from_utf8_lossy(line), LAST_WORDS));
+    if tail.len() > 2 * LAST_WORDS {
+        *tail = tail.split_off(tail.ceil_char_boundary(tail.len() - LAST_WORDS));
     }
 }
 
@@ -239,13 +242,13 @@ mod tests {
             r#"{ "type": "suite", "event": "failed", "passed": 1 }"#,
         ]);
         assert!(suite.is_complete && suite.running.is_empty());
-        let told: Vec<String> = suite
+        let cases: Vec<String> = suite
             .ended
             .values()
             .map(|c| format!("{} {} {} {:?}", c.name, c.status, c.seconds, c.output))
             .collect();
         assert_eq!(
-            told,
+            cases,
             [
                 "a passed 0.5 None",
                 "b failed(test) 0.25 Some(\"left: 1\")",
@@ -267,9 +270,9 @@ mod tests {
 
     #[test]
     fn what_differs_from_run_to_run_is_not_kept() {
-        let said = "thread 'a::b' (8153) panicked at src/lib.rs:1:1:\nno (12) panicked at\n\
+        let output = "thread 'a::b' (8153) panicked at src/lib.rs:1:1:\nno (12) panicked at\n\
                     note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
-        let kept = kept(said).expect("output");
+        let kept = kept(output).expect("output");
         assert_eq!(
             kept,
             "thread 'a::b' panicked at src/lib.rs:1:1:\nno (12) panicked at"
@@ -278,11 +281,11 @@ mod tests {
 
     #[test]
     fn last_words_are_bounded() {
-        let mut said = String::new();
+        let mut tail = String::new();
         for n in 0..10_000 {
-            keep_tail(&mut said, format!("line {n}\n").as_bytes());
+            keep_tail(&mut tail, format!("line {n}\n").as_bytes());
         }
-        assert!(said.len() <= 2 * LAST_WORDS && said.ends_with("line 9999\n"));
+        assert!(tail.len() <= 2 * LAST_WORDS && tail.ends_with("line 9999\n"));
     }
 
     #[test]

@@ -108,7 +108,7 @@ mod tests {
         });
         let case = case.expect("an answer");
         let flaky = case.flaky.as_ref();
-        let flaky = flaky.map(|f| format!(", {f}, {}", f.said().unwrap_or_default()));
+        let flaky = flaky.map(|f| format!(", {f}, {}", f.message().unwrap_or_default()));
         let n_left = shown.count();
         format!(
             "{}{}, seen {}, {n_left} left",

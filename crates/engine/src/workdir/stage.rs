@@ -207,8 +207,9 @@ fn is_there(subject: &Subject, entry: &CheckoutEntry, to: &Path) -> bool {
         EntryKind::Folder => to.is_dir(),
         EntryKind::Link => false,
         EntryKind::File => {
-            let is_own = to.symlink_metadata().is_ok_and(|there| {
-                fs::metadata(&from).is_ok_and(|from| there.len() == from.len()) && is_plain(&there)
+            let is_own = to.symlink_metadata().is_ok_and(|existing| {
+                fs::metadata(&from).is_ok_and(|from| existing.len() == from.len())
+                    && is_plain(&existing)
             });
             is_own && fs::read(&from).is_ok_and(|from| fs::read(to).is_ok_and(|to| to == from))
         }
@@ -248,8 +249,10 @@ pub fn rewrite(rewritten: &Rewritten, folder: &Utf8Path) -> Result<()> {
 }
 
 fn write(path: &Utf8Path, text: &str) -> Result<()> {
-    let is_own = path.symlink_metadata().is_ok_and(|there| is_plain(&there));
-    if is_own && fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+    let is_own = path
+        .symlink_metadata()
+        .is_ok_and(|existing| is_plain(&existing));
+    if is_own && fs::read(path).is_ok_and(|existing| existing == text.as_bytes()) {
         return Ok(());
     }
     if let Some(folder) = path.parent() {

@@ -396,12 +396,13 @@ pub fn name_of_unit(file: &str) -> Option<&str> {
 /// records for the script. Cargo does the same when it reads the record, but others read it too.
 fn move_output(build: &Utf8Path) -> io::Result<()> {
     let (root, output) = (build.join("root-output"), build.join("output"));
-    let (Ok(ran_in), Ok(said)) = (fs::read_to_string(&root), fs::read_to_string(&output)) else {
+    let (Ok(ran_in), Ok(recorded)) = (fs::read_to_string(&root), fs::read_to_string(&output))
+    else {
         return Ok(());
     };
     let out = build.join("out");
     for (file, text) in [
-        (&output, said.replace(&ran_in, out.as_str())),
+        (&output, recorded.replace(&ran_in, out.as_str())),
         (&root, out.to_string()),
     ] {
         let time = fs::metadata(file)?.modified()?;

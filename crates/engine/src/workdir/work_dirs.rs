@@ -396,13 +396,13 @@ mod tests {
     fn a_folder_from_another_place_is_discarded() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
-        let (here, there) = (folder.join("here"), folder.join("there"));
-        discard_if_moved(&here).expect("made");
-        std::fs::create_dir(here.join("target")).expect("a folder");
-        discard_if_moved(&here).expect("as it was");
-        assert!(here.join("target").exists());
-        std::fs::rename(&here, &there).expect("moved");
-        discard_if_moved(&there).expect("made anew");
-        assert!(!there.join("target").exists() && there.exists());
+        let (first, second) = (folder.join("here"), folder.join("there"));
+        discard_if_moved(&first).expect("made");
+        std::fs::create_dir(first.join("target")).expect("a folder");
+        discard_if_moved(&first).expect("as it was");
+        assert!(first.join("target").exists());
+        std::fs::rename(&first, &second).expect("moved");
+        discard_if_moved(&second).expect("made anew");
+        assert!(!second.join("target").exists() && second.exists());
     }
 }

@@ -209,8 +209,9 @@ fn put_back(held: &OwnedFd, place: &Path) -> Result<()> {
     // One file can have two paths, `a/../b` and `b`, and is back under both once `a` exists. Errors
     // show up below.
     let _ = std::fs::create_dir_all(above);
-    let is_back =
-        |there: Metadata| (there.dev(), there.ino()) == (held_file.st_dev, held_file.st_ino);
+    let is_back = |metadata: Metadata| {
+        (metadata.dev(), metadata.ino()) == (held_file.st_dev, held_file.st_ino)
+    };
     if std::fs::metadata(place).is_ok_and(is_back) {
         return Ok(());
     }

@@ -37,19 +37,19 @@ impl FamilyView<'_> {
             true => breaks,
             false => &breaks[..1],
         };
-        let told = by_name.iter().flat_map(|told| {
-            let rows = told.rows.iter();
-            rows.map(|row| (*row, &told.point.after.at))
+        let named = by_name.iter().flat_map(|broken| {
+            let rows = broken.rows.iter();
+            rows.map(|row| (*row, &broken.point.after.at))
         });
         let later = later.iter().map(|point| (&point.row, &point.after.at));
-        answer.extend(self.first_on_other_rows(&told.chain(later).collect(), points));
+        answer.extend(self.first_on_other_rows(&named.chain(later).collect(), points));
         answer
     }
 
     /// The first breaks of rows for which no sentence so far names the first break.
     fn first_on_other_rows(
         &self,
-        told: &BTreeSet<(&Row, &PinnedAt)>,
+        named: &BTreeSet<(&Row, &PinnedAt)>,
         points: &[&ChangePoint],
     ) -> Vec<Sentence> {
         let mut first: BTreeMap<&Row, &ChangePoint> = BTreeMap::new();
@@ -61,7 +61,7 @@ impl FamilyView<'_> {
         }
         let inconclusive = first
             .values()
-            .filter(|p| !told.contains(&(&p.row, &p.after.at)));
+            .filter(|p| !named.contains(&(&p.row, &p.after.at)));
         let inconclusive: Vec<_> = inconclusive.collect();
         let sentences = inconclusive.iter().take(MOST_NAMES).map(|point| {
             let how = verb(point, "is", "are");
@@ -157,10 +157,10 @@ fn elsewhere(first: &Break<'_>, later: &[&ChangePoint]) -> Option<Sentence> {
         Some(target) if !is_same => sentence.say("cases of ").name(target).say(" break"),
         Some(_) | None => sentence.say(verb(point, "it breaks", "they break")),
     };
-    let told = later.iter();
-    let told = told.map(|other| format!("at {} on {}", other.after.at, other.row));
-    let told: Vec<String> = told.collect();
-    (!told.is_empty()).then(|| sentence.say(format!(" {}.", listed(&told))))
+    let places = later.iter();
+    let places = places.map(|other| format!("at {} on {}", other.after.at, other.row));
+    let places: Vec<String> = places.collect();
+    (!places.is_empty()).then(|| sentence.say(format!(" {}.", listed(&places))))
 }
 
 /// Says that others break at the same pin, on the same rows.
@@ -192,17 +192,17 @@ fn many_followers(earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence
         }
     }
     let most = 3 * MOST_NAMES;
-    let told = at
+    let pins = at
         .iter()
         .take(most)
         .map(|(at, targets)| match targets.len() {
             1 => at.to_string(),
             n => format!("{at} ({n})"),
         });
-    let mut told: Vec<String> = told.collect();
+    let mut pins: Vec<String> = pins.collect();
     if at.len() > most {
-        told.push("later".to_owned());
+        pins.push("later".to_owned());
     }
-    let words = format!("The others follow at {}.", listed(&told));
-    (!told.is_empty()).then(|| Sentence::new(words))
+    let words = format!("The others follow at {}.", listed(&pins));
+    (!pins.is_empty()).then(|| Sentence::new(words))
 }

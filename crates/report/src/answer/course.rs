@@ -44,8 +44,8 @@ impl FamilyView<'_> {
                 }),
             }
         }
-        let told = groups.iter().take(MOST_TURNING);
-        let told = told.map(|group| {
+        let sentences = groups.iter().take(MOST_TURNING);
+        let sentences = sentences.map(|group| {
             let error = group.error.filter(|_| with_error);
             self.turns(group).ends_with(error)
         });
@@ -56,7 +56,7 @@ impl FamilyView<'_> {
             1 => Some(self.opening("One more turns more than once.")),
             n => Some(self.opening(&format!("{n} more turn more than once."))),
         };
-        told.chain(rest).collect()
+        sentences.chain(rest).collect()
     }
 
     /// Lists all turns of a group, without the end of the sentence.
@@ -70,20 +70,20 @@ impl FamilyView<'_> {
             [] => Sentence::default(),
         };
         let is_one = n == 1 && group.things[0].1.len() < 2;
-        let told: Vec<String> = turns(group.turns, is_one);
+        let list: Vec<String> = turns(group.turns, is_one);
         let first = group
             .turns
             .first()
             .map(|turn| self.on(&group.rows, &turn.at));
         let on = first.unwrap_or_default();
-        sentence.say(format!(" {}, {on}", listed(&told)))
+        sentence.say(format!(" {}, {on}", listed(&list)))
     }
 
     /// Rows in which nothing can be built at some pins.
     pub(super) fn unbuilt(&self, courses: &[&Course]) -> Vec<Sentence> {
         let whole = courses.iter().filter(|course| course.target.is_none());
         let whole: Vec<_> = whole.collect();
-        let told = whole.iter().take(MOST_NAMES).map(|course| {
+        let sentences = whole.iter().take(MOST_NAMES).map(|course| {
             let stretches = unbuilt(&course.turns);
             self.opening(&format!(
                 "On {} nothing builds {}",
@@ -97,7 +97,9 @@ impl FamilyView<'_> {
             1 => Some("On one more row nothing builds at some pins.".to_owned()),
             n => Some(format!("On {n} more rows nothing builds at some pins.")),
         };
-        told.chain(rest.map(|rest| self.opening(&rest))).collect()
+        sentences
+            .chain(rest.map(|rest| self.opening(&rest)))
+            .collect()
     }
 }
 
@@ -143,7 +145,7 @@ fn named(sentence: Sentence, target: &TargetId, cases: &[String]) -> Sentence {
 fn turns(turns: &[CourseTurn], is_one: bool) -> Vec<String> {
     let verb = |one: &'static str, many: &'static str| if is_one { one } else { many };
     let mut n_breaks = 0;
-    let told = turns
+    let phrases = turns
         .iter()
         .enumerate()
         .map(|(n, CourseTurn { at, change })| {
@@ -157,5 +159,5 @@ fn turns(turns: &[CourseTurn], is_one: bool) -> Vec<String> {
                 }
             }
         });
-    told.collect()
+    phrases.collect()
 }

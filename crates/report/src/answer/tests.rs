@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn said(run: &Run) -> String {
+fn answer_to(run: &Run) -> String {
     let sentences: Vec<String> = answer(&Analysis::of(run))
         .iter()
         .map(ToString::to_string)
@@ -53,101 +53,101 @@ fn ended(mut run: Run, status: &Status, error: &str) -> Run {
 
 #[test]
 fn one_break_is_one_sentence() {
-    insta::assert_snapshot!(said(&history("..bb", 1)));
+    insta::assert_snapshot!(answer_to(&history("..bb", 1)));
 }
 
 #[test]
 fn untested_versions_between_are_told() {
-    insta::assert_snapshot!(said(&history("..bb", 3)));
+    insta::assert_snapshot!(answer_to(&history("..bb", 3)));
 }
 
 #[test]
 fn the_same_break_on_several_rows_is_told_once() {
     let run = rows(&[("stable", "..bb"), ("1.85", "..bb"), ("1.78", "..--")], 1);
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
 fn a_break_that_comes_sooner_on_one_row_is_told_of_that_row() {
     let run = rows(&[("stable", "...b"), ("1.85", ".bbb")], 1);
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
 fn a_target_that_only_one_toolchain_takes_is_told() {
-    insta::assert_snapshot!(said(&rows(&[("stable", "...."), ("1.85", "bbbb")], 1)));
+    insta::assert_snapshot!(answer_to(&rows(&[("stable", "...."), ("1.85", "bbbb")], 1)));
 }
 
 #[test]
 fn cases_that_go_their_own_way_are_named() {
-    insta::assert_snapshot!(said(&history("..11b", 1)));
+    insta::assert_snapshot!(answer_to(&history("..11b", 1)));
 }
 
 #[test]
 fn a_fix_without_a_break_is_told() {
-    insta::assert_snapshot!(said(&history("bb..", 1)));
+    insta::assert_snapshot!(answer_to(&history("bb..", 1)));
 }
 
 /// The move from the first to the last pin breaks nothing, but some pins in between do.
 #[test]
 fn a_last_pin_that_works_is_said_first_and_what_does_not_before_it() {
-    insta::assert_snapshot!(said(&history("..bbb.", 1)));
+    insta::assert_snapshot!(answer_to(&history("..bbb.", 1)));
 }
 
 /// A regression test: the answer stopped at 36.0.0 and missed that it breaks again at 37.0.0.
 #[test]
 fn every_turn_of_what_breaks_more_than_once_is_told_in_order() {
-    insta::assert_snapshot!(said(&history("..b.b", 1)));
+    insta::assert_snapshot!(answer_to(&history("..b.b", 1)));
 }
 
 /// What had passed before does not begin to pass.
 #[test]
 fn only_what_had_never_passed_begins_to_pass() {
-    let said = said(&history(".b.", 1));
-    assert!(!said.contains("begins to pass"), "{said}");
+    let answer = answer_to(&history(".b.", 1));
+    assert!(!answer.contains("begins to pass"), "{answer}");
 }
 
 /// A regression test: two breaks that nobody had run were listed under "pass wherever they ran".
 #[test]
 fn an_answer_that_rests_on_few_cells_says_so_first() {
-    let said = said(&history(".--.-.-", 1));
-    let first = said.lines().next().expect("a sentence");
+    let answer = answer_to(&history(".--.-.-", 1));
+    let first = answer.lines().next().expect("a sentence");
     assert!(
         first.contains("2 of 6 later pins were tested, and `cargo xtask matrix run --full`"),
-        "{said}"
+        "{answer}"
     );
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(answer);
 }
 
 #[test]
 fn nothing_changes_is_a_verdict_of_its_own() {
-    insta::assert_snapshot!(said(&history("1111", 1)));
-    let said = said(&history("..", 3));
+    insta::assert_snapshot!(answer_to(&history("1111", 1)));
+    let answer = answer_to(&history("..", 3));
     assert!(
-        said.contains("; 2 versions between them were not tested"),
-        "{said}"
+        answer.contains("; 2 versions between them were not tested"),
+        "{answer}"
     );
 }
 
 #[test]
 fn that_ignored_tests_do_not_compile_any_more_is_told() {
-    insta::assert_snapshot!(said(&history("iib", 1)));
+    insta::assert_snapshot!(answer_to(&history("iib", 1)));
 }
 
 #[test]
 fn what_works_after_something_in_doubt_is_told_with_it() {
-    insta::assert_snapshot!(said(&history(".d.b", 1)));
+    insta::assert_snapshot!(answer_to(&history(".d.b", 1)));
 }
 
 #[test]
 fn what_passes_throughout_is_said_with_how_much_of_it_ran() {
-    insta::assert_snapshot!(said(&history("....", 1)));
-    insta::assert_snapshot!(said(&history(".--.", 1)));
+    insta::assert_snapshot!(answer_to(&history("....", 1)));
+    insta::assert_snapshot!(answer_to(&history(".--.", 1)));
 }
 
 #[test]
 fn what_fails_throughout_is_said() {
-    insta::assert_snapshot!(said(&history("bbb", 1)));
+    insta::assert_snapshot!(answer_to(&history("bbb", 1)));
 }
 
 #[test]
@@ -155,24 +155,24 @@ fn a_run_of_doubts_says_nothing_of_the_code() {
     let doubt = Status::Inconclusive {
         doubt: InconclusiveReason::Network,
     };
-    insta::assert_snapshot!(said(&ended(history("...", 1), &doubt, "no route")));
+    insta::assert_snapshot!(answer_to(&ended(history("...", 1), &doubt, "no route")));
 }
 
 #[test]
 fn drift_says_nothing_of_the_code() {
-    insta::assert_snapshot!(said(&history("ddd", 1)));
+    insta::assert_snapshot!(answer_to(&history("ddd", 1)));
 }
 
 #[test]
 fn a_run_in_which_nothing_ran_says_why() {
     let mut run = history("----", 1);
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
     run.cells[0].state = State::Skipped {
         reason: SkipReason::ToolchainMissing,
     };
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
     run.cells.clear();
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
@@ -180,13 +180,17 @@ fn a_run_that_did_not_end_says_so() {
     let mut run = history("..b-", 1);
     run.finished = false;
     run.cells[3].state = State::Pending;
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
 fn a_ladder_that_no_lock_fits_is_told_with_its_error() {
     let failed = Status::failed(FailureKind::Resolve);
-    insta::assert_snapshot!(said(&ended(history("...", 1), &failed, "no version fits")));
+    insta::assert_snapshot!(answer_to(&ended(
+        history("...", 1),
+        &failed,
+        "no version fits"
+    )));
 }
 
 #[test]
@@ -200,7 +204,7 @@ fn a_row_that_becomes_too_old_is_told() {
             outcome: Box::new(outcome),
         };
     }
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
@@ -221,7 +225,7 @@ fn of_many_rows_that_become_too_old_a_few_are_told_and_the_rest_counted() {
             outcome: Box::new(outcome),
         };
     }
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
@@ -236,7 +240,7 @@ fn what_regressed_comes_first_and_what_is_expected_last() {
         ..Findings::default()
     };
     run.findings = verdict(Vec::new());
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
     run.findings = verdict(vec![Deviation {
         kind: DeviationKind::Regressed,
         cell: run.cells[2].id.clone(),
@@ -245,7 +249,7 @@ fn what_regressed_comes_first_and_what_is_expected_last() {
         expected: "passed".to_owned(),
         found: "failed(compile): no".to_owned(),
     }]);
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
@@ -257,7 +261,7 @@ fn a_target_whose_cases_are_others_at_each_pin_leaves_no_answer_empty() {
     for case in &mut outcome.targets[0].cases {
         case.name.push_str("_new");
     }
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
@@ -302,7 +306,7 @@ fn what_stands_before_the_last_pin_is_told_by_cause() {
         });
         record.state = testing::ended(testing::outcome(targets.collect()));
     }
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
@@ -324,14 +328,14 @@ fn rows_held_against_the_same_pin_are_told_apart_where_it_is_today_for_one_only(
     };
     // Nothing passes at the version that the second source is on.
     run.families[0].todays = vec![today("before", 0), today("now", 2)];
-    let said = said(&run);
+    let answer = answer_to(&run);
     assert!(
-        said.contains("on stable~before: nothing that passes today (0.0.0)"),
-        "{said}"
+        answer.contains("on stable~before: nothing that passes today (0.0.0)"),
+        "{answer}"
     );
     assert!(
-        said.contains("on stable~now: nothing that passes at 0.0.0"),
-        "{said}"
+        answer.contains("on stable~now: nothing that passes at 0.0.0"),
+        "{answer}"
     );
 }
 
@@ -342,15 +346,15 @@ fn what_is_adjusted_at_a_pin_is_told() {
         at: semver::Version::new(1, 0, 0).into(),
         changes: vec!["features of gadget".to_owned()],
     }];
-    insta::assert_snapshot!(said(&run));
+    insta::assert_snapshot!(answer_to(&run));
 }
 
 /// Checks the answer for a run with an independent reading of the run.
 fn checked(run: &Run) -> Result<(), TestCaseError> {
-    let said = said(run);
+    let answer = answer_to(run);
     let json = serde_json::to_value(run).expect("JSON");
-    let checked = checker::check(&json, &said);
-    checked.map_err(|why| TestCaseError::fail(format!("{why}\n{said}")))
+    let checked = checker::check(&json, &answer);
+    checked.map_err(|why| TestCaseError::fail(format!("{why}\n{answer}")))
 }
 
 proptest! {

@@ -29,10 +29,10 @@ impl FamilyView<'_> {
         }
         let (record, target, other) = self.outcomes().find_map(|(record, outcome)| {
             outcome.targets.iter().find_map(|target| {
-                let is_told = changing.contains(&target.id);
+                let is_covered = changing.contains(&target.id);
                 let is_bad = target.status.is_verdict() && target.status.is_failed();
                 let other = passed.get(&(&target.id, &record.cell.pin.at))?;
-                (is_bad && !is_told).then_some((record, target, *other))
+                (is_bad && !is_covered).then_some((record, target, *other))
             })
         })?;
         let (row, other) = (&record.cell.row, &other.cell.row);

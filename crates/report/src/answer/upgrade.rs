@@ -25,9 +25,9 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
             None => groups.push(vec![upgrade]),
         }
     }
-    let told = groups.iter().enumerate().take(MOST_NAMES);
+    let sentences = groups.iter().enumerate().take(MOST_NAMES);
     let n_rows = tested_rows(analysis.run, family);
-    let told = told.map(|(n, group)| {
+    let sentences = sentences.map(|(n, group)| {
         let rows = sentence(analysis.run, group, group.len() == n_rows);
         let left = (n == 0 && group[0].has_more).then(|| run_all(analysis.run));
         match left {
@@ -44,7 +44,11 @@ pub(super) fn upgrades(analysis: &Analysis<'_>, family: &str) -> Vec<Sentence> {
     let mut upgrades = analysis.upgrades.iter();
     let first = upgrades.find(|upgrade| upgrade.family == family);
     let failing = first.and_then(|first| failing_today(analysis.run, first));
-    told.chain(rest).chain(obstacles).chain(failing).collect()
+    sentences
+        .chain(rest)
+        .chain(obstacles)
+        .chain(failing)
+        .collect()
 }
 
 /// What already fails today, on the row of an upgrade that is compared with today.
@@ -92,8 +96,8 @@ fn stand_before(obstacles: &Obstacles<'_>) -> Option<Sentence> {
     };
     let words = format!("On {row}, {family} {at} breaks {n_targets} targets, {by}: ");
     let sentence = Sentence::new(words);
-    let told = causes.iter().take(MOST_CAUSES).enumerate();
-    let sentence = told.fold(sentence, |sentence, (n, cause)| {
+    let listed_causes = causes.iter().take(MOST_CAUSES).enumerate();
+    let sentence = listed_causes.fold(sentence, |sentence, (n, cause)| {
         let error = text::ellipsis(&text::one_line(&cause.error), LONGEST);
         let gap = if n == 0 { "" } else { "; " };
         let sentence = sentence.say(format!("{gap}{} (", error.trim_end_matches('.')));
@@ -132,7 +136,7 @@ pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
         let at = PinnedAt::from(today.version.clone());
         !family.pins.iter().any(|pin| pin.at == at)
     };
-    let told = family.todays.iter().filter(is_off).map(|today| {
+    let sentences = family.todays.iter().filter(is_off).map(|today| {
         let holds = match (&today.source, today.is_fresh) {
             (None, true) => "Without a lock, you are on".to_owned(),
             (None, false) => "Your lock holds".to_owned(),
@@ -144,7 +148,7 @@ pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
             "{holds} {name} {version}, which is no pin of this ladder."
         ))
     });
-    told.collect()
+    sentences.collect()
 }
 
 /// The number of rows of a family with a cell that ended.
@@ -205,12 +209,12 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
                 n if n == after.len() && !upgrade.is_newest_open => "is the newest that works",
                 _ => "is the newest tested pin that works",
             };
-            let there = match breaks.is_empty() {
+            let at_later_pins = match breaks.is_empty() {
                 true => "there, or at any other later pin that was tested".to_owned(),
                 false => format!("there; {} {}", listed(&breaks), do_not(&breaks)),
             };
             format!(
-                "{family} {newest} {works} without a change of code {on}: nothing that {passes} fails {there}"
+                "{family} {newest} {works} without a change of code {on}: nothing that {passes} fails {at_later_pins}"
             )
         }
         None if breaks.is_empty() && unsure.is_empty() => {
@@ -272,9 +276,9 @@ fn do_not(stretches: &[String]) -> &'static str {
 fn stretches(steps: &[UpgradeStep<'_>], fate: PinFate) -> Vec<String> {
     let alike = steps.chunk_by(|a, b| a.fate == b.fate);
     let alike = alike.filter(|stretch| stretch[0].fate == fate);
-    let told = alike.flat_map(|stretch| match stretch {
+    let ranges = alike.flat_map(|stretch| match stretch {
         [first, _, .., last] => vec![format!("{} to {}", first.at, last.at)],
         few => few.iter().map(|step| step.at.to_string()).collect(),
     });
-    told.collect()
+    ranges.collect()
 }

@@ -382,8 +382,9 @@ impl<'a> DataCollector<'a> {
             });
         }
         for target in &outcome.targets {
-            let told = |case: &&CaseOutcome| case.status != Status::Passed || case.flaky.is_some();
-            let cases: Vec<&CaseOutcome> = target.cases.iter().filter(told).collect();
+            let is_listed =
+                |case: &&CaseOutcome| case.status != Status::Passed || case.flaky.is_some();
+            let cases: Vec<&CaseOutcome> = target.cases.iter().filter(is_listed).collect();
             if target.status == Status::Passed && cases.is_empty() {
                 continue;
             }
@@ -401,7 +402,7 @@ impl<'a> DataCollector<'a> {
     }
 
     fn errors(&mut self, errors: &[Diagnostic]) -> Vec<[Option<usize>; 4]> {
-        let told = errors.iter().map(|error| {
+        let errors = errors.iter().map(|error| {
             let place = error.file.as_ref().map(|file| match error.line {
                 Some(line) => format!("{file}:{line}"),
                 None => file.clone(),
@@ -409,7 +410,7 @@ impl<'a> DataCollector<'a> {
             let texts = [&error.code, &place, &Some(error.words()), &error.rendered];
             texts.map(|text| text.as_ref().map(|text| self.texts.number(text)))
         });
-        told.collect()
+        errors.collect()
     }
 
     fn case(&mut self, case: &CaseOutcome) -> [Option<usize>; 4] {

@@ -57,7 +57,7 @@ pub fn staircases(run: &Run) -> Vec<Staircase> {
 
 fn staircase(run: &Run, family: &str, least: &[&LeastToolchain]) -> Staircase {
     let measured = |least: &LeastToolchain| rustc_of(run, least.measured.as_deref()?);
-    let told: [(&'static str, Vec<Option<Version>>); 3] = [
+    let named_steps: [(&'static str, Vec<Option<Version>>); 3] = [
         (
             "declared",
             rustcs(least, |l| {
@@ -70,13 +70,17 @@ fn staircase(run: &Run, family: &str, least: &[&LeastToolchain]) -> Staircase {
         ),
         ("measured", rustcs(least, measured)),
     ];
-    let all: BTreeSet<&Version> = told.iter().flat_map(|(_, steps)| steps).flatten().collect();
+    let all: BTreeSet<&Version> = named_steps
+        .iter()
+        .flat_map(|(_, steps)| steps)
+        .flatten()
+        .collect();
     let all: Vec<&Version> = all.into_iter().rev().collect();
     let y = |version: &Version| {
         let at = all.iter().position(|known| *known == version);
         TOP + RISE * at.unwrap_or_default() + RISE / 2
     };
-    let lines = told.iter().enumerate().map(|(n, (name, steps))| {
+    let lines = named_steps.iter().enumerate().map(|(n, (name, steps))| {
         // Identical lines are drawn side by side.
         (*name, path(steps, |version| y(version) + 3 * n - 3))
     });

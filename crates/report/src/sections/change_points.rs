@@ -156,11 +156,11 @@ pub(crate) fn until(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> String
         }
     }
     let is_one = ends.values().any(|of| of.len() == rows.len());
-    let told = ends.iter().map(|(at, of)| match is_one {
+    let notes = ends.iter().map(|(at, of)| match is_one {
         true => format!(", until {at}"),
         false => format!(", until {at} on {}", of.join(", ")),
     });
-    told.collect()
+    notes.collect()
 }
 
 /// The number of untested versions in between, for a column with that heading.

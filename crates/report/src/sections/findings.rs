@@ -126,8 +126,8 @@ fn write_least(
         ..
     } in reach
     {
-        let told = |pin: &Option<String>| pin.clone().unwrap_or("-".to_owned());
-        let fields = [row.to_string(), told(newest), told(newest_passed)];
+        let shown = |pin: &Option<String>| pin.clone().unwrap_or("-".to_owned());
+        let fields = [row.to_string(), shown(newest), shown(newest_passed)];
         writeln!(
             out,
             "| {} |",

@@ -49,8 +49,8 @@ impl fmt::Display for FlakyCase<'_> {
             flaky,
         } = self;
         write!(f, "{cell} {target} {name}: {flaky}")?;
-        match flaky.said() {
-            Some(said) => write!(f, ", first: {said}"),
+        match flaky.message() {
+            Some(message) => write!(f, ", first: {message}"),
             None => Ok(()),
         }
     }

@@ -27,7 +27,7 @@ pub fn lines(run: &Run) -> Vec<String> {
         ),
     ];
     let lists = lists.iter().filter(|(_, names)| !names.is_empty());
-    let told = lists.map(|(what, names)| {
+    let lines = lists.map(|(what, names)| {
         let rest = match names.len().saturating_sub(MOST_NAMES) {
             0 => String::new(),
             rest => format!(" and {rest} more"),
@@ -36,7 +36,7 @@ pub fn lines(run: &Run) -> Vec<String> {
         let names: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
         format!("{n} {what}: {}{rest}", names.join(", "))
     });
-    told.collect()
+    lines.collect()
 }
 
 /// Writes the sections of a summary.

@@ -54,9 +54,9 @@ pub fn unbounded(run: &Run) -> Option<String> {
             gaps.push(gap);
         }
     }
-    let told = gaps.join("; ");
+    let list = gaps.join("; ");
     (!gaps.is_empty())
-        .then(|| format!("Builds and tests are not bounded in all on this system: {told}."))
+        .then(|| format!("Builds and tests are not bounded in all on this system: {list}."))
 }
 
 fn says_so(target: &TargetOutcome) -> bool {

@@ -77,7 +77,7 @@ impl Strip {
     /// True if it does not differ from the other strip anywhere, and the other one ran wherever
     /// this one fails.
     #[must_use]
-    pub fn is_told_by(&self, other: &Self) -> bool {
+    pub fn is_covered_by(&self, other: &Self) -> bool {
         let mut pairs = self.statuses.iter().zip(&other.statuses);
         self.target == other.target
             && pairs.all(|(own, other)| match (own, other) {

@@ -121,10 +121,10 @@ pub fn line(run: &Run) -> Option<String> {
         return None;
     }
     let percent = |seconds: f64| (100.0 * seconds / all).round();
-    let told = shares
+    let parts = shares
         .iter()
         .filter(|(_, seconds)| percent(*seconds) >= 1.0);
-    let told = told.map(|(doing, seconds)| format!("{} {} %", doing.word(), percent(*seconds)));
+    let parts = parts.map(|(doing, seconds)| format!("{} {} %", doing.word(), percent(*seconds)));
     let n_lanes = lanes(run).len();
     let lanes = match n_lanes {
         1 => "one lane".to_owned(),
@@ -133,7 +133,7 @@ pub fn line(run: &Run) -> Option<String> {
     let minutes = clock(run.seconds);
     Some(format!(
         "time: {minutes} on {lanes}: {}",
-        told.collect::<Vec<_>>().join(", ")
+        parts.collect::<Vec<_>>().join(", ")
     ))
 }
 

@@ -24,8 +24,8 @@ pub(super) fn write(page: &mut TerminalPage, analysis: &Analysis<'_>, results: &
     let problems = &analysis.problems;
     let is_known = |problem: &&Problem| problem.severity == Severity::Known;
     let n_known = problems.iter().filter(is_known).count();
-    let told = problems.iter().filter(|problem| !is_known(problem));
-    let blocks = together(told);
+    let shown = problems.iter().filter(|problem| !is_known(problem));
+    let blocks = together(shown);
     for block in blocks.iter().take(MOST_BLOCKS) {
         page.gap();
         write_block(page, block);
@@ -83,7 +83,7 @@ fn write_block(page: &mut TerminalPage, block: &[&Problem]) {
     match block {
         [only] => {
             page.say(&mark, BOLD, &only.title());
-            page.say("  ", "", &said(only));
+            page.say("  ", "", &first_error(only));
         }
         _ => {
             let Problem {
@@ -96,7 +96,7 @@ fn write_block(page: &mut TerminalPage, block: &[&Problem]) {
             page.say(&mark, BOLD, &title);
             for problem in block.iter().take(MOST_CASES) {
                 let case = problem.case.as_deref().unwrap_or_default();
-                page.say("  ", "", &format!("{case}: {}", said(problem)));
+                page.say("  ", "", &format!("{case}: {}", first_error(problem)));
             }
             if let Some(rest) = block.get(MOST_CASES..).filter(|rest| !rest.is_empty()) {
                 let line = format!(
@@ -115,7 +115,7 @@ fn write_block(page: &mut TerminalPage, block: &[&Problem]) {
 }
 
 /// The first error with its location.
-fn said(problem: &Problem) -> String {
+fn first_error(problem: &Problem) -> String {
     let place = problem.place.iter().map(|place| format!("{place}: "));
     let line = format!("{}{}", place.collect::<String>(), problem.error);
     text::ellipsis(&text::one_line(&line), LONGEST)

@@ -98,11 +98,11 @@ fn write_strips(page: &mut TerminalPage, rows: &[Strips]) {
         return;
     }
     let (mut letters, mut rest) = (BTreeSet::new(), Vec::new());
-    let mut told: Vec<&Strip> = Vec::new();
+    let mut listed: Vec<&Strip> = Vec::new();
     for (at, row) in rows.iter().enumerate() {
-        let is_told = |strip: &Strip| told.iter().any(|known| strip.is_told_by(known));
+        let is_listed = |strip: &Strip| listed.iter().any(|known| strip.is_covered_by(known));
         let strips = row.strips.iter();
-        let shown: Vec<&Strip> = strips.filter(|s| !s.is_clean() && !is_told(s)).collect();
+        let shown: Vec<&Strip> = strips.filter(|s| !s.is_clean() && !is_listed(s)).collect();
         if shown.is_empty() && at > 0 {
             rest.push(name(&row.row));
             continue;
@@ -118,7 +118,7 @@ fn write_strips(page: &mut TerminalPage, rows: &[Strips]) {
         write_ways(page, row, &shown);
         let of_row = shown.iter().flat_map(|strip| strips::letters(strip));
         letters.extend(of_row.map(|(letter, _)| letter));
-        told.extend(shown);
+        listed.extend(shown);
     }
     if !rest.is_empty() {
         let line = format!(

@@ -145,13 +145,13 @@ fn cases(run: &mut Run, at: usize, n_cases: usize) {
         panic!("it ended")
     };
     let target = &mut outcome.targets[0];
-    let said = |n: usize| format!("thread 'x' panicked at tests/t.rs:{}:5:\nno {n}", n + 7);
+    let output = |n: usize| format!("thread 'x' panicked at tests/t.rs:{}:5:\nno {n}", n + 7);
     target.cases = (0..n_cases)
         .map(|n| CaseOutcome {
             name: format!("case_{n}"),
             status: target.status.clone(),
             seconds: 0.0,
-            output: Some(said(n)),
+            output: Some(output(n)),
             flaky: None,
             n_seen: 2,
         })

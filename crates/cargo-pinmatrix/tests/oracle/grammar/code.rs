@@ -96,7 +96,7 @@ pub fn is_test(_: &mut Site<'_>, _: Place) -> Option<Fact> {
 /// The library of the member itself, where it has one.
 pub fn own_library(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let has_it = match place {
-        Place::LibUnit | Place::Script | Place::Told | Place::Macro => false,
+        Place::LibUnit | Place::Script | Place::ScriptEnv | Place::Macro => false,
         Place::BinUnit
         | Place::Test
         | Place::ExampleUnit

@@ -241,8 +241,8 @@ pub fn overwritten(site: &mut Site<'_>, _: Place) -> Option<Fact> {
     let name = site.draft.fresh("written-over-");
     site.draft.write(site.member, &name, "first");
     let expression = format!(
-        "{{ let said = std::fs::read_to_string({name:?}).unwrap_or_default(); \
-         std::fs::write({name:?}, \"second\").is_ok() && said == \"first\" }}"
+        "{{ let text = std::fs::read_to_string({name:?}).unwrap_or_default(); \
+         std::fs::write({name:?}, \"second\").is_ok() && text == \"first\" }}"
     );
     Some(Fact {
         is_once: true,
@@ -274,8 +274,8 @@ pub fn lock(site: &mut Site<'_>, _: Place) -> Option<Fact> {
 /// A manifest, read as a file: it is there, and names the package.
 pub fn manifest(site: &mut Site<'_>, _: Place) -> Option<Fact> {
     let name = site.draft.members[site.member].name;
-    let said = format!("name = {name:?}");
+    let name_line = format!("name = {name:?}");
     Some(Fact::plain(format!(
-        "std::fs::read_to_string(\"Cargo.toml\").unwrap().contains({said:?})"
+        "std::fs::read_to_string(\"Cargo.toml\").unwrap().contains({name_line:?})"
     )))
 }

@@ -55,7 +55,7 @@ pub fn put(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact) {
             script(site, &statements);
             site.bears_all();
         }
-        Place::Told => told(site, fact, edition),
+        Place::ScriptEnv => script_env(site, fact, edition),
         Place::Macro => expanded(site, wrap, fact, edition),
     }
 }
@@ -157,7 +157,7 @@ pub fn script(site: &mut Site<'_>, statements: &str) {
 }
 
 /// The build script looks, and tells a unit test and what else is compiled.
-fn told(site: &mut Site<'_>, fact: &Fact, edition: &str) {
+fn script_env(site: &mut Site<'_>, fact: &Fact, edition: &str) {
     let var = site.draft.fresh("TOLD_");
     let declared = match edition {
         "2015" => fact
@@ -167,16 +167,18 @@ fn told(site: &mut Site<'_>, fact: &Fact, edition: &str) {
             .collect(),
         _ => String::new(),
     };
-    let said = &fact.expression;
+    let value = &fact.expression;
     script(
         site,
-        &format!("        {declared}\n        println!(\"cargo:rustc-env={var}={{}}\", {said});\n"),
+        &format!(
+            "        {declared}\n        println!(\"cargo:rustc-env={var}={{}}\", {value});\n"
+        ),
     );
-    let told = Fact::plain(format!("env!({var:?}) == \"true\""));
+    let holds = Fact::plain(format!("env!({var:?}) == \"true\""));
     let place = site
         .rng
         .pick(&[Place::LibUnit, Place::Test, Place::Doc, Place::BinRun]);
-    put(site, place, Wrap::Assert, &told);
+    put(site, place, Wrap::Assert, &holds);
 }
 
 /// A macro looks, where it is expanded.

@@ -51,7 +51,7 @@ pub fn writes(site: &mut Site<'_>) {
     let edition = site.edition();
     let file = site.draft.fresh("made-") + ".txt";
     let place = written(site, &file);
-    let (said, content, is_pin) = content(site);
+    let (kind, content, is_pin) = content(site);
     let (when, condition) = condition(site, edition);
     let rerun = match site.rng.below(6) {
         0 => "build.rs",
@@ -70,13 +70,13 @@ pub fn writes(site: &mut Site<'_>) {
     script(
         site,
         &format!(
-            "        let path = {path};\n        let said = {content};\n        {condition}\n        \
+            "        let path = {path};\n        let text = {content};\n        {condition}\n        \
              if is_wanted {{\n            std::fs::create_dir_all(path.parent().unwrap()).unwrap();\n            \
-             std::fs::write(&path, said).unwrap();\n        }}\n        {line}\n"
+             std::fs::write(&path, text).unwrap();\n        }}\n        {line}\n"
         ),
     );
     let who = site.piece.clone();
-    site.piece = format!("{who}-{}-{said}-{when}-{rerun}", place.kind);
+    site.piece = format!("{who}-{}-{kind}-{when}-{rerun}", place.kind);
     if site.is_never() {
         return;
     }
@@ -129,8 +129,8 @@ fn content(site: &mut Site<'_>) -> (&'static str, String, bool) {
                 "2015" => format!("extern crate {gadget}; "),
                 _ => String::new(),
             };
-            let said = format!("{{ {declared}{gadget}::VERSION.to_owned() }}");
-            ("pin-of-crate", said, true)
+            let expression = format!("{{ {declared}{gadget}::VERSION.to_owned() }}");
+            ("pin-of-crate", expression, true)
         }
     }
 }
@@ -177,7 +177,7 @@ pub fn reads(site: &mut Site<'_>) {
     let up = site.draft.up_to_workspace(site.member);
     let top = site.draft.up_to_top(site.member);
     let var = site.draft.fresh("READ_");
-    let (kind, said) = match site.rng.below(4) {
+    let (kind, expression) = match site.rng.below(4) {
         0 => ("lock", pin_of_lock(site)),
         1 => (
             "manifest",
@@ -206,7 +206,7 @@ pub fn reads(site: &mut Site<'_>) {
     script(
         site,
         &format!(
-            "        let said = {said};\n        println!(\"cargo:rustc-env={var}={{}}\", said);\n        {rerun}\n"
+            "        let value = {expression};\n        println!(\"cargo:rustc-env={var}={{}}\", value);\n        {rerun}\n"
         ),
     );
     let fact = match kind {

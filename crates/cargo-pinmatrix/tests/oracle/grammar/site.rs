@@ -74,7 +74,7 @@ pub enum Place {
     /// A build script, which fails unless the fact holds.
     Script,
     /// A build script that tells a test whether the fact holds.
-    Told,
+    ScriptEnv,
     /// A macro that expands to whether the fact holds.
     Macro,
 }
@@ -92,7 +92,7 @@ impl Place {
         (3, Self::BinFound),
         (3, Self::ExampleFound),
         (2, Self::Script),
-        (7, Self::Told),
+        (7, Self::ScriptEnv),
         (5, Self::Macro),
     ];
 
@@ -110,7 +110,7 @@ impl Place {
             Self::BinFound => "bin-found",
             Self::ExampleFound => "example-found",
             Self::Script => "script",
-            Self::Told => "told",
+            Self::ScriptEnv => "told",
             Self::Macro => "macro",
         }
     }
@@ -126,13 +126,13 @@ impl Place {
             | Self::Program
             | Self::ExampleFound
             | Self::Doc => true,
-            Self::BinRun | Self::BinFound | Self::Script | Self::Told | Self::Macro => false,
+            Self::BinRun | Self::BinFound | Self::Script | Self::ScriptEnv | Self::Macro => false,
         }
     }
 
     /// Whether it runs in a build script.
     pub fn is_script(self) -> bool {
-        matches!(self, Self::Script | Self::Told)
+        matches!(self, Self::Script | Self::ScriptEnv)
     }
 
     /// Whether cargo tells it where binaries and the folder for tests are.
@@ -216,7 +216,7 @@ impl Wrap {
                 | Self::ExitZero => self,
             },
             Place::Macro if self.ends_process() => Self::Abort,
-            Place::Doc | Place::Told | Place::Macro => Self::Assert,
+            Place::Doc | Place::ScriptEnv | Place::Macro => Self::Assert,
         }
     }
 

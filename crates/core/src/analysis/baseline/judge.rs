@@ -105,10 +105,10 @@ impl CellJudge<'_> {
         for target in &outcome.targets {
             self.judge_target(target);
         }
-        let there: Vec<String> = outcome.targets.iter().map(|t| t.id.to_string()).collect();
+        let names: Vec<String> = outcome.targets.iter().map(|t| t.id.to_string()).collect();
         let targets = self.lines.iter().filter_map(|line| line.target.as_deref());
         let mut gone: Vec<&str> = targets
-            .filter(|name| !there.iter().any(|t| t == name))
+            .filter(|name| !names.iter().any(|t| t == name))
             .collect();
         gone.sort_unstable();
         gone.dedup();
@@ -121,9 +121,9 @@ impl CellJudge<'_> {
         let name = target.id.to_string();
         let before = self.verdict.deviations.len();
         for case in &target.cases {
-            let said = case.said().map(|said| format!(": {said}"));
+            let message = case.message().map(|message| format!(": {message}"));
             let shown = case.status.to_string();
-            let found = format!("{shown}{}", said.unwrap_or_default());
+            let found = format!("{shown}{}", message.unwrap_or_default());
             let thing = (Some(name.as_str()), Some(case.name.as_str()));
             self.compare(thing, (&case.status, &shown), &found);
         }

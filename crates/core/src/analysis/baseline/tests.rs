@@ -14,7 +14,7 @@ fn blessed(letters: &str) -> Baseline {
 
 fn judged(baseline: &Baseline, letters: &str) -> (Judgement, Vec<String>) {
     let verdict = judge(&history(letters, 1), baseline);
-    let told = verdict.deviations.iter().map(|d| {
+    let deviations = verdict.deviations.iter().map(|d| {
         let case = d
             .case
             .iter()
@@ -28,7 +28,7 @@ fn judged(baseline: &Baseline, letters: &str) -> (Judgement, Vec<String>) {
             d.found.split(':').next().unwrap_or_default()
         )
     });
-    (verdict.judgement(), told.collect())
+    (verdict.judgement(), deviations.collect())
 }
 
 #[test]
@@ -133,9 +133,9 @@ fn what_regressed_is_gone_or_was_fixed_is_told_apart() {
 #[test]
 fn cases_that_went_several_ways_are_judged_one_by_one() {
     let baseline = blessed(".12");
-    let told = judged(&baseline, ".1x").1;
+    let deviations = judged(&baseline, ".1x").1;
     assert_eq!(
-        told,
+        deviations,
         ["regressed stable@gadget-2.0.0 one: passed -> failed(test)"]
     );
 }
@@ -147,7 +147,9 @@ fn between_two_pins_that_no_one_had_looked_between_either_is_expected() {
     for shown in [".b.b", "...b", ".bbb"] {
         let deviates = judged(&baseline, shown).1;
         assert!(
-            deviates.iter().all(|told| told.starts_with("new")),
+            deviates
+                .iter()
+                .all(|deviation| deviation.starts_with("new")),
             "{shown}: {deviates:?}"
         );
     }
@@ -160,9 +162,9 @@ fn an_expectation_past_its_day_excuses_nothing() {
     baseline.expectations[2].expires = Some("2023-11-14".to_owned());
     assert_eq!(judged(&baseline, ".b").0, Judgement::AsExpected);
     baseline.expectations[2].expires = Some("2023-11-13".to_owned());
-    let told = judged(&baseline, ".b").1;
+    let deviations = judged(&baseline, ".b").1;
     assert_eq!(
-        told,
+        deviations,
         ["regressed stable@gadget-1.0.0: failed(compile) until 2023-11-13 -> failed(compile)"]
     );
 }
@@ -308,10 +310,10 @@ proptest! {
         let at = at % history.len();
         let mut changed = history.clone();
         changed.replace_range(at..=at, &other);
-        let (judgement, told) = judged(&baseline, &changed);
+        let (judgement, deviations) = judged(&baseline, &changed);
         let is_same = changed == history;
-        prop_assert_eq!(judgement == Judgement::AsExpected, is_same, "{:?}", told);
+        prop_assert_eq!(judgement == Judgement::AsExpected, is_same, "{:?}", deviations);
         let cell = format!("@gadget-{at}.0.0");
-        prop_assert!(told.iter().all(|told| told.contains(&cell)));
+        prop_assert!(deviations.iter().all(|deviation| deviation.contains(&cell)));
     }
 }

@@ -242,11 +242,11 @@ fn passes(
         });
         let mut n_passed = 0;
         for target in meant {
-            let told = || format!("{}: {}: {}", record.id, target.id, target.first_error());
+            let describe = || format!("{}: {}: {}", record.id, target.id, target.first_error());
             match (target.status.is_verdict(), target.status.is_failed()) {
                 (true, false) => n_passed += 1,
-                (true, true) => failed.push(told()),
-                (false, _) => refused.push(format!("{}, and says nothing of this", told())),
+                (true, true) => failed.push(describe()),
+                (false, _) => refused.push(format!("{}, and says nothing of this", describe())),
             }
         }
         if n_passed > 0 {
@@ -259,13 +259,13 @@ fn passes(
     }
     // A glob that matches nothing is a typo, not something that passes.
     let cells = at_pin(run, claim, pin).into_iter();
-    let there = cells
+    let target_ids = cells
         .filter_map(CellRecord::outcome)
         .flat_map(|outcome| &outcome.targets);
-    let there: Vec<String> = there.map(|target| target.id.to_string()).collect();
+    let target_ids: Vec<String> = target_ids.map(|target| target.id.to_string()).collect();
     let unmet = targets
         .iter()
-        .filter(|glob| !there.iter().any(|id| glob.is_match(id)));
+        .filter(|glob| !target_ids.iter().any(|id| glob.is_match(id)));
     let unmet: Vec<String> = unmet
         .map(|glob| format!("no tested target is `{}`", glob.glob()))
         .collect();

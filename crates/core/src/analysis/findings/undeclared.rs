@@ -152,11 +152,11 @@ fn is_same_code(
 /// Whether a target was built, with everything it needs.
 fn is_built(outcome: &Outcome, target: &TargetOutcome) -> bool {
     let mut targets = outcome.targets.iter();
-    let there = targets.find(|there| there.id == target.id);
-    there.is_some_and(|there| match &there.status {
+    let counterpart = targets.find(|counterpart| counterpart.id == target.id);
+    counterpart.is_some_and(|counterpart| match &counterpart.status {
         Status::Passed => true,
-        Status::Failed { class } => class.arises_while_running() && !there.cases.is_empty(),
-        Status::Skipped { .. } | Status::Inconclusive { .. } => !there.cases.is_empty(),
+        Status::Failed { class } => class.arises_while_running() && !counterpart.cases.is_empty(),
+        Status::Skipped { .. } | Status::Inconclusive { .. } => !counterpart.cases.is_empty(),
     })
 }
 

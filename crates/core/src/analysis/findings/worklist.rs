@@ -96,16 +96,16 @@ fn of_target(target: &TargetOutcome, add: &mut dyn FnMut(DistinctError, Vec<Stri
         }
     }
     for case in target.cases.iter().filter(|case| case.status.is_failed()) {
-        let said = case
-            .said()
-            .map(|said| format!(": {said}"))
+        let message = case
+            .message()
+            .map(|message| format!(": {message}"))
             .unwrap_or_default();
         let (file, line) = case.panicked_at().unzip();
         let error = DistinctError {
             file,
             line,
             code: case.status.to_string(),
-            message: format!("{}{said}", case.name),
+            message: format!("{}{message}", case.name),
         };
         add(error, vec![format!("tests of {}", target.id)]);
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::model::run::State;
 use crate::testing;
 
-fn told(history: &str, n_patches: u64) -> Vec<String> {
+fn points_of(history: &str, n_patches: u64) -> Vec<String> {
     let line = |p: ChangePoint| {
         format!(
             "{:?} {} -> {}, {} between{}{}",
@@ -31,34 +31,34 @@ fn told(history: &str, n_patches: u64) -> Vec<String> {
 #[test]
 fn a_break_between_neighbours_is_exact() {
     assert_eq!(
-        told("..bb", 1),
+        points_of("..bb", 1),
         ["Break 1.0.0 passed -> 2.0.0 failed(compile), 0 between"]
     );
 }
 
 #[test]
 fn a_flaky_pass_makes_no_change_and_is_told_where_one_rests_on_it() {
-    assert_eq!(told(".f.", 1), Vec::<String>::new());
+    assert_eq!(points_of(".f.", 1), Vec::<String>::new());
     assert_eq!(
-        told("fbf", 1),
+        points_of("fbf", 1),
         [
             "Break 0.0.0 passed (flaky) -> 1.0.0 failed(compile), 0 between, island",
             "Fix 1.0.0 failed(compile) -> 2.0.0 passed (flaky), 0 between, island"
         ]
     );
     assert_eq!(
-        told("f1", 1),
+        points_of("f1", 1),
         ["Break 0.0.0 passed (flaky) -> 1.0.0 failed(test), 0 between: one"]
     );
     assert_eq!(
-        told("f2", 1),
+        points_of("f2", 1),
         ["Break 0.0.0 passed -> 1.0.0 failed(test), 0 between: two"]
     );
 }
 
 #[test]
 fn a_side_that_one_run_of_tests_shows_is_seen_once() {
-    let told = |history: &str, once: usize| {
+    let change_of = |history: &str, once: usize| {
         let mut run = testing::history(history, 1);
         if let State::Ended { outcome, .. } = &mut run.cells[once].state {
             let cases = outcome.targets.iter_mut().flat_map(|t| &mut t.cases);
@@ -69,13 +69,13 @@ fn a_side_that_one_run_of_tests_shows_is_seen_once() {
         points.collect::<Vec<_>>().join(", ")
     };
     let passed = "0.0.0 passed (seen once) -> 1.0.0 failed(test)";
-    assert_eq!(told(".1", 0), passed);
+    assert_eq!(change_of(".1", 0), passed);
     let failed = "0.0.0 passed -> 1.0.0 failed(test) (seen once)";
-    assert_eq!(told(".1", 1), failed);
+    assert_eq!(change_of(".1", 1), failed);
     // A compile error fails even a case that passed by luck.
-    assert_eq!(told(".b", 0), "0.0.0 passed -> 1.0.0 failed(compile)");
+    assert_eq!(change_of(".b", 0), "0.0.0 passed -> 1.0.0 failed(compile)");
     let flaky = "0.0.0 passed (flaky) -> 1.0.0 failed(test)";
-    assert_eq!(told("f1", 0), flaky);
+    assert_eq!(change_of("f1", 0), flaky);
 }
 
 #[test]
@@ -90,9 +90,9 @@ fn a_flaky_cell_shows_what_a_steady_one_does() {
 
 #[test]
 fn drift_is_no_break_and_lies_between_like_what_was_not_run() {
-    assert_eq!(told(".d.", 1), Vec::<String>::new());
+    assert_eq!(points_of(".d.", 1), Vec::<String>::new());
     assert_eq!(
-        told(".db", 1),
+        points_of(".db", 1),
         ["Break 0.0.0 passed -> 2.0.0 failed(compile), 1 between"]
     );
 }
@@ -100,11 +100,11 @@ fn drift_is_no_break_and_lies_between_like_what_was_not_run() {
 #[test]
 fn what_lies_between_is_counted_and_skipped_pins_count_too() {
     assert_eq!(
-        told(".b", 3),
+        points_of(".b", 3),
         ["Break 0.0.0 passed -> 1.0.0 failed(compile), 2 between"]
     );
     assert_eq!(
-        told(".-b", 1),
+        points_of(".-b", 1),
         ["Break 0.0.0 passed -> 2.0.0 failed(compile), 1 between"]
     );
 }
@@ -112,7 +112,7 @@ fn what_lies_between_is_counted_and_skipped_pins_count_too() {
 #[test]
 fn an_island_is_told_at_both_its_shores() {
     assert_eq!(
-        told(".b.", 1),
+        points_of(".b.", 1),
         [
             "Break 0.0.0 passed -> 1.0.0 failed(compile), 0 between, island",
             "Fix 1.0.0 failed(compile) -> 2.0.0 passed, 0 between, island",
@@ -124,7 +124,7 @@ fn an_island_is_told_at_both_its_shores() {
 fn cases_that_go_different_ways_are_told_apart() {
     // The headline of the real matrix: it builds, does not build, builds again and misbehaves.
     assert_eq!(
-        told(".b1", 1),
+        points_of(".b1", 1),
         [
             "Break 0.0.0 passed -> 1.0.0 failed(compile), 0 between: one",
             "Break 0.0.0 passed -> 1.0.0 failed(compile), 0 between, island: two",
@@ -136,9 +136,9 @@ fn cases_that_go_different_ways_are_told_apart() {
 
 #[test]
 fn a_row_without_change_has_no_points() {
-    assert_eq!(told("....", 2), Vec::<String>::new());
-    assert_eq!(told("bbb", 2), Vec::<String>::new());
-    assert_eq!(told("---", 2), Vec::<String>::new());
+    assert_eq!(points_of("....", 2), Vec::<String>::new());
+    assert_eq!(points_of("bbb", 2), Vec::<String>::new());
+    assert_eq!(points_of("---", 2), Vec::<String>::new());
 }
 
 /// The result of a case at a pin, read off the letters themselves.

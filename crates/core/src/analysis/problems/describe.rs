@@ -31,8 +31,8 @@ pub(super) fn places(alike: &[&Occurrence<'_>]) -> Option<String> {
     let first = alike.first()?.place.as_ref();
     let others = places.into_iter().filter(|place| Some(*place) != first);
     let others: Vec<String> = others.map(ToString::to_string).collect();
-    let told = text::one_line(&few(&others));
-    (!others.is_empty()).then(|| format!("also at {}", text::ellipsis(&told, LONGEST_NOTE)))
+    let list = text::one_line(&few(&others));
+    (!others.is_empty()).then(|| format!("also at {}", text::ellipsis(&list, LONGEST_NOTE)))
 }
 
 /// Describes a deviation from the baseline.
@@ -106,10 +106,10 @@ pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
         let names = sets.into_iter().flat_map(|(_, names)| names).collect();
         sets = vec![(pins, names)];
     }
-    let told = sets
+    let parts = sets
         .iter()
         .map(|(pins, names)| format!("{} on {}", listed(pins), few(names)));
-    format!("{family} {}", told.collect::<Vec<_>>().join("; "))
+    format!("{family} {}", parts.collect::<Vec<_>>().join("; "))
 }
 
 fn listed(pins: &BTreeSet<&PinnedAt>) -> String {
@@ -176,16 +176,16 @@ pub(super) fn changes(points: &[&ChangePoint]) -> Vec<String> {
         }
     }
     let is_of_all =
-        |told: &Transition<'_>| groups.iter().all(|other| other.targets == told.targets);
-    let shown = groups.iter().take(MOST_CHANGES).map(|told| {
-        let targets: Vec<String> = told
+        |group: &Transition<'_>| groups.iter().all(|other| other.targets == group.targets);
+    let shown = groups.iter().take(MOST_CHANGES).map(|group| {
+        let targets: Vec<String> = group
             .targets
             .iter()
             .flatten()
             .map(|t| t.to_string())
             .collect();
-        let rows: Vec<String> = told.rows.iter().map(ToString::to_string).collect();
-        let of = match is_of_all(told) {
+        let rows: Vec<String> = group.rows.iter().map(ToString::to_string).collect();
+        let of = match is_of_all(group) {
             true => String::new(),
             false => format!("{} ", few(&targets)),
         };
@@ -193,7 +193,7 @@ pub(super) fn changes(points: &[&ChangePoint]) -> Vec<String> {
             1 => String::new(),
             _ => format!("{of}on {}: ", few(&rows)),
         };
-        text::one_line(&format!("{on}{}", told.change))
+        text::one_line(&format!("{on}{}", group.change))
     });
     let mut shown: Vec<String> = shown.collect();
     if let Some(rest) = groups.get(MOST_CHANGES..).filter(|rest| !rest.is_empty()) {

@@ -126,15 +126,15 @@ impl<'a> OccurrenceCollector<'a, '_> {
             code: error.and_then(|e| e.code.clone()).filter(|_| !is_item),
             place: place.clone().filter(|_| shared.is_none()),
             gist: match (case, error) {
-                (Some(case), _) => case.said().map(blame::gist),
+                (Some(case), _) => case.message().map(blame::gist),
                 (None, Some(error)) if !is_item => Some(blame::gist_of(error)),
                 (None, Some(_) | None) => None,
             }
             .unwrap_or_default(),
             blame: shared,
         };
-        let said = match (case, error) {
-            (Some(case), _) => case.said().map_or(status.to_string(), str::to_owned),
+        let message = match (case, error) {
+            (Some(case), _) => case.message().map_or(status.to_string(), str::to_owned),
             (None, Some(error)) => in_words(error, place.is_some()),
             (None, None) => status.to_string(),
         };
@@ -147,7 +147,7 @@ impl<'a> OccurrenceCollector<'a, '_> {
             case: case.map(|case| case.name.clone()),
             place,
             status: text::ellipsis(&text::one_line(&status.to_string()), LONGEST_NAME),
-            error: said,
+            error: message,
         })
     }
 

@@ -135,18 +135,18 @@ fn what_fails_differently_at_one_place_is_two_problems() {
     assert_eq!(Analysis::of(&ran).problems.len(), 2);
     let ran = run(&[("stable", vec![lacks("Turn: Copy"), lacks("Turn: Copy")])]);
     assert_eq!(Analysis::of(&ran).problems.len(), 1);
-    let said = |words: &str| {
-        let said = format!("thread 'adds' panicked at app/tests/a.rs:9:5:\n{words}");
-        vec![failing("a", &said)]
+    let panicking = |words: &str| {
+        let output = format!("thread 'adds' panicked at app/tests/a.rs:9:5:\n{words}");
+        vec![failing("a", &output)]
     };
     let ran = run(&[(
         "stable",
-        vec![said("an `Err`: Shut"), said("an `Err`: Full 3")],
+        vec![panicking("an `Err`: Shut"), panicking("an `Err`: Full 3")],
     )]);
     assert_eq!(Analysis::of(&ran).problems.len(), 2);
     let ran = run(&[(
         "stable",
-        vec![said("an `Err`: Full 4"), said("an `Err`: Full 3")],
+        vec![panicking("an `Err`: Full 4"), panicking("an `Err`: Full 3")],
     )]);
     assert_eq!(Analysis::of(&ran).problems.len(), 1);
 }
@@ -181,8 +181,8 @@ fn a_package_outside_the_subject_stands_once() {
 
 #[test]
 fn a_panic_tells_the_place_of_a_case() {
-    let said = "thread 'adds' panicked at app/tests/a.rs:9:5:\nno";
-    let run = run(&[("stable", vec![vec![failing("a", said)]])]);
+    let output = "thread 'adds' panicked at app/tests/a.rs:9:5:\nno";
+    let run = run(&[("stable", vec![vec![failing("a", output)]])]);
     let problems = Analysis::of(&run).problems;
     assert_eq!(
         problems[0].title(),
@@ -207,8 +207,8 @@ fn no_place_leads_out_of_the_subject() {
         "a\n.rs",
         "",
     ] {
-        let said = format!("thread 'adds' panicked at {file}:9:5:\nno");
-        let run = run(&[("stable", vec![vec![failing("a", &said)]])]);
+        let output = format!("thread 'adds' panicked at {file}:9:5:\nno");
+        let run = run(&[("stable", vec![vec![failing("a", &output)]])]);
         assert_eq!(Analysis::of(&run).problems[0].place, None, "{file}");
     }
 }

@@ -48,7 +48,7 @@ pub struct Flaky {
 impl Flaky {
     /// The most telling line of the first failure's output.
     #[must_use]
-    pub fn said(&self) -> Option<&str> {
+    pub fn message(&self) -> Option<&str> {
         telling(self.output.as_deref()?)
     }
 }
@@ -70,7 +70,7 @@ impl CaseOutcome {
 
     /// The most telling line of the output: the panic message, or else the first line.
     #[must_use]
-    pub fn said(&self) -> Option<&str> {
+    pub fn message(&self) -> Option<&str> {
         telling(self.output.as_deref()?)
     }
 }
@@ -114,10 +114,11 @@ mod tests {
     #[test]
     fn a_panic_tells_its_place() {
         let place = |file: &str, line| Some((file.to_owned(), line));
-        let said = "thread 'a' (7) panicked at app/tests/a.rs:12:5:\nno";
-        assert_eq!(panicked_at(said), place("app/tests/a.rs", 12));
-        let said = "thread 'a' panicked at 'left: `1`,\n right: `2`', app/tests/a.rs:12:5\nnote: x";
-        assert_eq!(panicked_at(said), place("app/tests/a.rs", 12));
+        let output = "thread 'a' (7) panicked at app/tests/a.rs:12:5:\nno";
+        assert_eq!(panicked_at(output), place("app/tests/a.rs", 12));
+        let output =
+            "thread 'a' panicked at 'left: `1`,\n right: `2`', app/tests/a.rs:12:5\nnote: x";
+        assert_eq!(panicked_at(output), place("app/tests/a.rs", 12));
         assert_eq!(panicked_at("hm"), None);
         assert_eq!(panicked_at("thread 'a' panicked at 'no"), None);
     }

@@ -97,14 +97,16 @@ impl OldLock {
     /// your lock as it is: lathe 2.0.0 does not compile: …`.
     #[must_use]
     pub fn as_it_is(&self) -> Option<String> {
-        let told = describe(&self.mended)?;
-        Some(format!("failed(old lock) with your lock as it is: {told}"))
+        let broken_packages = describe(&self.mended)?;
+        Some(format!(
+            "failed(old lock) with your lock as it is: {broken_packages}"
+        ))
     }
 
     /// What still does not compile, with the note that it does not belong to the subject.
     #[must_use]
     pub fn still_broken(&self) -> Option<String> {
-        let told = describe(&self.broken)?;
+        let broken_packages = describe(&self.broken)?;
         let tried = match &self.tried {
             Tried::Newer { moved, broken } => {
                 let names: Vec<&str> = broken.iter().map(String::as_str).collect();
@@ -116,7 +118,7 @@ impl OldLock {
             Tried::Locked => "and --locked moves no package".to_owned(),
         };
         Some(format!(
-            "the error is not in the subject's code: {told}; {tried}"
+            "the error is not in the subject's code: {broken_packages}; {tried}"
         ))
     }
 }
@@ -198,8 +200,8 @@ mod tests {
             moved("a", MoveReason::TooNew),
             moved("b", MoveReason::TooOld),
         ];
-        let told = "with 1 package moved from your lock: b 1.0.0 → 1.1.0";
-        assert_eq!(forward(&both).as_deref(), Some(told));
+        let expected = "with 1 package moved from your lock: b 1.0.0 → 1.1.0";
+        assert_eq!(forward(&both).as_deref(), Some(expected));
         assert_eq!(forward(&both[..1]), None);
     }
 
@@ -212,19 +214,19 @@ mod tests {
             tried,
         };
         let all = old(&["a 1.0.0", "b 1.0.0"], &[], Tried::Newest);
-        let told = "failed(old lock) with your lock as it is: a 1.0.0, b 1.0.0 do not compile: E0425 \
+        let expected = "failed(old lock) with your lock as it is: a 1.0.0, b 1.0.0 do not compile: E0425 \
                     cannot find it";
-        assert_eq!(all.as_it_is().as_deref(), Some(told));
+        assert_eq!(all.as_it_is().as_deref(), Some(expected));
         assert_eq!(all.still_broken(), None);
         let tried = Tried::Newer {
             moved: vec![moved("c", MoveReason::TooOld)],
             broken: vec!["a 1.0.0".to_owned()],
         };
         let none = old(&[], &["a 1.0.0"], tried);
-        let told = "the error is not in the subject's code: a 1.0.0 does not compile: E0425 cannot \
+        let expected = "the error is not in the subject's code: a 1.0.0 does not compile: E0425 cannot \
                     find it; with 1 package moved from your lock: c 1.0.0 → 1.1.0, a 1.0.0 does not \
                     compile either";
-        assert_eq!(none.still_broken().as_deref(), Some(told));
+        assert_eq!(none.still_broken().as_deref(), Some(expected));
         assert_eq!(none.as_it_is(), None);
     }
 

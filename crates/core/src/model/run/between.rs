@@ -96,10 +96,10 @@ impl Between {
 
 /// Joins the first few names and says how many more there are.
 fn few(names: &[String], separator: &str) -> String {
-    let told = names.iter().take(MOST_NAMES).cloned();
+    let first = names.iter().take(MOST_NAMES).cloned();
     let more = names.len().saturating_sub(MOST_NAMES);
     let more = (more > 0).then(|| format!("and {more} more"));
-    told.chain(more).collect::<Vec<_>>().join(separator)
+    first.chain(more).collect::<Vec<_>>().join(separator)
 }
 
 /// `nothing published lies between`, or what does, as a sentence without capital and full stop.
@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    fn told(family: &FamilyRecord, before: u64, after: u64) -> (bool, String) {
+    fn between_pins(family: &FamilyRecord, before: u64, after: u64) -> (bool, String) {
         let at = |major| PinnedAt::from(Version::new(major, 0, 0));
         let between = Between::of(family, &at(before), &at(after));
         (between.is_exact(), between.to_string())
@@ -164,14 +164,14 @@ mod tests {
             true,
             "nothing published lies between; 1.1.0 was yanked".to_owned(),
         );
-        assert_eq!(told(&family, 1, 2), exact);
+        assert_eq!(between_pins(&family, 1, 2), exact);
         let one = (false, "2.1.0 lies between and is untested".to_owned());
-        assert_eq!(told(&family, 2, 3), one);
+        assert_eq!(between_pins(&family, 2, 3), one);
         let two = "2 versions between are untested; 3.3.0 was yanked".to_owned();
-        assert_eq!(told(&family, 3, 4), (false, two));
+        assert_eq!(between_pins(&family, 3, 4), (false, two));
         let none =
             "nothing that can be tested lies between; a 4.1.0 cannot be used: b has no 4.1.0";
-        assert_eq!(told(&family, 4, 5), (false, none.to_owned()));
+        assert_eq!(between_pins(&family, 4, 5), (false, none.to_owned()));
     }
 
     #[test]
@@ -181,13 +181,13 @@ mod tests {
             ..family("1.0.0 2.0.0", "", "")
         };
         let words = "what is published of a between is not known".to_owned();
-        assert_eq!(told(&family, 1, 2), (false, words));
+        assert_eq!(between_pins(&family, 1, 2), (false, words));
     }
 
     #[test]
     fn many_are_not_all_named() {
         let family = family("1.0.0 2.0.0", "", "1.1.0 1.2.0 1.3.0 1.4.0 1.5.0");
         let words = "nothing published lies between; 1.1.0, 1.2.0, 1.3.0, and 2 more were yanked";
-        assert_eq!(told(&family, 1, 2), (true, words.to_owned()));
+        assert_eq!(between_pins(&family, 1, 2), (true, words.to_owned()));
     }
 }

@@ -58,7 +58,8 @@ pub enum BisectTarget {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// A one-line summary.
-    pub said: String,
+    #[serde(rename = "said")]
+    pub summary: String,
     /// The full output of the compiler or test, if the answer is bad.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -67,9 +68,9 @@ pub struct Evidence {
 impl Evidence {
     /// Creates evidence that consists of one line.
     #[must_use]
-    pub fn line(said: impl Into<String>) -> Self {
+    pub fn line(summary: impl Into<String>) -> Self {
         Self {
-            said: said.into(),
+            summary: summary.into(),
             detail: None,
         }
     }

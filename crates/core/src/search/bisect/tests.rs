@@ -20,7 +20,7 @@ fn search(history: &[PointAnswer], n_lanes: usize) -> (Vec<PointState>, usize) {
         }
         n_asked += asked.len();
         for at in asked {
-            points[at] = PointState::Told(history[at]);
+            points[at] = PointState::Answered(history[at]);
         }
     }
 }
@@ -124,7 +124,7 @@ proptest! {
             let mut n_rounds = 0;
             while end(&points).is_none() {
                 for at in next(&points, n_lanes) {
-                    points[at] = PointState::Told(history[at]);
+                    points[at] = PointState::Answered(history[at]);
                 }
                 n_rounds += 1;
             }

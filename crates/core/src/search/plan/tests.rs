@@ -76,7 +76,7 @@ fn every_cell_has_a_fate_and_a_reason() {
         &select(&[], &[], &[], Strategy::Ends),
         &Knows("a@f-1.0.0"),
     );
-    let told: Vec<String> = plan
+    let lines: Vec<String> = plan
         .cells
         .iter()
         .map(|p| match &p.fate {
@@ -85,7 +85,7 @@ fn every_cell_has_a_fate_and_a_reason() {
             CellFate::Skip(skip) => format!("{} is left out: {skip}", p.id),
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]

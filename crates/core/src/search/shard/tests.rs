@@ -68,11 +68,11 @@ fn names(plan: &Plan, shares: &[ShardCells]) -> Vec<String> {
             .replace("@gadget-", "")
             .replace(".0.0", "")
     };
-    let told = shares.iter().map(|share| {
+    let lines = shares.iter().map(|share| {
         let cells: Vec<String> = share.cells.iter().map(name).collect();
         format!("{}: {}", share.shard, cells.join(" "))
     });
-    told.collect()
+    lines.collect()
 }
 
 #[test]
@@ -118,12 +118,15 @@ fn a_plan_that_is_kept_in_part_says_so_and_says_of_the_rest_where_it_is() {
 #[test]
 fn what_cannot_be_told_beforehand_is_not_divided() {
     let mut plan = planned(Strategy::Frontier, &FIRST);
-    let said = shares(&plan, 3, &KnownDurations::default()).expect_err("a mistake");
-    assert!(said.to_string().contains("add --full or --ends"), "{said}");
+    let error = shares(&plan, 3, &KnownDurations::default()).expect_err("a mistake");
+    assert!(
+        error.to_string().contains("add --full or --ends"),
+        "{error}"
+    );
     plan.strategy = Strategy::Full;
     plan.cells[1].is_rung = false;
-    let said = shares(&plan, 3, &KnownDurations::default()).expect_err("a mistake");
-    assert!(said.to_string().contains("leave out --exact"), "{said}");
+    let error = shares(&plan, 3, &KnownDurations::default()).expect_err("a mistake");
+    assert!(error.to_string().contains("leave out --exact"), "{error}");
 }
 
 #[test]

@@ -281,29 +281,29 @@ fn a_machine_that_fails_below_a_target_is_neither_drift_nor_a_verdict() {
 
 #[test]
 fn a_build_script_that_fails_is_found_in_what_cargo_said() {
-    let said = |package: &str| {
+    let stderr = |package: &str| {
         format!(
             "error: failed to run custom build command for `{package}`\n\nCaused by:\n  process \
              didn't exit successfully\n  --- stderr\n  thread 'main' panicked at build.rs:1:1:\n  no zlib\n"
         )
     };
-    let build = Build::silent().says(&said("plain v1.0.0"));
+    let build = Build::silent().says(&stderr("plain v1.0.0"));
     assert_eq!(
         build.result("smoke"),
         "failed(drift): plain 1.0.0 does not build: the build script of plain failed: no zlib"
     );
-    let build = Build::silent().says(&said("gadget v2.0.0"));
+    let build = Build::silent().says(&stderr("gadget v2.0.0"));
     assert_eq!(
         build.result("smoke"),
         "failed(compile): the build script of gadget failed: no zlib (in gadget 2.0.0, not in the subject's code)"
     );
-    let build = Build::silent().says(&said("app v0.1.0 (/w/app)"));
+    let build = Build::silent().says(&stderr("app v0.1.0 (/w/app)"));
     assert_eq!(
         build.result("smoke"),
         "failed(compile): the build script of app failed: no zlib"
     );
     // Another package of that name has not failed.
-    let other = Build::silent().says(&said("plain v1.0.1"));
+    let other = Build::silent().says(&stderr("plain v1.0.1"));
     assert!(
         !other.result("smoke").contains("plain 1.0.0"),
         "{}",

@@ -97,11 +97,11 @@ fn may_be_here(platform: &str) -> bool {
             let systems = ["windows", "linux", "apple", "freebsd", "wasi", "android"];
             let of_triple = systems.into_iter().find(|system| triple.contains(system));
             of_triple.is_none_or(|system| {
-                let here = match std::env::consts::OS {
+                let own = match std::env::consts::OS {
                     "macos" | "ios" => "apple",
                     system => system,
                 };
-                here == system
+                own == system
             })
         }
         Err(_) => true,
@@ -188,7 +188,7 @@ mod tests {
             let text = format!("[package]\nname = 'app'\n{rest}");
             Manifest::parse(&text).expect("a manifest")
         };
-        let told = |manifest: &str, set: FeatureSet| {
+        let reasons_of = |manifest: &str, set: FeatureSet| {
             reasons("gadget-io", &[app(manifest)], &[set])
                 .map(|reasons| reasons.into_iter().collect::<Vec<_>>().join("; "))
                 .unwrap_or_default()
@@ -197,18 +197,18 @@ mod tests {
         let by_default = format!("{optional}[features]\ndefault = ['x']\nx = ['dep:gadget-io']\n");
         let is_optional =
             "it is optional in `app`, where no feature that is on by itself asks for it";
-        assert_eq!(told(optional, set(&[], true)), is_optional);
-        assert_eq!(told(optional, set(&["gadget-io"], true)), "");
-        assert_eq!(told(&by_default, set(&[], true)), "");
-        assert_eq!(told(&by_default, set(&[], false)), is_optional);
-        assert_eq!(told(&by_default, set(&["x"], false)), "");
+        assert_eq!(reasons_of(optional, set(&[], true)), is_optional);
+        assert_eq!(reasons_of(optional, set(&["gadget-io"], true)), "");
+        assert_eq!(reasons_of(&by_default, set(&[], true)), "");
+        assert_eq!(reasons_of(&by_default, set(&[], false)), is_optional);
+        assert_eq!(reasons_of(&by_default, set(&["x"], false)), "");
         let elsewhere = "[target.'cfg(target_os = \"none\")'.dependencies]\ngadget-io = '1'\n";
         assert_eq!(
-            told(elsewhere, set(&[], true)),
+            reasons_of(elsewhere, set(&[], true)),
             "`app` requires it for `cfg(target_os = \"none\")` only"
         );
         let both = format!("{elsewhere}[dependencies]\ngadget-io = '1'\n");
-        assert_eq!(told(&both, set(&[], true)), "");
-        assert_eq!(told("", set(&[], true)), "");
+        assert_eq!(reasons_of(&both, set(&[], true)), "");
+        assert_eq!(reasons_of("", set(&[], true)), "");
     }
 }

@@ -24,7 +24,7 @@ fn asking(fields: &str) -> String {
 }
 
 /// The result of reading a line: its version, or why it is skipped.
-fn told(line: &str) -> String {
+fn read_line(line: &str) -> String {
     let entry = CrateEntry::of_lines(line.as_bytes());
     let usable = entry.versions.iter().map(|p| p.version.to_string());
     let passed_over = entry.passed_over.iter();
@@ -49,7 +49,7 @@ fn what_may_be_left_out_or_null_is_taken() {
         r#""pubtime":null"#,
         r#""made_up":{"of":["anything"]}"#,
     ] {
-        assert_eq!(told(&line(with)), "4.0.0", "{with}");
+        assert_eq!(read_line(&line(with)), "4.0.0", "{with}");
     }
     for fields in [
         "",
@@ -65,7 +65,7 @@ fn what_may_be_left_out_or_null_is_taken() {
         r#","bindep_target":null"#,
         r#","made_up":1"#,
     ] {
-        assert_eq!(told(&asking(fields)), "4.0.0", "{fields}");
+        assert_eq!(read_line(&asking(fields)), "4.0.0", "{fields}");
     }
 }
 
@@ -81,7 +81,7 @@ fn what_cargo_refuses_is_passed_over_and_named() {
         r#""rust_version":"1.80.0-beta""#,
         r#""v":"two""#,
     ] {
-        let message = told(&line(with));
+        let message = read_line(&line(with));
         assert!(
             message.starts_with("4.0.0 cannot be read in the index: "),
             "{with}: {message}"
@@ -94,13 +94,13 @@ fn what_cargo_refuses_is_passed_over_and_named() {
         r#","target":"cfg(""#,
         r#","lib":null"#,
     ] {
-        let message = told(&asking(fields));
+        let message = read_line(&asking(fields));
         assert!(
             message.starts_with("4.0.0 cannot be read in the index: "),
             "{fields}: {message}"
         );
     }
-    let twice = told(&line(r#""deps":[{"name":"b","req":"one"}]"#));
+    let twice = read_line(&line(r#""deps":[{"name":"b","req":"one"}]"#));
     assert!(
         twice.starts_with("4.0.0 cannot be read in the index: "),
         "{twice}"
@@ -110,9 +110,9 @@ fn what_cargo_refuses_is_passed_over_and_named() {
 #[test]
 fn a_line_of_a_newer_format_is_passed_over_whatever_it_holds() {
     let words = "4.0.0 is of format 3 in the index, and cargo reads up to 2";
-    assert_eq!(told(&line(r#""v":3"#)), words);
+    assert_eq!(read_line(&line(r#""v":3"#)), words);
     assert_eq!(
-        told(r#"{"name":"a","vers":"4.0.0","v":3,"deps":"none"}"#),
+        read_line(r#"{"name":"a","vers":"4.0.0","v":3,"deps":"none"}"#),
         words
     );
 }

@@ -182,16 +182,18 @@ fn a_test_that_ran_alone_answers_for_how_its_process_ended() {
     assert_eq!(alone(Exit::Code(3)).0, "failed(crash)");
     let (status, output) = alone(Exit::Code(0));
     assert_eq!(status, "failed(crash)");
-    assert!(output.is_some_and(|said| said.starts_with("the process ended with exit 0 before")));
+    assert!(
+        output.is_some_and(|output| output.starts_with("the process ended with exit 0 before"))
+    );
     assert_eq!(alone(Exit::Code(101)).0, "failed(test)");
     let (status, output) = alone(Exit::TimedOut);
     assert_eq!(status, "failed(timeout)");
-    assert!(output.is_some_and(|said| said.starts_with("still running after ")));
+    assert!(output.is_some_and(|output| output.starts_with("still running after ")));
 }
 
 #[test]
 fn a_time_limit_that_was_hit_names_its_key() {
-    let said = |took: Duration| {
+    let output_after = |took: Duration| {
         with_cases(|cases| {
             let ended = ProcessResult {
                 wall: took,
@@ -202,8 +204,8 @@ fn a_time_limit_that_was_hit_names_its_key() {
         })
     };
     let of_case = "still running after 10s (`case` under `[timeouts]`)";
-    assert_eq!(said(10 * SECOND).as_deref(), Some(of_case));
-    let of_target = said(9 * SECOND).expect("output");
+    assert_eq!(output_after(10 * SECOND).as_deref(), Some(of_case));
+    let of_target = output_after(9 * SECOND).expect("output");
     assert!(
         of_target.ends_with(" (`target` under `[timeouts]`)"),
         "{of_target}"

@@ -24,7 +24,7 @@ pub type Broken = (Vec<String>, Vec<Thing>, u64);
 /// What the sentences of one family have said so far.
 #[derive(Default)]
 pub struct Context {
-    told: Covered,
+    covered: Covered,
     /// The targets with a change that was mentioned, by name or in a count.
     named: BTreeSet<String>,
     /// The targets mentioned as beginning to pass.
@@ -49,36 +49,36 @@ pub fn check(run: &Value, answer: &str) -> Result<(), String> {
         "whether the run ended",
     )?;
     for (family, context) in seen.families.iter().zip(&contexts) {
-        all_is_told(family, context)?;
+        all_is_covered(family, context)?;
     }
     Ok(())
 }
 
 /// Checks that every target that breaks is mentioned, and the first break on each row.
-fn all_is_told(family: &SeenFamily, context: &Context) -> Result<(), String> {
+fn all_is_covered(family: &SeenFamily, context: &Context) -> Result<(), String> {
     let breaking = family.targets_that_turn(|turns| turns.iter().any(|turn| turn.1));
     let beginning = family.targets_that_turn(|turns| matches!(turns, [(_, false)]));
-    let untold: Vec<&String> = beginning.difference(&context.begun).collect();
+    let missing: Vec<&String> = beginning.difference(&context.begun).collect();
     holds(
-        untold.is_empty(),
+        missing.is_empty(),
         &format!(
-            "that {untold:?} begins to pass with {} is not told",
+            "that {missing:?} begins to pass with {} is not told",
             family.name
         ),
     )?;
-    let untold: Vec<&String> = breaking.difference(&context.named).collect();
+    let missing: Vec<&String> = breaking.difference(&context.named).collect();
     holds(
-        untold.len() <= context.n_more_turning,
-        &format!("the break of {untold:?} with {} is not told", family.name),
+        missing.len() <= context.n_more_turning,
+        &format!("the break of {missing:?} with {} is not told", family.name),
     )?;
     for row in family.rows.keys() {
         let things = family.things();
         let turns = things.iter().flat_map(|thing| family.turns(row, thing));
         let first = turns.filter(|turn| turn.1).map(|turn| turn.0).min();
         if let Some(at) = first {
-            let is_told = context.told.contains(&(row.clone(), at));
+            let is_covered = context.covered.contains(&(row.clone(), at));
             holds(
-                is_told || context.n_more_turning > 0,
+                is_covered || context.n_more_turning > 0,
                 &format!("a break at {at} on {row} is not told"),
             )?;
         }
@@ -129,7 +129,7 @@ fn statement(
 fn of_family(family: &SeenFamily, sentence: &str, context: &mut Context) -> Result<(), String> {
     let name = &family.name;
     if sentence.contains(" without a change of code ") {
-        return upgrade::upgrade(family, sentence, &mut context.told);
+        return upgrade::upgrade(family, sentence, &mut context.covered);
     }
     if let Some(rest) = sentence.strip_prefix(&format!("Moving {name} from ")) {
         return upgrade::constant(family, rest);
@@ -155,7 +155,7 @@ fn of_family(family: &SeenFamily, sentence: &str, context: &mut Context) -> Resu
     }
     if let Some(rest) = sentence.strip_prefix("Elsewhere ") {
         let last = context.last_break.clone();
-        return course::elsewhere(family, rest, &mut context.told, &last);
+        return course::elsewhere(family, rest, &mut context.covered, &last);
     }
     if sentence.contains(" targets begin to pass on the way, ") {
         return course::many_begin(family, sentence, context);

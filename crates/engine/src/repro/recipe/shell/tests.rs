@@ -87,10 +87,10 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
         .env("OTHER", "not to be seen")
         .output()
         .expect("a shell");
-    let said = String::from_utf8(output.stdout).expect("text");
+    let stdout = String::from_utf8(output.stdout).expect("text");
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{err}");
-    let message: Vec<&str> = said.split('\0').collect();
+    let message: Vec<&str> = stdout.split('\0').collect();
     assert_eq!(message[..2], ["build", HOSTILE]);
     let vars: BTreeMap<&str, &str> = message[2..]
         .iter()

@@ -52,7 +52,7 @@ pub fn turning(
             )?;
         }
         context
-            .told
+            .covered
             .extend(expected.iter().map(|(at, _)| (row.clone(), *at)));
     }
     context.named.insert(subject.target.clone());
@@ -137,7 +137,7 @@ pub fn followers(family: &SeenFamily, sentence: &str, context: &mut Context) -> 
                     &format!("{thing:?} turns at {turns:?} on {row}"),
                 )?;
             }
-            context.told.insert((row, at));
+            context.covered.insert((row, at));
         }
         rest = next.map_or("", |next| &after[next + 2..]);
     }
@@ -186,17 +186,17 @@ pub fn others_follow(family: &SeenFamily, list: &str, context: &Context) -> Resu
         *expected.entry(at).or_default() += 1;
     }
     let list = list.trim_end_matches('.').replace(" and ", ", ");
-    let mut told = BTreeMap::new();
+    let mut found = BTreeMap::new();
     for part in list.split(", ") {
         let n = part
             .split_once(" (")
             .map_or("1", |(_, n)| n.trim_end_matches(')'));
-        told.insert(
+        found.insert(
             major(part)?,
             n.parse::<usize>().map_err(|why| why.to_string())?,
         );
     }
-    holds(told == expected, &format!("others follow at {expected:?}"))
+    holds(found == expected, &format!("others follow at {expected:?}"))
 }
 
 /// `1.0.0; 2 versions between are untested.`
@@ -230,7 +230,7 @@ pub fn still(family: &SeenFamily, rest: &str, context: &Context) -> Result<(), S
 pub fn elsewhere(
     family: &SeenFamily,
     rest: &str,
-    told: &mut Covered,
+    covered: &mut Covered,
     context: &Option<super::Broken>,
 ) -> Result<(), String> {
     let target = |thing: &Thing| thing.0.clone();
@@ -247,7 +247,7 @@ pub fn elsewhere(
             turns.any(|turn| turn == (at, true)),
             &format!("nothing breaks at {at} on {row}"),
         )?;
-        told.insert((row.to_owned(), at));
+        covered.insert((row.to_owned(), at));
     }
     Ok(())
 }
@@ -292,7 +292,7 @@ pub fn first_on_row(
         )?;
     }
     context.named.insert(about.target);
-    context.told.insert((row.to_owned(), at));
+    context.covered.insert((row.to_owned(), at));
     Ok(())
 }
 

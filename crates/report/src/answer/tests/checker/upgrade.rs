@@ -7,7 +7,7 @@ use super::seen::{SeenCell, SeenFamily, Shown, major};
 use super::words::{holds, listed, rows, versions};
 
 /// `gadget 2.0.0 works ... on stable: nothing that passes at 0.0.0 fails there; 1.0.0 does not.`
-pub fn upgrade(family: &SeenFamily, sentence: &str, told: &mut Covered) -> Result<(), String> {
+pub fn upgrade(family: &SeenFamily, sentence: &str, covered: &mut Covered) -> Result<(), String> {
     let halves = sentence.split_once(" without a change of code ");
     let (what, rest) = halves.ok_or("half")?;
     let (on, rest) = rest.split_once(": ").ok_or("no rows")?;
@@ -61,7 +61,7 @@ pub fn upgrade(family: &SeenFamily, sentence: &str, told: &mut Covered) -> Resul
             (None, _) => BTreeSet::new(),
         };
         holds(broken == of(&fates, Shown::Fails), "other pins break")?;
-        told.extend(broken.iter().map(|at| (row.clone(), *at)));
+        covered.extend(broken.iter().map(|at| (row.clone(), *at)));
         let unsure = match rest.split_once("something has no verdict at ") {
             Some((_, list)) => listed(list, &later)?,
             None => BTreeSet::new(),
@@ -71,8 +71,11 @@ pub fn upgrade(family: &SeenFamily, sentence: &str, told: &mut Covered) -> Resul
             "other pins have no verdict",
         )?;
         let n_tested = fates.values().flatten().count();
-        let is_told = rest.contains(&format!("{n_tested} of {} later pins w", later.len()));
-        holds(is_told == (n_tested < later.len()), "how many were tested")?;
+        let is_counted = rest.contains(&format!("{n_tested} of {} later pins w", later.len()));
+        holds(
+            is_counted == (n_tested < later.len()),
+            "how many were tested",
+        )?;
     }
     Ok(())
 }
@@ -108,12 +111,12 @@ fn of(fates: &BTreeMap<u64, Option<Shown>>, fate: Shown) -> BTreeSet<u64> {
 
 /// `; [[adjust]] applies at 1.0.0: features of gadget`, if it does and differs from the start.
 fn adjusted(family: &SeenFamily, rest: &str, from: u64, newest: u64) -> Result<(), String> {
-    let told = rest.split_once(&format!("; `[[adjust]]` applies at {newest}.0.0: "));
-    let told = told.map(|(_, changes)| changes.split("; ").next().unwrap_or_default());
-    let told = told.map(|changes| changes.split(", and `").next().unwrap_or_default());
-    let told = told.map(|changes| changes.trim_end_matches('.').to_owned());
+    let changes = rest.split_once(&format!("; `[[adjust]]` applies at {newest}.0.0: "));
+    let changes = changes.map(|(_, changes)| changes.split("; ").next().unwrap_or_default());
+    let changes = changes.map(|changes| changes.split(", and `").next().unwrap_or_default());
+    let changes = changes.map(|changes| changes.trim_end_matches('.').to_owned());
     holds(
-        told.as_ref()
+        changes.as_ref()
             == family
                 .adjusted
                 .get(&newest)
@@ -148,7 +151,7 @@ pub fn constant(family: &SeenFamily, rest: &str) -> Result<(), String> {
 pub fn stands_before(family: &SeenFamily, rest: &str) -> Result<(), String> {
     let (row, rest) = rest.split_once(", ").ok_or("no row")?;
     let (at, rest) = rest.split_once(" breaks ").ok_or("no pin")?;
-    let (words, told) = rest.split_once(": ").ok_or("no reasons")?;
+    let (words, reasons) = rest.split_once(": ").ok_or("no reasons")?;
     let at = major(at.rsplit(' ').next().unwrap_or_default())?;
     let cells = family.row(row)?;
     let passes = |at: &u64| {
@@ -163,30 +166,30 @@ pub fn stands_before(family: &SeenFamily, rest: &str) -> Result<(), String> {
     let last = ended.next_back().map(|(at, _)| *at);
     holds(last == Some(at), "another is the last that was tested")?;
     let lost = family.lost(row, from, at)?;
-    let mut reasons: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    let mut causes: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
     for (target, own) in &lost {
         for reason in own {
-            reasons.entry(reason).or_default().insert(target);
+            causes.entry(reason).or_default().insert(target);
         }
     }
-    let n = reasons.len();
+    let n = causes.len();
     let by = match n {
         1 => "one reason".to_owned(),
         n => format!("{n} reasons"),
     };
     let expected = format!("{} targets, for {by}", lost.len());
     holds(words == expected, &format!("it breaks {expected}"))?;
-    let mut told: Vec<&str> = told.trim_end_matches('.').split("; ").collect();
-    let rest = told.last().and_then(|last| last.strip_prefix("and "));
+    let mut reasons: Vec<&str> = reasons.trim_end_matches('.').split("; ").collect();
+    let rest = reasons.last().and_then(|last| last.strip_prefix("and "));
     let rest = rest.and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
     if rest.is_some() {
-        told.pop();
+        reasons.pop();
     }
     holds(
-        told.len() + rest.unwrap_or(0) == n,
+        reasons.len() + rest.unwrap_or(0) == n,
         "how many reasons are told",
     )?;
-    for reason in told {
+    for reason in reasons {
         let shows = |(error, targets): &(&&String, &BTreeSet<&String>)| {
             let who = match (targets.len(), targets.first()) {
                 (1, Some(only)) => format!("`{only}`"),
@@ -200,12 +203,12 @@ pub fn stands_before(family: &SeenFamily, rest: &str) -> Result<(), String> {
             };
             reason.ends_with(&format!("{error} ({who})"))
         };
-        let known = reasons
+        let known = causes
             .iter()
             .find(|pair| shows(pair))
             .map(|(error, _)| *error);
         let known = known.ok_or(format!("no such reason: {reason}"))?;
-        reasons.remove(known);
+        causes.remove(known);
     }
     Ok(())
 }
@@ -240,7 +243,7 @@ pub fn fails_today(family: &SeenFamily, sentence: &str) -> Result<(), String> {
         .iter()
         .filter(|((_, case), shown)| case.is_none() && **shown == Shown::Fails);
     let failing: BTreeSet<&String> = failing.map(|((target, _), _)| target).collect();
-    let told = match rest.strip_prefix('`') {
+    let targets = match rest.strip_prefix('`') {
         Some(rest) => {
             holds(
                 failing.contains(&rest.split('`').next().unwrap_or_default().to_owned()),
@@ -251,7 +254,7 @@ pub fn fails_today(family: &SeenFamily, sentence: &str) -> Result<(), String> {
         None => rest.split(' ').next().unwrap_or_default().to_owned(),
     };
     holds(
-        told == failing.len().to_string(),
+        targets == failing.len().to_string(),
         &format!("{} fail today", failing.len()),
     )
 }

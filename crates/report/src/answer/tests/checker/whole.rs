@@ -66,12 +66,12 @@ pub fn fail(family: &SeenFamily, about: &About, rest: &str) -> Result<(), String
     let n = family.targets().iter().filter(|t| is_failing(t)).count();
     holds(is_failing(&about.target), "it passes somewhere")?;
     let words = rest.split(" wherever ").next().unwrap_or_default();
-    let is_told = match n {
+    let is_counted = match n {
         1 => words == " fails",
         2 => words == " and another target fail",
         n => words == format!(" and {} more targets fail", n - 1),
     };
-    holds(is_told, &format!("{n} fail wherever they ran"))
+    holds(is_counted, &format!("{n} fail wherever they ran"))
 }
 
 /// `` fails on stable and passes on old at the same pins of gadget: why.``
@@ -97,12 +97,12 @@ pub fn nothing(seen: &Seen, sentence: &str) -> Result<(), String> {
         "something has a verdict",
     )?;
     let n_ended = seen.families.iter().flat_map(SeenFamily::ended).count();
-    let is_told = match n_ended {
+    let is_counted = match n_ended {
         0 => sentence.starts_with("Nothing was tested: "),
         1 => sentence.contains("the one cell that ran is "),
         n => sentence.contains(&format!("the {n} cells that ran are ")),
     };
-    holds(is_told, &format!("{n_ended} cells ran"))
+    holds(is_counted, &format!("{n_ended} cells ran"))
 }
 
 /// `On old nothing builds from 2.0.0 on: why.`

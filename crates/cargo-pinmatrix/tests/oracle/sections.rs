@@ -9,16 +9,16 @@ pub struct Section {
     pub source: Option<String>,
     /// The name of the crate that ran.
     pub krate: String,
-    /// What its tests said.
+    /// What its tests output.
     pub tests: Tests,
     /// How many cases its summaries count.
     n_counted: Option<usize>,
 }
 
 /// The sections of what `cargo test` printed, both streams in one, in their order.
-pub fn sections(said: &str) -> Vec<Section> {
+pub fn sections(output: &str) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
-    for line in said.lines() {
+    for line in output.lines() {
         if let Some(section) = head(line) {
             sections.push(section);
             continue;
