@@ -13,7 +13,7 @@ HEADER = re.compile(r"^\[\[?([A-Za-z-]+)\]\]?\s*(#.*)?$")
 STRING = re.compile(r'"([^"]*)"')
 
 
-class Mistake(Exception):
+class UserError(Exception):
     """Something a person has to put right: a flag, a config, a program that is missing."""
 
 
@@ -85,7 +85,7 @@ class Config:
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
-            raise Mistake(f"read {path}: {error}") from error
+            raise UserError(f"read {path}: {error}") from error
         for line in text.splitlines():
             header = HEADER.match(line)
             if header:
@@ -94,7 +94,7 @@ class Config:
                 self.tables[-1].lines.append(line)
         families = self.all("family")
         if len(families) != 1:
-            raise Mistake(f"{path} has {len(families)} families; the benchmark takes one")
+            raise UserError(f"{path} has {len(families)} families; the benchmark takes one")
         family = families[0]
         self.family = family.string("name") or ""
         self.crates = family.strings("crates")

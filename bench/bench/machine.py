@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from .config import Mistake
+from .config import UserError
 
 
 def said(command: List[str], **more) -> Optional[str]:
@@ -69,12 +69,12 @@ def build_tool(repository: Path, release: bool) -> Path:
     command += ["--message-format=json"] + (["--release"] if release else [])
     done = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE)
     if done.returncode != 0:
-        raise Mistake("the tool does not build")
+        raise UserError("the tool does not build")
     for line in done.stdout.decode().splitlines():
         message = json.loads(line)
         if message.get("executable") and message["target"]["name"] == "xtask":
             return Path(message["executable"])
-    raise Mistake("cargo built the tool and did not say where")
+    raise UserError("cargo built the tool and did not say where")
 
 
 def timed_overhead(timed: Path, scratch: Path, n: int = 40) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 from . import answers
-from .config import Mistake
+from .config import UserError
 from .contestants import KNOWN, Ground, Row
 
 SCHEMA = 1
@@ -20,10 +20,10 @@ class Results:
         if merge:
             old = json.loads(merge.read_text())
             if old.get("schema") != SCHEMA:
-                raise Mistake(f"{merge} is of another schema")
+                raise UserError(f"{merge} is of another schema")
             for fact in ("cores", "cpu", "memory"):
                 if old["machine"].get(fact) != machine.get(fact):
-                    raise Mistake(f"{merge} was measured on another machine ({fact} differs)")
+                    raise UserError(f"{merge} was measured on another machine ({fact} differs)")
             self.data.update(suites=old["suites"], scale=old["scale"])
 
     def open_suite(self, ground: Ground) -> None:
@@ -37,7 +37,7 @@ class Results:
         }
         suite = self.data["suites"].setdefault(ground.suite, {**asked, "rows": {}, "units": {}})
         if any(suite[key] != value for key, value in asked.items()):
-            raise Mistake(f"the merged results of {ground.suite} are of other pins or toolchains")
+            raise UserError(f"the merged results of {ground.suite} are of other pins or toolchains")
 
     def add(self, suite_name: str, row: Row) -> None:
         """Takes in a row and writes the file."""

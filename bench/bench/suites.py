@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
 from . import members
-from .config import Config, Mistake
+from .config import Config, UserError
 from .contestants import Ground, Peer, base_env
 from .machine import said
 from .trees import Tree
@@ -75,14 +75,14 @@ def ground(name: str, tool: Path, work: Path, options) -> Ground:
     wanted = options.toolchains or suite.toolchains
     unknown = [label for label in wanted if label not in config.labels()]
     if unknown:
-        raise Mistake(f"{path} has no toolchain {', '.join(unknown)}")
+        raise UserError(f"{path} has no toolchain {', '.join(unknown)}")
     found = toolchains(tool, path)
     missing = [label for label in wanted if label not in found]
     for label in missing:
         print(f"toolchain {label} is not on this machine and takes no part", flush=True)
     tree.toolchains = [label for label in wanted if label in found]
     if not tree.toolchains:
-        raise Mistake("none of the toolchains is on this machine")
+        raise UserError("none of the toolchains is on this machine")
     cells = []
     for label in tree.toolchains:
         for pin in pins:
@@ -117,7 +117,7 @@ def toolchains(tool: Path, config: Path) -> Dict[str, dict]:
     command = [str(tool), "matrix", "toolchains", "--format", "json", "--config", str(config)]
     told = said(command, env=base_env())
     if told is None:
-        raise Mistake(f"`{' '.join(command)}` fails")
+        raise UserError(f"`{' '.join(command)}` fails")
     found = {}
     for one in json.loads(told):
         if not one["source"]:
@@ -140,7 +140,7 @@ def local_versions(name: str) -> List[str]:
     try:
         told = [json.loads(line) for line in index.read_text().splitlines()]
     except OSError as error:
-        raise Mistake(f"which pins? {error}") from error
+        raise UserError(f"which pins? {error}") from error
     return [one["vers"] for one in told if not one["yanked"] and "-" not in one["vers"]]
 
 

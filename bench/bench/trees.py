@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from . import pinning
-from .config import Config, Mistake
+from .config import Config, UserError
 
 
 class Tree:
@@ -61,7 +61,7 @@ class Tree:
         """Changes one test file of a copy, in a way that changes no answer."""
         tests = [p for p in pinning.files(subject) if p.parent.name == "tests" and p.suffix == ".rs"]
         if not tests:
-            raise Mistake(f"{self.subject} has no test file to change")
+            raise UserError(f"{self.subject} has no test file to change")
         with open(tests[0], "a", encoding="utf-8") as file:
             file.write("\n// Changed.\n")
         return tests[0]

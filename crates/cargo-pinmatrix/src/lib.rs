@@ -58,7 +58,7 @@ impl Program {
 enum ExitStatus {
     Passed = 0,
     Failed = 1,
-    Mistake = 2,
+    UserError = 2,
     Inconclusive = 3,
     Interrupted = 130,
 }
@@ -86,7 +86,7 @@ pub fn main(program: Program) -> ExitCode {
         Err(error) => {
             output::error_report::show(&error);
             match error.downcast_ref::<UserError>() {
-                Some(_) => ExitStatus::Mistake,
+                Some(_) => ExitStatus::UserError,
                 None => ExitStatus::Inconclusive,
             }
         }

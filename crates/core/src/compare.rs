@@ -138,8 +138,8 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
         let (Some((old, was)), Some(is)) = (pair, record.outcome()) else {
             continue;
         };
-        let is_in_doubt = |status: &Status| matches!(status, Status::Inconclusive { .. });
-        if is_in_doubt(&was.status) || is_in_doubt(&is.status) {
+        let is_inconclusive = |status: &Status| matches!(status, Status::Inconclusive { .. });
+        if is_inconclusive(&was.status) || is_inconclusive(&is.status) {
             continue;
         }
         answered.insert(&record.id);

@@ -28,7 +28,7 @@ use crate::cell::old_lock::JudgedBuild;
 use crate::fs_ext::{remove, remove_all_but, write_whole};
 use crate::matrix::cell_context::CellContext;
 use crate::phase::log::PhaseLog;
-use crate::phase::timer::{PhaseLap, PhaseTimer, Phases};
+use crate::phase::timer::{PhaseTimer, PhaseTiming, Phases};
 use crate::resolve::drift;
 use crate::resolve::resolution::{Resolution, decisive_lines};
 use crate::workdir::stage;
@@ -40,7 +40,7 @@ pub struct CellResult {
     /// True if an earlier run stored the outcome, so that nothing was built or tested.
     pub reused: bool,
     /// When each phase ran, and for how long.
-    pub laps: Vec<PhaseLap>,
+    pub timings: Vec<PhaseTiming>,
 }
 
 /// Returns the outcome of a cell that earlier runs stored, without doing any work.
@@ -172,7 +172,7 @@ impl CellWork<'_> {
             return Ok(CellResult {
                 outcome,
                 reused: true,
-                laps: vec![clock.lap()],
+                timings: vec![clock.timing()],
             });
         }
         let ready = match lock {
@@ -228,7 +228,7 @@ impl CellWork<'_> {
         outcome.sandbox = self.run_context.sandbox.enforced();
         outcome.left_out = left_out(&self.context.tree.subject, &outcome);
         if let Some(change) = self.context.toolchain.change() {
-            outcome = Outcome::in_doubt(change);
+            outcome = Outcome::inconclusive(change);
         }
         for text in outcome.texts() {
             if let Some(hidden) = self.secrets().without(text) {
@@ -244,7 +244,7 @@ impl CellWork<'_> {
         Ok(CellResult {
             outcome,
             reused: false,
-            laps: phases.laps,
+            timings: phases.timings,
         })
     }
 

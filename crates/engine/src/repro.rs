@@ -52,7 +52,7 @@ pub struct StagedCell {
     pub passed: Option<bool>,
 }
 
-/// Resolves and stages a cell. If `hear` is given, also runs it in a folder that stays, as soon as
+/// Resolves and stages a cell. If `on_event` is given, also runs it in a folder that stays, as soon as
 /// no other run uses the subject.
 ///
 /// # Errors

@@ -190,7 +190,7 @@ pub fn run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Result<R
                     lane,
                     outcome: answer.outcome,
                     reused: answer.reused,
-                    laps: answer.laps,
+                    timings: answer.timings,
                 })?;
                 last = Some(&planned.cell.row);
                 evict(run_context, &|label| schedule.may_need(label))?;
@@ -358,9 +358,9 @@ fn run_cell(
 ) -> CellResult {
     if let Some(why) = matrix.broken(&planned.cell.row) {
         return CellResult {
-            outcome: Outcome::in_doubt(format!("its toolchain does not respond: {why}")),
+            outcome: Outcome::inconclusive(format!("its toolchain does not respond: {why}")),
             reused: false,
-            laps: Vec::new(),
+            timings: Vec::new(),
         };
     }
     let answer = || {
@@ -379,7 +379,7 @@ fn run_cell(
     answer().unwrap_or_else(|error| CellResult {
         outcome: inconclusive(&error),
         reused: false,
-        laps: Vec::new(),
+        timings: Vec::new(),
     })
 }
 

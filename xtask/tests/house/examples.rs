@@ -78,8 +78,8 @@ fn configs_in_documents_are_taken() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("matrix.toml");
         std::fs::write(&file, &config).expect("written");
-        if let Err(mistake) = read_config(&file) {
-            panic!("{mistake}\n{config}");
+        if let Err(user_error) = read_config(&file) {
+            panic!("{user_error}\n{config}");
         }
     }
 }

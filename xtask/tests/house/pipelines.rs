@@ -57,8 +57,8 @@ fn what_selects_cells_goes_into_every_job_as_words_of_the_shell() {
 }
 
 #[test]
-fn mistakes_are_told_where_the_pipeline_is_printed() {
-    let mistakes: [(&[&str], &str); 7] = [
+fn user_errors_are_reported_where_the_pipeline_is_printed() {
+    let user_errors: [(&[&str], &str); 7] = [
         (&["github", "--shards", "257"], "from 1 to 256"),
         (&["gitlab", "--shards", "0"], "from 1 to 200"),
         (
@@ -76,7 +76,7 @@ fn mistakes_are_told_where_the_pipeline_is_printed() {
             "--out is the pipeline's own",
         ),
     ];
-    for (args, expected) in mistakes {
+    for (args, expected) in user_errors {
         let output = print(args);
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");

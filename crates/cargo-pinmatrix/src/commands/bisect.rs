@@ -40,11 +40,11 @@ pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
     let matrix = open(&flags.flags, &progress)?;
     let out = flags.flags.out()?;
     check_out(&out)?;
-    let inquiry = inquiry(&matrix, flags)?;
+    let query = query_of(&matrix, flags)?;
     let replayed = flags
         .replay
         .as_deref()
-        .map(|file| replay(file, &inquiry))
+        .map(|file| replay(file, &query))
         .transpose()?;
     let options = RunSettings {
         jobs: flags.jobs.or(matrix.config.run.jobs),
@@ -56,14 +56,14 @@ pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
     };
     matrix.check_cache(&options.cache)?;
     std::fs::create_dir_all(&out).map_err(|e| bad_out_dir(&out, &e.to_string()))?;
-    let bisected = match bisect(&matrix, &inquiry, &options, replayed) {
+    let bisected = match bisect(&matrix, &query, &options, replayed) {
         Err(_) if cancel.is_cancelled() => return Ok(ExitStatus::Interrupted),
         bisected => bisected?,
     };
     progress.end();
     let page = BisectPage {
         families: matrix.family_records(),
-        inquiry: &inquiry,
+        query: &query,
         bisected: &bisected,
         out: &out,
         program,
@@ -73,7 +73,7 @@ pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
 }
 
 /// Builds the query from the flags.
-fn inquiry(matrix: &Matrix, flags: &BisectFlags) -> Result<BisectQuery> {
+fn query_of(matrix: &Matrix, flags: &BisectFlags) -> Result<BisectQuery> {
     let question = question(&flags.question)?;
     let axis = axis_of(flags)?;
     let cell = place(matrix, flags)?;
@@ -239,7 +239,7 @@ fn one_of<'a>(
 }
 
 /// Reads an earlier bisection of the same question along the same axis.
-fn replay(file: &Utf8Path, inquiry: &BisectQuery) -> Result<Bisection> {
+fn replay(file: &Utf8Path, query: &BisectQuery) -> Result<Bisection> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| UserError::new(format!("cannot read {file}: {e}")))?;
     let bisection: Bisection = serde_json::from_str(&text)
@@ -253,7 +253,7 @@ fn replay(file: &Utf8Path, inquiry: &BisectQuery) -> Result<Bisection> {
             .help("bisect again without --replay")
             .into());
     }
-    let (question, along) = (inquiry.question.to_string(), axis(&inquiry.axis));
+    let (question, along) = (query.question.to_string(), axis(&query.axis));
     if bisection.question != question || bisection.axis != along {
         let message = format!(
             "{file} asked about {} along {}, and not about {question} along {along}",
@@ -269,7 +269,7 @@ fn replay(file: &Utf8Path, inquiry: &BisectQuery) -> Result<Bisection> {
 /// What the terminal shows at the end.
 struct BisectPage<'a> {
     families: Vec<FamilyRecord>,
-    inquiry: &'a BisectQuery,
+    query: &'a BisectQuery,
     bisected: &'a Bisected,
     out: &'a Utf8Path,
     program: Program,
@@ -291,13 +291,13 @@ impl BisectPage<'_> {
                 ExitStatus::Passed
             }
             BisectResult::EndsAgree(_) => ExitStatus::Failed,
-            BisectResult::InDoubt(_) => ExitStatus::Inconclusive,
+            BisectResult::EndCannotTell(_) => ExitStatus::Inconclusive,
         })
     }
 
     /// Writes where else the answer is known to change.
     fn write_elsewhere(&self, page: &mut String) -> std::fmt::Result {
-        let points = &self.inquiry.points;
+        let points = &self.query.points;
         let others = self.bisected.elsewhere.iter().map(|(at, answer)| {
             let answer = match answer {
                 PointAnswer::Good => "good",
@@ -315,7 +315,7 @@ impl BisectPage<'_> {
     fn write(&self, page: &mut String) -> std::fmt::Result {
         let BisectQuery {
             question, points, ..
-        } = self.inquiry;
+        } = self.query;
         let n_asked = self.bisected.record.asked.len();
         let n_known = self
             .bisected
@@ -346,7 +346,7 @@ impl BisectPage<'_> {
                     "{what}, so there is no change to find; a change that was undone may lie between"
                 )?;
             }
-            Some(BisectResult::InDoubt(at)) => {
+            Some(BisectResult::EndCannotTell(at)) => {
                 self.write_point(page, *at)?;
                 writeln!(page, "an end that cannot tell leaves the question open")?;
             }
@@ -389,7 +389,7 @@ impl BisectPage<'_> {
         if n_inconclusive > 0 {
             return format!("not exact: {n_inconclusive} between them could not tell{remarks}");
         }
-        match &self.inquiry.axis {
+        match &self.query.axis {
             Axis::Pins(_) if between.is_exact() => {
                 format!("exact: nothing that is published and not yanked lies between{remarks}")
             }
@@ -403,10 +403,10 @@ impl BisectPage<'_> {
 
     /// Returns what is published between two points, if they are pins.
     fn between(&self, before: usize, after: usize) -> Between {
-        let Axis::Pins(_) = &self.inquiry.axis else {
+        let Axis::Pins(_) = &self.query.axis else {
             return Between::default();
         };
-        let [before, after] = [before, after].map(|at| &self.inquiry.points[at].cell.pin);
+        let [before, after] = [before, after].map(|at| &self.query.points[at].cell.pin);
         let mut families = self.families.iter();
         let family = families.find(|family| family.name == before.family);
         family.map_or_else(Between::default, |family| {
@@ -415,7 +415,7 @@ impl BisectPage<'_> {
     }
 
     fn asked(&self, at: usize) -> Option<&AskedPoint> {
-        let name = &self.inquiry.points.get(at)?.name;
+        let name = &self.query.points.get(at)?.name;
         self.bisected
             .record
             .asked
@@ -443,14 +443,14 @@ impl BisectPage<'_> {
 
     /// Returns the command that shows one point.
     fn command(&self, at: usize) -> String {
-        let Some(point) = self.inquiry.points.get(at) else {
+        let Some(point) = self.query.points.get(at) else {
             return String::new();
         };
         let plain = |cell: &Cell| {
             let words = format!("repro {}", shell_word(cell.id().as_str()));
             crate::command_line(self.program, &words, &self.flags.flags)
         };
-        match (&self.inquiry.question, &point.place) {
+        match (&self.query.question, &point.place) {
             (Question::Cell | Question::Target(_) | Question::Case { .. }, PointPlace::Matrix) => {
                 plain(&point.cell)
             }

@@ -6,7 +6,7 @@ use pinmatrix_core::error::UserError;
 /// Prints an error to standard error.
 pub fn show(error: &anyhow::Error) {
     let text = match error.downcast_ref::<UserError>() {
-        Some(mistake) => drawn(mistake),
+        Some(error) => drawn(error),
         None => plain(&pinmatrix_core::text::sanitize(&format!("{error:#}"))),
     };
     crate::output::progress::say(&text);
@@ -17,10 +17,10 @@ fn plain(message: &str) -> String {
     Renderer::styled().render(&report).to_string()
 }
 
-fn drawn(mistake: &UserError) -> String {
-    let message = pinmatrix_core::text::sanitize(mistake.message());
+fn drawn(error: &UserError) -> String {
+    let message = pinmatrix_core::text::sanitize(error.message());
     let title = Level::ERROR.primary_title(&message);
-    let mut group = match (mistake.text(), mistake.place()) {
+    let mut group = match (error.text(), error.place()) {
         (Some(text), Some(place)) => {
             let path = text.file().display().to_string();
             let snippet = Snippet::source(text.content()).path(path).annotation(
@@ -35,7 +35,7 @@ fn drawn(mistake: &UserError) -> String {
         )),
         (None, _) => Group::with_title(title),
     };
-    if let Some(hint) = mistake.hint() {
+    if let Some(hint) = error.hint() {
         group = group.element(Level::HELP.message(pinmatrix_core::text::sanitize(hint)));
     }
     Renderer::styled().render(&[group]).to_string()

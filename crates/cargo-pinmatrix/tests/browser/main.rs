@@ -108,7 +108,7 @@ fn without_scripts_all_but_what_opens_is_there() {
 }
 
 /// What the open dialog says has all of these parts.
-fn assert_told(tab: &mut Tab, parts: &[&str]) {
+fn assert_shown(tab: &mut Tab, parts: &[&str]) {
     let text = tab.look("one('dialog[open]').textContent");
     let text = text.as_str().expect("an open dialog");
     for part in parts {
@@ -124,7 +124,7 @@ fn enter_opens_a_cell_and_escape_gives_the_focus_back() {
         cell("stable, gadget 3.0.0")
     ));
     tab.key("Enter");
-    assert_told(
+    assert_shown(
         &mut tab,
         &[
             "stable, gadget 3.0.0",
@@ -165,9 +165,9 @@ fn enter_opens_a_cell_and_escape_gives_the_focus_back() {
 fn a_click_opens_a_cell_and_the_dialog_says_why_one_did_not_run() {
     let mut tab = open(&small(), DESKTOP);
     tab.click(&cell("1.85, gadget 2.0.0"));
-    assert_told(&mut tab, &["skipped(inferred)", "No one ran this cell."]);
+    assert_shown(&mut tab, &["skipped(inferred)", "No one ran this cell."]);
     tab.click("dialog header button:nth-of-type(2)");
-    assert_told(
+    assert_shown(
         &mut tab,
         &[
             "1.85, gadget 3.0.0",
@@ -179,7 +179,7 @@ fn a_click_opens_a_cell_and_the_dialog_says_why_one_did_not_run() {
     tab.click(&cell("1.85, gadget 1.0.0"));
     let current = "all('[aria-current]').map((button) => button.getAttribute('aria-label'))";
     assert_eq!(tab.look(current), json!(["1.85, gadget 1.0.0: passed"]));
-    assert_told(
+    assert_shown(
         &mut tab,
         &["relay 0.1.26 → 0.1.25, since archive 0.5.1 needs rustc 1.90.0"],
     );

@@ -307,7 +307,7 @@ fn each_revision_is_held_against_what_its_own_lock_holds() {
 }
 
 #[test]
-fn mistakes_about_rows_and_pins_name_the_place_and_the_mend() {
+fn user_errors_about_rows_and_pins_name_the_place_and_a_fix() {
     let refused = |fixture: &Fixture| {
         let output = fixture.call(&["run"]);
         assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));

@@ -344,7 +344,7 @@ fn a_target_whose_name_another_member_has_is_told_apart_from_it() {
 }
 
 #[test]
-fn what_the_matrix_knows_beside_the_change_is_told() {
+fn what_the_matrix_knows_beside_the_change_is_reported() {
     let fixture = Fixture::in_place("history");
     // 3.0.0 and 5.0.0 break something that is mended at the next pin, and 7.0.0 is too new.
     fixture.run(&["--toolchain", "stable", "--full", "--no-baseline"]);

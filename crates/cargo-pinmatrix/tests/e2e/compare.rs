@@ -24,7 +24,7 @@ fn printed_by(args: &[&Path], flags: &[&str], code: i32) -> String {
 }
 
 #[test]
-fn what_a_change_of_the_subject_breaks_and_mends_is_told() {
+fn what_a_change_of_the_subject_breaks_and_mends_is_reported() {
     let fixture = Fixture::copied("history");
     fixture.run(&["--cell", "stable@gadget-[13].0.0"]);
     let before = fixture.cache().with_extension("before");
@@ -88,7 +88,7 @@ fn a_run_is_compared_with_what_the_baseline_expects() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_a_mistake() {
+fn what_cannot_be_compared_is_a_user_error() {
     let nowhere = Path::new("nowhere");
     for (args, flags, words) in [
         (vec![nowhere], vec![], "which two runs?"),

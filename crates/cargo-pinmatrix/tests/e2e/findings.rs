@@ -191,7 +191,7 @@ fn the_worklist_names_what_is_to_blame_with_file_and_line() {
 }
 
 #[test]
-fn claims_that_cannot_be_judged_are_mistakes() {
+fn claims_that_cannot_be_judged_are_user_errors() {
     let fixture = Fixture::copied("history");
     let config = fixture.read("matrix.toml");
     for (claim, words) in [

@@ -44,7 +44,7 @@ fixtures! {
     history_of_a_family: "history" exits 1;
     targets_that_do_not_build_hide_no_others: "fails_build" exits 1;
     link_errors_are_a_class_of_their_own: "link_error" exits 1;
-    failing_tests_are_told_one_by_one: "fails_test" exits 1;
+    failing_tests_are_reported_one_by_one: "fails_test" exits 1;
     hanging_tests_time_out_alone: "hangs" exits 1;
     crashing_tests_crash_alone: "crashes" exits 1;
     garbage_in_output_changes_no_status: "garbage" exits 1;

@@ -202,7 +202,7 @@ fn a_companion_is_held_whatever_is_null_in_its_index() {
 }
 
 #[test]
-fn a_pin_that_cargo_passes_over_is_told_so() {
+fn a_pin_that_cargo_passes_over_is_reported() {
     let fixture = Fixture::copied("odd_index");
     pins(&fixture, "[\"1.0.0\", \"8.0.0\"]");
     let output = fixture.call(&["run"]);
@@ -216,7 +216,7 @@ fn a_pin_that_cargo_passes_over_is_told_so() {
 }
 
 #[test]
-fn what_cargo_alone_finds_wrong_in_a_line_is_told_in_its_words() {
+fn what_cargo_alone_finds_wrong_in_a_line_is_reported_in_its_words() {
     let fixture = Fixture::copied("odd_index");
     let path = index_of(&fixture, "valve");
     let index = fs::read_to_string(&path).expect("an index");

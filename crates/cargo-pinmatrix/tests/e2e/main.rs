@@ -13,7 +13,7 @@ mod as_cargo;
 mod axes;
 mod baseline;
 mod checkout;
-mod checkout_mistakes;
+mod checkout_errors;
 mod bisect;
 mod blame;
 mod compare;
@@ -31,7 +31,7 @@ mod index;
 mod ladders;
 mod machines;
 mod merge;
-mod mistakes;
+mod user_errors;
 mod old_lock;
 mod nested;
 #[cfg(target_os = "linux")]

@@ -34,7 +34,7 @@ fn without_times(run: &Run) -> Vec<String> {
 }
 
 #[test]
-fn an_old_lock_is_told_in_every_report() {
+fn an_old_lock_is_reported_in_every_report() {
     let fixture = Fixture::in_place("old_lock");
     let output = fixture.call(&["run", "--full", "--pin", "2.0.0", "--pin", "[345].0.0"]);
     let stdout = text(&output.stdout);

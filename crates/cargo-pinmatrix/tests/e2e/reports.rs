@@ -160,7 +160,7 @@ fn in_ci(fixture: &Fixture, vars: &[(&str, &Path)], args: &[&str]) -> std::proce
 }
 
 #[test]
-fn github_is_told_of_each_problem_once_and_at_its_line() {
+fn github_gets_each_problem_once_and_at_its_line() {
     let fixture = Fixture::in_place("fails_build");
     let summary = fixture.cache().with_extension("md");
     std::fs::write(&summary, "# Of another command\n").expect("written");

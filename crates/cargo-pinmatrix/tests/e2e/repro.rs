@@ -159,16 +159,16 @@ fn a_cell_that_was_refused_without_compiling_says_why() {
 }
 
 #[test]
-fn a_cell_that_is_none_is_a_mistake_with_the_nearest_name() {
+fn an_unknown_cell_is_a_user_error_with_the_nearest_name() {
     let fixture = Fixture::in_place("history");
-    let mistakes = [
+    let user_errors = [
         ("stable@gadget-9.0.0", "did you mean `stable@gadget-1.0.0`?"),
         (
             "absent@gadget-1.0.0",
             "toolchain `absent` is not on this machine",
         ),
     ];
-    for (cell, words) in mistakes {
+    for (cell, words) in user_errors {
         let output = fixture.call(&["repro", cell]);
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{stderr}");

@@ -250,7 +250,7 @@ fn no_process_of_a_cell_outlives_it() {
 }
 
 #[test]
-fn a_system_that_cannot_cut_off_the_network_is_told_of() {
+fn a_system_that_cannot_cut_off_the_network_is_reported() {
     let fixture = Fixture::in_place("escapes");
     // A user namespace in which there can be no other.
     let without = |args: &[&str]| {

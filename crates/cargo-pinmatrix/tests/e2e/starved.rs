@@ -117,7 +117,7 @@ fn a_subject_that_can_only_be_read_is_as_good_as_any() {
 }
 
 #[test]
-fn results_and_work_folders_that_can_only_be_read_are_told_of() {
+fn results_and_work_folders_that_can_only_be_read_are_reported() {
     let fixture = Fixture::copied("history");
     for folder in [fixture.out(), fixture.cache()] {
         fs::create_dir_all(&folder).expect("a folder");

@@ -23,7 +23,7 @@ fn ran(run: &Run) -> Vec<&str> {
 }
 
 #[test]
-fn what_the_lock_holds_is_a_pin_unless_told_otherwise() {
+fn what_the_lock_holds_is_a_pin_unless_configured_otherwise() {
     let fixture = with_pins("[\"3.0.0\", \"5.0.0\"]", &[PASSES, BREAKS].concat());
     let (now, third, fifth) = (
         "stable@gadget-1.0.0",

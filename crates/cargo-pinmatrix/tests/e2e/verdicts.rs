@@ -45,7 +45,7 @@ fn an_edition_that_the_toolchain_cannot_read_is_msrv() {
 }
 
 #[test]
-fn a_family_crate_that_nothing_builds_here_is_told_and_fails_no_other() {
+fn a_family_crate_that_nothing_builds_here_is_reported_and_fails_no_other() {
     let optional = "gadget-io = { version = \"1.0.0\", optional = true }";
     let windows = "[target.'cfg(windows)'.dependencies]\ngadget-io = \"1.0.0\"";
     for (requirement, why) in [
@@ -99,7 +99,7 @@ fn a_patch_does_not_stand_in_for_the_pin() {
 }
 
 #[test]
-fn an_unknown_profile_is_a_mistake_and_not_thirteen_failures() {
+fn an_unknown_profile_is_a_user_error_and_not_thirteen_failures() {
     let fixture = Fixture::copied("fails_test");
     let config = fixture.read("matrix.toml") + "\n[build]\nprofile = \"fastest\"\n";
     fixture.write("matrix.toml", &config);

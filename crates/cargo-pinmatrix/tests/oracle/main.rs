@@ -51,8 +51,8 @@ fn main() -> ExitCode {
     let flags = match flags::read(std::env::args().skip(1)) {
         Ok(Ask::Run(flags)) => flags,
         Ok(Ask::Nothing) => return ExitCode::SUCCESS,
-        Err(mistake) => {
-            eprintln!("{mistake}");
+        Err(error) => {
+            eprintln!("{error}");
             return ExitCode::from(2);
         }
     };

@@ -403,19 +403,19 @@ impl Document {
 /// Converts toml's error, with a hint if a key is misspelt.
 fn refused(text: &SourceText, error: &toml::de::Error) -> UserError {
     let message = error.message();
-    let mut mistake = text.error_at(message.lines().next().unwrap_or(message));
+    let mut user_error = text.error_at(message.lines().next().unwrap_or(message));
     if let Some(span) = error.span() {
-        mistake = mistake.at(span, "here");
+        user_error = user_error.at(span, "here");
     }
     let Some(rest) = message.strip_prefix("unknown field `") else {
-        return mistake;
+        return user_error;
     };
     // The message of serde: unknown field `a`, expected one of `b`, `c`
     let mut quoted = rest.split('`');
     let written = quoted.next().unwrap_or_default();
     let known: Vec<&str> = quoted.skip(1).step_by(2).collect();
     match nearest(written, known.iter().copied()) {
-        Some(name) => mistake.help(format!("did you mean `{name}`?")),
-        None => mistake,
+        Some(name) => user_error.help(format!("did you mean `{name}`?")),
+        None => user_error,
     }
 }

@@ -26,7 +26,7 @@ fn parse(content: &str) -> Result<Config, UserError> {
 }
 
 /// Returns the error message after a part of the good file is replaced.
-fn mistake(from: &str, to: &str) -> String {
+fn user_error(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from} is not in the good file");
     match parse(&GOOD.replace(from, to)) {
         Ok(_) => format!("`{to}` was taken"),
@@ -45,8 +45,8 @@ fn a_good_file_is_taken_and_defaults_hold() {
 }
 
 #[test]
-fn every_mistake_names_line_fault_and_mend() {
-    let mistakes = [
+fn every_user_error_names_the_line_the_fault_and_a_fix() {
+    let cases = [
         ("path = \".\"", "paht = \".\""),
         ("path = \".\"", "path = 3"),
         ("label = \"stable\"", "label = \"sta/ble\""),
@@ -94,9 +94,9 @@ fn every_mistake_names_line_fault_and_mend() {
         ),
         ("pins = [\"1.0.0\", \"2.0.0\"]", "pins = [\"1.0.0\"\n"),
     ];
-    let messages: Vec<String> = mistakes
+    let messages: Vec<String> = cases
         .iter()
-        .map(|(from, to)| mistake(from, to))
+        .map(|(from, to)| user_error(from, to))
         .collect();
     insta::assert_snapshot!(messages.join("\n"));
 }

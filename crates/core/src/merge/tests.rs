@@ -90,7 +90,7 @@ fn refused(change: impl Fn(&mut Run)) -> String {
     let (one, mut two) = (part("one", ".bs"), part("two", "ss1"));
     change(&mut two.run);
     let refused = merge(vec![one, two], &config(3));
-    refused.expect_err("a mistake").to_string()
+    refused.expect_err("a user error").to_string()
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn compilers_that_differ_are_refused() {
     };
     assert!(parts(None).is_ok());
     let error = parts(Some("rustc 1.96.0"))
-        .expect_err("a mistake")
+        .expect_err("a user error")
         .to_string();
     let words = "toolchain `stable` is rustc 1.95.0, and rustc 1.96.0";
     assert!(error.contains(words), "{error}");

@@ -95,7 +95,7 @@ impl Outcome {
     /// Creates the outcome of a cell that is inconclusive because of the machine, with the reason
     /// as text.
     #[must_use]
-    pub fn in_doubt(why: String) -> Self {
+    pub fn inconclusive(why: String) -> Self {
         let error = Diagnostic::from_message(why.clone());
         let doubt = InconclusiveReason::Machine(why);
         Self::whole(Status::Inconclusive { doubt }, vec![error])

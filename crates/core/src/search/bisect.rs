@@ -28,7 +28,7 @@ pub enum BisectResult {
     /// Both ends have the same answer.
     EndsAgree(PointAnswer),
     /// The end at this index cannot tell.
-    InDoubt(usize),
+    EndCannotTell(usize),
 }
 
 /// Returns the points to ask next, at most `n_idle`: both ends; then the point that halves the
@@ -79,7 +79,7 @@ pub fn end(points: &[PointState]) -> Option<BisectResult> {
         .iter()
         .find(|(a, _)| *a == PointAnswer::CannotTell)
     {
-        return Some(BisectResult::InDoubt(doubt.1));
+        return Some(BisectResult::EndCannotTell(doubt.1));
     }
     if first == other {
         return Some(BisectResult::EndsAgree(first));

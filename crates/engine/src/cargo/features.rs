@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn features_are_told_by_folder() {
+    fn features_are_listed_by_folder() {
         let output = "app v0.1.0 (/w/a (b)/app)|default,dep/x\n\n\
                     mac v0.1.0 (proc-macro) (/w/mac)|\nmac v0.1.0 (proc-macro) (/w/mac)|extra (*)\n\
                     warning: nothing\n";

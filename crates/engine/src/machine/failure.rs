@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_could_not_do_is_told_by_the_systems_error() {
+    fn what_a_program_could_not_do_is_known_by_the_systems_error() {
         let output = "could not execute process `rustc` (never executed)\n\nCaused by:\n  \
                     Exec format error (os error 8)";
         let reason = InconclusiveReason::Machine("Exec format error (os error 8)".to_owned());
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_tool_itself_is_told_by_the_systems_kind() {
+    fn an_error_of_the_tool_itself_is_known_by_the_systems_kind() {
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let error = anyhow::Error::from(full).context("write a lock");
         assert_eq!(of_error(&error), InconclusiveReason::OutOfDisk);

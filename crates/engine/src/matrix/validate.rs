@@ -1,4 +1,4 @@
-//! Finds mistakes in a config that only the subject or the registry reveal. Each is a [`UserError`]
+//! Finds user errors in a config that only the subject or the registry reveal. Each is a [`UserError`]
 //! with its position in the file.
 
 pub mod matched;

@@ -24,7 +24,7 @@ pub struct PhaseTimer {
 
 /// The timing of a finished phase.
 #[derive(Clone, Copy, Debug)]
-pub struct PhaseLap {
+pub struct PhaseTiming {
     /// The phase.
     pub phase: Phase,
     /// When it began.
@@ -41,7 +41,7 @@ pub struct Phases {
     /// The records of the phases for reports.
     pub records: Vec<PhaseRecord>,
     /// The timings of the phases.
-    pub laps: Vec<PhaseLap>,
+    pub timings: Vec<PhaseTiming>,
 }
 
 impl Phases {
@@ -49,7 +49,7 @@ impl Phases {
     pub fn end(&mut self, clock: &mut PhaseTimer, cell: &Cell) {
         clock.span = None;
         self.records.push(clock.record(cell));
-        self.laps.push(clock.lap());
+        self.timings.push(clock.timing());
     }
 }
 
@@ -87,8 +87,8 @@ impl PhaseTimer {
 
     /// Returns the timing of the phase so far.
     #[must_use]
-    pub fn lap(&self) -> PhaseLap {
-        PhaseLap {
+    pub fn timing(&self) -> PhaseTiming {
+        PhaseTiming {
             phase: self.phase,
             started: self.started,
             took: self.started.elapsed(),

@@ -76,8 +76,8 @@ impl Resolver<'_> {
         if let Some(change) = self.setup.matrix.resolver.change() {
             let doubt = InconclusiveReason::Machine(change.clone());
             let error = Diagnostic::from_message(change);
-            let in_doubt = Resolution::refused(Status::Inconclusive { doubt }, error);
-            return Ok(Newest::Unknown(in_doubt));
+            let inconclusive = Resolution::refused(Status::Inconclusive { doubt }, error);
+            return Ok(Newest::Unknown(inconclusive));
         }
         match status {
             Status::Passed => {}

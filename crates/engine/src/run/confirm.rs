@@ -65,7 +65,7 @@ pub fn confirm(
             continue;
         };
         let mut outcome = outcome.clone();
-        let mut laps = Vec::new();
+        let mut timings = Vec::new();
         let mut run_again = |only: Option<&TargetId>| {
             let folders = work_dirs.folders(&context, &run_context.sandbox.name()?, 0)?;
             let _occupied = run_context.evictor.mark_in_use(&folders);
@@ -76,7 +76,7 @@ pub fn confirm(
                 only: only.map(TargetId::to_string),
             };
             let answer = work.run()?;
-            laps.extend(answer.laps);
+            timings.extend(answer.timings);
             anyhow::Ok(answer.outcome)
         };
         let mut fails_alone = Vec::new();
@@ -106,7 +106,7 @@ pub fn confirm(
             lane: 0,
             outcome,
             reused: matches!(record.state, State::Ended { reused: true, .. }),
-            laps,
+            timings,
         })?;
     }
     Ok(())

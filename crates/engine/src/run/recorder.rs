@@ -14,7 +14,7 @@ use pinmatrix_core::model::run::{Run, State};
 use pinmatrix_core::model::status::SkipReason;
 
 use crate::fs_ext::{CACHEDIR_TAG, write_whole};
-use crate::phase::timer::PhaseLap;
+use crate::phase::timer::PhaseTiming;
 use crate::results;
 
 /// The minimum time between two writes of `run.json` while the run lasts.
@@ -33,7 +33,7 @@ pub struct EndedCellRecord<'a> {
     /// Whether the outcome comes from an earlier run.
     pub reused: bool,
     /// When each phase ran, and for how long.
-    pub laps: Vec<PhaseLap>,
+    pub timings: Vec<PhaseTiming>,
 }
 
 /// How a run ended.
@@ -85,13 +85,13 @@ impl<'a> RunRecorder<'a> {
     /// Returns an error if the results cannot be written.
     pub fn record(&self, ended: EndedCellRecord<'_>) -> Result<()> {
         let mut state = self.state();
-        let spans = ended.laps.iter().map(|lap| LaneSpan {
+        let spans = ended.timings.iter().map(|timing| LaneSpan {
             cell: ended.id.clone(),
             lane: ended.lane,
-            phase: lap.phase,
-            start: (lap.started - self.started).as_secs_f64(),
-            seconds: lap.took.as_secs_f64(),
-            waited: lap.waited.as_secs_f64(),
+            phase: timing.phase,
+            start: (timing.started - self.started).as_secs_f64(),
+            seconds: timing.took.as_secs_f64(),
+            waited: timing.waited.as_secs_f64(),
         });
         state.run.timeline.extend(spans);
         let place = self.places.get(ended.id);

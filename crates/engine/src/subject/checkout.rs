@@ -394,21 +394,21 @@ fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
         return match Repository::of(&subject)? {
             Some(repository) if !repository.ignores(&subject) => Ok(repository.top),
             Some(_) => Ok(subject),
-            None => refused_by_git(&subject).map_or(Ok(subject), |mistake| Err(mistake.into())),
+            None => refused_by_git(&subject).map_or(Ok(subject), |error| Err(error.into())),
         };
     };
     let written = config.folder().join(root.get_ref());
-    let mistake = |label: &str| {
+    let user_error = |label: &str| {
         let message = format!("{} cannot be the root of the subject", written.display());
-        let mistake = config.text.error_at(message).at(root.span(), label);
-        mistake.help("name a folder that the subject lies in, relative to this file")
+        let error = config.text.error_at(message).at(root.span(), label);
+        error.help("name a folder that the subject lies in, relative to this file")
     };
     let folder = Utf8PathBuf::from_path_buf(written.clone());
     let folder = folder.ok().and_then(|folder| real(&folder).ok());
     match folder.filter(|folder| folder.is_dir()) {
-        None => Err(mistake("there is no such folder").into()),
+        None => Err(user_error("there is no such folder").into()),
         Some(folder) if subject.starts_with(&folder) => Ok(folder),
-        Some(_) => Err(mistake("the subject does not lie in it").into()),
+        Some(_) => Err(user_error("the subject does not lie in it").into()),
     }
 }
 
@@ -434,8 +434,8 @@ fn refused_by_git(folder: &Utf8Path) -> Option<UserError> {
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         Err(error) => error.to_string(),
     };
-    let mistake = UserError::new(format!("git does not read the repository in {top}"));
-    Some(mistake.help(format!("git says:\n{stderr}")))
+    let user_error = UserError::new(format!("git does not read the repository in {top}"));
+    Some(user_error.help(format!("git says:\n{stderr}")))
 }
 
 /// Rejects a checkout that is too large before it is copied.

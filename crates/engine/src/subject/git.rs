@@ -225,14 +225,14 @@ pub fn lay_out(
     let repository = Repository::of(subject)?.ok_or_else(|| {
         let place = source.rev.as_ref().map(toml::Spanned::span);
         let place = place.or_else(|| source.patch.as_ref().map(toml::Spanned::span));
-        let mistake = config
+        let user_error = config
             .text
             .error_at(format!("{subject} is in no git repository"));
-        let mistake = match place.filter(|span| !span.is_empty()) {
-            Some(span) => mistake.at(span, "cannot be had"),
-            None => mistake,
+        let user_error = match place.filter(|span| !span.is_empty()) {
+            Some(span) => user_error.at(span, "cannot be had"),
+            None => user_error,
         };
-        mistake.help("a revision or a patch of the subject needs git")
+        user_error.help("a revision or a patch of the subject needs git")
     })?;
     let commit = commit_of(source, config, &repository)?;
     let patch = source.patch.as_ref();
@@ -270,8 +270,8 @@ pub fn lay_out(
     }
     if let Some((file, span)) = patch {
         apply(&file, &tree).map_err(|stderr| {
-            let mistake = config.text.error_at(format!("{file} does not apply"));
-            mistake
+            let user_error = config.text.error_at(format!("{file} does not apply"));
+            user_error
                 .at(span, "this patch")
                 .help(format!("git says:\n{stderr}"))
         })?;
@@ -295,14 +295,14 @@ fn commit_of(source: &SourceSpec, config: &Config, repository: &Repository) -> R
             .context("find the commit that the subject is at");
     };
     let commit = repository.commit(rev.get_ref()).ok_or_else(|| {
-        let mistake = config
+        let user_error = config
             .text
             .error_at(format!("there is no revision `{}`", rev.get_ref()));
-        let mistake = match rev.span().is_empty() {
-            false => mistake.at(rev.span(), format!("not in {}", repository.top)),
-            true => mistake,
+        let user_error = match rev.span().is_empty() {
+            false => user_error.at(rev.span(), format!("not in {}", repository.top)),
+            true => user_error,
         };
-        mistake.help("name a commit, a branch or a tag; a shallow clone has only some of them")
+        user_error.help("name a commit, a branch or a tag; a shallow clone has only some of them")
     })?;
     Ok(commit)
 }

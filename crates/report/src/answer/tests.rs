@@ -57,24 +57,24 @@ fn one_break_is_one_sentence() {
 }
 
 #[test]
-fn untested_versions_between_are_told() {
+fn untested_versions_between_are_reported() {
     insta::assert_snapshot!(answer_to(&history("..bb", 3)));
 }
 
 #[test]
-fn the_same_break_on_several_rows_is_told_once() {
+fn the_same_break_on_several_rows_is_reported_once() {
     let run = rows(&[("stable", "..bb"), ("1.85", "..bb"), ("1.78", "..--")], 1);
     insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
-fn a_break_that_comes_sooner_on_one_row_is_told_of_that_row() {
+fn a_break_that_comes_sooner_on_one_row_is_reported_for_that_row() {
     let run = rows(&[("stable", "...b"), ("1.85", ".bbb")], 1);
     insta::assert_snapshot!(answer_to(&run));
 }
 
 #[test]
-fn a_target_that_only_one_toolchain_takes_is_told() {
+fn a_target_that_only_one_toolchain_takes_is_reported() {
     insta::assert_snapshot!(answer_to(&rows(&[("stable", "...."), ("1.85", "bbbb")], 1)));
 }
 
@@ -84,7 +84,7 @@ fn cases_that_go_their_own_way_are_named() {
 }
 
 #[test]
-fn a_fix_without_a_break_is_told() {
+fn a_fix_without_a_break_is_reported() {
     insta::assert_snapshot!(answer_to(&history("bb..", 1)));
 }
 
@@ -96,7 +96,7 @@ fn a_last_pin_that_works_is_said_first_and_what_does_not_before_it() {
 
 /// A regression test: the answer stopped at 36.0.0 and missed that it breaks again at 37.0.0.
 #[test]
-fn every_turn_of_what_breaks_more_than_once_is_told_in_order() {
+fn every_turn_of_what_breaks_more_than_once_is_reported_in_order() {
     insta::assert_snapshot!(answer_to(&history("..b.b", 1)));
 }
 
@@ -130,12 +130,12 @@ fn nothing_changes_is_a_verdict_of_its_own() {
 }
 
 #[test]
-fn that_ignored_tests_do_not_compile_any_more_is_told() {
+fn that_ignored_tests_do_not_compile_any_more_is_reported() {
     insta::assert_snapshot!(answer_to(&history("iib", 1)));
 }
 
 #[test]
-fn what_works_after_something_in_doubt_is_told_with_it() {
+fn what_works_after_something_inconclusive_is_said_with_it() {
     insta::assert_snapshot!(answer_to(&history(".d.b", 1)));
 }
 
@@ -184,7 +184,7 @@ fn a_run_that_did_not_end_says_so() {
 }
 
 #[test]
-fn a_ladder_that_no_lock_fits_is_told_with_its_error() {
+fn a_ladder_that_no_lock_fits_is_reported_with_its_error() {
     let failed = Status::failed(FailureKind::Resolve);
     insta::assert_snapshot!(answer_to(&ended(
         history("...", 1),
@@ -194,7 +194,7 @@ fn a_ladder_that_no_lock_fits_is_told_with_its_error() {
 }
 
 #[test]
-fn a_row_that_becomes_too_old_is_told() {
+fn a_row_that_becomes_too_old_is_reported() {
     let mut run = rows(&[("stable", "...."), ("1.78", "....")], 1);
     for record in &mut run.cells[6..] {
         let error = Diagnostic::from_message("gadget 2.0.0 needs rustc 1.80.0, and this is 1.78.0");
@@ -208,7 +208,7 @@ fn a_row_that_becomes_too_old_is_told() {
 }
 
 #[test]
-fn of_many_rows_that_become_too_old_a_few_are_told_and_the_rest_counted() {
+fn of_many_rows_that_become_too_old_a_few_are_reported_and_the_rest_counted() {
     let labels = ["a", "b", "c", "d", "e", "f"];
     let histories: Vec<(&str, &str)> = labels.iter().map(|label| (*label, "....")).collect();
     let mut run = rows(&histories, 1);
@@ -294,7 +294,7 @@ fn lacking(name: &str, item: &str) -> TargetOutcome {
 }
 
 #[test]
-fn what_stands_before_the_last_pin_is_told_by_cause() {
+fn what_stands_before_the_last_pin_is_reported_by_cause() {
     let mut run = history("...", 1);
     let names = ["a", "b", "c", "d", "e"];
     let last = run.cells.len() - 1;
@@ -340,7 +340,7 @@ fn rows_held_against_the_same_pin_are_told_apart_where_it_is_today_for_one_only(
 }
 
 #[test]
-fn what_is_adjusted_at_a_pin_is_told() {
+fn what_is_adjusted_at_a_pin_is_reported() {
     let mut run = history("..b", 1);
     run.families[0].adjusted = vec![Adjusted {
         at: semver::Version::new(1, 0, 0).into(),
@@ -361,7 +361,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
-    fn every_sentence_is_true_and_every_change_is_told(
+    fn every_sentence_is_true_and_every_change_is_reported(
         letters in "[.b12xfd-]{1,12}",
         today in 0..14_u64,
         n_patches in 1..3_u64,

@@ -97,7 +97,7 @@ fn judged(run: &mut Run, deviations: Vec<Deviation>) {
 }
 
 #[test]
-fn what_a_baseline_expects_is_counted_and_what_it_does_not_is_told() {
+fn what_a_baseline_expects_is_counted_and_what_it_does_not_is_reported() {
     let mut run = ran("..bb.");
     judged(&mut run, Vec::new());
     insta::assert_snapshot!(seen(&run, 80));

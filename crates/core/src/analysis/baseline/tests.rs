@@ -274,11 +274,11 @@ fn a_baseline_is_for_one_ladder() {
     let baseline = blessed("..b");
     let file = Utf8Path::new("b.json");
     assert!(baseline.check(&history("..b", 1).families, file).is_ok());
-    let mistake = baseline
+    let error = baseline
         .check(&history("..bb", 1).families, file)
         .expect_err("another ladder");
     assert_eq!(
-        mistake.message(),
+        error.message(),
         "b.json is for another ladder: of gadget it has no more pins, and the matrix 3.0.0"
     );
 }

@@ -62,8 +62,8 @@ pub fn worklist(
 
 fn is_no_fault(outcome: &Outcome) -> bool {
     let is = |class| outcome.status == Status::failed(class);
-    let in_doubt = matches!(outcome.status, Status::Inconclusive { .. });
-    outcome.targets.is_empty() && (is(FailureKind::Msrv) || is(FailureKind::Drift) || in_doubt)
+    let inconclusive = matches!(outcome.status, Status::Inconclusive { .. });
+    outcome.targets.is_empty() && (is(FailureKind::Msrv) || is(FailureKind::Drift) || inconclusive)
 }
 
 /// An error, regardless of the targets and rows that show it.

@@ -37,7 +37,7 @@ fn a_break_between_neighbours_is_exact() {
 }
 
 #[test]
-fn a_flaky_pass_makes_no_change_and_is_told_where_one_rests_on_it() {
+fn a_flaky_pass_makes_no_change_and_is_reported_where_one_rests_on_it() {
     assert_eq!(points_of(".f.", 1), Vec::<String>::new());
     assert_eq!(
         points_of("fbf", 1),
@@ -110,7 +110,7 @@ fn what_lies_between_is_counted_and_skipped_pins_count_too() {
 }
 
 #[test]
-fn an_island_is_told_at_both_its_shores() {
+fn an_island_is_reported_at_both_its_shores() {
     assert_eq!(
         points_of(".b.", 1),
         [

@@ -68,7 +68,7 @@ fn what_many_cells_show_is_one_problem_with_its_change_point() {
 }
 
 #[test]
-fn an_error_of_a_library_is_told_once_for_all_targets_that_need_it() {
+fn an_error_of_a_library_is_reported_once_for_all_targets_that_need_it() {
     let both = vec![
         broken("a", "E0308", "app/src/lib.rs", 3),
         broken("b", "E0308", "app/src/lib.rs", 3),

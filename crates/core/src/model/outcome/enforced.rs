@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_guarantee_that_is_missing_is_told() {
+    fn each_guarantee_that_is_missing_is_reported() {
         assert!(Enforced::ALL.gaps().is_empty());
         let without = |change: fn(&mut Enforced)| {
             let mut enforced = Enforced::ALL;

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_is_told_in_part() {
+    fn a_long_list_is_reported_in_part() {
         let many: Vec<Moved> = ["a", "b", "c", "d", "e", "f", "g", "h"]
             .map(|package| moved(package, MoveReason::TooOld))
             .into();

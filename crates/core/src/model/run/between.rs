@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_between_is_told_whether_it_can_be_tested_or_not() {
+    fn what_lies_between_is_reported_whether_it_can_be_tested_or_not() {
         let family = family(
             "1.0.0 2.0.0 2.1.0 3.0.0 3.1.0 3.2.0 4.0.0",
             "4.1.0",

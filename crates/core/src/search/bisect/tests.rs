@@ -53,7 +53,7 @@ fn an_end_that_cannot_tell_leaves_the_question_open() {
     let mut history = history(9, 4);
     history[8] = PointAnswer::CannotTell;
     let (points, _) = search(&history, 1);
-    assert_eq!(end(&points), Some(BisectResult::InDoubt(8)));
+    assert_eq!(end(&points), Some(BisectResult::EndCannotTell(8)));
 }
 
 #[test]
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_history_the_two_sides_differ_and_nothing_told_lies_between(
+    fn whatever_the_history_the_two_sides_differ_and_no_answer_lies_between(
         history in proptest::collection::vec(
             prop_oneof![3 => Just(PointAnswer::Good), 3 => Just(PointAnswer::Bad), 1 => Just(PointAnswer::CannotTell)],
             1..60,
@@ -112,7 +112,7 @@ proptest! {
             BisectResult::EndsAgree(answer) => {
                 prop_assert_eq!((answer, answer), (history[0], history[history.len() - 1]));
             }
-            BisectResult::InDoubt(at) => prop_assert_eq!(history[at], PointAnswer::CannotTell),
+            BisectResult::EndCannotTell(at) => prop_assert_eq!(history[at], PointAnswer::CannotTell),
         }
     }
 

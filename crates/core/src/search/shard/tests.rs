@@ -116,16 +116,16 @@ fn a_plan_that_is_kept_in_part_says_so_and_says_of_the_rest_where_it_is() {
 }
 
 #[test]
-fn what_cannot_be_told_beforehand_is_not_divided() {
+fn what_is_not_known_beforehand_is_not_divided() {
     let mut plan = planned(Strategy::Frontier, &FIRST);
-    let error = shares(&plan, 3, &KnownDurations::default()).expect_err("a mistake");
+    let error = shares(&plan, 3, &KnownDurations::default()).expect_err("a user error");
     assert!(
         error.to_string().contains("add --full or --ends"),
         "{error}"
     );
     plan.strategy = Strategy::Full;
     plan.cells[1].is_rung = false;
-    let error = shares(&plan, 3, &KnownDurations::default()).expect_err("a mistake");
+    let error = shares(&plan, 3, &KnownDurations::default()).expect_err("a user error");
     assert!(error.to_string().contains("leave out --exact"), "{error}");
 }
 

@@ -59,7 +59,7 @@ fn examples_without_tests_can_be_left_out() {
 }
 
 #[test]
-fn a_target_without_a_harness_is_told_by_its_kind_and_name() {
+fn a_target_without_a_harness_is_known_by_its_kind_and_name() {
     let without = |of: &[(TargetKind, Option<&str>)]| {
         let of = of
             .iter()

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_that_every_requirement_may_leave_out_is_told() {
+    fn a_crate_that_every_requirement_may_leave_out_is_reported() {
         let set = |names: &[&str], default| FeatureSet {
             label: None,
             features: names

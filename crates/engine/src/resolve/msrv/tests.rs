@@ -94,7 +94,7 @@ fn a_package_that_its_own_tests_use_has_a_chain_that_ends() {
 }
 
 #[test]
-fn the_highest_need_is_told_of_the_family_and_of_the_lock() {
+fn the_highest_need_is_reported_of_the_family_and_of_the_lock() {
     let metadata = graph(
         "app -> gadget 2.0.0 -> gadget-core 2.0.0\napp -> relay 1.3.0\napp -> alias 1.0.0\n\
          app: rust 1.90\ngadget 2.0.0: rust 1.60\ngadget-core 2.0.0: rust 1.65\n\

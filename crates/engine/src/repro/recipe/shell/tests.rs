@@ -118,7 +118,7 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
 }
 
 #[test]
-fn a_step_that_fails_stops_no_other_and_is_told() {
+fn a_step_that_fails_stops_no_other_and_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = Utf8Path::from_path(folder.path()).expect("text");
     executable(

@@ -1,4 +1,4 @@
-//! A person's mistakes: exit 2, nothing run, and words that say where, what and how to mend it.
+//! User errors: exit 2, nothing run, and a message that says where, what and how to fix it.
 
 use crate::harness::{Fixture, text};
 

@@ -5,7 +5,7 @@ use std::fs;
 use crate::checkout::{ONE, all_pass, commit, git, in_repository, test_file, with_key};
 use crate::harness::{Fixture, text};
 
-/// A mistake's words, and that nothing ran.
+/// The message of a user error; also checks that nothing ran.
 fn refused(fixture: &Fixture) -> String {
     let output = fixture.call(&["run"]);
     let stderr = text(&output.stderr);
