@@ -182,7 +182,7 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
     let cancel = Cancel::with_supervisors();
     let progress = output::progress::Progress::new();
     let matrix = open_selected(&flags.selecting, &progress)?;
-    if flags.spread.round {
+    if flags.sharding.round {
         progress.end();
         commands::round::show(&matrix, flags)?;
         return Ok(ExitStatus::Passed);
@@ -201,8 +201,8 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
         &options,
     )?;
     progress.end();
-    match flags.spread.shards {
-        Some(n) => commands::shards::show(&plan, n, flags.spread.times.as_deref(), flags.format)?,
+    match flags.sharding.shards {
+        Some(n) => commands::shards::show(&plan, n, flags.sharding.times.as_deref(), flags.format)?,
         None => output::plan::show(&matrix, &plan, flags.format)?,
     }
     Ok(ExitStatus::Passed)

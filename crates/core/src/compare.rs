@@ -125,7 +125,7 @@ impl Comparison {
 #[must_use]
 pub fn compare(before: &Run, after: &Run) -> Comparison {
     let old: BTreeMap<&CellId, &CellRecord> = before.cells.iter().map(|c| (&c.id, c)).collect();
-    let mut finder = CellDiff::default();
+    let mut diff = CellDiff::default();
     let mut comparison = Comparison {
         differs: differs(before, after),
         ..Comparison::default()
@@ -143,9 +143,9 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
             continue;
         }
         answered.insert(&record.id);
-        finder.of_cell(&record.id, was, is);
+        diff.of_cell(&record.id, was, is);
         if !is_taken_over(old) && !is_taken_over(record) {
-            finder.times_of_cell(&record.id, was, is);
+            diff.times_of_cell(&record.id, was, is);
         }
     }
     comparison.n_compared = answered.len();
@@ -153,13 +153,13 @@ pub fn compare(before: &Run, after: &Run) -> Comparison {
     let open = all.filter(|record| record.outcome().is_some() && !answered.contains(&record.id));
     let open: BTreeSet<&CellId> = open.map(|record| &record.id).collect();
     comparison.n_not_compared = open.len();
-    finder.finish(comparison)
+    diff.finish(comparison)
 }
 
 /// Compares a run with its baseline, based on the verdict.
 #[must_use]
 pub fn against_baseline(run: &Run, verdict: &Verdict) -> Comparison {
-    let mut finder = CellDiff::default();
+    let mut diff = CellDiff::default();
     for deviation in &verdict.deviations {
         let kind = match deviation.kind {
             verdict::DeviationKind::Regressed | verdict::DeviationKind::New => {
@@ -168,7 +168,7 @@ pub fn against_baseline(run: &Run, verdict: &Verdict) -> Comparison {
             verdict::DeviationKind::Gone => DifferenceKind::Vanished,
             verdict::DeviationKind::Fixed => DifferenceKind::Fixed,
         };
-        finder.add(CellDifference {
+        diff.add(CellDifference {
             kind,
             cell: &deviation.cell,
             target: deviation.target.as_deref(),
@@ -187,7 +187,7 @@ pub fn against_baseline(run: &Run, verdict: &Verdict) -> Comparison {
         .filter_map(|record| Some((record, record.outcome()?)));
     let sure = sure.filter(|(_, outcome)| !outcome.has_doubt());
     let n_unknown = sure.map(|(record, _)| record).filter(is_unknown).count();
-    finder.finish(Comparison {
+    diff.finish(Comparison {
         n_compared: n_ended.saturating_sub(verdict.n_inconclusive + n_unknown),
         n_not_compared: verdict.n_inconclusive + verdict.n_unjudged + n_unknown,
         ..Comparison::default()

@@ -162,7 +162,7 @@ impl<S: PartialEq> Search<S> {
     #[must_use]
     pub fn is_shown(&self, (row, place): SlotIndex) -> bool {
         let place = self.rows.get(row).and_then(|row| row.places.get(place));
-        matches!(place, Some(Slot::Shown(_)))
+        matches!(place, Some(Slot::Observed(_)))
     }
 
     /// True while a lane runs the slot.

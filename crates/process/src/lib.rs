@@ -114,7 +114,7 @@ enum Message {
     /// long.
     Lines(Stream, Vec<u8>),
     Closed,
-    Reaped(ExitInfo),
+    Exited(ExitInfo),
 }
 
 /// Runs a command until it ends or its time is up. Processes that the child leaves behind are ended
@@ -154,7 +154,7 @@ pub fn run(spec: CommandSpec, limits: Limits<'_>, follower: &mut dyn Follower) -
     let ending = child.ending.clone();
     let wait = move || {
         // The receiver is gone if the run was abandoned.
-        let _ = sender.send(Message::Reaped(waiting.reap()));
+        let _ = sender.send(Message::Exited(waiting.reap()));
         waiting.clear();
         drop(clearing);
     };
@@ -242,7 +242,7 @@ fn follow(
                 }
             }
             Ok(Message::Closed) => open_streams -= 1,
-            Ok(Message::Reaped(result)) => {
+            Ok(Message::Exited(result)) => {
                 reaped = Some(result);
                 give_up = Some(Instant::now() + LEAK);
                 give_up_limit = Some(Instant::now() + LONGEST_LEAK);

@@ -252,7 +252,7 @@ impl<'a> FamilyView<'a> {
         answer.extend(self.fixes(&fixes, breaks.is_empty()));
         answer.extend(self.unbuilt(&courses));
         answer.extend(self.differing(&points));
-        answer.extend(self.constant(tally));
+        answer.extend(self.unchanged(tally));
         answer
     }
 

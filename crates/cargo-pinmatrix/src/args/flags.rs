@@ -1,6 +1,6 @@
 //! The flags of subcommands, and flags that several of them share.
 
-mod spread;
+mod sharding;
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use pinmatrix_core::config::{Network, SandboxMode, Strategy, disk_size};
 
-pub use self::spread::{MERGE_CODES, MergeFlags, ShardFlags, SpreadFlags};
+pub use self::sharding::{MERGE_CODES, MergeFlags, ShardFlags, ShardingFlags};
 use crate::output::ci::Ci;
 
 /// The name of the config that is used by default.
@@ -222,7 +222,7 @@ pub struct PlanFlags {
     #[arg(long)]
     pub fresh: bool,
     #[command(flatten)]
-    pub spread: SpreadFlags,
+    pub sharding: ShardingFlags,
     /// The output format of the plan
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     pub format: OutputFormat,

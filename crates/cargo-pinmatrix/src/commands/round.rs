@@ -56,10 +56,10 @@ struct Round<'a> {
 
 /// Merges all results; `None` before the first round.
 fn gather(matrix: &Matrix, flags: &PlanFlags) -> Result<Option<Run>, UserError> {
-    if flags.spread.results.is_empty() {
+    if flags.sharding.results.is_empty() {
         return Ok(None);
     }
-    let parts = parts::read(&flags.spread.results)?;
+    let parts = parts::read(&flags.sharding.results)?;
     let run = merge(parts, &matrix.config)?.run;
     check_matrix(&run, &matrix.source_records(), &matrix.family_records())?;
     Ok(Some(run))

@@ -17,11 +17,11 @@ fn size(folder: &Path) -> u64 {
 }
 
 /// The folder of all that was compiled for the only subject of a fixture.
-fn shops(fixture: &Fixture) -> PathBuf {
+fn groups(fixture: &Fixture) -> PathBuf {
     let cache = fixture.cache();
     let subject = std::fs::read_dir(cache).expect("a listing").flatten();
-    let mut folders = subject.map(|entry| entry.path().join("shops"));
-    folders.find(|shops| shops.is_dir()).expect("shops")
+    let mut folders = subject.map(|entry| entry.path().join("groups"));
+    folders.find(|groups| groups.is_dir()).expect("groups")
 }
 
 fn without_times(fixture: &Fixture, args: &[&str]) -> Vec<String> {
@@ -35,10 +35,10 @@ fn without_times(fixture: &Fixture, args: &[&str]) -> Vec<String> {
 fn a_run_within_a_small_disk_shows_the_same_and_leaves_less() {
     let (free, tight) = (Fixture::copied("history"), Fixture::copied("history"));
     let expected = without_times(&free, &["--max-disk", "unlimited"]);
-    let most = size(&shops(&free)) / 3;
+    let most = size(&groups(&free)) / 3;
     let bound = format!("{most}B");
     assert_eq!(without_times(&tight, &["--max-disk", &bound]), expected);
-    let left = size(&shops(&tight));
+    let left = size(&groups(&tight));
     assert!(left < 2 * most, "{left} bytes are left, of at most {most}");
     // What went is built again where it is needed.
     tight.change("app/tests/ratio.rs", "#[test]", "#[test]\n#[should_panic]");
@@ -67,7 +67,7 @@ fn what_takes_what_is_shown_and_removed() {
         printed.contains("outcomes and locks") && printed.contains("would be removed"),
         "{printed}"
     );
-    assert!(size(&shops(&fixture)) > 0);
+    assert!(size(&groups(&fixture)) > 0);
     let printed = clean(&[]);
     assert!(printed.contains("removed, "), "{printed}");
     // Nothing is compiled any more, and everything is still known.
@@ -116,7 +116,7 @@ fn a_size_that_is_none_is_refused_with_what_would_do() {
 fn the_bound_is_one_for_all_subjects_and_no_run_elsewhere_is_disturbed() {
     let (first, second) = (Fixture::copied("history"), Fixture::copied("flaky"));
     first.run(&[&ROW[..], &["--max-disk", "unlimited"]].concat());
-    let theirs = shops(&first);
+    let theirs = groups(&first);
     let in_use = theirs.parent().expect("a folder").join("in-use");
     let before = size(&theirs);
     let tight = |fixture: &Fixture, more: &[&str]| {

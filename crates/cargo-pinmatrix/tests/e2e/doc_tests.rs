@@ -88,7 +88,7 @@ fn calls_of(fixture: &Fixture, toolchain: &str, pin: &str) -> Vec<Vec<String>> {
     let calls = log.lines().filter_map(|line| line.strip_prefix("$ "));
     let cache = fixture.cache();
     let cache = cache.to_str().expect("text");
-    let settle = |word: &str| match word.split_once(cache) {
+    let normalize = |word: &str| match word.split_once(cache) {
         Some((option, path)) => {
             let (_, inside) = path.split_once("/checkout").expect("a place in the copy");
             match inside.starts_with("/target") {
@@ -98,7 +98,7 @@ fn calls_of(fixture: &Fixture, toolchain: &str, pin: &str) -> Vec<Vec<String>> {
         }
         None => word.to_owned(),
     };
-    calls.filter_map(|line| call(line, settle)).collect()
+    calls.filter_map(|line| call(line, normalize)).collect()
 }
 
 /// How cargo itself calls it, in a copy of what the cell was made of.
@@ -108,7 +108,7 @@ fn by_cargo(fixture: &Fixture, toolchain: &str) -> Vec<Vec<String>> {
     let mut lines = build.lines();
     let line = lines.find_map(|line| line.strip_prefix("$ cargo test --doc "));
     let line = line
-        .expect("a rehearsal")
+        .expect("a dry run")
         .replace("--message-format=json", "");
     let lock = fixture.out().join("locks").join(format!("{cell}.lock"));
     std::fs::copy(&lock, fixture.subject().join("Cargo.lock")).expect("its lock");
@@ -141,16 +141,16 @@ fn by_cargo(fixture: &Fixture, toolchain: &str) -> Vec<Vec<String>> {
     let calls = stderr.lines().map(str::trim);
     let calls = calls.filter_map(|line| line.strip_prefix("Running `")?.strip_suffix('`'));
     let target = fixture.out().join(toolchain);
-    let settle = |word: &str| {
+    let normalize = |word: &str| {
         let word = word.replace(target.to_str().expect("text"), "/target");
         word.replace(fixture.subject().to_str().expect("text"), "/subject")
     };
-    calls.filter_map(|line| call(line, settle)).collect()
+    calls.filter_map(|line| call(line, normalize)).collect()
 }
 
 /// The words of a command after the program, where that is rustdoc, with places made alike; and
 /// without the hashes of units, which hold what the tool sets for builds.
-fn call(line: &str, settle: impl Fn(&str) -> String) -> Option<Vec<String>> {
+fn call(line: &str, normalize: impl Fn(&str) -> String) -> Option<Vec<String>> {
     let (program, args) = line.split_once(' ')?;
     if !program.ends_with("rustdoc") {
         return None;
@@ -165,7 +165,7 @@ fn call(line: &str, settle: impl Fn(&str) -> String) -> Option<Vec<String>> {
             .filter(|part| !is_hash(part.trim_end_matches(['-', '.', '/'])))
             .collect()
     };
-    let words = words.lines().map(|word| without_hash(settle(word)));
+    let words = words.lines().map(|word| without_hash(normalize(word)));
     Some(words.collect())
 }
 

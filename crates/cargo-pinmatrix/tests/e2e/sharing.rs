@@ -146,14 +146,15 @@ fn the_next_run_compiles_only_what_is_new() {
 }
 
 /// The folders in which cells of a toolchain were built.
-fn shops(fixture: &Fixture, toolchain: &str) -> Vec<std::ffi::OsString> {
+fn groups(fixture: &Fixture, toolchain: &str) -> Vec<std::ffi::OsString> {
     let names = |folder: &Path| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| entry.file_name()).collect::<Vec<_>>()
     };
     let subjects = names(&fixture.cache()).into_iter();
-    let shops = subjects.map(|subject| fixture.cache().join(subject).join("shops").join(toolchain));
-    shops.flat_map(|shop| names(&shop)).collect()
+    let groups =
+        subjects.map(|subject| fixture.cache().join(subject).join("groups").join(toolchain));
+    groups.flat_map(|group| names(&group)).collect()
 }
 
 #[test]
@@ -189,15 +190,15 @@ fn two_compilers_that_differ_only_in_their_commit_share_nothing() {
     // many.
     make("aaaa");
     counter.run(&fixture, &cell);
-    let (first, shop) = (counter.compiled(), shops(&fixture, "daily"));
+    let (first, group) = (counter.compiled(), groups(&fixture, "daily"));
     assert!(!first.is_empty());
     make("bbbb");
     counter.run(&fixture, &cell);
     assert_eq!(counter.compiled().len(), first.len());
     // Nor do they lie side by side, where all would hang on what cargo looks at.
-    let other = shops(&fixture, "daily");
-    assert_eq!((shop.len(), other.len()), (1, 1));
-    assert_ne!(shop, other);
+    let other = groups(&fixture, "daily");
+    assert_eq!((group.len(), other.len()), (1, 1));
+    assert_ne!(group, other);
 }
 
 #[test]

@@ -87,9 +87,9 @@ pub(super) fn excludes(
 
 pub(super) fn includes(
     text: &SourceText,
-    written: Vec<Spanned<raw::Which>>,
+    written: Vec<Spanned<raw::CellFilter>>,
 ) -> Result<Vec<CellFilter>, UserError> {
-    let include = |written: Spanned<raw::Which>| {
+    let include = |written: Spanned<raw::CellFilter>| {
         let place = Spanned::new(written.span(), ());
         which(text, written.into_inner(), &place)
     };
@@ -98,7 +98,7 @@ pub(super) fn includes(
 
 fn which<T>(
     text: &SourceText,
-    written: raw::Which,
+    written: raw::CellFilter,
     place: &Spanned<T>,
 ) -> Result<CellFilter, UserError> {
     let pins = written

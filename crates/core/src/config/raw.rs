@@ -29,7 +29,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) exclude: Vec<Exclude>,
     #[serde(default)]
-    pub(super) include: Vec<Spanned<Which>>,
+    pub(super) include: Vec<Spanned<CellFilter>>,
     #[serde(default)]
     pub(super) build: Build,
     #[serde(default)]
@@ -218,7 +218,7 @@ pub(super) struct Claim {
     pub(super) at: Option<Spanned<String>>,
 }
 
-/// Spelled out instead of flattening `Which`, because `flatten` would accept unknown keys.
+/// Spelled out instead of flattening `CellFilter`, because `flatten` would accept unknown keys.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExcludeKeys {
@@ -232,11 +232,11 @@ struct ExcludeKeys {
 
 #[derive(Deserialize)]
 #[serde(from = "ExcludeKeys")]
-pub(super) struct Exclude(pub(super) Which, pub(super) Spanned<String>);
+pub(super) struct Exclude(pub(super) CellFilter, pub(super) Spanned<String>);
 
 impl From<ExcludeKeys> for Exclude {
     fn from(keys: ExcludeKeys) -> Self {
-        let which = Which {
+        let which = CellFilter {
             toolchain: keys.toolchain,
             source: keys.source,
             features: keys.features,
@@ -249,7 +249,7 @@ impl From<ExcludeKeys> for Exclude {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Which {
+pub(super) struct CellFilter {
     pub(super) toolchain: Option<OneOrMore>,
     pub(super) source: Option<OneOrMore>,
     pub(super) features: Option<OneOrMore>,
@@ -356,7 +356,7 @@ pub(super) struct Allow {
 }
 
 /// The keys that `[sandbox]` and each `[[sandbox.allow]]` share.
-pub(super) struct Reach {
+pub(super) struct Access {
     pub(super) read: Vec<Spanned<Utf8PathBuf>>,
     pub(super) write: Vec<Spanned<Utf8PathBuf>>,
     pub(super) network: bool,

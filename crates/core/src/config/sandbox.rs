@@ -87,7 +87,7 @@ pub(super) fn sandbox(
     text: &SourceText,
     written: raw::Sandbox,
 ) -> Result<SandboxConfig, UserError> {
-    let reach = |written: raw::Reach| -> Result<Permissions, UserError> {
+    let reach = |written: raw::Access| -> Result<Permissions, UserError> {
         Ok(Permissions {
             read: absolute(text, written.read)?,
             write: absolute(text, written.write)?,
@@ -117,7 +117,7 @@ pub(super) fn sandbox(
         Ok(Allowance {
             at: of.span(),
             of: of.into_inner(),
-            reach: reach(raw::Reach {
+            reach: reach(raw::Access {
                 read,
                 write,
                 network,
@@ -126,7 +126,7 @@ pub(super) fn sandbox(
     };
     Ok(SandboxConfig {
         mode: written.mode,
-        all: reach(raw::Reach {
+        all: reach(raw::Access {
             read: written.read,
             write: written.write,
             network: written.network,

@@ -120,7 +120,7 @@ impl ViewRow {
             let place = match known.filter(|(_, record)| !is_between(record)) {
                 Some((_, record)) => place(record),
                 None if !exact => continue,
-                None if row.is_left_out || config.excluded(&cell).is_some() => Slot::Barred,
+                None if row.is_left_out || config.excluded(&cell).is_some() => Slot::Unavailable,
                 None => Slot::Open,
             };
             let is_today = family.is_some_and(|family| family.is_today(&cell));
@@ -155,9 +155,9 @@ fn place(record: &CellRecord) -> Slot<Signature> {
     match &record.state {
         State::Pending => Slot::Open,
         State::Ended { outcome, .. } => {
-            Outcome::signature(outcome).map_or(Slot::Barred, Slot::Shown)
+            Outcome::signature(outcome).map_or(Slot::Unavailable, Slot::Observed)
         }
         State::Skipped { reason } if reason.is_open() => Slot::Open,
-        State::Skipped { .. } => Slot::Barred,
+        State::Skipped { .. } => Slot::Unavailable,
     }
 }

@@ -32,7 +32,7 @@ impl<'a> SearchState<'a> {
                     .map(|planned| match &planned.fate {
                         CellFate::Run { .. } => Slot::Open,
                         CellFate::Known(outcome) => shown(&mut signatures, outcome),
-                        CellFate::Skip(_) => Slot::Barred,
+                        CellFate::Skip(_) => Slot::Unavailable,
                     })
                     .collect(),
                 rungs: planned().map(|planned| planned.is_rung).collect(),
@@ -92,10 +92,10 @@ impl<'a> SearchState<'a> {
 
 fn shown(signatures: &mut HashMap<Signature, usize>, outcome: &Outcome) -> Slot<usize> {
     let Some(signature) = outcome.signature() else {
-        return Slot::Barred;
+        return Slot::Unavailable;
     };
     let next = signatures.len();
-    Slot::Shown(*signatures.entry(signature).or_insert(next))
+    Slot::Observed(*signatures.entry(signature).or_insert(next))
 }
 
 /// The cells that can run now, concurrently, in plan order: their results only decide what comes

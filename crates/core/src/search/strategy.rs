@@ -14,9 +14,9 @@ pub enum Slot<S> {
     /// A lane is running it.
     Running,
     /// It gave no verdict or will not run; the search skips it.
-    Barred,
+    Unavailable,
     /// It ran with this result.
-    Shown(S),
+    Observed(S),
 }
 
 /// Two slots between which a change is expected.
@@ -65,7 +65,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
     /// makes no difference. The search is complete when no slot is returned and none is running.
     #[must_use]
     pub fn frontier(&self, n_probes: usize, hints: &BTreeSet<ChangeHint>) -> Vec<usize> {
-        let is_usable = |n: &usize| self.is_rung(*n) && self.places[*n] != Slot::Barred;
+        let is_usable = |n: &usize| self.is_rung(*n) && self.places[*n] != Slot::Unavailable;
         let usable: Vec<usize> = (0..self.places.len()).filter(is_usable).collect();
         let today = usable.iter().find(|place| Some(**place) == self.today);
         let ends: BTreeSet<usize> = [usable.first(), usable.last(), today]
@@ -159,8 +159,8 @@ impl<S: PartialEq> SlotRow<'_, S> {
             .iter()
             .enumerate()
             .filter_map(|(n, place)| match place {
-                Slot::Shown(signature) => Some((n, signature)),
-                Slot::Open | Slot::Running | Slot::Barred => None,
+                Slot::Observed(signature) => Some((n, signature)),
+                Slot::Open | Slot::Running | Slot::Unavailable => None,
             })
             .collect();
         let interval = |pair: &[(usize, &S)]| {
@@ -186,7 +186,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
 
     fn is_known(&self, places: &BTreeSet<usize>) -> bool {
         let is_known = |n: &usize| match self.places[*n] {
-            Slot::Shown(_) | Slot::Barred => true,
+            Slot::Observed(_) | Slot::Unavailable => true,
             Slot::Open | Slot::Running => false,
         };
         places.iter().all(is_known)

@@ -57,7 +57,7 @@ fn run(mut search: Search<u8>, histories: &[Vec<Option<u8>>], n_lanes: usize) ->
             assert!(!next(&mut search).contains(&(*row, *place)));
         }
         for (row, place) in places {
-            let shown = histories[row][place].map_or(Slot::Barred, Slot::Shown);
+            let shown = histories[row][place].map_or(Slot::Unavailable, Slot::Observed);
             search.set((row, place), shown);
         }
     }
@@ -72,7 +72,7 @@ fn alone(history: &[u8], n_probes: usize, n_lanes: usize) -> SearchRow<u8> {
 
 fn n_ran(row: &SearchRow<u8>) -> usize {
     let ran = row.places.iter();
-    ran.filter(|place| matches!(place, Slot::Shown(_) | Slot::Barred))
+    ran.filter(|place| matches!(place, Slot::Observed(_) | Slot::Unavailable))
         .count()
 }
 
@@ -156,7 +156,7 @@ fn where_a_toolchain_becomes_too_old_is_looked_at_first() {
     let search = run(Search::new(Strategy::Frontier, 1, vec![of]), &[history], 1);
     // Two ends, both sides of the edge, and the middle of the rest.
     assert_eq!(n_ran(&search.rows[0]), 5);
-    assert_eq!(search.rows[0].places[4], Slot::Shown(0));
+    assert_eq!(search.rows[0].places[4], Slot::Observed(0));
 }
 
 #[test]
@@ -197,7 +197,7 @@ proptest! {
         let search = run(Search::new(Strategy::Frontier, n_probes, rows), &histories, n_lanes);
         for (of, history) in search.rows.iter().zip(&histories) {
             for (place, shown) in of.places.iter().zip(history) {
-                if let Slot::Shown(shown_here) = place {
+                if let Slot::Observed(shown_here) = place {
                     prop_assert_eq!(Some(*shown_here), *shown);
                 }
             }
@@ -207,7 +207,7 @@ proptest! {
             }
             // Rungs between two that ran are settled or inferred.
             let inferred = of.view().inferred();
-            let shown = |n: &usize| matches!(of.places[*n], Slot::Shown(_));
+            let shown = |n: &usize| matches!(of.places[*n], Slot::Observed(_));
             let (first, last) = ((0..length).find(shown), (0..length).rfind(shown));
             if let (Some(first), Some(last)) = (first, last) {
                 for n in (first..last).filter(|n| of.rungs[*n] && of.places[*n] == Slot::Open) {
@@ -256,7 +256,7 @@ proptest! {
                 break;
             }
             for (row, place) in ready {
-                let shown = histories[row][place].map_or(Slot::Barred, Slot::Shown);
+                let shown = histories[row][place].map_or(Slot::Unavailable, Slot::Observed);
                 prop_assert_eq!(&rounds.rows[row].places[place], &Slot::Open);
                 rounds.set((row, place), shown);
             }

@@ -84,7 +84,7 @@ pub struct DocBuild<'a> {
     pub folder: Utf8PathBuf,
     /// Whether cargo only pretends to build from the start: it may run a build script of the
     /// subject again on every command, while a fresh checkout runs each once.
-    pub only_pretends: bool,
+    pub dry_run_only: bool,
 }
 
 impl DocBuildResult {
@@ -123,11 +123,11 @@ impl DocBuild<'_> {
             DocTests::Ready(_) => false,
             DocTests::Not(status, _) => !status.is_failed(),
         };
-        if !self.only_pretends || !doc_build_result.doc_tests.values().any(is_open) {
+        if !self.dry_run_only || !doc_build_result.doc_tests.values().any(is_open) {
             return Ok(doc_build_result);
         }
         log.note("# Something that only cargo makes is missing.");
-        self.only_pretends = false;
+        self.dry_run_only = false;
         let again = self.record_calls(asked_for, &doc_build_result.used, log, on_step)?;
         Ok(DocBuildResult {
             ended: combine(doc_build_result.ended, again.ended),
@@ -145,30 +145,30 @@ impl DocBuild<'_> {
         self.lay_out()?;
         let mut messages = BuildMessages::default();
         let mut ended = ProcessResult::NOTHING;
-        if !self.only_pretends {
+        if !self.dry_run_only {
             let cargo = self.cargo_with([(RUSTDOC, self.folder.join("rustdoc"))]);
             ended = messages.listen(&cargo, &self.args(), log, on_step)?;
         }
         let used = used.iter().map(|(hash, id)| (hash.clone(), id.clone()));
         messages.used.extend(used);
-        let is_whole = !self.only_pretends && ended.exit.is_success();
+        let is_whole = !self.dry_run_only && ended.exit.is_success();
         let mut calls = None;
         if is_whole {
             calls = Some(self.calls(None)?);
         } else if can_go_on(&ended.exit) && infra_failure(&ended.exit, &messages.err).is_none() {
-            let counted = match self.pretend(log)? {
-                Ok(counted) => counted,
+            let dry_calls = match self.dry_run(log)? {
+                Ok(dry_calls) => dry_calls,
                 Err(why) => {
                     self.clear()?;
                     return Ok(gave_up(asked_for, why, messages, ended));
                 }
             };
-            let compiled = self.make_missing(asked_for, &counted, &mut messages, log, on_step)?;
+            let compiled = self.make_missing(asked_for, &dry_calls, &mut messages, log, on_step)?;
             ended = match can_go_on(&compiled.exit) {
                 true => combine(compiled, ended),
                 false => combine(ended, compiled),
             };
-            calls = Some(counted);
+            calls = Some(dry_calls);
         }
         self.clear()?;
         let account = BuildAccount::of_plain(messages);
@@ -206,7 +206,7 @@ impl DocBuild<'_> {
         self.clear()?;
         let calls = self.folder.join("calls");
         std::fs::create_dir_all(&calls).with_context(|| format!("make {calls}"))?;
-        let contexts = [
+        let variables = [
             ("calls", calls.as_str()),
             ("script", self.folder.join("script").as_str()),
             ("scratch", self.scratch().as_str()),
@@ -221,7 +221,7 @@ impl DocBuild<'_> {
         .map(|(name, value)| format!("{name}={}\n", shell_word(value)))
         .concat();
         for (name, text) in SCRIPTS {
-            write_program(&self.folder.join(name), &format!("{contexts}{NOTE}{text}"))?;
+            write_program(&self.folder.join(name), &format!("{variables}{NOTE}{text}"))?;
         }
         Ok(())
     }
@@ -259,7 +259,7 @@ impl DocBuild<'_> {
 
     /// Runs the same command again without compiling or running anything. The inner error is what
     /// cargo reported.
-    fn pretend(&self, log: &mut PhaseLog) -> Result<Result<CompilerCalls, Diagnostic>> {
+    fn dry_run(&self, log: &mut PhaseLog) -> Result<Result<CompilerCalls, Diagnostic>> {
         let scratch = self.scratch();
         let cargo = self.cargo_with([
             (RUSTDOC, self.folder.join("rustdoc")),
@@ -280,7 +280,7 @@ impl DocBuild<'_> {
 
     /// Reads all recorded calls, with the scratch folder replaced by the target folder.
     fn calls(&self, scratch: Option<&Utf8Path>) -> Result<CompilerCalls> {
-        let settle = |word: &OsStr| match (word.to_str(), scratch) {
+        let relocate = |word: &OsStr| match (word.to_str(), scratch) {
             (Some(word), Some(scratch)) => {
                 word.replace(scratch.as_str(), self.target.as_str()).into()
             }
@@ -290,7 +290,7 @@ impl DocBuild<'_> {
         confined(self.reach(&self.folder), || {
             let mut calls = CompilerCalls::default();
             for name in names(&folder)? {
-                let call = CompilerCall::read(&folder.join(name), &self.cargo.vars, settle)?;
+                let call = CompilerCall::read(&folder.join(name), &self.cargo.vars, relocate)?;
                 // Rustdoc's arguments start with an option, and a wrapper's start with the
                 // compiler.
                 let is_option = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-");
@@ -441,8 +441,8 @@ fn gave_up(
     messages: BuildMessages,
     ended: ProcessResult,
 ) -> DocBuildResult {
-    let counted = format!("cargo does not say how it runs doc tests: {}", why.message);
-    let doubt = InconclusiveReason::Machine(counted);
+    let message = format!("cargo does not say how it runs doc tests: {}", why.message);
+    let doubt = InconclusiveReason::Machine(message);
     let not = DocTests::Not(Status::Inconclusive { doubt }, vec![why]);
     let all = asked_for.iter().map(|(_, id)| (id.clone(), not.clone()));
     DocBuildResult {

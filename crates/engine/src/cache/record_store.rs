@@ -17,7 +17,7 @@ const SCHEMA: u32 = 1;
 /// Reads and writes records.
 pub struct RecordStore<'a> {
     /// The folder for damaged records.
-    aside: Utf8PathBuf,
+    quarantine: Utf8PathBuf,
     /// Receives a note about each damaged record.
     listener: &'a dyn Listener,
 }
@@ -33,10 +33,14 @@ struct StoredRecord {
 }
 
 impl<'a> RecordStore<'a> {
-    /// Creates a record store that moves damaged records to the folder `aside` and reports each.
+    /// Creates a record store that moves damaged records to the folder `quarantine`, and reports
+    /// each.
     #[must_use]
-    pub fn new(aside: Utf8PathBuf, listener: &'a dyn Listener) -> Self {
-        Self { aside, listener }
+    pub fn new(quarantine: Utf8PathBuf, listener: &'a dyn Listener) -> Self {
+        Self {
+            quarantine,
+            listener,
+        }
     }
 
     /// Reads the record under a key. A damaged file is moved away and reported once.
@@ -92,15 +96,16 @@ impl<'a> RecordStore<'a> {
     }
 
     fn quarantine(&self, path: &Utf8Path, key: &str, why: &anyhow::Error) {
-        let aside = self.aside.join(key);
+        let quarantine = self.quarantine.join(key);
         // An earlier damaged record with the same key may be in the way.
-        let _ = remove(&aside);
-        let moved = fs::create_dir_all(&self.aside).and_then(|()| fs::rename(path, &aside));
+        let _ = remove(&quarantine);
+        let moved =
+            fs::create_dir_all(&self.quarantine).and_then(|()| fs::rename(path, &quarantine));
         let message = match moved {
             // Another lane or another run was faster.
             Err(e) if e.kind() == ErrorKind::NotFound => return,
             Err(e) => format!("a kept record is damaged, and stays at {path} ({e}): {why:#}"),
-            Ok(()) => format!("a kept record was damaged, and is now {aside}: {why:#}"),
+            Ok(()) => format!("a kept record was damaged, and is now {quarantine}: {why:#}"),
         };
         self.listener.on_event(Event::Noted(&message));
     }
@@ -152,7 +157,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
         let notes = DamagedNotes::default();
-        let records = RecordStore::new(folder.join("aside"), &notes);
+        let records = RecordStore::new(folder.join("quarantine"), &notes);
         let path = folder.join("kept/k.json");
         let value = vec!["one".to_owned(), "two".to_owned()];
         records.write_to_last(&path, "k", &value).expect("kept");
@@ -160,9 +165,9 @@ mod tests {
         change(&mut bytes);
         fs::write(&path, &bytes).expect("changed");
         let read = records.read(&path, "k");
-        let is_aside = folder.join("aside/k").exists();
+        let is_quarantined = folder.join("quarantine/k").exists();
         let message = notes.0.into_inner().expect("the notes");
-        assert_eq!(is_aside, !message.is_empty(), "{message:?}");
+        assert_eq!(is_quarantined, !message.is_empty(), "{message:?}");
         (read, message)
     }
 
@@ -195,7 +200,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
         let notes = DamagedNotes::default();
-        let records = RecordStore::new(folder.join("aside"), &notes);
+        let records = RecordStore::new(folder.join("quarantine"), &notes);
         let path = folder.join("kept/k.json");
         fs::create_dir(folder.join("kept")).expect("a folder");
         for way in ["file", "folder", "folder", "file"] {
@@ -217,7 +222,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
         let notes = DamagedNotes::default();
-        let records = RecordStore::new(folder.join("aside"), &notes);
+        let records = RecordStore::new(folder.join("quarantine"), &notes);
         for (name, lasts) in [("a", false), ("b", true)] {
             let path = folder.join(name);
             fs::create_dir(&path).expect("a folder");

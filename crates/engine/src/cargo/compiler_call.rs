@@ -58,7 +58,7 @@ pub enum DocTests {
 
 impl CompilerCall {
     /// Reads the call that was recorded in a folder by a cargo that was given the variables in
-    /// `given`; `settle` replaces temporary paths by lasting ones.
+    /// `given`; `relocate` replaces temporary paths by lasting ones.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl CompilerCall {
     pub fn read(
         folder: &Utf8Path,
         given: &BTreeMap<OsString, OsString>,
-        settle: impl Fn(&OsStr) -> OsString,
+        relocate: impl Fn(&OsStr) -> OsString,
     ) -> Result<Self> {
         let read = |what: &str| {
             let path = folder.join(what);
@@ -80,8 +80,8 @@ impl CompilerCall {
         };
         let vars = vars.filter(is_own);
         Ok(Self {
-            args: words(&read("args")?).map(|word| settle(&word)).collect(),
-            vars: vars.map(|(name, value)| (name, settle(&value))).collect(),
+            args: words(&read("args")?).map(|word| relocate(&word)).collect(),
+            vars: vars.map(|(name, value)| (name, relocate(&value))).collect(),
             folder: at.trim_end_matches('\n').into(),
         })
     }

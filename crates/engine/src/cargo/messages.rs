@@ -106,18 +106,18 @@ impl BuildMessages {
         log: &mut PhaseLog,
     ) -> Result<ProcessResult> {
         let mut follower = |_: Stream, line: &[u8]| {
-            let Ok(counted) = serde_json::from_slice::<RustcDiagnostic>(line) else {
+            let Ok(raw) = serde_json::from_slice::<RustcDiagnostic>(line) else {
                 // Besides errors, rustc reports as JSON which files it has written.
                 if !line.starts_with(b"{") {
                     log.add(line);
                 }
                 return;
             };
-            if let Some(rendered) = &counted.rendered {
+            if let Some(rendered) = &raw.rendered {
                 log.add(text::sanitize(rendered).as_bytes());
             }
             if let Some(unit) = &unit {
-                self.take_counted(&counted, unit.clone(), places);
+                self.take_diagnostic(&raw, unit.clone(), places);
             }
         };
         cargo.follow(spec, &mut follower)
@@ -162,8 +162,8 @@ impl BuildMessages {
                 }
                 Some(name)
             }
-            Message::CompilerMessage(counted) => {
-                self.take_error(counted, places);
+            Message::CompilerMessage(message) => {
+                self.take_error(message, places);
                 None
             }
             Message::BuildScriptExecuted(script) => {
@@ -188,24 +188,24 @@ impl BuildMessages {
             .extend(names.map(|name| (name.to_owned(), package.clone())));
     }
 
-    fn take_error(&mut self, counted: CompilerMessage, places: PathScrubber<'_>) {
-        let kind = counted.target.kind.first().and_then(kind_of);
+    fn take_error(&mut self, message: CompilerMessage, places: PathScrubber<'_>) {
+        let kind = message.target.kind.first().and_then(kind_of);
         let unit = (
-            counted.package_id,
+            message.package_id,
             kind,
-            unit_name(kind, counted.target.name),
+            unit_name(kind, message.target.name),
         );
-        self.take_counted(&counted.message, unit, places);
+        self.take_diagnostic(&message.message, unit, places);
     }
 
-    fn take_counted(&mut self, counted: &RustcDiagnostic, unit: Unit, places: PathScrubber<'_>) {
-        let is_error = matches!(counted.level, DiagnosticLevel::Error | DiagnosticLevel::Ice);
+    fn take_diagnostic(&mut self, raw: &RustcDiagnostic, unit: Unit, places: PathScrubber<'_>) {
+        let is_error = matches!(raw.level, DiagnosticLevel::Error | DiagnosticLevel::Ice);
         // Older compilers end with a count of the errors they have reported.
-        if !is_error || counted.message.starts_with("aborting due to") {
+        if !is_error || raw.message.starts_with("aborting due to") {
             return;
         }
         let errors = self.errors.entry(unit).or_default();
-        let error = diagnostic(counted, places);
+        let error = diagnostic(raw, places);
         if let Some(counted) = errors.iter_mut().find(|counted| counted.error == error) {
             counted.n_times += 1;
         } else if errors.len() < MOST_ERRORS {
@@ -274,23 +274,23 @@ fn tail(err: String) -> String {
 }
 
 /// Converts a rustc diagnostic to the stored form: code, path relative to the subject, and message.
-fn diagnostic(counted: &RustcDiagnostic, places: PathScrubber<'_>) -> Diagnostic {
-    let place = counted
+fn diagnostic(raw: &RustcDiagnostic, places: PathScrubber<'_>) -> Diagnostic {
+    let place = raw
         .spans
         .iter()
         .find(|s| s.is_primary)
-        .or(counted.spans.first());
+        .or(raw.spans.first());
     let file = place.map(|p| {
         let path = Utf8Path::new(&p.file_name);
         places.without(path.strip_prefix(places.folder).unwrap_or(path).as_str())
     });
-    let rendered = counted.rendered.as_deref().map(|rendered| {
+    let rendered = raw.rendered.as_deref().map(|rendered| {
         let rendered = places.without(&text::sanitize(rendered));
         text::bounded(rendered.trim_end(), text::RENDERED)
     });
     Diagnostic {
-        code: counted.code.as_ref().map(|c| c.code.clone()),
-        message: text::one_line(&counted.message),
+        code: raw.code.as_ref().map(|c| c.code.clone()),
+        message: text::one_line(&raw.message),
         file,
         line: place.map(|p| p.line_start),
         rendered,

@@ -186,8 +186,8 @@ impl CellWork<'_> {
             family: self.context.family,
             flags,
             target: &self.folders.target,
-            folder: self.folders.copy().join("rehearsal"),
-            only_pretends: built.ended.exit.is_success() && workspace.has_build_scripts(),
+            folder: self.folders.copy().join("dry-run"),
+            dry_run_only: built.ended.exit.is_success() && workspace.has_build_scripts(),
         };
         doc_build.run(&asked_for, &built.used, log, on_step)
     }

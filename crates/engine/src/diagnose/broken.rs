@@ -9,7 +9,7 @@ use pinmatrix_core::model::status::FailureKind;
 
 use crate::cargo::messages::BuildMessages;
 use crate::cargo::targets::Workspace;
-use crate::diagnose::refusal::{fault_in, kind_of};
+use crate::diagnose::classify::{fault_in, kind_of};
 use crate::diagnose::target_result::failed_script;
 
 /// Names the package in each error that is not in the subject's code.
@@ -56,11 +56,11 @@ pub fn broken(
 /// Returns all errors of a package's library and build script.
 fn errors_of(messages: &BuildMessages, package: &Package) -> Vec<Diagnostic> {
     let is_below = |kind: Option<TargetKind>| matches!(kind, None | Some(TargetKind::Lib));
-    let counted = messages.errors.iter();
-    let counted = counted.filter(|((id, kind, _), _)| *id == package.id && is_below(*kind));
-    let counted = counted.flat_map(|(_, errors)| errors);
-    let counted = counted.map(|counted| counted.error.clone());
-    counted
+    let errors = messages.errors.iter();
+    let errors = errors.filter(|((id, kind, _), _)| *id == package.id && is_below(*kind));
+    let errors = errors.flat_map(|(_, errors)| errors);
+    let errors = errors.map(|counted| counted.error.clone());
+    errors
         .chain(failed_script(&messages.err, package))
         .collect()
 }

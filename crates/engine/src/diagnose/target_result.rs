@@ -14,7 +14,7 @@ use pinmatrix_process::child::Exit;
 use crate::cargo::messages::BuildMessages;
 use crate::cargo::targets::{Target, Workspace};
 use crate::cargo::{first_error, infra_failure};
-use crate::diagnose::refusal::{BUILD_SCRIPT, fault_in, kind_of, script_said};
+use crate::diagnose::classify::{BUILD_SCRIPT, build_script_message, fault_in, kind_of};
 use crate::diagnose::unit_blame::{BuildAccount, UnitBuild, unit_of};
 use crate::phase::timer::limit_in_words;
 
@@ -95,8 +95,10 @@ pub fn failed_script(output: &str, package: &Package) -> Option<Diagnostic> {
     let starts = output.match_indices(&words).map(|(start, _)| start);
     let start = starts.into_iter().find(is_whole)?;
     let mut error = first_error(&output[start..]);
-    let counted = error.rendered.as_deref().unwrap_or_default();
-    let output = script_said(counted).map(text::one_line).unwrap_or_default();
+    let rendered = error.rendered.as_deref().unwrap_or_default();
+    let output = build_script_message(rendered)
+        .map(text::one_line)
+        .unwrap_or_default();
     error.message = format!("{BUILD_SCRIPT}{name} failed: {output}");
     Some(error)
 }

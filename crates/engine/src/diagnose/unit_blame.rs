@@ -115,24 +115,19 @@ impl BuildAccount {
     /// there are none, or if they cannot be attributed yet.
     #[must_use]
     pub fn errors(&self, unit: &Unit, build: UnitBuild) -> Vec<Diagnostic> {
-        let counted = self
+        let errors = self
             .messages
             .errors
             .get(unit)
             .map_or(&[][..], Vec::as_slice);
-        let all = || {
-            counted
-                .iter()
-                .map(|counted| counted.error.clone())
-                .collect()
-        };
+        let all = || errors.iter().map(|counted| counted.error.clone()).collect();
         match (self.only(unit), build) {
-            (Some(UnitBuild::Plain), UnitBuild::Plain) if counted.is_empty() => {
+            (Some(UnitBuild::Plain), UnitBuild::Plain) if errors.is_empty() => {
                 self.plain_alone(unit)
             }
             (Some(only), build) if only == build => all(),
             (Some(_), _) => Vec::new(),
-            (None, _) if self.says_the_same(counted) => all(),
+            (None, _) if self.says_the_same(errors) => all(),
             (None, UnitBuild::Plain) => self.plain_alone(unit),
             (None, UnitBuild::Test) if self.plain.is_none() => Vec::new(),
             (None, UnitBuild::Test) => {
@@ -140,7 +135,7 @@ impl BuildAccount {
                 let is_own = |counted: &&CountedError| {
                     self.is_of_both(counted) || !plain.contains(&counted.error)
                 };
-                let own = counted.iter().filter(is_own).map(|counted| &counted.error);
+                let own = errors.iter().filter(is_own).map(|counted| &counted.error);
                 let (both, rest): (Vec<_>, Vec<_>) = own.partition(|error| plain.contains(error));
                 // Two compilers reported in parallel: the errors of both follow the order of the
                 // one that also ran alone. Errors without a code come from macro expansion, which
@@ -162,8 +157,8 @@ impl BuildAccount {
     /// its builds.
     #[must_use]
     pub fn is_ambiguous(&self) -> bool {
-        let is_open = |(unit, counted): (&Unit, &Vec<CountedError>)| {
-            self.only(unit).is_none() && !self.says_the_same(counted)
+        let is_open = |(unit, errors): (&Unit, &Vec<CountedError>)| {
+            self.only(unit).is_none() && !self.says_the_same(errors)
         };
         self.plain.is_none() && self.messages.errors.iter().any(is_open)
     }
@@ -204,20 +199,15 @@ impl BuildAccount {
     }
 
     fn plain_alone(&self, unit: &Unit) -> Vec<Diagnostic> {
-        let counted = self.plain.as_ref().and_then(|plain| plain.errors.get(unit));
-        counted
-            .map(|counted| {
-                counted
-                    .iter()
-                    .map(|counted| counted.error.clone())
-                    .collect()
-            })
+        let errors = self.plain.as_ref().and_then(|plain| plain.errors.get(unit));
+        errors
+            .map(|errors| errors.iter().map(|counted| counted.error.clone()).collect())
             .unwrap_or_default()
     }
 
     /// Returns true if both builds report the same errors. A single build reports no error twice.
-    fn says_the_same(&self, counted: &[CountedError]) -> bool {
-        counted.iter().all(|counted| self.is_of_both(counted))
+    fn says_the_same(&self, errors: &[CountedError]) -> bool {
+        errors.iter().all(|counted| self.is_of_both(counted))
     }
 
     fn is_of_both(&self, counted: &CountedError) -> bool {

@@ -77,7 +77,7 @@ pub struct ChildEnv {
     /// requests them.
     secret_vars: BTreeMap<OsString, OsString>,
     /// The variables that configure builds for old versions of cargo.
-    contexts: BTreeSet<String>,
+    settings: BTreeSet<String>,
 }
 
 impl ChildEnv {
@@ -117,13 +117,13 @@ impl ChildEnv {
             vars.insert(name.into(), value.into());
             deciding.insert(name.to_owned(), value.to_owned());
         };
-        let mut contexts = BTreeMap::from([("CARGO_INCREMENTAL".to_owned(), "0".to_owned())]);
+        let mut settings = BTreeMap::from([("CARGO_INCREMENTAL".to_owned(), "0".to_owned())]);
         let debug = build.debug_level().map(|level| level.to_string());
-        contexts.extend(debug.map(|level| (build.variable("DEBUG"), level)));
+        settings.extend(debug.map(|level| (build.variable("DEBUG"), level)));
         let units = build.codegen_units.map(|n| n.to_string());
-        contexts.extend(units.map(|n| (build.variable("CODEGEN_UNITS"), n)));
-        contexts.retain(|name, _| !environment.set.contains_key(name));
-        for (name, value) in contexts.iter().chain(&environment.set) {
+        settings.extend(units.map(|n| (build.variable("CODEGEN_UNITS"), n)));
+        settings.retain(|name, _| !environment.set.contains_key(name));
+        for (name, value) in settings.iter().chain(&environment.set) {
             set(name, value);
         }
         // No variable has this name; the linker is configured for the host of each toolchain.
@@ -142,7 +142,7 @@ impl ChildEnv {
             deciding,
             secrets,
             secret_vars,
-            contexts: contexts.into_keys().collect(),
+            settings: settings.into_keys().collect(),
         }
     }
 
@@ -159,7 +159,7 @@ impl ChildEnv {
             set(name, value.clone());
         }
         changed
-            .contexts
+            .settings
             .retain(|name| !change.env.contains_key(name));
         let flags = change.cfg.iter().map(|cfg| format!("--cfg={cfg}"));
         let cap = cap_lints.map(|level| format!("--cap-lints={level}"));
@@ -195,7 +195,7 @@ impl ChildEnv {
     /// flags instead.
     #[must_use]
     pub fn is_setting(&self, name: &str) -> bool {
-        name == "CARGO_TERM_COLOR" || self.contexts.contains(name)
+        name == "CARGO_TERM_COLOR" || self.settings.contains(name)
     }
 
     /// Returns all variables for a child that uses the toolchain in `sysroot`.

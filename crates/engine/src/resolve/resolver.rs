@@ -153,7 +153,7 @@ impl Resolver<'_> {
             family, toolchain, ..
         } = context;
         key::of(&(
-            key::RULES,
+            key::CACHE_EPOCH,
             key::pinned(context)?,
             (self.setup.committed(context)?, &context.tree.lock),
             (self.setup.locked, self.setup.network == Network::Offline),

@@ -107,7 +107,7 @@ impl Checkout {
             let folder = Utf8Path::from_path(work.path()).context("read its path as text")?;
             let folder = folder.join("tree");
             copy(&entries, origin, &folder)?;
-            git::settle(&folder, &top)?;
+            git::move_into_place(&folder, &top)?;
         }
         let mut notes = Vec::new();
         if n_pointers > 0 {

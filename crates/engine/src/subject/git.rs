@@ -253,7 +253,7 @@ pub fn lay_out(
             repository
                 .check_out(&commit, &tree)
                 .with_context(|| format!("lay out {commit}"))?;
-            settle(&tree, &cache.join(name))?;
+            move_into_place(&tree, &cache.join(name))?;
         }
         return Ok(LaidOutRevision {
             top: cache.join(name),
@@ -278,7 +278,7 @@ pub fn lay_out(
     }
     let name = format!("{}-{}", short(&commit), short(&hash(&tree)?));
     if !cache.join(&name).is_dir() {
-        settle(&tree, &cache.join(&name))?;
+        move_into_place(&tree, &cache.join(&name))?;
     }
     Ok(LaidOutRevision {
         top: cache.join(&name),
@@ -351,7 +351,7 @@ fn apply(patch: &Utf8Path, tree: &Utf8Path) -> std::result::Result<(), String> {
 /// # Errors
 ///
 /// Returns an error if it cannot be moved.
-pub fn settle(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
+pub fn move_into_place(tree: &Utf8Path, place: &Utf8Path) -> Result<()> {
     match std::fs::rename(tree, place) {
         // Another run was faster.
         Err(_) if place.is_dir() => Ok(()),

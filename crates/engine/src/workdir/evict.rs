@@ -14,7 +14,7 @@ use crate::fs_ext::remove;
 use crate::workdir::build_groups::BuildGroups;
 use crate::workdir::disk_usage::{CachedKind, CachedUnit, cached_units, measure};
 use crate::workdir::lane_dirs::LaneDirs;
-use crate::workdir::work_dirs::{SHOPS, WorkDirs, lock_others};
+use crate::workdir::work_dirs::{GROUPS, WorkDirs, lock_others};
 
 /// How long the measured disk usage of other subjects is reused.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
@@ -219,7 +219,7 @@ impl Drop for CopyInUse<'_> {
 
 /// Returns the folder of the build groups in a work folder.
 fn groups_of(root: &Utf8Path) -> Utf8PathBuf {
-    root.join(SHOPS)
+    root.join(GROUPS)
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ use crate::workdir::lane_dirs::LaneDirs;
 /// The folder for temporary files of all lanes.
 const TMP: &str = "t";
 
-/// The folder of all compiled code.
-pub const SHOPS: &str = "shops";
+/// The folder of all build groups: the compiled code.
+pub const GROUPS: &str = "groups";
 
 /// The lock file of a work folder.
 const IN_USE: &str = "in-use";
@@ -59,7 +59,7 @@ impl WorkDirs {
         let root = cache.join(format!("{name}-{}", &hash[..12]));
         let root = Utf8PathBuf::from_path_buf(root)
             .map_err(|p| anyhow::anyhow!("the work folder's path is no text: {}", p.display()))?;
-        for folder in [SHOPS, "resolutions", "outcomes"] {
+        for folder in [GROUPS, "resolutions", "outcomes"] {
             std::fs::create_dir_all(root.join(folder))
                 .with_context(|| format!("make the work folder {root}"))?;
         }
@@ -231,7 +231,7 @@ impl WorkDirs {
     /// Returns the folder of all build groups.
     #[must_use]
     pub fn build_groups(&self) -> Utf8PathBuf {
-        self.root.join(SHOPS)
+        self.root.join(GROUPS)
     }
 
     /// Returns the path of a lane's clone of the family's own repository.

@@ -44,7 +44,7 @@ impl FamilyView<'_> {
     }
 
     /// What is the same wherever it ran.
-    pub(super) fn constant(&self, tally: &Tally<'_>) -> Vec<Sentence> {
+    pub(super) fn unchanged(&self, tally: &Tally<'_>) -> Vec<Sentence> {
         let Tally {
             passing,
             failing,

@@ -72,7 +72,7 @@ fn replay<'a>(
                 .iter()
                 .map(|record| match record.outcome() {
                     Some(_) => Slot::Open,
-                    None => Slot::Barred,
+                    None => Slot::Unavailable,
                 })
                 .collect(),
             rungs: vec![true; row.len()],
@@ -87,7 +87,10 @@ fn replay<'a>(
             .get(row)
             .and_then(|row| row.get(place))
             .and_then(Option::as_ref);
-        search.set((row, place), shown.map_or(Slot::Barred, Slot::Shown));
+        search.set(
+            (row, place),
+            shown.map_or(Slot::Unavailable, Slot::Observed),
+        );
     }
     search
 }

@@ -17,10 +17,10 @@ fn error(name: &str) -> Diagnostic {
     }
 }
 
-fn messages_of(counted: &[&str]) -> BuildMessages {
+fn messages_of(names: &[&str]) -> BuildMessages {
     let mut messages = BuildMessages::default();
     let errors: &mut Vec<CountedError> = messages.errors.entry(unit()).or_default();
-    for name in counted {
+    for name in names {
         let error = error(name);
         match errors.iter_mut().find(|counted| counted.error == error) {
             Some(counted) => counted.n_times += 1,

@@ -132,7 +132,7 @@ fn of_family(family: &SeenFamily, sentence: &str, context: &mut Context) -> Resu
         return upgrade::upgrade(family, sentence, &mut context.covered);
     }
     if let Some(rest) = sentence.strip_prefix(&format!("Moving {name} from ")) {
-        return upgrade::constant(family, rest);
+        return upgrade::unchanged(family, rest);
     }
     if sentence.contains(" today already") {
         return upgrade::fails_today(family, sentence);

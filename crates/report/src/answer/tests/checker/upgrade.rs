@@ -126,7 +126,7 @@ fn adjusted(family: &SeenFamily, rest: &str, from: u64, newest: u64) -> Result<(
 }
 
 /// `0.0.0 to 3.0.0 changes nothing on stable: each test shows ...`
-pub fn constant(family: &SeenFamily, rest: &str) -> Result<(), String> {
+pub fn unchanged(family: &SeenFamily, rest: &str) -> Result<(), String> {
     let (from, rest) = rest.split_once(" to ").ok_or("no end")?;
     let (to, rest) = rest.split_once(" changes nothing ").ok_or("no verdict")?;
     let (on, rest) = rest.split_once(": ").ok_or("no rows")?;

@@ -40,14 +40,14 @@ const LINKING: &str = "linking with ";
 /// Returns the most telling line that a failing build script printed: its panic message, or else
 /// the signal that killed it, or else its last line.
 #[must_use]
-pub fn script_said(counted: &str) -> Option<&str> {
-    let mut lines = counted.lines().skip_while(|l| !l.contains("panicked at"));
+pub fn build_script_message(output: &str) -> Option<&str> {
+    let mut lines = output.lines().skip_while(|l| !l.contains("panicked at"));
     // Since Rust 1.73, the panic message is on the line after its location.
     let panic = lines.next().and(lines.next());
-    let death = || counted.lines().find(|l| l.contains("(signal: "));
+    let death = || output.lines().find(|l| l.contains("(signal: "));
     panic
         .or_else(death)
-        .or_else(|| counted.lines().rev().find(|l| !l.trim().is_empty()))
+        .or_else(|| output.lines().rev().find(|l| !l.trim().is_empty()))
 }
 
 /// Derives the failure kind of a target from all its errors.

@@ -35,7 +35,7 @@ pub struct ShardFlags {
 
 /// Flags that select which part of a plan to show for spreading it.
 #[derive(Debug, Args)]
-pub struct SpreadFlags {
+pub struct ShardingFlags {
     /// Show what is in each of this many shards, leaving out empty ones
     #[arg(long, value_name = "COUNT", value_parser = n_shards)]
     pub shards: Option<usize>,
