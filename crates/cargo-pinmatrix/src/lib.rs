@@ -159,7 +159,11 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
         )?;
     }
     if flags.locked {
-        matrix.check_locks(plan.queue().into_iter().map(|at| &plan.cells[at].cell))?;
+        matrix.check_locks(
+            plan.queue()
+                .into_iter()
+                .map(|index| &plan.cells[index].cell),
+        )?;
     }
     std::fs::create_dir_all(&out).map_err(|e| bad_out_dir(&out, &e.to_string()))?;
     output::reports::remove(&out);

@@ -119,7 +119,8 @@ pub fn merge(mut parts: Vec<ShardResult>, config: &Config) -> Result<Merged, Use
         .collect();
     run.finished = missing.is_empty();
     let places = run.cells.iter().enumerate();
-    let places: BTreeMap<&CellId, usize> = places.map(|(at, record)| (&record.id, at)).collect();
+    let places: BTreeMap<&CellId, usize> =
+        places.map(|(index, record)| (&record.id, index)).collect();
     conflicts.sort_by_key(|conflict| places.get(&conflict.cell).copied());
     Ok(Merged {
         gaps: MergeGaps { missing, conflicts },
@@ -202,8 +203,8 @@ fn families(parts: &[ShardResult]) -> Vec<FamilyRecord> {
         .first()
         .map(|part| part.run.families.clone())
         .unwrap_or_default();
-    for (at, family) in families.iter_mut().enumerate() {
-        let others = parts.iter().filter_map(|part| part.run.families.get(at));
+    for (index, family) in families.iter_mut().enumerate() {
+        let others = parts.iter().filter_map(|part| part.run.families.get(index));
         let published = others
             .clone()
             .flat_map(|other| other.published.iter().cloned());

@@ -207,7 +207,7 @@ impl<S: PartialEq> Search<S> {
                 // The leader's changes are no hint where this row's own toolchain is declared too
                 // old.
                 let predicted_msrv =
-                    |at: usize| row.predicted_msrv.get(at).copied().unwrap_or(false);
+                    |index: usize| row.predicted_msrv.get(index).copied().unwrap_or(false);
                 let is_worth = |(a, b): &ChangeHint| !(predicted_msrv(*a) && predicted_msrv(*b));
                 let of_leader = leader.map(|leader| leader.view().changes());
                 let of_leader = of_leader.into_iter().flatten().filter(is_worth);

@@ -159,15 +159,15 @@ impl BisectState {
             state.record.about = replayed.about;
         }
         for asked in replayed.asked {
-            let at = state
+            let index = state
                 .record
                 .points
                 .iter()
                 .position(|name| *name == asked.point);
             let is_sure = asked.answer != PointAnswer::CannotTell && state.about.is_some();
-            let is_here = |at: &usize| query.points[*at].cell.id() == asked.cell;
-            if let Some(at) = at.filter(|at| is_sure && is_here(at)) {
-                state.points[at] = PointState::Answered(asked.answer);
+            let is_here = |index: &usize| query.points[*index].cell.id() == asked.cell;
+            if let Some(index) = index.filter(|index| is_sure && is_here(index)) {
+                state.points[index] = PointState::Answered(asked.answer);
                 state.record.asked.push(AskedPoint {
                     known: true,
                     ..asked
@@ -235,12 +235,12 @@ enum PointResult {
 
 impl BisectLanes<'_> {
     fn work(&self, lane: usize) -> Result<()> {
-        while let Some(at) = self.take() {
-            let point = &self.query.points[at];
+        while let Some(index) = self.take() {
+            let point = &self.query.points[index];
             let found = self.ask(point, lane);
             let mut state = self.state();
             state.has_failed |= found.is_err();
-            let noted = found.and_then(|found| self.note(&mut state, at, found));
+            let noted = found.and_then(|found| self.note(&mut state, index, found));
             drop(state);
             self.changed.notify_all();
             noted?;
@@ -256,9 +256,9 @@ impl BisectLanes<'_> {
             if self.run_context.cancel.is_cancelled() || state.is_over() {
                 return None;
             }
-            if let Some(at) = next(&state.points, 1).first().copied() {
-                state.points[at] = PointState::Running;
-                return Some(at);
+            if let Some(index) = next(&state.points, 1).first().copied() {
+                state.points[index] = PointState::Running;
+                return Some(index);
             }
             let is_under_way = state.points.contains(&PointState::Running);
             if !is_under_way {
@@ -269,18 +269,18 @@ impl BisectLanes<'_> {
         }
     }
 
-    fn note(&self, state: &mut BisectState, at: usize, found: PointResult) -> Result<()> {
+    fn note(&self, state: &mut BisectState, index: usize, found: PointResult) -> Result<()> {
         if self.run_context.cancel.is_cancelled() {
             return Ok(());
         }
         let (outcome, known) = match found {
             PointResult::Answer(answer, summary) => {
-                self.record_answer(state, at, (answer, Evidence::line(summary)), false);
+                self.record_answer(state, index, (answer, Evidence::line(summary)), false);
                 return self.write(state);
             }
             PointResult::Outcome(outcome, known) => (*outcome, known),
         };
-        state.waiting.insert(at, (outcome, known));
+        state.waiting.insert(index, (outcome, known));
         if state.about.is_none() {
             let last = self.query.points.len() - 1;
             let ends = [0, last].map(|end| state.waiting.get(&end).map(|(outcome, _)| outcome));
@@ -290,9 +290,9 @@ impl BisectLanes<'_> {
             let doubt = |outcome: &&Outcome| matches!(outcome.status, Status::Inconclusive { .. });
             if [first, other].iter().any(doubt) {
                 // An inconclusive result at an end is not a user error.
-                for (at, (outcome, known)) in std::mem::take(&mut state.waiting) {
+                for (index, (outcome, known)) in std::mem::take(&mut state.waiting) {
                     let (_, why) = answer(&BisectTarget::Cell, &outcome, &|_| true);
-                    self.record_answer(state, at, (PointAnswer::CannotTell, why), known);
+                    self.record_answer(state, index, (PointAnswer::CannotTell, why), known);
                 }
                 return self.write(state);
             }
@@ -310,12 +310,12 @@ impl BisectLanes<'_> {
         let Some(about) = state.about.clone() else {
             return Ok(());
         };
-        for (at, (outcome, known)) in std::mem::take(&mut state.waiting) {
-            let (answer, mut why) = answer(&about, &outcome, &|file| self.is_own(at, file));
+        for (index, (outcome, known)) in std::mem::take(&mut state.waiting) {
+            let (answer, mut why) = answer(&about, &outcome, &|file| self.is_own(index, file));
             if let Some(moved) = forward(&outcome.moved) {
                 why.summary.push_str(&format!(" ({moved})"));
             }
-            self.record_answer(state, at, (answer, why), known);
+            self.record_answer(state, index, (answer, why), known);
         }
         self.write(state)
     }
@@ -328,23 +328,23 @@ impl BisectLanes<'_> {
         else {
             return Vec::new();
         };
-        let answer_at = |at: usize| match state.points.get(at)? {
+        let answer_at = |index: usize| match state.points.get(index)? {
             PointState::Answered(answer) => Some(*answer),
-            PointState::Open | PointState::Running => self.known_answer(at, about),
+            PointState::Open | PointState::Running => self.known_answer(index, about),
         };
         let last = state.points.len() - 1;
         let beside = (0..before).chain(after..last);
-        let others = beside.filter_map(|at| {
-            let expected = answer_at(if at < before { 0 } else { last })?;
-            let answer = answer_at(at).filter(|answer| *answer != PointAnswer::CannotTell)?;
-            (answer != expected).then_some((at, answer))
+        let others = beside.filter_map(|index| {
+            let expected = answer_at(if index < before { 0 } else { last })?;
+            let answer = answer_at(index).filter(|answer| *answer != PointAnswer::CannotTell)?;
+            (answer != expected).then_some((index, answer))
         });
         others.collect()
     }
 
     /// Returns the answer for a point from what runs of the matrix stored.
-    fn known_answer(&self, at: usize, about: &BisectTarget) -> Option<PointAnswer> {
-        let point = &self.query.points[at];
+    fn known_answer(&self, index: usize, about: &BisectTarget) -> Option<PointAnswer> {
+        let point = &self.query.points[index];
         match (&point.place, &self.query.question) {
             (PointPlace::Commit(_) | PointPlace::Dependency(_), _) | (_, Question::Script(_)) => {
                 return None;
@@ -353,13 +353,13 @@ impl BisectLanes<'_> {
         }
         let context = CellContext::of(self.matrix, &point.cell).ok()??;
         let outcome = known(self.run_context, &context)?;
-        Some(answer(about, &outcome, &|file| self.is_own(at, file)).0)
+        Some(answer(about, &outcome, &|file| self.is_own(index, file)).0)
     }
 
     /// Returns true if an error in a file is about the question. One in the dependency's own commit
     /// is not.
-    fn is_own(&self, at: usize, file: &str) -> bool {
-        match self.query.points[at].place {
+    fn is_own(&self, index: usize, file: &str) -> bool {
+        match self.query.points[index].place {
             PointPlace::Matrix | PointPlace::Commit(_) => true,
             PointPlace::Dependency(_) => {
                 let trees = self.matrix.trees.iter();
@@ -372,12 +372,12 @@ impl BisectLanes<'_> {
     fn record_answer(
         &self,
         state: &mut BisectState,
-        at: usize,
+        index: usize,
         (answer, why): (PointAnswer, Evidence),
         known: bool,
     ) {
-        let point = &self.query.points[at];
-        state.points[at] = PointState::Answered(answer);
+        let point = &self.query.points[index];
+        state.points[index] = PointState::Answered(answer);
         let words = match answer {
             PointAnswer::Good => "good",
             PointAnswer::Bad => "bad",

@@ -452,19 +452,19 @@ fn hold_elsewhere(table: &mut dyn TableLike, hold: &RequirementPin) {
 
 /// Replaces some strings of a list.
 fn replace(list: &mut toml_edit::Array, others: impl Fn(&str) -> Option<Vec<String>>) {
-    let mut at = 0;
+    let mut index = 0;
     while let Some(written) = list
-        .get(at)
+        .get(index)
         .map(|v| v.as_str().unwrap_or_default().to_owned())
     {
         let Some(others) = others(&written) else {
-            at += 1;
+            index += 1;
             continue;
         };
-        list.remove(at);
+        list.remove(index);
         for other in others {
-            list.insert(at, other);
-            at += 1;
+            list.insert(index, other);
+            index += 1;
         }
     }
 }

@@ -321,8 +321,8 @@ impl<'a> FamilyView<'a> {
             false => String::new(),
         };
         let at = |Break { point, rows, .. }: &Break<'_>| {
-            let at = &point.after.at;
-            format!("at {family}{at}, {}", self.on(rows, at))
+            let pin = &point.after.at;
+            format!("at {family}{pin}, {}", self.on(rows, pin))
         };
         match n_targets(fixes) {
             1 => {

@@ -73,7 +73,7 @@ fn escaped(text: &str) -> String {
     // table.
     let is_code = |part: &str| !part.trim().is_empty() && !part.contains('|');
     let parts = parts.iter().enumerate();
-    let shown = parts.map(|(at, part)| match at % 2 {
+    let shown = parts.map(|(index, part)| match index % 2 {
         0 => escaped_words(part),
         _ if is_code(part) => format!("`{part}`"),
         _ => escaped_words(&format!("`{part}`")),

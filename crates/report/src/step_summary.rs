@@ -21,11 +21,11 @@ fn cut(summary: &str, room: usize) -> String {
     }
     let sections = sections(summary);
     let mut kept = String::new();
-    for (at, section) in sections.iter().enumerate() {
-        let rest = sections.get(at + 1..).unwrap_or_default();
+    for (index, section) in sections.iter().enumerate() {
+        let rest = sections.get(index + 1..).unwrap_or_default();
         let is_last_to_fit = kept.len() + section.len() + left_out(rest).len() > room;
         if is_last_to_fit {
-            let note = left_out(&sections[at..]);
+            let note = left_out(&sections[index..]);
             let fits = kept.len() + note.len() <= room;
             return if fits { kept + &note } else { kept };
         }

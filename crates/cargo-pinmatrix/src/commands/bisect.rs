@@ -298,12 +298,12 @@ impl BisectPage<'_> {
     /// Writes where else the answer is known to change.
     fn write_elsewhere(&self, page: &mut String) -> std::fmt::Result {
         let points = &self.query.points;
-        let others = self.bisected.elsewhere.iter().map(|(at, answer)| {
+        let others = self.bisected.elsewhere.iter().map(|(index, answer)| {
             let answer = match answer {
                 PointAnswer::Good => "good",
                 PointAnswer::Bad | PointAnswer::CannotTell => "bad",
             };
-            format!("{} is {answer}", points[*at].name)
+            format!("{} is {answer}", points[*index].name)
         });
         let others: Vec<String> = others.collect();
         match others.is_empty() {
@@ -346,8 +346,8 @@ impl BisectPage<'_> {
                     "{what}, so there is no change to find; a change that was undone may lie between"
                 )?;
             }
-            Some(BisectResult::EndCannotTell(at)) => {
-                self.write_point(page, *at)?;
+            Some(BisectResult::EndCannotTell(index)) => {
+                self.write_point(page, *index)?;
                 writeln!(page, "an end that cannot tell leaves the question open")?;
             }
             Some(BisectResult::Found {
@@ -406,7 +406,7 @@ impl BisectPage<'_> {
         let Axis::Pins(_) = &self.query.axis else {
             return Between::default();
         };
-        let [before, after] = [before, after].map(|at| &self.query.points[at].cell.pin);
+        let [before, after] = [before, after].map(|index| &self.query.points[index].cell.pin);
         let mut families = self.families.iter();
         let family = families.find(|family| family.name == before.family);
         family.map_or_else(Between::default, |family| {
@@ -414,8 +414,8 @@ impl BisectPage<'_> {
         })
     }
 
-    fn asked(&self, at: usize) -> Option<&AskedPoint> {
-        let name = &self.query.points.get(at)?.name;
+    fn asked(&self, index: usize) -> Option<&AskedPoint> {
+        let name = &self.query.points.get(index)?.name;
         self.bisected
             .record
             .asked
@@ -423,8 +423,8 @@ impl BisectPage<'_> {
             .find(|asked| asked.point == *name)
     }
 
-    fn write_point(&self, page: &mut String, at: usize) -> std::fmt::Result {
-        let Some(asked) = self.asked(at) else {
+    fn write_point(&self, page: &mut String, index: usize) -> std::fmt::Result {
+        let Some(asked) = self.asked(index) else {
             return Ok(());
         };
         let (color, mark) = match asked.answer {
@@ -442,8 +442,8 @@ impl BisectPage<'_> {
     }
 
     /// Returns the command that shows one point.
-    fn command(&self, at: usize) -> String {
-        let Some(point) = self.query.points.get(at) else {
+    fn command(&self, index: usize) -> String {
+        let Some(point) = self.query.points.get(index) else {
             return String::new();
         };
         let plain = |cell: &Cell| {

@@ -44,7 +44,11 @@ pub fn show(
         shard: share.shard,
         // Without measurements, no duration is shown.
         seconds: file.map(|_| share.weight as f64 / 1000.0),
-        cells: share.cells.iter().map(|at| &plan.cells[*at].id).collect(),
+        cells: share
+            .cells
+            .iter()
+            .map(|index| &plan.cells[*index].id)
+            .collect(),
     };
     let shards: Vec<ShardJson<'_>> = shares.map(shown).collect();
     match format {

@@ -37,8 +37,8 @@ pub fn show(matrix: &Matrix, plan: &Plan, format: OutputFormat) -> Result<()> {
 /// Returns the positions of cells in the queue, starting at 1, in the order of the plan.
 fn places(plan: &Plan) -> Vec<Option<usize>> {
     let mut places = vec![None; plan.cells.len()];
-    for (place, at) in plan.queue().into_iter().enumerate() {
-        places[at] = Some(place + 1);
+    for (place, index) in plan.queue().into_iter().enumerate() {
+        places[index] = Some(place + 1);
     }
     places
 }

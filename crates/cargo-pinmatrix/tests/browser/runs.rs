@@ -21,17 +21,17 @@ use serde_json::Value;
 /// Everything that a name could try: it ends what it stands in, in every language there is.
 pub const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>\"'`--><script>window.hacked=1</script>\u{202e}{{7*7}}&lt;\u{2028}";
 
-fn pin(at: usize) -> Pin {
+fn pin(index: usize) -> Pin {
     Pin {
         family: "gadget".to_owned(),
-        at: Version::new(at as u64 + 1, 0, 0).into(),
+        at: Version::new(index as u64 + 1, 0, 0).into(),
     }
 }
 
-fn record(toolchain: &str, at: usize, state: State) -> CellRecord {
+fn record(toolchain: &str, index: usize, state: State) -> CellRecord {
     let cell = Cell {
         row: Row::of_toolchain(toolchain).into(),
-        pin: pin(at).into(),
+        pin: pin(index).into(),
     };
     CellRecord {
         id: cell.id(),
@@ -112,21 +112,21 @@ fn outcome(targets: Vec<TargetOutcome>) -> Outcome {
 }
 
 /// What a cell of the small run shows: the old form breaks at the third pin, a case at the second.
-fn turns(at: usize) -> Outcome {
+fn turns(index: usize) -> Outcome {
     let missing = error("E0425", "cannot find function `turn` in crate `gadget`");
     let mut unsteady = case("waits", None);
     unsteady.flaky = Some(Flaky {
         n_failed: 1,
         output: Some("thread 'waits' panicked at x.rs:1:1:\ntoo slow".to_owned()),
     });
-    let says = (at >= 1).then_some("thread 'counts' panicked at turns/tests/new.rs:9:5:\nassertion `left == right` failed\n  left: 1\n right: 2");
+    let says = (index >= 1).then_some("thread 'counts' panicked at turns/tests/new.rs:9:5:\nassertion `left == right` failed\n  left: 1\n right: 2");
     outcome(vec![
         target(
             "new",
             Vec::new(),
             vec![case("counts", says), case("spins", None), unsteady],
         ),
-        match at >= 2 {
+        match index >= 2 {
             true => target("old", vec![missing], Vec::new()),
             false => target("old", Vec::new(), vec![case("turns", None)]),
         },
@@ -162,15 +162,15 @@ pub fn small() -> Run {
     }];
     let skipped = |reason| State::Skipped { reason };
     let of = |toolchain: &str, outcomes: Vec<Result<Outcome, SkipReason>>| {
-        let states = outcomes.into_iter().enumerate().map(|(at, outcome)| {
-            let id = record(toolchain, at, State::Pending).id;
+        let states = outcomes.into_iter().enumerate().map(|(index, outcome)| {
+            let id = record(toolchain, index, State::Pending).id;
             let state = outcome.map_or_else(skipped, |outcome| ended(&id, outcome));
-            record(toolchain, at, state)
+            record(toolchain, index, state)
         });
         states.collect::<Vec<_>>()
     };
     let missing = || Err(SkipReason::ToolchainMissing);
-    let mut cells = of("stable", (0..5).map(|at| Ok(turns(at))).collect());
+    let mut cells = of("stable", (0..5).map(|index| Ok(turns(index))).collect());
     cells.extend(of(
         "1.85",
         vec![
@@ -194,12 +194,12 @@ fn findings(cells: &[CellRecord]) -> Findings {
         rustc: Version::new(1, rustc, 0),
         package: "gadget 1.0.0".to_owned(),
     };
-    let least = (0..5).map(|at| LeastToolchain {
+    let least = (0..5).map(|index| LeastToolchain {
         family: "gadget".to_owned(),
-        pin: pin(at).at.to_string(),
-        declared: Some(need(80 + 2 * at as u64)),
+        pin: pin(index).at.to_string(),
+        declared: Some(need(80 + 2 * index as u64)),
         lock: Some(need(85)),
-        measured: Some(if at < 4 { "1.85" } else { "stable" }.to_owned()),
+        measured: Some(if index < 4 { "1.85" } else { "stable" }.to_owned()),
     });
     let work = WorkItem {
         file: Some("turns/tests/old.rs".to_owned()),
@@ -267,15 +267,15 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
         .iter()
         .take(40)
         .enumerate()
-        .map(|(at, record)| LaneSpan {
+        .map(|(index, record)| LaneSpan {
             cell: record.id.clone(),
-            lane: at % 2,
-            phase: if at % 3 == 0 {
+            lane: index % 2,
+            phase: if index % 3 == 0 {
                 Phase::Test
             } else {
                 Phase::Build
             },
-            start: 10.0 * (at / 2) as f64,
+            start: 10.0 * (index / 2) as f64,
             seconds: 9.0,
             waited: 2.0,
         });
@@ -310,7 +310,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
             crates: vec!["gadget".to_owned()],
             pins: (0..n_pins).map(pin).collect(),
             published: (0..n_pins)
-                .map(|at| Version::new(at as u64 + 1, 0, 0))
+                .map(|index| Version::new(index as u64 + 1, 0, 0))
                 .collect(),
         }],
         shard: None,
@@ -375,12 +375,12 @@ pub fn large(n_rows: usize, n_pins: usize, n_cases: usize) -> Run {
     let mut cells = Vec::new();
     for row in 0..n_rows {
         let toolchain = format!("1.{}", 60 + row);
-        for at in 0..n_pins {
-            let targets = (0..10).map(|n| grown(n, row, at, n_pins, n_cases / 10));
-            let id = record(&toolchain, at, State::Pending).id;
+        for index in 0..n_pins {
+            let targets = (0..10).map(|n| grown(n, row, index, n_pins, n_cases / 10));
+            let id = record(&toolchain, index, State::Pending).id;
             cells.push(record(
                 &toolchain,
-                at,
+                index,
                 ended(&id, outcome(targets.collect())),
             ));
         }
@@ -388,10 +388,10 @@ pub fn large(n_rows: usize, n_pins: usize, n_cases: usize) -> Run {
     run(cells, n_pins, Findings::default())
 }
 
-fn grown(n: usize, row: usize, at: usize, n_pins: usize, n_cases: usize) -> TargetOutcome {
+fn grown(n: usize, row: usize, index: usize, n_pins: usize, n_cases: usize) -> TargetOutcome {
     let name = format!("part_{n}_of_the_subject");
     let breaks = (n + 1) * n_pins / 11 + row % 3;
-    if n.is_multiple_of(2) && at >= breaks {
+    if n.is_multiple_of(2) && index >= breaks {
         let errors = (0..3).map(|which| {
             let message = format!(
                 "no method named `set_{n}_{which}` found for struct `Config` in the current scope"
@@ -406,10 +406,10 @@ fn grown(n: usize, row: usize, at: usize, n_pins: usize, n_cases: usize) -> Targ
         return target(&name, errors.collect(), Vec::new());
     }
     let cases = (0..n_cases).map(|which| {
-        let fails = n % 2 == 1 && which == 3 && at >= breaks;
+        let fails = n % 2 == 1 && which == 3 && index >= breaks;
         let output = format!(
-            "thread 'module_{n}::case_{which}' ({}) panicked at part_{n}/tests/it.rs:41:5:\nassertion `left == right` failed\n  left: {at}\n right: 7\n",
-            1000 * row + at
+            "thread 'module_{n}::case_{which}' ({}) panicked at part_{n}/tests/it.rs:41:5:\nassertion `left == right` failed\n  left: {index}\n right: 7\n",
+            1000 * row + index
         );
         case(&format!("module_{n}::case_number_{which}_holds"), fails.then_some(output.as_str()))
     });

@@ -75,7 +75,7 @@ fn claims_are_confirmed_or_refuted_with_evidence() {
             ("nobody knows", Truth::Inconclusive),
         ]
     );
-    let evidence = |at: usize| run.findings.claims[at].evidence.join("\n");
+    let evidence = |index: usize| run.findings.claims[index].evidence.join("\n");
     assert!(
         evidence(1).contains("declares rustc 1.80.0"),
         "{}",

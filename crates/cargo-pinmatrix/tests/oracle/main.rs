@@ -223,12 +223,12 @@ fn kind(draft: &Draft, difference: &Difference) -> String {
 /// Leaves out one piece after another for as long as the two still differ.
 fn shrunk(mut held: Held, choice: &Choice, hold: &dyn Fn(&Choice) -> Held) -> Held {
     let mut choice = choice.clone();
-    for at in 0..held.pieces.len() {
-        if held.pieces[at].is_empty() {
+    for index in 0..held.pieces.len() {
+        if held.pieces[index].is_empty() {
             continue;
         }
         let mut less = choice.clone();
-        less.without.push(at);
+        less.without.push(index);
         let smaller = hold(&less);
         if !smaller.found.is_empty() {
             (held, choice) = (smaller, less);
@@ -252,13 +252,13 @@ impl Held {
         if self.found.is_empty() {
             return;
         }
-        for (at, piece) in self
+        for (index, piece) in self
             .pieces
             .iter()
             .enumerate()
             .filter(|(_, p)| !p.is_empty())
         {
-            println!("    piece {at}: {piece}");
+            println!("    piece {index}: {piece}");
         }
         for found in &self.found {
             println!("    {}", found.replace('\n', "\n      "));

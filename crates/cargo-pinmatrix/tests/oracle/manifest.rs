@@ -19,9 +19,9 @@ pub fn manifests(
 ) -> Vec<(&'static str, String)> {
     let mut root = String::new();
     let mut all = Vec::new();
-    for (at, member) in draft.members.iter().enumerate() {
+    for (index, member) in draft.members.iter().enumerate() {
         let text = package(draft, member, requirement, off);
-        match at == 0 && draft.has_root_package {
+        match index == 0 && draft.has_root_package {
             true => root.push_str(&text),
             false => all.push((member.folder, text)),
         }

@@ -165,9 +165,12 @@ impl Baseline {
         let differs = ladders.iter().find_map(|(family, pins)| {
             let other = self.ladders.get(family).map_or(&[][..], Vec::as_slice);
             let length = pins.len().max(other.len());
-            let at = (0..length).find(|at| pins.get(*at) != other.get(*at))?;
-            let named =
-                |pins: &[String]| pins.get(at).cloned().unwrap_or("no more pins".to_owned());
+            let index = (0..length).find(|index| pins.get(*index) != other.get(*index))?;
+            let named = |pins: &[String]| {
+                pins.get(index)
+                    .cloned()
+                    .unwrap_or("no more pins".to_owned())
+            };
             Some(format!(
                 "of {family} it has {}, and the matrix {}",
                 named(other),
@@ -392,8 +395,8 @@ fn rank(ladder: &[String], pin: &str) -> PinRank {
     match Version::parse(pin) {
         Ok(version) => (false, Some(version), 0),
         Err(_) => {
-            let at = ladder.iter().position(|known| known == pin);
-            (true, None, at.unwrap_or(ladder.len()))
+            let index = ladder.iter().position(|known| known == pin);
+            (true, None, index.unwrap_or(ladder.len()))
         }
     }
 }

@@ -269,8 +269,8 @@ fn relevant_verdicts(sides: impl Iterator<Item = ChangeSide>) -> Verdicts {
     let all: Vec<ChangeSide> = sides.collect();
     let only_compiles = |side: &ChangeSide| side.of_whole.is_some();
     let mut telling = Verdicts::new();
-    for (at, side) in all.iter().enumerate() {
-        let mut later = all[at..].iter().filter(|side| !only_compiles(side));
+    for (index, side) in all.iter().enumerate() {
+        let mut later = all[index..].iter().filter(|side| !only_compiles(side));
         let breaks_next = later.next().is_some_and(|next| match next.status {
             Status::Failed { class } => !class.arises_while_running(),
             Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => false,

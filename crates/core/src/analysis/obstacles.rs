@@ -35,16 +35,16 @@ pub struct Obstacle {
 pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a>> {
     let tested = upgrade.steps.iter().rev();
     let last = tested.clone().find(|step| step.fate != PinFate::Untested)?;
-    let at = Some(last.at).filter(|_| last.fate == PinFate::Breaks)?;
+    let pin = Some(last.at).filter(|_| last.fate == PinFate::Breaks)?;
     let of_row = |record: &&CellRecord| {
         let of = &record.cell;
         of.pin.family == upgrade.family && *of.row == *upgrade.row
     };
-    let cell = |at: &PinnedAt| {
+    let cell = |pin: &PinnedAt| {
         let mut row = run.cells.iter().filter(of_row);
-        row.find(|record| record.cell.pin.at == *at)
+        row.find(|record| record.cell.pin.at == *pin)
     };
-    let (reference, record) = (cell(upgrade.from)?.outcome()?, cell(at)?);
+    let (reference, record) = (cell(upgrade.from)?.outcome()?, cell(pin)?);
     let passing = Passing::of(reference);
     // A target that did not reach any case has lost everything that passes in it.
     let targets = record.outcome()?.targets.iter();
@@ -75,7 +75,7 @@ pub fn obstacles<'a>(run: &'a Run, upgrade: &Upgrade<'a>) -> Option<Obstacles<'a
     let targets: BTreeSet<String> = causes.iter().flat_map(|c| &c.targets).cloned().collect();
     (!targets.is_empty()).then(|| Obstacles {
         upgrade: upgrade.clone(),
-        at,
+        at: pin,
         targets,
         causes,
     })

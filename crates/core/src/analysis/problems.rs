@@ -138,8 +138,8 @@ pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
     for record in &run.cells {
         let today = todays.get(&(record.cell.pin.family.as_str(), &*record.cell.row));
         for occurrence in occurrences(run, record, today) {
-            let at = *known.entry(occurrence.key.clone()).or_insert(groups.len());
-            match groups.get_mut(at) {
+            let index = *known.entry(occurrence.key.clone()).or_insert(groups.len());
+            match groups.get_mut(index) {
                 Some(group) => group.occurrences.push(occurrence),
                 None => groups.push(OccurrenceGroup {
                     occurrences: vec![occurrence],

@@ -87,7 +87,7 @@ pub fn upgrades(run: &Run) -> Vec<Upgrade<'_>> {
 fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrade<'a>> {
     let mut cells = row.iter();
     let today = cells.position(|record| family.is_today(&record.cell));
-    let first = today.filter(|at| passes(row[*at]));
+    let first = today.filter(|index| passes(row[*index]));
     let first = first.or_else(|| row.iter().position(|record| passes(record)))?;
     let (from, later) = (row[first], &row[first + 1..]);
     let reference = from.outcome()?;

@@ -63,8 +63,8 @@ impl CellDiff {
             before.clone(),
             after.clone(),
         );
-        let at = *self.known.entry(alike).or_insert(self.changes.len());
-        match self.changes.get_mut(at) {
+        let index = *self.known.entry(alike).or_insert(self.changes.len());
+        match self.changes.get_mut(index) {
             Some(change) => change.cells.push(cell.clone()),
             None => self.changes.push(Difference {
                 kind,

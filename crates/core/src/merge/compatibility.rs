@@ -43,8 +43,8 @@ pub(super) fn check(parts: &[ShardResult], config: &Config) -> Result<(), UserEr
         }
     }
     // Two parts that lack a toolchain say nothing about each other's, so compare all pairs.
-    for (at, one) in parts.iter().enumerate() {
-        for other in &parts[at + 1..] {
+    for (index, one) in parts.iter().enumerate() {
+        for other in &parts[index + 1..] {
             let mut pairs = one.run.toolchains.iter().zip(&other.run.toolchains);
             if let Some(what) = pairs.find_map(|(a, b)| compilers(a, b)) {
                 let help = "let all machines have the same: name exact versions in matrix.toml";
@@ -167,9 +167,10 @@ fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
         return Some(format!("family `{name}` has other crates"));
     }
     let length = one.pins.len().max(other.pins.len());
-    let differ = |at: &usize| one.pins.get(*at).map(place_of) != other.pins.get(*at).map(place_of);
-    let at = (0..length).find(differ)?;
-    let pin = |pins: &[Pin]| match pins.get(at) {
+    let differ =
+        |index: &usize| one.pins.get(*index).map(place_of) != other.pins.get(*index).map(place_of);
+    let index = (0..length).find(differ)?;
+    let pin = |pins: &[Pin]| match pins.get(index) {
         Some(pin) => named(&pin.at.to_string()),
         None => "no more pins".to_owned(),
     };

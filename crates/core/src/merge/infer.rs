@@ -17,11 +17,11 @@ pub(super) fn infer(run: &mut Run, config: &Config) {
     let mut views = [false, true].map(|exact| SearchView::new(run, config, exact));
     let inferred = views[0].inferred();
     let is_done = views.iter_mut().any(SearchView::is_done);
-    for (at, record) in run.cells.iter_mut().enumerate() {
+    for (index, record) in run.cells.iter_mut().enumerate() {
         let State::Skipped { reason } = &mut record.state else {
             continue;
         };
-        let is_inferred = inferred.contains(&at);
+        let is_inferred = inferred.contains(&index);
         if is_inferred && is_done && reason.is_open() {
             *reason = SkipReason::Inferred;
         } else if !is_inferred && *reason == SkipReason::Inferred {

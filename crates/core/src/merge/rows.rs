@@ -94,8 +94,8 @@ pub(super) fn sort(run: &mut Run, rows: &[Arc<Row>]) {
     let rows: BTreeMap<&Row, usize> = rows.iter().map(AsRef::as_ref).zip(0..).collect();
     let mut pins = BTreeMap::new();
     for (number, family) in run.families.iter().enumerate() {
-        for (place, at) in family.all().into_iter().enumerate() {
-            pins.insert((family.name.clone(), at.to_string()), (number, place));
+        for (place, pin) in family.all().into_iter().enumerate() {
+            pins.insert((family.name.clone(), pin.to_string()), (number, place));
         }
     }
     run.cells.sort_by_cached_key(|record| {

@@ -210,10 +210,10 @@ impl FamilyRecord {
         let pins = self.pins.iter().map(|pin| pin.at.clone());
         let released: BTreeSet<PinnedAt> = pins
             .clone()
-            .filter(|at| at.version().is_some())
+            .filter(|pin| pin.version().is_some())
             .chain(published)
             .collect();
-        let unreleased = pins.filter(|at| at.version().is_none());
+        let unreleased = pins.filter(|pin| pin.version().is_none());
         released.into_iter().chain(unreleased).collect()
     }
 }

@@ -39,9 +39,13 @@ pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
     let Some(last) = points.len().checked_sub(1) else {
         return Vec::new();
     };
-    let is_open = |at: &usize| points.get(*at) == Some(&PointState::Open);
-    let ends = || [0, last].into_iter().filter(|at| *at == last || last > 0);
-    if ends().any(|at| !matches!(points[at], PointState::Answered(_))) {
+    let is_open = |index: &usize| points.get(*index) == Some(&PointState::Open);
+    let ends = || {
+        [0, last]
+            .into_iter()
+            .filter(|index| *index == last || last > 0)
+    };
+    if ends().any(|index| !matches!(points[index], PointState::Answered(_))) {
         let mut open: Vec<usize> = ends().filter(is_open).collect();
         open.dedup();
         open.truncate(n_idle);
@@ -50,7 +54,7 @@ pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
     let Some((low, high)) = interval(points) else {
         return Vec::new();
     };
-    let mut taken: Vec<usize> = (low..=high).filter(|at| !is_open(at)).collect();
+    let mut taken: Vec<usize> = (low..=high).filter(|index| !is_open(index)).collect();
     let mut chosen = Vec::new();
     while chosen.len() < n_idle {
         let gaps = taken.windows(2).filter(|pair| pair[1] - pair[0] > 1);
@@ -70,7 +74,7 @@ pub fn next(points: &[PointState], n_idle: usize) -> Vec<usize> {
 #[must_use]
 pub fn end(points: &[PointState]) -> Option<BisectResult> {
     let last = points.len().checked_sub(1)?;
-    let answer_at = |at: usize| match points.get(at) {
+    let answer_at = |index: usize| match points.get(index) {
         Some(PointState::Answered(answer)) => Some(*answer),
         Some(PointState::Open | PointState::Running) | None => None,
     };
@@ -86,7 +90,7 @@ pub fn end(points: &[PointState]) -> Option<BisectResult> {
     }
     let (before, after) = interval(points)?;
     let inconclusive: Vec<usize> = (before + 1..after).collect();
-    let is_settled = inconclusive.iter().all(|at| answer_at(*at).is_some());
+    let is_settled = inconclusive.iter().all(|index| answer_at(*index).is_some());
     is_settled.then_some(BisectResult::Found {
         before,
         after,
@@ -98,7 +102,7 @@ pub fn end(points: &[PointState]) -> Option<BisectResult> {
 /// only one change.
 fn interval(points: &[PointState]) -> Option<(usize, usize)> {
     let (mut low, mut high) = (0, points.len().checked_sub(1)?);
-    let answer_at = |at: usize| match points[at] {
+    let answer_at = |index: usize| match points[index] {
         PointState::Answered(answer @ (PointAnswer::Good | PointAnswer::Bad)) => Some(answer),
         PointState::Answered(PointAnswer::CannotTell) | PointState::Open | PointState::Running => {
             None
@@ -111,13 +115,13 @@ fn interval(points: &[PointState]) -> Option<(usize, usize)> {
     // If there are several changes, the search follows the one that halving leads to.
     loop {
         let middle = low.midpoint(high);
-        let inside = (low + 1..high).filter(|at| answer_at(*at).is_some());
-        let Some(at) = inside.min_by_key(|at| at.abs_diff(middle)) else {
+        let inside = (low + 1..high).filter(|index| answer_at(*index).is_some());
+        let Some(index) = inside.min_by_key(|index| index.abs_diff(middle)) else {
             return Some((low, high));
         };
-        match answer_at(at) == Some(first) {
-            true => low = at,
-            false => high = at,
+        match answer_at(index) == Some(first) {
+            true => low = index,
+            false => high = index,
         }
     }
 }

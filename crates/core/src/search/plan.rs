@@ -353,13 +353,13 @@ impl Plan {
     pub fn queue(&self) -> Vec<usize> {
         let cells = self.cells.iter().enumerate();
         let mut queue: Vec<(u32, usize)> = cells
-            .filter_map(|(at, planned)| match &planned.fate {
-                CellFate::Run { depth } => Some((*depth, at)),
+            .filter_map(|(index, planned)| match &planned.fate {
+                CellFate::Run { depth } => Some((*depth, index)),
                 CellFate::Known(_) | CellFate::Skip(_) => None,
             })
             .collect();
         queue.sort_unstable();
-        queue.into_iter().map(|(_, at)| at).collect()
+        queue.into_iter().map(|(_, index)| index).collect()
     }
 
     /// The rows: for each, the indices of its cells, and the row that it follows: the first one

@@ -104,11 +104,11 @@ pub fn shares(
 ) -> Result<Vec<ShardCells>, UserError> {
     let cells = plan.cells.iter().enumerate();
     let asked = cells.filter(|(_, planned)| is_asked_for(planned));
-    let asked: Vec<usize> = asked.map(|(at, _)| at).collect();
+    let asked: Vec<usize> = asked.map(|(index, _)| index).collect();
     check(plan, &asked)?;
     let weights: Vec<u64> = asked
         .iter()
-        .map(|at| times.weight(&plan.cells[*at]))
+        .map(|index| times.weight(&plan.cells[*index]))
         .collect();
     let pieces = pieces(&weights, of).into_iter();
     let shares = Shard::all(of).zip(pieces).map(|(shard, piece)| ShardCells {
@@ -127,8 +127,8 @@ pub fn shares(
 pub fn keep(plan: &mut Plan, shard: Shard, times: &KnownDurations) -> Result<(), UserError> {
     let shares = shares(plan, shard.of(), times)?;
     for share in shares.iter().filter(|share| share.shard != shard) {
-        for at in &share.cells {
-            plan.cells[*at].fate = CellFate::Skip(SkipReason::OtherShard);
+        for index in &share.cells {
+            plan.cells[*index].fate = CellFate::Skip(SkipReason::OtherShard);
         }
     }
     plan.shard = Some(shard);
@@ -151,7 +151,7 @@ fn check(plan: &Plan, asked: &[usize]) -> Result<(), UserError> {
                        not see what others find";
         return Err(UserError::new(message).help(format!("add --full or --ends, {rounds}")));
     }
-    if asked.iter().any(|at| !plan.cells[*at].is_rung) {
+    if asked.iter().any(|index| !plan.cells[*index].is_rung) {
         let message = "whether a version between two pins runs depends on what both show, and a \
                        shard does not see what others find";
         let help = format!("leave out --exact, and `exact` in [run], {rounds}");

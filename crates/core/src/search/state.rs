@@ -26,7 +26,7 @@ impl<'a> SearchState<'a> {
         let mut rows: Vec<Vec<usize>> = Vec::new();
         let mut known: Vec<SearchRow<usize>> = Vec::new();
         for (cells, leader) in plan.rows() {
-            let planned = || cells.iter().filter_map(|at| plan.cells.get(*at));
+            let planned = || cells.iter().filter_map(|index| plan.cells.get(*index));
             known.push(SearchRow {
                 places: planned()
                     .map(|planned| match &planned.fate {
@@ -58,7 +58,7 @@ impl<'a> SearchState<'a> {
         let rows = self.rows.iter().enumerate();
         rows.flat_map(move |(row, cells)| {
             let cells = cells.iter().enumerate();
-            cells.filter_map(move |(place, at)| Some(((row, place), plan.cells.get(*at)?)))
+            cells.filter_map(move |(place, index)| Some(((row, place), plan.cells.get(*index)?)))
         })
     }
 
@@ -78,7 +78,7 @@ impl<'a> SearchState<'a> {
         } = self;
         search.best(|(row, place)| {
             let at = rows.get(row).and_then(|cells| cells.get(place));
-            let planned = at.and_then(|at| plan.cells.get(*at));
+            let planned = at.and_then(|index| plan.cells.get(*index));
             planned.map(&worth).unwrap_or_default()
         })
     }

@@ -113,7 +113,7 @@ impl<S: PartialEq> SlotRow<'_, S> {
     pub fn msrv_boundaries(&self) -> BTreeSet<ChangeHint> {
         let pairs = self.predicted_msrv.windows(2).enumerate();
         let turns = pairs.filter(|(_, pair)| pair[0] != pair[1]);
-        turns.map(|(at, _)| (at, at + 1)).collect()
+        turns.map(|(index, _)| (index, index + 1)).collect()
     }
 
     /// Pairs of slots that ran and differ, with nothing in between that ran.
@@ -267,7 +267,7 @@ mod tests {
         #[test]
         fn probes_lie_inside(length in 0usize..50, n in 0usize..60) {
             let inside: Vec<usize> = probes(length, n).collect();
-            prop_assert!(inside.iter().all(|at| 0 < *at && at + 1 < length));
+            prop_assert!(inside.iter().all(|index| 0 < *index && index + 1 < length));
             prop_assert_eq!(inside.len(), n.min(length.saturating_sub(2)));
         }
     }

@@ -11,7 +11,9 @@ use crate::config::Strategy;
 fn row(n: usize, every: usize, leader: Option<usize>) -> SearchRow<u8> {
     SearchRow {
         places: vec![Slot::Open; n],
-        rungs: (0..n).map(|at| at % every == 0 || at + 1 == n).collect(),
+        rungs: (0..n)
+            .map(|index| index % every == 0 || index + 1 == n)
+            .collect(),
         predicted_msrv: vec![false; n],
         today: None,
         leader,

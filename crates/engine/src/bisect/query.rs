@@ -254,8 +254,8 @@ fn dependency(
     let releases = pins.iter().filter(|pin| pin.at.version().is_some());
     let names: Vec<String> = releases.map(|pin| pin.at.to_string()).collect();
     let (from, to) = within(&names, between, "release")?;
-    let tag = |at: usize| -> Result<String> {
-        let name = tags.replace("{version}", &names[at]);
+    let tag = |index: usize| -> Result<String> {
+        let name = tags.replace("{version}", &names[index]);
         match dependency.commit(&format!("refs/tags/{name}")) {
             Some(commit) => Ok(commit),
             None => Err(UserError::new(format!("{repository} has no tag `{name}`"))

@@ -182,14 +182,14 @@ mod tests {
     fn any_flipped_bit_and_any_cut_is_noticed() {
         let (whole, _) = after(|_| {});
         let n_bytes = record("k", &whole).expect("a record").len();
-        for at in 0..n_bytes {
+        for index in 0..n_bytes {
             for damage in ["flip", "cut"] {
                 let (read, message) = after(|bytes| match damage {
-                    "flip" => bytes[at] ^= 1,
-                    _ => bytes.truncate(at),
+                    "flip" => bytes[index] ^= 1,
+                    _ => bytes.truncate(index),
                 });
                 // A different format version or an unknown name means another version of the tool.
-                assert!(read.is_none(), "{damage} at {at}");
+                assert!(read.is_none(), "{damage} at {index}");
                 assert!(message.len() <= 1, "{message:?}");
             }
         }

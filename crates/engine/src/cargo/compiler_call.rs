@@ -89,8 +89,8 @@ impl CompilerCall {
     /// Makes the call print errors for people: cargo makes rustdoc use cargo's own message format.
     #[must_use]
     pub fn with_errors_for_people(mut self) -> Self {
-        let at = self.args.iter().rposition(|arg| arg == "--error-format");
-        if let Some(format) = at.and_then(|at| self.args.get_mut(at + 1)) {
+        let index = self.args.iter().rposition(|arg| arg == "--error-format");
+        if let Some(format) = index.and_then(|index| self.args.get_mut(index + 1)) {
             *format = "human".into();
         }
         self
@@ -175,8 +175,8 @@ fn word(bytes: &[u8]) -> OsString {
 /// Splits `NAME=VALUE` into name and value.
 fn variable(word: &OsStr) -> Option<(OsString, OsString)> {
     let bytes = word.as_encoded_bytes();
-    let at = bytes.iter().position(|byte| *byte == b'=')?;
-    Some((self::word(&bytes[..at]), self::word(&bytes[at + 1..])))
+    let index = bytes.iter().position(|byte| *byte == b'=')?;
+    Some((self::word(&bytes[..index]), self::word(&bytes[index + 1..])))
 }
 
 #[cfg(test)]

@@ -26,13 +26,13 @@ impl<'a> MissingFeature<'a> {
     pub fn read(lines: &[&'a str]) -> Option<Self> {
         let is_it =
             |line: &&str| line.contains("` with feature `") && line.contains("does not have");
-        let at = lines.iter().position(is_it)?;
+        let index = lines.iter().position(is_it)?;
         // Names are between backticks: every second part is one.
-        let names: Vec<&str> = lines[at].split('`').skip(1).step_by(2).collect();
+        let names: Vec<&str> = lines[index].split('`').skip(1).step_by(2).collect();
         let &[asker, dependency, feature, ..] = names.as_slice() else {
             return None;
         };
-        let next = lines.get(at + 1).filter(|next| next.contains("feature"));
+        let next = lines.get(index + 1).filter(|next| next.contains("feature"));
         let named = next
             .into_iter()
             .flat_map(|next| next.split('`').skip(1).step_by(2));

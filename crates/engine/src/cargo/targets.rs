@@ -229,15 +229,15 @@ impl Workspace {
         };
         let mut below = vec![id.clone()];
         let mut seen = BTreeSet::from([id.clone()]);
-        let mut at = 0;
-        while let Some(next) = below.get(at).cloned() {
+        let mut index = 0;
+        while let Some(next) = below.get(index).cloned() {
             for dependency in nodes.get(&next).copied().unwrap_or_default() {
                 let is_used = next == *id || !is_of_tests(dependency);
                 if is_used && seen.insert(dependency.pkg.clone()) {
                     below.push(dependency.pkg.clone());
                 }
             }
-            at += 1;
+            index += 1;
         }
         below
     }

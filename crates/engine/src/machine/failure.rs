@@ -202,10 +202,10 @@ mod tests {
 
     #[test]
     fn every_sign_is_found_in_a_longer_text_and_stands_once() {
-        for (at, (by, what, words)) in SIGNS.into_iter().enumerate() {
+        for (index, (by, what, words)) in SIGNS.into_iter().enumerate() {
             let output = format!("error: it went wrong\n  cause: {words} and so on\n");
             assert!(says(by, what, &output), "{words}");
-            let again = SIGNS[at + 1..]
+            let again = SIGNS[index + 1..]
                 .iter()
                 .any(|(_, _, others)| *others == words);
             assert!(!again, "{words} stands twice");

@@ -115,9 +115,9 @@ fn chosen(choice: &PinRange, published: &[Release]) -> Vec<Version> {
     let usable = published.iter().filter(|release| is_usable(release));
     let usable: Vec<&Version> = usable.map(|release| &release.version).collect();
     let mut rungs: Vec<Version> = Vec::new();
-    for (at, version) in usable.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|at| usable.get(at));
-        let after = usable.get(at + 1);
+    for (index, version) in usable.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|index| usable.get(index));
+        let after = usable.get(index + 1);
         let is_chosen = match choice.choose {
             PinRule::All => true,
             PinRule::LatestPatch => after.is_none_or(|a| minor(a) != minor(version)),
@@ -159,8 +159,11 @@ fn evenly(all: Vec<Version>, at_most: usize) -> Vec<Version> {
     }
     let mut kept: Vec<usize> = (0..at_most).map(|k| k * (n - 1) / (at_most - 1)).collect();
     kept.dedup();
-    let is_kept = |at: &usize| kept.binary_search(at).is_ok();
-    let kept = all.into_iter().enumerate().filter(|(at, _)| is_kept(at));
+    let is_kept = |index: &usize| kept.binary_search(index).is_ok();
+    let kept = all
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| is_kept(index));
     kept.map(|(_, version)| version).collect()
 }
 

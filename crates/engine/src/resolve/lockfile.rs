@@ -64,8 +64,8 @@ pub fn moves(before: &str, after: &str) -> Result<Vec<(String, Version, Version)
             // If there are several, pair each with the one that the same requirements admit.
             let is_compatible = |to: &&Version| compatible(to) == compatible(from);
             let first = (!new.is_empty()).then_some(0);
-            if let Some(at) = new.iter().position(is_compatible).or(first) {
-                moves.push((name.clone(), from.clone(), new.remove(at).clone()));
+            if let Some(index) = new.iter().position(is_compatible).or(first) {
+                moves.push((name.clone(), from.clone(), new.remove(index).clone()));
             }
         }
     }

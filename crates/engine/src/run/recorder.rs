@@ -73,7 +73,9 @@ impl<'a> RunRecorder<'a> {
         Ok(Self {
             out,
             started,
-            places: cells.map(|(at, cell)| (cell.id.clone(), at)).collect(),
+            places: cells
+                .map(|(index, cell)| (cell.id.clone(), index))
+                .collect(),
             state: Mutex::new(RecorderState { run, due: started }),
         })
     }
@@ -95,7 +97,7 @@ impl<'a> RunRecorder<'a> {
         });
         state.run.timeline.extend(spans);
         let place = self.places.get(ended.id);
-        if let Some(record) = place.and_then(|at| state.run.cells.get_mut(*at)) {
+        if let Some(record) = place.and_then(|index| state.run.cells.get_mut(*index)) {
             record.state = State::Ended {
                 reused: ended.reused,
                 outcome: Box::new(ended.outcome),

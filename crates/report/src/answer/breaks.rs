@@ -86,11 +86,11 @@ impl FamilyView<'_> {
             return many_followers(earliest, breaks);
         }
         let at = |follower: &Break<'_>| {
-            let at = &follower.point.after.at;
+            let pin = &follower.point.after.at;
             let is_same_target = follower.point.target == earliest.point.target;
             match is_same_target || follower.rows != earliest.rows {
-                true => format!("at {at}, {}", self.on(&follower.rows, at)),
-                false => format!("at {at}"),
+                true => format!("at {pin}, {}", self.on(&follower.rows, pin)),
+                false => format!("at {pin}"),
             }
         };
         let is_there = |other: &Break<'_>| {
@@ -184,23 +184,23 @@ fn there_too(breaks: &[Break<'_>]) -> Sentence {
 
 /// Where many other targets break, as counts.
 fn many_followers(earliest: &Break<'_>, breaks: &[Break<'_>]) -> Option<Sentence> {
-    let mut at: BTreeMap<&PinnedAt, BTreeSet<Option<&TargetId>>> = BTreeMap::new();
+    let mut by_pin: BTreeMap<&PinnedAt, BTreeSet<Option<&TargetId>>> = BTreeMap::new();
     for follower in breaks.iter().map(|follower| follower.point) {
         if follower.target != earliest.point.target {
-            let targets = at.entry(&follower.after.at).or_default();
+            let targets = by_pin.entry(&follower.after.at).or_default();
             targets.insert(follower.target.as_ref());
         }
     }
     let most = 3 * MOST_NAMES;
-    let pins = at
+    let pins = by_pin
         .iter()
         .take(most)
-        .map(|(at, targets)| match targets.len() {
-            1 => at.to_string(),
-            n => format!("{at} ({n})"),
+        .map(|(pin, targets)| match targets.len() {
+            1 => pin.to_string(),
+            n => format!("{pin} ({n})"),
         });
     let mut pins: Vec<String> = pins.collect();
-    if at.len() > most {
+    if by_pin.len() > most {
         pins.push("later".to_owned());
     }
     let words = format!("The others follow at {}.", listed(&pins));

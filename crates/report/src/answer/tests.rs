@@ -212,8 +212,8 @@ fn of_many_rows_that_become_too_old_a_few_are_reported_and_the_rest_counted() {
     let labels = ["a", "b", "c", "d", "e", "f"];
     let histories: Vec<(&str, &str)> = labels.iter().map(|label| (*label, "....")).collect();
     let mut run = rows(&histories, 1);
-    for (at, record) in run.cells.iter_mut().enumerate() {
-        if at % 4 < 2 {
+    for (index, record) in run.cells.iter_mut().enumerate() {
+        if index % 4 < 2 {
             continue;
         }
         let outcome = Outcome::whole(

@@ -118,10 +118,10 @@ fn stand_before(obstacles: &Obstacles<'_>) -> Option<Sentence> {
 fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
     let mut families = run.families.iter();
     let family = families.find(|known| known.name == upgrade.family)?;
-    let of = |at: &PinnedAt| {
+    let of = |pin: &PinnedAt| {
         let mut adjusted = family.adjusted.iter();
         adjusted
-            .find(|adjusted| adjusted.at == *at)
+            .find(|adjusted| adjusted.at == *pin)
             .map(|a| &a.changes)
     };
     let newest = upgrade.newest()?;
@@ -133,8 +133,8 @@ fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
 /// Says that the version that a revision of the subject is on is not a pin of the ladder.
 pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
     let is_off = |today: &&TodayRecord| {
-        let at = PinnedAt::from(today.version.clone());
-        !family.pins.iter().any(|pin| pin.at == at)
+        let on_today = PinnedAt::from(today.version.clone());
+        !family.pins.iter().any(|pin| pin.at == on_today)
     };
     let sentences = family.todays.iter().filter(is_off).map(|today| {
         let holds = match (&today.source, today.is_fresh) {

@@ -241,8 +241,8 @@ impl<'a> DataCollector<'a> {
         let name = text::one_line(&whole);
         let numbers: BTreeMap<&TargetId, usize> = targets.keys().copied().zip(0..).collect();
         let mut before: Option<(usize, Packages)> = None;
-        let cells = row.iter().enumerate().map(|(at, record)| {
-            let lock = self.lock(at, record, &mut before);
+        let cells = row.iter().enumerate().map(|(index, record)| {
+            let lock = self.lock(index, record, &mut before);
             self.place(&numbers, record, lock)
         });
         RowData {
@@ -261,12 +261,12 @@ impl<'a> DataCollector<'a> {
         row: &[&CellRecord],
     ) -> Vec<(usize, usize, Vec<usize>)> {
         let mut shown: BTreeMap<&TargetId, Vec<Option<&TargetOutcome>>> = BTreeMap::new();
-        for (at, record) in row.iter().enumerate() {
+        for (index, record) in row.iter().enumerate() {
             for target in record.outcome().into_iter().flat_map(|o| &o.targets) {
                 let along = shown
                     .entry(&target.id)
                     .or_insert_with(|| vec![None; row.len()]);
-                along[at] = Some(target);
+                along[index] = Some(target);
             }
         }
         let mut found = Vec::new();
@@ -292,7 +292,7 @@ impl<'a> DataCollector<'a> {
     /// The difference from the previous lock, and the pin of that lock.
     fn lock(
         &mut self,
-        at: usize,
+        index: usize,
         record: &CellRecord,
         before: &mut Option<(usize, Packages)>,
     ) -> Option<(usize, usize)> {
@@ -303,7 +303,7 @@ impl<'a> DataCollector<'a> {
             let lines = lines.iter().map(|line| self.texts.number(line));
             (*from, self.differences.number(lines.collect()))
         });
-        *before = Some((at, packages));
+        *before = Some((index, packages));
         difference
     }
 

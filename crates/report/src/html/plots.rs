@@ -77,8 +77,8 @@ fn staircase(run: &Run, family: &str, least: &[&LeastToolchain]) -> Staircase {
         .collect();
     let all: Vec<&Version> = all.into_iter().rev().collect();
     let y = |version: &Version| {
-        let at = all.iter().position(|known| *known == version);
-        TOP + RISE * at.unwrap_or_default() + RISE / 2
+        let index = all.iter().position(|known| *known == version);
+        TOP + RISE * index.unwrap_or_default() + RISE / 2
     };
     let lines = named_steps.iter().enumerate().map(|(n, (name, steps))| {
         // Identical lines are drawn side by side.
@@ -91,7 +91,7 @@ fn staircase(run: &Run, family: &str, least: &[&LeastToolchain]) -> Staircase {
         pins: least
             .iter()
             .enumerate()
-            .map(|(at, l)| (LEFT + STEP * at + STEP / 2, l.pin.clone()))
+            .map(|(index, l)| (LEFT + STEP * index + STEP / 2, l.pin.clone()))
             .collect(),
         rustcs: all
             .iter()
@@ -125,12 +125,12 @@ fn rustc_of(run: &Run, label: &str) -> Option<Version> {
 fn path(steps: &[Option<Version>], y: impl Fn(&Version) -> usize) -> String {
     let mut path = String::new();
     let mut is_down = false;
-    for (at, step) in steps.iter().enumerate() {
+    for (index, step) in steps.iter().enumerate() {
         let Some(version) = step else {
             is_down = false;
             continue;
         };
-        let (x, y) = (LEFT + STEP * at, y(version));
+        let (x, y) = (LEFT + STEP * index, y(version));
         let to = if is_down { 'L' } else { 'M' };
         path.push_str(&format!("{to}{x} {y}H{}", x + STEP));
         is_down = true;
@@ -187,7 +187,7 @@ pub fn lanes(run: &Run) -> Option<Lanes> {
         return None;
     }
     let lanes = strips.iter().take(MOST_LANES).enumerate();
-    let lanes = lanes.map(|(at, (lane, doings))| (*lane, TOP + 18 * at, bars(doings)));
+    let lanes = lanes.map(|(index, (lane, doings))| (*lane, TOP + 18 * index, bars(doings)));
     let lanes: Vec<_> = lanes.collect();
     Some(Lanes {
         width: LEFT + PARTS * PART,

@@ -25,15 +25,15 @@ pub fn way(
             (true, _) => '≈',
             (false, status) => letter(*status),
         });
-        let at = &record.cell.pin.at;
+        let pin = &record.cell.pin.at;
         let verdict = status.filter(|status| status.is_verdict());
         let before = last.filter(|(before, _)| verdict.is_some_and(|status| status != *before));
         marks.push(match before {
             None => ' ',
-            Some((_, from)) if Between::of(family, from, at).is_exact() => '|',
+            Some((_, from)) if Between::of(family, from, pin).is_exact() => '|',
             Some(_) => ':',
         });
-        last = verdict.map(|status| (status, at)).or(last);
+        last = verdict.map(|status| (status, pin)).or(last);
     }
     (letters, marks)
 }
@@ -44,7 +44,7 @@ pub fn of_case<'a>(target: &'a TargetOutcome, name: &str) -> Option<&'a Status> 
         .cases
         .binary_search_by(|case| case.name.as_str().cmp(name));
     match place {
-        Ok(at) => target.cases.get(at).map(|case| &case.status),
+        Ok(index) => target.cases.get(index).map(|case| &case.status),
         Err(_) if target.cases.is_empty() => Some(&target.status),
         Err(_) => None,
     }

@@ -61,13 +61,15 @@ pub fn places(row: &[&CellRecord]) -> Vec<GridCell> {
         .iter()
         .map(|record| record.outcome().and_then(Outcome::signature))
         .collect();
-    let tested: Vec<usize> = (0..row.len()).filter(|at| shown[*at].is_some()).collect();
+    let tested: Vec<usize> = (0..row.len())
+        .filter(|index| shown[*index].is_some())
+        .collect();
     for pair in tested.windows(2) {
         let fails = row[pair[0]].status().is_failed() && shown[pair[0]] == shown[pair[1]];
-        for at in pair[0] + 1..pair[1] {
-            if fails && row[at].is_inferred() {
-                places[at].is_among_failing = true;
-                places[at].word = "≈✘".to_owned();
+        for index in pair[0] + 1..pair[1] {
+            if fails && row[index].is_inferred() {
+                places[index].is_among_failing = true;
+                places[index].word = "≈✘".to_owned();
             }
         }
     }

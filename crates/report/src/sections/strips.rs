@@ -41,12 +41,12 @@ pub fn strips(run: &Run, family: &FamilyRecord) -> Vec<Strips> {
 
 fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Strips {
     let mut targets: BTreeMap<&TargetId, Vec<Option<Status>>> = BTreeMap::new();
-    for (at, record) in row.iter().enumerate() {
+    for (index, record) in row.iter().enumerate() {
         for target in record.outcome().into_iter().flat_map(|o| &o.targets) {
             let statuses = targets
                 .entry(&target.id)
                 .or_insert_with(|| vec![None; row.len()]);
-            if let Some(status) = statuses.get_mut(at) {
+            if let Some(status) = statuses.get_mut(index) {
                 *status = Some(target.status.clone());
             }
         }

@@ -156,8 +156,8 @@ fn strip(spans: &[&LaneSpan], seconds: f64, n_parts: usize) -> Vec<LaneState> {
     let part = seconds / n_parts as f64;
     let mut spent = vec![[0.0; LaneState::ALL.len()]; n_parts];
     for (doing, from, to) in spans.iter().flat_map(|span| stretches(span)) {
-        for (at, spent) in spent.iter_mut().enumerate() {
-            let (begin, end) = (part * at as f64, part * (at + 1) as f64);
+        for (index, spent) in spent.iter_mut().enumerate() {
+            let (begin, end) = (part * index as f64, part * (index + 1) as f64);
             spent[doing as usize] += (to.min(end) - from.max(begin)).max(0.0);
         }
     }

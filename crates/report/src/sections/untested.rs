@@ -26,10 +26,10 @@ pub fn lines(run: &Run) -> Vec<String> {
             .flatten()
             .filter(|record| record.outcome().is_some());
         let tested: BTreeSet<&PinnedAt> = tested.map(|record| &record.cell.pin.at).collect();
-        let is_pin = |at: &PinnedAt| family.pins.iter().any(|pin| pin.at == *at);
+        let is_pin = |version: &PinnedAt| family.pins.iter().any(|pin| pin.at == *version);
         let others = family.published.iter().cloned().map(PinnedAt::from);
-        let others = others.filter(|at| !tested.contains(at) && !is_pin(at));
-        let others: Vec<String> = others.map(|at| at.to_string()).collect();
+        let others = others.filter(|version| !tested.contains(version) && !is_pin(version));
+        let others: Vec<String> = others.map(|version| version.to_string()).collect();
         if !others.is_empty() {
             lines.push(format!(
                 "{} {}: published, and no pins",
@@ -48,7 +48,7 @@ fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Vec<String> {
     };
     let (name, family) = (&first.cell.row, &family.name);
     let ends: Vec<usize> = (0..row.len())
-        .filter(|at| row[*at].outcome().is_some())
+        .filter(|index| row[*index].outcome().is_some())
         .collect();
     if ends.is_empty() {
         return vec![format!("{family} on {name}: no pin")];

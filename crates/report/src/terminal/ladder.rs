@@ -70,15 +70,15 @@ fn write_grid(page: &mut TerminalPage, grid: &Grid) {
         .chain(pins.iter().map(String::as_str));
     let column = widest(&mut words).unwrap_or_default();
     let at_once = (page.columns().saturating_sub(first) / (column + 2)).max(1);
-    for (at, shown) in pins.chunks(at_once).enumerate() {
-        if at > 0 {
+    for (index, shown) in pins.chunks(at_once).enumerate() {
+        if index > 0 {
             page.gap();
         }
         let head = shown.iter().map(|pin| format!("  {}", padded(pin, column)));
         let head: String = head.collect();
         page.put(&format!("{BOLD}{}{RESET}{head}", padded(&family, first)));
         for (label, (_, places)) in labels.iter().zip(&grid.rows) {
-            let places = places.iter().skip(at * at_once).take(at_once);
+            let places = places.iter().skip(index * at_once).take(at_once);
             let places = places.map(|place| {
                 let rest = " ".repeat(column.saturating_sub(display_width(&place.word)));
                 format!("  {}{}{RESET}{rest}", color(&place.status), place.word)
@@ -99,16 +99,16 @@ fn write_strips(page: &mut TerminalPage, rows: &[Strips]) {
     }
     let (mut letters, mut rest) = (BTreeSet::new(), Vec::new());
     let mut listed: Vec<&Strip> = Vec::new();
-    for (at, row) in rows.iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         let is_listed = |strip: &Strip| listed.iter().any(|known| strip.is_covered_by(known));
         let strips = row.strips.iter();
         let shown: Vec<&Strip> = strips.filter(|s| !s.is_clean() && !is_listed(s)).collect();
-        if shown.is_empty() && at > 0 {
+        if shown.is_empty() && index > 0 {
             rest.push(name(&row.row));
             continue;
         }
         let n_others = row.strips.len() - shown.len();
-        let others = match at {
+        let others = match index {
             0 => format!("{n_others} never failed"),
             _ => format!("{n_others} never failed, or do as above"),
         };

@@ -31,8 +31,8 @@ fn ran(letters: &str) -> Run {
 fn on_rows(letters: &str, n_rows: usize) -> Run {
     let mut run = ran(letters);
     let cells = std::mem::take(&mut run.cells);
-    for at in 0..n_rows {
-        let row = Row::of_toolchain(format!("1.{}", 70 + at));
+    for index in 0..n_rows {
+        let row = Row::of_toolchain(format!("1.{}", 70 + index));
         run.cells.extend(cells.iter().cloned().map(|mut record| {
             record.cell.row = row.clone().into();
             record.id = record.cell.id();
@@ -42,8 +42,8 @@ fn on_rows(letters: &str, n_rows: usize) -> Run {
     run
 }
 
-fn end(run: &mut Run, at: usize, outcome: Outcome) {
-    run.cells[at].state = testing::ended(outcome);
+fn end(run: &mut Run, index: usize, outcome: Outcome) {
+    run.cells[index].state = testing::ended(outcome);
 }
 
 #[test]
@@ -72,13 +72,13 @@ fn a_row_that_becomes_too_old_says_what_it_needs() {
 #[test]
 fn a_run_of_doubts_says_what_kept_it_from_an_answer() {
     let mut run = ran("....");
-    for at in 0..4 {
+    for index in 0..4 {
         let doubt = InconclusiveReason::Network;
         let error =
             Diagnostic::from_message("failed to download from `https://example.org/config.json`");
         end(
             &mut run,
-            at,
+            index,
             Outcome::whole(Status::Inconclusive { doubt }, vec![error]),
         );
     }
@@ -101,9 +101,9 @@ fn what_a_baseline_expects_is_counted_and_what_it_does_not_is_reported() {
     let mut run = ran("..bb.");
     judged(&mut run, Vec::new());
     insta::assert_snapshot!(seen(&run, 80));
-    let deviation = |at: usize, kind, expected: &str, found: &str| Deviation {
+    let deviation = |index: usize, kind, expected: &str, found: &str| Deviation {
         kind,
-        cell: run.cells[at].id.clone(),
+        cell: run.cells[index].id.clone(),
         target: Some("app test:t".to_owned()),
         case: None,
         expected: expected.to_owned(),
@@ -128,11 +128,11 @@ fn a_row_on_which_all_passes_is_not_called_the_same_as_one_that_fails() {
 #[test]
 fn what_fails_where_an_earlier_row_did_not_run_is_drawn() {
     let mut run = on_rows("..b.b", 3);
-    for at in 2..5 {
+    for index in 2..5 {
         let error = Diagnostic::from_message("gadget 2.0.0 needs rustc 1.80.0, and this is 1.70.0");
         end(
             &mut run,
-            at,
+            index,
             Outcome::whole(Status::failed(FailureKind::Msrv), vec![error]),
         );
     }
@@ -140,8 +140,8 @@ fn what_fails_where_an_earlier_row_did_not_run_is_drawn() {
 }
 
 /// Gives a cell's target `n_cases` cases, which all fail or all pass.
-fn cases(run: &mut Run, at: usize, n_cases: usize) {
-    let State::Ended { outcome, .. } = &mut run.cells[at].state else {
+fn cases(run: &mut Run, index: usize, n_cases: usize) {
+    let State::Ended { outcome, .. } = &mut run.cells[index].state else {
         panic!("it ended")
     };
     let target = &mut outcome.targets[0];
@@ -161,8 +161,8 @@ fn cases(run: &mut Run, at: usize, n_cases: usize) {
 #[test]
 fn cases_that_fail_together_share_a_block() {
     let mut run = ran(".xx");
-    for at in 0..3 {
-        cases(&mut run, at, 6);
+    for index in 0..3 {
+        cases(&mut run, index, 6);
     }
     insta::assert_snapshot!(seen(&run, 80));
 }
@@ -170,8 +170,8 @@ fn cases_that_fail_together_share_a_block() {
 #[test]
 fn a_large_run_keeps_within_the_terminal_and_counts_what_it_does_not_tell() {
     let mut run = on_rows(&"..bx.".repeat(12), 10);
-    for at in 0..run.cells.len() {
-        cases(&mut run, at, at % 25);
+    for index in 0..run.cells.len() {
+        cases(&mut run, index, index % 25);
     }
     let page = seen(&run, 80);
     for line in page.lines() {

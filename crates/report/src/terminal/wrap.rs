@@ -63,8 +63,8 @@ impl TerminalPage {
         };
         let end = if paint.is_empty() { "" } else { RESET };
         let indent = " ".repeat(hang);
-        for (at, line) in lines.iter().enumerate() {
-            let before = if at == 0 { lead } else { &indent };
+        for (index, line) in lines.iter().enumerate() {
+            let before = if index == 0 { lead } else { &indent };
             self.put(&format!("{before}{paint}{line}{end}"));
         }
     }
@@ -87,8 +87,8 @@ impl TerminalPage {
 /// a name and is not broken if it fits.
 fn wrapped(line: &str, columns: usize, indents: [usize; 2]) -> Vec<String> {
     let n_parts = line.split('`').count();
-    let parts = line.split('`').enumerate().map(|(at, part)| {
-        let is_quoted = at % 2 == 1 && at + 1 < n_parts;
+    let parts = line.split('`').enumerate().map(|(index, part)| {
+        let is_quoted = index % 2 == 1 && index + 1 < n_parts;
         let fits = display_width(part) + 2 + indents[1] <= columns;
         match is_quoted && fits {
             true => held(part),

@@ -121,8 +121,8 @@ fn other(site: &mut Site<'_>, place: Place) -> Option<String> {
     if place == Place::Macro || site.member == 0 {
         return None;
     }
-    let at = site.rng.below(site.member);
-    let other = &site.draft.members[at];
+    let index = site.rng.below(site.member);
+    let other = &site.draft.members[index];
     if other.lib.is_none() || other.is_macro {
         return None;
     }

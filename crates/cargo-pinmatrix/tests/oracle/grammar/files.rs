@@ -223,8 +223,8 @@ pub fn leftover(site: &mut Site<'_>, place: Place) -> Option<Fact> {
             format!("std::path::Path::new(env!(\"CARGO_TARGET_TMPDIR\")).join({name:?})"),
         ));
     }
-    let at = site.rng.below(folders.len());
-    let (kind, path) = &folders[at];
+    let index = site.rng.below(folders.len());
+    let (kind, path) = &folders[index];
     site.piece = format!("leftover-{kind}@{}", place.name());
     let expression = format!(
         "{{ let path = {path}; let is_fresh = !path.exists(); \

@@ -31,10 +31,10 @@ pub fn order(site: &mut Site<'_>) {
     {
         return;
     }
-    for (at, (member, kind)) in ends.into_iter().enumerate() {
+    for (index, (member, kind)) in ends.into_iter().enumerate() {
         site.member = member;
         let path = join(&site.draft.up_to_workspace(member), &file);
-        let fact = match at {
+        let fact = match index {
             0 => format!("std::fs::write({path:?}, \"handed on\").is_ok()"),
             _ => format!("std::path::Path::new({path:?}).exists()"),
         };

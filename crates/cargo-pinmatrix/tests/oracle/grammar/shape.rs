@@ -48,8 +48,8 @@ pub fn shape(toolchain: Toolchain, rng: &mut Rng) -> Draft {
         ("two-b", "crates/two-b"),
         ("three", "crates/th ree"),
     ];
-    for (at, (name, folder)) in names.into_iter().take(n_members).enumerate() {
-        let folder = match at == 0 && draft.has_root_package {
+    for (index, (name, folder)) in names.into_iter().take(n_members).enumerate() {
+        let folder = match index == 0 && draft.has_root_package {
             true => "",
             false => folder,
         };
@@ -125,8 +125,8 @@ pub fn asks(site: &mut Site<'_>) {
     if site.member == 0 {
         return;
     }
-    let at = site.rng.below(site.member);
-    let other = &site.draft.members[at];
+    let index = site.rng.below(site.member);
+    let other = &site.draft.members[index];
     if other.lib.is_none() || other.is_macro || site.draft.members[site.member].is_macro {
         return;
     }
@@ -154,13 +154,13 @@ pub fn dev_cycle(site: &mut Site<'_>) {
     if site.member + 1 >= n_members {
         return;
     }
-    let at = site.member + 1 + site.rng.below(n_members - site.member - 1);
+    let index = site.member + 1 + site.rng.below(n_members - site.member - 1);
     let own = site.draft.members[site.member].name;
-    let other = &mut site.draft.members[at];
+    let other = &mut site.draft.members[index];
     if other.is_macro || other.lib.is_none() || site.draft.members[site.member].lib.is_none() {
         return;
     }
-    let other = &mut site.draft.members[at];
+    let other = &mut site.draft.members[index];
     other.ask(Table::Normal, own);
     let name = other.name;
     site.draft.members[site.member].ask(Table::Dev, name);

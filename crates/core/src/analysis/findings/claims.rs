@@ -40,10 +40,10 @@ pub fn judge(run: &Run, claims: &[Claim], least: &[LeastToolchain]) -> Vec<Judge
 
 /// The cells at a pin that ended.
 fn at_pin<'a>(run: &'a Run, claim: &Claim, pin: &Version) -> Vec<&'a CellRecord> {
-    let at = PinnedAt::from(pin.clone());
+    let pin = PinnedAt::from(pin.clone());
     let cells = run.cells.iter().filter(|record| {
         let of = &record.cell.pin;
-        of.family == claim.family && of.at == at && record.outcome().is_some()
+        of.family == claim.family && of.at == pin && record.outcome().is_some()
     });
     cells.collect()
 }

@@ -28,7 +28,7 @@ pub fn wrongly_inferred(run: &Run, options: &RunOptions) -> Vec<CellId> {
             let (Some(cells), Some(known)) = cells else {
                 continue;
             };
-            let is_shown = |at: &usize| search.is_shown((row, *at));
+            let is_shown = |index: &usize| search.is_shown((row, *index));
             let before = (0..place).rev().find(is_shown);
             let differs = before
                 .is_some_and(|before| known[place].is_some() && known[place] != known[before]);
@@ -59,13 +59,13 @@ fn replay<'a>(
     };
     let mut leaders = std::collections::BTreeMap::new();
     let mut search_rows = Vec::new();
-    for (at, row) in rows.iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         let kind = row
             .first()
             .map(|r| (r.cell.row.source.clone(), r.cell.row.features.clone()));
         let leader = leaders.get(&kind).copied();
         if leader.is_none() && row.iter().any(|record| record.outcome().is_some()) {
-            leaders.insert(kind, at);
+            leaders.insert(kind, index);
         }
         search_rows.push(SearchRow {
             places: row

@@ -17,11 +17,11 @@ pub fn min_toolchains(run: &Run) -> Vec<LeastToolchain> {
     for family in &run.families {
         let rows = run.rows(family);
         for record in rows.first().into_iter().flatten() {
-            let at = &record.cell.pin.at;
+            let pin = &record.cell.pin.at;
             let at_pin = rows
                 .iter()
                 .flatten()
-                .filter(|other| other.cell.pin.at == *at);
+                .filter(|other| other.cell.pin.at == *pin);
             // Revisions and feature sets can have different targets; compare only those of the
             // first row.
             let is_alike = |other: &&&CellRecord| {
@@ -29,7 +29,7 @@ pub fn min_toolchains(run: &Run) -> Vec<LeastToolchain> {
                 (&row.source, &row.features) == (&of.source, &of.features)
             };
             let at_pin = at_pin.filter(is_alike).copied().collect();
-            least.extend(of_pin(run, family, at.to_string(), at_pin));
+            least.extend(of_pin(run, family, pin.to_string(), at_pin));
         }
     }
     least

@@ -67,8 +67,8 @@ struct UndeclaredError<'a> {
 
 fn of_pin(family: &Family, cells: &[EndedCell<'_>]) -> Vec<Undeclared> {
     let mut seen: BTreeMap<Option<&str>, Vec<UndeclaredError<'_>>> = BTreeMap::new();
-    for (at, cell) in cells.iter().enumerate() {
-        let newer = cells[at + 1..].iter().filter(|c| c.rustc > cell.rustc);
+    for (index, cell) in cells.iter().enumerate() {
+        let newer = cells[index + 1..].iter().filter(|c| c.rustc > cell.rustc);
         for target in cell.outcome.targets.iter().filter(|t| is_refused(t)) {
             let Some(error) = target.errors.first() else {
                 continue;

@@ -88,10 +88,10 @@ const MOST_SETS: usize = 3;
 pub(super) fn place_of(family: &str, alike: &[&Occurrence<'_>]) -> String {
     let mut rows: Vec<(&Row, BTreeSet<&PinnedAt>)> = Vec::new();
     for record in alike.iter().map(|occurrence| occurrence.record) {
-        let (row, at) = (&*record.cell.row, &record.cell.pin.at);
+        let (row, pin) = (&*record.cell.row, &record.cell.pin.at);
         match rows.iter_mut().find(|(known, _)| *known == row) {
-            Some((_, pins)) => _ = pins.insert(at),
-            None => rows.push((row, BTreeSet::from([at]))),
+            Some((_, pins)) => _ = pins.insert(pin),
+            None => rows.push((row, BTreeSet::from([pin]))),
         }
     }
     let mut sets: Vec<(BTreeSet<&PinnedAt>, Vec<String>)> = Vec::new();

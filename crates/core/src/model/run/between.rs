@@ -33,8 +33,8 @@ impl Between {
     #[must_use]
     pub fn of(family: &FamilyRecord, before: &PinnedAt, after: &PinnedAt) -> Self {
         let is_between = |version: &Version| {
-            let at = PinnedAt::from(version.clone());
-            *before < at && at < *after
+            let pin = PinnedAt::from(version.clone());
+            *before < pin && pin < *after
         };
         let among = |versions: &[Version]| -> Vec<Version> {
             let versions = versions.iter().filter(|version| is_between(version));

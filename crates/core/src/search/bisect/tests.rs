@@ -14,20 +14,20 @@ fn search(history: &[PointAnswer], n_lanes: usize) -> (Vec<PointState>, usize) {
         if end(&points).is_some() || asked.is_empty() {
             return (points, n_asked);
         }
-        for at in &asked {
-            assert_eq!(points[*at], PointState::Open, "a point is asked once");
-            points[*at] = PointState::Running;
+        for index in &asked {
+            assert_eq!(points[*index], PointState::Open, "a point is asked once");
+            points[*index] = PointState::Running;
         }
         n_asked += asked.len();
-        for at in asked {
-            points[at] = PointState::Answered(history[at]);
+        for index in asked {
+            points[index] = PointState::Answered(history[index]);
         }
     }
 }
 
 fn history(n: usize, from: usize) -> Vec<PointAnswer> {
-    let answer = |at| {
-        if at < from {
+    let answer = |index| {
+        if index < from {
             PointAnswer::Good
         } else {
             PointAnswer::Bad
@@ -106,13 +106,13 @@ proptest! {
                 prop_assert_eq!(history[before], history[0]);
                 prop_assert_eq!(history[after], history[history.len() - 1]);
                 prop_assert_ne!(history[before], history[after]);
-                prop_assert!(inconclusive.iter().all(|at| history[*at] == PointAnswer::CannotTell));
+                prop_assert!(inconclusive.iter().all(|index| history[*index] == PointAnswer::CannotTell));
                 prop_assert_eq!(inconclusive.len(), after - before - 1);
             }
             BisectResult::EndsAgree(answer) => {
                 prop_assert_eq!((answer, answer), (history[0], history[history.len() - 1]));
             }
-            BisectResult::EndCannotTell(at) => prop_assert_eq!(history[at], PointAnswer::CannotTell),
+            BisectResult::EndCannotTell(index) => prop_assert_eq!(history[index], PointAnswer::CannotTell),
         }
     }
 
@@ -123,8 +123,8 @@ proptest! {
             let mut points = vec![PointState::Open; n];
             let mut n_rounds = 0;
             while end(&points).is_none() {
-                for at in next(&points, n_lanes) {
-                    points[at] = PointState::Answered(history[at]);
+                for index in next(&points, n_lanes) {
+                    points[index] = PointState::Answered(history[index]);
                 }
                 n_rounds += 1;
             }

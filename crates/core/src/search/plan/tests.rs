@@ -49,7 +49,9 @@ fn select(toolchains: &[&str], pins: &[&str], ids: &[&str], strategy: Strategy) 
 /// The queue of a plan, by names.
 fn queue(plan: &Plan) -> Vec<String> {
     let queue = plan.queue().into_iter();
-    queue.map(|at| plan.cells[at].id.to_string()).collect()
+    queue
+        .map(|index| plan.cells[index].id.to_string())
+        .collect()
 }
 
 #[test]

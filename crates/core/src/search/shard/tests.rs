@@ -61,8 +61,8 @@ const FIRST: Machine = Machine {
 };
 
 fn names(plan: &Plan, shares: &[ShardCells]) -> Vec<String> {
-    let name = |at: &usize| {
-        plan.cells[*at]
+    let name = |index: &usize| {
+        plan.cells[*index]
             .id
             .as_str()
             .replace("@gadget-", "")

@@ -76,21 +76,22 @@ fn a_published_pin_comes_from_a_registry() {
 
 #[test]
 fn an_unreleased_pin_does_not_come_from_a_registry() {
-    for at in [git(), folder()] {
+    for pin in [git(), folder()] {
         assert_eq!(
-            fault_at("app -> gadget 2.1.0\ngadget 2.1.0: git", &at),
+            fault_at("app -> gadget 2.1.0\ngadget 2.1.0: git", &pin),
             None
         );
         assert_eq!(
-            fault_at("app -> gadget 2.1.0\ngadget 2.1.0: path", &at),
+            fault_at("app -> gadget 2.1.0\ngadget 2.1.0: path", &pin),
             None
         );
         let fault = fault_at(
             "app -> gadget 2.1.0\napp -> plug 1.0.0 -> gadget 2.0.0\ngadget 2.1.0: git",
-            &at,
+            &pin,
         );
-        let expected =
-            format!("gadget is in the graph at 2.0.0 and not only at {at}: plug 1.0.0 asks for it");
+        let expected = format!(
+            "gadget is in the graph at 2.0.0 and not only at {pin}: plug 1.0.0 asks for it"
+        );
         assert_eq!(fault, Some(expected));
     }
 }

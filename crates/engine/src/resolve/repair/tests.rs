@@ -181,11 +181,11 @@ proptest! {
             n_steps += 1;
             prop_assert!(n_steps <= published.len(), "{:?} again", step);
             prop_assert!(step.package != NAMES[is_of_family]);
-            let at = NAMES.iter().position(|name| *name == step.package).expect("a package");
+            let index = NAMES.iter().position(|name| *name == step.package).expect("a package");
             prop_assert!(step.to < step.from);
-            prop_assert!(step.to.minor >= requirements[at]);
+            prop_assert!(step.to.minor >= requirements[index]);
             let is_it = |(name, minor, rustc, is_yanked): &(usize, u64, u64, bool)| {
-                *name == at && *minor == step.to.minor && *rustc <= 70 && !is_yanked
+                *name == index && *minor == step.to.minor && *rustc <= 70 && !is_yanked
             };
             prop_assert!(published.iter().any(is_it), "{:?}", step);
         }
