@@ -21,7 +21,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    nothing that passes today fails, or today is not known and every cell passed; with a baseline: all that ran is as it expects, and rows that it does not know are judged without it
   1    something that passes today fails, or today is not known and a cell failed; with a baseline: something regressed, is gone, is new and fails, or was fixed, or fails on a row that it does not know
-  2    a mistake in matrix.toml, the flags or the subject; nothing ran
+  2    user error in matrix.toml, the flags or the subject; nothing ran
   3    inconclusive: the machine or the network kept a cell from an answer, nothing passes today, or nothing ran
   130  interrupted; what had ended is kept, and the next run goes on from there";
 
@@ -31,7 +31,7 @@ Without a question the whole cell is asked about, and without an axis every publ
 Exit codes:
   0    a change was found; points between its sides may not have been able to tell; with --only: good
   1    both ends answer the same; with --only: bad
-  2    a mistake in matrix.toml, the flags, the question or the axis
+  2    user error in matrix.toml, the flags, the question or the axis
   3    inconclusive: an end could not tell, or the machine failed
   130  interrupted; the next run goes on from there; with --script only by --replay of a copy of
        bisection.json";

@@ -79,7 +79,7 @@ pub fn run(program: Program, flags: &PipelineFlags) -> Result<ExitStatus> {
 fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<String, UserError> {
     let (engine, most) = (flags.engine, flags.engine.most_shards());
     if !(1..=most).contains(&flags.shards) {
-        let error = UserError::new(format!("{} is no number of shards", flags.shards));
+        let error = UserError::new(format!("{} is not a valid number of shards", flags.shards));
         return Err(error.help(format!("from 1 to {most}; more cells share a shard")));
     }
     let selecting = selecting(&flags.selection)?;

@@ -54,14 +54,14 @@ impl ParseFault {
             .help("copy it again, or run the matrix again"),
             Self::Form(e) => {
                 let why = text::ellipsis(&text::one_line(&e.to_string()), 300);
-                UserError::new(format!("{path} is no run of a matrix: {why}"))
+                UserError::new(format!("{path} is not a run of a matrix: {why}"))
                     .help("name a results folder or its run.json")
             }
             Self::Schema(schema) => UserError::new(format!(
                 "{path} has schema {schema}, and this version reads {SCHEMA}"
             ))
             .help("run the matrix again with this version"),
-            Self::Content(why) => UserError::new(format!("{path} is no run of a matrix: {why}"))
+            Self::Content(why) => UserError::new(format!("{path} is not a run of a matrix: {why}"))
                 .help("only a file that this tool wrote is read"),
         }
     }
@@ -159,7 +159,10 @@ mod tests {
                 whole[..whole.len() - 9].to_owned(),
                 "results/run.json is cut off: ",
             ),
-            ("[]".to_owned(), "results/run.json is no run of a matrix: "),
+            (
+                "[]".to_owned(),
+                "results/run.json is not a run of a matrix: ",
+            ),
             (
                 whole.replacen('2', "1", 1),
                 "results/run.json has schema 1, and this version",

@@ -233,7 +233,7 @@ pub fn first_error(err: &str) -> Diagnostic {
     let lines: Vec<&str> = err.lines().collect();
     let Some(start) = lines.iter().position(|l| l.starts_with("error")) else {
         let last = lines.iter().rev().find(|l| !l.trim().is_empty());
-        return Diagnostic::from_message(last.map_or("cargo said nothing", |l| l.trim()));
+        return Diagnostic::from_message(last.map_or("cargo printed nothing", |l| l.trim()));
     };
     let end = lines[start + 1..]
         .iter()

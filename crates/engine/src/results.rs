@@ -48,11 +48,11 @@ fn text(path: &Utf8Path) -> Result<String, UserError> {
     };
     let metadata = path.metadata().map_err(not_there)?;
     if !metadata.is_file() {
-        return Err(fault("it is no file").help("name a results folder or its run.json"));
+        return Err(fault("it is not a file").help("name a results folder or its run.json"));
     }
     if metadata.len() > MOST {
         let most = MOST >> 20;
-        return Err(fault(&format!("it has more than {most} MiB")).help("this is no run.json"));
+        return Err(fault(&format!("it has more than {most} MiB")).help("this is not a run.json"));
     }
     let mut text = String::new();
     let file = File::open(path).map_err(not_there)?;

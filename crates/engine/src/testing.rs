@@ -35,7 +35,7 @@ pub fn family() -> Family {
 pub fn version(written: &str) -> Version {
     parse_rust_version(written)
         .or_else(|| Version::parse(written).ok())
-        .unwrap_or_else(|| panic!("{written} is no version"))
+        .unwrap_or_else(|| panic!("{written} is not a version"))
 }
 
 /// Returns a registry with these versions, one per line. What cargo's index says of a version

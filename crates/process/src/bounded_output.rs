@@ -34,7 +34,7 @@ impl BoundedOutput {
         if !self.is_cut {
             return ended;
         }
-        let why = format!("it said more than {} MiB", MOST / 1024 / 1024);
+        let why = format!("it printed more than {} MiB", MOST / 1024 / 1024);
         ProcessResult {
             exit: Exit::Lost(why),
             ..ended
@@ -56,6 +56,6 @@ mod tests {
         }
         assert_eq!(transcript.text().len(), MOST);
         let exit = transcript.ended(ProcessResult::NOTHING).exit;
-        assert_eq!(exit, Exit::Lost("it said more than 64 MiB".to_owned()));
+        assert_eq!(exit, Exit::Lost("it printed more than 64 MiB".to_owned()));
     }
 }

@@ -156,8 +156,8 @@ fn nothing_known(run: &Run, ended: &[&Outcome]) -> Sentence {
     Sentence::new(match (ended.len(), run.cells.len()) {
         (_, 0) => "Nothing was tested: the matrix has no cells.".to_owned(),
         (0, _) => format!("Nothing was tested: {why}."),
-        (1, _) => format!("Nothing can be said of the code: the one cell that ran is {why}."),
-        (n, _) => format!("Nothing can be said of the code: the {n} cells that ran are {why}."),
+        (1, _) => format!("Nothing can be said about the code: the one cell that ran is {why}."),
+        (n, _) => format!("Nothing can be said about the code: the {n} cells that ran are {why}."),
     })
 }
 

@@ -91,7 +91,7 @@ fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result 
 
 /// An explanation of drift, once above the grids.
 const DRIFT: &str = "*Drift*: a package outside the family is too new for the toolchain, or does \
-                     not build on it. That says nothing of the pin.";
+                     not build on it. That says nothing about the pin.";
 
 fn shows_drift(run: &Run) -> bool {
     let drift = Status::failed(FailureKind::Drift);

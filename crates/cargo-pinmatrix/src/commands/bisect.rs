@@ -243,7 +243,7 @@ fn replay(file: &Utf8Path, query: &BisectQuery) -> Result<Bisection> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| UserError::new(format!("cannot read {file}: {e}")))?;
     let bisection: Bisection = serde_json::from_str(&text)
-        .map_err(|e| UserError::new(format!("{file} is no bisection: {e}")))?;
+        .map_err(|e| UserError::new(format!("{file} is not a valid bisection: {e}")))?;
     if bisection.schema != SCHEMA {
         let message = format!(
             "{file} has schema {}, and this version reads {SCHEMA}",

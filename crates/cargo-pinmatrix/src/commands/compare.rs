@@ -21,7 +21,7 @@ pub const CODES: &str = "\
 Exit codes:
   0    nothing broke
   1    something broke; with --baseline: something regressed, or is new and fails
-  2    a mistake: no run, or another form of one
+  2    user error: no run, or another form of one
   3    inconclusive: the two have no cell in common that both have an answer for";
 
 /// Flags of a comparison.

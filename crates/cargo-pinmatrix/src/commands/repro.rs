@@ -22,7 +22,7 @@ pub const CODES: &str = "\
 Exit codes:
   0    every command ended well; with --print: the script is printed
   1    one did not, or the cell has no lock
-  2    a mistake in matrix.toml, the flags or the subject; nothing ran
+  2    user error in matrix.toml, the flags or the subject; nothing ran
   3    inconclusive: the machine or the network kept it from an answer
   130  interrupted";
 

@@ -26,7 +26,7 @@ built is removed at the end.
 Exit codes:
   0    every cell showed the same and had the same lock both times
   1    one did not
-  2    a mistake in matrix.toml, the flags or the subject
+  2    user error in matrix.toml, the flags or the subject
   3    inconclusive: the machine failed, or nothing ran
   130  interrupted";
 
@@ -110,7 +110,7 @@ fn describe(verified: &[Reproducibility]) -> String {
             .filter(|e| e.first_difference.is_none());
         let certain = match cell.is_certain {
             true => "",
-            false => ", in doubt",
+            false => ", inconclusive",
         };
         message.push_str(&format!(
             "{}: {} outcome, {} lock, {} of {} executables the same{certain}\n",

@@ -72,7 +72,7 @@ fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
                     write!(out, "; what the subject is on today")?;
                 }
                 if let Some(forecast) = &planned.forecast {
-                    write!(out, "; foreseen: failed(msrv), {forecast}")?;
+                    write!(out, "; predicted: failed(msrv), {forecast}")?;
                 }
                 writeln!(out)?;
             }

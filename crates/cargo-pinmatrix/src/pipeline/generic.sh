@@ -17,7 +17,7 @@ case ${1:-} in
         @words@ toolchains install@config@ || echo 'a toolchain is missing: its cells are skipped' >&2
         code=0
         @words@ run @flags@ --shard "$CI_NODE_INDEX/$CI_NODE_TOTAL" "$@" --ci none --out "target/ci/parts/$CI_NODE_INDEX" || code=$?
-        # What cells show is the merged run's to judge; a mistake stops here.
+        # What cells show is the merged run's to judge; a user error stops here.
         [ "$code" -ne 2 ]
         ;;
     merge)

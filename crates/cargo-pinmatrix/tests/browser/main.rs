@@ -172,7 +172,7 @@ fn a_click_opens_a_cell_and_the_dialog_says_why_one_did_not_run() {
         &[
             "1.85, gadget 3.0.0",
             "failed(drift)",
-            "That says nothing of the pin.",
+            "That says nothing about the pin.",
         ],
     );
     // The grid stays in reach.

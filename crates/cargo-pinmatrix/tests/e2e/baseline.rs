@@ -128,7 +128,7 @@ fn a_baseline_for_something_else_is_refused_and_kept() {
     refused("has schema 7, and this version reads 1");
     assert!(printed_by(&fixture, &["bless"], 2).contains("has schema 7"));
     fixture.write("baseline.json", "{");
-    refused("is no baseline");
+    refused("is not a valid baseline");
     fixture.write("baseline.json", &baseline);
     fixture.change("matrix.toml", "\"3.0.0\"", "\"2.0.0\", \"3.0.0\"");
     refused("is for another ladder: of gadget it has 3.0.0, and the matrix 2.0.0");
@@ -168,7 +168,7 @@ fn cells_are_excluded_with_a_reason_and_taken_back_in() {
         ),
         (
             "[[exclude]]\npins = \"new\"\nreason = \"x\"\n",
-            "is no range of versions",
+            "is not a valid range of versions",
         ),
         ("[[include]]\n", "every cell of the matrix is meant"),
     ] {

@@ -288,7 +288,7 @@ fn commits_of_the_dependency_are_an_axis_and_those_that_do_not_build_are_stepped
         "--dependency-commits",
         fixture.subject().to_str().expect("text"),
     ];
-    assert!(printed_by(&fixture, &none, 2).contains("is no git repository"));
+    assert!(printed_by(&fixture, &none, 2).contains("is not a git repository"));
 }
 
 #[test]

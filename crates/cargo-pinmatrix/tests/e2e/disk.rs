@@ -101,7 +101,7 @@ fn a_size_that_is_none_is_refused_with_what_would_do() {
     assert_eq!(output.status.code(), Some(2));
     let stderr = text(&output.stderr);
     assert!(
-        stderr.contains("`10` is no size") && stderr.contains("matrix.toml:"),
+        stderr.contains("`10` is not a valid size") && stderr.contains("matrix.toml:"),
         "{stderr}"
     );
     fixture.write(

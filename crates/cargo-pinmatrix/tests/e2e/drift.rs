@@ -31,7 +31,7 @@ fn drift_is_called_so_everywhere_and_makes_no_change_point() {
     let summary = read("summary.md");
     assert!(summary.contains("| stable | ✘ drift |"), "{summary}");
     assert!(
-        summary.contains("That says nothing of the pin."),
+        summary.contains("That says nothing about the pin."),
         "{summary}"
     );
     assert!(

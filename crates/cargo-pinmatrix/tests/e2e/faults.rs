@@ -74,7 +74,7 @@ fn assert_inconclusive(status: &Status, words: &str) {
         doubt: InconclusiveReason::Machine(why),
     } = status
     else {
-        panic!("{status} is no doubt")
+        panic!("{status} is not inconclusive")
     };
     assert!(why.contains(words), "{why}");
 }

@@ -198,7 +198,7 @@ fn claims_that_cannot_be_judged_are_user_errors() {
         ("says = \"x\"", "a claim that cannot be judged"),
         (
             "says = \"x\"\nleast-rust = \"new\"\npin = \"1.0.0\"",
-            "`new` is no Rust version",
+            "`new` is not a valid Rust version",
         ),
         (
             "says = \"x\"\nleast-rust = \"1.80\"",
@@ -206,7 +206,7 @@ fn claims_that_cannot_be_judged_are_user_errors() {
         ),
         (
             "says = \"x\"\nchanges = \"a\"\nat = \"soon\"",
-            "is no range of versions",
+            "is not a valid range of versions",
         ),
         (
             "says = \"x\"\npasses = [\"a[\"]\npin = \"1.0.0\"",

@@ -155,7 +155,7 @@ fn results_of_something_else_are_refused() {
     std::fs::write(machines.out("matrix").join("run.json"), "{ half").expect("written");
     holds(
         &refused(&machines, &["matrix"]),
-        &["matrix/run.json is no run of a matrix"],
+        &["matrix/run.json is not a run of a matrix"],
     );
     let file = std::fs::File::create(machines.out("matrix").join("run.json")).expect("a file");
     file.set_len(1 << 40).expect("a hole");
@@ -279,7 +279,7 @@ fn links_in_a_part_are_not_followed() {
     symlink(secret.join("run.json"), &file).expect("a link");
     let (code, printed) = machines.merge("merged", &["one"]);
     assert_eq!(code, 2, "{printed}");
-    holds(&printed, &["it is no plain file"]);
+    holds(&printed, &["it is not a plain file"]);
 }
 
 #[test]

@@ -5,14 +5,14 @@ use std::process::Stdio;
 use crate::harness::{Fixture, text};
 
 #[test]
-fn a_plan_says_what_runs_what_is_foreseen_and_why_the_rest_does_not() {
+fn a_plan_says_what_runs_what_is_predicted_and_why_the_rest_does_not() {
     let fixture = Fixture::in_place("history");
     let output = fixture.call(&["plan", "--ends"]);
     assert_eq!(output.status.code(), Some(0));
     let stdout = text(&output.stdout);
     for line in [
         "stable@gadget-1.0.0  run, 1 of 4",
-        "stable@gadget-7.0.0  run, 2 of 4; foreseen: failed(msrv), gadget 7.0.0 needs rustc 1.999.0",
+        "stable@gadget-7.0.0  run, 2 of 4; predicted: failed(msrv), gadget 7.0.0 needs rustc 1.999.0",
         "stable@gadget-3.0.0  skip: not an end of the ladder",
         "absent@gadget-1.0.0  skip: toolchain missing",
         "4 to run, 0 known, 20 skipped",

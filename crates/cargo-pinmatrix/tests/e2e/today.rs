@@ -40,7 +40,7 @@ fn what_the_lock_holds_is_a_pin_unless_configured_otherwise() {
     let output = fixture.call(&["run", "--full", "--no-today"]);
     let stdout = text(&output.stdout);
     assert!(
-        stdout.contains("Your lock holds gadget 1.0.0, which is no pin of this ladder."),
+        stdout.contains("Your lock holds gadget 1.0.0, which is not a pin of this ladder."),
         "{stdout}"
     );
     assert!(!stdout.contains(now), "{stdout}");
@@ -124,7 +124,7 @@ fn without_a_lock_it_is_the_newest_that_all_requirements_take() {
     );
     let output = fixture.call(&["run", "--full", "--no-today"]);
     let stdout = text(&output.stdout);
-    let sentence = "Without a lock, you are on gadget 1.1.0, which is no pin of this ladder.";
+    let sentence = "Without a lock, you are on gadget 1.1.0, which is not a pin of this ladder.";
     assert!(stdout.contains(sentence), "{stdout}");
     // What a fresh lock holds then rests on more than the family.
     fixture.change("Cargo.toml", "resolver = \"2\"", "resolver = \"3\"");

@@ -155,7 +155,7 @@ fn a_subject_that_is_no_workspace_is_named() {
     let printed = refused("path = \".\"", "path = \"nowhere\"");
     holds(
         &printed,
-        &["nowhere is no cargo workspace", "matrix.toml:2"],
+        &["nowhere is not a cargo workspace", "matrix.toml:2"],
     );
 }
 

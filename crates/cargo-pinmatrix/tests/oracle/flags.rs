@@ -96,7 +96,8 @@ fn range(text: &str) -> Result<Vec<u64>, String> {
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text:?} is no number"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is not a number"))
 }
 
 fn named(label: &str) -> Result<Toolchain, String> {

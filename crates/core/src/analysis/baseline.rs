@@ -111,8 +111,8 @@ impl Baseline {
             schema: u32,
         }
         let none = |e: serde_json::Error| {
-            UserError::new(format!("{file} is no baseline: {e}"))
-                .help("mend it, or remove it and write it anew with `bless`")
+            UserError::new(format!("{file} is not a valid baseline: {e}"))
+                .help("fix it, or remove it and write it again with `bless`")
         };
         let head: BaselineHead = serde_json::from_str(text).map_err(none)?;
         if head.schema != SCHEMA {
@@ -126,8 +126,10 @@ impl Baseline {
         let baseline: Self = serde_json::from_str(text).map_err(none)?;
         for expectation in &baseline.expectations {
             if let Some(day) = expectation.expires.as_deref().filter(|day| !is_day(day)) {
-                return Err(UserError::new(format!("{file}: `{day}` is no day"))
-                    .help("write it as YYYY-MM-DD"));
+                return Err(
+                    UserError::new(format!("{file}: `{day}` is not a valid day"))
+                        .help("write it as YYYY-MM-DD"),
+                );
             }
         }
         Ok(baseline)
@@ -315,7 +317,7 @@ fn ladders(families: &[FamilyRecord]) -> BTreeMap<String, Vec<String>> {
 fn check_whole(run: &Run) -> Result<(), UserError> {
     if !run.finished {
         return Err(
-            UserError::new("the last run did not end, so it is no baseline")
+            UserError::new("the last run did not end, so it cannot be a baseline")
                 .help("run the matrix to its end first; it goes on from where it was"),
         );
     }
@@ -323,7 +325,7 @@ fn check_whole(run: &Run) -> Result<(), UserError> {
     match run.cells.iter().find(has_doubt) {
         Some(record) => {
             let message = format!(
-                "something in {} is in doubt, which nothing can be expected of",
+                "something in {} is inconclusive, so nothing can be expected of it",
                 record.id
             );
             Err(UserError::new(message)

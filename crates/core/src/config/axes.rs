@@ -124,7 +124,10 @@ pub(super) fn sources(
             .filter(|rev| rev.get_ref().starts_with('-') || rev.get_ref().is_empty())
         {
             return Err(text
-                .error_at(format!("`{}` is no revision", rev.get_ref().escape_debug()))
+                .error_at(format!(
+                    "`{}` is not a valid revision",
+                    rev.get_ref().escape_debug()
+                ))
                 .at(rev.span(), "a commit, a branch or a tag"));
         }
         Ok(SourceSpec {

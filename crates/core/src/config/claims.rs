@@ -104,7 +104,7 @@ fn claimed(text: &SourceText, written: &raw::Claim) -> Result<ClaimKind, UserErr
             let is_number = |part: &str| part.parse::<u64>().is_ok();
             if !rust.get_ref().split('.').all(is_number) {
                 return Err(text
-                    .error_at(format!("`{}` is no Rust version", rust.get_ref()))
+                    .error_at(format!("`{}` is not a valid Rust version", rust.get_ref()))
                     .at(rust.span(), "for example `1.89`"));
             }
             Ok(ClaimKind::LeastRust {

@@ -267,9 +267,12 @@ pub(super) fn requirement(
     written: &Spanned<String>,
 ) -> Result<VersionReq, UserError> {
     VersionReq::parse(written.get_ref()).map_err(|e| {
-        text.error_at(format!("`{}` is no range of versions", written.get_ref()))
-            .at(written.span(), e.to_string())
-            .help("for example `>=30.0.0, <33.0.0` or `=31.0.0`")
+        text.error_at(format!(
+            "`{}` is not a valid range of versions",
+            written.get_ref()
+        ))
+        .at(written.span(), e.to_string())
+        .help("for example `>=30.0.0, <33.0.0` or `=31.0.0`")
     })
 }
 
@@ -317,7 +320,7 @@ fn absolute(text: &SourceText, written: &Spanned<String>) -> Result<Utf8PathBuf,
     let path = std::path::absolute(text.folder().join(written.get_ref()));
     let path = path.ok().and_then(|p| Utf8PathBuf::from_path_buf(p).ok());
     let path = path.ok_or_else(|| {
-        text.error_at(format!("`{}` is no path", written.get_ref()))
+        text.error_at(format!("`{}` is not a valid path", written.get_ref()))
             .at(written.span(), "cannot be written as text")
     })?;
     Ok(crate::path::normalized(&path))

@@ -193,7 +193,7 @@ pub(super) fn check(config: &Config) -> Result<(), UserError> {
                 let hits =
                     matcher.is_ok_and(|glob| labels.iter().any(|label| glob.is_match(label)));
                 if !hits {
-                    let message = format!("`{glob}` is no {what} of the matrix");
+                    let message = format!("`{glob}` is not a {what} of the matrix");
                     let hint = did_you_mean(glob, labels.iter().map(String::as_str));
                     return Err(config.text.error_at(message).maybe_help(hint));
                 }

@@ -101,7 +101,10 @@ pub(super) fn adjustments(
             if !family.holds(krate.get_ref()) {
                 let names = family.crate_names();
                 return Err(text
-                    .error_at(format!("`{}` is no crate of the family", krate.get_ref()))
+                    .error_at(format!(
+                        "`{}` is not a crate of the family",
+                        krate.get_ref()
+                    ))
                     .at(krate.span(), "not among its crates")
                     .maybe_help(did_you_mean(krate.get_ref(), names)));
             }

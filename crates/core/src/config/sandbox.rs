@@ -155,7 +155,7 @@ fn absolute(
         }
         let whole = std::path::absolute(text.folder().join(path.get_ref()));
         let whole = whole.map_err(|e| refused(&e.to_string()))?;
-        Utf8PathBuf::from_path_buf(whole).map_err(|_| refused("its folder is no text"))
+        Utf8PathBuf::from_path_buf(whole).map_err(|_| refused("its path is not valid UTF-8"))
     };
     written.into_iter().map(absolute).collect()
 }

@@ -57,7 +57,7 @@ pub(super) fn duration(
     }
     if duration > LONGEST {
         return Err(text
-            .error_at(format!("`{}` is no timeout", written.get_ref()))
+            .error_at(format!("`{}` is not a valid timeout", written.get_ref()))
             .at(written.span(), "longer than 30 days"));
     }
     Ok(duration)
@@ -123,7 +123,7 @@ pub(super) fn disk(
     written: &Spanned<String>,
 ) -> Result<Option<ByteSize>, UserError> {
     disk_size(written.get_ref()).map_err(|would_do| {
-        text.error_at(format!("`{}` is no size", written.get_ref()))
+        text.error_at(format!("`{}` is not a valid size", written.get_ref()))
             .at(written.span(), would_do)
     })
 }

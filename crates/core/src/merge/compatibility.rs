@@ -27,7 +27,7 @@ pub(super) fn check(parts: &[ShardResult], config: &Config) -> Result<(), UserEr
             );
         }
         if let Some(why) = malformed(&part.run, &rows) {
-            let message = format!("{name} is no run as this tool writes it: {why}");
+            let message = format!("{name} is not a run as this tool writes it: {why}");
             return Err(
                 UserError::new(message).help("run that part again, and leave it out until then")
             );

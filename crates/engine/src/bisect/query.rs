@@ -247,7 +247,7 @@ fn dependency(
     cell: &Cell,
 ) -> Result<Vec<Point>> {
     let dependency = Repository::of(repository)?.ok_or_else(|| {
-        UserError::new(format!("{repository} is no git repository"))
+        UserError::new(format!("{repository} is not a git repository"))
             .help("clone the dependency's repository, with its tags, and name that folder")
     })?;
     let pins = published(matrix, &cell.pin.family)?;

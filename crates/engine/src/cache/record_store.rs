@@ -124,7 +124,7 @@ fn record(key: &str, value: &impl Serialize) -> Result<Vec<u8>> {
 
 /// Returns the content of a record; `None` if its format version differs.
 fn content<T: DeserializeOwned>(bytes: &[u8], key: &str) -> Result<Option<T>> {
-    let record: StoredRecord = serde_json::from_slice(bytes).context("it is no record")?;
+    let record: StoredRecord = serde_json::from_slice(bytes).context("it is not a record")?;
     if record.schema != SCHEMA {
         return Ok(None);
     }

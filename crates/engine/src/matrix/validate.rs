@@ -137,7 +137,7 @@ pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
         if !names().any(|name| name == member) {
             let error = config
                 .text
-                .error_at(format!("`{member}` is no member of the subject"));
+                .error_at(format!("`{member}` is not a member of the subject"));
             return Err(error.maybe_help(did_you_mean(member, names())).into());
         }
     }

@@ -243,7 +243,8 @@ fn rust_version<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Version>
     let Some(written) = Option::<String>::deserialize(written)? else {
         return Ok(None);
     };
-    let no_version = || serde::de::Error::custom(format!("`{written}` is no rust-version"));
+    let no_version =
+        || serde::de::Error::custom(format!("`{written}` is not a valid rust-version"));
     let req = VersionReq::parse(&written).map_err(|_| no_version())?;
     let ([bare], false) = (req.comparators.as_slice(), written.contains(['^', '+'])) else {
         return Err(no_version());

@@ -101,7 +101,7 @@ fn plain(folder: &Utf8Path, name: &Utf8Path) -> Option<Vec<u8>> {
 fn open(path: &Utf8Path) -> std::io::Result<(File, u64)> {
     let metadata = path.symlink_metadata()?;
     if !metadata.is_file() {
-        return Err(std::io::Error::other("it is no plain file"));
+        return Err(std::io::Error::other("it is not a plain file"));
     }
     Ok((File::open(path)?, metadata.len()))
 }

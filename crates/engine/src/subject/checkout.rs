@@ -416,7 +416,7 @@ fn top_of(config: &Config, subject: &Utf8Path) -> Result<Utf8PathBuf> {
 pub fn no_workspace(config: &Config, place: &Utf8Path, why: &str) -> UserError {
     config
         .text
-        .error_at(format!("{place} is no cargo workspace"))
+        .error_at(format!("{place} is not a cargo workspace"))
         .at(config.subject.span(), why)
         .help("name the folder of the workspace's root manifest, relative to this file")
 }

@@ -57,8 +57,9 @@ impl WorkDirs {
         let name = subject.file_name().unwrap_or("subject");
         let hash = blake3::hash(subject.as_str().as_bytes()).to_hex();
         let root = cache.join(format!("{name}-{}", &hash[..12]));
-        let root = Utf8PathBuf::from_path_buf(root)
-            .map_err(|p| anyhow::anyhow!("the work folder's path is no text: {}", p.display()))?;
+        let root = Utf8PathBuf::from_path_buf(root).map_err(|p| {
+            anyhow::anyhow!("the work folder's path is not valid UTF-8: {}", p.display())
+        })?;
         for folder in [GROUPS, "resolutions", "outcomes"] {
             std::fs::create_dir_all(root.join(folder))
                 .with_context(|| format!("make the work folder {root}"))?;

@@ -145,7 +145,7 @@ pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
         };
         let (name, version) = (&family.name, &today.version);
         Sentence::new(format!(
-            "{holds} {name} {version}, which is no pin of this ladder."
+            "{holds} {name} {version}, which is not a pin of this ladder."
         ))
     });
     sentences.collect()

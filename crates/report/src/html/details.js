@@ -125,7 +125,7 @@ const WHY = {
   inferred: 'No one ran this cell. Its nearest neighbours that ran agree, so it is taken to be like them; it may differ all the same. --full settles it.',
   skipped: 'This cell was not run.',
   inconclusive: 'The machine kept this cell from an answer. That says nothing of the code, and the next run tries it again.',
-  drift: 'A package outside the family is too new for the toolchain, or does not build on it. That says nothing of the pin.',
+  drift: 'A package outside the family is too new for the toolchain, or does not build on it. That says nothing about the pin.',
 };
 
 const lookOf = (cell) => buttonOf(cell)?.closest('td').classList ?? new Set();

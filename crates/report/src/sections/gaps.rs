@@ -50,7 +50,7 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
         writeln!(out, "## Missing\n")?;
         writeln!(
             out,
-            "No results answer these cells, so nothing is said of them.\n"
+            "No results answer these cells, so nothing is known about them.\n"
         )?;
         for cell in &gaps.missing {
             writeln!(out, "- {}", escaped(cell.as_str()))?;

@@ -15,8 +15,8 @@ of which parts say different things is contradicted: both are named, and are inc
 Exit codes:
   0    nothing that passes today fails, or today is not known and every cell passed; with a baseline: all that ran is as it expects
   1    something that passes today fails, or today is not known and a cell failed; with a baseline: something regressed, is gone, is new and fails, or was fixed
-  2    a mistake in matrix.toml or the flags, or parts that are not of one run
-  3    inconclusive: a cell is missing, contradicted or in doubt, and nothing regressed";
+  2    user error in matrix.toml or the flags, or parts that are not of one run
+  3    inconclusive: a cell is missing, contradicted or inconclusive, and nothing regressed";
 
 /// Flags that select the shard of a plan to run here.
 #[derive(Debug, Args)]

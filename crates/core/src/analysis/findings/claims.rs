@@ -230,7 +230,7 @@ fn passes(
         };
         if is_refused(outcome) {
             refused.push(format!(
-                "{}: {}, and says nothing of this",
+                "{}: {}, and says nothing about this",
                 record.id, outcome.status
             ));
             continue;
@@ -246,7 +246,7 @@ fn passes(
             match (target.status.is_verdict(), target.status.is_failed()) {
                 (true, false) => n_passed += 1,
                 (true, true) => failed.push(describe()),
-                (false, _) => refused.push(format!("{}, and says nothing of this", describe())),
+                (false, _) => refused.push(format!("{}, and says nothing about this", describe())),
             }
         }
         if n_passed > 0 {

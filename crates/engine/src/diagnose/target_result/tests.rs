@@ -367,7 +367,7 @@ fn where_nothing_is_said_of_a_target_the_end_of_the_build_is_its_result() {
     assert!(result(Exit::Code(101), refused).starts_with("failed(compile): "));
     let nothing = result(Exit::Code(101), "");
     let expected =
-        "inconclusive(cargo reported nothing about it and ended: exit 101): cargo said nothing";
+        "inconclusive(cargo reported nothing about it and ended: exit 101): cargo printed nothing";
     assert_eq!(nothing, expected);
 }
 

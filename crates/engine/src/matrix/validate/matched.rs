@@ -19,7 +19,7 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
     let nothing = |what: &str, at: &Span| {
         let error = config.text.error_at(format!("{what} matches nothing"));
         let help = "`plan` lists all cells; take it out, or widen its range";
-        Err(error.at(at.clone(), "no pin of the ladder").help(help))
+        Err(error.at(at.clone(), "not a pin of the ladder").help(help))
     };
     for adjustment in &config.adjustments {
         if !pins().any(|pin| adjustment.is_for(pin)) {

@@ -83,7 +83,7 @@ fn write_head(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         r#"set -eu
 toolchain={}
 workspace=${{1:-.}}
-[ -f "$workspace/Cargo.toml" ] || {{ echo "$workspace is no workspace: it has no Cargo.toml" >&2; exit 2; }}
+[ -f "$workspace/Cargo.toml" ] || {{ echo "$workspace is not a workspace: it has no Cargo.toml" >&2; exit 2; }}
 top=$(cd "$workspace{}" && pwd)
 copy=${{2:-$(mktemp -d)}}
 mkdir -p "$copy/checkout" "$copy/home" "$copy/tmp"

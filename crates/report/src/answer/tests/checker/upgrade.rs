@@ -213,7 +213,7 @@ pub fn stands_before(family: &SeenFamily, rest: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `Your lock holds gadget 7.0.0, which is no pin of this ladder.`
+/// `Your lock holds gadget 7.0.0, which is not a pin of this ladder.`
 pub fn off_the_ladder(family: &SeenFamily, sentence: &str) -> Result<(), String> {
     let today = family.today.ok_or("no today")?;
     holds(

@@ -89,7 +89,7 @@ pub fn differs(family: &SeenFamily, about: &About, rest: &str) -> Result<(), Str
     )
 }
 
-/// `Nothing was tested: …` and `Nothing can be said of the code: the 2 cells that ran are …`
+/// `Nothing was tested: …` and `Nothing can be said about the code: the 2 cells that ran are …`
 pub fn nothing(seen: &Seen, sentence: &str) -> Result<(), String> {
     let mut ended = seen.families.iter().flat_map(SeenFamily::ended);
     holds(
