@@ -176,9 +176,10 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
     output::reports::write(&analysis, &out, &out)?;
     output::stdout::results(&analysis, &out)?;
     output::ci::publish(&analysis, &out, flags.ci.host())?;
-    match cancel.is_cancelled_by_user() {
-        true => Ok(ExitStatus::Interrupted),
-        false => Ok(judge(&run)),
+    if cancel.is_cancelled_by_user() {
+        Ok(ExitStatus::Interrupted)
+    } else {
+        Ok(judge(&run))
     }
 }
 
@@ -302,9 +303,10 @@ fn select(
         selecting.strategy().unwrap_or(strategy),
     )?
     .with_today(matrix.today());
-    let selection = match selecting.exact || matrix.config.run.exact {
-        true => selection.exact(),
-        false => selection,
+    let selection = if selecting.exact || matrix.config.run.exact {
+        selection.exact()
+    } else {
+        selection
     };
     let cells = matrix.cells();
     selection.check(&cells)?;

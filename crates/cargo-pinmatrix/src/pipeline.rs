@@ -116,9 +116,10 @@ fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<
         Strategy::Ends | Strategy::Full => "",
     };
     let run = format!("{full}{config}{selection}");
-    let made_with = match selection.is_empty() {
-        true => format!(" --shards {shards}{config}"),
-        false => format!(" --shards {shards}{config} --{selection}"),
+    let made_with = if selection.is_empty() {
+        format!(" --shards {shards}{config}")
+    } else {
+        format!(" --shards {shards}{config} --{selection}")
     };
     let places = [
         ("@words@", program.words()),

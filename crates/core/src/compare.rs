@@ -215,9 +215,10 @@ fn differs(before: &Run, after: &Run) -> Vec<String> {
         let labelled = run.toolchains.iter().map(|toolchain| {
             let versions = [&toolchain.rustc, &toolchain.cargo].map(|versions| versions.as_deref());
             let versions: Vec<&str> = versions.into_iter().flatten().collect();
-            let versions = match versions.is_empty() {
-                true => "missing".to_owned(),
-                false => versions.join(", "),
+            let versions = if versions.is_empty() {
+                "missing".to_owned()
+            } else {
+                versions.join(", ")
             };
             (toolchain.label.clone(), versions)
         });

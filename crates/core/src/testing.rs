@@ -154,9 +154,10 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
 fn shown(letter: char) -> Option<TargetOutcome> {
     let ran = |one: bool, two: bool| {
         let case = |name: &str, fails: bool| {
-            let status = match fails {
-                true => Status::failed(FailureKind::Test),
-                false => Status::Passed,
+            let status = if fails {
+                Status::failed(FailureKind::Test)
+            } else {
+                Status::Passed
             };
             case(name, status, None)
         };

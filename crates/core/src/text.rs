@@ -80,9 +80,12 @@ pub fn inert(text: &str) -> String {
     let lines = text.split_inclusive(['\n', '\r']);
     let is_command =
         |line: &str| line.contains("::") && sanitize(line).trim_start().starts_with("::");
-    let inert = lines.map(|line| match is_command(line) {
-        true => Cow::Owned(line.replacen("::", ": :", 1)),
-        false => Cow::Borrowed(line),
+    let inert = lines.map(|line| {
+        if is_command(line) {
+            Cow::Owned(line.replacen("::", ": :", 1))
+        } else {
+            Cow::Borrowed(line)
+        }
     });
     inert.collect()
 }
@@ -97,9 +100,10 @@ pub fn inert_json(json: &str) -> String {
 #[must_use]
 pub fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=%".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

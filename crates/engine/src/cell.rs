@@ -198,11 +198,12 @@ impl CellWork<'_> {
                     workspace, built, ..
                 } = &settled;
                 let targets = self.test_all(workspace, built, &logs, &mut phases)?;
-                let status = match targets.is_empty() {
-                    true => Status::Skipped {
+                let status = if targets.is_empty() {
+                    Status::Skipped {
                         reason: SkipReason::NothingToTest,
-                    },
-                    false => Status::of_parts(targets.iter().map(|t| &t.status)),
+                    }
+                } else {
+                    Status::of_parts(targets.iter().map(|t| &t.status))
                 };
                 let outcome = Outcome {
                     targets,
@@ -266,9 +267,12 @@ impl CellWork<'_> {
     /// Returns the key of the outcome and, if an earlier run stored it, the stored outcome. If only
     /// one target is requested, a stored outcome of all targets is used too.
     fn recall(&self, resolution: &Resolution) -> Result<(String, Option<StoredOutcome>)> {
-        let get = |key: &str| match self.run_context.fresh {
-            true => None,
-            false => self.run_context.store.get(key),
+        let get = |key: &str| {
+            if self.run_context.fresh {
+                None
+            } else {
+                self.run_context.store.get(key)
+            }
         };
         let whole = key_of(self.run_context, self.context, resolution)?;
         let known = get(&whole);

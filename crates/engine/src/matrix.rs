@@ -330,9 +330,10 @@ impl Matrix {
                 Some((tree.label.clone(), Pin::clone(rung)))
             })
         });
-        match self.config.run.today {
-            true => rungs.collect(),
-            false => Vec::new(),
+        if self.config.run.today {
+            rungs.collect()
+        } else {
+            Vec::new()
         }
     }
 

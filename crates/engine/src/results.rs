@@ -33,9 +33,10 @@ const MOST: u64 = 1 << 30;
 ///
 /// Returns a [`UserError`] if there is none, or if this version cannot read its format.
 pub fn read(place: &Utf8Path) -> Result<Run, UserError> {
-    let path = match place.is_file() {
-        true => place.to_owned(),
-        false => place.join(FILE),
+    let path = if place.is_file() {
+        place.to_owned()
+    } else {
+        place.join(FILE)
     };
     run_json::parse(&text(&path)?, &path)
 }

@@ -212,9 +212,10 @@ pub fn run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Result<R
             settings.listener.on_event(Event::Noted(note));
         }
         warn_about_edits(matrix, settings.listener);
-        let (inferred, end) = match is_complete {
-            true => (schedule.inferred(), RunEnd::Whole),
-            false => (BTreeSet::new(), RunEnd::CutShort),
+        let (inferred, end) = if is_complete {
+            (schedule.inferred(), RunEnd::Whole)
+        } else {
+            (BTreeSet::new(), RunEnd::CutShort)
         };
         let run = recorder.finish(&inferred, end, |run| {
             findings(run, &matrix.config, matrix.baseline.as_ref())
@@ -319,9 +320,10 @@ pub(super) fn with_run_context<T>(
     let linker = linker.map(|linker| work_dirs.linker(*linker.get_ref()));
     let linker = linker.transpose()?;
     let sandbox = CellSandbox::open(matrix, &work_dirs.trial_dir(), settings.cancel)?;
-    let groups = match sandbox.enforced().files {
-        true => BuildGroups::confined_to_their_folders(),
-        false => BuildGroups::default(),
+    let groups = if sandbox.enforced().files {
+        BuildGroups::confined_to_their_folders()
+    } else {
+        BuildGroups::default()
     };
     let evictor = Evictor::new(work_dirs, &groups, settings.max_disk);
     let run_context = RunContext {

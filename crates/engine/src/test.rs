@@ -39,9 +39,10 @@ pub fn test(
     let name = executable.path.file_name().unwrap_or_default();
     log.note(&format!("$ {name} # {}", target.id));
     let started = Instant::now();
-    let mut tested = match target.harness {
-        true => Cases::run_all(executable, log)?,
-        false => program(executable, &target.id.name, log)?,
+    let mut tested = if target.harness {
+        Cases::run_all(executable, log)?
+    } else {
+        program(executable, &target.id.name, log)?
     };
     for case in tested.cases.iter_mut().filter(|c| c.status.is_failed()) {
         if let Some(doubt) = case.output.as_deref().and_then(shortage) {

@@ -36,9 +36,10 @@ impl Cancel {
     /// True if children run under supervisors.
     #[must_use]
     pub fn supervision(&self) -> Supervision {
-        match self.0.has_supervisors {
-            true => Supervision::Supervised,
-            false => Supervision::Direct,
+        if self.0.has_supervisors {
+            Supervision::Supervised
+        } else {
+            Supervision::Direct
         }
     }
 

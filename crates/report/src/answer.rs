@@ -147,9 +147,10 @@ fn expected(run: &Run) -> Option<Sentence> {
 }
 
 fn nothing_known(run: &Run, ended: &[&Outcome]) -> Sentence {
-    let why: BTreeSet<String> = match ended.is_empty() {
-        true => run.cells.iter().map(why_not).collect(),
-        false => ended.iter().map(|o| o.status.to_string()).collect(),
+    let why: BTreeSet<String> = if ended.is_empty() {
+        run.cells.iter().map(why_not).collect()
+    } else {
+        ended.iter().map(|o| o.status.to_string()).collect()
     };
     let why: Vec<String> = why.into_iter().collect();
     let why = text::ellipsis(&text::one_line(&listed(&why)), LONGEST);
@@ -316,9 +317,10 @@ impl<'a> FamilyView<'a> {
         let Some(first) = fixes.first() else {
             return Vec::new();
         };
-        let family = match is_first || self.is_one_of_several {
-            true => format!("{} ", self.record.name),
-            false => String::new(),
+        let family = if is_first || self.is_one_of_several {
+            format!("{} ", self.record.name)
+        } else {
+            String::new()
         };
         let at = |Break { point, rows, .. }: &Break<'_>| {
             let pin = &point.after.at;

@@ -169,9 +169,10 @@ fn thing(target: Option<&str>, case: Option<&str>) -> String {
         .flatten()
         .map(text::one_line)
         .collect();
-    match names.is_empty() {
-        true => String::new(),
-        false => format!("{}: ", text::ellipsis(&names.join(" "), LONGEST)),
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", text::ellipsis(&names.join(" "), LONGEST))
     }
 }
 

@@ -186,9 +186,10 @@ fn change(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> ChangeRow {
 /// How exactly a change is located, with remarks on single versions.
 fn known(between: &Between) -> String {
     let remarks = between.remarks().into_iter();
-    let brief = match between.is_exact() {
-        true => "exactly".to_owned(),
-        false => between.brief(),
+    let brief = if between.is_exact() {
+        "exactly".to_owned()
+    } else {
+        between.brief()
     };
     let parts: Vec<String> = std::iter::once(brief).chain(remarks).collect();
     parts.join("; ")

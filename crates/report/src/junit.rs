@@ -202,14 +202,15 @@ impl JudgedCell<'_> {
             .map_or("cell".to_owned(), |p| p.phase.to_string());
         let name = names.take(cell, &phase);
         let (status, errors) = (&outcome.status, &outcome.errors);
-        Some(match self.is_expected(status, None, None) {
-            true => known(
+        Some(if self.is_expected(status, None, None) {
+            known(
                 cell,
                 &name,
                 status,
                 &message_of(self.extent, status, errors, None),
-            ),
-            false => self.case(cell, &name, status, errors, None),
+            )
+        } else {
+            self.case(cell, &name, status, errors, None)
         })
     }
 
@@ -221,14 +222,15 @@ impl JudgedCell<'_> {
         let compile = names.take(&class, "compile");
         if !target.errors.is_empty() || target.cases.is_empty() {
             let (status, errors) = (&target.status, &target.errors);
-            cases.push(match self.is_expected(status, Some(&id), None) {
-                true => known(
+            cases.push(if self.is_expected(status, Some(&id), None) {
+                known(
                     &class,
                     &compile,
                     status,
                     &message_of(self.extent, status, errors, None),
-                ),
-                false => self.case(&class, &compile, status, errors, None),
+                )
+            } else {
+                self.case(&class, &compile, status, errors, None)
             });
         }
         for case in target.cases.iter().filter(|case| !self.is_left_out(case)) {
@@ -317,9 +319,10 @@ fn class(target: &str) -> String {
 /// skipped test, which says how it fails. If the case had a different name, its history would be
 /// lost when it is fixed.
 fn known(class: &str, name: &str, status: &Status, message: &str) -> TestCase {
-    let why = match message == status.to_string() {
-        true => format!("known to fail: {status}"),
-        false => format!("known to fail: {status}: {message}"),
+    let why = if message == status.to_string() {
+        format!("known to fail: {status}")
+    } else {
+        format!("known to fail: {status}: {message}")
     };
     let mut builder = TestCaseBuilder::skipped_with_cause(name, "known-failure", &fit(&why));
     builder.set_classname(&fit(class));
@@ -353,9 +356,10 @@ fn full_text(errors: &[Diagnostic], output: Option<&str>) -> String {
         .iter()
         .filter_map(|e| e.rendered.as_deref())
         .collect();
-    let text = match text.is_empty() {
-        true => output.unwrap_or_default().to_owned(),
-        false => text.join("\n\n"),
+    let text = if text.is_empty() {
+        output.unwrap_or_default().to_owned()
+    } else {
+        text.join("\n\n")
     };
     fit(&text::bounded(&text, text::CASE_OUTPUT))
 }

@@ -43,9 +43,10 @@ fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result 
         let Some(revision) = &subject.revision else {
             continue;
         };
-        let dirty = match subject.dirty {
-            true => ", with changes on top",
-            false => "",
+        let dirty = if subject.dirty {
+            ", with changes on top"
+        } else {
+            ""
         };
         let label = label.as_ref().map(|label| format!("`{label}`: at "));
         let label = label.unwrap_or("At ".to_owned());
@@ -182,10 +183,7 @@ fn write_moved(out: &mut String, run: &Run) -> std::fmt::Result {
             writeln!(out, "- {}", escaped(&line))?;
         }
     }
-    match is_first {
-        true => Ok(()),
-        false => writeln!(out),
-    }
+    if is_first { Ok(()) } else { writeln!(out) }
 }
 
 /// Writes what does not compile with the lock as it is and does not belong to the subject.

@@ -25,9 +25,10 @@ fn case(name: &str, status: Status, output: Option<&str>) -> CaseOutcome {
 fn target(name: &str, errors: Vec<Diagnostic>, cases: Vec<CaseOutcome>) -> TargetOutcome {
     let built = testing::target(name, cases);
     TargetOutcome {
-        status: match errors.is_empty() {
-            true => built.status.clone(),
-            false => Status::failed(FailureKind::Compile),
+        status: if errors.is_empty() {
+            built.status.clone()
+        } else {
+            Status::failed(FailureKind::Compile)
         },
         errors,
         seconds: 1.0,

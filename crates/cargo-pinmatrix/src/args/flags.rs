@@ -67,9 +67,10 @@ impl Flags {
 
     /// Whether the network may be used.
     pub fn network(&self) -> Network {
-        match self.offline {
-            true => Network::Offline,
-            false => Network::Online,
+        if self.offline {
+            Network::Offline
+        } else {
+            Network::Online
         }
     }
 

@@ -306,9 +306,10 @@ impl BisectPage<'_> {
             format!("{} is {answer}", points[*index].name)
         });
         let others: Vec<String> = others.collect();
-        match others.is_empty() {
-            true => Ok(()),
-            false => writeln!(page, "not the only change: {}", others.join(", ")),
+        if others.is_empty() {
+            Ok(())
+        } else {
+            writeln!(page, "not the only change: {}", others.join(", "))
         }
     }
 

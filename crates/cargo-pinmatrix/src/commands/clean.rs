@@ -30,12 +30,11 @@ pub fn run(flags: &CleanFlags) -> Result<ExitStatus> {
     write(&table(&parts, &goes))?;
     let total = |parts: &[&UsageLine]| ByteSize(parts.iter().map(|part| part.bytes).sum());
     let (kept, gone): (Vec<&UsageLine>, Vec<&UsageLine>) = parts.iter().partition(is_kept);
-    let verb = match flags.dry_run {
-        true => "would be removed",
-        false => {
-            clean(&cache, &place, &gone)?;
-            "removed"
-        }
+    let verb = if flags.dry_run {
+        "would be removed"
+    } else {
+        clean(&cache, &place, &gone)?;
+        "removed"
     };
     let cache = Utf8PathBuf::from_path_buf(cache)
         .ok()

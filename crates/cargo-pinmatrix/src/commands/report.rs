@@ -89,11 +89,12 @@ fn place<'a>(results: &'a Utf8Path, out: Option<&'a Utf8Path>) -> Result<&'a Utf
 
 /// Returns the results folder, given either itself or its `run.json`.
 fn folder(results: &Utf8Path) -> &Utf8Path {
-    match results.is_file() {
-        true => results
+    if results.is_file() {
+        results
             .parent()
             .filter(|folder| !folder.as_str().is_empty())
-            .unwrap_or(Utf8Path::new(".")),
-        false => results,
+            .unwrap_or(Utf8Path::new("."))
+    } else {
+        results
     }
 }

@@ -62,9 +62,10 @@ pub fn run(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
     matrix.check_cache(&options.cache)?;
     let cell = cell(&matrix, &flags.cell)?;
     let mut show = |event: ReproEvent<'_>| print_event(&event);
-    let opened = match flags.print {
-        true => open_cell(&matrix, &cell, &options, None),
-        false => open_cell(&matrix, &cell, &options, Some(&mut show)),
+    let opened = if flags.print {
+        open_cell(&matrix, &cell, &options, None)
+    } else {
+        open_cell(&matrix, &cell, &options, Some(&mut show))
     };
     let opened = match opened {
         Err(_) if cancel.is_cancelled_by_user() => return Ok(ExitStatus::Interrupted),

@@ -69,9 +69,10 @@ pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
     let is_selected = [&selecting.toolchain, &selecting.pin, &selecting.cell]
         .iter()
         .any(|globs| !globs.is_empty());
-    let strategy = match is_selected {
-        true => Strategy::Full,
-        false => Strategy::Ends,
+    let strategy = if is_selected {
+        Strategy::Full
+    } else {
+        Strategy::Ends
     };
     let plan = make_plan(&matrix, selecting, strategy, &options)?;
     let verified = match verify(&matrix, &plan, &options) {
@@ -108,9 +109,10 @@ fn describe(verified: &[Reproducibility]) -> String {
             .executables
             .iter()
             .filter(|e| e.first_difference.is_none());
-        let certain = match cell.is_certain {
-            true => "",
-            false => ", inconclusive",
+        let certain = if cell.is_certain {
+            ""
+        } else {
+            ", inconclusive"
         };
         message.push_str(&format!(
             "{}: {} outcome, {} lock, {} of {} executables the same{certain}\n",
@@ -127,9 +129,10 @@ fn describe(verified: &[Reproducibility]) -> String {
 
 fn difference(executable: &ExecutableDifference) -> Option<String> {
     let at = executable.first_difference?;
-    let why = match executable.tells_its_place {
-        true => "; it embeds the build path",
-        false => "",
+    let why = if executable.tells_its_place {
+        "; it embeds the build path"
+    } else {
+        ""
     };
     let target = &executable.target;
     Some(format!("    {target}: differs {} in{why}\n", ByteSize(at)))

@@ -61,12 +61,11 @@ fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
         write!(out, "{:width$}  ", planned.id.as_str())?;
         match &planned.fate {
             CellFate::Run { .. } => {
-                match is_conditional(plan, planned) {
-                    true => {
-                        n_conditional += 1;
-                        write!(out, "run, if what others show asks for it")?;
-                    }
-                    false => write!(out, "run, {} of {n_run}", place.unwrap_or_default())?,
+                if is_conditional(plan, planned) {
+                    n_conditional += 1;
+                    write!(out, "run, if what others show asks for it")?;
+                } else {
+                    write!(out, "run, {} of {n_run}", place.unwrap_or_default())?
                 }
                 if planned.is_today {
                     write!(out, "; what the subject is on today")?;

@@ -76,9 +76,10 @@ impl Progress {
             Some(bars) => {
                 let is_plain =
                     anstream::AutoStream::choice(&std::io::stderr()) == ColorChoice::Never;
-                let line = match is_plain {
-                    true => anstream::adapter::strip_str(line).to_string(),
-                    false => line.to_owned(),
+                let line = if is_plain {
+                    anstream::adapter::strip_str(line).to_string()
+                } else {
+                    line.to_owned()
                 };
                 let _ = bars.all.println(line);
             }
@@ -162,9 +163,10 @@ impl Bars {
     fn begin(&self, n_run: usize, is_most: bool) {
         self.run.set_length(n_run as u64);
         self.is_most.store(is_most, Ordering::Relaxed);
-        self.run.set_style(style(match is_most {
-            true => "{pos} cells of at most {len}, {elapsed} so far{msg}",
-            false => "{bar:24} {pos}/{len} cells, {elapsed} so far{msg}",
+        self.run.set_style(style(if is_most {
+            "{pos} cells of at most {len}, {elapsed} so far{msg}"
+        } else {
+            "{bar:24} {pos}/{len} cells, {elapsed} so far{msg}"
         }));
         self.run.enable_steady_tick(Duration::from_secs(1));
     }
@@ -172,9 +174,10 @@ impl Bars {
     /// Shows how long the rest will take, judging by the duration of earlier cells.
     fn expect(&self, left: Duration) {
         let left = indicatif::HumanDuration(left);
-        let how = match self.is_most.load(Ordering::Relaxed) {
-            true => "at most",
-            false => "about",
+        let how = if self.is_most.load(Ordering::Relaxed) {
+            "at most"
+        } else {
+            "about"
         };
         self.run.set_message(format!(", {how} {left} to go"));
     }

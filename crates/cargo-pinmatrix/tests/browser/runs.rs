@@ -63,9 +63,10 @@ fn target(name: &str, errors: Vec<Diagnostic>, cases: Vec<CaseOutcome>) -> Targe
         kind: TargetKind::Test,
         name: name.to_owned(),
     };
-    let status = match errors.is_empty() {
-        true => Status::of_parts(cases.iter().map(|case| &case.status)),
-        false => Status::failed(FailureKind::Compile),
+    let status = if errors.is_empty() {
+        Status::of_parts(cases.iter().map(|case| &case.status))
+    } else {
+        Status::failed(FailureKind::Compile)
     };
     TargetOutcome {
         id,
@@ -126,9 +127,10 @@ fn turns(index: usize) -> Outcome {
             Vec::new(),
             vec![case("counts", says), case("spins", None), unsteady],
         ),
-        match index >= 2 {
-            true => target("old", vec![missing], Vec::new()),
-            false => target("old", Vec::new(), vec![case("turns", None)]),
+        if index >= 2 {
+            target("old", vec![missing], Vec::new())
+        } else {
+            target("old", Vec::new(), vec![case("turns", None)])
         },
         target("steady", Vec::new(), vec![case("stands", None)]),
     ])

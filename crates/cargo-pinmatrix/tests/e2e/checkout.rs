@@ -58,14 +58,13 @@ fn cases(run: &Run) -> Vec<String> {
         let targets = outcome.targets.iter();
         targets.flat_map(move |target| {
             let whole = format!("{id} {}: {}", target.id, target.status);
-            match target.cases.is_empty() {
-                true => vec![whole],
-                false => {
-                    let case = |case: &pinmatrix_core::model::outcome::CaseOutcome| {
-                        format!("{id} {} {}: {}", target.id, case.name, case.status)
-                    };
-                    target.cases.iter().map(case).collect()
-                }
+            if target.cases.is_empty() {
+                vec![whole]
+            } else {
+                let case = |case: &pinmatrix_core::model::outcome::CaseOutcome| {
+                    format!("{id} {} {}: {}", target.id, case.name, case.status)
+                };
+                target.cases.iter().map(case).collect()
             }
         })
     });

@@ -91,9 +91,10 @@ fn calls_of(fixture: &Fixture, toolchain: &str, pin: &str) -> Vec<Vec<String>> {
     let normalize = |word: &str| match word.split_once(cache) {
         Some((option, path)) => {
             let (_, inside) = path.split_once("/checkout").expect("a place in the copy");
-            match inside.starts_with("/target") {
-                true => format!("{option}{inside}"),
-                false => format!("{option}/subject{inside}"),
+            if inside.starts_with("/target") {
+                format!("{option}{inside}")
+            } else {
+                format!("{option}/subject{inside}")
             }
         }
         None => word.to_owned(),

@@ -221,9 +221,12 @@ fn what_cargo_alone_finds_wrong_in_a_line_is_reported_in_its_words() {
     let path = index_of(&fixture, "valve");
     let index = fs::read_to_string(&path).expect("an index");
     let (old, new) = ("\"features\":{}", "\"features\":{\"x\":[\"nothing/y\"]}");
-    let change = |line: &str| match line.contains("\"vers\":\"3.0.0\"") {
-        true => line.replace(old, new) + "\n",
-        false => line.to_owned() + "\n",
+    let change = |line: &str| {
+        if line.contains("\"vers\":\"3.0.0\"") {
+            line.replace(old, new) + "\n"
+        } else {
+            line.to_owned() + "\n"
+        }
     };
     fs::write(&path, index.lines().map(change).collect::<String>()).expect("written");
     let (_, run) = fixture.run(&["--cell", "stable@valve-3.0.0"]);

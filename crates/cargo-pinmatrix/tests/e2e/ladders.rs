@@ -8,9 +8,10 @@ use pinmatrix_core::model::run::Run;
 use crate::harness::{Fixture, text};
 
 fn describe(point: &ChangePoint) -> String {
-    let exact = match point.is_exact() {
-        true => "exact".to_owned(),
-        false => format!("{} untested", point.between.n_untested()),
+    let exact = if point.is_exact() {
+        "exact".to_owned()
+    } else {
+        format!("{} untested", point.between.n_untested())
     };
     let island = if point.is_island { ", island" } else { "" };
     format!(

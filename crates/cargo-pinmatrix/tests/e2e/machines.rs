@@ -173,9 +173,10 @@ pub fn files(out: &Path) -> Vec<PathBuf> {
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten() {
             let path = entry.expect("an entry").path();
-            match path.is_dir() {
-                true => open.push(path),
-                false => files.push(path.strip_prefix(out).expect("below").to_owned()),
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                files.push(path.strip_prefix(out).expect("below").to_owned())
             }
         }
     }

@@ -346,9 +346,10 @@ impl Target {
             TargetKind::Bench => "benches",
             TargetKind::Lib | TargetKind::Doc => "src",
         };
-        match self.in_folder {
-            true => format!("{folder}/{}/main.rs", self.name),
-            false => format!("{folder}/{}.rs", self.name),
+        if self.in_folder {
+            format!("{folder}/{}/main.rs", self.name)
+        } else {
+            format!("{folder}/{}.rs", self.name)
         }
     }
 }

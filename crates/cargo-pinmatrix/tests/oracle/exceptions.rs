@@ -38,9 +38,10 @@ impl Exceptions {
             .filter(|difference| !self.holds(draft, difference))
             .collect();
         let is_only_whole = left.iter().all(|difference| difference.target.is_none());
-        match is_only_whole && left.len() < n_before {
-            true => Vec::new(),
-            false => left,
+        if is_only_whole && left.len() < n_before {
+            Vec::new()
+        } else {
+            left
         }
     }
 

@@ -151,18 +151,20 @@ fn piece(
     let wrap = rng.weighted(&Wrap::ALL).at(place);
     let (fact, look) = *rng.weighted(FACTS);
     let (change, apply) = *rng.weighted(CHANGES);
-    let name = match is_fact {
-        true => format!("{fact}@{}/{}", place.name(), wrap.name()),
-        false => change.to_owned(),
+    let name = if is_fact {
+        format!("{fact}@{}/{}", place.name(), wrap.name())
+    } else {
+        change.to_owned()
     };
     let is = |patterns: &[String], name: &str| patterns.iter().any(|p| matches(p, name));
     let is_chosen = choice.only.is_empty() || is(&choice.only, &name);
     if is_left_out || is(&choice.never, &name) || !is_chosen {
         return None;
     }
-    let member = match is_fact && place == Place::Macro {
-        true => draft.members.iter().position(|m| m.is_macro)?,
-        false => member,
+    let member = if is_fact && place == Place::Macro {
+        draft.members.iter().position(|m| m.is_macro)?
+    } else {
+        member
     };
     let mut site = Site {
         never: &choice.never,

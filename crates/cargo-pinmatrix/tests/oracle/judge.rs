@@ -147,9 +147,10 @@ impl Trial<'_> {
                     .is_some_and(|s| s.source == source && s.krate.replace('-', "_") == krate)
             };
             let is_run = id.kind != TargetKind::Example || target.is_some_and(Target::bears_tests);
-            let section = match off.contains(&id) || !is_run {
-                true => None,
-                false => sections.iter_mut().find(is_it).and_then(Option::take),
+            let section = if off.contains(&id) || !is_run {
+                None
+            } else {
+                sections.iter_mut().find(is_it).and_then(Option::take)
             };
             let seen = match section {
                 Some(Section { mut tests, .. }) => {

@@ -73,13 +73,12 @@ pub fn check_out(
 ) -> PathBuf {
     let (from, to) = (laid_out.join(draft.name), folder.join(draft.name));
     fs::create_dir_all(&to).expect("a folder");
-    let is_kept: Box<dyn Fn(&Path) -> bool> = match draft.in_git {
-        true => {
-            let ignored = ignored(&from);
-            Box::new(move |path| !ignored.contains(path))
-        }
+    let is_kept: Box<dyn Fn(&Path) -> bool> = if draft.in_git {
+        let ignored = ignored(&from);
+        Box::new(move |path| !ignored.contains(path))
+    } else {
         // Without git, nothing but build folders is left out.
-        false => Box::new(|path| !path.ends_with("target")),
+        Box::new(|path| !path.ends_with("target"))
     };
     copy(&from, &to, &is_kept);
     let workspace = to.join(draft.below);
@@ -155,9 +154,10 @@ fn matrix(draft: &Draft) -> String {
                 .any(|(_, dependency)| dependency == name)
         })
     };
-    let crates = match asks_for("gadget-io") {
-        true => "[\"gadget\", \"gadget-io\"]\ncompanions = [\"gadget-*\"]",
-        false => "[\"gadget\"]",
+    let crates = if asks_for("gadget-io") {
+        "[\"gadget\", \"gadget-io\"]\ncompanions = [\"gadget-*\"]"
+    } else {
+        "[\"gadget\"]"
     };
     text += &format!(
         "[[family]]\nname = \"gadget\"\ncrates = {crates}\npins = {:?}\n",

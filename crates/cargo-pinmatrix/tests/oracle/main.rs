@@ -147,9 +147,12 @@ fn hold(
         seconds: 0,
     };
     let laid_out = folder.join("in-place");
-    let reports = layout::lay_out(draft, &laid_out, workshop).and_then(|workspace| match prints {
-        true => Ok(Vec::new()),
-        false => tool::reports(draft, &workspace, &folder, workshop),
+    let reports = layout::lay_out(draft, &laid_out, workshop).and_then(|workspace| {
+        if prints {
+            Ok(Vec::new())
+        } else {
+            tool::reports(draft, &workspace, &folder, workshop)
+        }
     });
     match reports {
         Err(why) => held.found.push(why),
@@ -210,9 +213,10 @@ fn kind(draft: &Draft, difference: &Difference) -> String {
         .pieces(target, difference.case.as_deref())
         .into_iter()
         .collect();
-    let what = match difference.case.is_some() {
-        true => pieces.join(" "),
-        false => format!("a {} target: {}", target.kind, pieces.join(" ")),
+    let what = if difference.case.is_some() {
+        pieces.join(" ")
+    } else {
+        format!("a {} target: {}", target.kind, pieces.join(" "))
     };
     format!(
         "{what}: the tool: {}, cargo: {}",

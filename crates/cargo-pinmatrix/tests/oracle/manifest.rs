@@ -21,9 +21,10 @@ pub fn manifests(
     let mut all = Vec::new();
     for (index, member) in draft.members.iter().enumerate() {
         let text = package(draft, member, requirement, off);
-        match index == 0 && draft.has_root_package {
-            true => root.push_str(&text),
-            false => all.push((member.folder, text)),
+        if index == 0 && draft.has_root_package {
+            root.push_str(&text)
+        } else {
+            all.push((member.folder, text))
         }
     }
     let folders: Vec<String> = all

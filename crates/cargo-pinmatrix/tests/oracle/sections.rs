@@ -99,9 +99,10 @@ fn case(line: &str, is_doc: bool) -> Option<(String, Case)> {
         _ => return None,
     };
     // libtest appends this in its words for people only; rustdoc's names have it.
-    let name = match is_doc {
-        true => name,
-        false => name.strip_suffix(" - should panic").unwrap_or(name),
+    let name = if is_doc {
+        name
+    } else {
+        name.strip_suffix(" - should panic").unwrap_or(name)
     };
     Some((name.to_owned(), case))
 }

@@ -69,10 +69,13 @@ impl Seen {
             Some(Self::NotBuilt) => "not built",
             Some(Self::Built) => "built",
             Some(Self::LeftOut) => "left out",
-            Some(Self::Ran(tests)) => match tests.is_ok {
-                true => "passed",
-                false => "failed",
-            },
+            Some(Self::Ran(tests)) => {
+                if tests.is_ok {
+                    "passed"
+                } else {
+                    "failed"
+                }
+            }
         }
     }
 }

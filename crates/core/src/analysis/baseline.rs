@@ -142,9 +142,10 @@ impl Baseline {
     /// If a value has no JSON form; all values have one.
     pub fn text(&self) -> serde_json::Result<String> {
         let ladders = serde_json::to_string(&self.ladders)?;
-        let rows = match self.rows.is_empty() {
-            true => String::new(),
-            false => format!("\"rows\": {},\n", serde_json::to_string(&self.rows)?),
+        let rows = if self.rows.is_empty() {
+            String::new()
+        } else {
+            format!("\"rows\": {},\n", serde_json::to_string(&self.rows)?)
         };
         let lines = self.expectations.iter().map(serde_json::to_string);
         let lines = lines.collect::<serde_json::Result<Vec<_>>>()?.join(",\n");
@@ -409,9 +410,12 @@ fn is_day(written: &str) -> bool {
     let [year, month, day] = parts.as_slice() else {
         return false;
     };
-    let number = |part: &str, length| match part.len() == length {
-        true => part.parse::<u16>().ok(),
-        false => None,
+    let number = |part: &str, length| {
+        if part.len() == length {
+            part.parse::<u16>().ok()
+        } else {
+            None
+        }
     };
     let (Some(year), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2))
     else {

@@ -43,12 +43,13 @@ pub fn shared(error: &Diagnostic, family: &[String], package: &str) -> Option<Bl
     let item = missing(error)?;
     let root = item.split("::").next().unwrap_or_default();
     let is_of_family = family.iter().any(|name| name.replace('-', "_") == root);
-    Some(match is_of_family {
-        true => Blame::Item(item),
-        false => Blame::ItemIn {
+    Some(if is_of_family {
+        Blame::Item(item)
+    } else {
+        Blame::ItemIn {
             package: package.to_owned(),
             item,
-        },
+        }
     })
 }
 

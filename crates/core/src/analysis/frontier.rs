@@ -313,9 +313,10 @@ fn targets<'a>(row: &[&'a CellRecord]) -> BTreeMap<&'a TargetId, Vec<ReachedTarg
 /// The verdict on whether a cell reached its targets.
 fn whole(record: &CellRecord) -> Option<ChangeSide> {
     let outcome = record.outcome()?;
-    let status = match outcome.targets.is_empty() {
-        true => outcome.status.clone(),
-        false => Status::Passed,
+    let status = if outcome.targets.is_empty() {
+        outcome.status.clone()
+    } else {
+        Status::Passed
     };
     let error = outcome.errors.first().map(ToString::to_string);
     let words = in_words(&status, outcome);
@@ -441,9 +442,10 @@ impl ReachedTarget<'_> {
     }
 
     fn phase(&self) -> Phase {
-        match self.target.cases.is_empty() {
-            true => Phase::Build,
-            false => Phase::Test,
+        if self.target.cases.is_empty() {
+            Phase::Build
+        } else {
+            Phase::Test
         }
     }
 }

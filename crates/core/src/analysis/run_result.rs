@@ -96,9 +96,10 @@ fn of_row(family: &FamilyRecord, row: &[&CellRecord]) -> Option<RunResult> {
         .any(Outcome::has_doubt)
         .then_some(RunResult::Unsure);
     if !passes(today) {
-        let held = match outcome.status.is_verdict() {
-            true => RunResult::Nothing,
-            false => RunResult::Unsure,
+        let held = if outcome.status.is_verdict() {
+            RunResult::Nothing
+        } else {
+            RunResult::Unsure
         };
         return is_open.max(Some(held));
     }

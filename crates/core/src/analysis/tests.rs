@@ -74,10 +74,7 @@ proptest! {
         let run = history(&letters, 1);
         let analysis = Analysis::of(&run);
         // In a row in which no test ever ran, no case is known.
-        let names: &[&str] = match letters.contains(['.', 'f', '1', '2', 'x']) {
-            true => &["one", "two"],
-            false => &[],
-        };
+        let names: &[&str] = if letters.contains(['.', 'f', '1', '2', 'x']) { &["one", "two"] } else { &[] };
         for (case, name) in names.iter().enumerate() {
             let is_its = |course: &&Course| {
                 course.target.is_some()

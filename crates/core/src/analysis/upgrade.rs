@@ -198,9 +198,12 @@ pub(super) fn fate(reference: &Outcome, record: &CellRecord) -> PinFate {
         let passing = passing(before).into_iter();
         // What those tests showed before is unknown.
         let is_unknown = before.only_compiles() && after.has_run();
-        passing.map(move |case| match is_unknown {
-            true => PinFate::Works,
-            false => of_thing(case, after, &cases),
+        passing.map(move |case| {
+            if is_unknown {
+                PinFate::Works
+            } else {
+                of_thing(case, after, &cases)
+            }
         })
     });
     fates.max().unwrap_or(PinFate::Works)

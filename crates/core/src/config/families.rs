@@ -154,9 +154,10 @@ pub(super) fn families(
 
 fn claimed_twice(text: &SourceText, krate: &Spanned<String>, other: &str, name: &str) -> UserError {
     let krate_name = krate.get_ref();
-    let message = match other == name {
-        true => format!("family `{other}` names `{krate_name}` twice"),
-        false => format!("families `{other}` and `{name}` both claim `{krate_name}`"),
+    let message = if other == name {
+        format!("family `{other}` names `{krate_name}` twice")
+    } else {
+        format!("families `{other}` and `{name}` both claim `{krate_name}`")
     };
     text.error_at(message)
         .at(krate.span(), "claimed a second time here")

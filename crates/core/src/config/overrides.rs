@@ -119,12 +119,13 @@ pub(super) fn adjustments(
                 features: features.map(|(k, v)| (k.into_inner(), v)).collect(),
                 cfg: written.cfg,
                 env: variables(text, written.env)?,
-                extra: match written.dependencies.is_empty() {
-                    true => Vec::new(),
-                    false => vec![ExtraDependencies {
+                extra: if written.dependencies.is_empty() {
+                    Vec::new()
+                } else {
+                    vec![ExtraDependencies {
                         dependencies: written.dependencies,
                         members: written.members,
-                    }],
+                    }]
                 },
             },
         })

@@ -119,9 +119,10 @@ fn interval(points: &[PointState]) -> Option<(usize, usize)> {
         let Some(index) = inside.min_by_key(|index| index.abs_diff(middle)) else {
             return Some((low, high));
         };
-        match answer_at(index) == Some(first) {
-            true => low = index,
-            false => high = index,
+        if answer_at(index) == Some(first) {
+            low = index
+        } else {
+            high = index
         }
     }
 }

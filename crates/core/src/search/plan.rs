@@ -318,9 +318,10 @@ pub fn plan(cells: &[Candidate], selection: &Selection, knowledge: &dyn PlanCont
     }
     Plan {
         cells: planned,
-        strategy: match selection.names_cells() {
-            true => Strategy::Full,
-            false => selection.strategy,
+        strategy: if selection.names_cells() {
+            Strategy::Full
+        } else {
+            selection.strategy
         },
         shard: None,
     }

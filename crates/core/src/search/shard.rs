@@ -195,9 +195,10 @@ fn capacity(weights: &[u64], n_pieces: usize) -> u64 {
     while low < high {
         let middle = low.midpoint(high);
         let n_needed = needed(weights, middle).first().copied().unwrap_or_default();
-        match n_needed <= n_pieces {
-            true => high = middle,
-            false => low = middle + 1,
+        if n_needed <= n_pieces {
+            high = middle
+        } else {
+            low = middle + 1
         }
     }
     low

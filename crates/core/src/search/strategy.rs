@@ -93,9 +93,10 @@ impl<S: PartialEq> SlotRow<'_, S> {
     /// The number of halvings that reach a slot.
     #[must_use]
     pub fn depth(&self, place: usize) -> u32 {
-        match self.today == Some(place) {
-            true => 0,
-            false => depth(place, self.places.len()),
+        if self.today == Some(place) {
+            0
+        } else {
+            depth(place, self.places.len())
         }
     }
 

@@ -62,9 +62,10 @@ fn broken(name: &str, code: Option<&str>, words: &str, class: FailureKind) -> Ta
 fn target(name: &str, byte: u8) -> TargetOutcome {
     let cases = |one: bool, two: bool| {
         let case = |name: &str, passes: bool| {
-            let status = match passes {
-                true => Status::Passed,
-                false => Status::failed(FailureKind::Test),
+            let status = if passes {
+                Status::Passed
+            } else {
+                Status::failed(FailureKind::Test)
             };
             case(name, status, None)
         };

@@ -420,12 +420,13 @@ pub fn answer(
 /// Answers for an outcome without the requested target: a failure that affected all targets is the
 /// answer; otherwise there is none.
 fn without(outcome: &Outcome) -> (PointAnswer, Evidence) {
-    match outcome.targets.is_empty() {
-        true => of_whole(outcome),
-        false => (
+    if outcome.targets.is_empty() {
+        of_whole(outcome)
+    } else {
+        (
             PointAnswer::CannotTell,
             Evidence::line("it has no such target"),
-        ),
+        )
     }
 }
 
@@ -445,13 +446,15 @@ fn of_target(target: &TargetOutcome, is_own: &dyn Fn(&str) -> bool) -> (PointAns
     let error = target.errors.first();
     let file = error.and_then(|error| error.file.as_deref());
     let is_compile = target.status == Status::failed(FailureKind::Compile);
-    let answer = match is_compile && file.is_none_or(|file| !is_own(file)) {
-        true => PointAnswer::CannotTell,
-        false => of_status(&target.status),
+    let answer = if is_compile && file.is_none_or(|file| !is_own(file)) {
+        PointAnswer::CannotTell
+    } else {
+        of_status(&target.status)
     };
-    let summary = match target.status.is_failed() {
-        true => format!("{}: {}", target.status, target.first_error()),
-        false => target.status.to_string(),
+    let summary = if target.status.is_failed() {
+        format!("{}: {}", target.status, target.first_error())
+    } else {
+        target.status.to_string()
     };
     let mut failing = target.cases.iter().filter(|case| case.status.is_failed());
     let printed = || failing.next().and_then(|case| case.output.clone());

@@ -128,9 +128,10 @@ fn run_script(
         Exit::Code(_) => PointAnswer::Bad,
         Exit::Lost(why) => return Err(cannot_run(script, why)),
     };
-    let output = match last.is_empty() {
-        true => ended.exit.to_string(),
-        false => format!("{}: {last}", ended.exit),
+    let output = if last.is_empty() {
+        ended.exit.to_string()
+    } else {
+        format!("{}: {last}", ended.exit)
     };
     let output = work.secrets().without(&output).unwrap_or(output);
     Ok((answer, output))

@@ -164,9 +164,10 @@ impl DocBuild<'_> {
                 }
             };
             let compiled = self.make_missing(asked_for, &dry_calls, &mut messages, log, on_step)?;
-            ended = match can_go_on(&compiled.exit) {
-                true => combine(compiled, ended),
-                false => combine(ended, compiled),
+            ended = if can_go_on(&compiled.exit) {
+                combine(compiled, ended)
+            } else {
+                combine(ended, compiled)
             };
             calls = Some(dry_calls);
         }
@@ -272,9 +273,10 @@ impl DocBuild<'_> {
         let mut args = self.args();
         args.push("--frozen");
         let output = cargo.run_captured(&args, log)?;
-        Ok(match output.ended.exit.is_success() {
-            true => Ok(self.calls(Some(&scratch))?),
-            false => Err(first_error(&output.err)),
+        Ok(if output.ended.exit.is_success() {
+            Ok(self.calls(Some(&scratch))?)
+        } else {
+            Err(first_error(&output.err))
         })
     }
 
@@ -294,9 +296,10 @@ impl DocBuild<'_> {
                 // Rustdoc's arguments start with an option, and a wrapper's start with the
                 // compiler.
                 let is_option = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-");
-                match call.args.first().is_some_and(is_option) {
-                    true => calls.rustdoc.push(call.with_errors_for_people()),
-                    false => calls.rustc.push(call),
+                if call.args.first().is_some_and(is_option) {
+                    calls.rustdoc.push(call.with_errors_for_people())
+                } else {
+                    calls.rustc.push(call)
                 }
             }
             Ok(calls)

@@ -226,9 +226,10 @@ mod tests {
         for (name, lasts) in [("a", false), ("b", true)] {
             let path = folder.join(name);
             fs::create_dir(&path).expect("a folder");
-            match lasts {
-                true => records.write_to_last(&path, name, &7),
-                false => records.write(&path, name, &7),
+            if lasts {
+                records.write_to_last(&path, name, &7)
+            } else {
+                records.write(&path, name, &7)
             }
             .expect("there is room");
             assert_eq!(records.read(&path, name), Some(7));

@@ -92,9 +92,10 @@ impl CellWork<'_> {
             workspace,
             built,
         };
-        let settled = match may_be_old_lock(&first.built) {
-            true => self.judge_old_lock(first, &mut log, &mut clock)?,
-            false => Ok(first.settled(None, None)),
+        let settled = if may_be_old_lock(&first.built) {
+            self.judge_old_lock(first, &mut log, &mut clock)?
+        } else {
+            Ok(first.settled(None, None))
         };
         log.finish()?;
         phases.end(&mut clock, self.context.cell);
@@ -108,12 +109,13 @@ impl CellWork<'_> {
         clock: &mut PhaseTimer,
     ) -> OldLockStep<JudgedBuild> {
         let mut staged = first.lock.clone();
-        let (newer, mut tried) = match self.run_context.resolver.setup.locked {
-            true => (None, Tried::Locked),
-            false => match self.newest_that_builds(&first, &mut staged, log, clock)? {
+        let (newer, mut tried) = if self.run_context.resolver.setup.locked {
+            (None, Tried::Locked)
+        } else {
+            match self.newest_that_builds(&first, &mut staged, log, clock)? {
                 Ok(found) => found,
                 Err(outcome) => return Ok(Err(outcome)),
-            },
+            }
         };
         let broken = describe(&first.built);
         let lines: Vec<CompatibleVersions> = first.broken_packages().collect();
@@ -131,18 +133,17 @@ impl CellWork<'_> {
             }
             None => (first, None),
         };
-        let chosen = match staged == chosen.lock {
-            true => chosen,
-            false => {
-                log.note("[back to an earlier lock]");
-                match self.build_with(&chosen.lock, &mut staged, log, clock)? {
-                    Ok((workspace, built)) => Attempt {
-                        workspace,
-                        built,
-                        ..chosen
-                    },
-                    Err(refused) => return Ok(Err(refused)),
-                }
+        let chosen = if staged == chosen.lock {
+            chosen
+        } else {
+            log.note("[back to an earlier lock]");
+            match self.build_with(&chosen.lock, &mut staged, log, clock)? {
+                Ok((workspace, built)) => Attempt {
+                    workspace,
+                    built,
+                    ..chosen
+                },
+                Err(refused) => return Ok(Err(refused)),
             }
         };
         let still: BTreeSet<CompatibleVersions> = chosen.broken_packages().collect();
@@ -198,9 +199,10 @@ impl CellWork<'_> {
         let mut last: Option<Attempt> = None;
         loop {
             let now = last.as_ref().unwrap_or(first);
-            let packages = match may_be_old_lock(&now.built) {
-                true => asked.next(self, now, hopeless),
-                false => None,
+            let packages = if may_be_old_lock(&now.built) {
+                asked.next(self, now, hopeless)
+            } else {
+                None
             };
             let Some(packages) = packages else { break };
             log.note(&format!(

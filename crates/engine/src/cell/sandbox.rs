@@ -208,16 +208,15 @@ fn attempt(trial: &Utf8Path, enforced: Enforced, cancel: &Cancel) -> Result<Opti
         place: "/tmp".into(),
         folder: temporary.clone(),
     };
-    let (script, mounts) = match enforced.mounts {
-        false => (TRIAL.to_owned(), None),
-        true => {
-            let mounts = MountPolicy {
-                write: vec![cell.clone()],
-                private: vec![private],
-                shim: None,
-            };
-            (format!("{TRIAL}{TRIAL_OF_MOUNTS}"), Some(mounts))
-        }
+    let (script, mounts) = if enforced.mounts {
+        let mounts = MountPolicy {
+            write: vec![cell.clone()],
+            private: vec![private],
+            shim: None,
+        };
+        (format!("{TRIAL}{TRIAL_OF_MOUNTS}"), Some(mounts))
+    } else {
+        (TRIAL.to_owned(), None)
     };
     let args = ["-c", &script].map(OsString::from);
     let vars = BTreeMap::from([("PATH".into(), own_env::var("PATH").unwrap_or_default())]);

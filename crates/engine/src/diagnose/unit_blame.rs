@@ -27,9 +27,10 @@ impl UnitBuild {
     /// Returns the build that decides a target's result.
     #[must_use]
     pub fn of(target: &Target) -> Self {
-        match target.bears_tests {
-            true => Self::Test,
-            false => Self::Plain,
+        if target.bears_tests {
+            Self::Test
+        } else {
+            Self::Plain
         }
     }
 }
@@ -145,9 +146,10 @@ impl BuildAccount {
                     rest.into_iter().partition(|error| error.code.is_none());
                 let own = first.into_iter().chain(both).chain(last);
                 let own: Vec<Diagnostic> = own.cloned().collect();
-                match own.is_empty() && !self.is_complete {
-                    true => plain,
-                    false => own,
+                if own.is_empty() && !self.is_complete {
+                    plain
+                } else {
+                    own
                 }
             }
         }

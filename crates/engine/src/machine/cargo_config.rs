@@ -120,9 +120,10 @@ pub fn env(
         if outside(name) && !flag("force") {
             continue;
         }
-        let value = match flag("relative") {
-            true => root.join(written).into_string(),
-            false => written.to_owned(),
+        let value = if flag("relative") {
+            root.join(written).into_string()
+        } else {
+            written.to_owned()
         };
         env.insert(name.to_owned(), value);
     }

@@ -51,9 +51,10 @@ impl Secrets {
         for (name, value) in vars {
             let value = value.to_string_lossy();
             let is_declared = declared.iter().any(|d| OsStr::new(d) == name);
-            let secret = match is_declared || looks_secret(name) {
-                true => Some(&*value),
-                false => password(&value),
+            let secret = if is_declared || looks_secret(name) {
+                Some(&*value)
+            } else {
+                password(&value)
             };
             // Output is processed line by line.
             let lines = secret.into_iter().flat_map(str::lines);

@@ -181,9 +181,10 @@ mod tests {
         let release = |written: &str| {
             let version = Version::parse(written.trim_end_matches('!')).expect("a version");
             let had = vec![("f".to_owned(), version.clone())];
-            let (usable, yanked) = match written.ends_with('!') {
-                true => (Vec::new(), had),
-                false => (had, Vec::new()),
+            let (usable, yanked) = if written.ends_with('!') {
+                (Vec::new(), had)
+            } else {
+                (had, Vec::new())
             };
             Release {
                 version,
@@ -214,9 +215,12 @@ mod tests {
         let today = today.map(|version| Version::parse(version).expect("a version"));
         let today = today.into_iter().collect();
         let ladder = Ladder::of(&config.families[0], &releases(published), &today);
-        let message = |(pin, is_rung): (&Arc<Pin>, bool)| match is_rung {
-            true => pin.at.to_string(),
-            false => format!("({})", pin.at),
+        let message = |(pin, is_rung): (&Arc<Pin>, bool)| {
+            if is_rung {
+                pin.at.to_string()
+            } else {
+                format!("({})", pin.at)
+            }
         };
         ladder
             .all()

@@ -215,15 +215,16 @@ fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> V
     let mut steps = vec![build(matrix, context, workspace.has_examples())];
     let cargo = &context.toolchain.cargo;
     let mut add = |id: &TargetId, package: &PackageId, does: &str, chosen: &[String]| {
-        let (step, features) = match workspace.is_only(id) {
-            true => (
+        let (step, features) = if workspace.is_only(id) {
+            (
                 RecipeStep::of([does, "--workspace"]),
                 context.features.flags(),
-            ),
-            false => (
+            )
+        } else {
+            (
                 RecipeStep::of([does, "--package", &workspace.spec(package)]),
                 workspace.feature_flags(package, context.features),
-            ),
+            )
         };
         let step = step.with(chosen).with(&["--frozen".to_owned()]);
         let step = step.with(&matrix.config.build.flags(cargo));

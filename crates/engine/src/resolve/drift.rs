@@ -63,9 +63,10 @@ pub fn judge(pin_context: &DriftContext<'_>, demands: &[Demand]) -> (FailureKind
             }
         }
     }
-    let class = match of_pin.is_empty() {
-        true => FailureKind::Drift,
-        false => FailureKind::Msrv,
+    let class = if of_pin.is_empty() {
+        FailureKind::Drift
+    } else {
+        FailureKind::Msrv
     };
     of_pin.append(&mut drifted);
     (class, of_pin)

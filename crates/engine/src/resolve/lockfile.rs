@@ -13,9 +13,10 @@ use toml_edit::{DocumentMut, Item, Table};
 /// <https://doc.rust-lang.org/cargo/CHANGELOG.html#cargo-178-2024-05-02>
 #[must_use]
 pub fn readable(lock: String, cargo: &Version) -> String {
-    match *cargo < Version::new(1, 78, 0) {
-        true => lock.replacen("\nversion = 4\n", "\nversion = 3\n", 1),
-        false => lock,
+    if *cargo < Version::new(1, 78, 0) {
+        lock.replacen("\nversion = 4\n", "\nversion = 3\n", 1)
+    } else {
+        lock
     }
 }
 

@@ -90,9 +90,10 @@ impl Resolver<'_> {
         }
         let moved = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
         let moved = readable(moved, &context.toolchain.cargo);
-        Ok(match moves(lock, &moved)?.is_empty() {
-            true => Newest::Same,
-            false => Newest::Moved { lock: moved, needs },
+        Ok(if moves(lock, &moved)?.is_empty() {
+            Newest::Same
+        } else {
+            Newest::Moved { lock: moved, needs }
         })
     }
 }

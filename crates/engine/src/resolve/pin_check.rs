@@ -52,9 +52,10 @@ fn why_absent(krate: &str, metadata: &Metadata) -> String {
         }
     });
     let reasons: BTreeSet<String> = reasons.collect();
-    match reasons.is_empty() {
-        true => "the features that are on leave it out".to_owned(),
-        false => reasons.into_iter().collect::<Vec<_>>().join("; "),
+    if reasons.is_empty() {
+        "the features that are on leave it out".to_owned()
+    } else {
+        reasons.into_iter().collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -70,12 +70,11 @@ impl Pinning<'_, '_> {
         let rustc = &self.context.toolchain.rustc;
         // Cargo would reject a member that needs more than the rust-version it is made to declare.
         let by_members = msrv::unmet_by_members(&self.context.tree.subject.members, rustc);
-        let unmet = match by_members.is_empty() {
-            true => self.try_bring_to_pin()?,
-            false => {
-                let errors = by_members.iter().map(|d| d.diagnostic(rustc)).collect();
-                Ok(Some((FailureKind::Msrv, errors)))
-            }
+        let unmet = if by_members.is_empty() {
+            self.try_bring_to_pin()?
+        } else {
+            let errors = by_members.iter().map(|d| d.diagnostic(rustc)).collect();
+            Ok(Some((FailureKind::Msrv, errors)))
         };
         Ok(match unmet {
             Ok(None) => (Status::Passed, Vec::new()),

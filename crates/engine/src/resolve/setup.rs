@@ -98,9 +98,10 @@ impl ResolveSetup<'_> {
 }
 
 pub(super) fn inconclusive(doubt: InconclusiveReason, output: &CargoOutput) -> Resolution {
-    let error = match doubt == InconclusiveReason::Interrupted {
-        true => Diagnostic::from_message("interrupted"),
-        false => first_error(&output.err),
+    let error = if doubt == InconclusiveReason::Interrupted {
+        Diagnostic::from_message("interrupted")
+    } else {
+        first_error(&output.err)
     };
     Resolution::refused(Status::Inconclusive { doubt }, error)
 }

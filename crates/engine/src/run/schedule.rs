@@ -224,9 +224,10 @@ mod tests {
 
     /// Returns the outcome of a cell whose only target passes or fails.
     fn shows(passes: bool) -> Outcome {
-        let status = match passes {
-            true => Status::Passed,
-            false => Status::failed(FailureKind::Compile),
+        let status = if passes {
+            Status::Passed
+        } else {
+            Status::failed(FailureKind::Compile)
         };
         let id = TargetId {
             package: "app".to_owned(),

@@ -298,9 +298,10 @@ fn commit_of(source: &SourceSpec, config: &Config, repository: &Repository) -> R
         let user_error = config
             .text
             .error_at(format!("there is no revision `{}`", rev.get_ref()));
-        let user_error = match rev.span().is_empty() {
-            false => user_error.at(rev.span(), format!("not in {}", repository.top)),
-            true => user_error,
+        let user_error = if rev.span().is_empty() {
+            user_error
+        } else {
+            user_error.at(rev.span(), format!("not in {}", repository.top))
         };
         user_error.help("name a commit, a branch or a tag; a shallow clone has only some of them")
     })?;

@@ -33,9 +33,10 @@ pub fn todays(
 ) -> Result<Vec<Option<Today>>> {
     let today = |tree: &SourceTree| {
         let is_locked = tree.lock.is_some();
-        let version = match is_locked {
-            true => of_lock(tree, family),
-            false => of_requirements(tree, family, published)?,
+        let version = if is_locked {
+            of_lock(tree, family)
+        } else {
+            of_requirements(tree, family, published)?
         };
         Ok(version.map(|version| Today { version, is_locked }))
     };

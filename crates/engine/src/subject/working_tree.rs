@@ -69,9 +69,10 @@ impl WorkingTree {
             None => tree.add_folder(top, below, &AllButBuildFolders)?,
         }
         for base in chosen.include.bases() {
-            match top.join(&base).is_dir() {
-                true => tree.add_below(top, &base, &Included { chosen })?,
-                false => tree.add(top, &base, &Included { chosen })?,
+            if top.join(&base).is_dir() {
+                tree.add_below(top, &base, &Included { chosen })?
+            } else {
+                tree.add(top, &base, &Included { chosen })?
             }
         }
         Ok(tree.chosen(chosen))
@@ -263,9 +264,10 @@ impl Chooser for AllButBuildFolders {
                 .iter()
                 .any(|known| name == *known)
         });
-        match is_version_control || is_build_folder(absolute) {
-            true => FolderChoice::Nothing,
-            false => FolderChoice::All,
+        if is_version_control || is_build_folder(absolute) {
+            FolderChoice::Nothing
+        } else {
+            FolderChoice::All
         }
     }
 
@@ -279,9 +281,10 @@ struct AllButVcs;
 
 impl Chooser for AllButVcs {
     fn of_folder(&self, absolute: &Path, _: &Path) -> FolderChoice {
-        match absolute.file_name().is_some_and(|name| name == ".git") {
-            true => FolderChoice::Nothing,
-            false => FolderChoice::All,
+        if absolute.file_name().is_some_and(|name| name == ".git") {
+            FolderChoice::Nothing
+        } else {
+            FolderChoice::All
         }
     }
 
@@ -307,9 +310,10 @@ struct Included<'a> {
 impl Chooser for Included<'_> {
     fn of_folder(&self, absolute: &Path, _: &Path) -> FolderChoice {
         let is_git = absolute.file_name().is_some_and(|name| name == ".git");
-        match is_git || absolute.join(".git").exists() || is_build_folder(absolute) {
-            true => FolderChoice::Nothing,
-            false => FolderChoice::Below,
+        if is_git || absolute.join(".git").exists() || is_build_folder(absolute) {
+            FolderChoice::Nothing
+        } else {
+            FolderChoice::Below
         }
     }
 

@@ -96,9 +96,10 @@ impl Subject {
         let folder = checkout.top.join(&inside);
         let manifest = folder.join("Cargo.toml");
         if !manifest.is_file() {
-            let why = match place.join("Cargo.toml").is_file() {
-                true => "has a Cargo.toml that the copy of its repository does not have",
-                false => "has no Cargo.toml",
+            let why = if place.join("Cargo.toml").is_file() {
+                "has a Cargo.toml that the copy of its repository does not have"
+            } else {
+                "has no Cargo.toml"
             };
             return Err(no_workspace(config, place, why).into());
         }
@@ -147,9 +148,10 @@ impl Subject {
             });
         }
         members.sort();
-        let git = match config.checkout.git || asks_git(&metadata) {
-            true => cell_git::GitMetadata::of(&checkout.origin, checkout.commit.as_deref())?,
-            false => None,
+        let git = if config.checkout.git || asks_git(&metadata) {
+            cell_git::GitMetadata::of(&checkout.origin, checkout.commit.as_deref())?
+        } else {
+            None
         };
         let mut reached = reached(&checkout, manifests)?;
         let links = checkout

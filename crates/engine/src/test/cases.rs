@@ -298,11 +298,10 @@ impl<'a, 'b> Cases<'a, 'b> {
             seconds: ended.wall.as_secs_f64(),
             output: libtest::kept(&format!("{what}\n{loose}")),
             flaky: None,
-            n_seen: match self.timed_out_together.contains_key(name)
-                && class == FailureKind::Timeout
-            {
-                true => 2,
-                false => 1,
+            n_seen: if self.timed_out_together.contains_key(name) && class == FailureKind::Timeout {
+                2
+            } else {
+                1
             },
         };
         self.results.insert(name.to_owned(), case);

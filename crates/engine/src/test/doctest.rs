@@ -32,9 +32,10 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
             Some(_) | None => continue,
         };
         let name = name.to_owned();
-        let output = match status.is_failed() {
-            true => outputs.get(name.as_str()).and_then(|o| kept(o)),
-            false => None,
+        let output = if status.is_failed() {
+            outputs.get(name.as_str()).and_then(|o| kept(o))
+        } else {
+            None
         };
         // rustdoc compiles each doc test when it runs it, and reports when that fails.
         let did_not_compile = output
@@ -43,9 +44,10 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
         // It also runs it, and reports how it ended.
         let text = output.as_deref().unwrap_or_default();
         let was_killed = is_killed_doc_test(text);
-        let doubt = match did_not_compile {
-            true => machine_failure(text),
-            false => was_killed.then_some(InconclusiveReason::OutOfMemory),
+        let doubt = if did_not_compile {
+            machine_failure(text)
+        } else {
+            was_killed.then_some(InconclusiveReason::OutOfMemory)
         };
         let status = match (doubt, did_not_compile) {
             (Some(doubt), _) => Status::Inconclusive { doubt },

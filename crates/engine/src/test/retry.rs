@@ -36,9 +36,10 @@ pub fn retried(
             Status::Inconclusive { .. } => return Ok(again),
             Status::Failed { .. } => {
                 let n_seen = n_failed + 1;
-                case = match case.status == timeout && again.status != timeout {
-                    true => CaseOutcome { n_seen, ..again },
-                    false => CaseOutcome { n_seen, ..case },
+                case = if case.status == timeout && again.status != timeout {
+                    CaseOutcome { n_seen, ..again }
+                } else {
+                    CaseOutcome { n_seen, ..case }
                 };
             }
             Status::Skipped { .. } => {}

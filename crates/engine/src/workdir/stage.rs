@@ -127,9 +127,10 @@ pub fn lay_out(subject: &Subject, rewritten: &Rewritten, folder: &Utf8Path) -> R
             EntryKind::Link => link(subject, entry, &to),
         };
         let is_other = entry.kind != EntryKind::Folder && to.symlink_metadata().is_ok();
-        let laid_out = match is_other {
-            true => fs::remove_file(&to).and_then(|()| lay_out()),
-            false => lay_out(),
+        let laid_out = if is_other {
+            fs::remove_file(&to).and_then(|()| lay_out())
+        } else {
+            lay_out()
         };
         // The parent folder of an included file may be missing.
         let laid_out = laid_out.or_else(|_| {

@@ -197,9 +197,10 @@ impl UnitStores {
             return Ok(false);
         }
         let [common, of_lane] = places;
-        let to = match from.holds(unit, self.lane.as_str())? {
-            true => of_lane,
-            false => common,
+        let to = if from.holds(unit, self.lane.as_str())? {
+            of_lane
+        } else {
+            common
         };
         from.copy(unit, &to)?;
         Ok(true)
@@ -342,9 +343,10 @@ impl Profile {
         for file in self.files(unit) {
             let file = file?;
             let is_made = file.path().extension().is_none_or(|e| e != "d");
-            let counts = match file.path().starts_with(self.folder.join("build")) {
-                true => file.path().starts_with(&written),
-                false => is_made,
+            let counts = if file.path().starts_with(self.folder.join("build")) {
+                file.path().starts_with(&written)
+            } else {
+                is_made
             };
             if counts && file.file_type().is_file() {
                 let bytes = fs::read(file.path())

@@ -43,9 +43,10 @@ pub fn mount(policy: &Policy, user: u32) -> Result<()> {
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     )?;
     let files = policy.files.as_ref();
-    let sockets = match policy.network {
-        true => Vec::new(),
-        false => folders_of_sockets(user, files),
+    let sockets = if policy.network {
+        Vec::new()
+    } else {
+        folders_of_sockets(user, files)
     };
     match files.and_then(|files| Some((files, files.mounts.as_ref()?))) {
         Some((files, mounts)) => change_all(files, mounts, &sockets, user),
@@ -218,9 +219,10 @@ fn put_back(held: &OwnedFd, place: &Path) -> Result<()> {
     let kind = FileType::from_raw_mode(held_file.st_mode);
     let mut file = File::options();
     file.append(true).create(true);
-    let made = match kind == FileType::Directory {
-        true => std::fs::create_dir_all(place),
-        false => std::fs::create_dir_all(above).and_then(|()| file.open(place).map(drop)),
+    let made = if kind == FileType::Directory {
+        std::fs::create_dir_all(place)
+    } else {
+        std::fs::create_dir_all(above).and_then(|()| file.open(place).map(drop))
     };
     made.with_context(|| format!("make {}", place.display()))?;
     bind(held, place)

@@ -33,9 +33,10 @@ impl FamilyView<'_> {
         let later = later_rows(earliest, points);
         answer.extend(elsewhere(earliest, &later));
         answer.extend(self.followers(earliest, &breaks[1..]));
-        let by_name = match breaks.len() <= MOST_NAMES {
-            true => breaks,
-            false => &breaks[..1],
+        let by_name = if breaks.len() <= MOST_NAMES {
+            breaks
+        } else {
+            &breaks[..1]
         };
         let named = by_name.iter().flat_map(|broken| {
             let rows = broken.rows.iter();
@@ -88,9 +89,10 @@ impl FamilyView<'_> {
         let at = |follower: &Break<'_>| {
             let pin = &follower.point.after.at;
             let is_same_target = follower.point.target == earliest.point.target;
-            match is_same_target || follower.rows != earliest.rows {
-                true => format!("at {pin}, {}", self.on(&follower.rows, pin)),
-                false => format!("at {pin}"),
+            if is_same_target || follower.rows != earliest.rows {
+                format!("at {pin}, {}", self.on(&follower.rows, pin))
+            } else {
+                format!("at {pin}")
             }
         };
         let is_there = |other: &Break<'_>| {
@@ -119,18 +121,18 @@ pub(super) fn known(first: &Break<'_>) -> Sentence {
         (Some(_), Some(words)) => format!("It {words}"),
         (_, _) => verb(point, "It still passes", "They still pass").to_owned(),
     };
-    let at = match first.is_alike {
-        true => point.before.at.to_string(),
-        false => format!("{} on {}", point.before.at, point.row),
+    let at = if first.is_alike {
+        point.before.at.to_string()
+    } else {
+        format!("{} on {}", point.before.at, point.row)
     };
     let between = &point.between;
-    Sentence::new(match between.is_exact() {
-        true => {
-            let remarks = between.remarks().into_iter();
-            let remarks: String = remarks.map(|remark| format!("; {remark}")).collect();
-            format!("{it} at {at}, and nothing is published between the two{remarks}.")
-        }
-        false => format!("{it} at {at}; {between}."),
+    Sentence::new(if between.is_exact() {
+        let remarks = between.remarks().into_iter();
+        let remarks: String = remarks.map(|remark| format!("; {remark}")).collect();
+        format!("{it} at {at}, and nothing is published between the two{remarks}.")
+    } else {
+        format!("{it} at {at}; {between}.")
     })
 }
 

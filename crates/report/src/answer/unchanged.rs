@@ -107,9 +107,12 @@ impl FamilyView<'_> {
     fn reach(&self) -> String {
         let has_targets = |o: &Outcome| o.targets.iter().any(|t| t.status.is_verdict());
         let any_has = self.outcomes().any(|(_, o)| has_targets(o));
-        let ran = self.outcomes().filter(|(_, o)| match any_has {
-            true => has_targets(o),
-            false => o.status.is_verdict(),
+        let ran = self.outcomes().filter(|(_, o)| {
+            if any_has {
+                has_targets(o)
+            } else {
+                o.status.is_verdict()
+            }
         });
         let pins: BTreeSet<&PinnedAt> = ran.map(|(record, _)| &record.cell.pin.at).collect();
         match (pins.first(), pins.last()) {

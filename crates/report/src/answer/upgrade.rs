@@ -169,9 +169,10 @@ fn goes_as(one: &Upgrade<'_>, other: &Upgrade<'_>) -> bool {
 fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     let upgrade = rows[0];
     let Upgrade { family, from, .. } = upgrade;
-    let passes = match upgrade.is_today {
-        true => format!("passes today ({from})"),
-        false => format!("passes at {from}"),
+    let passes = if upgrade.is_today {
+        format!("passes today ({from})")
+    } else {
+        format!("passes at {from}")
     };
     let names: Vec<String> = rows.iter().map(|upgrade| upgrade.row.to_string()).collect();
     let on = match names.len() {
@@ -209,9 +210,10 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
                 n if n == after.len() && !upgrade.is_newest_open => "is the newest that works",
                 _ => "is the newest tested pin that works",
             };
-            let at_later_pins = match breaks.is_empty() {
-                true => "there, or at any other later pin that was tested".to_owned(),
-                false => format!("there; {} {}", listed(&breaks), do_not(&breaks)),
+            let at_later_pins = if breaks.is_empty() {
+                "there, or at any other later pin that was tested".to_owned()
+            } else {
+                format!("there; {} {}", listed(&breaks), do_not(&breaks))
             };
             format!(
                 "{family} {newest} {works} without a change of code {on}: nothing that {passes} fails {at_later_pins}"
@@ -231,9 +233,10 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
             )
         }
     };
-    let doubts = match unsure.is_empty() {
-        true => String::new(),
-        false => format!("; something has no verdict at {}", listed(&unsure)),
+    let doubts = if unsure.is_empty() {
+        String::new()
+    } else {
+        format!("; something has no verdict at {}", listed(&unsure))
     };
     let adjusted = adjusted(run, upgrade).unwrap_or_default();
     let tested = tested(upgrade);

@@ -313,9 +313,10 @@ impl<'a> DataCollector<'a> {
         record: &CellRecord,
         lock: Option<(usize, usize)>,
     ) -> CellData {
-        let status = match self.run.findings.gaps.missing.contains(&record.id) {
-            true => MISSING.to_owned(),
-            false => record.status().to_string(),
+        let status = if self.run.findings.gaps.missing.contains(&record.id) {
+            MISSING.to_owned()
+        } else {
+            record.status().to_string()
         };
         let status = self.texts.number(&status);
         let State::Ended { reused, outcome } = &record.state else {

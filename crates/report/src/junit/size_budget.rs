@@ -49,10 +49,9 @@ const NOTE: usize = 48;
 #[must_use]
 pub fn share(lengths: &[usize], room: usize) -> usize {
     let taken = |most: usize| -> usize {
-        let each = lengths.iter().map(|length| match *length > most {
-            true => most + NOTE,
-            false => *length,
-        });
+        let each = lengths
+            .iter()
+            .map(|length| if *length > most { most + NOTE } else { *length });
         each.sum()
     };
     let longest = lengths.iter().copied().max().unwrap_or_default();
@@ -62,9 +61,10 @@ pub fn share(lengths: &[usize], room: usize) -> usize {
     let (mut fits, mut too_much) = (0, longest);
     while too_much - fits > 1 {
         let middle = fits + (too_much - fits) / 2;
-        match taken(middle) <= room {
-            true => fits = middle,
-            false => too_much = middle,
+        if taken(middle) <= room {
+            fits = middle
+        } else {
+            too_much = middle
         }
     }
     fits

@@ -156,9 +156,12 @@ pub(crate) fn until(analysis: &Analysis<'_>, alike: &ChangePointGroup) -> String
         }
     }
     let is_one = ends.values().any(|of| of.len() == rows.len());
-    let notes = ends.iter().map(|(at, of)| match is_one {
-        true => format!(", until {at}"),
-        false => format!(", until {at} on {}", of.join(", ")),
+    let notes = ends.iter().map(|(at, of)| {
+        if is_one {
+            format!(", until {at}")
+        } else {
+            format!(", until {at} on {}", of.join(", "))
+        }
     });
     notes.collect()
 }

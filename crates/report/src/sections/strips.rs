@@ -114,9 +114,12 @@ impl Strip {
 #[must_use]
 pub fn letters(strip: &Strip) -> Vec<(char, Option<&Status>)> {
     let statuses = strip.statuses.iter().zip(&strip.inferred);
-    let letters = statuses.map(|(status, inferred)| match inferred {
-        true => ('≈', None),
-        false => (letter(status.as_ref()), status.as_ref()),
+    let letters = statuses.map(|(status, inferred)| {
+        if *inferred {
+            ('≈', None)
+        } else {
+            (letter(status.as_ref()), status.as_ref())
+        }
     });
     letters.collect()
 }

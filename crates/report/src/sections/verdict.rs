@@ -77,8 +77,9 @@ pub fn write(out: &mut String, run: &Run) -> std::fmt::Result {
         let command = text::one_line(&reproduce(run, &deviation.cell));
         writeln!(out, "- {}, `{command}`", line(&deviation.to_string()))?;
     }
-    match verdict.deviations.is_empty() {
-        true => Ok(()),
-        false => writeln!(out),
+    if verdict.deviations.is_empty() {
+        Ok(())
+    } else {
+        writeln!(out)
     }
 }

@@ -149,12 +149,11 @@ fn write_ways(page: &mut TerminalPage, row: &Strips, shown: &[&Strip]) {
             .saturating_sub(width + 2 + row.pins.len() + 2);
         let drawn = format!("{}  {letters}  ", padded(name, width));
         // If the description does not fit beside the strip, it goes below it.
-        match room >= display_width(&changes).min(page.columns() / 3) {
-            true => page.say(&drawn, "", &changes),
-            false => {
-                page.put(&drawn);
-                page.say("    ", "", &changes);
-            }
+        if room >= display_width(&changes).min(page.columns() / 3) {
+            page.say(&drawn, "", &changes)
+        } else {
+            page.put(&drawn);
+            page.say("    ", "", &changes);
         }
     }
 }

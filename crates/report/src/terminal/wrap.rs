@@ -90,9 +90,10 @@ fn wrapped(line: &str, columns: usize, indents: [usize; 2]) -> Vec<String> {
     let parts = line.split('`').enumerate().map(|(index, part)| {
         let is_quoted = index % 2 == 1 && index + 1 < n_parts;
         let fits = display_width(part) + 2 + indents[1] <= columns;
-        match is_quoted && fits {
-            true => held(part),
-            false => part.to_owned(),
+        if is_quoted && fits {
+            held(part)
+        } else {
+            part.to_owned()
         }
     });
     broken(&parts.collect::<Vec<_>>().join("`"), columns, indents)

@@ -140,9 +140,10 @@ fn words_of_grids(markdown: &str, rows: &[&str]) -> Vec<String> {
     let mut words = Vec::new();
     let mut is_grid = false;
     for line in markdown.lines() {
-        is_grid = match line.starts_with("| toolchain | ") {
-            true => !line.contains("| rustc |"),
-            false => is_grid && line.starts_with('|'),
+        is_grid = if line.starts_with("| toolchain | ") {
+            !line.contains("| rustc |")
+        } else {
+            is_grid && line.starts_with('|')
         };
         let mut fields = line.split('|').map(str::trim).skip(1);
         let is_row = fields.next().is_some_and(|name| rows.contains(&name));

@@ -80,9 +80,10 @@ fn items(site: &mut Site<'_>, at: Where) -> (&'static str, String) {
         at,
         Where::Test | Where::Bench | Where::LibTests | Where::BinTests
     );
-    let table = match is_test && site.rng.chance(40) {
-        true => Table::Dev,
-        false => Table::Normal,
+    let table = if is_test && site.rng.chance(40) {
+        Table::Dev
+    } else {
+        Table::Normal
     };
     let how = site.rng.below(7);
     let member = &mut site.draft.members[site.member];
@@ -138,9 +139,10 @@ fn items(site: &mut Site<'_>, at: Where) -> (&'static str, String) {
         }
         _ => {
             let cfg = cfg_at(site, pin);
-            let block = match site.draft.toolchain.minor >= 82 {
-                true => "unsafe extern \"C\"",
-                false => "extern \"C\"",
+            let block = if site.draft.toolchain.minor >= 82 {
+                "unsafe extern \"C\""
+            } else {
+                "extern \"C\""
             };
             let link = format!(
                 "#[cfg({cfg})] {block} {{ fn {name}_missing(); }} \

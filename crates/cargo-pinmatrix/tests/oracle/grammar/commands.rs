@@ -53,15 +53,16 @@ pub fn cargo(site: &mut Site<'_>, place: Place) -> Option<Fact> {
         let path = format!("{inner}/{path}");
         site.draft.write(site.member, &path, text);
     }
-    let (kind, place_of_output) = match site.rng.chance(50) {
-        true => (
+    let (kind, place_of_output) = if site.rng.chance(50) {
+        (
             "own-target",
             format!("std::path::PathBuf::from(\"{inner}/target\")"),
-        ),
-        false => (
+        )
+    } else {
+        (
             "said-target",
             "std::env::temp_dir().join(format!(\"inner-{}\", std::process::id()))".to_owned(),
-        ),
+        )
     };
     let flag = match kind {
         "own-target" => String::new(),

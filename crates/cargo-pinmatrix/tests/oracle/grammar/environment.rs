@@ -12,9 +12,10 @@ pub fn package(site: &mut Site<'_>, _: Place) -> Option<Fact> {
         ("CARGO_PKG_AUTHORS", ""),
         ("CARGO_PKG_DESCRIPTION", ""),
     ]);
-    let fact = match site.rng.chance(40) {
-        true => format!("env!({var:?}) == {value:?}"),
-        false => format!("std::env::var({var:?}).ok().as_deref() == Some({value:?})"),
+    let fact = if site.rng.chance(40) {
+        format!("env!({var:?}) == {value:?}")
+    } else {
+        format!("std::env::var({var:?}).ok().as_deref() == Some({value:?})")
     };
     Some(Fact::plain(fact))
 }
@@ -35,9 +36,10 @@ pub fn is_set(site: &mut Site<'_>, _: Place) -> Option<Fact> {
         "PATH",
     ]);
     let is = site.rng.pick(&["is_some", "is_none"]);
-    let fact = match site.rng.chance(30) {
-        true => format!("option_env!({var:?}).{is}()"),
-        false => format!("std::env::var_os({var:?}).{is}()"),
+    let fact = if site.rng.chance(30) {
+        format!("option_env!({var:?}).{is}()")
+    } else {
+        format!("std::env::var_os({var:?}).{is}()")
     };
     Some(Fact::plain(fact))
 }
@@ -79,23 +81,26 @@ pub fn configured(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let var = site.draft.fresh("CONFIGURED_");
     let is_outer = site.draft.in_git && !site.draft.below.is_empty() && site.rng.chance(50);
     let is_relative = site.rng.chance(35);
-    let line = match is_relative {
-        true => format!("{var} = {{ value = \"place\", relative = true }}"),
-        false => format!("{var} = \"value\""),
+    let line = if is_relative {
+        format!("{var} = {{ value = \"place\", relative = true }}")
+    } else {
+        format!("{var} = \"value\"")
     };
-    let config = match is_outer {
-        true => &mut site.draft.outer_config,
-        false => &mut site.draft.config,
+    let config = if is_outer {
+        &mut site.draft.outer_config
+    } else {
+        &mut site.draft.config
     };
     config.entry("env").or_default().push(line);
     let origin = if is_outer { "outer" } else { "own" };
     site.piece = format!("config-env-{origin}@{}", place.name());
-    let fact = match is_relative {
-        true => format!(
+    let fact = if is_relative {
+        format!(
             "std::env::var({var:?}).map(|v| v.ends_with(\"/place\") && \
              std::env::current_dir().unwrap().starts_with(v.trim_end_matches(\"/place\"))).unwrap_or(false)"
-        ),
-        false => format!("std::env::var({var:?}).ok().as_deref() == Some(\"value\")"),
+        )
+    } else {
+        format!("std::env::var({var:?}).ok().as_deref() == Some(\"value\")")
     };
     Some(Fact::plain(fact))
 }
@@ -104,9 +109,10 @@ pub fn configured(site: &mut Site<'_>, place: Place) -> Option<Fact> {
 pub fn configured_cfg(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let cfg = site.draft.fresh("configured_");
     let is_outer = site.draft.in_git && !site.draft.below.is_empty() && site.rng.chance(50);
-    let config = match is_outer {
-        true => &mut site.draft.outer_config,
-        false => &mut site.draft.config,
+    let config = if is_outer {
+        &mut site.draft.outer_config
+    } else {
+        &mut site.draft.config
     };
     let origin = if is_outer { "outer" } else { "own" };
     site.piece = format!("config-cfg-{origin}@{}", place.name());
@@ -118,9 +124,10 @@ pub fn configured_cfg(site: &mut Site<'_>, place: Place) -> Option<Fact> {
 /// A profile of a `.cargo/config.toml`.
 pub fn configured_profile(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let is_outer = site.draft.in_git && !site.draft.below.is_empty() && site.rng.chance(50);
-    let config = match is_outer {
-        true => &mut site.draft.outer_config,
-        false => &mut site.draft.config,
+    let config = if is_outer {
+        &mut site.draft.outer_config
+    } else {
+        &mut site.draft.config
     };
     let origin = if is_outer { "outer" } else { "own" };
     site.piece = format!("config-profile-{origin}@{}", place.name());
@@ -183,9 +190,10 @@ pub fn temporary(site: &mut Site<'_>, place: Place) -> Option<Fact> {
         kind.as_str()
     };
     site.piece = format!("temporary-{kind}@{}", place.name());
-    let folder = match folder.starts_with('/') {
-        true => format!("std::path::PathBuf::from({folder:?})"),
-        false => folder.to_owned(),
+    let folder = if folder.starts_with('/') {
+        format!("std::path::PathBuf::from({folder:?})")
+    } else {
+        folder.to_owned()
     };
     Some(Fact::plain(format!(
         "{{ let path = {folder}.join(format!(\"{name}-{{}}\", std::process::id())); \

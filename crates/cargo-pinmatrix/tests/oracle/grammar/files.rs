@@ -167,9 +167,10 @@ pub fn kept(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     let path = join(&site.draft.folder_of(site.member), &name);
     let entry = Entry::File(b"kept".to_vec(), 0o644);
     site.draft.entries.insert(path.into(), (entry, kept));
-    let is = match site.draft.in_git && kept == Kept::Ignored {
-        true => "!",
-        false => "",
+    let is = if site.draft.in_git && kept == Kept::Ignored {
+        "!"
+    } else {
+        ""
     };
     Some(Fact::plain(format!(
         "{is}std::path::Path::new({name:?}).exists()"
@@ -182,9 +183,10 @@ pub fn listing(site: &mut Site<'_>, place: Place) -> Option<Fact> {
     site.draft.write(site.member, &format!("{name}/one"), "1");
     site.draft.write(site.member, &format!("{name}/two"), "2");
     let leaves = place != Place::Doc && site.rng.chance(60);
-    let leaves_too = match leaves {
-        true => format!("std::fs::write(\"{name}/three\", \"3\").is_ok() && "),
-        false => String::new(),
+    let leaves_too = if leaves {
+        format!("std::fs::write(\"{name}/three\", \"3\").is_ok() && ")
+    } else {
+        String::new()
     };
     let expression = format!(
         "{{ let n = std::fs::read_dir({name:?}).map(|d| d.count()).ok(); {leaves_too}n == Some(2) }}"

@@ -62,9 +62,10 @@ pub fn put(site: &mut Site<'_>, place: Place, wrap: Wrap, fact: &Fact) {
 
 fn unit(site: &mut Site<'_>, kind: TargetKind, wrap: Wrap, fact: &Fact) {
     let edition = site.edition();
-    let name = match site.rng.chance(15) {
-        true => site.function("größe_"),
-        false => site.function("case_"),
+    let name = if site.rng.chance(15) {
+        site.function("größe_")
+    } else {
+        site.function("case_")
     };
     let target = site.target(kind, true, wrap.ends_process());
     if matches!(kind, TargetKind::Example | TargetKind::Bench) {
@@ -97,18 +98,20 @@ fn doc(site: &mut Site<'_>, fact: &Fact, edition: &str) {
     // The text of a README is a doc test too.
     let is_readme = site.draft.toolchain.minor >= 54 && site.rng.chance(15);
     let file = format!("README-{name}.md");
-    let documented = match is_readme {
-        true => format!("#[doc = include_str!(\"../{file}\")]\n"),
-        false => text.clone(),
+    let documented = if is_readme {
+        format!("#[doc = include_str!(\"../{file}\")]\n")
+    } else {
+        text.clone()
     };
     let is_macro = site.draft.members[site.member].is_macro;
     let Some(lib) = site.lib(TargetKind::Doc) else {
         return;
     };
     // A package of macros exports nothing else; what is private is tested all the same.
-    let head = match is_macro {
-        true => "#[allow(dead_code)] fn",
-        false => "pub fn",
+    let head = if is_macro {
+        "#[allow(dead_code)] fn"
+    } else {
+        "pub fn"
     };
     writeln!(lib.items, "{documented}{head} {name}() {{}}").expect("memory");
     if is_readme {
@@ -186,9 +189,10 @@ fn expanded(site: &mut Site<'_>, wrap: Wrap, fact: &Fact, edition: &str) {
     let name = site.draft.fresh("looks_");
     // The fact was made for the macro's package, which the site is at.
     let user = site.rng.below(site.draft.members.len());
-    let statements = match wrap.ends_process() {
-        true => "assert!(holds, \"it does not hold\");",
-        false => "",
+    let statements = if wrap.ends_process() {
+        "assert!(holds, \"it does not hold\");"
+    } else {
+        ""
     };
     let declared = match edition {
         "2015" => fact

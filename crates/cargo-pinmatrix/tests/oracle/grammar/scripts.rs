@@ -81,9 +81,10 @@ pub fn writes(site: &mut Site<'_>) {
         return;
     }
     site.bears_all();
-    let expected = match is_pin {
-        true => pin_as_expected(site),
-        false => ("\"1\"".to_owned(), Vec::new()),
+    let expected = if is_pin {
+        pin_as_expected(site)
+    } else {
+        ("\"1\"".to_owned(), Vec::new())
     };
     let read = match (&place.compiled_in, &place.at_run_time, site.rng.chance(55)) {
         (Some(path), _, true) => format!("include_str!({path}) == {}", expected.0),
@@ -199,9 +200,10 @@ pub fn reads(site: &mut Site<'_>) {
     if site.is_never() {
         return;
     }
-    let rerun = match site.rng.chance(60) {
-        true => "println!(\"cargo:rerun-if-changed=build.rs\");",
-        false => "",
+    let rerun = if site.rng.chance(60) {
+        "println!(\"cargo:rerun-if-changed=build.rs\");"
+    } else {
+        ""
     };
     script(
         site,
@@ -227,17 +229,18 @@ pub fn reads(site: &mut Site<'_>) {
 pub fn generates(site: &mut Site<'_>) {
     let name = site.draft.fresh("generated_");
     let is_beside = site.rng.chance(60);
-    let (path, include) = match is_beside {
-        true => (
+    let (path, include) = if is_beside {
+        (
             format!("std::path::PathBuf::from(\"src/{name}.rs\")"),
             format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/src/{name}.rs\")"),
-        ),
-        false => (
+        )
+    } else {
+        (
             format!(
                 "std::path::PathBuf::from(std::env::var_os(\"OUT_DIR\").unwrap()).join(\"{name}.rs\")"
             ),
             format!("concat!(env!(\"OUT_DIR\"), \"/{name}.rs\")"),
-        ),
+        )
     };
     let rerun = site.rng.pick(&[
         "println!(\"cargo:rerun-if-changed={}\", path.display());",

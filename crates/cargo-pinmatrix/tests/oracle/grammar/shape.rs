@@ -49,9 +49,10 @@ pub fn shape(toolchain: Toolchain, rng: &mut Rng) -> Draft {
         ("three", "crates/th ree"),
     ];
     for (index, (name, folder)) in names.into_iter().take(n_members).enumerate() {
-        let folder = match index == 0 && draft.has_root_package {
-            true => "",
-            false => folder,
+        let folder = if index == 0 && draft.has_root_package {
+            ""
+        } else {
+            folder
         };
         draft.members.push(member(toolchain, rng, name, folder));
     }

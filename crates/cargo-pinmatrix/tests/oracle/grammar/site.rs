@@ -287,9 +287,10 @@ impl Site<'_> {
         };
         let member = &mut self.draft.members[self.member];
         let key = (Table::Build, name.to_owned());
-        let is_seen = match place.is_script() {
-            true => member.dependencies.contains_key(&key),
-            false => member.sees(name, in_tests),
+        let is_seen = if place.is_script() {
+            member.dependencies.contains_key(&key)
+        } else {
+            member.sees(name, in_tests)
         };
         if !is_seen {
             member.ask(table, name);
@@ -327,9 +328,10 @@ impl Site<'_> {
         let member = &self.draft.members[self.member];
         let is_open =
             |t: &Target| t.kind == kind && t.harness && !t.is_closed && t.required.is_none();
-        let at = match is_kept_apart {
-            true => None,
-            false => member.targets.iter().position(is_open),
+        let at = if is_kept_apart {
+            None
+        } else {
+            member.targets.iter().position(is_open)
         };
         let at = at.unwrap_or_else(|| {
             let prefix = match kind {

@@ -93,9 +93,10 @@ type CasePath<'a> = (Option<&'a str>, Option<&'a str>);
 
 impl CellJudge<'_> {
     fn judge(&mut self, outcome: &Outcome) {
-        let (status, found) = match outcome.targets.is_empty() {
-            true => (outcome.status.clone(), of_cell(outcome)),
-            false => (Status::Passed, String::new()),
+        let (status, found) = if outcome.targets.is_empty() {
+            (outcome.status.clone(), of_cell(outcome))
+        } else {
+            (Status::Passed, String::new())
         };
         let shown = status.to_string();
         self.compare((None, None), (&status, &shown), &found);
@@ -176,9 +177,10 @@ impl CellJudge<'_> {
                 Some(line) => self.expired(line, status),
                 None => {
                     let words: Vec<&str> = lines.iter().map(|line| line.expect.as_str()).collect();
-                    let kind = match status.is_failed() {
-                        true => DeviationKind::Regressed,
-                        false => DeviationKind::Fixed,
+                    let kind = if status.is_failed() {
+                        DeviationKind::Regressed
+                    } else {
+                        DeviationKind::Fixed
                     };
                     Some((kind, words.join(" or ")))
                 }

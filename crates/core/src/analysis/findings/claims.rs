@@ -136,9 +136,10 @@ fn changes(
     let row = |history: &History<'_>| (history.family.name.clone(), history.row.to_string());
     let is_whole = meant.iter().any(|history| rows.contains(&row(history)));
     if points.is_empty() {
-        let truth = match is_whole {
-            true => Truth::Refuted,
-            false => Truth::Inconclusive,
+        let truth = if is_whole {
+            Truth::Refuted
+        } else {
+            Truth::Inconclusive
         };
         let unchanged = meant.iter().filter_map(|history| unchanged(history));
         return (truth, unchanged.collect());

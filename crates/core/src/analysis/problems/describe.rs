@@ -185,9 +185,10 @@ pub(super) fn changes(points: &[&ChangePoint]) -> Vec<String> {
             .map(|t| t.to_string())
             .collect();
         let rows: Vec<String> = group.rows.iter().map(ToString::to_string).collect();
-        let of = match is_of_all(group) {
-            true => String::new(),
-            false => format!("{} ", few(&targets)),
+        let of = if is_of_all(group) {
+            String::new()
+        } else {
+            format!("{} ", few(&targets))
         };
         let on = match groups.len() {
             1 => String::new(),

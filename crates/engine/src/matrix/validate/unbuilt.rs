@@ -114,16 +114,18 @@ fn holds(expr: &CfgExpr) -> Option<bool> {
         CfgExpr::Not(inner) => Some(!holds(inner)?),
         CfgExpr::All(parts) => {
             let parts: Vec<_> = parts.iter().map(holds).collect();
-            match parts.contains(&Some(false)) {
-                true => Some(false),
-                false => parts.into_iter().collect::<Option<Vec<_>>>().map(|_| true),
+            if parts.contains(&Some(false)) {
+                Some(false)
+            } else {
+                parts.into_iter().collect::<Option<Vec<_>>>().map(|_| true)
             }
         }
         CfgExpr::Any(parts) => {
             let parts: Vec<_> = parts.iter().map(holds).collect();
-            match parts.contains(&Some(true)) {
-                true => Some(true),
-                false => parts.into_iter().collect::<Option<Vec<_>>>().map(|_| false),
+            if parts.contains(&Some(true)) {
+                Some(true)
+            } else {
+                parts.into_iter().collect::<Option<Vec<_>>>().map(|_| false)
             }
         }
         CfgExpr::Value(cfg) => of_this_machine(cfg),

@@ -51,9 +51,10 @@ fn write(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     writeln!(out, "failed=")?;
     for step in &recipe.steps {
         let words: Vec<String> = step.args.iter().map(|arg| shell_word(arg)).collect();
-        let quiet = match step.args.first().is_some_and(|arg| arg == "metadata") {
-            true => " > /dev/null",
-            false => "",
+        let quiet = if step.args.first().is_some_and(|arg| arg == "metadata") {
+            " > /dev/null"
+        } else {
+            ""
         };
         writeln!(out, "cell {}{quiet}", words.join(" "))?;
     }
@@ -130,9 +131,10 @@ fn write_file(out: &mut String, path: &Utf8Path, text: &str) -> std::fmt::Result
 
 /// Quotes a path as a word that no command takes for a flag.
 fn file_word(path: &Utf8Path) -> String {
-    match path.as_str().starts_with('-') {
-        true => shell_word(&format!("./{path}")),
-        false => shell_word(path.as_str()),
+    if path.as_str().starts_with('-') {
+        shell_word(&format!("./{path}"))
+    } else {
+        shell_word(path.as_str())
     }
 }
 

@@ -66,9 +66,10 @@ impl GitListing {
             // MODE HASH STAGE<tab>PATH
             if let Some(tab) = record.iter().position(|byte| *byte == b'\t') {
                 let path = path_of(&record[tab + 1..]);
-                match record.starts_with(GITLINK) {
-                    true => repository.nested.insert(path),
-                    false => repository.tracked.insert(path),
+                if record.starts_with(GITLINK) {
+                    repository.nested.insert(path)
+                } else {
+                    repository.tracked.insert(path)
                 };
             }
         }

@@ -28,9 +28,10 @@ pub fn turning(
         holds(is_break || is_fix, "no turn")?;
         let is_first = expected.iter().all(|(_, other)| *other != is_break);
         let says_again = turn.contains(" again ");
-        let should_again = match is_break {
-            true => !is_first,
-            false => !expected.is_empty(),
+        let should_again = if is_break {
+            !is_first
+        } else {
+            !expected.is_empty()
         };
         holds(says_again == should_again, "whether it is so again")?;
         expected.push((major(at)?, is_break));

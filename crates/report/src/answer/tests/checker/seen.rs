@@ -265,9 +265,10 @@ impl SeenFamily {
             return Ok(None);
         };
         if later.things.is_empty() {
-            return Ok(Some(match later.is_verdict {
-                true => Shown::Fails,
-                false => Shown::Unsure,
+            return Ok(Some(if later.is_verdict {
+                Shown::Fails
+            } else {
+                Shown::Unsure
             }));
         }
         let passing = first

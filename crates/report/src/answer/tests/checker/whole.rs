@@ -117,11 +117,10 @@ pub fn unbuilt(family: &SeenFamily, rest: &str) -> Result<(), String> {
         .or(rest.split_once("before "))
         .ok_or("no pin")?;
     let at = super::seen::major(after)?;
-    match rest.starts_with("before ") {
-        true => {
-            let mut before = family.row(row)?.keys().filter(|pin| **pin < at);
-            holds(before.any(is_bare), "something is built")
-        }
-        false => holds(is_bare(&at), "something is built"),
+    if rest.starts_with("before ") {
+        let mut before = family.row(row)?.keys().filter(|pin| **pin < at);
+        holds(before.any(is_bare), "something is built")
+    } else {
+        holds(is_bare(&at), "something is built")
     }
 }
