@@ -28,6 +28,15 @@ pub struct Search<S> {
     n_running: usize,
 }
 
+/// How much a slot is wanted, among those that show equally much.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SlotRank<W> {
+    /// Whether it comes before all that are not preferred, and even before more informative ones.
+    pub is_preferred: bool,
+    /// What it is worth; more comes first.
+    pub worth: W,
+}
+
 /// The state of one row.
 #[derive(Clone, Debug)]
 pub struct SearchRow<S> {
@@ -90,14 +99,19 @@ impl<S: PartialEq> Search<S> {
     }
 
     /// Returns the slot to run next. Ends come first; then preferred slots, then the most
-    /// informative ones, and among equally informative ones the one with the highest worth. `worth`
-    /// returns whether a slot is preferred, and its worth.
-    pub fn best<W: Ord>(&mut self, worth: impl Fn(SlotIndex) -> (bool, W)) -> Option<SlotIndex> {
+    /// informative ones, and among equally informative ones the one with the highest worth.
+    pub fn best<W: Ord>(&mut self, rank: impl Fn(SlotIndex) -> SlotRank<W>) -> Option<SlotIndex> {
         self.refresh_next();
         let firsts = self.next.iter().flatten().filter_map(|next| next.first());
         let best = firsts.min_by_key(|(depth, row, place)| {
-            let (is_preferred, worth) = worth((*row, *place));
-            (*depth > 0, !is_preferred, *depth, Reverse(worth), *row)
+            let rank = rank((*row, *place));
+            (
+                *depth > 0,
+                !rank.is_preferred,
+                *depth,
+                Reverse(rank.worth),
+                *row,
+            )
         });
         best.map(|(_, row, place)| (*row, *place))
     }

@@ -115,7 +115,7 @@ struct BisectState {
     /// What the question is about, determined from the outcomes of the ends.
     about: Option<BisectTarget>,
     /// The outcomes found so far, until it is known what the question is about.
-    waiting: BTreeMap<usize, (Outcome, bool)>,
+    waiting: BTreeMap<usize, FoundOutcome>,
     user_error: Option<UserError>,
     /// Whether a lane has failed to evaluate a point.
     has_failed: bool,
@@ -227,9 +227,16 @@ struct BisectLanes<'a> {
     changed: Condvar,
 }
 
+/// The outcome of a point.
+struct FoundOutcome {
+    outcome: Outcome,
+    /// Whether it was known from an earlier run.
+    is_known: bool,
+}
+
 /// The result of one point.
 enum PointResult {
-    Outcome(Box<Outcome>, bool),
+    Outcome(Box<FoundOutcome>),
     Answer(PointAnswer, String),
 }
 
@@ -273,26 +280,27 @@ impl BisectLanes<'_> {
         if self.run_context.cancel.is_cancelled() {
             return Ok(());
         }
-        let (outcome, known) = match found {
+        let found = match found {
             PointResult::Answer(answer, summary) => {
                 self.record_answer(state, index, (answer, Evidence::line(summary)), false);
                 return self.write(state);
             }
-            PointResult::Outcome(outcome, known) => (*outcome, known),
+            PointResult::Outcome(found) => *found,
         };
-        state.waiting.insert(index, (outcome, known));
+        state.waiting.insert(index, found);
         if state.about.is_none() {
             let last = self.query.points.len() - 1;
-            let ends = [0, last].map(|end| state.waiting.get(&end).map(|(outcome, _)| outcome));
+            let ends = [0, last].map(|end| state.waiting.get(&end).map(|found| &found.outcome));
             let [Some(first), Some(other)] = ends else {
                 return Ok(());
             };
             let doubt = |outcome: &&Outcome| matches!(outcome.status, Status::Inconclusive { .. });
             if [first, other].iter().any(doubt) {
                 // An inconclusive result at an end is not a user error.
-                for (index, (outcome, known)) in std::mem::take(&mut state.waiting) {
-                    let (_, why) = answer(&BisectTarget::Cell, &outcome, &|_| true);
-                    self.record_answer(state, index, (PointAnswer::CannotTell, why), known);
+                for (index, found) in std::mem::take(&mut state.waiting) {
+                    let (_, why) = answer(&BisectTarget::Cell, &found.outcome, &|_| true);
+                    let answer = (PointAnswer::CannotTell, why);
+                    self.record_answer(state, index, answer, found.is_known);
                 }
                 return self.write(state);
             }
@@ -310,12 +318,12 @@ impl BisectLanes<'_> {
         let Some(about) = state.about.clone() else {
             return Ok(());
         };
-        for (index, (outcome, known)) in std::mem::take(&mut state.waiting) {
+        for (index, FoundOutcome { outcome, is_known }) in std::mem::take(&mut state.waiting) {
             let (answer, mut why) = answer(&about, &outcome, &|file| self.is_own(index, file));
             if let Some(moved) = forward(&outcome.moved) {
                 why.summary.push_str(&format!(" ({moved})"));
             }
-            self.record_answer(state, index, (answer, why), known);
+            self.record_answer(state, index, (answer, why), is_known);
         }
         self.write(state)
     }

@@ -30,7 +30,7 @@ use crate::registry::ladder::Ladder;
 use crate::registry::published::Registry;
 use crate::registry::releases::Releases;
 use crate::subject::path_pin::PathPin;
-use crate::subject::source_tree::SourceTree;
+use crate::subject::source_tree::{SourceReader, SourceTree};
 use crate::subject::today::{Today, todays as todays_of};
 
 /// A config together with what this machine has for it.
@@ -76,8 +76,15 @@ impl Matrix {
         let resolver = resolver(&toolchains)?;
         let child_env = ChildEnv::gather(&config.environment, &config.build);
         let place = subject_root(&config)?;
-        let read = |source| SourceTree::read(source, &config, &place, cache, &resolver, &child_env);
-        let trees: Vec<SourceTree> = config.sources.iter().map(read).collect::<Result<_>>()?;
+        let reader = SourceReader {
+            config: &config,
+            place: &place,
+            cache,
+            cargo: &resolver,
+            child_env: &child_env,
+        };
+        let trees = config.sources.iter().map(|source| reader.read(source));
+        let trees: Vec<SourceTree> = trees.collect::<Result<_>>()?;
         let tree = trees.first().context("find a revision of the subject")?;
         // Paths in its cargo config can lead out of the checkout.
         let workspace = tree.subject.checkout.in_origin(&tree.subject.root);
@@ -150,11 +157,11 @@ impl Matrix {
         for ladder in &self.ladders {
             let pins = ladder.all();
             for row in self.config.rows() {
-                cells.extend(pins.iter().map(|(pin, is_rung)| {
-                    let (row, pin) = (Arc::clone(&row), Arc::clone(pin));
+                cells.extend(pins.iter().map(|of| {
+                    let (row, pin) = (Arc::clone(&row), Arc::clone(of.pin));
                     Candidate {
                         cell: Cell { row, pin },
-                        is_rung: *is_rung,
+                        is_rung: of.is_rung,
                     }
                 }));
             }
@@ -275,7 +282,7 @@ impl Matrix {
         let families = self.config.families.iter().zip(&self.ladders);
         let families = families.zip(&self.todays);
         let record = |((family, ladder), on): ((&Family, &Ladder), &Vec<Option<Today>>)| {
-            let all = || ladder.all().into_iter();
+            let all = || ladder.all().into_iter().map(|of| of.pin);
             let declared = |pin: &Arc<Pin>| {
                 let needs = self.pin_context(pin)?.needs.iter();
                 let newest = needs.map(|(_, rustc)| rustc).max()?;
@@ -285,16 +292,14 @@ impl Matrix {
                 name: family.name.get_ref().clone(),
                 crates: family.crates.iter().map(|c| c.get_ref().clone()).collect(),
                 pins: ladder.rungs.iter().map(|pin| Pin::clone(pin)).collect(),
-                published: all()
-                    .filter_map(|(pin, _)| pin.at.version().cloned())
-                    .collect(),
+                published: all().filter_map(|pin| pin.at.version().cloned()).collect(),
                 unusable: ladder.unusable.clone(),
                 yanked: ladder.yanked.clone(),
                 unlisted: ladder.unlisted.clone(),
-                declared: all().filter_map(|(pin, _)| declared(pin)).collect(),
+                declared: all().filter_map(declared).collect(),
                 todays: self.trees.iter().zip(on).filter_map(record_of).collect(),
                 added: ladder.added.clone(),
-                adjusted: all().filter_map(|(pin, _)| self.adjusted(pin)).collect(),
+                adjusted: all().filter_map(|pin| self.adjusted(pin)).collect(),
             }
         };
         families.map(record).collect()

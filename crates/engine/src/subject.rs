@@ -8,6 +8,8 @@ pub mod checkout;
 pub(crate) mod path_pin;
 pub mod source_tree;
 pub(crate) mod today;
+pub(crate) mod required_rust;
 mod workspace;
 
-pub use self::workspace::{CargoConfig, Member, Subject, folder_in_repository, needs, workspace};
+pub use self::required_rust::needs;
+pub use self::workspace::{CargoConfig, Member, Subject, folder_in_repository, workspace};

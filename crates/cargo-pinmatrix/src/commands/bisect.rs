@@ -196,7 +196,7 @@ fn place(matrix: &Matrix, flags: &BisectFlags) -> Result<Cell> {
     let mut ladders = matrix.config.families.iter().zip(&matrix.ladders);
     let ladder = ladders.find(|(of, _)| *of.name.get_ref() == family);
     let (_, ladder) = ladder.context("find the family")?;
-    let pins: Vec<&Arc<Pin>> = ladder.all().into_iter().map(|(pin, _)| pin).collect();
+    let pins: Vec<&Arc<Pin>> = ladder.all().into_iter().map(|of| of.pin).collect();
     let names: Vec<String> = pins.iter().map(|pin| pin.at.to_string()).collect();
     let pin = match &flags.pin {
         Some(name) => {

@@ -148,17 +148,14 @@ pub(super) fn problems(run: &Run, points: &[ChangePoint]) -> Vec<Problem> {
         }
     }
     let points = Points::of(points);
-    let mut problems: Vec<(bool, ProblemKey, Problem)> = Vec::new();
+    let mut problems: Vec<(ProblemKey, Problem)> = Vec::new();
     for group in &groups {
         problems.extend(group.problem(run, &points));
     }
     tell_apart(&mut problems);
     // The sort is stable, so the order of the run is kept.
-    problems.sort_by_key(|(changes, _, problem)| (problem.severity, !changes));
-    problems
-        .into_iter()
-        .map(|(_, _, problem)| problem)
-        .collect()
+    problems.sort_by_key(|(_, problem)| (problem.severity, problem.changes.is_empty()));
+    problems.into_iter().map(|(_, problem)| problem).collect()
 }
 
 /// For each row of each family, what passes today, if that is known and there is another cell to
@@ -198,7 +195,7 @@ struct OccurrenceGroup<'a> {
 }
 
 impl OccurrenceGroup<'_> {
-    fn problem(&self, run: &Run, points: &Points) -> Option<(bool, ProblemKey, Problem)> {
+    fn problem(&self, run: &Run, points: &Points) -> Option<(ProblemKey, Problem)> {
         let severity = self.occurrences.iter().map(|seen| seen.severity).min()?;
         let alike = self.occurrences.iter();
         let alike: Vec<&Occurrence<'_>> = alike.filter(|s| s.severity == severity).collect();
@@ -224,8 +221,7 @@ impl OccurrenceGroup<'_> {
             place: first.place.clone(),
             fingerprint: String::new(),
         };
-        let has_changed = !problem.changes.is_empty();
-        Some((has_changed, first.key.clone(), problem))
+        Some((first.key.clone(), problem))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::outcome::{Outcome, Signature};
 use crate::search::plan::{CellFate, Plan, Planned};
 use crate::search::strategy::Slot;
-use crate::search::{Search, SearchRow, SlotIndex};
+use crate::search::{Search, SearchRow, SlotIndex, SlotRank};
 
 /// A plan with the results of its cells so far.
 pub struct SearchState<'a> {
@@ -68,10 +68,10 @@ impl<'a> SearchState<'a> {
         self.plan.cells.get(*self.rows.get(row)?.get(place)?)
     }
 
-    /// Returns the slot to run next; see [`Search::best`] for `worth`.
+    /// Returns the slot to run next; see [`Search::best`].
     pub fn best<W: Ord + Default>(
         &mut self,
-        worth: impl Fn(&Planned) -> (bool, W),
+        rank: impl Fn(&Planned) -> SlotRank<W>,
     ) -> Option<SlotIndex> {
         let Self {
             plan, rows, search, ..
@@ -79,7 +79,7 @@ impl<'a> SearchState<'a> {
         search.best(|(row, place)| {
             let at = rows.get(row).and_then(|cells| cells.get(place));
             let planned = at.and_then(|index| plan.cells.get(*index));
-            planned.map(&worth).unwrap_or_default()
+            planned.map(&rank).unwrap_or_default()
         })
     }
 

@@ -29,7 +29,10 @@ fn next(search: &mut Search<u8>) -> Vec<SlotIndex> {
         .into_iter()
         .map(|(_, row, place)| (row, place))
         .collect();
-    assert_eq!(next.first().copied(), search.best(|_| (false, ())));
+    assert_eq!(
+        next.first().copied(),
+        search.best(|_| SlotRank::<()>::default())
+    );
     // The incrementally updated state must equal a fresh computation; checked now and then.
     let n_known: usize = search.rows.iter().map(n_ran).sum();
     if n_known % 8 != 5 {

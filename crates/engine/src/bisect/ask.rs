@@ -10,13 +10,13 @@ use pinmatrix_core::model::run::bisection::BisectTarget;
 
 use crate::bisect::dependency::check_out;
 use crate::bisect::query::{Axis, Point, PointPlace, Question};
-use crate::bisect::{BisectLanes, PointResult, script};
+use crate::bisect::{BisectLanes, FoundOutcome, PointResult, script};
 use crate::cell::context::CellWork;
 use crate::manifest::RequirementPin;
 use crate::matrix::cell_context::CellContext;
 use crate::run::{evict, inconclusive};
 use crate::subject::path_pin::PathPin;
-use crate::subject::source_tree::SourceTree;
+use crate::subject::source_tree::SourceReader;
 
 impl BisectLanes<'_> {
     /// Evaluates one point. An error is an inconclusive result and does not end the bisection,
@@ -25,7 +25,10 @@ impl BisectLanes<'_> {
         match self.ask_in_place(point, lane) {
             Ok(found) => Ok(found),
             Err(error) if error.downcast_ref::<UserError>().is_some() => Err(error),
-            Err(error) => Ok(PointResult::Outcome(Box::new(inconclusive(&error)), false)),
+            Err(error) => Ok(PointResult::Outcome(Box::new(FoundOutcome {
+                outcome: inconclusive(&error),
+                is_known: false,
+            }))),
         }
     }
 
@@ -42,10 +45,14 @@ impl BisectLanes<'_> {
                     rev: Some(toml::Spanned::new(0..0, commit.clone())),
                     ..SourceSpec::default()
                 };
-                let cache = self.work_dirs.cache();
-                let (cargo, around) = (&matrix.resolver, &matrix.child_env);
-                let tree =
-                    SourceTree::read(&source, &matrix.config, &matrix.place, cache, cargo, around)?;
+                let reader = SourceReader {
+                    config: &matrix.config,
+                    place: &matrix.place,
+                    cache: self.work_dirs.cache(),
+                    cargo: &matrix.resolver,
+                    child_env: &matrix.child_env,
+                };
+                let tree = reader.read(&source)?;
                 let context = CellContext::on(matrix, &point.cell, &tree)?;
                 self.ask_setting(&context.context("find its toolchain")?, lane)
             }
@@ -113,10 +120,10 @@ impl BisectLanes<'_> {
             return Ok(PointResult::Answer(answer, output));
         }
         let answer = work.run()?;
-        Ok(PointResult::Outcome(
-            Box::new(answer.outcome),
-            answer.reused,
-        ))
+        Ok(PointResult::Outcome(Box::new(FoundOutcome {
+            outcome: answer.outcome,
+            is_known: answer.reused,
+        })))
     }
 
     /// Returns the only target that the question is about, if that is known before anything is

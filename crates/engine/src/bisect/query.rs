@@ -192,7 +192,7 @@ fn published(matrix: &Matrix, family: &str) -> Result<Vec<Arc<Pin>>> {
     Ok(ladder
         .all()
         .into_iter()
-        .map(|(pin, _)| Arc::clone(pin))
+        .map(|of| Arc::clone(of.pin))
         .collect())
 }
 

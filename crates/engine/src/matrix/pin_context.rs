@@ -12,7 +12,7 @@ use semver::Version;
 
 use crate::machine::child_env::ChildEnv;
 use crate::manifest::{RequirementPin, RequirementPins};
-use crate::registry::ladder::Ladder;
+use crate::registry::ladder::{Ladder, LadderPin};
 use crate::registry::published::Registry;
 use crate::subject::path_pin::PathPin;
 
@@ -109,7 +109,7 @@ impl PinContextBuilder<'_> {
         let mut around = Vec::new();
         for (family, ladder) in self.config.families.iter().zip(ladders) {
             let needs = self.needs(family);
-            for (pin, _) in ladder.all() {
+            for LadderPin { pin, .. } in ladder.all() {
                 let pin_context = self.context_of(family, pin, &needs, &mut around)?;
                 pin_contexts
                     .of_pins

@@ -86,17 +86,31 @@ impl Ladder {
         }
     }
 
-    /// Returns rungs and the versions in between in ascending order, each with whether it is a
-    /// rung.
+    /// Returns rungs and the versions in between in ascending order.
     #[must_use]
-    pub fn all(&self) -> Vec<(&Arc<Pin>, bool)> {
-        let rungs = self.rungs.iter().map(|pin| (pin, true));
-        let between = self.between.iter().map(|pin| (pin, false));
+    pub fn all(&self) -> Vec<LadderPin<'_>> {
+        let rungs = self
+            .rungs
+            .iter()
+            .map(|pin| LadderPin { pin, is_rung: true });
+        let between = self.between.iter().map(|pin| LadderPin {
+            pin,
+            is_rung: false,
+        });
         let mut all: Vec<_> = rungs.chain(between).collect();
         // Unreleased pins come last, in the order in which they are written.
-        all.sort_by_key(|(pin, _)| (pin.at.version().is_none(), pin.at.version()));
+        all.sort_by_key(|of| (of.pin.at.version().is_none(), of.pin.at.version()));
         all
     }
+}
+
+/// A pin of a ladder.
+#[derive(Clone, Copy, Debug)]
+pub struct LadderPin<'a> {
+    /// The pin.
+    pub pin: &'a Arc<Pin>,
+    /// Whether it is a rung, and not a version between two rungs.
+    pub is_rung: bool,
 }
 
 /// Selects the published versions that a pin range asks for.
@@ -215,7 +229,7 @@ mod tests {
         let today = today.map(|version| Version::parse(version).expect("a version"));
         let today = today.into_iter().collect();
         let ladder = Ladder::of(&config.families[0], &releases(published), &today);
-        let message = |(pin, is_rung): (&Arc<Pin>, bool)| {
+        let message = |LadderPin { pin, is_rung }: LadderPin<'_>| {
             if is_rung {
                 pin.at.to_string()
             } else {

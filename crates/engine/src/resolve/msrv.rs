@@ -52,12 +52,12 @@ impl Demand {
 #[must_use]
 pub fn unmet_by_members(members: &[Member], rustc: &Version) -> Vec<Demand> {
     let unmet = |member: &Member| {
-        let (needs, by_edition) = member.needs.clone().filter(|(needs, _)| needs > rustc)?;
+        let required = member.needs.clone().filter(|own| own.rustc > *rustc)?;
         Some(Demand {
             name: member.name.clone(),
             version: member.version.clone(),
-            needs,
-            by_edition,
+            needs: required.rustc,
+            by_edition: required.by_edition,
             through: Vec::new(),
         })
     };
@@ -75,12 +75,12 @@ pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
         .iter()
         .filter(|p| in_graph.contains(&p.id))
         .filter_map(|package| {
-            let (needs, by_edition) = needs(package)?;
-            (needs > *rustc).then(|| Demand {
+            let required = needs(package)?;
+            (required.rustc > *rustc).then(|| Demand {
                 name: package.name.to_string(),
                 version: package.version.clone(),
-                needs,
-                by_edition,
+                needs: required.rustc,
+                by_edition: required.by_edition,
                 through: through(package, metadata, &parents),
             })
         })
@@ -95,7 +95,7 @@ pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
 pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&str) -> bool) -> Needs {
     let in_graph = in_graph(metadata);
     let need = |package: &Package| {
-        let (rustc, _) = needs(package)?;
+        let rustc = needs(package)?.rustc;
         let package = format!("{} {}", package.name, package.version);
         Some(Need { rustc, package })
     };

@@ -18,9 +18,10 @@ use crate::cargo::{CargoCommand, CargoOutput, resolve_infra_failure};
 use crate::matrix::cell_context::CellContext;
 use crate::phase::log::PhaseLog;
 use crate::resolve::pin_check::not_at_pin;
+use crate::resolve::repair::{LockGraph, next_step};
 use crate::resolve::resolution::Resolution;
 use crate::resolve::setup::{ResolveSetup, inconclusive};
-use crate::resolve::{drift, msrv, repair};
+use crate::resolve::{drift, msrv};
 
 /// A cell's lock while it is being moved to the pin.
 pub(super) struct Pinning<'a, 'b> {
@@ -173,11 +174,13 @@ impl Pinning<'_, '_> {
         mut demands: Vec<msrv::Demand>,
     ) -> PinningStep<Unmet> {
         let mut tried = BTreeSet::new();
-        while let Some(step) = repair::next_step(
-            &metadata,
+        while let Some(step) = next_step(
+            &LockGraph {
+                metadata: &metadata,
+                registry: &self.setup.matrix.registry,
+                rustc: &self.context.toolchain.rustc,
+            },
             &demands,
-            &self.setup.matrix.registry,
-            &self.context.toolchain.rustc,
             |name| self.is_of_family(name),
             &mut tried,
         ) {

@@ -31,18 +31,11 @@ pub struct Downgrade {
 
 /// Returns the next downgrade to try, or `None` if none is left.
 pub fn next_step(
-    metadata: &Metadata,
+    graph: &LockGraph<'_>,
     demands: &[Demand],
-    registry: &Registry,
-    rustc: &Version,
     is_of_family: impl Fn(&str) -> bool,
     tried: &mut BTreeSet<(String, Version)>,
 ) -> Option<Downgrade> {
-    let graph = Graph {
-        metadata,
-        registry,
-        rustc,
-    };
     for demand in demands {
         let because = format!(
             "{} {} needs rustc {}",
@@ -81,13 +74,17 @@ pub fn next_step(
     None
 }
 
-struct Graph<'a> {
-    metadata: &'a Metadata,
-    registry: &'a Registry,
-    rustc: &'a Version,
+/// The packages of a lock, and what else could be in their place.
+pub struct LockGraph<'a> {
+    /// What cargo reads from the lock.
+    pub metadata: &'a Metadata,
+    /// The published versions of packages.
+    pub registry: &'a Registry,
+    /// The version of the toolchain's rustc.
+    pub rustc: &'a Version,
 }
 
-impl<'a> Graph<'a> {
+impl<'a> LockGraph<'a> {
     fn package(&self, name: &str, version: &Version) -> Option<&'a Package> {
         self.metadata
             .packages

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use pinmatrix_core::model::cell::{CellId, Row};
 use pinmatrix_core::model::outcome::Outcome;
-use pinmatrix_core::search::SlotIndex;
 use pinmatrix_core::search::plan::{Plan, Planned};
 use pinmatrix_core::search::state::SearchState;
 use pinmatrix_core::search::strategy::Slot;
+use pinmatrix_core::search::{SlotIndex, SlotRank};
 use pinmatrix_process::cancel::Cancel;
 
 use crate::cache::durations::Durations;
@@ -160,7 +160,10 @@ impl<'a> Schedule<'a> {
                 _ => times.expected(&planned.id, &planned.cell),
             };
             // Differences of less than a second do not count.
-            (is_warm, seconds.unwrap_or_default() as u64)
+            SlotRank {
+                is_preferred: is_warm,
+                worth: seconds.unwrap_or_default() as u64,
+            }
         })
     }
 

@@ -34,31 +34,39 @@ pub struct SourceTree {
     pub locked: BTreeMap<String, BTreeSet<Option<Version>>>,
 }
 
-impl SourceTree {
-    /// Reads a revision of the subject, and lays it out below `cache` if necessary.
+/// What it takes to read revisions of the subject.
+pub struct SourceReader<'a> {
+    /// The config of the matrix.
+    pub config: &'a Config,
+    /// The folder of the subject.
+    pub place: &'a Utf8Path,
+    /// The folder below which revisions are laid out.
+    pub cache: &'a Path,
+    /// The toolchain whose cargo reads the workspace.
+    pub cargo: &'a Toolchain,
+    /// The environment of that cargo.
+    pub child_env: &'a ChildEnv,
+}
+
+impl SourceReader<'_> {
+    /// Reads a revision of the subject, and lays it out below the cache if necessary.
     ///
     /// # Errors
     ///
     /// Returns a [`UserError`](pinmatrix_core::error::UserError) for what the user can fix.
-    pub fn read(
-        source: &SourceSpec,
-        config: &Config,
-        place: &Utf8Path,
-        cache: &Path,
-        cargo: &Toolchain,
-        child_env: &ChildEnv,
-    ) -> Result<Self> {
-        let cache = Utf8Path::from_path(cache).context("read the cache's path as text")?;
+    pub fn read(&self, source: &SourceSpec) -> Result<SourceTree> {
+        let (config, place) = (self.config, self.place);
+        let cache = Utf8Path::from_path(self.cache).context("read the cache's path as text")?;
         let checkout = match (&source.rev, &source.patch) {
             (None, None) => Checkout::of_working_tree(config, place, cache)?,
             (_, _) => Checkout::of_revision(source, config, place, cache)?,
         };
-        let subject = Subject::read(config, place, checkout, cargo, child_env)?;
+        let subject = Subject::read(config, place, checkout, self.cargo, self.child_env)?;
         let configs = subject.cargo_configs()?.into_iter();
         let lock = subject.checkout.entry(subject.lock().as_std_path());
         let text = subject.text_of("Cargo.lock")?.unwrap_or_default();
         check_lock(&subject, &text)?;
-        Ok(Self {
+        Ok(SourceTree {
             locked: locked(&text),
             label: source.label.clone(),
             sources: subject.sources(),

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_metadata::{Edition, Package};
 use pinmatrix_core::config::Config;
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::run::SubjectRecord;
@@ -23,6 +22,7 @@ use crate::manifest::Manifest;
 use crate::subject::cell_git;
 use crate::subject::checkout::{Checkout, CheckoutEntry, content, no_workspace};
 use crate::subject::git::quiet;
+use crate::subject::required_rust::{RequiredRust, needs};
 use crate::subject::working_tree::EntryKind;
 
 /// The workspace under migration.
@@ -72,8 +72,8 @@ pub struct Member {
     pub name: String,
     /// Its version.
     pub version: Version,
-    /// The rustc version that it needs, and whether only its edition requires it.
-    pub needs: Option<(Version, bool)>,
+    /// The rustc version that it needs.
+    pub needs: Option<RequiredRust>,
     /// Its features.
     pub features: BTreeSet<String>,
 }
@@ -306,26 +306,6 @@ fn asks_git(metadata: &cargo_metadata::Metadata) -> bool {
 fn names_git(text: &str) -> bool {
     let mut after = text.split(".git").skip(1);
     after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
-}
-
-/// Returns the rustc that a package needs, and whether only its edition requires it: the declared
-/// version or, if that is newer, the first that reads the edition.
-/// <https://doc.rust-lang.org/edition-guide/editions/>
-#[must_use]
-pub fn needs(package: &Package) -> Option<(Version, bool)> {
-    let by_edition = match package.edition {
-        Edition::E2015 => None,
-        Edition::E2018 => Some(Version::new(1, 31, 0)),
-        Edition::E2021 => Some(Version::new(1, 56, 0)),
-        // A later edition needs an even later compiler, which its packages declare.
-        Edition::E2024 | _ => Some(Version::new(1, 85, 0)),
-    };
-    match (package.rust_version.clone(), by_edition) {
-        (Some(declared), Some(edition)) if edition > declared => Some((edition, true)),
-        (Some(declared), _) => Some((declared, false)),
-        (None, Some(edition)) => Some((edition, true)),
-        (None, None) => None,
-    }
 }
 
 /// Returns the given manifests and all manifests that they reach by path, in the copy of the

@@ -7,7 +7,7 @@ use crate::model::outcome::Signature;
 use crate::model::run::{CellRecord, Run};
 use crate::model::status::{FailureKind, Status};
 use crate::search::strategy::Slot;
-use crate::search::{Search, SearchRow};
+use crate::search::{Search, SearchRow, SlotRank};
 
 /// The cells that would have been inferred although they differ from their neighbours. Empty for a
 /// run that contains inferred cells, which cannot check itself, and for a shard, which does not see
@@ -82,7 +82,7 @@ fn replay<'a>(
         });
     }
     let mut search = Search::new(Strategy::Frontier, n_probes, search_rows);
-    while let Some((row, place)) = search.best(|_| (false, ())) {
+    while let Some((row, place)) = search.best(|_| SlotRank::<()>::default()) {
         let shown = known
             .get(row)
             .and_then(|row| row.get(place))

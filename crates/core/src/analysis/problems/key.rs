@@ -45,12 +45,12 @@ impl ProblemKey {
 
 /// Computes the fingerprints from the lasting parts of the keys; problems with the same lasting
 /// parts are numbered by line and message.
-pub(super) fn tell_apart(problems: &mut [(bool, ProblemKey, Problem)]) {
+pub(super) fn tell_apart(problems: &mut [(ProblemKey, Problem)]) {
     let mut order: Vec<usize> = (0..problems.len()).collect();
-    order.sort_by(|a, b| problems[*a].1.cmp(&problems[*b].1));
+    order.sort_by(|a, b| problems[*a].0.cmp(&problems[*b].0));
     let mut n_seen: BTreeMap<ProblemKey, usize> = BTreeMap::new();
-    for at in order {
-        let (_, thing, problem) = &mut problems[at];
+    for index in order {
+        let (thing, problem) = &mut problems[index];
         let lasting = thing.lasting();
         let n = n_seen.entry(lasting.clone()).or_default();
         let mut hasher = blake3::Hasher::new();

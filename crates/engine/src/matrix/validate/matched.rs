@@ -15,7 +15,7 @@ use crate::subject::Subject;
 ///
 /// Returns a [`UserError`] that names the first one that does not.
 pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
-    let pins = || ladders.iter().flat_map(Ladder::all).map(|(pin, _)| pin);
+    let pins = || ladders.iter().flat_map(Ladder::all).map(|of| of.pin);
     let nothing = |what: &str, at: &Span| {
         let error = config.text.error_at(format!("{what} matches nothing"));
         let help = "`plan` lists all cells; take it out, or widen its range";

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::subject::required_rust::RequiredRust;
 use crate::testing::{family, graph, version};
 
 /// Returns the demands of a graph that a rustc does not meet, with their chains.
@@ -116,7 +117,10 @@ fn a_member_that_needs_more_is_a_demand_and_one_that_needs_as_much_is_none() {
     let member = |name: &str, needs: Option<(&str, bool)>| Member {
         name: name.to_owned(),
         version: Version::new(0, 1, 0),
-        needs: needs.map(|(rustc, by_edition)| (version(rustc), by_edition)),
+        needs: needs.map(|(rustc, by_edition)| RequiredRust {
+            rustc: version(rustc),
+            by_edition,
+        }),
         features: BTreeSet::new(),
     };
     let members = [

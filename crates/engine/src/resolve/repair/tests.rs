@@ -12,17 +12,12 @@ fn steps(graph_text: &str, published: &str) -> Vec<String> {
     let rustc = version("1.70");
     let demands = unmet(&metadata, &rustc);
     let mut tried = BTreeSet::new();
-    let mut step = || {
-        let is_of_family = |name: &str| family.holds(name);
-        next_step(
-            &metadata,
-            &demands,
-            &registry,
-            &rustc,
-            is_of_family,
-            &mut tried,
-        )
+    let graph = LockGraph {
+        metadata: &metadata,
+        registry: &registry,
+        rustc: &rustc,
     };
+    let mut step = || next_step(&graph, &demands, |name| family.holds(name), &mut tried);
     std::iter::from_fn(&mut step)
         .map(|step| format!("{} {} → {}", step.package, step.from, step.to))
         .collect()
@@ -45,16 +40,12 @@ fn a_downgrade_says_which_package_needs_which_rustc() {
     let (published, rustc) = (registry("relay 1.2.0"), version("1.70"));
     let demands = unmet(&metadata, &rustc);
     let mut tried = BTreeSet::new();
-    let mut step = || {
-        next_step(
-            &metadata,
-            &demands,
-            &published,
-            &rustc,
-            |_| false,
-            &mut tried,
-        )
+    let graph = LockGraph {
+        metadata: &metadata,
+        registry: &published,
+        rustc: &rustc,
     };
+    let mut step = || next_step(&graph, &demands, |_| false, &mut tried);
     let downgrade = Downgrade {
         package: "relay".to_owned(),
         from: Version::new(1, 3, 0),
@@ -175,12 +166,12 @@ proptest! {
         let demands = unmet(&metadata, &rustc);
         let mut tried = BTreeSet::new();
         let mut n_steps = 0;
-        while let Some(step) = next_step(
-            &metadata, &demands, &registry, &rustc, |name| name == NAMES[is_of_family], &mut tried,
-        ) {
+        let graph = LockGraph { metadata: &metadata, registry: &registry, rustc: &rustc };
+        let is_of_family = NAMES[is_of_family];
+        while let Some(step) = next_step(&graph, &demands, |name| name == is_of_family, &mut tried) {
             n_steps += 1;
             prop_assert!(n_steps <= published.len(), "{:?} again", step);
-            prop_assert!(step.package != NAMES[is_of_family]);
+            prop_assert!(step.package != is_of_family);
             let index = NAMES.iter().position(|name| *name == step.package).expect("a package");
             prop_assert!(step.to < step.from);
             prop_assert!(step.to.minor >= requirements[index]);
