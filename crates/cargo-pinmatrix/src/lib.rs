@@ -12,10 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use clap::{Parser, ValueEnum};
-use pinmatrix::input::read_config;
-use pinmatrix::matrix::Matrix;
-use pinmatrix::run::{RunSettings, known_outcomes, run};
-use pinmatrix::workdir::work_dirs::cache;
+use pinmatrix::{Matrix, RunSettings, cache_folder, known_outcomes, read_config, run};
 use pinmatrix_core::analysis::{Analysis, RunResult, judgement, run_result};
 use pinmatrix_core::config::{RunOptions, Strategy};
 use pinmatrix_core::error::UserError;
@@ -142,7 +139,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
         locked: flags.locked,
         network: flags.selecting.flags.network(),
         fresh: flags.fresh,
-        ..RunSettings::new(&out, cache()?, &command, &cancel, &progress)
+        ..RunSettings::new(&out, cache_folder()?, &command, &cancel, &progress)
     };
     matrix.check_cache(&options.cache)?;
     let mut plan = make_plan(
@@ -197,7 +194,7 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
         locked: flags.locked,
         network: flags.selecting.flags.network(),
         fresh: flags.fresh,
-        ..RunSettings::new(&out, cache()?, program.words(), &cancel, &progress)
+        ..RunSettings::new(&out, cache_folder()?, program.words(), &cancel, &progress)
     };
     let plan = make_plan(
         &matrix,
@@ -240,7 +237,7 @@ fn open_with(
     if let Some(mode) = flags.sandbox {
         config.take_sandbox(mode.into());
     }
-    let matrix = Matrix::open(config, flags.network(), &cache()?)?;
+    let matrix = Matrix::open(config, flags.network(), &cache_folder()?)?;
     for note in &matrix.notes {
         listener.on_event(Event::Noted(note));
     }

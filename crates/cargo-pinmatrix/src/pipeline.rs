@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use clap::{Args, FromArgMatches, ValueEnum};
-use pinmatrix::input::read_config;
+use pinmatrix::read_config;
 use pinmatrix_core::config::{Config, Strategy};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::text::{one_line, shell_word};

@@ -3,16 +3,16 @@
 //!
 //! The modules stand from the ground up: each uses only those above it in this list.
 
-pub mod fs_ext;
-pub mod input;
+mod fs_ext;
+mod input;
 pub mod results;
-pub mod manifest;
-pub mod machine;
-pub mod registry;
-pub mod subject;
-pub mod matrix;
+mod manifest;
+mod machine;
+mod registry;
+mod subject;
+mod matrix;
 mod phase;
-pub mod workdir;
+mod workdir;
 mod cargo;
 mod cache;
 mod resolve;
@@ -20,9 +20,23 @@ mod diagnose;
 mod build;
 mod test;
 mod cell;
-pub mod run;
-pub mod repro;
-pub mod bisect;
+mod run;
+mod repro;
+mod bisect;
 pub mod fuzzing;
 #[cfg(test)]
 mod testing;
+
+pub use self::bisect::query::{
+    Axis, AxisEnds, BisectQuery, Point, PointPlace, Question, points as bisect_points,
+};
+pub use self::bisect::{Bisected, FILE as BISECTION_FILE, axis as axis_text, bisect};
+pub use self::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_to_last, write_whole};
+pub use self::input::{baseline_of, read_baseline, read_config};
+pub use self::machine::toolchain::{LookupResult, ToolchainLookup, look_for_all};
+pub use self::matrix::{Matrix, subject_root};
+pub use self::repro::{ReproEvent, StagedCell, open as open_cell};
+pub use self::run::verify::verify;
+pub use self::run::{RunSettings, known_outcomes, run};
+pub use self::workdir::clean::{UsageClass, UsageLine, clean, survey};
+pub use self::workdir::work_dirs::cache as cache_folder;

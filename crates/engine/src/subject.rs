@@ -12,4 +12,4 @@ pub(crate) mod required_rust;
 mod workspace;
 
 pub use self::required_rust::needs;
-pub use self::workspace::{CargoConfig, Member, Subject, folder_in_repository, workspace};
+pub use self::workspace::{CargoConfig, Member, Subject, workspace};

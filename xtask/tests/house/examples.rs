@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use pinmatrix::input::read_config;
+use pinmatrix::read_config;
 
 use crate::{documents, read};
 

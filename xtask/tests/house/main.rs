@@ -12,7 +12,7 @@ mod pipelines;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use pinmatrix::input::read_config;
+use pinmatrix::read_config;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix::bisect::query::{Axis, AxisEnds, BisectQuery, Point, PointPlace, Question, points};
-use pinmatrix::bisect::{Bisected, FILE, axis, bisect};
-use pinmatrix::matrix::Matrix;
-use pinmatrix::run::RunSettings;
-use pinmatrix::workdir::work_dirs::cache;
+use pinmatrix::{
+    Axis, AxisEnds, BISECTION_FILE, BisectQuery, Bisected, Matrix, Point, PointPlace, Question,
+    RunSettings, axis_text, bisect, bisect_points, cache_folder,
+};
 use pinmatrix_core::error::{UserError, nearest};
 use pinmatrix_core::model::cell::{Cell, Pin, Row};
 use pinmatrix_core::model::run::FamilyRecord;
@@ -52,7 +51,7 @@ pub fn run(program: Program, flags: &BisectFlags) -> Result<ExitStatus> {
         max_disk: matrix.config.run.max_disk,
         network: flags.flags.network(),
         fresh: flags.fresh,
-        ..RunSettings::new(&out, cache()?, program.words(), &cancel, &progress)
+        ..RunSettings::new(&out, cache_folder()?, program.words(), &cancel, &progress)
     };
     matrix.check_cache(&options.cache)?;
     std::fs::create_dir_all(&out).map_err(|e| bad_out_dir(&out, &e.to_string()))?;
@@ -77,7 +76,7 @@ fn query_of(matrix: &Matrix, flags: &BisectFlags) -> Result<BisectQuery> {
     let question = question(&flags.question)?;
     let axis = axis_of(flags)?;
     let cell = place(matrix, flags)?;
-    let mut points = points(matrix, &axis, &cell)?;
+    let mut points = bisect_points(matrix, &axis, &cell)?;
     if let Some(only) = &flags.only {
         let is_named = |point: &Point| point.name == *only || full_name(point) == Some(only);
         if !points.iter().any(is_named) {
@@ -253,7 +252,7 @@ fn replay(file: &Utf8Path, query: &BisectQuery) -> Result<Bisection> {
             .help("bisect again without --replay")
             .into());
     }
-    let (question, along) = (query.question.to_string(), axis(&query.axis));
+    let (question, along) = (query.question.to_string(), axis_text(&query.axis));
     if bisection.question != question || bisection.axis != along {
         let message = format!(
             "{file} asked about {} along {}, and not about {question} along {along}",
@@ -377,7 +376,7 @@ impl BisectPage<'_> {
             page,
             "\nasked {n_asked} of {} points{known}; {}",
             points.len(),
-            self.out.join(FILE)
+            self.out.join(BISECTION_FILE)
         )
     }
 

@@ -1,9 +1,8 @@
 //! `bless`: makes the results of the last run the expected results.
 
 use anyhow::{Context, Result};
-use pinmatrix::fs_ext::write_to_last;
-use pinmatrix::input::read_config;
 use pinmatrix::results;
+use pinmatrix::{read_config, write_to_last};
 use pinmatrix_core::analysis::baseline::{Baseline, BlessSummary};
 use pinmatrix_core::error::UserError;
 
@@ -24,7 +23,7 @@ pub fn run(flags: &Flags) -> Result<ExitStatus> {
         error.help("add `baseline = \"ci/baseline.json\"` to [run]")
     })?;
     let run = results::read(&flags.out()?)?;
-    let before = pinmatrix::input::read_baseline(&file)?;
+    let before = pinmatrix::read_baseline(&file)?;
     let (baseline, changed) = Baseline::of(&run, before.as_ref())?;
     if baseline.expectations.is_empty() {
         return Err(

@@ -3,10 +3,7 @@
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use camino::Utf8PathBuf;
-use pinmatrix::input::read_config;
-use pinmatrix::matrix::subject_root;
-use pinmatrix::workdir::clean::{UsageClass, UsageLine, clean, survey};
-use pinmatrix::workdir::work_dirs::cache;
+use pinmatrix::{UsageClass, UsageLine, cache_folder, clean, read_config, subject_root, survey};
 
 use crate::ExitStatus;
 use crate::args::flags::{CleanFlags, config};
@@ -19,7 +16,7 @@ use crate::output::stdout::{BOLD, DIM, RESET, write};
 /// Returns an error if a run is using them, or if something cannot be read or removed.
 pub fn run(flags: &CleanFlags) -> Result<ExitStatus> {
     let read = read_config(&config(flags.config.as_ref()))?;
-    let (cache, place) = (cache()?, subject_root(&read)?);
+    let (cache, place) = (cache_folder()?, subject_root(&read)?);
     let parts = survey(&cache, &place)?;
     let goes = |part: &UsageLine| match part.kept {
         UsageClass::Compiled => true,

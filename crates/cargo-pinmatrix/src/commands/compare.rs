@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
-use pinmatrix::input::read_config;
+use pinmatrix::read_config;
 use pinmatrix::results;
 use pinmatrix_core::analysis::baseline::judge;
 use pinmatrix_core::compare::{Comparison, against_baseline, compare};
@@ -98,7 +98,7 @@ fn with_baseline(config: &std::path::Path, run: &Utf8Path) -> Result<Comparison>
         let error = config.text.error_at("the config names no baseline");
         error.help("add `baseline = \"ci/baseline.json\"` to [run]")
     })?;
-    let baseline = pinmatrix::input::read_baseline(&file)?.ok_or_else(|| {
+    let baseline = pinmatrix::read_baseline(&file)?.ok_or_else(|| {
         UserError::new(format!("{file} is not there")).help("`bless` writes it from the last run")
     })?;
     let run = results::read(run)?;

@@ -2,10 +2,9 @@
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use pinmatrix::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
-use pinmatrix::input::read_config;
 use pinmatrix::results;
 use pinmatrix::results::untrusted_input;
+use pinmatrix::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, read_config, write_whole};
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_core::analysis::findings::findings;
 use pinmatrix_core::config::Strategy;
@@ -60,7 +59,7 @@ pub fn run(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
         taken,
         mut notes,
     } = merge(parts, &config)?;
-    let baseline = pinmatrix::input::baseline_of(&config, &run.families, &mut notes)?;
+    let baseline = pinmatrix::baseline_of(&config, &run.families, &mut notes)?;
     run.command = command_line(program, "run", &flags.flags);
     if is_without_today {
         run.command.push_str(NO_TODAY);

@@ -2,10 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use pinmatrix::matrix::Matrix;
-use pinmatrix::repro::{ReproEvent, StagedCell, open as open_cell};
-use pinmatrix::run::RunSettings;
-use pinmatrix::workdir::work_dirs::cache;
+use pinmatrix::{Matrix, ReproEvent, RunSettings, StagedCell, cache_folder, open_cell};
 use pinmatrix_core::error::{UserError, nearest};
 use pinmatrix_core::model::cell::Cell;
 use pinmatrix_core::model::outcome::moved::with;
@@ -57,7 +54,7 @@ pub fn run(program: Program, flags: &ReproFlags) -> Result<ExitStatus> {
         lanes: Some(1),
         locked: flags.locked,
         network: flags.flags.network(),
-        ..RunSettings::new(&out, cache()?, program.words(), &cancel, &progress)
+        ..RunSettings::new(&out, cache_folder()?, program.words(), &cancel, &progress)
     };
     matrix.check_cache(&options.cache)?;
     let cell = cell(&matrix, &flags.cell)?;

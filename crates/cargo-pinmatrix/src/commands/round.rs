@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use pinmatrix::matrix::Matrix;
+use pinmatrix::Matrix;
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::merge::{check_matrix, merge};
 use pinmatrix_core::model::cell::{Cell, CellId};

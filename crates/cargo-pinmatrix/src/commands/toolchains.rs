@@ -4,8 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
-use pinmatrix::input::read_config;
-use pinmatrix::machine::toolchain::{LookupResult, ToolchainLookup, look_for_all};
+use pinmatrix::{LookupResult, ToolchainLookup, look_for_all, read_config};
 use pinmatrix_core::config::{ToolchainOrigin, ToolchainSpec};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::text::shell_word;

@@ -3,10 +3,7 @@
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use clap::Args;
-use pinmatrix::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
-use pinmatrix::run::RunSettings;
-use pinmatrix::run::verify::verify;
-use pinmatrix::workdir::work_dirs::cache;
+use pinmatrix::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, RunSettings, cache_folder, verify, write_whole};
 use pinmatrix_core::config::Strategy;
 use pinmatrix_core::model::run::reproducibility::{ExecutableDifference, Reproducibility};
 use pinmatrix_process::cancel::Cancel;
@@ -63,7 +60,7 @@ pub fn run(program: Program, flags: &VerifyFlags) -> Result<ExitStatus> {
         network: selecting.flags.network(),
         remaps: true,
         fresh: true,
-        ..RunSettings::new(&out, cache()?, program.words(), &cancel, &progress)
+        ..RunSettings::new(&out, cache_folder()?, program.words(), &cancel, &progress)
     };
     matrix.check_cache(&options.cache)?;
     let is_selected = [&selecting.toolchain, &selecting.pin, &selecting.cell]

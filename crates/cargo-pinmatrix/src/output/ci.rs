@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use clap::ValueEnum;
-use pinmatrix::fs_ext::write_whole;
+use pinmatrix::write_whole;
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_report::{annotations, code_quality, step_summary};
 

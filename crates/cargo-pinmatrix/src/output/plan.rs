@@ -4,8 +4,7 @@ use std::io;
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
-use pinmatrix::machine::toolchain::ToolchainLookup;
-use pinmatrix::matrix::Matrix;
+use pinmatrix::{Matrix, ToolchainLookup};
 use pinmatrix_core::config::Strategy;
 use pinmatrix_core::model::cell::{CellId, Pin, Row};
 use pinmatrix_core::model::run::{SCHEMA, ToolchainRecord};

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use clap::ValueEnum;
-use pinmatrix::fs_ext::write_whole;
+use pinmatrix::write_whole;
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_report::sections::change_points;
 use pinmatrix_report::{annotations, code_quality, html, junit, sarif, summary, terminal};

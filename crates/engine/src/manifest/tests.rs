@@ -1,5 +1,6 @@
 //! Every way to write a manifest, and how it is changed.
 
+use super::requirement::Requirement;
 use super::*;
 
 const EVERY_WAY: &str = r#"# kept
