@@ -22,6 +22,7 @@ use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::model::outcome::Outcome;
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::run::verdict::Judgement;
+use pinmatrix_core::model::status::SkipReason;
 use pinmatrix_core::search::plan::{Candidate, Plan, PlanContext, Selection, plan};
 use pinmatrix_core::search::shard::keep;
 use pinmatrix_core::text::shell_word;
@@ -230,6 +231,7 @@ fn open_with(
 ) -> Result<Matrix> {
     let mut config = read_config(&flags.config())?;
     change(&mut config.run);
+    config.run.past_blockers = flags.past_blockers;
     config.run.log = output::trace::file().map(std::path::Path::to_owned);
     if let Some(rev) = &flags.rev {
         config.take_revision(rev);
@@ -317,8 +319,8 @@ struct KnownOutcomes<'a> {
 }
 
 impl PlanContext for KnownOutcomes<'_> {
-    fn excluded(&self, cell: &Cell) -> Option<String> {
-        self.matrix.config.excluded(cell).map(str::to_owned)
+    fn left_out(&self, cell: &Cell) -> Option<SkipReason> {
+        self.matrix.config.left_out(cell)
     }
 
     fn has_toolchain(&self, cell: &Cell) -> bool {
@@ -382,6 +384,9 @@ fn command_line(program: Program, words: &str, flags: &Flags) -> String {
     }
     if let Some(rev) = &flags.rev {
         command.push_str(&format!(" --rev {}", shell_word(rev)));
+    }
+    if flags.past_blockers {
+        command.push_str(" --past-blockers");
     }
     if flags.offline {
         command.push_str(" --offline");

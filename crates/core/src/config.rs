@@ -7,6 +7,7 @@
 mod raw;
 mod axes;
 mod families;
+mod followers;
 mod overrides;
 mod filters;
 
@@ -33,10 +34,11 @@ pub use self::values::disk_size;
 pub use crate::config::axes::{FeatureSet, SourceSpec, ToolchainOrigin, ToolchainSpec};
 pub use crate::config::families::{Companions, Family, PinRange, PinRule, Pins};
 pub use crate::config::filters::{CellFilter, Exclude};
+pub use crate::config::followers::{Followers, WrittenSets};
 pub use crate::config::overrides::{Adjustment, ExtraDependencies, Overrides, together};
 use crate::config::raw::Document;
 use crate::error::{SourceText, UserError, nearest};
-use crate::model::cell::Row;
+use crate::model::cell::{Pin, Row};
 
 /// A byte range in `matrix.toml`.
 pub type Span = Range<usize>;
@@ -64,6 +66,9 @@ pub struct Config {
     pub claims: Vec<Claim>,
     /// Cells to leave out, with reasons.
     pub excludes: Vec<Exclude>,
+    /// The pins that a follower of their family does not go with, each with the reason; not in the
+    /// file, but found in the index.
+    pub blocked: BTreeMap<Pin, String>,
     /// Cells to include again despite an exclude.
     pub includes: Vec<CellFilter>,
     /// What to build, and how.
@@ -276,6 +281,8 @@ pub struct RunOptions {
     /// Whether the version that the subject is on today is added to each ladder as a pin and always
     /// runs.
     pub today: bool,
+    /// Whether to build pins that a follower does not go with, each with two copies of a crate.
+    pub past_blockers: bool,
     /// The number of cells that strategy `frontier` runs inside a row whose ends agree.
     pub probes: usize,
     /// How often to retry a failed case; one that then passes is flaky.
@@ -331,6 +338,7 @@ impl Config {
             families,
             adjustments,
             claims,
+            blocked: BTreeMap::new(),
             excludes: filters::excludes(&text, document.exclude)?,
             includes: filters::includes(&text, document.include)?,
             build: BuildConfig {
@@ -362,6 +370,7 @@ impl Config {
                 strategy: document.run.strategy,
                 exact: document.run.exact,
                 today: document.run.today,
+                past_blockers: false,
                 probes: values::count(&text, "probes", &document.run.probes, 0)?,
                 retries: values::count(&text, "retries", &document.run.retries, 0)?,
                 jobs: values::count_if_any(&text, "jobs", document.run.jobs.as_ref())?,

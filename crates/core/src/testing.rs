@@ -136,6 +136,7 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             todays: Vec::new(),
             added: Default::default(),
             adjusted: Vec::new(),
+            sets: Vec::new(),
             published: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use camino::Utf8PathBuf;
 use cargo_metadata::{BuildScript, PackageId};
-use pinmatrix_core::config::{Family, FeatureSet};
+use pinmatrix_core::config::FeatureSet;
 use pinmatrix_core::model::outcome::moved::Broken;
 use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 use pinmatrix_core::model::status::Status;
@@ -33,8 +33,6 @@ pub struct BuildOptions<'a> {
     pub flags: Vec<String>,
     /// The enabled features.
     pub features: &'a FeatureSet,
-    /// The pinned family.
-    pub family: &'a Family,
     /// Whether all targets are requested.
     pub is_whole: bool,
     /// Tells which targets and doc tests are requested.
@@ -106,12 +104,11 @@ pub fn build(
     } = build;
     let plain = account.plain.as_mut();
     for messages in [&mut account.messages].into_iter().chain(plain) {
-        name_packages(messages, workspace, options.family);
+        name_packages(messages, workspace);
     }
     let judge = TargetJudge {
         account: &account,
         workspace,
-        family: options.family,
         exit: &ended.exit,
         limit: cargo.limit,
     };
@@ -127,7 +124,7 @@ pub fn build(
             .for_each(|made| *made = of_none.clone());
     }
     let messages = account.messages;
-    let broken = broken(&messages, workspace, options.family);
+    let broken = broken(&messages, workspace);
     Ok(BuildResult {
         made,
         broken,

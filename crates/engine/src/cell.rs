@@ -216,6 +216,10 @@ impl CellWork<'_> {
         outcome.phases = phases.records;
         outcome.moved.clone_from(&resolution.moved);
         outcome.needs.clone_from(&resolution.needs);
+        outcome.copies.clone_from(&resolution.copies);
+        for copy in &mut outcome.copies {
+            copy.look_for_errors(&outcome.targets);
+        }
         let lock = moved.map(|moved| {
             outcome.moved.extend(moved.moved);
             outcome.needs = moved.needs;
@@ -345,7 +349,7 @@ impl CellWork<'_> {
             return Ok(Err(self.not_prepared(&output)));
         }
         let metadata = MetadataCommand::parse(&output.out).context("read cargo's metadata")?;
-        let mut workspace = Workspace::of(metadata, &matrix.config.build)?;
+        let mut workspace = Workspace::of(metadata, self.context.pinned(), &matrix.config.build)?;
         if workspace.requires_features() {
             let mut tree = features::COMMAND.to_vec();
             tree.extend(["--target", &self.context.toolchain.host]);
@@ -362,7 +366,7 @@ impl CellWork<'_> {
     /// Returns the outcome of a cell that has a lock but cannot use it.
     fn not_prepared(&self, output: &CargoOutput) -> Outcome {
         // Cargo reports this like a failed download, which would be mistaken for a network failure.
-        if let Some(package) = drift::unreadable(&output.err, self.context.family) {
+        if let Some(package) = drift::unreadable(&output.err, self.context.pinned()) {
             let cargo = &self.context.toolchain.cargo;
             let mut error = first_error(&output.err);
             error.message = format!("{package} cannot be read by cargo {cargo}");

@@ -12,7 +12,7 @@ use pinmatrix_core::path::normalized;
 use semver::Version;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
-pub use self::requirement::{may_prefer_older, requirements_of};
+pub use self::requirement::{Requirement, may_prefer_older, requirements_of};
 
 /// The tables with dependencies, in a package and below each of its `target.*`.
 const DEPENDENCY_TABLES: [&str; 5] = [

@@ -3,6 +3,9 @@
 
 mod validate;
 mod resolver;
+mod used_crates;
+mod version_sets;
+pub mod family_packages;
 pub mod pin_context;
 pub mod cell_context;
 
@@ -16,6 +19,7 @@ use pinmatrix_core::analysis::baseline::Baseline;
 use pinmatrix_core::config::{Config, Family, FeatureSet, Network, together};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{Cell, Pin, PinnedAt, Row};
+use pinmatrix_core::model::run::version_set::VersionSet;
 use pinmatrix_core::model::run::{Adjusted, FamilyRecord, SourceRecord, TodayRecord};
 use pinmatrix_core::model::status::InconclusiveReason;
 use pinmatrix_core::path::normalized;
@@ -26,6 +30,7 @@ use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::{Toolchain, ToolchainLookup, look_for_all};
 use crate::matrix::pin_context::{PinContext, PinContextBuilder, PinContexts};
 use crate::matrix::resolver::resolver;
+use crate::matrix::version_sets::{VersionSets, blocked};
 use crate::registry::ladder::Ladder;
 use crate::registry::published::Registry;
 use crate::registry::releases::Releases;
@@ -51,6 +56,8 @@ pub struct Matrix {
     pub ladders: Vec<Ladder>,
     /// What each revision of the subject is on, in the order of the config's families.
     todays: Vec<Vec<Option<Today>>>,
+    /// The versions of the followers at each version, in the order of the config's families.
+    sets: Vec<Vec<VersionSet>>,
     /// The source of the published versions.
     pub registry: Registry,
     /// The expected result of a run.
@@ -71,7 +78,7 @@ impl Matrix {
     ///
     /// Returns a [`UserError`] for what the user can fix, and other errors if the machine does not
     /// let the tool look.
-    pub fn open(config: Config, network: Network, cache: &Path) -> Result<Self> {
+    pub fn open(mut config: Config, network: Network, cache: &Path) -> Result<Self> {
         let toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
         let child_env = ChildEnv::gather(&config.environment, &config.build);
@@ -116,6 +123,19 @@ impl Matrix {
             ladders.push(Ladder::of(family, &published, &rungs));
             todays.push(of_family);
         }
+        asked.followers_known(tree, &mut notes)?;
+        let builder = VersionSets {
+            config: &config,
+            tree,
+            registry: &registry,
+        };
+        let mut sets = builder.of_all(&ladders, &todays)?;
+        if asked.refresh_blocked(&sets)? {
+            sets = builder.of_all(&ladders, &todays)?;
+        }
+        if !config.run.past_blockers {
+            config.blocked = blocked(&config, &sets);
+        }
         validate::matched::pins(&config, &ladders)?;
         let locals = locals(&config, &ladders, &resolver, &child_env)?;
         notes.extend(registry.notes());
@@ -129,6 +149,7 @@ impl Matrix {
             cargo_home: &own_config(),
             locals: &locals,
             registry: &registry,
+            sets: &sets,
         };
         let mut matrix = Self {
             pin_contexts: builder.contexts(&ladders)?,
@@ -142,6 +163,7 @@ impl Matrix {
             trees,
             ladders,
             todays,
+            sets,
             registry,
             notes,
         };
@@ -280,8 +302,10 @@ impl Matrix {
     #[must_use]
     pub fn family_records(&self) -> Vec<FamilyRecord> {
         let families = self.config.families.iter().zip(&self.ladders);
-        let families = families.zip(&self.todays);
-        let record = |((family, ladder), on): ((&Family, &Ladder), &Vec<Option<Today>>)| {
+        let families = families.zip(self.todays.iter().zip(&self.sets));
+        let record = |((family, ladder), (on, sets)): (_, (&Vec<Option<Today>>, _))| {
+            let (family, ladder): (&Family, &Ladder) = (family, ladder);
+            let sets: &Vec<VersionSet> = sets;
             let all = || ladder.all().into_iter().map(|of| of.pin);
             let declared = |pin: &Arc<Pin>| {
                 let needs = self.pin_context(pin)?.needs.iter();
@@ -300,6 +324,7 @@ impl Matrix {
                 todays: self.trees.iter().zip(on).filter_map(record_of).collect(),
                 added: ladder.added.clone(),
                 adjusted: all().filter_map(|pin| self.adjusted(pin)).collect(),
+                sets: sets.clone(),
             }
         };
         families.map(record).collect()

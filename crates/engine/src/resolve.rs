@@ -8,6 +8,7 @@ pub(crate) mod msrv;
 pub(crate) mod repair;
 pub(crate) mod drift;
 pub(crate) mod pin_check;
+mod hold;
 pub(crate) mod newest;
 mod setup;
 mod pinning;

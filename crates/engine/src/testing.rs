@@ -3,16 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use cargo_metadata::{Metadata, MetadataCommand};
 use pinmatrix_core::config::{Config, Family};
 use pinmatrix_core::error::SourceText;
+use pinmatrix_core::model::cell::PinnedAt;
 use pinmatrix_core::model::rust_version::parse_rust_version;
 use semver::{Version, VersionReq};
 use serde_json::{Value, json};
 
 use crate::cargo::targets::Workspace;
-use crate::registry::index::CrateEntry;
+use crate::manifest::{RequirementPin, RequirementPins};
+use crate::matrix::family_packages::PinnedFamily;
+use crate::registry::index::{CrateEntry, Dependency};
 use crate::registry::published::{Published, Registry};
 
 /// Returns a config with the family `gadget`: the crates `gadget` and `gadget-io`, with companions
@@ -31,6 +35,28 @@ pub fn family() -> Family {
     config("").families.remove(0)
 }
 
+/// Returns the family of [`config`] at gadget 2.0.0.
+pub fn pinned() -> PinnedFamily<'static> {
+    static FAMILY: LazyLock<Family> = LazyLock::new(family);
+    static AT: LazyLock<PinnedAt> = LazyLock::new(|| version("2.0.0").into());
+    static PINS: LazyLock<RequirementPins> =
+        LazyLock::new(|| pins("gadget 2.0.0, gadget-io 2.0.0"));
+    PinnedFamily {
+        family: &FAMILY,
+        at: &AT,
+        pins: &PINS,
+    }
+}
+
+/// Returns the pins of requirements, from `CRATE VERSION` separated by commas.
+pub fn pins(text: &str) -> RequirementPins {
+    let pin = |written: &str| {
+        let (name, number) = written.split_once(' ').expect("a version");
+        (name.to_owned(), RequirementPin::Version(version(number)))
+    };
+    text.split(", ").map(pin).collect()
+}
+
 /// Returns a version: `1.80` is 1.80.0.
 pub fn version(written: &str) -> Version {
     parse_rust_version(written)
@@ -44,6 +70,7 @@ pub fn version(written: &str) -> Version {
 /// ```text
 /// relay 1.2.0
 /// relay 1.3.0: rust 1.80, yanked, needs gadget ^2
+/// relay 2.0.0: may-need gadget >=2 <4, feature gears dep:gadget
 /// ```
 pub fn registry(text: &str) -> Registry {
     let mut crates: BTreeMap<String, CrateEntry> = BTreeMap::new();
@@ -54,14 +81,24 @@ pub fn registry(text: &str) -> Registry {
             yanked: false,
             rust_version: None,
             requires: Vec::new(),
+            features: BTreeMap::new(),
         };
         for word in words {
             match word.split(' ').collect::<Vec<_>>().as_slice() {
                 ["yanked"] => published.yanked = true,
                 ["rust", rustc] => published.rust_version = Some(version(rustc)),
-                ["needs", other, req] => {
-                    let req = VersionReq::parse(req).expect("a requirement");
-                    published.requires.push(((*other).to_owned(), req));
+                [kind @ ("needs" | "may-need"), other, req @ ..] => {
+                    published.requires.push(Dependency {
+                        key: (*other).to_owned(),
+                        package: (*other).to_owned(),
+                        req: VersionReq::parse(&req.join(", ")).expect("a requirement"),
+                        is_optional: *kind == "may-need",
+                    });
+                }
+                ["feature", name, implied @ ..] => {
+                    let implied = implied.iter().map(|word| (*word).to_owned());
+                    let features = &mut published.features;
+                    features.insert((*name).to_owned(), implied.collect());
                 }
                 _ => panic!("a registry does not say `{word}`"),
             }
@@ -145,7 +182,8 @@ pub fn graph(text: &str) -> Metadata {
 
 /// Returns the workspace of a graph. All its targets use libtest's harness.
 pub fn workspace(text: &str) -> Workspace {
-    Workspace::with_harnesses(graph(text), &config("").build, |_| Ok(Vec::new()))
+    let build = config("").build;
+    Workspace::with_harnesses(graph(text), pinned(), &build, |_| Ok(Vec::new()))
         .expect("a workspace")
 }
 

@@ -24,7 +24,9 @@ use crate::closing_line;
 use crate::html::heat::{Heat, heats};
 use crate::html::plots::{Lanes, Staircase, lanes, staircases};
 use crate::sections::change_points::{ChangePointGroup, grouped, until};
-use crate::sections::{flaky, gaps, old_lock, sandbox_denials, timeline, untested, verdict};
+use crate::sections::packages::version_sets::SetTable;
+use crate::sections::packages::{copies, old_lock, version_sets};
+use crate::sections::{flaky, gaps, sandbox_denials, timeline, untested, verdict};
 
 /// The file's name in the results folder.
 pub const FILE: &str = "report.html";
@@ -71,6 +73,8 @@ struct HtmlPage<'a> {
     time: Option<String>,
     flaky: Vec<String>,
     old_locks: Vec<String>,
+    copies: Vec<String>,
+    sets: Vec<SetTable>,
     undeclared: Vec<String>,
 }
 
@@ -126,6 +130,11 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
         time: timeline::line(run),
         flaky: flaky::flaky(run).iter().map(ToString::to_string).collect(),
         old_locks: old_lock::all(run).collect(),
+        copies: copies::meeting(run)
+            .into_iter()
+            .chain(copies::lines(run))
+            .collect(),
+        sets: version_sets::tables(&run.families),
         undeclared: run
             .findings
             .undeclared

@@ -127,6 +127,10 @@ fn suite(run: &Run, judged: &JudgedCell<'_>, names: &mut Names) -> Result<TestSu
             suite.add_testcase(judged.case(cell, &name, &record.status(), &[], None));
         }
     }
+    let set = run
+        .set_of(&record.cell.pin)
+        .filter(|set| set.blocker.is_none());
+    notes.extend(set.map(|set| format!("with {}", fit(&set.to_string()))));
     let old_lock = record
         .outcome()
         .map(Outcome::of_old_lock)

@@ -10,5 +10,5 @@ pub mod sandbox_denials;
 pub mod left_out;
 pub mod findings;
 pub mod flaky;
-pub mod old_lock;
+pub mod packages;
 pub mod timeline;

@@ -13,10 +13,10 @@ use pinmatrix_core::text;
 use crate::answer::answer;
 use crate::sections::flaky::flaky;
 use crate::sections::grid::{LEGEND, grids};
+use crate::sections::packages::{copies, old_lock, version_sets};
 use crate::sections::strips::{Strips, word};
 use crate::sections::{
-    change_points, findings, gaps, left_out, old_lock, sandbox_denials, strips, timeline, untested,
-    verdict,
+    change_points, findings, gaps, left_out, sandbox_denials, strips, timeline, untested, verdict,
 };
 use crate::{closing_line, escaped, line};
 
@@ -61,10 +61,12 @@ fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result 
     writeln!(out, "{}\n", escaped(&closing_line(&run.counts())))?;
     verdict::write(out, run)?;
     gaps::write(out, run)?;
-    for line in [sandbox_denials::line(run), left_out::line(run)]
-        .into_iter()
-        .flatten()
-    {
+    let hints = [
+        copies::meeting(run),
+        sandbox_denials::line(run),
+        left_out::line(run),
+    ];
+    for line in hints.into_iter().flatten() {
         writeln!(out, "Hint: {}\n", escaped(&line))?;
     }
     if let Some(line) = sandbox_denials::unbounded(run) {
@@ -80,12 +82,14 @@ fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result 
             write_strips(out, &row)?;
         }
     }
+    write_version_sets(out, run)?;
     change_points::write(out, analysis)?;
     untested::write(out, run)?;
     findings::write(out, run)?;
     write_flaky(out, run)?;
     write_moved(out, run)?;
     write_old_locks(out, run)?;
+    write_copies(out, run)?;
     write_errors(out, run)?;
     timeline::write(out, run)
 }
@@ -195,6 +199,39 @@ fn write_old_locks(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out, "## What does not compile with your lock as it is\n")?;
     for old_lock in lines {
         writeln!(out, "- {}", line(&old_lock))?;
+    }
+    writeln!(out)
+}
+
+/// Writes the versions of the followers at each pin, and what they wait for.
+fn write_version_sets(out: &mut String, run: &Run) -> std::fmt::Result {
+    for table in version_sets::tables(&run.families) {
+        writeln!(out, "## Versions that go with {}\n", escaped(&table.family))?;
+        write_head(out, &table.family, &table.followers)?;
+        for (pin, cells) in &table.rows {
+            let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
+            writeln!(out, "| {} | {} |", escaped(pin), cells.join(" | "))?;
+        }
+        writeln!(out)?;
+        for blocker in &table.blockers {
+            writeln!(out, "- {}", line(blocker))?;
+        }
+        if !table.blockers.is_empty() {
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes which crates of a family are there at several versions, and who requires them.
+fn write_copies(out: &mut String, run: &Run) -> std::fmt::Result {
+    let lines = copies::lines(run);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Other versions of family crates\n")?;
+    for copy in lines {
+        writeln!(out, "- {}", line(&copy))?;
     }
     writeln!(out)
 }

@@ -17,7 +17,8 @@ use pinmatrix_core::{run_json, text};
 
 use crate::answer::answer;
 use crate::sections::flaky::flaky;
-use crate::sections::{findings, gaps, left_out, old_lock, sandbox_denials, timeline, verdict};
+use crate::sections::packages::{copies, old_lock, version_sets};
+use crate::sections::{findings, gaps, left_out, sandbox_denials, timeline, verdict};
 use crate::terminal::wrap::TerminalPage;
 use crate::{closing_line, html, junit, summary};
 
@@ -51,16 +52,22 @@ pub fn page(analysis: &Analysis<'_>, results: &Utf8Path, columns: Option<usize>)
     let run = analysis.run;
     let mut page = TerminalPage::new(columns);
     ladder::write(&mut page, run);
+    for line in version_sets::lines(&run.families) {
+        page.say("", "", &line);
+    }
+    page.gap();
     blocks::write(&mut page, analysis, results);
     write_flaky(&mut page, run);
     write_old_locks(&mut page, run);
     page.gap();
     write_places(&mut page, run, results);
     write_findings(&mut page, run);
-    for line in [sandbox_denials::line(run), left_out::line(run)]
-        .into_iter()
-        .flatten()
-    {
+    let hints = [
+        copies::meeting(run),
+        sandbox_denials::line(run),
+        left_out::line(run),
+    ];
+    for line in hints.into_iter().flatten() {
         page.say("", "", &format!("hint: {line}"));
     }
     if let Some(line) = sandbox_denials::unbounded(run) {

@@ -165,10 +165,14 @@ fn tests_that_replace_end_to_end_tests_are_there() {
 #[test]
 fn every_key_of_matrix_toml_is_commented_and_taken() {
     let text = read("matrix.toml");
-    let known = read("crates/core/src/config/raw.rs");
-    let keys = known
-        .lines()
-        .filter_map(|l| l.trim().strip_prefix("pub(super) ")?.split_once(": "));
+    let files = ["raw.rs", "raw/family.rs"].map(|file| format!("crates/core/src/config/{file}"));
+    let known: String = files.iter().map(|file| read(file)).collect();
+    let keys = known.lines().filter_map(|line| {
+        let line = line.trim();
+        let key = line.strip_prefix("pub(super) ");
+        let key = key.or_else(|| line.strip_prefix("pub(in crate::config) "))?;
+        key.split_once(": ")
+    });
     for (key, _) in keys.filter(|(key, _)| !key.starts_with("fn ") && !key.starts_with("struct ")) {
         let written = key.trim_start_matches("r#").replace('_', "-");
         let is_there = [

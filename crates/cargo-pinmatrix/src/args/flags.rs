@@ -35,6 +35,9 @@ pub struct Flags {
     /// [default: as in the config]
     #[arg(long, value_name = "MODE", overrides_with = "sandbox")]
     pub sandbox: Option<SandboxFlag>,
+    /// Also build pins that a follower of the family does not go with yet, with two copies of a crate
+    #[arg(long)]
+    pub past_blockers: bool,
 }
 
 /// The sandbox mode, as in the config.

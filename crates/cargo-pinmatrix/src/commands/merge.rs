@@ -1,5 +1,7 @@
 //! `merge`: combines the results of several machines into one run, with the usual reports.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use pinmatrix::results;
@@ -10,6 +12,7 @@ use pinmatrix_core::analysis::findings::findings;
 use pinmatrix_core::config::Strategy;
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::merge::{Merged, ShardResult, merge};
+use pinmatrix_core::model::cell::Pin;
 use pinmatrix_core::model::command::{LOCKED, NO_TODAY};
 use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::model::run::findings::Findings;
@@ -53,6 +56,7 @@ pub fn run(program: Program, flags: &MergeFlags) -> Result<ExitStatus> {
     let are_locked = !parts.is_empty() && parts.iter().all(is_locked);
     let is_without_today = parts.iter().any(|part| part.run.command.contains(NO_TODAY));
     config.run.today &= !is_without_today;
+    config.blocked = blocked(&parts);
     let Merged {
         mut run,
         gaps,
@@ -110,6 +114,18 @@ fn readable(named: &[camino::Utf8PathBuf]) -> Result<(Vec<ShardResult>, Vec<Stri
         Some(error) if parts.is_empty() => Err(error),
         Some(_) | None => Ok((parts, unread)),
     }
+}
+
+/// Returns the pins that the parts skipped because a follower does not go with them.
+fn blocked(parts: &[ShardResult]) -> BTreeMap<Pin, String> {
+    let cells = parts.iter().flat_map(|part| &part.run.cells);
+    let blocked = cells.filter_map(|record| match &record.state {
+        State::Skipped {
+            reason: SkipReason::Blocked(why),
+        } => Some((Pin::clone(&record.cell.pin), why.clone())),
+        State::Skipped { .. } | State::Pending | State::Ended { .. } => None,
+    });
+    blocked.collect()
 }
 
 /// Returns a note about cells that every part excludes by name: in rounds, only the planner knows

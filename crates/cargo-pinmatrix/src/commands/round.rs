@@ -92,8 +92,8 @@ impl<'a> Gathered<'a> {
 }
 
 impl PlanContext for Gathered<'_> {
-    fn excluded(&self, cell: &Cell) -> Option<String> {
-        self.matrix.config.excluded(cell).map(str::to_owned)
+    fn left_out(&self, cell: &Cell) -> Option<SkipReason> {
+        self.matrix.config.left_out(cell)
     }
 
     fn has_toolchain(&self, cell: &Cell) -> bool {

@@ -1,5 +1,6 @@
 //! Shows a plan: for every cell, whether it runs and in which order, or why not.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::io::{BufWriter, Write};
 
@@ -7,9 +8,11 @@ use anyhow::{Context, Result};
 use pinmatrix::{Matrix, ToolchainLookup};
 use pinmatrix_core::config::Strategy;
 use pinmatrix_core::model::cell::{CellId, Pin, Row};
+use pinmatrix_core::model::run::version_set::VersionSet;
 use pinmatrix_core::model::run::{SCHEMA, ToolchainRecord};
 use pinmatrix_core::model::status::Status;
 use pinmatrix_core::search::plan::{CellFate, Plan, Planned};
+use pinmatrix_report::sections::packages::version_sets;
 use serde::{Serialize, Serializer};
 
 use crate::args::flags::OutputFormat;
@@ -27,7 +30,7 @@ pub fn show(matrix: &Matrix, plan: &Plan, format: OutputFormat) -> Result<()> {
             let json = serde_json::to_writer_pretty(&mut out, &PlanJson::of(matrix, plan));
             json.map_err(io::Error::from).and_then(|()| writeln!(out))
         }
-        OutputFormat::Text => write(&mut out, plan),
+        OutputFormat::Text => write(&mut out, matrix, plan),
     };
     let written = written.and_then(|()| out.flush());
     written.context("write to standard output")
@@ -51,7 +54,7 @@ fn is_conditional(plan: &Plan, planned: &Planned) -> bool {
     }
 }
 
-fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
+fn write(out: &mut impl Write, matrix: &Matrix, plan: &Plan) -> io::Result<()> {
     let names = plan.cells.iter().map(|planned| planned.id.as_str().len());
     let width = names.max().unwrap_or_default();
     let (n_run, n_known, n_skip) = plan.counts();
@@ -80,6 +83,9 @@ fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
             CellFate::Skip(reason) => writeln!(out, "{DIM}skip: {reason}{RESET}")?,
         }
     }
+    for line in version_sets::lines(&matrix.family_records()) {
+        writeln!(out, "{line}")?;
+    }
     let least = n_run - n_conditional;
     let n_run = match n_conditional {
         0 => format!("{n_run} to run"),
@@ -96,6 +102,9 @@ fn write(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
 struct PlanJson<'a> {
     schema: u32,
     toolchains: Vec<ToolchainRecord>,
+    /// The versions of followers, by family.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    sets: BTreeMap<String, Vec<VersionSet>>,
     #[serde(serialize_with = "one_by_one")]
     cells: &'a Plan,
 }
@@ -133,6 +142,12 @@ impl<'a> PlanJson<'a> {
                 .toolchains
                 .iter()
                 .map(ToolchainLookup::record)
+                .collect(),
+            sets: matrix
+                .family_records()
+                .into_iter()
+                .filter(|family| !family.sets.is_empty())
+                .map(|family| (family.name, family.sets))
                 .collect(),
             cells: plan,
         }

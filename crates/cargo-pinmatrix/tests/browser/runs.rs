@@ -305,6 +305,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
             todays: Vec::new(),
             added: Default::default(),
             adjusted: Vec::new(),
+            sets: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),
             unlisted: Vec::new(),

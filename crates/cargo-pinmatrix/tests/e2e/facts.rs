@@ -36,6 +36,10 @@ pub fn of(run: &Run) -> BTreeSet<String> {
                 moved.package, moved.from, moved.to
             ));
         }
+        for copy in &outcome.copies {
+            let meets = if copy.meets { ", and they meet" } else { "" };
+            facts.insert(format!("{cell} - copy {copy}{meets}"));
+        }
         if let Some(old) = &outcome.old_lock {
             for broken in &old.mended {
                 facts.insert(format!("{cell} - failed(old lock) {}", broken.package));

@@ -59,6 +59,8 @@ fixtures! {
     what_does_not_build_outside_the_family_is_drift: "drift_build" exits 1;
     what_the_pin_brings_in_is_no_drift: "drift_pin" exits 1;
     an_old_lock_is_told_apart: "old_lock" exits 1;
+    copies_that_others_bring_are_told: "copies" exits 1;
+    followers_go_with_the_pin_or_block_it: "followers" exits 0;
     a_family_at_two_versions_is_refused: "two_versions" exits 1;
     every_version_that_cargo_can_use_is_a_rung: "odd_index" exits 1;
 }

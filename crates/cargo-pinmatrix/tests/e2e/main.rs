@@ -50,3 +50,4 @@ mod terminal;
 mod today;
 mod verdicts;
 mod verify;
+mod version_sets;

@@ -132,6 +132,7 @@ fn seen(own: Option<&Target>, target: &TargetOutcome) -> Seen {
             | SkipReason::OtherShard
             | SkipReason::BetweenRungs
             | SkipReason::Excluded(_)
+            | SkipReason::Blocked(_)
             | SkipReason::Ignored
             | SkipReason::Inferred
             | SkipReason::NotBegun

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::Span;
 use super::values::{check_name, count};
+use crate::config::followers::{self, Followers, WrittenSets};
 use crate::config::raw;
 use crate::error::{SourceText, UserError};
 use crate::model::cell::{Pin, PinnedAt, bare};
@@ -23,6 +24,12 @@ pub struct Family {
     /// Globs for crates that these crates pull in and that are pinned to the same version where it
     /// exists.
     pub companions: Companions,
+    /// The crates that move with it under numbers of their own.
+    pub followers: Followers,
+    /// The versions of followers that are written out, by the version of the family.
+    pub sets: WrittenSets,
+    /// Whether a copy of its crates at another version than the pin's fails a cell.
+    pub strict: bool,
     /// The published pins.
     pub pins: Pins,
     /// The unreleased pins, which come after all published ones.
@@ -34,6 +41,13 @@ impl Family {
     #[must_use]
     pub fn crate_names(&self) -> Vec<&str> {
         self.crates.iter().map(|c| c.get_ref().as_str()).collect()
+    }
+
+    /// True for the family's crates, companions and followers that are named.
+    #[must_use]
+    pub fn moves(&self, name: &str) -> bool {
+        let mut followers = self.followers.named().iter();
+        self.holds(name) || followers.any(|follower| follower.get_ref() == name)
     }
 
     /// True for the family's crates and companions.
@@ -115,7 +129,7 @@ pub(super) fn families(
     written: &[raw::Family],
 ) -> Result<Vec<Family>, UserError> {
     let mut families: Vec<Family> = Vec::new();
-    let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
     for written in written {
         let name = &written.name;
         check_name(text, name, "name of a family")?;
@@ -131,8 +145,9 @@ pub(super) fn families(
                 .at(written.crates.span(), "empty")
                 .help("name the crates that move in lockstep"));
         }
-        for krate in written.crates.get_ref() {
-            if let Some(other) = claimed.insert(krate.get_ref(), name.get_ref()) {
+        let named = written.named_followers();
+        for krate in written.crates.get_ref().iter().chain(&named) {
+            if let Some(other) = claimed.insert(krate.get_ref().clone(), name.get_ref()) {
                 return Err(claimed_twice(text, krate, other, name.get_ref()));
             }
         }
@@ -140,7 +155,10 @@ pub(super) fn families(
             name: name.clone(),
             crates: written.crates.get_ref().clone(),
             companions: companions(text, &written.companions)?,
-            pins: pins(text, name.get_ref(), &written.pins)?,
+            followers: followers::followers(text, written, named)?,
+            sets: followers::sets(text, written)?,
+            strict: written.strict,
+            pins: pins(text, written)?,
             unreleased: unreleased(text, name.get_ref(), &written.unreleased)?,
         });
     }
@@ -180,10 +198,10 @@ fn companions(text: &SourceText, written: &[Spanned<String>]) -> Result<Companio
     })
 }
 
-fn pins(text: &SourceText, family: &str, written: &Spanned<raw::Pins>) -> Result<Pins, UserError> {
-    match written.get_ref() {
-        raw::Pins::Written(pins) => ladder(text, family, written.span(), pins).map(Pins::Written),
-        raw::Pins::Chosen(range) => choice(text, written.span(), range).map(Pins::Chosen),
+fn pins(text: &SourceText, family: &raw::Family) -> Result<Pins, UserError> {
+    match family.pins.get_ref() {
+        raw::Pins::Written(pins) => ladder(text, family, pins).map(Pins::Written),
+        raw::Pins::Chosen(range) => choice(text, family.pins.span(), range).map(Pins::Chosen),
     }
 }
 
@@ -191,13 +209,18 @@ fn pins(text: &SourceText, family: &str, written: &Spanned<raw::Pins>) -> Result
 /// report rely on that.
 fn ladder(
     text: &SourceText,
-    family: &str,
-    span: Span,
-    pins: &[Spanned<String>],
+    raw: &raw::Family,
+    pins: &[Spanned<raw::WrittenPin>],
 ) -> Result<Vec<Spanned<Version>>, UserError> {
+    let family = raw.name.get_ref();
     let mut ladder: Vec<Spanned<Version>> = Vec::new();
     for written in pins {
-        let version = version(text, written)?;
+        let version = match written.get_ref() {
+            raw::WrittenPin::Version(at) => {
+                version(text, &Spanned::new(written.span(), at.clone()))?
+            }
+            raw::WrittenPin::Set(set) => followers::leader(text, raw, written.span(), set)?,
+        };
         if let Some(last) = ladder.last().map(Spanned::get_ref) {
             if version.get_ref() == last {
                 return Err(text
@@ -219,13 +242,16 @@ fn ladder(
     if ladder.is_empty() {
         return Err(text
             .error_at(format!("the ladder of `{family}` is empty"))
-            .at(span, "no pins")
+            .at(raw.pins.span(), "no pins")
             .help("name at least one published version, for example `pins = [\"1.0.0\"]`"));
     }
     Ok(ladder)
 }
 
-fn version(text: &SourceText, written: &Spanned<String>) -> Result<Spanned<Version>, UserError> {
+pub(super) fn version(
+    text: &SourceText,
+    written: &Spanned<String>,
+) -> Result<Spanned<Version>, UserError> {
     let version = Version::parse(written.get_ref()).map_err(|e| {
         text.error_at(format!("`{}` is not an exact version", written.get_ref()))
             .at(written.span(), e.to_string())

@@ -9,6 +9,7 @@ use crate::config::families::requirement;
 use crate::config::raw;
 use crate::error::{SourceText, UserError};
 use crate::model::cell::{Cell, PinnedAt};
+use crate::model::status::SkipReason;
 
 /// Cells to leave out, and why.
 #[derive(Clone, Debug)]
@@ -204,14 +205,17 @@ pub(super) fn check(config: &Config) -> Result<(), UserError> {
 }
 
 impl Config {
-    /// The reason why a cell is excluded, if it is.
+    /// The reason why a cell is left out, if it is: its pin is blocked, or it is excluded.
     #[must_use]
-    pub fn excluded(&self, cell: &Cell) -> Option<&str> {
+    pub fn left_out(&self, cell: &Cell) -> Option<SkipReason> {
+        if let Some(why) = self.blocked.get(&cell.pin) {
+            return Some(SkipReason::Blocked(why.clone()));
+        }
         if self.includes.iter().any(|which| which.means(cell)) {
             return None;
         }
         let mut excludes = self.excludes.iter();
         let exclude = excludes.find(|exclude| exclude.cells.means(cell))?;
-        Some(&exclude.reason)
+        Some(SkipReason::Excluded(exclude.reason.clone()))
     }
 }

@@ -40,6 +40,8 @@ pub struct Overrides {
     pub env: BTreeMap<String, String>,
     /// Additional dependencies of members.
     pub extra: Vec<ExtraDependencies>,
+    /// By package, the versions that the lock may hold of it.
+    pub hold: BTreeMap<String, VersionReq>,
 }
 
 /// Dependencies to add to members of the subject.
@@ -64,7 +66,10 @@ impl Overrides {
         let extra = extra.map(|name| format!("dependency {name}"));
         let cfg = self.cfg.iter().map(|cfg| format!("--cfg {cfg}"));
         let env = self.env.keys().map(|name| format!("variable {name}"));
-        let words: BTreeSet<String> = features.chain(extra).chain(cfg).chain(env).collect();
+        let hold = self.hold.iter();
+        let hold = hold.map(|(package, req)| format!("{package} held at {req}"));
+        let words = features.chain(extra).chain(cfg).chain(env).chain(hold);
+        let words: BTreeSet<String> = words.collect();
         words.into_iter().collect()
     }
 }
@@ -98,7 +103,7 @@ pub(super) fn adjustments(
             (Some(name), _) => named(text, name, families)?,
         };
         for krate in written.features.keys() {
-            if !family.holds(krate.get_ref()) {
+            if !family.moves(krate.get_ref()) {
                 let names = family.crate_names();
                 return Err(text
                     .error_at(format!(
@@ -119,6 +124,7 @@ pub(super) fn adjustments(
                 features: features.map(|(k, v)| (k.into_inner(), v)).collect(),
                 cfg: written.cfg,
                 env: variables(text, written.env)?,
+                hold: holds(text, family, written.hold)?,
                 extra: if written.dependencies.is_empty() {
                     Vec::new()
                 } else {
@@ -131,6 +137,25 @@ pub(super) fn adjustments(
         })
     };
     written.into_iter().map(adjustment).collect()
+}
+
+/// The packages that an adjustment holds. The family moves by its pins alone.
+fn holds(
+    text: &SourceText,
+    family: &Family,
+    written: BTreeMap<Spanned<String>, Spanned<String>>,
+) -> Result<BTreeMap<String, VersionReq>, UserError> {
+    let hold = |(package, versions): (Spanned<String>, Spanned<String>)| {
+        if family.moves(package.get_ref()) {
+            return Err(text
+                .error_at(format!("`{}` moves with the family", package.get_ref()))
+                .at(package.span(), "held")
+                .help("hold packages outside the family; `pins` says where the family is"));
+        }
+        let req = requirement(text, &versions)?;
+        Ok((package.into_inner(), req))
+    };
+    written.into_iter().map(hold).collect()
 }
 
 fn named<'a>(
@@ -158,6 +183,7 @@ pub fn together<'a>(changes: impl IntoIterator<Item = &'a Overrides>) -> Overrid
         }
         all.cfg.extend(change.cfg.iter().cloned());
         all.env.extend(change.env.clone());
+        all.hold.extend(change.hold.clone());
         all.extra.extend(change.extra.iter().cloned());
     }
     all

@@ -1,5 +1,7 @@
 //! The raw form of `matrix.toml`: keys, types and defaults, without validation.
 
+mod family;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -7,7 +9,8 @@ use camino::Utf8PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{CapLints, Debug, Linker, PinRule, SandboxMode, Strategy};
+pub(super) use self::family::{Family, Followers, Pins, Range, Unreleased, WrittenPin};
+use super::{CapLints, Debug, Linker, SandboxMode, Strategy};
 use crate::error::{SourceText, UserError, nearest};
 
 #[derive(Deserialize)]
@@ -119,75 +122,6 @@ fn yes() -> bool {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Family {
-    pub(super) name: Spanned<String>,
-    pub(super) crates: Spanned<Vec<Spanned<String>>>,
-    #[serde(default)]
-    pub(super) companions: Vec<Spanned<String>>,
-    pub(super) pins: Spanned<Pins>,
-    #[serde(default)]
-    pub(super) unreleased: Vec<Unreleased>,
-}
-
-/// `["1.0.0", "2.0.0"]`, or `{ from = "1.0.0", choose = "latest-minor" }`.
-pub(super) enum Pins {
-    Written(Vec<Spanned<String>>),
-    Chosen(Box<Range>),
-}
-
-/// Implemented by hand instead of `untagged`, so that an error inside keeps its location.
-impl<'de> Deserialize<'de> for Pins {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> serde::de::Visitor<'de> for Either {
-            type Value = Pins;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of versions, or a table with `from`")
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Pins, A::Error> {
-                let list = serde::de::value::SeqAccessDeserializer::new(list);
-                Deserialize::deserialize(list).map(Pins::Written)
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, table: A) -> Result<Pins, A::Error> {
-                let table = serde::de::value::MapAccessDeserializer::new(table);
-                Deserialize::deserialize(table).map(|range| Pins::Chosen(Box::new(range)))
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Range {
-    pub(super) from: Spanned<String>,
-    pub(super) to: Option<Spanned<String>>,
-    pub(super) choose: PinRule,
-    pub(super) at_most: Option<Spanned<i64>>,
-    #[serde(default)]
-    pub(super) include: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) exclude: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) yanked: bool,
-    #[serde(default)]
-    pub(super) pre_releases: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Unreleased {
-    pub(super) label: Spanned<String>,
-    pub(super) git: Option<String>,
-    pub(super) rev: Option<String>,
-    pub(super) path: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Adjust {
     pub(super) family: Option<Spanned<String>>,
     pub(super) pins: Spanned<String>,
@@ -203,6 +137,8 @@ pub(super) struct Adjust {
     pub(super) dependencies: BTreeMap<String, toml::Value>,
     #[serde(default)]
     pub(super) members: Vec<String>,
+    #[serde(default)]
+    pub(super) hold: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 #[derive(Deserialize)]

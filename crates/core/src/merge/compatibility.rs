@@ -7,6 +7,7 @@ use super::ShardResult;
 use crate::config::Config;
 use crate::error::UserError;
 use crate::model::cell::{Cell, CellId, Pin, PinnedAt, Row};
+use crate::model::run::version_set::VersionSet;
 use crate::model::run::{FamilyRecord, Run, SourceRecord, ToolchainRecord};
 use crate::text::named;
 
@@ -166,6 +167,9 @@ fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
     if one.crates != other.crates {
         return Some(format!("family `{name}` has other crates"));
     }
+    if let Some(difference) = sets(one, other) {
+        return Some(difference);
+    }
     let length = one.pins.len().max(other.pins.len());
     let differ =
         |index: &usize| one.pins.get(*index).map(place_of) != other.pins.get(*index).map(place_of);
@@ -179,6 +183,26 @@ fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
         pin(&one.pins),
         pin(&other.pins)
     ))
+}
+
+/// How the versions of followers differ, which each part found in the index that it read.
+fn sets(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
+    one.sets.iter().find_map(|set| {
+        let mut others = other.sets.iter();
+        let same = others.find(|other| other.version == set.version)?;
+        let words = |set: &VersionSet| match &set.blocker {
+            Some(blocker) => format!("is blocked, since {}", named(&blocker.to_string())),
+            None => format!("goes with {}", named(&set.to_string())),
+        };
+        let (name, version) = (named(&one.name), &set.version);
+        (set != same).then(|| {
+            format!(
+                "{name} {version} in the one {}, and in the other {}",
+                words(set),
+                words(same)
+            )
+        })
+    })
 }
 
 /// A pin without the location of its folder, which differs on every machine.

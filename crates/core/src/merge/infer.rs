@@ -120,7 +120,7 @@ impl ViewRow {
             let place = match known.filter(|(_, record)| !is_between(record)) {
                 Some((_, record)) => place(record),
                 None if !exact => continue,
-                None if row.is_left_out || config.excluded(&cell).is_some() => Slot::Unavailable,
+                None if row.is_left_out || config.left_out(&cell).is_some() => Slot::Unavailable,
                 None => Slot::Open,
             };
             let is_today = family.is_some_and(|family| family.is_today(&cell));

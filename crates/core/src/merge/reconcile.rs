@@ -156,6 +156,7 @@ fn unanswered(known: &[PartOutcome<'_>], has_toolchain: bool) -> State {
             SkipReason::ToolchainMissing if has_toolchain => State::Pending,
             SkipReason::ToolchainMissing
             | SkipReason::Excluded(_)
+            | SkipReason::Blocked(_)
             | SkipReason::NotSelected(_)
             | SkipReason::NotAnEnd
             | SkipReason::BetweenRungs
@@ -184,7 +185,7 @@ fn weight(state: &State) -> u8 {
         State::Ended { .. } => 7,
         State::Pending => 4,
         State::Skipped { reason } => match reason {
-            SkipReason::Excluded(_) => 6,
+            SkipReason::Excluded(_) | SkipReason::Blocked(_) => 6,
             // The machine that was to run the cell and did not finish had the toolchain.
             SkipReason::ToolchainMissing => 5,
             SkipReason::NotBegun => 4,

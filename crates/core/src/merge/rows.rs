@@ -25,8 +25,8 @@ pub(super) fn fill(run: &mut Run, rows: &[Arc<Row>], config: &Config) {
             if recorded.contains(&id) {
                 continue;
             }
-            let reason = match config.excluded(&cell) {
-                Some(reason) => SkipReason::Excluded(reason.to_owned()),
+            let reason = match config.left_out(&cell) {
+                Some(reason) => reason,
                 None => left_out
                     .get(&key(&cell))
                     .cloned()
@@ -56,7 +56,7 @@ fn left_out(run: &Run) -> BTreeMap<RowKey, SkipReason> {
     for record in &run.cells {
         match &record.state {
             State::Skipped {
-                reason: SkipReason::Excluded(_) | SkipReason::BetweenRungs,
+                reason: SkipReason::Excluded(_) | SkipReason::Blocked(_) | SkipReason::BetweenRungs,
             } => {}
             State::Skipped { reason } if !reason.is_open() => {
                 reasons.insert(key(&record.cell), reason.clone());

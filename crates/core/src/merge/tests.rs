@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+use semver::Version;
 
 use super::*;
 use crate::error::SourceText;
 use crate::model::cell::CellId;
 use crate::model::outcome::Outcome;
+use crate::model::run::version_set::VersionSet;
 use crate::model::status::{InconclusiveReason, SkipReason, Status};
 use crate::testing::{history, pin};
 
@@ -224,6 +226,30 @@ fn a_part_of_something_else_is_refused_with_both_names_and_what_differs() {
         error.contains("`old`, and there they are `stable`"),
         "{error}"
     );
+}
+
+#[test]
+fn parts_that_found_other_followers_are_refused() {
+    let part_with = |name: &str, plug: u64| {
+        let mut part = part(name, ".");
+        part.run.families[0].sets.push(VersionSet {
+            version: Version::new(2, 0, 0),
+            followers: [("plug".to_owned(), Version::new(0, plug, 0))].into(),
+            blocker: None,
+        });
+        part
+    };
+    let parts = |other: u64| {
+        merge(
+            vec![part_with("one", 2), part_with("two", other)],
+            &config(1),
+        )
+    };
+    assert!(parts(2).is_ok());
+    let error = parts(3).expect_err("a user error").to_string();
+    let difference =
+        "gadget 2.0.0 in the one goes with plug 0.2.0, and in the other goes with plug 0.3.0";
+    assert!(error.contains(difference), "{error}");
 }
 
 #[test]

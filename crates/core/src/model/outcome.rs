@@ -1,6 +1,7 @@
 //! The evidence of one cell: phases, targets, cases, and the first error of each failure.
 
 pub mod case;
+pub mod copies;
 pub mod moved;
 pub mod enforced;
 
@@ -13,6 +14,7 @@ use crate::model::cell::CellId;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::failure_kind::SaidBy;
 pub use crate::model::outcome::case::{CaseOutcome, Flaky};
+use crate::model::outcome::copies::OtherCopy;
 use crate::model::outcome::enforced::Enforced;
 use crate::model::outcome::moved::{Moved, OldLock, forward};
 use crate::model::status::{InconclusiveReason, SkipReason, Status};
@@ -36,6 +38,9 @@ pub struct Outcome {
     /// something did not compile with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<Moved>,
+    /// Crates of the family that other packages bring in at another version than the pin's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<OtherCopy>,
     /// What did not compile with the lock as it is and does not belong to the subject, and what was
     /// tried to fix it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,6 +89,7 @@ impl Outcome {
             phases: Vec::new(),
             targets: Vec::new(),
             moved: Vec::new(),
+            copies: Vec::new(),
             old_lock: None,
             lock: None,
             needs: None,

@@ -8,6 +8,7 @@ pub mod gaps;
 pub mod shard;
 pub mod timeline;
 pub mod verdict;
+pub mod version_set;
 pub mod reproducibility;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::model::outcome::Outcome;
 use crate::model::run::findings::Findings;
 use crate::model::run::shard::Shard;
 use crate::model::run::timeline::LaneSpan;
+use crate::model::run::version_set::VersionSet;
 use crate::model::status::{FailureKind, SkipReason, Status};
 
 /// The schema version of `run.json`. Raise it whenever a reader of the previous version would
@@ -140,6 +142,9 @@ pub struct FamilyRecord {
     /// What `[[adjust]]` changes at which pins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adjusted: Vec<Adjusted>,
+    /// The versions that its followers have at each of its versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets: Vec<VersionSet>,
 }
 
 /// The version that a revision of the subject is on today.
@@ -282,6 +287,7 @@ impl CellRecord {
                 SkipReason::NotSelected(_) | SkipReason::NotAnEnd | SkipReason::OtherShard => true,
                 SkipReason::ToolchainMissing
                 | SkipReason::Excluded(_)
+                | SkipReason::Blocked(_)
                 | SkipReason::BetweenRungs
                 | SkipReason::Inferred
                 | SkipReason::Ignored
@@ -386,11 +392,21 @@ impl Run {
         whole
     }
 
+    /// The versions of the followers at a pin, if its family has any.
+    #[must_use]
+    pub fn set_of(&self, pin: &Pin) -> Option<&VersionSet> {
+        let family = self.families.iter().find(|f| f.name == pin.family)?;
+        let mut sets = family.sets.iter();
+        sets.find(|set| pin.at.version() == Some(&set.version))
+    }
+
     /// True for a shard that contains no cell.
     #[must_use]
     pub fn is_empty_shard(&self) -> bool {
         let is_elsewhere = |record: &CellRecord| {
-            let is_excluded = |reason: &SkipReason| matches!(reason, SkipReason::Excluded(_));
+            let is_excluded = |reason: &SkipReason| {
+                matches!(reason, SkipReason::Excluded(_) | SkipReason::Blocked(_))
+            };
             let is_excluded = match &record.state {
                 State::Skipped { reason } => is_excluded(reason),
                 State::Pending | State::Ended { .. } => false,

@@ -106,6 +106,8 @@ pub enum SkipReason {
     BetweenRungs,
     /// An `[[exclude]]` excludes it, for the reason given here.
     Excluded(String),
+    /// A follower of its family does not go with its pin, for the reason given here.
+    Blocked(String),
     /// The test is marked as ignored.
     Ignored,
     /// Nobody ran it, and the nearest neighbours that ran agree. Never call it passed.
@@ -133,6 +135,7 @@ impl SkipReason {
             | Self::OtherShard
             | Self::BetweenRungs
             | Self::Excluded(_)
+            | Self::Blocked(_)
             | Self::Ignored
             | Self::NotReached
             | Self::NotBegun
@@ -151,6 +154,7 @@ impl fmt::Display for SkipReason {
             Self::OtherShard => f.write_str("in another shard"),
             Self::BetweenRungs => f.write_str("between two pins of the ladder"),
             Self::Excluded(why) => write!(f, "excluded: {why}"),
+            Self::Blocked(why) => write!(f, "blocked: {why}"),
             Self::Ignored => f.write_str("ignored"),
             Self::Inferred => f.write_str("inferred"),
             Self::NotReached => f.write_str("not reached"),

@@ -262,8 +262,8 @@ pub enum CellFate {
 
 /// The facts about cells that planning needs.
 pub trait PlanContext {
-    /// The reason why the config excludes the cell, if it does.
-    fn excluded(&self, cell: &Cell) -> Option<String>;
+    /// The reason why the cell is left out of the matrix, if it is.
+    fn left_out(&self, cell: &Cell) -> Option<SkipReason>;
     /// Whether the cell's toolchain is installed. One that does not respond counts as installed,
     /// since that is no reason to skip the cell.
     fn has_toolchain(&self, cell: &Cell) -> bool;
@@ -291,14 +291,14 @@ pub fn plan(cells: &[Candidate], selection: &Selection, knowledge: &dyn PlanCont
     let held: Vec<&Candidate> = held.collect();
     let mut planned = Vec::new();
     for row in held.chunk_by(|a, b| row_of(&a.cell) == row_of(&b.cell)) {
-        // The ends of a row are the ends of what is not excluded.
-        let excluded: Vec<Option<String>> = row
+        // The ends of a row are the ends of what is not left out.
+        let left_out: Vec<Option<SkipReason>> = row
             .iter()
-            .map(|Candidate { cell, .. }| knowledge.excluded(cell))
+            .map(|Candidate { cell, .. }| knowledge.left_out(cell))
             .collect();
-        let length = excluded.iter().filter(|reason| reason.is_none()).count();
+        let length = left_out.iter().filter(|reason| reason.is_none()).count();
         let mut place = 0;
-        for (Candidate { cell, is_rung }, reason) in row.iter().zip(excluded) {
+        for (Candidate { cell, is_rung }, reason) in row.iter().zip(left_out) {
             let is_today = selection.is_today(cell);
             let depth = if is_today { 0 } else { depth(place, length) };
             place += usize::from(reason.is_none());
@@ -310,7 +310,7 @@ pub fn plan(cells: &[Candidate], selection: &Selection, knowledge: &dyn PlanCont
                 is_today,
                 forecast: knowledge.forecast(cell),
                 fate: match reason {
-                    Some(reason) => CellFate::Skip(SkipReason::Excluded(reason)),
+                    Some(reason) => CellFate::Skip(reason),
                     None => fate(cell, depth, selection, knowledge),
                 },
             });

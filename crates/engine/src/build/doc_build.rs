@@ -20,7 +20,6 @@ use std::ffi::{OsStr, OsString};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::PackageId;
-use pinmatrix_core::config::Family;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 use pinmatrix_core::model::status::{InconclusiveReason, SkipReason, Status};
@@ -74,8 +73,6 @@ pub struct DocBuild<'a> {
     pub cargo: CargoCommand<'a>,
     /// The workspace.
     pub workspace: &'a Workspace,
-    /// The pinned family.
-    pub family: &'a Family,
     /// The flags that choose the profile and the features.
     pub flags: Vec<String>,
     /// The target folder of the build.
@@ -409,7 +406,6 @@ impl DocBuild<'_> {
         let judge = TargetJudge {
             account,
             workspace: self.workspace,
-            family: self.family,
             exit,
             limit: self.cargo.limit,
         };

@@ -7,11 +7,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{
     Dependency, DependencyKind, Metadata, NodeDep, Package, PackageId, TargetKind as CargoKind,
 };
-use pinmatrix_core::config::{BuildConfig, Family, FeatureSet};
+use pinmatrix_core::config::{BuildConfig, FeatureSet};
 use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
 use crate::cargo::features::FeaturesByFolder;
 use crate::manifest::Manifest;
+use crate::matrix::family_packages::{FamilyPackages, PinnedFamily};
 use crate::workdir::units::Units;
 
 /// A target that `cargo test` builds.
@@ -41,6 +42,7 @@ pub struct Target {
 #[derive(Clone, Debug)]
 pub struct Workspace {
     metadata: Metadata,
+    family: FamilyPackages,
     /// The targets, sorted.
     pub targets: Vec<Target>,
     /// The libraries that have doc tests: the package, and the library's target.
@@ -55,14 +57,15 @@ impl Workspace {
     /// # Errors
     ///
     /// Returns an error if a manifest of the copy cannot be read.
-    pub fn of(metadata: Metadata, build: &BuildConfig) -> Result<Self> {
-        Self::with_harnesses(metadata, build, without_harness)
+    pub fn of(metadata: Metadata, pinned: PinnedFamily<'_>, build: &BuildConfig) -> Result<Self> {
+        Self::with_harnesses(metadata, pinned, build, without_harness)
     }
 
     /// Does the work of [`Workspace::of`]. Metadata does not say which targets have no harness, so
     /// `without_harness` looks that up for each member.
     pub(crate) fn with_harnesses(
         metadata: Metadata,
+        pinned: PinnedFamily<'_>,
         build: &BuildConfig,
         without_harness: impl Fn(&Package) -> Result<Vec<HarnessFree>>,
     ) -> Result<Self> {
@@ -113,6 +116,7 @@ impl Workspace {
         documented.sort_by(|a, b| a.1.cmp(&b.1));
         Ok(Self {
             units: Units::of(&metadata),
+            family: FamilyPackages::of(&metadata, pinned),
             metadata,
             targets,
             documented,
@@ -158,13 +162,19 @@ impl Workspace {
         &self.metadata.packages
     }
 
+    /// Returns true if a package belongs to the family at the pin.
+    #[must_use]
+    pub fn is_of_family(&self, id: &PackageId) -> bool {
+        self.family.contains(id)
+    }
+
     /// Returns the package with an ID unless it is one of the subject's: it has a source or belongs
     /// to the family.
     #[must_use]
-    pub fn foreign(&self, id: &PackageId, family: &Family) -> Option<&Package> {
+    pub fn foreign(&self, id: &PackageId) -> Option<&Package> {
         let is_member = self.metadata.workspace_members.contains(id);
         let package = self.package(id).filter(|_| !is_member)?;
-        (package.source.is_some() || family.holds(&package.name)).then_some(package)
+        (package.source.is_some() || self.is_of_family(id)).then_some(package)
     }
 
     /// Returns the package in a folder.
@@ -276,11 +286,11 @@ impl Workspace {
     /// Returns the package with an ID if it neither belongs to the subject or the family nor uses
     /// the family: the pin cannot affect it.
     #[must_use]
-    pub fn outside(&self, id: &PackageId, family: &Family) -> Option<&Package> {
+    pub fn outside(&self, id: &PackageId) -> Option<&Package> {
         let package = self.package(id).filter(|p| p.source.is_some())?;
         let below = self.below(id);
-        let mut names = below.iter().filter_map(|id| Some(&self.package(id)?.name));
-        (!names.any(|name| family.holds(name))).then_some(package)
+        let uses_family = below.iter().any(|id| self.is_of_family(id));
+        (!uses_family).then_some(package)
     }
 
     /// Returns the target's package folder, in which cargo runs its tests.

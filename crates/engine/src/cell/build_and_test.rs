@@ -183,7 +183,6 @@ impl CellWork<'_> {
         let doc_build = DocBuild {
             cargo,
             workspace,
-            family: self.context.family,
             flags,
             target: &self.folders.target,
             folder: self.folders.copy().join("dry-run"),
@@ -288,7 +287,6 @@ impl CellWork<'_> {
         BuildOptions {
             flags: build.flags(&self.context.toolchain.cargo),
             features: self.context.features,
-            family: self.context.family,
             is_whole: self.only.is_none(),
             is_asked_for,
             start_over,

@@ -28,6 +28,7 @@ use crate::build::BuildResult;
 use crate::cargo::targets::Workspace;
 use crate::cell::context::CellWork;
 use crate::diagnose::target_result::TargetResult;
+use crate::matrix::family_packages::is_of_registry;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, Phases};
 use crate::resolve::lockfile::{Compatible, compatible, moves};
@@ -260,12 +261,8 @@ impl CellWork<'_> {
     }
 
     fn may_move(&self, workspace: &Workspace, id: &PackageId) -> bool {
-        let package = workspace.foreign(id, self.context.family);
-        package.is_some_and(|package| {
-            let source = package.source.as_ref();
-            let is_of_registry = source.is_some_and(|source| !source.repr.starts_with("git+"));
-            is_of_registry && !self.context.family.holds(&package.name)
-        })
+        let package = workspace.foreign(id);
+        package.is_some_and(|package| is_of_registry(package) && !workspace.is_of_family(id))
     }
 }
 

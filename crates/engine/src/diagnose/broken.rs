@@ -1,7 +1,6 @@
 //! External packages that do not compile.
 
 use cargo_metadata::{Package, PackageId};
-use pinmatrix_core::config::Family;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::TargetKind;
 use pinmatrix_core::model::outcome::moved::Broken;
@@ -11,11 +10,12 @@ use crate::cargo::messages::BuildMessages;
 use crate::cargo::targets::Workspace;
 use crate::diagnose::classify::{fault_in, kind_of};
 use crate::diagnose::target_result::failed_script;
+use crate::matrix::family_packages::is_of_registry;
 
 /// Names the package in each error that is not in the subject's code.
-pub fn name_packages(messages: &mut BuildMessages, workspace: &Workspace, family: &Family) {
+pub fn name_packages(messages: &mut BuildMessages, workspace: &Workspace) {
     for ((id, _, _), errors) in &mut messages.errors {
-        if let Some(package) = workspace.foreign(id, family) {
+        if let Some(package) = workspace.foreign(id) {
             for counted in errors {
                 counted.error.package = Some(named(package));
             }
@@ -26,20 +26,13 @@ pub fn name_packages(messages: &mut BuildMessages, workspace: &Workspace, family
 /// Returns the packages from a registry and of the family that failed in the compiler or in their
 /// own build script, ordered by ID. Failures of the linker or the machine do not count.
 #[must_use]
-pub fn broken(
-    messages: &BuildMessages,
-    workspace: &Workspace,
-    family: &Family,
-) -> Vec<(PackageId, Broken)> {
+pub fn broken(messages: &BuildMessages, workspace: &Workspace) -> Vec<(PackageId, Broken)> {
     let mut packages: Vec<&Package> = workspace.packages().iter().collect();
     packages.sort_by(|a, b| a.id.cmp(&b.id));
-    let is_published = |package: &&Package| {
-        let is_of_git = |repr: &str| repr.starts_with("git+");
-        let source = package.source.as_ref();
-        family.holds(&package.name) || source.is_some_and(|s| !is_of_git(&s.repr))
-    };
+    let is_published =
+        |package: &&Package| workspace.is_of_family(&package.id) || is_of_registry(package);
     let packages = packages.into_iter().filter(is_published);
-    let packages = packages.filter(|package| workspace.foreign(&package.id, family).is_some());
+    let packages = packages.filter(|package| workspace.foreign(&package.id).is_some());
     let of = |package: &Package| {
         let errors = errors_of(messages, package);
         let is_refused = fault_in(&errors).is_none() && kind_of(&errors) != FailureKind::Link;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use cargo_metadata::{Package, PackageId};
-use pinmatrix_core::config::Family;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::TargetKind;
 use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
@@ -43,8 +42,6 @@ pub struct TargetJudge<'a> {
     pub account: &'a BuildAccount,
     /// The workspace, which knows what depends on what.
     pub workspace: &'a Workspace,
-    /// The pinned family.
-    pub family: &'a Family,
     /// How cargo ended.
     pub exit: &'a Exit,
     /// The timeout of the build.
@@ -144,7 +141,7 @@ impl TargetJudge<'_> {
             let Some(errors) = self.of_needed(&id, target) else {
                 continue;
             };
-            let Some(package) = self.workspace.outside(&id, self.family) else {
+            let Some(package) = self.workspace.outside(&id) else {
                 return MessageEvidence::Errors(errors);
             };
             if matches!(answer, MessageEvidence::Open) {
@@ -173,7 +170,7 @@ impl TargetJudge<'_> {
             return Some(errors);
         }
         let mut error = failed_script(&self.account.messages.err, self.workspace.package(id)?)?;
-        let package = self.workspace.foreign(id, self.family);
+        let package = self.workspace.foreign(id);
         error.package = package.map(|p| format!("{} {}", p.name, p.version));
         Some(vec![error])
     }

@@ -20,6 +20,12 @@ pub struct Requirement {
     pub is_inherited: bool,
     /// Whether the dependency is optional.
     pub is_optional: bool,
+    /// The features that it asks for.
+    pub features: Vec<String>,
+    /// Whether it asks for the default features. What is inherited says so unless the workspace
+    /// itself does not; a member cannot take them away.
+    /// <https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html#inheriting-a-dependency-from-a-workspace>
+    pub default_features: bool,
     /// The platform that it is for, as in `[target]`; `None` for all.
     pub platform: Option<String>,
 }
@@ -87,11 +93,16 @@ pub fn requirements_of(manifests: &[Manifest]) -> Vec<(&Manifest, Requirement)> 
             .find_map(|manifest| manifest.inherited(key))
     };
     let whole = |own: Requirement| match inherited(&own.key).filter(|_| own.is_inherited) {
-        Some(inherited) => Requirement {
-            package: inherited.package,
-            version: inherited.version,
-            ..own
-        },
+        Some(mut inherited) => {
+            inherited.features.extend(own.features.iter().cloned());
+            Requirement {
+                package: inherited.package,
+                version: inherited.version,
+                features: inherited.features,
+                default_features: inherited.default_features || own.default_features,
+                ..own
+            }
+        }
         None => own,
     };
     let packages = manifests
@@ -127,9 +138,26 @@ fn requirements_in(table: &dyn TableLike, platform: Option<&str>) -> Vec<Require
         version: version_of(item),
         is_inherited: is_inherited(item),
         is_optional: item.get("optional").and_then(Item::as_bool) == Some(true),
+        features: features_of(item),
+        default_features: default_features_of(item),
         platform: platform.map(str::to_owned),
     };
     tables.flat_map(TableLike::iter).map(requirement).collect()
+}
+
+fn features_of(item: &Item) -> Vec<String> {
+    let features = item.get("features").and_then(Item::as_array);
+    let words = features.into_iter().flatten();
+    words
+        .filter_map(|word| word.as_str().map(str::to_owned))
+        .collect()
+}
+
+fn default_features_of(item: &Item) -> bool {
+    // Cargo still reads the second spelling in editions before 2024.
+    let keys = ["default-features", "default_features"];
+    let written = keys.iter().find_map(|key| item.get(key)?.as_bool());
+    written.unwrap_or(!is_inherited(item))
 }
 
 /// Returns the versions that a requirement admits, if it comes from a registry.
@@ -137,7 +165,8 @@ fn version_of(item: &Item) -> Option<String> {
     let Some(table) = item.as_table_like() else {
         return item.as_str().map(str::to_owned);
     };
-    let is_elsewhere = SOURCES.iter().any(|source| table.contains_key(source));
+    let mut elsewhere = SOURCES.iter().chain(&["registry", "registry-index"]);
+    let is_elsewhere = elsewhere.any(|source| table.contains_key(source));
     let version = table.get("version").and_then(Item::as_str);
     version.filter(|_| !is_elsewhere).map(str::to_owned)
 }

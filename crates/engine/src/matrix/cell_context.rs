@@ -10,6 +10,7 @@ use pinmatrix_core::model::cell::Cell;
 
 use crate::machine::toolchain::Toolchain;
 use crate::matrix::Matrix;
+use crate::matrix::family_packages::PinnedFamily;
 use crate::matrix::pin_context::PinContext;
 use crate::subject::source_tree::SourceTree;
 
@@ -68,6 +69,16 @@ impl<'a> CellContext<'a> {
             features,
             pin_context: Arc::clone(pin_context),
         }))
+    }
+
+    /// Returns the family at the pin of the cell.
+    #[must_use]
+    pub fn pinned(&self) -> PinnedFamily<'_> {
+        PinnedFamily {
+            family: self.family,
+            at: &self.cell.pin.at,
+            pins: &self.pin_context.holds,
+        }
     }
 
     /// Returns all variables for a child that uses a toolchain.

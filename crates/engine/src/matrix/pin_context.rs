@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use pinmatrix_core::config::{Config, Family, Overrides, together};
 use pinmatrix_core::model::cell::{Pin, PinnedAt, bare};
+use pinmatrix_core::model::run::version_set::VersionSet;
 use semver::Version;
 
 use crate::machine::child_env::ChildEnv;
@@ -83,6 +84,17 @@ impl PinContexts {
     }
 }
 
+/// Returns the pins of the followers at a pin.
+fn followers_at(sets: &[VersionSet], pin: &Pin) -> RequirementPins {
+    let set = sets
+        .iter()
+        .find(|set| pin.at.version() == Some(&set.version));
+    let followers = set.into_iter().flat_map(|set| &set.followers);
+    followers
+        .map(|(name, version)| (name.clone(), RequirementPin::Version(bare(version))))
+        .collect()
+}
+
 /// The inputs of all pin contexts of a matrix.
 pub struct PinContextBuilder<'a> {
     /// The contents of `matrix.toml`.
@@ -95,6 +107,8 @@ pub struct PinContextBuilder<'a> {
     pub locals: &'a BTreeMap<Utf8PathBuf, PathPin>,
     /// The source of the published versions.
     pub registry: &'a Registry,
+    /// The versions of the followers, in the order of the families.
+    pub sets: &'a [Vec<VersionSet>],
 }
 
 impl PinContextBuilder<'_> {
@@ -107,10 +121,12 @@ impl PinContextBuilder<'_> {
         let mut pin_contexts = PinContexts::default();
         // Most pins override nothing and share one environment.
         let mut around = Vec::new();
-        for (family, ladder) in self.config.families.iter().zip(ladders) {
+        let families = self.config.families.iter().zip(ladders).zip(self.sets);
+        for ((family, ladder), sets) in families {
             let needs = self.needs(family);
             for LadderPin { pin, .. } in ladder.all() {
-                let pin_context = self.context_of(family, pin, &needs, &mut around)?;
+                let mut pin_context = self.context_of(family, pin, &needs, &mut around)?;
+                pin_context.holds.extend(followers_at(sets, pin));
                 pin_contexts
                     .of_pins
                     .insert(Arc::clone(pin), Arc::new(pin_context));

@@ -8,18 +8,21 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use camino::Utf8Path;
-use pinmatrix_core::config::{Config, Family, Network, Pins, did_you_mean};
+use pinmatrix_core::config::{Config, Family, Followers, Network, Pins, did_you_mean};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::bare;
+use pinmatrix_core::model::run::version_set::VersionSet;
 use semver::Version;
 
 use crate::machine::child_env::ChildEnv;
 use crate::machine::own_env;
 use crate::machine::toolchain::Toolchain;
 use crate::manifest::Manifest;
+use crate::matrix::used_crates::Requirements;
 use crate::registry::index::SkippedLine;
 use crate::registry::published::{Published, Registry};
 use crate::subject::Subject;
+use crate::subject::source_tree::SourceTree;
 
 /// Rejects a missing linker, which would fail every cell.
 fn linker(config: &Config) -> Result<(), UserError> {
@@ -190,8 +193,10 @@ impl ConfigCheck<'_> {
         }
         if self.network == Network::Online {
             let crates = config.families.iter().flat_map(Family::crate_names);
-            let crates: Vec<&str> = crates.collect();
-            registry.refresh(self.subject, &crates, self.resolver, self.child_env)?;
+            let followers = config.families.iter().flat_map(|f| f.followers.named());
+            let followers = followers.map(|name| name.get_ref().as_str());
+            let crates: Vec<&str> = crates.chain(followers).collect();
+            self.refresh(&crates)?;
         }
         for Unpublished { family, krate, pin } in unpublished(config, registry) {
             let known = registry.versions(krate).unwrap_or_default();
@@ -217,6 +222,57 @@ impl ConfigCheck<'_> {
                 .help(nearest_versions(version, &known))
                 .into());
         }
+        Ok(())
+    }
+
+    fn refresh(&self, crates: &[&str]) -> Result<()> {
+        let Self {
+            subject,
+            resolver,
+            child_env,
+            ..
+        } = self;
+        self.registry.refresh(subject, crates, resolver, child_env)
+    }
+
+    /// Gets anew what is published of a follower that blocks a pin, since a newer version may go
+    /// with it. Returns true if it did.
+    pub fn refresh_blocked(&self, sets: &[Vec<VersionSet>]) -> Result<bool> {
+        let blockers = sets.iter().flatten().filter_map(|set| set.blocker.as_ref());
+        let blocking: BTreeSet<&str> = blockers.map(|b| b.package.as_str()).collect();
+        if blocking.is_empty() || self.network == Network::Offline || self.registry.is_local() {
+            return Ok(false);
+        }
+        let crates = self.config.families.iter().flat_map(Family::crate_names);
+        let crates: Vec<&str> = crates.chain(blocking).collect();
+        self.refresh(&crates)?;
+        Ok(true)
+    }
+
+    /// Gets what is published of crates that may follow a family, where it is not here yet. What
+    /// cannot be had is noted.
+    pub fn followers_known(&self, tree: &SourceTree, notes: &mut Vec<String>) -> Result<()> {
+        let is_auto = |family: &Family| matches!(family.followers, Followers::Auto(_));
+        let families = self.config.families.iter();
+        let named = families.flat_map(|family| family.followers.named());
+        let mut names: BTreeSet<String> = named.map(|name| name.get_ref().clone()).collect();
+        if self.config.families.iter().any(is_auto) {
+            let requirements = Requirements::of(tree)?;
+            names.extend(requirements.published().into_iter().map(str::to_owned));
+        }
+        let is_unknown = |name: &String| {
+            let entry = self.registry.entry(name);
+            entry.is_some_and(|entry| entry.is_empty())
+        };
+        names.retain(is_unknown);
+        if !names.is_empty() && self.network == Network::Online && !self.registry.is_local() {
+            let crates: Vec<&str> = names.iter().map(String::as_str).collect();
+            self.refresh(&crates)?;
+            names.retain(is_unknown);
+        }
+        notes.extend(names.into_iter().map(|name| {
+            format!("nothing is known of what is published of {name}, so it follows no family")
+        }));
         Ok(())
     }
 

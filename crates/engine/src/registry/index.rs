@@ -29,7 +29,22 @@ pub struct Published {
     /// The rust-version that it declares. An index does not record the one that its edition needs.
     pub rust_version: Option<Version>,
     /// Its requirements, without dev-dependencies.
-    pub requires: Vec<(String, VersionReq)>,
+    pub requires: Vec<Dependency>,
+    /// Its features, each with what it turns on.
+    pub features: BTreeMap<String, Vec<String>>,
+}
+
+/// One requirement of a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// Its key: the name of the package, unless it is renamed.
+    pub key: String,
+    /// The package that it is on.
+    pub package: String,
+    /// The versions that it admits.
+    pub req: VersionReq,
+    /// Whether only a feature turns it on.
+    pub is_optional: bool,
 }
 
 /// Everything that an index holds about one crate.
@@ -231,9 +246,32 @@ impl IndexLine {
             version: self.vers,
             yanked: self.yanked.unwrap_or_default(),
             rust_version: self.rust_version,
-            requires: dependencies
-                .map(|d| (d.package.unwrap_or(d.name), d.req))
-                .collect(),
+            requires: dependencies.map(IndexDependency::requirement).collect(),
+            features: together(self.features, self.features2),
+        }
+    }
+}
+
+/// Adds the features in a syntax that old cargos cannot read, which stand apart.
+/// <https://doc.rust-lang.org/cargo/reference/registry-index.html#json-schema>
+fn together(
+    mut features: BTreeMap<String, Vec<String>>,
+    newer: Option<BTreeMap<String, Vec<String>>>,
+) -> BTreeMap<String, Vec<String>> {
+    for (name, implied) in newer.unwrap_or_default() {
+        features.entry(name).or_default().extend(implied);
+    }
+    features
+}
+
+impl IndexDependency {
+    fn requirement(self) -> Dependency {
+        let package = self.package.unwrap_or_else(|| self.name.clone());
+        Dependency {
+            key: self.name,
+            package,
+            req: self.req,
+            is_optional: self.optional,
         }
     }
 }

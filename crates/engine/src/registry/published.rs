@@ -20,7 +20,7 @@ use crate::machine::cargo_config::{PLACES, anchored};
 use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
 pub use crate::registry::index::Published;
-use crate::registry::index::{CrateEntry, SkippedLine};
+use crate::registry::index::{CrateEntry, Dependency, SkippedLine};
 use crate::registry::releases::Releases;
 
 /// The source of the subject's crates.
@@ -334,6 +334,7 @@ fn unpacked(folder: &Utf8Path) -> Result<BTreeMap<String, CrateEntry>> {
             requires: requires
                 .filter_map(|(key, value)| requirement(key, &value))
                 .collect(),
+            features: manifest.features,
         });
     }
     for entry in crates.values_mut() {
@@ -351,6 +352,8 @@ struct Unpacked {
     dependencies: toml::Table,
     #[serde(default)]
     build_dependencies: toml::Table,
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -361,11 +364,16 @@ struct UnpackedPackage {
     rust_version: Option<String>,
 }
 
-fn requirement(key: String, written: &toml::Value) -> Option<(String, VersionReq)> {
+fn requirement(key: String, written: &toml::Value) -> Option<Dependency> {
     let field = |name: &str| written.get(name).and_then(toml::Value::as_str);
     let req = written.as_str().or_else(|| field("version")).unwrap_or("*");
-    let name = field("package").map_or(key, str::to_owned);
-    Some((name, VersionReq::parse(req).ok()?))
+    let optional = written.get("optional").and_then(toml::Value::as_bool);
+    Some(Dependency {
+        package: field("package").unwrap_or(&key).to_owned(),
+        req: VersionReq::parse(req).ok()?,
+        is_optional: optional.unwrap_or_default(),
+        key,
+    })
 }
 
 #[cfg(test)]
@@ -414,7 +422,7 @@ mod tests {
         let message: Vec<_> = versions.iter().map(|p| p.version.to_string()).collect();
         assert_eq!(message, ["1.0.0", "2.0.0"]);
         assert_eq!(versions[0].rust_version, Some(Version::new(1, 70, 0)));
-        assert_eq!(versions[1].requires[0].0, "b");
+        assert_eq!(versions[1].requires[0].package, "b");
         let releases = registry.releases(&["a", "b"]).expect("known");
         assert!(!releases.releases.iter().any(|release| release.is_whole()));
     }

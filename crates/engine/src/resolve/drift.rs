@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
-use pinmatrix_core::config::Family;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::status::FailureKind;
 use semver::Version;
 
+use crate::matrix::family_packages::{FamilyPackages, PinnedFamily};
 use crate::registry::published::{Published, Registry};
 use crate::resolve::msrv::{Demand, parents};
 
@@ -24,10 +24,10 @@ pub struct DriftContext<'a> {
     pub registry: &'a Registry,
     /// The cell's rustc.
     pub rustc: &'a Version,
-    /// The pinned family.
-    pub family: &'a Family,
-    /// The pinned version, if the pin is a published one.
-    pub pin: Option<&'a Version>,
+    /// The family at the pin.
+    pub pinned: PinnedFamily<'a>,
+    /// The packages of the graph that belong to it.
+    pub family: &'a FamilyPackages,
 }
 
 /// Why a package that is too new is in the graph.
@@ -74,12 +74,11 @@ pub fn judge(pin_context: &DriftContext<'_>, demands: &[Demand]) -> (FailureKind
 
 impl DriftContext<'_> {
     fn cause(&self, demand: &Demand) -> DriftCause {
-        let mut packages = self.metadata.packages.iter();
-        let package = packages.find(|p| *p.name == demand.name && p.version == demand.version);
+        let package = demand.package(self.metadata);
         let Some(package) = package.filter(|p| p.source.is_some()) else {
             return DriftCause::Own;
         };
-        if self.family.holds(&demand.name) {
+        if self.family.contains(&package.id) {
             return DriftCause::Own;
         }
         let versions = self.registry.versions(&demand.name).unwrap_or_default();
@@ -105,7 +104,7 @@ impl DriftContext<'_> {
         let parents = parents(self.metadata);
         let ids: BTreeSet<_> = parents.get(&package.id)?.iter().collect();
         let packages = self.metadata.packages.iter();
-        let of_family = packages.filter(|p| ids.contains(&p.id) && self.family.holds(&p.name));
+        let of_family = packages.filter(|p| ids.contains(&p.id) && self.family.contains(&p.id));
         let asks = |d: &&Dependency| {
             d.name == *package.name
                 && d.kind != DependencyKind::Development
@@ -126,18 +125,22 @@ impl DriftContext<'_> {
     /// Checks whether the package itself uses the family, and every version of it that fits
     /// excludes the pin.
     fn follower(&self, package: &Package, fitting: &[&Published]) -> Option<String> {
-        let pin = self.pin?;
         let in_use = parents(self.metadata);
         let uses = |p: &&Package| {
             let users = in_use.get(&p.id).into_iter().flatten();
-            self.family.holds(&p.name) && users.into_iter().any(|id| *id == package.id)
+            self.family.contains(&p.id) && users.into_iter().any(|id| *id == package.id)
         };
         let used = self.metadata.packages.iter().find(uses)?;
         let refuses = |p: &&Published| {
-            let mut of_family = p.requires.iter().filter(|(n, _)| self.family.holds(n));
-            of_family.any(|(_, req)| !req.matches(pin))
+            let of_family = p.requires.iter();
+            let mut of_family = of_family.filter(|d| self.pinned.moves(&d.package));
+            of_family.any(|d| {
+                let pin = self.pinned.version_of(&d.package);
+                pin.is_some_and(|pin| !d.req.matches(pin))
+            })
         };
         let name = &used.name;
+        let pin = self.pinned.version_of(name)?;
         (!fitting.is_empty() && fitting.iter().all(refuses))
             .then(|| format!("no version of it that fits takes {name} {pin}"))
     }
@@ -147,7 +150,7 @@ impl DriftContext<'_> {
 /// it. A lock also lists packages that no cell builds, such as optional dependencies, and `cargo
 /// fetch` reads all of them.
 #[must_use]
-pub fn unreadable(err: &str, family: &Family) -> Option<String> {
+pub fn unreadable(err: &str, pinned: PinnedFamily<'_>) -> Option<String> {
     let (_, rest) = err.split_once("failed to parse manifest at `")?;
     let manifest = Utf8Path::new(rest.split('`').next()?);
     let folder = manifest.parent()?.file_name()?;
@@ -156,7 +159,7 @@ pub fn unreadable(err: &str, family: &Family) -> Option<String> {
         let version = Version::parse(folder.get(at + 1..)?).ok()?;
         Some((folder.get(..at)?, version))
     })?;
-    (!family.holds(name)).then(|| format!("{name} {version}"))
+    (!pinned.holds(name, &version)).then(|| format!("{name} {version}"))
 }
 
 #[cfg(test)]

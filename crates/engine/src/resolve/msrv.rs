@@ -25,6 +25,13 @@ pub struct Demand {
 }
 
 impl Demand {
+    /// Finds the package in the graph; `None` if the demand is a member's own.
+    #[must_use]
+    pub fn package<'a>(&self, metadata: &'a Metadata) -> Option<&'a Package> {
+        let mut packages = metadata.packages.iter();
+        packages.find(|p| *p.name == self.name && p.version == self.version)
+    }
+
     /// Formats the demand as an error for the user.
     #[must_use]
     pub fn diagnostic(&self, rustc: &Version) -> Diagnostic {
@@ -92,7 +99,7 @@ pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
 /// Returns the newest rustc that a graph needs: once for the family alone, and once for the whole
 /// lock.
 #[must_use]
-pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&str) -> bool) -> Needs {
+pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&Package) -> bool) -> Needs {
     let in_graph = in_graph(metadata);
     let need = |package: &Package| {
         let rustc = needs(package)?.rustc;
@@ -114,7 +121,7 @@ pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&str) -> bool) -> Need
             .cmp(&b.rustc)
             .then_with(|| b.package.cmp(&a.package))
     };
-    let of_family = packages().filter(|p| is_of_family(&p.name));
+    let of_family = packages().filter(|p| is_of_family(p));
     Needs {
         family: of_family.filter_map(need).max_by(order),
         lock: packages().filter_map(need).max_by(order),
@@ -144,6 +151,20 @@ pub fn parents(metadata: &Metadata) -> BTreeMap<PackageId, Vec<PackageId>> {
         dependents.sort();
     }
     parents
+}
+
+/// Returns true if every package that requires `package` admits another version of it.
+#[must_use]
+pub fn admits(metadata: &Metadata, package: &Package, version: &Version) -> bool {
+    let parents = parents(metadata);
+    let ids = parents.get(&package.id).into_iter().flatten();
+    let mut users = ids.filter_map(|id| metadata.packages.iter().find(|p| p.id == *id));
+    users.all(|user| {
+        let asked = user.dependencies.iter();
+        let mut asked =
+            asked.filter(|d| d.name == *package.name && d.req.matches(&package.version));
+        asked.all(|d| d.req.matches(version))
+    })
 }
 
 /// Returns the shortest chain of dependents from a package up to a workspace member.

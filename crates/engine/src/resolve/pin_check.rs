@@ -1,40 +1,42 @@
-//! Checks that a graph holds the family at the pin: every family crate that is built appears once,
-//! and comes from the source that the pin names.
+//! Proves that a graph holds the family at the pin: whatever the subject itself requires of the
+//! family is there at the pin, and from the source that the pin names. Lists the copies of family
+//! crates that other packages bring in.
 
 use std::collections::BTreeSet;
 
 use cargo_metadata::{Metadata, Package};
-use pinmatrix_core::config::Family;
-use pinmatrix_core::model::cell::{PinnedAt, bare};
-use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::copies::OtherCopy;
 
+use crate::matrix::family_packages::{PinnedFamily, is_of_registry};
 use crate::resolve::msrv;
 
-/// Reports a family crate that is not in the graph exactly once, at the pin and from its source.
-#[must_use]
-pub fn not_at_pin(metadata: &Metadata, family: &Family, at: &PinnedAt) -> Option<Diagnostic> {
-    let in_graph = msrv::in_graph(metadata);
-    let built: Vec<&Package> = metadata
-        .packages
-        .iter()
-        .filter(|p| in_graph.contains(&p.id))
-        .collect();
-    let crates = family.crate_names().into_iter();
-    let is_built = |krate: &str| built.iter().any(|p| *p.name == krate);
-    let is_any_built = crates.clone().any(is_built);
-    let mut faults = crates.filter_map(|krate| {
-        let packages: Vec<&Package> = built.iter().filter(|p| *p.name == krate).copied().collect();
-        match packages.is_empty() {
-            false => fault(krate, at, &packages, metadata),
-            // The crates that are built are enough to judge by.
-            true if is_any_built => None,
-            true => Some(format!(
-                "{krate} is not in the graph: {}",
-                why_absent(krate, metadata)
-            )),
+/// Returns the copies of family crates beside the pin, in order.
+///
+/// # Errors
+///
+/// Returns a message that names a family crate which the subject uses at another version or from
+/// another source than the pin. With `strict`, every copy beside the pin is one.
+pub fn check(metadata: &Metadata, pinned: PinnedFamily<'_>) -> Result<Vec<OtherCopy>, String> {
+    let graph = BuiltGraph::of(metadata);
+    let crates = pinned.family.crate_names();
+    let is_used = |krate: &&str| graph.is_used(krate, pinned);
+    let is_any_built = crates.iter().any(is_used);
+    let followers = pinned.pins.keys().map(String::as_str);
+    let followers = followers.filter(|name| !crates.contains(name));
+    let mut copies = Vec::new();
+    for krate in crates.iter().copied().chain(followers) {
+        let built = graph.named(krate);
+        // The crates that are built are enough to judge by.
+        if !is_any_built {
+            let why = why_absent(krate, metadata);
+            return Err(format!("{krate} is not in the graph: {why}"));
         }
-    });
-    faults.next().map(Diagnostic::from_message)
+        if let Some(fault) = graph.fault(krate, pinned, &built) {
+            return Err(fault);
+        }
+        copies.extend(graph.copies(pinned, &built));
+    }
+    Ok(copies)
 }
 
 /// Explains why no member brings in a crate: each requirement on it is optional, or for another
@@ -59,32 +61,103 @@ fn why_absent(krate: &str, metadata: &Metadata) -> String {
     }
 }
 
-fn fault(krate: &str, at: &PinnedAt, packages: &[&Package], metadata: &Metadata) -> Option<String> {
-    let registry = |p: &Package| {
-        p.source
-            .as_ref()
-            .is_some_and(|s| !s.repr.starts_with("git+"))
-    };
-    let is_at_pin = |p: &Package| match at {
-        PinnedAt::Version { version } => bare(&p.version) == *version,
-        PinnedAt::Git { .. } | PinnedAt::Path { .. } => !registry(p),
-    };
-    let is_published = at.version().is_some();
-    if let Some(other) = packages.iter().find(|p| is_published && !registry(p)) {
-        let from = &other.manifest_path;
-        return Some(format!("{krate} comes from {from}, not from a registry"));
+/// The packages of a graph that are built, with those that use each.
+struct BuiltGraph<'a> {
+    packages: Vec<(&'a Package, Vec<&'a Package>)>,
+}
+
+impl<'a> BuiltGraph<'a> {
+    fn of(metadata: &'a Metadata) -> Self {
+        let in_graph = msrv::in_graph(metadata);
+        let parents = msrv::parents(metadata);
+        let packages = metadata.packages.iter();
+        let built = packages.filter(|p| in_graph.contains(&p.id)).map(|p| {
+            let ids = parents.get(&p.id).into_iter().flatten();
+            let users = ids.filter_map(|id| metadata.packages.iter().find(|p| p.id == *id));
+            (p, users.collect())
+        });
+        Self {
+            packages: built.collect(),
+        }
     }
-    let parents = msrv::parents(metadata);
-    let wrong = packages.iter().find(|p| !is_at_pin(p))?;
-    let ids = parents.get(&wrong.id).into_iter().flatten();
-    let askers = ids.filter_map(|id| metadata.packages.iter().find(|p| p.id == *id));
-    let askers: Vec<String> = askers
-        .map(|p| format!("{} {}", p.name, p.version))
-        .collect();
-    let (version, askers) = (&wrong.version, askers.join(", "));
-    Some(format!(
-        "{krate} is in the graph at {version} and not only at {at}: {askers} asks for it"
-    ))
+
+    fn named(&self, krate: &str) -> Vec<&'a Package> {
+        let packages = self.packages.iter().map(|(package, _)| *package);
+        packages.filter(|p| *p.name == krate).collect()
+    }
+
+    fn users(&self, package: &Package) -> &[&'a Package] {
+        let mut packages = self.packages.iter();
+        let found = packages.find(|(other, _)| other.id == package.id);
+        found.map_or(&[], |(_, users)| users.as_slice())
+    }
+
+    /// Describes the first package of this name that should be at the pin and is not.
+    fn fault(&self, krate: &str, pinned: PinnedFamily<'_>, built: &[&Package]) -> Option<String> {
+        let is_own = |user: &&Package| user.source.is_none();
+        let is_required = |p: &&Package| self.users(p).iter().any(is_own);
+        let is_direct = built.iter().copied().any(|p| is_required(&p));
+        let must = built.iter().copied();
+        let must = must.filter(|p| pinned.family.strict || !is_direct || is_required(p));
+        let must: Vec<&Package> = must.collect();
+        let at = match pinned.version_of(krate) {
+            Some(version) => version.to_string(),
+            None => pinned.at.to_string(),
+        };
+        let is_published = pinned.version_of(krate).is_some();
+        if let Some(other) = must.iter().find(|p| is_published && !is_of_registry(p)) {
+            let from = &other.manifest_path;
+            return Some(format!("{krate} comes from {from}, not from a registry"));
+        }
+        // A crate that the subject does not require has to be there at the pin, among other copies, if
+        // the family brings it in.
+        let is_of_family = |p: &&Package| {
+            let mut users = self.users(p).iter();
+            users.any(|user| pinned.moves(&user.name) && pinned.is_at_pin(user))
+        };
+        let is_free = !must.iter().copied().any(|p| is_of_family(&p));
+        let is_there = must.iter().any(|p| pinned.is_at_pin(p));
+        if !pinned.family.strict && !is_direct && (is_there || is_free) {
+            return None;
+        }
+        let wrong = must.iter().find(|p| !pinned.is_at_pin(p))?;
+        let users = self.names_of_users(wrong).join(", ");
+        let only = if pinned.family.strict { "only " } else { "" };
+        Some(format!(
+            "{krate} is in the graph at {} and not {only}at {at}: {users} requires it",
+            wrong.version
+        ))
+    }
+
+    /// Returns true if a crate is there at the pin, or at a version that has to be.
+    fn is_used(&self, krate: &str, pinned: PinnedFamily<'_>) -> bool {
+        let built = self.named(krate);
+        let is_at_pin = built.iter().any(|p| pinned.is_at_pin(p));
+        is_at_pin || self.fault(krate, pinned, &built).is_some()
+    }
+
+    fn copies(&self, pinned: PinnedFamily<'_>, built: &[&Package]) -> Vec<OtherCopy> {
+        let at_pin = built.iter().find(|p| pinned.is_at_pin(p));
+        let beside = |other: &Package| match (at_pin, pinned.version_of(&other.name)) {
+            (Some(at_pin), _) => at_pin.version.to_string(),
+            (None, Some(version)) => version.to_string(),
+            (None, None) => pinned.at.to_string(),
+        };
+        let others = built.iter().filter(|p| !pinned.is_at_pin(p));
+        let others = others.map(|other| OtherCopy {
+            package: other.name.to_string(),
+            version: other.version.to_string(),
+            beside: beside(other),
+            required_by: self.names_of_users(other),
+            meets: false,
+        });
+        others.collect()
+    }
+
+    fn names_of_users(&self, package: &Package) -> Vec<String> {
+        let users = self.users(package).iter();
+        users.map(|p| format!("{} {}", p.name, p.version)).collect()
+    }
 }
 
 #[cfg(test)]

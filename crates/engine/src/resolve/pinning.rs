@@ -4,24 +4,26 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 use pinmatrix_core::config::Network;
 use pinmatrix_core::model::cell::bare;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::Needs;
+use pinmatrix_core::model::outcome::copies::OtherCopy;
 use pinmatrix_core::model::outcome::moved::{MoveReason, Moved};
 use pinmatrix_core::model::status::{FailureKind, Status};
 use pinmatrix_process::sandbox::policy::Policy;
 use semver::Version;
 
-use crate::cargo::{CargoCommand, CargoOutput, resolve_infra_failure};
+use crate::cargo::{CargoCommand, CargoOutput, first_error, resolve_infra_failure};
 use crate::matrix::cell_context::CellContext;
+use crate::matrix::family_packages::FamilyPackages;
 use crate::phase::log::PhaseLog;
-use crate::resolve::pin_check::not_at_pin;
 use crate::resolve::repair::{LockGraph, next_step};
 use crate::resolve::resolution::Resolution;
 use crate::resolve::setup::{ResolveSetup, inconclusive};
 use crate::resolve::{drift, msrv};
+use crate::resolve::{hold, pin_check};
 
 /// A cell's lock while it is being moved to the pin.
 pub(super) struct Pinning<'a, 'b> {
@@ -32,6 +34,8 @@ pub(super) struct Pinning<'a, 'b> {
     log: &'b mut PhaseLog,
     /// The packages that have moved so far.
     pub(super) moved: Vec<Moved>,
+    /// Crates of the family beside the pin.
+    pub(super) copies: Vec<OtherCopy>,
     /// The rustc versions that the graph needs.
     pub(super) needs: Option<Needs>,
     /// The commands that were run, and cargo's output.
@@ -58,6 +62,7 @@ impl<'a, 'b> Pinning<'a, 'b> {
             context,
             log,
             moved: Vec::new(),
+            copies: Vec::new(),
             needs: None,
             output: String::new(),
         }
@@ -93,8 +98,15 @@ impl Pinning<'_, '_> {
             Ok(metadata) => metadata,
             Err(refused) => return Ok(Err(refused)),
         };
-        let demands = self.sort_family_first(msrv::unmet(&metadata, &self.context.toolchain.rustc));
-        let by_pin = demands.iter().any(|d| self.is_of_family(&d.name));
+        let metadata = match self.hold_packages(metadata)? {
+            Ok(metadata) => metadata,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let demands = self.demands(&metadata);
+        let family = self.family_packages(&metadata);
+        let is_of_family = |p: &Package| family.contains(&p.id);
+        let mut packages = demands.iter().filter_map(|d| d.package(&metadata));
+        let by_pin = packages.any(is_of_family);
         if demands.is_empty() || by_pin || self.setup.locked {
             return Ok(Ok(self.judge(&metadata, &demands)));
         }
@@ -102,25 +114,25 @@ impl Pinning<'_, '_> {
     }
 
     fn judge(&self, metadata: &Metadata, demands: &[msrv::Demand]) -> Unmet {
-        let pin_context = drift::DriftContext {
+        let context = drift::DriftContext {
             metadata,
             registry: &self.setup.matrix.registry,
             rustc: &self.context.toolchain.rustc,
-            family: self.context.family,
-            pin: self.context.cell.pin.at.version(),
+            pinned: self.context.pinned(),
+            family: &self.family_packages(metadata),
         };
-        (!demands.is_empty()).then(|| drift::judge(&pin_context, demands))
+        (!demands.is_empty()).then(|| drift::judge(&context, demands))
     }
 
     /// Moves companions that the resolver let drift back to the pin's version, and checks that the
-    /// graph holds each family crate once and at the pin.
+    /// subject uses the family at the pin.
     fn align_companions(&mut self, mut metadata: Metadata) -> PinningStep<Metadata> {
         let mut tried = BTreeSet::new();
         // Moving one companion can free another that was held back by a dependency of the first.
-        while let Some(version) = self.context.cell.pin.at.version().cloned()
-            && let Some((name, from)) = self.companion_off_pin(&metadata, &version, &mut tried)
+        while let Some(CompanionOffPin { name, from, to }) =
+            self.companion_off_pin(&metadata, &mut tried)
         {
-            let output = self.move_package(&name, &from, &version)?;
+            let output = self.move_package(&name, &from, &to)?;
             if output.ended.exit.is_success() {
                 tried.clear();
                 metadata = match self.metadata()? {
@@ -131,41 +143,88 @@ impl Pinning<'_, '_> {
                 return Ok(Err(inconclusive(doubt, &output)));
             } else {
                 self.log
-                    .note(&format!("[{name} {from} stays: nothing allows {version}]"));
+                    .note(&format!("[{name} {from} stays: nothing allows {to}]"));
             }
         }
-        Ok(
-            match not_at_pin(&metadata, self.context.family, &self.context.cell.pin.at) {
-                None => Ok(metadata),
-                Some(error) => Err(Resolution::refused(
-                    Status::failed(FailureKind::Resolve),
-                    error,
-                )),
-            },
-        )
+        match pin_check::check(&metadata, self.context.pinned()) {
+            Ok(copies) => self.copies = copies,
+            Err(fault) => {
+                let status = Status::failed(FailureKind::Resolve);
+                let error = Diagnostic::from_message(fault);
+                return Ok(Err(Resolution::refused(status, error)));
+            }
+        }
+        Ok(Ok(metadata))
     }
 
     /// Finds a family crate that is not at the pin's version although that version is published,
-    /// and that has not been tried since the last successful move.
+    /// and that has not been tried since the last successful move. A copy beside the pin counts if
+    /// all that require it admit the pin.
     fn companion_off_pin(
         &self,
         metadata: &Metadata,
-        version: &Version,
         tried: &mut BTreeSet<(String, Version)>,
-    ) -> Option<(String, Version)> {
+    ) -> Option<CompanionOffPin> {
+        if self.setup.locked || self.context.cell.pin.at.version().is_none() {
+            return None;
+        }
+        let pinned = self.context.pinned();
+        let family = self.family_packages(metadata);
         let of_family = metadata
             .packages
             .iter()
-            .filter(|p| bare(&p.version) != *version)
-            .filter(|p| p.source.is_some() && self.is_of_family(&p.name));
-        let mut astray: Vec<(String, Version)> = of_family
-            .filter(|p| !self.setup.locked && self.is_published(&p.name, version))
-            .map(|p| (p.name.to_string(), p.version.clone()))
+            .filter(|p| p.source.is_some() && pinned.family.holds(&p.name));
+        let mut astray: Vec<CompanionOffPin> = of_family
+            .filter_map(|p| {
+                let to = pinned.version_of(&p.name)?;
+                let is_off = bare(&p.version) != *to && self.is_published(&p.name, to);
+                let may_move = || family.contains(&p.id) || msrv::admits(metadata, p, to);
+                (is_off && may_move()).then(|| CompanionOffPin {
+                    name: p.name.to_string(),
+                    from: p.version.clone(),
+                    to: to.clone(),
+                })
+            })
             .collect();
         astray.sort();
-        astray
-            .into_iter()
-            .find(|package| tried.insert(package.clone()))
+        let mut astray = astray.into_iter();
+        astray.find(|package| tried.insert((package.name.clone(), package.from.clone())))
+    }
+
+    /// Moves the packages that `[[adjust]]` holds to the newest version that it admits.
+    fn hold_packages(&mut self, mut metadata: Metadata) -> PinningStep<Metadata> {
+        let holds = self.context.pin_context.change.hold.clone();
+        let mut tried = BTreeSet::new();
+        let registry = &self.setup.matrix.registry;
+        let published = |name: &str| registry.versions(name);
+        while let Some(not_held) = hold::not_held(&metadata, &holds, published, &mut tried) {
+            let refused = |error: Option<&Diagnostic>| {
+                let error = hold::refused(&not_held, error);
+                Resolution::refused(Status::failed(FailureKind::Resolve), error)
+            };
+            let Some(to) = not_held.to.as_ref().filter(|_| !self.setup.locked) else {
+                return Ok(Err(refused(None)));
+            };
+            let moved = self.move_package(&not_held.name, &not_held.from, to)?;
+            if !moved.ended.exit.is_success() {
+                return Ok(Err(match resolve_infra_failure(&moved) {
+                    Some(reason) => inconclusive(reason, &moved),
+                    None => refused(Some(&first_error(&moved.err))),
+                }));
+            }
+            self.moved.push(Moved {
+                package: not_held.name.clone(),
+                from: not_held.from.to_string(),
+                to: to.to_string(),
+                because: format!("`[[adjust]]` holds it at {}", not_held.req),
+                fault: MoveReason::NotHeld,
+            });
+            metadata = match self.metadata()? {
+                Ok(metadata) => metadata,
+                Err(refused) => return Ok(Err(refused)),
+            };
+        }
+        Ok(Ok(metadata))
     }
 
     fn repair(
@@ -174,6 +233,8 @@ impl Pinning<'_, '_> {
         mut demands: Vec<msrv::Demand>,
     ) -> PinningStep<Unmet> {
         let mut tried = BTreeSet::new();
+        let mut family = self.family_packages(&metadata);
+        let holds = &self.context.pin_context.change.hold;
         while let Some(step) = next_step(
             &LockGraph {
                 metadata: &metadata,
@@ -181,7 +242,7 @@ impl Pinning<'_, '_> {
                 rustc: &self.context.toolchain.rustc,
             },
             &demands,
-            |name| self.is_of_family(name),
+            |package| family.contains(&package.id) || holds.contains_key(package.name.as_str()),
             &mut tried,
         ) {
             let output = self.move_package(&step.package, &step.from, &step.to)?;
@@ -202,7 +263,8 @@ impl Pinning<'_, '_> {
                 Ok(metadata) => metadata,
                 Err(refused) => return Ok(Err(refused)),
             };
-            demands = self.sort_family_first(msrv::unmet(&metadata, &self.context.toolchain.rustc));
+            family = self.family_packages(&metadata);
+            demands = self.demands(&metadata);
             if demands.is_empty() {
                 break;
             }
@@ -223,7 +285,8 @@ impl Pinning<'_, '_> {
             return Ok(Err(self.setup.refused(self.context, &output)));
         }
         let metadata = MetadataCommand::parse(&output.out).context("read cargo's metadata")?;
-        self.needs = Some(msrv::highest(&metadata, |name| self.is_of_family(name)));
+        let family = self.family_packages(&metadata);
+        self.needs = Some(msrv::highest(&metadata, |p| family.contains(&p.id)));
         Ok(Ok(metadata))
     }
 
@@ -270,8 +333,8 @@ impl Pinning<'_, '_> {
         Ok(output)
     }
 
-    fn is_of_family(&self, name: &str) -> bool {
-        self.context.family.holds(name)
+    fn family_packages(&self, metadata: &Metadata) -> FamilyPackages {
+        FamilyPackages::of(metadata, self.context.pinned())
     }
 
     fn is_published(&self, name: &str, version: &Version) -> bool {
@@ -281,15 +344,26 @@ impl Pinning<'_, '_> {
         }
     }
 
-    fn sort_family_first(&self, mut demands: Vec<msrv::Demand>) -> Vec<msrv::Demand> {
-        let crates = &self.context.family.crates;
+    /// Returns the packages that need a newer rustc: the family's crates first, as it lists them.
+    fn demands(&self, metadata: &Metadata) -> Vec<msrv::Demand> {
+        let mut demands = msrv::unmet(metadata, &self.context.toolchain.rustc);
+        let pinned = self.context.pinned();
+        let crates = &pinned.family.crates;
         demands.sort_by_key(|d| {
             let place = crates
                 .iter()
                 .position(|c| *c.get_ref() == d.name)
                 .unwrap_or(crates.len());
-            (place, !self.is_of_family(&d.name))
+            (place, !pinned.family.holds(&d.name))
         });
         demands
     }
+}
+
+/// A family crate that should move to the pin.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct CompanionOffPin {
+    name: String,
+    from: Version,
+    to: Version,
 }

@@ -33,7 +33,7 @@ pub struct Downgrade {
 pub fn next_step(
     graph: &LockGraph<'_>,
     demands: &[Demand],
-    is_of_family: impl Fn(&str) -> bool,
+    is_of_family: impl Fn(&Package) -> bool,
     tried: &mut BTreeSet<(String, Version)>,
 ) -> Option<Downgrade> {
     for demand in demands {
@@ -48,7 +48,7 @@ pub fn next_step(
         let dependents = graph.dependents(package);
         let askers = dependents
             .iter()
-            .filter(|p| p.source.is_some() && !is_of_family(&p.name))
+            .filter(|p| p.source.is_some() && !is_of_family(p))
             .flat_map(|asker| {
                 let without = |older: &Published| graph.lets_go(older, demand);
                 graph
@@ -58,7 +58,7 @@ pub fn next_step(
             });
         let candidates = itself.into_iter().map(|to| (package, to)).chain(askers);
         for (package, to) in candidates {
-            if package.source.is_none() || is_of_family(&package.name) {
+            if package.source.is_none() || is_of_family(package) {
                 continue;
             }
             if tried.insert((package.name.to_string(), to.clone())) {
@@ -141,8 +141,8 @@ impl<'a> LockGraph<'a> {
         let mut requirements = asker
             .requires
             .iter()
-            .filter(|(name, _)| *name == demand.name);
-        requirements.all(|(_, req)| !req.matches(&demand.version))
+            .filter(|required| required.package == demand.name);
+        requirements.all(|required| !required.req.matches(&demand.version))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The result of resolving a cell: a lock, or the reason why there is none.
 
 use pinmatrix_core::model::diagnostic::Diagnostic;
+use pinmatrix_core::model::outcome::copies::OtherCopy;
 use pinmatrix_core::model::outcome::moved::Moved;
 use pinmatrix_core::model::outcome::{Needs, Outcome};
 use pinmatrix_core::model::status::Status;
@@ -18,6 +19,9 @@ pub struct Resolution {
     pub lock: Option<String>,
     /// The packages that the repair moved.
     pub moved: Vec<Moved>,
+    /// Crates of the family beside the pin.
+    #[serde(default)]
+    pub copies: Vec<OtherCopy>,
     /// The rustc versions that the lock needs.
     #[serde(default)]
     pub needs: Option<Needs>,
@@ -68,6 +72,7 @@ impl Resolution {
             errors: vec![error],
             lock: None,
             moved: Vec::new(),
+            copies: Vec::new(),
             needs: None,
             output: String::new(),
         }
@@ -101,6 +106,7 @@ mod tests {
             errors: Vec::new(),
             lock: lock.map(str::to_owned),
             moved: Vec::new(),
+            copies: Vec::new(),
             needs: None,
             output: "Locking 1 package".to_owned(),
         }

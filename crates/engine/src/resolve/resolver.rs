@@ -139,6 +139,7 @@ impl Resolver<'_> {
             errors,
             lock,
             moved: pinning.moved,
+            copies: pinning.copies,
             needs: pinning.needs,
             output: without(text::bounded(&pinning.output, text::CASE_OUTPUT)),
         })
@@ -157,9 +158,14 @@ impl Resolver<'_> {
             key::pinned(context)?,
             (self.setup.committed(context)?, &context.tree.lock),
             (self.setup.locked, self.setup.network == Network::Offline),
-            (family.companions.written(), family.crate_names()),
+            (
+                family.companions.written(),
+                family.crate_names(),
+                family.strict,
+            ),
             (&toolchain.rustc, &toolchain.host),
             &self.setup.matrix.resolver.cargo_version,
+            &context.pin_context.change.hold,
             key::build(context, &self.setup.matrix.config),
             context.conditions(),
         ))

@@ -183,11 +183,12 @@ mod tests {
     use semver::Version;
 
     use super::*;
+    use pinmatrix_core::model::status::SkipReason;
 
     struct KnowsNothing;
 
     impl PlanContext for KnowsNothing {
-        fn excluded(&self, _: &Cell) -> Option<String> {
+        fn left_out(&self, _: &Cell) -> Option<SkipReason> {
             None
         }
         fn has_toolchain(&self, _: &Cell) -> bool {

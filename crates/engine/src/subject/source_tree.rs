@@ -29,9 +29,9 @@ pub struct SourceTree {
     pub cargo_config: String,
     /// A hash of its own lock.
     pub lock: Option<String>,
-    /// The versions in its own lock, by package; `None` means that a package comes from no
-    /// registry.
-    pub locked: BTreeMap<String, BTreeSet<Option<Version>>>,
+    /// The versions in its own lock, by package; of a package that the subject itself requires, the
+    /// versions that it uses.
+    pub locked: LockedVersions,
 }
 
 /// What it takes to read revisions of the subject.
@@ -78,31 +78,53 @@ impl SourceReader<'_> {
 }
 
 /// Returns the versions in a lock, by package; empty if the lock is invalid, which cargo will
-/// report.
-fn locked(lock: &str) -> BTreeMap<String, BTreeSet<Option<Version>>> {
-    #[derive(Deserialize)]
-    struct LockVersions {
-        #[serde(default)]
-        package: Vec<LockedPackage>,
-    }
-    #[derive(Deserialize)]
-    struct LockedPackage {
-        name: String,
-        version: Version,
-        source: Option<String>,
-    }
-    let is_registry =
-        |source: &str| source.starts_with("registry+") || source.starts_with("sparse+");
-    let mut locked: BTreeMap<String, BTreeSet<Option<Version>>> = BTreeMap::new();
-    for package in toml::from_str::<LockVersions>(lock)
-        .into_iter()
-        .flat_map(|lock| lock.package)
-    {
-        let versions = locked.entry(package.name).or_default();
+/// report. Of a package that the subject itself requires, only the versions that it uses count.
+fn locked(lock: &str) -> LockedVersions {
+    let packages = toml::from_str::<LockedPackages>(lock).map(|lock| lock.package);
+    let packages = packages.unwrap_or_default();
+    let own = packages.iter().filter(|p| p.source.is_none());
+    let required: BTreeSet<&str> = own.flat_map(|p| &p.dependencies).map(|d| &**d).collect();
+    let (mut all, mut of_subject) = (LockedVersions::new(), LockedVersions::new());
+    for package in &packages {
+        let LockedPackage { name, version, .. } = package;
         let is_published = package.source.as_deref().is_some_and(is_registry);
-        versions.insert(is_published.then(|| bare(&package.version)));
+        let at = is_published.then(|| bare(version));
+        // A lock adds the version where the name alone is ambiguous, and then the source.
+        let full = format!("{name} {version}");
+        let with_source = format!("{full} (");
+        let is_this = |dependency: &&str| {
+            *dependency == name || *dependency == full || dependency.starts_with(&with_source)
+        };
+        if required.iter().any(is_this) {
+            let versions = of_subject.entry(name.clone()).or_default();
+            versions.insert(at.clone());
+        }
+        all.entry(name.clone()).or_default().insert(at);
     }
-    locked
+    all.extend(of_subject);
+    all
+}
+
+/// The versions of packages; `None` means that a package comes from no registry.
+pub type LockedVersions = BTreeMap<String, BTreeSet<Option<Version>>>;
+
+#[derive(Deserialize)]
+struct LockedPackages {
+    #[serde(default)]
+    package: Vec<LockedPackage>,
+}
+
+#[derive(Deserialize)]
+struct LockedPackage {
+    name: String,
+    version: Version,
+    source: Option<String>,
+    #[serde(default)]
+    dependencies: Vec<String>,
+}
+
+fn is_registry(source: &str) -> bool {
+    source.starts_with("registry+") || source.starts_with("sparse+")
 }
 
 /// Rejects a lock that contains merge conflict markers.
@@ -162,5 +184,26 @@ mod tests {
             .collect();
         assert_eq!(message, ["a: 1.0.0 2.0.0", "b: none", "c: none"]);
         assert!(locked("no lock").is_empty());
+    }
+
+    #[test]
+    fn only_the_copy_that_the_subject_uses_counts() {
+        let package = |name: &str, version: &str, rest: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{rest}\n")
+        };
+        let registry = "source = \"registry+https://example.org/index\"";
+        let lock = [
+            package("app", "0.1.0", "dependencies = [\"a 2.0.0\", \"b\"]"),
+            package("a", "1.0.0", registry),
+            package("a", "2.0.0", registry),
+            package(
+                "b",
+                "3.0.0",
+                &format!("{registry}\ndependencies = [\"a 1.0.0\"]"),
+            ),
+        ];
+        let locked = locked(&lock.concat());
+        assert_eq!(locked["a"], [Some(Version::new(2, 0, 0))].into());
+        assert_eq!(locked["b"], [Some(Version::new(3, 0, 0))].into());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pinmatrix_core::analysis::{Analysis, Obstacles, PinFate, Upgrade, UpgradeStep};
-use pinmatrix_core::model::cell::{PinnedAt, Row};
+use pinmatrix_core::model::cell::{Pin, PinnedAt, Row};
 use pinmatrix_core::model::command::run_all;
 use pinmatrix_core::model::outcome::TargetOutcome;
 use pinmatrix_core::model::run::{FamilyRecord, Run, TodayRecord};
@@ -130,6 +130,26 @@ fn adjusted(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
     Some(format!("; `[[adjust]]` applies at {newest}: {changes}"))
 }
 
+/// The followers that have other versions at the newest pin than at the first, as the end of a
+/// clause.
+fn followers(run: &Run, upgrade: &Upgrade<'_>) -> Option<String> {
+    let set = |at: &PinnedAt| {
+        let pin = Pin {
+            family: upgrade.family.to_owned(),
+            at: at.clone(),
+        };
+        run.set_of(&pin)
+    };
+    let (before, after) = (set(upgrade.from)?, set(upgrade.newest()?)?);
+    let moved = after.followers.iter().filter_map(|(name, version)| {
+        let from = before.followers.get(name).filter(|from| *from != version)?;
+        Some(format!("{name} {version} instead of {from}"))
+    });
+    let moved: Vec<String> = moved.collect();
+    let newest = upgrade.newest()?;
+    (!moved.is_empty()).then(|| format!("; {newest} goes with {}", listed(&moved)))
+}
+
 /// Says that the version that a revision of the subject is on is not a pin of the ladder.
 pub(super) fn off_the_ladder(family: &FamilyRecord) -> Vec<Sentence> {
     let is_off = |today: &&TodayRecord| {
@@ -239,8 +259,9 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
         format!("; something has no verdict at {}", listed(&unsure))
     };
     let adjusted = adjusted(run, upgrade).unwrap_or_default();
+    let followers = followers(run, upgrade).unwrap_or_default();
     let tested = tested(upgrade);
-    Sentence::new(format!("{words}{adjusted}{doubts}{tested}"))
+    Sentence::new(format!("{words}{followers}{adjusted}{doubts}{tested}"))
 }
 
 /// The table fields of a row: its name, the newest pin that works, the pins that do not, those

@@ -100,6 +100,9 @@ struct EndedData {
     /// What does not compile with the lock as it is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     old_lock: Vec<usize>,
+    /// Crates of the family at other versions than the pin's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    copies: Vec<usize>,
     phases: Vec<Timed>,
     /// The pin with the previous lock, and the index of the difference from it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -333,6 +336,7 @@ impl<'a> DataCollector<'a> {
             problems: self.problems(numbers, outcome),
             moved: self.moved(outcome),
             old_lock: self.old_lock(outcome),
+            copies: self.copies(outcome),
             phases: self.phases(record, outcome),
             lock,
             reused: *reused,
@@ -352,6 +356,13 @@ impl<'a> DataCollector<'a> {
         let back = moved.filter(|moved| moved.fault == MoveReason::TooNew);
         let lines = back.map(|moved| format!("{moved}, since {}", moved.because));
         lines.map(|line| self.texts.number(&line)).collect()
+    }
+
+    fn copies(&mut self, outcome: &Outcome) -> Vec<usize> {
+        let copies = outcome.copies.iter();
+        copies
+            .map(|copy| self.texts.number(&copy.to_string()))
+            .collect()
     }
 
     fn old_lock(&mut self, outcome: &Outcome) -> Vec<usize> {

@@ -153,6 +153,7 @@ const openCell = (cell, from) => {
     ...phasesPart(id, it.phases),
     ...lockPart(cell, it.lock),
     ...(it.old_lock ? section('What does not compile with your lock as it is', list(it.old_lock.map(text))) : []),
+    ...(it.copies ? section('Other versions of family crates', list(it.copies.map(text))) : []),
     ...(it.moved ? section('Moved back in the lock to fit the toolchain', list(it.moved.map(text))) : []),
   );
   opened?.removeAttribute('aria-current');

@@ -34,6 +34,8 @@ pub enum MoveReason {
     TooNew,
     /// It is too old for its contents: packages move forward.
     TooOld,
+    /// It holds a package at a version that `[[adjust]]` does not admit.
+    NotHeld,
 }
 
 /// `bytes 1.3.0 → 1.10.1`.

@@ -9,8 +9,8 @@ use crate::model::status::Status;
 struct Knows(&'static str);
 
 impl PlanContext for Knows {
-    fn excluded(&self, cell: &Cell) -> Option<String> {
-        (cell.id().as_str() == "b@f-3.0.0").then(|| "no use".to_owned())
+    fn left_out(&self, cell: &Cell) -> Option<SkipReason> {
+        (cell.id().as_str() == "b@f-3.0.0").then(|| SkipReason::Excluded("no use".to_owned()))
     }
     fn has_toolchain(&self, cell: &Cell) -> bool {
         cell.row.toolchain != "absent"

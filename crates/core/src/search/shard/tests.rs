@@ -6,6 +6,7 @@ use semver::Version;
 use super::*;
 use crate::model::cell::{Cell, Pin};
 use crate::model::run::State;
+use crate::model::status::SkipReason;
 use crate::search::plan::{Candidate, PlanContext, Selection, plan};
 use crate::testing::history;
 
@@ -16,8 +17,8 @@ struct Machine {
 }
 
 impl PlanContext for Machine {
-    fn excluded(&self, cell: &Cell) -> Option<String> {
-        (cell.id().as_str() == "b@gadget-2.0.0").then(|| "no use".to_owned())
+    fn left_out(&self, cell: &Cell) -> Option<SkipReason> {
+        (cell.id().as_str() == "b@gadget-2.0.0").then(|| SkipReason::Excluded("no use".to_owned()))
     }
     fn has_toolchain(&self, cell: &Cell) -> bool {
         self.has.contains(&cell.row.toolchain.as_str())

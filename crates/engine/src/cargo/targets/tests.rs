@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::testing::{config, family, graph, workspace};
+use crate::testing::{config, graph, pinned, workspace};
 
 fn id(repr: &str) -> PackageId {
     PackageId {
@@ -51,7 +51,7 @@ fn every_target_that_cargo_test_builds_is_there_in_order() {
 #[test]
 fn examples_without_tests_can_be_left_out() {
     let build = config("[build]\nexamples = false").build;
-    let without = Workspace::with_harnesses(graph(APP), &build, |_| Ok(Vec::new()));
+    let without = Workspace::with_harnesses(graph(APP), pinned(), &build, |_| Ok(Vec::new()));
     let without = without.expect("a workspace");
     assert!(!without.has_examples());
     assert!(shown(&without).contains(&"app example:checked: ".to_owned()));
@@ -66,7 +66,7 @@ fn a_target_without_a_harness_is_known_by_its_kind_and_name() {
             .map(|(kind, name)| (*kind, name.map(str::to_owned)));
         let of: Vec<_> = of.collect();
         let workspace =
-            Workspace::with_harnesses(graph(APP), &config("").build, |_| Ok(of.clone()));
+            Workspace::with_harnesses(graph(APP), pinned(), &config("").build, |_| Ok(of.clone()));
         let workspace = workspace.expect("a workspace");
         let targets = workspace
             .targets
@@ -151,8 +151,7 @@ fn a_package_that_is_needed_by_tests_and_by_code_is_below_both() {
 #[test]
 fn the_pin_affects_the_subject_the_family_and_what_uses_it() {
     let workspace = workspace(GRAPH);
-    let family = family();
-    let is_outside = |of: &str| workspace.outside(&id(of), &family).is_some();
+    let is_outside = |of: &str| workspace.outside(&id(of)).is_some();
     for inside in [
         "app",
         "base",
@@ -172,8 +171,7 @@ fn the_pin_affects_the_subject_the_family_and_what_uses_it() {
 #[test]
 fn what_has_a_source_or_is_of_the_family_is_not_the_subjects() {
     let workspace = workspace(GRAPH);
-    let family = family();
-    let is_foreign = |of: &str| workspace.foreign(&id(of), &family).is_some();
+    let is_foreign = |of: &str| workspace.foreign(&id(of)).is_some();
     for foreign in [
         "relay 1.3.0",
         "fork 1.0.0",
@@ -188,7 +186,7 @@ fn what_has_a_source_or_is_of_the_family_is_not_the_subjects() {
     assert!(workspace.is_own(&id("local 0.1.0")) && !workspace.is_own(&id("fork 1.0.0")));
     // A member is the subject's, even if it is called like the family.
     let own = self::workspace("gadget -> relay 1.3.0");
-    assert!(own.foreign(&id("gadget"), &family).is_none());
+    assert!(own.foreign(&id("gadget")).is_none());
 }
 
 #[test]

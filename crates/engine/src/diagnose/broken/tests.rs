@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cargo::messages::{CountedError, Unit};
-use crate::testing::{family, workspace};
+use crate::testing::workspace;
 
 const GRAPH: &str = "app -> gadget 2.0.0 -> relay 1.3.0\napp -> fork 1.0.0\napp -> local 0.1.0\n\
     fork 1.0.0: git\nlocal 0.1.0: path\napp: lib, test smoke";
@@ -30,7 +30,7 @@ fn named_in(messages: &BuildMessages) -> Vec<String> {
 }
 
 fn named_with(graph: &str, messages: &BuildMessages) -> Vec<String> {
-    let broken = broken(messages, &workspace(graph), &family()).into_iter();
+    let broken = broken(messages, &workspace(graph)).into_iter();
     broken
         .map(|(_, broken)| format!("{}: {}", broken.package, broken.error.message))
         .collect()
@@ -112,7 +112,7 @@ fn an_error_that_is_not_in_the_subjects_code_names_its_package() {
     ];
     let errors = all.map(|of| (of, LIB, "no"));
     let mut messages = with_errors(&errors);
-    name_packages(&mut messages, &workspace(GRAPH), &family());
+    name_packages(&mut messages, &workspace(GRAPH));
     let named = |of: &str| messages.errors[&unit(of, LIB)][0].error.package.as_deref();
     for of in ["relay 1.3.0", "gadget 2.0.0", "fork 1.0.0"] {
         assert_eq!(named(of), Some(of));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cargo::messages::CountedError;
-use crate::testing::{family, workspace};
+use crate::testing::workspace;
 
 const GRAPH: &str = "app -> gadget 2.0.0 -> relay 1.3.0\napp -> plain 1.0.0\n\
     app -> plug 3.0.0 -> gadget 2.0.0\napp -(dev)-> trace 1.0.0\n\
@@ -87,25 +87,23 @@ impl Build {
     }
 
     fn result_in(&self, graph: &str, name: &str) -> String {
-        let (workspace, family) = (workspace(graph), family());
-        let judge = self.judge(&workspace, &family);
+        let workspace = workspace(graph);
+        let judge = self.judge(&workspace);
         let mut targets = workspace.targets.iter();
         let target = targets.find(|target| target.id.name == name);
         shown(&judge.judge(target.expect("a target")))
     }
 
     fn of_none(&self) -> Option<String> {
-        let (workspace, family) = (workspace(GRAPH), family());
-        self.judge(&workspace, &family)
-            .of_none()
-            .map(|made| shown(&made))
+        let workspace = workspace(GRAPH);
+        let of_none = self.judge(&workspace).of_none();
+        of_none.map(|made| shown(&made))
     }
 
-    fn judge<'a>(&'a self, workspace: &'a Workspace, family: &'a Family) -> TargetJudge<'a> {
+    fn judge<'a>(&'a self, workspace: &'a Workspace) -> TargetJudge<'a> {
         TargetJudge {
             account: &self.account,
             workspace,
-            family,
             exit: &self.exit,
             limit: Duration::from_secs(60),
         }

@@ -141,7 +141,7 @@ fn what_a_version_asks_for_goes_by_the_name_of_the_crate() {
         let entry = CrateEntry::of_lines(asking(fields).as_bytes());
         let requires = entry.versions[0].requires.iter();
         requires
-            .map(|(name, req)| format!("{name} {req}"))
+            .map(|d| format!("{} {}", d.package, d.req))
             .collect::<Vec<_>>()
     };
     assert_eq!(asks(r#","package":"c""#), ["c ^1"]);

@@ -2,20 +2,22 @@
 
 use proptest::prelude::*;
 
+use pinmatrix_core::model::cell::PinnedAt;
+
 use super::*;
+use crate::manifest::RequirementPins;
 use crate::resolve::msrv::unmet;
-use crate::testing::{family, graph, registry, version};
+use crate::testing::{graph, pinned, registry, version};
 
 /// Judges a graph on a rustc, with the pin gadget 2.0.0.
 fn judged_by(graph_text: &str, registry: &Registry, rustc: &str) -> (FailureKind, Vec<String>) {
-    let (metadata, family) = (graph(graph_text), family());
-    let (rustc, pin) = (version(rustc), Version::new(2, 0, 0));
+    let (metadata, rustc) = (graph(graph_text), version(rustc));
     let context = DriftContext {
         metadata: &metadata,
         registry,
         rustc: &rustc,
-        family: &family,
-        pin: Some(&pin),
+        pinned: pinned(),
+        family: &FamilyPackages::of(&metadata, pinned()),
     };
     let (kind, errors) = judge(&context, &unmet(&metadata, &rustc));
     (
@@ -166,15 +168,23 @@ fn a_package_that_uses_the_family_and_could_stay_behind_is_drift() {
 
 #[test]
 fn an_unreleased_pin_has_no_version_that_others_could_exclude() {
-    let (metadata, family) = (graph(PLUG), family());
-    let rustc = version("1.70");
+    let (metadata, rustc) = (graph(PLUG), version("1.70"));
+    let at = PinnedAt::Path {
+        label: "local".to_owned(),
+        path: "/gadget".into(),
+    };
+    let unreleased = PinnedFamily {
+        at: &at,
+        pins: &RequirementPins::new(),
+        ..pinned()
+    };
     let published = registry("plug 2.0.0: needs gadget ^1\nplug 3.0.0: rust 1.80, needs gadget ^2");
     let context = DriftContext {
         metadata: &metadata,
         registry: &published,
         rustc: &rustc,
-        family: &family,
-        pin: None,
+        pinned: unreleased,
+        family: &FamilyPackages::of(&metadata, pinned()),
     };
     assert_eq!(
         judge(&context, &unmet(&metadata, &rustc)).0,
@@ -200,7 +210,7 @@ fn a_manifest_that_cargo_cannot_read_names_its_package() {
             "error: failed to download `x`\n\nCaused by:\n  failed to parse manifest at \
              `/home/me/.cargo/registry/src/index-0/{folder}/Cargo.toml`\n"
         );
-        unreadable(&err, &family())
+        unreadable(&err, pinned())
     };
     assert_eq!(says("relay-1.3.0"), Some("relay 1.3.0".to_owned()));
     assert_eq!(
@@ -210,7 +220,7 @@ fn a_manifest_that_cargo_cannot_read_names_its_package() {
     assert_eq!(says("gadget-2.0.0"), None);
     assert_eq!(says("gadget-core-2.0.0"), None);
     assert_eq!(says("no_version"), None);
-    assert_eq!(unreadable("error: another one", &family()), None);
+    assert_eq!(unreadable("error: another one", pinned()), None);
 }
 
 proptest! {

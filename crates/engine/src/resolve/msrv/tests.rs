@@ -102,7 +102,7 @@ fn the_highest_need_is_reported_of_the_family_and_of_the_lock() {
          relay 1.3.0: rust 1.80\nalias 1.0.0: rust 1.80",
     );
     let family = family();
-    let needs = highest(&metadata, |name| family.holds(name));
+    let needs = highest(&metadata, |package| family.holds(&package.name));
     let asker = |need: Option<Need>| need.map(|need| format!("{} {}", need.package, need.rustc));
     assert_eq!(
         asker(needs.family).as_deref(),

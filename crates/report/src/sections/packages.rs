@@ -1,0 +1,5 @@
+//! What reports say of the packages in the graphs of cells.
+
+pub mod old_lock;
+pub mod copies;
+pub mod version_sets;
