@@ -186,19 +186,24 @@ fn candidates_of<'a>(follower: &UsedFollower<'a>, with_pre_releases: bool) -> Ve
 /// Describes why no version of a follower goes with the family.
 fn blocker(follower: &UsedFollower<'_>, leaders: &[Placed<'_>], all: &[Placed<'_>]) -> Blocker {
     let name = follower.used.name;
-    let newest = all.iter().max_by_key(|placed| placed.version);
-    let refusal = newest.and_then(|newest| {
-        let version = newest.version;
+    let n_fitting = |placed: &Placed<'_>| leaders.iter().filter(|l| l.fits(placed)).count();
+    let closest = all
+        .iter()
+        .max_by_key(|placed| (n_fitting(placed), placed.version));
+    let refusal = closest.and_then(|closest| {
+        let version = closest.version;
+        let is_newest = all.iter().all(|other| other.version <= version);
+        let word = if is_newest { "newest" } else { "closest" };
         let own = leaders.iter().find_map(|leader| {
-            let req = newest.refusal(leader)?;
+            let req = closest.refusal(leader)?;
+            let leader = leader.name;
             Some(format!(
-                "the newest {name}, {version}, requires {} {req}",
-                leader.name
+                "the {word} {name}, {version}, requires {leader} {req}"
             ))
         });
         own.or_else(|| {
-            let conflict = leaders.iter().find_map(|leader| leader.conflict(newest))?;
-            Some(format!("{conflict}, and the newest is {version}"))
+            let conflict = leaders.iter().find_map(|leader| leader.conflict(closest))?;
+            Some(format!("{conflict}, and the {word} is {version}"))
         })
     });
     let without_feature = || {

@@ -30,12 +30,17 @@ fn set_of(registry: &Registry, at: &str, followers: &str) -> Result<String, Stri
         names: BTreeSet::new(),
         default: true,
     };
-    let leader = UsedCrate {
-        name: "spindle",
-        entry: &registry.entry("spindle").expect("an index"),
-        asked: &asked,
-    };
-    let set = version_set(&[leader], &version(at), &followers)
+    let names = ["spindle", "spindle-io"];
+    let leaders = names.map(|name| (name, registry.entry(name).expect("an index")));
+    let leaders = leaders.iter().filter(|(_, entry)| !entry.is_empty());
+    let leaders: Vec<UsedCrate<'_>> = leaders
+        .map(|(name, entry)| UsedCrate {
+            name,
+            entry,
+            asked: &asked,
+        })
+        .collect();
+    let set = version_set(&leaders, &version(at), &followers)
         .map_err(|blocker| format!("{}: {}", blocker.package, blocker.why))?;
     let words = set
         .iter()
@@ -86,6 +91,18 @@ fn a_pin_that_no_version_of_a_follower_takes_says_what_the_newest_requires() {
     // A yanked version counts if a lock holds it.
     let held = set_of(&registry(INDEX), "3.0.0", "arbor 0.10.0");
     assert_eq!(held.as_deref(), Ok("arbor 0.10.0"));
+}
+
+#[test]
+fn of_several_requirements_the_version_that_comes_closest_says_what_is_in_the_way() {
+    let index = "spindle 1.0.0: needs bearing ^1\nspindle 2.0.0: needs bearing ^2\n\
+                 arbor 0.1.0: needs spindle ^1\narbor 0.2.0: needs spindle ^2, needs bearing ^3\n\
+                 arbor 0.3.0: needs spindle ^3\nbearing 2.0.0";
+    let why = set_of(&registry(index), "2.0.0", "bearing 2.0.0, arbor 0.1.0");
+    assert_eq!(
+        why,
+        Err("arbor: arbor 0.2.0 requires bearing ^3".to_owned())
+    );
 }
 
 #[test]
