@@ -5,8 +5,9 @@ use semver::{Version, VersionReq};
 use toml::Spanned;
 
 use super::{Span, did_you_mean};
-use crate::config::families::{Family, requirement};
+use crate::config::families::Family;
 use crate::config::raw;
+use crate::config::values::requirement;
 use crate::error::{SourceText, UserError};
 use crate::model::cell::bare;
 

@@ -8,11 +8,11 @@ use semver::{Version, VersionReq};
 use toml::Spanned;
 
 use super::Span;
-use super::values::{check_name, count};
+use super::values::{check_name, count, requirement, version};
 use crate::config::followers::{self, Followers, WrittenSets};
 use crate::config::raw;
 use crate::error::{SourceText, UserError};
-use crate::model::cell::{Pin, PinnedAt, bare};
+use crate::model::cell::{Pin, PinnedAt};
 
 /// Crates that move in lockstep, with their pins.
 #[derive(Clone, Debug)]
@@ -248,18 +248,6 @@ fn ladder(
     Ok(ladder)
 }
 
-pub(super) fn version(
-    text: &SourceText,
-    written: &Spanned<String>,
-) -> Result<Spanned<Version>, UserError> {
-    let version = Version::parse(written.get_ref()).map_err(|e| {
-        text.error_at(format!("`{}` is not an exact version", written.get_ref()))
-            .at(written.span(), e.to_string())
-            .help("a pin is one published version: MAJOR.MINOR.PATCH, without `=` or `^`")
-    })?;
-    Ok(Spanned::new(written.span(), bare(&version)))
-}
-
 fn choice(text: &SourceText, span: Span, written: &raw::Range) -> Result<PinRange, UserError> {
     let from = version(text, &written.from)?;
     let to = written
@@ -286,20 +274,6 @@ fn choice(text: &SourceText, span: Span, written: &raw::Range) -> Result<PinRang
         pre_releases: written.pre_releases,
         from,
         to,
-    })
-}
-
-pub(super) fn requirement(
-    text: &SourceText,
-    written: &Spanned<String>,
-) -> Result<VersionReq, UserError> {
-    VersionReq::parse(written.get_ref()).map_err(|e| {
-        text.error_at(format!(
-            "`{}` is not a valid range of versions",
-            written.get_ref()
-        ))
-        .at(written.span(), e.to_string())
-        .help("for example `>=30.0.0, <33.0.0` or `=31.0.0`")
     })
 }
 

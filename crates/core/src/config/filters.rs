@@ -5,8 +5,8 @@ use semver::{Version, VersionReq};
 use toml::Spanned;
 
 use super::{Config, Span, did_you_mean};
-use crate::config::families::requirement;
 use crate::config::raw;
+use crate::config::values::requirement;
 use crate::error::{SourceText, UserError};
 use crate::model::cell::{Cell, PinnedAt};
 use crate::model::status::SkipReason;

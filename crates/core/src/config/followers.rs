@@ -7,8 +7,8 @@ use semver::Version;
 use toml::Spanned;
 
 use super::Span;
-use crate::config::families::version;
 use crate::config::raw;
+use crate::config::values::version;
 use crate::error::{SourceText, UserError};
 
 /// The crates that move with a family under numbers of their own.

@@ -6,9 +6,9 @@ use semver::VersionReq;
 use serde::Serialize;
 use toml::Spanned;
 
-use super::values::variables;
+use super::values::{requirement, variables};
 use super::{Span, did_you_mean};
-use crate::config::families::{Family, requirement};
+use crate::config::families::Family;
 use crate::config::filters::released;
 use crate::config::raw;
 use crate::error::{SourceText, UserError};

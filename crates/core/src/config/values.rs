@@ -1,12 +1,14 @@
-//! Validation of single values of `matrix.toml`: names, durations, counts, variables.
+//! Validation of single values of `matrix.toml`: names, durations, counts, versions, variables.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use semver::{Version, VersionReq};
 use toml::Spanned;
 
 use crate::error::{SourceText, UserError};
+use crate::model::cell::bare;
 
 /// The maximum length of a name, in bytes. A cell's name contains three labels and is used as a
 /// folder name.
@@ -143,4 +145,32 @@ pub(super) fn count_if_any(
     written: Option<&Spanned<i64>>,
 ) -> Result<Option<usize>, UserError> {
     written.map(|n| count(text, key, n, 1)).transpose()
+}
+
+/// An exact version, without its build metadata.
+pub(super) fn version(
+    text: &SourceText,
+    written: &Spanned<String>,
+) -> Result<Spanned<Version>, UserError> {
+    let version = Version::parse(written.get_ref()).map_err(|e| {
+        text.error_at(format!("`{}` is not an exact version", written.get_ref()))
+            .at(written.span(), e.to_string())
+            .help("a pin is one published version: MAJOR.MINOR.PATCH, without `=` or `^`")
+    })?;
+    Ok(Spanned::new(written.span(), bare(&version)))
+}
+
+/// A range of versions.
+pub(super) fn requirement(
+    text: &SourceText,
+    written: &Spanned<String>,
+) -> Result<VersionReq, UserError> {
+    VersionReq::parse(written.get_ref()).map_err(|e| {
+        text.error_at(format!(
+            "`{}` is not a valid range of versions",
+            written.get_ref()
+        ))
+        .at(written.span(), e.to_string())
+        .help("for example `>=30.0.0, <33.0.0` or `=31.0.0`")
+    })
 }
