@@ -392,3 +392,26 @@ fn shards_of_blocked_pins_are_merged() {
     }
     assert_eq!(merged.families[0].sets, whole.families[0].sets);
 }
+
+#[test]
+fn a_blocked_pin_says_nothing_in_a_bisection() {
+    let fixture = Fixture::copied("followers");
+    fixture.change(
+        "app/tests/turns.rs",
+        "assert_eq!(spindle.turns, 2);",
+        "assert_eq!(spindle.turns, 2);\n    assert_ne!(arbor::VERSION, \"0.10.0\");",
+    );
+    fixture.change(
+        "matrix.toml",
+        "from = \"1.0.0\"",
+        "from = \"1.0.0\", to = \"4.0.0\"",
+    );
+    let case = "arbor_takes_the_spindle_of_the_subject";
+    let output = fixture.call(&["bisect", "--case", case, "--pins"]);
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert!(
+        said.contains("3.0.0") && said.contains("blocked: the newest arbor"),
+        "{said}"
+    );
+    assert!(!said.contains("mismatched types"), "{said}");
+}

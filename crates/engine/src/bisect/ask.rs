@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use pinmatrix_core::config::SourceSpec;
 use pinmatrix_core::error::UserError;
-use pinmatrix_core::model::run::bisection::BisectTarget;
+use pinmatrix_core::model::run::bisection::{BisectTarget, PointAnswer};
 
 use crate::bisect::dependency::check_out;
 use crate::bisect::query::{Axis, Point, PointPlace, Question};
@@ -36,6 +36,10 @@ impl BisectLanes<'_> {
         let matrix = self.matrix;
         match &point.place {
             PointPlace::Matrix => {
+                if let Some(why) = matrix.config.blocked.get(&*point.cell.pin) {
+                    let why = format!("blocked: {why}");
+                    return Ok(PointResult::Answer(PointAnswer::CannotTell, why));
+                }
                 let context =
                     CellContext::of(matrix, &point.cell)?.context("find its toolchain")?;
                 self.ask_setting(&context, lane)

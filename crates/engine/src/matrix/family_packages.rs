@@ -49,9 +49,10 @@ impl PinnedFamily<'_> {
     /// Returns true if a published version of a crate belongs to the family.
     #[must_use]
     pub fn holds(&self, name: &str, version: &Version) -> bool {
-        match self.lists(name) {
-            true => self.version_of(name) == Some(&bare(version)),
-            false => self.family.holds(name),
+        if self.lists(name) {
+            self.version_of(name) == Some(&bare(version))
+        } else {
+            self.family.holds(name)
         }
     }
 
@@ -75,8 +76,7 @@ pub struct FamilyPackages(BTreeSet<PackageId>);
 
 impl FamilyPackages {
     /// Sorts the packages of a graph. A crate that the family lists, or a follower, belongs to it at
-    /// the pin only;
-    /// a companion also does where the graph does not hold it at the pin.
+    /// the pin only; a companion also does where the graph does not hold it at the pin.
     #[must_use]
     pub fn of(metadata: &Metadata, pinned: PinnedFamily<'_>) -> Self {
         let named = |p: &&Package| pinned.moves(&p.name);
@@ -119,6 +119,9 @@ mod tests {
     fn a_listed_crate_belongs_to_the_family_at_the_pin_only() {
         let graph = "app -> gadget 2.0.0\napp -> plug 3.0.0 -> gadget 1.0.0";
         assert_eq!(of_family(graph), ["gadget 2.0.0"]);
+        // Also where nothing of that name is at the pin.
+        let elsewhere = "app -> gadget 2.0.0\napp -> plug 3.0.0 -> gadget-io 1.0.0";
+        assert_eq!(of_family(elsewhere), ["gadget 2.0.0"]);
     }
 
     #[test]

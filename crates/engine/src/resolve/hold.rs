@@ -81,14 +81,10 @@ fn named(req: &VersionReq) -> Option<Version> {
 
 /// Describes a package that cannot be where it is held.
 #[must_use]
-pub fn refused(not_held: &NotHeld<'_>, error: Option<&Diagnostic>) -> Diagnostic {
+pub fn refused(not_held: &NotHeld<'_>, why: &str) -> Diagnostic {
     let NotHeld {
         name, from, req, ..
     } = not_held;
-    let why = match error {
-        Some(error) => error.message.clone(),
-        None => "no version of it that is published fits".to_owned(),
-    };
     Diagnostic::from_message(format!(
         "{name} {from} cannot move to {req}, at which `[[adjust]]` holds it: {why}"
     ))

@@ -20,17 +20,17 @@ pub fn check(metadata: &Metadata, pinned: PinnedFamily<'_>) -> Result<Vec<OtherC
     let graph = BuiltGraph::of(metadata);
     let crates = pinned.family.crate_names();
     let is_used = |krate: &&str| graph.is_used(krate, pinned);
-    let is_any_built = crates.iter().any(is_used);
+    // The crates that are built are enough to judge by.
+    if !crates.iter().any(is_used) {
+        let krate = crates.first().copied().unwrap_or_default();
+        let why = why_absent(krate, metadata);
+        return Err(format!("{krate} is not in the graph: {why}"));
+    }
     let followers = pinned.pins.keys().map(String::as_str);
     let followers = followers.filter(|name| !crates.contains(name));
     let mut copies = Vec::new();
     for krate in crates.iter().copied().chain(followers) {
         let built = graph.named(krate);
-        // The crates that are built are enough to judge by.
-        if !is_any_built {
-            let why = why_absent(krate, metadata);
-            return Err(format!("{krate} is not in the graph: {why}"));
-        }
         if let Some(fault) = graph.fault(krate, pinned, &built) {
             return Err(fault);
         }

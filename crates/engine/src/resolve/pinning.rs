@@ -198,18 +198,21 @@ impl Pinning<'_, '_> {
         let registry = &self.setup.matrix.registry;
         let published = |name: &str| registry.versions(name);
         while let Some(not_held) = hold::not_held(&metadata, &holds, published, &mut tried) {
-            let refused = |error: Option<&Diagnostic>| {
-                let error = hold::refused(&not_held, error);
+            let refused = |why: &str| {
+                let error = hold::refused(&not_held, why);
                 Resolution::refused(Status::failed(FailureKind::Resolve), error)
             };
-            let Some(to) = not_held.to.as_ref().filter(|_| !self.setup.locked) else {
-                return Ok(Err(refused(None)));
+            let Some(to) = &not_held.to else {
+                return Ok(Err(refused("no version of it that is published fits")));
             };
+            if self.setup.locked {
+                return Ok(Err(refused("`--locked` moves nothing")));
+            }
             let moved = self.move_package(&not_held.name, &not_held.from, to)?;
             if !moved.ended.exit.is_success() {
                 return Ok(Err(match resolve_infra_failure(&moved) {
                     Some(reason) => inconclusive(reason, &moved),
-                    None => refused(Some(&first_error(&moved.err))),
+                    None => refused(&first_error(&moved.err).message),
                 }));
             }
             self.moved.push(Moved {
