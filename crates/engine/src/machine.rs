@@ -2,6 +2,8 @@
 //! children may see.
 
 pub(crate) mod own_env;
+pub(crate) mod answer;
+pub(crate) mod rustup;
 pub mod secrets;
 pub mod child_env;
 pub mod toolchain;

@@ -95,6 +95,37 @@ fn compilers_that_a_test_starts_refuse_what_they_refuse_outside() {
     }
 }
 
+/// Starts another toolchain by name, as a test that formats code with the newest rustfmt does.
+const STARTS_BY_NAME: &str = r#"
+use std::process::Command;
+
+fn answer(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_toolchain_by_name() {
+    let own = answer(Command::new(std::env::var_os("CARGO").unwrap()).arg("-V"));
+    let found = answer(Command::new("cargo").arg("-V"));
+    assert_eq!(found, own);
+    let other = answer(Command::new("cargo").args(["+debian-1.63", "-V"]));
+    assert!(other.starts_with("cargo 1.65"), "{}", other);
+    let other = answer(Command::new("rustup").args(["run", "debian-1.78", "rustc", "-V"]));
+    assert!(other.starts_with("rustc 1.78"), "{}", other);
+}
+"#;
+
+#[test]
+fn a_test_starts_other_toolchains_by_name() {
+    let fixture = with_test(STARTS_BY_NAME);
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+    let case = "test:outcomes a_toolchain_by_name passed";
+    holds(&run, &format!("stable@gadget-1.0.0 fails-test {case}"));
+}
+
 #[test]
 fn a_test_sees_the_bootstrap_that_a_person_asks_for() {
     let fixture = with_test(

@@ -20,7 +20,7 @@ use pinmatrix_process::{Limits, Stream, run};
 
 use crate::cache::key;
 use crate::machine::cargo_home::{cargo_home, own_config};
-use crate::machine::{cargo_config, own_env};
+use crate::machine::{cargo_config, own_env, rustup};
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
 use crate::workdir::lane_dirs::LaneDirs;
@@ -57,6 +57,8 @@ const DEVICES: &[&str] = &[
 const OF_ITS_OWN: &[&str] = &["/dev/ptmx", "/dev/pts", "/dev/tty", "/proc"];
 /// The parts of cargo's home that builds read. The credentials are not included.
 const OF_CARGO: &[&str] = &["config", "config.toml", "git", "registry"];
+/// The parts of rustup's home that its proxies read.
+const OF_RUSTUP: &[&str] = &["settings.toml", "toolchains"];
 
 /// The commands that probe what the system can enforce; cargo and tests do the same things.
 const TRIAL: &str = "mkdir -p a b && : > a/c && ln -f a/c b/c && mv a/c c && rm -r a b c";
@@ -272,9 +274,16 @@ impl SandboxedCell<'_> {
         } = self;
         let mut read: Vec<Utf8PathBuf> = SYSTEM.iter().map(Utf8PathBuf::from).collect();
         read.extend(self.programs());
-        read.extend(text(context.toolchain.sysroot.clone()));
+        let sysroot = &context.toolchain.sysroot;
+        read.extend(text(sysroot.clone()));
         read.extend(text(context.toolchain.libraries.clone()));
-        read.extend(linked(&context.toolchain.sysroot));
+        read.extend(linked(&["bin", "lib"].map(|name| sysroot.join(name))));
+        if context.toolchain.rustup.is_some()
+            && let Some(home) = rustup::home().and_then(text)
+        {
+            read.extend(OF_RUSTUP.iter().map(|name| home.join(name)));
+            read.extend(linked(&[home.join("toolchains").into()]));
+        }
         let subject = &context.tree.subject;
         if let Some(home) = cargo_home().and_then(text) {
             read.extend(OF_CARGO.iter().map(|name| home.join(name)));
@@ -367,9 +376,9 @@ impl SandboxedCell<'_> {
     }
 }
 
-/// Returns the targets of links in a toolchain's folders: it can be composed of others.
-fn linked(sysroot: &Path) -> Vec<Utf8PathBuf> {
-    let folders = ["bin", "lib"].map(|name| sysroot.join(name));
+/// Returns the targets of links in folders of toolchains: one can be composed of others, and rustup
+/// can have one that is somewhere else.
+fn linked(folders: &[PathBuf]) -> Vec<Utf8PathBuf> {
     let entries = folders.iter().filter_map(|folder| folder.read_dir().ok());
     let entries = entries.flatten().flatten().map(|entry| entry.path());
     let links = folders.iter().cloned().chain(entries);

@@ -1,24 +1,26 @@
 //! Finds toolchains through rustup or in a folder, and asks them for their versions.
 //!
-//! A toolchain is used from its folder, never through rustup's proxies, so no override file,
+//! The tool starts a toolchain from its folder, never through rustup's proxies, so no override file,
 //! `RUSTUP_TOOLCHAIN` or automatic installation can change what a cell runs.
 
-use std::io::{ErrorKind, Read, Seek};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use pinmatrix_core::config::{Config, ToolchainOrigin, ToolchainSpec};
 use pinmatrix_core::model::run::ToolchainRecord;
-use pinmatrix_core::text;
 use rayon::prelude::*;
 use semver::Version;
 use serde::Serialize;
 use xshell::{Shell, cmd};
 
-use crate::machine::child_env::{library_path_variable, prepend};
+use crate::machine::answer::answer;
+use crate::machine::child_env::{ChildEnv, library_path_variable, prepend};
 use crate::machine::own_env;
+use crate::machine::rustup::{self, RustupToolchain};
 
 /// A toolchain of the matrix, and what was found of it on this machine.
 #[derive(Clone, Debug)]
@@ -51,6 +53,9 @@ pub enum LookupResult {
 pub struct Toolchain {
     /// Where it was found, for the user: `rustup stable`, `folder /opt/rust`.
     pub source: String,
+    /// The name under which rustup starts it, if it was found through rustup.
+    #[serde(skip)]
+    pub rustup: Option<String>,
     /// The folder that holds `bin`.
     pub sysroot: PathBuf,
     /// The sysroot that rustc reports. It differs from `sysroot` if `bin/rustc` is only a wrapper.
@@ -76,6 +81,25 @@ impl Toolchain {
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
         program_in(&self.sysroot, name)
+    }
+
+    /// Returns all variables for a child that uses it. If rustup has it, they are those that its
+    /// proxy passes on: a test or a build script can start another toolchain by name
+    /// (`cargo +nightly`).
+    /// <https://rust-lang.github.io/rustup/concepts/proxies.html>
+    #[must_use]
+    pub fn vars(&self, child_env: &ChildEnv) -> BTreeMap<OsString, OsString> {
+        let mut vars = child_env.with_sysroot(&self.sysroot);
+        if let Some(name) = &self.rustup {
+            let path = vars.get(OsStr::new("PATH"));
+            let proxies = path.and_then(|path| rustup::proxies(path));
+            prepend(&mut vars, "PATH", proxies);
+            let own = vars.entry("RUSTUP_TOOLCHAIN".into());
+            own.or_insert_with(|| name.into());
+            let home = rustup::home().map(|home| ("RUSTUP_HOME".into(), home.into()));
+            vars.extend(home);
+        }
+        vars
     }
 
     /// Returns the folder of the standard library, which tests that link it dynamically need.
@@ -165,7 +189,7 @@ impl ToolchainLookup {
 ///
 /// Returns an error only if this machine does not let the tool look at all.
 pub fn look_for_all(config: &Config) -> Result<Vec<ToolchainLookup>> {
-    let known = known_to_rustup()?;
+    let known = rustup::toolchains()?;
     let folder = config.folder();
     Ok(config
         .toolchains
@@ -178,12 +202,13 @@ pub fn look_for_all(config: &Config) -> Result<Vec<ToolchainLookup>> {
 }
 
 fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> LookupResult {
-    let candidates: Vec<(String, PathBuf)> = match &spec.origin {
+    let candidates: Vec<(String, Option<String>, PathBuf)> = match &spec.origin {
         ToolchainOrigin::Rustup(names) => names
             .iter()
             .filter_map(|name| {
-                let sysroot = &known.iter().find(|k| k.answers_to(name))?.sysroot;
-                Some((format!("rustup {name}"), sysroot.clone()))
+                let known = known.iter().find(|k| k.answers_to(name))?;
+                let own = Some(known.name.clone());
+                Some((format!("rustup {name}"), own, known.sysroot.clone()))
             })
             .collect(),
         ToolchainOrigin::Directory(dir) => {
@@ -191,6 +216,7 @@ fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> L
             let sysroot = std::path::absolute(folder.join(dir));
             vec![(
                 format!("folder {}", dir.display()),
+                None,
                 sysroot.unwrap_or_else(|_| folder.join(dir)),
             )]
         }
@@ -200,11 +226,14 @@ fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> L
         ToolchainOrigin::Directory(dir) => format!("{} is not there", dir.display()),
     };
     let mut broken = None;
-    for (source, sysroot) in candidates {
+    for (source, rustup, sysroot) in candidates {
         let lacks = ["rustc", "cargo"].map(|name| program_in(&sysroot, name));
         let lacks = lacks.into_iter().find(|program| !program.is_file());
         match (lacks, probe(source, &sysroot)) {
-            (_, Ok(toolchain)) => return LookupResult::Found(Box::new(toolchain)),
+            (_, Ok(toolchain)) => {
+                let toolchain = Toolchain { rustup, ..toolchain };
+                return LookupResult::Found(Box::new(toolchain));
+            }
             (Some(program), Err(_)) => why = format!("{} is not there", program.display()),
             (None, Err(e)) => broken = Some(format!("{e:#}")),
         }
@@ -240,6 +269,7 @@ pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
     let libraries = libraries.map_or(sysroot.to_owned(), PathBuf::from);
     Ok(Toolchain {
         source,
+        rustup: None,
         rustc: parse_version(field("release: ")?)?,
         cargo: parse_version(cargo)?,
         stamp: programs.with_libraries(&libraries, &host),
@@ -270,106 +300,10 @@ fn ask(sysroot: &Path, name: &str, flag: &str) -> Result<String> {
     answer(Command::from(command)).with_context(context)
 }
 
-/// Returns a program's output. The timeout keeps a toolchain that does not respond from blocking
-/// the others.
-fn answer(mut command: Command) -> Result<String> {
-    // A pipe would fill up if a wrapper prints a lot.
-    let mut stderr = tempfile::tempfile()?;
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(stderr.try_clone()?);
-    let mut child = command.spawn()?;
-    let until = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if Instant::now() >= until {
-            child.kill()?;
-            child.wait()?;
-            anyhow::bail!("it did not respond within {} seconds", PATIENCE.as_secs());
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    if !status.success() {
-        stderr.rewind()?;
-        let last = read_text(stderr)?;
-        let last = last.lines().last().map(|line| format!(": {line}"));
-        anyhow::bail!("it ended with {status}{}", last.unwrap_or_default());
-    }
-    let out = child.stdout.context("read its answer")?;
-    Ok(read_text(out)?.trim_end().to_owned())
-}
-
-/// Reads output as text.
-fn read_text(mut output: impl Read) -> Result<String> {
-    let mut bytes = Vec::new();
-    output.read_to_end(&mut bytes)?;
-    Ok(text::sanitize(&String::from_utf8_lossy(&bytes)))
-}
-
-/// How long a toolchain may take to print its version.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 fn program_in(sysroot: &Path, name: &str) -> PathBuf {
     sysroot
         .join("bin")
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
-}
-
-/// A toolchain that rustup lists.
-#[derive(Debug, PartialEq, Eq)]
-struct RustupToolchain {
-    name: String,
-    sysroot: PathBuf,
-}
-
-impl RustupToolchain {
-    /// Returns true if this is the toolchain that a user calls `name`: rustup lists `stable` as
-    /// `stable-x86_64-unknown-linux-gnu`.
-    fn answers_to(&self, name: &str) -> bool {
-        let Some(rest) = self.name.strip_prefix(name) else {
-            return false;
-        };
-        rest.is_empty() || rest.strip_prefix('-').is_some_and(is_host_triple)
-    }
-}
-
-/// Returns true for `x86_64-unknown-linux-gnu`, but not for the `2026-11-01-x86_64-…` that follows
-/// `nightly-`.
-fn is_host_triple(text: &str) -> bool {
-    text.split('-').count() >= 3 && text.starts_with(|c: char| c.is_ascii_alphabetic())
-}
-
-/// Lists all toolchains that rustup knows; empty if rustup is not installed.
-fn known_to_rustup() -> Result<Vec<RustupToolchain>> {
-    let shell = Shell::new()?;
-    let list = Command::from(cmd!(shell, "rustup toolchain list -v"));
-    match answer(list) {
-        Ok(list) => Ok(list.lines().filter_map(known).collect()),
-        Err(e) if is_not_there(&e) => Ok(Vec::new()),
-        Err(e) => Err(e.context("ask rustup for its toolchains")),
-    }
-}
-
-fn is_not_there(e: &anyhow::Error) -> bool {
-    let io = e.downcast_ref::<std::io::Error>();
-    io.is_some_and(|e| e.kind() == ErrorKind::NotFound)
-}
-
-/// Parses a line of `rustup toolchain list -v`: `NAME [(FLAGS)] FOLDER`.
-fn known(line: &str) -> Option<RustupToolchain> {
-    let (name, rest) = line.split_once(char::is_whitespace)?;
-    let rest = rest.trim();
-    let folder = match rest.strip_prefix('(') {
-        Some(flags) => flags.split_once(')')?.1.trim(),
-        None => rest,
-    };
-    Some(RustupToolchain {
-        name: name.to_owned(),
-        sysroot: PathBuf::from(folder),
-    })
 }
 
 #[cfg(test)]
@@ -377,35 +311,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rustup_lists_are_read_with_and_without_flags() {
-        let line = "stable-x86_64-unknown-linux-gnu (active, default) /home/me/.rustup/a b";
-        let stable = known(line).expect("a toolchain");
-        assert_eq!(stable.sysroot, Path::new("/home/me/.rustup/a b"));
-        assert!(stable.answers_to("stable"));
-        assert!(!stable.answers_to("sta"));
-        let linked = known("debian-1.78\t/opt/1.78/usr").expect("a toolchain");
-        assert!(linked.answers_to("debian-1.78"));
-        assert_eq!(
-            known("no toolchains"),
-            Some(RustupToolchain {
-                name: "no".to_owned(),
-                sysroot: PathBuf::from("toolchains"),
-            })
-        );
-        assert_eq!(known(""), None);
-    }
-
-    #[test]
     fn a_nightly_stands_for_the_release_it_leads_to() {
         let nightly = parse_version("1.97.0-nightly").expect("a version");
         assert_eq!(nightly, Version::new(1, 97, 0));
-    }
-
-    #[test]
-    fn a_dated_nightly_is_not_the_nightly() {
-        let dated = known("nightly-2026-11-01-x86_64-unknown-linux-gnu /x").expect("a toolchain");
-        assert!(!dated.answers_to("nightly"));
-        assert!(dated.answers_to("nightly-2026-11-01"));
     }
 
     #[test]

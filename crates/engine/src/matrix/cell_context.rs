@@ -85,7 +85,7 @@ impl<'a> CellContext<'a> {
     #[must_use]
     pub fn vars(&self, toolchain: &Toolchain) -> BTreeMap<OsString, OsString> {
         let child_env = &self.pin_context.child_env;
-        let mut vars = child_env.with_sysroot(&toolchain.sysroot);
+        let mut vars = toolchain.vars(child_env);
         if takes_settings(&toolchain.cargo) {
             vars.retain(|name, _| !name.to_str().is_some_and(|n| child_env.is_setting(n)));
         }

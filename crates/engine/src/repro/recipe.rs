@@ -42,6 +42,8 @@ pub struct Recipe {
     pub moved: Vec<Moved>,
     /// The folder of its toolchain, which contains `bin/cargo`.
     pub sysroot: String,
+    /// The name under which rustup starts it, if it was found through rustup.
+    pub rustup: Option<String>,
     /// The host triple.
     pub host: String,
     /// The variables that affect results.
@@ -130,6 +132,7 @@ impl Recipe {
             lock: resolution.lock.clone(),
             moved: Vec::new(),
             sysroot: sysroot.to_owned(),
+            rustup: toolchain.rustup.clone(),
             host: toolchain.host.clone(),
             passed: names(passed),
             secrets: names(secrets),
@@ -166,6 +169,8 @@ fn is_own(name: &str) -> bool {
         "TMPDIR",
         "CARGO_HOME",
         "CARGO_TERM_COLOR",
+        "RUSTUP_HOME",
+        "RUSTUP_TOOLCHAIN",
         library_path,
     ];
     own.contains(&name)

@@ -160,6 +160,10 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         writeln!(out, "chmod +x \"$copy/link\"")?;
     }
     writeln!(out, "\n# All that the cell sees of the environment.")?;
+    if recipe.rustup.is_some() {
+        let own = r#"proxies=$(dirname "$(command -v rustup || echo "$toolchain/bin/rustup")")"#;
+        writeln!(out, "{own}")?;
+    }
     writeln!(out, "closed() {{\n    env -i \\")?;
     let mut line = |words: &str| writeln!(out, "        {words} \\");
     let folders = |name: &str, own: &str| match recipe.vars.get(name) {
@@ -167,10 +171,19 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         Some(VarValue::Secret) | None if name == "PATH" => format!("PATH=\"{own}:$PATH\""),
         Some(VarValue::Secret) | None => format!("{name}=\"{own}${{{name}:+:${name}}}\""),
     };
-    line(&folders("PATH", "$toolchain/bin"))?;
+    let programs = if recipe.rustup.is_some() {
+        "$proxies:$toolchain/bin"
+    } else {
+        "$toolchain/bin"
+    };
+    line(&folders("PATH", programs))?;
     line(&folders(library_path_variable(), "$toolchain/lib"))?;
     line("HOME=\"$copy/home\" TMPDIR=\"$copy/tmp\"")?;
     line("CARGO_HOME=\"${CARGO_HOME:-$HOME/.cargo}\"")?;
+    if let Some(name) = &recipe.rustup {
+        let name = shell_word(&format!("RUSTUP_TOOLCHAIN={name}"));
+        line(&format!("RUSTUP_HOME=\"${{RUSTUP_HOME:-$HOME/.rustup}}\" {name}"))?;
+    }
     if recipe.linker.is_some() {
         let host = recipe.host.to_uppercase().replace('-', "_");
         line(&format!(

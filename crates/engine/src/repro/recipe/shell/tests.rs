@@ -50,6 +50,7 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
         lock: Some(format!("{HOSTILE}\n")),
         moved: Vec::new(),
         sysroot: sysroot.to_string(),
+        rustup: None,
         host: "x86_64-$(touch out)".to_owned(),
         vars: BTreeMap::from([
             ("MODE".to_owned(), VarValue::Plain(HOSTILE.to_owned())),
@@ -140,6 +141,7 @@ fn a_step_that_fails_stops_no_other_and_is_reported() {
         lock: None,
         moved: Vec::new(),
         sysroot: folder.to_string(),
+        rustup: None,
         host: "x".to_owned(),
         vars: BTreeMap::new(),
         passed: Vec::new(),
