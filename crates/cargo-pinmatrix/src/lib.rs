@@ -239,6 +239,13 @@ fn open_with(
     if let Some(mode) = flags.sandbox {
         config.take_sandbox(mode.into());
     }
+    if flags.workspace {
+        config.take_workspace();
+    }
+    if !flags.package.is_empty() {
+        config.take_packages(&flags.package)?;
+    }
+    config.exclude_packages(&flags.exclude)?;
     let matrix = Matrix::open(config, flags.network(), &cache_folder()?)?;
     for note in &matrix.notes {
         listener.on_event(Event::Noted(note));
@@ -384,6 +391,15 @@ fn command_line(program: Program, words: &str, flags: &Flags) -> String {
     }
     if let Some(rev) = &flags.rev {
         command.push_str(&format!(" --rev {}", shell_word(rev)));
+    }
+    for glob in &flags.package {
+        command.push_str(&format!(" --package {}", shell_word(glob)));
+    }
+    for glob in &flags.exclude {
+        command.push_str(&format!(" --exclude {}", shell_word(glob)));
+    }
+    if flags.workspace {
+        command.push_str(" --workspace");
     }
     if flags.past_blockers {
         command.push_str(" --past-blockers");

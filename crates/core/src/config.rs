@@ -9,6 +9,7 @@ mod axes;
 mod families;
 mod followers;
 mod overrides;
+mod packages;
 mod filters;
 
 mod values;
@@ -36,6 +37,7 @@ pub use crate::config::families::{Companions, Family, PinRange, PinRule, Pins};
 pub use crate::config::filters::{CellFilter, Exclude};
 pub use crate::config::followers::{Followers, WrittenSets};
 pub use crate::config::overrides::{Adjustment, ExtraDependencies, Overrides, together};
+pub use crate::config::packages::{ChosenPackages, PackageGlob, PackageSelection};
 use crate::config::raw::Document;
 use crate::error::{SourceText, UserError, nearest};
 use crate::model::cell::{Pin, Row};
@@ -52,6 +54,8 @@ pub struct Config {
     pub subject: Spanned<String>,
     /// Which of the surrounding files a cell's copy contains.
     pub checkout: CheckoutConfig,
+    /// Which of the subject's members are built and tested.
+    pub packages: PackageSelection,
     /// The toolchains of the rows.
     pub toolchains: Vec<ToolchainSpec>,
     /// The revisions of the subject in the rows; at least one.
@@ -331,6 +335,7 @@ impl Config {
         let subject = document.subject.path.clone();
         let mut config = Self {
             subject,
+            packages: packages::packages(&text, &document.subject)?,
             checkout: checkout::checkout(&text, document.subject)?,
             toolchains,
             sources,

@@ -137,6 +137,7 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             added: Default::default(),
             adjusted: Vec::new(),
             sets: Vec::new(),
+            not_selected: Vec::new(),
             published: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),

@@ -199,7 +199,7 @@ impl RunningBuild<'_> {
             // Another target of the same name may have stopped cargo before it reached a requested
             // one.
         }
-        let mut whole = args(&["build", "--workspace", "--tests"]);
+        let mut whole = self.args(&["build", "--tests"]);
         if self.workspace.has_examples() {
             whole.push("--examples".to_owned());
         }
@@ -238,7 +238,7 @@ impl RunningBuild<'_> {
         let wrapper = wrapper.filter(|_| has_others && self.keeps_going());
         let wrapper = wrapper.filter(|_| targets.iter().all(|target| can_be_chosen(target)));
         let Some(wrapper) = wrapper else {
-            let mut part = args(&["test", "--no-run", "--workspace"]);
+            let mut part = self.args(&["test", "--no-run"]);
             part.extend(names.iter().cloned());
             return self.listen(part);
         };
@@ -252,7 +252,7 @@ impl RunningBuild<'_> {
             policy: self.cargo.policy.clone(),
             ..*self.cargo
         };
-        let mut part = args(&["build", "--workspace", "--keep-going"]);
+        let mut part = self.args(&["build", "--keep-going"]);
         part.extend(names.iter().cloned());
         self.listen_to(&choosy, part)
     }
@@ -261,7 +261,7 @@ impl RunningBuild<'_> {
     /// that matter. `--examples` also makes cargo enable the features that dev-dependencies
     /// require, as in the whole build.
     fn plain(&mut self) -> Result<()> {
-        let mut plain = args(&["build", "--workspace", "--examples"]);
+        let mut plain = self.args(&["build", "--examples"]);
         let targets = self.workspace.targets.iter();
         let has = |kind| targets.clone().any(|target| target.id.kind == kind);
         if has(TargetKind::Lib) {
@@ -290,13 +290,19 @@ impl RunningBuild<'_> {
         Ok(())
     }
 
+    /// Returns a command for the selected packages.
+    fn args(&self, words: &[&str]) -> Vec<String> {
+        let words = words.iter().map(|word| (*word).to_owned());
+        words.chain(self.workspace.selection.flags()).collect()
+    }
+
     /// Returns true if running cargo again makes sense.
     fn can_go_on(&self) -> bool {
         let ProcessResult { exit, .. } = &self.ended;
         matches!(exit, Exit::Code(_)) && infra_failure(exit, &self.account.messages.err).is_none()
     }
 
-    /// Runs one command for all members, with the features of the whole workspace.
+    /// Runs one command, which selects the same packages and features as all others.
     fn listen(&mut self, args: Vec<String>) -> Result<ProcessResult> {
         self.listen_to(self.cargo, args)
     }
@@ -342,10 +348,6 @@ impl RunningBuild<'_> {
 fn can_be_chosen(target: &Target) -> bool {
     let is_plain = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     target.id.kind == TargetKind::Test && target.binaries.iter().all(is_plain)
-}
-
-fn args(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// Returns the flags that choose one target.

@@ -31,6 +31,7 @@ use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, PhaseTiming, Phases};
 use crate::resolve::drift;
 use crate::resolve::resolution::{Resolution, decisive_lines};
+use crate::subject::selection::Selection;
 use crate::workdir::stage;
 
 /// The outcome of a cell, and whether it comes from an earlier run.
@@ -207,6 +208,7 @@ impl CellWork<'_> {
                 };
                 let outcome = Outcome {
                     targets,
+                    fewer_features: settled.workspace.fewer_features,
                     old_lock: settled.old_lock,
                     ..Outcome::whole(status, Vec::new())
                 };
@@ -349,15 +351,31 @@ impl CellWork<'_> {
             return Ok(Err(self.not_prepared(&output)));
         }
         let metadata = MetadataCommand::parse(&output.out).context("read cargo's metadata")?;
-        let mut workspace = Workspace::of(metadata, self.context.pinned(), &matrix.config.build)?;
-        if workspace.requires_features() {
-            let mut tree = features::COMMAND.to_vec();
-            tree.extend(["--target", &self.context.toolchain.host]);
-            tree.extend(flags.iter().map(String::as_str));
-            let output = cargo.run_captured(&tree, log)?;
+        let mut workspace = Workspace::of(
+            metadata,
+            self.context.selection,
+            self.context.pinned(),
+            &matrix.config.build,
+        )?;
+        let selected = self.context.selection.flags();
+        let mut tree = |command: &[&str], packages: &[String]| -> Result<Option<String>> {
+            let mut command = command.to_vec();
+            command.extend(["--target", &self.context.toolchain.host]);
+            command.extend(packages.iter().chain(&flags).map(String::as_str));
+            let output = cargo.run_captured(&command, log)?;
             clock.add(&output.ended);
-            if output.ended.exit.is_success() {
-                workspace.take_features(&features::read(&output.out));
+            Ok(output.ended.exit.is_success().then_some(output.out))
+        };
+        if workspace.requires_features()
+            && let Some(features) = tree(&features::COMMAND, &selected)?
+        {
+            workspace.take_features(&features::read(&features));
+        }
+        if !self.context.selection.is_whole() {
+            let own = tree(&features::OF_GRAPH, &selected)?;
+            let all = tree(&features::OF_GRAPH, &Selection::default().flags())?;
+            if let (Some(own), Some(all)) = (own, all) {
+                workspace.fewer_features = features::fewer(&own, &all);
             }
         }
         Ok(Ok(workspace))

@@ -242,6 +242,13 @@ impl Manifest {
         self.document.contains_key("workspace")
     }
 
+    /// Returns true if it names the workspace's default members.
+    #[must_use]
+    pub fn names_default_members(&self) -> bool {
+        let workspace = self.document.get("workspace").and_then(Item::as_table_like);
+        workspace.is_some_and(|workspace| workspace.contains_key("default-members"))
+    }
+
     /// Returns true if it declares a profile of that name.
     #[must_use]
     pub fn has_profile(&self, name: &str) -> bool {

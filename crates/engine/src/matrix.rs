@@ -35,7 +35,7 @@ use crate::registry::ladder::Ladder;
 use crate::registry::published::Registry;
 use crate::registry::releases::Releases;
 use crate::subject::path_pin::PathPin;
-use crate::subject::source_tree::{SourceReader, SourceTree};
+use crate::subject::source_tree::{SourceReader, SourceTree, not_selected};
 use crate::subject::today::{Today, todays as todays_of};
 
 /// A config together with what this machine has for it.
@@ -109,7 +109,8 @@ impl Matrix {
         asked.pins_readable()?;
         asked.pins_published(&mut notes)?;
         validate::pins_not_yanked(&config, &registry)?;
-        validate::build(&config, &tree.subject)?;
+        validate::matched::packages(&config, &trees)?;
+        validate::build(&config, tree)?;
         validate::adjustments(&config, &tree.subject)?;
         validate::matched::features(&config, trees.iter().map(|tree| &tree.subject))?;
         let (mut ladders, mut todays) = (Vec::new(), Vec::new());
@@ -325,6 +326,7 @@ impl Matrix {
                 added: ladder.added.clone(),
                 adjusted: all().filter_map(|pin| self.adjusted(pin)).collect(),
                 sets: sets.clone(),
+                not_selected: not_selected(&self.trees, family.name.get_ref()),
             }
         };
         families.map(record).collect()

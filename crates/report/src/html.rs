@@ -25,7 +25,7 @@ use crate::html::heat::{Heat, heats};
 use crate::html::plots::{Lanes, Staircase, lanes, staircases};
 use crate::sections::change_points::{ChangePointGroup, grouped, until};
 use crate::sections::packages::version_sets::SetTable;
-use crate::sections::packages::{copies, old_lock, version_sets};
+use crate::sections::packages::{copies, old_lock, selection, version_sets};
 use crate::sections::{flaky, gaps, sandbox_denials, timeline, untested, verdict};
 
 /// The file's name in the results folder.
@@ -73,6 +73,7 @@ struct HtmlPage<'a> {
     time: Option<String>,
     flaky: Vec<String>,
     old_locks: Vec<String>,
+    packages: Vec<String>,
     copies: Vec<String>,
     sets: Vec<SetTable>,
     undeclared: Vec<String>,
@@ -130,6 +131,7 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
         time: timeline::line(run),
         flaky: flaky::flaky(run).iter().map(ToString::to_string).collect(),
         old_locks: old_lock::all(run).collect(),
+        packages: selection::lines(run),
         copies: copies::meeting(run)
             .into_iter()
             .chain(copies::lines(run))

@@ -17,7 +17,7 @@ use pinmatrix_core::{run_json, text};
 
 use crate::answer::answer;
 use crate::sections::flaky::flaky;
-use crate::sections::packages::{copies, old_lock, version_sets};
+use crate::sections::packages::{copies, old_lock, selection, version_sets};
 use crate::sections::{findings, gaps, left_out, sandbox_denials, timeline, verdict};
 use crate::terminal::wrap::TerminalPage;
 use crate::{closing_line, html, junit, summary};
@@ -53,6 +53,9 @@ pub fn page(analysis: &Analysis<'_>, results: &Utf8Path, columns: Option<usize>)
     let mut page = TerminalPage::new(columns);
     ladder::write(&mut page, run);
     for line in version_sets::lines(&run.families) {
+        page.say("", "", &line);
+    }
+    for line in selection::lines(run) {
         page.say("", "", &line);
     }
     page.gap();

@@ -35,6 +35,16 @@ pub struct Flags {
     /// [default: as in the config]
     #[arg(long, value_name = "MODE", overrides_with = "sandbox")]
     pub sandbox: Option<SandboxFlag>,
+    /// Build and test only the packages whose name matches this glob; can be repeated [default: as
+    /// in the config]
+    #[arg(long, short, value_name = "GLOB", conflicts_with = "workspace")]
+    pub package: Vec<String>,
+    /// Leave out the packages whose name matches this glob; can be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Build and test every package of the workspace, whatever the config selects
+    #[arg(long)]
+    pub workspace: bool,
     /// Also build pins that a follower of the family does not go with yet, with two copies of a crate
     #[arg(long)]
     pub past_blockers: bool,

@@ -12,7 +12,7 @@ use pinmatrix_core::model::run::version_set::VersionSet;
 use pinmatrix_core::model::run::{SCHEMA, ToolchainRecord};
 use pinmatrix_core::model::status::Status;
 use pinmatrix_core::search::plan::{CellFate, Plan, Planned};
-use pinmatrix_report::sections::packages::version_sets;
+use pinmatrix_report::sections::packages::{selection, version_sets};
 use serde::{Serialize, Serializer};
 
 use crate::args::flags::OutputFormat;
@@ -83,7 +83,9 @@ fn write(out: &mut impl Write, matrix: &Matrix, plan: &Plan) -> io::Result<()> {
             CellFate::Skip(reason) => writeln!(out, "{DIM}skip: {reason}{RESET}")?,
         }
     }
-    for line in version_sets::lines(&matrix.family_records()) {
+    let families = matrix.family_records();
+    let packages = selection::not_built(&families);
+    for line in version_sets::lines(&families).into_iter().chain(packages) {
         writeln!(out, "{line}")?;
     }
     let least = n_run - n_conditional;

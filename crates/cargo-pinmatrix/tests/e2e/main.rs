@@ -33,6 +33,7 @@ mod machines;
 mod merge;
 mod user_errors;
 mod old_lock;
+mod packages;
 mod nested;
 #[cfg(target_os = "linux")]
 mod places;

@@ -53,8 +53,8 @@ pub(super) fn followers(
         return Ok(Followers::Named(named));
     };
     match written.get_ref() {
-        raw::Followers::Named(_) => Ok(Followers::Named(named)),
-        raw::Followers::Word(word) if word == "auto" => {
+        raw::NamesOrWord::Names(_) => Ok(Followers::Named(named)),
+        raw::NamesOrWord::Word(word) if word == "auto" => {
             if let Some(name) = named.first() {
                 return Err(text
                     .error_at("followers are found by themselves and also written out")
@@ -63,7 +63,7 @@ pub(super) fn followers(
             }
             Ok(Followers::Auto(written.span()))
         }
-        raw::Followers::Word(word) => Err(text
+        raw::NamesOrWord::Word(word) => Err(text
             .error_at(format!("`{word}` is not a list of followers"))
             .at(written.span(), "neither a list nor `auto`")
             .help("write `followers = [\"CRATE\"]`, or `followers = \"auto\"`")),

@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-pub(super) use self::family::{Family, Followers, Pins, Range, Unreleased, WrittenPin};
+pub(super) use self::family::{Family, Pins, Range, Unreleased, WrittenPin};
 use super::{CapLints, Debug, Linker, SandboxMode, Strategy};
 use crate::error::{SourceText, UserError, nearest};
 
@@ -56,8 +56,44 @@ pub(super) struct Subject {
     pub(super) include: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) exclude: Vec<Spanned<String>>,
+    pub(super) packages: Option<Spanned<NamesOrWord>>,
+    #[serde(default)]
+    pub(super) exclude_packages: Vec<Spanned<String>>,
     #[serde(default = "largest_copy")]
     pub(super) max_size: Spanned<String>,
+}
+
+/// `["arbor"]`, or `"auto"`.
+pub(super) enum NamesOrWord {
+    Names(Vec<Spanned<String>>),
+    Word(String),
+}
+
+/// Implemented by hand for the same reason as that of `Pins`.
+impl<'de> Deserialize<'de> for NamesOrWord {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = NamesOrWord;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of names, or a word")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                list: A,
+            ) -> Result<NamesOrWord, A::Error> {
+                let list = serde::de::value::SeqAccessDeserializer::new(list);
+                Deserialize::deserialize(list).map(NamesOrWord::Names)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<NamesOrWord, E> {
+                Ok(NamesOrWord::Word(word.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 fn largest_copy() -> Spanned<String> {

@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod copies;
+pub mod features;
 pub mod moved;
 pub mod enforced;
 
@@ -16,6 +17,7 @@ use crate::model::failure_kind::SaidBy;
 pub use crate::model::outcome::case::{CaseOutcome, Flaky};
 use crate::model::outcome::copies::OtherCopy;
 use crate::model::outcome::enforced::Enforced;
+use crate::model::outcome::features::FewerFeatures;
 use crate::model::outcome::moved::{Moved, OldLock, forward};
 use crate::model::status::{InconclusiveReason, SkipReason, Status};
 
@@ -41,6 +43,10 @@ pub struct Outcome {
     /// Crates of the family that other packages bring in at another version than the pin's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<OtherCopy>,
+    /// Packages that have fewer features than in a build of the whole workspace, because only some
+    /// members are built.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fewer_features: Vec<FewerFeatures>,
     /// What did not compile with the lock as it is and does not belong to the subject, and what was
     /// tried to fix it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,6 +96,7 @@ impl Outcome {
             targets: Vec::new(),
             moved: Vec::new(),
             copies: Vec::new(),
+            fewer_features: Vec::new(),
             old_lock: None,
             lock: None,
             needs: None,

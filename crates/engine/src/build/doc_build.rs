@@ -144,7 +144,9 @@ impl DocBuild<'_> {
         let mut ended = ProcessResult::NOTHING;
         if !self.dry_run_only {
             let cargo = self.cargo_with([(RUSTDOC, self.folder.join("rustdoc"))]);
-            ended = messages.listen(&cargo, &self.args(), log, on_step)?;
+            let args = self.args();
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            ended = messages.listen(&cargo, &args, log, on_step)?;
         }
         let used = used.iter().map(|(hash, id)| (hash.clone(), id.clone()));
         messages.used.extend(used);
@@ -193,9 +195,11 @@ impl DocBuild<'_> {
         })
     }
 
-    fn args(&self) -> Vec<&str> {
-        let mut args = vec!["test", "--doc", "--workspace", "--no-fail-fast"];
-        args.extend(self.flags.iter().map(String::as_str));
+    fn args(&self) -> Vec<String> {
+        let args = ["test", "--doc", "--no-fail-fast"].map(str::to_owned);
+        let mut args: Vec<String> = args.into();
+        args.extend(self.workspace.selection.flags());
+        args.extend(self.flags.iter().cloned());
         args
     }
 
@@ -267,7 +271,8 @@ impl DocBuild<'_> {
             ("CARGO_BUILD_BUILD_DIR", scratch.clone()),
         ]);
         log.note("# The same once more where scripts stand in the place of compilers.");
-        let mut args = self.args();
+        let args = self.args();
+        let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
         args.push("--frozen");
         let output = cargo.run_captured(&args, log)?;
         Ok(if output.ended.exit.is_success() {

@@ -112,13 +112,13 @@ pub fn pinned(context: &CellContext<'_>) -> Result<Arc<str>> {
     })
 }
 
-/// Returns the parts of `[build]` and `[[features]]` that affect results; the rest is in the
-/// environment.
+/// Returns the parts of `[build]` and `[[features]]`, and the packages, that affect results; the
+/// rest is in the environment.
 #[must_use]
 pub fn build(context: &CellContext<'_>, config: &Config) -> impl Serialize + use<> {
     (
         config.build.flags(&context.toolchain.cargo),
-        context.features.flags(),
+        (context.features.flags(), context.selection.flags()),
         config.build.examples,
         config.build.doc_tests,
     )

@@ -8,15 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
+use pinmatrix_core::model::outcome::features::FewerFeatures;
 
 /// Enabled features, by the folder of their package.
 pub type FeaturesByFolder = BTreeMap<Utf8PathBuf, BTreeSet<String>>;
 
-/// The command that lists them, without what is built for the host.
+/// The command that lists them, without what is built for the host and without the packages.
 /// <https://doc.rust-lang.org/cargo/commands/cargo-tree.html>
-pub const COMMAND: [&str; 10] = [
+pub const COMMAND: [&str; 9] = [
     "tree",
-    "--workspace",
     "--depth=0",
     "--prefix=none",
     "--format={p}|{f}",
@@ -26,6 +26,49 @@ pub const COMMAND: [&str; 10] = [
     "--quiet",
     "--frozen",
 ];
+
+/// The command that lists the features of every package in a graph.
+pub const OF_GRAPH: [&str; 7] = [
+    "tree",
+    "--prefix=none",
+    "--format={p}|{f}",
+    "--color=never",
+    "--charset=ascii",
+    "--quiet",
+    "--frozen",
+];
+
+/// Returns the packages that have fewer features among some members than in the whole workspace,
+/// from the output of [`OF_GRAPH`] for each.
+#[must_use]
+pub fn fewer(of_some: &str, of_all: &str) -> Vec<FewerFeatures> {
+    let (of_some, of_all) = (by_package(of_some), by_package(of_all));
+    let fewer = of_some.into_iter().filter_map(|(package, own)| {
+        let all = of_all.get(package)?;
+        let lacks: Vec<String> = all.difference(&own).map(|f| (*f).to_owned()).collect();
+        (!lacks.is_empty()).then(|| FewerFeatures {
+            package: package.replacen(" v", " ", 1),
+            lacks,
+        })
+    });
+    fewer.collect()
+}
+
+/// Returns the features of each package, as `name vVERSION`. One that is built both for the host and
+/// for the target has those of both.
+fn by_package(output: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for line in output.lines() {
+        let Some((package, features)) = line.rsplit_once('|') else {
+            continue;
+        };
+        let name = package.split(" (").next().unwrap_or(package);
+        let features = features.trim_end_matches(" (*)").split(',');
+        let features = features.filter(|feature| !feature.is_empty());
+        all.entry(name).or_default().extend(features);
+    }
+    all
+}
 
 /// Parses the command's output, one package a line: `app v0.1.0 (/path)|default,extra`.
 #[must_use]
@@ -50,6 +93,15 @@ pub fn read(output: &str) -> FeaturesByFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_part_of_the_workspace_lacks_is_named() {
+        let some = "app v0.1.0 (/w/app)|default\ngadget v1.0.0|\nmac v2.0.0 (proc-macro)|a (*)\n";
+        let all = "other v0.1.0 (/w/other)|\ngadget v1.0.0|fast,net\n\napp v0.1.0 (/w/app)|default\n\
+                   mac v2.0.0 (proc-macro)|\nmac v2.0.0 (proc-macro)|a\n";
+        let named: Vec<String> = fewer(some, all).iter().map(ToString::to_string).collect();
+        assert_eq!(named, ["gadget 1.0.0 (fast, net)"]);
+    }
 
     #[test]
     fn features_are_listed_by_folder() {

@@ -8,11 +8,13 @@ use cargo_metadata::{
     Dependency, DependencyKind, Metadata, NodeDep, Package, PackageId, TargetKind as CargoKind,
 };
 use pinmatrix_core::config::{BuildConfig, FeatureSet};
+use pinmatrix_core::model::outcome::features::FewerFeatures;
 use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 
 use crate::cargo::features::FeaturesByFolder;
 use crate::manifest::Manifest;
 use crate::matrix::family_packages::{FamilyPackages, PinnedFamily};
+use crate::subject::selection::Selection;
 use crate::workdir::units::Units;
 
 /// A target that `cargo test` builds.
@@ -43,12 +45,16 @@ pub struct Target {
 pub struct Workspace {
     metadata: Metadata,
     family: FamilyPackages,
+    /// The members that are built and tested.
+    pub selection: Selection,
     /// The targets, sorted.
     pub targets: Vec<Target>,
     /// The libraries that have doc tests: the package, and the library's target.
     pub documented: Vec<(PackageId, TargetId)>,
     /// The units that compiling it makes.
     pub units: Units,
+    /// The packages that have fewer features than in a build of all members.
+    pub fewer_features: Vec<FewerFeatures>,
 }
 
 impl Workspace {
@@ -57,14 +63,20 @@ impl Workspace {
     /// # Errors
     ///
     /// Returns an error if a manifest of the copy cannot be read.
-    pub fn of(metadata: Metadata, pinned: PinnedFamily<'_>, build: &BuildConfig) -> Result<Self> {
-        Self::with_harnesses(metadata, pinned, build, without_harness)
+    pub fn of(
+        metadata: Metadata,
+        selection: &Selection,
+        pinned: PinnedFamily<'_>,
+        build: &BuildConfig,
+    ) -> Result<Self> {
+        Self::with_harnesses(metadata, selection, pinned, build, without_harness)
     }
 
     /// Does the work of [`Workspace::of`]. Metadata does not say which targets have no harness, so
     /// `without_harness` looks that up for each member.
     pub(crate) fn with_harnesses(
         metadata: Metadata,
+        selection: &Selection,
         pinned: PinnedFamily<'_>,
         build: &BuildConfig,
         without_harness: impl Fn(&Package) -> Result<Vec<HarnessFree>>,
@@ -72,6 +84,9 @@ impl Workspace {
         let mut targets = Vec::new();
         let mut documented = Vec::new();
         for package in metadata.workspace_packages() {
+            if !selection.holds(&package.name) {
+                continue;
+            }
             let without_harness = without_harness(package)?;
             let features = features_of(&metadata, &package.id);
             let binaries = package.targets.iter().filter(|target| target.is_bin());
@@ -117,6 +132,8 @@ impl Workspace {
         Ok(Self {
             units: Units::of(&metadata),
             family: FamilyPackages::of(&metadata, pinned),
+            selection: selection.clone(),
+            fewer_features: Vec::new(),
             metadata,
             targets,
             documented,
@@ -195,12 +212,13 @@ impl Workspace {
         }
     }
 
-    /// Returns true if the flags that choose a target choose no other target of any member. The
+    /// Returns true if the flags that choose a target choose no other target of a selected member. The
     /// flags for libraries and their doc tests contain no name.
     #[must_use]
     pub fn is_only(&self, id: &TargetId) -> bool {
-        let packages = self.metadata.workspace_packages();
-        let targets = packages.iter().flat_map(|package| &package.targets);
+        let packages = self.metadata.workspace_packages().into_iter();
+        let packages = packages.filter(|package| self.selection.holds(&package.name));
+        let targets = packages.flat_map(|package| &package.targets);
         let is_chosen = |target: &&cargo_metadata::Target| {
             let kind = target.kind.first().and_then(kind_of);
             match id.kind {

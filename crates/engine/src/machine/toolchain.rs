@@ -231,7 +231,10 @@ fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> L
         let lacks = lacks.into_iter().find(|program| !program.is_file());
         match (lacks, probe(source, &sysroot)) {
             (_, Ok(toolchain)) => {
-                let toolchain = Toolchain { rustup, ..toolchain };
+                let toolchain = Toolchain {
+                    rustup,
+                    ..toolchain
+                };
                 return LookupResult::Found(Box::new(toolchain));
             }
             (Some(program), Err(_)) => why = format!("{} is not there", program.display()),

@@ -12,6 +12,7 @@ use crate::machine::toolchain::Toolchain;
 use crate::matrix::Matrix;
 use crate::matrix::family_packages::PinnedFamily;
 use crate::matrix::pin_context::PinContext;
+use crate::subject::selection::Selection;
 use crate::subject::source_tree::SourceTree;
 
 /// Everything that a cell consists of.
@@ -25,6 +26,8 @@ pub struct CellContext<'a> {
     pub toolchain: &'a Toolchain,
     /// The revision of the subject.
     pub tree: &'a SourceTree,
+    /// The members that are built and tested.
+    pub selection: &'a Selection,
     /// The enabled features.
     pub features: &'a FeatureSet,
     /// What it has in common with all cells of its pin.
@@ -58,6 +61,8 @@ impl<'a> CellContext<'a> {
         let features = features.with_context(|| unknown("features"))?;
         let pin_context = matrix.pin_context(&cell.pin);
         let pin_context = pin_context.with_context(|| unknown("pin"))?;
+        let selection = tree.selections.get(&cell.pin.family);
+        let selection = selection.with_context(|| unknown("packages"))?;
         let Some(toolchain) = matrix.toolchain(&cell.row) else {
             return Ok(None);
         };
@@ -66,6 +71,7 @@ impl<'a> CellContext<'a> {
             family,
             toolchain,
             tree,
+            selection,
             features,
             pin_context: Arc::clone(pin_context),
         }))

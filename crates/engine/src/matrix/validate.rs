@@ -21,8 +21,8 @@ use crate::manifest::Manifest;
 use crate::matrix::used_crates::Requirements;
 use crate::registry::index::SkippedLine;
 use crate::registry::published::{Published, Registry};
-use crate::subject::Subject;
 use crate::subject::source_tree::SourceTree;
+use crate::subject::{Member, Subject};
 
 /// Rejects a missing linker, which would fail every cell.
 fn linker(config: &Config) -> Result<(), UserError> {
@@ -62,10 +62,14 @@ fn sandbox(config: &Config, subject: &Subject) -> Result<(), UserError> {
 }
 
 /// Rejects a feature or a profile that the subject does not have, which would fail every cell.
-pub fn build(config: &Config, subject: &Subject) -> Result<()> {
-    let features: BTreeSet<&str> = subject
-        .members
-        .iter()
+pub fn build(config: &Config, tree: &SourceTree) -> Result<()> {
+    let subject = &tree.subject;
+    let is_selected = |member: &&Member| {
+        let mut selections = tree.selections.values();
+        selections.any(|selection| selection.holds(&member.name))
+    };
+    let members = subject.members.iter().filter(is_selected);
+    let features: BTreeSet<&str> = members
         .flat_map(|m| &m.features)
         .map(String::as_str)
         .collect();
@@ -75,7 +79,7 @@ pub fn build(config: &Config, subject: &Subject) -> Result<()> {
         if !name.contains('/') && !features.contains(name) {
             return Err(config
                 .text
-                .error_at(format!("no member of the subject has a feature `{name}`"))
+                .error_at(format!("no selected package has a feature `{name}`"))
                 .at(feature.span(), "not among their features")
                 .maybe_help(did_you_mean(name, features.iter().copied()))
                 .into());

@@ -194,7 +194,8 @@ impl RecipeStep {
 /// <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
 fn build(matrix: &Matrix, context: &CellContext<'_>, has_examples: bool) -> RecipeStep {
     let cargo = &context.toolchain.cargo;
-    let mut build = RecipeStep::of(["build", "--workspace", "--tests", "--frozen"]);
+    let build = RecipeStep::of(["build", "--tests", "--frozen"]);
+    let mut build = build.with(&context.selection.flags());
     if has_examples {
         build.args.push("--examples".to_owned());
     }
@@ -207,7 +208,8 @@ fn build(matrix: &Matrix, context: &CellContext<'_>, has_examples: bool) -> Reci
 
 /// Returns the commands for a cell whose targets are unknown.
 fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
-    let test = RecipeStep::of(["test", "--workspace", "--no-fail-fast", "--frozen"]);
+    let test = RecipeStep::of(["test", "--no-fail-fast", "--frozen"]);
+    let test = test.with(&context.selection.flags());
     let test = test.with(&matrix.config.build.flags(&context.toolchain.cargo));
     let build = build(matrix, context, matrix.config.build.examples);
     vec![build, test.with(&context.features.flags())]
@@ -222,7 +224,7 @@ fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> V
     let mut add = |id: &TargetId, package: &PackageId, does: &str, chosen: &[String]| {
         let (step, features) = if workspace.is_only(id) {
             (
-                RecipeStep::of([does, "--workspace"]),
+                RecipeStep::of([does]).with(&context.selection.flags()),
                 context.features.flags(),
             )
         } else {

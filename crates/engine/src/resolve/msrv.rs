@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use cargo_metadata::{Metadata, Package, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, Node, Package, PackageId};
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{Need, Needs};
 use semver::Version;
 
+use crate::subject::selection::Selection;
 use crate::subject::{Member, needs};
 
 /// A package that needs a newer rustc.
@@ -57,7 +58,10 @@ impl Demand {
 
 /// Returns the demands of the subject's own members that `rustc` does not meet.
 #[must_use]
-pub fn unmet_by_members(members: &[Member], rustc: &Version) -> Vec<Demand> {
+pub fn unmet_by_members<'a>(
+    members: impl Iterator<Item = &'a Member>,
+    rustc: &Version,
+) -> Vec<Demand> {
     let unmet = |member: &Member| {
         let required = member.needs.clone().filter(|own| own.rustc > *rustc)?;
         Some(Demand {
@@ -68,15 +72,15 @@ pub fn unmet_by_members(members: &[Member], rustc: &Version) -> Vec<Demand> {
             through: Vec::new(),
         })
     };
-    members.iter().filter_map(unmet).collect()
+    members.filter_map(unmet).collect()
 }
 
-/// Returns all demands that `rustc` does not meet, sorted by package. Only packages in the graph
-/// for this host and these features count.
+/// Returns all demands that `rustc` does not meet, sorted by package. Only packages that the
+/// selected members use on this host with these features count.
 #[must_use]
-pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
+pub fn unmet(metadata: &Metadata, selection: &Selection, rustc: &Version) -> Vec<Demand> {
     let parents = parents(metadata);
-    let in_graph = in_graph(metadata);
+    let in_graph = used(metadata, selection);
     let mut demands: Vec<Demand> = metadata
         .packages
         .iter()
@@ -99,8 +103,12 @@ pub fn unmet(metadata: &Metadata, rustc: &Version) -> Vec<Demand> {
 /// Returns the newest rustc that a graph needs: once for the family alone, and once for the whole
 /// lock.
 #[must_use]
-pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&Package) -> bool) -> Needs {
-    let in_graph = in_graph(metadata);
+pub fn highest(
+    metadata: &Metadata,
+    selection: &Selection,
+    is_of_family: impl Fn(&Package) -> bool,
+) -> Needs {
+    let in_graph = used(metadata, selection);
     let need = |package: &Package| {
         let rustc = needs(package)?.rustc;
         let package = format!("{} {}", package.name, package.version);
@@ -133,6 +141,33 @@ pub fn highest(metadata: &Metadata, is_of_family: impl Fn(&Package) -> bool) -> 
 pub fn in_graph(metadata: &Metadata) -> BTreeSet<&PackageId> {
     let nodes = metadata.resolve.iter().flat_map(|r| &r.nodes);
     nodes.map(|n| &n.id).collect()
+}
+
+/// Returns the packages that the selected members use on this host with these features: what they
+/// depend on, and what that depends on without its dev-dependencies.
+fn used<'a>(metadata: &'a Metadata, selection: &Selection) -> BTreeSet<&'a PackageId> {
+    if selection.is_whole() {
+        return in_graph(metadata);
+    }
+    let nodes = metadata.resolve.iter().flat_map(|r| &r.nodes);
+    let nodes: BTreeMap<&PackageId, &Node> = nodes.map(|node| (&node.id, node)).collect();
+    let members = metadata.workspace_packages().into_iter();
+    let selected = members.filter(|member| selection.holds(&member.name));
+    let selected: BTreeSet<&PackageId> = selected.map(|member| &member.id).collect();
+    let mut used = selected.clone();
+    let mut open: Vec<&PackageId> = selected.iter().copied().collect();
+    while let Some(next) = open.pop() {
+        let dependencies = nodes.get(next).map(|node| node.deps.as_slice());
+        for dependency in dependencies.unwrap_or_default() {
+            let mut kinds = dependency.dep_kinds.iter().map(|kind| kind.kind);
+            let is_of_tests = kinds.all(|kind| kind == DependencyKind::Development);
+            let counts = selected.contains(next) || !is_of_tests;
+            if counts && used.insert(&dependency.pkg) {
+                open.push(&dependency.pkg);
+            }
+        }
+    }
+    used
 }
 
 /// Maps each package to its direct dependents.

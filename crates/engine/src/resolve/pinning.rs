@@ -75,7 +75,10 @@ impl Pinning<'_, '_> {
     pub(super) fn bring_to_pin(&mut self) -> Result<(Status, Vec<Diagnostic>)> {
         let rustc = &self.context.toolchain.rustc;
         // Cargo would reject a member that needs more than the rust-version it is made to declare.
-        let by_members = msrv::unmet_by_members(&self.context.tree.subject.members, rustc);
+        let selection = self.context.selection;
+        let members = self.context.tree.subject.members.iter();
+        let members = members.filter(|member| selection.holds(&member.name));
+        let by_members = msrv::unmet_by_members(members, rustc);
         let unmet = if by_members.is_empty() {
             self.try_bring_to_pin()?
         } else {
@@ -289,7 +292,9 @@ impl Pinning<'_, '_> {
         }
         let metadata = MetadataCommand::parse(&output.out).context("read cargo's metadata")?;
         let family = self.family_packages(&metadata);
-        self.needs = Some(msrv::highest(&metadata, |p| family.contains(&p.id)));
+        let is_of_family = |p: &Package| family.contains(&p.id);
+        let needs = msrv::highest(&metadata, self.context.selection, is_of_family);
+        self.needs = Some(needs);
         Ok(Ok(metadata))
     }
 
@@ -349,7 +354,8 @@ impl Pinning<'_, '_> {
 
     /// Returns the packages that need a newer rustc: the family's crates first, as it lists them.
     fn demands(&self, metadata: &Metadata) -> Vec<msrv::Demand> {
-        let mut demands = msrv::unmet(metadata, &self.context.toolchain.rustc);
+        let rustc = &self.context.toolchain.rustc;
+        let mut demands = msrv::unmet(metadata, self.context.selection, rustc);
         let pinned = self.context.pinned();
         let crates = &pinned.family.crates;
         demands.sort_by_key(|d| {

@@ -7,14 +7,13 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use pinmatrix_core::config::{Config, SourceSpec};
 use pinmatrix_core::error::SourceText;
-use pinmatrix_core::model::cell::bare;
-use semver::Version;
-use serde::Deserialize;
 
 use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
 use crate::subject::Subject;
 use crate::subject::checkout::Checkout;
+use crate::subject::lock_graph::{LockGraph, LockedVersions};
+use crate::subject::selection::{Selection, selections};
 
 /// One revision of the subject.
 #[derive(Clone, Debug)]
@@ -32,6 +31,8 @@ pub struct SourceTree {
     /// The versions in its own lock, by package; of a package that the subject itself requires, the
     /// versions that it uses.
     pub locked: LockedVersions,
+    /// The members that are built and tested, by family.
+    pub selections: BTreeMap<String, Selection>,
 }
 
 /// What it takes to read revisions of the subject.
@@ -66,8 +67,10 @@ impl SourceReader<'_> {
         let lock = subject.checkout.entry(subject.lock().as_std_path());
         let text = subject.text_of("Cargo.lock")?.unwrap_or_default();
         check_lock(&subject, &text)?;
+        let graph = LockGraph::parse(&text);
         Ok(SourceTree {
-            locked: locked(&text),
+            locked: graph.versions(),
+            selections: selections(config, &subject, &graph)?,
             label: source.label.clone(),
             sources: subject.sources(),
             cargo_config: configs.map(|config| config.text).collect(),
@@ -77,54 +80,17 @@ impl SourceReader<'_> {
     }
 }
 
-/// Returns the versions in a lock, by package; empty if the lock is invalid, which cargo will
-/// report. Of a package that the subject itself requires, only the versions that it uses count.
-fn locked(lock: &str) -> LockedVersions {
-    let packages = toml::from_str::<LockedPackages>(lock).map(|lock| lock.package);
-    let packages = packages.unwrap_or_default();
-    let own = packages.iter().filter(|p| p.source.is_none());
-    let required: BTreeSet<&str> = own.flat_map(|p| &p.dependencies).map(|d| &**d).collect();
-    let (mut all, mut of_subject) = (LockedVersions::new(), LockedVersions::new());
-    for package in &packages {
-        let LockedPackage { name, version, .. } = package;
-        let is_published = package.source.as_deref().is_some_and(is_registry);
-        let at = is_published.then(|| bare(version));
-        // A lock adds the version where the name alone is ambiguous, and then the source.
-        let full = format!("{name} {version}");
-        let with_source = format!("{full} (");
-        let is_this = |dependency: &&str| {
-            *dependency == name || *dependency == full || dependency.starts_with(&with_source)
-        };
-        if required.iter().any(is_this) {
-            let versions = of_subject.entry(name.clone()).or_default();
-            versions.insert(at.clone());
-        }
-        all.entry(name.clone()).or_default().insert(at);
-    }
-    all.extend(of_subject);
-    all
-}
-
-/// The versions of packages; `None` means that a package comes from no registry.
-pub type LockedVersions = BTreeMap<String, BTreeSet<Option<Version>>>;
-
-#[derive(Deserialize)]
-struct LockedPackages {
-    #[serde(default)]
-    package: Vec<LockedPackage>,
-}
-
-#[derive(Deserialize)]
-struct LockedPackage {
-    name: String,
-    version: Version,
-    source: Option<String>,
-    #[serde(default)]
-    dependencies: Vec<String>,
-}
-
-fn is_registry(source: &str) -> bool {
-    source.starts_with("registry+") || source.starts_with("sparse+")
+/// Returns the members that are selected for a family at no revision, sorted.
+#[must_use]
+pub fn not_selected(trees: &[SourceTree], family: &str) -> Vec<String> {
+    let is_selected = |name: &str| {
+        let mut selections = trees.iter().filter_map(|tree| tree.selections.get(family));
+        selections.any(|selection| selection.holds(name))
+    };
+    let members = trees.iter().flat_map(|tree| &tree.subject.members);
+    let left_out = members.filter(|member| !is_selected(&member.name));
+    let names: BTreeSet<String> = left_out.map(|member| member.name.clone()).collect();
+    names.into_iter().collect()
 }
 
 /// Rejects a lock that contains merge conflict markers.
@@ -149,61 +115,4 @@ fn check_lock(subject: &Subject, lock: &str) -> Result<()> {
         at += line.len();
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_comes_from_a_registry_has_a_version_that_can_be_pinned() {
-        let package = |name: &str, version: &str, source: &str| {
-            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{source}\n")
-        };
-        let registry = "source = \"registry+https://example.org/index\"";
-        let lock = [
-            package("a", "1.0.0+up1", registry),
-            package("a", "2.0.0", registry),
-            package(
-                "b",
-                "3.0.0",
-                "source = \"git+https://example.org/b#0123abc\"",
-            ),
-            package("c", "4.0.0", ""),
-        ];
-        let message: Vec<String> = locked(&lock.concat())
-            .into_iter()
-            .map(|(name, versions)| {
-                let versions = versions.into_iter();
-                let version = |v: Option<Version>| v.map_or("none".to_owned(), |v| v.to_string());
-                format!(
-                    "{name}: {}",
-                    versions.map(version).collect::<Vec<_>>().join(" ")
-                )
-            })
-            .collect();
-        assert_eq!(message, ["a: 1.0.0 2.0.0", "b: none", "c: none"]);
-        assert!(locked("no lock").is_empty());
-    }
-
-    #[test]
-    fn only_the_copy_that_the_subject_uses_counts() {
-        let package = |name: &str, version: &str, rest: &str| {
-            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{rest}\n")
-        };
-        let registry = "source = \"registry+https://example.org/index\"";
-        let lock = [
-            package("app", "0.1.0", "dependencies = [\"a 2.0.0\", \"b\"]"),
-            package("a", "1.0.0", registry),
-            package("a", "2.0.0", registry),
-            package(
-                "b",
-                "3.0.0",
-                &format!("{registry}\ndependencies = [\"a 1.0.0\"]"),
-            ),
-        ];
-        let locked = locked(&lock.concat());
-        assert_eq!(locked["a"], [Some(Version::new(2, 0, 0))].into());
-        assert_eq!(locked["b"], [Some(Version::new(3, 0, 0))].into());
-    }
 }

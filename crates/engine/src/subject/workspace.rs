@@ -76,6 +76,8 @@ pub struct Member {
     pub needs: Option<RequiredRust>,
     /// Its features.
     pub features: BTreeSet<String>,
+    /// Whether the workspace names it among its default members.
+    pub is_default: bool,
 }
 
 impl Subject {
@@ -119,6 +121,9 @@ impl Subject {
                 .help("name the workspace's own folder")
                 .into());
         }
+        let text = std::fs::read_to_string(folder.join("Cargo.toml"));
+        let root = Manifest::parse(&text.context("read its manifest")?)?;
+        let names_defaults = root.names_default_members();
         let mut manifests = BTreeSet::from([folder.join("Cargo.toml")]);
         let mut members = Vec::new();
         for package in metadata.workspace_packages() {
@@ -145,6 +150,7 @@ impl Subject {
                 version: package.version.clone(),
                 needs: needs(package),
                 features: package.features.keys().cloned().collect(),
+                is_default: names_defaults && is_default(&metadata, &package.id),
             });
         }
         members.sort();
@@ -172,9 +178,6 @@ impl Subject {
             .filter_map(|path| Some(path.strip_prefix(&checkout.top).ok()?.to_owned()))
             .collect();
         let of_matrix = of_matrix(config, &checkout.origin);
-        let text = std::fs::read_to_string(folder.join("Cargo.toml"));
-        let text = text.context("read its manifest")?;
-        let is_workspace = Manifest::parse(&text)?.is_workspace();
         let (revision, dirty) = match &checkout.commit {
             Some(commit) => (Some(commit.clone()), checkout.dirty),
             None => uncommitted(&checkout.origin, &of_matrix),
@@ -182,7 +185,7 @@ impl Subject {
         let mut subject = Self {
             root: checkout.top.join(&inside),
             inside,
-            is_workspace,
+            is_workspace: root.is_workspace(),
             manifests,
             members,
             outside,
@@ -260,6 +263,13 @@ impl Subject {
         let entries = self.checkout.entries.iter();
         entries.filter(move |entry| !is_of_matrix(entry))
     }
+}
+
+/// Returns true if cargo lists a package among the workspace's default members, which it does since
+/// 1.71.
+fn is_default(metadata: &cargo_metadata::Metadata, package: &cargo_metadata::PackageId) -> bool {
+    let defaults = &metadata.workspace_default_members;
+    defaults.is_available() && defaults.contains(package)
 }
 
 /// Returns the path within its checkout of the workspace that the user has at `place`.

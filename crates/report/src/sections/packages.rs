@@ -2,4 +2,5 @@
 
 pub mod old_lock;
 pub mod copies;
+pub mod selection;
 pub mod version_sets;

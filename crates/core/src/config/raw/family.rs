@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::NamesOrWord;
 use crate::config::families::PinRule;
 
 #[derive(Deserialize)]
@@ -14,7 +15,7 @@ pub(in crate::config) struct Family {
     pub(in crate::config) crates: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
     pub(in crate::config) companions: Vec<Spanned<String>>,
-    pub(in crate::config) followers: Option<Spanned<Followers>>,
+    pub(in crate::config) followers: Option<Spanned<NamesOrWord>>,
     #[serde(default)]
     pub(in crate::config) strict: bool,
     pub(in crate::config) pins: Spanned<Pins>,
@@ -26,8 +27,8 @@ impl Family {
     /// The followers that it names, in order, also those that only its sets of pins name.
     pub(in crate::config) fn named_followers(&self) -> Vec<Spanned<String>> {
         let mut named = match self.followers.as_ref().map(Spanned::get_ref) {
-            Some(Followers::Named(names)) => names.clone(),
-            Some(Followers::Word(_)) | None => Vec::new(),
+            Some(NamesOrWord::Names(names)) => names.clone(),
+            Some(NamesOrWord::Word(_)) | None => Vec::new(),
         };
         let pins = match self.pins.get_ref() {
             Pins::Written(pins) => pins.as_slice(),
@@ -45,39 +46,6 @@ impl Family {
             }
         }
         named
-    }
-}
-
-/// `["arbor"]`, or `"auto"`.
-pub(in crate::config) enum Followers {
-    Named(Vec<Spanned<String>>),
-    Word(String),
-}
-
-/// Implemented by hand for the same reason as that of [`Pins`].
-impl<'de> Deserialize<'de> for Followers {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> serde::de::Visitor<'de> for Either {
-            type Value = Followers;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of crates, or `\"auto\"`")
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                list: A,
-            ) -> Result<Followers, A::Error> {
-                let list = serde::de::value::SeqAccessDeserializer::new(list);
-                Deserialize::deserialize(list).map(Followers::Named)
-            }
-
-            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Followers, E> {
-                Ok(Followers::Word(word.to_owned()))
-            }
-        }
-        deserializer.deserialize_any(Either)
     }
 }
 

@@ -51,7 +51,10 @@ fn every_target_that_cargo_test_builds_is_there_in_order() {
 #[test]
 fn examples_without_tests_can_be_left_out() {
     let build = config("[build]\nexamples = false").build;
-    let without = Workspace::with_harnesses(graph(APP), pinned(), &build, |_| Ok(Vec::new()));
+    let without =
+        Workspace::with_harnesses(graph(APP), &Selection::default(), pinned(), &build, |_| {
+            Ok(Vec::new())
+        });
     let without = without.expect("a workspace");
     assert!(!without.has_examples());
     assert!(shown(&without).contains(&"app example:checked: ".to_owned()));
@@ -65,8 +68,13 @@ fn a_target_without_a_harness_is_known_by_its_kind_and_name() {
             .iter()
             .map(|(kind, name)| (*kind, name.map(str::to_owned)));
         let of: Vec<_> = of.collect();
-        let workspace =
-            Workspace::with_harnesses(graph(APP), pinned(), &config("").build, |_| Ok(of.clone()));
+        let workspace = Workspace::with_harnesses(
+            graph(APP),
+            &Selection::default(),
+            pinned(),
+            &config("").build,
+            |_| Ok(of.clone()),
+        );
         let workspace = workspace.expect("a workspace");
         let targets = workspace
             .targets

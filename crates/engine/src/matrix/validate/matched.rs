@@ -1,13 +1,16 @@
 //! Rejects config entries that match no pin or feature: they would silently change, exclude or
 //! claim nothing.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
-use pinmatrix_core::config::{ClaimKind, Config, Span};
+use pinmatrix_core::config::{ChosenPackages, ClaimKind, Config, Span, did_you_mean};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{Cell, Pin};
 
 use crate::registry::ladder::Ladder;
 use crate::subject::Subject;
+use crate::subject::source_tree::SourceTree;
 
 /// Checks that each range of pins and each claim matches a pin.
 ///
@@ -60,6 +63,68 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
         }
     }
     Ok(())
+}
+
+/// Checks that each glob for packages matches a member of a revision of the subject, and that each
+/// revision has a member left for each family.
+///
+/// # Errors
+///
+/// Returns a [`UserError`] that names the first glob or family of which that is not so.
+pub fn packages(config: &Config, trees: &[SourceTree]) -> Result<(), UserError> {
+    let members = || trees.iter().flat_map(|tree| &tree.subject.members);
+    let names = || members().map(|member| member.name.as_str());
+    let chosen = match &config.packages.chosen {
+        ChosenPackages::Matching(globs) => globs.as_slice(),
+        ChosenPackages::Affected(at) => {
+            affected_known(config, trees, at)?;
+            &[]
+        }
+        ChosenPackages::Default | ChosenPackages::All => &[],
+    };
+    // Another revision may have other members.
+    let globs = chosen.iter().chain(&config.packages.excluded);
+    for glob in globs.filter(|_| !config.is_at_revision()) {
+        if !names().any(|name| glob.matches(name)) {
+            let written = glob.written.get_ref();
+            let message = format!("`{written}` matches no package of the subject");
+            let names: BTreeSet<&str> = names().collect();
+            let all = names.iter().copied().collect::<Vec<_>>().join(", ");
+            let nearest = did_you_mean(written, names);
+            let help = nearest.unwrap_or(format!("its packages are {all}"));
+            return Err(match glob.written.span() {
+                span if span.is_empty() => UserError::new(message),
+                span => config.text.error_at(message).at(span, "selects nothing"),
+            }
+            .help(help));
+        }
+    }
+    for tree in trees {
+        let mut selections = tree.selections.iter();
+        if let Some((family, _)) = selections.find(|(_, selection)| selection.is_empty()) {
+            let revision = tree.label.as_ref();
+            let revision = revision.map_or(String::new(), |label| format!(" at `{label}`"));
+            let message = format!("no package of the subject{revision} is left to build");
+            return Err(config
+                .text
+                .error_at(message)
+                .at(config.subject.span(), format!("for family `{family}`"))
+                .help("choose other packages, or exclude fewer"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that each revision has the lock from which the affected packages are read.
+fn affected_known(config: &Config, trees: &[SourceTree], at: &Span) -> Result<(), UserError> {
+    if trees.iter().all(|tree| tree.lock.is_some()) {
+        return Ok(());
+    }
+    Err(config
+        .text
+        .error_at("which packages are affected is read from a Cargo.lock, and there is none")
+        .at(at.clone(), "needs a lock")
+        .help("run `cargo generate-lockfile` and do not ignore the file, or list the packages"))
 }
 
 /// Checks that each feature that an override renames is required by a revision of the subject.

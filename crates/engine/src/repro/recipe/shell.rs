@@ -182,7 +182,9 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     line("CARGO_HOME=\"${CARGO_HOME:-$HOME/.cargo}\"")?;
     if let Some(name) = &recipe.rustup {
         let name = shell_word(&format!("RUSTUP_TOOLCHAIN={name}"));
-        line(&format!("RUSTUP_HOME=\"${{RUSTUP_HOME:-$HOME/.rustup}}\" {name}"))?;
+        line(&format!(
+            "RUSTUP_HOME=\"${{RUSTUP_HOME:-$HOME/.rustup}}\" {name}"
+        ))?;
     }
     if recipe.linker.is_some() {
         let host = recipe.host.to_uppercase().replace('-', "_");
