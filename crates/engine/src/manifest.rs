@@ -1,6 +1,7 @@
 //! A `Cargo.toml` with its formatting: the crates that it requires, and the changes that a cell
 //! makes.
 
+mod edit;
 mod requirement;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +11,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_core::model::outcome::TargetKind;
 use pinmatrix_core::path::normalized;
 use semver::Version;
-use toml_edit::{DocumentMut, Item, TableLike, Value};
+use toml_edit::{DocumentMut, Item, TableLike};
 
+use self::edit::{change, item, replace, set_hold};
 pub use self::requirement::{Requirement, may_prefer_older, requirements_of};
 
 /// The tables with dependencies, in a package and below each of its `target.*`.
@@ -77,19 +79,19 @@ impl Manifest {
     pub fn required_packages(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         // Reading and writing visit the same tables, so reading works on a copy.
-        self.clone().each_requirement(|name, _| {
+        self.clone().each_named_requirement(|_, name, _| {
             names.insert(name.to_owned());
         });
         names
     }
 
-    /// Pins every requirement on one of the crates in `holds`.
+    /// Pins every requirement on one of the crates in `holds` whose key and package `moves` accepts.
     ///
     /// The pin replaces the requirement's version, path or git repository. A requirement that
     /// inherits from the workspace stays unchanged, since the workspace's own is pinned.
-    pub fn pin(&mut self, holds: &RequirementPins) {
-        self.each_requirement(|name, requirement| {
-            if let Some(hold) = holds.get(name) {
+    pub fn pin(&mut self, holds: &RequirementPins, moves: impl Fn(&str, &str) -> bool) {
+        self.each_named_requirement(|key, name, requirement| {
+            if let Some(hold) = holds.get(name).filter(|_| moves(key, name)) {
                 set_hold(requirement, hold);
             }
         });
@@ -295,7 +297,7 @@ impl Manifest {
     }
 
     fn each_path(&mut self, mut each: impl FnMut(&mut dyn TableLike)) {
-        self.each_requirement(|_, requirement| {
+        self.each_named_requirement(|_, _, requirement| {
             if let Some(table) = requirement.as_table_like_mut() {
                 each(table);
             }
@@ -307,10 +309,6 @@ impl Manifest {
                 }
             }
         }
-    }
-
-    fn each_requirement(&mut self, mut each: impl FnMut(&str, &mut Item)) {
-        self.each_named_requirement(|_, name, requirement| each(name, requirement));
     }
 
     /// Visits every requirement, with its key and the name of its package.
@@ -372,115 +370,6 @@ pub fn package_name<'a>(key: &'a str, requirement: &'a Item) -> &'a str {
 fn is_inherited(requirement: &Item) -> bool {
     let table = requirement.as_table_like();
     table.is_some_and(|table| table.contains_key("workspace"))
-}
-
-/// Converts a value of toml to one of toml_edit.
-fn item(requirement: &toml::Value) -> Option<Item> {
-    let value = requirement.to_string().parse::<Value>();
-    value.ok().map(Item::Value)
-}
-
-/// Changes a requirement to match another. Keys that the other does not have stay, except for the
-/// source of the package.
-fn change(requirement: &mut Item, other: &toml::Value) {
-    if is_inherited(requirement) {
-        return;
-    }
-    if let Some(version) = requirement.as_value().cloned().filter(Value::is_str) {
-        let mut table = toml_edit::InlineTable::new();
-        table.insert("version", version);
-        *requirement = toml_edit::value(table);
-    }
-    let Some(table) = requirement.as_table_like_mut() else {
-        return;
-    };
-    let named = match other.as_table() {
-        Some(named) => named.clone(),
-        None => toml::Table::from_iter([("version".to_owned(), other.clone())]),
-    };
-    let sources = || SOURCES.into_iter().chain(["version"]);
-    if sources().any(|source| named.contains_key(source)) {
-        sources().for_each(|source| drop(table.remove(source)));
-    }
-    for (key, value) in &named {
-        if let Some(item) = item(value) {
-            table.insert(key, item);
-        }
-    }
-}
-
-fn set_hold(requirement: &mut Item, hold: &RequirementPin) {
-    let exact = match hold {
-        RequirementPin::Version(version) => Some(format!("={version}")),
-        RequirementPin::Git { .. } | RequirementPin::Path(_) => None,
-    };
-    let Some(table) = requirement.as_table_like_mut() else {
-        if let (Some(value), Some(exact)) = (requirement.as_value_mut(), &exact) {
-            replace_text(value, exact);
-        } else {
-            let mut table = toml_edit::InlineTable::new();
-            hold_elsewhere(&mut table, hold);
-            *requirement = toml_edit::value(table);
-        }
-        return;
-    };
-    if table.contains_key("workspace") {
-        return;
-    }
-    for source in SOURCES {
-        table.remove(source);
-    }
-    let Some(exact) = exact else {
-        table.remove("version");
-        table.remove("registry");
-        hold_elsewhere(table, hold);
-        return;
-    };
-    match table.get_mut("version").and_then(Item::as_value_mut) {
-        Some(version) => replace_text(version, &exact),
-        None => {
-            table.insert("version", toml_edit::value(exact));
-        }
-    }
-}
-
-fn hold_elsewhere(table: &mut dyn TableLike, hold: &RequirementPin) {
-    match hold {
-        RequirementPin::Version(_) => {}
-        RequirementPin::Git { git, rev } => {
-            table.insert("git", toml_edit::value(git));
-            table.insert("rev", toml_edit::value(rev));
-        }
-        RequirementPin::Path(folder) => {
-            table.insert("path", toml_edit::value(folder.as_str()));
-        }
-    }
-}
-
-/// Replaces some strings of a list.
-fn replace(list: &mut toml_edit::Array, others: impl Fn(&str) -> Option<Vec<String>>) {
-    let mut index = 0;
-    while let Some(written) = list
-        .get(index)
-        .map(|v| v.as_str().unwrap_or_default().to_owned())
-    {
-        let Some(others) = others(&written) else {
-            index += 1;
-            continue;
-        };
-        list.remove(index);
-        for other in others {
-            list.insert(index, other);
-            index += 1;
-        }
-    }
-}
-
-/// Changes a string and keeps the white space and comments around it.
-fn replace_text(value: &mut Value, text: &str) {
-    let around = value.decor().clone();
-    *value = Value::from(text);
-    *value.decor_mut() = around;
 }
 
 #[cfg(test)]

@@ -98,6 +98,7 @@ impl Matrix {
         let registry = Registry::of_subject(&workspace, &resolver)?;
         let mut notes = Vec::new();
         validate::families_used(&config, &tree.subject)?;
+        validate::keys(&config, &tree.subject)?;
         let asked = validate::ConfigCheck {
             config: &config,
             subject: &workspace,

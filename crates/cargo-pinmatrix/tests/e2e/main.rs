@@ -28,6 +28,7 @@ mod fixtures;
 mod flaky;
 mod harness;
 mod index;
+mod keys;
 mod ladders;
 mod machines;
 mod merge;

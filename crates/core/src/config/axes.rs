@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use semver::VersionReq;
 use toml::Spanned;
 
-use super::values::check_name;
+use super::values::{check_name, requirement};
 use crate::config::raw;
 use crate::error::{SourceText, UserError};
 
@@ -48,6 +49,8 @@ pub struct FeatureSet {
     pub all: bool,
     /// False for `--no-default-features`.
     pub default: bool,
+    /// The published pins that it is for; `None` for all pins.
+    pub pins: Option<Spanned<VersionReq>>,
 }
 
 impl FeatureSet {
@@ -151,6 +154,7 @@ pub(super) fn feature_sets(
             features: build.features.clone(),
             all: build.all_features,
             default: build.default_features,
+            pins: None,
         }]);
     }
     let is_said_twice = !build.features.is_empty() || build.all_features || !build.default_features;
@@ -163,13 +167,20 @@ pub(super) fn feature_sets(
         };
         return Err(error.help("leave those of [build] out, and write them into each set"));
     }
-    let set = |written: raw::Features| FeatureSet {
-        label: Some(written.label.into_inner()),
-        features: written.features,
-        all: written.all_features,
-        default: written.default_features,
+    let set = |written: raw::Features| {
+        let pins = written.pins.map(|pins| {
+            let range = requirement(text, &pins)?;
+            Ok(Spanned::new(pins.span(), range))
+        });
+        Ok(FeatureSet {
+            label: Some(written.label.into_inner()),
+            features: written.features,
+            all: written.all_features,
+            default: written.default_features,
+            pins: pins.transpose()?,
+        })
     };
-    Ok(written.into_iter().map(set).collect())
+    written.into_iter().map(set).collect()
 }
 
 fn check_labels<'a>(

@@ -21,6 +21,10 @@ pub struct Family {
     pub name: Spanned<String>,
     /// The crates that the subject requires.
     pub crates: Vec<Spanned<String>>,
+    /// The keys of the dependencies that move, if the subject requires a crate under several keys;
+    /// empty if all move.
+    /// <https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html#renaming-dependencies-in-cargotoml>
+    pub keys: Vec<Spanned<String>>,
     /// Globs for crates that these crates pull in and that are pinned to the same version where it
     /// exists.
     pub companions: Companions,
@@ -41,6 +45,13 @@ impl Family {
     #[must_use]
     pub fn crate_names(&self) -> Vec<&str> {
         self.crates.iter().map(|c| c.get_ref().as_str()).collect()
+    }
+
+    /// True if a dependency on a package moves with the family, by its key in the manifest.
+    #[must_use]
+    pub fn moves_by(&self, key: &str, package: &str) -> bool {
+        let is_listed = self.crates.iter().any(|krate| krate.get_ref() == package);
+        !is_listed || self.keys.is_empty() || self.keys.iter().any(|k| k.get_ref() == key)
     }
 
     /// True for the family's crates, companions and followers that are named.
@@ -154,6 +165,7 @@ pub(super) fn families(
         families.push(Family {
             name: name.clone(),
             crates: written.crates.get_ref().clone(),
+            keys: keys(text, written)?,
             companions: companions(text, &written.companions)?,
             followers: followers::followers(text, written, named)?,
             sets: followers::sets(text, written)?,
@@ -168,6 +180,16 @@ pub(super) fn families(
             .help("add `[[family]]` with `name`, `crates` and `pins`"));
     }
     Ok(families)
+}
+
+fn keys(text: &SourceText, written: &raw::Family) -> Result<Vec<Spanned<String>>, UserError> {
+    match written.keys.first() {
+        Some(key) if written.strict => Err(text
+            .error_at("`keys` moves one of several copies, and `strict` allows no other copy")
+            .at(key.span(), "in a family with `strict = true`")
+            .help("leave one of the two out")),
+        Some(_) | None => Ok(written.keys.clone()),
+    }
 }
 
 fn claimed_twice(text: &SourceText, krate: &Spanned<String>, other: &str, name: &str) -> UserError {

@@ -52,11 +52,17 @@ impl CellFilter {
             && matches(&self.source, row.source.as_deref())
             && matches(&self.features, row.features.as_deref())
             && matches(&self.family, Some(&cell.pin.family))
-            && self.pins.as_ref().is_none_or(|pins| match &cell.pin.at {
-                PinnedAt::Version { version } => pins.matches(&released(version)),
-                PinnedAt::Git { .. } | PinnedAt::Path { .. } => false,
-            })
+            && self
+                .pins
+                .as_ref()
+                .is_none_or(|pins| is_in(pins, &cell.pin.at))
     }
+}
+
+/// True for a published pin in a range.
+fn is_in(range: &VersionReq, at: &PinnedAt) -> bool {
+    let version = at.version();
+    version.is_some_and(|version| range.matches(&released(version)))
 }
 
 /// Removes the pre-release part of a version, so that ranges match pre-releases too.
@@ -205,11 +211,17 @@ pub(super) fn check(config: &Config) -> Result<(), UserError> {
 }
 
 impl Config {
-    /// The reason why a cell is left out, if it is: its pin is blocked, or it is excluded.
+    /// The reason why a cell is left out, if it is: its pin is blocked, its feature set is not for
+    /// the pin, or it is excluded.
     #[must_use]
     pub fn left_out(&self, cell: &Cell) -> Option<SkipReason> {
         if let Some(why) = self.blocked.get(&cell.pin) {
             return Some(SkipReason::Blocked(why.clone()));
+        }
+        if let Some(range) = self.range_without(cell) {
+            let label = cell.row.features.as_deref().unwrap_or_default();
+            let why = format!("feature set `{label}` is for pins {range}");
+            return Some(SkipReason::Excluded(why));
         }
         if self.includes.iter().any(|which| which.means(cell)) {
             return None;
@@ -217,5 +229,13 @@ impl Config {
         let mut excludes = self.excludes.iter();
         let exclude = excludes.find(|exclude| exclude.cells.means(cell))?;
         Some(SkipReason::Excluded(exclude.reason.clone()))
+    }
+
+    /// The range of pins of the cell's feature set, if the pin is not in it.
+    fn range_without(&self, cell: &Cell) -> Option<&VersionReq> {
+        let mut sets = self.feature_sets.iter();
+        let set = sets.find(|set| set.label == cell.row.features)?;
+        let range = set.pins.as_ref()?.get_ref();
+        (!is_in(range, &cell.pin.at)).then_some(range)
     }
 }

@@ -150,6 +150,7 @@ pub(super) struct Features {
     pub(super) all_features: bool,
     #[serde(default = "yes")]
     pub(super) default_features: bool,
+    pub(super) pins: Option<Spanned<String>>,
 }
 
 fn yes() -> bool {

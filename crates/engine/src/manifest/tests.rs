@@ -35,7 +35,10 @@ fn every_way_of_requiring_is_pinned_and_formatting_is_kept() {
     let mut manifest = Manifest::parse(EVERY_WAY).expect("TOML");
     let hold = RequirementPin::Version(Version::new(2, 0, 0));
     let crates = ["gadget", "gadget-io", "far"];
-    manifest.pin(&crates.map(|name| (name.to_owned(), hold.clone())).into());
+    manifest.pin(
+        &crates.map(|name| (name.to_owned(), hold.clone())).into(),
+        |_, _| true,
+    );
     insta::assert_snapshot!(manifest.text());
 }
 
@@ -48,7 +51,10 @@ fn what_is_not_released_is_held_by_its_place() {
         rev: "r".to_owned(),
     };
     let path = RequirementPin::Path("/w/b".into());
-    manifest.pin(&[("a".to_owned(), git), ("b".to_owned(), path)].into());
+    manifest.pin(
+        &[("a".to_owned(), git), ("b".to_owned(), path)].into(),
+        |_, _| true,
+    );
     assert_eq!(
         manifest.text(),
         "[dependencies]\na = { git = \"u\", rev = \"r\" }\nb = { features = [\"x\"] , path = \"/w/b\" }\n"

@@ -17,7 +17,7 @@ use semver::Version;
 use crate::machine::child_env::ChildEnv;
 use crate::machine::own_env;
 use crate::machine::toolchain::Toolchain;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, requirements_of};
 use crate::matrix::used_crates::Requirements;
 use crate::registry::index::SkippedLine;
 use crate::registry::published::{Published, Registry};
@@ -129,6 +129,57 @@ pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
                     .error_at(format!("the subject does not use `{name}`"))
                     .at(krate.span(), "not among its dependencies")
                     .maybe_help(hint)
+                    .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rejects a key that names no dependency on a crate of its family, and a crate of which no key is
+/// named: it would not move.
+pub fn keys(config: &Config, subject: &Subject) -> Result<()> {
+    let manifests = subject.checkout.manifests(&subject.manifests)?;
+    let requirements = requirements_of(&manifests);
+    for family in config.families.iter().filter(|f| !f.keys.is_empty()) {
+        let is_listed = |package: &str| family.crate_names().contains(&package);
+        let own = || {
+            requirements
+                .iter()
+                .filter(|(_, own)| is_listed(&own.package))
+        };
+        for key in &family.keys {
+            if own().any(|(_, own)| own.key == *key.get_ref()) {
+                continue;
+            }
+            let name = family.name.get_ref();
+            let keys: BTreeSet<&str> = own().map(|(_, own)| own.key.as_str()).collect();
+            let all = keys.iter().copied().collect::<Vec<_>>().join(", ");
+            let nearest = did_you_mean(key.get_ref(), keys);
+            return Err(config
+                .text
+                .error_at(format!(
+                    "no dependency on a crate of `{name}` has the key `{}`",
+                    key.get_ref()
+                ))
+                .at(key.span(), "moves nothing")
+                .help(nearest.unwrap_or(format!("the keys are {all}")))
+                .into());
+        }
+        for krate in &family.crates {
+            let mut on_it = own()
+                .filter(|(_, own)| own.package == *krate.get_ref())
+                .peekable();
+            let is_required = on_it.peek().is_some();
+            if is_required && !on_it.any(|(_, own)| family.moves_by(&own.key, &own.package)) {
+                return Err(config
+                    .text
+                    .error_at(format!(
+                        "`keys` names no dependency on `{}`",
+                        krate.get_ref()
+                    ))
+                    .at(krate.span(), "would not move")
+                    .help("add its key, or take it out of `crates`")
                     .into());
             }
         }

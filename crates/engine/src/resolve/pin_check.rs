@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use cargo_metadata::{Metadata, Package};
+use pinmatrix_core::config::Family;
 use pinmatrix_core::model::outcome::copies::OtherCopy;
 
 use crate::matrix::family_packages::{PinnedFamily, is_of_registry};
@@ -94,8 +95,10 @@ impl<'a> BuiltGraph<'a> {
 
     /// Describes the first package of this name that should be at the pin and is not.
     fn fault(&self, krate: &str, pinned: PinnedFamily<'_>, built: &[&Package]) -> Option<String> {
-        let is_own = |user: &&Package| user.source.is_none();
-        let is_required = |p: &&Package| self.users(p).iter().any(is_own);
+        let is_required = |p: &&Package| {
+            let mut users = self.users(p).iter();
+            users.any(|user| user.source.is_none() && moves_with(pinned.family, user, p))
+        };
         let is_direct = built.iter().copied().any(|p| is_required(&p));
         let must = built.iter().copied();
         let must = must.filter(|p| pinned.family.strict || !is_direct || is_required(p));
@@ -158,6 +161,17 @@ impl<'a> BuiltGraph<'a> {
         let users = self.users(package).iter();
         users.map(|p| format!("{} {}", p.name, p.version)).collect()
     }
+}
+
+/// Returns true if a package of the subject requires another under a key that moves with the
+/// family.
+fn moves_with(family: &Family, user: &Package, used: &Package) -> bool {
+    if family.keys.is_empty() {
+        return true;
+    }
+    let own = user.dependencies.iter();
+    let mut on_it = own.filter(|d| d.name == *used.name && d.req.matches(&used.version));
+    on_it.any(|d| family.moves_by(d.rename.as_ref().unwrap_or(&d.name), &d.name))
 }
 
 #[cfg(test)]

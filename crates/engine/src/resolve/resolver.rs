@@ -13,6 +13,7 @@ use pinmatrix_core::config::Network;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, Status};
 use pinmatrix_core::text;
+use toml::Spanned;
 
 use crate::cache::key;
 use crate::cache::record_store::RecordStore;
@@ -161,6 +162,7 @@ impl Resolver<'_> {
             (
                 family.companions.written(),
                 family.crate_names(),
+                family.keys.iter().map(Spanned::get_ref).collect::<Vec<_>>(),
                 family.strict,
             ),
             (&toolchain.rustc, &toolchain.host),

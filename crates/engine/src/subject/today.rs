@@ -34,7 +34,7 @@ pub fn todays(
     let today = |tree: &SourceTree| {
         let is_locked = tree.lock.is_some();
         let version = if is_locked {
-            of_lock(tree, family)
+            of_lock(tree, family)?
         } else {
             of_requirements(tree, family, published)?
         };
@@ -44,13 +44,46 @@ pub fn todays(
 }
 
 /// Returns the version in a lock if all the family's crates in it have the same one and come from a
-/// registry.
-fn of_lock(tree: &SourceTree, family: &Family) -> Option<Version> {
-    let crates = family.crate_names();
-    let locked = crates.iter().filter_map(|name| tree.locked.get(*name));
-    let locked: BTreeSet<Option<Version>> = locked.flatten().cloned().collect();
-    let mut versions: BTreeSet<Version> = locked.into_iter().collect::<Option<_>>()?;
-    versions.pop_first().filter(|_| versions.is_empty())
+/// registry. If only some of the subject's dependencies on them move, only versions that those admit
+/// count.
+fn of_lock(tree: &SourceTree, family: &Family) -> Result<Option<Version>> {
+    let moving = if family.keys.is_empty() {
+        Vec::new()
+    } else {
+        moving(tree, family)?
+    };
+    let counts = |name: &str, version: &Option<Version>| {
+        let Some(version) = version.as_ref().filter(|_| !family.keys.is_empty()) else {
+            return true;
+        };
+        let mut own = moving.iter().filter(|(package, _)| package == name);
+        own.any(|(_, admits)| admits.as_ref().is_some_and(|req| req.matches(version)))
+    };
+    let mut found: BTreeSet<Option<Version>> = BTreeSet::new();
+    for name in family.crate_names() {
+        let locked = tree.locked.get(name).into_iter().flatten();
+        found.extend(locked.filter(|version| counts(name, version)).cloned());
+    }
+    let Some(mut versions) = found.into_iter().collect::<Option<BTreeSet<Version>>>() else {
+        return Ok(None);
+    };
+    Ok(versions.pop_first().filter(|_| versions.is_empty()))
+}
+
+/// Returns the subject's dependencies that move with a family: the package, and what it admits of
+/// it, if that can be read.
+fn moving(tree: &SourceTree, family: &Family) -> Result<Vec<(String, Option<VersionReq>)>> {
+    let manifests = tree.subject.checkout.manifests(&tree.subject.manifests)?;
+    let requirements = requirements_of(&manifests).into_iter();
+    let moving = requirements
+        .filter(|(_, own)| family.holds(&own.package) && family.moves_by(&own.key, &own.package));
+    let read = moving.map(|(_, own)| {
+        let admits = own
+            .version
+            .and_then(|written| VersionReq::parse(&written).ok());
+        (own.package, admits)
+    });
+    Ok(read.collect())
 }
 
 /// Returns the newest release that every requirement admits, which is what cargo chooses.
@@ -65,10 +98,8 @@ fn of_requirements(
     if is_told_to || may_prefer_older(&manifests) {
         return Ok(None);
     }
-    let of_family = requirements_of(&manifests).into_iter();
-    let of_family = of_family.filter(|(_, requirement)| family.holds(&requirement.package));
     // A dependency that does not come from a registry says nothing about versions.
-    let taken = of_family.map(|(_, own)| VersionReq::parse(&own.version?).ok());
+    let taken = moving(tree, family)?.into_iter().map(|(_, admits)| admits);
     let Some(requirements) = taken.collect::<Option<Vec<VersionReq>>>() else {
         return Ok(None);
     };

@@ -60,7 +60,9 @@ fn rewritten(context: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Resul
         require(extra, &mut manifests);
     }
     for (path, absolute, mut manifest) in manifests {
-        manifest.pin(&context.pin_context.holds);
+        manifest.pin(&context.pin_context.holds, |key, name| {
+            context.family.moves_by(key, name)
+        });
         manifest.rename_features(&context.pin_context.change.features);
         change(&mut manifest);
         let folder = absolute.parent().unwrap_or(origin);

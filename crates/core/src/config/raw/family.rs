@@ -14,6 +14,8 @@ pub(in crate::config) struct Family {
     pub(in crate::config) name: Spanned<String>,
     pub(in crate::config) crates: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
+    pub(in crate::config) keys: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(in crate::config) companions: Vec<Spanned<String>>,
     pub(in crate::config) followers: Option<Spanned<NamesOrWord>>,
     #[serde(default)]

@@ -272,6 +272,7 @@ fn a_member_is_asked_for_no_features_that_only_others_have() {
         features: features.into(),
         all: false,
         default: false,
+        pins: None,
     };
     let flags = |package: &Package| own_features(&set, package).flags();
     let app = package("app", &["fast", "both"], "serde");

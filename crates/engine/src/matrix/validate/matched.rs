@@ -47,6 +47,16 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
             return nothing("a selection of cells", &which.at);
         }
     }
+    for range in config
+        .feature_sets
+        .iter()
+        .filter_map(|set| set.pins.as_ref())
+    {
+        let matches = |pin: &Pin| pin.at.version().is_some_and(|v| range.get_ref().matches(v));
+        if !pins().any(|pin| matches(pin)) {
+            return nothing("a range of a feature set", &range.span());
+        }
+    }
     for claim in &config.claims {
         let mut of_family = pins().filter(|pin| pin.family == claim.family);
         let is_there = match &claim.claimed {

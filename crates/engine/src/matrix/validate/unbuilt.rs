@@ -185,6 +185,7 @@ mod tests {
                 .collect(),
             all: false,
             default,
+            pins: None,
         };
         let app = |rest: &str| {
             let text = format!("[package]\nname = 'app'\n{rest}");
