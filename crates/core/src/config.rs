@@ -36,7 +36,7 @@ pub use crate::config::axes::{FeatureSet, SourceSpec, ToolchainOrigin, Toolchain
 pub use crate::config::families::{Companions, Family, PinRange, PinRule, Pins};
 pub use crate::config::filters::{CellFilter, Exclude};
 pub use crate::config::followers::{Followers, WrittenSets};
-pub use crate::config::overrides::{Adjustment, ExtraDependencies, Overrides, together};
+pub use crate::config::overrides::{Adjustment, DependencyEdits, Overrides, together};
 pub use crate::config::packages::{ChosenPackages, PackageGlob, PackageSelection};
 use crate::config::raw::Document;
 use crate::error::{SourceText, UserError, nearest};

@@ -4,6 +4,8 @@
 pub mod pair;
 pub mod random;
 
+use std::collections::BTreeMap;
+
 use semver::Version;
 
 use crate::model::cell::{Cell, Pin, Row};
@@ -137,6 +139,7 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             added: Default::default(),
             adjusted: Vec::new(),
             sets: Vec::new(),
+            absent: BTreeMap::new(),
             not_selected: Vec::new(),
             published: Vec::new(),
             unusable: Vec::new(),

@@ -43,7 +43,9 @@ pub fn index(bytes: &[u8]) -> Vec<Indexed> {
         CrateEntry::of_cache(bytes),
     ];
     let indexed = |entry: CrateEntry| {
-        let releases = Releases::of(&[("krate".to_owned(), Arc::new(entry.clone()))]);
+        let releases = Releases::of(&[("krate".to_owned(), Arc::new(entry.clone()))], |_, _| {
+            true
+        });
         let unusable = releases.releases.iter().filter_map(Release::unusable);
         let words = unusable.map(|unusable| unusable.to_string());
         let words = words.chain(published::skipped_lines_note("krate", &entry.passed_over));

@@ -1,6 +1,7 @@
 //! A `Cargo.toml` with its formatting: the crates that it requires, and the changes that a cell
 //! makes.
 
+mod dependencies;
 mod edit;
 mod requirement;
 
@@ -13,7 +14,8 @@ use pinmatrix_core::path::normalized;
 use semver::Version;
 use toml_edit::{DocumentMut, Item, TableLike};
 
-use self::edit::{change, item, replace, set_hold};
+pub use self::dependencies::edit_dependencies;
+use self::edit::{replace, set_hold};
 pub use self::requirement::{Requirement, may_prefer_older, requirements_of};
 
 /// The tables with dependencies, in a package and below each of its `target.*`.
@@ -149,51 +151,6 @@ impl Manifest {
         let mut without = self.clone();
         without.rename_features(&[(krate.to_owned(), dropped)].into());
         without.text() != self.text()
-    }
-
-    /// Adds dependencies to a package by key, or changes an existing one in every table that
-    /// contains it. A dependency that is inherited from the workspace stays unchanged.
-    pub fn require(&mut self, dependencies: &BTreeMap<String, toml::Value>) {
-        for (key, requirement) in dependencies {
-            let mut stands = false;
-            self.each_own_requirement(|other, _, item| {
-                if other == key {
-                    stands = true;
-                    change(item, requirement);
-                }
-            });
-            if stands {
-                continue;
-            }
-            let own = self.document.as_table_mut();
-            let table = own.entry("dependencies").or_insert_with(toml_edit::table);
-            if let (Some(table), Some(item)) = (table.as_table_like_mut(), item(requirement)) {
-                table.insert(key, item);
-            }
-        }
-    }
-
-    /// Changes, by key, a dependency that workspace members inherit.
-    pub fn require_for_members(&mut self, key: &str, requirement: &toml::Value) {
-        let workspace = table_in(self.document.as_table_mut(), "workspace");
-        if let Some(workspace) = workspace {
-            each_in(workspace, &mut |other, _, item| {
-                if other == key {
-                    change(item, requirement);
-                }
-            });
-        }
-    }
-
-    /// Returns true if it inherits a dependency, by key, from the workspace.
-    #[must_use]
-    pub fn inherits(&self, key: &str) -> bool {
-        let mut inherits = false;
-        // Reading and writing visit the same tables, so reading works on a copy.
-        self.clone().each_named_requirement(|other, _, item| {
-            inherits |= other == key && is_inherited(item);
-        });
-        inherits
     }
 
     /// Returns the package's name, if it has a `[package]` section.

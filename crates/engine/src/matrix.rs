@@ -3,6 +3,8 @@
 
 mod validate;
 mod resolver;
+mod required_crates;
+mod ladders;
 mod used_crates;
 mod version_sets;
 pub mod family_packages;
@@ -28,15 +30,16 @@ use pinmatrix_core::search::plan::Candidate;
 use crate::machine::cargo_home::{configs_above, own_config};
 use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::{Toolchain, ToolchainLookup, look_for_all};
+use crate::matrix::ladders::Ladders;
 use crate::matrix::pin_context::{PinContext, PinContextBuilder, PinContexts};
+use crate::matrix::required_crates::RequiredCrates;
 use crate::matrix::resolver::resolver;
 use crate::matrix::version_sets::{VersionSets, blocked};
 use crate::registry::ladder::Ladder;
 use crate::registry::published::Registry;
-use crate::registry::releases::Releases;
 use crate::subject::path_pin::PathPin;
 use crate::subject::source_tree::{SourceReader, SourceTree, not_selected};
-use crate::subject::today::{Today, todays as todays_of};
+use crate::subject::today::Today;
 
 /// A config together with what this machine has for it.
 pub struct Matrix {
@@ -97,7 +100,8 @@ impl Matrix {
         let workspace = tree.subject.checkout.in_origin(&tree.subject.root);
         let registry = Registry::of_subject(&workspace, &resolver)?;
         let mut notes = Vec::new();
-        validate::families_used(&config, &tree.subject)?;
+        let required = RequiredCrates::of(&config, &trees)?;
+        validate::families_used(&config, &tree.subject, &required)?;
         validate::keys(&config, &tree.subject)?;
         let asked = validate::ConfigCheck {
             config: &config,
@@ -106,6 +110,7 @@ impl Matrix {
             resolver: &resolver,
             child_env: &child_env,
             network,
+            required: &required,
         };
         asked.pins_readable()?;
         asked.pins_published(&mut notes)?;
@@ -113,18 +118,8 @@ impl Matrix {
         validate::matched::packages(&config, &trees)?;
         validate::build(&config, tree)?;
         validate::adjustments(&config, &tree.subject)?;
-        validate::matched::features(&config, trees.iter().map(|tree| &tree.subject))?;
-        let (mut ladders, mut todays) = (Vec::new(), Vec::new());
-        for family in &config.families {
-            let names = family.crate_names();
-            let published = registry.releases(&names);
-            let published = published.unwrap_or_else(|| Releases::unknown(&names));
-            let of_family = todays_of(&trees, family, &published)?;
-            let rungs = of_family.iter().flatten().filter(|_| config.run.today);
-            let rungs = rungs.map(|today| today.version.clone()).collect();
-            ladders.push(Ladder::of(family, &published, &rungs));
-            todays.push(of_family);
-        }
+        validate::matched::overrides(&config, trees.iter().map(|tree| &tree.subject))?;
+        let Ladders { ladders, todays } = Ladders::of(&config, &trees, &registry, &required)?;
         asked.followers_known(tree, &mut notes)?;
         let builder = VersionSets {
             config: &config,
@@ -327,6 +322,7 @@ impl Matrix {
                 added: ladder.added.clone(),
                 adjusted: all().filter_map(|pin| self.adjusted(pin)).collect(),
                 sets: sets.clone(),
+                absent: ladder.absent.clone(),
                 not_selected: not_selected(&self.trees, family.name.get_ref()),
             }
         };

@@ -25,7 +25,7 @@ use crate::html::heat::{Heat, heats};
 use crate::html::plots::{Lanes, Staircase, lanes, staircases};
 use crate::sections::change_points::{ChangePointGroup, grouped, until};
 use crate::sections::packages::version_sets::SetTable;
-use crate::sections::packages::{copies, old_lock, selection, version_sets};
+use crate::sections::packages::{self, copies, old_lock, version_sets};
 use crate::sections::{flaky, gaps, sandbox_denials, timeline, untested, verdict};
 
 /// The file's name in the results folder.
@@ -131,7 +131,7 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
         time: timeline::line(run),
         flaky: flaky::flaky(run).iter().map(ToString::to_string).collect(),
         old_locks: old_lock::all(run).collect(),
-        packages: selection::lines(run),
+        packages: packages::lines(run),
         copies: copies::meeting(run)
             .into_iter()
             .chain(copies::lines(run))

@@ -13,7 +13,7 @@ use pinmatrix_core::text;
 use crate::answer::answer;
 use crate::sections::flaky::flaky;
 use crate::sections::grid::{LEGEND, grids};
-use crate::sections::packages::{copies, old_lock, selection, version_sets};
+use crate::sections::packages::{self, copies, old_lock, version_sets};
 use crate::sections::strips::{Strips, word};
 use crate::sections::{
     change_points, findings, gaps, left_out, sandbox_denials, strips, timeline, untested, verdict,
@@ -89,7 +89,7 @@ fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result 
     write_flaky(out, run)?;
     write_moved(out, run)?;
     write_old_locks(out, run)?;
-    write_selection(out, run)?;
+    write_packages(out, run)?;
     write_copies(out, run)?;
     write_errors(out, run)?;
     timeline::write(out, run)
@@ -224,15 +224,15 @@ fn write_version_sets(out: &mut String, run: &Run) -> std::fmt::Result {
     Ok(())
 }
 
-/// Writes which members of the subject are not built, and what the others lack because of that.
-fn write_selection(out: &mut String, run: &Run) -> std::fmt::Result {
-    let lines = selection::lines(run);
+/// Writes what is left out: crates of a family at a pin, and members of the subject.
+fn write_packages(out: &mut String, run: &Run) -> std::fmt::Result {
+    let lines = packages::lines(run);
     if lines.is_empty() {
         return Ok(());
     }
     writeln!(out, "## Packages\n")?;
-    for packages in lines {
-        writeln!(out, "- {}", line(&packages))?;
+    for entry in lines {
+        writeln!(out, "- {}", line(&entry))?;
     }
     writeln!(out)
 }

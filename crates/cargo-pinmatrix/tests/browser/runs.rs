@@ -306,6 +306,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
             added: Default::default(),
             adjusted: Vec::new(),
             sets: Vec::new(),
+            absent: std::collections::BTreeMap::new(),
             not_selected: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),

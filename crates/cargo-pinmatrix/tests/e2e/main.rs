@@ -31,6 +31,7 @@ mod index;
 mod keys;
 mod ladders;
 mod machines;
+mod members;
 mod merge;
 mod user_errors;
 mod old_lock;

@@ -38,19 +38,51 @@ pub struct Overrides {
     pub cfg: Vec<String>,
     /// Environment variables.
     pub env: BTreeMap<String, String>,
-    /// Additional dependencies of members.
-    pub extra: Vec<ExtraDependencies>,
+    /// Changes to the dependencies of members, in order.
+    pub dependencies: Vec<DependencyEdits>,
     /// By package, the versions that the lock may hold of it.
     pub hold: BTreeMap<String, VersionReq>,
 }
 
-/// Dependencies to add to members of the subject.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ExtraDependencies {
-    /// The dependencies by name, as in a manifest.
-    pub dependencies: BTreeMap<String, toml::Value>,
-    /// The members that get them; empty for all.
+/// Changes to the dependencies of members of the subject, by key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct DependencyEdits {
+    /// The members that are changed; empty for all.
     pub members: Vec<String>,
+    /// The dependencies to remove.
+    pub drop: Vec<String>,
+    /// The dependencies that get another key, with that key. Without `package`, they are then on the
+    /// package of that name.
+    pub rename: BTreeMap<String, String>,
+    /// The dependencies to change where they stand, or else to add.
+    pub normal: BTreeMap<String, toml::Value>,
+    /// The same for dependencies of tests, examples and benches.
+    pub dev: BTreeMap<String, toml::Value>,
+    /// The same for dependencies of build scripts.
+    pub build: BTreeMap<String, toml::Value>,
+}
+
+impl DependencyEdits {
+    /// What is changed or added, by the table to which it is added.
+    #[must_use]
+    pub fn added(&self) -> [(&'static str, &BTreeMap<String, toml::Value>); 3] {
+        [
+            ("dependencies", &self.normal),
+            ("dev-dependencies", &self.dev),
+            ("build-dependencies", &self.build),
+        ]
+    }
+
+    /// The changes, as text.
+    fn words(&self) -> Vec<String> {
+        let dropped = self.drop.iter();
+        let dropped = dropped.map(|key| format!("dependency {key} dropped"));
+        let renamed = self.rename.iter();
+        let renamed = renamed.map(|(key, to)| format!("dependency {key} renamed to {to}"));
+        let added = self.added().into_iter().flat_map(|(_, added)| added.keys());
+        let added = added.map(|key| format!("dependency {key}"));
+        dropped.chain(renamed).chain(added).collect()
+    }
 }
 
 impl Overrides {
@@ -59,16 +91,16 @@ impl Overrides {
     pub fn words(&self) -> Vec<String> {
         let features = self.features.keys();
         let features = features.map(|krate| format!("features of {krate}"));
-        let extra = self
-            .extra
-            .iter()
-            .flat_map(|extra| extra.dependencies.keys());
-        let extra = extra.map(|name| format!("dependency {name}"));
+        let dependencies = self.dependencies.iter().flat_map(DependencyEdits::words);
         let cfg = self.cfg.iter().map(|cfg| format!("--cfg {cfg}"));
         let env = self.env.keys().map(|name| format!("variable {name}"));
         let hold = self.hold.iter();
         let hold = hold.map(|(package, req)| format!("{package} held at {req}"));
-        let words = features.chain(extra).chain(cfg).chain(env).chain(hold);
+        let words = features
+            .chain(dependencies)
+            .chain(cfg)
+            .chain(env)
+            .chain(hold);
         let words: BTreeSet<String> = words.collect();
         words.into_iter().collect()
     }
@@ -114,6 +146,15 @@ pub(super) fn adjustments(
                     .maybe_help(did_you_mean(krate.get_ref(), names)));
             }
         }
+        let edits = DependencyEdits {
+            members: written.members,
+            drop: written.drop,
+            rename: written.rename,
+            normal: written.dependencies,
+            dev: written.dev_dependencies,
+            build: written.build_dependencies,
+        };
+        let edits = (!edits.words().is_empty()).then_some(edits);
         let features = written.features.into_iter();
         Ok(Adjustment {
             at: written.pins.span(),
@@ -125,14 +166,7 @@ pub(super) fn adjustments(
                 cfg: written.cfg,
                 env: variables(text, written.env)?,
                 hold: holds(text, family, written.hold)?,
-                extra: if written.dependencies.is_empty() {
-                    Vec::new()
-                } else {
-                    vec![ExtraDependencies {
-                        dependencies: written.dependencies,
-                        members: written.members,
-                    }]
-                },
+                dependencies: edits.into_iter().collect(),
             },
         })
     };
@@ -184,7 +218,7 @@ pub fn together<'a>(changes: impl IntoIterator<Item = &'a Overrides>) -> Overrid
         all.cfg.extend(change.cfg.iter().cloned());
         all.env.extend(change.env.clone());
         all.hold.extend(change.hold.clone());
-        all.extra.extend(change.extra.iter().cloned());
+        all.dependencies.extend(change.dependencies.iter().cloned());
     }
     all
 }

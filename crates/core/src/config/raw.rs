@@ -158,7 +158,7 @@ fn yes() -> bool {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Adjust {
     pub(super) family: Option<Spanned<String>>,
     pub(super) pins: Spanned<String>,
@@ -172,6 +172,14 @@ pub(super) struct Adjust {
     pub(super) env: BTreeMap<Spanned<String>, String>,
     #[serde(default)]
     pub(super) dependencies: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    pub(super) dev_dependencies: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    pub(super) build_dependencies: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    pub(super) drop: Vec<String>,
+    #[serde(default)]
+    pub(super) rename: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) members: Vec<String>,
     #[serde(default)]

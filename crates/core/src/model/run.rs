@@ -145,6 +145,9 @@ pub struct FamilyRecord {
     /// The versions that its followers have at each of its versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sets: Vec<VersionSet>,
+    /// By crate, the pins at which it is not yet published, or no longer, and not required.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absent: BTreeMap<String, Vec<Version>>,
     /// The members of the subject that are neither built nor tested for it, at any revision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_selected: Vec<String>,

@@ -1,5 +1,7 @@
 //! Every way to write a manifest, and how it is changed.
 
+use pinmatrix_core::config::DependencyEdits;
+
 use super::requirement::Requirement;
 use super::*;
 
@@ -98,9 +100,40 @@ fn dependencies_are_changed_where_they_stand_and_added_where_they_do_not() {
     )
     .expect("TOML");
     assert!(manifest.inherits("w") && !manifest.inherits("a"));
-    manifest.require(&extra);
-    manifest.require_for_members("w", &extra["w"]);
+    let edits = DependencyEdits {
+        normal: extra,
+        ..DependencyEdits::default()
+    };
+    edit_dependencies(&edits, &mut [&mut manifest]);
     insta::assert_snapshot!(manifest.text());
+}
+
+#[test]
+fn dependencies_are_renamed_and_dropped_where_they_stand_and_where_features_name_them() {
+    let mut app = Manifest::parse(
+        "[package]\nname = \"app\"\n[features]\nfull = [\"dep:old\", \"old/x\", \"old?/y\", \
+         \"older/z\", \"gone\"]\nplain = [\"old\"]\n[dependencies]\nold = { version = \"1\", \
+         optional = true }\nolder = \"1\"\n[build-dependencies]\nold.workspace = true\n\
+         [target.'cfg(unix)'.dev-dependencies]\ngone = \"2\"\nold = { package = \"other\" }\n",
+    )
+    .expect("TOML");
+    let mut root = Manifest::parse("[workspace.dependencies]\nold = \"3\"\n").expect("TOML");
+    let other = "[package]\nname = \"other\"\n[dependencies]\nold.workspace = true\n";
+    let mut other_member = Manifest::parse(other).expect("TOML");
+    let edits = DependencyEdits {
+        members: vec!["app".to_owned()],
+        drop: vec!["gone".to_owned()],
+        rename: [("old".to_owned(), "new".to_owned())].into(),
+        build: toml::from_str("maker = \"1\"").expect("TOML"),
+        ..DependencyEdits::default()
+    };
+    edit_dependencies(&edits, &mut [&mut root, &mut app, &mut other_member]);
+    assert_eq!(other_member.text(), other);
+    assert_eq!(
+        root.text(),
+        "[workspace.dependencies]\nold = \"3\"\nnew = \"3\"\n"
+    );
+    insta::assert_snapshot!(app.text());
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::machine::child_env::ChildEnv;
 use crate::machine::own_env;
 use crate::machine::toolchain::Toolchain;
 use crate::manifest::{Manifest, requirements_of};
+use crate::matrix::required_crates::RequiredCrates;
 use crate::matrix::used_crates::Requirements;
 use crate::registry::index::SkippedLine;
 use crate::registry::published::{Published, Registry};
@@ -105,7 +106,11 @@ pub fn build(config: &Config, tree: &SourceTree) -> Result<()> {
 
 /// Rejects a family crate that the subject neither requires nor has in its lock: pinning it would
 /// change nothing.
-pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
+pub fn families_used(
+    config: &Config,
+    subject: &Subject,
+    required: &RequiredCrates<'_>,
+) -> Result<()> {
     let manifests = subject.checkout.manifests(&subject.manifests)?;
     let used = manifests.iter().flat_map(Manifest::required_packages);
     let used: BTreeSet<String> = used.collect();
@@ -122,7 +127,7 @@ pub fn families_used(config: &Config, subject: &Subject) -> Result<()> {
                     .into());
             }
             let is_locked = lock.contains(&format!("name = \"{name}\"\n"));
-            if !used.contains(name) && !is_locked {
+            if !used.contains(name) && !is_locked && !required.ever_requires(name) {
                 let hint = did_you_mean(name, used.iter().map(String::as_str));
                 return Err(config
                     .text
@@ -189,8 +194,9 @@ pub fn keys(config: &Config, subject: &Subject) -> Result<()> {
 
 /// Rejects overrides and `cap-lints` that would have no effect or would disable something else.
 pub fn adjustments(config: &Config, subject: &Subject) -> Result<()> {
-    let extra = config.adjustments.iter().flat_map(|a| &a.change.extra);
-    for member in extra.flat_map(|extra| &extra.members) {
+    let edits = config.adjustments.iter();
+    let edits = edits.flat_map(|a| &a.change.dependencies);
+    for member in edits.flat_map(|edits| &edits.members) {
         let names = || subject.members.iter().map(|m| m.name.as_str());
         if !names().any(|name| name == member) {
             let error = config
@@ -230,6 +236,7 @@ pub struct ConfigCheck<'a> {
     pub resolver: &'a Toolchain,
     pub child_env: &'a ChildEnv,
     pub network: Network,
+    pub required: &'a RequiredCrates<'a>,
 }
 
 impl ConfigCheck<'_> {
@@ -243,7 +250,7 @@ impl ConfigCheck<'_> {
         let is_stale = self.network == Network::Online
             && !registry.is_local()
             && config.families.iter().any(is_open);
-        if !is_stale && unpublished(config, registry).is_empty() {
+        if !is_stale && self.unpublished().is_empty() {
             return Ok(());
         }
         if self.network == Network::Online {
@@ -253,7 +260,7 @@ impl ConfigCheck<'_> {
             let crates: Vec<&str> = crates.chain(followers).collect();
             self.refresh(&crates)?;
         }
-        for Unpublished { family, krate, pin } in unpublished(config, registry) {
+        for Unpublished { family, krate, pin } in self.unpublished() {
             let known = registry.versions(krate).unwrap_or_default();
             let place = format!("a pin of family `{}`", family.name.get_ref());
             if known.is_empty() && matches!(family.pins, Pins::Written(_)) {
@@ -270,14 +277,22 @@ impl ConfigCheck<'_> {
                 None if entry.is_empty() => format!("{krate} is not known to the registry"),
                 None => format!("{krate} {version} is not published"),
             };
+            let mut help = nearest_versions(version, &known);
+            if !entry.lives_at(version) {
+                help += "; `[[adjust]]` can replace or drop it there";
+            }
             return Err(config
                 .text
                 .error_at(message)
                 .at(pin.span(), place)
-                .help(nearest_versions(version, &known))
+                .help(help)
                 .into());
         }
         Ok(())
+    }
+
+    fn unpublished(&self) -> Vec<Unpublished<'_>> {
+        unpublished(self.config, self.registry, self.required)
     }
 
     fn refresh(&self, crates: &[&str]) -> Result<()> {
@@ -337,7 +352,11 @@ impl ConfigCheck<'_> {
             let Pins::Chosen(choice) = &family.pins else {
                 continue;
             };
-            if self.registry.releases(&family.crate_names()).is_none() {
+            if self
+                .registry
+                .releases(&family.crate_names(), |_, _| true)
+                .is_none()
+            {
                 let message =
                     "what is published cannot be read from here, so no pins can be chosen";
                 return Err(self
@@ -392,15 +411,28 @@ fn named(pins: &Pins) -> Vec<&toml::Spanned<Version>> {
     }
 }
 
-fn unpublished<'a>(config: &'a Config, registry: &Registry) -> Vec<Unpublished<'a>> {
+/// Returns the named pins that a crate of their family does not have. One that is not yet published
+/// there, or no longer, need not have it unless it is required there.
+fn unpublished<'a>(
+    config: &'a Config,
+    registry: &Registry,
+    required: &RequiredCrates<'_>,
+) -> Vec<Unpublished<'a>> {
     let mut missing = Vec::new();
     for family in &config.families {
         for krate in family.crate_names() {
-            let Some(versions) = registry.versions(krate) else {
+            let (Some(versions), Some(entry)) = (registry.versions(krate), registry.entry(krate))
+            else {
                 continue;
             };
-            let is_published =
-                |version: &Version| versions.iter().any(|p| bare(&p.version) == *version);
+            let is_absent = |version: &Version| {
+                !entry.is_empty()
+                    && !entry.lives_at(version)
+                    && !required.requires(family, krate, version)
+            };
+            let is_published = |version: &Version| {
+                versions.iter().any(|p| bare(&p.version) == *version) || is_absent(version)
+            };
             let pins = named(&family.pins).into_iter();
             missing.extend(
                 pins.filter(|pin| !is_published(pin.get_ref()))

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use cargo_metadata::cargo_platform::Platform;
+use pinmatrix_core::model::cell::bare;
 use pinmatrix_core::text;
 use semver::{Op, Version, VersionReq};
 use serde::{Deserialize, Deserializer};
@@ -101,6 +102,17 @@ impl SkippedLine {
 }
 
 impl CrateEntry {
+    /// Returns true if a version is neither older than the first one that is published, yanked or
+    /// not, nor newer than the last.
+    #[must_use]
+    pub fn lives_at(&self, version: &Version) -> bool {
+        let usable = self.versions.iter().map(|published| &published.version);
+        let all = usable.chain(self.passed_over.iter().filter_map(|p| p.version.as_ref()));
+        let (first, last) = (all.clone().min(), all.max());
+        first.is_some_and(|first| bare(first) <= *version)
+            && last.is_some_and(|last| *version <= bare(last))
+    }
+
     /// Reads the text of an index, one version per line.
     #[must_use]
     pub fn of_lines(text: &[u8]) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! Depends only on what `matrix.toml` requests and on what is published.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pinmatrix_core::config::{Family, PinRange, PinRule, Pins};
@@ -28,6 +28,8 @@ pub struct Ladder {
     pub yanked: Vec<Version>,
     /// The crates whose published versions are unknown.
     pub unlisted: Vec<String>,
+    /// By crate, the rungs at which it is not yet published, or no longer, and not required.
+    pub absent: BTreeMap<String, Vec<Version>>,
 }
 
 impl Ladder {
@@ -83,6 +85,7 @@ impl Ladder {
                 .map(|release| release.version.clone())
                 .collect(),
             unlisted: published.unlisted.clone(),
+            absent: absent(&rungs, published),
         }
     }
 
@@ -102,6 +105,20 @@ impl Ladder {
         all.sort_by_key(|of| (of.pin.at.version().is_none(), of.pin.at.version()));
         all
     }
+}
+
+fn absent(rungs: &[Version], published: &Releases) -> BTreeMap<String, Vec<Version>> {
+    let mut absent: BTreeMap<String, Vec<Version>> = BTreeMap::new();
+    for release in rungs
+        .iter()
+        .filter_map(|version| published.release(version))
+    {
+        for name in &release.absent {
+            let versions = absent.entry(name.clone()).or_default();
+            versions.push(release.version.clone());
+        }
+    }
+    absent
 }
 
 /// A pin of a ladder.
@@ -205,6 +222,7 @@ mod tests {
                 usable,
                 yanked,
                 lacking: Vec::new(),
+                absent: Vec::new(),
             }
         };
         Releases {

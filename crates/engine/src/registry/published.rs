@@ -131,10 +131,14 @@ impl Registry {
 
     /// Returns what is published of a family, or `None` as in [`Registry::versions`].
     #[must_use]
-    pub fn releases(&self, crates: &[&str]) -> Option<Releases> {
+    pub fn releases(
+        &self,
+        crates: &[&str],
+        requires: impl Fn(&str, &Version) -> bool,
+    ) -> Option<Releases> {
         let entry = |name: &&str| Some(((*name).to_owned(), self.entry(name)?));
         let entries: Option<Vec<_>> = crates.iter().map(entry).collect();
-        Some(Releases::of(&entries?))
+        Some(Releases::of(&entries?, requires))
     }
 
     /// Returns the notes for the user since the last call.
@@ -423,7 +427,7 @@ mod tests {
         assert_eq!(message, ["1.0.0", "2.0.0"]);
         assert_eq!(versions[0].rust_version, Some(Version::new(1, 70, 0)));
         assert_eq!(versions[1].requires[0].package, "b");
-        let releases = registry.releases(&["a", "b"]).expect("known");
+        let releases = registry.releases(&["a", "b"], |_, _| true).expect("known");
         assert!(!releases.releases.iter().any(|release| release.is_whole()));
     }
 }

@@ -31,6 +31,8 @@ pub struct Release {
     pub yanked: Vec<(String, Version)>,
     /// The crates that do not have it.
     pub lacking: Vec<MissingCrate>,
+    /// The crates that are not yet published at it, or no longer, and that nothing requires there.
+    pub absent: Vec<String>,
 }
 
 /// A crate that does not have a version.
@@ -43,9 +45,13 @@ pub struct MissingCrate {
 }
 
 impl Releases {
-    /// Combines the index entries of a family's crates.
+    /// Combines the index entries of a family's crates. A crate that begins after a version or ended
+    /// before it does not count there unless the subject `requires` it.
     #[must_use]
-    pub fn of(crates: &[(String, Arc<CrateEntry>)]) -> Self {
+    pub fn of(
+        crates: &[(String, Arc<CrateEntry>)],
+        requires: impl Fn(&str, &Version) -> bool,
+    ) -> Self {
         let unlisted = crates.iter().filter(|(_, entry)| entry.is_empty());
         let unlisted: Vec<String> = unlisted.map(|(name, _)| name.clone()).collect();
         if !unlisted.is_empty() {
@@ -59,7 +65,7 @@ impl Releases {
             usable.chain(entry.passed_over.iter().filter_map(|p| p.version.as_ref()))
         });
         let versions: BTreeSet<Version> = versions.map(bare).collect();
-        let release = |version| Release::of(version, crates);
+        let release = |version| Release::of(version, crates, &requires);
         Self {
             releases: versions.into_iter().map(release).collect(),
             unlisted,
@@ -84,12 +90,17 @@ impl Releases {
 }
 
 impl Release {
-    fn of(version: Version, crates: &[(String, Arc<CrateEntry>)]) -> Self {
+    fn of(
+        version: Version,
+        crates: &[(String, Arc<CrateEntry>)],
+        requires: &impl Fn(&str, &Version) -> bool,
+    ) -> Self {
         let mut release = Self {
             version,
             usable: Vec::new(),
             yanked: Vec::new(),
             lacking: Vec::new(),
+            absent: Vec::new(),
         };
         for (name, entry) in crates {
             let versions = entry.versions.iter();
@@ -100,6 +111,9 @@ impl Release {
             match best {
                 Some(p) if p.yanked => release.yanked.push((name.clone(), p.version.clone())),
                 Some(p) => release.usable.push((name.clone(), p.version.clone())),
+                None if !entry.lives_at(&release.version) && !requires(name, &release.version) => {
+                    release.absent.push(name.clone());
+                }
                 None => {
                     let mut passed_over = entry.passed_over.iter();
                     let line = passed_over
@@ -185,7 +199,7 @@ mod tests {
     }
 
     fn describe(crates: &[(String, Arc<CrateEntry>)]) -> Vec<String> {
-        let releases = Releases::of(crates).releases;
+        let releases = Releases::of(crates, |_, _| true).releases;
         let message = |release: &Release| match release.unusable() {
             Some(unusable) => unusable.to_string(),
             None if release.is_withdrawn() => format!("{} was yanked", release.version),
@@ -226,7 +240,7 @@ mod tests {
     #[test]
     fn build_metadata_makes_no_other_version() {
         let crates = [krate("a", "4.0.0"), krate("b", "4.0.0+up1 4.0.0+up2!")];
-        let releases = Releases::of(&crates);
+        let releases = Releases::of(&crates, |_, _| true);
         let release = releases.release(&Version::new(4, 0, 0)).expect("there");
         assert!(release.is_usable());
         assert_eq!(release.usable[1].1.to_string(), "4.0.0+up1");
@@ -234,8 +248,29 @@ mod tests {
     }
 
     #[test]
+    fn a_crate_that_begins_later_or_has_ended_counts_only_where_it_is_required() {
+        let crates = [
+            krate("a", "1.0.0 2.0.0 3.0.0 4.0.0"),
+            krate("new", "3.0.0 4.0.0"),
+            krate("old", "1.0.0 3.0.0!"),
+        ];
+        let releases = Releases::of(&crates, |name, at| name == "new" && at.major == 2);
+        let absent = releases
+            .releases
+            .iter()
+            .map(|r| (r.is_whole(), r.absent.join(" ")));
+        let absent: Vec<(bool, String)> = absent.collect();
+        let expected = [(true, "new"), (false, ""), (true, ""), (true, "old")];
+        assert_eq!(
+            absent,
+            expected.map(|(whole, names)| (whole, names.to_owned()))
+        );
+        assert!(!releases.releases[2].is_usable());
+    }
+
+    #[test]
     fn nothing_is_made_of_a_crate_that_is_not_known() {
-        let releases = Releases::of(&[krate("a", "1.0.0"), krate("b", "")]);
+        let releases = Releases::of(&[krate("a", "1.0.0"), krate("b", "")], |_, _| true);
         assert_eq!(releases.unlisted, ["b"]);
         assert!(releases.releases.is_empty());
     }

@@ -92,7 +92,10 @@ impl ResolveSetup<'_> {
     /// Returns the family's crates at the pin's version, if that version of any of them is yanked.
     pub(super) fn withdrawn(&self, context: &CellContext<'_>) -> Option<Vec<(String, Version)>> {
         let version = context.cell.pin.at.version()?;
-        let releases = self.matrix.registry.releases(&context.family.crate_names());
+        let releases = self
+            .matrix
+            .registry
+            .releases(&context.family.crate_names(), |_, _| true);
         releases?.release(version)?.withdrawn()
     }
 }

@@ -7,13 +7,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::config::ExtraDependencies;
 use pinmatrix_core::path::normalized;
 use walkdir::WalkDir;
 
 use crate::fs_ext::remove;
 use crate::machine::cargo_config;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, edit_dependencies};
 use crate::matrix::cell_context::CellContext;
 use crate::subject::Subject;
 use crate::subject::checkout::CheckoutEntry;
@@ -56,8 +55,9 @@ fn rewritten(context: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Resul
         let manifest = Manifest::parse(&text).with_context(|| format!("read {absolute}"))?;
         manifests.push((path, absolute, manifest));
     }
-    for extra in &context.pin_context.change.extra {
-        require(extra, &mut manifests);
+    for edits in &context.pin_context.change.dependencies {
+        let all = manifests.iter_mut().map(|(_, _, manifest)| manifest);
+        edit_dependencies(edits, &mut all.collect::<Vec<_>>());
     }
     for (path, absolute, mut manifest) in manifests {
         manifest.pin(&context.pin_context.holds, |key, name| {
@@ -82,27 +82,6 @@ fn rewritten(context: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Resul
         files.insert(config.path, text);
     }
     Ok(files)
-}
-
-/// Adds or changes dependencies of members. Changing an inherited dependency changes it for every
-/// member that inherits it.
-fn require(extra: &ExtraDependencies, manifests: &mut [(&Utf8PathBuf, Utf8PathBuf, Manifest)]) {
-    let is_meant = |manifest: &Manifest| {
-        let is_named = |name: &str| extra.members.iter().any(|member| member == name);
-        let mut name = manifest.package().into_iter();
-        name.any(|name| extra.members.is_empty() || is_named(name))
-    };
-    for (key, requirement) in &extra.dependencies {
-        let mut all = manifests.iter();
-        if all.any(|(_, _, manifest)| is_meant(manifest) && manifest.inherits(key)) {
-            let roots = manifests.iter_mut();
-            roots.for_each(|(_, _, root)| root.require_for_members(key, requirement));
-        }
-    }
-    let members = manifests.iter_mut().map(|(_, _, manifest)| manifest);
-    for member in members.filter(|manifest| is_meant(manifest)) {
-        member.require(&extra.dependencies);
-    }
 }
 
 /// Lays the subject's checkout out in `folder`, replacing its contents. The `rewritten` files

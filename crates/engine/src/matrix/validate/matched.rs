@@ -137,13 +137,14 @@ fn affected_known(config: &Config, trees: &[SourceTree], at: &Span) -> Result<()
         .help("run `cargo generate-lockfile` and do not ignore the file, or list the packages"))
 }
 
-/// Checks that each feature that an override renames is required by a revision of the subject.
+/// Checks that each feature and each dependency that an override renames or drops is there in a
+/// revision of the subject.
 ///
 /// # Errors
 ///
-/// Returns a [`UserError`] that names the first feature that is not, and other errors if a manifest
+/// Returns a [`UserError`] that names the first one that is not, and other errors if a manifest
 /// cannot be read.
-pub fn features<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject>) -> Result<()> {
+pub fn overrides<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject>) -> Result<()> {
     // Another revision may require other features.
     if config.adjustments.is_empty() || config.is_at_revision() {
         return Ok(());
@@ -153,6 +154,23 @@ pub fn features<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject>
         manifests.extend(subject.checkout.manifests(&subject.manifests)?);
     }
     for adjustment in &config.adjustments {
+        for edits in &adjustment.change.dependencies {
+            for key in edits.drop.iter().chain(edits.rename.keys()) {
+                if manifests
+                    .iter()
+                    .any(|manifest| manifest.has_dependency(key))
+                {
+                    continue;
+                }
+                let message = format!("no package of the subject has a dependency `{key}`");
+                return Err(config
+                    .text
+                    .error_at(message)
+                    .at(adjustment.at.clone(), "changes nothing")
+                    .help("name it by its key in a Cargo.toml of the subject")
+                    .into());
+            }
+        }
         for (krate, features) in &adjustment.change.features {
             for feature in features.keys() {
                 if manifests.iter().any(|m| m.asks_for(krate, feature)) {

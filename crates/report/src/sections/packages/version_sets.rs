@@ -55,7 +55,23 @@ pub fn lines(families: &[FamilyRecord]) -> Vec<String> {
         }
         lines.extend(table.blockers);
     }
+    lines.extend(families.iter().flat_map(absent));
     lines
+}
+
+/// A line for each crate of a family that is left out at pins: `tonic-prost is left out of tonic at
+/// 0.12.3, 0.13.1: it is not published there, and nothing requires it`.
+#[must_use]
+pub fn absent(family: &FamilyRecord) -> Vec<String> {
+    let line = |(krate, versions): (&String, &Vec<Version>)| {
+        let at: Vec<String> = versions.iter().map(ToString::to_string).collect();
+        format!(
+            "{krate} is left out of {} at {}: it is not published there, and nothing requires it",
+            family.name,
+            at.join(", ")
+        )
+    };
+    family.absent.iter().map(line).collect()
 }
 
 fn table(family: &FamilyRecord) -> SetTable {

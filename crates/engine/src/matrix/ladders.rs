@@ -1,0 +1,51 @@
+//! The ladder of each family, and what the subject is on today.
+
+use anyhow::Result;
+use pinmatrix_core::config::Config;
+
+use crate::matrix::required_crates::RequiredCrates;
+use crate::registry::ladder::Ladder;
+use crate::registry::published::Registry;
+use crate::registry::releases::Releases;
+use crate::subject::source_tree::SourceTree;
+use crate::subject::today::{Today, todays};
+
+/// The ladders of a matrix, and by family what each revision of the subject is on today.
+pub struct Ladders {
+    /// The ladders, in the order of the families.
+    pub ladders: Vec<Ladder>,
+    /// What the revisions are on, in the same order.
+    pub todays: Vec<Vec<Option<Today>>>,
+}
+
+impl Ladders {
+    /// Builds the ladders from what is published. A crate of a family that is not yet published at
+    /// a version, or no longer, counts only if the subject requires it there.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a manifest cannot be read.
+    pub fn of(
+        config: &Config,
+        trees: &[SourceTree],
+        registry: &Registry,
+        required: &RequiredCrates<'_>,
+    ) -> Result<Self> {
+        let (mut ladders, mut all_todays) = (Vec::new(), Vec::new());
+        for family in &config.families {
+            let names = family.crate_names();
+            let requires = |name: &str, at: &_| required.requires(family, name, at);
+            let published = registry.releases(&names, requires);
+            let published = published.unwrap_or_else(|| Releases::unknown(&names));
+            let of_family = todays(trees, family, &published)?;
+            let rungs = of_family.iter().flatten().filter(|_| config.run.today);
+            let rungs = rungs.map(|today| today.version.clone()).collect();
+            ladders.push(Ladder::of(family, &published, &rungs));
+            all_todays.push(of_family);
+        }
+        Ok(Self {
+            ladders,
+            todays: all_todays,
+        })
+    }
+}
