@@ -134,6 +134,9 @@ impl Matrix {
             config.blocked = blocked(&config, &sets);
         }
         validate::matched::pins(&config, &ladders)?;
+        for tree in &trees {
+            validate::outside::packages(&config, &tree.subject, &ladders)?;
+        }
         let locals = locals(&config, &ladders, &resolver, &child_env)?;
         notes.extend(registry.notes());
         notes.extend(warnings(&config, &trees));

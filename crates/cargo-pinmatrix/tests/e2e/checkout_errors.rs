@@ -108,3 +108,32 @@ fn a_submodule_that_is_not_checked_out_is_named() {
     let stderr = text(&output.stderr);
     assert!(stderr.contains("module is not checked out"), "{stderr}");
 }
+
+#[test]
+fn a_package_that_no_pin_can_move_is_refused_by_name() {
+    let fixture = Fixture::copied("two_versions");
+    let outside = crate::harness::root().join("tests/fixtures/outside/holdback");
+    for file in ["Cargo.toml", "src/lib.rs"] {
+        let from = fs::read_to_string(outside.join(file)).expect("a file of holdback");
+        fixture.write(&format!("../../outside/holdback/{file}"), &from);
+    }
+    fixture.change("matrix.toml", "root = \"../..\"", "root = \".\"");
+    let printed = refused(&fixture);
+    for words in [
+        "`holdback` in ",
+        "requires gadget =1.0.0, which is not 1.1.0",
+        "matrix.toml:2:8",
+        "name a folder that holds both as `root` under [subject]",
+    ] {
+        assert!(printed.contains(words), "{printed}");
+    }
+    // What admits every pin moves with it from where it is.
+    fixture.change("../../outside/holdback/Cargo.toml", "=1.0.0", ">=1");
+    let (code, run) = fixture.run(&["--full"]);
+    assert_eq!(
+        code,
+        0,
+        "{:?}",
+        run.cells.iter().map(|c| c.status()).collect::<Vec<_>>()
+    );
+}

@@ -61,7 +61,7 @@ fixtures! {
     an_old_lock_is_told_apart: "old_lock" exits 1;
     copies_that_others_bring_are_told: "copies" exits 1;
     followers_go_with_the_pin_or_block_it: "followers" exits 0;
-    a_family_at_two_versions_is_refused: "two_versions" exits 1;
+    what_is_reached_by_a_path_moves_with_the_family: "two_versions" exits 0;
     every_version_that_cargo_can_use_is_a_rung: "odd_index" exits 1;
 }
 

@@ -121,10 +121,7 @@ fn a_crate_that_has_ended_and_is_required_is_a_user_error() {
         }
     };
     let still = "widget 4.0.0 is not published";
-    refused(
-        "",
-        [still, "`[[adjust]]` can replace or drop it there"],
-    );
+    refused("", [still, "`[[adjust]]` can replace or drop it there"]);
     let unknown = ADJUST.replace("drop = [\"jig\"]", "drop = [\"jog\"]");
     let none = "no package of the subject has a dependency `jog`";
     refused(&unknown, [none, "name it by its key in a Cargo.toml"]);

@@ -2,6 +2,7 @@
 //! with its position in the file.
 
 pub mod matched;
+pub mod outside;
 pub mod unbuilt;
 
 use std::collections::BTreeSet;
