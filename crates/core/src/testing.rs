@@ -140,6 +140,7 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             adjusted: Vec::new(),
             sets: Vec::new(),
             absent: BTreeMap::new(),
+            patched: Vec::new(),
             not_selected: Vec::new(),
             published: Vec::new(),
             unusable: Vec::new(),

@@ -97,10 +97,27 @@ impl Manifest {
                 set_hold(requirement, hold);
             }
         });
+    }
+
+    /// Returns the packages that its `[patch]` tables replace.
+    /// <https://doc.rust-lang.org/cargo/reference/overriding-dependencies.html#the-patch-section>
+    #[must_use]
+    pub fn patched(&self) -> BTreeSet<String> {
+        let mut document = self.clone();
+        let tables = document.patch_tables();
+        let names = tables.flat_map(|table| {
+            let names = table.iter().map(|(key, item)| package_name(key, item));
+            names.map(str::to_owned).collect::<Vec<_>>()
+        });
+        names.collect()
+    }
+
+    /// Removes the patches of some packages.
+    pub fn lift_patches(&mut self, is_lifted: impl Fn(&str) -> bool) {
         for table in self.patch_tables() {
             let patched: Vec<String> = table
                 .iter()
-                .filter(|(key, item)| holds.contains_key(package_name(key, item)))
+                .filter(|(key, item)| is_lifted(package_name(key, item)))
                 .map(|(key, _)| key.to_owned())
                 .collect();
             for key in patched {

@@ -30,7 +30,7 @@ use pinmatrix_core::search::plan::Candidate;
 use crate::machine::cargo_home::{configs_above, own_config};
 use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::{Toolchain, ToolchainLookup, look_for_all};
-use crate::matrix::ladders::Ladders;
+use crate::matrix::ladders::{Ladders, patch_records};
 use crate::matrix::pin_context::{PinContext, PinContextBuilder, PinContexts};
 use crate::matrix::required_crates::RequiredCrates;
 use crate::matrix::resolver::resolver;
@@ -326,6 +326,7 @@ impl Matrix {
                 adjusted: all().filter_map(|pin| self.adjusted(pin)).collect(),
                 sets: sets.clone(),
                 absent: ladder.absent.clone(),
+                patched: patch_records(&self.trees, family, ladder),
                 not_selected: not_selected(&self.trees, family.name.get_ref()),
             }
         };

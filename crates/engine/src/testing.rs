@@ -1,7 +1,7 @@
 //! Building blocks for tests: dependency graphs, registries and families from a few lines of text.
 //! Holds no rules of the engine, so that a test says by itself what it is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -40,12 +40,14 @@ pub fn family() -> Family {
 pub fn pinned() -> PinnedFamily<'static> {
     static FAMILY: LazyLock<Family> = LazyLock::new(family);
     static AT: LazyLock<PinnedAt> = LazyLock::new(|| version("2.0.0").into());
+    static PATCHED: BTreeSet<String> = BTreeSet::new();
     static PINS: LazyLock<RequirementPins> =
         LazyLock::new(|| pins("gadget 2.0.0, gadget-io 2.0.0"));
     PinnedFamily {
         family: &FAMILY,
         at: &AT,
         pins: &PINS,
+        patched: &PATCHED,
     }
 }
 

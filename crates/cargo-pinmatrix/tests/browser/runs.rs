@@ -307,6 +307,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
             adjusted: Vec::new(),
             sets: Vec::new(),
             absent: std::collections::BTreeMap::new(),
+            patched: Vec::new(),
             not_selected: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),

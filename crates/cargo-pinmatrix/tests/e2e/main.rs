@@ -36,6 +36,7 @@ mod merge;
 mod user_errors;
 mod old_lock;
 mod packages;
+mod patches;
 mod nested;
 #[cfg(target_os = "linux")]
 mod places;

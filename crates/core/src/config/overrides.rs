@@ -42,6 +42,8 @@ pub struct Overrides {
     pub dependencies: Vec<DependencyEdits>,
     /// By package, the versions that the lock may hold of it.
     pub hold: BTreeMap<String, VersionReq>,
+    /// Whether `[patch]` entries for crates of the family stay.
+    pub keep_patches: bool,
 }
 
 /// Changes to the dependencies of members of the subject, by key.
@@ -96,11 +98,9 @@ impl Overrides {
         let env = self.env.keys().map(|name| format!("variable {name}"));
         let hold = self.hold.iter();
         let hold = hold.map(|(package, req)| format!("{package} held at {req}"));
-        let words = features
-            .chain(dependencies)
-            .chain(cfg)
-            .chain(env)
-            .chain(hold);
+        let patches = self.keep_patches.then(|| "patches kept".to_owned());
+        let words = features.chain(dependencies).chain(cfg).chain(env);
+        let words = words.chain(hold).chain(patches);
         let words: BTreeSet<String> = words.collect();
         words.into_iter().collect()
     }
@@ -166,6 +166,7 @@ pub(super) fn adjustments(
                 cfg: written.cfg,
                 env: variables(text, written.env)?,
                 hold: holds(text, family, written.hold)?,
+                keep_patches: written.keep_patches,
                 dependencies: edits.into_iter().collect(),
             },
         })
@@ -218,6 +219,7 @@ pub fn together<'a>(changes: impl IntoIterator<Item = &'a Overrides>) -> Overrid
         all.cfg.extend(change.cfg.iter().cloned());
         all.env.extend(change.env.clone());
         all.hold.extend(change.hold.clone());
+        all.keep_patches |= change.keep_patches;
         all.dependencies.extend(change.dependencies.iter().cloned());
     }
     all

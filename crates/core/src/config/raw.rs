@@ -184,6 +184,8 @@ pub(super) struct Adjust {
     pub(super) members: Vec<String>,
     #[serde(default)]
     pub(super) hold: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    pub(super) keep_patches: bool,
 }
 
 #[derive(Deserialize)]

@@ -94,6 +94,19 @@ pub struct SubjectRecord {
     pub folder: Option<String>,
 }
 
+/// A crate of a family that a `[patch]` of the subject replaces.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PatchRecord {
+    /// The label of the `[[source]]`; `None` if the matrix has no such axis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The crate.
+    pub package: String,
+    /// The pin at which the patch holds, since the subject is on that version of it today.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_at: Option<Version>,
+}
+
 /// One toolchain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolchainRecord {
@@ -148,6 +161,9 @@ pub struct FamilyRecord {
     /// By crate, the pins at which it is not yet published, or no longer, and not required.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub absent: BTreeMap<String, Vec<Version>>,
+    /// The crates of the family that a `[patch]` of the subject replaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patched: Vec<PatchRecord>,
     /// The members of the subject that are neither built nor tested for it, at any revision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_selected: Vec<String>,

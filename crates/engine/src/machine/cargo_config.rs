@@ -55,6 +55,19 @@ pub fn anchored(text: &str, root: &Utf8Path, top: &Utf8Path, pinned: &[&str]) ->
     Ok(document.to_string())
 }
 
+/// Returns the packages that the `[patch]` tables of a config replace; none if it is not valid.
+#[must_use]
+pub fn patched(text: &str) -> Vec<String> {
+    let document = text.parse::<DocumentMut>().unwrap_or_default();
+    let patches = document.get("patch").and_then(Item::as_table_like);
+    let patches = patches.into_iter().flat_map(TableLike::iter);
+    let crates = patches.filter_map(|(_, source)| source.as_table_like());
+    let names = crates.flat_map(TableLike::iter);
+    names
+        .map(|(key, krate)| package_name(key, krate).to_owned())
+        .collect()
+}
+
 /// Returns the folders outside the registry from which a config takes packages. Its paths are
 /// relative to `root`.
 #[must_use]

@@ -1,12 +1,14 @@
 //! The cell context: everything that a cell consists of, looked up in the matrix.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use pinmatrix_core::config::{Family, FeatureSet, takes_settings};
-use pinmatrix_core::model::cell::Cell;
+use pinmatrix_core::model::cell::{Cell, Pin};
+
+use semver::Version;
 
 use crate::machine::toolchain::Toolchain;
 use crate::matrix::Matrix;
@@ -28,6 +30,9 @@ pub struct CellContext<'a> {
     pub tree: &'a SourceTree,
     /// The members that are built and tested.
     pub selection: &'a Selection,
+    /// The packages whose `[patch]` holds in it: those that the subject is on today at this pin, or
+    /// all if an adjustment keeps them.
+    pub patched: BTreeSet<String>,
     /// The enabled features.
     pub features: &'a FeatureSet,
     /// What it has in common with all cells of its pin.
@@ -70,6 +75,7 @@ impl<'a> CellContext<'a> {
             cell,
             family,
             toolchain,
+            patched: patched(tree, &cell.pin, pin_context.change.keep_patches),
             tree,
             selection,
             features,
@@ -84,6 +90,7 @@ impl<'a> CellContext<'a> {
             family: self.family,
             at: &self.cell.pin.at,
             pins: &self.pin_context.holds,
+            patched: &self.patched,
         }
     }
 
@@ -123,4 +130,12 @@ impl<'a> CellContext<'a> {
         }
         hasher.finalize().to_hex().to_string()
     }
+}
+
+fn patched(tree: &SourceTree, pin: &Pin, keeps: bool) -> BTreeSet<String> {
+    let holds =
+        |version: &Option<Version>| version.is_some() && version.as_ref() == pin.at.version();
+    let patched = tree.patched.iter();
+    let patched = patched.filter(|(_, version)| keeps || holds(version));
+    patched.map(|(name, _)| name.clone()).collect()
 }

@@ -23,6 +23,8 @@ pub struct PinnedFamily<'a> {
     pub at: &'a PinnedAt,
     /// The pin of each crate that the subject requires.
     pub pins: &'a RequirementPins,
+    /// The packages that a `[patch]` of the subject replaces here.
+    pub patched: &'a BTreeSet<String>,
 }
 
 impl PinnedFamily<'_> {

@@ -1,7 +1,9 @@
 //! The ladder of each family, and what the subject is on today.
 
 use anyhow::Result;
-use pinmatrix_core::config::Config;
+use pinmatrix_core::config::{Config, Family};
+use pinmatrix_core::model::run::PatchRecord;
+use semver::Version;
 
 use crate::matrix::required_crates::RequiredCrates;
 use crate::registry::ladder::Ladder;
@@ -48,4 +50,25 @@ impl Ladders {
             todays: all_todays,
         })
     }
+}
+
+/// Returns the crates of a family that a `[patch]` of a revision replaces, each with the rung at
+/// which the patch holds, if there is one.
+#[must_use]
+pub fn patch_records(trees: &[SourceTree], family: &Family, ladder: &Ladder) -> Vec<PatchRecord> {
+    let is_rung = |version: &Version| {
+        ladder
+            .rungs
+            .iter()
+            .any(|pin| pin.at.version() == Some(version))
+    };
+    let records = trees.iter().flat_map(|tree| {
+        let patched = tree.patched.iter().filter(|(name, _)| family.moves(name));
+        patched.map(|(name, version)| PatchRecord {
+            source: tree.label.clone(),
+            package: name.clone(),
+            holds_at: version.clone().filter(is_rung),
+        })
+    });
+    records.collect()
 }

@@ -108,7 +108,11 @@ impl<'a> BuiltGraph<'a> {
             None => pinned.at.to_string(),
         };
         let is_published = pinned.version_of(krate).is_some();
-        if let Some(other) = must.iter().find(|p| is_published && !is_of_registry(p)) {
+        let is_patched = pinned.patched.contains(krate);
+        if let Some(other) = must
+            .iter()
+            .find(|p| is_published && !is_patched && !is_of_registry(p))
+        {
             let from = &other.manifest_path;
             return Some(format!("{krate} comes from {from}, not from a registry"));
         }

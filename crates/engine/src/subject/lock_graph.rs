@@ -64,6 +64,14 @@ impl LockGraph {
         all
     }
 
+    /// Returns the version of a package that comes from no registry, if there is one.
+    #[must_use]
+    pub fn outside_registries(&self, name: &str) -> Option<Version> {
+        let mut packages = self.packages.iter().filter(|p| p.name == name);
+        let package = packages.find(|p| !p.source.as_deref().is_some_and(is_registry))?;
+        Some(bare(&package.version))
+    }
+
     /// Returns true if it has a package of the subject with this name.
     #[must_use]
     pub fn has_own(&self, name: &str) -> bool {

@@ -7,9 +7,12 @@ use anyhow::{Context, Result};
 use camino::Utf8Path;
 use pinmatrix_core::config::{Config, SourceSpec};
 use pinmatrix_core::error::SourceText;
+use semver::Version;
 
+use crate::machine::cargo_config;
 use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
+use crate::manifest::Manifest;
 use crate::subject::Subject;
 use crate::subject::checkout::Checkout;
 use crate::subject::lock_graph::{LockGraph, LockedVersions};
@@ -31,6 +34,8 @@ pub struct SourceTree {
     /// The versions in its own lock, by package; of a package that the subject itself requires, the
     /// versions that it uses.
     pub locked: LockedVersions,
+    /// The packages that a `[patch]` replaces, each with its version in the lock if it is used there.
+    pub patched: BTreeMap<String, Option<Version>>,
     /// The members that are built and tested, by family.
     pub selections: BTreeMap<String, Selection>,
 }
@@ -70,6 +75,7 @@ impl SourceReader<'_> {
         let graph = LockGraph::parse(&text);
         Ok(SourceTree {
             locked: graph.versions(),
+            patched: patched(&subject, &graph)?,
             selections: selections(config, &subject, &graph)?,
             label: source.label.clone(),
             sources: subject.sources(),
@@ -78,6 +84,20 @@ impl SourceReader<'_> {
             subject,
         })
     }
+}
+
+/// Returns the packages that the workspace and its cargo configs patch.
+fn patched(subject: &Subject, lock: &LockGraph) -> Result<BTreeMap<String, Option<Version>>> {
+    let root = subject.text_of("Cargo.toml")?.unwrap_or_default();
+    let mut names = Manifest::parse(&root)?.patched();
+    for config in subject.cargo_configs()? {
+        names.extend(cargo_config::patched(&config.text));
+    }
+    let with_version = |name: String| {
+        let version = lock.outside_registries(&name);
+        (name, version)
+    };
+    Ok(names.into_iter().map(with_version).collect())
 }
 
 /// Returns the members that are selected for a family at no revision, sorted.

@@ -61,8 +61,11 @@ fn of_lock(tree: &SourceTree, family: &Family) -> Result<Option<Version>> {
     };
     let mut found: BTreeSet<Option<Version>> = BTreeSet::new();
     for name in family.crate_names() {
+        // A patch has a version too, although it comes from no registry.
+        let patched = tree.patched.get(name).cloned().flatten();
         let locked = tree.locked.get(name).into_iter().flatten();
-        found.extend(locked.filter(|version| counts(name, version)).cloned());
+        let locked = locked.map(|version| version.clone().or_else(|| patched.clone()));
+        found.extend(locked.filter(|version| counts(name, version)));
     }
     let Some(mut versions) = found.into_iter().collect::<Option<BTreeSet<Version>>>() else {
         return Ok(None);

@@ -59,22 +59,19 @@ fn rewritten(context: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Resul
         let all = manifests.iter_mut().map(|(_, _, manifest)| manifest);
         edit_dependencies(edits, &mut all.collect::<Vec<_>>());
     }
+    let holds = &context.pin_context.holds;
+    let is_lifted = |name: &str| holds.contains_key(name) && !context.patched.contains(name);
     for (path, absolute, mut manifest) in manifests {
-        manifest.pin(&context.pin_context.holds, |key, name| {
-            context.family.moves_by(key, name)
-        });
+        manifest.pin(holds, |key, name| context.family.moves_by(key, name));
+        manifest.lift_patches(is_lifted);
         manifest.rename_features(&context.pin_context.change.features);
         change(&mut manifest);
         let folder = absolute.parent().unwrap_or(origin);
         manifest.anchor_paths(folder, origin);
         files.insert(path.clone(), manifest.text());
     }
-    let crates: Vec<&str> = context
-        .pin_context
-        .holds
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let crates = holds.keys().map(String::as_str);
+    let crates: Vec<&str> = crates.filter(|name| is_lifted(name)).collect();
     for config in subject.cargo_configs()? {
         let root = origin.join(&config.folder);
         let text = cargo_config::anchored(&config.text, &root, origin, &crates);

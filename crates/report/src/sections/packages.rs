@@ -12,5 +12,6 @@ use pinmatrix_core::model::run::Run;
 #[must_use]
 pub fn lines(run: &Run) -> Vec<String> {
     let absent = run.families.iter().flat_map(version_sets::absent);
-    absent.chain(selection::lines(run)).collect()
+    let patched = run.families.iter().flat_map(version_sets::patched);
+    absent.chain(patched).chain(selection::lines(run)).collect()
 }

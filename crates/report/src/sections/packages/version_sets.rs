@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use pinmatrix_core::model::run::FamilyRecord;
 use pinmatrix_core::model::run::version_set::VersionSet;
+use pinmatrix_core::model::run::{FamilyRecord, PatchRecord};
 use semver::Version;
 
 /// The versions that go together in one family.
@@ -56,7 +56,26 @@ pub fn lines(families: &[FamilyRecord]) -> Vec<String> {
         lines.extend(table.blockers);
     }
     lines.extend(families.iter().flat_map(absent));
+    lines.extend(families.iter().flat_map(patched));
     lines
+}
+
+/// A line for each crate of a family that a `[patch]` of the subject replaces: `the [patch] of gadget
+/// holds at 1.1.0, which the subject is on today, and is lifted at other pins`.
+#[must_use]
+pub fn patched(family: &FamilyRecord) -> Vec<String> {
+    let line = |patch: &PatchRecord| {
+        let of = patch.source.as_ref().map(|source| format!(" at {source}"));
+        let of = format!("the [patch] of {}{}", patch.package, of.unwrap_or_default());
+        match &patch.holds_at {
+            Some(version) => format!(
+                "{of} holds at {version}, which the subject is on today, and is lifted at other \
+                 pins unless an adjustment keeps it"
+            ),
+            None => format!("{of} is lifted at all pins unless an adjustment keeps it"),
+        }
+    };
+    family.patched.iter().map(line).collect()
 }
 
 /// A line for each crate of a family that is left out at pins: `tonic-prost is left out of tonic at
