@@ -33,7 +33,9 @@ pub use self::claims::{Claim, ClaimKind};
 pub use self::sandbox::{Allowance, Permissions, SandboxConfig, SandboxMode};
 pub use self::values::disk_size;
 pub use crate::config::axes::{FeatureSet, SourceSpec, ToolchainOrigin, ToolchainSpec};
-pub use crate::config::families::{Companions, Family, PinRange, PinRule, Pins};
+pub use crate::config::families::{
+    Companions, Family, PinRange, PinRule, Pins, TagSource, label_of,
+};
 pub use crate::config::filters::{CellFilter, Exclude};
 pub use crate::config::followers::{Followers, WrittenSets};
 pub use crate::config::overrides::{Adjustment, DependencyEdits, Overrides, together};

@@ -37,8 +37,10 @@ use crate::matrix::resolver::resolver;
 use crate::matrix::version_sets::{VersionSets, blocked};
 use crate::registry::ladder::Ladder;
 use crate::registry::published::Registry;
+
 use crate::subject::path_pin::PathPin;
 use crate::subject::source_tree::{SourceReader, SourceTree, not_selected};
+use crate::subject::tags::take_tags;
 use crate::subject::today::Today;
 
 /// A config together with what this machine has for it.
@@ -82,6 +84,7 @@ impl Matrix {
     /// Returns a [`UserError`] for what the user can fix, and other errors if the machine does not
     /// let the tool look.
     pub fn open(mut config: Config, network: Network, cache: &Path) -> Result<Self> {
+        take_tags(&mut config, network)?;
         let toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
         let child_env = ChildEnv::gather(&config.environment, &config.build);

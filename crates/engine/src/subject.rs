@@ -9,6 +9,7 @@ pub(crate) mod path_pin;
 pub(crate) mod lock_graph;
 pub(crate) mod selection;
 pub mod source_tree;
+pub(crate) mod tags;
 pub(crate) mod today;
 pub(crate) mod required_rust;
 mod workspace;

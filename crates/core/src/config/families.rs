@@ -95,7 +95,7 @@ pub enum Pins {
     /// An explicit, ascending list.
     Written(Vec<Spanned<Version>>),
     /// Chosen from the published versions.
-    Chosen(PinRange),
+    Chosen(Box<PinRange>),
 }
 
 /// A rule that chooses pins from the published versions.
@@ -119,6 +119,17 @@ pub struct PinRange {
     pub yanked: bool,
     /// Whether to consider pre-releases.
     pub pre_releases: bool,
+    /// The repository whose tags are the versions; `None` for what the registry has.
+    pub tags: Option<TagSource>,
+}
+
+/// A repository whose tags stand for versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagSource {
+    /// Its URL.
+    pub git: Spanned<String>,
+    /// The pattern of the tags, such as `v{version}`.
+    pub pattern: String,
 }
 
 /// Which published versions in a range become pins.
@@ -171,7 +182,7 @@ pub(super) fn families(
             sets: followers::sets(text, written)?,
             strict: written.strict,
             pins: pins(text, written)?,
-            unreleased: unreleased(text, name.get_ref(), &written.unreleased)?,
+            unreleased: unreleased(text, written)?,
         });
     }
     if families.is_empty() {
@@ -221,9 +232,16 @@ fn companions(text: &SourceText, written: &[Spanned<String>]) -> Result<Companio
 }
 
 fn pins(text: &SourceText, family: &raw::Family) -> Result<Pins, UserError> {
-    match family.pins.get_ref() {
-        raw::Pins::Written(pins) => ladder(text, family, pins).map(Pins::Written),
-        raw::Pins::Chosen(range) => choice(text, family.pins.span(), range).map(Pins::Chosen),
+    let Some(pins) = &family.pins else {
+        return ladder(text, family, family.name.span(), &[]).map(Pins::Written);
+    };
+    match pins.get_ref() {
+        raw::Pins::Written(written) => {
+            ladder(text, family, pins.span(), written).map(Pins::Written)
+        }
+        raw::Pins::Chosen(range) => {
+            choice(text, pins.span(), range).map(|range| Pins::Chosen(Box::new(range)))
+        }
     }
 }
 
@@ -232,6 +250,7 @@ fn pins(text: &SourceText, family: &raw::Family) -> Result<Pins, UserError> {
 fn ladder(
     text: &SourceText,
     raw: &raw::Family,
+    span: Span,
     pins: &[Spanned<raw::WrittenPin>],
 ) -> Result<Vec<Spanned<Version>>, UserError> {
     let family = raw.name.get_ref();
@@ -242,6 +261,7 @@ fn ladder(
                 version(text, &Spanned::new(written.span(), at.clone()))?
             }
             raw::WrittenPin::Set(set) => followers::leader(text, raw, written.span(), set)?,
+            raw::WrittenPin::Git(_) => continue,
         };
         if let Some(last) = ladder.last().map(Spanned::get_ref) {
             if version.get_ref() == last {
@@ -261,10 +281,11 @@ fn ladder(
         }
         ladder.push(version);
     }
-    if ladder.is_empty() {
+    let has_others = !raw.unreleased.is_empty() || raw.git_pins().next().is_some();
+    if ladder.is_empty() && !has_others {
         return Err(text
             .error_at(format!("the ladder of `{family}` is empty"))
-            .at(raw.pins.span(), "no pins")
+            .at(span, "no pins")
             .help("name at least one published version, for example `pins = [\"1.0.0\"]`"));
     }
     Ok(ladder)
@@ -294,18 +315,46 @@ fn choice(text: &SourceText, span: Span, written: &raw::Range) -> Result<PinRang
         exclude: exclude.collect::<Result<_, _>>()?,
         yanked: written.yanked,
         pre_releases: written.pre_releases,
+        tags: tags(text, written)?,
         from,
         to,
     })
 }
 
-fn unreleased(
-    text: &SourceText,
-    family: &str,
-    written: &[raw::Unreleased],
-) -> Result<Vec<Spanned<Pin>>, UserError> {
+fn tags(text: &SourceText, written: &raw::Range) -> Result<Option<TagSource>, UserError> {
+    match (&written.git, &written.tags) {
+        (None, None) => Ok(None),
+        (Some(git), Some(tags)) if tags.get_ref().contains("{version}") => Ok(Some(TagSource {
+            git: git.clone(),
+            pattern: tags.get_ref().clone(),
+        })),
+        (Some(_), Some(tags)) => Err(text
+            .error_at(format!(
+                "`{}` does not say where the version is",
+                tags.get_ref()
+            ))
+            .at(tags.span(), "without `{version}`")
+            .help("for example `tags = \"v{version}\"`")),
+        (Some(one), None) | (None, Some(one)) => Err(text
+            .error_at("`git` and `tags` go together")
+            .at(one.span(), "one without the other")
+            .help("write `git = \"URL\"` and `tags = \"v{version}\"`, or leave both out")),
+    }
+}
+
+fn unreleased(text: &SourceText, family: &raw::Family) -> Result<Vec<Spanned<Pin>>, UserError> {
     let mut pins: Vec<Spanned<Pin>> = Vec::new();
-    for written in written {
+    let of_list = family.git_pins().map(|(span, pin)| {
+        let label = pin.label.clone().unwrap_or_else(|| label_of(&pin.rev));
+        raw::Unreleased {
+            label: Spanned::new(span, label),
+            git: Some(pin.git.clone()),
+            rev: Some(pin.rev.clone()),
+            path: None,
+        }
+    });
+    let of_list: Vec<raw::Unreleased> = of_list.collect();
+    for written in of_list.iter().chain(&family.unreleased) {
         let label = &written.label;
         check_name(text, label, "label of a pin")?;
         let is_taken = |pin: &Spanned<Pin>| pin.get_ref().at.to_string() == *label.get_ref();
@@ -332,10 +381,25 @@ fn unreleased(
                     .help("give either `git = \"URL\"` and `rev = \"COMMIT\"`, or `path = \"FOLDER\"`"));
             }
         };
-        let family = family.to_owned();
+        let family = family.name.get_ref().clone();
         pins.push(Spanned::new(label.span(), Pin { family, at }));
     }
     Ok(pins)
+}
+
+/// The label of a revision or tag, as a file name can hold it: a commit is shortened.
+#[must_use]
+pub fn label_of(rev: &str) -> String {
+    if rev.len() == 40 && rev.chars().all(|c| c.is_ascii_hexdigit()) {
+        return rev.chars().take(12).collect();
+    }
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let label: String = rev.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    if Version::parse(&label).is_ok() {
+        format!("tag-{label}")
+    } else {
+        label
+    }
 }
 
 /// Makes a path relative to `matrix.toml` absolute, so that cells in other folders can use it.

@@ -72,7 +72,7 @@ pub(super) fn followers(
 
 /// The versions of followers that are written out as pins, by the version of the family.
 pub(super) fn sets(text: &SourceText, family: &raw::Family) -> Result<WrittenSets, UserError> {
-    let raw::Pins::Written(pins) = family.pins.get_ref() else {
+    let Some(raw::Pins::Written(pins)) = family.pins.as_ref().map(Spanned::get_ref) else {
         return Ok(BTreeMap::new());
     };
     let mut sets = BTreeMap::new();

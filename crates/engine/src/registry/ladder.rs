@@ -131,7 +131,8 @@ pub struct LadderPin<'a> {
 }
 
 /// Selects the published versions that a pin range asks for.
-fn chosen(choice: &PinRange, published: &[Release]) -> Vec<Version> {
+#[must_use]
+pub fn chosen(choice: &PinRange, published: &[Release]) -> Vec<Version> {
     let from = choice.from.get_ref();
     let to = choice.to.as_ref().map(toml::Spanned::get_ref);
     let is_end = |version: &Version| version == from || Some(version) == to;
@@ -380,6 +381,7 @@ mod tests {
                 to: None,
                 choose,
                 at_most: None,
+                tags: None,
                 include: Vec::new(),
                 exclude: Vec::new(),
                 yanked: false,

@@ -95,13 +95,7 @@ impl Release {
         crates: &[(String, Arc<CrateEntry>)],
         requires: &impl Fn(&str, &Version) -> bool,
     ) -> Self {
-        let mut release = Self {
-            version,
-            usable: Vec::new(),
-            yanked: Vec::new(),
-            lacking: Vec::new(),
-            absent: Vec::new(),
-        };
+        let mut release = Self::at(version);
         for (name, entry) in crates {
             let versions = entry.versions.iter();
             let alike = versions.filter(|p| bare(&p.version) == release.version);
@@ -126,6 +120,18 @@ impl Release {
             }
         }
         release
+    }
+
+    /// Creates a release that every crate has.
+    #[must_use]
+    pub fn at(version: Version) -> Self {
+        Self {
+            version,
+            usable: Vec::new(),
+            yanked: Vec::new(),
+            lacking: Vec::new(),
+            absent: Vec::new(),
+        }
     }
 
     /// Returns true if every crate has it, yanked or not.

@@ -20,21 +20,35 @@ pub(in crate::config) struct Family {
     pub(in crate::config) followers: Option<Spanned<NamesOrWord>>,
     #[serde(default)]
     pub(in crate::config) strict: bool,
-    pub(in crate::config) pins: Spanned<Pins>,
+    pub(in crate::config) pins: Option<Spanned<Pins>>,
     #[serde(default)]
     pub(in crate::config) unreleased: Vec<Unreleased>,
 }
 
 impl Family {
+    /// The revisions of repositories among its pins, with where they stand.
+    pub(in crate::config) fn git_pins(
+        &self,
+    ) -> impl Iterator<Item = (std::ops::Range<usize>, &GitPin)> {
+        let pins = match self.pins.as_ref().map(Spanned::get_ref) {
+            Some(Pins::Written(pins)) => pins.as_slice(),
+            Some(Pins::Chosen(_)) | None => &[],
+        };
+        pins.iter().filter_map(|pin| match pin.get_ref() {
+            WrittenPin::Git(git) => Some((pin.span(), git)),
+            WrittenPin::Version(_) | WrittenPin::Set(_) => None,
+        })
+    }
+
     /// The followers that it names, in order, also those that only its sets of pins name.
     pub(in crate::config) fn named_followers(&self) -> Vec<Spanned<String>> {
         let mut named = match self.followers.as_ref().map(Spanned::get_ref) {
             Some(NamesOrWord::Names(names)) => names.clone(),
             Some(NamesOrWord::Word(_)) | None => Vec::new(),
         };
-        let pins = match self.pins.get_ref() {
-            Pins::Written(pins) => pins.as_slice(),
-            Pins::Chosen(_) => &[],
+        let pins = match self.pins.as_ref().map(Spanned::get_ref) {
+            Some(Pins::Written(pins)) => pins.as_slice(),
+            Some(Pins::Chosen(_)) | None => &[],
         };
         for pin in pins {
             let WrittenPin::Set(set) = pin.get_ref() else {
@@ -51,10 +65,40 @@ impl Family {
     }
 }
 
-/// `"1.0.0"`, or `{ gadget = "1.0.0", plug = "0.3.0" }`.
+/// `"1.0.0"`, `{ gadget = "1.0.0", plug = "0.3.0" }`, or `{ git = "URL", rev = "v1.0.0" }`.
 pub(in crate::config) enum WrittenPin {
     Version(String),
     Set(BTreeMap<String, Spanned<String>>),
+    Git(GitPin),
+}
+
+/// A revision of a repository; without a label it goes by the revision.
+pub(in crate::config) struct GitPin {
+    pub(in crate::config) git: String,
+    pub(in crate::config) rev: String,
+    pub(in crate::config) label: Option<String>,
+}
+
+impl WrittenPin {
+    /// Reads a table: the crates of a set, or a revision of a repository.
+    fn of_table<E: serde::de::Error>(
+        mut table: BTreeMap<String, Spanned<String>>,
+    ) -> Result<Self, E> {
+        let (Some(git), Some(rev)) = (table.remove("git"), table.remove("rev")) else {
+            return Ok(Self::Set(table));
+        };
+        let label = table.remove("label");
+        if let Some(key) = table.keys().next() {
+            return Err(E::custom(format!(
+                "unknown field `{key}` of a git revision"
+            )));
+        }
+        Ok(Self::Git(GitPin {
+            git: git.into_inner(),
+            rev: rev.into_inner(),
+            label: label.map(Spanned::into_inner),
+        }))
+    }
 }
 
 /// Implemented by hand for the same reason as that of [`Pins`].
@@ -65,7 +109,7 @@ impl<'de> Deserialize<'de> for WrittenPin {
             type Value = WrittenPin;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a version, or a table of crates and their versions")
+                f.write_str("a version, a table of crates and their versions, or a git revision")
             }
 
             fn visit_str<E: serde::de::Error>(self, version: &str) -> Result<WrittenPin, E> {
@@ -77,7 +121,7 @@ impl<'de> Deserialize<'de> for WrittenPin {
                 table: A,
             ) -> Result<WrittenPin, A::Error> {
                 let table = serde::de::value::MapAccessDeserializer::new(table);
-                Deserialize::deserialize(table).map(WrittenPin::Set)
+                WrittenPin::of_table(Deserialize::deserialize(table)?)
             }
         }
         deserializer.deserialize_any(Either)
@@ -118,6 +162,8 @@ impl<'de> Deserialize<'de> for Pins {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(in crate::config) struct Range {
+    pub(in crate::config) git: Option<Spanned<String>>,
+    pub(in crate::config) tags: Option<Spanned<String>>,
     pub(in crate::config) from: Spanned<String>,
     pub(in crate::config) to: Option<Spanned<String>>,
     pub(in crate::config) choose: PinRule,
