@@ -102,6 +102,8 @@ pub struct BuildConfig {
     pub linker: Option<Spanned<Linker>>,
     /// Whether to compile examples without tests, as `cargo test` does.
     pub examples: bool,
+    /// Whether to compile benches, which run nothing here.
+    pub benches: bool,
     /// Whether to run doc tests.
     pub doc_tests: bool,
     /// The maximum lint level for the subject: `warn` turns denied lints into warnings.
@@ -357,6 +359,7 @@ impl Config {
                 },
                 linker: document.build.linker,
                 examples: document.build.examples,
+                benches: document.build.benches,
                 doc_tests: document.build.doc_tests,
                 cap_lints: document.build.cap_lints,
             },

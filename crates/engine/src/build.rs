@@ -142,7 +142,7 @@ impl BuildResult {
     pub fn is_inconclusive(&self) -> bool {
         let is_doubt = |made: &TargetResult| match made {
             TargetResult::Not(status, _) => matches!(status, Status::Inconclusive { .. }),
-            TargetResult::Executable(_) | TargetResult::Example => false,
+            TargetResult::Executable(_) | TargetResult::Compiled => false,
         };
         self.made.values().any(is_doubt)
     }
@@ -200,9 +200,7 @@ impl RunningBuild<'_> {
             // one.
         }
         let mut whole = self.args(&["build", "--tests"]);
-        if self.workspace.has_examples() {
-            whole.push("--examples".to_owned());
-        }
+        whole.extend(self.workspace.flags_beyond_tests());
         if !self.keeps_going() {
             // If nothing fails, there is no need to keep going.
             let ended = self.listen(whole.clone())?;

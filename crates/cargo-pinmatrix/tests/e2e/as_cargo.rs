@@ -75,6 +75,49 @@ fn examples_are_compiled_as_cargo_test_does() {
 }
 
 #[test]
+fn benches_are_compiled_on_request_and_never_run() {
+    let fixture = with_test("#[test] fn passes() {}");
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
+    fixture.write(
+        "benches/turns.rs",
+        "fn main() { gadget::turn(1); panic!(); }",
+    );
+    fixture.write("benches/needs.rs", "fn main() { compile_error!(); }");
+    let own = "[[bench]]\nname = \"turns\"\nharness = false\n\n[[bench]]\nname = \"needs\"\n\
+               harness = false\nrequired-features = [\"none\"]\n\n[features]\nnone = []\n";
+    let manifest = fixture.read("Cargo.toml");
+    fixture.write("Cargo.toml", &format!("{manifest}\n{own}"));
+    let old = "[[toolchain]]\nlabel = \"old\"\nrustup = \"debian-1.63\"\n\n[[toolchain]]";
+    let config = fixture
+        .read("matrix.toml")
+        .replacen("[[toolchain]]", old, 1);
+    fixture.write("matrix.toml", &config);
+    let benches = |run: &pinmatrix_core::model::run::Run| {
+        let facts = facts::of(run).into_iter();
+        facts
+            .filter(|fact| fact.contains(" bench:"))
+            .collect::<Vec<_>>()
+    };
+    let (_, run) = fixture.run(&["--full"]);
+    assert_eq!(benches(&run), Vec::<String>::new());
+    fixture.write("matrix.toml", &(config + "[build]\nbenches = true\n"));
+    let (_, run) = fixture.run(&["--full"]);
+    for toolchain in ["old", "stable"] {
+        let cell = |pin: &str| format!("{toolchain}@gadget-{pin} fails-test bench:turns");
+        holds(&run, &format!("{} passed", cell("1.0.0")));
+        let broken = format!("{} failed(compile) E0425 benches/turns.rs:1", cell("3.0.0"));
+        holds(&run, &broken);
+    }
+    assert!(
+        !benches(&run)
+            .iter()
+            .any(|fact| fact.contains("needs failed")),
+        "{:?}",
+        benches(&run)
+    );
+}
+
+#[test]
 fn an_example_with_tests_need_not_compile_without_them() {
     let fixture = with_test("#[test] fn passes() {}");
     fixture.write("examples/plain.rs", "fn main() {}");

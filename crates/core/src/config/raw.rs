@@ -251,6 +251,7 @@ pub(super) struct Build {
     pub(super) all_features: bool,
     pub(super) default_features: bool,
     pub(super) examples: bool,
+    pub(super) benches: bool,
     pub(super) doc_tests: bool,
     pub(super) cap_lints: Option<CapLints>,
 }
@@ -266,6 +267,7 @@ impl Default for Build {
             all_features: false,
             default_features: true,
             examples: true,
+            benches: false,
             doc_tests: true,
             cap_lints: None,
         }

@@ -425,7 +425,7 @@ impl DocBuild<'_> {
         };
         match judge.judge(&target) {
             TargetResult::Not(status, errors) => DocTests::Not(status, errors),
-            TargetResult::Executable(_) | TargetResult::Example => {
+            TargetResult::Executable(_) | TargetResult::Compiled => {
                 let why = "cargo made something else of them".to_owned();
                 DocTests::Not(
                     Status::Inconclusive {

@@ -119,7 +119,7 @@ pub fn build(context: &CellContext<'_>, config: &Config) -> impl Serialize + use
     (
         config.build.flags(&context.toolchain.cargo),
         (context.features.flags(), context.selection.flags()),
-        config.build.examples,
+        (config.build.examples, config.build.benches),
         config.build.doc_tests,
     )
 }

@@ -25,7 +25,7 @@ pub struct Target {
     pub id: TargetId,
     /// Cargo's ID of the package.
     pub package: PackageId,
-    /// Whether it becomes a test executable. A target that does not is an example, which only has
+    /// Whether its tests run. A target of which they do not is an example or a bench, which only has
     /// to compile.
     pub bears_tests: bool,
     /// False if the target brings its own `main`.
@@ -58,7 +58,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Reads the metadata of the staged subject; `examples` includes examples without tests.
+    /// Reads the metadata of the staged subject. `build` says whether examples and benches without
+    /// tests are among its targets.
     ///
     /// # Errors
     ///
@@ -103,8 +104,12 @@ impl Workspace {
                 if kind == TargetKind::Lib && target.doctest {
                     documented.push((package.id.clone(), id(TargetKind::Doc)));
                 }
-                let is_example = kind == TargetKind::Example && build.examples;
-                if !target.test && !is_example {
+                let only_compiles = match kind {
+                    TargetKind::Example => build.examples,
+                    TargetKind::Bench => build.benches,
+                    TargetKind::Lib | TargetKind::Bin | TargetKind::Test | TargetKind::Doc => false,
+                };
+                if !target.test && !only_compiles {
                     continue;
                 }
                 let own_main = without_harness.iter().any(|(k, name)| {
@@ -164,7 +169,25 @@ impl Workspace {
     /// Returns true if there are examples without tests.
     #[must_use]
     pub fn has_examples(&self) -> bool {
-        self.targets.iter().any(|target| !target.bears_tests)
+        self.only_compiles(TargetKind::Example)
+    }
+
+    /// Returns the flags that select the targets without tests.
+    /// <https://doc.rust-lang.org/cargo/commands/cargo-build.html#target-selection>
+    pub fn flags_beyond_tests(&self) -> impl Iterator<Item = String> {
+        let kinds = [
+            (TargetKind::Example, "--examples"),
+            (TargetKind::Bench, "--benches"),
+        ];
+        let flags = kinds
+            .into_iter()
+            .filter(|(kind, _)| self.only_compiles(*kind));
+        flags.map(|(_, flag)| flag.to_owned())
+    }
+
+    fn only_compiles(&self, kind: TargetKind) -> bool {
+        let mut targets = self.targets.iter();
+        targets.any(|target| target.id.kind == kind && !target.bears_tests)
     }
 
     /// Returns the package with an ID.

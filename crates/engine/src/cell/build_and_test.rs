@@ -117,7 +117,7 @@ impl CellWork<'_> {
                 Some(TargetResult::Executable(executable)) => {
                     self.test(target, executable, &mut testing)?
                 }
-                Some(TargetResult::Example) => {
+                Some(TargetResult::Compiled) => {
                     TargetOutcome::not_run(target.id.clone(), Status::Passed, Vec::new())
                 }
                 Some(TargetResult::Not(status, errors)) => {

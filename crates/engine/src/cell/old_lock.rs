@@ -390,7 +390,7 @@ fn affected(built: &BuildResult) -> impl Iterator<Item = &TargetId> {
         TargetResult::Not(status, errors) => {
             status.is_failed() && errors.first().is_some_and(|error| error.package.is_some())
         }
-        TargetResult::Executable(_) | TargetResult::Example => false,
+        TargetResult::Executable(_) | TargetResult::Compiled => false,
     };
     let made = built.made.iter().filter(move |(_, made)| is_foreign(made));
     made.map(|(id, _)| id)

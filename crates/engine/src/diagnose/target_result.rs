@@ -22,8 +22,8 @@ use crate::phase::timer::limit_in_words;
 pub enum TargetResult {
     /// A test executable was built.
     Executable(Utf8PathBuf),
-    /// An example was built.
-    Example,
+    /// A target was built that only has to compile: an example or a bench.
+    Compiled,
     /// Nothing was built, for this reason.
     Not(Status, Vec<Diagnostic>),
 }
@@ -66,12 +66,14 @@ impl BuildAccount {
         let unit = unit_of(target);
         let example = (target.package.clone(), target.id.name.clone());
         if !target.bears_tests && self.messages.examples.contains(&example) {
-            return Some(MessageEvidence::Made(TargetResult::Example));
+            return Some(MessageEvidence::Made(TargetResult::Compiled));
         }
         if let Some(executable) = self.messages.executables.get(&unit) {
-            return Some(MessageEvidence::Made(TargetResult::Executable(
-                executable.clone(),
-            )));
+            return Some(MessageEvidence::Made(if target.bears_tests {
+                TargetResult::Executable(executable.clone())
+            } else {
+                TargetResult::Compiled
+            }));
         }
         let errors = self.errors(&unit, UnitBuild::of(target));
         (!errors.is_empty()).then_some(MessageEvidence::Errors(errors))

@@ -27,7 +27,8 @@ impl UnitBuild {
     /// Returns the build that decides a target's result.
     #[must_use]
     pub fn of(target: &Target) -> Self {
-        if target.bears_tests {
+        // Cargo compiles a bench with its tests, whether it runs them or not.
+        if target.bears_tests || target.id.kind == TargetKind::Bench {
             Self::Test
         } else {
             Self::Plain
@@ -56,7 +57,8 @@ impl BuildAccount {
     pub fn new(workspace: &Workspace, is_asked_for: impl Fn(&TargetId) -> bool) -> Self {
         let targets = workspace.targets.iter();
         let targets: Vec<&Target> = targets.filter(|t| is_asked_for(&t.id)).collect();
-        let tested = targets.iter().filter(|target| target.bears_tests);
+        let tested = targets.iter();
+        let tested = tested.filter(|target| UnitBuild::of(target) == UnitBuild::Test);
         let tested = tested.map(|target| unit_of(target)).collect();
 
         let packages: BTreeSet<&PackageId> = targets.iter().map(|t| &t.package).collect();

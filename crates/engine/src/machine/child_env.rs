@@ -254,6 +254,7 @@ mod tests {
             codegen_units: Some(64),
             linker: None,
             examples: true,
+            benches: false,
             doc_tests: true,
             cap_lints: None,
         }

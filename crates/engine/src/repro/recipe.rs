@@ -192,13 +192,15 @@ impl RecipeStep {
 
 /// Returns the command that builds everything it can. `--keep-going` is stable since cargo 1.74:
 /// <https://doc.rust-lang.org/cargo/commands/cargo-build.html>
-fn build(matrix: &Matrix, context: &CellContext<'_>, has_examples: bool) -> RecipeStep {
+fn build(
+    matrix: &Matrix,
+    context: &CellContext<'_>,
+    beyond_tests: impl Iterator<Item = String>,
+) -> RecipeStep {
     let cargo = &context.toolchain.cargo;
     let build = RecipeStep::of(["build", "--tests", "--frozen"]);
     let mut build = build.with(&context.selection.flags());
-    if has_examples {
-        build.args.push("--examples".to_owned());
-    }
+    build.args.extend(beyond_tests);
     if *cargo >= Version::new(1, 74, 0) {
         build.args.push("--keep-going".to_owned());
     }
@@ -211,7 +213,17 @@ fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
     let test = RecipeStep::of(["test", "--no-fail-fast", "--frozen"]);
     let test = test.with(&context.selection.flags());
     let test = test.with(&matrix.config.build.flags(&context.toolchain.cargo));
-    let build = build(matrix, context, matrix.config.build.examples);
+    let config = &matrix.config.build;
+    let beyond_tests = [
+        (config.examples, "--examples"),
+        (config.benches, "--benches"),
+    ];
+    let beyond_tests = beyond_tests.into_iter().filter(|(is_built, _)| *is_built);
+    let build = build(
+        matrix,
+        context,
+        beyond_tests.map(|(_, flag)| flag.to_owned()),
+    );
     vec![build, test.with(&context.features.flags())]
 }
 
@@ -219,7 +231,7 @@ fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
 /// does not build would stop all others. They select the whole workspace if no other target has the
 /// same name, since a package by itself can have fewer features.
 fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> Vec<RecipeStep> {
-    let mut steps = vec![build(matrix, context, workspace.has_examples())];
+    let mut steps = vec![build(matrix, context, workspace.flags_beyond_tests())];
     let cargo = &context.toolchain.cargo;
     let mut add = |id: &TargetId, package: &PackageId, does: &str, chosen: &[String]| {
         let (step, features) = if workspace.is_only(id) {

@@ -113,7 +113,7 @@ impl Build {
 fn shown(result: &TargetResult) -> String {
     match result {
         TargetResult::Executable(path) => format!("made {path}"),
-        TargetResult::Example => "made".to_owned(),
+        TargetResult::Compiled => "made".to_owned(),
         TargetResult::Not(status, errors) => {
             let errors = errors.iter().map(|e| format!(": {}", e.words()));
             format!("{status}{}", errors.collect::<String>())
@@ -401,7 +401,7 @@ fn only_what_should_have_been_built_has_failed() {
     }));
     let reason = SkipReason::RequiredFeatures(vec!["speed".to_owned()]);
     assert!(!not(Status::Skipped { reason }));
-    assert!(!TargetResult::Example.has_failed());
+    assert!(!TargetResult::Compiled.has_failed());
 }
 
 #[test]
