@@ -295,6 +295,8 @@ pub struct RunOptions {
     pub probes: usize,
     /// How often to retry a failed case; one that then passes is flaky.
     pub retries: usize,
+    /// What runs the tests.
+    pub runner: TestRunner,
     /// The maximum number of concurrent compile jobs and test threads; `None` lets the machine
     /// decide.
     pub jobs: Option<usize>,
@@ -308,6 +310,20 @@ pub struct RunOptions {
     pub baseline: Option<PathBuf>,
     /// The log of what the tool itself does, if a person asked for one.
     pub log: Option<PathBuf>,
+}
+
+/// What runs the tests that were built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TestRunner {
+    /// The executables themselves, as `cargo test` runs them.
+    Cargo,
+    /// cargo-nextest. <https://nexte.st>
+    Nextest {
+        /// Where the file says so.
+        at: Span,
+        /// The profile of the subject's `.config/nextest.toml`.
+        profile: String,
+    },
 }
 
 /// Which cells of a matrix to run.
@@ -383,6 +399,7 @@ impl Config {
                 past_blockers: false,
                 probes: values::count(&text, "probes", &document.run.probes, 0)?,
                 retries: values::count(&text, "retries", &document.run.retries, 0)?,
+                runner: axes::runner(&text, &document.run)?,
                 jobs: values::count_if_any(&text, "jobs", document.run.jobs.as_ref())?,
                 lanes: values::count_if_any(&text, "lanes", document.run.lanes.as_ref())?,
                 max_disk: values::disk(&text, &document.run.max_disk)?,

@@ -134,9 +134,11 @@ fn key_of(
     let resolution = key::of(&resolution.deciding_parts())?;
     let sandbox = run_context.sandbox.cache_relevant();
     let locked = run_context.resolver.setup.locked;
+    let runner = run_context.matrix.nextest.as_ref();
+    let runner = runner.map(|nextest| (&nextest.version, &nextest.profile));
     key::outcome(
         context,
-        &(resolution, locked),
+        &(resolution, locked, runner),
         &run_context.matrix.config,
         &sandbox,
     )

@@ -4,6 +4,7 @@
 pub(crate) mod own_env;
 pub(crate) mod answer;
 pub(crate) mod rustup;
+pub(crate) mod nextest;
 pub mod secrets;
 pub mod child_env;
 pub mod toolchain;

@@ -11,7 +11,7 @@ pub mod family_packages;
 pub mod pin_context;
 pub mod cell_context;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use camino::Utf8PathBuf;
 use pinmatrix_core::analysis::baseline::Baseline;
 use pinmatrix_core::config::{Config, Family, FeatureSet, Network, together};
 use pinmatrix_core::error::UserError;
-use pinmatrix_core::model::cell::{Cell, Pin, PinnedAt, Row};
+use pinmatrix_core::model::cell::{Cell, Pin, Row};
 use pinmatrix_core::model::run::version_set::VersionSet;
 use pinmatrix_core::model::run::{Adjusted, FamilyRecord, SourceRecord, TodayRecord};
 use pinmatrix_core::model::status::InconclusiveReason;
@@ -29,6 +29,7 @@ use pinmatrix_core::search::plan::Candidate;
 
 use crate::machine::cargo_home::{configs_above, own_config};
 use crate::machine::child_env::ChildEnv;
+use crate::machine::nextest::{self, Nextest};
 use crate::machine::toolchain::{Toolchain, ToolchainLookup, look_for_all};
 use crate::matrix::ladders::{Ladders, patch_records};
 use crate::matrix::pin_context::{PinContext, PinContextBuilder, PinContexts};
@@ -38,7 +39,7 @@ use crate::matrix::version_sets::{VersionSets, blocked};
 use crate::registry::ladder::Ladder;
 use crate::registry::published::Registry;
 
-use crate::subject::path_pin::PathPin;
+use crate::subject::path_pin::locals;
 use crate::subject::source_tree::{SourceReader, SourceTree, not_selected};
 use crate::subject::tags::take_tags;
 use crate::subject::today::Today;
@@ -63,6 +64,8 @@ pub struct Matrix {
     todays: Vec<Vec<Option<Today>>>,
     /// The versions of the followers at each version, in the order of the config's families.
     sets: Vec<Vec<VersionSet>>,
+    /// cargo-nextest, if it runs the tests.
+    pub nextest: Option<Nextest>,
     /// The source of the published versions.
     pub registry: Registry,
     /// The expected result of a run.
@@ -85,6 +88,7 @@ impl Matrix {
     /// let the tool look.
     pub fn open(mut config: Config, network: Network, cache: &Path) -> Result<Self> {
         take_tags(&mut config, network)?;
+        let nextest = nextest::find(&config)?;
         let toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
         let child_env = ChildEnv::gather(&config.environment, &config.build);
@@ -119,6 +123,7 @@ impl Matrix {
         asked.pins_published(&mut notes)?;
         validate::pins_not_yanked(&config, &registry)?;
         validate::matched::packages(&config, &trees)?;
+        validate::matched::nextest_profile(&config, &trees)?;
         validate::build(&config, tree)?;
         validate::adjustments(&config, &tree.subject)?;
         validate::matched::overrides(&config, trees.iter().map(|tree| &tree.subject))?;
@@ -167,6 +172,7 @@ impl Matrix {
             ladders,
             todays,
             sets,
+            nextest,
             registry,
             notes,
         };
@@ -433,26 +439,6 @@ fn record_of((tree, today): (&SourceTree, &Option<Today>)) -> Option<TodayRecord
         version: version.clone(),
         is_fresh: !is_locked,
     })
-}
-
-/// Reads the folders of unreleased pins; each must contain every crate of its family.
-fn locals(
-    config: &Config,
-    ladders: &[Ladder],
-    cargo: &Toolchain,
-    child_env: &ChildEnv,
-) -> Result<BTreeMap<Utf8PathBuf, PathPin>> {
-    let mut locals = BTreeMap::new();
-    for (family, ladder) in config.families.iter().zip(ladders) {
-        for pin in &ladder.rungs {
-            let PinnedAt::Path { path, .. } = &pin.at else {
-                continue;
-            };
-            let local = PathPin::read(path, &family.crate_names(), cargo, child_env)?;
-            locals.insert(path.clone(), local);
-        }
-    }
-    Ok(locals)
 }
 
 /// Returns notes for the user that stop nothing.

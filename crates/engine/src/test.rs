@@ -1,6 +1,7 @@
 //! Runs the tests of one target, with libtest or with a `main` of its own.
 
 pub(crate) mod libtest;
+pub(crate) mod nextest;
 pub(crate) mod doctest;
 pub(crate) mod executable;
 pub(crate) mod env;
@@ -39,11 +40,21 @@ pub fn test(
     let name = executable.path.file_name().unwrap_or_default();
     log.note(&format!("$ {name} # {}", target.id));
     let started = Instant::now();
-    let mut tested = if target.harness {
+    let tested = if target.harness {
         Cases::run_all(executable, log)?
     } else {
         program(executable, &target.id.name, log)?
     };
+    Ok(outcome_of(target, tested, started, clock))
+}
+
+/// Returns the outcome of a target whose tests have run since `started`.
+fn outcome_of(
+    target: &Target,
+    mut tested: TargetTests,
+    started: Instant,
+    clock: &mut PhaseTimer,
+) -> TargetOutcome {
     for case in tested.cases.iter_mut().filter(|c| c.status.is_failed()) {
         if let Some(doubt) = case.output.as_deref().and_then(shortage) {
             case.status = Status::Inconclusive { doubt };
@@ -63,7 +74,7 @@ pub fn test(
     if !tested.exit.is_success() {
         clock.exit = tested.exit;
     }
-    Ok(outcome)
+    outcome
 }
 
 /// Runs a target with its own `main`: it is one case, and it is retried as a whole if it fails.

@@ -35,6 +35,8 @@ mod machines;
 mod members;
 mod merge;
 mod user_errors;
+#[cfg(unix)]
+mod nextest;
 mod old_lock;
 mod packages;
 mod patches;

@@ -1,4 +1,5 @@
-//! The axes that make the rows of a matrix: toolchains, revisions of the subject, feature sets.
+//! The axes that make the rows of a matrix: toolchains, revisions of the subject, feature sets; and
+//! what runs the tests of each cell.
 
 use std::path::PathBuf;
 
@@ -6,7 +7,7 @@ use semver::VersionReq;
 use toml::Spanned;
 
 use super::values::{check_name, requirement};
-use crate::config::raw;
+use crate::config::{TestRunner, raw};
 use crate::error::{SourceText, UserError};
 
 /// A toolchain: its label and its origin.
@@ -181,6 +182,23 @@ pub(super) fn feature_sets(
         })
     };
     written.into_iter().map(set).collect()
+}
+
+pub(super) fn runner(text: &SourceText, written: &raw::Run) -> Result<TestRunner, UserError> {
+    let profile = written.nextest_profile.as_ref();
+    match &written.runner {
+        Some(runner) if *runner.get_ref() == raw::Runner::Nextest => Ok(TestRunner::Nextest {
+            at: runner.span(),
+            profile: profile.map_or("default".to_owned(), |name| name.get_ref().clone()),
+        }),
+        Some(_) | None => match profile {
+            None => Ok(TestRunner::Cargo),
+            Some(profile) => Err(text
+                .error_at("a profile of nextest, and nextest does not run the tests")
+                .at(profile.span(), "has no effect")
+                .help("add `runner = \"nextest\"`")),
+        },
+    }
 }
 
 fn check_labels<'a>(

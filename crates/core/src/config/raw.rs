@@ -355,11 +355,21 @@ pub(super) struct Run {
     pub(super) today: bool,
     pub(super) probes: Spanned<i64>,
     pub(super) retries: Spanned<i64>,
+    pub(super) runner: Option<Spanned<Runner>>,
+    pub(super) nextest_profile: Option<Spanned<String>>,
     pub(super) jobs: Option<Spanned<i64>>,
     pub(super) lanes: Option<Spanned<i64>>,
     pub(super) max_disk: Spanned<String>,
     pub(super) locks: Option<PathBuf>,
     pub(super) baseline: Option<PathBuf>,
+}
+
+/// What runs the tests.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Runner {
+    Cargo,
+    Nextest,
 }
 
 impl Default for Run {
@@ -370,6 +380,8 @@ impl Default for Run {
             today: true,
             probes: Spanned::new(0..0, 1),
             retries: Spanned::new(0..0, 1),
+            runner: None,
+            nextest_profile: None,
             jobs: None,
             lanes: None,
             max_disk: Spanned::new(0..0, "10GB".to_owned()),

@@ -190,6 +190,15 @@ impl Workspace {
         targets.any(|target| target.id.kind == kind && !target.bears_tests)
     }
 
+    /// Returns its metadata as cargo prints them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if they cannot be written as JSON.
+    pub fn metadata_json(&self) -> Result<String> {
+        serde_json::to_string(&self.metadata).context("write cargo's metadata")
+    }
+
     /// Returns the package with an ID.
     #[must_use]
     pub fn package(&self, id: &PackageId) -> Option<&Package> {

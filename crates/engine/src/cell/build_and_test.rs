@@ -25,6 +25,7 @@ use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, Phases};
 use crate::test::env::TestLocation;
 use crate::test::executable::TestExecutable;
+use crate::test::nextest::NextestTarget;
 use crate::test::programs::shim;
 use crate::test::{env, test};
 use crate::workdir::lane_dirs::LaneDirs;
@@ -228,7 +229,20 @@ impl CellWork<'_> {
             budget: self.run_context.budget,
             folders: &self.folders,
         };
-        test(target, &executable, testing.log, testing.clock)
+        match &self.run_context.matrix.nextest {
+            None => test(target, &executable, testing.log, testing.clock),
+            Some(nextest) => {
+                let target = NextestTarget {
+                    nextest,
+                    target,
+                    executable: &executable,
+                    workspace,
+                    built,
+                    toolchain: self.context.toolchain,
+                };
+                target.test(testing.log, testing.clock)
+            }
+        }
     }
 
     /// Applies a change to executables of build scripts. One that is still running stays as it is.

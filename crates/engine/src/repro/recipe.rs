@@ -233,20 +233,28 @@ fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
 fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> Vec<RecipeStep> {
     let mut steps = vec![build(matrix, context, workspace.flags_beyond_tests())];
     let cargo = &context.toolchain.cargo;
-    let mut add = |id: &TargetId, package: &PackageId, does: &str, chosen: &[String]| {
+    let mut add = |id: &TargetId, package: &PackageId, does: &[String], chosen: &[String]| {
+        let does = RecipeStep::of([]).with(does);
         let (step, features) = if workspace.is_only(id) {
             (
-                RecipeStep::of([does]).with(&context.selection.flags()),
+                does.with(&context.selection.flags()),
                 context.features.flags(),
             )
         } else {
             (
-                RecipeStep::of([does, "--package", &workspace.spec(package)]),
+                does.with(&["--package".to_owned(), workspace.spec(package)]),
                 workspace.feature_flags(package, context.features),
             )
         };
         let step = step.with(chosen).with(&["--frozen".to_owned()]);
-        let step = step.with(&matrix.config.build.flags(cargo));
+        let mut flags = matrix.config.build.flags(cargo);
+        if step.args.first().is_some_and(|arg| arg == "nextest") {
+            // There, `--profile` is nextest's own.
+            for flag in &mut flags {
+                *flag = flag.replace("--profile=", "--cargo-profile=");
+            }
+        }
+        let step = step.with(&flags);
         let step = step.with(&features);
         steps.push(RecipeStep {
             target: Some(id.clone()),
@@ -255,13 +263,20 @@ fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> V
     };
     for target in &workspace.targets {
         if target.missing_features.is_empty() {
-            let does = if target.bears_tests { "test" } else { "build" };
-            add(&target.id, &target.package, does, &choice(&target.id));
+            let does: Vec<String> = match &matrix.nextest {
+                _ if !target.bears_tests => vec!["build".to_owned()],
+                None => vec!["test".to_owned()],
+                Some(nextest) => {
+                    let profile = format!("--profile={}", nextest.profile);
+                    vec!["nextest".to_owned(), "run".to_owned(), profile]
+                }
+            };
+            add(&target.id, &target.package, &does, &choice(&target.id));
         }
     }
     if matrix.config.build.doc_tests {
         for (package, id) in &workspace.documented {
-            add(id, package, "test", &["--doc".to_owned()]);
+            add(id, package, &["test".to_owned()], &["--doc".to_owned()]);
         }
     }
     steps

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
+use pinmatrix_core::config::Config;
 use pinmatrix_core::error::UserError;
+use pinmatrix_core::model::cell::PinnedAt;
 
 use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
+use crate::registry::ladder::Ladder;
 use crate::subject::{git, workspace};
 
 /// The contents of such a folder.
@@ -80,4 +83,28 @@ fn members(
         Some((package.name.to_string(), folder))
     });
     Ok(members.collect())
+}
+
+/// Reads the folders of unreleased pins; each must contain every crate of its family.
+///
+/// # Errors
+///
+/// Returns the errors of [`PathPin::read`].
+pub fn locals(
+    config: &Config,
+    ladders: &[Ladder],
+    cargo: &Toolchain,
+    child_env: &ChildEnv,
+) -> Result<BTreeMap<Utf8PathBuf, PathPin>> {
+    let mut locals = BTreeMap::new();
+    for (family, ladder) in config.families.iter().zip(ladders) {
+        for pin in &ladder.rungs {
+            let PinnedAt::Path { path, .. } = &pin.at else {
+                continue;
+            };
+            let local = PathPin::read(path, &family.crate_names(), cargo, child_env)?;
+            locals.insert(path.clone(), local);
+        }
+    }
+    Ok(locals)
 }

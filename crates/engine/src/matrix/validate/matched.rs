@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use pinmatrix_core::config::{ChosenPackages, ClaimKind, Config, Span, did_you_mean};
+use pinmatrix_core::config::{ChosenPackages, ClaimKind, Config, Span, TestRunner, did_you_mean};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{Cell, Pin};
 
@@ -135,6 +135,37 @@ fn affected_known(config: &Config, trees: &[SourceTree], at: &Span) -> Result<()
         .error_at("which packages are affected is read from a Cargo.lock, and there is none")
         .at(at.clone(), "needs a lock")
         .help("run `cargo generate-lockfile` and do not ignore the file, or list the packages"))
+}
+
+/// Checks that a revision of the subject has the profile with which nextest is to run its tests.
+///
+/// # Errors
+///
+/// Returns a [`UserError`] if none has it, and other errors if a file cannot be read.
+pub fn nextest_profile(config: &Config, trees: &[SourceTree]) -> Result<()> {
+    const FILE: &str = ".config/nextest.toml";
+    let TestRunner::Nextest { at, profile } = &config.run.runner else {
+        return Ok(());
+    };
+    let mut known = BTreeSet::from(["default".to_owned()]);
+    for tree in trees {
+        let text = tree.subject.text_of(FILE)?.unwrap_or_default();
+        let table: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let profiles = table.get("profile").and_then(toml::Value::as_table);
+        known.extend(profiles.into_iter().flat_map(|table| table.keys().cloned()));
+    }
+    if known.contains(profile) {
+        return Ok(());
+    }
+    let names = known.iter().map(String::as_str);
+    let all = known.iter().cloned().collect::<Vec<_>>().join(", ");
+    let help = did_you_mean(profile, names).unwrap_or(format!("it has {all}"));
+    Err(config
+        .text
+        .error_at(format!("{FILE} of the subject has no profile `{profile}`"))
+        .at(at.clone(), "runs the tests with it")
+        .help(help)
+        .into())
 }
 
 /// Checks that each feature and each dependency that an override renames or drops is there in a
