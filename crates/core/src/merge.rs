@@ -218,6 +218,10 @@ fn families(parts: &[ShardResult]) -> Vec<FamilyRecord> {
             let mut unusable = family.unusable.iter();
             published.contains(version) || unusable.any(|unusable| unusable.version == *version)
         };
+        // The parts may have read the index at different times.
+        if others.clone().any(|other| other.index != family.index) {
+            family.index = None;
+        }
         let yanked = others.clone().flat_map(|other| other.yanked.clone());
         let yanked: BTreeSet<_> = yanked.filter(|version| !is_known(version)).collect();
         family.yanked = yanked.into_iter().collect();

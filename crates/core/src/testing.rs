@@ -141,6 +141,8 @@ pub fn run(cells: Vec<CellRecord>) -> Run {
             sets: Vec::new(),
             absent: BTreeMap::new(),
             patched: Vec::new(),
+            shown: Vec::new(),
+            index: None,
             not_selected: Vec::new(),
             published: Vec::new(),
             unusable: Vec::new(),

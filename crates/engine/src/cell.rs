@@ -17,6 +17,7 @@ use pinmatrix_core::model::outcome::moved::Tried;
 use pinmatrix_core::model::outcome::{Outcome, Phase};
 use pinmatrix_core::model::status::{FailureKind, SkipReason, Status};
 use pinmatrix_process::sandbox::scoped_thread::confined;
+use toml::Spanned;
 
 use crate::cache::key;
 use crate::cache::outcome_store::{StoredOutcome, clear_logs};
@@ -31,6 +32,7 @@ use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, PhaseTiming, Phases};
 use crate::resolve::drift;
 use crate::resolve::resolution::{Resolution, decisive_lines};
+use crate::subject::lock_graph::LockGraph;
 use crate::subject::selection::Selection;
 use crate::workdir::stage;
 
@@ -234,6 +236,9 @@ impl CellWork<'_> {
         outcome.lock = rests_on
             .map(|lock| key::of(&decisive_lines(lock)))
             .transpose()?;
+        let graph = rests_on.map(LockGraph::parse).unwrap_or_default();
+        let names = self.context.family.shown.iter().map(Spanned::get_ref);
+        outcome.shown = graph.versions_of(names);
         outcome.sandbox = self.run_context.sandbox.enforced();
         outcome.left_out = left_out(&self.context.tree.subject, &outcome);
         if let Some(change) = self.context.toolchain.change() {

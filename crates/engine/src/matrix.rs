@@ -31,7 +31,7 @@ use crate::machine::cargo_home::{configs_above, own_config};
 use crate::machine::child_env::ChildEnv;
 use crate::machine::nextest::{self, Nextest};
 use crate::machine::toolchain::{Toolchain, ToolchainLookup, look_for_all};
-use crate::matrix::ladders::{Ladders, patch_records};
+use crate::matrix::ladders::{Ladders, index_state, patch_records};
 use crate::matrix::pin_context::{PinContext, PinContextBuilder, PinContexts};
 use crate::matrix::required_crates::RequiredCrates;
 use crate::matrix::resolver::resolver;
@@ -334,6 +334,8 @@ impl Matrix {
                 added: ladder.added.clone(),
                 adjusted: all().filter_map(|pin| self.adjusted(pin)).collect(),
                 sets: sets.clone(),
+                shown: family.shown.iter().map(|c| c.get_ref().clone()).collect(),
+                index: index_state(&self.registry, family, sets),
                 absent: ladder.absent.clone(),
                 patched: patch_records(&self.trees, family, ladder),
                 not_selected: not_selected(&self.trees, family.name.get_ref()),

@@ -24,8 +24,9 @@ use crate::closing_line;
 use crate::html::heat::{Heat, heats};
 use crate::html::plots::{Lanes, Staircase, lanes, staircases};
 use crate::sections::change_points::{ChangePointGroup, grouped, until};
+use crate::sections::packages::shown::ShownTable;
 use crate::sections::packages::version_sets::SetTable;
-use crate::sections::packages::{self, copies, old_lock, version_sets};
+use crate::sections::packages::{self, copies, old_lock, shown, version_sets};
 use crate::sections::{flaky, gaps, sandbox_denials, timeline, untested, verdict};
 
 /// The file's name in the results folder.
@@ -76,6 +77,7 @@ struct HtmlPage<'a> {
     packages: Vec<String>,
     copies: Vec<String>,
     sets: Vec<SetTable>,
+    shown: Vec<ShownTable>,
     undeclared: Vec<String>,
 }
 
@@ -137,6 +139,7 @@ pub fn html(analysis: &Analysis<'_>, locks: Option<&Utf8Path>) -> Result<String>
             .chain(copies::lines(run))
             .collect(),
         sets: version_sets::tables(&run.families),
+        shown: shown::tables(run),
         undeclared: run
             .findings
             .undeclared

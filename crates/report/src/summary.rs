@@ -13,7 +13,7 @@ use pinmatrix_core::text;
 use crate::answer::answer;
 use crate::sections::flaky::flaky;
 use crate::sections::grid::{LEGEND, grids};
-use crate::sections::packages::{self, copies, old_lock, version_sets};
+use crate::sections::packages::{self, copies, old_lock, shown, version_sets};
 use crate::sections::strips::{Strips, word};
 use crate::sections::{
     change_points, findings, gaps, left_out, sandbox_denials, strips, timeline, untested, verdict,
@@ -83,6 +83,7 @@ fn write_summary(out: &mut String, analysis: &Analysis<'_>) -> std::fmt::Result 
         }
     }
     write_version_sets(out, run)?;
+    write_shown(out, run)?;
     change_points::write(out, analysis)?;
     untested::write(out, run)?;
     findings::write(out, run)?;
@@ -220,6 +221,24 @@ fn write_version_sets(out: &mut String, run: &Run) -> std::fmt::Result {
         if !table.blockers.is_empty() {
             writeln!(out)?;
         }
+    }
+    Ok(())
+}
+
+/// Writes the versions in the locks of crates that are shown beside the pins.
+fn write_shown(out: &mut String, run: &Run) -> std::fmt::Result {
+    for table in shown::tables(run) {
+        writeln!(
+            out,
+            "## Versions in the locks beside {}\n",
+            escaped(&table.family)
+        )?;
+        write_head(out, &table.family, &table.crates)?;
+        for (pin, versions) in &table.rows {
+            let versions: Vec<String> = versions.iter().map(|v| escaped(v)).collect();
+            writeln!(out, "| {} | {} |", escaped(pin), versions.join(" | "))?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }

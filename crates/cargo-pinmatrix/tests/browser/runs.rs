@@ -308,6 +308,8 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
             sets: Vec::new(),
             absent: std::collections::BTreeMap::new(),
             patched: Vec::new(),
+            shown: Vec::new(),
+            index: None,
             not_selected: Vec::new(),
             unusable: Vec::new(),
             yanked: Vec::new(),

@@ -415,3 +415,37 @@ fn a_blocked_pin_says_nothing_in_a_bisection() {
     );
     assert!(!said.contains("mismatched types"), "{said}");
 }
+
+#[test]
+fn versions_in_the_locks_are_shown_beside_the_pins() {
+    let fixture = Fixture::copied("two_versions");
+    fixture.write(
+        "app/Cargo.toml",
+        &fixture.read("app/Cargo.toml").replace("holdback", "#"),
+    );
+    fixture.write("app/tests/both.rs", "");
+    fixture.change(
+        "matrix.toml",
+        "crates = [\"gadget\"]",
+        "crates = [\"gadget\"]\nshown = [\"relay\", \"none\"]",
+    );
+    fixture.change("matrix.toml", "root = \"../..\"", "root = \".\"");
+    let (code, run) = fixture.run(&["--full"]);
+    assert_eq!(code, 0);
+    assert_eq!(run.families[0].index.as_ref().map(String::len), Some(16));
+    let lock = fs::read_to_string(fixture.out().join("locks/stable@gadget-2.0.0.lock"));
+    let lock = lock.expect("a lock");
+    let (_, relay) = lock
+        .split_once("name = \"relay\"\nversion = \"")
+        .expect("relay");
+    let relay = relay.split('"').next().expect("a version");
+    let summary = fs::read_to_string(fixture.out().join("summary.md")).expect("a summary");
+    let words = format!("| 2.0.0 | {relay} | – |");
+    assert!(
+        summary.contains("## Versions in the locks beside gadget"),
+        "{summary}"
+    );
+    assert!(summary.contains(&words), "{words}\n{summary}");
+    let page = fs::read_to_string(fixture.out().join("report.html")).expect("a page");
+    assert!(page.contains("Versions in the locks beside gadget"));
+}

@@ -32,6 +32,8 @@ pub struct Family {
     pub followers: Followers,
     /// The versions of followers that are written out, by the version of the family.
     pub sets: WrittenSets,
+    /// Crates that it brings in under numbers of their own, whose versions in the locks are shown.
+    pub shown: Vec<Spanned<String>>,
     /// Whether a copy of its crates at another version than the pin's fails a cell.
     pub strict: bool,
     /// The published pins.
@@ -180,6 +182,7 @@ pub(super) fn families(
             companions: companions(text, &written.companions)?,
             followers: followers::followers(text, written, named)?,
             sets: followers::sets(text, written)?,
+            shown: written.shown.clone(),
             strict: written.strict,
             pins: pins(text, written)?,
             unreleased: unreleased(text, written)?,

@@ -167,6 +167,9 @@ fn ladders(one: &FamilyRecord, other: &FamilyRecord) -> Option<String> {
     if one.crates != other.crates {
         return Some(format!("family `{name}` has other crates"));
     }
+    if one.not_selected != other.not_selected {
+        return Some(format!("for family `{name}`, other packages are built"));
+    }
     if let Some(difference) = sets(one, other) {
         return Some(difference);
     }

@@ -212,6 +212,8 @@ fn a_part_of_something_else_is_refused_with_both_names_and_what_differs() {
     let error = refused(|run| run.sources[0].subject.content = "ff".to_owned());
     assert!(error.contains("one and two are not of one run"), "{error}");
     assert!(error.contains("hash to 00, and to ff"), "{error}");
+    let error = refused(|run| run.families[0].not_selected.push("plain".to_owned()));
+    assert!(error.contains("other packages are built"), "{error}");
     let error = refused(|run| run.families[0].crates.push("g".to_owned()));
     assert!(
         error.contains("family `gadget` has other crates"),

@@ -6,6 +6,8 @@ pub mod features;
 pub mod moved;
 pub mod enforced;
 
+use std::collections::BTreeMap;
+
 use std::fmt;
 
 use semver::Version;
@@ -51,6 +53,9 @@ pub struct Outcome {
     /// tried to fix it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_lock: Option<OldLock>,
+    /// The versions in the cell's lock of the crates that are shown beside the pins.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shown: BTreeMap<String, Vec<Version>>,
     /// A hash of the packages in the cell's lock. Two cells with the same hash have the same
     /// versions of all packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,6 +103,7 @@ impl Outcome {
             copies: Vec::new(),
             fewer_features: Vec::new(),
             old_lock: None,
+            shown: BTreeMap::new(),
             lock: None,
             needs: None,
             sandbox: Enforced::default(),

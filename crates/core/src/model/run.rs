@@ -158,6 +158,12 @@ pub struct FamilyRecord {
     /// The versions that its followers have at each of its versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sets: Vec<VersionSet>,
+    /// The crates whose versions in the locks are shown beside the pins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<String>,
+    /// A hash of what the index says of the crates and followers; `None` if it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
     /// By crate, the pins at which it is not yet published, or no longer, and not required.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub absent: BTreeMap<String, Vec<Version>>,

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use pinmatrix_core::config::{Config, Timeouts};
 use pinmatrix_core::model::cell::CellId;
 use serde::Serialize;
+use toml::Spanned;
 
 use crate::matrix::cell_context::CellContext;
 use crate::workdir::stage;
@@ -38,6 +39,8 @@ pub fn outcome(
     sandbox: &impl Serialize,
 ) -> Result<String> {
     let toolchain = context.toolchain;
+    // The outcome holds their versions.
+    let shown: Vec<&String> = context.family.shown.iter().map(Spanned::get_ref).collect();
     of_parts(&OutcomeParts {
         cell: context.cell.id(),
         sources: &context.tree.sources,
@@ -45,7 +48,7 @@ pub fn outcome(
         pinned: &pinned(context)?,
         resolution,
         toolchain: (&toolchain.rustc_verbose, &toolchain.cargo_version),
-        build: build(context, config),
+        build: (build(context, config), shown),
         timeouts: &config.timeouts,
         retries: config.run.retries,
         sandbox,

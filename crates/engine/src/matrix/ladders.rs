@@ -1,8 +1,11 @@
 //! The ladder of each family, and what the subject is on today.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use pinmatrix_core::config::{Config, Family};
 use pinmatrix_core::model::run::PatchRecord;
+use pinmatrix_core::model::run::version_set::VersionSet;
 use semver::Version;
 
 use crate::matrix::required_crates::RequiredCrates;
@@ -71,4 +74,14 @@ pub fn patch_records(trees: &[SourceTree], family: &Family, ladder: &Ladder) -> 
         })
     });
     records.collect()
+}
+
+/// Returns a hash of what the index says of the crates of a family and of its followers.
+#[must_use]
+pub fn index_state(registry: &Registry, family: &Family, sets: &[VersionSet]) -> Option<String> {
+    let followers = sets.iter().flat_map(|set| set.followers.keys());
+    let followers = followers.map(String::as_str);
+    let mut crates: Vec<&str> = family.crate_names();
+    crates.extend(followers.collect::<BTreeSet<&str>>());
+    registry.state(&crates)
 }

@@ -11,6 +11,7 @@ use cargo_metadata::cargo_platform::Platform;
 use pinmatrix_core::model::cell::bare;
 use pinmatrix_core::text;
 use semver::{Op, Version, VersionReq};
+use serde::Serialize;
 use serde::{Deserialize, Deserializer};
 
 /// The newest line format that cargo reads; it skips lines of newer formats.
@@ -21,7 +22,7 @@ const NEWEST_FORMAT: u32 = 2;
 const CACHE_FORM: u8 = 3;
 
 /// One published version of a crate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Published {
     /// The version, with its build metadata.
     pub version: Version,
@@ -36,7 +37,7 @@ pub struct Published {
 }
 
 /// One requirement of a version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Dependency {
     /// Its key: the name of the package, unless it is renamed.
     pub key: String,

@@ -141,6 +141,18 @@ impl Registry {
         Some(Releases::of(&entries?, requires))
     }
 
+    /// Returns a hash of what the index says of some crates; `None` if it cannot be read.
+    #[must_use]
+    pub fn state(&self, crates: &[&str]) -> Option<String> {
+        let mut hasher = blake3::Hasher::new();
+        for name in crates {
+            let entry = self.entry(name)?;
+            let json = serde_json::to_vec(&(name, &entry.versions)).ok()?;
+            hasher.update(&json);
+        }
+        Some(hasher.finalize().to_hex()[..16].to_owned())
+    }
+
     /// Returns the notes for the user since the last call.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {

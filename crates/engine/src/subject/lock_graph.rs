@@ -64,6 +64,22 @@ impl LockGraph {
         all
     }
 
+    /// Returns the versions of some packages, sorted; those that it does not hold are left out.
+    #[must_use]
+    pub fn versions_of<'a>(
+        &self,
+        names: impl Iterator<Item = &'a String>,
+    ) -> BTreeMap<String, Vec<Version>> {
+        let versions = names.map(|name| {
+            let packages = self.packages.iter().filter(|p| p.name == *name);
+            let versions: BTreeSet<Version> = packages.map(|p| p.version.clone()).collect();
+            (name.clone(), versions.into_iter().collect::<Vec<_>>())
+        });
+        versions
+            .filter(|(_, versions)| !versions.is_empty())
+            .collect()
+    }
+
     /// Returns the version of a package that comes from no registry, if there is one.
     #[must_use]
     pub fn outside_registries(&self, name: &str) -> Option<Version> {

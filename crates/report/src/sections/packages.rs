@@ -3,6 +3,7 @@
 pub mod old_lock;
 pub mod copies;
 pub mod selection;
+pub mod shown;
 pub mod version_sets;
 
 use pinmatrix_core::model::run::Run;

@@ -19,6 +19,8 @@ pub(in crate::config) struct Family {
     pub(in crate::config) companions: Vec<Spanned<String>>,
     pub(in crate::config) followers: Option<Spanned<NamesOrWord>>,
     #[serde(default)]
+    pub(in crate::config) shown: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(in crate::config) strict: bool,
     pub(in crate::config) pins: Option<Spanned<Pins>>,
     #[serde(default)]
