@@ -125,6 +125,7 @@ impl Matrix {
         validate::matched::packages(&config, &trees)?;
         validate::matched::nextest_profile(&config, &trees)?;
         validate::build(&config, tree)?;
+        validate::platform::runs_here(&config, &tree.subject, &toolchains)?;
         validate::adjustments(&config, &tree.subject)?;
         validate::matched::overrides(&config, trees.iter().map(|tree| &tree.subject))?;
         let Ladders { ladders, todays } = Ladders::of(&config, &trees, &registry, &required)?;

@@ -7,6 +7,7 @@ pub(crate) mod executable;
 pub(crate) mod env;
 pub(crate) mod programs;
 pub(crate) mod retry;
+pub(crate) mod runner;
 mod cases;
 
 use std::time::Instant;

@@ -385,3 +385,52 @@ fn tests_see_what_cargos_own_config_sets() {
     let (code, run) = fixture.ran(fixture.command(&["run"]).env("CARGO_HOME", home));
     assert_eq!(code, 0, "{:#?}", facts::of(&run));
 }
+
+#[test]
+fn executables_are_started_by_the_runner_of_the_cargo_config() {
+    let fixture = with_test(
+        "#[test] fn sees() { assert_eq!(std::env::var(\"RUN_BY\").as_deref(), Ok(\"me 1\")); }",
+    );
+    fixture.write(
+        "ci/run",
+        "#!/bin/sh\nRUN_BY=\"me $1\"; export RUN_BY; shift; exec \"$@\"\n",
+    );
+    let run = fixture.subject().join("ci/run");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(run, mode).expect("executable");
+    let config = fixture.read(".cargo/config.toml");
+    let runner = "[target.'cfg(unix)']\nrunner = [\"ci/run\", \"1\"]\n";
+    fixture.write(".cargo/config.toml", &format!("{config}\n{runner}"));
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+    holds(
+        &run,
+        "stable@gadget-1.0.0 fails-test test:outcomes sees passed",
+    );
+}
+
+#[test]
+fn a_config_that_builds_for_another_platform_is_refused() {
+    let fixture = with_test("#[test] fn passes() {}");
+    let config = fixture.read(".cargo/config.toml");
+    let builds_for = |target: &str| {
+        let build = format!("{config}\n[build]\ntarget = \"{target}\"\n");
+        fixture.write(".cargo/config.toml", &build);
+    };
+    builds_for("wasm32-wasip1");
+    let output = fixture.call(&["plan"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&output.stderr);
+    let words = ".cargo/config.toml builds for `wasm32-wasip1`, and tests run on ";
+    assert!(
+        message.contains(words) && message.contains("CARGO_BUILD_TARGET"),
+        "{message}"
+    );
+    let host = std::process::Command::new("rustc")
+        .args(["--print", "host-tuple"])
+        .output();
+    let host = String::from_utf8(host.expect("rustc starts").stdout).expect("text");
+    builds_for(host.trim());
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+}

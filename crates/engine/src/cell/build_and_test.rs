@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -27,6 +28,7 @@ use crate::test::env::TestLocation;
 use crate::test::executable::TestExecutable;
 use crate::test::nextest::NextestTarget;
 use crate::test::programs::shim;
+use crate::test::runner::runner;
 use crate::test::{env, test};
 use crate::workdir::lane_dirs::LaneDirs;
 
@@ -217,7 +219,14 @@ impl CellWork<'_> {
         policy.put_in_place(|| shim(self.context.toolchain, &self.folders.programs))?;
         let mut vars = env::vars(&place, &target.package, workspace, built);
         self.isolate_home(&mut vars, &policy);
+        let runner = runner(&place, &vars);
+        if let Some(program) = runner.first().map(Path::new).filter(|p| p.is_absolute())
+            && let (Some(program), Some(files)) = (Utf8Path::from_path(program), &mut policy.files)
+        {
+            files.read.push(program.to_owned());
+        }
         let executable = TestExecutable {
+            runner,
             path: executable,
             folder: &folder,
             rustc: &self.context.toolchain.rustc,

@@ -106,6 +106,51 @@ fn anchor_value(value: &mut Value, root: &Utf8Path, top: &Utf8Path) {
     }
 }
 
+/// Returns the runner of a config for the executables of a host: the one of its triple, or else that
+/// of a `cfg` which `holds`. A program with a slash is relative to `root`.
+#[must_use]
+pub fn runner(
+    text: &str,
+    root: &Utf8Path,
+    host: &str,
+    holds: impl Fn(&str) -> bool,
+) -> Option<Vec<String>> {
+    let document = text.parse::<DocumentMut>().ok()?;
+    let targets = document.get("target")?.as_table_like()?;
+    let of = |key: &str| words(targets.get(key)?.as_table_like()?.get("runner")?);
+    let by_cfg = || {
+        let mut keys = targets.iter().map(|(key, _)| key);
+        keys.find_map(|key| of(key).filter(|_| key.starts_with("cfg(") && holds(key)))
+    };
+    let mut runner = of(host).or_else(by_cfg)?;
+    if let Some(program) = runner.first_mut().filter(|program| program.contains('/')) {
+        *program = root.join(&*program).into_string();
+    }
+    Some(runner)
+}
+
+/// Returns the platforms that a config builds for.
+/// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
+#[must_use]
+pub fn build_targets(text: &str) -> Vec<String> {
+    let document = text.parse::<DocumentMut>().unwrap_or_default();
+    let build = document.get("build").and_then(Item::as_table_like);
+    let target = build.and_then(|build| build.get("target"));
+    target.and_then(words).unwrap_or_default()
+}
+
+/// Reads words that a config has as one string, or as a list.
+fn words(item: &Item) -> Option<Vec<String>> {
+    if let Some(text) = item.as_str() {
+        return Some(text.split_whitespace().map(str::to_owned).collect());
+    }
+    let list = item.as_array()?.iter();
+    Some(
+        list.filter_map(|word| word.as_str().map(str::to_owned))
+            .collect(),
+    )
+}
+
 /// Reads the `[env]` table as cargo applies it to the programs it runs: a relative value is
 /// relative to `root`, and a value without `force` gives way to a variable that `outside` has.
 /// <https://doc.rust-lang.org/cargo/reference/config.html#env>
@@ -164,6 +209,28 @@ mod tests {
                     [patch.crates-io]\na = { path = \"a\" }\nb = { git = \"x\" }\n";
         let found = folders(text, Utf8Path::new("/w"));
         assert_eq!(found, ["/registry", "/w/a", "/w/../one"]);
+    }
+
+    #[test]
+    fn the_runner_of_the_triple_comes_first() {
+        let text = "[target.x86_64-linux]\nrunner = \"ci/run --fast\"\n\
+                    [target.'cfg(unix)']\nrunner = [\"valgrind\", \"a b\"]\n\
+                    [build]\ntarget = \"x86_64-linux\"\n";
+        let of = |host: &str, holds: bool| {
+            runner(text, Utf8Path::new("/w"), host, |_| holds).map(|words| words.join("|"))
+        };
+        assert_eq!(
+            of("x86_64-linux", true).as_deref(),
+            Some("/w/ci/run|--fast")
+        );
+        assert_eq!(of("other", true).as_deref(), Some("valgrind|a b"));
+        assert_eq!(of("other", false), None);
+        assert_eq!(build_targets(text), ["x86_64-linux"]);
+        assert_eq!(
+            build_targets("[build]\ntarget = [\"a\", \"b\"]\n"),
+            ["a", "b"]
+        );
+        assert!(build_targets("").is_empty());
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
+use cargo_platform::{Cfg, Platform};
 use pinmatrix_core::config::{Config, ToolchainOrigin, ToolchainSpec};
 use pinmatrix_core::model::run::ToolchainRecord;
 use rayon::prelude::*;
@@ -100,6 +102,17 @@ impl Toolchain {
             vars.extend(home);
         }
         vars
+    }
+
+    /// Returns true if its host satisfies a `cfg(…)` expression; false if that cannot be told.
+    #[must_use]
+    pub fn satisfies(&self, expression: &str) -> bool {
+        let Ok(Platform::Cfg(expression)) = Platform::from_str(expression) else {
+            return false;
+        };
+        let printed = ask(&self.sysroot, "rustc", "--print=cfg").unwrap_or_default();
+        let cfgs = printed.lines().filter_map(|line| Cfg::from_str(line).ok());
+        expression.matches(&cfgs.collect::<Vec<_>>())
     }
 
     /// Returns the folder of the standard library, which tests that link it dynamically need.

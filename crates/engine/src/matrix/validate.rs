@@ -3,6 +3,7 @@
 
 pub mod matched;
 pub mod outside;
+pub mod platform;
 pub mod unbuilt;
 
 use std::collections::BTreeSet;

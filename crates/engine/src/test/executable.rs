@@ -30,6 +30,8 @@ pub const THREADS: &str = "RUST_TEST_THREADS";
 pub struct TestExecutable<'a> {
     /// Its path.
     pub path: &'a Utf8Path,
+    /// The program through which it is started, with its arguments; empty if there is none.
+    pub runner: Vec<OsString>,
     /// The package's folder.
     pub folder: &'a Utf8Path,
     /// The rustc that compiled it.
@@ -72,9 +74,17 @@ impl TestExecutable<'_> {
     ///
     /// Returns an error if this process has no working directory.
     pub fn command(&self, args: &[String]) -> Result<CommandSpec> {
-        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        let path = OsStr::new(self.path);
+        let own = args.iter().map(OsString::from);
+        let (program, args): (&OsStr, Vec<OsString>) = match self.runner.split_first() {
+            None => (path, own.collect()),
+            Some((runner, more)) => {
+                let more = more.iter().cloned().chain([path.to_owned()]);
+                (runner, more.chain(own).collect())
+            }
+        };
         CommandSpec::new(
-            self.path.as_ref(),
+            program.as_ref(),
             &args,
             self.folder,
             &self.vars,

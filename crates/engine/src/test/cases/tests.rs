@@ -70,6 +70,7 @@ fn with_cases<T>(judge: impl FnOnce(&mut Cases<'_, '_>) -> T) -> T {
         programs: place("programs"),
     };
     let executable = TestExecutable {
+        runner: Vec::new(),
         path: Utf8Path::new("/lane/target/t"),
         folder: Utf8Path::new("/lane/checkout"),
         rustc: &Version::new(1, 90, 0),

@@ -1,0 +1,37 @@
+//! The program through which cargo starts what it built: `target.*.runner` of a cargo config.
+//! <https://doc.rust-lang.org/cargo/reference/config.html#targettriplerunner>
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::machine::cargo_config;
+use crate::machine::cargo_home::{cargo_home, own_config};
+use crate::test::env::TestLocation;
+
+/// Returns the runner and its arguments; empty if executables are started by themselves. A variable
+/// takes precedence, then the subject's own configs, then that of cargo's home.
+#[must_use]
+pub fn runner(place: &TestLocation<'_>, vars: &BTreeMap<OsString, OsString>) -> Vec<OsString> {
+    let toolchain = place.context.toolchain;
+    let host = toolchain.host.to_uppercase().replace('-', "_");
+    let variable = vars.get(OsStr::new(&format!("CARGO_TARGET_{host}_RUNNER")));
+    if let Some(words) = variable.and_then(|words| words.to_str()) {
+        return words.split_whitespace().map(OsString::from).collect();
+    }
+    let own = place.context.tree.subject.cargo_configs();
+    let own = own.unwrap_or_default().into_iter();
+    let own = own.map(|config| (config.text, place.folders.checkout.join(config.folder)));
+    let home = cargo_home().and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+    let around = home.as_deref().and_then(Utf8Path::parent);
+    let of_home = own_config().into_iter().flatten();
+    let of_home = of_home.filter_map(|text| Some((text, around?.to_owned())));
+    let mut configs = own.chain(of_home);
+    let found = configs.find_map(|(text, root)| {
+        cargo_config::runner(&text, &root, &toolchain.host, |expression| {
+            toolchain.satisfies(expression)
+        })
+    });
+    found.into_iter().flatten().map(OsString::from).collect()
+}

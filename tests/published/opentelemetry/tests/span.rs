@@ -1,0 +1,4 @@
+#[test]
+fn a_span_is_made() {
+    assert!(traced::layered());
+}

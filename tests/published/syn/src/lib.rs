@@ -1,0 +1,6 @@
+#[derive(derive_more::Display)]
+pub struct Number(pub u8);
+
+pub fn items(source: &str) -> usize {
+    syn::parse_file(source).map(|file| file.items.len()).unwrap_or(0)
+}

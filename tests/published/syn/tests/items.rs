@@ -1,0 +1,5 @@
+#[test]
+fn two_items() {
+    assert_eq!(parses::items("fn a() {} fn b() {}"), 2);
+    assert_eq!(parses::Number(3).to_string(), "3");
+}
