@@ -122,7 +122,7 @@ impl Matrix {
         asked.pins_readable()?;
         asked.pins_published(&mut notes)?;
         validate::pins_not_yanked(&config, &registry)?;
-        validate::matched::packages(&config, &trees)?;
+        validate::matched::packages(&config, &trees, &mut notes)?;
         validate::matched::nextest_profile(&config, &trees)?;
         validate::build(&config, tree)?;
         validate::platform::runs_here(&config, &tree.subject, &toolchains)?;

@@ -144,6 +144,15 @@ fn what_a_family_cannot_affect_is_left_out_once_and_by_name() {
     ] {
         assert!(summary.contains(line), "{summary}");
     }
+    // A package that the lock does not know may be affected, and the plan says so.
+    let lock = fixture.read("Cargo.lock");
+    let plain = "[[package]]\nname = \"plain\"\nversion = \"0.1.0\"\n\n";
+    fixture.change("Cargo.lock", plain, "");
+    let plan = fixture.call(&["plan"]);
+    let note = "Cargo.lock does not hold plain, so they count as affected";
+    assert!(text(&plan.stderr).contains(note), "{plan:?}");
+    assert!(!text(&plan.stdout).contains("plain"), "{plan:?}");
+    fixture.write("Cargo.lock", &lock);
     // The script of repro selects the same packages.
     let repro = fixture.call(&["repro", "stable@gadget-1.0.0", "--print"]);
     let script = text(&repro.stdout);

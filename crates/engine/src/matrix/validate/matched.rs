@@ -81,13 +81,18 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
 /// # Errors
 ///
 /// Returns a [`UserError`] that names the first glob or family of which that is not so.
-pub fn packages(config: &Config, trees: &[SourceTree]) -> Result<(), UserError> {
+pub fn packages(
+    config: &Config,
+    trees: &[SourceTree],
+    notes: &mut Vec<String>,
+) -> Result<(), UserError> {
     let members = || trees.iter().flat_map(|tree| &tree.subject.members);
     let names = || members().map(|member| member.name.as_str());
     let chosen = match &config.packages.chosen {
         ChosenPackages::Matching(globs) => globs.as_slice(),
         ChosenPackages::Affected(at) => {
             affected_known(config, trees, at)?;
+            notes.extend(trees.iter().filter_map(not_locked));
             &[]
         }
         ChosenPackages::Default | ChosenPackages::All => &[],
@@ -123,6 +128,21 @@ pub fn packages(config: &Config, trees: &[SourceTree]) -> Result<(), UserError> 
         }
     }
     Ok(())
+}
+
+/// Returns a note on members that the lock does not hold, which count as affected.
+fn not_locked(tree: &SourceTree) -> Option<String> {
+    let members = tree
+        .subject
+        .members
+        .iter()
+        .map(|member| member.name.as_str());
+    let unknown: Vec<&str> = members
+        .filter(|name| !tree.locked.contains_key(*name))
+        .collect();
+    let names = unknown.join(", ");
+    (!unknown.is_empty())
+        .then(|| format!("Cargo.lock does not hold {names}, so they count as affected"))
 }
 
 /// Checks that each revision has the lock from which the affected packages are read.
