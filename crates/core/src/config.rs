@@ -36,7 +36,7 @@ pub use crate::config::axes::{FeatureSet, SourceSpec, ToolchainOrigin, Toolchain
 pub use crate::config::families::{
     Companions, Family, PinRange, PinRule, Pins, TagSource, label_of,
 };
-pub use crate::config::filters::{CellFilter, Exclude};
+pub use crate::config::filters::{CellFilter, Exclude, is_in};
 pub use crate::config::followers::{Followers, WrittenSets};
 pub use crate::config::overrides::{Adjustment, DependencyEdits, Overrides, together};
 pub use crate::config::packages::{ChosenPackages, PackageGlob, PackageSelection};

@@ -126,13 +126,14 @@ impl Manifest {
         }
     }
 
-    /// Replaces features of some crates wherever they are requested: in a requirement, or in a
-    /// feature of the package itself (`crate/feature`, `crate?/feature`).
+    /// Replaces features of some crates wherever they are requested by a dependency whose key and
+    /// package `moves` accepts: in the requirement, or in a feature of the package itself
+    /// (`crate/feature`, `crate?/feature`).
     /// <https://doc.rust-lang.org/cargo/reference/features.html#dependency-features>
-    pub fn rename_features(&mut self, renames: &Renames) {
+    pub fn rename_features(&mut self, renames: &Renames, moves: impl Fn(&str, &str) -> bool) {
         let mut keys: BTreeMap<String, String> = BTreeMap::new();
         self.each_named_requirement(|key, name, requirement| {
-            let Some(renames) = renames.get(name) else {
+            let Some(renames) = renames.get(name).filter(|_| moves(key, name)) else {
                 return;
             };
             keys.insert(key.to_owned(), name.to_owned());
@@ -163,10 +164,10 @@ impl Manifest {
     /// Returns true if it requests a feature of a crate in a way that [`Self::rename_features`]
     /// would change.
     #[must_use]
-    pub fn asks_for(&self, krate: &str, feature: &str) -> bool {
+    pub fn asks_for(&self, krate: &str, feature: &str, moves: impl Fn(&str, &str) -> bool) -> bool {
         let dropped = BTreeMap::from([(feature.to_owned(), Vec::new())]);
         let mut without = self.clone();
-        without.rename_features(&[(krate.to_owned(), dropped)].into());
+        without.rename_features(&[(krate.to_owned(), dropped)].into(), moves);
         without.text() != self.text()
     }
 

@@ -109,7 +109,7 @@ impl Matrix {
         let mut notes = Vec::new();
         let required = RequiredCrates::of(&config, &trees)?;
         validate::families_used(&config, &tree.subject, &required)?;
-        validate::keys(&config, &tree.subject)?;
+        validate::keys(&config, &trees)?;
         let asked = validate::ConfigCheck {
             config: &config,
             subject: &workspace,
@@ -122,10 +122,12 @@ impl Matrix {
         asked.pins_readable()?;
         asked.pins_published(&mut notes)?;
         validate::pins_not_yanked(&config, &registry)?;
-        validate::matched::packages(&config, &trees, &mut notes)?;
+        validate::matched::selection(&config, &trees, &mut notes)?;
         validate::matched::nextest_profile(&config, &trees)?;
-        validate::build(&config, tree)?;
-        validate::platform::runs_here(&config, &tree.subject, &toolchains)?;
+        for tree in &trees {
+            validate::build(&config, tree)?;
+            validate::platform::runs_here(&config, &tree.subject, &toolchains)?;
+        }
         validate::adjustments(&config, &tree.subject)?;
         validate::matched::overrides(&config, trees.iter().map(|tree| &tree.subject))?;
         let Ladders { ladders, todays } = Ladders::of(&config, &trees, &registry, &required)?;
@@ -144,7 +146,7 @@ impl Matrix {
         }
         validate::matched::pins(&config, &ladders)?;
         for tree in &trees {
-            validate::outside::packages(&config, &tree.subject, &ladders)?;
+            validate::outside::admit_pins(&config, &tree.subject, &ladders)?;
         }
         let locals = locals(&config, &ladders, &resolver, &child_env)?;
         notes.extend(registry.notes());
@@ -338,7 +340,7 @@ impl Matrix {
                 shown: family.shown.iter().map(|c| c.get_ref().clone()).collect(),
                 index: index_state(&self.registry, family, sets),
                 absent: ladder.absent.clone(),
-                patched: patch_records(&self.trees, family, ladder),
+                patched: patch_records(&self.trees, family, ladder, sets),
                 not_selected: not_selected(&self.trees, family.name.get_ref()),
             }
         };

@@ -35,8 +35,8 @@ pub struct Flags {
     /// [default: as in the config]
     #[arg(long, value_name = "MODE", overrides_with = "sandbox")]
     pub sandbox: Option<SandboxFlag>,
-    /// Build and test only the packages whose name matches this glob; can be repeated [default: as
-    /// in the config]
+    /// Build and test only the packages whose name matches this glob, whatever the config selects or
+    /// excludes; can be repeated [default: as in the config]
     #[arg(long, short, value_name = "GLOB", conflicts_with = "workspace")]
     pub package: Vec<String>,
     /// Leave out the packages whose name matches this glob; can be repeated

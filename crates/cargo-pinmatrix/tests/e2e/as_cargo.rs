@@ -118,6 +118,21 @@ fn benches_are_compiled_on_request_and_never_run() {
 }
 
 #[test]
+fn a_library_without_tests_is_no_target_where_benches_are_compiled() {
+    let fixture = with_test("#[test] fn passes() {}");
+    fixture.write("src/lib.rs", "#[cfg(test)] compile_error!();\n");
+    fixture.write("benches/turns.rs", "fn main() { gadget::turn(1); }");
+    let own = "[lib]\ntest = false\n\n[[bench]]\nname = \"turns\"\nharness = false\n";
+    let manifest = fixture.read("Cargo.toml");
+    fixture.write("Cargo.toml", &format!("{manifest}\n{own}"));
+    let config = fixture.read("matrix.toml");
+    fixture.write("matrix.toml", &(config + "[build]\nbenches = true\n"));
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+    holds(&run, "stable@gadget-1.0.0 fails-test bench:turns passed");
+}
+
+#[test]
 fn an_example_with_tests_need_not_compile_without_them() {
     let fixture = with_test("#[test] fn passes() {}");
     fixture.write("examples/plain.rs", "fn main() {}");

@@ -127,6 +127,23 @@ fn a_package_that_no_pin_can_move_is_refused_by_name() {
     ] {
         assert!(printed.contains(words), "{printed}");
     }
+    // What only its own tests require is in no graph, and what it inherits is.
+    let manifest = fixture.read("../../outside/holdback/Cargo.toml");
+    let only_tests = manifest.replace("[dependencies]", "[dev-dependencies]");
+    fixture.write("../../outside/holdback/Cargo.toml", &only_tests);
+    assert_eq!(fixture.call(&["plan"]).status.code(), Some(0));
+    let inherits = manifest.replace("gadget = \"=1.0.0\"", "gadget.workspace = true");
+    let inherits = inherits.replace(
+        "[workspace]",
+        "[workspace.dependencies]\ngadget = \"=1.0.0\"",
+    );
+    fixture.write("../../outside/holdback/Cargo.toml", &inherits);
+    let printed = refused(&fixture);
+    assert!(
+        printed.contains("requires gadget =1.0.0, which is not 1.1.0"),
+        "{printed}"
+    );
+    fixture.write("../../outside/holdback/Cargo.toml", &manifest);
     // What admits every pin moves with it from where it is.
     fixture.change("../../outside/holdback/Cargo.toml", "=1.0.0", ">=1");
     let (code, run) = fixture.run(&["--full"]);

@@ -131,10 +131,15 @@ fn tags_that_cannot_be_pins_are_user_errors() {
         }
     };
     let tags = "tags = \"v{version}\"";
-    let none = "no tag of file://";
+    let none = " is 1.0.0";
     refused(
         &format!("git = \"{url}\", {tags}, from = \"1.0.0\""),
-        [none, "its tags look like `v{version}`"],
+        [none, "the nearest tag is v0.3.1"],
+    );
+    let folder = url.trim_start_matches("file://");
+    refused(
+        &format!("git = \"{folder}\", {tags}, from = \"0.1.0\""),
+        ["cannot be listed", "write a folder as a URL: `file:///"],
     );
     refused(
         &format!("git = \"{url}\", tags = \"v*\", from = \"0.1.0\""),

@@ -7,7 +7,7 @@ use std::process::Command;
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::status::Status;
 
-use crate::harness::{Fixture, text};
+use crate::harness::{Fixture, git, text};
 
 const CONFIG: &str = "[subject]\npath = \".\"\n\n[[toolchain]]\nlabel = \"stable\"\n\
                       rustup = \"stable\"\n\n[[family]]\nname = \"gadget\"\ncrates = [\"gadget\"]\n\
@@ -194,5 +194,73 @@ fn keys_that_move_nothing_are_user_errors() {
         "[\"gadget\"]",
         "[\"gadget\", \"gadget-io\"]",
         [still, "add its key"],
+    );
+}
+
+#[test]
+fn a_key_moves_to_a_commit_and_the_other_stays_in_the_registry() {
+    let fixture = side_by_side();
+    let repository = fixture.subject().join("../../fork");
+    fs::create_dir_all(repository.join("src")).expect("a folder");
+    let package = "[package]\nname = \"gadget\"\nversion = \"9.0.0\"\nedition = \"2021\"\n";
+    fs::write(repository.join("Cargo.toml"), package).expect("written");
+    let library = "pub fn turn(teeth: u32) -> u32 { teeth + 1 }\npub fn ratio(a: u32, b: u32) -> u32 { a / b }\n";
+    fs::write(repository.join("src/lib.rs"), library).expect("written");
+    git(&repository, &["init", "--quiet"]);
+    git(&repository, &["add", "."]);
+    git(&repository, &["commit", "--quiet", "--message", "fork"]);
+    let commit = git(&repository, &["rev-parse", "HEAD"]);
+    let url = format!(
+        "file://{}",
+        repository.canonicalize().expect("a folder").display()
+    );
+    let pins = format!(
+        "pins = [\"2.0.0\", {{ git = \"{url}\", rev = \"{commit}\", label = \"fork\" }}]\n"
+    );
+    let (head, _) = CONFIG.split_once("pins = ").expect("pins");
+    fixture.write("matrix.toml", &format!("{head}{pins}"));
+    let (_, run) = fixture.ran(&mut fixture.online(&["run", "--full"]));
+    let expected = [("stable@gadget-2.0.0", true), ("stable@gadget-fork", true)];
+    assert_eq!(
+        passed(&run),
+        expected.map(|(cell, passed)| (cell.to_owned(), passed))
+    );
+}
+
+#[test]
+fn features_are_renamed_for_the_key_that_moves_alone() {
+    let fixture = Fixture::empty("renamed_by_key");
+    fixture.write(
+        "Cargo.toml",
+        "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\n\
+         cog = { version = \"1\", features = [\"early\"] }\n\
+         cog-next = { package = \"cog\", version = \"2\", features = [\"early\"] }\n",
+    );
+    fixture.write(
+        "src/lib.rs",
+        "#[test] fn both() { assert_eq!(cog::turn(1), cog_next::turn(1)); }\n",
+    );
+    let config = CONFIG.replace("gadget", "cog");
+    let (head, _) = config.split_once("pins = ").expect("pins");
+    let adjust = "[[adjust]]\npins = \">=7\"\nfeatures = { cog = { early = [\"initial\"] } }\n";
+    fixture.write(
+        "matrix.toml",
+        &format!("{head}pins = [\"2.0.0\", \"7.0.0\"]\n\n{adjust}"),
+    );
+    let (_, run) = fixture.run(&["--full", "--no-today"]);
+    let failed: Vec<_> = run
+        .cells
+        .iter()
+        .filter(|cell| cell.status().is_failed())
+        .collect();
+    assert!(
+        failed
+            .iter()
+            .all(|cell| cell.status().to_string() != "failed(resolve)"),
+        "{:?}",
+        run.cells
+            .iter()
+            .map(|cell| cell.status())
+            .collect::<Vec<_>>()
     );
 }

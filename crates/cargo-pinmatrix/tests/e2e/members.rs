@@ -123,7 +123,7 @@ fn a_crate_that_has_ended_and_is_required_is_a_user_error() {
     let still = "widget 4.0.0 is not published";
     refused("", [still, "`[[adjust]]` can replace or drop it there"]);
     let unknown = ADJUST.replace("drop = [\"jig\"]", "drop = [\"jog\"]");
-    let none = "no package of the subject has a dependency `jog`";
+    let none = "no package that is meant has a dependency `jog`";
     refused(&unknown, [none, "name it by its key in a Cargo.toml"]);
     // Chosen pins pass over a version that cannot be used.
     let chosen = "[[family]]\nname = \"gadget\"\ncrates = [\"gadget\", \"widget\"]\n\
@@ -137,4 +137,21 @@ fn a_crate_that_has_ended_and_is_required_is_a_user_error() {
     fixture.write("matrix.toml", &format!("{HEAD}{chosen}\n{ADJUST}"));
     let plan = text(&fixture.call(&["plan"]).stdout);
     assert!(plan.contains("gadget-4.0.0"), "{plan}");
+}
+
+#[test]
+fn a_renamed_dependency_that_is_inherited_gets_the_version_that_is_written() {
+    let fixture = subject();
+    let inherited = BEFORE.replace("widget = \"2\"", "widget.workspace = true");
+    let root = "[workspace]\n[workspace.dependencies]\nwidget = \"2\"\n";
+    fixture.write("Cargo.toml", &format!("{PACKAGE}{inherited}\n{root}"));
+    lock(&fixture);
+    let (code, run) = fixture.run(&["--full"]);
+    assert_eq!(code, 0, "{:#?}", passed(&run));
+    let kept = fixture.out().join("locks/stable@gadget-4.0.0.lock");
+    let kept = fs::read_to_string(kept).expect("the lock of the cell");
+    assert!(
+        kept.contains("name = \"lathe\"\nversion = \"1.0.0\""),
+        "{kept}"
+    );
 }

@@ -158,8 +158,7 @@ fn nextest_runs_the_tests_with_the_profile_of_the_subject() {
     // A person repeats it with nextest, too.
     let repro = fixture.call(&["repro", "stable@gadget-1.0.0", "--print"]);
     let script = text(&repro.stdout);
-    let step =
-        "cell nextest run --profile=patient --workspace --test all --frozen --cargo-profile=test";
+    let step = "cell nextest run --no-fail-fast --no-tests=pass --profile=patient --workspace --test all --frozen --cargo-profile=test";
     assert!(script.contains(step), "{script}");
 }
 

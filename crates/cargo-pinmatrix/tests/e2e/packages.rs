@@ -164,6 +164,48 @@ fn what_a_family_cannot_affect_is_left_out_once_and_by_name() {
 }
 
 #[test]
+fn affected_is_what_uses_the_family_or_will_after_an_adjustment() {
+    let fixture = workspace();
+    let root = "[package]\nname = \"root\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n";
+    let members = fixture.read("Cargo.toml");
+    let declared = "[workspace.dependencies]\ngadget = \"1\"\n";
+    fixture.write("Cargo.toml", &format!("{root}{members}{declared}"));
+    fixture.write("src/lib.rs", "");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["update", "--workspace", "--offline"])
+        .current_dir(fixture.subject());
+    assert!(cargo.output().expect("cargo starts").status.success());
+    fixture.change(
+        "matrix.toml",
+        "path = \".\"",
+        "path = \".\"\npackages = \"affected\"",
+    );
+    let left_out = || {
+        let plan = text(&fixture.call(&["plan"]).stdout);
+        let line = plan
+            .lines()
+            .find(|line| line.contains("not selected"))
+            .unwrap_or_default();
+        line.rsplit_once(": ")
+            .map(|(_, names)| names.to_owned())
+            .unwrap_or_default()
+    };
+    assert_eq!(left_out(), "plain, root");
+    let adjust =
+        "\n[[adjust]]\npins = \"1\"\nmembers = [\"plain\"]\ndependencies = { gadget = \"1\" }\n";
+    fixture.write("matrix.toml", &(fixture.read("matrix.toml") + adjust));
+    assert_eq!(left_out(), "root");
+    let output = fixture.call(&["plan", "-p", "root"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = text(&output.stderr);
+    assert!(
+        message.contains("no selected package reaches a crate of `gadget`"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_member_that_is_not_selected_needs_no_toolchain() {
     let fixture = workspace();
     let newer = "edition = \"2021\"\nrust-version = \"1.999\"";

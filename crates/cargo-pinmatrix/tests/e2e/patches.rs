@@ -137,3 +137,43 @@ fn a_patch_of_a_version_that_is_not_published_has_no_column() {
     let line = "the [patch] of gadget is lifted at all pins unless an adjustment keeps it";
     assert!(plan.contains(line) && !plan.contains("2.0.9"), "{plan}");
 }
+
+#[test]
+fn a_patch_of_a_companion_is_lifted_with_the_family() {
+    let fixture = on_fork("1.1.0");
+    fixture.change(
+        "Cargo.toml",
+        PATCH,
+        "[patch.crates-io]\ngadget-types = { path = \"fork\" }\n",
+    );
+    fixture.change("Cargo.toml", "gadget = \"1\"", "gadget-io = \"1\"");
+    fixture.change("fork/Cargo.toml", "\"gadget\"", "\"gadget-types\"");
+    let types = crate::harness::root().join("tests/fixtures/crates/gadget-types/src/lib.rs");
+    fixture.write(
+        "fork/src/lib.rs",
+        &std::fs::read_to_string(types).expect("a source"),
+    );
+    fixture.write("tests/fork.rs", "");
+    let family = "crates = [\"gadget-io\"]\ncompanions = [\"gadget-types\"]\n";
+    let config = CONFIG.replace("crates = [\"gadget\"]\n", family);
+    fixture.write(
+        "matrix.toml",
+        &config.replace("\"1.0.0\", \"2.0.0\"", "\"1.0.0\", \"1.1.0\""),
+    );
+    assert!(cargo(&fixture, &["generate-lockfile"]));
+    fixture.run(&["--full"]);
+    let types_of = |pin: &str| {
+        let lock = fixture
+            .out()
+            .join(format!("locks/stable@gadget-{pin}.lock"));
+        let lock = std::fs::read_to_string(lock).expect("a lock");
+        let (_, types) = lock.split_once("name = \"gadget-types\"\n").expect("it");
+        let types = types.split("\n\n").next().unwrap_or_default();
+        (
+            types.lines().next().unwrap_or_default().to_owned(),
+            types.contains("source"),
+        )
+    };
+    assert_eq!(types_of("1.1.0"), ("version = \"1.1.0\"".to_owned(), false));
+    assert_eq!(types_of("1.0.0"), ("version = \"1.0.0\"".to_owned(), true));
+}

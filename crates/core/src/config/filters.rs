@@ -59,8 +59,9 @@ impl CellFilter {
     }
 }
 
-/// True for a published pin in a range.
-fn is_in(range: &VersionReq, at: &PinnedAt) -> bool {
+/// True for a published pin in a range. A pre-release counts as its release.
+#[must_use]
+pub fn is_in(range: &VersionReq, at: &PinnedAt) -> bool {
     let version = at.version();
     version.is_some_and(|version| range.matches(&released(version)))
 }

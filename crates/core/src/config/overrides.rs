@@ -65,6 +65,12 @@ pub struct DependencyEdits {
 }
 
 impl DependencyEdits {
+    /// True if a member is changed.
+    #[must_use]
+    pub fn is_for(&self, member: &str) -> bool {
+        self.members.is_empty() || self.members.iter().any(|name| name == member)
+    }
+
     /// What is changed or added, by the table to which it is added.
     #[must_use]
     pub fn added(&self) -> [(&'static str, &BTreeMap<String, toml::Value>); 3] {

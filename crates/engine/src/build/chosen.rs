@@ -1,7 +1,7 @@
 //! A rustc wrapper that compiles the tests of some packages only.
 //!
-//! Cargo chooses a target by name among all members, and it uses the features of the whole
-//! workspace only if all members are requested. So it would compile every target of a shared name.
+//! Cargo chooses a target by name among all selected packages, and features depend on which packages
+//! are selected. So it would compile every target of a shared name.
 //! <https://doc.rust-lang.org/cargo/reference/config.html#buildrustc-workspace-wrapper>
 
 use std::collections::BTreeMap;

@@ -169,25 +169,25 @@ impl Workspace {
     /// Returns true if there are examples without tests.
     #[must_use]
     pub fn has_examples(&self) -> bool {
-        self.only_compiles(TargetKind::Example)
+        let mut targets = self.targets.iter();
+        targets.any(|target| target.id.kind == TargetKind::Example && !target.bears_tests)
     }
 
-    /// Returns the flags that select the targets without tests.
+    /// Returns the flags that select the targets without tests. Benches are named: `--benches` would
+    /// also compile the tests of libraries and binaries that have none.
     /// <https://doc.rust-lang.org/cargo/commands/cargo-build.html#target-selection>
     pub fn flags_beyond_tests(&self) -> impl Iterator<Item = String> {
-        let kinds = [
-            (TargetKind::Example, "--examples"),
-            (TargetKind::Bench, "--benches"),
-        ];
-        let flags = kinds
-            .into_iter()
-            .filter(|(kind, _)| self.only_compiles(*kind));
-        flags.map(|(_, flag)| flag.to_owned())
-    }
-
-    fn only_compiles(&self, kind: TargetKind) -> bool {
-        let mut targets = self.targets.iter();
-        targets.any(|target| target.id.kind == kind && !target.bears_tests)
+        let examples = self.has_examples().then(|| "--examples".to_owned());
+        let benches = self.targets.iter();
+        let benches = benches.filter(|t| t.id.kind == TargetKind::Bench && !t.bears_tests);
+        let is_refused = |name: &str| {
+            let mut alike = benches.clone().filter(|bench| bench.id.name == name);
+            alike.any(|bench| !bench.missing_features.is_empty())
+        };
+        let names = benches.clone().map(|bench| bench.id.name.clone());
+        let names: BTreeSet<String> = names.filter(|name| !is_refused(name)).collect();
+        let benches = names.into_iter().map(|name| format!("--bench={name}"));
+        examples.into_iter().chain(benches)
     }
 
     /// Returns its metadata as cargo prints them.

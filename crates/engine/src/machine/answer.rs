@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use pinmatrix_core::text;
 
-/// How long a toolchain may take to print its version.
+/// How long a program may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Returns a program's output. The timeout keeps a toolchain that does not respond from blocking
@@ -38,9 +38,12 @@ pub fn answer(mut command: Command) -> Result<String> {
     };
     if !status.success() {
         stderr.rewind()?;
-        let last = read_text(stderr)?;
-        let last = last.lines().last().map(|line| format!(": {line}"));
-        anyhow::bail!("it ended with {status}{}", last.unwrap_or_default());
+        let printed = read_text(stderr)?;
+        // Git explains itself after the line that says what is wrong.
+        let fatal = printed.lines().find(|line| line.starts_with("fatal: "));
+        let line = fatal.or_else(|| printed.lines().last());
+        let line = line.map(|line| format!(": {line}"));
+        anyhow::bail!("it ended with {status}{}", line.unwrap_or_default());
     }
     let out = child.stdout.context("read its answer")?;
     Ok(read_text(out)?.trim_end().to_owned())

@@ -13,13 +13,18 @@ use crate::manifest::package_name;
 /// The paths of a subject's own config, relative to its root; cargo prefers the second.
 pub const PLACES: [&str; 2] = [".cargo/config.toml", ".cargo/config"];
 
-/// Makes relative paths that leave `top` absolute, and removes patches of `pinned` crates, which
-/// would override the pin. The paths are relative to `root`.
+/// Makes relative paths that leave `top` absolute, and removes patches of packages that are `lifted`,
+/// since they would override the pin. The paths are relative to `root`.
 ///
 /// # Errors
 ///
 /// Returns an error if the text is not valid TOML.
-pub fn anchored(text: &str, root: &Utf8Path, top: &Utf8Path, pinned: &[&str]) -> Result<String> {
+pub fn anchored(
+    text: &str,
+    root: &Utf8Path,
+    top: &Utf8Path,
+    is_lifted: impl Fn(&str) -> bool,
+) -> Result<String> {
     let mut document: DocumentMut = text.parse().context("read a cargo config")?;
     let table = document.as_table_mut();
     if let Some(sources) = table.get_mut("source").and_then(Item::as_table_like_mut) {
@@ -36,7 +41,7 @@ pub fn anchored(text: &str, root: &Utf8Path, top: &Utf8Path, pinned: &[&str]) ->
             };
             let replaced: Vec<String> = crates
                 .iter()
-                .filter(|(key, krate)| pinned.contains(&package_name(key, krate)))
+                .filter(|(key, krate)| is_lifted(package_name(key, krate)))
                 .map(|(key, _)| key.to_owned())
                 .collect();
             for key in replaced {
@@ -106,27 +111,24 @@ fn anchor_value(value: &mut Value, root: &Utf8Path, top: &Utf8Path) {
     }
 }
 
-/// Returns the runner of a config for the executables of a host: the one of its triple, or else that
-/// of a `cfg` which `holds`. A program with a slash is relative to `root`.
+/// Returns the runner in the first `[target.…]` table of a config whose key is meant. A program with a
+/// slash is relative to `root`.
 #[must_use]
-pub fn runner(
-    text: &str,
-    root: &Utf8Path,
-    host: &str,
-    holds: impl Fn(&str) -> bool,
-) -> Option<Vec<String>> {
+pub fn runner(text: &str, root: &Utf8Path, is_meant: impl Fn(&str) -> bool) -> Option<Vec<String>> {
     let document = text.parse::<DocumentMut>().ok()?;
     let targets = document.get("target")?.as_table_like()?;
-    let of = |key: &str| words(targets.get(key)?.as_table_like()?.get("runner")?);
-    let by_cfg = || {
-        let mut keys = targets.iter().map(|(key, _)| key);
-        keys.find_map(|key| of(key).filter(|_| key.starts_with("cfg(") && holds(key)))
-    };
-    let mut runner = of(host).or_else(by_cfg)?;
-    if let Some(program) = runner.first_mut().filter(|program| program.contains('/')) {
+    let mut meant = targets.iter().filter(|(key, _)| is_meant(key));
+    let runner = meant.find_map(|(_, table)| words(table.as_table_like()?.get("runner")?))?;
+    Some(with_program_in(runner, root))
+}
+
+/// Makes the program of a command absolute if it is a path and not a name.
+#[must_use]
+pub fn with_program_in(mut command: Vec<String>, root: &Utf8Path) -> Vec<String> {
+    if let Some(program) = command.first_mut().filter(|program| program.contains('/')) {
         *program = root.join(&*program).into_string();
     }
-    Some(runner)
+    command
 }
 
 /// Returns the platforms that a config builds for.
@@ -197,9 +199,9 @@ mod tests {
         let text = "# mine\n[source.near]\nlocal-registry = \"../registry\"\n\
                     [source.own]\ndirectory = \"vendor\"\n";
         let root = Utf8Path::new("/w/subject");
-        let kept = anchored(text, root, Utf8Path::new("/w"), &[]).expect("TOML");
+        let kept = anchored(text, root, Utf8Path::new("/w"), |_| false).expect("TOML");
         assert_eq!(kept, text);
-        let anchored = anchored(text, root, root, &[]).expect("TOML");
+        let anchored = anchored(text, root, root, |_| false).expect("TOML");
         assert_eq!(anchored, text.replace("\"../registry\"", "\"/w/registry\""));
     }
 
@@ -212,19 +214,17 @@ mod tests {
     }
 
     #[test]
-    fn the_runner_of_the_triple_comes_first() {
+    fn the_runner_is_that_of_a_table_that_is_meant() {
         let text = "[target.x86_64-linux]\nrunner = \"ci/run --fast\"\n\
                     [target.'cfg(unix)']\nrunner = [\"valgrind\", \"a b\"]\n\
                     [build]\ntarget = \"x86_64-linux\"\n";
-        let of = |host: &str, holds: bool| {
-            runner(text, Utf8Path::new("/w"), host, |_| holds).map(|words| words.join("|"))
+        let of = |meant: &str| {
+            let runner = runner(text, Utf8Path::new("/w"), |key| key == meant);
+            runner.map(|words| words.join("|"))
         };
-        assert_eq!(
-            of("x86_64-linux", true).as_deref(),
-            Some("/w/ci/run|--fast")
-        );
-        assert_eq!(of("other", true).as_deref(), Some("valgrind|a b"));
-        assert_eq!(of("other", false), None);
+        assert_eq!(of("x86_64-linux").as_deref(), Some("/w/ci/run|--fast"));
+        assert_eq!(of("cfg(unix)").as_deref(), Some("valgrind|a b"));
+        assert_eq!(of("other"), None);
         assert_eq!(build_targets(text), ["x86_64-linux"]);
         assert_eq!(
             build_targets("[build]\ntarget = [\"a\", \"b\"]\n"),
@@ -237,7 +237,7 @@ mod tests {
     fn patches_of_pinned_crates_are_taken_out() {
         let text = "[patch.crates-io]\na = { path = \"fork\" }\nb = { path = \"../b\" }\n";
         let root = Utf8Path::new("/w/s");
-        let anchored = anchored(text, root, root, &["a"]).expect("TOML");
+        let anchored = anchored(text, root, root, |name| name == "a").expect("TOML");
         assert_eq!(anchored, "[patch.crates-io]\nb = { path = \"/w/b\" }\n");
     }
 

@@ -191,6 +191,12 @@ impl ChildEnv {
         &self.deciding
     }
 
+    /// Returns the folders in which children look for programs.
+    #[must_use]
+    pub fn path(&self) -> Option<&OsStr> {
+        self.vars.get(OsStr::new("PATH")).map(OsString::as_os_str)
+    }
+
     /// Returns true if a variable only configures builds for old versions of cargo; newer ones get
     /// flags instead.
     #[must_use]

@@ -46,16 +46,16 @@ pub fn home() -> Option<PathBuf> {
     home.or_else(|| Some(std::env::home_dir()?.join(".rustup")))
 }
 
-/// Returns the folder of rustup and of the proxies beside it, by the value of `PATH`.
+/// Returns true if the first cargo on a `PATH` is a proxy of rustup: if rustup is beside it.
 #[must_use]
-pub fn proxies(path: &OsStr) -> Option<PathBuf> {
+pub fn has_proxies(path: &OsStr) -> bool {
     let has = |folder: &PathBuf, name: &str| {
         let program = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         folder.join(program).is_file()
     };
     let mut folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
-    let folder = folders.find(|folder| has(folder, "rustup"))?;
-    has(&folder, "cargo").then_some(folder)
+    let first = folders.find(|folder| has(folder, "cargo"));
+    first.is_some_and(|folder| has(&folder, "rustup"))
 }
 
 /// Lists all toolchains that rustup knows; empty if rustup is not installed.

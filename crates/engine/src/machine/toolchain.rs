@@ -1,10 +1,11 @@
 //! Finds toolchains through rustup or in a folder, and asks them for their versions.
 //!
-//! The tool starts a toolchain from its folder, never through rustup's proxies, so no override file,
-//! `RUSTUP_TOOLCHAIN` or automatic installation can change what a cell runs.
+//! The tool starts a toolchain's cargo from its folder, and not through rustup's proxies. What that
+//! cargo starts in turn can be a proxy, and `RUSTUP_TOOLCHAIN` tells it which toolchain is meant, so no
+//! override file can change what a cell runs.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
@@ -92,15 +93,21 @@ impl Toolchain {
     #[must_use]
     pub fn vars(&self, child_env: &ChildEnv) -> BTreeMap<OsString, OsString> {
         let mut vars = child_env.with_sysroot(&self.sysroot);
-        if let Some(name) = &self.rustup {
-            let path = vars.get(OsStr::new("PATH"));
-            let proxies = path.and_then(|path| rustup::proxies(path));
-            prepend(&mut vars, "PATH", proxies);
-            let own = vars.entry("RUSTUP_TOOLCHAIN".into());
-            own.or_insert_with(|| name.into());
-            let home = rustup::home().map(|home| ("RUSTUP_HOME".into(), home.into()));
-            vars.extend(home);
+        let Some(name) = &self.rustup else {
+            return vars;
+        };
+        // Outside a cell, the proxies come before what is in the toolchain.
+        if let Some(path) = child_env.path().filter(|path| rustup::has_proxies(path)) {
+            let folders = std::env::split_paths(path).chain([self.sysroot.join("bin")]);
+            // A folder whose own name contains the separator cannot be in such a list.
+            if let Ok(joined) = std::env::join_paths(folders) {
+                vars.insert("PATH".into(), joined);
+            }
         }
+        let own = vars.entry("RUSTUP_TOOLCHAIN".into());
+        own.or_insert_with(|| name.into());
+        let home = rustup::home().map(|home| ("RUSTUP_HOME".into(), home.into()));
+        vars.extend(home);
         vars
     }
 

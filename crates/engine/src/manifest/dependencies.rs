@@ -13,21 +13,13 @@ use super::{DEPENDENCY_TABLES, Manifest, each_in, is_inherited, table_in};
 pub fn edit_dependencies(edits: &DependencyEdits, manifests: &mut [&mut Manifest]) {
     let is_meant = |manifest: &Manifest| {
         let mut name = manifest.package().into_iter();
-        name.any(|name| edits.members.is_empty() || edits.members.iter().any(|m| m == name))
+        name.any(|name| edits.is_for(name))
     };
     for (key, to) in &edits.rename {
         let mut all = manifests.iter();
         if all.any(|manifest| is_meant(manifest) && manifest.inherits(key)) {
             let roots = manifests.iter_mut();
             roots.for_each(|root| root.inherit_as(key, to));
-        }
-    }
-    let added = edits.added().into_iter();
-    for (key, requirement) in added.flat_map(|(_, dependencies)| dependencies) {
-        let mut all = manifests.iter();
-        if all.any(|manifest| is_meant(manifest) && manifest.inherits(key)) {
-            let roots = manifests.iter_mut();
-            roots.for_each(|root| root.require_for_members(key, requirement));
         }
     }
     for member in manifests.iter_mut().filter(|manifest| is_meant(manifest)) {
@@ -37,6 +29,17 @@ pub fn edit_dependencies(edits: &DependencyEdits, manifests: &mut [&mut Manifest
         for (key, to) in &edits.rename {
             member.replace_dependency(key, Some(to));
         }
+    }
+    // A renamed dependency goes by its new key from here on.
+    let added = edits.added().into_iter();
+    for (key, requirement) in added.flat_map(|(_, dependencies)| dependencies) {
+        let mut all = manifests.iter();
+        if all.any(|manifest| is_meant(manifest) && manifest.inherits(key)) {
+            let roots = manifests.iter_mut();
+            roots.for_each(|root| root.require_for_members(key, requirement));
+        }
+    }
+    for member in manifests.iter_mut().filter(|manifest| is_meant(manifest)) {
         for (table, dependencies) in edits.added() {
             member.require(table, dependencies);
         }

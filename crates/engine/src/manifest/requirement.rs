@@ -26,6 +26,8 @@ pub struct Requirement {
     /// itself does not; a member cannot take them away.
     /// <https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html#inheriting-a-dependency-from-a-workspace>
     pub default_features: bool,
+    /// Whether only tests, examples and benches use it.
+    pub is_dev: bool,
     /// The platform that it is for, as in `[target]`; `None` for all.
     pub platform: Option<String>,
 }
@@ -129,10 +131,9 @@ pub fn may_prefer_older(manifests: &[Manifest]) -> bool {
 
 /// Returns the requirements below a table.
 fn requirements_in(table: &dyn TableLike, platform: Option<&str>) -> Vec<Requirement> {
-    let tables = DEPENDENCY_TABLES
-        .iter()
-        .filter_map(|name| table.get(name)?.as_table_like());
-    let requirement = |(key, item): (&str, &Item)| Requirement {
+    let tables = DEPENDENCY_TABLES.iter();
+    let tables = tables.filter_map(|name| Some((name, table.get(name)?.as_table_like()?)));
+    let requirement = |name: &str, key: &str, item: &Item| Requirement {
         key: key.to_owned(),
         package: package_name(key, item).to_owned(),
         version: version_of(item),
@@ -140,9 +141,14 @@ fn requirements_in(table: &dyn TableLike, platform: Option<&str>) -> Vec<Require
         is_optional: item.get("optional").and_then(Item::as_bool) == Some(true),
         features: features_of(item),
         default_features: default_features_of(item),
+        is_dev: name.starts_with("dev"),
         platform: platform.map(str::to_owned),
     };
-    tables.flat_map(TableLike::iter).map(requirement).collect()
+    let mut requirements = Vec::new();
+    for (name, table) in tables {
+        requirements.extend(table.iter().map(|(key, item)| requirement(name, key, item)));
+    }
+    requirements
 }
 
 fn features_of(item: &Item) -> Vec<String> {

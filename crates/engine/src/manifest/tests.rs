@@ -77,7 +77,7 @@ fn features_are_renamed_wherever_they_are_asked_for() {
         ),
         ("gone".to_owned(), Vec::new()),
     ];
-    manifest.rename_features(&[("wasi".to_owned(), renames.into())].into());
+    manifest.rename_features(&[("wasi".to_owned(), renames.into())].into(), |_, _| true);
     assert_eq!(
         manifest.text(),
         "[features]\nold = [\"w/p1\", \"w/p2\", \"wasi?/p1\", \"wasi?/p2\", \"other/preview1\"]\n\

@@ -8,8 +8,6 @@ use anyhow::{Context, Result};
 use pinmatrix_core::config::{Family, FeatureSet, takes_settings};
 use pinmatrix_core::model::cell::{Cell, Pin};
 
-use semver::Version;
-
 use crate::machine::toolchain::Toolchain;
 use crate::matrix::Matrix;
 use crate::matrix::family_packages::PinnedFamily;
@@ -75,7 +73,7 @@ impl<'a> CellContext<'a> {
             cell,
             family,
             toolchain,
-            patched: patched(tree, &cell.pin, pin_context.change.keep_patches),
+            patched: patched(tree, family, &cell.pin, pin_context.change.keep_patches),
             tree,
             selection,
             features,
@@ -132,10 +130,11 @@ impl<'a> CellContext<'a> {
     }
 }
 
-fn patched(tree: &SourceTree, pin: &Pin, keeps: bool) -> BTreeSet<String> {
-    let holds =
-        |version: &Option<Version>| version.is_some() && version.as_ref() == pin.at.version();
+/// Returns the packages whose patch holds: those that the lock uses if the subject is on the pin
+/// today, or all of them.
+fn patched(tree: &SourceTree, family: &Family, pin: &Pin, keeps: bool) -> BTreeSet<String> {
+    let is_today = pin.at.version().is_some_and(|at| tree.is_on(family, at));
     let patched = tree.patched.iter();
-    let patched = patched.filter(|(_, version)| keeps || holds(version));
+    let patched = patched.filter(|(_, version)| keeps || (is_today && version.is_some()));
     patched.map(|(name, _)| name.clone()).collect()
 }

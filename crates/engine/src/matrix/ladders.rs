@@ -6,7 +6,6 @@ use anyhow::Result;
 use pinmatrix_core::config::{Config, Family};
 use pinmatrix_core::model::run::PatchRecord;
 use pinmatrix_core::model::run::version_set::VersionSet;
-use semver::Version;
 
 use crate::matrix::required_crates::RequiredCrates;
 use crate::registry::ladder::Ladder;
@@ -58,19 +57,22 @@ impl Ladders {
 /// Returns the crates of a family that a `[patch]` of a revision replaces, each with the rung at
 /// which the patch holds, if there is one.
 #[must_use]
-pub fn patch_records(trees: &[SourceTree], family: &Family, ladder: &Ladder) -> Vec<PatchRecord> {
-    let is_rung = |version: &Version| {
-        ladder
-            .rungs
-            .iter()
-            .any(|pin| pin.at.version() == Some(version))
-    };
+pub fn patch_records(
+    trees: &[SourceTree],
+    family: &Family,
+    ladder: &Ladder,
+    sets: &[VersionSet],
+) -> Vec<PatchRecord> {
+    let follows = |name: &str| sets.iter().any(|set| set.followers.contains_key(name));
     let records = trees.iter().flat_map(|tree| {
-        let patched = tree.patched.iter().filter(|(name, _)| family.moves(name));
-        patched.map(|(name, version)| PatchRecord {
+        let rungs = ladder.rungs.iter().filter_map(|pin| pin.at.version());
+        let today = rungs.filter(|version| tree.is_on(family, version)).max();
+        let patched = tree.patched.iter();
+        let moving = patched.filter(|(name, _)| family.moves(name) || follows(name));
+        moving.map(move |(name, used)| PatchRecord {
             source: tree.label.clone(),
             package: name.clone(),
-            holds_at: version.clone().filter(is_rung),
+            holds_at: today.cloned().filter(|_| used.is_some()),
         })
     });
     records.collect()

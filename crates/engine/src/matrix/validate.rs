@@ -24,8 +24,8 @@ use crate::matrix::required_crates::RequiredCrates;
 use crate::matrix::used_crates::Requirements;
 use crate::registry::index::SkippedLine;
 use crate::registry::published::{Published, Registry};
+use crate::subject::Subject;
 use crate::subject::source_tree::SourceTree;
-use crate::subject::{Member, Subject};
 
 /// Rejects a missing linker, which would fail every cell.
 fn linker(config: &Config) -> Result<(), UserError> {
@@ -67,25 +67,25 @@ fn sandbox(config: &Config, subject: &Subject) -> Result<(), UserError> {
 /// Rejects a feature or a profile that the subject does not have, which would fail every cell.
 pub fn build(config: &Config, tree: &SourceTree) -> Result<()> {
     let subject = &tree.subject;
-    let is_selected = |member: &&Member| {
-        let mut selections = tree.selections.values();
-        selections.any(|selection| selection.holds(&member.name))
-    };
-    let members = subject.members.iter().filter(is_selected);
-    let features: BTreeSet<&str> = members
-        .flat_map(|m| &m.features)
-        .map(String::as_str)
-        .collect();
-    for feature in config.feature_sets.iter().flat_map(|set| &set.features) {
-        let name = feature.get_ref().as_str();
-        // Cargo checks `package/feature`.
-        if !name.contains('/') && !features.contains(name) {
-            return Err(config
-                .text
-                .error_at(format!("no selected package has a feature `{name}`"))
-                .at(feature.span(), "not among their features")
-                .maybe_help(did_you_mean(name, features.iter().copied()))
-                .into());
+    let wanted = || config.feature_sets.iter().flat_map(|set| &set.features);
+    for selection in tree.selections.values() {
+        let members = subject.members.iter();
+        let selected = members.filter(|member| selection.holds(&member.name));
+        let features: BTreeSet<&str> = selected
+            .flat_map(|m| &m.features)
+            .map(String::as_str)
+            .collect();
+        for feature in wanted() {
+            let name = feature.get_ref().as_str();
+            // Cargo checks `package/feature`.
+            if !name.contains('/') && !features.contains(name) {
+                return Err(config
+                    .text
+                    .error_at(format!("no selected package has a feature `{name}`"))
+                    .at(feature.span(), "not among their features")
+                    .maybe_help(did_you_mean(name, features.iter().copied()))
+                    .into());
+            }
         }
     }
     linker(config)?;
@@ -145,8 +145,12 @@ pub fn families_used(
 
 /// Rejects a key that names no dependency on a crate of its family, and a crate of which no key is
 /// named: it would not move.
-pub fn keys(config: &Config, subject: &Subject) -> Result<()> {
-    let manifests = subject.checkout.manifests(&subject.manifests)?;
+pub fn keys(config: &Config, trees: &[SourceTree]) -> Result<()> {
+    // Another revision may have other dependencies.
+    let mut manifests = Vec::new();
+    for subject in trees.iter().map(|tree| &tree.subject) {
+        manifests.extend(subject.checkout.manifests(&subject.manifests)?);
+    }
     let requirements = requirements_of(&manifests);
     for family in config.families.iter().filter(|f| !f.keys.is_empty()) {
         let is_listed = |package: &str| family.crate_names().contains(&package);

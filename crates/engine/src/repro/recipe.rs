@@ -228,7 +228,7 @@ fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
 }
 
 /// Returns the commands that build everything and then test each target by itself, since one that
-/// does not build would stop all others. They select the whole workspace if no other target has the
+/// does not build would stop all others. They select all selected packages if no other target has the
 /// same name, since a package by itself can have fewer features.
 fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> Vec<RecipeStep> {
     let mut steps = vec![build(matrix, context, workspace.flags_beyond_tests())];
@@ -268,7 +268,12 @@ fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> V
                 None => vec!["test".to_owned()],
                 Some(nextest) => {
                     let profile = format!("--profile={}", nextest.profile);
-                    vec!["nextest".to_owned(), "run".to_owned(), profile]
+                    let words = ["nextest", "run", "--no-fail-fast", "--no-tests=pass"];
+                    words
+                        .map(str::to_owned)
+                        .into_iter()
+                        .chain([profile])
+                        .collect()
                 }
             };
             add(&target.id, &target.package, &does, &choice(&target.id));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use cargo_metadata::{Metadata, Package};
+use cargo_metadata::{Dependency, Metadata, Package};
 use pinmatrix_core::config::Family;
 use pinmatrix_core::model::outcome::copies::OtherCopy;
 
@@ -174,8 +174,23 @@ fn moves_with(family: &Family, user: &Package, used: &Package) -> bool {
         return true;
     }
     let own = user.dependencies.iter();
-    let mut on_it = own.filter(|d| d.name == *used.name && d.req.matches(&used.version));
+    let mut on_it =
+        own.filter(|d| d.name == *used.name && d.req.matches(&used.version) && is_from(d, used));
     on_it.any(|d| family.moves_by(d.rename.as_ref().unwrap_or(&d.name), &d.name))
+}
+
+/// Returns true if a package comes from the kind of place that a dependency names.
+fn is_from(dependency: &Dependency, used: &Package) -> bool {
+    let named = dependency.source.as_ref();
+    match (
+        &dependency.path,
+        named.map(|source| source.repr.starts_with("git+")),
+    ) {
+        (Some(_), _) => used.source.is_none(),
+        (None, Some(true)) => used.source.is_some() && !is_of_registry(used),
+        // A patch takes the place of what a registry has.
+        (None, Some(false) | None) => used.source.is_none() || is_of_registry(used),
+    }
 }
 
 #[cfg(test)]

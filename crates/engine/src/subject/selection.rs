@@ -6,13 +6,18 @@ use anyhow::Result;
 use pinmatrix_core::config::{ChosenPackages, Config, Family, PackageGlob};
 use semver::Version;
 
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, edit_dependencies, requirements_of};
 use crate::subject::lock_graph::LockGraph;
 use crate::subject::{Member, Subject};
 
-/// The members that are built and tested; `None` for every member.
+/// The members that are built and tested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection(Option<BTreeMap<String, Version>>);
+pub struct Selection {
+    /// The members, each with its version; `None` for every member.
+    members: Option<BTreeMap<String, Version>>,
+    /// True if the family can affect none of them.
+    pub is_idle: bool,
+}
 
 /// Returns what a config selects of the subject for each of its families.
 ///
@@ -24,29 +29,39 @@ pub fn selections(
     subject: &Subject,
     lock: &LockGraph,
 ) -> Result<BTreeMap<String, Selection>> {
-    let manifests = subject.checkout.manifests(&subject.manifests)?;
     let families = config.families.iter().map(|family| {
         let affected = Affected {
             family,
-            manifests: &manifests,
+            manifests: &adjusted(config, family, subject)?,
             lock,
         };
         let selection = Selection::of(config, &subject.members, &affected);
-        (family.name.get_ref().clone(), selection)
+        Ok((family.name.get_ref().clone(), selection))
     });
-    Ok(families.collect())
+    families.collect()
+}
+
+/// Returns the manifests of a subject as they are, and after each adjustment of a family.
+fn adjusted(config: &Config, family: &Family, subject: &Subject) -> Result<Vec<Vec<Manifest>>> {
+    let as_they_are = subject.checkout.manifests(&subject.manifests)?;
+    let adjustments = config.adjustments.iter();
+    let adjustments = adjustments.filter(|a| a.family == *family.name.get_ref());
+    let changed = adjustments
+        .flat_map(|a| &a.change.dependencies)
+        .map(|edits| {
+            let mut manifests = as_they_are.clone();
+            edit_dependencies(edits, &mut manifests.iter_mut().collect::<Vec<_>>());
+            manifests
+        });
+    let changed: Vec<Vec<Manifest>> = changed.collect();
+    Ok(changed.into_iter().chain([as_they_are]).collect())
 }
 
 impl Selection {
     fn of(config: &Config, members: &[Member], affected: &Affected<'_>) -> Self {
         let packages = &config.packages;
         let has_defaults = members.iter().any(|member| member.is_default);
-        let affected = match packages.chosen {
-            ChosenPackages::Affected(_) => affected.names(members),
-            ChosenPackages::Default | ChosenPackages::All | ChosenPackages::Matching(_) => {
-                BTreeSet::new()
-            }
-        };
+        let affected = affected.names(members);
         let is_matched = |globs: &[PackageGlob], member: &Member| {
             globs.iter().any(|glob| glob.matches(&member.name))
         };
@@ -60,25 +75,28 @@ impl Selection {
         let chosen = chosen.filter(|member| !is_matched(&packages.excluded, member));
         let chosen = chosen.map(|member| (member.name.clone(), member.version.clone()));
         let chosen: BTreeMap<String, Version> = chosen.collect();
-        Self((chosen.len() < members.len()).then_some(chosen))
+        Self {
+            is_idle: !chosen.keys().any(|name| affected.contains(name.as_str())),
+            members: (chosen.len() < members.len()).then_some(chosen),
+        }
     }
 
     /// Returns true if every member is selected.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.0.is_none()
+        self.members.is_none()
     }
 
     /// Returns true if no member is selected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.as_ref().is_some_and(BTreeMap::is_empty)
+        self.members.as_ref().is_some_and(BTreeMap::is_empty)
     }
 
     /// Returns true if a member is selected.
     #[must_use]
     pub fn holds(&self, member: &str) -> bool {
-        self.0
+        self.members
             .as_ref()
             .is_none_or(|names| names.contains_key(member))
     }
@@ -88,7 +106,7 @@ impl Selection {
     /// <https://doc.rust-lang.org/cargo/commands/cargo-test.html#package-selection>
     #[must_use]
     pub fn flags(&self) -> Vec<String> {
-        match &self.0 {
+        match &self.members {
             None => vec!["--workspace".to_owned()],
             Some(members) => {
                 let flag = |(name, version)| format!("--package={name}:{version}");
@@ -101,7 +119,8 @@ impl Selection {
 /// Tells which members a family can affect.
 struct Affected<'a> {
     family: &'a Family,
-    manifests: &'a [Manifest],
+    /// The manifests as they are, and after each adjustment of the family.
+    manifests: &'a [Vec<Manifest>],
     lock: &'a LockGraph,
 }
 
@@ -111,13 +130,13 @@ impl Affected<'_> {
     fn names<'m>(&self, members: &'m [Member]) -> BTreeSet<&'m str> {
         let is_sought = |name: &str| self.family.holds(name);
         let above = self.lock.above(is_sought);
-        let requires = |member: &Member| {
-            let mut own = self.manifests.iter();
-            let own = own.find(|manifest| manifest.package() == Some(&member.name));
-            own.is_some_and(|own| own.required_packages().iter().any(|n| is_sought(n)))
-        };
+        let required = self.manifests.iter().flat_map(|all| requirements_of(all));
+        let requiring = required.filter(|(_, own)| is_sought(&own.package));
+        let requiring: BTreeSet<&str> = requiring.filter_map(|(own, _)| own.package()).collect();
         let is_affected = |member: &&Member| {
-            above.contains(&*member.name) || !self.lock.has_own(&member.name) || requires(member)
+            above.contains(&*member.name)
+                || !self.lock.has_own(&member.name)
+                || requiring.contains(&*member.name)
         };
         let affected = members.iter().filter(is_affected);
         affected.map(|member| member.name.as_str()).collect()

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use pinmatrix_core::config::{Config, SourceSpec};
+use pinmatrix_core::config::{Config, Family, SourceSpec};
 use pinmatrix_core::error::SourceText;
 use semver::Version;
 
@@ -52,6 +52,19 @@ pub struct SourceReader<'a> {
     pub cargo: &'a Toolchain,
     /// The environment of that cargo.
     pub child_env: &'a ChildEnv,
+}
+
+impl SourceTree {
+    /// Returns true if its lock holds a family at a version, from a registry or by a patch.
+    #[must_use]
+    pub fn is_on(&self, family: &Family, version: &Version) -> bool {
+        let holds = |name: &str| {
+            let locked = self.locked.get(name).into_iter().flatten();
+            let patched = self.patched.get(name).into_iter();
+            locked.chain(patched).any(|at| at.as_ref() == Some(version))
+        };
+        family.crate_names().into_iter().any(holds)
+    }
 }
 
 impl SourceReader<'_> {

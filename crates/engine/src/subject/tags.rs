@@ -1,6 +1,7 @@
 //! Versions that a git repository has as tags, for a family that no registry has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 
 use anyhow::Result;
 use pinmatrix_core::config::{Config, Network, Pins, TagSource, label_of};
@@ -11,6 +12,7 @@ use semver::Version;
 use toml::Spanned;
 use xshell::{Shell, cmd};
 
+use crate::machine::answer::answer;
 use crate::registry::ladder::chosen;
 use crate::registry::releases::Release;
 
@@ -31,11 +33,33 @@ pub fn take_tags(config: &mut Config, network: Network) -> Result<()> {
             let error = text.error_at(format!("the tags of {url} cannot be listed"));
             error.at(source.git.span(), "this repository").help(why)
         };
-        let is_remote = !url.starts_with("file:") && url.contains("://") || url.contains('@');
-        if network == Network::Offline && is_remote {
+        if !is_url(url) {
+            return Err(failed(format!("write a folder as a URL: `file://{url}`")).into());
+        }
+        if network == Network::Offline && !url.starts_with("file:") {
             return Err(failed("this needs the network; leave `--offline` out".to_owned()).into());
         }
         let commits = commits(source).map_err(failed)?;
+        let ends = [Some(&choice.from), choice.to.as_ref()]
+            .into_iter()
+            .flatten();
+        let unknown = ends
+            .chain(&choice.include)
+            .find(|v| !commits.contains_key(v.get_ref()));
+        if let Some(unknown) = unknown {
+            let version = unknown.get_ref();
+            let nearest = commits.keys().rfind(|other| *other < version);
+            let nearest = nearest.or_else(|| commits.keys().next());
+            let help = match nearest.and_then(|version| commits.get(version)) {
+                Some((tag, _)) => format!("the nearest tag is {tag}"),
+                None => format!("its tags look like `{}`", source.pattern),
+            };
+            return Err(text
+                .error_at(format!("no tag of {url} is {version}"))
+                .at(unknown.span(), "not among its tags")
+                .help(help)
+                .into());
+        }
         let releases = commits.keys().map(|version| Release::at(version.clone()));
         let releases: Vec<Release> = releases.collect();
         let rungs = chosen(choice, &releases);
@@ -50,11 +74,18 @@ pub fn take_tags(config: &mut Config, network: Network) -> Result<()> {
             Some(Spanned::new(choice.span.clone(), Pin { family, at }))
         });
         let pins: Vec<Spanned<Pin>> = pins.collect();
-        if pins.is_empty() {
+        let labels = family
+            .unreleased
+            .iter()
+            .map(|pin| pin.get_ref().at.to_string());
+        let labels: BTreeSet<String> = labels.collect();
+        let is_taken = |pin: &&Spanned<Pin>| labels.contains(&pin.get_ref().at.to_string());
+        if let Some(pin) = pins.iter().find(is_taken) {
+            let label = pin.get_ref().at.to_string();
             return Err(text
-                .error_at(format!("no tag of {url} is in this range"))
-                .at(choice.span.clone(), "chosen from tags")
-                .help(format!("its tags look like `{}`", source.pattern))
+                .error_at(format!("two pins are labelled `{label}`"))
+                .at(choice.span.clone(), "one of them is a tag")
+                .help("give the one under `unreleased` another label")
                 .into());
         }
         family.unreleased.splice(0..0, pins);
@@ -63,17 +94,18 @@ pub fn take_tags(config: &mut Config, network: Network) -> Result<()> {
     Ok(())
 }
 
+/// Returns true for what cargo takes as the URL of a repository.
+fn is_url(git: &str) -> bool {
+    git.contains("://")
+}
+
 /// Returns the tag and the commit of each version; the error is git's message.
 fn commits(source: &TagSource) -> Result<BTreeMap<Version, (String, String)>, String> {
     let shell = Shell::new().map_err(|e| e.to_string())?;
     let url = source.git.get_ref();
     let list = cmd!(shell, "git ls-remote --tags -- {url}");
-    let list = alone(list).env("GIT_TERMINAL_PROMPT", "0").ignore_status();
-    let output = list.output().map_err(|e| e.to_string())?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
-    }
-    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let list = alone(list).env("GIT_TERMINAL_PROMPT", "0");
+    let listed = answer(Command::from(list)).map_err(|e| format!("{e:#}"))?;
     Ok(versions(&listed, &source.pattern))
 }
 

@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use camino::Utf8PathBuf;
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{CaseOutcome, TargetOutcome};
-use pinmatrix_core::model::status::{FailureKind, Status};
+use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, Status};
 use pinmatrix_process::Stream;
 use pinmatrix_process::child::{CommandSpec, Exit};
 
@@ -33,9 +33,17 @@ use crate::test::executable::{TargetTests, TestExecutable, infra_failure};
 use crate::test::libtest::keep_tail;
 use crate::test::{libtest, outcome_of};
 
-/// The exit code of nextest if a test failed.
+/// The exit codes of nextest if a test failed, and if tests could not be listed or set up, which is
+/// their own fault.
 /// <https://docs.rs/nextest-metadata/latest/nextest_metadata/enum.NextestExitCode.html>
 const TEST_RUN_FAILED: i32 = 100;
+const LISTING_FAILED: i32 = 104;
+const SETUP_FAILED: i32 = 105;
+
+/// What is known of a run that failed although no test of its report did: a profile can count a
+/// flaky test as a failure.
+const UNEXPLAINED: &str =
+    "cargo-nextest says that the run failed, and its report has no failed test";
 
 /// The variable that sets how many tests nextest runs in parallel.
 const THREADS: &str = "NEXTEST_TEST_THREADS";
@@ -167,7 +175,13 @@ impl NextestTarget<'_> {
         };
         if !matches!(exit, Exit::Code(0 | TEST_RUN_FAILED)) {
             let words = self.executable.without_stage(stderr_tail);
-            return failed(format!("cargo-nextest: {}", first_error(&words).message));
+            let message = format!("cargo-nextest: {}", first_error(&words).message);
+            if matches!(exit, Exit::Code(LISTING_FAILED | SETUP_FAILED)) {
+                return failed(message);
+            }
+            let error = Diagnostic::from_message(message.clone());
+            let doubt = InconclusiveReason::Machine(message);
+            return (Vec::new(), Some((Status::Inconclusive { doubt }, error)));
         }
         let entries = reports.read_dir_utf8().into_iter().flatten().flatten();
         let mut files = entries.map(|entry| entry.path().to_owned());
@@ -186,7 +200,13 @@ impl NextestTarget<'_> {
                     for case in &mut cases {
                         self.hide_copy(case);
                     }
-                    (cases, None)
+                    let is_explained = exit.is_success() || cases.iter().any(has_failed);
+                    if is_explained {
+                        (cases, None)
+                    } else {
+                        let (_, error) = failed(UNEXPLAINED.to_owned());
+                        (cases, error)
+                    }
                 }
                 Err(e) => failed(format!("the JUnit report of cargo-nextest: {e:#}")),
             },
@@ -202,4 +222,8 @@ impl NextestTarget<'_> {
             *output = text.as_deref().and_then(libtest::kept);
         }
     }
+}
+
+fn has_failed(case: &CaseOutcome) -> bool {
+    case.status.is_failed() || matches!(case.status, Status::Inconclusive { .. })
 }

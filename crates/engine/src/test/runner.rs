@@ -18,7 +18,9 @@ pub fn runner(place: &TestLocation<'_>, vars: &BTreeMap<OsString, OsString>) -> 
     let host = toolchain.host.to_uppercase().replace('-', "_");
     let variable = vars.get(OsStr::new(&format!("CARGO_TARGET_{host}_RUNNER")));
     if let Some(words) = variable.and_then(|words| words.to_str()) {
-        return words.split_whitespace().map(OsString::from).collect();
+        let words = words.split_whitespace().map(str::to_owned).collect();
+        let words = cargo_config::with_program_in(words, &place.folders.subject);
+        return words.into_iter().map(OsString::from).collect();
     }
     let own = place.context.tree.subject.cargo_configs();
     let own = own.unwrap_or_default().into_iter();
@@ -27,11 +29,13 @@ pub fn runner(place: &TestLocation<'_>, vars: &BTreeMap<OsString, OsString>) -> 
     let around = home.as_deref().and_then(Utf8Path::parent);
     let of_home = own_config().into_iter().flatten();
     let of_home = of_home.filter_map(|text| Some((text, around?.to_owned())));
-    let mut configs = own.chain(of_home);
-    let found = configs.find_map(|(text, root)| {
-        cargo_config::runner(&text, &root, &toolchain.host, |expression| {
-            toolchain.satisfies(expression)
-        })
-    });
+    let configs: Vec<(String, Utf8PathBuf)> = own.chain(of_home).collect();
+    let named = |is_meant: &dyn Fn(&str) -> bool| {
+        let mut configs = configs.iter();
+        configs.find_map(|(text, root)| cargo_config::runner(text, root, is_meant))
+    };
+    // Cargo puts all configs together first, and a triple comes before any `cfg`.
+    let of_triple = named(&|key| key == toolchain.host);
+    let found = of_triple.or_else(|| named(&|key| toolchain.satisfies(key)));
     found.into_iter().flatten().map(OsString::from).collect()
 }

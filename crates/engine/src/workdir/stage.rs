@@ -60,21 +60,21 @@ fn rewritten(context: &CellContext<'_>, change: impl Fn(&mut Manifest)) -> Resul
         edit_dependencies(edits, &mut all.collect::<Vec<_>>());
     }
     let holds = &context.pin_context.holds;
-    let is_lifted = |name: &str| holds.contains_key(name) && !context.patched.contains(name);
+    let pinned = context.pinned();
+    let is_lifted = |name: &str| pinned.moves(name) && !context.patched.contains(name);
     for (path, absolute, mut manifest) in manifests {
-        manifest.pin(holds, |key, name| context.family.moves_by(key, name));
+        let moves = |key: &str, name: &str| context.family.moves_by(key, name);
+        manifest.pin(holds, moves);
         manifest.lift_patches(is_lifted);
-        manifest.rename_features(&context.pin_context.change.features);
+        manifest.rename_features(&context.pin_context.change.features, moves);
         change(&mut manifest);
         let folder = absolute.parent().unwrap_or(origin);
         manifest.anchor_paths(folder, origin);
         files.insert(path.clone(), manifest.text());
     }
-    let crates = holds.keys().map(String::as_str);
-    let crates: Vec<&str> = crates.filter(|name| is_lifted(name)).collect();
     for config in subject.cargo_configs()? {
         let root = origin.join(&config.folder);
-        let text = cargo_config::anchored(&config.text, &root, origin, &crates);
+        let text = cargo_config::anchored(&config.text, &root, origin, is_lifted);
         let text = text.with_context(|| format!("read {}", origin.join(&config.path)))?;
         files.insert(config.path, text);
     }

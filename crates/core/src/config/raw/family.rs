@@ -86,8 +86,11 @@ impl WrittenPin {
     fn of_table<E: serde::de::Error>(
         mut table: BTreeMap<String, Spanned<String>>,
     ) -> Result<Self, E> {
-        let (Some(git), Some(rev)) = (table.remove("git"), table.remove("rev")) else {
+        let Some(git) = table.remove("git") else {
             return Ok(Self::Set(table));
+        };
+        let Some(rev) = table.remove("rev") else {
+            return Err(E::custom("a git pin needs `rev`: a commit or a tag"));
         };
         let label = table.remove("label");
         if let Some(key) = table.keys().next() {

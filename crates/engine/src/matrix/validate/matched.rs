@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use pinmatrix_core::config::{ChosenPackages, ClaimKind, Config, Span, TestRunner, did_you_mean};
+use pinmatrix_core::config::{
+    ChosenPackages, ClaimKind, Config, Span, TestRunner, did_you_mean, is_in,
+};
 use pinmatrix_core::error::UserError;
 use pinmatrix_core::model::cell::{Cell, Pin};
 
+use crate::manifest::Manifest;
 use crate::registry::ladder::Ladder;
 use crate::subject::Subject;
 use crate::subject::source_tree::SourceTree;
@@ -52,8 +55,7 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
         .iter()
         .filter_map(|set| set.pins.as_ref())
     {
-        let matches = |pin: &Pin| pin.at.version().is_some_and(|v| range.get_ref().matches(v));
-        if !pins().any(|pin| matches(pin)) {
+        if !pins().any(|pin| is_in(range.get_ref(), &pin.at)) {
             return nothing("a range of a feature set", &range.span());
         }
     }
@@ -81,7 +83,7 @@ pub fn pins(config: &Config, ladders: &[Ladder]) -> Result<(), UserError> {
 /// # Errors
 ///
 /// Returns a [`UserError`] that names the first glob or family of which that is not so.
-pub fn packages(
+pub fn selection(
     config: &Config,
     trees: &[SourceTree],
     notes: &mut Vec<String>,
@@ -115,8 +117,16 @@ pub fn packages(
         }
     }
     for tree in trees {
-        let mut selections = tree.selections.iter();
-        if let Some((family, _)) = selections.find(|(_, selection)| selection.is_empty()) {
+        let selections = || tree.selections.iter();
+        let mut partial = selections().filter(|(_, selection)| !selection.is_whole());
+        if let Some((family, _)) = partial.find(|(_, s)| s.is_idle && !s.is_empty()) {
+            return Err(config
+                .text
+                .error_at(format!("no selected package reaches a crate of `{family}`"))
+                .at(config.subject.span(), "no pin would change anything")
+                .help("select packages that use it; `packages = \"affected\"` finds them"));
+        }
+        if let Some((family, _)) = selections().find(|(_, selection)| selection.is_empty()) {
             let revision = tree.label.as_ref();
             let revision = revision.map_or(String::new(), |label| format!(" at `{label}`"));
             let message = format!("no package of the subject{revision} is left to build");
@@ -205,15 +215,19 @@ pub fn overrides<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject
         manifests.extend(subject.checkout.manifests(&subject.manifests)?);
     }
     for adjustment in &config.adjustments {
+        let mut families = config.families.iter();
+        let family = families.find(|family| *family.name.get_ref() == adjustment.family);
         for edits in &adjustment.change.dependencies {
+            let is_meant = |manifest: &Manifest| {
+                let mut name = manifest.package().into_iter();
+                name.any(|name| edits.is_for(name))
+            };
+            let meant = || manifests.iter().filter(|manifest| is_meant(manifest));
             for key in edits.drop.iter().chain(edits.rename.keys()) {
-                if manifests
-                    .iter()
-                    .any(|manifest| manifest.has_dependency(key))
-                {
+                if meant().any(|manifest| manifest.has_dependency(key)) {
                     continue;
                 }
-                let message = format!("no package of the subject has a dependency `{key}`");
+                let message = format!("no package that is meant has a dependency `{key}`");
                 return Err(config
                     .text
                     .error_at(message)
@@ -224,7 +238,8 @@ pub fn overrides<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject
         }
         for (krate, features) in &adjustment.change.features {
             for feature in features.keys() {
-                if manifests.iter().any(|m| m.asks_for(krate, feature)) {
+                let moves = |key: &str, name: &str| family.is_none_or(|f| f.moves_by(key, name));
+                if manifests.iter().any(|m| m.asks_for(krate, feature, moves)) {
                     continue;
                 }
                 let message = format!("the subject asks for no feature `{feature}` of `{krate}`");

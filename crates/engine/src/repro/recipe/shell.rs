@@ -71,7 +71,7 @@ fn write_head(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
 #     WORKSPACE the folder of its Cargo.toml, unchanged, in its repository [default: .]
 #     FOLDER    where the copy goes, outside any repository [default: a new one]
 # Exits with 1 where anything fails. Nothing keeps builds and tests from the network or from your
-# files. A package that is chosen by its name can have other features than among all members.
+# files. A package that is chosen by its name can have other features than among all.
 "
     )?;
     if let Some(error) = &recipe.error {
@@ -160,10 +160,6 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         writeln!(out, "chmod +x \"$copy/link\"")?;
     }
     writeln!(out, "\n# All that the cell sees of the environment.")?;
-    if recipe.rustup.is_some() {
-        let own = r#"proxies=$(dirname "$(command -v rustup || echo "$toolchain/bin/rustup")")"#;
-        writeln!(out, "{own}")?;
-    }
     writeln!(out, "closed() {{\n    env -i \\")?;
     let mut line = |words: &str| writeln!(out, "        {words} \\");
     let folders = |name: &str, own: &str| match recipe.vars.get(name) {
@@ -171,12 +167,11 @@ fn write_cell(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
         Some(VarValue::Secret) | None if name == "PATH" => format!("PATH=\"{own}:$PATH\""),
         Some(VarValue::Secret) | None => format!("{name}=\"{own}${{{name}:+:${name}}}\""),
     };
-    let programs = if recipe.rustup.is_some() {
-        "$proxies:$toolchain/bin"
-    } else {
-        "$toolchain/bin"
-    };
-    line(&folders("PATH", programs))?;
+    // The proxies of rustup come first, as they do outside a cell.
+    match recipe.vars.get("PATH") {
+        None if recipe.rustup.is_some() => line("PATH=\"$PATH:$toolchain/bin\"")?,
+        Some(_) | None => line(&folders("PATH", "$toolchain/bin"))?,
+    }
     line(&folders(library_path_variable(), "$toolchain/lib"))?;
     line("HOME=\"$copy/home\" TMPDIR=\"$copy/tmp\"")?;
     line("CARGO_HOME=\"${CARGO_HOME:-$HOME/.cargo}\"")?;

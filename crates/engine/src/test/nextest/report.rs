@@ -7,6 +7,9 @@ use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, Status};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+/// The start of the name of a suite that is a setup script and holds no test.
+const SETUP_SCRIPT: &str = "@setup-script";
+
 /// One `<testcase>` while it is read.
 #[derive(Default)]
 struct Testcase {
@@ -47,6 +50,7 @@ pub fn cases(text: &str) -> Result<Vec<CaseOutcome>> {
     let mut reader = Reader::from_str(text);
     let mut cases = Vec::new();
     let mut open: Option<Testcase> = None;
+    let mut is_of_tests = true;
     // The elements around a text, below `<testcase>`.
     let mut path: Vec<String> = Vec::new();
     loop {
@@ -56,6 +60,10 @@ pub fn cases(text: &str) -> Result<Vec<CaseOutcome>> {
             Event::Start(start) | Event::Empty(start) => {
                 let name = String::from_utf8_lossy(start.name().as_ref()).into_owned();
                 match (&mut open, name.as_str()) {
+                    (None, "testsuite") => {
+                        let of = attribute(start, "name")?;
+                        is_of_tests = !of.starts_with(SETUP_SCRIPT);
+                    }
                     (None, "testcase") => {
                         open = Some(Testcase {
                             name: attribute(start, "name")?,
@@ -79,7 +87,8 @@ pub fn cases(text: &str) -> Result<Vec<CaseOutcome>> {
                 }
                 let is_empty = matches!(event, Event::Empty(_));
                 if is_empty && name == "testcase" {
-                    cases.extend(open.take().map(Testcase::case));
+                    let case = open.take().filter(|_| is_of_tests);
+                    cases.extend(case.map(Testcase::case));
                 } else if !is_empty && open.is_some() {
                     path.push(name);
                 }
@@ -87,7 +96,8 @@ pub fn cases(text: &str) -> Result<Vec<CaseOutcome>> {
             Event::End(end) => {
                 path.pop();
                 if end.name().as_ref() == b"testcase" {
-                    cases.extend(open.take().map(Testcase::case));
+                    let case = open.take().filter(|_| is_of_tests);
+                    cases.extend(case.map(Testcase::case));
                 }
             }
             Event::Text(words) => {
@@ -163,7 +173,9 @@ mod tests {
     use super::*;
 
     const REPORT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="nextest-run" tests="6"><testsuite name="app::all">
+<testsuites name="nextest-run" tests="6">
+<testsuite name="@setup-script:db"><testcase name="db" time="0.1"/></testsuite>
+<testsuite name="app::all">
 <testcase name="passes" classname="app::all" time="0.004"/>
 <testcase name="bad" time="0.068">
  <failure message="m" type="test failure with exit code 101">not output</failure>

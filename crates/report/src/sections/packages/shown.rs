@@ -17,7 +17,7 @@ pub struct ShownTable {
     pub rows: Vec<(String, Vec<String>)>,
 }
 
-/// The tables of the families that have such crates, of the pins at which a lock is known.
+/// The tables of the families that have such crates, of the pins at which a cell has a lock.
 #[must_use]
 pub fn tables(run: &Run) -> Vec<ShownTable> {
     let families = run.families.iter().filter(|f| !f.shown.is_empty());
@@ -32,7 +32,7 @@ fn table(run: &Run, family: &FamilyRecord) -> ShownTable {
             .iter()
             .filter(|cell| cell.cell.pin.as_ref() == pin);
         let outcomes = cells.filter_map(|cell| cell.outcome());
-        let outcomes: Vec<_> = outcomes.filter(|o| !o.shown.is_empty()).collect();
+        let outcomes: Vec<_> = outcomes.filter(|o| o.lock.is_some()).collect();
         let versions = |krate: &String| {
             let of_crate = outcomes.iter().filter_map(|o| o.shown.get(krate));
             let versions: BTreeSet<&Version> = of_crate.flatten().collect();
