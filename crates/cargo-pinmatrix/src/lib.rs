@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use pinmatrix::{Matrix, RunSettings, cache_folder, known_outcomes, read_config, run};
 use pinmatrix_core::analysis::{Analysis, RunResult, judgement, run_result};
 use pinmatrix_core::config::{RunOptions, Strategy};
@@ -386,27 +386,7 @@ fn command_line(program: Program, words: &str, flags: &Flags) -> String {
             shell_word(&config.display().to_string())
         ));
     }
-    if let Some(mode) = flags.sandbox.and_then(|mode| mode.to_possible_value()) {
-        command.push_str(&format!(" --sandbox {}", mode.get_name()));
-    }
-    if let Some(rev) = &flags.rev {
-        command.push_str(&format!(" --rev {}", shell_word(rev)));
-    }
-    for glob in &flags.package {
-        command.push_str(&format!(" --package {}", shell_word(glob)));
-    }
-    for glob in &flags.exclude {
-        command.push_str(&format!(" --exclude {}", shell_word(glob)));
-    }
-    if flags.workspace {
-        command.push_str(" --workspace");
-    }
-    if flags.past_blockers {
-        command.push_str(" --past-blockers");
-    }
-    if flags.offline {
-        command.push_str(" --offline");
-    }
+    command.push_str(&flags.words());
     command
 }
 

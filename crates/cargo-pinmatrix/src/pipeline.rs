@@ -126,7 +126,7 @@ fn pipeline(program: Program, flags: &PipelineFlags, matrix: &Config) -> Result<
         ("@made_with@", &made_with),
         ("@flags@", run.trim()),
         ("@config@", &config),
-        ("@merge_flags@", &of_merge(&selecting)),
+        ("@merge_flags@", &selecting.flags.words()),
         ("@shards@", &shards),
     ];
     Ok(places
@@ -154,25 +154,4 @@ fn selecting(selection: &[String]) -> Result<SelectionArgs, UserError> {
         return Err(UserError::new(message).help(help));
     }
     Ok(selecting)
-}
-
-/// Returns those of the flags that `merge` takes as well, for the commands that reproduce a cell.
-fn of_merge(selecting: &SelectionArgs) -> String {
-    let Flags {
-        offline,
-        rev,
-        sandbox,
-        ..
-    } = &selecting.flags;
-    let mut flags = String::new();
-    if *offline {
-        flags.push_str(" --offline");
-    }
-    if let Some(rev) = rev {
-        flags.push_str(&format!(" --rev {}", shell_word(rev)));
-    }
-    if let Some(mode) = sandbox.and_then(|mode| mode.to_possible_value()) {
-        flags.push_str(&format!(" --sandbox {}", mode.get_name()));
-    }
-    flags
 }

@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use pinmatrix_core::config::{Network, SandboxMode, Strategy, disk_size};
+use pinmatrix_core::text::shell_word;
 
 pub use self::sharding::{MERGE_CODES, MergeFlags, ShardFlags, ShardingFlags};
 use crate::output::ci::Ci;
@@ -85,6 +86,32 @@ impl Flags {
         } else {
             Network::Online
         }
+    }
+
+    /// Returns the flags that affect a result, as a person would write them behind a subcommand:
+    /// all but the config and the results folder.
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        if let Some(mode) = self.sandbox.and_then(|mode| mode.to_possible_value()) {
+            words.push_str(&format!(" --sandbox {}", mode.get_name()));
+        }
+        if let Some(rev) = &self.rev {
+            words.push_str(&format!(" --rev {}", shell_word(rev)));
+        }
+        for glob in &self.package {
+            words.push_str(&format!(" --package {}", shell_word(glob)));
+        }
+        for glob in &self.exclude {
+            words.push_str(&format!(" --exclude {}", shell_word(glob)));
+        }
+        let switches = [
+            (self.workspace, " --workspace"),
+            (self.past_blockers, " --past-blockers"),
+            (self.offline, " --offline"),
+        ];
+        let switches = switches.into_iter().filter(|(is_set, _)| *is_set);
+        words.extend(switches.map(|(_, word)| word));
+        words
     }
 
     /// Returns the results folder.

@@ -217,6 +217,21 @@ fn a_member_that_is_not_selected_needs_no_toolchain() {
 }
 
 #[test]
+fn a_pipeline_merges_with_the_packages_that_its_shards_build() {
+    let fixture = workspace();
+    let mut printed = Command::new(env!("CARGO_BIN_EXE_cargo-pinmatrix"));
+    printed.args(["pinmatrix", "ci", "github", "--shards", "2", "--config"]);
+    printed.arg(fixture.subject().join("matrix.toml"));
+    let printed = printed.args(["--", "--full", "-p", "b*"]).output();
+    let printed = text(&printed.expect("the program starts").stdout);
+    let merge = printed.lines().find(|line| line.contains(" merge "));
+    assert!(
+        merge.is_some_and(|line| line.contains("--package 'b*'")),
+        "{printed}"
+    );
+}
+
+#[test]
 fn packages_that_match_nothing_are_user_errors_and_nothing_runs() {
     let fixture = workspace();
     let config = fixture.read("matrix.toml");
