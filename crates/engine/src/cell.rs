@@ -32,8 +32,8 @@ use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, PhaseTiming, Phases};
 use crate::resolve::drift;
 use crate::resolve::resolution::{Resolution, decisive_lines};
-use crate::subject::lock_graph::LockGraph;
-use crate::subject::selection::Selection;
+use crate::subject::lockfile::Lockfile;
+use crate::subject::selection::SelectedPackages;
 use crate::workdir::stage;
 
 /// The outcome of a cell, and whether it comes from an earlier run.
@@ -236,7 +236,7 @@ impl CellWork<'_> {
         outcome.lock = rests_on
             .map(|lock| key::of(&decisive_lines(lock)))
             .transpose()?;
-        let graph = rests_on.map(LockGraph::parse).unwrap_or_default();
+        let graph = rests_on.map(Lockfile::parse).unwrap_or_default();
         let names = self.context.family.shown.iter().map(Spanned::get_ref);
         outcome.shown = graph.versions_of(names);
         outcome.sandbox = self.run_context.sandbox.enforced();
@@ -380,7 +380,7 @@ impl CellWork<'_> {
         }
         if !self.context.selection.is_whole() {
             let own = tree(&features::OF_GRAPH, &selected)?;
-            let all = tree(&features::OF_GRAPH, &Selection::default().flags())?;
+            let all = tree(&features::OF_GRAPH, &SelectedPackages::default().flags())?;
             if let (Some(own), Some(all)) = (own, all) {
                 workspace.fewer_features = features::fewer(&own, &all);
             }

@@ -6,7 +6,7 @@ pub(crate) mod cell_git;
 pub(crate) mod working_tree;
 pub mod checkout;
 pub(crate) mod path_pin;
-pub(crate) mod lock_graph;
+pub(crate) mod lockfile;
 pub(crate) mod selection;
 pub mod source_tree;
 pub(crate) mod tags;

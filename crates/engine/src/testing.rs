@@ -18,7 +18,7 @@ use crate::manifest::{RequirementPin, RequirementPins};
 use crate::matrix::family_packages::PinnedFamily;
 use crate::registry::index::{CrateEntry, Dependency};
 use crate::registry::published::{Published, Registry};
-use crate::subject::selection::Selection;
+use crate::subject::selection::SelectedPackages;
 
 /// Returns a config with the family `gadget`: the crates `gadget` and `gadget-io`, with companions
 /// `gadget-core` and whatever begins with `gadget-core-`. Further text is appended.
@@ -186,9 +186,13 @@ pub fn graph(text: &str) -> Metadata {
 /// Returns the workspace of a graph. All its targets use libtest's harness.
 pub fn workspace(text: &str) -> Workspace {
     let build = config("").build;
-    Workspace::with_harnesses(graph(text), &Selection::default(), pinned(), &build, |_| {
-        Ok(Vec::new())
-    })
+    Workspace::with_harnesses(
+        graph(text),
+        &SelectedPackages::default(),
+        pinned(),
+        &build,
+        |_| Ok(Vec::new()),
+    )
     .expect("a workspace")
 }
 

@@ -425,6 +425,35 @@ fn executables_are_started_by_the_runner_of_the_cargo_config() {
 }
 
 #[test]
+fn the_runner_of_a_triple_comes_before_one_of_a_cfg_in_a_nearer_config() {
+    let fixture = with_test(
+        "#[test] fn sees() { assert_eq!(std::env::var(\"RUN_BY\").as_deref(), Ok(\"triple\")); }",
+    );
+    let rustc = std::process::Command::new("rustc").arg("-vV").output();
+    let rustc = String::from_utf8(rustc.expect("rustc starts").stdout).expect("text");
+    let host = rustc.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.expect("a host");
+    fixture.write(
+        "../../.cargo/config.toml",
+        &format!("[target.{host}]\nrunner = [\"env\", \"RUN_BY=triple\"]\n"),
+    );
+    let config = fixture.read(".cargo/config.toml");
+    let nearer = "[target.'cfg(unix)']\nrunner = [\"env\", \"RUN_BY=cfg\"]\n";
+    fixture.write(".cargo/config.toml", &format!("{config}\n{nearer}"));
+    fixture.change(
+        "matrix.toml",
+        "path = \".\"",
+        "path = \".\"\nroot = \"../..\"",
+    );
+    let cargo = fixture
+        .cargo(&["test", "--target-dir", "../../../by-cargo"])
+        .output();
+    assert!(cargo.expect("cargo starts").status.success());
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 0, "{:#?}", facts::of(&run));
+}
+
+#[test]
 fn a_config_that_builds_for_another_platform_is_refused() {
     let fixture = with_test("#[test] fn passes() {}");
     let config = fixture.read(".cargo/config.toml");

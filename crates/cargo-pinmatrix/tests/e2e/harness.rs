@@ -98,6 +98,16 @@ impl Fixture {
         git(&self.subject, args)
     }
 
+    /// Plain cargo in the subject's folder, without the network.
+    pub fn cargo(&self, args: &[&str]) -> Command {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args(args)
+            .arg("--offline")
+            .current_dir(self.subject());
+        cargo
+    }
+
     /// The program with a subcommand and flags, without the network.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.online(args);

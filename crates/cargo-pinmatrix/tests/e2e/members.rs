@@ -2,7 +2,6 @@
 //! range of pins; held against cargo.
 
 use std::fs;
-use std::process::Command;
 
 use pinmatrix_core::model::run::Run;
 
@@ -45,12 +44,8 @@ fn subject() -> Fixture {
 }
 
 fn cargo(fixture: &Fixture, args: &[&str], flags: &str) -> (bool, String) {
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(args)
-        .arg("--offline")
-        .current_dir(fixture.subject());
-    let output = cargo
+    let output = fixture
+        .cargo(args)
         .env("RUSTFLAGS", flags)
         .output()
         .expect("cargo starts");
@@ -123,7 +118,7 @@ fn a_crate_that_has_ended_and_is_required_is_a_user_error() {
     let still = "widget 4.0.0 is not published";
     refused("", [still, "`[[adjust]]` can replace or drop it there"]);
     let unknown = ADJUST.replace("drop = [\"jig\"]", "drop = [\"jog\"]");
-    let none = "no package that is meant has a dependency `jog`";
+    let none = "no package that it changes has a dependency `jog`";
     refused(&unknown, [none, "name it by its key in a Cargo.toml"]);
     // Chosen pins pass over a version that cannot be used.
     let chosen = "[[family]]\nname = \"gadget\"\ncrates = [\"gadget\", \"widget\"]\n\

@@ -162,6 +162,30 @@ fn nextest_runs_the_tests_with_the_profile_of_the_subject() {
     assert!(script.contains(step), "{script}");
 }
 
+#[test]
+fn a_run_that_nextest_fails_without_a_failed_test_is_no_pass() {
+    let fixture = subject();
+    let strict = "[profile.patient]\nretries = 1\nflaky-result = \"fail\"\n\
+                  [profile.patient.junit]\npath = \"own.xml\"\nflaky-fail-status = \"success\"\n";
+    fixture.write(".config/nextest.toml", strict);
+    let flaky = "#[test]\nfn flaky() { assert_ne!(std::env::var(\"NEXTEST_ATTEMPT\").as_deref(), Ok(\"1\")); }\n";
+    fixture.write("tests/all.rs", flaky);
+    let (code, run) = fixture.run(&[]);
+    assert_eq!(code, 1);
+    let targets = &run.cells[0].outcome().expect("an outcome").targets;
+    let all = targets
+        .iter()
+        .find(|target| target.id.to_string() == "app test:all");
+    let all = all.expect("the target");
+    assert_eq!(all.status.to_string(), "failed(test)");
+    let words = "the run failed, and its report has no failed test";
+    assert!(
+        all.errors[0].to_string().contains(words),
+        "{:?}",
+        all.errors
+    );
+}
+
 /// A stub in the place of cargo-nextest, which says of itself what it is told to.
 fn stub(folder: &Path, says: &str) {
     use std::os::unix::fs::PermissionsExt;

@@ -39,13 +39,11 @@ fn workspace() -> Fixture {
     fixture.write("tool/build.rs", "fn main() {}\n");
     member("plain", "", "#[test] fn fails() { panic!() }\n");
     let cargo = |args: &[&str]| {
-        let mut cargo = Command::new("cargo");
-        cargo.args(args).current_dir(fixture.subject());
-        let output = cargo.output().expect("cargo starts");
+        let output = fixture.cargo(args).output().expect("cargo starts");
         assert!(output.status.success(), "{}", text(&output.stderr));
     };
-    cargo(&["generate-lockfile", "--offline"]);
-    cargo(&["update", "-p", "gadget", "--precise", "1.0.0", "--offline"]);
+    cargo(&["generate-lockfile"]);
+    cargo(&["update", "-p", "gadget", "--precise", "1.0.0"]);
     fixture
 }
 
@@ -67,13 +65,12 @@ fn cases(run: &Run) -> BTreeSet<String> {
 
 /// The cases that cargo runs, each with its package, which here has the name of its library.
 fn by_cargo(fixture: &Fixture, args: &[&str]) -> BTreeSet<String> {
-    let output = Command::new("cargo")
-        .args(["test", "--offline", "--no-fail-fast"])
+    let output = fixture
+        .cargo(&["test", "--no-fail-fast"])
         .args(args)
         .arg("--target-dir")
         .arg(fixture.cache().join("by-cargo"))
         .env("CARGO_TERM_COLOR", "never")
-        .current_dir(fixture.subject())
         .output()
         .expect("cargo starts");
     let (out, err) = (text(&output.stdout), text(&output.stderr));
@@ -171,11 +168,8 @@ fn affected_is_what_uses_the_family_or_will_after_an_adjustment() {
     let declared = "[workspace.dependencies]\ngadget = \"1\"\n";
     fixture.write("Cargo.toml", &format!("{root}{members}{declared}"));
     fixture.write("src/lib.rs", "");
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["update", "--workspace", "--offline"])
-        .current_dir(fixture.subject());
-    assert!(cargo.output().expect("cargo starts").status.success());
+    let locked = fixture.cargo(&["update", "--workspace"]).output();
+    assert!(locked.expect("cargo starts").status.success());
     fixture.change(
         "matrix.toml",
         "path = \".\"",

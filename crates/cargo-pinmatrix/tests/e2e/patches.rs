@@ -1,8 +1,6 @@
 //! A subject that replaces a crate of the family by a `[patch]`: where it holds and where it is
 //! lifted, held against cargo.
 
-use std::process::Command;
-
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::status::Status;
 
@@ -39,12 +37,8 @@ fn on_fork(version: &str) -> Fixture {
 }
 
 fn cargo(fixture: &Fixture, args: &[&str]) -> bool {
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(args)
-        .arg("--offline")
-        .current_dir(fixture.subject());
-    cargo.output().expect("cargo starts").status.success()
+    let output = fixture.cargo(args).output();
+    output.expect("cargo starts").status.success()
 }
 
 fn passed(run: &Run) -> Vec<(String, bool)> {

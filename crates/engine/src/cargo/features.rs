@@ -58,13 +58,8 @@ pub fn fewer(of_some: &str, of_all: &str) -> Vec<FewerFeatures> {
 /// for the target has those of both.
 fn by_package(output: &str) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for line in output.lines() {
-        let Some((package, features)) = line.rsplit_once('|') else {
-            continue;
-        };
+    for (package, features) in packages(output) {
         let name = package.split(" (").next().unwrap_or(package);
-        let features = features.trim_end_matches(" (*)").split(',');
-        let features = features.filter(|feature| !feature.is_empty());
         all.entry(name).or_default().extend(features);
     }
     all
@@ -74,20 +69,24 @@ fn by_package(output: &str) -> BTreeMap<&str, BTreeSet<&str>> {
 #[must_use]
 pub fn read(output: &str) -> FeaturesByFolder {
     let mut all = FeaturesByFolder::new();
-    for line in output.lines() {
-        let Some((package, features)) = line.rsplit_once('|') else {
-            continue;
-        };
+    for (package, features) in packages(output) {
         let Some((_, folder)) = package.split_once(" (/") else {
             continue;
         };
         let folder = format!("/{}", folder.trim_end_matches(')'));
-        let features = features.trim_end_matches(" (*)").split(',');
-        let features = features.filter(|feature| !feature.is_empty());
         let of_package = all.entry(folder.into()).or_default();
         of_package.extend(features.map(str::to_owned));
     }
     all
+}
+
+/// Returns each line's package, as cargo describes it, with its features.
+fn packages(output: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
+    output.lines().filter_map(|line| {
+        let (package, features) = line.rsplit_once('|')?;
+        let features = features.trim_end_matches(" (*)").split(',');
+        Some((package, features.filter(|feature| !feature.is_empty())))
+    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 use crate::cargo::features::FeaturesByFolder;
 use crate::manifest::Manifest;
 use crate::matrix::family_packages::{FamilyPackages, PinnedFamily};
-use crate::subject::selection::Selection;
+use crate::subject::selection::SelectedPackages;
 use crate::workdir::units::Units;
 
 /// A target that `cargo test` builds.
@@ -46,7 +46,7 @@ pub struct Workspace {
     metadata: Metadata,
     family: FamilyPackages,
     /// The members that are built and tested.
-    pub selection: Selection,
+    pub selection: SelectedPackages,
     /// The targets, sorted.
     pub targets: Vec<Target>,
     /// The libraries that have doc tests: the package, and the library's target.
@@ -66,7 +66,7 @@ impl Workspace {
     /// Returns an error if a manifest of the copy cannot be read.
     pub fn of(
         metadata: Metadata,
-        selection: &Selection,
+        selection: &SelectedPackages,
         pinned: PinnedFamily<'_>,
         build: &BuildConfig,
     ) -> Result<Self> {
@@ -77,7 +77,7 @@ impl Workspace {
     /// `without_harness` looks that up for each member.
     pub(crate) fn with_harnesses(
         metadata: Metadata,
-        selection: &Selection,
+        selection: &SelectedPackages,
         pinned: PinnedFamily<'_>,
         build: &BuildConfig,
         without_harness: impl Fn(&Package) -> Result<Vec<HarnessFree>>,

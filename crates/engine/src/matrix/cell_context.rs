@@ -12,7 +12,7 @@ use crate::machine::toolchain::Toolchain;
 use crate::matrix::Matrix;
 use crate::matrix::family_packages::PinnedFamily;
 use crate::matrix::pin_context::PinContext;
-use crate::subject::selection::Selection;
+use crate::subject::selection::SelectedPackages;
 use crate::subject::source_tree::SourceTree;
 
 /// Everything that a cell consists of.
@@ -27,7 +27,7 @@ pub struct CellContext<'a> {
     /// The revision of the subject.
     pub tree: &'a SourceTree,
     /// The members that are built and tested.
-    pub selection: &'a Selection,
+    pub selection: &'a SelectedPackages,
     /// The packages whose `[patch]` holds in it: those that the subject is on today at this pin, or
     /// all if an adjustment keeps them.
     pub patched: BTreeSet<String>,

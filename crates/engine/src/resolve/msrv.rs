@@ -7,7 +7,7 @@ use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::outcome::{Need, Needs};
 use semver::Version;
 
-use crate::subject::selection::Selection;
+use crate::subject::selection::SelectedPackages;
 use crate::subject::{Member, needs};
 
 /// A package that needs a newer rustc.
@@ -78,7 +78,7 @@ pub fn unmet_by_members<'a>(
 /// Returns all demands that `rustc` does not meet, sorted by package. Only packages that the
 /// selected members use on this host with these features count.
 #[must_use]
-pub fn unmet(metadata: &Metadata, selection: &Selection, rustc: &Version) -> Vec<Demand> {
+pub fn unmet(metadata: &Metadata, selection: &SelectedPackages, rustc: &Version) -> Vec<Demand> {
     let parents = parents(metadata);
     let in_graph = used(metadata, selection);
     let mut demands: Vec<Demand> = metadata
@@ -105,7 +105,7 @@ pub fn unmet(metadata: &Metadata, selection: &Selection, rustc: &Version) -> Vec
 #[must_use]
 pub fn highest(
     metadata: &Metadata,
-    selection: &Selection,
+    selection: &SelectedPackages,
     is_of_family: impl Fn(&Package) -> bool,
 ) -> Needs {
     let in_graph = used(metadata, selection);
@@ -145,7 +145,7 @@ pub fn in_graph(metadata: &Metadata) -> BTreeSet<&PackageId> {
 
 /// Returns the packages that the selected members use on this host with these features: what they
 /// depend on, and what that depends on without its dev-dependencies.
-fn used<'a>(metadata: &'a Metadata, selection: &Selection) -> BTreeSet<&'a PackageId> {
+fn used<'a>(metadata: &'a Metadata, selection: &SelectedPackages) -> BTreeSet<&'a PackageId> {
     if selection.is_whole() {
         return in_graph(metadata);
     }

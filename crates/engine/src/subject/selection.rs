@@ -7,12 +7,12 @@ use pinmatrix_core::config::{ChosenPackages, Config, Family, PackageGlob};
 use semver::Version;
 
 use crate::manifest::{Manifest, edit_dependencies, requirements_of};
-use crate::subject::lock_graph::LockGraph;
+use crate::subject::lockfile::Lockfile;
 use crate::subject::{Member, Subject};
 
 /// The members that are built and tested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
+pub struct SelectedPackages {
     /// The members, each with its version; `None` for every member.
     members: Option<BTreeMap<String, Version>>,
     /// True if the family can affect none of them.
@@ -27,15 +27,15 @@ pub struct Selection {
 pub fn selections(
     config: &Config,
     subject: &Subject,
-    lock: &LockGraph,
-) -> Result<BTreeMap<String, Selection>> {
+    lock: &Lockfile,
+) -> Result<BTreeMap<String, SelectedPackages>> {
     let families = config.families.iter().map(|family| {
         let affected = Affected {
             family,
             manifests: &adjusted(config, family, subject)?,
             lock,
         };
-        let selection = Selection::of(config, &subject.members, &affected);
+        let selection = SelectedPackages::of(config, &subject.members, &affected);
         Ok((family.name.get_ref().clone(), selection))
     });
     families.collect()
@@ -57,7 +57,7 @@ fn adjusted(config: &Config, family: &Family, subject: &Subject) -> Result<Vec<V
     Ok(changed.into_iter().chain([as_they_are]).collect())
 }
 
-impl Selection {
+impl SelectedPackages {
     fn of(config: &Config, members: &[Member], affected: &Affected<'_>) -> Self {
         let packages = &config.packages;
         let has_defaults = members.iter().any(|member| member.is_default);
@@ -121,7 +121,7 @@ struct Affected<'a> {
     family: &'a Family,
     /// The manifests as they are, and after each adjustment of the family.
     manifests: &'a [Vec<Manifest>],
-    lock: &'a LockGraph,
+    lock: &'a Lockfile,
 }
 
 impl Affected<'_> {
@@ -185,10 +185,10 @@ mod tests {
         let affected = Affected {
             family: &config.families[0],
             manifests: &[],
-            lock: &LockGraph::parse(&lock),
+            lock: &Lockfile::parse(&lock),
         };
         let members = ["app", "base", "plain"].map(|name| member(name, defaults.contains(&name)));
-        let selection = Selection::of(&config, &members, &affected);
+        let selection = SelectedPackages::of(&config, &members, &affected);
         let flags = selection.flags().join(" ");
         flags.replace("--package=", "").replace(":0.1.0", "")
     }

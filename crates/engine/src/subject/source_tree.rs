@@ -15,8 +15,8 @@ use crate::machine::toolchain::Toolchain;
 use crate::manifest::Manifest;
 use crate::subject::Subject;
 use crate::subject::checkout::Checkout;
-use crate::subject::lock_graph::{LockGraph, LockedVersions};
-use crate::subject::selection::{Selection, selections};
+use crate::subject::lockfile::{LockedVersions, Lockfile};
+use crate::subject::selection::{SelectedPackages, selections};
 
 /// One revision of the subject.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct SourceTree {
     /// The packages that a `[patch]` replaces, each with its version in the lock if it is used there.
     pub patched: BTreeMap<String, Option<Version>>,
     /// The members that are built and tested, by family.
-    pub selections: BTreeMap<String, Selection>,
+    pub selections: BTreeMap<String, SelectedPackages>,
 }
 
 /// What it takes to read revisions of the subject.
@@ -85,7 +85,7 @@ impl SourceReader<'_> {
         let lock = subject.checkout.entry(subject.lock().as_std_path());
         let text = subject.text_of("Cargo.lock")?.unwrap_or_default();
         check_lock(&subject, &text)?;
-        let graph = LockGraph::parse(&text);
+        let graph = Lockfile::parse(&text);
         Ok(SourceTree {
             locked: graph.versions(),
             patched: patched(&subject, &graph)?,
@@ -100,7 +100,7 @@ impl SourceReader<'_> {
 }
 
 /// Returns the packages that the workspace and its cargo configs patch.
-fn patched(subject: &Subject, lock: &LockGraph) -> Result<BTreeMap<String, Option<Version>>> {
+fn patched(subject: &Subject, lock: &Lockfile) -> Result<BTreeMap<String, Option<Version>>> {
     let root = subject.text_of("Cargo.toml")?.unwrap_or_default();
     let mut names = Manifest::parse(&root)?.patched();
     for config in subject.cargo_configs()? {

@@ -1,3 +1,5 @@
+//! A server that reads a header by axum-extra.
+
 use axum::{Router, routing::get};
 use axum_extra::TypedHeader;
 use axum_extra::headers::UserAgent;

@@ -1,3 +1,5 @@
+//! The header is read.
+
 use axum::body::Body;
 use tower::ServiceExt;
 

@@ -1,3 +1,5 @@
+//! A hash and a code of it, by crates that follow digest.
+
 use digest::Digest;
 use hmac::{Hmac, Mac};
 

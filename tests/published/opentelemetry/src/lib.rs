@@ -1,3 +1,5 @@
+//! Spans of tracing that go to opentelemetry.
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::TracerProvider;
 use tracing_subscriber::layer::SubscriberExt;

@@ -1,3 +1,5 @@
+//! A span is made.
+
 #[test]
 fn a_span_is_made() {
     assert!(traced::layered());

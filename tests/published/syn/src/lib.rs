@@ -1,3 +1,5 @@
+//! A parser, beside macros that need another major of syn.
+
 #[derive(derive_more::Display)]
 pub struct Number(pub u8);
 

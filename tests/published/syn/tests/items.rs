@@ -1,3 +1,5 @@
+//! Parsing and the macros work side by side.
+
 #[test]
 fn two_items() {
     assert_eq!(parses::items("fn a() {} fn b() {}"), 2);

@@ -1,3 +1,5 @@
+//! Each version runs the module.
+
 #[test]
 fn old_runs() {
     let engine = wasmtime_old::Engine::default();

@@ -51,10 +51,13 @@ fn every_target_that_cargo_test_builds_is_there_in_order() {
 #[test]
 fn examples_without_tests_can_be_left_out() {
     let build = config("[build]\nexamples = false").build;
-    let without =
-        Workspace::with_harnesses(graph(APP), &Selection::default(), pinned(), &build, |_| {
-            Ok(Vec::new())
-        });
+    let without = Workspace::with_harnesses(
+        graph(APP),
+        &SelectedPackages::default(),
+        pinned(),
+        &build,
+        |_| Ok(Vec::new()),
+    );
     let without = without.expect("a workspace");
     assert!(!without.has_examples());
     assert!(shown(&without).contains(&"app example:checked: ".to_owned()));
@@ -70,7 +73,7 @@ fn a_target_without_a_harness_is_known_by_its_kind_and_name() {
         let of: Vec<_> = of.collect();
         let workspace = Workspace::with_harnesses(
             graph(APP),
-            &Selection::default(),
+            &SelectedPackages::default(),
             pinned(),
             &config("").build,
             |_| Ok(of.clone()),

@@ -215,6 +215,12 @@ pub fn overrides<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject
         manifests.extend(subject.checkout.manifests(&subject.manifests)?);
     }
     for adjustment in &config.adjustments {
+        let nothing = |message: String, help: &str| {
+            let error = config.text.error_at(message);
+            error
+                .at(adjustment.at.clone(), "changes nothing")
+                .help(help)
+        };
         let mut families = config.families.iter();
         let family = families.find(|family| *family.name.get_ref() == adjustment.family);
         for edits in &adjustment.change.dependencies {
@@ -227,13 +233,10 @@ pub fn overrides<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject
                 if meant().any(|manifest| manifest.has_dependency(key)) {
                     continue;
                 }
-                let message = format!("no package that is meant has a dependency `{key}`");
-                return Err(config
-                    .text
-                    .error_at(message)
-                    .at(adjustment.at.clone(), "changes nothing")
-                    .help("name it by its key in a Cargo.toml of the subject")
-                    .into());
+                let message = format!("no package that it changes has a dependency `{key}`");
+                return Err(
+                    nothing(message, "name it by its key in a Cargo.toml of the subject").into(),
+                );
             }
         }
         for (krate, features) in &adjustment.change.features {
@@ -243,12 +246,11 @@ pub fn overrides<'a>(config: &Config, subjects: impl Iterator<Item = &'a Subject
                     continue;
                 }
                 let message = format!("the subject asks for no feature `{feature}` of `{krate}`");
-                return Err(config
-                    .text
-                    .error_at(message)
-                    .at(adjustment.at.clone(), "changes nothing")
-                    .help("name a feature as it stands in a Cargo.toml of the subject")
-                    .into());
+                return Err(nothing(
+                    message,
+                    "name a feature as it stands in a Cargo.toml of the subject",
+                )
+                .into());
             }
         }
     }

@@ -7,7 +7,7 @@ use pinmatrix_core::model::cell::PinnedAt;
 use super::*;
 use crate::manifest::RequirementPins;
 use crate::resolve::msrv::unmet;
-use crate::subject::selection::Selection;
+use crate::subject::selection::SelectedPackages;
 use crate::testing::{graph, pinned, registry, version};
 
 /// Judges a graph on a rustc, with the pin gadget 2.0.0.
@@ -20,7 +20,10 @@ fn judged_by(graph_text: &str, registry: &Registry, rustc: &str) -> (FailureKind
         pinned: pinned(),
         family: &FamilyPackages::of(&metadata, pinned()),
     };
-    let (kind, errors) = judge(&context, &unmet(&metadata, &Selection::default(), &rustc));
+    let (kind, errors) = judge(
+        &context,
+        &unmet(&metadata, &SelectedPackages::default(), &rustc),
+    );
     (
         kind,
         errors.into_iter().map(|error| error.message).collect(),
@@ -188,7 +191,11 @@ fn an_unreleased_pin_has_no_version_that_others_could_exclude() {
         family: &FamilyPackages::of(&metadata, pinned()),
     };
     assert_eq!(
-        judge(&context, &unmet(&metadata, &Selection::default(), &rustc)).0,
+        judge(
+            &context,
+            &unmet(&metadata, &SelectedPackages::default(), &rustc)
+        )
+        .0,
         FailureKind::Drift
     );
 }

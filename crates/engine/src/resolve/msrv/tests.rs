@@ -8,7 +8,7 @@ use crate::testing::{family, graph, version};
 
 /// Returns the demands of a graph that a rustc does not meet, with their chains.
 fn unmet_demands(text: &str, rustc: &str) -> Vec<String> {
-    let demands = unmet(&graph(text), &Selection::default(), &version(rustc));
+    let demands = unmet(&graph(text), &SelectedPackages::default(), &version(rustc));
     let asker = demands.iter().map(|demand| {
         let edition = if demand.by_edition { " (edition)" } else { "" };
         let Demand {
@@ -65,7 +65,7 @@ fn a_package_that_declares_nothing_needs_what_its_edition_needs() {
 fn what_is_in_the_lock_alone_asks_for_nothing() {
     let text = "app -> relay 1.3.0\nother 1.0.0: rust 1.80, unused";
     assert!(unmet_demands(text, "1.70").is_empty());
-    let needs = highest(&graph(text), &Selection::default(), |_| true);
+    let needs = highest(&graph(text), &SelectedPackages::default(), |_| true);
     assert_eq!(
         needs,
         Needs {
@@ -102,7 +102,7 @@ fn the_highest_need_is_reported_of_the_family_and_of_the_lock() {
          relay 1.3.0: rust 1.80\nalias 1.0.0: rust 1.80",
     );
     let family = family();
-    let needs = highest(&metadata, &Selection::default(), |package| {
+    let needs = highest(&metadata, &SelectedPackages::default(), |package| {
         family.holds(&package.name)
     });
     let asker = |need: Option<Need>| need.map(|need| format!("{} {}", need.package, need.rustc));
@@ -149,7 +149,7 @@ fn a_member_that_needs_more_is_a_demand_and_one_that_needs_as_much_is_none() {
 fn a_chain_of_one_is_left_to_whoever_tells_it() {
     let of = |text: &str| {
         let rustc = version("1.70");
-        let demands = unmet(&graph(text), &Selection::default(), &rustc);
+        let demands = unmet(&graph(text), &SelectedPackages::default(), &rustc);
         demands[0].diagnostic(&rustc).message
     };
     let direct = of("app -> relay 1.3.0\nrelay 1.3.0: rust 1.80");
@@ -183,7 +183,7 @@ proptest! {
             0 => "app 0.1.0".to_owned(),
             n => format!("p{n} 1.0.0"),
         };
-        for demand in unmet(&metadata, &Selection::default(), &version("1.70")) {
+        for demand in unmet(&metadata, &SelectedPackages::default(), &version("1.70")) {
             let mut at = format!("{} {}", demand.name, demand.version);
             for dependent in &demand.through {
                 let is_edge = |(from, to): &(u8, u8)| full(*from) == *dependent && full(*to) == at;

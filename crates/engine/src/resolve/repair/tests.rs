@@ -4,14 +4,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::resolve::msrv::unmet;
-use crate::subject::selection::Selection;
+use crate::subject::selection::SelectedPackages;
 use crate::testing::{family, graph, registry, version};
 
 /// Returns all downgrades that are tried on rustc 1.70 if each of them is refused.
 fn steps(graph_text: &str, published: &str) -> Vec<String> {
     let (metadata, family, registry) = (graph(graph_text), family(), registry(published));
     let rustc = version("1.70");
-    let demands = unmet(&metadata, &Selection::default(), &rustc);
+    let demands = unmet(&metadata, &SelectedPackages::default(), &rustc);
     let mut tried = BTreeSet::new();
     let graph = LockGraph {
         metadata: &metadata,
@@ -46,7 +46,7 @@ fn the_newest_version_that_fits_is_tried_first() {
 fn a_downgrade_says_which_package_needs_which_rustc() {
     let metadata = graph("app -(^1)-> relay 1.3.0\nrelay 1.3.0: rust 1.80");
     let (published, rustc) = (registry("relay 1.2.0"), version("1.70"));
-    let demands = unmet(&metadata, &Selection::default(), &rustc);
+    let demands = unmet(&metadata, &SelectedPackages::default(), &rustc);
     let mut tried = BTreeSet::new();
     let graph = LockGraph {
         metadata: &metadata,
@@ -171,7 +171,7 @@ proptest! {
         };
         let registry = registry(&published.iter().map(line).collect::<String>());
         let rustc = version("1.70");
-        let demands = unmet(&metadata, &Selection::default(), &rustc);
+        let demands = unmet(&metadata, &SelectedPackages::default(), &rustc);
         let mut tried = BTreeSet::new();
         let mut n_steps = 0;
         let graph = LockGraph { metadata: &metadata, registry: &registry, rustc: &rustc };

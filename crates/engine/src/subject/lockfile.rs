@@ -11,7 +11,7 @@ pub type LockedVersions = BTreeMap<String, BTreeSet<Option<Version>>>;
 
 /// The packages of a lock.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub struct LockGraph {
+pub struct Lockfile {
     #[serde(default, rename = "package")]
     packages: Vec<LockedPackage>,
 }
@@ -36,7 +36,7 @@ impl LockedPackage {
     }
 }
 
-impl LockGraph {
+impl Lockfile {
     /// Reads a lock; empty if it is invalid, which cargo will report.
     #[must_use]
     pub fn parse(lock: &str) -> Self {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn locked(lock: &str) -> LockedVersions {
-        LockGraph::parse(lock).versions()
+        Lockfile::parse(lock).versions()
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
                 &format!("{REGISTRY}\n{}", uses("\"a 1.0.0\"")),
             ),
         ];
-        let graph = LockGraph::parse(&lock.concat());
+        let graph = Lockfile::parse(&lock.concat());
         let above: Vec<&str> = graph.above(|name| name == "a").into_iter().collect();
         assert_eq!(above, ["a", "app", "core", "d", "old"]);
         assert!(graph.has_own("plain") && !graph.has_own("a") && !graph.has_own("new"));
