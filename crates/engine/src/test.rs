@@ -118,9 +118,9 @@ fn once(
         log.add(line);
         keep_tail(&mut output_tail, line);
     };
-    let mut command = executable.command(&[])?;
+    let command = executable.command(&[])?;
     let waiting = Instant::now();
-    let _threads = executable.within_budget(&mut command, 1)?;
+    let _threads = executable.budget.test_threads(1)?;
     let waited = waiting.elapsed();
     let limit = (until + waited).saturating_duration_since(Instant::now());
     let ended = executable.run(command, limit, &mut follower);

@@ -40,6 +40,14 @@ impl TestThreads {
     pub fn count(&self) -> usize {
         self.jobs.len().max(1)
     }
+
+    /// Returns the flag of libtest that limits tests to these jobs; `None` if there are as many as
+    /// the tests would use on their own. A flag is invisible to tests, unlike `RUST_TEST_THREADS`.
+    /// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-num_threads>
+    #[must_use]
+    pub fn flag(&self) -> Option<String> {
+        (!self.is_plenty).then(|| format!("--test-threads={}", self.count()))
+    }
 }
 
 /// The job that a jobserver client has implicitly, held for one cargo. Returned to the budget on

@@ -54,6 +54,7 @@ mod sharing;
 #[cfg(target_os = "linux")]
 mod starved;
 mod terminal;
+mod text_results;
 mod today;
 mod verdicts;
 mod verify;

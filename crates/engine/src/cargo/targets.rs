@@ -310,17 +310,13 @@ impl Workspace {
             .is_some_and(|package| package.source.is_none())
     }
 
-    /// Returns true if a package of the subject has a build script.
-    #[must_use]
-    pub fn has_build_scripts(&self) -> bool {
+    /// Returns the sources of the build scripts of the subject's packages.
+    pub fn build_scripts(&self) -> impl Iterator<Item = &Utf8Path> {
         let packages = self.metadata.packages.iter();
-        let mut own = packages.filter(|package| package.source.is_none());
-        own.any(|package| {
-            package
-                .targets
-                .iter()
-                .any(|target| target.is_custom_build())
-        })
+        let own = packages.filter(|package| package.source.is_none());
+        let targets = own.flat_map(|package| &package.targets);
+        let scripts = targets.filter(|target| target.is_custom_build());
+        scripts.map(|script| script.src_path.as_path())
     }
 
     /// Returns true if building runs code of the subject, which can see what another build left

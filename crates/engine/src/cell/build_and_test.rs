@@ -26,6 +26,8 @@ use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, Phases};
 use crate::test::env::TestLocation;
 use crate::test::executable::TestExecutable;
+use crate::test::libtest::OutputFormat;
+use crate::test::libtest::unlocking::output_format;
 use crate::test::nextest::NextestTarget;
 use crate::test::programs::shim;
 use crate::test::runner::runner;
@@ -38,6 +40,7 @@ struct Testing<'a> {
     built: &'a BuildResult,
     log: &'a mut PhaseLog,
     clock: &'a mut PhaseTimer,
+    format: OutputFormat,
 }
 
 impl CellWork<'_> {
@@ -112,6 +115,7 @@ impl CellWork<'_> {
             built,
             log: &mut log,
             clock: &mut clock,
+            format: self.output_format(workspace),
         };
         let mut outcomes = Vec::new();
         for target in &workspace.targets {
@@ -189,9 +193,20 @@ impl CellWork<'_> {
             flags,
             target: &self.folders.target,
             folder: self.folders.copy().join("dry-run"),
-            dry_run_only: built.ended.exit.is_success() && workspace.has_build_scripts(),
+            dry_run_only: built.ended.exit.is_success()
+                && workspace.build_scripts().next().is_some(),
         };
         doc_build.run(&asked_for, &built.used, log, on_step)
+    }
+
+    fn output_format(&self, workspace: &Workspace) -> OutputFormat {
+        let inside = |script: &Utf8Path| {
+            let inside = script.strip_prefix(&self.folders.checkout).ok()?;
+            Some(inside.to_owned())
+        };
+        let build_scripts = workspace.build_scripts().filter_map(inside).collect();
+        let checkout = &self.context.tree.subject.checkout;
+        output_format(&self.context.toolchain.rustc, checkout, &build_scripts)
     }
 
     fn test(
@@ -230,6 +245,7 @@ impl CellWork<'_> {
             path: executable,
             folder: &folder,
             rustc: &self.context.toolchain.rustc,
+            format: testing.format,
             policy,
             vars,
             timeouts: &self.run_context.matrix.config.timeouts,

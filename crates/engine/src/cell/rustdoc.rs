@@ -1,6 +1,6 @@
 //! Runs the doc tests of one library through rustdoc, as cargo would.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -44,12 +44,17 @@ impl CellWork<'_> {
         let policy = self.policy(Some(id));
         self.isolate_home(&mut vars, &policy);
         vars.extend(call.vars.clone());
-        // rustdoc runs as many tests in parallel as this variable says.
         let threads = clock.wait(|| self.run_context.budget.test_threads(usize::MAX))?;
-        if !threads.is_plenty {
-            let threads = threads.count().to_string();
-            vars.entry(THREADS.into()).or_insert(threads.into());
-        }
+        let limit = threads
+            .flag()
+            .filter(|_| !vars.contains_key(OsStr::new(THREADS)));
+        let limit = limit.map(|flag| ["--test-args".into(), flag.into()]);
+        let args: Vec<OsString> = call
+            .args
+            .iter()
+            .cloned()
+            .chain(limit.into_iter().flatten())
+            .collect();
         let rustdoc = vars.get(OsStr::new(RUSTDOC)).cloned();
         let rustdoc = rustdoc.unwrap_or_else(|| self.context.toolchain.program("rustdoc").into());
         let started = Instant::now();
@@ -61,9 +66,9 @@ impl CellWork<'_> {
             budget: None,
             ..build
         };
-        log.note(&line(std::iter::once(&rustdoc).chain(&call.args)));
+        log.note(&line(std::iter::once(&rustdoc).chain(&args)));
         let mut run = || {
-            let spec = cargo.command_spec(rustdoc.as_ref(), &call.args)?;
+            let spec = cargo.command_spec(rustdoc.as_ref(), &args)?;
             let output = cargo.run_streamed(spec, build.path_scrubber(), log)?;
             log.add(output.out.as_bytes());
             clock.add(&output.ended);

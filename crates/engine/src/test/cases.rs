@@ -13,13 +13,15 @@ use pinmatrix_core::model::outcome::CaseOutcome;
 use pinmatrix_core::model::status::{FailureKind, SkipReason, Status};
 use pinmatrix_core::text;
 use pinmatrix_process::bounded_output::BoundedOutput;
-use pinmatrix_process::child::Exit;
+use pinmatrix_process::child::{CommandSpec, Exit};
+use pinmatrix_process::jobserver::TestThreads;
 use pinmatrix_process::{Follower, ProcessResult, Stream};
 
 use crate::phase::log::PhaseLog;
-use crate::test::executable::{TargetTests, TestExecutable, infra_failure};
+use crate::test::executable::{THREADS, TargetTests, TestExecutable, infra_failure};
 use crate::test::libtest;
-use crate::test::libtest::{SuiteOutput, keep_tail};
+use crate::test::libtest::unlocking::unlocking;
+use crate::test::libtest::{OutputFormat, SuiteOutput, keep_tail};
 
 /// The maximum number of names passed to an executable at once, because systems limit the length of
 /// a command.
@@ -142,7 +144,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         let mut is_first = true;
         // Hitting the time limit once is not conclusive.
         let mut n_more = self.executable.retries.min(1);
-        let mut alone: BTreeSet<String> = BTreeSet::new();
+        let mut alone = self.tests_to_run_alone();
         loop {
             let batch: Vec<String> = match alone.pop_first() {
                 Some(name) => vec![name],
@@ -187,36 +189,56 @@ impl<'a, 'b> Cases<'a, 'b> {
         }
     }
 
-    /// Runs the executable once, with some of its tests or with all.
-    fn attempt(&mut self, names: &[String]) -> Result<(ProcessResult, SuiteOutput)> {
-        let mut args: Vec<String> = libtest::FLAGS.map(str::to_owned).into();
+    /// Returns the tests that cannot run beside others: all of them if each has a time limit and
+    /// the output does not say when each starts.
+    fn tests_to_run_alone(&self) -> BTreeSet<String> {
+        let executable = self.executable;
+        match (executable.format, executable.timeouts.case) {
+            (OutputFormat::Text, Some(_)) => self.names.clone(),
+            (OutputFormat::Text, None) | (OutputFormat::Json, _) => BTreeSet::new(),
+        }
+    }
+
+    /// Returns the command that runs some of the tests, or all of them if no names are given.
+    fn command(&self, names: &[String], threads: &TestThreads) -> Result<CommandSpec> {
+        let executable = self.executable;
+        let has = |variable: &str| executable.vars.contains_key(OsStr::new(variable));
+        let flags = executable.format.flags().iter().copied();
+        let mut args: Vec<String> = flags.map(str::to_owned).collect();
+        args.extend(threads.flag().filter(|_| !has(THREADS)));
         if !names.is_empty() {
             args.push("--exact".to_owned());
             args.extend(names.iter().cloned());
         }
-        let mut command = self.executable.command(&args)?;
-        if let Some((name, value)) = libtest::unlocking(self.executable.rustc)
-            && !self.executable.vars.contains_key(OsStr::new(name))
+        let mut spec = executable.command(&args)?;
+        if executable.format == OutputFormat::Json
+            && let Some((name, value)) = unlocking(executable.rustc)
+            && !has(name)
         {
-            command.command.env(name, value);
+            spec.command.env(name, value);
         }
-        let n_tests = match names.len() {
-            0 => self.names.len(),
-            n => n,
-        };
+        Ok(spec)
+    }
+
+    /// Runs the executable once, with some of its tests or with all.
+    fn attempt(&mut self, names: &[String]) -> Result<(ProcessResult, SuiteOutput)> {
+        let all: Vec<String> = self.names.iter().cloned().collect();
+        let running = if names.is_empty() { &all } else { names };
         let waiting = Instant::now();
-        let _threads = self.executable.within_budget(&mut command, n_tests)?;
+        let threads = self.executable.budget.test_threads(running.len())?;
         let waited = waiting.elapsed();
         self.waited += waited;
         self.deadline += waited;
+        let command = self.command(names, &threads)?;
         let mut listener = CaseReader {
-            suite: SuiteOutput::default(),
+            suite: SuiteOutput::new(self.executable.format, running, Instant::now()),
             case_limit: self.executable.timeouts.case,
             log: self.log,
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         let ended = self.executable.run(command, left, &mut listener);
-        let suite = listener.suite;
+        let mut suite = listener.suite;
+        suite.end(Instant::now());
         self.log.note(&format!("[{}]", ended.exit));
         self.cpu += ended.cpu;
         if !ended.exit.is_success() {

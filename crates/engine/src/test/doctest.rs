@@ -4,17 +4,21 @@
 use std::collections::BTreeMap;
 
 use pinmatrix_core::model::outcome::CaseOutcome;
-use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, SkipReason, Status};
+use pinmatrix_core::model::status::{FailureKind, InconclusiveReason, Status};
 use pinmatrix_core::text;
 
 use crate::machine::failure::{is_killed_doc_test, machine_failure};
 use crate::test::libtest::kept;
+use crate::test::libtest::text::{FailureSections, status_of};
 
 /// Returns the doc tests in the output, sorted by name.
 #[must_use]
 pub fn cases(printed: &str) -> Vec<CaseOutcome> {
     let printed = text::sanitize(printed);
-    let outputs = outputs(&printed);
+    let mut failures = FailureSections::default();
+    for line in printed.lines() {
+        failures.read_line(line);
+    }
     let mut cases: BTreeMap<String, CaseOutcome> = BTreeMap::new();
     for line in printed.lines() {
         let Some((name, word)) = line
@@ -23,17 +27,12 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
         else {
             continue;
         };
-        let status = match word.split([',', ' ']).next() {
-            Some("ok") => Status::Passed,
-            Some("FAILED") => Status::failed(FailureKind::Test),
-            Some("ignored") => Status::Skipped {
-                reason: SkipReason::Ignored,
-            },
-            Some(_) | None => continue,
+        let Some(status) = status_of(word) else {
+            continue;
         };
         let name = name.to_owned();
         let output = if status.is_failed() {
-            outputs.get(name.as_str()).and_then(|o| kept(o))
+            failures.outputs.get(&name).and_then(|o| kept(o))
         } else {
             None
         };
@@ -67,27 +66,6 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
         );
     }
     cases.into_values().collect()
-}
-
-/// Splits the failure report into its sections, by test name: `---- NAME stdout ----`.
-fn outputs(printed: &str) -> BTreeMap<&str, String> {
-    let mut outputs: BTreeMap<&str, String> = BTreeMap::new();
-    let mut current = None;
-    for line in printed.lines() {
-        let heading = line
-            .strip_prefix("---- ")
-            .and_then(|l| l.strip_suffix(" stdout ----"));
-        if let Some(name) = heading {
-            current = Some(name);
-        } else if line == "failures:" {
-            current = None;
-        } else if let Some(name) = current {
-            let output = outputs.entry(name).or_default();
-            output.push_str(line);
-            output.push('\n');
-        }
-    }
-    outputs
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use pinmatrix_core::model::outcome::CaseOutcome;
 use pinmatrix_core::model::status::{InconclusiveReason, Status};
 use pinmatrix_process::cancel::Cancel;
 use pinmatrix_process::child::{CommandSpec, Exit};
-use pinmatrix_process::jobserver::{JobBudget, TestThreads};
+use pinmatrix_process::jobserver::JobBudget;
 use pinmatrix_process::sandbox::policy::Policy;
 use pinmatrix_process::{Follower, Limits, ProcessResult, run};
 use semver::Version;
@@ -20,9 +20,10 @@ use semver::Version;
 use crate::cargo::path_scrubber::without_copy;
 use crate::machine::failure::{self, is_refused_memory};
 use crate::phase::timer::limit_in_words;
+use crate::test::libtest::OutputFormat;
 use crate::workdir::lane_dirs::LaneDirs;
 
-/// The variable that sets how many tests libtest runs in parallel.
+/// The variable with which the user sets how many tests libtest runs in parallel.
 /// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-num_threads>
 pub const THREADS: &str = "RUST_TEST_THREADS";
 
@@ -36,6 +37,8 @@ pub struct TestExecutable<'a> {
     pub folder: &'a Utf8Path,
     /// The rustc that compiled it.
     pub rustc: &'a Version,
+    /// The format in which it prints its results.
+    pub format: OutputFormat,
     /// Its complete environment.
     pub vars: BTreeMap<OsString, OsString>,
     /// What it may access.
@@ -105,20 +108,6 @@ impl TestExecutable<'_> {
             cancel: self.cancel,
         };
         run(command, limits, follower)
-    }
-
-    /// Takes as many free jobs as the tests can use, and limits the command to them. If that is as
-    /// many as it would use anyway, the command stays unchanged.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the job budget fails.
-    pub fn within_budget(&self, spec: &mut CommandSpec, n_tests: usize) -> Result<TestThreads> {
-        let threads = self.budget.test_threads(n_tests)?;
-        if !threads.is_plenty && !self.vars.contains_key(OsStr::new(THREADS)) {
-            spec.command.env(THREADS, threads.count().to_string());
-        }
-        Ok(threads)
     }
 
     /// Returns the timeout of a case, as a person would write it and with its key in `matrix.toml`,

@@ -14,7 +14,7 @@ use pinmatrix_process::sandbox::policy::Shim;
 
 use crate::fs_ext::write_program;
 use crate::machine::toolchain::Toolchain;
-use crate::test::libtest;
+use crate::test::libtest::unlocking::unlocking;
 
 /// Creates, in a folder of the tool, the script that stands in for a toolchain's cargo and removes
 /// the variable. Returns `None` if it is not needed, or if the path of cargo is a link, which could
@@ -24,7 +24,7 @@ use crate::test::libtest;
 ///
 /// Returns an error if the script cannot be created.
 pub fn shim(toolchain: &Toolchain, within: &Utf8Path) -> Result<Option<Shim>> {
-    let Some((variable, _)) = libtest::unlocking(&toolchain.rustc) else {
+    let Some((variable, _)) = unlocking(&toolchain.rustc) else {
         return Ok(None);
     };
     let Ok(program) = Utf8PathBuf::from_path_buf(toolchain.program("cargo")) else {

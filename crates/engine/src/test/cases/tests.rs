@@ -74,6 +74,7 @@ fn with_cases<T>(judge: impl FnOnce(&mut Cases<'_, '_>) -> T) -> T {
         path: Utf8Path::new("/lane/target/t"),
         folder: Utf8Path::new("/lane/checkout"),
         rustc: &Version::new(1, 90, 0),
+        format: OutputFormat::Json,
         vars: BTreeMap::new(),
         policy: Policy::OPEN,
         timeouts: &timeouts,
