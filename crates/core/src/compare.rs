@@ -213,8 +213,8 @@ fn differs(before: &Run, after: &Run) -> Vec<String> {
     };
     let toolchains = |run: &Run| {
         let labelled = run.toolchains.iter().map(|toolchain| {
-            let versions = [&toolchain.rustc, &toolchain.cargo].map(|versions| versions.as_deref());
-            let versions: Vec<&str> = versions.into_iter().flatten().collect();
+            let versions = [toolchain.compiler(), toolchain.cargo.clone()];
+            let versions: Vec<String> = versions.into_iter().flatten().collect();
             let versions = if versions.is_empty() {
                 "missing".to_owned()
             } else {

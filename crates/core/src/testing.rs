@@ -109,6 +109,7 @@ pub fn toolchain(label: &str, rustc: Option<&str>) -> ToolchainRecord {
         source: rustc.map(|_| format!("rustup {label}")),
         rustc: rustc.map(str::to_owned),
         cargo: rustc.map(|rustc| rustc.replace("rustc", "cargo")),
+        target: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod sandbox;
 pub(crate) mod context;
+mod test_target;
 mod rustdoc;
 mod left_out;
 pub(crate) mod build_and_test;
@@ -334,22 +335,24 @@ impl CellWork<'_> {
         let mut cargo = self.cargo(matrix.config.timeouts.resolve);
         // Nothing is compiled here.
         cargo.budget = None;
-        let mut fetch = vec![
-            "fetch",
-            "--locked",
-            "--target",
-            &self.context.toolchain.host,
-        ];
-        if self.run_context.resolver.setup.network == Network::Offline {
-            fetch.push("--offline");
-        }
-        let output = cargo.run_captured(&fetch, log)?;
-        clock.add(&output.ended);
-        if !output.ended.exit.is_success() {
-            return Ok(Err(self.not_prepared(&output)));
+        let triples = self.context.toolchain.triples();
+        for triple in &triples {
+            let mut fetch = vec!["fetch", "--locked", "--target", triple];
+            if self.run_context.resolver.setup.network == Network::Offline {
+                fetch.push("--offline");
+            }
+            let output = cargo.run_captured(&fetch, log)?;
+            clock.add(&output.ended);
+            if !output.ended.exit.is_success() {
+                return Ok(Err(self.not_prepared(&output)));
+            }
         }
         let mut metadata = vec!["metadata", "--format-version", "1", "--frozen"];
-        metadata.extend(["--filter-platform", &self.context.toolchain.host]);
+        metadata.extend(
+            triples
+                .iter()
+                .flat_map(|triple| ["--filter-platform", triple]),
+        );
         let flags = self.context.features.flags();
         metadata.extend(flags.iter().map(String::as_str));
         let output = cargo.run_captured(&metadata, log)?;
@@ -367,7 +370,7 @@ impl CellWork<'_> {
         let selected = self.context.selection.flags();
         let mut tree = |command: &[&str], packages: &[String]| -> Result<Option<String>> {
             let mut command = command.to_vec();
-            command.extend(["--target", &self.context.toolchain.host]);
+            command.extend(["--target", self.context.toolchain.triple()]);
             command.extend(packages.iter().chain(&flags).map(String::as_str));
             let output = cargo.run_captured(&command, log)?;
             clock.add(&output.ended);

@@ -7,6 +7,7 @@ pub(crate) mod rustup;
 pub(crate) mod nextest;
 pub mod secrets;
 pub mod child_env;
+pub(crate) mod platform;
 pub mod toolchain;
 pub(crate) mod cargo_home;
 pub mod cargo_config;

@@ -89,7 +89,7 @@ impl Matrix {
     pub fn open(mut config: Config, network: Network, cache: &Path) -> Result<Self> {
         take_tags(&mut config, network)?;
         let nextest = nextest::find(&config)?;
-        let toolchains = look_for_all(&config)?;
+        let mut toolchains = look_for_all(&config)?;
         let resolver = resolver(&toolchains)?;
         let child_env = ChildEnv::gather(&config.environment, &config.build);
         let place = subject_root(&config)?;
@@ -126,8 +126,8 @@ impl Matrix {
         validate::matched::nextest_profile(&config, &trees)?;
         for tree in &trees {
             validate::build(&config, tree)?;
-            validate::platform::runs_here(&config, &tree.subject, &toolchains)?;
         }
+        validate::platform::configured(&config, &trees, &mut toolchains)?;
         validate::adjustments(&config, &tree.subject)?;
         validate::matched::overrides(&config, trees.iter().map(|tree| &tree.subject))?;
         let Ladders { ladders, todays } = Ladders::of(&config, &trees, &registry, &required)?;

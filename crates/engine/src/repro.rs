@@ -143,6 +143,10 @@ pub fn open(
         log.finish()?;
         moved.retain(|moved| moved.fault == MoveReason::TooOld);
         let recipe = Recipe::of(matrix, &context, &resolution, workspace.as_ref())?.with(moved);
+        let recipe = match work.unrunnable() {
+            Some(_) => recipe.without_running(),
+            None => recipe,
+        };
         let passed = match (&mut on_event, &workspace) {
             (Some(on_event), Some(workspace)) if resolution.status == Status::Passed => {
                 work.clear_folders()?;

@@ -40,6 +40,8 @@ pub fn closing_line(counts: &Counts) -> String {
             format!("{n} inferred and not run")
         } else if *reason == SkipReason::NotBegun {
             format!("{n} not run")
+        } else if let SkipReason::Built(platform) = reason {
+            format!("{n} built (nothing here runs {platform})")
         } else {
             format!("{n} skipped ({reason})")
         });

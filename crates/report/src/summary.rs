@@ -139,7 +139,7 @@ fn write_toolchains(out: &mut String, run: &Run) -> std::fmt::Result {
             Some(version) => escaped(version),
             None => "not on this machine".to_owned(),
         };
-        let (rustc, cargo) = (shown(&toolchain.rustc), shown(&toolchain.cargo));
+        let (rustc, cargo) = (shown(&toolchain.compiler()), shown(&toolchain.cargo));
         writeln!(out, "| {} | {rustc} | {cargo} |", escaped(&toolchain.label))?;
     }
     writeln!(out)

@@ -201,6 +201,7 @@ pub fn mark(status: &Status) -> String {
         Status::Passed => "✔",
         Status::Failed { .. } => "✘",
         Status::Inconclusive { .. } => "?",
+        Status::Skipped { .. } if status.is_built() => "□",
         Status::Skipped { .. } => "·",
     };
     format!("{}{mark}{RESET}", color(status))

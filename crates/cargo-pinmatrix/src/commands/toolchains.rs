@@ -103,13 +103,15 @@ fn install(specs: &[&ToolchainSpec]) -> Result<()> {
             }
         };
         let mut tried = Vec::new();
-        let got = names.iter().any(|name| match get(name) {
-            Ok(()) => true,
-            Err(e) => {
-                tried.push(format!("{name}: {e:#}"));
-                false
-            }
-        });
+        let got = names
+            .iter()
+            .any(|name| match get(name, spec.target.as_deref()) {
+                Ok(()) => true,
+                Err(e) => {
+                    tried.push(format!("{name}: {e:#}"));
+                    false
+                }
+            });
         if !got {
             failed.push(format!("{}: {}", spec.label, tried.join("; ")));
         }
@@ -125,21 +127,28 @@ fn install(specs: &[&ToolchainSpec]) -> Result<()> {
     Err(UserError::new(message).help(failed.join("\n")).into())
 }
 
-fn get(name: &str) -> Result<()> {
+/// Gets a toolchain, and the standard library of the platform that it is to build for. One that is
+/// here stays at its version.
+fn get(name: &str, target: Option<&str>) -> Result<()> {
     progress::say(&format!("getting {name}"));
-    match name.strip_prefix(DEBIAN) {
-        Some(version) => from_debian(version),
-        None => {
-            let shell = Shell::new()?;
-            cmd!(
-                shell,
-                "rustup toolchain install {name} --profile minimal --no-self-update"
-            )
-            .quiet()
-            .run()
-            .context("install it through rustup")
+    if let Some(version) = name.strip_prefix(DEBIAN) {
+        return from_debian(version);
+    }
+    let shell = Shell::new()?;
+    if let Some(target) = target {
+        let add = cmd!(shell, "rustup target add {target} --toolchain {name}");
+        if add.quiet().run().is_ok() {
+            return Ok(());
         }
     }
+    let target = target.map(|target| format!("--target={target}"));
+    cmd!(
+        shell,
+        "rustup toolchain install {name} --profile minimal --no-self-update {target...}"
+    )
+    .quiet()
+    .run()
+    .context("install it through rustup")
 }
 
 fn from_debian(version: &str) -> Result<()> {

@@ -264,6 +264,7 @@ fn run(cells: Vec<CellRecord>, n_pins: usize, findings: Findings) -> Run {
             label.strip_prefix("1.").unwrap_or("95")
         )),
         cargo: None,
+        target: None,
     });
     let spans = cells
         .iter()

@@ -43,6 +43,7 @@ mod patches;
 mod nested;
 #[cfg(target_os = "linux")]
 mod places;
+mod platforms;
 mod reports;
 mod repro;
 mod reuse;

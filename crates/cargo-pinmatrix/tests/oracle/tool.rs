@@ -136,7 +136,8 @@ fn seen(own: Option<&Target>, target: &TargetOutcome) -> Seen {
             | SkipReason::Ignored
             | SkipReason::Inferred
             | SkipReason::NotBegun
-            | SkipReason::NothingToTest => false,
+            | SkipReason::NothingToTest
+            | SkipReason::Built(_) => false,
         },
         Status::Passed | Status::Inconclusive { .. } => false,
     };

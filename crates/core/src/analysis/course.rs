@@ -28,6 +28,8 @@ pub struct CourseTurn {
     pub at: PinnedAt,
     /// Whether it broke there or passed again.
     pub change: ChangeKind,
+    /// Whether to pass only means to be built there: nothing here runs it.
+    pub is_built: bool,
 }
 
 impl Course {
@@ -51,6 +53,7 @@ pub fn courses(points: &[ChangePoint]) -> Vec<Course> {
             ChangeKind::Break | ChangeKind::Fix => CourseTurn {
                 at: point.after.at.clone(),
                 change: point.change,
+                is_built: point.after.status.is_built(),
             },
             ChangeKind::Shift => continue,
         };

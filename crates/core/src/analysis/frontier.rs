@@ -375,7 +375,7 @@ fn verdict(
 impl ReachedTarget<'_> {
     fn of_target(&self) -> Option<ChangeSide> {
         let error = Some(self.target.first_error());
-        if self.target.only_compiles() {
+        if self.target.only_compiles() && !self.target.status.is_built() {
             let side = verdict(
                 self.record,
                 self.outcome,

@@ -116,6 +116,7 @@ fn by_itself(record: &CellRecord) -> RunResult {
     match record.outcome().map(|outcome| &outcome.status) {
         Some(Status::Passed) => RunResult::Passed,
         Some(Status::Failed { .. }) => RunResult::Failed,
+        Some(built @ Status::Skipped { .. }) if built.is_built() => RunResult::Passed,
         Some(Status::Skipped { .. }) | None => RunResult::Nothing,
         Some(Status::Inconclusive { .. }) => RunResult::Unsure,
     }

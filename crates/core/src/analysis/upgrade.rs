@@ -30,6 +30,8 @@ pub struct Upgrade<'a> {
     pub is_newest_open: bool,
     /// Whether there are later pins that nobody ran but a run of all cells would.
     pub has_more: bool,
+    /// Whether nothing of the reference ran, because nothing here runs the row's platform.
+    pub is_built: bool,
     /// Whether every later pin was tested and shows the same as `from` in each target and case.
     pub is_constant: bool,
 }
@@ -121,6 +123,10 @@ fn of_row<'a>(family: &'a FamilyRecord, row: &[&'a CellRecord]) -> Option<Upgrad
         n_between,
         is_newest_open: is_newest_open(family, &steps),
         has_more,
+        is_built: reference
+            .targets
+            .iter()
+            .any(|target| target.status.is_built()),
         is_constant: is_tested && expected.is_some() && shown.all(|shown| shown == expected),
         steps,
     })

@@ -207,6 +207,12 @@ impl CellDiff {
         let kind = match (was, is) {
             (Status::Passed, Status::Failed { .. }) if is.is_verdict() => DifferenceKind::Broke,
             (Status::Failed { .. }, Status::Passed) if was.is_verdict() => DifferenceKind::Fixed,
+            (built, Status::Failed { .. }) if built.is_built() && is.is_verdict() => {
+                DifferenceKind::Broke
+            }
+            (Status::Failed { .. }, built) if built.is_built() && was.is_verdict() => {
+                DifferenceKind::Fixed
+            }
             // Drift does not mean that the code broke, nor its end that the code was fixed.
             (Status::Failed { .. }, Status::Failed { .. } | Status::Passed)
             | (Status::Passed, Status::Failed { .. }) => DifferenceKind::Shifted,

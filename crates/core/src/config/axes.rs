@@ -17,6 +17,8 @@ pub struct ToolchainSpec {
     pub label: String,
     /// The origin of the toolchain.
     pub origin: ToolchainOrigin,
+    /// The platform to build for; `None` for what cargo chooses.
+    pub target: Option<String>,
 }
 
 /// The origin of a toolchain.
@@ -83,6 +85,7 @@ pub(super) fn toolchains(
         Ok(ToolchainSpec {
             label: written.label.get_ref().clone(),
             origin: origin(text, written)?,
+            target: target(text, written)?,
         })
     };
     if written.is_empty() {
@@ -91,6 +94,21 @@ pub(super) fn toolchains(
             .help("add `[[toolchain]]` with `label = \"stable\"` and `rustup = \"stable\"`"));
     }
     written.iter().map(spec).collect()
+}
+
+fn target(text: &SourceText, written: &raw::Toolchain) -> Result<Option<String>, UserError> {
+    let Some(target) = &written.target else {
+        return Ok(None);
+    };
+    let triple = target.get_ref();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if triple.contains('-') && triple.chars().all(is_part) && !triple.ends_with(".json") {
+        return Ok(Some(triple.clone()));
+    }
+    Err(text
+        .error_at(format!("`{triple}` is not the name of a platform"))
+        .at(target.span(), "this target")
+        .help("give the triple of a platform that `rustc --print=target-list` lists"))
 }
 
 fn origin(text: &SourceText, written: &raw::Toolchain) -> Result<ToolchainOrigin, UserError> {

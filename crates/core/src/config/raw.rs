@@ -106,6 +106,7 @@ pub(super) struct Toolchain {
     pub(super) label: Spanned<String>,
     pub(super) rustup: Option<Spanned<OneOrMore>>,
     pub(super) dir: Option<PathBuf>,
+    pub(super) target: Option<Spanned<String>>,
 }
 
 /// `"stable"`, or `["1.78", "debian-1.78"]`.

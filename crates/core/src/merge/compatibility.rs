@@ -219,7 +219,10 @@ fn place_of(pin: &Pin) -> (String, Option<(&str, &str)>) {
 
 /// Returns how the compilers of one label differ, if both machines have them.
 fn compilers(one: &ToolchainRecord, other: &ToolchainRecord) -> Option<String> {
-    let programs = [(&one.rustc, &other.rustc), (&one.cargo, &other.cargo)];
+    let programs = [
+        (one.compiler(), other.compiler()),
+        (one.cargo.clone(), other.cargo.clone()),
+    ];
     let differing = programs.into_iter().find_map(|programs| match programs {
         (Some(a), Some(b)) if a != b => Some((a, b)),
         (_, _) => None,
@@ -228,7 +231,7 @@ fn compilers(one: &ToolchainRecord, other: &ToolchainRecord) -> Option<String> {
     Some(format!(
         "toolchain `{}` is {}, and {}",
         named(&one.label),
-        named(a),
-        named(b)
+        named(&a),
+        named(&b)
     ))
 }

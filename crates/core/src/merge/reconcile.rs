@@ -164,7 +164,8 @@ fn unanswered(known: &[PartOutcome<'_>], has_toolchain: bool) -> State {
             | SkipReason::Ignored
             | SkipReason::NotReached
             | SkipReason::NothingToTest
-            | SkipReason::RequiredFeatures(_) => State::Skipped {
+            | SkipReason::RequiredFeatures(_)
+            | SkipReason::Built(_) => State::Skipped {
                 reason: reason.clone(),
             },
         },
@@ -197,7 +198,8 @@ fn weight(state: &State) -> u8 {
             | SkipReason::Ignored
             | SkipReason::NotReached
             | SkipReason::NothingToTest
-            | SkipReason::RequiredFeatures(_) => 0,
+            | SkipReason::RequiredFeatures(_)
+            | SkipReason::Built(_) => 0,
         },
     }
 }

@@ -356,13 +356,13 @@ impl TargetOutcome {
         }
     }
 
-    /// Whether it compiles and all its tests are ignored.
+    /// Whether it compiles and none of its tests ran: all are ignored, or nothing here runs them.
     #[must_use]
     pub fn only_compiles(&self) -> bool {
-        let ignored = Status::Skipped {
-            reason: SkipReason::Ignored,
-        };
-        self.status == ignored
+        match &self.status {
+            Status::Skipped { reason } => *reason == SkipReason::Ignored || self.status.is_built(),
+            Status::Passed | Status::Failed { .. } | Status::Inconclusive { .. } => false,
+        }
     }
 
     /// Creates the outcome of a target that was not run.

@@ -10,6 +10,7 @@ pub mod timeline;
 pub mod verdict;
 pub mod version_set;
 pub mod reproducibility;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,6 +25,8 @@ use crate::model::run::shard::Shard;
 use crate::model::run::timeline::LaneSpan;
 use crate::model::run::version_set::VersionSet;
 use crate::model::status::{FailureKind, SkipReason, Status};
+
+pub use self::rows::{SourceRecord, SubjectRecord, ToolchainRecord};
 
 /// The schema version of `run.json`. Raise it whenever a reader of the previous version would
 /// misread the file.
@@ -66,34 +69,6 @@ pub struct Run {
     pub findings: Findings,
 }
 
-/// One revision of the subject.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceRecord {
-    /// The `[[source]]` label; `None` if the matrix has no such axis.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// The subject at this revision.
-    #[serde(flatten)]
-    pub subject: SubjectRecord,
-}
-
-/// The subject of the migration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubjectRecord {
-    /// The workspace's folder, as written in `matrix.toml`.
-    pub path: String,
-    /// A hash of all its files.
-    pub content: String,
-    /// The current commit, if the subject is in a git repository.
-    pub revision: Option<String>,
-    /// True if it has uncommitted changes.
-    pub dirty: bool,
-    /// The workspace's folder within its git repository, with `/` separators; empty if it is the
-    /// top, and `None` if there is no repository.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub folder: Option<String>,
-}
-
 /// A crate of a family that a `[patch]` of the subject replaces.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PatchRecord {
@@ -105,19 +80,6 @@ pub struct PatchRecord {
     /// The pin at which the patch holds, since the subject is on that version of it today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holds_at: Option<Version>,
-}
-
-/// One toolchain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToolchainRecord {
-    /// The label in `matrix.toml`.
-    pub label: String,
-    /// Where it was found; `None` if it is not on this machine.
-    pub source: Option<String>,
-    /// The output of `rustc -V`.
-    pub rustc: Option<String>,
-    /// The output of `cargo -V`; its version can differ from that of rustc.
-    pub cargo: Option<String>,
 }
 
 /// One family.
@@ -322,7 +284,8 @@ impl CellRecord {
                 | SkipReason::NotReached
                 | SkipReason::NotBegun
                 | SkipReason::NothingToTest
-                | SkipReason::RequiredFeatures(_) => false,
+                | SkipReason::RequiredFeatures(_)
+                | SkipReason::Built(_) => false,
             },
             State::Pending | State::Ended { .. } => false,
         }
@@ -371,12 +334,29 @@ impl Run {
         }
     }
 
+    /// The toolchain of a row.
+    #[must_use]
+    pub fn toolchain(&self, row: &Row) -> Option<&ToolchainRecord> {
+        let mut toolchains = self.toolchains.iter();
+        toolchains.find(|toolchain| toolchain.label == row.toolchain)
+    }
+
+    /// The platform that a row builds for; `None` for the host. What compiles on one says nothing
+    /// about another.
+    #[must_use]
+    pub fn platform(&self, row: &Row) -> Option<&str> {
+        self.toolchain(row)?.target.as_deref()
+    }
+
     /// The release of a row's rustc, parsed from the output of `rustc -V`.
     #[must_use]
     pub fn rustc(&self, row: &Row) -> Option<Version> {
-        let mut toolchains = self.toolchains.iter();
-        let toolchain = toolchains.find(|t| t.label == row.toolchain)?;
-        let release = toolchain.rustc.as_deref()?.split_whitespace().nth(1)?;
+        let release = self
+            .toolchain(row)?
+            .rustc
+            .as_deref()?
+            .split_whitespace()
+            .nth(1)?;
         let mut version = Version::parse(release).ok()?;
         version.pre = semver::Prerelease::EMPTY;
         Some(version)

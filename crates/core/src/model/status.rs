@@ -42,24 +42,36 @@ impl Status {
         matches!(self, Self::Failed { .. })
     }
 
-    /// True for a statement about the code: a pass, or a failure that is the code's own fault.
+    /// True for a statement about the code: a pass, a build of what nothing here runs, or a failure
+    /// that is the code's own fault.
     #[must_use]
     pub fn is_verdict(&self) -> bool {
         match self {
             Self::Passed => true,
             Self::Failed { class } => *class != FailureKind::Drift,
-            Self::Skipped { .. } | Self::Inconclusive { .. } => false,
+            Self::Skipped { .. } => self.is_built(),
+            Self::Inconclusive { .. } => false,
+        }
+    }
+
+    /// True for what was built, and not run because nothing here runs its platform.
+    #[must_use]
+    pub fn is_built(&self) -> bool {
+        match self {
+            Self::Skipped { reason } => matches!(reason, SkipReason::Built(_)),
+            Self::Passed | Self::Failed { .. } | Self::Inconclusive { .. } => false,
         }
     }
 
     /// The precedence of the status when several are combined into one: a failure of the code
-    /// itself outweighs drift, drift outweighs inconclusive, inconclusive outweighs a pass, and a
-    /// pass outweighs a skip.
+    /// itself outweighs drift, drift outweighs inconclusive, inconclusive outweighs what was only
+    /// built, that outweighs a pass, and a pass outweighs any other skip.
     fn weight(&self) -> u8 {
         match self {
-            Self::Failed { .. } if self.is_verdict() => 4,
-            Self::Failed { .. } => 3,
-            Self::Inconclusive { .. } => 2,
+            Self::Failed { .. } if self.is_verdict() => 5,
+            Self::Failed { .. } => 4,
+            Self::Inconclusive { .. } => 3,
+            Self::Skipped { .. } if self.is_built() => 2,
             Self::Passed => 1,
             Self::Skipped { .. } => 0,
         }
@@ -84,6 +96,9 @@ impl fmt::Display for Status {
         match self {
             Self::Passed => f.write_str("passed"),
             Self::Failed { class } => write!(f, "failed({class})"),
+            Self::Skipped {
+                reason: SkipReason::Built(_),
+            } => f.write_str("built"),
             Self::Skipped { reason } => write!(f, "skipped({reason})"),
             Self::Inconclusive { doubt } => write!(f, "inconclusive({doubt})"),
         }
@@ -120,6 +135,9 @@ pub enum SkipReason {
     NothingToTest,
     /// The target requires features that are off.
     RequiredFeatures(Vec<String>),
+    /// The target was built, and nothing here runs executables of the platform named here. It has
+    /// not passed.
+    Built(String),
 }
 
 impl SkipReason {
@@ -140,7 +158,8 @@ impl SkipReason {
             | Self::NotReached
             | Self::NotBegun
             | Self::NothingToTest
-            | Self::RequiredFeatures(_) => false,
+            | Self::RequiredFeatures(_)
+            | Self::Built(_) => false,
         }
     }
 }
@@ -163,6 +182,7 @@ impl fmt::Display for SkipReason {
             Self::RequiredFeatures(features) => {
                 write!(f, "required features off: {}", features.join(", "))
             }
+            Self::Built(platform) => write!(f, "built, nothing here runs {platform}"),
         }
     }
 }
@@ -244,5 +264,17 @@ mod tests {
             Status::Passed
         );
         assert_eq!(Status::of_parts([&ignored]), ignored);
+    }
+
+    #[test]
+    fn what_is_only_built_is_a_verdict_and_outweighs_what_passes_beside_it() {
+        let built = Status::Skipped {
+            reason: SkipReason::Built("wasm32-wasip1".to_owned()),
+        };
+        assert!(built.is_verdict() && built.is_built() && !Status::Passed.is_built());
+        assert_eq!(Status::of_parts([&Status::Passed, &built]), built);
+        let failed = Status::failed(FailureKind::Compile);
+        assert_eq!(Status::of_parts([&built, &failed]), failed);
+        assert_eq!(built.to_string(), "built");
     }
 }

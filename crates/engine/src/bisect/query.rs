@@ -475,6 +475,7 @@ fn of_status(status: &Status) -> PointAnswer {
     match status {
         Status::Passed => PointAnswer::Good,
         Status::Failed { .. } if status.is_verdict() => PointAnswer::Bad,
+        Status::Skipped { .. } if status.is_built() => PointAnswer::Good,
         Status::Failed { .. } | Status::Skipped { .. } | Status::Inconclusive { .. } => {
             PointAnswer::CannotTell
         }

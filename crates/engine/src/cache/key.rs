@@ -123,7 +123,7 @@ pub fn pinned(context: &CellContext<'_>) -> Result<Arc<str>> {
 #[must_use]
 pub fn build(context: &CellContext<'_>, config: &Config) -> impl Serialize + use<> {
     (
-        config.build.flags(&context.toolchain.cargo),
+        context.build_flags(&config.build),
         (context.features.flags(), context.selection.flags()),
         (config.build.examples, config.build.benches),
         config.build.doc_tests,

@@ -3,11 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use pinmatrix_core::model::event::Event;
 use pinmatrix_core::model::outcome::{Phase, TargetId, TargetKind, TargetOutcome};
 use pinmatrix_core::model::status::{SkipReason, Status};
 use pinmatrix_process::child::Exit;
@@ -17,31 +15,15 @@ use crate::build::doc_build::{DocBuild, DocBuildResult};
 use crate::build::{BuildOptions, BuildResult, build, build_script, chosen};
 use crate::cargo::CargoCommand;
 use crate::cargo::compiler_call::DocTests;
-use crate::cargo::targets::{Target, Workspace};
+use crate::cargo::targets::Workspace;
 use crate::cell::context::{CellWork, RunContext};
+use crate::cell::test_target::Testing;
 use crate::diagnose::target_result::TargetResult;
 use crate::fs_ext::remove;
 use crate::machine::cargo_home::own_config;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, Phases};
-use crate::test::env::TestLocation;
-use crate::test::executable::TestExecutable;
-use crate::test::libtest::OutputFormat;
-use crate::test::libtest::unlocking::output_format;
-use crate::test::nextest::NextestTarget;
-use crate::test::programs::shim;
-use crate::test::runner::runner;
-use crate::test::{env, test};
 use crate::workdir::lane_dirs::LaneDirs;
-
-/// The test phase of a cell in progress.
-struct Testing<'a> {
-    workspace: &'a Workspace,
-    built: &'a BuildResult,
-    log: &'a mut PhaseLog,
-    clock: &'a mut PhaseTimer,
-    format: OutputFormat,
-}
 
 impl CellWork<'_> {
     /// Builds a workspace that is staged, locked and fetched.
@@ -116,6 +98,7 @@ impl CellWork<'_> {
             log: &mut log,
             clock: &mut clock,
             format: self.output_format(workspace),
+            unrunnable: self.unrunnable(),
         };
         let mut outcomes = Vec::new();
         for target in &workspace.targets {
@@ -179,13 +162,14 @@ impl CellWork<'_> {
     ) -> Result<DocBuildResult> {
         let build = &self.run_context.matrix.config.build;
         let documented = workspace.documented.iter();
-        let asked_for = documented.filter(|(_, id)| build.doc_tests && self.is_asked_for(id));
+        let is_run = build.doc_tests && self.unrunnable().is_none();
+        let asked_for = documented.filter(|(_, id)| is_run && self.is_asked_for(id));
         let asked_for: Vec<_> = asked_for.cloned().collect();
         let has_ended = matches!(built.ended.exit, Exit::Code(_));
         if asked_for.is_empty() || !has_ended {
             return Ok(DocBuildResult::of_none(&asked_for, built));
         }
-        let mut flags = build.flags(&self.context.toolchain.cargo);
+        let mut flags = self.context.build_flags(build);
         flags.extend(self.context.features.flags());
         let doc_build = DocBuild {
             cargo,
@@ -197,77 +181,6 @@ impl CellWork<'_> {
                 && workspace.build_scripts().next().is_some(),
         };
         doc_build.run(&asked_for, &built.used, log, on_step)
-    }
-
-    fn output_format(&self, workspace: &Workspace) -> OutputFormat {
-        let inside = |script: &Utf8Path| {
-            let inside = script.strip_prefix(&self.folders.checkout).ok()?;
-            Some(inside.to_owned())
-        };
-        let build_scripts = workspace.build_scripts().filter_map(inside).collect();
-        let checkout = &self.context.tree.subject.checkout;
-        output_format(&self.context.toolchain.rustc, checkout, &build_scripts)
-    }
-
-    fn test(
-        &self,
-        target: &Target,
-        executable: &Utf8Path,
-        testing: &mut Testing<'_>,
-    ) -> Result<TargetOutcome> {
-        let (workspace, built) = (testing.workspace, testing.built);
-        self.step(&target.id.to_string());
-        self.run_context.listener.on_event(Event::Made {
-            cell: &self.context.cell.id(),
-            target: &target.id,
-            executable,
-        });
-        let folder = workspace
-            .folder(&target.package)
-            .unwrap_or(self.folders.subject.clone());
-        let place = TestLocation {
-            matrix: self.run_context.matrix,
-            context: self.context,
-            folders: &self.folders,
-        };
-        let mut policy = self.policy(Some(&target.id));
-        policy.put_in_place(|| shim(self.context.toolchain, &self.folders.programs))?;
-        let mut vars = env::vars(&place, &target.package, workspace, built);
-        self.isolate_home(&mut vars, &policy);
-        let runner = runner(&place, &vars);
-        if let Some(program) = runner.first().map(Path::new).filter(|p| p.is_absolute())
-            && let (Some(program), Some(files)) = (Utf8Path::from_path(program), &mut policy.files)
-        {
-            files.read.push(program.to_owned());
-        }
-        let executable = TestExecutable {
-            runner,
-            path: executable,
-            folder: &folder,
-            rustc: &self.context.toolchain.rustc,
-            format: testing.format,
-            policy,
-            vars,
-            timeouts: &self.run_context.matrix.config.timeouts,
-            retries: self.run_context.matrix.config.run.retries,
-            cancel: self.run_context.cancel,
-            budget: self.run_context.budget,
-            folders: &self.folders,
-        };
-        match &self.run_context.matrix.nextest {
-            None => test(target, &executable, testing.log, testing.clock),
-            Some(nextest) => {
-                let target = NextestTarget {
-                    nextest,
-                    target,
-                    executable: &executable,
-                    workspace,
-                    built,
-                    toolchain: self.context.toolchain,
-                };
-                target.test(testing.log, testing.clock)
-            }
-        }
     }
 
     /// Applies a change to executables of build scripts. One that is still running stays as it is.
@@ -324,7 +237,7 @@ impl CellWork<'_> {
     ) -> BuildOptions<'a> {
         let build = &self.run_context.matrix.config.build;
         BuildOptions {
-            flags: build.flags(&self.context.toolchain.cargo),
+            flags: self.context.build_flags(build),
             features: self.context.features,
             is_whole: self.only.is_none(),
             is_asked_for,

@@ -14,7 +14,6 @@ use crate::cargo::{CargoCommand, first_error, infra_failure};
 use crate::cell::context::CellWork;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, limit_in_words};
-use crate::test::env::TestLocation;
 use crate::test::executable::THREADS;
 use crate::test::retry::{can_be_flaky, retried_together};
 use crate::test::{doctest, env};
@@ -35,11 +34,7 @@ impl CellWork<'_> {
     ) -> Result<Option<TargetOutcome>> {
         self.step(&id.to_string());
         let config = &self.run_context.matrix.config;
-        let place = TestLocation {
-            matrix: self.run_context.matrix,
-            context: self.context,
-            folders: &self.folders,
-        };
+        let place = self.place(None);
         let mut vars = env::inherited(&place);
         let policy = self.policy(Some(id));
         self.isolate_home(&mut vars, &policy);

@@ -8,11 +8,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::str::FromStr;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
-use cargo_platform::{Cfg, Platform};
+use anyhow::{Context, Result, anyhow, bail};
 use pinmatrix_core::config::{Config, ToolchainOrigin, ToolchainSpec};
 use pinmatrix_core::model::run::ToolchainRecord;
 use rayon::prelude::*;
@@ -23,6 +21,7 @@ use xshell::{Shell, cmd};
 use crate::machine::answer::answer;
 use crate::machine::child_env::{ChildEnv, library_path_variable, prepend};
 use crate::machine::own_env;
+use crate::machine::platform::{self, Cfgs, Platform};
 use crate::machine::rustup::{self, RustupToolchain};
 
 /// A toolchain of the matrix, and what was found of it on this machine.
@@ -74,6 +73,9 @@ pub struct Toolchain {
     pub cargo: Version,
     /// The host triple.
     pub host: String,
+    /// The platform that it builds for; `None` for what cargo chooses, which is the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
     /// The state of its files when it responded.
     #[serde(skip)]
     stamp: FileStamps,
@@ -111,21 +113,74 @@ impl Toolchain {
         vars
     }
 
+    /// Returns the triple that it builds for.
+    #[must_use]
+    pub fn triple(&self) -> &str {
+        match &self.platform {
+            Some(platform) => &platform.triple,
+            None => &self.host,
+        }
+    }
+
+    /// Returns the flag that makes cargo build for its platform.
+    #[must_use]
+    pub fn target_flag(&self) -> Option<String> {
+        let platform = self.platform.as_ref()?;
+        Some(format!("--target={}", platform.triple))
+    }
+
+    /// Returns the triples of the packages that a build of it uses: build scripts and procedural
+    /// macros are for the host.
+    #[must_use]
+    pub fn triples(&self) -> Vec<&str> {
+        let mut triples = vec![self.host.as_str(), self.triple()];
+        triples.dedup();
+        triples
+    }
+
     /// Returns true if its host satisfies a `cfg(…)` expression; false if that cannot be told.
     #[must_use]
     pub fn satisfies(&self, expression: &str) -> bool {
-        let Ok(Platform::Cfg(expression)) = Platform::from_str(expression) else {
-            return false;
-        };
-        let printed = ask(&self.sysroot, "rustc", "--print=cfg").unwrap_or_default();
-        let cfgs = printed.lines().filter_map(|line| Cfg::from_str(line).ok());
-        expression.matches(&cfgs.collect::<Vec<_>>())
+        self.cfgs(None).is_ok_and(|cfgs| cfgs.satisfy(expression))
     }
 
-    /// Returns the folder of the standard library, which tests that link it dynamically need.
+    /// Makes it build for a platform. The error says why it cannot, and how to mend that.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if its rustc does not know the platform, or if the standard library for it
+    /// is missing.
+    pub fn builds_for(&mut self, triple: &str) -> Result<()> {
+        let rustc = &self.rustc;
+        let cfgs = self.cfgs(Some(triple));
+        let cfgs = cfgs.map_err(|_| anyhow!("rustc {rustc} knows no platform `{triple}`"))?;
+        if !platform::standard_library(&self.libraries, triple).is_dir() {
+            let named = self.rustup.as_ref().map(|name| {
+                let words = format!("rustup target add {triple} --toolchain {name}");
+                format!("; `{words}` adds it")
+            });
+            let lacks = format!("{} has no standard library for {triple}", self.source);
+            bail!("{lacks}{}", named.unwrap_or_default());
+        }
+        self.platform = Some(Platform::new(triple, cfgs, &self.cfgs(None)?));
+        Ok(())
+    }
+
+    /// Asks its rustc what holds on a platform, or on the host.
+    fn cfgs(&self, triple: Option<&str>) -> Result<Cfgs> {
+        let of_triple = triple.map(|triple| format!("--target={triple}"));
+        let flags: Vec<&str> = ["--print=cfg"]
+            .into_iter()
+            .chain(of_triple.as_deref())
+            .collect();
+        Ok(Cfgs::parse(&ask(&self.sysroot, "rustc", &flags)?))
+    }
+
+    /// Returns the folder of the standard library for a triple, which tests that link it dynamically
+    /// need.
     #[must_use]
-    pub fn standard_library(&self) -> PathBuf {
-        standard_library_in(&self.libraries, &self.host)
+    pub fn standard_library(&self, triple: &str) -> PathBuf {
+        platform::standard_library(&self.libraries, triple)
     }
 
     /// Returns why its results since it was found cannot be trusted, if it was updated or removed
@@ -157,13 +212,10 @@ impl FileStamps {
     }
 
     fn with_libraries(mut self, libraries: &Path, host: &str) -> Self {
-        self.0.push(look(&standard_library_in(libraries, host)));
+        self.0
+            .push(look(&platform::standard_library(libraries, host)));
         self
     }
-}
-
-fn standard_library_in(libraries: &Path, host: &str) -> PathBuf {
-    libraries.join("lib/rustlib").join(host).join("lib")
 }
 
 fn look(path: &Path) -> Option<(u64, SystemTime)> {
@@ -176,6 +228,14 @@ impl ToolchainLookup {
     #[must_use]
     pub fn toolchain(&self) -> Option<&Toolchain> {
         match &self.found {
+            LookupResult::Found(toolchain) => Some(toolchain),
+            LookupResult::Missing { .. } | LookupResult::Broken { .. } => None,
+        }
+    }
+
+    /// Returns the toolchain to change, if it is available.
+    pub fn toolchain_mut(&mut self) -> Option<&mut Toolchain> {
+        match &mut self.found {
             LookupResult::Found(toolchain) => Some(toolchain),
             LookupResult::Missing { .. } | LookupResult::Broken { .. } => None,
         }
@@ -199,6 +259,7 @@ impl ToolchainLookup {
             source: toolchain.map(|t| t.source.clone()),
             rustc: toolchain.map(|t| t.rustc_short().to_owned()),
             cargo: toolchain.map(|t| t.cargo_version.clone()),
+            target: toolchain.and_then(|t| Some(t.platform.as_ref()?.triple.clone())),
         }
     }
 }
@@ -251,11 +312,18 @@ fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> L
         let lacks = lacks.into_iter().find(|program| !program.is_file());
         match (lacks, probe(source, &sysroot)) {
             (_, Ok(toolchain)) => {
-                let toolchain = Toolchain {
+                let mut toolchain = Toolchain {
                     rustup,
                     ..toolchain
                 };
-                return LookupResult::Found(Box::new(toolchain));
+                match spec
+                    .target
+                    .as_deref()
+                    .map(|triple| toolchain.builds_for(triple))
+                {
+                    None | Some(Ok(())) => return LookupResult::Found(Box::new(toolchain)),
+                    Some(Err(error)) => why = error.to_string(),
+                }
             }
             (Some(program), Err(_)) => why = format!("{} is not there", program.display()),
             (None, Err(e)) => broken = Some(format!("{e:#}")),
@@ -275,9 +343,9 @@ fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> L
 /// unexpected.
 pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
     let programs = FileStamps::of_programs(sysroot);
-    let rustc_verbose = ask(sysroot, "rustc", "-vV")?;
-    let cargo_version = ask(sysroot, "cargo", "-V")?;
-    let libraries = ask(sysroot, "rustc", "--print=sysroot");
+    let rustc_verbose = ask(sysroot, "rustc", &["-vV"])?;
+    let cargo_version = ask(sysroot, "cargo", &["-V"])?;
+    let libraries = ask(sysroot, "rustc", &["--print=sysroot"]);
     let field = |name: &str| {
         rustc_verbose
             .lines()
@@ -297,6 +365,7 @@ pub fn probe(source: String, sysroot: &Path) -> Result<Toolchain> {
         cargo: parse_version(cargo)?,
         stamp: programs.with_libraries(&libraries, &host),
         host,
+        platform: None,
         sysroot: sysroot.to_owned(),
         libraries,
         rustc_verbose,
@@ -312,13 +381,13 @@ fn parse_version(written: &str) -> Result<Version> {
     Ok(Version::new(version.major, version.minor, version.patch))
 }
 
-fn ask(sysroot: &Path, name: &str, flag: &str) -> Result<String> {
+fn ask(sysroot: &Path, name: &str, flags: &[&str]) -> Result<String> {
     let program = program_in(sysroot, name);
     anyhow::ensure!(program.is_file(), "{} is not there", program.display());
     let mut vars = own_env::vars().collect();
     prepend(&mut vars, library_path_variable(), [sysroot.join("lib")]);
     let shell = Shell::new()?;
-    let command = cmd!(shell, "{program} {flag}").envs(vars);
+    let command = cmd!(shell, "{program} {flags...}").envs(vars);
     let context = || format!("ask {} for its version", program.display());
     answer(Command::from(command)).with_context(context)
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use pinmatrix_core::config::{Family, FeatureSet, takes_settings};
+use pinmatrix_core::config::{BuildConfig, Family, FeatureSet, takes_settings};
 use pinmatrix_core::model::cell::{Cell, Pin};
 
 use crate::machine::toolchain::Toolchain;
@@ -103,6 +103,14 @@ impl<'a> CellContext<'a> {
         vars
     }
 
+    /// Returns the flags of cargo that say for what and how the cell is built.
+    #[must_use]
+    pub fn build_flags(&self, build: &BuildConfig) -> Vec<String> {
+        let mut flags = build.flags(&self.toolchain.cargo);
+        flags.extend(self.toolchain.target_flag());
+        flags
+    }
+
     /// Returns what affects a result apart from the subject's files, the toolchain and the pin: the
     /// environment, cargo's own config, and what the subject reaches outside its folder.
     #[must_use]
@@ -120,6 +128,7 @@ impl<'a> CellContext<'a> {
             &self.tree.cargo_config,
             &toolchain.rustc_verbose,
             &toolchain.cargo_version,
+            toolchain.triple(),
         ];
         let mut hasher = blake3::Hasher::new();
         for part in parts {

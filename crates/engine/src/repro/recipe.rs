@@ -46,6 +46,8 @@ pub struct Recipe {
     pub rustup: Option<String>,
     /// The host triple.
     pub host: String,
+    /// The triples of the packages that are fetched: the host's, and that of the row's platform.
+    pub triples: Vec<String>,
     /// The variables that affect results.
     pub vars: BTreeMap<String, VarValue>,
     /// The variables that do not affect results and are passed through.
@@ -134,6 +136,7 @@ impl Recipe {
             sysroot: sysroot.to_owned(),
             rustup: toolchain.rustup.clone(),
             host: toolchain.host.clone(),
+            triples: toolchain.triples().into_iter().map(str::to_owned).collect(),
             passed: names(passed),
             secrets: names(secrets),
             vars,
@@ -150,6 +153,19 @@ impl Recipe {
     #[must_use]
     pub fn with(self, moved: Vec<Moved>) -> Self {
         Self { moved, ..self }
+    }
+
+    /// Makes it build tests and not run them; doc tests are left out.
+    #[must_use]
+    pub fn without_running(mut self) -> Self {
+        self.steps
+            .retain(|step| !step.args.iter().any(|arg| arg == "--doc"));
+        for step in &mut self.steps {
+            if step.args.first().is_some_and(|arg| arg != "build") {
+                step.args.push("--no-run".to_owned());
+            }
+        }
+        self
     }
 
     /// Returns a shell script that does all of this from a checkout of the subject, without this
@@ -204,7 +220,7 @@ fn build(
     if *cargo >= Version::new(1, 74, 0) {
         build.args.push("--keep-going".to_owned());
     }
-    let build = build.with(&matrix.config.build.flags(cargo));
+    let build = build.with(&context.build_flags(&matrix.config.build));
     build.with(&context.features.flags())
 }
 
@@ -212,7 +228,7 @@ fn build(
 fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
     let test = RecipeStep::of(["test", "--no-fail-fast", "--frozen"]);
     let test = test.with(&context.selection.flags());
-    let test = test.with(&matrix.config.build.flags(&context.toolchain.cargo));
+    let test = test.with(&context.build_flags(&matrix.config.build));
     let config = &matrix.config.build;
     let beyond_tests = [
         (config.examples, "--examples"),
@@ -232,7 +248,6 @@ fn blind(matrix: &Matrix, context: &CellContext<'_>) -> Vec<RecipeStep> {
 /// same name, since a package by itself can have fewer features.
 fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> Vec<RecipeStep> {
     let mut steps = vec![build(matrix, context, workspace.flags_beyond_tests())];
-    let cargo = &context.toolchain.cargo;
     let mut add = |id: &TargetId, package: &PackageId, does: &[String], chosen: &[String]| {
         let does = RecipeStep::of([]).with(does);
         let (step, features) = if workspace.is_only(id) {
@@ -247,7 +262,7 @@ fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> V
             )
         };
         let step = step.with(chosen).with(&["--frozen".to_owned()]);
-        let mut flags = matrix.config.build.flags(cargo);
+        let mut flags = context.build_flags(&matrix.config.build);
         if step.args.first().is_some_and(|arg| arg == "nextest") {
             // There, `--profile` is nextest's own.
             for flag in &mut flags {

@@ -280,7 +280,12 @@ impl Pinning<'_, '_> {
 
     fn metadata(&mut self) -> PinningStep<Metadata> {
         let mut args = vec!["metadata", "--format-version", "1"];
-        args.extend(["--filter-platform", &self.context.toolchain.host]);
+        let triples = self.context.toolchain.triples();
+        args.extend(
+            triples
+                .iter()
+                .flat_map(|triple| ["--filter-platform", triple]),
+        );
         let features = self.context.features.flags();
         args.extend(features.iter().map(String::as_str));
         if self.setup.locked {

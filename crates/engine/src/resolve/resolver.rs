@@ -165,7 +165,7 @@ impl Resolver<'_> {
                 family.keys.iter().map(Spanned::get_ref).collect::<Vec<_>>(),
                 family.strict,
             ),
-            (&toolchain.rustc, &toolchain.host),
+            (&toolchain.rustc, &toolchain.host, toolchain.triple()),
             &self.setup.matrix.resolver.cargo_version,
             &context.pin_context.change.hold,
             key::build(context, &self.setup.matrix.config),

@@ -27,6 +27,9 @@ use crate::test::libtest::{OutputFormat, SuiteOutput, keep_tail};
 /// a command.
 const MOST_NAMES: usize = 200;
 
+/// What the standard library prints of a panic.
+const PANIC: &str = "panicked at ";
+
 /// The cases of one executable while their results are collected.
 pub struct Cases<'a, 'b> {
     executable: &'a TestExecutable<'a>,
@@ -206,6 +209,10 @@ impl<'a, 'b> Cases<'a, 'b> {
         let flags = executable.format.flags().iter().copied();
         let mut args: Vec<String> = flags.map(str::to_owned).collect();
         args.extend(threads.flag().filter(|_| !has(THREADS)));
+        if executable.is_wasm && names.len() == 1 {
+            // What is captured is lost with the process.
+            args.push("--nocapture".to_owned());
+        }
         if !names.is_empty() {
             args.push("--exact".to_owned());
             args.extend(names.iter().cloned());
@@ -225,7 +232,12 @@ impl<'a, 'b> Cases<'a, 'b> {
         let all: Vec<String> = self.names.iter().cloned().collect();
         let running = if names.is_empty() { &all } else { names };
         let waiting = Instant::now();
-        let threads = self.executable.budget.test_threads(running.len())?;
+        let n_threads = if self.executable.is_wasm {
+            1
+        } else {
+            running.len()
+        };
+        let threads = self.executable.budget.test_threads(n_threads)?;
         let waited = waiting.elapsed();
         self.waited += waited;
         self.deadline += waited;
@@ -310,7 +322,13 @@ impl<'a, 'b> Cases<'a, 'b> {
                 "the process ended with exit 101".to_owned(),
             ),
             exit @ (Exit::Code(_) | Exit::Signal(_) | Exit::Interrupted | Exit::Lost(_)) => {
-                (FailureKind::Crash, format!("the process died: {exit}"))
+                let has_panicked = self.executable.is_wasm && suite.loose.contains(PANIC);
+                if has_panicked {
+                    let what = format!("a panic ended the process: {exit}");
+                    (FailureKind::Test, what)
+                } else {
+                    (FailureKind::Crash, format!("the process died: {exit}"))
+                }
             }
         };
         let loose = self.executable.without_stage(&suite.loose);

@@ -11,6 +11,7 @@ use crate::cargo::targets::Workspace;
 use crate::machine::cargo_config;
 use crate::machine::cargo_home::{cargo_home, own_config};
 use crate::machine::child_env::{library_path_variable, prepend};
+use crate::machine::platform::Platform;
 use crate::matrix::Matrix;
 use crate::matrix::cell_context::CellContext;
 use crate::workdir::lane_dirs::LaneDirs;
@@ -23,6 +24,17 @@ pub struct TestLocation<'a> {
     pub context: &'a CellContext<'a>,
     /// The lane's folders.
     pub folders: &'a LaneDirs,
+    /// The platform that the tests are built for; `None` for the host, without its name in paths.
+    pub platform: Option<&'a Platform>,
+}
+
+impl TestLocation<'_> {
+    /// Returns the triple that the tests are built for.
+    #[must_use]
+    pub fn triple(&self) -> &str {
+        let host = &self.context.toolchain.host;
+        self.platform.map_or(host, |platform| &platform.triple)
+    }
 }
 
 /// Returns the variables that cargo would set for a test.
@@ -34,8 +46,7 @@ pub fn vars(
     built: &BuildResult,
 ) -> BTreeMap<OsString, OsString> {
     let toolchain = place.context.toolchain;
-    let mut vars = inherited(place);
-    vars.extend(configured(place, &vars));
+    let mut vars = of_configs(place);
     vars.insert("CARGO".into(), toolchain.program("cargo").into());
     if let Some(package) = workspace.package(package) {
         vars.extend(package_vars(package));
@@ -54,6 +65,13 @@ pub fn vars(
         library_path_variable(),
         library_folders(place, built),
     );
+    vars
+}
+
+/// Returns the variables that a test would see without cargo, and those that cargo configs set.
+pub fn of_configs(place: &TestLocation<'_>) -> BTreeMap<OsString, OsString> {
+    let mut vars = inherited(place);
+    vars.extend(configured(place, &vars));
     vars
 }
 
@@ -117,11 +135,16 @@ fn library_folders(place: &TestLocation<'_>, built: &BuildResult) -> Vec<std::pa
         "bench" => "release",
         other => other,
     };
-    let output = place.folders.target.join(profile);
+    let of_platform = place.platform.map(|platform| &platform.triple);
+    let output = place
+        .folders
+        .target
+        .join(of_platform.map_or("", String::as_str));
+    let output = output.join(profile);
     folders.extend([output.join("deps"), output]);
     let folders = folders.into_iter().map(Utf8PathBuf::into_std_path_buf);
     folders
-        .chain([place.context.toolchain.standard_library()])
+        .chain([place.context.toolchain.standard_library(place.triple())])
         .collect()
 }
 

@@ -39,6 +39,8 @@ pub struct TestExecutable<'a> {
     pub rustc: &'a Version,
     /// The format in which it prints its results.
     pub format: OutputFormat,
+    /// Whether it is WebAssembly: its tests run one after another, and a panic ends the process.
+    pub is_wasm: bool,
     /// Its complete environment.
     pub vars: BTreeMap<OsString, OsString>,
     /// What it may access.

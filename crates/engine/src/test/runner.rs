@@ -15,8 +15,9 @@ use crate::test::env::TestLocation;
 #[must_use]
 pub fn runner(place: &TestLocation<'_>, vars: &BTreeMap<OsString, OsString>) -> Vec<OsString> {
     let toolchain = place.context.toolchain;
-    let host = toolchain.host.to_uppercase().replace('-', "_");
-    let variable = vars.get(OsStr::new(&format!("CARGO_TARGET_{host}_RUNNER")));
+    let triple = place.triple();
+    let in_variables = triple.to_uppercase().replace(['-', '.'], "_");
+    let variable = vars.get(OsStr::new(&format!("CARGO_TARGET_{in_variables}_RUNNER")));
     if let Some(words) = variable.and_then(|words| words.to_str()) {
         let words = words.split_whitespace().map(str::to_owned).collect();
         let words = cargo_config::with_program_in(words, &place.folders.subject);
@@ -35,7 +36,11 @@ pub fn runner(place: &TestLocation<'_>, vars: &BTreeMap<OsString, OsString>) -> 
         configs.find_map(|(text, root)| cargo_config::runner(text, root, is_meant))
     };
     // Cargo puts all configs together first, and a triple comes before any `cfg`.
-    let of_triple = named(&|key| key == toolchain.host);
-    let found = of_triple.or_else(|| named(&|key| toolchain.satisfies(key)));
+    let of_triple = named(&|key| key == triple);
+    let satisfies = |key: &str| match place.platform {
+        Some(platform) => platform.satisfies(key),
+        None => toolchain.satisfies(key),
+    };
+    let found = of_triple.or_else(|| named(&satisfies));
     found.into_iter().flatten().map(OsString::from).collect()
 }

@@ -119,6 +119,9 @@ pub(super) fn known(first: &Break<'_>) -> Sentence {
     let point = first.point;
     let it = match (&point.target, &point.before.of_whole) {
         (Some(_), Some(words)) => format!("It {words}"),
+        (_, _) if point.before.status.is_built() => {
+            verb(point, "It still builds", "They still build").to_owned()
+        }
         (_, _) => verb(point, "It still passes", "They still pass").to_owned(),
     };
     let at = if first.is_alike {

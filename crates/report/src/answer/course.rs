@@ -107,7 +107,7 @@ impl FamilyView<'_> {
 fn unbuilt(turns: &[CourseTurn]) -> Vec<String> {
     let mut stretches = Vec::new();
     let mut since: Option<&PinnedAt> = None;
-    for CourseTurn { at, change } in turns {
+    for CourseTurn { at, change, .. } in turns {
         match change {
             ChangeKind::Break | ChangeKind::Shift => since = Some(at),
             ChangeKind::Fix => stretches.push(match since.take() {
@@ -145,19 +145,31 @@ fn named(sentence: Sentence, target: &TargetId, cases: &[String]) -> Sentence {
 fn turns(turns: &[CourseTurn], is_one: bool) -> Vec<String> {
     let verb = |one: &'static str, many: &'static str| if is_one { one } else { many };
     let mut n_breaks = 0;
-    let phrases = turns
-        .iter()
-        .enumerate()
-        .map(|(n, CourseTurn { at, change })| {
+    let phrases = turns.iter().enumerate().map(
+        |(
+            n,
+            CourseTurn {
+                at,
+                change,
+                is_built,
+            },
+        )| {
             let again = if n_breaks > 0 { " again" } else { "" };
             match change {
-                ChangeKind::Fix if n == 0 => format!("{} to pass at {at}", verb("begins", "begin")),
+                ChangeKind::Fix if n == 0 => {
+                    let pass = if *is_built { "build" } else { "pass" };
+                    format!("{} to {pass} at {at}", verb("begins", "begin"))
+                }
+                ChangeKind::Fix if *is_built => {
+                    format!("{} again from {at}", verb("builds", "build"))
+                }
                 ChangeKind::Fix => format!("{} again from {at}", verb("passes", "pass")),
                 ChangeKind::Break | ChangeKind::Shift => {
                     n_breaks += 1;
                     format!("{}{again} at {at}", verb("breaks", "break"))
                 }
             }
-        });
+        },
+    );
     phrases.collect()
 }

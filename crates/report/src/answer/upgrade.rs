@@ -181,7 +181,14 @@ fn tested_rows(run: &Run, family: &str) -> usize {
 
 /// Whether the rows of two upgrades have the same result, compared with the same pin.
 fn goes_as(one: &Upgrade<'_>, other: &Upgrade<'_>) -> bool {
-    let goes = |upgrade: &Upgrade<'_>| (upgrade.is_today, upgrade.is_constant, upgrade.has_more);
+    let goes = |upgrade: &Upgrade<'_>| {
+        (
+            upgrade.is_today,
+            upgrade.is_built,
+            upgrade.is_constant,
+            upgrade.has_more,
+        )
+    };
     (one.from, &one.steps, goes(one)) == (other.from, &other.steps, goes(other))
 }
 
@@ -189,10 +196,16 @@ fn goes_as(one: &Upgrade<'_>, other: &Upgrade<'_>) -> bool {
 fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     let upgrade = rows[0];
     let Upgrade { family, from, .. } = upgrade;
-    let passes = if upgrade.is_today {
-        format!("passes today ({from})")
+    // Of a row whose platform nothing here runs, no more is known than that it builds.
+    let (pass, work, what) = if upgrade.is_built {
+        ("builds", "builds", "target")
     } else {
-        format!("passes at {from}")
+        ("passes", "works", "test")
+    };
+    let passes = if upgrade.is_today {
+        format!("{pass} today ({from})")
+    } else {
+        format!("{pass} at {from}")
     };
     let names: Vec<String> = rows.iter().map(|upgrade| upgrade.row.to_string()).collect();
     let on = match names.len() {
@@ -209,7 +222,7 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
     let are_all_known = upgrade.n_tested() == upgrade.steps.len() && unsure.is_empty();
     let words = match upgrade.newest() {
         Some(_) if upgrade.is_constant => format!(
-            "Moving {family} from {from} to {} changes nothing {on}: each test shows at {} what it shows at {from}{}",
+            "Moving {family} from {from} to {} changes nothing {on}: each {what} shows at {} what it shows at {from}{}",
             last.at,
             match upgrade.steps.len() {
                 1 => last.at.to_string(),
@@ -226,9 +239,11 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
             let after: Vec<_> = after.take_while(|step| step.at != newest).collect();
             let breaks_after = after.iter().filter(|step| step.fate == PinFate::Breaks);
             let works = match breaks_after.count() {
-                0 => "works",
-                n if n == after.len() && !upgrade.is_newest_open => "is the newest that works",
-                _ => "is the newest tested pin that works",
+                0 => work.to_owned(),
+                n if n == after.len() && !upgrade.is_newest_open => {
+                    format!("is the newest that {work}")
+                }
+                _ => format!("is the newest tested pin that {work}"),
             };
             let at_later_pins = if breaks.is_empty() {
                 "there, or at any other later pin that was tested".to_owned()
@@ -243,12 +258,12 @@ fn sentence(run: &Run, rows: &[&Upgrade<'_>], are_all: bool) -> Sentence {
             format!("No {family} after {from} was tested {on}")
         }
         None if breaks.is_empty() => {
-            format!("Whether any {family} after {from} works {on} is not known")
+            format!("Whether any {family} after {from} {work} {on} is not known")
         }
         None => {
             let tested = if are_all_known { "" } else { "tested " };
             format!(
-                "No {tested}{family} after {from} works without a change of code {on}: something that {passes} fails at {}",
+                "No {tested}{family} after {from} {work} without a change of code {on}: something that {passes} fails at {}",
                 listed(&breaks)
             )
         }

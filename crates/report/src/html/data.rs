@@ -190,6 +190,7 @@ fn words() -> BTreeMap<char, (String, &'static str, &'static str)> {
         ('✔', "passes", "passed"),
         ('?', "inconclusive", "inconclusive"),
         ('≈', "inferred, not run", "inferred"),
+        ('□', "built, not run", "built"),
         ('·', "not run", "skipped"),
     ];
     let others =

@@ -123,6 +123,7 @@ const headerPart = (cell) => {
 
 const WHY = {
   inferred: 'No one ran this cell. Its nearest neighbours that ran agree, so it is taken to be like them; it may differ all the same. --full settles it.',
+  built: 'It was built. Nothing here runs executables of its platform, so no test ran.',
   skipped: 'This cell was not run.',
   inconclusive: 'The machine kept this cell from an answer. That says nothing of the code, and the next run tries it again.',
   drift: 'A package outside the family is too new for the toolchain, or does not build on it. That says nothing about the pin.',
@@ -138,7 +139,7 @@ const show = () => (isNarrow.matches ? dialog.showModal() : dialog.show());
 const openCell = (cell, from) => {
   const it = shown(cell);
   const look = lookOf(cell);
-  const kind = ['passed', 'failed', 'drift', 'inconclusive', 'inferred', 'skipped'].find((name) => look.contains(name)) ?? 'skipped';
+  const kind = ['passed', 'failed', 'drift', 'inconclusive', 'inferred', 'built', 'skipped'].find((name) => look.contains(name)) ?? 'skipped';
   const id = cellId(cell);
   const [before, behind] = data.command;
   dialog.replaceChildren(

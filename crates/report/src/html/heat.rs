@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pinmatrix_core::analysis::frontier::ChangePoint;
 use pinmatrix_core::model::cell::CellId;
-use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run};
+use pinmatrix_core::model::run::{CellRecord, FamilyRecord, Run, ToolchainRecord};
 use pinmatrix_core::model::status::{FailureKind, SkipReason, Status};
 use pinmatrix_core::text;
 
@@ -74,12 +74,14 @@ fn heat(run: &Run, family: &FamilyRecord, marks: &Marks<'_>) -> Heat {
         let cell = row.first().map(|record| &record.cell);
         let toolchain = cell.map(|cell| &cell.row.toolchain);
         let found = run.toolchains.iter().find(|t| Some(&t.label) == toolchain);
-        let rustc = found.and_then(|toolchain| toolchain.rustc.as_deref());
+        let rustc = found.and_then(ToolchainRecord::compiler);
         HeatRow {
             name: cell
                 .map(|cell| text::one_line(&cell.row.to_string()))
                 .unwrap_or_default(),
-            rustc: rustc.map_or("not on this machine".to_owned(), text::one_line),
+            rustc: rustc.map_or("not on this machine".to_owned(), |rustc| {
+                text::one_line(&rustc)
+            }),
             has_targets: row
                 .iter()
                 .any(|r| r.outcome().is_some_and(|o| !o.targets.is_empty())),
@@ -148,6 +150,9 @@ fn spoken(status: &Status) -> String {
         Status::Skipped {
             reason: SkipReason::NotBegun,
         } => "not run".to_owned(),
+        Status::Skipped {
+            reason: reason @ SkipReason::Built(_),
+        } => reason.to_string(),
         Status::Skipped { reason } => format!("not run, {reason}"),
         Status::Inconclusive { doubt } => format!("inconclusive, {doubt}"),
     }
@@ -164,6 +169,7 @@ fn kind(status: &Status) -> &'static str {
         Status::Skipped {
             reason: SkipReason::Inferred,
         } => "inferred",
+        Status::Skipped { .. } if status.is_built() => "built",
         Status::Skipped { .. } => "skipped",
         Status::Inconclusive { .. } => "inconclusive",
     }

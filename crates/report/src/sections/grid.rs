@@ -92,6 +92,7 @@ fn place(record: &CellRecord) -> GridCell {
         Status::Skipped {
             reason: SkipReason::Inferred,
         } => "≈".to_owned(),
+        Status::Skipped { .. } if status.is_built() => "built".to_owned(),
         Status::Skipped { .. } => "·".to_owned(),
         Status::Inconclusive { .. } => "?".to_owned(),
     };

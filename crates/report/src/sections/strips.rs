@@ -131,6 +131,7 @@ pub fn letter(status: Option<&Status>) -> char {
         Some(Status::Passed) => '✔',
         Some(Status::Failed { class }) => class.letter().0,
         Some(Status::Inconclusive { .. }) => '?',
+        Some(built) if built.is_built() => '□',
         Some(Status::Skipped { .. }) | None => '·',
     }
 }
@@ -142,6 +143,7 @@ pub fn word(status: &Status) -> &'static str {
         Status::Passed => "passes",
         Status::Failed { class } => class.letter().1,
         Status::Inconclusive { .. } => "inconclusive",
+        Status::Skipped { .. } if status.is_built() => "builds",
         Status::Skipped { .. } => "skipped",
     }
 }
@@ -157,6 +159,6 @@ pub fn legend() -> Vec<String> {
             entries.push(entry);
         }
     }
-    entries.extend(["? inconclusive", "≈ inferred", "· not run"].map(str::to_owned));
+    entries.extend(["? inconclusive", "≈ inferred", "□ built", "· not run"].map(str::to_owned));
     entries
 }

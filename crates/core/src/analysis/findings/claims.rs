@@ -244,7 +244,8 @@ fn passes(
         let mut n_passed = 0;
         for target in meant {
             let describe = || format!("{}: {}: {}", record.id, target.id, target.first_error());
-            match (target.status.is_verdict(), target.status.is_failed()) {
+            let is_verdict = target.status.is_verdict() && !target.status.is_built();
+            match (is_verdict, target.status.is_failed()) {
                 (true, false) => n_passed += 1,
                 (true, true) => failed.push(describe()),
                 (false, _) => refused.push(format!("{}, and says nothing about this", describe())),

@@ -26,7 +26,8 @@ pub fn min_toolchains(run: &Run) -> Vec<LeastToolchain> {
             // first row.
             let is_alike = |other: &&&CellRecord| {
                 let (row, of) = (&other.cell.row, &record.cell.row);
-                (&row.source, &row.features) == (&of.source, &of.features)
+                let is_platform = run.platform(row) == run.platform(of);
+                is_platform && (&row.source, &row.features) == (&of.source, &of.features)
             };
             let at_pin = at_pin.filter(is_alike).copied().collect();
             least.extend(of_pin(run, family, pin.to_string(), at_pin));

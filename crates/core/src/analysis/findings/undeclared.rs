@@ -43,7 +43,9 @@ fn at_each_pin<'a>(run: &'a Run, family: &FamilyRecord) -> Vec<Vec<EndedCell<'a>
     for record in run.rows(family).into_iter().flatten() {
         let (row, at) = (&record.cell.row, &record.cell.pin.at);
         if let (Some(outcome), Some(rustc)) = (record.outcome(), run.rustc(row)) {
-            let group = groups.entry((at, &row.source, &row.features)).or_default();
+            let group = groups
+                .entry((at, &row.source, &row.features, run.platform(row)))
+                .or_default();
             group.push(EndedCell {
                 record,
                 outcome,

@@ -1,7 +1,5 @@
 //! Platforms that a cargo config of the subject builds for.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 use pinmatrix_core::config::Config;
 
@@ -9,6 +7,7 @@ use crate::machine::cargo_home::own_config;
 use crate::machine::toolchain::ToolchainLookup;
 use crate::machine::{cargo_config, own_env};
 use crate::subject::Subject;
+use crate::subject::source_tree::SourceTree;
 
 /// The variable that takes precedence over cargo configs.
 const VARIABLE: &str = "CARGO_BUILD_TARGET";
@@ -17,33 +16,63 @@ const VARIABLE: &str = "CARGO_BUILD_TARGET";
 /// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
 const HOST: &str = "host-tuple";
 
-/// Rejects a variable or a cargo config that builds for another platform than any toolchain's host:
-/// nothing of it would run.
+/// Makes toolchains without a `target` of their own build for the platform that a variable or a
+/// cargo config names.
 ///
 /// # Errors
 ///
-/// Returns a [`UserError`](pinmatrix_core::error::UserError) that names the config, and other errors
-/// if a config cannot be read.
-pub fn runs_here(config: &Config, subject: &Subject, toolchains: &[ToolchainLookup]) -> Result<()> {
-    let found = toolchains.iter().filter_map(ToolchainLookup::toolchain);
-    let hosts: BTreeSet<&str> = found.map(|toolchain| toolchain.host.as_str()).collect();
-    let Some(first) = hosts.first() else {
-        return Ok(());
-    };
-    let (from, targets) = effective(config, subject)?;
-    let is_host = |target: &str| target == HOST || hosts.contains(target);
-    let Some(other) = targets.iter().find(|target| !is_host(target)) else {
-        return Ok(());
-    };
-    let help = format!("under [env], `set = {{ {VARIABLE} = \"{first}\" }}` builds for {first}");
-    Err(config
-        .text
-        .error_at(format!(
-            "{from} builds for `{other}`, and tests run on {first}"
+/// Returns a [`UserError`](pinmatrix_core::error::UserError) that names the config if it names several
+/// platforms, or one that a toolchain cannot build for, and other errors if a config cannot be read.
+pub fn configured(
+    config: &Config,
+    trees: &[SourceTree],
+    toolchains: &mut [ToolchainLookup],
+) -> Result<()> {
+    let mut effective = trees.iter().map(|tree| effective(config, &tree.subject));
+    let (from, targets) = effective.next().transpose()?.unwrap_or_default();
+    let first = toolchains.iter().find_map(ToolchainLookup::toolchain);
+    let host = first.map_or(HOST, |toolchain| &toolchain.host).to_owned();
+    let refuse = |why: String| {
+        let error = config
+            .text
+            .error_at(why)
+            .at(config.subject.span(), "this subject");
+        error.help(format!(
+            "`target` of a `[[toolchain]]` takes precedence; \
+             under [env], `set = {{ {VARIABLE} = \"{host}\" }}` builds for {host}"
         ))
-        .at(config.subject.span(), "this subject")
-        .help(help)
-        .into())
+    };
+    for other in effective {
+        if other?.1 != targets {
+            let why = "the revisions of the subject build for different platforms";
+            return Err(refuse(why.to_owned()).into());
+        }
+    }
+    let target = match targets.as_slice() {
+        [] => return Ok(()),
+        [target] => target,
+        several => {
+            let several = several.join(", ");
+            return Err(refuse(format!("{from} builds for several platforms: {several}")).into());
+        }
+    };
+    for lookup in &mut *toolchains {
+        let Some(toolchain) = lookup.toolchain_mut() else {
+            continue;
+        };
+        if toolchain.platform.is_some() {
+            continue;
+        }
+        let triple = match target.as_str() {
+            HOST => toolchain.host.clone(),
+            triple => triple.to_owned(),
+        };
+        if let Err(error) = toolchain.builds_for(&triple) {
+            let why = format!("{from} builds for `{triple}`, and {error:#}");
+            return Err(refuse(why).into());
+        }
+    }
+    Ok(())
 }
 
 /// Returns the platforms that cargo builds for, and what says so: a variable, or the config with the

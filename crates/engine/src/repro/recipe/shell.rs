@@ -143,12 +143,12 @@ fn file_word(path: &Utf8Path) -> String {
 fn write_fetch(out: &mut String, recipe: &Recipe) -> std::fmt::Result {
     let secrets = recipe.secrets.iter().filter(|name| is_name(name));
     let secrets = secrets.map(|name| format!("${{{name}+{name}=\"${name}\"}} "));
-    writeln!(
-        out,
-        "closed HOME=\"$HOME\" {}\"$toolchain/bin/cargo\" fetch --locked --target {}\n",
-        secrets.collect::<String>(),
-        shell_word(&recipe.host)
-    )
+    let secrets: String = secrets.collect();
+    for triple in recipe.triples.iter().map(|triple| shell_word(triple)) {
+        let cargo = "\"$toolchain/bin/cargo\" fetch --locked --target";
+        writeln!(out, "closed HOME=\"$HOME\" {secrets}{cargo} {triple}")?;
+    }
+    writeln!(out)
 }
 
 /// Writes the functions that run a command, or cargo, in the cell's environment.

@@ -75,6 +75,7 @@ fn with_cases<T>(judge: impl FnOnce(&mut Cases<'_, '_>) -> T) -> T {
         folder: Utf8Path::new("/lane/checkout"),
         rustc: &Version::new(1, 90, 0),
         format: OutputFormat::Json,
+        is_wasm: false,
         vars: BTreeMap::new(),
         policy: Policy::OPEN,
         timeouts: &timeouts,

@@ -39,7 +39,7 @@ pub fn description(target: &NextestTarget<'_>) -> Result<String> {
     });
     let out_dirs: Map<String, Value> = out_dirs.collect();
     let platform = json!({ "triple": target.toolchain.host, "target-features": "unknown" });
-    let libraries = target.toolchain.standard_library();
+    let libraries = target.toolchain.standard_library(&target.toolchain.host);
     let libraries = libraries
         .to_str()
         .context("read the toolchain's path as text")?;

@@ -52,6 +52,7 @@ fn whatever_a_recipe_holds_is_data_to_the_shell() {
         sysroot: sysroot.to_string(),
         rustup: None,
         host: "x86_64-$(touch out)".to_owned(),
+        triples: vec!["x86_64-$(touch out)".to_owned()],
         vars: BTreeMap::from([
             ("MODE".to_owned(), VarValue::Plain(HOSTILE.to_owned())),
             (
@@ -143,6 +144,7 @@ fn a_step_that_fails_stops_no_other_and_is_reported() {
         sysroot: folder.to_string(),
         rustup: None,
         host: "x".to_owned(),
+        triples: vec!["x".to_owned()],
         vars: BTreeMap::new(),
         passed: Vec::new(),
         secrets: vec!["HUSH".to_owned(), "$(touch out)".to_owned()],
