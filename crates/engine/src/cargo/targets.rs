@@ -310,11 +310,20 @@ impl Workspace {
             .is_some_and(|package| package.source.is_none())
     }
 
+    /// Returns the folders of the subject's packages.
+    pub fn own_folders(&self) -> impl Iterator<Item = &Utf8Path> {
+        self.own_packages()
+            .filter_map(|package| package.manifest_path.parent())
+    }
+
+    fn own_packages(&self) -> impl Iterator<Item = &Package> {
+        let packages = self.metadata.packages.iter();
+        packages.filter(|package| package.source.is_none())
+    }
+
     /// Returns the sources of the build scripts of the subject's packages.
     pub fn build_scripts(&self) -> impl Iterator<Item = &Utf8Path> {
-        let packages = self.metadata.packages.iter();
-        let own = packages.filter(|package| package.source.is_none());
-        let targets = own.flat_map(|package| &package.targets);
+        let targets = self.own_packages().flat_map(|package| &package.targets);
         let scripts = targets.filter(|target| target.is_custom_build());
         scripts.map(|script| script.src_path.as_path())
     }
@@ -323,9 +332,7 @@ impl Workspace {
     /// behind.
     #[must_use]
     pub fn runs_as_it_builds(&self) -> bool {
-        let packages = self.metadata.packages.iter();
-        let own = packages.filter(|package| package.source.is_none());
-        let mut targets = own.flat_map(|package| &package.targets);
+        let mut targets = self.own_packages().flat_map(|package| &package.targets);
         targets.any(|target| target.is_custom_build() || target.is_proc_macro())
     }
 

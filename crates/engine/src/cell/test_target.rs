@@ -68,13 +68,15 @@ impl CellWork<'_> {
     }
 
     pub(super) fn output_format(&self, workspace: &Workspace) -> OutputFormat {
-        let inside = |script: &Utf8Path| {
-            let inside = script.strip_prefix(&self.folders.checkout).ok()?;
+        let inside = |path: &Utf8Path| {
+            let inside = path.strip_prefix(&self.folders.checkout).ok()?;
             Some(inside.to_owned())
         };
+        let packages = workspace.own_folders().filter_map(inside).collect();
         let build_scripts = workspace.build_scripts().filter_map(inside).collect();
         let checkout = &self.context.tree.subject.checkout;
-        output_format(&self.context.toolchain.rustc, checkout, &build_scripts)
+        let rustc = &self.context.toolchain.rustc;
+        output_format(rustc, checkout, &packages, &build_scripts)
     }
 
     /// Runs the tests of a target.

@@ -16,17 +16,17 @@ use crate::test::libtest::text::{FailureSections, status_of};
 pub fn cases(printed: &str) -> Vec<CaseOutcome> {
     let printed = text::sanitize(printed);
     let mut failures = FailureSections::default();
+    let mut results = Vec::new();
     for line in printed.lines() {
-        failures.read_line(line);
+        if line.starts_with("running ") && line.trim_end_matches('s').ends_with(" test") {
+            failures.begin_group();
+        } else if !failures.read_line(line) {
+            let result = line.strip_prefix("test ");
+            results.extend(result.and_then(|result| result.rsplit_once(" ... ")));
+        }
     }
     let mut cases: BTreeMap<String, CaseOutcome> = BTreeMap::new();
-    for line in printed.lines() {
-        let Some((name, word)) = line
-            .strip_prefix("test ")
-            .and_then(|l| l.rsplit_once(" ... "))
-        else {
-            continue;
-        };
+    for (name, word) in results {
         let Some(status) = status_of(word) else {
             continue;
         };
@@ -81,6 +81,18 @@ mod tests {
             failures:\n    a (line 3)\n";
         let statuses = cases(printed).into_iter().map(|c| c.status.to_string());
         let expected = ["inconclusive(out of disk)", "inconclusive(out of memory)"];
+        assert_eq!(statuses.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn each_group_has_its_own_failures_and_what_a_doc_test_printed_is_no_result() {
+        let printed = "running 1 test\ntest a (line 3) ... FAILED\n\nfailures:\n\n\
+            ---- a (line 3) stdout ----\ntest b (line 9) ... FAILED\ntest c ... ok\n\n\
+            failures:\n    a (line 3)\n\ntest result: FAILED.\n\nrunning 2 tests\n\
+            test b (line 9) ... ok\n\ntest result: ok.\n";
+        let statuses = cases(printed).into_iter();
+        let statuses = statuses.map(|case| format!("{} {}", case.name, case.status));
+        let expected = ["a (line 3) failed(test)", "b (line 9) passed"];
         assert_eq!(statuses.collect::<Vec<_>>(), expected);
     }
 

@@ -46,6 +46,8 @@ impl TextReader {
         let line = line.trim_end_matches(['\r', '\n']);
         if line.starts_with("test result: ") {
             self.result = Some(line.to_owned());
+        } else if self.failures.read_line(line) {
+            // What a test printed can look like a result.
         } else if let Some((name, word)) = self.test_in(line) {
             match status_of(word) {
                 Some(status) => {
@@ -55,7 +57,7 @@ impl TextReader {
                 }
                 None => self.begun = Some(name),
             }
-        } else if !self.failures.read_line(line) {
+        } else {
             suite.keep_loose(&format!("{line}\n"));
         }
     }
@@ -108,32 +110,41 @@ impl TextReader {
 /// The output of the tests that failed, which libtest prints after all results.
 #[derive(Debug, Default)]
 pub struct FailureSections {
+    has_begun: bool,
     current: Option<String>,
     /// The output, by test.
     pub outputs: BTreeMap<String, String>,
 }
 
 impl FailureSections {
-    /// Processes a line: `---- NAME stdout ----`, and what follows it. Returns false if it belongs
-    /// to no section.
+    /// Processes a line: `failures:`, `---- NAME stdout ----`, and what follows them. Returns false
+    /// before the first of these. rustdoc can run several groups of doc tests, one after another, each
+    /// of which ends with its own sections.
     pub fn read_line(&mut self, line: &str) -> bool {
         let heading = line
             .strip_prefix("---- ")
             .and_then(|l| l.strip_suffix(" stdout ----"));
-        if let Some(name) = heading {
-            self.current = Some(name.to_owned());
-        } else if line == "failures:" {
+        if line == "failures:" {
+            self.has_begun = true;
             self.current = None;
+        } else if !self.has_begun {
+            return false;
+        } else if let Some(name) = heading {
+            self.current = Some(name.to_owned());
         } else if let Some(name) = &self.current {
             let output = self.outputs.entry(name.clone()).or_default();
             if output.len() < 2 * text::CASE_OUTPUT {
                 output.push_str(line);
                 output.push('\n');
             }
-        } else {
-            return false;
         }
         true
+    }
+
+    /// Processes the start of another group of tests, of which there are no failures yet.
+    pub fn begin_group(&mut self) {
+        self.has_begun = false;
+        self.current = None;
     }
 }
 
@@ -236,6 +247,22 @@ mod tests {
         );
         let (cases, open, _) = read(&["a"], &format!("test a ... hello\nok\n{end}"));
         assert_eq!((cases, open.len()), (vec!["a passed".to_owned()], 0));
+    }
+
+    #[test]
+    fn what_a_failed_test_printed_is_no_result() {
+        let (cases, open, suite) = read(
+            &["a", "b"],
+            "test a ... FAILED\ntest b ... ok\n\nfailures:\n\n---- a stdout ----\n\
+             test a ... ok\ntest b ... FAILED\n\nfailures:\n    a\n\n\
+             test result: FAILED. 1 passed; 1 failed; 0 ignored\n",
+        );
+        assert_eq!(
+            (cases, open.len()),
+            (vec!["a failed(test)".to_owned(), "b passed".to_owned()], 0)
+        );
+        let output = suite.ended["a"].output.as_deref();
+        assert_eq!(output, Some("test a ... ok\ntest b ... FAILED"));
     }
 
     #[test]

@@ -30,13 +30,14 @@ pub fn unlocking(rustc: &Version) -> Option<(&'static str, &'static str)> {
 }
 
 /// Returns the format in which tests compiled by `rustc` print their results: text if a Rust source
-/// of the checkout names the variable, since its tests could notice that it is set. Build scripts
-/// may name it, because the variable is never set while they run; their paths are relative to the
-/// top of the checkout.
+/// of the subject names the variable, since its tests could notice that it is set. Build scripts
+/// may name it, because the variable is never set while they run. Their paths, and those of the
+/// folders of the subject's packages, are relative to the top of the checkout.
 #[must_use]
 pub fn output_format(
     rustc: &Version,
     checkout: &Checkout,
+    packages: &BTreeSet<Utf8PathBuf>,
     build_scripts: &BTreeSet<Utf8PathBuf>,
 ) -> OutputFormat {
     if unlocking(rustc).is_none() {
@@ -44,7 +45,8 @@ pub fn output_format(
     }
     let sources = checkout.entries.par_iter().filter(|entry| {
         let is_source = entry.path.extension().is_some_and(|ext| ext == "rs");
-        is_source && !build_scripts.iter().any(|script| entry.path == *script)
+        let is_of_package = packages.iter().any(|folder| entry.path.starts_with(folder));
+        is_source && is_of_package && !build_scripts.iter().any(|script| entry.path == *script)
     });
     let top = checkout.top.as_std_path();
     let texts = sources.filter_map(|entry| fs::read(top.join(&entry.path)).ok());
