@@ -127,6 +127,7 @@ impl Matrix {
         for tree in &trees {
             validate::build(&config, tree)?;
         }
+        validate::platform::known(&config, &toolchains, &resolver)?;
         validate::platform::configured(&config, &trees, &mut toolchains)?;
         validate::adjustments(&config, &tree.subject)?;
         validate::matched::overrides(&config, trees.iter().map(|tree| &tree.subject))?;

@@ -144,7 +144,7 @@ pub fn open(
         moved.retain(|moved| moved.fault == MoveReason::TooOld);
         let recipe = Recipe::of(matrix, &context, &resolution, workspace.as_ref())?.with(moved);
         let recipe = match work.unrunnable() {
-            Some(_) => recipe.without_running(),
+            Some(_) => recipe.without_running(workspace.as_ref()),
             None => recipe,
         };
         let passed = match (&mut on_event, &workspace) {

@@ -41,10 +41,15 @@ pub fn test(
     let name = executable.path.file_name().unwrap_or_default();
     log.note(&format!("$ {name} # {}", target.id));
     let started = Instant::now();
-    let tested = if target.harness {
-        Cases::run_all(executable, log)?
-    } else {
-        program(executable, &target.id.name, log)?
+    let mut tested = None;
+    if target.harness {
+        tested = Some(Cases::run_all(executable, log)?);
+    }
+    // What runs it for another machine can be a program that takes no flags.
+    let is_unlisted = |tests: &TargetTests| executable.is_elsewhere && tests.is_unlisted();
+    let tested = match tested {
+        Some(tests) if !is_unlisted(&tests) => tests,
+        Some(_) | None => program(executable, &target.id.name, log)?,
     };
     Ok(outcome_of(target, tested, started, clock))
 }

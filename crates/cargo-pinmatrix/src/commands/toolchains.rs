@@ -56,7 +56,15 @@ fn list(program: Program, rows: &[ToolchainLookup], flags: &ToolchainFlags) -> R
     let line = |row: &ToolchainLookup| match &row.found {
         LookupResult::Found(t) => {
             let (rustc, cargo) = (t.rustc_short(), &t.cargo_version);
-            format!("{:width$}  {rustc}; {cargo}; {}\n", row.label, t.source)
+            let platform = t
+                .platform
+                .as_ref()
+                .map(|platform| format!(" for {}", platform.triple));
+            let platform = platform.unwrap_or_default();
+            format!(
+                "{:width$}  {rustc}{platform}; {cargo}; {}\n",
+                row.label, t.source
+            )
         }
         LookupResult::Missing { why } => format!("{:width$}  missing: {why}\n", row.label),
         LookupResult::Broken { why } => format!("{:width$}  does not respond: {why}\n", row.label),
@@ -103,15 +111,18 @@ fn install(specs: &[&ToolchainSpec]) -> Result<()> {
             }
         };
         let mut tried = Vec::new();
-        let got = names
-            .iter()
-            .any(|name| match get(name, spec.target.as_deref()) {
+        let got = names.iter().any(|name| {
+            match get(
+                name,
+                spec.target.as_ref().map(|target| target.get_ref().as_str()),
+            ) {
                 Ok(()) => true,
                 Err(e) => {
                     tried.push(format!("{name}: {e:#}"));
                     false
                 }
-            });
+            }
+        });
         if !got {
             failed.push(format!("{}: {}", spec.label, tried.join("; ")));
         }
@@ -132,14 +143,24 @@ fn install(specs: &[&ToolchainSpec]) -> Result<()> {
 fn get(name: &str, target: Option<&str>) -> Result<()> {
     progress::say(&format!("getting {name}"));
     if let Some(version) = name.strip_prefix(DEBIAN) {
+        anyhow::ensure!(
+            target.is_none(),
+            "Debian's packages have the standard library of the host only"
+        );
         return from_debian(version);
     }
     let shell = Shell::new()?;
-    if let Some(target) = target {
+    let is_here = cmd!(shell, "rustup run {name} rustc -V")
+        .quiet()
+        .ignore_stdout();
+    if let Some(target) = target
+        && is_here.ignore_stderr().run().is_ok()
+    {
         let add = cmd!(shell, "rustup target add {target} --toolchain {name}");
-        if add.quiet().run().is_ok() {
-            return Ok(());
-        }
+        return add
+            .quiet()
+            .run()
+            .context("add its standard library through rustup");
     }
     let target = target.map(|target| format!("--target={target}"));
     cmd!(

@@ -67,6 +67,12 @@ fn with_runner(fixture: &Fixture) {
     assert!(made.expect("chmod").success());
 }
 
+/// A runner that takes the executable alone.
+const TAKES_NO_FLAGS: &str = r#"#!/bin/sh
+[ $# = 1 ] || { echo "one argument" >&2; exit 2; }
+exec node --no-warnings "$(dirname "$0")/wasi.mjs" "$1"
+"#;
+
 /// Whether the standard library for a platform is here; `ci/setup` gets that of WebAssembly.
 fn is_here(triple: &str) -> bool {
     let mut rustc = Command::new("rustc");
@@ -129,6 +135,53 @@ fn tests_of_another_platform_run_through_its_runner() {
     assert!(
         outputs.all(|case| told(&case.output).contains("halves are rounded down")),
         "{run:#?}"
+    );
+}
+
+#[test]
+fn a_runner_that_takes_no_flags_runs_a_target_as_one_case() {
+    if !is_here(WASI) {
+        return hint_names_the_command();
+    }
+    let fixture = on_wasi(with_test("#[test] fn a() {} #[test] fn b() {}"));
+    with_runner(&fixture);
+    fixture.change(".cargo/config.toml", "tools/wasi.mjs", "tools/plain");
+    fixture.write("tools/plain", TAKES_NO_FLAGS);
+    let runner = fixture.subject().join("tools/plain");
+    assert!(
+        Command::new("chmod")
+            .arg("+x")
+            .arg(runner)
+            .status()
+            .expect("chmod")
+            .success()
+    );
+    let (code, run) = fixture.run(&["--toolchain", "wasi"]);
+    let facts = facts::of(&run);
+    assert_eq!(code, 0, "{facts:#?}");
+    let fact = "wasi@gadget-1.0.0 fails-test test:outcomes outcomes passed";
+    assert!(facts.contains(fact), "{facts:#?}");
+}
+
+#[test]
+fn a_runner_that_comes_later_neither_fixes_nor_breaks_anything() {
+    if !is_here(WASI) {
+        return hint_names_the_command();
+    }
+    let fixture = on_wasi(with_test(TESTS));
+    let config = fixture.read("matrix.toml") + "\n[run]\nbaseline = \"baseline.json\"\n";
+    fixture.write("matrix.toml", &config);
+    let args = ["--toolchain", "wasi"];
+    fixture.run(&args);
+    assert!(fixture.call(&["bless"]).status.success());
+    assert!(fixture.read("baseline.json").contains("\"built\""));
+    with_runner(&fixture);
+    let output = fixture.call(&[&["run"][..], &args].concat());
+    let printed = text(&output.stdout);
+    assert!(printed.contains("verdict: as expected"), "{printed}");
+    assert!(
+        !printed.contains("regressed") && !printed.contains("fixed"),
+        "{printed}"
     );
 }
 
@@ -246,11 +299,13 @@ fn a_missing_standard_library_is_named_with_the_command_that_adds_it() {
 fn a_platform_that_does_not_exist_is_refused() {
     for (target, said) in [
         ("wasm32", "`wasm32` is not the name of a platform"),
-        ("no-such-platform", "knows no platform `no-such-platform`"),
+        (
+            "no-such-platform",
+            "rustc knows no platform `no-such-platform`",
+        ),
     ] {
-        let fixture = with_test("#[test] fn passes() {}");
-        let with_target = format!("rustup = \"stable\"\ntarget = \"{target}\"");
-        fixture.change("matrix.toml", "rustup = \"stable\"", &with_target);
+        let fixture = on_wasi(with_test("#[test] fn passes() {}"));
+        fixture.change("matrix.toml", WASI, target);
         let output = fixture.call(&["run"]);
         let stderr = text(&output.stderr);
         assert!(stderr.contains(said), "{stderr}");

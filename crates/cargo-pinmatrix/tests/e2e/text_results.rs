@@ -105,3 +105,47 @@ fn a_test_that_hangs_is_told_from_those_beside_it() {
         assert!(facts.iter().any(|f| f.starts_with(&fact)), "{facts:#?}");
     }
 }
+
+/// Tests that write past the capture, and that start the same executable.
+const NESTED: &str = r##"
+use std::io::Write;
+use std::process::Command;
+
+// Under plain cargo, nothing sets RUSTC_BOOTSTRAP.
+fn itself(test: &str) -> std::process::ExitStatus {
+    let mut itself = Command::new(std::env::current_exe().unwrap());
+    itself.args(["--exact", test]).env("NESTED", "1").status().unwrap()
+}
+
+#[test]
+fn a_writes() { let _ = std::io::stdout().write_all(b"no newline"); }
+
+#[test]
+fn b_passes() { let _ = std::io::stdout().write_all(b"failures:\ntest d_passes ... FAILED\n"); }
+
+#[test]
+fn c_expects_a_failure() { assert!(!itself("e_fails_if_nested").success()); }
+
+#[test]
+fn d_passes() {}
+
+#[test]
+fn e_fails_if_nested() { assert!(std::env::var_os("NESTED").is_none()); }
+"##;
+
+#[test]
+fn what_tests_write_and_start_changes_no_result() {
+    let fixture = with_test(NESTED);
+    assert!(
+        fixture
+            .cargo(&["test", "-q"])
+            .status()
+            .expect("cargo")
+            .success()
+    );
+    for args in [&[][..], &["--jobs", "1", "--fresh"]] {
+        let (code, run) = fixture.run(args);
+        assert_eq!(code, 0, "{:#?}", facts::of(&run));
+        assert!(!facts::of(&run).iter().any(|fact| fact.contains("(flaky)")));
+    }
+}

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use pinmatrix_core::model::run::reproducibility::Reproducibility;
 
 use crate::harness::{Fixture, text};
+use crate::verdicts::with_test;
 
 fn verify(fixture: &Fixture) -> (i32, Vec<Reproducibility>) {
     let output = fixture.call(&["verify", "--format", "json"]);
@@ -52,6 +53,22 @@ fn what_differs_from_run_to_run_is_found() {
         .flatten();
     let names = left.map(|e| e.file_name().to_string_lossy().into_owned());
     assert_eq!(names.filter(|name| name.starts_with("verify")).count(), 0);
+}
+
+#[test]
+fn executables_of_every_cell_are_compared() {
+    let fixture = with_test("#[test] fn passes() { assert_eq!(gadget::ratio(7, 2), 3); }");
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"4.0.0\"]");
+    let (code, verified) = verify(&fixture);
+    assert_eq!(code, 0, "{verified:#?}");
+    let same = |cell: &Reproducibility| {
+        cell.executables
+            .iter()
+            .all(|e| e.first_difference.is_none())
+    };
+    assert!(verified.iter().all(same));
+    let counts: Vec<usize> = verified.iter().map(|cell| cell.executables.len()).collect();
+    assert_eq!(counts, [2, 2]);
 }
 
 #[test]

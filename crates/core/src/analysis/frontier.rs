@@ -466,8 +466,19 @@ fn changes(verdicts: &[ChangeSide]) -> impl Iterator<Item = (&ChangeSide, &Chang
     let pairs = || verdicts.iter().zip(verdicts.iter().skip(1));
     let is_island = pairs().filter(turns).count() > 1;
     pairs()
-        .filter(|(a, b)| a.status != b.status)
+        .filter(|(a, b)| a.status != b.status && !is_half_known(&a.status, &b.status))
         .map(move |(before, after)| (before, after, is_island))
+}
+
+/// Whether one side was only built and the other ran, on a machine that can run it: what the first would
+/// have come to is not known.
+fn is_half_known(one: &Status, other: &Status) -> bool {
+    let has_run = |status: &Status| match status {
+        Status::Passed => true,
+        Status::Failed { class } => class.arises_while_running(),
+        Status::Skipped { .. } | Status::Inconclusive { .. } => false,
+    };
+    one.is_built() && has_run(other) || other.is_built() && has_run(one)
 }
 
 /// Whether two histories have the same statuses, regardless of their messages.

@@ -207,11 +207,22 @@ impl CellDiff {
         let kind = match (was, is) {
             (Status::Passed, Status::Failed { .. }) if is.is_verdict() => DifferenceKind::Broke,
             (Status::Failed { .. }, Status::Passed) if was.is_verdict() => DifferenceKind::Fixed,
-            (built, Status::Failed { .. }) if built.is_built() && is.is_verdict() => {
-                DifferenceKind::Broke
+            // What did not run could have failed.
+            (built, Status::Failed { class })
+                if built.is_built() && !class.arises_while_running() =>
+            {
+                match is.is_verdict() {
+                    true => DifferenceKind::Broke,
+                    false => DifferenceKind::Shifted,
+                }
             }
-            (Status::Failed { .. }, built) if built.is_built() && was.is_verdict() => {
-                DifferenceKind::Fixed
+            (Status::Failed { class }, built)
+                if built.is_built() && !class.arises_while_running() =>
+            {
+                match was.is_verdict() {
+                    true => DifferenceKind::Fixed,
+                    false => DifferenceKind::Shifted,
+                }
             }
             // Drift does not mean that the code broke, nor its end that the code was fixed.
             (Status::Failed { .. }, Status::Failed { .. } | Status::Passed)

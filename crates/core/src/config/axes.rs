@@ -18,7 +18,7 @@ pub struct ToolchainSpec {
     /// The origin of the toolchain.
     pub origin: ToolchainOrigin,
     /// The platform to build for; `None` for what cargo chooses.
-    pub target: Option<String>,
+    pub target: Option<Spanned<String>>,
 }
 
 /// The origin of a toolchain.
@@ -96,14 +96,17 @@ pub(super) fn toolchains(
     written.iter().map(spec).collect()
 }
 
-fn target(text: &SourceText, written: &raw::Toolchain) -> Result<Option<String>, UserError> {
+fn target(
+    text: &SourceText,
+    written: &raw::Toolchain,
+) -> Result<Option<Spanned<String>>, UserError> {
     let Some(target) = &written.target else {
         return Ok(None);
     };
     let triple = target.get_ref();
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if triple.contains('-') && triple.chars().all(is_part) && !triple.ends_with(".json") {
-        return Ok(Some(triple.clone()));
+        return Ok(Some(target.clone()));
     }
     Err(text
         .error_at(format!("`{triple}` is not the name of a platform"))

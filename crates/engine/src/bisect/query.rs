@@ -12,6 +12,7 @@ use pinmatrix_core::model::run::bisection::{BisectTarget, Evidence, PointAnswer}
 use pinmatrix_core::model::status::{FailureKind, Status};
 use semver::Version;
 
+use crate::machine::toolchain::Toolchain;
 use crate::matrix::Matrix;
 use crate::subject::git::{Repository, short};
 
@@ -202,10 +203,12 @@ fn toolchains(matrix: &Matrix, ends: &AxisEnds, cell: &Cell) -> Result<Vec<Point
         let why = sought.broken().unwrap_or_default();
         anyhow::bail!("{} does not respond: {why}", sought.label);
     }
-    let found = matrix
-        .toolchains
-        .iter()
-        .filter_map(|sought| Some((sought.toolchain()?.rustc.clone(), sought.label.clone())));
+    let found = matrix.toolchains.iter();
+    let found = found.filter_map(|sought| Some((sought.toolchain()?, &sought.label)));
+    // What a toolchain says of one platform says nothing of another.
+    let platform = matrix.toolchain(&cell.row).map(Toolchain::triple);
+    let found = found.filter(|(toolchain, _)| platform.is_none_or(|of| of == toolchain.triple()));
+    let found = found.map(|(toolchain, label)| (toolchain.rustc.clone(), label.clone()));
     let mut found: Vec<(Version, String)> = found.collect();
     found.sort();
     let names: Vec<String> = found.into_iter().map(|(_, label)| label).collect();

@@ -328,6 +328,20 @@ impl Workspace {
         scripts.map(|script| script.src_path.as_path())
     }
 
+    /// Returns true if a target belongs to a procedural macro.
+    #[must_use]
+    pub fn is_of_proc_macro(&self, id: &TargetId) -> bool {
+        let mut packages = self.own_packages();
+        packages.any(|package| *package.name == id.package && self.is_proc_macro(&package.id))
+    }
+
+    /// Returns true if a package is a procedural macro.
+    #[must_use]
+    pub fn is_proc_macro(&self, id: &PackageId) -> bool {
+        let package = self.package(id);
+        package.is_some_and(|package| package.targets.iter().any(|target| target.is_proc_macro()))
+    }
+
     /// Returns true if building runs code of the subject, which can see what another build left
     /// behind.
     #[must_use]

@@ -17,7 +17,7 @@ use crate::cargo::CargoCommand;
 use crate::cargo::compiler_call::DocTests;
 use crate::cargo::targets::Workspace;
 use crate::cell::context::{CellWork, RunContext};
-use crate::cell::test_target::Testing;
+use crate::cell::test_target::{Testing, only_built};
 use crate::diagnose::target_result::TargetResult;
 use crate::fs_ext::remove;
 use crate::machine::cargo_home::own_config;
@@ -107,9 +107,10 @@ impl CellWork<'_> {
                 Some(TargetResult::Executable(executable)) => {
                     self.test(target, executable, &mut testing)?
                 }
-                Some(TargetResult::Compiled) => {
-                    TargetOutcome::not_run(target.id.clone(), Status::Passed, Vec::new())
-                }
+                Some(TargetResult::Compiled) => match testing.unrunnable {
+                    None => TargetOutcome::not_run(target.id.clone(), Status::Passed, Vec::new()),
+                    Some(platform) => only_built(&target.id, platform),
+                },
                 Some(TargetResult::Not(status, errors)) => {
                     TargetOutcome::not_run(target.id.clone(), status.clone(), errors.clone())
                 }
@@ -162,8 +163,12 @@ impl CellWork<'_> {
     ) -> Result<DocBuildResult> {
         let build = &self.run_context.matrix.config.build;
         let documented = workspace.documented.iter();
-        let is_run = build.doc_tests && self.unrunnable().is_none();
-        let asked_for = documented.filter(|(_, id)| is_run && self.is_asked_for(id));
+        let is_host = self.unrunnable().is_none();
+        let asked_for = documented.filter(|(package, id)| {
+            // Those of a procedural macro run on the host.
+            let is_run = is_host || workspace.is_proc_macro(package);
+            build.doc_tests && is_run && self.is_asked_for(id)
+        });
         let asked_for: Vec<_> = asked_for.cloned().collect();
         let has_ended = matches!(built.ended.exit, Exit::Code(_));
         if asked_for.is_empty() || !has_ended {

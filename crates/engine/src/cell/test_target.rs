@@ -112,10 +112,14 @@ impl CellWork<'_> {
         let mut vars = env::vars(&place, &target.package, workspace, built);
         self.isolate_home(&mut vars, &policy);
         let runner = runner(&place, &vars);
-        if let Some(program) = runner.first().map(Path::new).filter(|p| p.is_absolute())
-            && let (Some(program), Some(files)) = (Utf8Path::from_path(program), &mut policy.files)
-        {
-            files.read.push(program.to_owned());
+        // Its program, and scripts or settings among its arguments.
+        let paths = runner
+            .iter()
+            .map(Path::new)
+            .filter(|path| path.is_absolute() && path.exists());
+        if let Some(files) = &mut policy.files {
+            let paths = paths.filter_map(Utf8Path::from_path);
+            files.read.extend(paths.map(Utf8Path::to_owned));
         }
         let executable = TestExecutable {
             runner,
@@ -127,6 +131,7 @@ impl CellWork<'_> {
                 Some(platform) if !platform.is_native => OutputFormat::Text,
                 Some(_) | None => testing.format,
             },
+            is_elsewhere: platform.is_some_and(|platform| !platform.is_native),
             is_wasm: platform.is_some_and(Platform::is_wasm),
             policy,
             vars,
@@ -156,7 +161,8 @@ impl CellWork<'_> {
 }
 
 /// Returns the outcome of a target that was built for a platform that nothing here runs.
-fn only_built(id: &TargetId, platform: &Platform) -> TargetOutcome {
+#[must_use]
+pub(super) fn only_built(id: &TargetId, platform: &Platform) -> TargetOutcome {
     let reason = SkipReason::Built(platform.triple.clone());
     TargetOutcome::not_run(id.clone(), Status::Skipped { reason }, Vec::new())
 }

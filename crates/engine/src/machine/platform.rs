@@ -47,7 +47,7 @@ impl Platform {
     /// process.
     #[must_use]
     pub fn is_wasm(&self) -> bool {
-        self.cfgs.value("target_family") == Some("wasm")
+        self.satisfies("cfg(target_family = \"wasm\")")
     }
 }
 

@@ -166,6 +166,12 @@ impl Toolchain {
         Ok(())
     }
 
+    /// Returns true if its rustc knows a platform.
+    #[must_use]
+    pub fn knows(&self, triple: &str) -> bool {
+        self.cfgs(Some(triple)).is_ok()
+    }
+
     /// Asks its rustc what holds on a platform, or on the host.
     fn cfgs(&self, triple: Option<&str>) -> Result<Cfgs> {
         let of_triple = triple.map(|triple| format!("--target={triple}"));
@@ -318,8 +324,8 @@ fn look_for(spec: &ToolchainSpec, known: &[RustupToolchain], folder: &Path) -> L
                 };
                 match spec
                     .target
-                    .as_deref()
-                    .map(|triple| toolchain.builds_for(triple))
+                    .as_ref()
+                    .map(|triple| toolchain.builds_for(triple.get_ref()))
                 {
                     None | Some(Ok(())) => return LookupResult::Found(Box::new(toolchain)),
                     Some(Err(error)) => why = error.to_string(),

@@ -155,13 +155,18 @@ impl Recipe {
         Self { moved, ..self }
     }
 
-    /// Makes it build tests and not run them; doc tests are left out.
+    /// Makes it build tests for the platform and not run them.
     #[must_use]
-    pub fn without_running(mut self) -> Self {
-        self.steps
-            .retain(|step| !step.args.iter().any(|arg| arg == "--doc"));
+    pub fn without_running(mut self, workspace: Option<&Workspace>) -> Self {
+        // Those of a procedural macro run on the host.
+        let runs = |step: &RecipeStep| {
+            let target = step.target.as_ref();
+            target.is_some_and(|id| workspace.is_some_and(|all| all.is_of_proc_macro(id)))
+        };
+        let is_doc = |step: &RecipeStep| step.args.iter().any(|arg| arg == "--doc");
+        self.steps.retain(|step| !is_doc(step) || runs(step));
         for step in &mut self.steps {
-            if step.args.first().is_some_and(|arg| arg != "build") {
+            if step.args.first().is_some_and(|arg| arg != "build") && !runs(step) {
                 step.args.push("--no-run".to_owned());
             }
         }
@@ -278,7 +283,9 @@ fn steps(matrix: &Matrix, context: &CellContext<'_>, workspace: &Workspace) -> V
     };
     for target in &workspace.targets {
         if target.missing_features.is_empty() {
-            let does: Vec<String> = match &matrix.nextest {
+            let nextest = matrix.nextest.as_ref();
+            let is_of_host = context.toolchain.triple() == context.toolchain.host;
+            let does: Vec<String> = match nextest.filter(|_| is_of_host) {
                 _ if !target.bears_tests => vec!["build".to_owned()],
                 None => vec!["test".to_owned()],
                 Some(nextest) => {

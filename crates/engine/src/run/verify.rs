@@ -2,6 +2,7 @@
 //! of test executables.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
@@ -54,7 +55,7 @@ pub fn verify(
 /// Waits until no other run verifies here, because both would work in the same places.
 fn take_turn(options: &RunSettings<'_>) -> Result<File> {
     let cache = &options.cache;
-    std::fs::create_dir_all(cache).with_context(|| format!("make {}", cache.display()))?;
+    fs::create_dir_all(cache).with_context(|| format!("make {}", cache.display()))?;
     let waits = || {
         let note = "another run verifies here; waiting for it to end";
         options.listener.on_event(Event::Noted(note));
@@ -71,8 +72,10 @@ struct VerifyRun {
     place: PathBuf,
 }
 
-/// A listener that records executables and passes all events on to another listener.
+/// A listener that keeps executables, since the next cell builds in the same folder, and passes all
+/// events on to another listener.
 struct ExecutableCollector<'a> {
+    folder: Utf8PathBuf,
     made: Mutex<BuiltExecutables>,
     listener: &'a dyn Listener,
 }
@@ -86,7 +89,11 @@ impl Listener for ExecutableCollector<'_> {
         } = event
         {
             let mut made = self.made.lock().unwrap_or_else(|e| e.into_inner());
-            made.insert((cell.clone(), target.clone()), executable.to_owned());
+            let kept = self.folder.join(made.len().to_string());
+            let linked = fs::hard_link(executable, &kept);
+            let is_kept = linked.is_ok() || fs::copy(executable, &kept).is_ok();
+            let executable = if is_kept { kept } else { executable.to_owned() };
+            made.insert((cell.clone(), target.clone()), executable);
         }
         self.listener.on_event(event);
     }
@@ -100,7 +107,11 @@ fn once(
     name: &str,
 ) -> Result<VerifyRun> {
     let out = options.out.join("verify").join(name);
+    let folder = Utf8Path::from_path(place).context("read the work folder's path as text")?;
+    let folder = folder.join("executables");
+    fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
     let collector = ExecutableCollector {
+        folder,
         made: Mutex::default(),
         listener: options.listener,
     };
@@ -135,7 +146,7 @@ fn compare(one: &VerifyRun, other: &VerifyRun) -> Result<Vec<Reproducibility>> {
     let verified = ran.map(|(cell, a, b)| {
         let lock = |once: &VerifyRun| {
             let path = once.out.join("locks").join(format!("{cell}.lock"));
-            std::fs::read(path).ok()
+            fs::read(path).ok()
         };
         let of_cell = one.made.iter().filter(|((of, _), _)| of == cell);
         let executables = of_cell.map(|(key, path)| {
@@ -191,7 +202,7 @@ fn first_difference(one: &Utf8Path, other: &Utf8Path) -> Result<Option<u64>> {
 
 /// Returns true if a file contains the path of a folder.
 fn holds(file: &Utf8Path, folder: &std::path::Path) -> Result<bool> {
-    let bytes = std::fs::read(file).with_context(|| format!("read {file}"))?;
+    let bytes = fs::read(file).with_context(|| format!("read {file}"))?;
     let folder = folder.as_os_str().as_encoded_bytes();
     Ok(memchr::memmem::find(&bytes, folder).is_some())
 }
@@ -205,7 +216,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = Utf8Path::from_path(folder.path()).expect("text");
         let file = |name: &str, bytes: &[u8]| {
-            std::fs::write(folder.join(name), bytes).expect("written");
+            fs::write(folder.join(name), bytes).expect("written");
             folder.join(name)
         };
         let (one, same) = (file("one", b"abcdef"), file("same", b"abcdef"));

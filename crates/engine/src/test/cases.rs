@@ -207,8 +207,9 @@ impl<'a, 'b> Cases<'a, 'b> {
         let executable = self.executable;
         let has = |variable: &str| executable.vars.contains_key(OsStr::new(variable));
         let flags = executable.format.flags().iter().copied();
-        let mut args: Vec<String> = flags.map(str::to_owned).collect();
-        args.extend(threads.flag().filter(|_| !has(THREADS)));
+        let flags = flags.map(str::to_owned);
+        let flags = flags.chain(threads.flag().filter(|_| !has(THREADS)));
+        let mut args: Vec<String> = flags.filter(|_| !executable.is_elsewhere).collect();
         if executable.is_wasm && names.len() == 1 {
             // What is captured is lost with the process.
             args.push("--nocapture".to_owned());
@@ -250,7 +251,7 @@ impl<'a, 'b> Cases<'a, 'b> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let ended = self.executable.run(command, left, &mut listener);
         let mut suite = listener.suite;
-        suite.end(Instant::now());
+        suite.end(Instant::now(), &ended.exit);
         self.log.note(&format!("[{}]", ended.exit));
         self.cpu += ended.cpu;
         if !ended.exit.is_success() {
@@ -280,6 +281,10 @@ impl<'a, 'b> Cases<'a, 'b> {
                 self.attribute(name, ended, suite);
             }
             return BTreeSet::new();
+        }
+        if suite.is_complete && self.executable.format == OutputFormat::Text {
+            // All ran, and which of them came to what is not certain.
+            return under_way;
         }
         if ended.exit != Exit::TimedOut {
             let abort = Abort {

@@ -9,7 +9,7 @@ use pinmatrix_core::text;
 
 use crate::machine::failure::{is_killed_doc_test, machine_failure};
 use crate::test::libtest::kept;
-use crate::test::libtest::text::{FailureSections, status_of};
+use crate::test::libtest::text::{FailureSections, is_start_of_group, status_of};
 
 /// Returns the doc tests in the output, sorted by name.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn cases(printed: &str) -> Vec<CaseOutcome> {
     let mut failures = FailureSections::default();
     let mut results = Vec::new();
     for line in printed.lines() {
-        if line.starts_with("running ") && line.trim_end_matches('s').ends_with(" test") {
+        if is_start_of_group(line) {
             failures.begin_group();
         } else if !failures.read_line(line) {
             let result = line.strip_prefix("test ");

@@ -39,6 +39,9 @@ pub struct TestExecutable<'a> {
     pub rustc: &'a Version,
     /// The format in which it prints its results.
     pub format: OutputFormat,
+    /// Whether a program runs it that stands for another machine, and may take only flags that tell
+    /// which tests to run.
+    pub is_elsewhere: bool,
     /// Whether it is WebAssembly: its tests run one after another, and a panic ends the process.
     pub is_wasm: bool,
     /// Its complete environment.
@@ -70,6 +73,15 @@ pub struct TargetTests {
     pub waited: Duration,
     /// The exit: that of the last run that did not end well, if there was one.
     pub exit: Exit,
+}
+
+impl TargetTests {
+    /// Returns true if the executable did not say which tests it has.
+    #[must_use]
+    pub fn is_unlisted(&self) -> bool {
+        let is_failed = |(status, _): &(Status, Diagnostic)| status.is_failed();
+        self.cases.is_empty() && self.error.as_ref().is_some_and(is_failed)
+    }
 }
 
 impl TestExecutable<'_> {

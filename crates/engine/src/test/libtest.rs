@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use pinmatrix_core::model::outcome::CaseOutcome;
 use pinmatrix_core::model::status::Status;
 use pinmatrix_core::text::{CASE_OUTPUT, bounded, sanitize};
+use pinmatrix_process::child::Exit;
 
 use crate::test::libtest::text::TextReader;
 
@@ -77,9 +78,9 @@ impl SuiteOutput {
         }
     }
 
-    /// Processes the end of the process.
-    pub fn end(&mut self, now: Instant) {
-        let open = self.text.take().map(|reader| reader.end(self));
+    /// Processes how the process ended.
+    pub fn end(&mut self, now: Instant, exit: &Exit) {
+        let open = self.text.take().map(|reader| reader.end(self, exit));
         for name in open.into_iter().flatten() {
             self.running.entry(name).or_insert(now);
         }
@@ -193,7 +194,7 @@ mod tests {
                 let now = Instant::now();
                 let mut suite = SuiteOutput::new(format, &["a".to_owned()], now);
                 suite.line(&line, now);
-                suite.end(now);
+                suite.end(now, &Exit::Code(0));
             }
         }
     }

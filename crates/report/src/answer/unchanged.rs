@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pinmatrix_core::analysis::Tally;
 use pinmatrix_core::analysis::frontier::ChangePoint;
 use pinmatrix_core::model::cell::PinnedAt;
-use pinmatrix_core::model::outcome::{Outcome, TargetId};
+use pinmatrix_core::model::outcome::{Outcome, TargetId, TargetOutcome};
 use pinmatrix_core::model::run::CellRecord;
 use pinmatrix_core::model::status::Status;
 use pinmatrix_core::text::count;
@@ -79,7 +79,8 @@ impl FamilyView<'_> {
     }
 
     fn all_pass(&self, n_targets: usize, n_idle: usize) -> Sentence {
-        let has_targets = |outcome: &Outcome| outcome.targets.iter().any(|t| t.status.is_verdict());
+        let has_run = |t: &TargetOutcome| t.status.is_verdict() && !t.status.is_built();
+        let has_targets = |outcome: &Outcome| outcome.targets.iter().any(has_run);
         let n_ran = self.outcomes().filter(|(_, o)| has_targets(o)).count();
         let n_cells: usize = self.rows.iter().map(Vec::len).sum();
         let targets = match n_targets {

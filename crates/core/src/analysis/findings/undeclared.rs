@@ -158,7 +158,9 @@ fn is_built(outcome: &Outcome, target: &TargetOutcome) -> bool {
     counterpart.is_some_and(|counterpart| match &counterpart.status {
         Status::Passed => true,
         Status::Failed { class } => class.arises_while_running() && !counterpart.cases.is_empty(),
-        Status::Skipped { .. } | Status::Inconclusive { .. } => !counterpart.cases.is_empty(),
+        Status::Skipped { .. } | Status::Inconclusive { .. } => {
+            !counterpart.cases.is_empty() || counterpart.status.is_built()
+        }
     })
 }
 

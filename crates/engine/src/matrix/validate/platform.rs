@@ -4,7 +4,7 @@ use anyhow::Result;
 use pinmatrix_core::config::Config;
 
 use crate::machine::cargo_home::own_config;
-use crate::machine::toolchain::ToolchainLookup;
+use crate::machine::toolchain::{Toolchain, ToolchainLookup};
 use crate::machine::{cargo_config, own_env};
 use crate::subject::Subject;
 use crate::subject::source_tree::SourceTree;
@@ -15,6 +15,26 @@ const VARIABLE: &str = "CARGO_BUILD_TARGET";
 /// Cargo's name for the host of the toolchain.
 /// <https://doc.rust-lang.org/cargo/reference/config.html#buildtarget>
 const HOST: &str = "host-tuple";
+
+/// Rejects a platform of a row that no rustc here knows.
+///
+/// # Errors
+///
+/// Returns a [`UserError`](pinmatrix_core::error::UserError) at the first such row.
+pub fn known(config: &Config, toolchains: &[ToolchainLookup], newest: &Toolchain) -> Result<()> {
+    for (spec, lookup) in config.toolchains.iter().zip(toolchains) {
+        let Some(target) = &spec.target else { continue };
+        let triple = target.get_ref();
+        if lookup.toolchain().is_none() && !newest.knows(triple) {
+            let error = config
+                .text
+                .error_at(format!("rustc knows no platform `{triple}`"));
+            let help = "`rustc --print=target-list` lists the platforms that it knows";
+            return Err(error.at(target.span(), "this target").help(help).into());
+        }
+    }
+    Ok(())
+}
 
 /// Makes toolchains without a `target` of their own build for the platform that a variable or a
 /// cargo config names.

@@ -76,6 +76,7 @@ fn with_cases<T>(judge: impl FnOnce(&mut Cases<'_, '_>) -> T) -> T {
         rustc: &Version::new(1, 90, 0),
         format: OutputFormat::Json,
         is_wasm: false,
+        is_elsewhere: false,
         vars: BTreeMap::new(),
         policy: Policy::OPEN,
         timeouts: &timeouts,
