@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::args::flags::{
-    BisectFlags, CleanFlags, Flags, MERGE_CODES, MergeFlags, PlanFlags, RunFlags, ToolchainFlags,
-    WorklistFlags,
+    BisectFlags, CleanFlags, Flags, ForecastFlags, MERGE_CODES, MergeFlags, PlanFlags, RunFlags,
+    ToolchainFlags, WorklistFlags,
 };
 use crate::commands::compare::CompareFlags;
 use crate::commands::report::ReportFlags;
@@ -105,6 +105,8 @@ pub enum Command {
     /// Show what would run, what is predicted from declared rust-versions, what is already known,
     /// and why the rest is skipped
     Plan(PlanFlags),
+    /// Say from sources, without compiling, what changes for each target from pin to pin
+    Forecast(ForecastFlags),
     /// Merge the results of several machines into one run
     #[command(after_help = MERGE_CODES)]
     Merge(MergeFlags),

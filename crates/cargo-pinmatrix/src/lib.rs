@@ -96,6 +96,7 @@ fn dispatch(program: Program, command: Command) -> Result<ExitStatus> {
     match command {
         Command::Run(flags) => run_matrix(program, &flags),
         Command::Plan(flags) => plan_matrix(program, &flags),
+        Command::Forecast(flags) => commands::forecast::run(&flags),
         Command::Merge(flags) => commands::merge::run(program, &flags),
         Command::Bless(flags) => commands::bless::run(&flags),
         Command::Repro(flags) => commands::repro::run(program, &flags),
@@ -153,7 +154,7 @@ fn run_matrix(program: Program, flags: &RunFlags) -> Result<ExitStatus> {
         keep(
             &mut plan,
             shard,
-            &commands::shards::times(flags.share.times.as_deref())?,
+            &commands::sharding::shards::times(flags.share.times.as_deref())?,
         )?;
     }
     if flags.locked {
@@ -187,7 +188,7 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
     let matrix = open_selected(&flags.selecting, &progress)?;
     if flags.sharding.round {
         progress.end();
-        commands::round::show(&matrix, flags)?;
+        commands::sharding::round::show(&matrix, flags)?;
         return Ok(ExitStatus::Passed);
     }
     let out = flags.selecting.flags.out()?;
@@ -205,7 +206,12 @@ fn plan_matrix(program: Program, flags: &PlanFlags) -> Result<ExitStatus> {
     )?;
     progress.end();
     match flags.sharding.shards {
-        Some(n) => commands::shards::show(&plan, n, flags.sharding.times.as_deref(), flags.format)?,
+        Some(n) => commands::sharding::shards::show(
+            &plan,
+            n,
+            flags.sharding.times.as_deref(),
+            flags.format,
+        )?,
         None => output::plan::show(&matrix, &plan, flags.format)?,
     }
     Ok(ExitStatus::Passed)

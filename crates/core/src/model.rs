@@ -8,6 +8,7 @@ pub mod failure_kind;
 pub mod status;
 pub mod diagnostic;
 pub mod outcome;
+pub mod forecast;
 pub mod run;
 pub mod command;
 pub mod event;

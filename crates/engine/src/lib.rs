@@ -15,6 +15,7 @@ mod phase;
 mod workdir;
 mod cargo;
 mod cache;
+mod forecast;
 mod resolve;
 mod diagnose;
 mod build;
@@ -31,6 +32,7 @@ pub use self::bisect::query::{
     Axis, AxisEnds, BisectQuery, Point, PointPlace, Question, points as bisect_points,
 };
 pub use self::bisect::{Bisected, FILE as BISECTION_FILE, axis as axis_text, bisect};
+pub use self::forecast::{ForecastSettings, forecast};
 pub use self::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_to_last, write_whole};
 pub use self::input::{baseline_of, read_baseline, read_config};
 pub use self::machine::toolchain::{LookupResult, ToolchainLookup, look_for_all};

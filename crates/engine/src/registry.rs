@@ -3,7 +3,9 @@
 
 pub mod index;
 pub mod releases;
+pub mod scratch;
 pub mod published;
 pub mod ladder;
 pub mod activation;
 pub mod version_set;
+pub mod sources;

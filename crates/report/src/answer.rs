@@ -4,7 +4,7 @@ mod unchanged;
 
 mod breaks;
 mod course;
-mod sentence;
+pub(crate) mod sentence;
 pub mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,6 +5,7 @@ mod wrap;
 
 mod ladder;
 mod blocks;
+pub mod forecast;
 
 use camino::Utf8Path;
 use pinmatrix_core::analysis::{Analysis, judgement};

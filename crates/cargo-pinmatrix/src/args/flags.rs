@@ -278,6 +278,25 @@ pub enum OutputFormat {
     Json,
 }
 
+/// Flags of a forecast.
+#[derive(Debug, Args)]
+pub struct ForecastFlags {
+    #[command(flatten)]
+    pub flags: Flags,
+    /// The family [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub family: Option<String>,
+    /// Only targets that match this glob, for example '* test:before'
+    #[arg(long, value_name = "GLOB")]
+    pub target: Option<String>,
+    /// Read every published version between the ends of the ladder
+    #[arg(long)]
+    pub all_versions: bool,
+    /// The output format of the forecast
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub format: OutputFormat,
+}
+
 /// Flags of a worklist.
 #[derive(Debug, Args)]
 pub struct WorklistFlags {

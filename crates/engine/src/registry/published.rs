@@ -14,14 +14,14 @@ use pinmatrix_core::model::cell::bare;
 use pinmatrix_core::model::rust_version::parse_rust_version;
 use semver::{Version, VersionReq};
 use tame_index::index::{IndexLocation, IndexUrl};
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
-use crate::machine::cargo_config::{PLACES, anchored};
 use crate::machine::child_env::ChildEnv;
 use crate::machine::toolchain::Toolchain;
 pub use crate::registry::index::Published;
 use crate::registry::index::{CrateEntry, Dependency, SkippedLine};
 use crate::registry::releases::Releases;
+use crate::registry::scratch::{ScratchPackage, configs};
 
 /// The source of the subject's crates.
 pub struct Registry {
@@ -90,6 +90,16 @@ impl Registry {
     #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(self.index, Index::Local(_) | Index::Directory(_))
+    }
+
+    /// Returns the name of the folder in which cargo unpacks what it downloads from this registry;
+    /// `None` if it downloads nothing, or if only cargo can tell.
+    #[must_use]
+    pub fn cargo_folder(&self) -> Option<&str> {
+        match &self.index {
+            Index::Sparse(cache) => cache.parent()?.file_name(),
+            Index::Local(_) | Index::Directory(_) | Index::Opaque => None,
+        }
     }
 
     fn new(index: Index) -> Self {
@@ -225,30 +235,9 @@ impl Registry {
         cargo: &Toolchain,
         child_env: &ChildEnv,
     ) -> Result<()> {
-        let folder = tempfile::tempdir().context("make a folder for a package")?;
-        let shell = Shell::new()?;
-        // One nested folder per config, so that cargo prefers them in the same order.
-        let mut place = folder.path().to_owned();
-        for (root, config) in configs(subject).into_iter().rev() {
-            place.push("below");
-            // No path is below this folder, so all paths become absolute.
-            let config = anchored(&config, root, Utf8Path::new("/dev/null"), |_| false)?;
-            shell.write_file(place.join(".cargo/config.toml"), config)?;
-        }
-        shell.create_dir(&place)?;
-        shell.change_dir(&place);
-        let requirements: String = crates
-            .iter()
-            .map(|name| format!("{name} = {{ version = \"*\", default-features = false }}\n"))
-            .collect();
-        shell.write_file(
-            "Cargo.toml",
-            format!(
-                "[package]\nname = \"ask\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\
-                 [lib]\npath = \"lib.rs\"\n[dependencies]\n{requirements}[workspace]\n"
-            ),
-        )?;
-        shell.write_file("lib.rs", "")?;
+        let requirements = crates.iter().map(|name| (*name, "*"));
+        let package = ScratchPackage::create(subject, requirements)?;
+        let shell = package.shell()?;
         let program = cargo.program("cargo");
         // The exit does not matter, since the index is read again afterwards.
         let _ = cmd!(shell, "{program} generate-lockfile --quiet")
@@ -312,16 +301,6 @@ fn directory_source(subject: &Utf8Path) -> Option<Utf8PathBuf> {
         let directory = sources.find_map(|source| source.get("directory")?.as_str())?;
         Some(folder.join(directory))
     })
-}
-
-/// Returns the cargo configs of a folder and its parents, each with the folder that its paths are
-/// relative to, in order of precedence.
-fn configs(subject: &Utf8Path) -> Vec<(&Utf8Path, String)> {
-    let folders = subject.ancestors();
-    let places = folders.flat_map(|folder| PLACES.map(|place| (folder, folder.join(place))));
-    let read =
-        |(folder, place): (_, Utf8PathBuf)| Some((folder, std::fs::read_to_string(place).ok()?));
-    places.filter_map(read).collect()
 }
 
 /// Reads the unpacked crates of a folder, each in a folder of its own. Their versions are in

@@ -72,7 +72,7 @@ impl fmt::Display for Sentence {
 }
 
 /// `a, b and c`.
-pub(super) fn listed(names: &[String]) -> String {
+pub(crate) fn listed(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),
