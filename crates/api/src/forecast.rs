@@ -34,6 +34,16 @@ pub fn step(uses: &Uses, before: &Offer<'_>, after: &Offer<'_>) -> Changes {
     step.built();
     step.matched();
     step.methods();
+    let certain: BTreeSet<(String, Change)> = step
+        .findings
+        .iter()
+        .filter(|finding| finding.is_strong)
+        .map(|finding| (finding.named.clone(), finding.change.clone()))
+        .collect();
+    step.findings.retain(|finding| {
+        let known = (finding.named.clone(), finding.change.clone());
+        finding.is_strong || !certain.contains(&known)
+    });
     Changes {
         findings: step.findings.into_iter().collect(),
         n_unseen: step.n_unseen,

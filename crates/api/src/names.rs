@@ -173,11 +173,10 @@ impl<'a> Names<'a> {
         if !is_certain {
             let krate = self.crates[at.krate];
             let known = krate.renamed.get(name).map_or(name, String::as_str);
-            match self.root(known) {
-                Some(root) => found.extend([Def::Module(root)]),
-                None if found.is_empty() => found.extend([Def::Foreign(vec![known.to_owned()])]),
-                None => {}
-            }
+            found.extend(match self.root(known) {
+                Some(root) => [Def::Module(root)],
+                None => [Def::Foreign(vec![known.to_owned()])],
+            });
         }
         found
     }

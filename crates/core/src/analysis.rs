@@ -16,6 +16,7 @@ mod tally;
 pub use self::course::{Course, CourseTurn};
 pub use self::obstacles::{Obstacle, Obstacles};
 use self::problems::Problem;
+pub use self::problems::causes::of_point;
 pub use self::run_result::{RunResult, judgement, run_result, unknown_failing};
 pub use self::tally::Tally;
 pub use self::upgrade::{PinFate, Upgrade, UpgradeStep};

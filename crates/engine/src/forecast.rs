@@ -5,6 +5,9 @@
 
 mod offers;
 mod targets;
+mod causes;
+
+pub use self::causes::causes;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -77,15 +80,8 @@ pub fn forecast(matrix: &Matrix, name: &str, settings: &ForecastSettings<'_>) ->
     {
         return Ok(forecast);
     }
-    let checkout = &tree.subject.checkout;
-    let sources = Sources {
-        registry: &matrix.registry,
-        subject: &checkout.in_origin(&tree.subject.root),
-        cargo: &matrix.resolver,
-        child_env: &matrix.child_env,
-        is_online: settings.is_online,
-        fetching: Mutex::default(),
-    };
+    let place = tree.subject.checkout.in_origin(&tree.subject.root);
+    let sources = sources(matrix, &place, settings.is_online);
     let using = targets(matrix, tree, family, selection)?;
     let (read, unread) = trees(family, &versions, &sources, &folder)?;
     let forecast = Forecast {
@@ -100,6 +96,18 @@ pub fn forecast(matrix: &Matrix, name: &str, settings: &ForecastSettings<'_>) ->
         write_whole(&kept, &json)?;
     }
     Ok(forecast)
+}
+
+/// Returns where the sources for a matrix come from; `place` is its workspace in the user's tree.
+fn sources<'a>(matrix: &'a Matrix, place: &'a Utf8Path, is_online: bool) -> Sources<'a> {
+    Sources {
+        registry: &matrix.registry,
+        subject: place,
+        cargo: &matrix.resolver,
+        child_env: &matrix.child_env,
+        is_online,
+        fetching: Mutex::default(),
+    }
 }
 
 /// Returns the versions to read, in ascending order.

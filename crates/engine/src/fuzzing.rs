@@ -8,6 +8,7 @@ use std::time::Instant;
 use pinmatrix_core::config::Config;
 use pinmatrix_core::error::SourceText;
 use pinmatrix_core::model::outcome::CaseOutcome;
+use pinmatrix_process::child::Exit;
 
 use crate::cargo::messages;
 use crate::registry::index::CrateEntry;
@@ -64,15 +65,22 @@ pub fn cargo_messages(bytes: &[u8]) -> Vec<pinmatrix_core::model::diagnostic::Di
     messages::errors_in(bytes)
 }
 
-/// Parses the standard output of a test executable, and returns the tests that ended.
+/// Parses the standard output of a test executable as JSON and as text, and returns the tests that
+/// ended.
 #[must_use]
-pub fn libtest_events(bytes: &[u8]) -> Vec<CaseOutcome> {
-    let mut suite = libtest::SuiteOutput::default();
+pub fn libtest_output(bytes: &[u8]) -> Vec<CaseOutcome> {
+    let names = ["a", "b", "c::d"].map(str::to_owned);
     let now = Instant::now();
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        suite.line(line, now);
-    }
-    suite.ended.into_values().collect()
+    let formats = [libtest::OutputFormat::Json, libtest::OutputFormat::Text];
+    let ended = formats.into_iter().flat_map(|format| {
+        let mut suite = libtest::SuiteOutput::new(format, &names, now);
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            suite.line(line, now);
+        }
+        suite.end(now, &Exit::Code(0));
+        suite.ended.into_values()
+    });
+    ended.collect()
 }
 
 /// Parses the output of `cargo test --doc`, and returns its doc tests.

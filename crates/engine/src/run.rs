@@ -20,7 +20,7 @@ use pinmatrix_core::model::cell::{Cell, CellId, Row};
 use pinmatrix_core::model::diagnostic::Diagnostic;
 use pinmatrix_core::model::event::{Event, Listener};
 use pinmatrix_core::model::outcome::Outcome;
-use pinmatrix_core::model::run::findings::Findings;
+use pinmatrix_core::model::run::findings::{Cause, Findings};
 use pinmatrix_core::model::run::{CellRecord, Run, SCHEMA, State};
 use pinmatrix_core::model::status::{SkipReason, Status};
 use pinmatrix_core::search::plan::{CellFate, Plan, Planned};
@@ -35,6 +35,7 @@ use crate::cache::record_store::RecordStore;
 use crate::cell::context::{CellWork, RunContext};
 use crate::cell::sandbox::CellSandbox;
 use crate::cell::{CellResult, known, restore};
+use crate::forecast::causes;
 use crate::machine::toolchain::ToolchainLookup;
 use crate::machine::{failure, own_env};
 use crate::matrix::Matrix;
@@ -217,11 +218,27 @@ pub fn run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Result<R
         } else {
             (BTreeSet::new(), RunEnd::CutShort)
         };
-        let run = recorder.finish(&inferred, end, |run| {
-            findings(run, &matrix.config, matrix.baseline.as_ref())
+        let run = recorder.finish(&inferred, end, |run| Findings {
+            causes: causes_of(matrix, run, settings),
+            ..findings(run, &matrix.config, matrix.baseline.as_ref())
         });
         kept.and(run)
     })
+}
+
+/// Returns what the sources say of the changes that a run found. They explain results and are none, so
+/// nothing is lost if they cannot be read.
+fn causes_of(matrix: &Matrix, run: &Run, settings: &RunSettings<'_>) -> Vec<Cause> {
+    let found = Utf8Path::from_path(&settings.cache).map(|cache| causes(matrix, run, cache));
+    match found {
+        Some(Ok(causes)) => causes,
+        Some(Err(error)) => {
+            let note = format!("what changed in the sources is not known: {error:#}");
+            settings.listener.on_event(Event::Noted(&note));
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
 }
 
 /// Warns if files of the working tree have changed since the run began.

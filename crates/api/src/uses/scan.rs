@@ -47,10 +47,9 @@ pub fn scan(sources: &TargetSources<'_>, is_family: &dyn Fn(&str) -> bool) -> (C
         ..
     } = sources;
     let mut tree = read_with(name, root, renamed, sources.read_file, &mut visit);
-    for found in &mut mentions {
-        let inner = std::mem::take(&mut found.imports);
+    for found in &mentions {
         if let Some(module) = tree.modules.get_mut(found.module) {
-            module.imports.extend(inner);
+            module.imports.extend(found.imports.iter().cloned());
         }
     }
     let others = sources

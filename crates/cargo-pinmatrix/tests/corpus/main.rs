@@ -137,7 +137,7 @@ fn whatever_cargo_says_errors_fit_on_a_line() {
 #[test]
 fn whatever_a_test_says_names_and_output_are_fit_to_show() {
     for_all("libtest", |bytes| {
-        let events = fuzzing::libtest_events(bytes).into_iter();
+        let events = fuzzing::libtest_output(bytes).into_iter();
         for case in events.chain(fuzzing::doc_tests(bytes)) {
             assert!(!case.name.contains('\n'), "{case:?}");
             let output = case.output.unwrap_or_default();
@@ -201,7 +201,7 @@ fn what_is_in_the_corpus_gets_somewhere() {
         !fuzzing::cargo_messages(bytes).is_empty()
     });
     gets("libtest", |bytes| {
-        !fuzzing::libtest_events(bytes).is_empty()
+        !fuzzing::libtest_output(bytes).is_empty()
     });
     gets("libtest", |bytes| !fuzzing::doc_tests(bytes).is_empty());
     gets("run_json", |bytes| {

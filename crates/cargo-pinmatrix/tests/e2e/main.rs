@@ -26,6 +26,7 @@ mod faults;
 mod findings;
 mod fixtures;
 mod flaky;
+mod forecast;
 mod git_family;
 mod harness;
 mod index;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pinmatrix_core::model::forecast::{Forecast, StepForecast};
 use pinmatrix_core::model::outcome::TargetOutcome;
 use pinmatrix_core::model::run::Run;
 use pinmatrix_core::model::status::{FailureKind, Status};
@@ -213,6 +214,51 @@ fn real_cells_show_what_was_measured() {
     ] {
         assert!(stdout.contains(part), "{part} is not in\n{stdout}");
     }
+}
+
+/// How many of the touched steps of the forecast of this repository's own matrix show another result in
+/// the table, at least: what else changes there is said, and does no harm.
+const LEAST_PRECISION: f64 = 0.45;
+
+#[test]
+fn every_compile_break_that_was_measured_is_foretold() {
+    let work = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let output = Command::new(env!("CARGO_BIN_EXE_cargo-pinmatrix"))
+        .args(["pinmatrix", "forecast", "--format", "json", "--config"])
+        .arg(root().join("matrix.toml"))
+        .env("PINMATRIX_CACHE", work.path())
+        .output()
+        .expect("the program starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let forecasts: Vec<Forecast> =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {errors}"));
+    let [forecast] = forecasts.as_slice() else {
+        panic!("{} families", forecasts.len())
+    };
+    assert!(forecast.unread.is_empty(), "{:?}", forecast.unread);
+    let (mut n_breaks, mut n_touched, mut n_changes) = (0, 0, 0);
+    for ((toolchain, target, case), values) in measured() {
+        if toolchain != "stable" || case != "-" || target == "-" {
+            continue;
+        }
+        let of_target = forecast.targets.iter();
+        let of_target = of_target.clone().find(|of| of.target.to_string() == target);
+        for (from, to) in forecast.versions.iter().zip(&forecast.versions[1..]) {
+            let (was, is) = (&values[&from.to_string()], &values[&to.to_string()]);
+            let step = of_target.and_then(|of| of.step(to));
+            let is_touched = step.is_some_and(StepForecast::is_touched);
+            if was == "built" && is != "built" {
+                n_breaks += 1;
+                assert!(is_touched, "{target} breaks at {to} ({is}): {step:#?}");
+            }
+            n_touched += usize::from(is_touched);
+            n_changes += usize::from(is_touched && was != is);
+        }
+    }
+    assert!(n_breaks >= 15, "only {n_breaks} breaks were measured");
+    let precision = n_changes as f64 / n_touched as f64;
+    println!("{n_breaks} breaks, {n_changes} of {n_touched} touched steps change");
+    assert!(precision >= LEAST_PRECISION, "{n_changes} of {n_touched}");
 }
 
 /// The versions that README's example names are published, whoever types it in.

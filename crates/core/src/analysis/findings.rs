@@ -24,6 +24,8 @@ pub fn findings(run: &Run, config: &Config, baseline: Option<&Baseline>) -> Find
         worklist(run, family, &last, &|_| true, &|_| true)
     };
     Findings {
+        // Only sources tell them.
+        causes: Vec::new(),
         verdict: baseline.map(|baseline| baseline::judge(run, baseline)),
         claims: claims::judge(run, &config.claims, &least),
         undeclared: undeclared::undeclared(run, config),

@@ -6,11 +6,13 @@ mod key;
 pub(super) mod occurrences;
 mod points;
 mod place;
+pub mod causes;
 mod describe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use self::causes::causes;
 use self::describe::{changes, notes, place_of, places, what};
 use self::key::{ProblemKey, tell_apart};
 use self::occurrences::{Occurrence, occurrences};
@@ -212,7 +214,10 @@ impl OccurrenceGroup<'_> {
             seen: text::one_line(&place_of(&first.key.family, &alike)),
             error: text::ellipsis(&text::one_line(&first.error), LONGEST_ERROR),
             expected: first.expected.as_deref().map(text::one_line),
-            changes: changes(&points),
+            changes: changes(&points)
+                .into_iter()
+                .chain(causes(run, &points, &first.error))
+                .collect(),
             notes: places(&alike)
                 .into_iter()
                 .chain(notes(run, first))

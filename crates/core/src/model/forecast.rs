@@ -1,6 +1,8 @@
 //! What the sources of a family say will change for each target, from one version to the next. A
 //! forecast is never a result: nothing was compiled.
 
+use std::fmt;
+
 use camino::Utf8PathBuf;
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -126,6 +128,26 @@ impl Finding {
                 self.change,
                 Change::Deprecated { .. } | Change::Gated { .. }
             )
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = &self.named;
+        match &self.change {
+            Change::Gone => write!(f, "`{named}` is gone"),
+            Change::Moved { to } => write!(f, "`{named}` is now `{to}`"),
+            Change::Changed { before, after } => {
+                write!(f, "`{named}` was `{before}` and is `{after}`")
+            }
+            Change::AsksMore { what } => write!(f, "`{named}` asks for {what}"),
+            Change::Appears => write!(f, "`{named}` is new"),
+            Change::Gated { by } => write!(f, "`{named}` is only there with {by}"),
+            Change::Deprecated { note } if note.is_empty() => {
+                write!(f, "`{named}` is deprecated")
+            }
+            Change::Deprecated { note } => write!(f, "`{named}` is deprecated: {note}"),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The sources of published versions, as cargo keeps them on this machine.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -26,8 +26,9 @@ pub struct Sources<'a> {
     pub child_env: &'a ChildEnv,
     /// Whether it may use the network.
     pub is_online: bool,
-    /// Held while cargo fetches: it does one thing at a time.
-    pub fetching: Mutex<()>,
+    /// Held while cargo fetches: it does one thing at a time. Where cargo unpacked a crate of a
+    /// registry on this machine, it unpacks all of them.
+    pub fetching: Mutex<Option<Utf8PathBuf>>,
 }
 
 impl Sources<'_> {
@@ -79,11 +80,18 @@ impl Sources<'_> {
         if !self.registry.is_local() {
             return Ok(None);
         }
+        let known = self.fetching.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        let unpacked = known
+            .as_ref()
+            .map(|folder| folder.join(format!("{package}-{version}")));
+        if let Some(unpacked) = unpacked.filter(|folder| folder.join(".cargo-ok").is_file()) {
+            return Ok(Some(unpacked));
+        }
         let exact = format!("={version}");
         let asks = ScratchPackage::create(self.subject, [(package, exact.as_str())])?;
         let shell = asks.shell()?;
         let program = self.cargo.program("cargo");
-        let _one = self.fetching.lock();
         let output = cmd!(
             shell,
             "{program} metadata --format-version 1 --offline --quiet"
@@ -101,6 +109,7 @@ impl Sources<'_> {
         let mut packages = metadata.packages.iter();
         let found = packages.find(|found| *found.name == package && found.version == *version);
         let folder = found.and_then(|found| found.manifest_path.parent());
+        *known = folder.and_then(Utf8Path::parent).map(Utf8Path::to_owned);
         Ok(folder.map(Utf8Path::to_owned))
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint};
+use pinmatrix_core::analysis::of_point;
 use pinmatrix_core::model::cell::CellId;
 use pinmatrix_core::model::command::command_around;
 use pinmatrix_core::model::diagnostic::Diagnostic;
@@ -332,7 +333,8 @@ impl<'a> DataCollector<'a> {
             deviations: self.deviations(record),
             changes: points
                 .iter()
-                .map(|point| self.texts.number(&changed(point)))
+                .flat_map(|point| changed(self.run, point))
+                .map(|line| self.texts.number(&line))
                 .collect(),
             problems: self.problems(numbers, outcome),
             moved: self.moved(outcome),
@@ -443,7 +445,7 @@ impl<'a> DataCollector<'a> {
 }
 
 /// A change point on one line, as shown for its cell.
-fn changed(point: &ChangePoint) -> String {
+fn changed(run: &Run, point: &ChangePoint) -> Vec<String> {
     let cases = match point.cases.as_slice() {
         [] => String::new(),
         [case] => format!(" {case}"),
@@ -455,10 +457,15 @@ fn changed(point: &ChangePoint) -> String {
         ChangeKind::Shift => "fails in another way",
     };
     let between = &point.between;
-    format!(
+    let change = format!(
         "{}{cases} {change}: {} → {} ({between})",
         point.subject(),
         point.before,
         point.after
-    )
+    );
+    let findings = of_point(run, point)
+        .iter()
+        .filter(|finding| finding.is_strong);
+    let causes = findings.map(|finding| format!("in the sources, {finding}"));
+    [change].into_iter().chain(causes).collect()
 }

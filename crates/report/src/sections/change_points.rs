@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use pinmatrix_core::analysis::Analysis;
 use pinmatrix_core::analysis::frontier::{ChangeKind, ChangePoint, ChangeSide};
+use pinmatrix_core::analysis::of_point;
 use pinmatrix_core::model::cell::{PinnedAt, Row};
 use pinmatrix_core::model::command::reproduce;
 use pinmatrix_core::model::run::Run;
@@ -194,6 +195,12 @@ fn write_sides(out: &mut String, run: &Run, point: &ChangePoint) -> std::fmt::Re
             log.collect::<String>(),
             text::one_line(&reproduce(run, &side.cell)),
         )?;
+    }
+    for finding in of_point(run, point)
+        .iter()
+        .filter(|finding| finding.is_strong)
+    {
+        writeln!(out, "  - in the sources, {}", line(&finding.to_string()))?;
     }
     for remark in point.between.remarks() {
         writeln!(out, "  - between: {}", escaped(&remark))?;

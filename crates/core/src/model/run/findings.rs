@@ -7,7 +7,8 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::model::cell::{CellId, Row};
-use crate::model::outcome::Need;
+use crate::model::forecast::Finding;
+use crate::model::outcome::{Need, TargetId};
 use crate::model::run::gaps::MergeGaps;
 use crate::model::run::verdict::Verdict;
 
@@ -36,9 +37,27 @@ pub struct Findings {
     /// something else. Only a run of all cells can find them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrongly_inferred: Vec<CellId>,
+    /// What the sources say of the changes along the ladder, where they were there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
     /// The gaps in results that were merged from several machines.
     #[serde(default, skip_serializing_if = "MergeGaps::is_empty")]
     pub gaps: MergeGaps,
+}
+
+/// What changed in the sources, between two versions, of what a target names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The family's name.
+    pub family: String,
+    /// The target.
+    pub target: TargetId,
+    /// The version before.
+    pub before: Version,
+    /// The version after.
+    pub after: Version,
+    /// What changed, sorted.
+    pub findings: Vec<Finding>,
 }
 
 /// A claim with its verdict.
