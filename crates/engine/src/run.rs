@@ -218,9 +218,11 @@ pub fn run(matrix: &Matrix, plan: &Plan, settings: &RunSettings<'_>) -> Result<R
         } else {
             (BTreeSet::new(), RunEnd::CutShort)
         };
-        let run = recorder.finish(&inferred, end, |run| Findings {
-            causes: causes_of(matrix, run, settings),
-            ..findings(run, &matrix.config, matrix.baseline.as_ref())
+        let run = recorder.finish(&inferred, end, |run| {
+            let mut findings = findings(run, &matrix.config, matrix.baseline.as_ref());
+            findings.causes = causes_of(matrix, run, settings);
+            findings.explain();
+            findings
         });
         kept.and(run)
     })

@@ -37,7 +37,7 @@ pub fn run(flags: &WorklistFlags) -> Result<ExitStatus> {
     };
     let is_target_wanted = |id: &str| target.as_ref().is_none_or(|glob| glob.is_match(id));
     let list = worklist(&run, family, &pin, &is_cell_wanted, &is_target_wanted);
-    let Some(list) = list else {
+    let Some(mut list) = list else {
         let words = format!("no cell at {pin} was tested, so what is left there is not known");
         stdout::write(&format!(
             "{words}; `{} --pin {pin}` runs it\n",
@@ -45,6 +45,7 @@ pub fn run(flags: &WorklistFlags) -> Result<ExitStatus> {
         ))?;
         return Ok(ExitStatus::Inconclusive);
     };
+    list.explain(&run.findings.causes);
     match flags.format {
         OutputFormat::Text => stdout::write(&findings::worklist(&list))?,
         OutputFormat::Json => {

@@ -242,6 +242,7 @@ fn findings(cells: &[CellRecord]) -> Findings {
             rows: vec!["stable".to_owned()],
             causes: vec![WorklistCause {
                 item: "gadget::turn".to_owned(),
+                changes: Vec::new(),
                 errors: vec![work],
             }],
             files: vec![("turns/tests/old.rs".to_owned(), 1)],

@@ -160,3 +160,20 @@ fn what_a_macro_of_the_subject_makes_is_marked() {
             .all(|f| f.change != Change::Gone)
     );
 }
+
+#[test]
+fn the_worklist_says_what_the_sources_say() {
+    let fixture = with_test("#[test] fn it() { assert_eq!(gadget::turn(2), 4); }");
+    fixture.change("matrix.toml", "[\"1.0.0\"]", "[\"1.0.0\", \"3.0.0\"]");
+    fixture.run(&[]);
+    let printed = text(&fixture.call(&["worklist"]).stdout);
+    assert!(
+        printed.contains("in the sources, `gadget::turn` is gone"),
+        "{printed}"
+    );
+    let summary = std::fs::read_to_string(fixture.out().join("summary.md")).expect("a summary");
+    assert!(
+        summary.contains("  - in the sources, `gadget::turn` is gone"),
+        "{summary}"
+    );
+}

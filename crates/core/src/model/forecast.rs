@@ -120,6 +120,14 @@ pub struct Place {
 }
 
 impl Finding {
+    /// Whether an error names what changes: the last name of its path, as a word.
+    #[must_use]
+    pub fn is_in(&self, error: &str) -> bool {
+        let name = self.named.rsplit("::").next().unwrap_or_default();
+        let mut words = error.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        words.any(|word| word == name)
+    }
+
     /// Whether it can make a difference to a compiler that reads the target.
     #[must_use]
     pub fn is_telling(&self) -> bool {

@@ -32,10 +32,11 @@ pub fn causes(matrix: &Matrix, run: &Run, cache: &Utf8Path) -> Result<Vec<Cause>
     let points = frontier(run);
     let mut causes = Vec::new();
     for family in &matrix.config.families {
-        let steps: BTreeSet<Step> = points
+        let mut steps: BTreeSet<Step> = points
             .iter()
             .filter_map(|point| step_of(point, family))
             .collect();
+        steps.extend(whole_way(run, family));
         if !steps.is_empty() {
             causes.extend(of_family(matrix, family, &steps, cache)?);
         }
@@ -54,6 +55,30 @@ fn step_of(point: &ChangePoint, family: &Family) -> Option<Step> {
         version(&point.before.at)?,
         version(&point.after.at)?,
     ))
+}
+
+/// Returns the way from today's version to the last pin for the targets that fail there: what is left to
+/// do is all that changed on it.
+fn whole_way(run: &Run, family: &Family) -> Vec<Step> {
+    let mut families = run.families.iter();
+    let Some(record) = families.find(|record| record.name == *family.name.get_ref()) else {
+        return Vec::new();
+    };
+    let today = record.todays.first().map(|today| &today.version);
+    let last = record.pins.last().and_then(|pin| pin.at.version());
+    let (Some(today), Some(last)) = (today, last) else {
+        return Vec::new();
+    };
+    let at_last = run.cells.iter().filter(|cell| {
+        cell.cell.pin.family == record.name && cell.cell.pin.at.version() == Some(last)
+    });
+    let targets = at_last
+        .filter_map(|cell| cell.outcome())
+        .flat_map(|outcome| &outcome.targets);
+    let failed = targets.filter(|target| target.status.is_failed());
+    failed
+        .map(|target| (target.id.clone(), today.clone(), last.clone()))
+        .collect()
 }
 
 fn of_family(

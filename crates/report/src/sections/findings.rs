@@ -160,8 +160,16 @@ fn write_worklist(out: &mut String, worklist: &Worklist) -> std::fmt::Result {
         "On {rows}: {} to blame.\n",
         count(causes.len(), "thing")
     )?;
-    for WorklistCause { item, errors } in causes {
+    for WorklistCause {
+        item,
+        errors,
+        changes,
+    } in causes
+    {
         writeln!(out, "- **{}**, {}", line(item), times(errors.len()))?;
+        for change in changes {
+            writeln!(out, "  - in the sources, {}", line(change))?;
+        }
         for error in errors {
             writeln!(out, "  - {}", line(&work(error)))?;
         }
@@ -214,8 +222,20 @@ fn write_text(page: &mut String, worklist: &Worklist) -> std::fmt::Result {
         page,
         "{family} {pin}: {errors} with {things} to blame, on {rows}"
     )?;
-    for WorklistCause { item, errors } in causes {
+    for WorklistCause {
+        item,
+        errors,
+        changes,
+    } in causes
+    {
         writeln!(page, "\n{item}, {}", times(errors.len()))?;
+        for change in changes {
+            writeln!(
+                page,
+                "  in the sources, {}",
+                pinmatrix_core::text::one_line(change)
+            )?;
+        }
         for error in errors {
             writeln!(page, "  {}", pinmatrix_core::text::one_line(&work(error)))?;
         }

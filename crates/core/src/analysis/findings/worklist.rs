@@ -137,6 +137,7 @@ fn put_together(
     let cause = |(item, errors): (String, BTreeMap<DistinctError, Vec<String>>)| WorklistCause {
         item,
         errors: errors.into_iter().map(work).collect(),
+        changes: Vec::new(),
     };
     let mut causes: Vec<WorklistCause> = causes.into_iter().map(cause).collect();
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.errors.len()));

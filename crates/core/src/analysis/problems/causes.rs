@@ -25,7 +25,7 @@ pub(super) fn causes(run: &Run, points: &[&ChangePoint], error: &str) -> Vec<Str
     let named: Vec<&Finding> = all
         .iter()
         .copied()
-        .filter(|finding| is_named(finding, error))
+        .filter(|finding| finding.is_in(error))
         .collect();
     let meant = if named.is_empty() { all } else { named };
     let shown = meant.iter().take(MOST_CAUSES);
@@ -56,13 +56,6 @@ pub fn of_point<'a>(run: &'a Run, point: &ChangePoint) -> &'a [Finding] {
             && (Some(&cause.before), Some(&cause.after)) == sides
     });
     cause.map_or(&[], |cause| &cause.findings)
-}
-
-/// Whether an error names what changed: the last name of its path, as a word.
-fn is_named(finding: &Finding, error: &str) -> bool {
-    let name = finding.named.rsplit("::").next().unwrap_or_default();
-    let mut words = error.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-    words.any(|word| word == name)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The findings of a run, derived from its outcomes and from `matrix.toml`. They are stored with
 //! the run so that all reports show the same.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use semver::Version;
@@ -58,6 +59,41 @@ pub struct Cause {
     pub after: Version,
     /// What changed, sorted.
     pub findings: Vec<Finding>,
+}
+
+impl Findings {
+    /// Adds what the sources say to the work that is left.
+    pub fn explain(&mut self) {
+        for worklist in &mut self.worklists {
+            worklist.explain(&self.causes);
+        }
+    }
+}
+
+impl Worklist {
+    /// Adds what the sources say to each cause.
+    pub fn explain(&mut self, causes: &[Cause]) {
+        let of_pin = causes
+            .iter()
+            .filter(|cause| cause.family == self.family && cause.after.to_string() == self.pin);
+        let of_pin: Vec<&Cause> = of_pin.collect();
+        for cause in &mut self.causes {
+            let is_meant = |of: &&&Cause| {
+                let target = of.target.to_string();
+                cause
+                    .errors
+                    .iter()
+                    .any(|error| error.targets.contains(&target))
+            };
+            let findings = of_pin.iter().filter(is_meant).flat_map(|of| &of.findings);
+            let named = findings.filter(|finding| {
+                let mut texts = cause.errors.iter().map(|error| &error.message);
+                finding.is_in(&cause.item) || texts.any(|text| finding.is_in(text))
+            });
+            let lines: BTreeSet<String> = named.map(ToString::to_string).collect();
+            cause.changes = lines.into_iter().collect();
+        }
+    }
 }
 
 /// A claim with its verdict.
@@ -202,6 +238,10 @@ pub struct WorklistCause {
     pub item: String,
     /// The errors, by file and line.
     pub errors: Vec<WorkItem>,
+    /// What the sources say of it, since the version that the subject is on today: what it is now, or
+    /// where.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
 }
 
 /// One remaining error.
