@@ -28,6 +28,7 @@ use crate::fs_ext::write_whole;
 use crate::matrix::Matrix;
 use crate::registry::ladder::Ladder;
 use crate::registry::sources::Sources;
+use crate::workdir::work_dirs::FORECASTS;
 
 /// What to foretell, and how.
 pub struct ForecastSettings<'a> {
@@ -39,9 +40,6 @@ pub struct ForecastSettings<'a> {
     /// The folder for what is kept.
     pub cache: &'a Utf8Path,
 }
-
-/// The folder below the cache in which forecasts and trees are kept.
-const FOLDER: &str = "forecasts";
 
 /// Foretells what changes for the first revision of the subject along the ladder of a family.
 ///
@@ -73,7 +71,7 @@ pub fn forecast(matrix: &Matrix, name: &str, settings: &ForecastSettings<'_>) ->
         ),
         versions.iter().map(ToString::to_string).collect::<Vec<_>>(),
     ))?;
-    let folder = settings.cache.join(FOLDER);
+    let folder = settings.cache.join(FORECASTS);
     let kept = folder.join(format!("{key}.json"));
     if let Ok(text) = fs::read(&kept)
         && let Ok(forecast) = serde_json::from_slice(&text)

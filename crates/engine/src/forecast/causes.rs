@@ -16,8 +16,9 @@ use semver::Version;
 
 use crate::forecast::offers::trees;
 use crate::forecast::targets::{UsingTarget, targets};
-use crate::forecast::{FOLDER, is_of_family, sources};
+use crate::forecast::{is_of_family, sources};
 use crate::matrix::Matrix;
+use crate::workdir::work_dirs::FORECASTS;
 
 /// A target, and the versions before and after a change.
 type Step = (TargetId, Version, Version);
@@ -100,7 +101,7 @@ fn of_family(
     let versions = steps.iter().flat_map(|(_, before, after)| [before, after]);
     let versions: BTreeSet<Version> = versions.cloned().collect();
     let versions: Vec<Version> = versions.into_iter().collect();
-    let folder = cache.join(FOLDER);
+    let folder = cache.join(FORECASTS);
     fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
     let place = tree.subject.checkout.in_origin(&tree.subject.root);
     let (read, _) = trees(family, &versions, &sources(matrix, &place, false), &folder)?;

@@ -11,7 +11,7 @@ use crate::fs_ext::{folders, names, remove};
 use crate::subject::checkout::IN_USE;
 use crate::subject::git::SOURCES;
 use crate::workdir::disk_usage::measure;
-use crate::workdir::work_dirs::{WorkDirs, lock_others};
+use crate::workdir::work_dirs::{FORECASTS, WorkDirs, lock_others};
 
 /// Why something is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +80,7 @@ pub fn survey(cache: &Path, subject: &Utf8Path) -> Result<Vec<UsageLine>> {
         let name = folder.file_name().unwrap_or_default();
         let what = match name {
             SOURCES => "copies of working trees and revisions".to_owned(),
+            FORECASTS => "what sources offer, and forecasts".to_owned(),
             _ => format!("another subject, {name}"),
         };
         add(what, UsageClass::Others, vec![folder])?;

@@ -23,6 +23,9 @@ use crate::workdir::lane_dirs::LaneDirs;
 /// The folder for temporary files of all lanes.
 const TMP: &str = "t";
 
+/// The folder of what was read of the sources of families, and of the forecasts.
+pub const FORECASTS: &str = "forecasts";
+
 /// The folder of all build groups: the compiled code.
 pub const GROUPS: &str = "groups";
 
