@@ -1,5 +1,6 @@
 //! What the crates of a family offer at one version: each public thing under its paths.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::{Def, ItemId, ModuleId, Names};
@@ -14,6 +15,8 @@ pub struct Offer<'a> {
     crates: Vec<&'a str>,
     /// The public paths of each item.
     paths: BTreeMap<ItemId, Vec<String>>,
+    /// The public paths of modules, by the name of the module.
+    modules: BTreeMap<String, Vec<String>>,
     /// The paths under which something of another crate is offered, by that thing's own path.
     foreign: BTreeMap<Vec<String>, Vec<String>>,
     /// The items that have a method or an associated function, by its name.
@@ -42,6 +45,7 @@ impl<'a> Offer<'a> {
             crates: offered.filter(|name| is_family(name)).collect(),
             names,
             paths: BTreeMap::new(),
+            modules: BTreeMap::new(),
             foreign: BTreeMap::new(),
             owners: BTreeMap::new(),
         };
@@ -58,7 +62,9 @@ impl<'a> Offer<'a> {
         let mut open: Vec<(String, ModuleId, Vec<ModuleId>)> = roots
             .map(|(name, root)| (name.to_owned(), root, vec![root]))
             .collect();
-        let (mut paths, mut foreign) = (BTreeMap::<ItemId, Vec<String>>::new(), BTreeMap::new());
+        let mut paths: BTreeMap<ItemId, Vec<String>> = BTreeMap::new();
+        let mut modules: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut foreign: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
         let mut n = 0;
         while let Some((prefix, module, above)) = open.pop() {
             for (name, defs) in self.names.public_names(module) {
@@ -70,14 +76,12 @@ impl<'a> Offer<'a> {
                     }
                     match def {
                         Def::Module(below) if !above.contains(&below) => {
+                            modules.entry(name.clone()).or_default().push(path.clone());
                             let above = above.iter().copied().chain([below]).collect();
                             open.push((path.clone(), below, above));
                         }
                         Def::Item(item) => paths.entry(item).or_default().push(path.clone()),
-                        Def::Foreign(of) => {
-                            let places: &mut Vec<String> = foreign.entry(of).or_default();
-                            places.push(path.clone());
-                        }
+                        Def::Foreign(of) => foreign.entry(of).or_default().push(path.clone()),
                         Def::Module(_) | Def::Member(..) => {}
                     }
                 }
@@ -86,7 +90,7 @@ impl<'a> Offer<'a> {
         for places in paths.values_mut().chain(foreign.values_mut()) {
             places.sort_by_key(|path| (path.matches("::").count(), path.clone()));
         }
-        (self.paths, self.foreign) = (paths, foreign);
+        (self.paths, self.modules, self.foreign) = (paths, modules, foreign);
     }
 
     fn list_owners(&mut self) {
@@ -147,19 +151,13 @@ impl<'a> Offer<'a> {
             let other = self.names.item(**id);
             other.name == item.name && other.kind == item.kind
         });
-        let paths = paths.flat_map(|(_, paths)| paths);
-        let common = |path: &str| {
-            let names = path.split("::").zip(written);
-            names.take_while(|(one, other)| one == other).count()
-        };
-        // The nearest, and of these the shortest.
-        let nearness = |path: &&String| {
-            (
-                common(path),
-                std::cmp::Reverse((path.len(), (*path).clone())),
-            )
-        };
-        paths.max_by_key(nearness).cloned()
+        nearest(paths.flat_map(|(_, paths)| paths), written)
+    }
+
+    /// Returns the public path under which a module of this name stands here, if there is one.
+    #[must_use]
+    pub fn module_elsewhere(&self, written: &[String]) -> Option<String> {
+        nearest(self.modules.get(written.last()?)?.iter(), written)
     }
 
     /// Returns the path under which something of another crate is offered here.
@@ -197,6 +195,16 @@ impl<'a> Offer<'a> {
     }
 }
 
+/// Returns the path that has most in common with another from the start on, and of these the shortest.
+fn nearest<'p>(paths: impl Iterator<Item = &'p String>, written: &[String]) -> Option<String> {
+    let common = |path: &str| {
+        let names = path.split("::").zip(written);
+        names.take_while(|(one, other)| one == other).count()
+    };
+    let nearness = |path: &&String| (common(path), Reverse((path.len(), (*path).clone())));
+    paths.max_by_key(nearness).cloned()
+}
+
 impl<'a> Found<'_, 'a> {
     /// Returns the items that the path leads to, and the members of them.
     pub fn items(&self) -> impl Iterator<Item = (ItemId, &'a Item)> {
@@ -204,6 +212,12 @@ impl<'a> Found<'_, 'a> {
             Def::Item(id) | Def::Member(id, _) => Some((*id, self.offer.names.item(*id))),
             Def::Module(_) | Def::Foreign(_) => None,
         })
+    }
+
+    /// Returns true if the path leads to a module.
+    #[must_use]
+    pub fn is_module(&self) -> bool {
+        self.defs.iter().any(|def| matches!(def, Def::Module(_)))
     }
 
     /// Returns what the path leads to in crates whose sources are not here.

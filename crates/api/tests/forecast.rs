@@ -112,6 +112,17 @@ fn what_is_gone_and_what_has_moved() {
 }
 
 #[test]
+fn a_module_that_moves_takes_along_what_stands_in_it() {
+    let before = "pub mod pipe { pub struct A; }";
+    let after =
+        "pub mod p2 { pub mod pipe { pub struct A; } } pub mod other { pub use crate::p2::pipe; }";
+    assert_eq!(
+        changes(before, after, "use fam::pipe::A; fn g(_: A) {}"),
+        ["moved fam::pipe -> fam::p2::pipe"]
+    );
+}
+
+#[test]
 fn what_stands_at_the_same_path_by_another_way_has_not_changed() {
     let before =
         "pub mod sub { pub struct A; impl A { pub fn new() -> A { A } } }\npub use sub::A;";

@@ -55,7 +55,11 @@ impl Step<'_, '_> {
         let mut items = before.items();
         let item = items.find_map(|(_, item)| self.after.same_elsewhere(item, written));
         let mut foreign = before.foreign();
-        let to = item.or_else(|| {
+        let module = || {
+            let is_module = before.is_module().then_some(());
+            is_module.and_then(|()| self.after.module_elsewhere(written))
+        };
+        let to = item.or_else(module).or_else(|| {
             let path = foreign.find_map(|of| self.after.foreign_elsewhere(of))?;
             Some(path.to_owned())
         });

@@ -312,3 +312,35 @@ fn a_platform_that_does_not_exist_is_refused() {
         assert_eq!(output.status.code(), Some(2));
     }
 }
+
+#[test]
+fn a_runner_outside_the_subject_is_found_by_tests_and_doc_tests() {
+    let fixture = with_test("#[test] fn it() { assert!(std::env::var_os(\"RUN\").is_some()); }");
+    let doc = "//! ```\n//! assert!(std::env::var_os(\"RUN\").is_some());\n//! ```\n";
+    fixture.write("src/lib.rs", doc);
+    let outside = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let runner = outside.path().join("run");
+    std::fs::write(&runner, "#!/bin/sh\nRUN=1 exec \"$@\"\n").expect("written");
+    assert!(
+        Command::new("chmod")
+            .arg("+x")
+            .arg(&runner)
+            .status()
+            .expect("chmod")
+            .success()
+    );
+    let own = format!(
+        "\n[target.'cfg(unix)']\nrunner = {:?}\n",
+        runner.display().to_string()
+    );
+    let config = fixture.read(".cargo/config.toml");
+    fixture.write(".cargo/config.toml", &(config + &own));
+    let (code, run) = fixture.run(&[]);
+    let facts = facts::of(&run);
+    assert_eq!(code, 0, "{facts:#?}");
+    assert!(
+        facts
+            .iter()
+            .any(|fact| fact.contains("doc:fails_test") && fact.contains("passed"))
+    );
+}

@@ -14,7 +14,7 @@ use crate::workdir::stage;
 
 /// The version of the rules by which the tool turns a cell into an outcome. It is raised whenever a
 /// change to the tool can change an outcome, so that nothing stored under older rules is reused.
-pub const CACHE_EPOCH: u32 = 21;
+pub const CACHE_EPOCH: u32 = 22;
 
 /// Returns a hash of any values.
 ///

@@ -12,10 +12,12 @@ use pinmatrix_process::child::Exit;
 use crate::cargo::compiler_call::{CompilerCall, RUSTDOC, line};
 use crate::cargo::{CargoCommand, first_error, infra_failure};
 use crate::cell::context::CellWork;
+use crate::cell::test_target::allow;
 use crate::phase::log::PhaseLog;
 use crate::phase::timer::{PhaseTimer, limit_in_words};
 use crate::test::executable::THREADS;
 use crate::test::retry::{can_be_flaky, retried_together};
+use crate::test::runner::runner;
 use crate::test::{doctest, env};
 
 impl CellWork<'_> {
@@ -36,7 +38,12 @@ impl CellWork<'_> {
         let config = &self.run_context.matrix.config;
         let place = self.place(None);
         let mut vars = env::inherited(&place);
-        let policy = self.policy(Some(id));
+        let mut policy = self.policy(Some(id));
+        // rustdoc starts what it compiles through the runner.
+        for platform in [None, self.context.toolchain.platform.as_ref()] {
+            let place = self.place(platform);
+            allow(&runner(&place, &env::of_configs(&place)), &mut policy);
+        }
         self.isolate_home(&mut vars, &policy);
         vars.extend(call.vars.clone());
         let threads = clock.wait(|| self.run_context.budget.test_threads(usize::MAX))?;

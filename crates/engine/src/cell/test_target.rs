@@ -1,6 +1,7 @@
 //! Runs the tests of one built target where they belong: with the environment, the sandbox and the
 //! runner of the cell.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use camino::Utf8Path;
 use pinmatrix_core::model::event::Event;
 use pinmatrix_core::model::outcome::{TargetId, TargetOutcome};
 use pinmatrix_core::model::status::{SkipReason, Status};
+use pinmatrix_process::sandbox::policy::Policy;
 
 use crate::build::BuildResult;
 use crate::cargo::targets::{Target, Workspace};
@@ -112,15 +114,7 @@ impl CellWork<'_> {
         let mut vars = env::vars(&place, &target.package, workspace, built);
         self.isolate_home(&mut vars, &policy);
         let runner = runner(&place, &vars);
-        // Its program, and scripts or settings among its arguments.
-        let paths = runner
-            .iter()
-            .map(Path::new)
-            .filter(|path| path.is_absolute() && path.exists());
-        if let Some(files) = &mut policy.files {
-            let paths = paths.filter_map(Utf8Path::from_path);
-            files.read.extend(paths.map(Utf8Path::to_owned));
-        }
+        allow(&runner, &mut policy);
         let executable = TestExecutable {
             runner,
             path: executable,
@@ -157,6 +151,16 @@ impl CellWork<'_> {
                 target.test(testing.log, testing.clock)
             }
         }
+    }
+}
+
+/// Lets the program of a runner be read, and scripts or settings among its arguments.
+pub(super) fn allow(runner: &[OsString], policy: &mut Policy) {
+    let paths = runner.iter().map(Path::new);
+    let paths = paths.filter(|path| path.is_absolute() && path.exists());
+    if let Some(files) = &mut policy.files {
+        let paths = paths.filter_map(Utf8Path::from_path);
+        files.read.extend(paths.map(Utf8Path::to_owned));
     }
 }
 

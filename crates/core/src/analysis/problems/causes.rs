@@ -3,6 +3,7 @@
 use crate::analysis::frontier::ChangePoint;
 use crate::model::forecast::Finding;
 use crate::model::run::Run;
+use crate::model::status::Status;
 use crate::text;
 
 /// The maximum number of causes to list per problem.
@@ -27,7 +28,15 @@ pub(super) fn causes(run: &Run, points: &[&ChangePoint], error: &str) -> Vec<Str
         .copied()
         .filter(|finding| finding.is_in(error))
         .collect();
-    let meant = if named.is_empty() { all } else { named };
+    // What a test showed has other reasons than a signature, unless it says so.
+    let is_of_compiler = points.iter().any(|point| match point.after.status {
+        Status::Failed { class } => !class.arises_while_running(),
+        Status::Passed | Status::Skipped { .. } | Status::Inconclusive { .. } => true,
+    });
+    let meant = match named.is_empty() && is_of_compiler {
+        true => all,
+        false => named,
+    };
     let shown = meant.iter().take(MOST_CAUSES);
     let mut lines: Vec<String> = shown
         .map(|finding| {
