@@ -85,7 +85,7 @@ impl CellWork<'_> {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`test`].
+    /// Returns the errors of [`test()`].
     pub(super) fn test(
         &self,
         target: &Target,
