@@ -4,7 +4,7 @@ mod methods;
 mod paths;
 mod traits;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pinmatrix_core::model::forecast::{Change, Finding, Place};
 
@@ -34,20 +34,23 @@ pub fn step(uses: &Uses, before: &Offer<'_>, after: &Offer<'_>) -> Changes {
     step.built();
     step.matched();
     step.methods();
-    let certain: BTreeSet<(String, Change)> = step
-        .findings
-        .iter()
-        .filter(|finding| finding.is_strong)
-        .map(|finding| (finding.named.clone(), finding.change.clone()))
-        .collect();
-    step.findings.retain(|finding| {
-        let known = (finding.named.clone(), finding.change.clone());
-        finding.is_strong || !certain.contains(&known)
-    });
     Changes {
-        findings: step.findings.into_iter().collect(),
+        findings: once_each(step.findings),
         n_unseen: step.n_unseen,
     }
+}
+
+/// Keeps of each change the most certain finding, and of these the one that is named first.
+fn once_each(findings: BTreeSet<Finding>) -> Vec<Finding> {
+    let mut by_change: BTreeMap<(String, Change), Finding> = BTreeMap::new();
+    for finding in findings {
+        let change = (finding.named.clone(), finding.change.clone());
+        let known = by_change.get(&change);
+        if known.is_none_or(|known| finding.is_strong && !known.is_strong) {
+            by_change.insert(change, finding);
+        }
+    }
+    by_change.into_values().collect()
 }
 
 /// A step that is being foretold.

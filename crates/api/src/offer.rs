@@ -266,7 +266,7 @@ impl<'a> Found<'_, 'a> {
                     );
                 }
                 Def::Foreign(path) => all.extend([path.join("::")]),
-                Def::Module(_) => {}
+                Def::Module(_) => all.extend(["mod".to_owned()]),
             }
         }
         all
