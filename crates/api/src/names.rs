@@ -36,7 +36,7 @@ pub enum Def {
 type Lookup = (ModuleId, String, bool);
 
 /// How many names are looked up for one path. A web of globs that import each other ends there.
-const MOST_LOOKUPS: usize = 10_000;
+const MOST_LOOKUPS: usize = 1_000;
 
 /// What is being looked up for one path, so that names that lead to each other come to an end.
 #[derive(Default)]
@@ -111,10 +111,11 @@ impl<'a> Names<'a> {
         &self.module(id.module).items[id.item]
     }
 
-    /// Returns all members of an item: its own, and those that inherent implementations give it.
+    /// Returns all members of an item that others can name: its own, and those that inherent implementations give it.
     pub fn members(&self, id: ItemId) -> impl Iterator<Item = &'a Member> {
         let of_impls = self.members.get(&id).into_iter().flatten().copied();
-        self.item(id).members.iter().chain(of_impls)
+        let own = self.item(id).members.iter();
+        own.filter(|member| member.is_public).chain(of_impls)
     }
 
     /// Returns the root of a crate.
@@ -131,10 +132,43 @@ impl<'a> Names<'a> {
         (module < self.crates[krate].modules.len()).then_some(ModuleId { krate, module })
     }
 
-    /// Returns true if something in a module was not seen.
+    /// Returns true if something was not seen in a module, or in one of which it passes on everything.
     #[must_use]
     pub fn has_unseen(&self, id: ModuleId) -> bool {
-        !self.module(id).unseen.is_empty()
+        let (mut open, mut seen) = (vec![id], BTreeSet::new());
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            if !self.module(id).unseen.is_empty() {
+                return true;
+            }
+            let leads_to = self.globs(id).into_iter();
+            open.extend(leads_to.filter_map(|def| match def {
+                Def::Module(module) => Some(module),
+                Def::Item(_) | Def::Member(..) | Def::Foreign(_) => None,
+            }));
+        }
+        false
+    }
+
+    /// Returns the crates whose sources are not here and of which a module passes on everything.
+    #[must_use]
+    pub fn foreign_globs(&self, id: ModuleId) -> BTreeSet<String> {
+        let foreign = self.globs(id).into_iter().filter_map(|def| match def {
+            Def::Foreign(path) => path.into_iter().next(),
+            Def::Module(_) | Def::Item(_) | Def::Member(..) => None,
+        });
+        foreign.collect()
+    }
+
+    /// Returns what the public globs of a module lead to.
+    fn globs(&self, id: ModuleId) -> BTreeSet<Def> {
+        let imports = self.module(id).imports.iter();
+        let globs = imports.filter(|import| import.is_public && import.name.is_none());
+        let leads_to =
+            globs.flat_map(|import| self.imported(id, &import.path, &mut Open::default()));
+        leads_to.collect()
     }
 
     /// Returns all that a path leads to, looked up in a module.
@@ -234,7 +268,8 @@ impl<'a> Names<'a> {
         }
         let around = std::mem::take(&mut open.has_cycle);
         let found = self.declared(&lookup, open);
-        if !open.has_cycle {
+        // Of a name that led back to itself, only what began the lookup is complete.
+        if !open.has_cycle || open.lookups.len() == 1 {
             self.known
                 .borrow_mut()
                 .insert(lookup.clone(), found.clone());
@@ -311,13 +346,21 @@ impl<'a> Names<'a> {
     /// Returns what an import leads to. `use x::y` in a module that itself has an `x` by another
     /// import of the same name means the crate.
     fn imported(&self, at: ModuleId, path: &[String], open: &mut Open) -> BTreeSet<Def> {
-        let found = self.resolve_with(at, path, open);
-        if !found.is_empty() {
-            return found;
-        }
+        let mut found = self.resolve_with(at, path, open);
         let first = path.first().map(String::as_str).unwrap_or_default();
         let krate = self.crates[at.krate];
         let known = krate.renamed.get(first).map_or(first, String::as_str);
+        // The crate itself is meant, and not what a glob of a crate that was not read may give.
+        let is_of_crate = |def: &Def| matches!(def, Def::Foreign(path) if path.first().is_some_and(|name| name == known));
+        if found.iter().any(is_of_crate) {
+            found.retain(|def| match def {
+                Def::Foreign(of) => is_of_crate(def) && of.len() == path.len(),
+                Def::Module(_) | Def::Item(_) | Def::Member(..) => true,
+            });
+        }
+        if !found.is_empty() {
+            return found;
+        }
         match self.root(known) {
             Some(root) => {
                 let mut found = BTreeSet::from([Def::Module(root)]);

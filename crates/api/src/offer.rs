@@ -19,7 +19,9 @@ pub struct Offer<'a> {
     modules: BTreeMap<String, Vec<String>>,
     /// The paths under which something of another crate is offered, by that thing's own path.
     foreign: BTreeMap<Vec<String>, Vec<String>>,
-    /// The items that have a method or an associated function, by its name.
+    /// The crates whose sources are not here and of which everything is passed on.
+    globs: BTreeSet<String>,
+    /// The items that have a method, an associated function or a field, by its name.
     owners: BTreeMap<&'a str, BTreeSet<ItemId>>,
 }
 
@@ -47,6 +49,7 @@ impl<'a> Offer<'a> {
             paths: BTreeMap::new(),
             modules: BTreeMap::new(),
             foreign: BTreeMap::new(),
+            globs: BTreeSet::new(),
             owners: BTreeMap::new(),
         };
         offer.list_paths();
@@ -66,14 +69,12 @@ impl<'a> Offer<'a> {
         let mut modules: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut foreign: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
         let mut n = 0;
-        while let Some((prefix, module, above)) = open.pop() {
+        while let Some((prefix, module, above)) = open.pop().filter(|_| n < MOST_PATHS) {
+            self.globs.extend(self.names.foreign_globs(module));
             for (name, defs) in self.names.public_names(module) {
                 let path = format!("{prefix}::{name}");
                 for def in defs {
                     n += 1;
-                    if n > MOST_PATHS {
-                        break;
-                    }
                     match def {
                         Def::Module(below) if !above.contains(&below) => {
                             modules.entry(name.clone()).or_default().push(path.clone());
@@ -97,7 +98,11 @@ impl<'a> Offer<'a> {
         let mut owners: BTreeMap<&'a str, BTreeSet<ItemId>> = BTreeMap::new();
         for item in self.paths.keys() {
             for member in self.names.members(*item) {
-                if matches!(member.kind, MemberKind::Method | MemberKind::Function) {
+                let is_named = matches!(
+                    member.kind,
+                    MemberKind::Method | MemberKind::Function | MemberKind::Field
+                );
+                if is_named {
                     owners.entry(&member.name).or_default().insert(*item);
                 }
             }
@@ -108,10 +113,8 @@ impl<'a> Offer<'a> {
     /// Returns the crates whose sources are not here and of which something is passed on.
     #[must_use]
     pub fn foreign_crates(&self) -> BTreeSet<String> {
-        self.foreign
-            .keys()
-            .filter_map(|path| path.first().cloned())
-            .collect()
+        let named = self.foreign.keys().filter_map(|path| path.first().cloned());
+        named.chain(self.globs.iter().cloned()).collect()
     }
 
     /// Follows a path that begins with the name of a crate, as far as it leads.
@@ -166,7 +169,7 @@ impl<'a> Offer<'a> {
         self.foreign.get(of)?.first().map(String::as_str)
     }
 
-    /// Returns the items that have a method or an associated function of this name.
+    /// Returns the items that have a method, an associated function or a field of this name.
     pub fn owners(&self, method: &str) -> impl Iterator<Item = ItemId> {
         self.owners.get(method).into_iter().flatten().copied()
     }
@@ -212,6 +215,12 @@ impl<'a> Found<'_, 'a> {
             Def::Item(id) | Def::Member(id, _) => Some((*id, self.offer.names.item(*id))),
             Def::Module(_) | Def::Foreign(_) => None,
         })
+    }
+
+    /// Returns true if all that the path leads to was read.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        !self.defs.iter().any(|def| matches!(def, Def::Foreign(_)))
     }
 
     /// Returns true if the path leads to a module.
@@ -265,7 +274,8 @@ impl<'a> Found<'_, 'a> {
                             .map(str::to_owned),
                     );
                 }
-                Def::Foreign(path) => all.extend([path.join("::")]),
+                // What stands in a crate that was not read is not known.
+                Def::Foreign(_) => {}
                 Def::Module(_) => all.extend(["mod".to_owned()]),
             }
         }

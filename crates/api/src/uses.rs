@@ -15,7 +15,7 @@ use pinmatrix_core::model::forecast::Place;
 pub struct Uses {
     /// The paths. One that only a glob can give may lead nowhere.
     pub paths: BTreeMap<Vec<String>, Place>,
-    /// The methods that are called, by name.
+    /// The methods that are called and the fields that are read, by name.
     pub methods: BTreeMap<String, Place>,
     /// The traits that are implemented, with the items that the implementations give.
     pub implemented: BTreeMap<Vec<String>, BTreeSet<String>>,

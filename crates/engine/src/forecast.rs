@@ -80,20 +80,32 @@ pub fn forecast(matrix: &Matrix, name: &str, settings: &ForecastSettings<'_>) ->
     }
     let place = tree.subject.checkout.in_origin(&tree.subject.root);
     let sources = sources(matrix, &place, settings.is_online);
-    let using = targets(matrix, tree, family, selection)?;
-    let (read, unread) = trees(family, &versions, &sources, &folder)?;
-    let forecast = Forecast {
-        family: name.to_owned(),
-        versions: read.iter().map(|read| read.version.clone()).collect(),
-        targets: foretell(family, &read, using),
-        unread,
-    };
+    let forecast = with_large_stacks(|| {
+        let using = targets(matrix, tree, family, selection)?;
+        let (read, unread) = trees(family, &versions, &sources, &folder)?;
+        anyhow::Ok(Forecast {
+            family: name.to_owned(),
+            versions: read.iter().map(|read| read.version.clone()).collect(),
+            targets: foretell(family, &read, using),
+            unread,
+        })
+    })??;
     if forecast.unread.is_empty() {
         fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
         let json = serde_json::to_vec(&forecast).context("write the forecast")?;
         write_whole(&kept, &json)?;
     }
     Ok(forecast)
+}
+
+/// The stack of a thread that parses, in bytes. What is nested more deeply than this allows is not
+/// parsed.
+const STACK: usize = 256 << 20;
+
+/// Does work on threads of its own, with stacks for deeply nested code.
+fn with_large_stacks<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build();
+    Ok(pool.context("start threads to read sources")?.install(work))
 }
 
 /// Returns where the sources for a matrix come from; `place` is its workspace in the user's tree.

@@ -190,11 +190,7 @@ impl Step<'_, '_> {
         let owners: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
         let meant = owners.iter().filter(|owner| named.contains(**owner));
         let meant: BTreeSet<&str> = meant.copied().collect();
-        let is_strong = match (meant.len(), owners.len()) {
-            (1, _) => true,
-            (_, 1) => !OF_STD.contains(&method),
-            (_, _) => false,
-        };
+        let is_strong = meant.len() == 1 && !OF_STD.contains(&method);
         let owners = if meant.is_empty() { owners } else { meant };
         for owner in owners {
             let what = format!("{owner}::{method}");

@@ -17,7 +17,9 @@ impl Step<'_, '_> {
     fn path(&mut self, path: &[String], place: &Place) {
         let (before, after) = (self.before.find(path), self.after.find(path));
         let common = before.n_names.min(after.n_names);
-        if before.n_names > common {
+        if before.n_names > common && after.has_unseen {
+            self.n_unseen += 1;
+        } else if before.n_names > common {
             // What stands below something that is gone is gone with it.
             let written = &path[..=common];
             let change = self.gone(written, &self.before.find(written));
@@ -28,7 +30,7 @@ impl Step<'_, '_> {
             } else {
                 self.add(path[..=common].join("::"), Change::Appears, true, place);
             }
-        } else if common > 1 {
+        } else if common > 1 && before.is_read() && after.is_read() {
             let named = path[..common].join("::");
             // A trait that is only named asks nothing new of those who name it.
             let is_strong = !(before.is_trait() && after.is_trait());

@@ -107,7 +107,7 @@ pub fn simple(
     signature: String,
 ) -> Item {
     Item {
-        name: name.to_string(),
+        name: plain(name),
         kind,
         is_public: is_public(visibility),
         signature,
@@ -139,7 +139,7 @@ pub fn of_struct(item: &ItemStruct, attributes: Attributes) -> Item {
 fn fields(fields: &Fields) -> Vec<Member> {
     let read = |(index, field): (usize, &syn::Field)| {
         let attributes = Attributes::of(&field.attrs);
-        let name = field.ident.as_ref().map(ToString::to_string);
+        let name = field.ident.as_ref().map(plain);
         Member {
             name: name.unwrap_or_else(|| index.to_string()),
             kind: MemberKind::Field,
@@ -167,7 +167,7 @@ pub fn of_enum(item: &ItemEnum, attributes: Attributes) -> Item {
     let variants = item.variants.iter().map(|variant| {
         let attributes = Attributes::of(&variant.attrs);
         Member {
-            name: variant.ident.to_string(),
+            name: plain(&variant.ident),
             kind: MemberKind::Variant,
             is_public: true,
             signature: text(&variant.fields),
@@ -230,7 +230,7 @@ fn of_trait_item(item: &TraitItem) -> Option<Member> {
     };
     let attributes = Attributes::of(attributes);
     Some(Member {
-        name: name.to_string(),
+        name: plain(name),
         kind,
         is_public: true,
         signature,
@@ -279,7 +279,7 @@ pub fn of_impl(item: &ItemImpl) -> Option<(Vec<String>, Vec<Member>)> {
         };
         let attributes = Attributes::of(attributes);
         (is_public(visibility) && !attributes.is_of_tests).then(|| Member {
-            name: name.to_string(),
+            name: plain(name),
             kind,
             is_public: true,
             signature,
@@ -330,6 +330,12 @@ pub fn path_of(of: &Type) -> Option<Vec<String>> {
 pub fn segments(path: &syn::Path) -> Vec<String> {
     let names = path.segments.iter();
     names.map(|segment| name_of(&segment.ident)).collect()
+}
+
+/// Returns a declared name without the mark of one that is also a keyword.
+fn plain(name: &impl ToString) -> String {
+    let name = name.to_string();
+    name.strip_prefix("r#").map(str::to_owned).unwrap_or(name)
 }
 
 /// Returns a name without the mark of one that is also a keyword.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::str::FromStr;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
@@ -14,6 +15,7 @@ use syn::{Item as Syntax, ItemMacro, ItemMod, UseTree};
 use crate::tree::item::{
     Attributes, is_public, name_of, of_alias, of_enum, of_impl, of_struct, of_trait, simple,
 };
+use crate::tree::nesting::is_too_deep;
 use crate::tree::signature::{generics, of_function, text};
 use crate::tree::{CrateTree, Impl, Import, ItemKind, Module, ReadFile, inside_macro};
 
@@ -25,22 +27,22 @@ const DEEPEST: usize = 64;
 
 /// Reads a crate: `root` is the file of its root module. What cannot be read is marked as not seen.
 #[must_use]
-pub fn read(
+pub fn read<'a>(
     name: &str,
     root: &Utf8Path,
     renamed: &BTreeMap<String, String>,
-    read_file: &ReadFile<'_>,
+    read_file: &'a ReadFile<'a>,
 ) -> CrateTree {
-    read_with(name, root, renamed, read_file, &mut |_, _| {})
+    read_with(name, root, renamed, read_file, None)
 }
 
-/// Reads a crate as [`read`] does, and shows the code of each module.
-pub fn read_with(
+/// Reads a crate as [`read`] does, with its tests, and shows the code of each module.
+pub fn read_with<'a>(
     name: &str,
     root: &Utf8Path,
     renamed: &BTreeMap<String, String>,
-    read_file: &ReadFile<'_>,
-    visit: &mut Visit<'_>,
+    read_file: &'a ReadFile<'a>,
+    visit: Option<&'a mut Visit<'a>>,
 ) -> CrateTree {
     let mut reader = Reader {
         tree: CrateTree {
@@ -68,7 +70,9 @@ pub fn read_with(
         },
         depth: 0,
     };
-    reader.file(root, &place);
+    if !reader.file(root, &place) {
+        reader.unseen(&place, format!("{root} cannot be read"));
+    }
     reader.tree
 }
 
@@ -95,7 +99,7 @@ pub type Visit<'a> = dyn FnMut(ModuleCode<'_>, &SourceFile) + 'a;
 struct Reader<'a> {
     tree: CrateTree,
     read_file: &'a ReadFile<'a>,
-    visit: &'a mut Visit<'a>,
+    visit: Option<&'a mut Visit<'a>>,
     n_files: usize,
 }
 
@@ -137,6 +141,11 @@ impl Reader<'_> {
             },
             ..place.clone()
         };
+        let tokens = TokenStream::from_str(&place.file.text);
+        if tokens.is_ok_and(is_too_deep) {
+            self.unseen(place, format!("{path}: it is nested too deeply"));
+            return true;
+        }
         match syn::parse_file(&place.file.text) {
             Ok(file) => self.items(file.items, place),
             Err(error) => self.unseen(place, format!("{path}: {error}")),
@@ -149,7 +158,9 @@ impl Reader<'_> {
             module: place.module,
             items: &items,
         };
-        (self.visit)(code, &place.file);
+        if let Some(visit) = &mut self.visit {
+            visit(code, &place.file);
+        }
         for item in items {
             self.item(item, place);
         }
@@ -157,7 +168,8 @@ impl Reader<'_> {
 
     fn item(&mut self, item: Syntax, place: &Place) {
         let attributes = Attributes::of(attributes_of(&item));
-        if attributes.is_of_tests {
+        // Others do not see the tests of a crate.
+        if attributes.is_of_tests && self.visit.is_none() {
             return;
         }
         let read = match item {
@@ -296,7 +308,7 @@ impl Reader<'_> {
                 return;
             }
         }
-        self.unseen(&within, format!("the file of `mod {name}` is not there"));
+        self.unseen(&within, format!("the file of `mod {name}` cannot be read"));
     }
 
     fn macro_call(&mut self, item: ItemMacro, attributes: Attributes, place: &Place) {

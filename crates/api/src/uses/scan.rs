@@ -46,7 +46,7 @@ pub fn scan(sources: &TargetSources<'_>, is_family: &dyn Fn(&str) -> bool) -> (C
         renamed,
         ..
     } = sources;
-    let mut tree = read_with(name, root, renamed, sources.read_file, &mut visit);
+    let mut tree = read_with(name, root, renamed, sources.read_file, Some(&mut visit));
     for found in &mentions {
         if let Some(module) = tree.modules.get_mut(found.module) {
             module.imports.extend(found.imports.iter().cloned());
@@ -222,6 +222,13 @@ impl<'ast> Visit<'ast> for Mentions {
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         self.methods.insert(name_of(&call.method));
         visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_expr_field(&mut self, read: &'ast syn::ExprField) {
+        if let syn::Member::Named(name) = &read.member {
+            self.methods.insert(name_of(name));
+        }
+        visit::visit_expr_field(self, read);
     }
 
     fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {

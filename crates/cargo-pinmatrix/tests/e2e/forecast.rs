@@ -19,7 +19,7 @@ fn the_steps_at_which_a_target_breaks_are_foretold_without_compiling() {
     for said in [
         "gadget 1.0.0 to 7.0.0: 8 versions, read from sources. A forecast, not a result.",
         "app test:turning  ··!!···",
-        "6 targets more name nothing that changes.",
+        "7 targets more name nothing that changes.",
         "2.0.0 → 3.0.0\n  gone      gadget::turn\n            app test:turning (app/tests/turning.rs:5)",
         "3.0.0 → 4.0.0\n  new       gadget::turn",
     ] {
@@ -136,7 +136,7 @@ fn bad_flags_and_sources_that_are_not_there_are_told() {
     );
     let printed = text(&fixture.call(&["forecast"]).stdout);
     assert!(
-        printed.contains("No target names anything of it."),
+        printed.contains("There is no other version to compare it with."),
         "{printed}"
     );
 }

@@ -16,7 +16,8 @@ pub struct Forecast {
     pub family: String,
     /// The versions that were read, in ascending order. The steps lie between neighbours.
     pub versions: Vec<Version>,
-    /// The versions of the ladder whose sources were not there, each with the crate that lacks them.
+    /// The crates whose sources were not there. A version is not among those that were read if one of
+    /// the family's own is missing.
     pub unread: Vec<UnreadVersion>,
     /// The targets that name anything of the family, by themselves or through libraries of the
     /// subject, sorted.

@@ -16,7 +16,7 @@ use semver::Version;
 
 use crate::forecast::offers::trees;
 use crate::forecast::targets::{UsingTarget, targets};
-use crate::forecast::{is_of_family, sources};
+use crate::forecast::{is_of_family, sources, with_large_stacks};
 use crate::matrix::Matrix;
 use crate::workdir::work_dirs::FORECASTS;
 
@@ -30,6 +30,10 @@ type Step = (TargetId, Version, Version);
 ///
 /// Returns an error if the sources or the targets of the subject cannot be read.
 pub fn causes(matrix: &Matrix, run: &Run, cache: &Utf8Path) -> Result<Vec<Cause>> {
+    with_large_stacks(|| causes_with(matrix, run, cache))?
+}
+
+fn causes_with(matrix: &Matrix, run: &Run, cache: &Utf8Path) -> Result<Vec<Cause>> {
     let points = frontier(run);
     let mut causes = Vec::new();
     for family in &matrix.config.families {

@@ -24,6 +24,8 @@ pub struct VersionTrees {
     pub version: Version,
     /// The crates.
     pub trees: Vec<CrateTree>,
+    /// The crates that others pass on and whose sources are not there.
+    pub missing: Vec<String>,
 }
 
 /// How often crates are added because others pass on what they offer.
@@ -48,7 +50,14 @@ pub fn trees(
     let (mut there, mut missing) = (Vec::new(), Vec::new());
     for read in read {
         match read {
-            Ok(read) => there.push(read),
+            Ok(read) => {
+                missing.extend(
+                    read.missing
+                        .iter()
+                        .map(|package| unread(&read.version, package)),
+                );
+                there.push(read);
+            }
             Err(unread) => missing.push(unread),
         }
     }
@@ -62,7 +71,7 @@ fn of_version(
     sources: &Sources<'_>,
     cache: &Utf8Path,
 ) -> Result<Result<VersionTrees, UnreadVersion>> {
-    let mut trees = Vec::new();
+    let (mut trees, mut missing) = (Vec::new(), Vec::new());
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut open: Vec<(String, Version)> = Vec::new();
     for package in family.crate_names() {
@@ -79,8 +88,7 @@ fn of_version(
         for (package, tree) in read {
             match tree {
                 Some(tree) => trees.push(tree),
-                // What the family only passes on is foreign then.
-                None if round > 0 => {}
+                None if round > 0 => missing.push(package.clone()),
                 None => return Ok(Err(unread(version, package))),
             }
         }
@@ -102,6 +110,7 @@ fn of_version(
     Ok(Ok(VersionTrees {
         version: version.clone(),
         trees,
+        missing,
     }))
 }
 

@@ -37,6 +37,10 @@ fn write(page: &mut String, forecast: &Forecast) -> std::fmt::Result {
         page,
         "{BOLD}{name} {first} to {last}{RESET}: {versions}, read from sources. A forecast, not a result.\n"
     )?;
+    if forecast.versions.len() == 1 {
+        writeln!(page, "There is no other version to compare it with.")?;
+        return write_unread(page, forecast);
+    }
     write_strips(page, forecast)?;
     for to in forecast.versions.iter().skip(1) {
         write_step(page, forecast, to)?;
@@ -74,16 +78,10 @@ fn write_strips(page: &mut String, forecast: &Forecast) -> std::fmt::Result {
     match (n, touched.is_empty()) {
         (0, true) => writeln!(page, "No target names anything of it.")?,
         (0, false) => {}
-        (_, true) => writeln!(
-            page,
-            "{} use it and name nothing that changes.",
-            count(n, "target")
-        )?,
-        (_, false) => writeln!(
-            page,
-            "{} more name nothing that changes.",
-            count(n, "target")
-        )?,
+        (1, true) => writeln!(page, "1 target uses it and names nothing that changes.")?,
+        (_, true) => writeln!(page, "{n} targets use it and name nothing that changes.")?,
+        (1, false) => writeln!(page, "1 target more names nothing that changes.")?,
+        (_, false) => writeln!(page, "{n} targets more name nothing that changes.")?,
     }
     if touched.is_empty() {
         return Ok(());
@@ -117,7 +115,11 @@ fn write_step(page: &mut String, forecast: &Forecast, to: &Version) -> std::fmt:
         };
         from = Some(&step.from);
         for finding in &step.findings {
-            if finding.is_strong || finding.is_telling() {
+            let is_notice = matches!(
+                finding.change,
+                Change::Deprecated { .. } | Change::Gated { .. }
+            );
+            if finding.is_strong || is_notice {
                 let of_change = users.entry(&finding.change).or_default();
                 let of_name = of_change.entry(&finding.named).or_default();
                 of_name.push((target.target.to_string(), finding));
@@ -218,7 +220,7 @@ fn write_unread(page: &mut String, forecast: &Forecast) -> std::fmt::Result {
         let package = one_line(&unread.package);
         writeln!(
             page,
-            "not read: {}, since the sources of {package} are not there",
+            "not read: {package} {}; without --offline, cargo (1.82 or newer) fetches it",
             unread.version
         )?;
     }
