@@ -15,7 +15,7 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever the same sources give another tree, so that kept trees are read anew.
-pub const EPOCH: u32 = 4;
+pub const EPOCH: u32 = 5;
 
 /// Returns the text of a source file, given its path below the package's folder.
 pub type ReadFile<'a> = dyn Fn(&Utf8Path) -> Option<String> + 'a;

@@ -58,9 +58,12 @@ pub fn forecast(matrix: &Matrix, name: &str, settings: &ForecastSettings<'_>) ->
         .get(name)
         .with_context(|| unknown("packages"))?;
     let versions = versions(ladder, settings.all_versions);
+    let place = tree.subject.checkout.in_origin(&tree.subject.root);
     let key = key::of(&(
         pinmatrix_api::tree::EPOCH,
         (&tree.sources, selection.flags()),
+        // A registry on this machine is known by the subject that uses it.
+        matrix.registry.cargo_folder().unwrap_or(place.as_str()),
         (
             family.crate_names(),
             family
@@ -78,11 +81,11 @@ pub fn forecast(matrix: &Matrix, name: &str, settings: &ForecastSettings<'_>) ->
     {
         return Ok(forecast);
     }
-    let place = tree.subject.checkout.in_origin(&tree.subject.root);
     let sources = sources(matrix, &place, settings.is_online);
     let forecast = with_large_stacks(|| {
-        let using = targets(matrix, tree, family, selection)?;
         let (read, unread) = trees(family, &versions, &sources, &folder)?;
+        let is_family = is_of_family(family, &libraries(&read));
+        let using = targets(matrix, tree, family, selection, &is_family)?;
         anyhow::Ok(Forecast {
             family: name.to_owned(),
             versions: read.iter().map(|read| read.version.clone()).collect(),
@@ -127,11 +130,23 @@ fn versions(ladder: &Ladder, all: bool) -> Vec<Version> {
     versions.into_iter().collect()
 }
 
-/// Returns true for the names under which code knows the crates of a family.
-fn is_of_family(family: &Family) -> impl Fn(&str) -> bool + Sync + use<> {
+/// Returns true for the names under which code knows the crates of a family: those of their packages,
+/// and of their libraries where these have others.
+fn is_of_family(
+    family: &Family,
+    libraries: &BTreeSet<String>,
+) -> impl Fn(&str) -> bool + Sync + use<> {
     let names = family.crate_names().into_iter();
-    let names: BTreeSet<String> = names.map(|name| name.replace('-', "_")).collect();
+    let names = names.map(|name| name.replace('-', "_"));
+    let names: BTreeSet<String> = names.chain(libraries.iter().cloned()).collect();
     move |name| names.contains(name)
+}
+
+/// Returns the names of the libraries of a family, at any version.
+fn libraries(read: &[VersionTrees]) -> BTreeSet<String> {
+    read.iter()
+        .flat_map(|read| read.libraries.iter().cloned())
+        .collect()
 }
 
 fn foretell(
@@ -139,7 +154,7 @@ fn foretell(
     read: &[VersionTrees],
     using: Vec<UsingTarget>,
 ) -> Vec<TargetForecast> {
-    let is_family = is_of_family(family);
+    let is_family = is_of_family(family, &libraries(read));
     let offers: Vec<Offer<'_>> = read
         .iter()
         .map(|read| Offer::of(&read.trees, &is_family))

@@ -94,20 +94,25 @@ fn is_redundant(before: &[TokenTree], group: &Group) -> bool {
 /// Returns the signature of a function: without the names of its parameters.
 #[must_use]
 pub fn of_function(signature: &Signature, around: Option<&Generics>) -> String {
-    let mut before = Vec::new();
-    if let Some(around) = around.map(generics).filter(|around| !around.is_empty()) {
-        before.push(format!("impl{around}"));
-    }
-    before.extend(signature.constness.as_ref().map(|_| "const".to_owned()));
-    before.extend(signature.asyncness.as_ref().map(|_| "async".to_owned()));
-    before.extend(signature.unsafety.as_ref().map(|_| "unsafe".to_owned()));
-    before.extend(signature.abi.as_ref().map(text));
+    let mut parts = Vec::new();
+    parts.extend(signature.constness.as_ref().map(|_| "const".to_owned()));
+    parts.extend(signature.asyncness.as_ref().map(|_| "async".to_owned()));
+    parts.extend(signature.unsafety.as_ref().map(|_| "unsafe".to_owned()));
+    parts.extend(signature.abi.as_ref().map(text));
     let inputs: Vec<String> = signature.inputs.iter().map(of_input).collect();
     let parameters = parameters(&signature.generics);
-    before.push(format!("fn{parameters}({})", inputs.join(", ")));
-    before.extend([text(&signature.output), clauses(&signature.generics)]);
-    before.retain(|part| !part.is_empty());
-    before.join(" ")
+    parts.push(format!("fn{parameters}({})", inputs.join(", ")));
+    parts.extend([text(&signature.output), clauses(&signature.generics)]);
+    // What the type asks for before it has the method.
+    let around = around.map(generics).filter(|around| !around.is_empty());
+    parts.extend(around.map(|around| {
+        format!(
+            "in impl{}{around}",
+            if around.starts_with('<') { "" } else { " " }
+        )
+    }));
+    parts.retain(|part| !part.is_empty());
+    parts.join(" ")
 }
 
 fn of_input(input: &FnArg) -> String {

@@ -16,7 +16,7 @@ use semver::Version;
 
 use crate::forecast::offers::trees;
 use crate::forecast::targets::{UsingTarget, targets};
-use crate::forecast::{is_of_family, sources, with_large_stacks};
+use crate::forecast::{is_of_family, libraries, sources, with_large_stacks};
 use crate::matrix::Matrix;
 use crate::workdir::work_dirs::FORECASTS;
 
@@ -99,9 +99,6 @@ fn of_family(
         .context("find a revision of the subject")?;
     let selection = tree.selections.get(name);
     let selection = selection.with_context(|| format!("find the packages of {name}"))?;
-    let using = targets(matrix, tree, family, selection)?;
-    let using: BTreeMap<&TargetId, &UsingTarget> =
-        using.iter().map(|using| (&using.target, using)).collect();
     let versions = steps.iter().flat_map(|(_, before, after)| [before, after]);
     let versions: BTreeSet<Version> = versions.cloned().collect();
     let versions: Vec<Version> = versions.into_iter().collect();
@@ -109,7 +106,10 @@ fn of_family(
     fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
     let place = tree.subject.checkout.in_origin(&tree.subject.root);
     let (read, _) = trees(family, &versions, &sources(matrix, &place, false), &folder)?;
-    let is_family = is_of_family(family);
+    let is_family = is_of_family(family, &libraries(&read));
+    let using = targets(matrix, tree, family, selection, &is_family)?;
+    let using: BTreeMap<&TargetId, &UsingTarget> =
+        using.iter().map(|using| (&using.target, using)).collect();
     let offers: BTreeMap<&Version, Offer<'_>> = read
         .iter()
         .map(|read| (&read.version, Offer::of(&read.trees, &is_family)))

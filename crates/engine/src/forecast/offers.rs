@@ -24,6 +24,8 @@ pub struct VersionTrees {
     pub version: Version,
     /// The crates.
     pub trees: Vec<CrateTree>,
+    /// The names of the libraries of the family's own crates.
+    pub libraries: BTreeSet<String>,
     /// The crates that others pass on and whose sources are not there.
     pub missing: Vec<String>,
 }
@@ -72,6 +74,7 @@ fn of_version(
     cache: &Utf8Path,
 ) -> Result<Result<VersionTrees, UnreadVersion>> {
     let (mut trees, mut missing) = (Vec::new(), Vec::new());
+    let mut libraries: BTreeSet<String> = BTreeSet::new();
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut open: Vec<(String, Version)> = Vec::new();
     for package in family.crate_names() {
@@ -87,13 +90,16 @@ fn of_version(
         let read: Vec<(&String, Option<CrateTree>)> = read.collect::<Result<_>>()?;
         for (package, tree) in read {
             match tree {
-                Some(tree) => trees.push(tree),
+                Some(tree) => {
+                    libraries.extend((round == 0).then(|| tree.name.clone()));
+                    trees.push(tree);
+                }
                 None if round > 0 => missing.push(package.clone()),
                 None => return Ok(Err(unread(version, package))),
             }
         }
         known.extend(open.iter().map(|(package, _)| package.replace('-', "_")));
-        let foreign = Offer::of(&trees, &is_of_family(family)).foreign_crates();
+        let foreign = Offer::of(&trees, &is_of_family(family, &libraries)).foreign_crates();
         let of_release = open.iter().flat_map(|(package, version)| {
             let exact = of_same_release(sources.registry, package, version);
             exact.into_iter().filter(|(name, _)| {
@@ -110,6 +116,7 @@ fn of_version(
     Ok(Ok(VersionTrees {
         version: version.clone(),
         trees,
+        libraries,
         missing,
     }))
 }

@@ -14,12 +14,14 @@ use rayon::prelude::*;
 use xshell::{Shell, cmd};
 
 use crate::cargo::targets::{kind_of, name_of};
-use crate::forecast::is_of_family;
 use crate::matrix::Matrix;
 use crate::subject::selection::SelectedPackages;
 use crate::subject::source_tree::SourceTree;
 
-/// A target that names something of a family.
+/// Whether code knows a crate of the family under a name.
+pub type IsFamily<'a> = dyn Fn(&str) -> bool + Sync + 'a;
+
+/// A target that names something of a family, or that could not be read as a whole.
 pub struct UsingTarget {
     /// The target.
     pub target: TargetId,
@@ -33,7 +35,8 @@ struct Library {
     uses: Uses,
 }
 
-/// Reads the selected targets of a revision, and keeps those that name anything of the family.
+/// Reads the selected targets of a revision, and keeps those that name anything of the family or that
+/// could not be read as a whole.
 ///
 /// # Errors
 ///
@@ -43,11 +46,13 @@ pub fn targets(
     tree: &SourceTree,
     family: &Family,
     selection: &SelectedPackages,
+    is_family: &IsFamily<'_>,
 ) -> Result<Vec<UsingTarget>> {
     let metadata = metadata(matrix, tree)?;
     let reader = TargetReader {
         root: &tree.subject.root,
         family,
+        is_family,
     };
     let packages = metadata.workspace_packages();
     let libraries = packages.par_iter().filter_map(|package| {
@@ -85,7 +90,9 @@ pub fn targets(
             }
         })
     });
-    let mut all: Vec<UsingTarget> = all.filter(|using| !using.uses.is_empty()).collect();
+    let mut all: Vec<UsingTarget> = all
+        .filter(|using| !using.uses.is_empty() || !using.uses.unseen.is_empty())
+        .collect();
     all.sort_by(|a, b| a.target.cmp(&b.target));
     Ok(all)
 }
@@ -138,6 +145,7 @@ fn libraries_below(package: &Package, packages: &[&Package]) -> BTreeSet<String>
 struct TargetReader<'a> {
     root: &'a Utf8Path,
     family: &'a Family,
+    is_family: &'a IsFamily<'a>,
 }
 
 impl TargetReader<'_> {
@@ -164,7 +172,7 @@ impl TargetReader<'_> {
             read_file: &read_file,
             libraries,
         };
-        let (tree, mut uses) = scan(&sources, &is_of_family(self.family));
+        let (tree, mut uses) = scan(&sources, self.is_family);
         let inside = folder.strip_prefix(self.root).unwrap_or(folder);
         uses.place_below(&Utf8PathBuf::from(inside));
         (tree, uses)

@@ -66,6 +66,8 @@ fn write_strips(page: &mut String, forecast: &Forecast) -> std::fmt::Result {
     let (quiet, touched): (Vec<_>, Vec<_>) = forecast
         .targets
         .iter()
+        // One that could not be read is told below.
+        .filter(|target| target.n_paths > 0)
         .map(|target| (one_line(&target.target.to_string()), strip(target)))
         .partition(|(_, strip)| strip.chars().all(|mark| mark == '·'));
     let width = touched.iter().map(|(name, _)| display_width(name)).max();
