@@ -205,12 +205,8 @@ impl<'a> Names<'a> {
         let mut found = self.lookup(at, name, false, open);
         let is_certain = found.iter().any(|def| !matches!(def, Def::Foreign(_)));
         if !is_certain {
-            let krate = self.crates[at.krate];
-            let known = krate.renamed.get(name).map_or(name, String::as_str);
-            found.extend(match self.root(known) {
-                Some(root) => [Def::Module(root)],
-                None => [Def::Foreign(vec![known.to_owned()])],
-            });
+            let known = self.crate_name(at, name);
+            found.extend(self.of_crate(at, known, &[], open));
         }
         found
     }
@@ -346,37 +342,51 @@ impl<'a> Names<'a> {
     /// Returns what an import leads to. `use x::y` in a module that itself has an `x` by another
     /// import of the same name means the crate.
     fn imported(&self, at: ModuleId, path: &[String], open: &mut Open) -> BTreeSet<Def> {
+        let Some(first) = path.first() else {
+            return BTreeSet::new();
+        };
+        let known = self.crate_name(at, first);
         let mut found = self.resolve_with(at, path, open);
-        let first = path.first().map(String::as_str).unwrap_or_default();
-        let krate = self.crates[at.krate];
-        let known = krate.renamed.get(first).map_or(first, String::as_str);
         // The crate itself is meant, and not what a glob of a crate that was not read may give.
-        let is_of_crate = |def: &Def| matches!(def, Def::Foreign(path) if path.first().is_some_and(|name| name == known));
-        if found.iter().any(is_of_crate) {
-            found.retain(|def| match def {
-                Def::Foreign(of) => is_of_crate(def) && of.len() == path.len(),
-                Def::Module(_) | Def::Item(_) | Def::Member(..) => true,
-            });
+        let is_whole =
+            |of: &[String]| of.len() == path.len() && of.first().is_some_and(|name| name == known);
+        let has_whole = found
+            .iter()
+            .any(|def| matches!(def, Def::Foreign(of) if is_whole(of)));
+        found.retain(|def| match def {
+            Def::Foreign(of) => !has_whole || is_whole(of),
+            Def::Module(_) | Def::Item(_) | Def::Member(..) => true,
+        });
+        if found.is_empty() && !matches!(first.as_str(), "crate" | "self" | "super") {
+            found = self.of_crate(at, known, &path[1..], open);
         }
-        if !found.is_empty() {
-            return found;
+        found
+    }
+
+    /// Returns the name of the crate that a module knows under a name.
+    fn crate_name<'n>(&'n self, at: ModuleId, name: &'n str) -> &'n str {
+        let renamed = &self.crates[at.krate].renamed;
+        renamed.get(name).map_or(name, String::as_str)
+    }
+
+    /// Returns what a path below a crate leads to.
+    fn of_crate(
+        &self,
+        at: ModuleId,
+        name: &str,
+        path: &[String],
+        open: &mut Open,
+    ) -> BTreeSet<Def> {
+        let Some(root) = self.root(name) else {
+            let path = [name.to_owned()].into_iter().chain(path.iter().cloned());
+            return BTreeSet::from([Def::Foreign(path.collect())]);
+        };
+        let mut found = BTreeSet::from([Def::Module(root)]);
+        for name in path {
+            let below = found.iter().flat_map(|def| self.below(at, def, name, open));
+            found = below.collect();
         }
-        match self.root(known) {
-            Some(root) => {
-                let mut found = BTreeSet::from([Def::Module(root)]);
-                for name in path.iter().skip(1) {
-                    let below = found.iter().flat_map(|def| self.below(at, def, name, open));
-                    found = below.collect();
-                }
-                found
-            }
-            None if matches!(first, "crate" | "self" | "super") => BTreeSet::new(),
-            None => {
-                let rest = path.iter().skip(1).cloned();
-                let path = [known.to_owned()].into_iter().chain(rest);
-                BTreeSet::from([Def::Foreign(path.collect())])
-            }
-        }
+        found
     }
 
     /// Returns what the path of a public thing leads to, looked up below a module by another crate.

@@ -14,7 +14,7 @@ use std::fs;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use pinmatrix_api::forecast::step;
 use pinmatrix_api::offer::Offer;
 use pinmatrix_core::config::Family;
@@ -24,7 +24,7 @@ use semver::Version;
 use crate::cache::key;
 use crate::forecast::offers::{VersionTrees, trees};
 use crate::forecast::targets::{UsingTarget, targets};
-use crate::fs_ext::write_whole;
+use crate::fs_ext::{CACHEDIR_TAG, CACHEDIR_TAG_FILE, write_whole};
 use crate::matrix::Matrix;
 use crate::registry::ladder::Ladder;
 use crate::registry::sources::Sources;
@@ -74,7 +74,7 @@ pub fn forecast(matrix: &Matrix, name: &str, settings: &ForecastSettings<'_>) ->
         ),
         versions.iter().map(ToString::to_string).collect::<Vec<_>>(),
     ))?;
-    let folder = settings.cache.join(FORECASTS);
+    let folder = kept_in(settings.cache)?;
     let kept = folder.join(format!("{key}.json"));
     if let Ok(text) = fs::read(&kept)
         && let Ok(forecast) = serde_json::from_slice(&text)
@@ -94,7 +94,6 @@ pub fn forecast(matrix: &Matrix, name: &str, settings: &ForecastSettings<'_>) ->
         })
     })??;
     if forecast.unread.is_empty() {
-        fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
         let json = serde_json::to_vec(&forecast).context("write the forecast")?;
         write_whole(&kept, &json)?;
     }
@@ -109,6 +108,17 @@ const STACK: usize = 256 << 20;
 fn with_large_stacks<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build();
     Ok(pool.context("start threads to read sources")?.install(work))
+}
+
+/// Creates the folder of what is kept. Its tag keeps it out of the checkout of a subject around it.
+fn kept_in(cache: &Utf8Path) -> Result<Utf8PathBuf> {
+    let folder = cache.join(FORECASTS);
+    fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+    let tag = folder.join(CACHEDIR_TAG_FILE);
+    if !tag.exists() {
+        write_whole(&tag, CACHEDIR_TAG.as_bytes())?;
+    }
+    Ok(folder)
 }
 
 /// Returns where the sources for a matrix come from; `place` is its workspace in the user's tree.

@@ -1,7 +1,6 @@
 //! Says what changed in the sources at the changes that a run found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
@@ -16,9 +15,8 @@ use semver::Version;
 
 use crate::forecast::offers::trees;
 use crate::forecast::targets::{UsingTarget, targets};
-use crate::forecast::{is_of_family, libraries, sources, with_large_stacks};
+use crate::forecast::{is_of_family, kept_in, libraries, sources, with_large_stacks};
 use crate::matrix::Matrix;
-use crate::workdir::work_dirs::FORECASTS;
 
 /// A target, and the versions before and after a change.
 type Step = (TargetId, Version, Version);
@@ -102,8 +100,7 @@ fn of_family(
     let versions = steps.iter().flat_map(|(_, before, after)| [before, after]);
     let versions: BTreeSet<Version> = versions.cloned().collect();
     let versions: Vec<Version> = versions.into_iter().collect();
-    let folder = cache.join(FORECASTS);
-    fs::create_dir_all(&folder).with_context(|| format!("make {folder}"))?;
+    let folder = kept_in(cache)?;
     let place = tree.subject.checkout.in_origin(&tree.subject.root);
     let (read, _) = trees(family, &versions, &sources(matrix, &place, false), &folder)?;
     let is_family = is_of_family(family, &libraries(&read));

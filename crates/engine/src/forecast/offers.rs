@@ -44,7 +44,6 @@ pub fn trees(
     sources: &Sources<'_>,
     cache: &Utf8Path,
 ) -> Result<(Vec<VersionTrees>, Vec<UnreadVersion>)> {
-    fs::create_dir_all(cache).with_context(|| format!("make {cache}"))?;
     let read = versions
         .par_iter()
         .map(|version| of_version(family, version, sources, cache));

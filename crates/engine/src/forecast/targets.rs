@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_metadata::{Metadata, MetadataCommand, Package, Target};
+use cargo_metadata::{Metadata, Package, Target};
 use pinmatrix_api::tree::CrateTree;
 use pinmatrix_api::uses::{TargetSources, Uses, scan};
 use pinmatrix_core::config::Family;
 use pinmatrix_core::model::outcome::{TargetId, TargetKind};
 use rayon::prelude::*;
-use xshell::{Shell, cmd};
 
 use crate::cargo::targets::{kind_of, name_of};
 use crate::matrix::Matrix;
 use crate::subject::selection::SelectedPackages;
 use crate::subject::source_tree::SourceTree;
+use crate::subject::workspace;
 
 /// Whether code knows a crate of the family under a name.
 pub type IsFamily<'a> = dyn Fn(&str) -> bool + Sync + 'a;
@@ -99,26 +99,9 @@ pub fn targets(
 
 /// Asks cargo for the packages of a revision and their targets.
 fn metadata(matrix: &Matrix, tree: &SourceTree) -> Result<Metadata> {
-    let shell = Shell::new()?;
-    shell.change_dir(&tree.subject.root);
-    let program = matrix.resolver.program("cargo");
-    let output = cmd!(
-        shell,
-        "{program} metadata --format-version 1 --no-deps --offline --quiet"
-    )
-    .env_clear()
-    .envs(matrix.child_env.with_sysroot(&matrix.resolver.sysroot))
-    .quiet()
-    .ignore_status()
-    .output()
-    .context("ask cargo for the targets of the subject")?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "cargo does not list the targets of the subject: {errors}"
-    );
-    let printed = String::from_utf8_lossy(&output.stdout);
-    MetadataCommand::parse(&printed).context("read cargo's metadata")
+    let manifest = tree.subject.root.join("Cargo.toml");
+    let read = workspace(manifest.as_std_path(), &matrix.resolver, &matrix.child_env)?;
+    read.map_err(|said| anyhow!("cargo does not list the targets of the subject: {said}"))
 }
 
 /// Returns the packages of the workspace that a package reaches by a path, itself included.
