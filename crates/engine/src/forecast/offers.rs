@@ -10,11 +10,12 @@ use pinmatrix_api::tree::{CrateTree, EPOCH, read};
 use pinmatrix_core::config::Family;
 use pinmatrix_core::model::forecast::UnreadVersion;
 use rayon::prelude::*;
-use semver::{Comparator, Op, Version};
+use semver::Version;
 use serde::Deserialize;
 
 use crate::forecast::{is_of_family, unread};
 use crate::fs_ext::write_whole;
+use crate::registry::index::exact_version;
 use crate::registry::published::Registry;
 use crate::registry::sources::Sources;
 
@@ -143,21 +144,9 @@ fn of_same_release(
     let requires = published
         .into_iter()
         .flat_map(|published| published.requires);
-    let exact = requires.filter_map(|dependency| match dependency.req.comparators.as_slice() {
-        [
-            Comparator {
-                op: Op::Exact,
-                major,
-                minor: Some(minor),
-                patch: Some(patch),
-                pre,
-            },
-        ] => {
-            let mut version = Version::new(*major, *minor, *patch);
-            version.pre = pre.clone();
-            Some((dependency.package, version))
-        }
-        _ => None,
+    let exact = requires.filter_map(|dependency| {
+        let version = exact_version(&dependency.req)?;
+        Some((dependency.package, version))
     });
     exact.collect()
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use cargo_metadata::cargo_platform::Platform;
 use pinmatrix_core::model::cell::bare;
 use pinmatrix_core::text;
-use semver::{Op, Version, VersionReq};
+use semver::{Comparator, Op, Version, VersionReq};
 use serde::Serialize;
 use serde::{Deserialize, Deserializer};
 
@@ -47,6 +47,26 @@ pub struct Dependency {
     pub req: VersionReq,
     /// Whether only a feature turns it on.
     pub is_optional: bool,
+}
+
+/// Returns the one version that a requirement admits, if it is `=1.2.3`.
+#[must_use]
+pub fn exact_version(req: &VersionReq) -> Option<Version> {
+    let [
+        Comparator {
+            op: Op::Exact,
+            major,
+            minor: Some(minor),
+            patch: Some(patch),
+            pre,
+        },
+    ] = req.comparators.as_slice()
+    else {
+        return None;
+    };
+    let mut version = Version::new(*major, *minor, *patch);
+    version.pre = pre.clone();
+    Some(version)
 }
 
 /// Everything that an index holds about one crate.

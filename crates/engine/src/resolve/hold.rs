@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{Metadata, Package};
 use pinmatrix_core::model::diagnostic::Diagnostic;
-use semver::{Comparator, Op, Version, VersionReq};
+use semver::{Version, VersionReq};
 
+use crate::registry::index::exact_version;
 use crate::registry::published::Published;
 use crate::resolve::msrv;
 
@@ -53,30 +54,13 @@ pub fn not_held<'a>(
 /// Returns the newest version that a hold admits; without an index, the one that it names.
 fn target(published: Option<&[Published]>, req: &VersionReq) -> Option<Version> {
     let Some(published) = published else {
-        return named(req);
+        return exact_version(req);
     };
     let mut newest_first = published.iter().rev().filter(|p| !p.yanked);
     let newest = newest_first.find(|p| req.matches(&p.version));
-    newest.map(|p| p.version.clone()).or_else(|| named(req))
-}
-
-/// Returns the one version that a requirement admits, if it is `=1.2.3`.
-fn named(req: &VersionReq) -> Option<Version> {
-    let [
-        Comparator {
-            op: Op::Exact,
-            major,
-            minor: Some(minor),
-            patch: Some(patch),
-            pre,
-        },
-    ] = req.comparators.as_slice()
-    else {
-        return None;
-    };
-    let mut version = Version::new(*major, *minor, *patch);
-    version.pre = pre.clone();
-    Some(version)
+    newest
+        .map(|p| p.version.clone())
+        .or_else(|| exact_version(req))
 }
 
 /// Describes a package that cannot be where it is held.
